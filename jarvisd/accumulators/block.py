@@ -1,0 +1,171 @@
+"""The running totals of one block."""
+
+import math
+from dataclasses import dataclass, field
+
+from jarvisd.model.block import (
+    CHARS_PER_TOKEN,
+    BlockId,
+    BlockView,
+    Counts,
+    Life,
+    Origin,
+    SessionId,
+)
+from jarvisd.model.source import Position
+
+LIVE_MS = 300_000
+"""A block without a line for this long is quiet: five minutes outlast most tools."""
+
+RATE_S = 60.0
+"""The time constant of `lines_per_s`: a minute after the last line it is a third."""
+
+
+@dataclass(slots=True)
+class Rate:
+    """Lines per second, decaying: it falls by itself when nothing comes."""
+
+    _value: float = 0.0
+    _at_ms: int = 0
+
+    def add(self, lines: int, now_ms: int) -> None:
+        """Note that *lines* more have come."""
+        self._value = self.at(now_ms) + lines / RATE_S
+        self._at_ms = now_ms
+
+    def at(self, now_ms: int) -> float:
+        """Return the rate as of *now_ms*."""
+        if not self._value:
+            return 0.0
+
+        elapsed_s = max(0, now_ms - self._at_ms) / 1000
+        return self._value * math.exp(-elapsed_s / RATE_S)
+
+
+@dataclass(slots=True)
+class Block:
+    """Everything known of one block: where it is from, its counts, how far it is read.
+
+    Counts and position move together, between awaits, so that a snapshot taken at
+    any moment is consistent; the flush stores both in one transaction.
+    """
+
+    origin: Origin
+    position: Position = field(default_factory=Position)
+    start_ts_ms: int | None = None
+    last_activity_ms: int | None = None
+    line_count: int = 0
+    char_count: int = 0
+    malformed_count: int = 0
+    oversize_count: int = 0
+    bytes_read: int = 0
+    partial_bytes: int = 0
+    ended: bool = False
+    error: str | None = None
+    exit_status: int | None = None
+    revision: int = 0
+    rate: Rate = field(default_factory=Rate)
+
+    @property
+    def block_id(self) -> BlockId:
+        """Return the id."""
+        return self.origin.block_id
+
+    def add_line(self, text: bytes, at_ms: int, *, malformed: bool = False) -> None:
+        """Count one line that is not blank; *text* is without its line end."""
+        self.line_count += 1
+        self.char_count += (
+            len(text) if text.isascii() else len(text.decode(errors="replace"))
+        )
+        self.malformed_count += malformed
+        self.seen_at(at_ms)
+
+    def add_oversize(self, chars: int, at_ms: int) -> None:
+        """Count one line that was too long to keep, from its length alone."""
+        self.line_count += 1
+        self.char_count += chars
+        self.oversize_count += 1
+        self.seen_at(at_ms)
+
+    def seen_at(self, at_ms: int) -> None:
+        """Let activity reach *at_ms*; records out of order never take it back."""
+        if self.start_ts_ms is None:
+            self.start_ts_ms = at_ms
+
+        if self.last_activity_ms is None or at_ms > self.last_activity_ms:
+            self.last_activity_ms = at_ms
+
+    def learn(
+        self,
+        *,
+        session_id: SessionId | None = None,
+        cwd: str | None = None,
+        project: str | None = None,
+    ) -> None:
+        """Take what the content says where the file's name said nothing."""
+        origin = self.origin
+        if (origin.session_id is None and session_id) or (cwd and cwd != origin.cwd):
+            self.origin = Origin(
+                block_id=origin.block_id,
+                kind=origin.kind,
+                agent=origin.agent,
+                path=origin.path,
+                session_id=origin.session_id or session_id,
+                parent_session_id=origin.parent_session_id,
+                project=project or origin.project,
+                cwd=cwd or origin.cwd,
+                pid=origin.pid,
+            )
+
+    def life(self, now_ms: int) -> Life:
+        """Say whether more is to be expected."""
+        if self.ended:
+            return Life.ENDED
+
+        if self.error is not None:
+            return Life.FAILED
+
+        last_ms = self.last_activity_ms
+        live = last_ms is not None and now_ms - last_ms < LIVE_MS
+        return Life.LIVE if live else Life.QUIET
+
+    def counts(self) -> Counts:
+        """Return the statistics as they are now."""
+        return Counts(
+            start_ts_ms=self.start_ts_ms,
+            last_activity_ms=self.last_activity_ms,
+            line_count=self.line_count,
+            char_count=self.char_count,
+            malformed_count=self.malformed_count,
+            oversize_count=self.oversize_count,
+            bytes_read=self.bytes_read,
+        )
+
+    def view(self, now_ms: int) -> BlockView:
+        """Return the block as frontends see it."""
+        origin = self.origin
+        return BlockView(
+            block_id=origin.block_id,
+            kind=origin.kind,
+            agent=origin.agent,
+            session_id=origin.session_id,
+            parent_session_id=origin.parent_session_id,
+            project=origin.project,
+            cwd=origin.cwd,
+            path=origin.path,
+            pid=origin.pid,
+            life=self.life(now_ms),
+            start_ts_ms=self.start_ts_ms,
+            last_activity_ms=self.last_activity_ms,
+            line_count=self.line_count,
+            char_count=self.char_count,
+            token_estimate=self.char_count // CHARS_PER_TOKEN,
+            malformed_count=self.malformed_count,
+            oversize_count=self.oversize_count,
+            partial_bytes=self.partial_bytes,
+            bytes_read=self.bytes_read,
+            lines_per_s=round(self.rate.at(now_ms), 3),
+            revision=self.revision,
+            exit_status=self.exit_status,
+            error=self.error,
+        )

@@ -1,0 +1,132 @@
+"""All blocks: the memory that queries are answered from."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from jarvisd.accumulators.block import Block
+from jarvisd.errors import ProtocolError
+from jarvisd.model.block import BlockId, Life
+
+Listener = Callable[[Block], None]
+"""Called between awaits at every change of a block; must be cheap and never fail."""
+
+
+@dataclass(slots=True)
+class AgentTotals:
+    """The sums over one agent's blocks."""
+
+    agent: str
+    blocks: int = 0
+    line_count: int = 0
+    char_count: int = 0
+    last_activity_ms: int | None = None
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What of a block is in its agent's totals already."""
+
+    line_count: int = 0
+    char_count: int = 0
+
+
+@dataclass(slots=True)
+class Blocks:
+    """Every block by id, their totals by agent, and who wants to know of changes.
+
+    Totals and the set of live blocks are kept up to date by each change, so the
+    whole picture costs the same with ten blocks and with ten thousand.
+    """
+
+    totals: dict[str, AgentTotals] = field(default_factory=dict)
+    _by_id: dict[BlockId, Block] = field(default_factory=dict)
+    _counted: dict[BlockId, _Counted] = field(default_factory=dict)
+    # Ordered by activity, oldest first: a change moves its block to the end.
+    _recent: dict[BlockId, Block] = field(default_factory=dict)
+    _listeners: list[Listener] = field(default_factory=list)
+    changes: int = 0
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self._by_id.values())
+
+    def listen(self, listener: Listener) -> None:
+        """Call *listener* at every change from now on."""
+        self._listeners.append(listener)
+
+    def add(self, block: Block, now_ms: int) -> None:
+        """Take *block* in; its counts so far enter the totals, nobody is told."""
+        self._by_id[block.block_id] = block
+        self._counted[block.block_id] = _Counted()
+        self._totals_of(block).blocks += 1
+        self._count(block, now_ms)
+
+    def changed(self, block: Block, now_ms: int) -> None:
+        """Say that *block* has changed: totals follow, listeners are told."""
+        self._count(block, now_ms)
+        self.changes += 1
+        for listener in self._listeners:
+            listener(block)
+
+    def get(self, block_id: BlockId) -> Block | None:
+        """Return the block with exactly this id."""
+        return self._by_id.get(block_id)
+
+    def find(self, prefix: str) -> Block:
+        """Return the one block whose id starts with *prefix*.
+
+        Raises:
+            ProtocolError: None does (unknown_block), or several do (ambiguous_block).
+
+        """
+        exact = self._by_id.get(BlockId(prefix))
+        if exact is not None:
+            return exact
+
+        matches = [each for each in self._by_id if each.startswith(prefix)]
+        if prefix and len(matches) == 1:
+            return self._by_id[matches[0]]
+
+        if prefix and matches:
+            raise ProtocolError(
+                -32005,
+                "ambiguous_block",
+                f"{len(matches)} blocks start with {prefix!r}; give more of the id",
+            )
+        raise ProtocolError(-32005, "unknown_block", f"no block {prefix!r}")
+
+    def live(self, now_ms: int) -> list[Block]:
+        """Return the live blocks, newest activity first."""
+        while self._recent and not _is_live(next(iter(self._recent.values())), now_ms):
+            del self._recent[next(iter(self._recent))]
+
+        return [
+            each for each in reversed(self._recent.values()) if _is_live(each, now_ms)
+        ]
+
+    def _count(self, block: Block, now_ms: int) -> None:
+        totals, counted = self._totals_of(block), self._counted[block.block_id]
+        totals.line_count += block.line_count - counted.line_count
+        totals.char_count += block.char_count - counted.char_count
+        counted.line_count, counted.char_count = block.line_count, block.char_count
+        last_ms = block.last_activity_ms
+        if last_ms is None:
+            return
+
+        totals.last_activity_ms = max(totals.last_activity_ms or 0, last_ms)
+        self._recent.pop(block.block_id, None)
+        if _is_live(block, now_ms):
+            self._recent[block.block_id] = block
+
+    def _totals_of(self, block: Block) -> AgentTotals:
+        agent = block.origin.agent
+        totals = self.totals.get(agent)
+        if totals is None:
+            totals = self.totals[agent] = AgentTotals(agent)
+        return totals
+
+
+def _is_live(block: Block, now_ms: int) -> bool:
+    return block.life(now_ms) is Life.LIVE

@@ -1,0 +1,145 @@
+"""Everything that can go wrong, by who suffers, because that decides who catches.
+
+    JarvisError (code)
+      ConfigError              the daemon does not start                   exit 2
+      AlreadyRunningError      the second daemon does not start            exit 75
+      RuntimeFolderError       the daemon does not start                   exit 77
+      SourceError              that block is marked failed; the others go on
+      StoreError               counting goes on in memory; the daemon says degraded
+        StoreBusyError         the flush is tried again
+        StoreTooNewError       the daemon is not started again             exit 78
+      ProtocolError            that request is refused; the connection goes on
+      DaemonUnreachableError   the client says how to start it             exit 4
+
+Raise with facts; the sentence is made here and says what to do where the reader can
+do something.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_NO_SUCH_BLOCK = 3
+EXIT_NO_DAEMON = 4
+EXIT_PROTOCOL = 5
+EXIT_ALREADY_RUNNING = 75
+EXIT_RUNTIME_FOLDER = 77
+EXIT_STORE_TOO_NEW = 78
+EXIT_TIMEOUT = 124
+EXIT_INTERRUPTED = 130
+
+
+class JarvisError(Exception):
+    """Something went wrong that we have a name for."""
+
+    code: ClassVar[str] = "internal"
+    exit_status: ClassVar[int] = EXIT_FAILURE
+
+
+class ConfigError(JarvisError):
+    """The configuration cannot be used; the message names file, key and remedy."""
+
+    code = "config"
+    exit_status = EXIT_USAGE
+
+
+class AlreadyRunningError(JarvisError):
+    """Another daemon of this user holds the lock."""
+
+    code = "already_running"
+    exit_status = EXIT_ALREADY_RUNNING
+
+    def __init__(self, lock: Path, *, pid: int | None) -> None:
+        holder = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"jarvisd is already running: {holder} holds {lock}. "
+            "Ask it with `jarvisctl health`, or stop it first."
+        )
+        self.pid = pid
+
+
+class RuntimeFolderError(JarvisError):
+    """The folder for the socket is not private to this user, or not usable."""
+
+    code = "runtime_folder"
+    exit_status = EXIT_RUNTIME_FOLDER
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"{folder} cannot hold the socket: {reason}")
+        self.folder = folder
+        self.reason = reason
+
+
+class SourceError(JarvisError):
+    """One source cannot be read now. The message is shown to the user."""
+
+    code = "source"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class StoreError(JarvisError):
+    """The database failed or the disk did not answer."""
+
+    code = "store"
+
+
+class StoreBusyError(StoreError):
+    """Another process held the database's lock; nothing was written."""
+
+    code = "store_busy"
+
+
+class StoreTooNewError(StoreError):
+    """The database was written by a newer jarvisd."""
+
+    code = "store_too_new"
+    exit_status = EXIT_STORE_TOO_NEW
+
+    def __init__(self, path: Path, *, found: int, known: int) -> None:
+        super().__init__(
+            f"{path} has schema version {found}; this jarvisd knows up to {known}. "
+            "Upgrade jarvisd, or move the file away to start afresh."
+        )
+        self.path = path
+        self.found = found
+        self.known = known
+
+
+class ProtocolError(JarvisError):
+    """A request that cannot be answered as asked.
+
+    Attributes:
+        number: The JSON-RPC error code.
+        kind: The same in snake_case, for `error.data.kind`.
+        data: Further facts for `error.data`.
+
+    """
+
+    code = "protocol"
+
+    def __init__(
+        self, number: int, kind: str, message: str, **data: int | str | None
+    ) -> None:
+        super().__init__(message)
+        self.number = number
+        self.kind = kind
+        self.data = data
+
+
+class DaemonUnreachableError(JarvisError):
+    """No daemon answers on the socket."""
+
+    code = "daemon_unreachable"
+    exit_status = EXIT_NO_DAEMON
+
+    def __init__(self, socket: Path, reason: str) -> None:
+        super().__init__(
+            f"jarvisd does not answer on {socket} ({reason}). "
+            "Start it with `jarvisctl service start`, or `jarvisd` in a terminal."
+        )
+        self.socket = socket

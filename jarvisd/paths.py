@@ -1,0 +1,55 @@
+"""Where everything lies: the XDG rules, as pure functions of the environment.
+
+Daemon and client find the socket by the same function. Strings and `os.path` only:
+the status line's fast path imports this module, and pathlib costs it milliseconds.
+"""
+
+import os
+from collections.abc import Mapping
+
+APP = "jarvisd"
+MAX_SOCKET_PATH_BYTES = 107
+"""The kernel's limit for the path of a Unix socket (sockaddr_un, less the NUL)."""
+
+
+def home(environ: Mapping[str, str]) -> str:
+    """Return the user's home directory."""
+    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - see above
+
+
+def _xdg(environ: Mapping[str, str], variable: str, *fallback: str) -> str:
+    # The specification says to ignore a relative path.
+    base = environ.get(variable, "")
+    return base if base.startswith("/") else "/".join([home(environ), *fallback])
+
+
+def config_file(environ: Mapping[str, str]) -> str:
+    """Return the configuration file: `JARVISD_CONFIG`, or below XDG_CONFIG_HOME."""
+    return environ.get("JARVISD_CONFIG") or (
+        f"{_xdg(environ, 'XDG_CONFIG_HOME', '.config')}/{APP}/config.toml"
+    )
+
+
+def state_folder(environ: Mapping[str, str]) -> str:
+    """Return the folder of the database.
+
+    Never systemd's $STATE_DIRECTORY: for user units that is `~/.config/NAME` before
+    systemd 254 and `~/.local/state/NAME` after, so an upgrade would lose history.
+    """
+    return f"{_xdg(environ, 'XDG_STATE_HOME', '.local', 'state')}/{APP}"
+
+
+def runtime_folder(environ: Mapping[str, str]) -> str:
+    """Return the private folder of socket, lock and status files; never in /tmp."""
+    base = environ.get("XDG_RUNTIME_DIR", "")
+    return f"{base}/{APP}" if base.startswith("/") else f"{state_folder(environ)}/run"
+
+
+def socket_path(environ: Mapping[str, str]) -> str:
+    """Return the socket: `JARVISD_SOCKET`, or in the runtime folder."""
+    return environ.get("JARVISD_SOCKET") or f"{runtime_folder(environ)}/rpc.sock"
+
+
+def line_file(environ: Mapping[str, str]) -> str:
+    """Return the rendered status line, beside the socket."""
+    return f"{socket_path(environ).rpartition('/')[0]}/line"

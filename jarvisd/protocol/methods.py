@@ -1,0 +1,403 @@
+"""What may be asked of the daemon, and what it answers.
+
+Each method is one Params Struct and one Result Struct. Fields are only ever added:
+a new parameter has a default, a new result field is ignored by old clients. Whole
+numbers are integers, absent is null, enumerations are lower-case words; units end a
+name as everywhere.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from jarvisd.model.block import BlockId, BlockView, Kind, Life, SessionId
+from jarvisd.model.source import SourceView
+
+MAX_BLOCKS = 10_000
+MAX_TAIL_LINES = 10_000
+DEFAULT_TAIL_LINES = 20
+MAX_PUSH_LINES = 10_000
+
+
+class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters of a request; an unknown field is refused by name."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer."""
+
+
+class Hello(Params, frozen=True, kw_only=True):
+    """Say who asks and in which versions of the protocol it can speak."""
+
+    client: str = "unknown"
+    version: str | None = None
+    protocol: tuple[int, ...] = (1,)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the daemon accepts of one client."""
+
+    request_bytes: int
+    batch: int
+    in_flight: int
+    connections: int
+    client_bytes: int
+    push_lines: int
+
+
+class HelloResult(Result, frozen=True, kw_only=True):
+    """Who answers. *capabilities* lists methods and topics; test those."""
+
+    protocol: int
+    version: str
+    instance_id: str
+    pid: int
+    started_ms: int
+    capabilities: list[str]
+    limits: Limits
+
+
+class Discover(Params, frozen=True, kw_only=True):
+    """Ask for the OpenRPC document of this daemon."""
+
+
+class Health(Params, frozen=True, kw_only=True):
+    """Ask whether all is well."""
+
+
+class Backfill(Result, frozen=True, kw_only=True):
+    """How far the first reading of history has come; all zero when done.
+
+    *eta_s* is None until the speed is known.
+    """
+
+    files_total: int
+    files_done: int
+    bytes_total: int
+    bytes_done: int
+    eta_s: float | None
+
+
+class Problem(Result, frozen=True, kw_only=True):
+    """One thing that is not as it should be, and what to do about it.
+
+    *kind* is a closed vocabulary of snake_case words; *count* how often so far.
+    """
+
+    kind: str
+    message: str
+    since_ms: int
+    count: int = 1
+
+
+class StoreHealth(Result, frozen=True, kw_only=True):
+    """The state of the database."""
+
+    path: str | None
+    size_bytes: int
+    schema_version: int
+    revision: int
+    dirty_blocks: int
+    last_flush_ms: int | None
+    last_backup_ms: int | None
+    error: str | None
+
+
+class WatchHealth(Result, frozen=True, kw_only=True):
+    """How file changes are noticed now, and what the last full look cost."""
+
+    live: str
+    trees: str
+    watched_folders: int
+    last_scan_ms: int | None
+    scan_took_ms: float
+    known_files: int
+    open_files: int
+
+
+class HealthResult(Result, frozen=True, kw_only=True):
+    """All is well when *status* is `ok`; else *problems* says what is not.
+
+    `degraded` means that counting goes on and something is not stored or not seen
+    as fast as it should be.
+    """
+
+    status: Literal["ok", "degraded"]
+    version: str
+    pid: int
+    started_ms: int
+    uptime_s: float
+    store: StoreHealth
+    watch: WatchHealth
+    backfill: Backfill
+    blocks: int
+    live_blocks: int
+    clients: int
+    subscriptions: int
+    rss_bytes: int
+    problems: list[Problem]
+
+
+class Sync(Params, frozen=True, kw_only=True):
+    """Look at everything once, read it, store it, and only then answer."""
+
+
+class SyncResult(Result, frozen=True, kw_only=True):
+    """The revision that holds all that was on disk when `sync` was asked."""
+
+    revision: int
+    took_ms: float
+
+
+class Status(Params, frozen=True, kw_only=True):
+    """Ask for the whole picture in one small answer."""
+
+
+class AgentStatus(Result, frozen=True, kw_only=True):
+    """One agent's share of the whole."""
+
+    agent: str
+    blocks: int
+    live: int
+    line_count: int
+    token_estimate: int
+    last_activity_ms: int | None
+
+
+class StatusResult(Result, frozen=True, kw_only=True):
+    """The whole picture: totals, agents, and the newest live blocks (at most 20)."""
+
+    version: str
+    now_ms: int
+    revision: int
+    blocks: int
+    live: int
+    line_count: int
+    token_estimate: int
+    last_activity_ms: int | None
+    agents: list[AgentStatus]
+    newest: list[BlockView]
+    backfill: Backfill
+    degraded: bool
+
+
+class Line(Params, frozen=True, kw_only=True):
+    """Ask for the rendered status line; *width* in columns, 0 for no limit."""
+
+    format: Literal["plain", "tmux"] = "plain"
+    width: int = 0
+
+
+class LineResult(Result, frozen=True, kw_only=True):
+    """One line of text, safe to print on any terminal."""
+
+    text: str
+
+
+class BlocksList(Params, frozen=True, kw_only=True):
+    """Ask for blocks, newest activity first; filters are joined by *and*.
+
+    *since* is a revision: only blocks that changed after it. *life* is a list of
+    words; None means live and quiet ones with activity in the last *active_s*
+    seconds where that is given, and all otherwise.
+    """
+
+    agent: str | None = None
+    project: str | None = None
+    session_id: SessionId | None = None
+    kind: Kind | None = None
+    life: list[Life] | None = None
+    active_s: float | None = None
+    since: int | None = None
+    limit: int = MAX_BLOCKS
+
+
+class BlocksListResult(Result, frozen=True, kw_only=True):
+    """Blocks, newest activity first, and the revision they belong to."""
+
+    revision: int
+    blocks: list[BlockView]
+
+
+class BlocksGet(Params, frozen=True, kw_only=True):
+    """Ask for one block by its id or a unique prefix of it."""
+
+    block_id: BlockId
+
+
+class BlocksTail(Params, frozen=True, kw_only=True):
+    """Ask for the last lines of a block, read from its source and not stored."""
+
+    block_id: BlockId
+    lines: int = DEFAULT_TAIL_LINES
+
+
+class BlocksTailResult(Result, frozen=True, kw_only=True):
+    """The last lines as text; *first_line* is the number of the first, from 0."""
+
+    block_id: BlockId
+    first_line: int
+    lines: list[str]
+
+
+class SourcesList(Params, frozen=True, kw_only=True):
+    """Ask for all sources, or only for those with a problem."""
+
+    agent: str | None = None
+    problems: bool = False
+
+
+class RootView(Result, frozen=True, kw_only=True):
+    """One folder that is looked at for an agent's transcripts."""
+
+    agent: str
+    path: str
+    exists: bool
+    files: int
+    error: str | None
+
+
+class SourcesListResult(Result, frozen=True, kw_only=True):
+    """Where everything comes from."""
+
+    roots: list[RootView]
+    sources: list[SourceView]
+
+
+class PushOpen(Params, frozen=True, kw_only=True):
+    """Open a block of pushed lines, or go on with one.
+
+    The client chooses *block_id* (16 hex digits) so that a retry is harmless.
+    """
+
+    block_id: BlockId
+    agent: str = "text"
+    kind: Literal[Kind.PUSH, Kind.PROCESS] = Kind.PUSH
+    project: str | None = None
+    cwd: str | None = None
+    pid: int | None = None
+
+
+class PushOpenResult(Result, frozen=True, kw_only=True):
+    """Go on with batch number *next_seq*; smaller ones are stored already."""
+
+    block_id: BlockId
+    next_seq: int
+
+
+class PushLines(Params, frozen=True, kw_only=True):
+    """Hand over the lines of batch *seq*, without line ends.
+
+    A batch with a number that was taken before changes nothing and is acknowledged.
+    """
+
+    block_id: BlockId
+    seq: int
+    lines: list[str]
+
+
+class PushLinesResult(Result, frozen=True, kw_only=True):
+    """Given only after the lines are committed."""
+
+    next_seq: int
+    line_count: int
+
+
+class PushClose(Params, frozen=True, kw_only=True):
+    """Say that no more lines come."""
+
+    block_id: BlockId
+    exit_status: int | None = None
+
+
+class Subscribe(Params, frozen=True, kw_only=True):
+    """Ask to be told of changes.
+
+    Topics: `blocks` (the block as it is now, conflated per block), `health` (a
+    change of status), `flushes` (a new revision). *filter* keeps one agent, project
+    or block. *since* is the cursor of an earlier notification. *interval_ms* is the
+    least time between two notifications of one block: 0 tells every change at once,
+    conflated only when the client cannot keep up.
+    """
+
+    topics: list[str]
+    filter: "SubscriptionFilter | None" = None
+    since: str | None = None
+    interval_ms: int = 0
+
+
+class SubscriptionFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Only what matches every given field."""
+
+    agent: str | None = None
+    project: str | None = None
+    block_id: BlockId | None = None
+
+
+class SubscribeResult(Result, frozen=True, kw_only=True):
+    """The subscription's id, and the cursor it starts from.
+
+    *reset* is true when *since* was unknown or too old: what follows is a snapshot.
+    """
+
+    subscription: str
+    cursor: str
+    reset: bool
+
+
+class Unsubscribe(Params, frozen=True, kw_only=True):
+    """End a subscription of this connection."""
+
+    subscription: str
+
+
+class Done(Result, frozen=True, kw_only=True):
+    """Nothing more to say."""
+
+    ok: bool = True
+
+
+class ConfigReload(Params, frozen=True, kw_only=True):
+    """Read the configuration again; a wrong one is refused and the old one kept."""
+
+
+class ConfigReloadResult(Result, frozen=True, kw_only=True):
+    """Which keys have changed, and which of them need a restart."""
+
+    changed: list[str]
+    needs_restart: list[str]
+
+
+class Event(Result, frozen=True, kw_only=True):
+    """The params of an `event` notification.
+
+    *cursor* is `instance:sequence`; hand it to `subscribe` to go on after it.
+    *data* is the full object of the topic.
+    """
+
+    subscription: str
+    topic: str
+    cursor: str
+    data: msgspec.Raw
+
+
+METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
+    "hello": (Hello, HelloResult),
+    "rpc.discover": (Discover, Result),
+    "health": (Health, HealthResult),
+    "sync": (Sync, SyncResult),
+    "status": (Status, StatusResult),
+    "line": (Line, LineResult),
+    "blocks.list": (BlocksList, BlocksListResult),
+    "blocks.get": (BlocksGet, BlockView),
+    "blocks.tail": (BlocksTail, BlocksTailResult),
+    "sources.list": (SourcesList, SourcesListResult),
+    "push.open": (PushOpen, PushOpenResult),
+    "push.lines": (PushLines, PushLinesResult),
+    "push.close": (PushClose, BlockView),
+    "subscribe": (Subscribe, SubscribeResult),
+    "unsubscribe": (Unsubscribe, Done),
+    "config.reload": (ConfigReload, ConfigReloadResult),
+}
+"""Every method by name; the dispatcher, the client and OpenRPC read this table."""
