@@ -1,0 +1,31 @@
+import math
+
+import pytest
+
+from jarvisd.debounce import due_at
+
+
+@pytest.mark.parametrize(
+    ("flushed_at", "dirty_since", "expected"),
+    [
+        pytest.param(-math.inf, 7.0, 7.1, id="a first line is stored within 0.1 s"),
+        pytest.param(7.0, 7.2, 8.0, id="never twice within the interval"),
+        pytest.param(7.7, 7.9, 9.0, id="moved to the common tick when that is near"),
+        pytest.param(7.2, 7.9, 8.7, id="not moved by more than half a second"),
+        pytest.param(7.0, 30.0, 30.6, id="quiet for long, so soon again"),
+        pytest.param(7.0, 29.8, 30.0, id="quiet for long, and a tick is near"),
+    ],
+)
+def test_due_at(flushed_at: float, dirty_since: float, expected: float) -> None:
+    due = due_at(dirty_since=dirty_since, flushed_at=flushed_at)
+
+    assert due == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("phase", [n / 10 for n in range(10)])
+def test_steady_blocks_meet_on_the_same_tick(phase: float) -> None:
+    flushed_at = due_at(dirty_since=100 + phase, flushed_at=-math.inf)
+    for _ in range(2):  # changes all the time: dirty again at once
+        flushed_at = due_at(dirty_since=flushed_at, flushed_at=flushed_at)
+
+    assert flushed_at == pytest.approx(round(flushed_at))
