@@ -76,7 +76,7 @@ class SourceError(JarvisError):
 
     code = "source"
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Self
 
 from jarvisd.model.block import (
     CHARS_PER_TOKEN,
@@ -12,7 +13,8 @@ from jarvisd.model.block import (
     Origin,
     SessionId,
 )
-from jarvisd.model.source import Position
+from jarvisd.model.saved import SavedBlock
+from jarvisd.model.source import Position, SourceState
 
 LIVE_MS = 300_000
 """A block without a line for this long is quiet: five minutes outlast most tools."""
@@ -71,25 +73,23 @@ class Block:
         """Return the id."""
         return self.origin.block_id
 
-    def add_line(self, text: bytes, at_ms: int, *, malformed: bool = False) -> None:
+    def add_line(self, text: bytes, *, malformed: bool = False) -> None:
         """Count one line that is not blank; *text* is without its line end."""
         self.line_count += 1
         self.char_count += (
             len(text) if text.isascii() else len(text.decode(errors="replace"))
         )
         self.malformed_count += malformed
-        self.seen_at(at_ms)
 
-    def add_oversize(self, chars: int, at_ms: int) -> None:
+    def add_oversize(self, chars: int) -> None:
         """Count one line that was too long to keep, from its length alone."""
         self.line_count += 1
         self.char_count += chars
         self.oversize_count += 1
-        self.seen_at(at_ms)
 
     def seen_at(self, at_ms: int) -> None:
-        """Let activity reach *at_ms*; records out of order never take it back."""
-        if self.start_ts_ms is None:
+        """Stretch the time of activity to *at_ms*; records come in any order."""
+        if self.start_ts_ms is None or at_ms < self.start_ts_ms:
             self.start_ts_ms = at_ms
 
         if self.last_activity_ms is None or at_ms > self.last_activity_ms:
@@ -140,6 +140,47 @@ class Block:
             oversize_count=self.oversize_count,
             bytes_read=self.bytes_read,
         )
+
+    def saved(self) -> SavedBlock:
+        """Return what the store keeps: counts and their position as one value."""
+        return SavedBlock(
+            origin=self.origin,
+            position=self.position,
+            counts=self.counts(),
+            ended=self.ended,
+            exit_status=self.exit_status,
+            state=self.state,
+            error=self.error,
+            revision=self.revision,
+        )
+
+    @classmethod
+    def restored(cls, saved: SavedBlock) -> Self:
+        """Return the block that *saved* was taken of."""
+        counts = saved.counts
+        return cls(
+            origin=saved.origin,
+            position=saved.position,
+            start_ts_ms=counts.start_ts_ms,
+            last_activity_ms=counts.last_activity_ms,
+            line_count=counts.line_count,
+            char_count=counts.char_count,
+            malformed_count=counts.malformed_count,
+            oversize_count=counts.oversize_count,
+            bytes_read=counts.bytes_read,
+            ended=saved.ended,
+            error=saved.error,
+            exit_status=saved.exit_status,
+            revision=saved.revision,
+        )
+
+    @property
+    def state(self) -> SourceState:
+        """Say how the source stands with us."""
+        if self.error is not None:
+            return SourceState.QUARANTINED
+
+        return SourceState.GONE if self.ended else SourceState.ACTIVE
 
     def view(self, now_ms: int) -> BlockView:
         """Return the block as frontends see it."""

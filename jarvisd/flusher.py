@@ -1,0 +1,189 @@
+"""The set of changed blocks, and the one task that empties it."""
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import anyio
+import structlog
+
+from jarvisd.accumulators.block import Block
+from jarvisd.clock import Clock
+from jarvisd.debounce import due_at
+from jarvisd.errors import StoreError
+from jarvisd.model.block import BlockId
+from jarvisd.model.saved import Batch
+
+log = structlog.get_logger()
+
+RETRY_S = (0.25, 0.5, 1.0, 2.0)
+"""After a failed write, so that a disk with space again is used within 2 s."""
+
+FAREWELL_S = 5.0
+"""How long the last flush of a daemon that stops may take."""
+
+
+class Saver(Protocol):
+    """What the flusher needs of the store."""
+
+    revision: int
+
+    async def save(self, batch: Batch) -> int:
+        """Commit *batch* and return its revision, or raise StoreError."""
+        ...
+
+
+class Flusher:
+    """Stores each changed block at most once a second, and never forgets one.
+
+    A failed write leaves its blocks changed and is tried again; meanwhile
+    *failed_since* says since when, and counting goes on in memory.
+    """
+
+    def __init__(self, store: Saver, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._dirty: dict[BlockId, tuple[Block, float]] = {}
+        self._flushed_at: dict[BlockId, float] = {}
+        self._next_due = math.inf
+        self._wake = anyio.Event()
+        self._writing = anyio.Lock()
+        self._failures = 0
+        self._listeners: list[Callable[[int], None]] = []
+        self.failed_since_ms: int | None = None
+        self.error: str | None = None
+        self.last_flush_ms: int | None = None
+
+    @property
+    def dirty_blocks(self) -> int:
+        """Return how many blocks have changes that are not stored."""
+        return len(self._dirty)
+
+    @property
+    def next_revision(self) -> int:
+        """Return the revision that a change made now will be stored with."""
+        return self._store.revision + 1 + self._writing.locked()
+
+    def listen(self, listener: Callable[[int], None]) -> None:
+        """Call *listener* with each revision, once it is committed."""
+        self._listeners.append(listener)
+
+    def touch(self, block: Block) -> None:
+        """Say that *block* has something new. Cheap; call it as often as true."""
+        block.revision = self.next_revision
+        if block.block_id in self._dirty:
+            return
+
+        now = self._clock.monotonic()
+        self._dirty[block.block_id] = (block, now)
+        due = self._due(block.block_id, now)
+        if due < self._next_due:
+            self._next_due = due
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Flush what is due until cancelled, then everything once more."""
+        try:
+            while True:
+                await self._sleep_until_due()
+                await self._flush(self._take_due())
+        finally:
+            with anyio.move_on_after(FAREWELL_S, shield=True):
+                await self._flush(self._take(list(self._dirty)))
+
+    async def flush_all(self) -> int:
+        """Store everything now; return the revision that holds it.
+
+        Raises:
+            StoreError: It is not stored; it stays changed and is tried again.
+
+        """
+        await self._flush(self._take(list(self._dirty)), tell=True)
+        return self._store.revision
+
+    async def commit(self, block: Block) -> None:
+        """Return once all of *block* so far is on the disk.
+
+        Raises:
+            StoreError: It is not; it stays changed and is tried again.
+
+        """
+        async with self._writing:
+            pass  # a flush under way may hold an older state of it
+
+        await self._flush(self._take([block.block_id]), durable=True, tell=True)
+
+    async def _sleep_until_due(self) -> None:
+        while self._next_due > self._clock.monotonic():
+            self._wake = anyio.Event()
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._wait_for_earlier, group.cancel_scope)
+                await self._clock.sleep_until(self._next_due)
+                group.cancel_scope.cancel()
+
+    async def _wait_for_earlier(self, scope: anyio.CancelScope) -> None:
+        await self._wake.wait()
+        scope.cancel()
+
+    def _due(self, block_id: BlockId, dirty_since: float) -> float:
+        flushed_at = self._flushed_at.get(block_id, -math.inf)
+        return due_at(dirty_since=dirty_since, flushed_at=flushed_at)
+
+    def _take_due(self) -> list[Block]:
+        now = self._clock.monotonic()
+        return self._take(
+            [
+                id_
+                for id_, (_, since) in self._dirty.items()
+                if self._due(id_, since) <= now
+            ]
+        )
+
+    def _take(self, block_ids: list[BlockId]) -> list[Block]:
+        return [self._dirty.pop(id_)[0] for id_ in block_ids if id_ in self._dirty]
+
+    async def _flush(
+        self, blocks: list[Block], *, durable: bool = False, tell: bool = False
+    ) -> None:
+        """Store *blocks*; on failure keep them changed, and raise if *tell*."""
+        try:
+            if blocks:
+                await self._save(blocks, durable=durable)
+        except StoreError as exc:
+            self._postpone(blocks, exc)
+            if tell:
+                raise
+        else:
+            self._plan()
+
+    async def _save(self, blocks: list[Block], *, durable: bool) -> None:
+        async with self._writing:
+            saved = tuple(each.saved() for each in blocks)
+            now = self._clock.monotonic()
+            await self._store.save(Batch(blocks=saved, durable=durable))
+
+        self._flushed_at |= {each.block_id: now for each in blocks}
+        self._failures, self.failed_since_ms, self.error = 0, None, None
+        self.last_flush_ms = self._clock.unix_ms()
+        log.debug("flush.done", blocks=len(blocks), revision=self._store.revision)
+        for listener in self._listeners:
+            listener(self._store.revision)
+
+    def _plan(self) -> None:
+        self._next_due = min(
+            (self._due(id_, since) for id_, (_, since) in self._dirty.items()),
+            default=math.inf,
+        )
+
+    def _postpone(self, blocks: list[Block], exc: StoreError) -> None:
+        now = self._clock.monotonic()
+        for block in blocks:
+            self._dirty.setdefault(block.block_id, (block, now))
+
+        if self.failed_since_ms is None:
+            self.failed_since_ms = self._clock.unix_ms()
+            log.warning("flush.postponed", blocks=len(blocks), reason=str(exc))
+
+        self.error = str(exc)
+        self._next_due = now + RETRY_S[min(self._failures, len(RETRY_S) - 1)]
+        self._failures += 1

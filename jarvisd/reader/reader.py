@@ -1,0 +1,272 @@
+"""Pulls every transcript: discovery, a task per live block, and history in between.
+
+Files that change are followed, each by a task of its own that sleeps until a watcher
+or the scan wakes it. History is read by one task, newest files first. Whoever has
+more than one slice to read takes turns for each further slice, so that a gigabyte
+of history or one huge file never keeps a live line waiting for longer than a slice.
+"""
+
+import heapq
+import os
+from collections.abc import Callable
+from functools import partial
+
+import anyio
+import structlog
+from anyio import lowlevel
+from anyio.abc import TaskGroup, TaskStatus
+
+from jarvisd.accumulators.block import LIVE_MS, Block
+from jarvisd.clock import MS_PER_S
+from jarvisd.errors import SourceError
+from jarvisd.reader.catalogue import Catalogue, Known, tree_of
+from jarvisd.reader.intake import Intake
+from jarvisd.reader.progress import Progress
+from jarvisd.reader.survey import Survey
+from jarvisd.sources.file import Slice
+from jarvisd.sources.handles import Handles
+from jarvisd.sources.scan import Found, is_excluded
+from jarvisd.sources.watch import LiveWatch, TreeWatch
+
+log = structlog.get_logger()
+
+TICK_S = 1.0
+"""How often followed files and roots are looked at, if no watcher told of them."""
+
+OLD_MS = 60_000
+"""A file first seen with an older last change is history, read in its turn."""
+
+
+class Reader:
+    """Reads every file that *survey* finds into the blocks of *intake*."""
+
+    def __init__(self, survey: Survey, intake: Intake) -> None:
+        self.blocks = intake.blocks
+        self.survey = survey
+        self.progress = Progress()
+        self.catalogue = Catalogue(intake.blocks)
+        self.handles = Handles()
+        self.live_watch = LiveWatch(self.hint, survey.hurry)
+        self.tree_watch = TreeWatch(self.hint, survey.hurry)
+        self._intake = intake
+        self._clock = intake.clock
+        self._backlog: list[tuple[int, str]] = []
+        self._backlog_grew = anyio.Event()
+        self._bulk = anyio.Lock()
+        self._progressed = anyio.Event()
+        self._followed: set[Known] = set()
+        self._followers: dict[str, int] = {}
+        self._group: TaskGroup | None = None
+
+    def restore(self, block: Block) -> None:
+        """Take in a block from the store; to be called before `run`."""
+        self.catalogue.restore(block)
+
+    async def run(
+        self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Read until cancelled. Started before the first scan, which may take long."""
+        try:
+            with self.live_watch.opened():
+                async with anyio.create_task_group() as self._group:
+                    task_status.started()
+                    await self._scan(partial(self.found, historic=True))
+                    self._group.start_soon(self._read_history)
+                    self._group.start_soon(self.tree_watch.run, self.survey.roots)
+                    await self._keep_looking()
+        finally:
+            self._group = None
+            self.handles.close()
+
+    async def sync(self) -> None:
+        """Return once all that is on disk now has been read."""
+        await self._scan(self.found)
+        waiting = [(each, each.wakes) for each in self.catalogue]
+        while waiting:
+            known, ticket = waiting[-1]
+            if known.done >= ticket:
+                waiting.pop()
+            else:
+                await self._progressed.wait()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await anyio.sleep(TICK_S)
+            self._tick()
+            if self.survey.roots_changed():
+                self.tree_watch.restart()
+                self.survey.hurry()
+
+            if self.survey.is_due():
+                await self._scan(self.found)
+
+    async def _scan(self, found: Callable[[Found], None]) -> None:
+        blind = self.live_watch.error or self.tree_watch.error
+        findings = await self.survey.scan(found, blind=blind is not None)
+        for known in self.catalogue:
+            if known.path not in findings.paths and not known.block.ended:
+                self._wake(known)
+
+    def hint(self, path: str) -> None:
+        """Look at *path*, of which a watcher says that it has changed."""
+        known = self.catalogue.get(path)
+        if known is not None:
+            self._wake(known)
+            return
+
+        located = tree_of(self.survey.trees, path)
+        if located is None or is_excluded(path, self.survey.exclude):
+            return
+
+        try:
+            status = os.stat(path, follow_symlinks=False)
+        except OSError:
+            return
+
+        self.found(Found(located[0], path, located[1], status))
+
+    def found(self, found: Found, *, historic: bool = False) -> None:
+        """Take note of a file: adopt it if it is new, read it if it has changed.
+
+        *historic* says that all of it was there before we looked.
+        """
+        now_ms = self._clock.unix_ms()
+        known = self.catalogue.get(found.path)
+        if known is None:
+            known = self.catalogue.adopt(found, now_ms)
+            if known is None:
+                return
+
+            historic = historic or now_ms - known.mtime_ms > OLD_MS
+        elif not known.tail.changed(found.status) and known.block.error is None:
+            known.note(found.status)
+            return
+
+        known.note(found.status)
+        if historic:
+            self._queue(known)
+        else:
+            self._wake(known)
+
+    def _tick(self) -> None:
+        """Look at every followed file, and let go of those that fell quiet."""
+        now = self._clock.monotonic()
+        for known in list(self._followed):
+            try:
+                changed = known.tail.changed(os.stat(known.path, follow_symlinks=False))
+            except OSError:
+                changed = not known.block.ended
+
+            if changed:
+                self._wake(known)
+            elif now - known.woken_at > LIVE_MS / MS_PER_S and known.wake is not None:
+                self._followed.discard(known)
+                known.wake.set()
+
+    def _queue(self, known: Known) -> None:
+        known.wakes += 1
+        if known.backlog_bytes is None:
+            unread = max(0, known.size - known.block.position.offset)
+            known.backlog_bytes, known.historic_until = unread, known.size
+            self.progress.found(unread, self._clock.monotonic())
+            heapq.heappush(self._backlog, (-known.mtime_ms, known.path))
+            self._backlog_grew.set()
+
+    def _wake(self, known: Known) -> None:
+        known.wakes += 1
+        known.woken_at = self._clock.monotonic()
+        if known.wake is not None:
+            known.wake.set()
+        elif self._group is not None:
+            known.wake = anyio.Event()
+            self._followed.add(known)
+            self._group.start_soon(self._follow, known)
+
+    async def _follow(self, known: Known) -> None:
+        folder = os.path.dirname(known.path)
+        self._followers[folder] = self._followers.get(folder, 0) + 1
+        try:
+            while known in self._followed:
+                self.live_watch.add(folder)
+                known.wake = anyio.Event()
+                await self._drain(known)
+                await known.wake.wait()
+        finally:
+            known.wake = None
+            known.tail.forget()
+            self._followers[folder] -= 1
+            if not self._followers[folder]:
+                del self._followers[folder]
+                self.live_watch.remove(folder)
+
+    async def _read_history(self) -> None:
+        while True:
+            self._backlog_grew = anyio.Event()
+            while self._backlog:
+                _, path = heapq.heappop(self._backlog)
+                known = self.catalogue.get(path)
+                if known is not None and known.backlog_bytes is not None:
+                    await self._drain(known)
+                    await lowlevel.checkpoint()
+                    known.tail.forget()
+                    self.handles.drop(path)
+
+            await self._backlog_grew.wait()
+
+    async def _drain(self, known: Known) -> None:
+        """Read *known* to its end, giving way after each slice."""
+        ticket = known.wakes
+        while self._take_slice(known):
+            async with self._bulk:
+                await lowlevel.checkpoint()
+
+        known.done = max(known.done, ticket)
+        if known.backlog_bytes is not None:
+            known.backlog_bytes = None
+            self.progress.finished()
+
+        self._progressed.set()
+        self._progressed = anyio.Event()
+
+    def _take_slice(self, known: Known) -> bool:
+        """Read one slice of *known* and count it; return whether there is more.
+
+        A bulkhead: whatever goes wrong in one file is told of that file alone.
+        """
+        block = known.block
+        try:
+            part = known.tail.read(block.position, self.handles)
+            self._count(known, part)
+        except SourceError as exc:
+            self._intake.fail(block, exc.reason)
+        except OSError as exc:
+            self._intake.fail(block, exc.strerror or str(exc))
+        except Exception:
+            log.exception("block.crashed", block_id=block.block_id)
+            self._intake.fail(block, "internal error; see the daemon's log")
+        else:
+            return part.more
+
+        return False
+
+    def _count(self, known: Known, part: Slice) -> None:
+        block = known.block
+        if not part.gone:
+            self._intake.recover(block)
+
+        historic = block.position.offset < known.historic_until
+        block.bytes_read += part.read_bytes
+        block.partial_bytes = part.partial_bytes
+        if known.backlog_bytes is not None:
+            self.progress.read(part.read_bytes)
+
+        if part.lines or part.position != block.position:
+            written_ms = known.mtime_ms if historic else None
+            self._intake.fold(block, part.lines, part.position, written_ms=written_ms)
+
+        if part.restarted:
+            known.historic_until = 0
+            log.info("block.restarted", block_id=block.block_id)
+
+        if part.gone:
+            self._intake.end(block)

@@ -1,0 +1,149 @@
+"""The reconcile scan: every tree looked through, again and again, as cheaply as due.
+
+Whatever the watchers miss is found here: files, folders and roots that came, grew,
+moved or went. The pause between two scans follows from what a scan costs.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import anyio
+import structlog
+from anyio import lowlevel
+
+from jarvisd.clock import Clock
+from jarvisd.model.source import Tree
+from jarvisd.protocol.methods import RootView
+from jarvisd.sources.scan import Found, walk
+
+log = structlog.get_logger()
+
+MIN_PAUSE_S = 2.0
+"""Scanning more often finds nothing that a person would have noticed."""
+
+WATCHED_SHARE = 1000
+BLIND_SHARE = 100
+"""A scan that took t is followed by a pause of t times this: a thousandth of a core
+while watchers work, a hundredth while they do not."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What one scan saw besides the files it handed over."""
+
+    paths: set[str] = field(default_factory=set)
+    files: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    odd_names: list[str] = field(default_factory=list)
+    busy_s: float = 0.0
+
+
+class Survey:
+    """Looks through *trees*, and knows when it is time to look again."""
+
+    def __init__(
+        self,
+        trees: tuple[Tree, ...],
+        clock: Clock,
+        *,
+        exclude: tuple[str, ...],
+        max_pause_s: float,
+    ) -> None:
+        self.trees = trees
+        self.exclude = exclude
+        self.findings = Findings()
+        self.finished_ms: int | None = None
+        self._clock = clock
+        self._max_pause_s = max_pause_s
+        self._scanning = anyio.Lock()
+        self._due = 0.0
+        self._identities: frozenset[tuple[str, int, int]] = frozenset()
+
+    def roots(self) -> list[str]:
+        """Return the roots that exist now."""
+        return [path for path, _, _ in _identities(self.trees)]
+
+    def roots_changed(self) -> bool:
+        """Say whether a root has come, gone or been replaced since the last call."""
+        before, self._identities = self._identities, _identities(self.trees)
+        return before != self._identities
+
+    def hurry(self) -> None:
+        """Make the next scan due now: something may have been missed."""
+        self._due = 0.0
+
+    def is_due(self) -> bool:
+        """Say whether it is time to scan."""
+        return self._clock.monotonic() >= self._due
+
+    async def scan(
+        self, found: Callable[[Found], None], *, blind: bool = False
+    ) -> Findings:
+        """Hand every file to *found*, giving way after each folder.
+
+        *blind* says that no watcher works, so that the next scan is due sooner.
+        """
+        async with self._scanning:
+            self._due = self._clock.monotonic() + self._max_pause_s
+            findings = Findings()
+            for tree in self.trees:
+                await self._scan_tree(tree, findings, found)
+
+            share = BLIND_SHARE if blind else WATCHED_SHARE
+            pause_s = max(MIN_PAUSE_S, findings.busy_s * share)
+            due = self._clock.monotonic() + min(pause_s, self._max_pause_s)
+            # Somebody may have asked for the next scan to hurry while this one ran.
+            self._due = min(self._due, due)
+            self.findings, self.finished_ms = findings, self._clock.unix_ms()
+            return findings
+
+    async def _scan_tree(
+        self, tree: Tree, findings: Findings, found: Callable[[Found], None]
+    ) -> None:
+        root = str(tree.root)
+        findings.files[root] = 0
+        started = self._clock.monotonic()
+        for folder in walk(tree, self.exclude):
+            for each in folder.files:
+                findings.paths.add(each.path)
+                found(each)
+
+            findings.files[root] += len(folder.files)
+            findings.odd_names += folder.odd_names
+            if folder.error is not None:
+                findings.errors[folder.path] = folder.error
+
+            findings.busy_s += self._clock.monotonic() - started
+            await lowlevel.checkpoint()
+            started = self._clock.monotonic()
+
+    def views(self) -> list[RootView]:
+        """Return each root as `sources.list` shows it."""
+        return [self._view(each) for each in self.trees]
+
+    def _view(self, tree: Tree) -> RootView:
+        root, errors = str(tree.root), self.findings.errors
+        inside = [
+            path for path in errors if path == root or path.startswith(f"{root}/")
+        ]
+        return RootView(
+            agent=tree.agent,
+            path=root,
+            exists=os.path.isdir(root),
+            files=self.findings.files.get(root, 0),
+            error=f"{inside[0]}: {errors[inside[0]]}" if inside else None,
+        )
+
+
+def _identities(trees: tuple[Tree, ...]) -> frozenset[tuple[str, int, int]]:
+    found = set()
+    for tree in trees:
+        try:
+            seen = os.stat(tree.root)
+        except OSError:
+            continue
+
+        found.add((str(tree.root), seen.st_dev, seen.st_ino))
+
+    return frozenset(found)
