@@ -6,7 +6,7 @@ import structlog
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
-from jarvisd.agents import AGENTS
+from jarvisd.agents import agent_named
 from jarvisd.clock import Clock
 from jarvisd.flusher import Flusher
 from jarvisd.lines import Line, Oversize
@@ -44,7 +44,7 @@ class Intake:
         """
         now_ms = self.clock.unix_ms()
         before = block.line_count
-        parse = AGENTS[block.origin.agent].parse
+        parse = agent_named(block.origin.agent).parse
         for line in lines:
             if isinstance(line, Oversize):
                 block.add_oversize(line.chars)

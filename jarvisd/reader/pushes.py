@@ -10,7 +10,6 @@ import re
 import msgspec
 
 from jarvisd.accumulators.block import Block
-from jarvisd.agents import AGENTS
 from jarvisd.errors import ProtocolError, StoreError
 from jarvisd.flusher import Flusher
 from jarvisd.lines import Line
@@ -103,11 +102,10 @@ class Pushes:
         return block.view(self._intake.clock.unix_ms())
 
     def _created(self, asked: PushOpen) -> Block:
-        agent = asked.agent if asked.agent in AGENTS else "text"
         origin = Origin(
             block_id=asked.block_id,
             kind=asked.kind,
-            agent=agent,
+            agent=asked.agent,
             project=asked.project or asked.cwd,
             cwd=asked.cwd,
             pid=asked.pid,

@@ -25,7 +25,7 @@ from jarvisd.reader.progress import Progress
 from jarvisd.reader.survey import Survey
 from jarvisd.sources.file import Slice
 from jarvisd.sources.handles import Handles
-from jarvisd.sources.scan import Found, is_excluded
+from jarvisd.sources.scan import Found
 from jarvisd.sources.watch import LiveWatch, TreeWatch
 
 log = structlog.get_logger()
@@ -115,7 +115,7 @@ class Reader:
             return
 
         located = tree_of(self.survey.trees, path)
-        if located is None or is_excluded(path, self.survey.exclude):
+        if located is None or self.survey.excluded(path):
             return
 
         try:

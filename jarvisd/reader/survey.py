@@ -47,11 +47,11 @@ class Survey:
         trees: tuple[Tree, ...],
         clock: Clock,
         *,
-        exclude: tuple[str, ...],
+        excluded: Callable[[str], bool],
         max_pause_s: float,
     ) -> None:
         self.trees = trees
-        self.exclude = exclude
+        self.excluded = excluded
         self.findings = Findings()
         self.finished_ms: int | None = None
         self._clock = clock
@@ -104,7 +104,7 @@ class Survey:
         root = str(tree.root)
         findings.files[root] = 0
         started = self._clock.monotonic()
-        for folder in walk(tree, self.exclude):
+        for folder in walk(tree, self.excluded):
             for each in folder.files:
                 findings.paths.add(each.path)
                 found(each)
