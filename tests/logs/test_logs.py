@@ -212,10 +212,11 @@ class FullDisk(io.StringIO):
 
 def test_a_log_that_cannot_be_written_is_no_failure() -> None:
     closed = io.StringIO()
+    written = Written(closed)
     closed.close()
 
     Written(FullDisk()).log.error("store.failed")
-    Written(closed).log.error("store.failed")
+    written.log.error("store.failed")
 
 
 def test_libraries_that_log_are_heard() -> None:
