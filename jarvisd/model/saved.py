@@ -28,3 +28,20 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     blocks: tuple[SavedBlock, ...]
     durable: bool = False
+
+
+class StoreFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The state of the database. Times are Unix ms, absent is None.
+
+    *error* is what the user must know and may mend while nothing can be stored.
+    *repaired* tells what was done to a file that was damaged or had vanished.
+    """
+
+    path: str
+    size_bytes: int
+    schema_version: int
+    revision: int
+    last_flush_ms: int | None
+    last_backup_ms: int | None
+    error: str | None
+    repaired: str | None
