@@ -1,7 +1,7 @@
 """The set of changed blocks, and the one task that empties it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import anyio
@@ -26,7 +26,15 @@ FAREWELL_S = 5.0
 class Saver(Protocol):
     """What the flusher needs of the store."""
 
-    revision: int
+    @property
+    def revision(self) -> int:
+        """The number of batches ever committed."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """Raised when another file has taken the place of the one written to."""
+        ...
 
     async def save(self, batch: Batch) -> int:
         """Commit *batch* and return its revision, or raise StoreError."""
@@ -40,19 +48,27 @@ class Flusher:
     *failed_since* says since when, and counting goes on in memory.
     """
 
-    def __init__(self, store: Saver, clock: Clock) -> None:
+    def __init__(self, store: Saver, clock: Clock, blocks: Iterable[Block]) -> None:
         self._store = store
         self._clock = clock
+        self._blocks = blocks
+        self._generation = store.generation
         self._dirty: dict[BlockId, tuple[Block, float]] = {}
         self._flushed_at: dict[BlockId, float] = {}
         self._next_due = math.inf
         self._wake = anyio.Event()
         self._writing = anyio.Lock()
+        self._began = 0.0
         self._failures = 0
         self._listeners: list[Callable[[int], None]] = []
         self.failed_since_ms: int | None = None
         self.error: str | None = None
         self.last_flush_ms: int | None = None
+
+    @property
+    def writing_s(self) -> float:
+        """Return for how long the write under way has lasted; 0 when none is."""
+        return self._clock.monotonic() - self._began if self._writing.locked() else 0.0
 
     @property
     def dirty_blocks(self) -> int:
@@ -159,7 +175,7 @@ class Flusher:
     async def _save(self, blocks: list[Block], *, durable: bool) -> None:
         async with self._writing:
             saved = tuple(each.saved() for each in blocks)
-            now = self._clock.monotonic()
+            now = self._began = self._clock.monotonic()
             await self._store.save(Batch(blocks=saved, durable=durable))
 
         self._flushed_at |= {each.block_id: now for each in blocks}
@@ -168,6 +184,12 @@ class Flusher:
         log.debug("flush.done", blocks=len(blocks), revision=self._store.revision)
         for listener in self._listeners:
             listener(self._store.revision)
+
+        if self._generation != self._store.generation:
+            # The database is a new one: it must be given all we know.
+            self._generation = self._store.generation
+            for block in self._blocks:
+                self.touch(block)
 
     def _plan(self) -> None:
         self._next_due = min(

@@ -74,6 +74,7 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.revision = 0
+        self.generation = 0
         self.batches: list[Batch] = []
         self.failures = 0
 

@@ -14,7 +14,8 @@ class Rig:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.store = FakeStore()
-        self.flusher = Flusher(self.store, self.clock)
+        self.blocks: list[Block] = []
+        self.flusher = Flusher(self.store, self.clock, self.blocks)
 
     def line(self, to: Block) -> None:
         to.add_line(b"x" * 40)
@@ -156,3 +157,13 @@ async def test_listeners_hear_of_a_revision_after_it_is_committed() -> None:
         await rig.clock.advance(0.2)
 
         assert heard == [rig.store.revision]
+
+
+async def test_a_database_made_anew_is_given_everything() -> None:
+    async with running() as rig:
+        rig.blocks += [block("b1"), block("b2")]
+        rig.store.generation += 1
+        rig.line(rig.blocks[0])
+        await rig.clock.advance(2)
+
+        assert rig.writes("b2") == 1

@@ -36,6 +36,11 @@ from jarvisd.store import Store
 
 UNAVAILABLE = -32008
 
+DEGRADING = {"store_degraded", "live_watch_failed", "tree_watch_failed"}
+
+STUCK_S = 30.0
+"""A write is given up by the store long before; a scan of 100,000 files takes 1 s."""
+
 
 class Service:
     """Answers from the running parts; implements `jarvisd.api`'s `Daemon`."""
@@ -67,8 +72,8 @@ class Service:
 
     @property
     def degraded(self) -> bool:
-        """Say whether anything is not as it should be."""
-        return bool(self.problems())
+        """Say whether something is not stored, or not seen as fast as it should be."""
+        return any(each.kind in DEGRADING for each in self.problems())
 
     async def sync(self) -> int:
         """Read and store all that is there now; return the revision that holds it."""
@@ -143,7 +148,7 @@ class Service:
         now_ms = self._clock.unix_ms()
         blocks, problems = self._reader.blocks, self.problems()
         return HealthResult(
-            status="degraded" if problems else "ok",
+            status="degraded" if self.degraded else "ok",
             version=__version__,
             pid=os.getpid(),
             started_ms=self.started_ms,
@@ -162,8 +167,9 @@ class Service:
     def problems(self) -> list[Problem]:
         """Return what is not as it should be; unreadable files are no such problem."""
         reader, now_ms = self._reader, self._clock.unix_ms()
+        store_error = self._flusher.error or self._store.error
         found = [
-            ("store_degraded", self._flusher.error, self._flusher.failed_since_ms),
+            ("store_degraded", store_error, self._flusher.failed_since_ms),
             ("live_watch_failed", reader.live_watch.error, None),
             ("tree_watch_failed", reader.tree_watch.error, None),
             ("store_repaired", self._store.repaired, self.started_ms),
@@ -174,17 +180,34 @@ class Service:
             if message is not None
         ]
 
+    def summary(self) -> str:
+        """Return one line for systemd's status."""
+        health = self.health()
+        files = self._reader.catalogue
+        bad = sum(each.block.error is not None for each in files)
+        return (
+            f"{health.status}: {health.live_blocks} live of {health.blocks} blocks, "
+            f"{bad} unreadable, {health.backfill.bytes_total} bytes of history to read"
+        )
+
+    def stuck(self) -> str | None:
+        """Say what has not moved for too long, for the watchdog; None if all has."""
+        if self._flusher.writing_s > STUCK_S:
+            return "store"
+
+        return "scan" if self._reader.survey.overdue_s > STUCK_S else None
+
     def _store_health(self) -> StoreHealth:
-        store = self._store
+        facts = self._store.facts()
         return StoreHealth(
-            path=str(store.path),
-            size_bytes=store.size_bytes,
-            schema_version=store.schema_version,
-            revision=store.revision,
+            path=facts.path,
+            size_bytes=facts.size_bytes,
+            schema_version=facts.schema_version,
+            revision=facts.revision,
             dirty_blocks=self._flusher.dirty_blocks,
-            last_flush_ms=self._flusher.last_flush_ms,
-            last_backup_ms=store.last_backup_ms,
-            error=self._flusher.error,
+            last_flush_ms=facts.last_flush_ms,
+            last_backup_ms=facts.last_backup_ms,
+            error=self._flusher.error or facts.error,
         )
 
     def _watch_health(self) -> WatchHealth:

@@ -18,18 +18,15 @@ STATUS_EVERY_S = 10.0
 
 
 async def feed_watchdog(service: Service, clock: Clock) -> None:
-    """Report status and signs of life until cancelled; nothing without systemd."""
-    if not systemd.is_supervised():
-        return
-
+    """Report status and signs of life until cancelled."""
     interval_s = systemd.watchdog_interval_s()
     pause_s = min(STATUS_EVERY_S, interval_s / 3) if interval_s else STATUS_EVERY_S
     while True:
         before = clock.monotonic()
         await anyio.sleep(pause_s)
         lag_s = clock.monotonic() - before - pause_s
-        systemd.notify(STATUS=service.summary())
-        if lag_s < MAX_LAG_S and service.stuck is None:
-            systemd.notify(WATCHDOG="1")
+        stuck = service.stuck()
+        if lag_s < MAX_LAG_S and stuck is None:
+            systemd.notify(WATCHDOG=1, STATUS=service.summary())
         else:
-            log.error("watchdog.withheld", lag_s=round(lag_s, 1), stuck=service.stuck)
+            log.error("watchdog.withheld", lag_s=round(lag_s, 1), stuck=stuck)

@@ -69,6 +69,16 @@ class Survey:
         before, self._identities = self._identities, _identities(self.trees)
         return before != self._identities
 
+    def look_through(
+        self,
+        trees: tuple[Tree, ...],
+        excluded: Callable[[str], bool],
+        max_pause_s: float,
+    ) -> None:
+        """Look through these trees from the next scan on, which is due now."""
+        self.trees, self.excluded, self._max_pause_s = trees, excluded, max_pause_s
+        self.hurry()
+
     def hurry(self) -> None:
         """Make the next scan due now: something may have been missed."""
         self._due = 0.0
@@ -76,6 +86,11 @@ class Survey:
     def is_due(self) -> bool:
         """Say whether it is time to scan."""
         return self._clock.monotonic() >= self._due
+
+    @property
+    def overdue_s(self) -> float:
+        """Return for how long a scan has been due and not come."""
+        return max(0.0, self._clock.monotonic() - self._due) if self._due else 0.0
 
     async def scan(
         self, found: Callable[[Found], None], *, blind: bool = False

@@ -1,0 +1,66 @@
+"""The program `jarvisd`: read the configuration, then run the daemon."""
+
+import os
+import sys
+from functools import partial
+
+import anyio
+
+from jarvisd import config, logs, systemd
+from jarvisd.clock import SystemClock
+from jarvisd.config import Config
+from jarvisd.daemon import run
+from jarvisd.daemon.reload import Reloader
+from jarvisd.errors import JarvisError
+
+
+def main() -> int:
+    """Run the daemon in the foreground; return its exit status."""
+    os.umask(0o077)
+    status = 0
+    try:
+        _start(sys.argv[1:])
+    except* JarvisError as group:
+        status = _told(group)
+
+    return status
+
+
+def _start(argv: list[str]) -> None:
+    flags = config.parse_flags(argv)
+    settings = config.read(argv, os.environ)
+    if flags.check_config:
+        sys.stdout.write("the configuration is good\n")
+    else:
+        _run(settings, argv)
+
+
+def _run(settings: Config, argv: list[str]) -> None:
+    clock = SystemClock()
+    threshold = logs.configure(settings.log_level, now=clock.monotonic)
+    environ = dict(os.environ)
+    reloader = Reloader(settings, threshold, argv=argv, environ=environ)
+    anyio.run(
+        partial(
+            run,
+            settings,
+            reloader,
+            environ=environ,
+            clock=clock,
+            activated=systemd.listen_sockets().get("rpc"),
+        )
+    )
+
+
+def _told(group: BaseExceptionGroup[JarvisError]) -> int:
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+
+    assert isinstance(first, JarvisError)
+    sys.stderr.write(f"jarvisd: {first}\n")
+    return first.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""Reading the configuration again while running."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import structlog
+
+from jarvisd import config
+from jarvisd.config import Config
+from jarvisd.daemon.trees import configured_trees
+from jarvisd.logs import Threshold
+from jarvisd.protocol.methods import ConfigReloadResult
+from jarvisd.reader.survey import Survey
+
+log = structlog.get_logger()
+
+
+class Reloader:
+    """Knows how the configuration was read, and applies what a new one changes."""
+
+    def __init__(
+        self,
+        current: Config,
+        threshold: Threshold,
+        *,
+        argv: Sequence[str],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._current = current
+        self._threshold = threshold
+        self._argv = argv
+        self._environ = environ
+
+    def bound(self, survey: Survey) -> Callable[[], Awaitable[ConfigReloadResult]]:
+        """Return a reload that applies to *survey*."""
+
+        async def reload() -> ConfigReloadResult:
+            return self._reload(survey)
+
+        return reload
+
+    def _reload(self, survey: Survey) -> ConfigReloadResult:
+        """Read and apply; a wrong configuration raises ConfigError and changes nothing."""
+        new = config.read(self._argv, self._environ)
+        changes = config.changes(self._current, new)
+        self._threshold.level = new.log_level
+        survey.look_through(
+            configured_trees(new, self._environ), new.excluder(), new.scan_interval_s
+        )
+        self._current = new
+        log.info("config.reloaded", changed=changes.changed)
+        return ConfigReloadResult(
+            changed=list(changes.changed), needs_restart=list(changes.needs_restart)
+        )
