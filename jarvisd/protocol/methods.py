@@ -6,7 +6,7 @@ numbers are integers, absent is null, enumerations are lower-case words; units e
 name as everywhere.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -17,6 +17,15 @@ MAX_BLOCKS = 10_000
 MAX_TAIL_LINES = 10_000
 DEFAULT_TAIL_LINES = 20
 MAX_PUSH_LINES = 10_000
+
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+"""A whole number that every JSON reader and SQLite can hold."""
+
+Text = Annotated[str, msgspec.Meta(max_length=4096)]
+AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
+NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Topic = Literal["blocks", "flushes", "health"]
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,8 +39,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 class Hello(Params, frozen=True, kw_only=True):
     """Say who asks and in which versions of the protocol it can speak."""
 
-    client: str = "unknown"
-    version: str | None = None
+    client: Text = "unknown"
+    version: Text | None = None
     protocol: tuple[int, ...] = (1,)
 
 
@@ -186,7 +195,7 @@ class Line(Params, frozen=True, kw_only=True):
     """Ask for the rendered status line; *width* in columns, 0 for no limit."""
 
     format: Literal["plain", "tmux"] = "plain"
-    width: int = 0
+    width: Whole = 0
 
 
 class LineResult(Result, frozen=True, kw_only=True):
@@ -208,9 +217,9 @@ class BlocksList(Params, frozen=True, kw_only=True):
     session_id: SessionId | None = None
     kind: Kind | None = None
     life: list[Life] | None = None
-    active_s: float | None = None
-    since: int | None = None
-    limit: int = MAX_BLOCKS
+    active_s: Seconds | None = None
+    since: Whole | None = None
+    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_BLOCKS)] = MAX_BLOCKS
 
 
 class BlocksListResult(Result, frozen=True, kw_only=True):
@@ -230,7 +239,7 @@ class BlocksTail(Params, frozen=True, kw_only=True):
     """Ask for the last lines of a block, read from its source and not stored."""
 
     block_id: BlockId
-    lines: int = DEFAULT_TAIL_LINES
+    lines: Annotated[int, msgspec.Meta(ge=0, le=MAX_TAIL_LINES)] = DEFAULT_TAIL_LINES
 
 
 class BlocksTailResult(Result, frozen=True, kw_only=True):
@@ -271,12 +280,12 @@ class PushOpen(Params, frozen=True, kw_only=True):
     The client chooses *block_id* (16 hex digits) so that a retry is harmless.
     """
 
-    block_id: BlockId
-    agent: str = "text"
-    kind: Literal[Kind.PUSH, Kind.PROCESS] = Kind.PUSH
-    project: str | None = None
-    cwd: str | None = None
-    pid: int | None = None
+    block_id: NewBlockId
+    agent: AgentName = "text"
+    kind: Literal["push", "process"] = "push"
+    project: Text | None = None
+    cwd: Text | None = None
+    pid: Whole | None = None
 
 
 class PushOpenResult(Result, frozen=True, kw_only=True):
@@ -293,8 +302,8 @@ class PushLines(Params, frozen=True, kw_only=True):
     """
 
     block_id: BlockId
-    seq: int
-    lines: list[str]
+    seq: Whole
+    lines: Annotated[list[str], msgspec.Meta(max_length=MAX_PUSH_LINES)]
 
 
 class PushLinesResult(Result, frozen=True, kw_only=True):
@@ -321,10 +330,10 @@ class Subscribe(Params, frozen=True, kw_only=True):
     conflated only when the client cannot keep up.
     """
 
-    topics: list[str]
+    topics: Annotated[list[Topic], msgspec.Meta(min_length=1, max_length=8)]
     filter: "SubscriptionFilter | None" = None
-    since: str | None = None
-    interval_ms: int = 0
+    since: Text | None = None
+    interval_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 0
 
 
 class SubscriptionFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -382,6 +391,29 @@ class Event(Result, frozen=True, kw_only=True):
     data: msgspec.Raw
 
 
+class Revision(Result, frozen=True, kw_only=True):
+    """The data of topic `flushes`: the revision that is stored now."""
+
+    revision: int
+
+
+class Resync(Result, frozen=True, kw_only=True):
+    """The params of a `resync` notification: changes were missed.
+
+    Forget what was known under this subscription: every block that matches follows.
+    """
+
+    subscription: str
+    cursor: str
+
+
+class Ping(Result, frozen=True, kw_only=True):
+    """The params of a `ping` notification: a sign of life when all is quiet."""
+
+    now_ms: int
+    cursor: str
+
+
 METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "hello": (Hello, HelloResult),
     "rpc.discover": (Discover, Result),
@@ -401,3 +433,10 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "config.reload": (ConfigReload, ConfigReloadResult),
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""
+
+NOTIFICATIONS: dict[str, type[msgspec.Struct]] = {
+    "event": Event,
+    "resync": Resync,
+    "ping": Ping,
+}
+"""What a subscriber is sent without asking, by name."""
