@@ -6,7 +6,7 @@ numbers are integers, absent is null, enumerations are lower-case words; units e
 name as everywhere.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -26,6 +26,7 @@ AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Topic = Literal["blocks", "flushes", "health"]
+TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,55 @@
+"""Which blocks a filter means; the same for lists and for subscriptions."""
+
+from jarvisd.accumulators.block import Block
+from jarvisd.model.block import Life
+from jarvisd.protocol.methods import BlocksList, SubscriptionFilter
+
+OPEN = frozenset({Life.LIVE, Life.QUIET})
+
+
+def matches_list(block: Block, wanted: BlocksList, now_ms: int) -> bool:
+    """Say whether *block* belongs in the answer to *wanted*."""
+    origin = block.origin
+    return (
+        (wanted.agent is None or origin.agent == wanted.agent)
+        and (wanted.kind is None or origin.kind is wanted.kind)
+        and (wanted.session_id is None or origin.session_id == wanted.session_id)
+        and (wanted.since is None or block.revision > wanted.since)
+        and (wanted.project is None or is_in_project(block, wanted.project))
+        and _is_as_lively(block, wanted, now_ms)
+    )
+
+
+def matches_filter(block: Block, wanted: SubscriptionFilter | None) -> bool:
+    """Say whether a subscriber who wants *wanted* is told of *block*."""
+    if wanted is None:
+        return True
+
+    origin = block.origin
+    return (
+        (wanted.agent is None or origin.agent == wanted.agent)
+        and (wanted.block_id is None or origin.block_id == wanted.block_id)
+        and (wanted.project is None or is_in_project(block, wanted.project))
+    )
+
+
+def is_in_project(block: Block, wanted: str) -> bool:
+    """Say whether *wanted* is the block's project or the end of its path."""
+    end = "/" + wanted.strip("/")
+    places = (block.origin.project, block.origin.cwd)
+    return any(
+        place is not None and (place == wanted or place.endswith(end))
+        for place in places
+    )
+
+
+def _is_as_lively(block: Block, wanted: BlocksList, now_ms: int) -> bool:
+    if wanted.active_s is not None:
+        last_ms = block.last_activity_ms
+        if last_ms is None or now_ms - last_ms > wanted.active_s * 1000:
+            return False
+
+    if wanted.life is not None:
+        return block.life(now_ms) in wanted.life
+
+    return wanted.active_s is None or block.life(now_ms) in OPEN

@@ -1,0 +1,85 @@
+"""The whole picture: made from the totals, kept until something changes."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import jarvisd
+from jarvisd.accumulators.blocks import AgentTotals, Blocks
+from jarvisd.api.daemon import Daemon
+from jarvisd.clock import Clock
+from jarvisd.model.block import CHARS_PER_TOKEN
+from jarvisd.protocol import wire
+from jarvisd.protocol.methods import AgentStatus, StatusResult
+
+MAX_NEWEST = 20
+MAX_AGE_S = 1.0
+"""Blocks grow quiet and rates fall without any change, so nothing is kept longer."""
+
+
+@dataclass(slots=True)
+class StatusBoard:
+    """Answers `status`, the question that is asked most."""
+
+    blocks: Blocks
+    clock: Clock
+    daemon: Daemon
+    _key: tuple[int, int, bool] | None = field(default=None, init=False)
+    _made_at: float = field(default=0.0, init=False)
+    _result: StatusResult | None = field(default=None, init=False)
+    _encoded: bytes | None = field(default=None, init=False)
+
+    def result(self) -> StatusResult:
+        """Return the picture as it is now."""
+        now = self.clock.monotonic()
+        key = (self.blocks.changes, self.daemon.revision, self.daemon.degraded)
+        if self._result is None or key != self._key or now - self._made_at >= MAX_AGE_S:
+            self._key, self._made_at = key, now
+            self._result, self._encoded = self._make(), None
+
+        return self._result
+
+    def encoded(self) -> bytes:
+        """Return the picture as JSON."""
+        result = self.result()
+        if self._encoded is None:
+            self._encoded = wire.encode(result)
+
+        return self._encoded
+
+    def _make(self) -> StatusResult:
+        now_ms = self.clock.unix_ms()
+        totals = sorted(self.blocks.totals.values(), key=lambda each: each.agent)
+        live = self.blocks.live(now_ms)
+        live_of = Counter(block.origin.agent for block in live)
+        return StatusResult(
+            version=jarvisd.__version__,
+            now_ms=now_ms,
+            revision=self.daemon.revision,
+            blocks=len(self.blocks),
+            live=len(live),
+            line_count=sum(each.line_count for each in totals),
+            token_estimate=_tokens(sum(each.char_count for each in totals)),
+            last_activity_ms=max(
+                (each.last_activity_ms for each in totals if each.last_activity_ms),
+                default=None,
+            ),
+            agents=[_agent(each, live_of[each.agent]) for each in totals],
+            newest=[block.view(now_ms) for block in live[:MAX_NEWEST]],
+            backfill=self.daemon.backfill(),
+            degraded=self.daemon.degraded,
+        )
+
+
+def _agent(totals: AgentTotals, live: int) -> AgentStatus:
+    return AgentStatus(
+        agent=totals.agent,
+        blocks=totals.blocks,
+        live=live,
+        line_count=totals.line_count,
+        token_estimate=_tokens(totals.char_count),
+        last_activity_ms=totals.last_activity_ms,
+    )
+
+
+def _tokens(chars: int) -> int:
+    return chars // CHARS_PER_TOKEN
