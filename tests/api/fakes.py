@@ -1,16 +1,14 @@
-"""A daemon made by hand, a clock that moves when told, and clients of blocking sockets."""
+"""A daemon made by hand, a server around it, and a client of blocking sockets."""
 
-import heapq
-import itertools
 import json
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import anyio
 import anyio.to_thread
@@ -48,42 +46,6 @@ PATIENCE_S = 5.0
 NOTHING_TO_READ = Backfill(
     files_total=0, files_done=0, bytes_total=0, bytes_done=0, eta_s=None
 )
-
-
-class FakeClock:
-    """Time that stands still until `advance`."""
-
-    def __init__(self, unix_ms: int = 1_700_000_000_000) -> None:
-        self._now = 100.0
-        self._unix_ms = unix_ms
-        self._count = itertools.count()
-        self._sleepers: list[tuple[float, int, anyio.Event]] = []
-
-    def monotonic(self) -> float:
-        return self._now
-
-    def unix_ms(self) -> int:
-        return self._unix_ms
-
-    async def sleep_until(self, deadline: float) -> None:
-        if deadline > self._now:
-            wake = anyio.Event()
-            heapq.heappush(self._sleepers, (deadline, next(self._count), wake))
-            await wake.wait()
-
-    async def advance(self, seconds: float) -> None:
-        """Let *seconds* pass, and everybody who was due run until he waits again."""
-        until = self._now + seconds
-        while self._sleepers and self._sleepers[0][0] <= until:
-            due, _, wake = heapq.heappop(self._sleepers)
-            self._set(due)
-            wake.set()
-            await anyio.wait_all_tasks_blocked()
-        self._set(until)
-
-    def _set(self, now: float) -> None:
-        self._unix_ms += round((now - self._now) * 1000)
-        self._now = now
 
 
 @dataclass
@@ -203,7 +165,8 @@ def block(
         )
     )
     for _ in range(lines):
-        made.add_line(b"x" * 40, at_ms)
+        made.add_line(b"x" * 40)
+        made.seen_at(at_ms)
     return made
 
 
@@ -226,7 +189,8 @@ class Running:
     def grow(self, made: Block, lines: int = 1) -> None:
         now_ms = self.clock.unix_ms()
         for _ in range(lines):
-            made.add_line(b"x" * 40, now_ms)
+            made.add_line(b"x" * 40)
+        made.seen_at(now_ms)
         self.blocks.changed(made, now_ms)
 
 
@@ -313,15 +277,8 @@ class Client:
         self._received.close()
         self.socket.close()
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-async def eventually(check: Callable[[], bool]) -> None:
-    """Return once *check* holds, which it must soon."""
-    with anyio.fail_after(PATIENCE_S):
-        while not check():
-            await anyio.sleep(0.005)
