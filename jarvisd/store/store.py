@@ -16,7 +16,7 @@ import structlog
 
 from jarvisd.clock import Clock
 from jarvisd.errors import StoreError, StoreForeignError, StoreTooNewError
-from jarvisd.model.saved import Batch, SavedBlock, StoreFacts
+from jarvisd.model.saved import Batch, SavedBlock
 from jarvisd.store.backup import is_due, last_backup_ms, make_backup
 from jarvisd.store.connection import Unit
 from jarvisd.store.database import (
@@ -67,24 +67,23 @@ class Store:
 
     Attributes:
         path: The database file, links resolved.
+        revision: Flushes ever committed. Never falls, even if an older file is restored.
         error: Why nothing can be stored now, for the user; None while all is well.
+        last_flush_ms: When the last flush was committed, in Unix ms.
+        last_backup_ms: When the newest backup was made, in Unix ms.
 
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path.resolve()
+        self.revision = 0
         self.error: str | None = None
         self._clock = clock
         self._writer = Writer(self.path, clock)
         self._writing = anyio.Lock()
         self._reader = Reader(self.path)
-        self._last_flush_ms: int | None = None
-        self._last_backup_ms: int | None = None
-
-    @property
-    def revision(self) -> int:
-        """Flushes ever committed. Never falls, even if an older file is restored."""
-        return self._writer.revision
+        self.last_flush_ms: int | None = None
+        self.last_backup_ms: int | None = None
 
     @property
     def generation(self) -> int:
@@ -98,6 +97,16 @@ class Store:
     def repaired(self) -> str | None:
         """What was done to a damaged or vanished file, for the user."""
         return self._writer.repaired
+
+    @property
+    def schema_version(self) -> int:
+        """The number of schema scripts applied; 0 while it cannot be opened."""
+        return self._writer.schema_version
+
+    @property
+    def size_bytes(self) -> int:
+        """What the database and its log take on the disk, as of the last flush."""
+        return self._writer.size_bytes
 
     async def load(self) -> list[SavedBlock]:
         """Return every block as last stored; what there is to be had, if degraded.
@@ -137,7 +146,8 @@ class Store:
                 raise
 
             self._recover()
-            self._last_flush_ms = self._clock.unix_ms()
+            self.revision = self._writer.revision
+            self.last_flush_ms = self._clock.unix_ms()
             return self.revision
 
     async def read(self, query: Unit[T]) -> T:
@@ -163,7 +173,7 @@ class Store:
 
         """
         now_ms = self._clock.unix_ms()
-        if not self._writer.is_open or not is_due(self._last_backup_ms, now_ms):
+        if not self._writer.is_open or not is_due(self.last_backup_ms, now_ms):
             return False
 
         copy = partial(make_backup, path=self.path, now_ms=now_ms)
@@ -176,7 +186,7 @@ class Store:
                 await self._writer.reopen(damage=str(exc))
             return False
 
-        self._last_backup_ms = now_ms
+        self.last_backup_ms = now_ms
         log.info("store.backed_up", path=str(made))
         return True
 
@@ -194,19 +204,6 @@ class Store:
         except DamagedError as exc:
             return [str(exc)]
 
-    def facts(self) -> StoreFacts:
-        """Return the state of the database, from memory."""
-        return StoreFacts(
-            path=str(self.path),
-            size_bytes=self._writer.size_bytes,
-            schema_version=self._writer.schema_version,
-            revision=self.revision,
-            last_flush_ms=self._last_flush_ms,
-            last_backup_ms=self._last_backup_ms,
-            error=self.error,
-            repaired=self.repaired,
-        )
-
     async def open(self) -> None:
         """Open, or be degraded; `open_store` calls this."""
         try:
@@ -215,7 +212,8 @@ class Store:
             raise
         except StoreError as exc:
             self._degrade(exc)
-        self._last_backup_ms = last_backup_ms(self.path)
+        self.revision = self._writer.revision
+        self.last_backup_ms = last_backup_ms(self.path)
 
     async def close(self) -> None:
         """Close what is open, within a limit; `open_store` calls this."""
