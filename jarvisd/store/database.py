@@ -61,7 +61,8 @@ def connect_frozen(path: Path) -> sqlite3.Connection:
 
 def quick_check(raw: sqlite3.Connection) -> str | None:
     """Return the first thing that is wrong with the database's structure, or None."""
-    return _complaint(raw, "PRAGMA quick_check(1)")
+    row: tuple[str] = raw.execute("PRAGMA quick_check(1)").fetchone()
+    return None if row[0] == "ok" else row[0].splitlines()[-1]
 
 
 def full_check(raw: sqlite3.Connection) -> list[str]:
@@ -107,7 +108,8 @@ def snapshot(query: Callable[[sqlite3.Connection], T], raw: sqlite3.Connection) 
     try:
         return query(raw)
     finally:
-        raw.execute("ROLLBACK")
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")
 
 
 def _connect(path: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
@@ -121,8 +123,3 @@ def _connect(path: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
         raw.close()
         raise
     return raw
-
-
-def _complaint(raw: sqlite3.Connection, pragma: str) -> str | None:
-    row: tuple[str] = raw.execute(pragma).fetchone()
-    return None if row[0] == "ok" else row[0]
