@@ -11,7 +11,9 @@ ifneq ($(MADE_FOR),$(shell $(BIN)/python -c '' 2>/dev/null && cat $(VENV)/made-f
 STALE := stale
 endif
 
-.PHONY: help run test check bench format lock clean stale
+GENAI_PRICES ?= 0.2.3
+
+.PHONY: help run test check bench format prices lock clean stale
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -35,6 +37,10 @@ bench: $(VENV)/dev  ## Measure the figures of docs/performance.md
 format: $(VENV)/dev  ## Mend the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+prices:  ## Refresh the vendored price table from genai-prices; needs uv
+	uv run --no-project --isolated --python 3.11 --with genai-prices==$(GENAI_PRICES) \
+	  python tools/refresh_prices.py --as-of $$(date -u +%F)
 
 lock:  ## Pin every dependency again, to the newest; needs uv
 	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.lock
