@@ -69,6 +69,10 @@ def main() -> None:
     table = build(tomllib.loads((HERE / "prices.toml").read_text()))
     body = render(table)
     digest = f"{zlib.crc32(body.encode()):08x}"
+    if TABLE.exists() and f' {digest}"' in TABLE.read_text():
+        sys.stdout.write("Nothing has changed; the table keeps its version.\n")
+        return
+
     version = f"{as_of} genai-prices {metadata.version('genai-prices')} {digest}"
     TABLE.write_text(f'{{\n"version": {json.dumps(version)},\n{body}}}\n')
     count = sum(len(models) for models in table["models"].values())
@@ -108,6 +112,9 @@ def is_wanted(provider_id: str, model: ModelInfo, extra: dict[str, Any]) -> bool
         vendor, slash, name = model.id.partition("/")
         if not slash or ":" in name or vendor not in extra["openrouter_vendors"]:
             return False
+
+    if model.id.startswith("ft:"):
+        return False
 
     first = next(prices_of(model))
     return first.input_mtok is not None and first.output_mtok is not None
@@ -239,7 +246,8 @@ def spellings(provider: Provider, chosen: list[ModelInfo]) -> dict[str, str]:
     for model in chosen:
         for name in sorted({model.id, *clause_texts(model.match)}):
             match = provider.find_model(name.lower())
-            if match is not None and match.id == model.id and name.lower() != model.id:
+            is_whole = name[-1] not in "-@"
+            if is_whole and match and match.id == model.id != name.lower():
                 found[name.lower()] = model.id
 
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from jarvisd.model.usage import STANDARD, Tokens, Variant
-from jarvisd.pricing.names import MILLION_SUFFIX, Name, parse_name
+from jarvisd.pricing.names import MAX_CHARS, MILLION_SUFFIX, Name, parse_name
 from jarvisd.pricing.overrides import NO_OVERRIDES, Overrides
 from jarvisd.pricing.rate import NEVER, Rate, Schedule, always
 from jarvisd.pricing.table import TABLE_FILE, Table, load_table, schedule
@@ -118,6 +118,10 @@ class PriceBook:
         return eras[-1].model.window if eras else None
 
     def _remember(self, key: Served) -> Schedule:
+        provider, model, _ = key
+        if len(model) > MAX_CHARS or len(provider or "") > MAX_CHARS:
+            return NEVER
+
         if len(self._schedules) >= CACHE_LIMIT:
             self._schedules.clear()
 
