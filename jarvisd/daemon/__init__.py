@@ -12,7 +12,11 @@ from jarvisd import __version__
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.api.endpoint import Endpoint, open_endpoint
-from jarvisd.api.server import serve
+from jarvisd.api.handlers import Handlers
+from jarvisd.api.render import Renderer
+from jarvisd.api.server import Server
+from jarvisd.api.subscriptions import Subscriptions
+from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.config import Config, FifoSettings
 from jarvisd.daemon.reload import Reloader
@@ -120,8 +124,10 @@ async def _serve(
     endpoint: Endpoint, parts: _Parts, fifos: Sequence[FifoSettings]
 ) -> None:
     """Answer and read until signalled."""
+    server, renderer = _face(endpoint, parts)
     async with anyio.create_task_group() as group:
-        await group.start(serve, endpoint, parts.service, parts.blocks, parts.clock)
+        await group.start(server.serve, endpoint)
+        group.start_soon(renderer.run)
         group.start_soon(obey_signals, group.cancel_scope, parts.service, parts.clock)
         group.start_soon(feed_watchdog, parts.service, parts.clock)
         group.start_soon(_keep_backups, parts.store, parts.clock)
@@ -130,6 +136,21 @@ async def _serve(
 
         await group.start(parts.reader.run)
         log.info("daemon.started", version=__version__, blocks=len(parts.blocks))
+
+
+def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Renderer]:
+    blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
+    subscriptions = Subscriptions(blocks, clock, instance_id=service.instance_id)
+    parts.flusher.listen(subscriptions.flushed)
+    handlers = Handlers(
+        blocks=blocks,
+        clock=clock,
+        daemon=service,
+        subscriptions=subscriptions,
+        tally=tally,
+    )
+    server = Server(handlers, subscriptions, clock, tally)
+    return server, Renderer(handlers.status, blocks, clock, endpoint.path.parent)
 
 
 def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None:

@@ -198,16 +198,16 @@ class Service:
         return "scan" if self._reader.survey.overdue_s > STUCK_S else None
 
     def _store_health(self) -> StoreHealth:
-        facts = self._store.facts()
+        store = self._store
         return StoreHealth(
-            path=facts.path,
-            size_bytes=facts.size_bytes,
-            schema_version=facts.schema_version,
-            revision=facts.revision,
+            path=str(store.path),
+            size_bytes=store.size_bytes,
+            schema_version=store.schema_version,
+            revision=store.revision,
             dirty_blocks=self._flusher.dirty_blocks,
-            last_flush_ms=facts.last_flush_ms,
-            last_backup_ms=facts.last_backup_ms,
-            error=self._flusher.error or facts.error,
+            last_flush_ms=self._flusher.last_flush_ms,
+            last_backup_ms=store.last_backup_ms,
+            error=self._flusher.error or store.error,
         )
 
     def _watch_health(self) -> WatchHealth:

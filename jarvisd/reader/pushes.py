@@ -104,7 +104,7 @@ class Pushes:
     def _created(self, asked: PushOpen) -> Block:
         origin = Origin(
             block_id=asked.block_id,
-            kind=asked.kind,
+            kind=Kind(asked.kind),
             agent=asked.agent,
             project=asked.project or asked.cwd,
             cwd=asked.cwd,
