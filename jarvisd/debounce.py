@@ -4,21 +4,22 @@ A block is written at most once a second, its first line within 0.1 s, and its l
 change is never left unwritten: there is always a next deadline while it is dirty.
 
 Blocks change at their own moments, but one transaction should serve all of them. So
-a due time moves to the next full second of the monotonic clock where that is less
-than half a second away: whatever the phases, steady blocks meet on the same ticks
-after two flushes, and no change waits longer than 1.5 s for the store.
+every due time lies on a common tick of the monotonic clock: a full second where one
+is less than half a second away, else the half second before it. Whatever their
+phases, steady blocks meet on the full seconds after two flushes, and no change waits
+longer than 1.5 s for the store.
 """
 
 import math
 
+FIRST_S = 0.05
+"""First lines are stored on ticks of this length, after settling for as long."""
+
 SETTLE_S = 0.1
-"""A burst is one flush: the first line waits this long for its fellows."""
+"""A burst is one flush: a first change waits this long for its fellows."""
 
 INTERVAL_S = 1.0
 """The commissioned limit: one write per block and second."""
-
-ALIGN_S = 0.5
-"""How far a due time may move to meet the common tick."""
 
 
 def due_at(*, dirty_since: float, flushed_at: float) -> float:
@@ -29,9 +30,13 @@ def due_at(*, dirty_since: float, flushed_at: float) -> float:
         flushed_at: When the block was last stored; -inf for never.
 
     """
-    settled = dirty_since + SETTLE_S
     if math.isinf(flushed_at):
-        return settled
+        return _tick(dirty_since + FIRST_S, FIRST_S)
 
-    earliest = max(settled, flushed_at + INTERVAL_S)
-    return min(math.ceil(earliest / INTERVAL_S) * INTERVAL_S, earliest + ALIGN_S)
+    earliest = max(dirty_since + SETTLE_S, flushed_at + INTERVAL_S)
+    full, half = _tick(earliest, INTERVAL_S), INTERVAL_S / 2
+    return full if full - earliest <= half else full - half
+
+
+def _tick(at: float, length: float) -> float:
+    return math.ceil(at / length) * length

@@ -84,13 +84,20 @@ class Flusher:
         """Call *listener* with each revision, once it is committed."""
         self._listeners.append(listener)
 
-    def touch(self, block: Block) -> None:
-        """Say that *block* has something new. Cheap; call it as often as true."""
+    def touch(self, block: Block, *, urgent: bool = True) -> None:
+        """Say that *block* has something new. Cheap; call it as often as true.
+
+        A first change that is *urgent* is stored at once; that of a file out of the
+        past can wait for the others.
+        """
         block.revision = self.next_revision
         if block.block_id in self._dirty:
             return
 
         now = self._clock.monotonic()
+        if not urgent:
+            self._flushed_at.setdefault(block.block_id, now)
+
         self._dirty[block.block_id] = (block, now)
         due = self._due(block.block_id, now)
         if due < self._next_due:

@@ -8,11 +8,12 @@ from jarvisd.debounce import due_at
 @pytest.mark.parametrize(
     ("flushed_at", "dirty_since", "expected"),
     [
-        pytest.param(-math.inf, 7.0, 7.1, id="a first line is stored within 0.1 s"),
+        pytest.param(-math.inf, 7.0, 7.05, id="a first line is stored within 0.1 s"),
+        pytest.param(-math.inf, 7.01, 7.1, id="and so are its neighbours"),
         pytest.param(7.0, 7.2, 8.0, id="never twice within the interval"),
-        pytest.param(7.7, 7.9, 9.0, id="moved to the common tick when that is near"),
-        pytest.param(7.2, 7.9, 8.7, id="not moved by more than half a second"),
-        pytest.param(7.0, 30.0, 30.6, id="quiet for long, so soon again"),
+        pytest.param(7.7, 7.9, 9.0, id="on the full second when that is near"),
+        pytest.param(7.2, 7.9, 8.5, id="else on the half second before it"),
+        pytest.param(7.0, 30.0, 30.5, id="quiet for long, so soon again"),
         pytest.param(7.0, 29.8, 30.0, id="quiet for long, and a tick is near"),
     ],
 )

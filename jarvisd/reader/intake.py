@@ -67,11 +67,11 @@ class Intake:
                 block.seen_at(written_ms)
 
         block.position = position
-        self.touch(block)
+        self.touch(block, urgent=written_ms is None)
 
-    def touch(self, block: Block) -> None:
-        """Say that *block* has changed."""
-        self._flusher.touch(block)
+    def touch(self, block: Block, *, urgent: bool = True) -> None:
+        """Say that *block* has changed; see Flusher.touch."""
+        self._flusher.touch(block, urgent=urgent)
         self.blocks.changed(block, self.clock.unix_ms())
 
     def fail(self, block: Block, reason: str) -> None:

@@ -108,45 +108,52 @@ class Reader:
                 self._wake(known)
 
     def hint(self, path: str) -> None:
-        """Look at *path*, of which a watcher says that it has changed."""
+        """Look at *path*, of which a watcher says that it may have changed."""
         known = self.catalogue.get(path)
-        if known is not None:
-            self._wake(known)
-            return
-
-        located = tree_of(self.survey.trees, path)
-        if located is None or self.survey.excluded(path):
-            return
-
         try:
             status = os.stat(path, follow_symlinks=False)
         except OSError:
+            if known is not None and not known.block.ended:
+                self._wake(known)
             return
 
-        self.found(Found(located[0], path, located[1], status))
+        if known is not None:
+            self._noticed(known, status)
+            return
+
+        located = tree_of(self.survey.trees, path)
+        if located is not None and not self.survey.excluded(path):
+            self.found(Found(located[0], path, located[1], status))
 
     def found(self, found: Found, *, historic: bool = False) -> None:
         """Take note of a file: adopt it if it is new, read it if it has changed.
 
         *historic* says that all of it was there before we looked.
         """
-        now_ms = self._clock.unix_ms()
         known = self.catalogue.get(found.path)
-        if known is None:
-            known = self.catalogue.adopt(found, now_ms)
-            if known is None:
-                return
-
-            historic = historic or now_ms - known.mtime_ms > OLD_MS
-        elif not known.tail.changed(found.status) and known.block.error is None:
-            known.note(found.status)
+        if known is not None:
+            self._noticed(known, found.status, historic=historic)
             return
 
-        known.note(found.status)
+        now_ms = self._clock.unix_ms()
+        known = self.catalogue.adopt(found, now_ms)
+        if known is not None and (historic or now_ms - known.mtime_ms > OLD_MS):
+            self._queue(known)
+        elif known is not None:
+            self._wake(known)
+
+    def _noticed(
+        self, known: Known, status: os.stat_result, *, historic: bool = False
+    ) -> None:
+        grew = status.st_size != known.size
+        known.note(status)
+        if not known.tail.changed(status) and known.block.error is None:
+            return
+
         if historic:
             self._queue(known)
-        else:
-            self._wake(known)
+        elif grew or known.backlog_bytes is None:
+            self._wake(known)  # else it waits for its turn in the backlog
 
     def _tick(self) -> None:
         """Look at every followed file, and let go of those that fell quiet."""
