@@ -17,12 +17,14 @@ _MEANWHILE: Final = (
     "Counting goes on in memory, and is stored as soon as this is mended."
 )
 
-_REMEDIES: Final = {
-    sqlite3.SQLITE_FULL: "the disk is full. Free some space.",
-    sqlite3.SQLITE_READONLY: "it is read-only. Make the file and its folder writable.",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Make the file and its folder writable.",
-    sqlite3.SQLITE_PERM: "access is denied. Make the file and its folder writable.",
-    sqlite3.SQLITE_IOERR: "the disk reports an error. See the system log for its health.",
+_FULL: Final = f"the disk is full. Free some space. {_MEANWHILE}"
+_REMEDY: Final = f"Make the file and its folder writable. {_MEANWHILE}"
+_REASONS: Final = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_READONLY: f"it is read-only. {_REMEDY}",
+    sqlite3.SQLITE_CANTOPEN: f"it cannot be opened. {_REMEDY}",
+    sqlite3.SQLITE_PERM: f"access is denied. {_REMEDY}",
+    sqlite3.SQLITE_IOERR: f"the disk reports an error; the system's log says more. {_MEANWHILE}",
 }
 
 
@@ -40,8 +42,12 @@ def is_damage(exc: sqlite3.Error) -> bool:
 
 
 @contextmanager
-def store_errors(path: Path) -> Iterator[None]:
+def store_errors(
+    path: Path, *, overdue: str = f"the disk does not answer. {_MEANWHILE}"
+) -> Iterator[None]:
     """Translate what the calls inside raise about the database at *path*.
+
+    *overdue* is what it means if they run into the caller's limit.
 
     Raises:
         StoreBusyError: Another process holds the lock.
@@ -54,9 +60,9 @@ def store_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as exc:
         raise _translated(exc, path) from exc
     except TimeoutError as exc:
-        raise StoreError(f"{path}: the disk does not answer. {_MEANWHILE}") from exc
+        raise StoreError(f"{path}: {overdue}") from exc
     except OSError as exc:
-        raise StoreError(f"{path}: {_remedy(exc)} {_MEANWHILE}") from exc
+        raise StoreError(f"{path}: {_reason(exc)}") from exc
 
 
 def _translated(exc: sqlite3.Error, path: Path) -> StoreError:
@@ -67,13 +73,11 @@ def _translated(exc: sqlite3.Error, path: Path) -> StoreError:
     if is_damage(exc):
         return DamagedError(f"{path} is damaged: {exc}")
 
-    return StoreError(f"{path}: {_REMEDIES.get(code, f'{exc}.')} {_MEANWHILE}")
+    return StoreError(f"{path}: {_REASONS.get(code, str(exc))}")
 
 
-def _remedy(exc: OSError) -> str:
-    if exc.errno == ENOSPC:
-        return _REMEDIES[sqlite3.SQLITE_FULL]
-    return f"{exc.strerror}. Make the file and its folder writable."
+def _reason(exc: OSError) -> str:
+    return _FULL if exc.errno == ENOSPC else f"{exc.strerror}. {_REMEDY}"
 
 
 def _code(exc: sqlite3.Error) -> int:

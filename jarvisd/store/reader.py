@@ -32,7 +32,8 @@ class Reader:
 
         A *generation* other than the last one means that another file is there now.
         """
-        with store_errors(self._path), anyio.fail_after(READ_TIMEOUT_S):
+        late = "the query takes too long; ask for a shorter time"
+        with store_errors(self._path, overdue=late), anyio.fail_after(READ_TIMEOUT_S):
             async with self._turn:
                 connection = await self._current(generation)
                 return await connection.run(partial(snapshot, query))

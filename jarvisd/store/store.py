@@ -240,13 +240,13 @@ class Store:
                 return await look(
                     self.path, query, connect=connect, limit_s=LOAD_TIMEOUT_S
                 )
-            except StoreError:
-                log.info("store.unreadable", path=str(self.path), exc_info=True)
+            except StoreError as exc:
+                log.info("store.unreadable", reason=str(exc))
         return []
 
     def _degrade(self, exc: StoreError) -> None:
         if self.error is None:
-            log.error("store.degraded", path=str(self.path), reason=str(exc))
+            log.error("store.degraded", reason=str(exc))
         self.error = str(exc)
 
     def _recover(self) -> None:

@@ -124,8 +124,8 @@ class Writer:
 
         try:
             await connection.close(fold_log)
-        except (sqlite3.Error, StoreError):
-            log.warning("store.close_failed", path=str(self._path), exc_info=True)
+        except (sqlite3.Error, StoreError) as exc:
+            log.warning("store.close_failed", path=str(self._path), reason=str(exc))
 
     async def _write(self, batch: Batch) -> None:
         unit = partial(self._write_unit, batch=batch, above=self.revision)
