@@ -129,9 +129,8 @@ def test_who_speaks_last(
             id="unknown key like no other",
         ),
         pytest.param(
-            "[agents.claude]\nenabeld = true",
-            "unknown key `agents.claude.enabeld`; "
-            "did you mean `agents.claude.enabled`?",
+            "[agents.claude]\nenable = true",
+            "unknown key `agents.claude.enable`; did you mean `agents.claude.enabled`?",
             id="unknown key of an agent",
         ),
         pytest.param(
