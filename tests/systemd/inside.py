@@ -26,6 +26,7 @@ HOME = Path.home()
 INSTALLED = HOME / ".config/systemd/user"
 RPC = Path(os.environ["XDG_RUNTIME_DIR"]) / "jarvisd/rpc.sock"
 TRANSCRIPT = HOME / ".claude/projects/-x/00000000-0000-4000-8000-000000000001.jsonl"
+LOG = HOME / "jarvisd.log"
 LIMIT_S = 20
 
 # Runs before the daemon in the same sandbox, and fails the start where it may too much.
@@ -63,6 +64,11 @@ def main() -> None:
     assert RPC.parent.stat().st_mode & 0o777 == 0o700
     assert "result" in ask("health")
     say("answers on a socket that is private to the user")
+
+    ask("sync")
+    (block,) = ask("blocks.list")["result"]["blocks"]
+    assert (block["path"], block["line_count"]) == (str(TRANSCRIPT), 1)
+    say("reads what an agent writes")
 
     main_pid = shown("MainPID")
     systemctl("reload", "jarvisd.service")
@@ -106,7 +112,9 @@ def install() -> None:
     shutil.copy(UNITS / "jarvisd.socket", INSTALLED)
     shutil.copy(UNITS / "50-sandbox.conf", drop_ins)
     (drop_ins / "90-test.conf").write_text(
-        f"[Service]\nWatchdogSec=2\nExecStartPre={python} {HOME}/probe.py\n"
+        "[Service]\nWatchdogSec=2\n"
+        f"ExecStartPre={python} {HOME}/probe.py\n"
+        f"StandardError=append:{LOG}\n"  # The journal cannot be read from in here.
     )
     systemctl("daemon-reload")
 
@@ -172,7 +180,8 @@ def systemctl(*arguments: str, check: bool = True) -> subprocess.CompletedProces
     )
     if check and done.returncode:
         status = systemctl("status", "--no-pager", "jarvisd.service", check=False)
-        raise SystemExit(f"{arguments}: {done.stderr}\n{status.stdout}")
+        log = LOG.read_text() if LOG.exists() else ""
+        raise SystemExit(f"{arguments}: {done.stderr}\n{status.stdout}\n{log}")
 
     return done
 

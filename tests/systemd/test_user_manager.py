@@ -74,4 +74,4 @@ def test_the_service_holds_in_a_real_user_manager(share: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(done.stdout.splitlines()) == 7, done.stdout
+    assert len(done.stdout.splitlines()) == 8, done.stdout
