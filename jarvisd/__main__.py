@@ -7,6 +7,7 @@ from functools import partial
 import anyio
 
 from jarvisd import config, logs, systemd
+from jarvisd.agents import AGENTS
 from jarvisd.clock import SystemClock
 from jarvisd.config import Config
 from jarvisd.daemon import run
@@ -28,7 +29,7 @@ def main() -> int:
 
 def _start(argv: list[str]) -> None:
     flags = config.parse_flags(argv)
-    settings = config.read(argv, os.environ)
+    settings = config.read(argv, os.environ, AGENTS)
     if flags.check_config:
         sys.stdout.write("the configuration is good\n")
     else:

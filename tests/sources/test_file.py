@@ -119,11 +119,11 @@ def test_an_atomic_rewrite_with_the_same_beginning_goes_on(path: Path) -> None:
 def test_a_file_replaced_by_another_gives_the_rest_of_both(path: Path) -> None:
     reading = Reading(path)
     reading.drain()
-    append(path, "three\nfo")
+    append(path, "three\nfour")
     path.rename(path.with_suffix(".1"))
     path.write_text("new\n")
 
-    assert reading.drain() == ["three", "fo", "new"]
+    assert reading.drain() == ["three", "four", "new"]
     assert reading.position.generation == 1
 
 
