@@ -29,7 +29,7 @@ def main() -> int:
 
 def _start(argv: list[str]) -> None:
     flags = config.parse_flags(argv)
-    settings = config.read(argv, os.environ, AGENTS)
+    settings = config.read(argv, os.environ, known_agents=AGENTS)
     if flags.check_config:
         sys.stdout.write("the configuration is good\n")
     else:

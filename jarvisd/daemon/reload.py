@@ -41,7 +41,7 @@ class Reloader:
 
     def _reload(self, survey: Survey) -> ConfigReloadResult:
         """Read and apply; a wrong configuration raises ConfigError and changes nothing."""
-        new = config.read(self._argv, self._environ, AGENTS)
+        new = config.read(self._argv, self._environ, known_agents=AGENTS)
         changes = config.changes(self._current, new)
         self._threshold.level = new.log_level
         survey.look_through(
