@@ -55,7 +55,7 @@ class Daemon(Protocol):
         """Return the state of everything; clients and subscriptions are filled in here."""
         ...
 
-    def sources(self, params: SourcesList) -> SourcesListResult:
+    def sources(self, params: SourcesList, /) -> SourcesListResult:
         """Return where everything comes from."""
         ...
 
@@ -63,7 +63,7 @@ class Daemon(Protocol):
         """Look once, read, store; return the revision that holds it all."""
         ...
 
-    async def tail(self, block: Block, lines: int) -> BlocksTailResult:
+    async def tail(self, block: Block, lines: int, /) -> BlocksTailResult:
         """Read the last *lines* of *block* from its source."""
         ...
 
@@ -71,14 +71,14 @@ class Daemon(Protocol):
         """Read the configuration again."""
         ...
 
-    async def push_open(self, params: PushOpen) -> PushOpenResult:
+    async def push_open(self, params: PushOpen, /) -> PushOpenResult:
         """Open a block of pushed lines, or go on with one."""
         ...
 
-    async def push_lines(self, params: PushLines) -> PushLinesResult:
+    async def push_lines(self, params: PushLines, /) -> PushLinesResult:
         """Take lines in; return once they are committed."""
         ...
 
-    async def push_close(self, params: PushClose) -> BlockView:
+    async def push_close(self, params: PushClose, /) -> BlockView:
         """End a block of pushed lines; return what has become of it."""
         ...

@@ -143,7 +143,7 @@ def _told(exc: Exception, method: str) -> ProtocolError:
         case StoreError():
             return wire.failure("storage_degraded", str(exc), retry_after_ms=1000)
         case SourceError():
-            return wire.failure("source_unavailable", str(exc))
+            return wire.failure("source_unreadable", str(exc))
         case ConfigError():
             return wire.failure("config_invalid", str(exc))
         case _:

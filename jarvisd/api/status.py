@@ -13,7 +13,7 @@ from jarvisd.protocol.methods import AgentStatus, StatusResult
 
 MAX_NEWEST = 20
 MAX_AGE_S = 1.0
-"""Blocks grow quiet and rates fall without any change, so nothing is kept longer."""
+"""Blocks grow quiet, rates fall and troubles end without a change of any block."""
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class StatusBoard:
     blocks: Blocks
     clock: Clock
     daemon: Daemon
-    _key: tuple[int, int, bool] | None = field(default=None, init=False)
+    _key: tuple[int, int] | None = field(default=None, init=False)
     _made_at: float = field(default=0.0, init=False)
     _result: StatusResult | None = field(default=None, init=False)
     _encoded: bytes | None = field(default=None, init=False)
@@ -31,7 +31,7 @@ class StatusBoard:
     def result(self) -> StatusResult:
         """Return the picture as it is now."""
         now = self.clock.monotonic()
-        key = (self.blocks.changes, self.daemon.revision, self.daemon.degraded)
+        key = (self.blocks.changes, self.daemon.revision)
         if self._result is None or key != self._key or now - self._made_at >= MAX_AGE_S:
             self._key, self._made_at = key, now
             self._result, self._encoded = self._make(), None

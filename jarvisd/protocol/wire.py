@@ -38,7 +38,8 @@ NUMBERS = {
     "unknown_subscription": -32005,
     "too_large": -32006,
     "protocol_mismatch": -32007,
-    "source_unavailable": -32008,
+    "source_unreadable": -32008,
+    "not_replayable": -32008,
     "config_invalid": -32009,
 }
 """Every `error.data.kind` and the `error.code` it comes with."""
