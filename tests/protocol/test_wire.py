@@ -115,7 +115,7 @@ def test_a_wrong_request_is_refused(line: bytes, number: int, id_: bytes) -> Non
 @pytest.mark.parametrize(
     ("method", "params", "field"),
     [
-        pytest.param("line", '{"widht":1}', "widht", id="unknown"),
+        pytest.param("line", '{"wdth":1}', "wdth", id="unknown"),
         pytest.param("line", '{"width":"1"}', "width", id="wrong type"),
         pytest.param("line", '{"width":true}', "width", id="bool for a number"),
         pytest.param("line", '{"width":-1}', "width", id="too small"),
