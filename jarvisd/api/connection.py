@@ -24,6 +24,7 @@ from anyio.abc import TaskGroup
 
 from jarvisd.api.handlers import MAX_IN_FLIGHT, Pieces
 from jarvisd.api.inbox import Inbox
+from jarvisd.api.patience import Deadline, Patience
 from jarvisd.api.replies import Replies
 from jarvisd.api.subscriptions import Outbox, Subscriptions
 from jarvisd.api.tally import Tally
@@ -35,14 +36,6 @@ TURN_S = 0.001
 READ_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
 NEWS_BYTES = 32 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a client may keep us waiting, in seconds."""
-
-    half_sent_s: float = 60.0
-    blocked_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +72,8 @@ class Connection(asyncio.BufferedProtocol):
         self._ended = False
         self._turn_handle: asyncio.Handle | None = None
         self._news_handle: asyncio.TimerHandle | None = None
-        self._half_sent = _Deadline(shared.patience.half_sent_s, self._drop_half_sent)
-        self._blocked = _Deadline(shared.patience.blocked_s, self._drop_blocked)
+        self._half_sent = Deadline(shared.patience.half_sent_s, self._drop_half_sent)
+        self._blocked = Deadline(shared.patience.blocked_s, self._drop_blocked)
         self._lost = anyio.Event()
 
     async def run(self, client: socket.socket) -> None:
@@ -300,29 +293,6 @@ class Connection(asyncio.BufferedProtocol):
         self._tell_at(None)
         self._outbox.close()
         self._transport.abort()
-
-
-class _Deadline:
-    """Something to do if a state lasts too long."""
-
-    __slots__ = ("_act", "_handle", "_seconds")
-
-    def __init__(self, seconds: float, act: Callable[[], None]) -> None:
-        self._seconds = seconds
-        self._act = act
-        self._handle: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        """Begin to wait, unless we wait already."""
-        if self._handle is None:
-            loop = asyncio.get_running_loop()
-            self._handle = loop.call_later(self._seconds, self._act)
-
-    def stop(self) -> None:
-        """Wait no longer."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
 
 
 def _sliced(answer: bytes) -> Pieces:

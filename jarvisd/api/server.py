@@ -15,9 +15,10 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup, TaskStatus
 
-from jarvisd.api.connection import READ_BYTES, Connection, Patience, Shared
+from jarvisd.api.connection import READ_BYTES, Connection, Shared
 from jarvisd.api.endpoint import Endpoint, peer_uid
 from jarvisd.api.handlers import MAX_CLIENTS, Handlers
+from jarvisd.api.patience import Patience
 from jarvisd.api.replies import Replies
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally

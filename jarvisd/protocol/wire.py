@@ -9,11 +9,11 @@ Facts: https://www.jsonrpc.org/specification, whose examples are our tests.
 """
 
 import re
-from itertools import accumulate
 
 import msgspec
 
 from jarvisd.errors import ProtocolError
+from jarvisd.protocol.guard import deeper_than, escape_unsafe, is_utf8
 from jarvisd.protocol.methods import METHODS, Params
 
 MAX_REQUEST_BYTES = 1 << 20
@@ -137,7 +137,7 @@ def encode(answer: object) -> bytes:
     is lost to a program that decodes it.
     """
     raw = msgspec.json.encode(answer)
-    return raw if raw.isascii() else _UNSAFE.sub(_escape, raw)
+    return escape_unsafe(raw)
 
 
 def encode_result(id_: bytes, result: bytes) -> bytes:
@@ -180,10 +180,10 @@ def _unreadable(line: bytes) -> ProtocolError | None:
     if len(line) > MAX_REQUEST_BYTES:
         return too_large().error
 
-    if not line.isascii() and not _is_utf8(line):
+    if not line.isascii() and not is_utf8(line):
         return failure("parse_error", "a request must be UTF-8")
 
-    if _deeper_than(line, MAX_DEPTH):
+    if deeper_than(line, MAX_DEPTH):
         return failure("too_deep", f"nested deeper than {MAX_DEPTH}", limit=MAX_DEPTH)
 
     return None
@@ -273,15 +273,6 @@ def _is_id(raw: bytes) -> bool:
     return raw[:1] not in (b"{", b"[", b"t", b"f")
 
 
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-
-    return True
-
-
 _FIELD = re.compile(r"`(?!\$)(?P<name>[^`]*)`|`\$\.?(?P<path>[^`]*)`")
 
 
@@ -293,34 +284,3 @@ def _field_of(message: str) -> str | None:
         return ".".join([*paths, names[-1]])
 
     return paths[0] if paths else None
-
-
-# Possessive, and content with a missing closing quote: linear on any input.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_UP_AND_DOWN = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
-
-
-def _deeper_than(line: bytes, limit: int) -> bool:
-    """Say whether *line* nests deeper than *limit*, without recursion.
-
-    What closes more than it opens may pass: the decoder stops where it does so.
-    """
-    if line.count(b"[") + line.count(b"{") <= limit:
-        return False
-
-    steps = _STRING.sub(b"", line).translate(_UP_AND_DOWN, _NO_BRACKETS)
-    return max(accumulate(memoryview(steps).cast("b")), default=0) > limit
-
-
-# In UTF-8: C1 controls, soft hyphen, Arabic letter mark, zero-width characters,
-# line and paragraph separators, bidi embeddings, overrides and isolates, word joiner
-# and other invisible operators, byte order mark, interlinear annotation.
-_UNSAFE = re.compile(
-    rb"\xc2[\x80-\x9f\xad]|\xd8\x9c|\xe2\x80[\x8b-\x8f\xa8-\xae]"
-    rb"|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]"
-)
-
-
-def _escape(found: re.Match[bytes]) -> bytes:
-    return b"\\u%04x" % ord(found[0].decode())

@@ -16,9 +16,9 @@ import msgspec
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
-from jarvisd.api.connection import Patience
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
+from jarvisd.api.patience import Patience
 from jarvisd.api.server import Server
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import pytest
 
-from jarvisd.api import connection, handlers, render, replies, subscriptions
+from jarvisd.api import handlers, patience, render, replies, subscriptions
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import METHODS, NOTIFICATIONS
 from tests.api.fakes import Client, Running, block, running
@@ -107,7 +107,7 @@ def test_every_error_is_in_the_table() -> None:
 
 
 def test_every_limit_is_as_the_code_has_it() -> None:
-    patience = connection.Patience()
+    limits = patience.Patience()
 
     assert wire.MAX_REQUEST_BYTES == 1 << 20
     assert (wire.MAX_DEPTH, wire.MAX_BATCH) == (64, 32)
@@ -117,7 +117,7 @@ def test_every_limit_is_as_the_code_has_it() -> None:
     assert subscriptions.PING_S == 30
     assert (replies.REQUEST_S, replies.LONG_REQUEST_S) == (5, 30)
     assert replies.MAX_BATCH_BYTES == 4 << 20
-    assert (patience.half_sent_s, patience.blocked_s) == (60, 10)
+    assert (limits.half_sent_s, limits.blocked_s) == (60, 10)
     assert (render.HEARTBEAT_S, render.STALE_S, render.INTERVAL_S) == (5, 15, 0.25)
 
 

@@ -15,8 +15,8 @@ import pytest
 from anyio.lowlevel import checkpoint
 from structlog.testing import capture_logs
 
-from jarvisd.api.connection import Patience
 from jarvisd.api.handlers import MAX_CLIENTS, MAX_IN_FLIGHT
+from jarvisd.api.patience import Patience
 from jarvisd.errors import ConfigError, SourceError, StoreError
 from jarvisd.protocol.wire import MAX_REQUEST_BYTES
 from tests.api.fakes import Client, block, running
