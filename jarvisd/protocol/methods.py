@@ -300,11 +300,16 @@ class PushLines(Params, frozen=True, kw_only=True):
     """Hand over the lines of batch *seq*, without line ends.
 
     A batch with a number that was taken before changes nothing and is acknowledged.
+    *oversize_chars* tells the lengths, in code points, of lines of this batch that are
+    too long for a request: they are counted like oversize lines of a file.
     """
 
     block_id: BlockId
     seq: Whole
     lines: Annotated[list[str], msgspec.Meta(max_length=MAX_PUSH_LINES)]
+    oversize_chars: Annotated[
+        list[Whole], msgspec.Meta(max_length=MAX_PUSH_LINES)
+    ] = []
 
 
 class PushLinesResult(Result, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import msgspec
 from jarvisd.accumulators.block import Block
 from jarvisd.errors import ProtocolError, StoreError
 from jarvisd.flusher import Flusher
-from jarvisd.lines import Line
+from jarvisd.lines import Line, Oversize
 from jarvisd.model.block import BlockView, Kind, Origin
 from jarvisd.protocol.methods import (
     MAX_PUSH_LINES,
@@ -117,7 +117,8 @@ class Pushes:
 
     def _take(self, block: Block, asked: PushLines) -> None:
         texts = [each.encode(errors="replace") for each in asked.lines]
-        lines = [Line(block.bytes_read, each) for each in texts]
+        lines: list[Line | Oversize] = [Line(block.bytes_read, each) for each in texts]
+        lines += [Oversize(block.bytes_read, chars) for chars in asked.oversize_chars]
         block.bytes_read += sum(len(each) + 1 for each in texts)
         position = msgspec.structs.replace(block.position, offset=asked.seq + 1)
         self._intake.fold(block, lines, position)
