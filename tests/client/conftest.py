@@ -1,0 +1,68 @@
+"""Fixtures of the client's tests: a private home, a daemon, and our command in it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.client.fake_daemon import FakeDaemon
+
+LIMIT_S = 30.0
+
+Ctl = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """Return an environment in which everything lies below a temporary folder."""
+    runtime = tmp_path / "run"
+    (runtime / "jarvisd").mkdir(parents=True, mode=0o700)
+    kept = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
+    return kept | {
+        "HOME": str(tmp_path),
+        "XDG_RUNTIME_DIR": str(runtime),
+        "LANG": "C.UTF-8",
+        "TERM": "xterm",
+        "COLUMNS": "100",
+    }
+
+
+@pytest.fixture
+def socket_path(environ: dict[str, str]) -> Path:
+    """Return where the daemon of *environ* listens."""
+    return Path(environ["XDG_RUNTIME_DIR"]) / "jarvisd" / "rpc.sock"
+
+
+@pytest.fixture
+def daemon(socket_path: Path) -> Iterator[FakeDaemon]:
+    """Yield a daemon that answers in *environ*."""
+    with FakeDaemon(socket_path) as running:
+        yield running
+
+
+def command(*words: str) -> list[str]:
+    """Return `jarvisctl WORDS` as it is run in tests."""
+    return [sys.executable, "-m", "jarvisd.client.main", *words]
+
+
+@pytest.fixture
+def ctl(environ: dict[str, str]) -> Ctl:
+    """Return a function that runs `jarvisctl` in *environ*, without a terminal."""
+
+    def run(*words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command(*words),
+            env=environ | options.pop("env", {}),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+            **({"stdin": subprocess.DEVNULL} if "input" not in options else {}),
+            **options,
+        )
+
+    return run
