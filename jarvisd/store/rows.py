@@ -1,37 +1,43 @@
-"""Rows of the table `block` to and from `SavedBlock`; the statements that move them."""
+"""Rows of the table `block` to and from `SavedBlock`, and the statements that move them.
+
+A row is where the block is from, which hardly ever changes, and how far it has come,
+which changes with every flush. Writing the second half alone costs a third of writing
+all, so `Known` remembers whose first half is stored.
+"""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from jarvisd.model.block import Counts, Kind, Origin
 from jarvisd.model.saved import SavedBlock
 from jarvisd.model.source import Position, SourceState
+from jarvisd.store.known import Known, storable
 
 _UPSERT: Final = """
 INSERT INTO block (
-    block_id, revision,
-    kind, agent, folder, name, session_id, parent_session_id, project, cwd, pid,
+    block_id, kind, agent, folder, name, session_id, parent_session_id, project, cwd,
+    pid,
+    revision, ended, exit_status, state, error,
     start_ts_ms, last_activity_ms, line_count, char_count, malformed_count,
     oversize_count, bytes_read,
     dev, inode, read_offset, head_len, head_hash, mark_len, mark_hash, size, mtime_ns,
-    generation,
-    ended, exit_status, state, error
+    generation
 ) VALUES (
-    ?, ?,
     ?, ?, ?, ?, ?, ?, ?, ?, ?,
+    ?,
+    ?, ?, ?, ?, ?,
     ?, ?, ?, ?, ?,
     ?, ?,
     ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?,
-    ?, ?, ?, ?
+    ?
 ) ON CONFLICT (block_id) DO UPDATE SET
-    revision = excluded.revision,
     kind = excluded.kind, agent = excluded.agent,
     folder = excluded.folder, name = excluded.name,
     session_id = excluded.session_id, parent_session_id = excluded.parent_session_id,
     project = excluded.project, cwd = excluded.cwd, pid = excluded.pid,
+    revision = excluded.revision, ended = excluded.ended,
+    exit_status = excluded.exit_status, state = excluded.state, error = excluded.error,
     start_ts_ms = excluded.start_ts_ms, last_activity_ms = excluded.last_activity_ms,
     line_count = excluded.line_count, char_count = excluded.char_count,
     malformed_count = excluded.malformed_count,
@@ -39,20 +45,28 @@ INSERT INTO block (
     dev = excluded.dev, inode = excluded.inode, read_offset = excluded.read_offset,
     head_len = excluded.head_len, head_hash = excluded.head_hash,
     mark_len = excluded.mark_len, mark_hash = excluded.mark_hash,
-    size = excluded.size, mtime_ns = excluded.mtime_ns, generation = excluded.generation,
-    ended = excluded.ended, exit_status = excluded.exit_status,
-    state = excluded.state, error = excluded.error
+    size = excluded.size, mtime_ns = excluded.mtime_ns, generation = excluded.generation
+"""
+
+_UPDATE: Final = """
+UPDATE block SET
+    revision = ?, ended = ?, exit_status = ?, state = ?, error = ?,
+    start_ts_ms = ?, last_activity_ms = ?, line_count = ?, char_count = ?,
+    malformed_count = ?, oversize_count = ?, bytes_read = ?,
+    dev = ?, inode = ?, read_offset = ?, head_len = ?, head_hash = ?, mark_len = ?,
+    mark_hash = ?, size = ?, mtime_ns = ?, generation = ?
+WHERE block_id = ?
 """
 
 _SELECT: Final = """
 SELECT
-    block_id, revision,
-    kind, agent, folder, name, session_id, parent_session_id, project, cwd, pid,
+    block_id, kind, agent, folder, name, session_id, parent_session_id, project, cwd,
+    pid,
+    revision, ended, exit_status, state, error,
     start_ts_ms, last_activity_ms, line_count, char_count, malformed_count,
     oversize_count, bytes_read,
     dev, inode, read_offset, head_len, head_hash, mark_len, mark_hash, size, mtime_ns,
-    generation,
-    ended, exit_status, state, error
+    generation
 FROM block ORDER BY block_key
 """
 
@@ -65,31 +79,7 @@ _KINDS: Final = {each.value: each for each in Kind}
 _STATES: Final = {each.value: each for each in SourceState}
 
 Row = tuple[str | int | None, ...]
-"""In the order of the columns in `_UPSERT`, not by name: that is twice as fast."""
-
-
-@dataclass(slots=True)
-class Texts:
-    """The numbers of shared strings, remembered so that a row costs no look-up.
-
-    Numbers given in a transaction that is rolled back are void: `forget` them.
-    """
-
-    _keys: dict[str, int] = field(default_factory=dict)
-
-    def key(self, raw: sqlite3.Connection, text: str | None) -> int | None:
-        """Return the number of *text*, giving it one if it is new."""
-        if text is None:
-            return None
-
-        key = self._keys.get(text)
-        if key is None:
-            key = self._keys[text] = _text_key(raw, _storable(text))
-        return key
-
-    def forget(self) -> None:
-        """Trust only the table again."""
-        self._keys.clear()
+"""Values in the order of the statements above, not by name: that is twice as fast."""
 
 
 def next_revision(raw: sqlite3.Connection, *, above: int) -> int:
@@ -105,14 +95,21 @@ def read_revision(raw: sqlite3.Connection) -> int:
 
 
 def write_blocks(
-    raw: sqlite3.Connection, blocks: tuple[SavedBlock, ...], texts: Texts, revision: int
+    raw: sqlite3.Connection, blocks: tuple[SavedBlock, ...], known: Known, revision: int
 ) -> None:
     """Insert or replace the rows of *blocks*, inside the caller's transaction.
 
     Rows are made one at a time as SQLite takes them, which releases the interpreter
     between any two: the event loop goes on beside a batch of any length.
     """
-    raw.executemany(_UPSERT, _rows(raw, blocks, texts, revision))
+    moved = [each for each in blocks if known.has(each.origin)]
+    updated = raw.executemany(_UPDATE, _updates(moved, revision)).rowcount
+    fresh = [each for each in blocks if not known.has(each.origin)]
+    if moved and updated != len(moved):
+        fresh = list(blocks)  # another program has deleted rows
+
+    raw.executemany(_UPSERT, _upserts(raw, fresh, known, revision))
+    known.learn(fresh)
 
 
 def read_blocks(raw: sqlite3.Connection) -> list[SavedBlock]:
@@ -124,30 +121,42 @@ def read_blocks(raw: sqlite3.Connection) -> list[SavedBlock]:
     return [_block(row, texts) for row in raw.execute(_SELECT)]
 
 
-def _rows(
-    raw: sqlite3.Connection, blocks: tuple[SavedBlock, ...], texts: Texts, revision: int
+def _updates(blocks: Iterable[SavedBlock], revision: int) -> Iterator[Row]:
+    for block in blocks:
+        yield (*_progress(block, revision), block.origin.block_id)
+
+
+def _upserts(
+    raw: sqlite3.Connection, blocks: Iterable[SavedBlock], known: Known, revision: int
 ) -> Iterator[Row]:
     for block in blocks:
-        yield _row(raw, block, texts, revision)
+        yield (*_origin(raw, block.origin, known), *_progress(block, revision))
 
 
-def _row(
-    raw: sqlite3.Connection, block: SavedBlock, texts: Texts, revision: int
-) -> Row:
-    origin, counts, position = block.origin, block.counts, block.position
+def _origin(raw: sqlite3.Connection, origin: Origin, known: Known) -> Row:
     folder, name = _split(origin.path)
     return (
         origin.block_id,
-        revision,
         origin.kind.value,
-        texts.key(raw, origin.agent),
-        texts.key(raw, folder),
-        name and _storable(name),
-        origin.session_id and _storable(origin.session_id),
-        origin.parent_session_id and _storable(origin.parent_session_id),
-        texts.key(raw, origin.project),
-        texts.key(raw, origin.cwd),
+        known.key(raw, origin.agent),
+        known.key(raw, folder),
+        name and storable(name),
+        origin.session_id and storable(origin.session_id),
+        origin.parent_session_id and storable(origin.parent_session_id),
+        known.key(raw, origin.project),
+        known.key(raw, origin.cwd),
         origin.pid,
+    )
+
+
+def _progress(block: SavedBlock, revision: int) -> Row:
+    counts, position = block.counts, block.position
+    return (
+        revision,
+        block.ended,
+        block.exit_status,
+        block.state.value,
+        block.error and storable(block.error),
         counts.start_ts_ms,
         counts.last_activity_ms,
         counts.line_count,
@@ -165,86 +174,64 @@ def _row(
         position.size,
         position.mtime_ns,
         position.generation,
-        block.ended,
-        block.exit_status,
-        block.state.value,
-        block.error and _storable(block.error),
     )
 
 
 def _block(row: tuple[Any, ...], texts: Mapping[int | None, Any]) -> SavedBlock:
-    (
-        block_id,
-        revision,
-        kind,
-        agent,
-        folder,
-        name,
-        session_id,
-        parent_session_id,
-        project,
-        cwd,
-        pid,
-        start_ts_ms,
-        last_activity_ms,
-        line_count,
-        char_count,
-        malformed_count,
-        oversize_count,
-        bytes_read,
-        dev,
-        inode,
-        offset,
-        head_len,
-        head_hash,
-        mark_len,
-        mark_hash,
-        size,
-        mtime_ns,
-        generation,
-        ended,
-        exit_status,
-        state,
-        error,
-    ) = row  # fmt: skip - as in _SELECT
+    revision, ended, exit_status, state, error = row[10:15]
     return SavedBlock(
-        origin=Origin(
-            block_id=block_id,
-            kind=_KINDS[kind],
-            agent=texts[agent],
-            path=None if name is None else f"{texts[folder]}{name}",
-            session_id=session_id,
-            parent_session_id=parent_session_id,
-            project=texts[project],
-            cwd=texts[cwd],
-            pid=pid,
-        ),
-        position=Position(
-            dev=dev & _U64,
-            inode=inode & _U64,
-            offset=offset,
-            head_len=head_len,
-            head_hash=head_hash & _U64,
-            mark_len=mark_len,
-            mark_hash=mark_hash & _U64,
-            size=size,
-            mtime_ns=mtime_ns,
-            generation=generation,
-        ),
-        counts=Counts(
-            start_ts_ms=start_ts_ms,
-            last_activity_ms=last_activity_ms,
-            line_count=line_count,
-            char_count=char_count,
-            malformed_count=malformed_count,
-            oversize_count=oversize_count,
-            bytes_read=bytes_read,
-        ),
+        origin=_as_origin(row[:10], texts),
+        position=_as_position(row[22:]),
+        counts=_as_counts(row[15:22]),
         ended=bool(ended),
         exit_status=exit_status,
         state=_STATES[state],
         error=error,
         revision=revision,
+    )
+
+
+def _as_origin(row: tuple[Any, ...], texts: Mapping[int | None, Any]) -> Origin:
+    block_id, kind, agent, folder, name, session, parent, project, cwd, pid = row
+    return Origin(
+        block_id=block_id,
+        kind=_KINDS[kind],
+        agent=texts[agent],
+        path=None if name is None else f"{texts[folder]}{name}",
+        session_id=session,
+        parent_session_id=parent,
+        project=texts[project],
+        cwd=texts[cwd],
+        pid=pid,
+    )
+
+
+def _as_counts(row: tuple[Any, ...]) -> Counts:
+    start_ms, last_ms, lines, chars, malformed, oversize, bytes_read = row
+    return Counts(
+        start_ts_ms=start_ms,
+        last_activity_ms=last_ms,
+        line_count=lines,
+        char_count=chars,
+        malformed_count=malformed,
+        oversize_count=oversize,
+        bytes_read=bytes_read,
+    )
+
+
+def _as_position(row: tuple[Any, ...]) -> Position:
+    dev, inode, offset, head_len, head, mark_len, mark, size, mtime_ns, generation = row
+    return Position(
+        dev=dev & _U64,
+        inode=inode & _U64,
+        offset=offset,
+        head_len=head_len,
+        head_hash=head & _U64,
+        mark_len=mark_len,
+        mark_hash=mark & _U64,
+        size=size,
+        mtime_ns=mtime_ns,
+        generation=generation,
     )
 
 
@@ -257,21 +244,6 @@ def _split(path: str | None) -> tuple[str | None, str | None]:
     return folder + slash, name
 
 
-def _storable(text: str) -> str:
-    """Return *text* without what is no Unicode: half a surrogate fails the batch."""
-    if text.isascii():
-        return text
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def _signed(number: int) -> int:
     """Return an unsigned 64-bit number as SQLite, whose integers are signed, has it."""
     return number - ((number >> 63) << 64)
-
-
-def _text_key(raw: sqlite3.Connection, text: str) -> int:
-    raw.execute("INSERT INTO text (text) VALUES (?) ON CONFLICT DO NOTHING", (text,))
-    row: tuple[int] = raw.execute(
-        "SELECT text_key FROM text WHERE text = ?", (text,)
-    ).fetchone()
-    return row[0]

@@ -20,8 +20,9 @@ from jarvisd.store.connection import Connection, Unit
 from jarvisd.store.database import fold_log, transaction
 from jarvisd.store.failures import DamagedError, ReplacedError, store_errors
 from jarvisd.store.files import FileId, identity, size_bytes
+from jarvisd.store.known import Known
 from jarvisd.store.opening import Opening
-from jarvisd.store.rows import Texts, next_revision, write_blocks
+from jarvisd.store.rows import next_revision, write_blocks
 
 WRITE_TIMEOUT_S: Final = 5.0
 """A thousand rows take 15 ms; a disk that needs longer than this is failing."""
@@ -64,7 +65,7 @@ class Writer:
         self._connection: Connection | None = None
         self._attempt: Connection | None = None
         self._file: FileId | None = None
-        self._texts = Texts()
+        self._known = Known()
 
     @property
     def is_open(self) -> bool:
@@ -141,14 +142,14 @@ class Writer:
         try:
             with transaction(raw, durable=batch.durable):
                 revision = next_revision(raw, above=above)
-                write_blocks(raw, batch.blocks, self._texts, revision)
+                write_blocks(raw, batch.blocks, self._known, revision)
         except BaseException:
-            self._texts.forget()
+            self._known.forget()
             raise
         return Written(revision, size_bytes(self._path))
 
     def _take_over(self, opening: Opening) -> None:
-        self._texts = Texts()
+        self._known = Known()
         self._file = opening.file
         self.size_bytes = opening.size_bytes
         self.schema_version = len(opening.scripts)
