@@ -67,6 +67,9 @@ def make_backup(raw: sqlite3.Connection, path: Path, now_ms: int) -> Path:
     _refuse_to_fill_the_disk(path)
     target = backup_folder(path) / f"{path.stem}-{stamp(now_ms)}.db"
     make_private_folder(target.parent)
+    for torn in target.parent.glob("*.db.tmp"):
+        torn.unlink()
+
     with replacing(target) as temporary:
         raw.execute("VACUUM INTO ?", (str(temporary),))
         _verify(temporary)

@@ -92,6 +92,19 @@ async def test_a_backup_that_fails_leaves_nothing_behind(
         assert store.last_backup_ms is None
 
 
+async def test_what_a_killed_backup_left_behind_is_removed_by_the_next(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    async with open_store(path, clock=FakeClock()) as store:
+        backup_folder(path).mkdir()
+        (backup_folder(path) / "s-20250101T000000Z.db.tmp").write_text("half a copy")
+
+        await store.backup()
+
+        assert list(backup_folder(path).iterdir()) == backups(path)
+
+
 async def test_a_backup_is_restored_by_copying_it(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     async with open_store(path, clock=FakeClock()) as store:

@@ -47,3 +47,38 @@ async def test_no_flush_is_lost_doubled_or_halved_by_kills(
         assert set(lines.values()) == {store.revision}
         assert len(lines) == BLOCKS
         assert store.revision in (told, told + 1)
+
+
+LEAVES_WITHOUT_CLOSING = """
+import sys
+from pathlib import Path
+
+import anyio
+
+from jarvisd.clock import SystemClock
+from jarvisd.store import open_store
+
+
+async def leave() -> None:
+    store = open_store(Path(sys.argv[1]), clock=SystemClock())
+    await store.__aenter__()
+    print("opened", flush=True)
+    sys.exit(3)
+
+
+anyio.run(leave)
+"""
+
+
+def test_a_process_that_never_closes_the_store_ends_all_the_same(
+    tmp_path: Path,
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", LEAVES_WITHOUT_CLOSING, str(tmp_path / "s.db")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (3, b"opened\n")

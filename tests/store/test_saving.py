@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from jarvisd.errors import StoreBusyError, StoreError
 from jarvisd.model.block import BlockId, Counts, Kind, Origin, SessionId
@@ -139,6 +140,31 @@ async def test_each_save_counts_one_revision_and_marks_only_its_own_rows(
     assert revisions == [1, 2]
     assert loaded == {block_id(1): 1, block_id(2): 2}
     assert store.revision == 2
+
+
+async def test_what_is_learned_of_a_block_later_is_stored(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "s.db", clock=FakeClock()) as store:
+        before = saved(1, lines=1)
+        await store.save(batch(before))
+        moved = replace(before.origin, cwd="/elsewhere", project="other")
+        await store.save(batch(replace(before, origin=moved)))
+
+        [loaded] = await store.load()
+
+    assert loaded.origin == moved
+
+
+async def test_a_row_deleted_by_another_program_is_written_again(
+    tmp_path: Path,
+) -> None:
+    async with open_store(tmp_path / "s.db", clock=FakeClock()) as store:
+        block = saved(1, lines=1)
+        await store.save(batch(block, saved(2)))
+        ask(tmp_path / "s.db", "DELETE FROM block")
+
+        await store.save(batch(replace(block, counts=Counts(line_count=2))))
+
+        assert await lines_by_id(store) == {block_id(1): 2}
 
 
 async def test_the_revision_goes_on_where_it_was(tmp_path: Path) -> None:
