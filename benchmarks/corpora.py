@@ -4,6 +4,7 @@ The folder is `$XDG_CACHE_HOME/jarvisd-bench`; remove it whenever you like.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -31,6 +32,11 @@ class Corpus:
     def size_bytes(self) -> int:
         """Return the size of all transcripts together."""
         return sum(each.stat().st_size for each in self.files())
+
+    def expected_lines(self) -> int:
+        """Return how many lines the generator says that it wrote."""
+        facts = json.loads((self.root / "expected.json").read_bytes())
+        return int(facts["stat"]["lines"])
 
     def link_into(self, home: Path) -> None:
         """Show the corpus in *home*: by hard links, which cost no space and no time.

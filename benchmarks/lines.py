@@ -26,7 +26,8 @@ _ANSWER = (
     + b'"message":{"model":"claude-sonnet-4-5-20250929","id":"msg_01%(number)022d",'
     b'"type":"message","role":"assistant","content":[{"type":"tool_use",'
     b'"id":"toolu_01%(number)022d","name":"Bash","input":{"command":"'
-    + _TEXT * 12
+    + _TEXT
+    * 12
     + b'"}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":9,'
     b'"cache_creation_input_tokens":812,"cache_read_input_tokens":40112,'
     b'"cache_creation":{"ephemeral_5m_input_tokens":812,'
@@ -34,8 +35,7 @@ _ANSWER = (
     b'"requestId":"req_011C%(number)020d","type":"assistant",' + _TAIL
 )
 _RESULT = (
-    _HEAD
-    + b'"type":"user","message":{"role":"user","content":[{"tool_use_id":'
+    _HEAD + b'"type":"user","message":{"role":"user","content":[{"tool_use_id":'
     b'"toolu_01%(number)022d","type":"tool_result","content":"'
     + _TEXT * 36
     + b'"}]},"toolUseResult":{"stdout":"'

@@ -27,7 +27,14 @@ class Usage(NamedTuple):
 
     def since(self, before: "Usage") -> "Usage":
         """Return what was used between *before* and now."""
-        return Usage(*(now - then for now, then in zip(self, before, strict=True)))
+        return Usage(
+            at_s=self.at_s - before.at_s,
+            cpu_s=self.cpu_s - before.cpu_s,
+            read_bytes=self.read_bytes - before.read_bytes,
+            written_bytes=self.written_bytes - before.written_bytes,
+            disk_bytes=self.disk_bytes - before.disk_bytes,
+            wakes=self.wakes - before.wakes,
+        )
 
 
 def usage(pid: int) -> Usage:
