@@ -6,11 +6,12 @@ when something could not be measured that should have been.
 
 import argparse
 import sys
+import traceback
 from pathlib import Path
 
 from benchmarks import proc, table
 from benchmarks.effort import Effort
-from benchmarks.errors import RigError, SkippedError
+from benchmarks.errors import SkippedError
 from benchmarks.figures import FIGURES
 from benchmarks.rows import Row
 
@@ -27,7 +28,8 @@ def main() -> int:
             rows += FIGURES[name](Effort(quick=arguments.quick))
         except SkippedError as exc:
             skipped.append((name, str(exc)))
-        except RigError as exc:
+        except Exception as exc:  # one that fails must not cost the others' results
+            traceback.print_exc()
             failed.append((name, f"FAILED: {exc}"))
 
     machine["load after"] = proc.load()

@@ -70,7 +70,7 @@ def feeding(plan: Plan) -> Iterator[Feeding]:
             process.stdin.close()
             yield Feeding(plan, process)
         finally:
-            process.terminate()
+            process.kill()
 
 
 def watch(daemon: Daemon, plan: Plan) -> tuple[list[Append], list[Seen]]:

@@ -104,6 +104,9 @@ def running(home: Home) -> Iterator[Daemon]:
     try:
         yield daemon
         daemon.stop()
+    except RigError:
+        print(daemon.last_words(), file=sys.stderr)
+        raise
     finally:
         if process.poll() is None:
             process.kill()

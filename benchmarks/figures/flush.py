@@ -51,7 +51,7 @@ async def _flushes(path: Path, size: int, runs: int) -> list[tuple[float, float]
     clock = SystemClock()
     blocks = [_block(number) for number in range(size)]
     async with open_store(path, clock=clock) as store:
-        flusher = Flusher(store, clock)
+        flusher = Flusher(store, clock, blocks)
         return [await _flush(flusher, blocks) for _ in range(runs)]
 
 
