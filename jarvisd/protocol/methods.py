@@ -307,9 +307,7 @@ class PushLines(Params, frozen=True, kw_only=True):
     block_id: BlockId
     seq: Whole
     lines: Annotated[list[str], msgspec.Meta(max_length=MAX_PUSH_LINES)]
-    oversize_chars: Annotated[
-        list[Whole], msgspec.Meta(max_length=MAX_PUSH_LINES)
-    ] = []
+    oversize_chars: Annotated[list[Whole], msgspec.Meta(max_length=MAX_PUSH_LINES)] = []
 
 
 class PushLinesResult(Result, frozen=True, kw_only=True):

@@ -27,8 +27,8 @@ from jarvisd.protocol.methods import (
     Done,
     HealthResult,
     HelloResult,
-    LineResult,
     Limits,
+    LineResult,
     Params,
     PushClose,
     PushLines,
@@ -288,7 +288,9 @@ class FakeDaemon:
         return BlocksListResult(revision=7, blocks=wanted)
 
     def _blocks_get(self, params: BlocksGet) -> BlockView:
-        found = [each for each in self.blocks if each.block_id.startswith(params.block_id)]
+        found = [
+            each for each in self.blocks if each.block_id.startswith(params.block_id)
+        ]
         match found:
             case [one]:
                 return one
@@ -297,7 +299,10 @@ class FakeDaemon:
             case _:
                 candidates = len(found)
                 raise ProtocolError(
-                    -32005, "ambiguous_block", "the id is ambiguous", candidates=candidates
+                    -32005,
+                    "ambiguous_block",
+                    "the id is ambiguous",
+                    candidates=candidates,
                 )
 
     def _blocks_tail(self, params: BlocksTail) -> BlocksTailResult:

@@ -11,7 +11,6 @@ from jarvisd.client.delivery import new_block_id
 from jarvisd.client.parser import Subparsers, declare
 from jarvisd.client.recorder import Outcome, Recorder
 from jarvisd.errors import EXIT_USAGE
-from jarvisd.model.block import Kind
 from jarvisd.protocol.methods import PushOpen
 
 EXAMPLES = """\
@@ -76,7 +75,7 @@ def _opening(args: argparse.Namespace, program: str, pid: int) -> PushOpen:
     return PushOpen(
         block_id=new_block_id(),
         agent=args.agent or (name if name in AGENTS else "text"),
-        kind=Kind.PROCESS,
+        kind="process",
         project=args.project,
         cwd=terminal.folder(),
         pid=pid,
