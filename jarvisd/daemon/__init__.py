@@ -19,6 +19,7 @@ from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.config import Config, FifoSettings
+from jarvisd.daemon.news import tell_of_health
 from jarvisd.daemon.reload import Reloader
 from jarvisd.daemon.service import Service
 from jarvisd.daemon.signals import obey_signals
@@ -124,21 +125,6 @@ async def _serve(
     endpoint: Endpoint, parts: _Parts, fifos: Sequence[FifoSettings]
 ) -> None:
     """Answer and read until signalled."""
-    server, renderer = _face(endpoint, parts)
-    async with anyio.create_task_group() as group:
-        await group.start(server.serve, endpoint)
-        group.start_soon(renderer.run)
-        group.start_soon(obey_signals, group.cancel_scope, parts.service, parts.clock)
-        group.start_soon(feed_watchdog, parts.service, parts.clock)
-        group.start_soon(_keep_backups, parts.store, parts.clock)
-        for fifo in fifos:
-            group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
-
-        await group.start(parts.reader.run)
-        log.info("daemon.started", version=__version__, blocks=len(parts.blocks))
-
-
-def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Renderer]:
     blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
     subscriptions = Subscriptions(blocks, clock, instance_id=service.instance_id)
     parts.flusher.listen(subscriptions.flushed)
@@ -150,7 +136,19 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Renderer]:
         tally=tally,
     )
     server = Server(handlers, subscriptions, clock, tally)
-    return server, Renderer(handlers.status, blocks, clock, endpoint.path.parent)
+    renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
+    async with anyio.create_task_group() as group:
+        await group.start(server.serve, endpoint)
+        group.start_soon(renderer.run)
+        group.start_soon(tell_of_health, service, subscriptions, renderer)
+        group.start_soon(obey_signals, group.cancel_scope, service, clock)
+        group.start_soon(feed_watchdog, service, clock)
+        group.start_soon(_keep_backups, parts.store, clock)
+        for fifo in fifos:
+            group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
+
+        await group.start(parts.reader.run)
+        log.info("daemon.started", version=__version__, blocks=len(blocks))
 
 
 def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None:
