@@ -62,7 +62,7 @@ def of_daemon(client: Client) -> Iterator[Finding]:
         yield from _health(client.call(Health(), HealthResult))
         yield from _sources(client.call(SourcesList(), SourcesListResult))
     except JarvisError as exc:
-        yield Finding("fail", "daemon", str(exc), "jarvisctl service start")
+        yield Finding("fail", "daemon", str(exc))
 
 
 def _sqlite() -> Finding:

@@ -43,7 +43,10 @@ def _short(value: float, *, exact: bool) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a span of time in its two largest units: `18 s`, `3 m 20 s`, `2 d 4 h`."""
+    """Return a span in its two largest units: `40 ms`, `18 s`, `3 m 20 s`, `2 d 4 h`."""
+    if 0 < seconds < 0.9995:
+        return f"{1000 * seconds:.0f} ms"
+
     left = max(0, round(seconds))
     for span, unit in _SPANS:
         if left >= span:
@@ -68,6 +71,17 @@ def ago(at_ms: int | None, now_ms: int) -> str:
             return f"{passed_s // span}{unit}"
 
     return f"{passed_s}s" if passed_s >= 2 else "now"
+
+
+def moment(at_ms: int | None, now_ms: int) -> str:
+    """Return when something happened, in words: `never`, `just now`, `5m ago`."""
+    match ago(at_ms, now_ms):
+        case "-":
+            return "never"
+        case "now":
+            return "just now"
+        case passed:
+            return f"{passed} ago"
 
 
 def rate(per_s: float) -> str:

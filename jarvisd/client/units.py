@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvisd import paths
+from jarvisd import config, paths
 from jarvisd.errors import JarvisError
 
 SERVICE = "jarvisd.service"
@@ -42,9 +42,26 @@ def files(environ: Mapping[str, str], *, sandbox: bool) -> dict[Path, str]:
     here = folder(environ)
     texts = {here / name: _text(name) for name in (SOCKET, SERVICE)}
     if sandbox:
-        texts[_sandbox_file(here)] = _text(SANDBOX)
+        texts[_sandbox_file(here)] = _text(SANDBOX) + _also_writable(environ)
 
     return texts
+
+
+def _also_writable(environ: Mapping[str, str]) -> str:
+    """Return the line that lets the daemon write its database wherever it lies."""
+    folder = store_folder(environ)
+    usual = paths.state_folder({"HOME": paths.home(environ)})
+    return "" if str(folder) == usual else f"ReadWritePaths=-{_quoted(str(folder))}\n"
+
+
+def store_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the database, as this user has configured it.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+
+    """
+    return config.read([], environ).store.parent
 
 
 def install(texts: Mapping[Path, str]) -> None:
