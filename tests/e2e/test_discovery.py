@@ -1,0 +1,292 @@
+"""What is found without being asked for, and what is left alone."""
+
+import os
+import shutil
+from pathlib import Path
+
+import anyio
+import pytest
+
+from jarvisd.protocol.methods import (
+    ConfigReloadResult,
+    HealthResult,
+    SourcesListResult,
+)
+from tests.e2e.home import Home, append, record
+from tests.e2e.rig import Daemon, running_daemon
+from tests.support import eventually
+
+NOTICED_S = 3.0
+"""A root that comes or comes back is noticed within this: the scan's interval."""
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        pytest.param("-work/{id}.jsonl", id="a session"),
+        pytest.param("-work/{id}/subagents/agent-{id}.jsonl", id="its subagent"),
+        pytest.param(
+            "-work/{id}/subagents/workflows/wf_1/agent-{id}.jsonl", id="its workflow"
+        ),
+        pytest.param("-work-ünï 'q\" x/{id}.jsonl", id="odd letters"),
+    ],
+)
+async def test_a_transcript_of_claude_is_found(daemon: Daemon, below: str) -> None:
+    path = daemon.home.projects / below.format(id=daemon.home.transcript().stem)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    append(path, record())
+
+    assert (await daemon.block_at(path)).agent == "claude"
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        pytest.param("-work/notes.txt", id="another suffix"),
+        pytest.param(
+            "-work/{id}/subagents/agent-1.meta.json", id="facts of a subagent"
+        ),
+        pytest.param("-work/{id}/tool-results/x.jsonl", id="another folder"),
+        pytest.param("{id}.jsonl", id="beside the projects"),
+    ],
+)
+async def test_what_is_no_transcript_is_left_alone(daemon: Daemon, below: str) -> None:
+    path = daemon.home.projects / below.format(id=daemon.home.transcript().stem)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    append(path, record())
+
+    async with daemon.connected() as client:
+        await client.sync()
+        assert await client.block_at(path) is None
+
+
+async def test_a_subagent_names_the_session_that_started_it(daemon: Daemon) -> None:
+    main = daemon.home.transcript()
+    path = main.with_suffix("") / "subagents" / "agent-a1.jsonl"
+    path.parent.mkdir(parents=True)
+    append(path, record())
+
+    block = await daemon.block_at(path)
+
+    assert block.parent_session_id == main.stem
+    assert block.session_id == f"{main.stem}/agent-a1"
+
+
+async def test_a_new_session_in_a_new_folder_shows_within_a_second(
+    daemon: Daemon,
+) -> None:
+    path = daemon.home.projects / "-home-me-quite-new" / "a.jsonl"
+    path.parent.mkdir()
+    append(path, record())
+
+    await eventually(lambda: shows(daemon, path, lines=1), within_s=1)
+
+
+async def test_growth_shows_at_once_without_a_sync(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    append(path, record())
+    await daemon.sync()
+
+    append(path, record())
+
+    await eventually(lambda: shows(daemon, path, lines=2), within_s=0.5)
+
+
+async def test_two_hundred_folders_made_in_one_go_are_all_found(daemon: Daemon) -> None:
+    paths = [daemon.home.projects / f"-burst-{each}" / "s.jsonl" for each in range(200)]
+    for path in paths:
+        path.parent.mkdir()
+        append(path, record())
+
+    async with daemon.connected() as client:
+        await client.sync()
+        found = {each.path: each.line_count for each in await client.blocks()}
+
+    assert all(found[str(path)] == 1 for path in paths)
+
+
+async def test_a_folder_moved_in_brings_its_files(daemon: Daemon) -> None:
+    aside = daemon.home.folder / "aside" / "-moved-in"
+    aside.mkdir(parents=True)
+    append(aside / "a.jsonl", record())
+
+    inside = aside.rename(daemon.home.projects / "-moved-in")
+
+    assert (await daemon.block_at(inside / "a.jsonl")).line_count == 1
+    append(inside / "a.jsonl", record())
+    await eventually(lambda: shows(daemon, inside / "a.jsonl", lines=2), within_s=1)
+
+
+async def test_files_that_come_and_go_disturb_nobody(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    for _ in range(50):
+        passing = daemon.home.transcript()
+        append(passing, record())
+        passing.unlink()
+        append(path, record())
+
+    assert (await daemon.block_at(path)).line_count == 50
+
+
+async def test_a_root_that_comes_later_is_read(home: Home) -> None:
+    shutil.rmtree(home.folder / ".claude")
+    shutil.rmtree(home.folder / ".codex")
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+        path, rollout = home.transcript(), home.rollout()
+        append(path, record())
+        append(rollout, record())
+
+        await eventually(lambda: shows(daemon, path, lines=1), within_s=NOTICED_S)
+        await eventually(lambda: shows(daemon, rollout, lines=1), within_s=NOTICED_S)
+
+
+async def test_a_root_removed_and_made_again_is_followed_again(home: Home) -> None:
+    path = home.transcript()
+    append(path, record())
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+        shutil.rmtree(home.projects)
+        await daemon.sync()
+        again = home.transcript()
+        append(again, record())
+        await eventually(lambda: shows(daemon, again, lines=1), within_s=NOTICED_S)
+
+        append(again, record())
+        await eventually(lambda: shows(daemon, again, lines=2), within_s=1)
+
+
+async def test_a_root_reached_by_two_names_is_read_once(home: Home) -> None:
+    real = home.folder / "elsewhere"
+    (home.folder / ".claude").rename(real)
+    (home.folder / ".claude").symlink_to(real)
+    path = real / "projects" / "-demo" / "a.jsonl"
+    path.parent.mkdir()
+    append(path, record())
+    home.configure(f'[agents.claude]\nroots = ["{real}"]\n')
+
+    async with running_daemon(home) as daemon, daemon.connected() as client:
+        await client.sync()
+        assert [each.line_count for each in await client.blocks()] == [1]
+        append(path, record())
+        await client.sync()
+        assert [each.line_count for each in await client.blocks()] == [2]
+
+
+async def test_a_link_inside_a_root_is_not_followed(daemon: Daemon) -> None:
+    secret = daemon.home.folder / "secret.jsonl"
+    append(secret, record())
+    path = daemon.home.transcript()
+    path.symlink_to(secret)
+
+    async with daemon.connected() as client:
+        await client.sync()
+        block = await client.block_at(path)
+
+    assert block is None or block.line_count == 0
+
+
+async def test_the_roots_that_the_environment_names_are_read(home: Home) -> None:
+    folders = [home.folder / name for name in ("one", "two/projects", "codex home")]
+    first = folders[0] / "projects" / "-p" / "1.jsonl"
+    second = folders[1] / "-p" / "2.jsonl"
+    third = folders[2] / "sessions" / "2026" / "11" / "21" / "rollout-x.jsonl"
+    for path in (first, second, third):
+        path.parent.mkdir(parents=True)
+        append(path, record())
+
+    ignored = home.transcript()
+    append(ignored, record())
+    environ = {
+        "CLAUDE_CONFIG_DIR": f"{folders[0]},{folders[1]}",
+        "CODEX_HOME": str(folders[2]),
+    }
+    async with running_daemon(home, environ=environ) as daemon:
+        await daemon.sync()
+        async with daemon.connected() as client:
+            paths = {each.path for each in await client.blocks()}
+
+    assert paths == {str(first), str(second), str(third)}
+
+
+async def test_an_excluded_folder_is_not_read(home: Home) -> None:
+    secret, open_to_all = home.transcript("secret"), home.transcript("open")
+    append(secret, record())
+    append(open_to_all, record())
+    home.configure('exclude = ["*/-home-me-secret"]\n')
+
+    async with running_daemon(home) as daemon, daemon.connected() as client:
+        await client.sync()
+        assert [each.path for each in await client.blocks()] == [str(open_to_all)]
+        append(secret, record())
+        await client.sync()
+        assert await client.block_at(secret) is None
+
+
+async def test_an_agent_can_be_turned_off(home: Home) -> None:
+    append(home.transcript(), record())
+    append(home.rollout(), record())
+    home.configure("[agents.codex]\nenabled = false\n")
+
+    async with running_daemon(home) as daemon, daemon.connected() as client:
+        await client.sync()
+        assert [each.agent for each in await client.blocks()] == ["claude"]
+
+
+async def test_a_reload_adds_a_root(home: Home) -> None:
+    path = home.folder / "more" / "projects" / "-p" / "1.jsonl"
+    path.parent.mkdir(parents=True)
+    append(path, record())
+
+    async with running_daemon(home) as daemon, daemon.connected() as client:
+        await client.sync()
+        assert await client.blocks() == []
+        home.configure(f'[agents.claude]\nroots = ["{home.folder / "more"}"]\n')
+        answer = await client.ask("config.reload", ConfigReloadResult)
+
+        assert answer.changed == ["agents.claude.roots"]
+        assert answer.needs_restart == []
+        await client.sync()
+        assert [each.path for each in await client.blocks()] == [str(path)]
+        append(path, record())
+        await eventually(lambda: shows(daemon, path, lines=2), within_s=NOTICED_S)
+
+
+async def test_a_new_session_shows_within_a_second_while_history_is_read(
+    home: Home,
+) -> None:
+    for _ in range(3):
+        path = home.transcript()
+        append(path, *[record(1000)] * 20_000)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+
+    async with running_daemon(home) as daemon, daemon.connected() as client:
+        path = home.transcript()
+        append(path, record())
+        await eventually(lambda: shows(daemon, path, lines=1), within_s=1)
+        health = await client.ask("health", HealthResult)
+        assert health.backfill.files_total > 0
+        assert health.backfill.bytes_done < health.backfill.bytes_total
+
+        with anyio.fail_after(30):
+            await client.sync()
+        assert sum(each.line_count for each in await client.blocks()) == 60_001
+
+
+async def test_roots_are_listed_with_what_they_hold(home: Home) -> None:
+    append(home.transcript(), record())
+    shutil.rmtree(home.folder / ".codex")
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+        answer = await daemon.ask("sources.list", SourcesListResult)
+
+    roots = {each.path: (each.exists, each.files) for each in answer.roots}
+    assert roots[str(home.projects)] == (True, 1)
+    assert roots[str(home.sessions)] == (False, 0)
+
+
+async def shows(daemon: Daemon, path: Path, *, lines: int) -> bool:
+    """Say whether so many lines of *path* are known, without asking for a look."""
+    async with daemon.connected() as client:
+        block = await client.block_at(path)
+        return block is not None and block.line_count == lines
