@@ -60,9 +60,10 @@ def count(data: bytes) -> Count:
 
 
 def _pieces_of(run: Path) -> Iterator[Piece]:
+    log = (run / "_run/fsevents.jsonl").read_bytes()
     events = [
         event
-        for event in map(json.loads, (run / "_run/fsevents.jsonl").open())
+        for event in map(json.loads, log.splitlines())
         if event["op"] in {"create", "append"} and _is_transcript(event["path"])
     ]
     first, last = events[0]["t"], events[-1]["t"]

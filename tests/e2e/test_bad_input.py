@@ -115,9 +115,10 @@ async def test_a_line_beyond_the_limit_that_never_ends_is_no_line_yet(
 async def test_a_file_nobody_may_read_is_reported_and_read_once_it_may(
     daemon: Daemon,
 ) -> None:
-    path = daemon.home.transcript()
-    append(path, record())
-    path.chmod(0)
+    path, aside = daemon.home.transcript(), daemon.home.folder / "closed"
+    append(aside, record())
+    aside.chmod(0)
+    aside.rename(path)
     block = await daemon.block_at(path)
     source = await source_at(daemon, path)
     path.chmod(0o600)
@@ -157,11 +158,14 @@ async def test_pipes_and_devices_in_a_tree_are_not_opened(daemon: Daemon) -> Non
             assert block is None or block.line_count == 0
 
 
-async def test_a_name_that_is_not_utf8_stops_nothing(daemon: Daemon) -> None:
-    good = daemon.home.transcript("odd")
-    odd = os.fsencode(good.parent) + b"/caf\xe9.jsonl"
-    with open(odd, "wb") as file:  # noqa: ASYNC230, PTH123 - pathlib takes no bytes
-        file.write(b"{}\n")
+@pytest.mark.parametrize("odd", ["-odd/caf\udce9.jsonl", "-caf\udce9/a.jsonl"])
+async def test_a_name_that_is_not_utf8_is_reported_and_stops_nothing(
+    daemon: Daemon, odd: str
+) -> None:
+    good = daemon.home.transcript()
+    bad = daemon.home.projects / odd
+    bad.parent.mkdir(exist_ok=True)
+    append(bad, record())
 
     append(good, record())
     assert (await daemon.block_at(good)).line_count == 1
@@ -172,7 +176,7 @@ async def test_a_name_that_is_not_utf8_stops_nothing(daemon: Daemon) -> None:
     told = [each.path for each in answer.sources] + [
         each.error or "" for each in answer.roots
     ]
-    assert any("caf" in each for each in told)
+    assert any("caf\ufffd" in each for each in told), told
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jarvisd.model.block import BlockView
 from jarvisd.protocol.methods import HealthResult, PushLinesResult, PushOpenResult
 from tests.e2e.client import RpcError
 from tests.e2e.home import Home, append, record
@@ -72,22 +73,27 @@ async def test_pushed_lines_are_not_acknowledged_while_the_disk_is_full(
         assert home.stored_lines(block_id) == 1
 
 
-async def test_a_state_folder_that_cannot_be_written_is_told_at_the_start(
+async def test_a_daemon_on_a_read_only_disk_counts_and_stores_once_it_can(
     home: Home,
 ) -> None:
-    append(home.transcript(), record())
-    daemon = Daemon(home)
-    with mounted(home.state, "ro"):
-        try:
-            daemon.spawn()
-            assert await daemon.ended() == 1
-        finally:
-            daemon.destroy()
+    path = home.transcript()
+    append(path, *[record()] * 10)
+    with mounted(home.state, SMALL):
+        async with running_daemon(home) as daemon:
+            await daemon.sync()
+            await daemon.terminate()
+            remount(home.state, "ro")
+            append(path, record())
+            await daemon.start()
+            assert (await counted(daemon, path)).line_count == 11
+            assert await status_is(daemon, "degraded")
 
-    assert str(home.state) in daemon.log()
-    assert "ead-only" in daemon.log()
-
-    daemon.assert_clean_log()
+            remount(home.state, "rw")
+            await eventually(lambda: status_is(daemon, "ok"), within_s=15)
+            append(path, record())
+            await daemon.sync()
+            await daemon.restart()
+            assert (await daemon.block_at(path)).line_count == 12
 
 
 @contextmanager
@@ -101,6 +107,12 @@ def mounted(folder: Path, options: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+def remount(folder: Path, options: str) -> None:
+    """Mount the disk at *folder* again, with other options."""
+    options = f"remount,{options}"
+    subprocess.run(["mount", "-o", options, folder], check=True)
+
+
 def fill(folder: Path) -> Path:
     """Leave no byte free on the disk of *folder*; return the file that takes them."""
     ballast = folder / "ballast"
@@ -112,6 +124,21 @@ def fill(folder: Path) -> Path:
             return ballast
 
     raise AssertionError("the disk is never full")
+
+
+async def counted(daemon: Daemon, path: Path) -> BlockView:
+    """Return the block of *path* as soon as it has a line; nothing need be stored."""
+
+    async def is_known() -> bool:
+        async with daemon.connected() as client:
+            block = await client.block_at(path)
+            return block is not None and block.line_count > 0
+
+    await eventually(is_known)
+    async with daemon.connected() as client:
+        block = await client.block_at(path)
+        assert block is not None
+        return block
 
 
 async def status_is(daemon: Daemon, status: str) -> bool:

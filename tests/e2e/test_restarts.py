@@ -112,8 +112,9 @@ async def test_what_is_unchanged_is_the_same_after_a_restart(home: Home) -> None
 
 async def test_a_removed_file_ends_its_block_with_its_last_line(home: Home) -> None:
     path = home.transcript()
-    append_bytes(path, b'{"n":1}\n{"n":2}')
     async with running_daemon(home) as daemon:
+        await daemon.sync()
+        append_bytes(path, b'{"n":1}\n{"n":2}')
         assert (await daemon.block_at(path)).line_count == 1
         path.unlink()
         ended = await daemon.block_at(path)

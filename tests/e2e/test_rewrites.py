@@ -164,19 +164,59 @@ async def test_a_second_name_of_a_file_is_not_a_second_block(daemon: Daemon) -> 
         assert await client.block_at(other) is None
 
 
-async def test_a_log_that_is_rotated_is_counted_whole(daemon: Daemon) -> None:
-    path, old = daemon.home.transcript(), daemon.home.transcript()
+async def test_a_log_that_is_rotated_is_counted_to_its_end(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
     append(path, *(f'{{"old":{number}}}' for number in range(10)))
     await daemon.sync()
 
-    with path.open("ab") as writer:
-        path.rename(old)
-        append(path, '{"new":1}')
-        writer.write(b'{"old":10}\n')
+    append(path, '{"old":10}')
+    path.rename(path.with_suffix(".jsonl.1"))
+    append(path, '{"new":1}')
 
+    assert (await daemon.block_at(path)).line_count == 12
+
+
+async def test_a_new_file_under_the_name_of_a_moved_one_is_a_block_of_its_own(
+    daemon: Daemon,
+) -> None:
+    path, other = daemon.home.transcript(), daemon.home.transcript()
+    append(path, *(f'{{"old":{number}}}' for number in range(10)))
     await daemon.sync()
-    assert (await daemon.block_at(old)).line_count == 11
+    path.rename(other)
+    await daemon.sync()
+
+    append(path, '{"new":1}')
+
+    assert (await daemon.block_at(other)).line_count == 10
     assert (await daemon.block_at(path)).line_count == 1
+
+
+async def test_an_unfinished_line_of_a_moved_file_is_counted_once(
+    daemon: Daemon,
+) -> None:
+    path, other = daemon.home.transcript(), daemon.home.transcript()
+    append_bytes(path, b'{"n":1}\n{"n":')
+    await daemon.sync()
+
+    path.rename(other)
+    await daemon.sync()
+    append_bytes(other, b"2}\n")
+
+    block = await daemon.block_at(other)
+    assert (block.line_count, block.char_count) == (2, 14)
+
+
+async def test_an_unfinished_line_that_is_cut_off_is_forgotten(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    append_bytes(path, b'{"n":1}\n{"torn":"')
+    await daemon.sync()
+
+    os.truncate(path, 8)
+    assert (await daemon.block_at(path)).partial_bytes == 0
+    append(path, '{"n":2}', '{"n":3}')
+
+    block = await daemon.block_at(path)
+    assert (block.line_count, block.malformed_count) == (3, 0)
 
 
 async def test_old_and_odd_times_of_files_do_not_matter(daemon: Daemon) -> None:

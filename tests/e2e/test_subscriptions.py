@@ -7,7 +7,7 @@ import anyio
 import msgspec
 
 from jarvisd.model.block import BlockView
-from jarvisd.protocol.methods import StatusResult, SubscribeResult
+from jarvisd.protocol.methods import Revision, StatusResult, SubscribeResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record, write_steadily
 from tests.e2e.rig import Daemon, running_daemon
@@ -114,7 +114,8 @@ async def test_flushes_are_told_with_growing_revisions(daemon: Daemon) -> None:
         with anyio.fail_after(5):
             event = await client.next_event()
 
-    assert json.loads(event.data)["revision"] <= revision
+    told = msgspec.json.decode(event.data, type=Revision)
+    assert told.revision <= revision
 
 
 async def test_after_unsubscribe_nothing_is_told(daemon: Daemon) -> None:
