@@ -8,6 +8,7 @@ of history or one huge file never keeps a live line waiting for longer than a sl
 
 import heapq
 import os
+import stat
 from collections.abc import Callable
 from functools import partial
 
@@ -25,7 +26,7 @@ from jarvisd.reader.progress import Progress
 from jarvisd.reader.survey import Survey
 from jarvisd.sources.file import Slice
 from jarvisd.sources.handles import Handles
-from jarvisd.sources.scan import Found
+from jarvisd.sources.scan import Found, is_utf8
 from jarvisd.sources.watch import LiveWatch, TreeWatch
 
 log = structlog.get_logger()
@@ -125,7 +126,10 @@ class Reader:
             return
 
         located = tree_of(self.survey.trees, path)
-        if located is not None and not self.survey.excluded(path):
+        if located is None or self.survey.excluded(path):
+            return
+
+        if stat.S_ISREG(status.st_mode) and is_utf8(path):
             self.found(Found(located[0], path, located[1], status))
 
     def found(self, found: Found, *, historic: bool = False) -> None:
