@@ -87,7 +87,11 @@ def _command(name: str, command: Parser) -> list[str]:
         *(_argument(each) for each in arguments),
         *_actions(command),
         *([".PP", _text(command.epilog)] if command.epilog else []),
-        *([".PP", "Examples:", _verbatim(command.examples)] if command.examples else []),
+        *(
+            [".PP", "Examples:", _verbatim(command.examples)]
+            if command.examples
+            else []
+        ),
     ]
 
 
