@@ -48,8 +48,8 @@ class Reader:
         self.blocks = intake.blocks
         self.survey = survey
         self.progress = Progress()
-        self.catalogue = Catalogue(intake.blocks)
         self.handles = Handles()
+        self.catalogue = Catalogue(intake.blocks, self.handles)
         self.live_watch = LiveWatch(self.hint, survey.hurry)
         self.tree_watch = TreeWatch(self.hint, survey.hurry)
         self._intake = intake

@@ -82,6 +82,13 @@ class Handles:
         if fd is not None:
             os.close(fd)
 
+    def rename(self, before: str, after: str) -> None:
+        """Keep the descriptor of a file that was moved, under its new name."""
+        fd = self._fds.pop(before, None)
+        if fd is not None:
+            self.drop(after)
+            self._fds[after] = fd
+
     def close(self) -> None:
         """Close all of them."""
         for path in list(self._fds):
