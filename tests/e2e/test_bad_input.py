@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from jarvisd.model.block import Life
-from jarvisd.model.source import SourceState
-from jarvisd.protocol.methods import HealthResult, SourcesListResult, SourceView
+from jarvisd.model.source import SourceState, SourceView
+from jarvisd.protocol.methods import HealthResult, SourcesListResult
 from tests.e2e.home import append, append_bytes, record
 from tests.e2e.rig import AS_A_USER, Daemon
 from tests.support import eventually
@@ -136,15 +136,16 @@ async def test_a_folder_nobody_may_read_is_reported(daemon: Daemon) -> None:
     folder.mkdir()
     append(folder / "a.jsonl", record())
     folder.chmod(0)
-    await daemon.sync()
-    answer = await daemon.ask("sources.list", SourcesListResult, problems=True)
+    source = await source_at(daemon, folder)
     folder.chmod(0o700)
 
-    assert any(str(folder) in (each.error or "") for each in answer.roots)
+    assert source.error == "Permission denied"
     assert (await daemon.block_at(folder / "a.jsonl")).line_count == 1
 
 
-async def test_pipes_and_devices_in_a_tree_are_not_opened(daemon: Daemon) -> None:
+async def test_pipes_and_devices_in_a_tree_are_reported_and_not_opened(
+    daemon: Daemon,
+) -> None:
     pipe, device = daemon.home.transcript(), daemon.home.transcript()
     os.mkfifo(pipe)
     device.symlink_to("/dev/zero")
@@ -152,10 +153,11 @@ async def test_pipes_and_devices_in_a_tree_are_not_opened(daemon: Daemon) -> Non
     append(good, record())
 
     assert (await daemon.block_at(good)).line_count == 1
+    assert (await source_at(daemon, pipe)).error == "is not a regular file"
+    assert "link" in ((await source_at(daemon, device)).error or "")
     async with daemon.connected() as client:
-        for path in (pipe, device):
-            block = await client.block_at(path)
-            assert block is None or block.line_count == 0
+        assert await client.block_at(pipe) is None
+        assert await client.block_at(device) is None
 
 
 @pytest.mark.parametrize("odd", ["-odd/caf\udce9.jsonl", "-caf\udce9/a.jsonl"])
@@ -172,10 +174,9 @@ async def test_a_name_that_is_not_utf8_is_reported_and_stops_nothing(
     append(good, record())
     await eventually(lambda: is_read(daemon, good, lines=2), within_s=3)
 
-    answer = await daemon.ask("sources.list", SourcesListResult)
-    told = [each.path for each in answer.sources] + [
-        each.error or "" for each in answer.roots
-    ]
+    answer = await daemon.ask("sources.list", SourcesListResult, problems=True)
+    told = {each.path: each.error for each in answer.sources}
+    assert "its name is not UTF-8" in told.values()
     assert any("caf\ufffd" in each for each in told), told
 
 
@@ -203,7 +204,8 @@ async def test_a_name_of_any_kind_is_read(daemon: Daemon, name: str) -> None:
 
 
 async def source_at(daemon: Daemon, path: Path) -> SourceView:
-    """Return what `sources.list` says of *path*."""
+    """Return what `sources.list` says of *path* after one more look."""
+    await daemon.sync()
     answer = await daemon.ask("sources.list", SourcesListResult)
     return next(each for each in answer.sources if each.path == str(path))
 

@@ -51,7 +51,7 @@ async def test_a_bad_request_is_refused_and_the_next_is_answered(
 
         assert refusal["error"]["code"] == code
         assert refusal["error"]["data"]["kind"].islower()
-        assert await client.ask("status", StatusResult)
+        await client.ask("status", StatusResult)
 
 
 async def test_an_unknown_block_is_an_error_with_a_name(daemon: Daemon) -> None:
@@ -60,7 +60,7 @@ async def test_an_unknown_block_is_an_error_with_a_name(daemon: Daemon) -> None:
             await client.ask("blocks.get", object, block_id="feedfeedfeedfeed")
 
         assert refusal.value.kind == "unknown_block"
-        assert await client.ask("status", StatusResult)
+        await client.ask("status", StatusResult)
 
 
 async def test_a_prefix_of_an_id_is_enough_when_it_is_unique(daemon: Daemon) -> None:
@@ -110,7 +110,7 @@ async def test_a_request_beyond_the_limit_is_refused(daemon: Daemon) -> None:
             answer = {"error": {"data": {"kind": "too_large"}}}
 
     assert answer["error"]["data"]["kind"] == "too_large"
-    assert await daemon.ask("status", StatusResult)
+    await daemon.ask("status", StatusResult)
 
 
 async def test_more_clients_than_are_served_wait_or_are_told(daemon: Daemon) -> None:
@@ -121,16 +121,17 @@ async def test_more_clients_than_are_served_wait_or_are_told(daemon: Daemon) -> 
             for each in extra:
                 each.connect(str(daemon.socket))
 
-            assert await client.ask("status", StatusResult)
+            await client.ask("status", StatusResult)
         finally:
             for each in extra:
                 each.close()
 
     async def is_served() -> bool:
         try:
-            return bool(await daemon.ask("status", StatusResult))
+            await daemon.ask("status", StatusResult)
         except (RpcError, EndOfStream, anyio.BrokenResourceError):
             return False
+        return True
 
     await eventually(is_served)
 
@@ -147,7 +148,7 @@ async def test_a_client_that_hangs_up_in_a_request_disturbs_nobody(
             client.connect(str(daemon.socket))
             client.sendall(half)
 
-    assert await daemon.ask("status", StatusResult)
+    await daemon.ask("status", StatusResult)
 
 
 async def hello(client: Client) -> HelloResult:
