@@ -17,7 +17,7 @@ from jarvisd.client.connection import Client
 from jarvisd.errors import EXIT_USAGE
 
 # argparse has no public names for what its own methods return.
-Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001
 Options = argparse._ActionsContainer  # noqa: SLF001
 
 DEFAULT_TIMEOUT_S = 10.0

@@ -38,6 +38,8 @@ class Known:
     woken_at: float = 0.0
     wake: anyio.Event | None = None
     """Set to wake the task that follows the file; None while no task does."""
+    hinted: bool = False
+    """The watch of its folder has told of it, so it need not be looked at by time."""
 
     @property
     def path(self) -> str:

@@ -50,14 +50,15 @@ class Reader:
         self.progress = Progress()
         self.handles = Handles()
         self.catalogue = Catalogue(intake.blocks, self.handles)
-        self.live_watch = LiveWatch(self.hint, survey.hurry)
-        self.tree_watch = TreeWatch(self.hint, survey.hurry)
+        self.live_watch = LiveWatch(self.live_hint, survey.hurry)
+        self.tree_watch = TreeWatch(self.tree_hint, survey.hurry)
         self._intake = intake
         self._clock = intake.clock
         self._backlog: list[tuple[int, str]] = []
         self._backlog_grew = anyio.Event()
         self._bulk = anyio.Lock(fast_acquire=True)
         self._progressed = anyio.Event()
+        self._awaited = 0
         self._followed: set[Known] = set()
         self._followers: dict[str, int] = {}
         self._group: TaskGroup | None = None
@@ -86,12 +87,16 @@ class Reader:
         """Return once all that is on disk now has been read."""
         await self._scan(self.found)
         waiting = [(each, each.wakes) for each in self.catalogue]
-        while waiting:
-            known, ticket = waiting[-1]
-            if known.done >= ticket:
-                waiting.pop()
-            else:
-                await self._progressed.wait()
+        self._awaited += 1
+        try:
+            while waiting:
+                known, ticket = waiting[-1]
+                if known.done >= ticket:
+                    waiting.pop()
+                else:
+                    await self._progressed.wait()
+        finally:
+            self._awaited -= 1
 
     async def _keep_looking(self) -> None:
         while True:
@@ -111,9 +116,22 @@ class Reader:
             if known.path not in findings.paths and not known.block.ended:
                 self._wake(known)
 
-    def hint(self, path: str) -> None:
-        """Look at *path*, of which a watcher says that it may have changed."""
+    def live_hint(self, path: str) -> None:
+        """Wake the file at *path*, of which the watch of its folder tells."""
         known = self.catalogue.get(path)
+        if known is not None and known.wake is not None:
+            known.hinted = True
+            self._wake(known)
+        else:
+            self._look_at(path, known)
+
+    def tree_hint(self, path: str) -> None:
+        """Look at *path*, unless the faster watch tells of it anyway."""
+        known = self.catalogue.get(path)
+        if known is None or known.wake is None or not known.hinted:
+            self._look_at(path, known)
+
+    def _look_at(self, path: str, known: Known | None) -> None:
         try:
             status = os.stat(path, follow_symlinks=False)
         except OSError:
@@ -163,17 +181,13 @@ class Reader:
             self._wake(known)  # else it waits for its turn in the backlog
 
     def _tick(self) -> None:
-        """Look at every followed file, and let go of those that fell quiet."""
+        """Look at followed files that no watch tells of, and let go of quiet ones."""
         now = self._clock.monotonic()
         for known in list(self._followed):
-            try:
-                changed = known.tail.changed(os.stat(known.path, follow_symlinks=False))
-            except OSError:
-                changed = not known.block.ended
+            if not known.hinted:
+                self._look_at(known.path, known)
 
-            if changed:
-                self._wake(known)
-            elif now - known.woken_at > LIVE_MS / MS_PER_S and known.wake is not None:
+            if now - known.woken_at > LIVE_MS / MS_PER_S and known.wake is not None:
                 self._followed.discard(known)
                 known.wake.set()
 
@@ -200,13 +214,13 @@ class Reader:
         folder = os.path.dirname(known.path)
         self._followers[folder] = self._followers.get(folder, 0) + 1
         try:
-            while known in self._followed:
+            while known in self._followed or known.done < known.wakes:
                 self.live_watch.add(folder)
                 known.wake = anyio.Event()
                 await self._drain(known, self._clock.monotonic())
                 await known.wake.wait()
         finally:
-            known.wake = None
+            known.wake, known.hinted = None, False
             known.tail.forget()
             self._followers[folder] -= 1
             if not self._followers[folder]:
@@ -248,8 +262,10 @@ class Reader:
             known.backlog_bytes = None
             self.progress.finished()
 
-        self._progressed.set()
-        self._progressed = anyio.Event()
+        if self._awaited:
+            self._progressed.set()
+            self._progressed = anyio.Event()
+
         return began
 
     def _take_slice(self, known: Known) -> bool:

@@ -66,7 +66,7 @@ def test_times_stretch_to_both_sides_whatever_the_order() -> None:
         pytest.param(0, False, "Permission denied", Life.FAILED, id="unreadable"),
     ],
 )
-def test_life(age_ms: int, ended: bool, error: str | None, life: Life) -> None:  # noqa: FBT001
+def test_life(age_ms: int, ended: bool, error: str | None, life: Life) -> None:
     one = block()
     one.seen_at(EPOCH_MS)
     one.ended, one.error = ended, error

@@ -67,7 +67,7 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
             "default",
         ),
         Setting("log_level", '"info"', "default"),
-        Setting("scan_interval_s", "2.0", "default"),
+        Setting("scan_interval_s", "15.0", "default"),
         Setting("exclude", "[]", "default"),
         Setting("fifos", '[{path = "/p", agent = "text"}]', str(file)),
         Setting("agents.claude.enabled", "true", "default"),
