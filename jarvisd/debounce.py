@@ -30,7 +30,9 @@ def due_at(*, dirty_since: float, flushed_at: float) -> float:
     if math.isinf(flushed_at):
         return _tick(dirty_since + FIRST_S, FIRST_S)
 
-    earliest = max(dirty_since, flushed_at + INTERVAL_S)
+    # A flush begins a little after its tick, and must not miss the next one for that.
+    began = math.floor(flushed_at / FIRST_S) * FIRST_S
+    earliest = max(dirty_since, began + INTERVAL_S)
     full, half = _tick(earliest, INTERVAL_S), INTERVAL_S / 2
     return full if full - earliest <= half else full - half
 

@@ -91,7 +91,7 @@ def test_a_reload_tells_what_changed_and_what_has_to_wait(
 
 def test_saying_the_default_aloud_is_no_change(environ: dict[str, str]) -> None:
     old = config.read([], environ)
-    write(environ, "scan_interval_s = 2.0\nagents.claude.enabled = true")
+    write(environ, "scan_interval_s = 15.0\nagents.claude.enabled = true")
 
     assert config.changes(old, config.read([], environ)) == ([], [])
 
