@@ -23,6 +23,7 @@ MAX_QUEUED_BYTES = 8 * 1024 * 1024
 
 GATHER_S = 0.1
 MOST_TAKEN_BYTES = 512 * 1024
+RETRY_S = 1.5
 FAREWELL_S = 2.0
 """How long the end of a command may be held up by lines that are not stored yet."""
 
@@ -128,11 +129,10 @@ class Recorder:
 
     def finish(self, exit_status: int) -> Outcome:
         """Say that the command has ended; wait at most `FAREWELL_S` for the rest."""
-        patience_s = FAREWELL_S if self._delivery.was_opened else 0.0
         with self._news:
             self._ended = True
             self._exit_status = exit_status
-            self._give_up_at = clock.monotonic() + patience_s
+            self._give_up_at = clock.monotonic() + RETRY_S
             self._news.notify()
 
         self._thread.join(FAREWELL_S)
@@ -192,7 +192,9 @@ class Recorder:
         return False
 
     def _is_late(self) -> bool:
-        return self._ended and clock.monotonic() >= self._give_up_at
+        # A daemon that was never there will not come in the next second.
+        is_past = clock.monotonic() >= self._give_up_at
+        return self._ended and (is_past or not self._delivery.was_opened)
 
     def _rest(self, pause_s: float) -> None:
         """Wait before the next attempt; the end of the command cuts it short."""
