@@ -18,8 +18,8 @@ from jarvisd.client.lines import Cutter, Oversize, Packer
 from jarvisd.errors import JarvisError
 from jarvisd.protocol.methods import PushOpen
 
-MAX_QUEUED_BYTES = 8 * 1024 * 1024
-"""A verbose build writes this in a minute; a restart of the daemon takes seconds."""
+MAX_QUEUED_BYTES = 32 * 1024 * 1024
+"""A verbose build writes this in minutes; a restart of the daemon takes seconds."""
 
 GATHER_S = 0.1
 MOST_TAKEN_BYTES = 512 * 1024

@@ -162,7 +162,7 @@ def test_a_deaf_daemon_delays_no_output(
 ) -> None:
     daemon.before = lambda _: daemon.wait_for_a_client_to_leave()
     # More than queue and pipes hold: it would stand still if anybody waited.
-    script = "head -c 30000000 /dev/zero | tr '\\0' '\\n'; exit 5"
+    script = "head -c 50000000 /dev/zero | tr '\\0' '\\n'; exit 5"
     done = subprocess.run(
         command(*shell(script)),
         env=environ,
@@ -171,7 +171,7 @@ def test_a_deaf_daemon_delays_no_output(
         check=False,
     )
 
-    assert (done.returncode, len(done.stdout)) == (5, 30_000_000)
+    assert (done.returncode, len(done.stdout)) == (5, 50_000_000)
     assert b"not counted" in done.stderr
 
 
@@ -203,11 +203,11 @@ def test_what_the_queue_cannot_hold_is_counted(tmp_path: Path) -> None:
     opening = PushOpen(block_id=BlockId("0" * 16))
     recorder = Recorder(str(tmp_path / "nobody"), opening)
     recorder.start()
-    for _ in range(200):
+    for _ in range(400):
         recorder.offer(b"x" * 99_999 + b"\n")
 
     outcome = recorder.finish(0)
-    assert (outcome.lost_lines, outcome.unsure) == (200, False)
+    assert (outcome.lost_lines, outcome.unsure) == (400, False)
 
 
 # --- on a terminal
