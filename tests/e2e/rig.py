@@ -104,9 +104,13 @@ class Daemon:
 
     async def stop(self, number: signal.Signals) -> int:
         """Send the signal *number* and return the exit status."""
+        self.signal(number)
+        return await self.ended()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the signal *number*, which need not end it."""
         assert self._process is not None
         self._process.send_signal(number)
-        return await self.ended()
 
     async def ended(self) -> int:
         """Wait for its end and return the exit status."""
