@@ -138,10 +138,11 @@ async def _serve(
     server = Server(handlers, subscriptions, clock, tally)
     renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
     async with anyio.create_task_group() as group:
+        # Signals first: whoever was answered once may rely on a clean end.
+        await group.start(obey_signals, group.cancel_scope, service, clock)
         await group.start(server.serve, endpoint)
         group.start_soon(renderer.run)
         group.start_soon(tell_of_health, service, subscriptions, renderer)
-        group.start_soon(obey_signals, group.cancel_scope, service, clock)
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(_keep_backups, parts.store, clock)
         for fifo in fifos:
