@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import anyio
+from anyio import BrokenResourceError, EndOfStream
 
 from jarvisd.model.block import BlockView
+from jarvisd.protocol.methods import HelloResult
 from tests.e2e.client import Client, connected
 from tests.e2e.home import Home
 
@@ -88,9 +90,9 @@ class Daemon:
         await self.answering()
 
     async def answering(self) -> None:
-        """Wait until the socket takes connections."""
+        """Wait until it answers on its socket."""
         with anyio.fail_after(START_S):
-            while not await _accepts(self.socket):
+            while not await _answers(self.socket):
                 assert self.is_running, self.log()
                 await anyio.sleep(0.01)
 
@@ -190,9 +192,10 @@ async def running_daemon(
     daemon.assert_clean_log()
 
 
-async def _accepts(socket: Path) -> bool:
+async def _answers(socket: Path) -> bool:
     try:
-        async with connected(socket):
+        async with connected(socket) as client:
+            await client.ask("hello", HelloResult)
             return True
-    except OSError:
+    except (OSError, EndOfStream, BrokenResourceError):
         return False

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.home import append, record
 from tests.e2e.rig import Daemon
+from tests.support import eventually
 
 HEALTH = b'{"jsonrpc":"2.0","id":1,"method":"health"}\n'
 LIST = b'{"jsonrpc":"2.0","id":2,"method":"blocks.list"}\n'
@@ -44,13 +45,11 @@ async def test_the_status_files_can_simply_be_read(daemon: Daemon) -> None:
     path = daemon.home.transcript()
     append(path, record())
     await daemon.sync()
-    folder = daemon.socket.parent
+    status, line = (daemon.socket.parent / each for each in ("status.json", "line"))
 
-    line = (folder / "line").read_text()
-    status = json.loads((folder / "status.json").read_text())
-
-    assert line.count("\n") <= 1
-    assert status["blocks"] >= 1
+    await eventually(lambda: json.loads(status.read_text())["blocks"] > 0)
+    assert line.read_text().count("\n") <= 1
+    assert "claude" in line.read_text()
 
 
 def by_id(answer: dict[str, object]) -> int:

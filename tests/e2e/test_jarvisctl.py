@@ -107,7 +107,7 @@ async def test_watch_prints_a_change_a_line_and_ends_when_told(daemon: Daemon) -
 
 async def test_health_and_sync_answer(daemon: Daemon) -> None:
     health = await jarvisctl(daemon.home, "health", "--json")
-    assert json.loads(health.stdout)["pid"] == daemon.pid
+    assert json.loads(health.stdout)["health"]["pid"] == daemon.pid
     assert (await jarvisctl(daemon.home, "health", "--check")).returncode == 0
 
     sync = await jarvisctl(daemon.home, "sync", "--json")
