@@ -19,6 +19,7 @@ from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.config import Config, FifoSettings
+from jarvisd.daemon.backups import keep_backups
 from jarvisd.daemon.news import tell_of_health
 from jarvisd.daemon.reload import Reloader
 from jarvisd.daemon.service import Service
@@ -35,9 +36,6 @@ from jarvisd.reader.survey import Survey
 from jarvisd.store import Store, open_store
 
 log = structlog.get_logger()
-
-BACKUP_CHECK_S = 3600.0
-"""How often to ask whether a backup is due; the store knows."""
 
 
 async def run(
@@ -144,7 +142,7 @@ async def _serve(
         group.start_soon(renderer.run)
         group.start_soon(tell_of_health, service, subscriptions, renderer)
         group.start_soon(feed_watchdog, service, clock)
-        group.start_soon(_keep_backups, parts.store, clock)
+        group.start_soon(keep_backups, parts.store, clock)
         for fifo in fifos:
             group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
 
@@ -156,9 +154,3 @@ def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None
     blocks.add(block, clock.unix_ms())
     if block.origin.kind is Kind.TRANSCRIPT:
         reader.catalogue.restore(block)
-
-
-async def _keep_backups(store: Store, clock: Clock) -> None:
-    while True:
-        await clock.sleep_until(clock.monotonic() + BACKUP_CHECK_S)
-        await store.backup()
