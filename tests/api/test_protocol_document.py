@@ -117,7 +117,7 @@ def test_every_limit_is_as_the_code_has_it() -> None:
     assert subscriptions.PING_S == 30
     assert (replies.REQUEST_S, replies.LONG_REQUEST_S) == (5, 30)
     assert replies.MAX_BATCH_BYTES == 4 << 20
-    assert (limits.half_sent_s, limits.blocked_s) == (60, 10)
+    assert (limits.half_sent_s, limits.blocked_s) == (10, 10)
     assert (render.HEARTBEAT_S, render.STALE_S, render.INTERVAL_S) == (5, 15, 0.25)
 
 
