@@ -29,8 +29,8 @@ Hint = Callable[[str], None]
 Lost = Callable[[], None]
 """Called when hints were lost, so that everything must be looked at."""
 
-TREE_STEP_MS = 250
-TREE_DEBOUNCE_MS = 500
+TREE_STEP_MS = 100
+TREE_DEBOUNCE_MS = 200
 """A new session shows within half a second, and an idle watcher costs a hundredth of
 a percent of a core; live files do not wait for this."""
 
