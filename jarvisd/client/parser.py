@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn, TypeAlias
 
 from jarvisd import __version__, paths
+from jarvisd.client.client import Client
 from jarvisd.client.commands import COMMANDS
-from jarvisd.client.connection import Client
 from jarvisd.errors import EXIT_USAGE
 
 # argparse has no public names for what its own methods return.

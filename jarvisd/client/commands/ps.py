@@ -4,7 +4,7 @@ import argparse
 import os
 
 from jarvisd.client import blocks, clock, terminal
-from jarvisd.client.connection import Client
+from jarvisd.client.client import Client
 from jarvisd.client.parser import (
     Parser,
     Subparsers,
