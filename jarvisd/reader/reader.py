@@ -75,9 +75,13 @@ class Reader:
             with self.live_watch.opened():
                 async with anyio.create_task_group() as self._group:
                     task_status.started()
+                    self.survey.roots_changed()
                     await self._scan(partial(self.found, historic=True))
                     self._group.start_soon(self._read_history)
                     self._group.start_soon(self.tree_watch.run, self.survey.roots)
+                    await lowlevel.checkpoint()
+                    # What came between the first look and the watch has told nobody.
+                    await self._scan(self.found)
                     await self._keep_looking()
         finally:
             self._group = None
