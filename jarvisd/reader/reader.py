@@ -20,13 +20,14 @@ from anyio.abc import TaskGroup, TaskStatus
 from jarvisd.accumulators.block import LIVE_MS, Block
 from jarvisd.clock import MS_PER_S
 from jarvisd.errors import SourceError
+from jarvisd.model.source import Tree
 from jarvisd.reader.catalogue import Catalogue, Known, tree_of
 from jarvisd.reader.intake import Intake
 from jarvisd.reader.progress import Progress
 from jarvisd.reader.survey import Survey
 from jarvisd.sources.file import Slice
 from jarvisd.sources.handles import Handles
-from jarvisd.sources.scan import Found, is_utf8
+from jarvisd.sources.scan import Found, is_utf8, walk
 from jarvisd.sources.watch import LiveWatch, TreeWatch
 
 log = structlog.get_logger()
@@ -151,8 +152,21 @@ class Reader:
         if located is None or self.survey.excluded(path):
             return
 
-        if stat.S_ISREG(status.st_mode) and is_utf8(path):
-            self.found(Found(located[0], path, located[1], status))
+        tree, parts = located
+        if not is_utf8(path):
+            return
+
+        if stat.S_ISREG(status.st_mode):
+            self.found(Found(tree, path, parts, status))
+        elif stat.S_ISDIR(status.st_mode) and tree.enters(parts) and self._group:
+            self._group.start_soon(self._look_through, tree, parts)
+
+    async def _look_through(self, tree: Tree, below: tuple[str, ...]) -> None:
+        """Look through a new folder: what came before its watch has told nobody."""
+        for folder in walk(tree, self.survey.excluded, below):
+            for each in folder.files:
+                self.found(each)
+            await lowlevel.checkpoint()
 
     def found(self, found: Found, *, historic: bool = False) -> None:
         """Take note of a file: adopt it if it is new, read it if it has changed.
