@@ -67,11 +67,14 @@ class Survey:
         self._identities: frozenset[tuple[str, int, int]] = frozenset()
 
     def roots(self) -> list[str]:
-        """Return the roots that exist now."""
-        return [path for path, _, _ in _identities(self.trees)]
+        """Return the roots that exist now, to be watched."""
+        # Noted, so that the first look does not find that all of them have come:
+        # watching anew stops the loop for as long as it takes to add every folder.
+        self._identities = _identities(self.trees)
+        return [path for path, _, _ in self._identities]
 
     def roots_changed(self) -> bool:
-        """Say whether a root has come, gone or been replaced since the last call."""
+        """Say whether a root has come, gone or been replaced since either call."""
         before, self._identities = self._identities, _identities(self.trees)
         return before != self._identities
 
