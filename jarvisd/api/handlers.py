@@ -53,7 +53,9 @@ from jarvisd.protocol.methods import (
     Unsubscribe,
 )
 
-MAX_CLIENTS = 64
+MAX_CLIENTS = 80
+"""Sixty-four that all misbehave, and room for those who do not."""
+
 MAX_IN_FLIGHT = 16
 MAX_CLIENT_BYTES = 256 * 1024
 MAX_TAIL_BYTES = 1 << 20

@@ -163,6 +163,12 @@ class Daemon:
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
+    def peak_bytes(self) -> int:
+        """Return the most memory that the process has ever held."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        peak = next(each for each in status.splitlines() if each.startswith("VmHWM"))
+        return int(peak.split()[1]) * 1024
+
     def assert_clean_log(self) -> None:
         """Fail if anything was logged that only a mistake of ours can cause."""
         log = self.log()
