@@ -107,7 +107,8 @@ class Reader:
         while True:
             await anyio.sleep(TICK_S)
             self._tick()
-            if self.survey.roots_changed():
+            roots_changed = self.survey.roots_changed()
+            if roots_changed or self.tree_watch.misses(self.survey.roots()):
                 self.tree_watch.restart()
                 self.survey.hurry()
 

@@ -8,7 +8,7 @@ name, so each failure is told, retried, and covered by the scan meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import anyio
@@ -124,11 +124,20 @@ class TreeWatch:
         self._hint = hint
         self._lost = lost
         self._stop = anyio.Event()
+        self._watched: set[str] = set()
         self.error: str | None = None
 
     def restart(self) -> None:
         """Watch anew: a root has come, gone, or was replaced."""
         self._stop.set()
+
+    def misses(self, roots: Iterable[str]) -> bool:
+        """Say whether one of *roots* could be watched and is not.
+
+        A root that was removed is not watched any more when it is back, although it
+        may well have got its old inode again.
+        """
+        return self.error is None and not self._watched.issuperset(roots)
 
     async def run(self, roots: Callable[[], list[str]]) -> None:
         """Watch the existing folders that *roots* gives, until cancelled."""
@@ -158,6 +167,7 @@ class TreeWatch:
         return failed
 
     async def _watch(self, roots: list[str]) -> None:
+        self._watched = set(roots)
         if not roots:
             await self._stop.wait()
             return
@@ -172,8 +182,10 @@ class TreeWatch:
                 stop_event=self._stop,
                 ignore_permission_denied=True,
             ):
-                for _, path in changes:
+                for change, path in changes:
                     self._hint(path)
+                    if change is watchfiles.Change.deleted:
+                        self._watched.discard(path)
 
             group.cancel_scope.cancel()
 
