@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from uuid import uuid4
 
 import anyio
 import pytest
@@ -154,6 +155,7 @@ async def test_a_root_removed_and_made_again_is_followed_again(home: Home) -> No
 
         append(again, record())
         await eventually(lambda: shows(daemon, again, lines=2), within_s=1)
+        await eventually(lambda: new_folders_show_soon(daemon), within_s=NOTICED_S)
 
 
 async def test_a_root_reached_by_two_names_is_read_once(home: Home) -> None:
@@ -279,6 +281,18 @@ async def test_roots_are_listed_with_what_they_hold(home: Home) -> None:
     roots = {each.path: (each.exists, each.files) for each in answer.roots}
     assert roots[str(home.projects)] == (True, 1)
     assert roots[str(home.sessions)] == (False, 0)
+
+
+async def new_folders_show_soon(daemon: Daemon) -> bool:
+    """Say whether a session in a new folder is noticed before any scan finds it."""
+    path = daemon.home.projects / f"-{uuid4()}" / "a.jsonl"
+    path.parent.mkdir()
+    append(path, record())
+    with anyio.move_on_after(1):
+        await eventually(lambda: shows(daemon, path, lines=1))
+        return True
+
+    return False
 
 
 async def delay_until_shown(daemon: Daemon) -> float:
