@@ -45,11 +45,13 @@ class Daemon:
         *,
         environ: Mapping[str, str] | None = None,
         arguments: tuple[str, ...] = (),
+        wrapper: tuple[str, ...] = (),
     ) -> None:
         self.home = home
         self.environ = home.environ() | dict(environ or {})
         self.log_file = home.folder / "daemon.log"
-        self._command = [*AS_A_USER, sys.executable, "-m", "jarvisd", *arguments]
+        jarvisd = (sys.executable, "-m", "jarvisd", *arguments)
+        self._command = [*AS_A_USER, *wrapper, *jarvisd]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -180,13 +182,14 @@ async def running_daemon(
     home: Home,
     *,
     environ: Mapping[str, str] | None = None,
-    arguments: tuple[str, ...] = (),
+    wrapper: tuple[str, ...] = (),
 ) -> AsyncIterator[Daemon]:
     """Run a daemon in *home*; it ends with the block, with status 0 and a clean log.
 
-    The test may kill it, end it and start it again in between.
+    The test may kill it, end it and start it again in between. *wrapper* is put
+    before the command and becomes the daemon by exec.
     """
-    daemon = Daemon(home, environ=environ, arguments=arguments)
+    daemon = Daemon(home, environ=environ, wrapper=wrapper)
     try:
         await daemon.start()
         yield daemon

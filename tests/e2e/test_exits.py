@@ -2,6 +2,7 @@
 
 import random
 import signal
+import sys
 
 import anyio
 import pytest
@@ -34,6 +35,33 @@ async def test_the_daemon_ends_at_any_moment(home: Home, moment_s: float) -> Non
     assert status in {0, -signal.SIGTERM}
     daemon.assert_clean_log()
     assert status == 0 or "daemon.started" not in daemon.log()
+
+
+@pytest.mark.parametrize("moment_s", [0.05, 0.2, 0.5])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["watch", "--json"], id="watch"),
+        pytest.param(["ingest"], id="ingest"),
+        pytest.param(["run", "--", "sleep", "60"], id="run"),
+    ],
+)
+async def test_the_command_line_ends_at_any_moment(
+    daemon: Daemon, arguments: list[str], moment_s: float
+) -> None:
+    command = [sys.executable, "-m", "jarvisd.client.main", *arguments]
+    process = await anyio.open_process(command, env=daemon.environ)
+    async with process:
+        await anyio.sleep(moment_s)
+        process.terminate()
+        with anyio.fail_after(STOPPED_S):
+            await process.wait()
+
+        assert process.stderr is not None
+        said = b"".join([piece async for piece in process.stderr])
+
+    assert b"Traceback" not in said
+    assert process.returncode in {-signal.SIGTERM, 128 + signal.SIGTERM}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
