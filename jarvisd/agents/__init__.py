@@ -1,0 +1,68 @@
+"""The agents whose output can be read, each as the same three things.
+
+A parser forgets: it is a pure function of one line, and what must be remembered from
+line to line is the business of accumulators. It is total: whatever the bytes, it
+returns a record, or None for a line that is no JSON object. docs/agents.md says how
+another agent is added; tests/agents/test_contract.py holds every one of them to it.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from jarvisd.agents import claude, codex, text
+from jarvisd.model.record import Record
+from jarvisd.model.source import Tree
+
+Find = Callable[[Mapping[str, str], Path, tuple[Path, ...]], tuple[Tree, ...]]
+"""(environ, home, configured roots) -> the trees where transcripts may lie."""
+
+
+class Parse(Protocol):
+    """What one line says; None if it is malformed."""
+
+    def __call__(self, text: bytes, *, offset: int) -> Record | None:
+        """Read the line *text*, without its line end, which starts at *offset*."""
+        ...
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True):
+    """One agent.
+
+    Attributes:
+        name: What it is called in every answer.
+        find: Where its transcripts may lie.
+        parse: What one line says.
+        version: Raised when `parse` says something else about the same line; what was
+            read with an older one is read again.
+
+    """
+
+    name: str
+    find: Find
+    parse: Parse
+    version: int = 1
+
+
+TEXT = Agent(name="text", find=text.find, parse=text.parse)
+"""Any output whose agent is not known."""
+
+AGENTS = {
+    each.name: each
+    for each in (
+        Agent(name="claude", find=claude.find, parse=claude.parse),
+        Agent(name="codex", find=codex.find, parse=codex.parse),
+        TEXT,
+    )
+}
+
+
+def agent_named(name: str) -> Agent:
+    """Return the agent *name*, or one that reads plain text under that name."""
+    known = AGENTS.get(name)
+    if known is not None:
+        return known
+
+    return Agent(name=name, find=TEXT.find, parse=TEXT.parse)

@@ -1,0 +1,292 @@
+"""One line of Claude Code's output -> what it says happened.
+
+Lines of unknown type, of bookkeeping and of attachments that mean nothing pass in
+silence: a record without events. See `jarvisd.agents` for the contract.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+from msgspec import Raw
+
+from jarvisd.agents.claude.prose import command_in, notices_in, own_words
+from jarvisd.agents.claude.shape import Block, Line, Message
+from jarvisd.agents.claude.tools import call_of, results_in
+from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
+from jarvisd.agents.decode import count, decode, decode_raw, text_of, unix_ms
+from jarvisd.model.block import SessionId
+from jarvisd.model.events import (
+    MAX_TITLE_CHARS,
+    ApiFailed,
+    Compacted,
+    Event,
+    LimitReached,
+    MessageWritten,
+    ModeChanged,
+    PromptGiven,
+    ResponseStarted,
+    TitleGiven,
+    TitleRank,
+    TurnEnded,
+)
+from jarvisd.model.record import Record, Speaker
+
+_DECODER = msgspec.json.Decoder(Line)
+
+# Copies of whole requests, a hundred kB each, and backups: nothing in them is wanted.
+# Quotes that are not escaped cannot be inside a string, so a match is what it seems.
+_SKIPPED = re.compile(
+    rb'\{"type":"(api-request-blob|api-request-shape|file-history-snapshot)",'
+)
+_SESSION = re.compile(rb'"sessionId":"([0-9A-Za-z-]{1,64})"')
+_SESSION_WITHIN = 200
+_PICTURES = {"image", "document"}
+_LIMIT = re.compile(r"usage limit reached\|(\d{9,11})$")
+
+
+def parse(text: bytes, *, offset: int) -> Record | None:
+    """Return what the line *text* at *offset* says, or None if it is malformed."""
+    skipped = _SKIPPED.match(text)
+    if skipped is not None and text.endswith(b"}"):
+        return _skip(text, kind=skipped.group(1).decode(), offset=offset)
+
+    line = decode(text, _DECODER)
+    if line is None:
+        return None
+
+    events = _EVENTS.get(line.type)
+    return _record(
+        line, offset=offset, events=() if events is None else tuple(events(line))
+    )
+
+
+def _skip(text: bytes, *, kind: str, offset: int) -> Record:
+    session = _SESSION.search(text, 0, _SESSION_WITHIN)
+    return Record(
+        kind=kind,
+        session_id=None if session is None else SessionId(session.group(1).decode()),
+        offset=offset,
+    )
+
+
+def _record(line: Line, *, offset: int, events: tuple[Event, ...]) -> Record:
+    session_id, sidechain = (
+        line.session_id or line.stdout_session_id,
+        _is_sidechain(line),
+    )
+    parent_id = None
+    if sidechain and line.agent_id and session_id:
+        parent_id, session_id = session_id, f"{session_id}/agent-{line.agent_id}"
+
+    return Record(
+        kind=line.type if line.subtype is None else f"{line.type}:{line.subtype}",
+        at_ms=unix_ms(line.timestamp),
+        session_id=SessionId(session_id) if session_id else None,
+        parent_session_id=SessionId(parent_id) if parent_id else None,
+        cwd=line.cwd or None,
+        key=line.uuid,
+        offset=offset,
+        speaker=_SPEAKERS.get(line.type),
+        sidechain=sidechain,
+        events=events,
+    )
+
+
+def _is_sidechain(line: Line) -> bool:
+    return (
+        line.is_sidechain
+        or line.parent_tool_use_id is not None
+        or (line.data is not None and line.data.message is not None)
+    )
+
+
+def _user(line: Line) -> Iterator[Event]:
+    content = None if line.message is None else line.message.content
+    if line.is_compact_summary:
+        yield Compacted(is_summary=True)
+    elif isinstance(content, str):
+        yield from _said(line, (content,))
+    elif content:
+        yield from _shown(line, content)
+
+
+def _shown(line: Line, blocks: tuple[Block, ...]) -> Iterator[Event]:
+    kinds = {block.type for block in blocks}
+    if "tool_result" in kinds:
+        yield from results_in(blocks, line)
+
+    if "text" in kinds:
+        texts = [text_of(each.text) or "" for each in blocks if each.type == "text"]
+        yield from _said(line, texts)
+    elif kinds <= _PICTURES:
+        yield from _prompt(line, chars=0)
+
+
+def _said(line: Line, texts: Sequence[str]) -> Iterator[Event]:
+    if line.is_meta:
+        return
+
+    human = [own for text in texts if (own := own_words(text))]
+    prompts = [own for own in human if command_in(own) is None]
+    if len(prompts) < len(texts):
+        for text in texts:
+            yield from notices_in(own_words(text) or text)
+
+    if prompts:
+        yield from _prompt(line, chars=sum(map(len, prompts)))
+
+
+def _prompt(line: Line, *, chars: int) -> Iterator[Event]:
+    if line.is_meta or _is_injected(line):
+        return
+
+    yield PromptGiven(chars=chars, key=line.uuid)
+    if line.permission_mode:
+        yield ModeChanged(mode=line.permission_mode)
+
+
+def _is_injected(line: Line) -> bool:
+    return _is_sidechain(line) or line.prompt_source == "system"
+
+
+def _assistant(line: Line) -> Iterator[Event]:
+    message = line.message
+    if message is None:
+        return
+
+    if line.is_api_error_message:
+        yield from _api_failure(line, message)
+    elif message.model != SYNTHETIC:
+        yield MessageWritten(message_id=message.id, stop_reason=message.stop_reason)
+
+    yield from usage_in(message, key=line.uuid)
+    if isinstance(message.content, tuple):
+        for block in message.content:
+            if block.type == "tool_use":
+                yield call_of(block)
+
+
+def _api_failure(line: Line, message: Message) -> Iterator[Event]:
+    yield ApiFailed(error=text_of(line.error), status=line.api_error_status)
+    if isinstance(message.content, tuple):
+        texts = [text_of(each.text) or "" for each in message.content]
+    else:
+        texts = [message.content or ""]
+
+    for text in texts:
+        limit = _LIMIT.search(text.strip())
+        if limit is not None:
+            yield LimitReached(resets_at_ms=int(limit.group(1)) * 1000)
+
+
+class _ErrorDetail(msgspec.Struct, gc=False):
+    status: int | None = None
+
+
+def _system(line: Line) -> Iterator[Event]:
+    match line.subtype:
+        case "turn_duration":
+            # The agent leaves the field out when nothing is pending.
+            pending = count(line.pending_background_agent_count)
+            yield TurnEnded(duration_ms=line.duration_ms, pending=pending)
+        case "stop_hook_summary":
+            yield TurnEnded(pending=line.pending_background_agent_count)
+        case "compact_boundary":
+            yield _compaction(line)
+        case "api_error":
+            yield ApiFailed(
+                status=_status(line.error), attempt=line.retry_attempt, retrying=True
+            )
+        case _:
+            pass
+
+
+def _status(error: Raw) -> int | None:
+    detail = decode_raw(error, _ErrorDetail)
+    return None if detail is None else detail.status
+
+
+def _compaction(line: Line) -> Compacted:
+    meta = line.compact_metadata
+    if meta is None:
+        return Compacted()
+
+    return Compacted(
+        trigger=meta.trigger,
+        before_tokens=meta.preTokens,
+        after_tokens=meta.postTokens,
+    )
+
+
+def _attachment(line: Line) -> Iterator[Event]:
+    attachment = line.attachment
+    if attachment is None or attachment.type != "queued_command":
+        return
+
+    text = text_of(attachment.prompt) or ""
+    if attachment.commandMode == "prompt" and not _is_injected(line):
+        yield PromptGiven(chars=len(text), key=line.uuid, queued=True)
+    else:
+        yield from notices_in(text)
+
+
+def _progress(line: Line) -> Iterator[Event]:
+    inner = None if line.data is None else line.data.message
+    if inner is not None and inner.message is not None:
+        yield from usage_in(inner.message, key=inner.uuid or line.uuid)
+
+
+def _stream_event(line: Line) -> Iterator[Event]:
+    event = line.event
+    if event is None:
+        return
+
+    message, usage = event.message, event.usage
+    if event.type == "message_start" and message is not None:
+        counted = message.model != SYNTHETIC
+        yield ResponseStarted(response=message.id if counted else None)
+        yield from usage_in(message, key=line.uuid)
+    elif event.type == "message_delta" and usage is not None:
+        yield report(usage, response=None, model=None, follows=True, in_context=False)
+
+
+def _title(line: Line) -> Iterator[Event]:
+    named = (
+        (line.custom_title, TitleRank.CUSTOM),
+        (line.ai_title, TitleRank.AI),
+        (line.summary, TitleRank.SUMMARY),
+    )
+    for title, rank in named:
+        if title and title.strip():
+            yield TitleGiven(title=title.strip()[:MAX_TITLE_CHARS], rank=rank)
+            return
+
+
+def _mode(line: Line) -> Iterator[Event]:
+    if line.permission_mode:
+        yield ModeChanged(mode=line.permission_mode)
+
+
+def _late_result(line: Line) -> Iterator[Event]:
+    block = Block(
+        type="tool_result", tool_use_id=line.tool_use_id, is_error=line.is_error
+    )
+    yield from results_in((block,), line)
+
+
+_EVENTS: dict[str, Callable[[Line], Iterator[Event]]] = {
+    "user": _user,
+    "assistant": _assistant,
+    "system": _system,
+    "attachment": _attachment,
+    "progress": _progress,
+    "stream_event": _stream_event,
+    "ai-title": _title,
+    "custom-title": _title,
+    "summary": _title,
+    "permission-mode": _mode,
+    "tool_use_result": _late_result,
+}
+
+_SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}

@@ -1,0 +1,81 @@
+"""Where Claude Code keeps its transcripts, and what their names say.
+
+Below ROOT/projects a folder for each working folder, whose name cannot be decoded:
+every character outside [A-Za-z0-9-] became a dash. In it
+
+    SESSION.jsonl                                   a session's main transcript
+    SESSION/subagents/agent-ID.jsonl                one of its subagents
+    SESSION/subagents/workflows/WF/agent-ID.jsonl   the same, started by a workflow
+    agent-ID.jsonl                                  the same, in older versions
+
+A subagent's id is unique within its session only, so its session is SESSION/agent-ID.
+`journal.jsonl` beside subagents is bookkeeping that looks like a transcript.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jarvisd.agents.roots import distinct, listed
+from jarvisd.model.block import SessionId
+from jarvisd.model.source import Place, Tree
+
+_SUFFIX = ".jsonl"
+_AGENT = "agent-"
+_ASIDE = "agent-aside_question-"
+_MAX_DEPTH = 8
+
+
+def find(
+    environ: Mapping[str, str], home: Path, configured: tuple[Path, ...]
+) -> tuple[Tree, ...]:
+    """Return the trees of every root: the agent's own choice, then *configured*."""
+    roots = distinct(
+        _projects(each) for each in (*_own_roots(environ, home), *configured)
+    )
+    return tuple(
+        Tree(agent="claude", root=root, place=place, enters=enters) for root in roots
+    )
+
+
+def place(parts: tuple[str, ...]) -> Place | None:
+    """Say whose transcript the file *parts*, below a projects folder, is."""
+    match parts:
+        case (_, name) if name.endswith(_SUFFIX):
+            return Place(session_id=SessionId(_stem(name)))
+        case (_, parent, "subagents", *_, name) if _is_subagent(name):
+            return Place(
+                session_id=SessionId(f"{parent}/{_stem(name)}"),
+                parent_session_id=SessionId(parent),
+            )
+        case _:
+            return None
+
+
+def enters(parts: tuple[str, ...]) -> bool:
+    """Say whether transcripts may lie in the folder *parts* or deeper."""
+    if len(parts) > 2:
+        return parts[2] == "subagents" and len(parts) < _MAX_DEPTH
+
+    return True
+
+
+def _own_roots(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
+    chosen = listed(environ, "CLAUDE_CONFIG_DIR", home)
+    if chosen:
+        return chosen
+
+    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    return (config / "claude", home / ".claude")
+
+
+def _projects(root: Path) -> Path:
+    return root if root.name == "projects" else root / "projects"
+
+
+def _is_subagent(name: str) -> bool:
+    return name.startswith(_AGENT) and name.endswith(_SUFFIX)
+
+
+def _stem(name: str) -> str:
+    stem = name.removesuffix(_SUFFIX)
+    return stem.replace(_ASIDE, _AGENT, 1) if stem.startswith(_ASIDE) else stem

@@ -1,0 +1,77 @@
+"""What a text in a user line is: a prompt, a command, or something injected.
+
+Claude Code puts much into the user's mouth: reminders, notices, output of local
+commands. None of that is a prompt. The marks are those of versions 2.0 to 2.1.
+"""
+
+import re
+from collections.abc import Iterator
+
+from jarvisd.model.events import (
+    CommandGiven,
+    Event,
+    Interrupted,
+    TaskEnded,
+)
+
+_COMMAND_TAG = re.compile(r"<command-name>\s*/?([A-Za-z][\w:.-]*)\s*</command-name>")
+_LEGACY_COMMAND = re.compile(r"/([A-Za-z][\w:-]*)(?:\s|$)")
+"""The whole first word is the command, so no path is one."""
+
+_LEADING_BLOCK = re.compile(
+    r"\s*<(system-reminder|ide_opened_file|ide_selection)>.*?</\1>", re.DOTALL
+)
+_TASK_ID = re.compile(r"<task-id>\s*([^<\s]+)\s*</task-id>")
+_TASK_STATUS = re.compile(r"<status>\s*([a-z]+)\s*</status>")
+
+_INTERRUPT = "[Request interrupted"
+_TASK = "<task-notification>"
+_INJECTED = (
+    "This session is being continued",
+    "Stop hook feedback:",
+    "Caveat: The messages below",
+    "<local-command-",
+    "<bash-",
+    "<command-",
+    _INTERRUPT,
+    _TASK,
+)
+_HEAD_CHARS = 2_000
+"""How far into a text a closed reminder or a tag is looked for in one go."""
+
+
+def own_words(text: str) -> str:
+    """Return what of *text* a human wrote; "" if it was all put there."""
+    text = text.lstrip("\ufeff \t\r\n")
+    while (block := _LEADING_BLOCK.match(text)) is not None:
+        text = text[block.end() :].lstrip()
+
+    return "" if text.startswith(_INJECTED) else text
+
+
+def command_in(text: str) -> str | None:
+    """Return the slash command that *text* is, without the slash."""
+    tag = _COMMAND_TAG.search(text) if "<command-name>" in text else None
+    if tag is not None:
+        return tag.group(1)
+
+    legacy = _LEGACY_COMMAND.match(text.lstrip()[:_HEAD_CHARS])
+    return None if legacy is None else legacy.group(1)
+
+
+def notices_in(text: str) -> Iterator[Event]:
+    """Say what happened that *text*, which is no prompt, tells of."""
+    start = text.lstrip("\ufeff \t\r\n")
+    command = command_in(start)
+    if command is not None:
+        yield CommandGiven(name=command)
+    elif start.startswith(_INTERRUPT):
+        yield Interrupted(reason="tool" if "for tool use" in start[:80] else "user")
+    elif start.startswith(_TASK):
+        yield from _task_ended(start)
+
+
+def _task_ended(text: str) -> Iterator[Event]:
+    task, status = _TASK_ID.search(text), _TASK_STATUS.search(text)
+    if task is not None and status is not None:
+        yield TaskEnded(task_id=task.group(1), status=status.group(1))

@@ -1,0 +1,153 @@
+"""The shape of a Claude Code line: only the fields that mean something to us.
+
+One Struct holds the fields of all kinds of line, because `type` may come after the
+message that it is about. A field that other lines use for other things is Raw, so
+that no line of theirs is strange. Measured on versions 2.0.76 to 2.1.329.
+"""
+
+from msgspec import Raw, Struct, field
+
+from jarvisd.agents.decode import ABSENT
+
+
+class Block(Struct, gc=False):
+    """One item of a message's content."""
+
+    type: str = ""
+    id: str | None = None
+    name: str | None = None
+    input: Raw = ABSENT
+    text: Raw = ABSENT
+    tool_use_id: str | None = None
+    is_error: bool | None = None
+    content: Raw = ABSENT
+
+
+class CacheCreation(Struct, gc=False):
+    """Tokens written to the cache, by how long it keeps them."""
+
+    ephemeral_5m_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class ServerToolUse(Struct, gc=False):
+    """What the provider did by itself."""
+
+    web_search_requests: int | None = None
+
+
+class OutputDetails(Struct, gc=False):
+    """What the output is made of."""
+
+    thinking_tokens: int | None = None
+
+
+class Usage(Struct, gc=False):
+    """What the provider says a response took."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: CacheCreation | None = None
+    output_tokens_details: OutputDetails | None = None
+    server_tool_use: ServerToolUse | None = None
+    service_tier: str | None = None
+    speed: str | None = None
+    inference_geo: str | None = None
+    iterations: tuple["Iteration", ...] | None = None
+
+
+class Iteration(Usage, gc=False):
+    """One of several answers that a response was put together from."""
+
+    type: str = ""
+    model: str | None = None
+
+
+class Message(Struct, gc=False):
+    """What was said."""
+
+    id: str | None = None
+    model: str | None = None
+    content: str | tuple[Block, ...] | None = None
+    stop_reason: str | None = None
+    usage: Usage | None = None
+
+
+class Attachment(Struct, gc=False):
+    """Something put beside the conversation."""
+
+    type: str = ""
+    commandMode: str | None = None  # noqa: N815 - the agent's spelling
+    prompt: Raw = ABSENT
+
+
+class ToolOutcome(Struct, gc=False):
+    """What the agent itself notes of a tool's result."""
+
+    agentId: Raw = ABSENT  # noqa: N815
+    backgroundTaskId: Raw = ABSENT  # noqa: N815
+    durationMs: Raw = ABSENT  # noqa: N815
+    totalDurationMs: Raw = ABSENT  # noqa: N815
+
+
+class CompactMetadata(Struct, gc=False):
+    """Why and how far the context was compacted."""
+
+    trigger: str | None = None
+    preTokens: int | None = None  # noqa: N815
+    postTokens: int | None = None  # noqa: N815
+
+
+class Progress(Struct, gc=False):
+    """A sign of life; old versions put whole messages of subagents in it."""
+
+    type: str = ""
+    message: "Line | None" = None
+
+
+class StreamEvent(Struct, gc=False):
+    """One event of the provider's stream, as it came."""
+
+    type: str = ""
+    message: Message | None = None
+    usage: Usage | None = None
+
+
+class Line(Struct, gc=False, rename="camel"):
+    """One line of a transcript, or of the agent's standard output."""
+
+    type: str = ""
+    subtype: str | None = None
+    timestamp: str | int | float | None = None
+    session_id: str | None = None
+    stdout_session_id: str | None = field(default=None, name="session_id")
+    agent_id: str | None = None
+    cwd: str | None = None
+    uuid: str | None = None
+    is_sidechain: bool = False
+    is_meta: bool = False
+    is_compact_summary: bool = False
+    is_api_error_message: bool = False
+    message: Message | None = None
+    tool_use_result: "ToolOutcome | str | tuple[Raw, ...] | None" = None
+    tool_denial_kind: str | None = None
+    parent_tool_use_id: str | None = field(default=None, name="parent_tool_use_id")
+    prompt_source: str | None = None
+    permission_mode: str | None = None
+    mode: str | None = None
+    attachment: Attachment | None = None
+    data: Progress | None = None
+    event: StreamEvent | None = None
+    ai_title: str | None = None
+    custom_title: str | None = None
+    summary: str | None = None
+    compact_metadata: CompactMetadata | None = None
+    duration_ms: int | None = None
+    pending_background_agent_count: int | None = None
+    error: Raw = ABSENT
+    api_error_status: int | None = None
+    retry_attempt: int | None = None
+    tool_use_id: str | None = field(default=None, name="tool_use_id")
+    is_error: bool | None = field(default=None, name="is_error")

@@ -1,0 +1,99 @@
+"""Claude Code's tool calls and what came back of them."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec import Raw
+
+from jarvisd.agents.claude.shape import Block, Line, ToolOutcome
+from jarvisd.agents.decode import decode_raw, head_of, text_of
+from jarvisd.model.events import (
+    Event,
+    Outcome,
+    SubagentStarted,
+    TaskStarted,
+    ToolCalled,
+    ToolKind,
+    ToolReturned,
+)
+
+_MCP = "mcp__"
+_SUBAGENTS = {"Task", "Agent"}
+_DENIED = re.compile(
+    rb"The user doesn't want to (?:proceed with|take) this"
+    rb"|Permission to use .{1,200} has been denied"
+    rb"|User rejected tool use"
+)
+_NOTHING_NOTED = ToolOutcome()
+_HEAD_BYTES = 400
+"""A denial says so at once; results may be megabytes."""
+
+
+class _Input(msgspec.Struct, gc=False):
+    skill: str | None = None
+    command: str | None = None
+    name: str | None = None
+    subagent_type: str | None = None
+
+
+def call_of(block: Block) -> ToolCalled:
+    """Return the call that the content item *block* is."""
+    tool, call_id = block.name or "", block.id or ""
+    if tool.startswith(_MCP):
+        server, _, name = tool.removeprefix(_MCP).partition("__")
+        return ToolCalled(call_id=call_id, tool=name, kind=ToolKind.MCP, server=server)
+
+    if tool in _SUBAGENTS:
+        given = decode_raw(block.input, _Input)
+        subagent = (None if given is None else given.subagent_type) or tool
+        return ToolCalled(
+            call_id=call_id, tool=tool, kind=ToolKind.SUBAGENT, subagent=subagent
+        )
+
+    if tool == "Skill":
+        return ToolCalled(call_id=call_id, tool=tool, skill=_skill(block.input))
+
+    return ToolCalled(call_id=call_id, tool=tool)
+
+
+def results_in(blocks: Iterable[Block], line: Line) -> Iterator[Event]:
+    """Say which calls came back with the content items *blocks* of *line*."""
+    noted = line.tool_use_result
+    known = noted if isinstance(noted, ToolOutcome) else _NOTHING_NOTED
+    for block in blocks:
+        if block.type == "tool_result" and block.tool_use_id:
+            yield ToolReturned(
+                call_id=block.tool_use_id,
+                outcome=_outcome(block, line) if block.is_error else Outcome.OK,
+                duration_ms=_duration(known),
+            )
+            yield from _started(block.tool_use_id, known)
+
+
+def _skill(given: Raw) -> str | None:
+    named = decode_raw(given, _Input)
+    if named is None:
+        return None
+
+    return (named.skill or named.command or named.name or "").lstrip("/") or None
+
+
+def _outcome(block: Block, line: Line) -> Outcome:
+    if line.tool_denial_kind or _DENIED.search(head_of(block.content, _HEAD_BYTES)):
+        return Outcome.DENIED
+
+    return Outcome.ERROR
+
+
+def _duration(noted: ToolOutcome) -> int | None:
+    written = head_of(noted.totalDurationMs, 16) or head_of(noted.durationMs, 16)
+    return int(written) if written.isdigit() else None
+
+
+def _started(call_id: str, noted: ToolOutcome) -> Iterator[Event]:
+    if agent_id := text_of(noted.agentId):
+        yield SubagentStarted(call_id=call_id, agent_id=agent_id)
+
+    if task_id := text_of(noted.backgroundTaskId):
+        yield TaskStarted(task_id=task_id)

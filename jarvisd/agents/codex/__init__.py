@@ -1,0 +1,6 @@
+"""Codex: rollouts of the command line, the desktop and the editor, and exec --json."""
+
+from jarvisd.agents.codex.parse import parse
+from jarvisd.agents.codex.places import find
+
+__all__ = ["find", "parse"]

@@ -1,0 +1,354 @@
+"""One line of a Codex rollout -> what it says happened.
+
+A rollout tells most things twice, as what the model saw (`response_item`) and as what
+the user saw (`event_msg`); prompts are taken from the latter, calls from the former.
+Which records of a fork are copies cannot be said from one line: `ThreadOpened`,
+`TurnStarted` and the ordinal of a record let the ledger decide. See `jarvisd.agents`.
+"""
+
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+
+import msgspec
+from msgspec import Raw
+
+from jarvisd.agents.codex.limits import limits_in
+from jarvisd.agents.codex.prose import is_human, texts_in
+from jarvisd.agents.codex.shape import Item, Line, Payload
+from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
+from jarvisd.agents.codex.usage import buckets, response_in, totals_in
+from jarvisd.agents.decode import count, decode, decode_raw, text_of, unix_ms
+from jarvisd.model.block import SessionId
+from jarvisd.model.events import (
+    Compacted,
+    Event,
+    Interrupted,
+    MessageWritten,
+    ModeChanged,
+    ModelChanged,
+    PromptGiven,
+    ThreadOpened,
+    ToolReturned,
+    TotalsReported,
+    TurnEnded,
+    TurnStarted,
+)
+from jarvisd.model.record import Record, Speaker
+
+_DECODER = msgspec.json.Decoder(Line)
+_NO_PAYLOAD = Payload()
+
+
+def parse(text: bytes, *, offset: int) -> Record | None:
+    """Return what the line *text* at *offset* says, or None if it is malformed."""
+    line = decode(text, _DECODER)
+    if line is None:
+        return None
+
+    at_ms = unix_ms(line.timestamp)
+    if line.payload is None:
+        return _bare(line, at_ms=at_ms, offset=offset)
+
+    return _wrapped(line, line.payload, at_ms=at_ms, offset=offset)
+
+
+def _wrapped(line: Line, payload: Payload, *, at_ms: int | None, offset: int) -> Record:
+    events_of = _ENVELOPES.get(line.type)
+    meta = line.type == "session_meta"
+    return Record(
+        kind=f"{line.type}:{payload.type}" if payload.type else line.type,
+        at_ms=at_ms,
+        session_id=SessionId(payload.id) if meta and payload.id else None,
+        parent_session_id=_parent(payload) if meta else None,
+        cwd=_cwd(payload.cwd),
+        ordinal=line.ordinal,
+        offset=offset,
+        speaker=_speaker(payload),
+        events=() if events_of is None else tuple(events_of(payload, at_ms)),
+    )
+
+
+def _cwd(path: str | None) -> str | None:
+    return (path.rstrip("/") or "/") if path else None
+
+
+def _speaker(payload: Payload) -> Speaker | None:
+    if payload.item is not None:
+        return _SPEAKERS.get(payload.item.type)
+
+    return _SPEAKERS.get(payload.type)
+
+
+# What the envelope says
+
+
+def _session_meta(payload: Payload, _: int | None) -> Iterator[Event]:
+    if not payload.id:
+        return
+
+    ordinal = str(payload.subagent_history_start_ordinal)
+    own_from = int(ordinal) if ordinal.isdecimal() else None
+    yield ThreadOpened(
+        thread_id=payload.id,
+        forked_from=payload.forked_from_id or None,
+        parent=_parent(payload),
+        reviewer=_is_reviewer(payload),
+        own_from_ordinal=own_from,
+    )
+
+
+def _turn_context(payload: Payload, _: int | None) -> Iterator[Event]:
+    slug = None if payload.model_info is None else payload.model_info.slug
+    yield TurnStarted(turn_id=payload.turn_id, announced=False)
+    yield ModelChanged(
+        model=slug or payload.model or None,
+        tier=payload.service_tier,
+        for_turn=True,
+    )
+    if payload.approval_policy:
+        yield ModeChanged(mode=payload.approval_policy)
+
+
+def _usage_record(payload: Payload, _: int | None) -> Iterator[Event]:
+    usage = response_in(payload)
+    if usage is not None:
+        yield usage
+
+
+def _compacted(payload: Payload, _: int | None) -> Iterator[Event]:
+    yield Compacted()
+    record = payload.latest_token_usage_record
+    usage = None if record is None else response_in(record)
+    if usage is not None:
+        yield usage
+
+
+def _response_item(payload: Payload, _: int | None) -> Iterator[Event]:
+    match payload.type:
+        case "function_call" | "custom_tool_call":
+            yield from call_of(payload.call_id, payload.name, payload.namespace)
+        case "tool_search_call":
+            yield from call_of(payload.call_id, "tool_search")
+        case "local_shell_call":
+            yield from call_of(payload.call_id or payload.id, "shell")
+        case "web_search_call":
+            yield from call_of(payload.id, "web_search")
+            if payload.id:
+                yield ToolReturned(call_id=payload.id)
+        case "function_call_output" | "custom_tool_call_output" | "tool_search_output":
+            yield from result_of(payload.call_id, payload.output)
+        case _:
+            pass
+
+
+def _event_msg(payload: Payload, at_ms: int | None) -> Iterator[Event]:
+    events = _MESSAGES.get(payload.type)
+    if events is not None:
+        yield from events(payload, at_ms)
+
+
+# What an event_msg says
+
+
+def _task_started(payload: Payload, _: int | None) -> Iterator[Event]:
+    yield TurnStarted(
+        turn_id=payload.turn_id,
+        started_s=payload.started_at,
+        window_tokens=payload.model_context_window,
+    )
+
+
+def _task_complete(payload: Payload, _: int | None) -> Iterator[Event]:
+    yield TurnEnded(turn_id=payload.turn_id, duration_ms=payload.duration_ms)
+
+
+def _turn_aborted(payload: Payload, _: int | None) -> Iterator[Event]:
+    yield Interrupted(reason=payload.reason or "")
+    yield TurnEnded(turn_id=payload.turn_id, duration_ms=payload.duration_ms)
+
+
+def _user_message(payload: Payload, _: int | None) -> Iterator[Event]:
+    yield from _prompt(text_of(payload.message) or "", key=None)
+
+
+def _agent_message(payload: Payload, _: int | None) -> Iterator[Event]:
+    yield MessageWritten(message_id=payload.id)
+
+
+def _token_count(payload: Payload, at_ms: int | None) -> Iterator[Event]:
+    if payload.info is not None:
+        yield totals_in(payload.info)
+
+    if payload.rate_limits is not None:
+        yield from limits_in(payload.rate_limits, at_ms=at_ms)
+
+
+def _context_compacted(_: Payload, __: int | None) -> Iterator[Event]:
+    yield Compacted(is_summary=True)
+
+
+def _settings(payload: Payload, _: int | None) -> Iterator[Event]:
+    settings = payload.thread_settings
+    if settings is not None:
+        yield ModelChanged(
+            model=settings.model or None, tier=settings.service_tier or ""
+        )
+
+
+def _item_completed(payload: Payload, _: int | None) -> Iterator[Event]:
+    item = payload.item
+    if item is None:
+        return
+
+    match item.type:
+        case "UserMessage":
+            yield from _prompt("\n".join(texts_in(item.content)), key=item.id)
+        case "AgentMessage":
+            yield MessageWritten(message_id=item.id)
+        case "ContextCompaction":
+            yield Compacted(is_summary=True)
+        case "CommandExecution" | "FileChange" | "McpToolCall" | "CollabAgentToolCall":
+            yield from item_of(item)
+        case _:
+            pass
+
+
+def _ended(payload: Payload, _: int | None) -> Iterator[Event]:
+    yield from ended_of(payload)
+
+
+def _prompt(text: str, *, key: str | None) -> Iterator[Event]:
+    if is_human(text) or not text.strip():  # an image alone is a prompt, too
+        digest = blake2b(text.encode(errors="replace"), digest_size=8).digest()
+        yield PromptGiven(
+            chars=len(text), key=key, digest=int.from_bytes(digest, "big")
+        )
+
+
+# Where a thread is from
+
+
+class _Spawn(msgspec.Struct, gc=False):
+    parent_thread_id: str | None = None
+
+
+class _Subagent(msgspec.Struct, gc=False):
+    thread_spawn: _Spawn | None = None
+    other: str | None = None
+
+
+class _Source(msgspec.Struct, gc=False):
+    subagent: _Subagent | str | None = None
+
+
+def _spawned(source: Raw) -> _Subagent | None:
+    found = decode_raw(source, _Source)
+    named = None if found is None else found.subagent
+    return named if isinstance(named, _Subagent) else None
+
+
+def _parent(payload: Payload) -> SessionId | None:
+    spawned = _spawned(payload.source)
+    spawn = None if spawned is None else spawned.thread_spawn
+    parent = payload.parent_thread_id or (spawn and spawn.parent_thread_id)
+    return SessionId(parent) if parent else None
+
+
+def _is_reviewer(payload: Payload) -> bool:
+    spawned = _spawned(payload.source)
+    return payload.thread_source == "guardian_review" or (
+        spawned is not None and spawned.other == "guardian"
+    )
+
+
+# Lines without an envelope
+
+
+def _bare(line: Line, *, at_ms: int | None, offset: int) -> Record:
+    return Record(
+        kind=line.type,
+        at_ms=at_ms,
+        session_id=SessionId(line.thread_id) if line.thread_id else None,
+        offset=offset,
+        speaker=_bare_speaker(line),
+        events=tuple(_bare_events(line)),
+    )
+
+
+def _bare_speaker(line: Line) -> Speaker | None:
+    if line.type == "message":
+        return _ROLES.get(line.role or "")
+
+    return None if line.item is None else _SPEAKERS.get(line.item.type)
+
+
+def _bare_events(line: Line) -> Iterator[Event]:
+    match line.type:
+        case "thread.started" if line.thread_id:
+            yield ThreadOpened(thread_id=line.thread_id)
+        case "turn.started":
+            yield TurnStarted()
+        case "turn.completed" | "turn.failed":
+            yield from _printed_totals(line)
+            yield TurnEnded()
+        case "item.completed" if line.item is not None:
+            yield from _printed_item(line.item)
+        case "message" if line.role == "user":
+            for text in texts_in(line.content):
+                yield from _prompt(text, key=line.id)
+        case "message" if line.role == "assistant":
+            yield MessageWritten(message_id=line.id)
+        case "function_call":
+            yield from call_of(line.call_id, line.name)
+        case "function_call_output":
+            yield from result_of(line.call_id, line.output)
+        case _:
+            yield from _printed_totals(line)
+
+
+def _printed_totals(line: Line) -> Iterator[Event]:
+    usage = line.usage or (None if line.data is None else line.data.usage)
+    if usage is not None:
+        yield TotalsReported(
+            total=buckets(usage), total_tokens=count(usage.total_tokens)
+        )
+
+
+def _printed_item(item: Item) -> Iterator[Event]:
+    if item.type == "agent_message":
+        yield MessageWritten(message_id=item.id)
+
+
+_Events = Callable[[Payload, int | None], Iterator[Event]]
+
+_ENVELOPES: dict[str, _Events] = {
+    "session_meta": _session_meta,
+    "turn_context": _turn_context,
+    "token_usage_record": _usage_record,
+    "compacted": _compacted,
+    "response_item": _response_item,
+    "event_msg": _event_msg,
+}
+
+_MESSAGES: dict[str, _Events] = {
+    "task_started": _task_started,
+    "task_complete": _task_complete,
+    "turn_aborted": _turn_aborted,
+    "user_message": _user_message,
+    "agent_message": _agent_message,
+    "token_count": _token_count,
+    "context_compacted": _context_compacted,
+    "thread_settings_applied": _settings,
+    "item_completed": _item_completed,
+    "exec_command_end": _ended,
+    "patch_apply_end": _ended,
+    "mcp_tool_call_end": _ended,
+}
+
+_ROLES = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
+_SPEAKERS = {
+    "user_message": Speaker.USER,
+    "agent_message": Speaker.ASSISTANT,
+    "UserMessage": Speaker.USER,
+    "AgentMessage": Speaker.ASSISTANT,
+}

@@ -1,0 +1,50 @@
+"""Where Codex keeps its rollouts, and what their names say.
+
+Below ROOT/sessions, in folders by day, and flat or by day below ROOT/archived_sessions:
+`rollout-<local time>-<thread id>.jsonl`. A rollout is moved to the archive, and may for
+a while be in both: the thread id, which is the place's session, tells that they are
+one. Compressed rollouts (`.jsonl.zst`) are final and not read.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from jarvisd.agents.roots import distinct, listed
+from jarvisd.model.block import SessionId
+from jarvisd.model.source import Place, Tree
+
+_NAME = re.compile(r"rollout-.*\.jsonl", re.DOTALL)
+_THREAD = re.compile(r"-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl$")
+_FOLDERS = ("sessions", "archived_sessions")
+_MAX_DEPTH = 4
+
+
+def find(
+    environ: Mapping[str, str], home: Path, configured: tuple[Path, ...]
+) -> tuple[Tree, ...]:
+    """Return the trees of every root: the agent's own choice, then *configured*."""
+    own = listed(environ, "CODEX_HOME", home) or (home / ".codex",)
+    folders = (folder for root in (*own, *configured) for folder in _folders(root))
+    return tuple(
+        Tree(agent="codex", root=folder, place=place, enters=enters)
+        for folder in distinct(folders)
+    )
+
+
+def place(parts: tuple[str, ...]) -> Place | None:
+    """Say whose rollout the file *parts* is."""
+    if not parts or not _NAME.fullmatch(parts[-1]):
+        return None
+
+    thread = _THREAD.search(parts[-1])
+    return Place(session_id=None if thread is None else SessionId(thread.group(1)))
+
+
+def enters(parts: tuple[str, ...]) -> bool:
+    """Say whether rollouts may lie in the folder *parts* or deeper."""
+    return len(parts) < _MAX_DEPTH
+
+
+def _folders(root: Path) -> tuple[Path, ...]:
+    return (root,) if root.name in _FOLDERS else tuple(root / each for each in _FOLDERS)

@@ -1,0 +1,54 @@
+"""Which texts in a user's name a human wrote, and which Codex put there."""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw
+
+from jarvisd.agents.decode import ABSENT, text_of
+
+_INJECTED = (
+    ("# AGENTS.md instructions", "</INSTRUCTIONS>"),
+    ("<environment_context>", "</environment_context>"),
+    ("<user_instructions>", "</user_instructions>"),
+    ("<skill>", "</skill>"),
+    ("<user_shell_command>", "</user_shell_command>"),
+    ("<turn_aborted>", "</turn_aborted>"),
+    ("<subagent_notification>", "</subagent_notification>"),
+    ("<recommended_plugins>", "</recommended_plugins>"),
+    ("<goal_context>", "</goal_context>"),
+    ("<codex_internal_context", "</codex_internal_context>"),
+    ("<external_", ">"),
+    ("<hook_prompt", "</hook_prompt>"),
+)
+"""Start and end must both match: a prompt may begin with a tag of its own."""
+
+
+class _Item(msgspec.Struct, gc=False):
+    text: Raw = ABSENT
+
+
+def is_human(text: str) -> bool:
+    """Say whether a human wrote *text*, which stands in a user's message."""
+    text = text.strip()
+    return bool(text) and not any(
+        text.startswith(start) and text.endswith(end) for start, end in _INJECTED
+    )
+
+
+def texts_in(content: Raw) -> Iterator[str]:
+    """Return the texts of a message's *content*: a string, or a list of items."""
+    whole = text_of(content)
+    if whole is not None:
+        yield whole
+        return
+
+    try:
+        items = msgspec.json.decode(content, type=tuple[_Item, ...])
+    except ValueError:
+        return
+
+    for item in items:
+        text = text_of(item.text)
+        if text is not None:
+            yield text

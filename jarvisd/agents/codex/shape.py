@@ -1,0 +1,151 @@
+"""The shape of a Codex rollout line: only the fields that mean something to us.
+
+A line is an envelope round a payload whose own `type` says what it is; one Struct
+holds the fields of all payloads. A field that is different things in different
+payloads is Raw. Measured on versions 0.118 to 0.169, and on the bare lines of 2025.
+"""
+
+from msgspec import Raw, Struct
+
+from jarvisd.agents.decode import ABSENT
+
+
+class Usage(Struct, gc=False):
+    """Token counts as the provider writes them: the parts are inside their sums."""
+
+    input_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_write_input_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_output_tokens: int | None = None
+    total_tokens: int | None = None
+    service_tier: str | None = None
+
+
+class Info(Struct, gc=False):
+    """The body of a token_count."""
+
+    total_token_usage: Usage | None = None
+    last_token_usage: Usage | None = None
+    model_context_window: int | None = None
+    model: str | None = None
+    service_tier: str | None = None
+
+
+class Window(Struct, gc=False):
+    """One window of a rate limit."""
+
+    used_percent: float | None = None
+    window_minutes: int | None = None
+    resets_at: int | None = None
+    resets_in_seconds: int | None = None
+
+
+class RateLimits(Struct, gc=False):
+    """What is left."""
+
+    limit_id: str | None = None
+    plan_type: str | None = None
+    primary: Window | None = None
+    secondary: Window | None = None
+
+
+class ModelInfo(Struct, gc=False):
+    """The model in newer turn contexts."""
+
+    slug: str | None = None
+
+
+class Settings(Struct, gc=False):
+    """The settings of a thread; a tier that is absent is a tier taken back."""
+
+    model: str | None = None
+    service_tier: str | None = None
+
+
+class Invocation(Struct, gc=False):
+    """Which MCP tool was called."""
+
+    server: str | None = None
+    tool: str | None = None
+
+
+class Item(Struct, gc=False):
+    """A thing that is complete: a message, a command, a change."""
+
+    type: str = ""
+    id: str | None = None
+    tool: Raw = ABSENT
+    status: str | None = None
+    exit_code: int | None = None
+    content: Raw = ABSENT
+    text: Raw = ABSENT
+    result: Raw = ABSENT
+    receiver_thread_ids: tuple[str, ...] | None = None
+
+
+class Payload(Struct, gc=False):
+    """What an envelope holds."""
+
+    type: str = ""
+    id: str | None = None
+    turn_id: str | None = None
+    cwd: str | None = None
+    # session_meta
+    source: Raw = ABSENT
+    thread_source: str | None = None
+    forked_from_id: str | None = None
+    parent_thread_id: str | None = None
+    subagent_history_start_ordinal: int | str | None = None
+    # turn_context, thread_settings_applied
+    model: str | None = None
+    model_info: ModelInfo | None = None
+    service_tier: str | None = None
+    approval_policy: str | None = None
+    thread_settings: Settings | None = None
+    # token_count, token_usage_record
+    info: Info | None = None
+    rate_limits: RateLimits | None = None
+    response_id: str | None = None
+    usage: Usage | None = None
+    latest_token_usage_record: "Payload | None" = None
+    # turns
+    started_at: int | None = None
+    duration_ms: int | None = None
+    model_context_window: int | None = None
+    reason: str | None = None
+    # messages, calls and results
+    role: str | None = None
+    phase: str | None = None
+    message: Raw = ABSENT
+    name: str | None = None
+    namespace: str | None = None
+    call_id: str | None = None
+    output: Raw = ABSENT
+    status: str | None = None
+    exit_code: int | None = None
+    success: bool | None = None
+    invocation: Invocation | None = None
+    result: Raw = ABSENT
+    item: Item | None = None
+
+
+class Line(Struct, gc=False):
+    """One line: an envelope, or a bare item of the oldest and of the printed kind."""
+
+    type: str = ""
+    timestamp: str | int | float | None = None
+    ordinal: int | None = None
+    payload: Payload | None = None
+    # Bare lines
+    id: str | None = None
+    role: str | None = None
+    name: str | None = None
+    call_id: str | None = None
+    content: Raw = ABSENT
+    output: Raw = ABSENT
+    thread_id: str | None = None
+    usage: Usage | None = None
+    item: Item | None = None
+    data: "Line | None" = None

@@ -1,0 +1,151 @@
+"""Codex's tool calls and what came back of them.
+
+A call and its result share a call id. Whether a call failed is in its output's header,
+in the item that Codex completes beside it, or in neither: then it went well, because a
+false error is worse than a missed one.
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw
+
+from jarvisd.agents.codex.shape import Item, Payload
+from jarvisd.agents.decode import ABSENT, decode_raw, head_of, text_of
+from jarvisd.model.events import (
+    Event,
+    Outcome,
+    SubagentStarted,
+    TaskEnded,
+    TaskStarted,
+    ToolCalled,
+    ToolKind,
+    ToolReturned,
+)
+
+_HEAD_BYTES = 600
+"""An output's header is at its start; the output itself may be megabytes."""
+
+_HEADER_END = re.compile(rb"Output:|\\n\\n|\"metadata\"")
+_EXIT = re.compile(rb"(?:Process exited with code|[Ee]xit code:) (-?\d+)")
+_OLD_EXIT = re.compile(rb'\\"exit_code\\":\s?(-?\d+)')
+_STARTED = re.compile(rb"Process running with session ID (\w+)")
+_ABORTED = re.compile(rb'^"?(?:\[[^\]]{0,200}"text":\s?")?aborted by user')
+_FAILED = re.compile(rb"^\"?Script (?:failed|error:)")
+_SPAWN = "spawn_agent"
+_NESTED = "exec-"
+"""Commands run from inside a script have ids of their own, and no call of their own."""
+
+
+class _Result(msgspec.Struct, gc=False):
+    is_error: bool | None = msgspec.field(default=None, name="isError")
+    err: Raw = msgspec.field(default=ABSENT, name="Err")
+
+
+def call_of(
+    call_id: str | None, name: str | None, namespace: str | None = None
+) -> Iterator[Event]:
+    """Return the call of the tool *name*, if it can be told from others."""
+    if not call_id:
+        return
+
+    tool, server = _tool(name or "", namespace)
+    if server is not None:
+        yield ToolCalled(call_id=call_id, tool=tool, kind=ToolKind.MCP, server=server)
+    elif tool == _SPAWN:
+        yield ToolCalled(
+            call_id=call_id, tool=tool, kind=ToolKind.SUBAGENT, subagent=tool
+        )
+    else:
+        yield ToolCalled(call_id=call_id, tool=tool)
+
+
+def result_of(call_id: str | None, output: Raw) -> Iterator[Event]:
+    """Say how the call *call_id* came back, from its *output* alone."""
+    if not call_id:
+        return
+
+    head = head_of(output, _HEAD_BYTES)
+    yield ToolReturned(call_id=call_id, outcome=_outcome(head))
+    started = _STARTED.search(_header(head))
+    if started is not None:
+        yield TaskStarted(task_id=started.group(1).decode())
+
+
+def ended_of(payload: Payload) -> Iterator[Event]:
+    """Say how a call came back, from one of the older `..._end` events."""
+    if not payload.call_id:
+        return
+
+    failed = (
+        payload.success is False
+        or payload.exit_code not in {None, 0}
+        or payload.status == "failed"
+        or _is_error(payload.result)
+    )
+    yield _returned(payload.call_id, failed=failed)
+
+
+def item_of(item: Item) -> Iterator[Event]:
+    """Say how a call came back, from the *item* that was completed."""
+    if not item.id:
+        return
+
+    if item.type == "CollabAgentToolCall" and text_of(item.tool) == _SPAWN:
+        for thread_id in item.receiver_thread_ids or ():
+            yield SubagentStarted(call_id=item.id, agent_id=thread_id)
+
+    if item.type == "CommandExecution" and item.id.startswith(_NESTED):
+        yield ToolCalled(call_id=item.id, tool="exec_command")
+
+    failed = (
+        item.status == "failed"
+        or item.exit_code not in {None, 0}
+        or _is_error(item.result)
+    )
+    yield _returned(item.id, failed=failed)
+
+
+def exits_in(output: Raw, task_id: str) -> Iterator[Event]:
+    """Say whether the background process *task_id* ended, from *output*."""
+    code = _EXIT.search(_header(head_of(output, _HEAD_BYTES)))
+    if code is not None:
+        yield TaskEnded(task_id=task_id, status=f"exit {code.group(1).decode()}")
+
+
+def _tool(name: str, namespace: str | None) -> tuple[str, str | None]:
+    if namespace and namespace.startswith("mcp__"):
+        return name, namespace.removeprefix("mcp__").rstrip("_")
+
+    server, separator, tool = name.removeprefix("mcp__").partition("__")
+    if separator and server and tool and not namespace:
+        return tool, server
+
+    return name, None
+
+
+def _outcome(head: bytes) -> Outcome:
+    if _ABORTED.search(head):
+        return Outcome.DENIED
+
+    code = _EXIT.search(_header(head)) or _OLD_EXIT.search(head)
+    failed = _FAILED.search(head) or (code is not None and int(code.group(1)) != 0)
+    return Outcome.ERROR if failed else Outcome.OK
+
+
+def _header(head: bytes) -> bytes:
+    return _HEADER_END.split(head, maxsplit=1)[0]
+
+
+def _returned(call_id: str, *, failed: bool) -> ToolReturned:
+    return ToolReturned(
+        call_id=call_id, outcome=Outcome.ERROR if failed else Outcome.OK
+    )
+
+
+def _is_error(raw: Raw) -> bool:
+    result = decode_raw(raw, _Result)
+    return result is not None and (
+        bool(result.is_error) or bool(memoryview(result.err))
+    )

@@ -1,0 +1,62 @@
+"""Codex's token counts as disjoint buckets.
+
+The provider's `input_tokens` holds what was read from and written to the cache, and
+`output_tokens` holds the reasoning.
+"""
+
+from jarvisd.agents.codex.shape import Info, Payload, Usage
+from jarvisd.agents.decode import count
+from jarvisd.model.events import TotalsReported, UsageReported
+from jarvisd.model.usage import STANDARD, Tokens, Variant
+
+
+def buckets(usage: Usage) -> Tokens:
+    """Return *usage* as disjoint buckets; parts are cut to their sums."""
+    prompt, output = count(usage.input_tokens), count(usage.output_tokens)
+    cached = max(count(usage.cached_input_tokens), count(usage.cache_read_input_tokens))
+    cached = min(cached, prompt)
+    written = min(count(usage.cache_write_input_tokens), prompt - cached)
+    return Tokens(
+        input=prompt - cached - written,
+        cache_read=cached,
+        cache_write_5m=written,
+        output=output,
+        reasoning=min(count(usage.reasoning_output_tokens), output),
+    )
+
+
+def response_in(payload: Payload) -> UsageReported | None:
+    """Return the usage of the one response that a token_usage_record is about."""
+    if payload.usage is None or not payload.response_id:
+        return None
+
+    return UsageReported(
+        response=payload.response_id,
+        tokens=buckets(payload.usage),
+        variant=variant_of(payload.usage.service_tier or payload.service_tier),
+    )
+
+
+def totals_in(info: Info) -> TotalsReported:
+    """Return the running totals that a token_count tells."""
+    total, last = info.total_token_usage, info.last_token_usage
+    return TotalsReported(
+        total=None if total is None else buckets(total),
+        last=None if last is None else buckets(last),
+        total_tokens=0 if total is None else count(total.total_tokens),
+        last_total_tokens=0 if last is None else count(last.total_tokens),
+        window_tokens=info.model_context_window,
+        model=info.model or None,
+        tier=info.service_tier,
+    )
+
+
+def variant_of(tier: str | None) -> Variant:
+    """Return how a response of service tier *tier* was served."""
+    match tier:
+        case "priority" | "fast":
+            return Variant(tier="priority")
+        case "flex" | "batch":
+            return Variant(tier=tier)
+        case _:
+            return STANDARD

@@ -1,0 +1,213 @@
+"""What every parser needs of JSON: a decoder that is total, times and counts.
+
+A line is decoded into a Struct that names only the needed fields, which skips the
+rest without making objects. Strange values must not cost the line: what has another
+type than it should is left at its default, and the rest is kept. Only what is no JSON
+object at all is malformed.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, TypeVar, get_args
+
+import msgspec
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+ABSENT = msgspec.Raw()
+"""What a Raw field is if the line does not have it: empty."""
+
+MAX_COUNT = 2**53
+"""Beyond this a number of tokens is damage, not a count."""
+
+_QUOTE = ord('"')
+_BOM = b"\xef\xbb\xbf"
+_EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is an absent one
+_LATEST_MS = 4_102_444_800_000  # 2100-01-01
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTES: dict[str, int] = {}
+"""The minutes met lately: a cache only, the same with it and without."""
+
+_MAX_MINUTES = 4_096
+_SECONDS = {f"{second:02}.": second * 1000 for second in range(60)}
+_MILLIS = {f"{milli:03}Z": milli for milli in range(1000)}
+
+
+def decode(text: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
+    """Return the object that *text* is, or None if it is none."""
+    try:
+        return decoder.decode(text)
+    except (ValueError, RecursionError) as error:  # all of msgspec's are ValueErrors
+        return _decode_strange(text, decoder.type, error)
+
+
+def decode_raw(raw: msgspec.Raw, kind: type[T]) -> T | None:
+    """Return the object inside *raw*, which is valid JSON, or None if it is none."""
+    try:
+        return None if raw is ABSENT else _mend(raw, kind)
+    except (ValueError, RecursionError):
+        return None
+
+
+def text_of(raw: msgspec.Raw) -> str | None:
+    """Return the string that *raw* is, or None if it is none."""
+    if raw is ABSENT:
+        return None
+
+    view = memoryview(raw)
+    if view[0] != _QUOTE:
+        return None
+
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except UnicodeDecodeError:
+        return msgspec.json.decode(_replaced(bytes(view)), type=str)
+    except ValueError:
+        return None
+
+
+def head_of(raw: msgspec.Raw, length: int) -> bytes:
+    """Return the first *length* bytes of *raw* as they are written."""
+    return b"" if raw is ABSENT else memoryview(raw)[:length].tobytes()
+
+
+def count(value: int | None) -> int:
+    """Return *value* if it can be a number of tokens, else 0."""
+    return value if value and 0 < value <= MAX_COUNT else 0
+
+
+def unix_ms(stamp: str | float | None) -> int | None:
+    """Return the time that *stamp* says, or None if it says none or nonsense.
+
+    Text is ISO 8601, UTC where it names no zone. A number is Unix time in seconds, ms,
+    microseconds or ns, told apart by its size.
+    """
+    try:
+        at_ms = _iso_ms(stamp) if isinstance(stamp, str) else _number_ms(stamp)
+    except (ValueError, OverflowError):
+        return None
+
+    return at_ms if at_ms is None or _EARLIEST_MS <= at_ms < _LATEST_MS else None
+
+
+def _iso_ms(stamp: str) -> int:
+    # Nearly every line says 2026-11-21T02:51:23.962Z, in the minute of the one before.
+    try:
+        return _MINUTES[stamp[:17]] + _SECONDS[stamp[17:20]] + _MILLIS[stamp[20:]]
+    except KeyError:
+        return _any_iso_ms(stamp)
+
+
+def _any_iso_ms(stamp: str) -> int:
+    moment = datetime.fromisoformat(stamp)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+
+    past = moment - _EPOCH
+    at_ms = past.days * 86_400_000 + past.seconds * 1000 + past.microseconds // 1000
+    if len(stamp) == 24 and stamp[23] == "Z":
+        _remember(stamp[:17], at_ms - at_ms % 60_000)
+
+    return at_ms
+
+
+def _remember(minute: str, at_ms: int) -> None:
+    if len(_MINUTES) >= _MAX_MINUTES:
+        _MINUTES.clear()
+
+    _MINUTES[minute] = at_ms
+
+
+def _number_ms(stamp: float | None) -> int | None:
+    if stamp is None:
+        return None
+
+    for limit, per_second in ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000)):
+        if stamp < limit:
+            return int(stamp * 1000 / per_second)
+
+    return int(stamp / 1_000_000)
+
+
+def _decode_strange(text: bytes, kind: type[T], error: Exception) -> T | None:
+    try:
+        found: T = _mend(_readable(text, error), kind)
+        return found
+    except (ValueError, RecursionError):
+        return None
+
+
+def _readable(text: bytes, error: Exception) -> bytes:
+    """Return *text* as JSON that msgspec takes, if there is a way."""
+    if text.startswith(_BOM):
+        return text[len(_BOM) :]
+
+    if isinstance(error, UnicodeDecodeError):
+        return _replaced(text)
+
+    if isinstance(error, msgspec.ValidationError) or b"\\u" not in text:
+        return text
+
+    # Half a surrogate pair is valid for json alone; what it stands for is lost anyway.
+    value = json.loads(text.decode(errors="replace"))
+    return json.dumps(value, ensure_ascii=False).encode(errors="replace")
+
+
+def _replaced(text: bytes) -> bytes:
+    return text.decode(errors="replace").encode()
+
+
+def _mend(text: bytes | msgspec.Raw, kind: Any) -> Any:
+    """Decode *text* as *kind*, leaving out what does not fit."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError:
+        pass
+    except UnicodeDecodeError:
+        return _mend(_replaced(bytes(memoryview(text))), kind)
+
+    struct, item = _parts_of(kind)
+    head = bytes(memoryview(text)[:64]).lstrip()[:1]
+    if head == b"{" and struct is not None:
+        return _mend_object(text, struct)
+
+    if head == b"[" and item is not None:
+        raws = msgspec.json.decode(text, type=list[msgspec.Raw])
+        mended = (_mend_or_none(raw, item) for raw in raws)
+        return tuple(each for each in mended if each is not None)
+
+    raise ValueError
+
+
+def _mend_object(text: bytes | msgspec.Raw, struct: type[msgspec.Struct]) -> Any:
+    raws = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    found = {}
+    for field in msgspec.structs.fields(struct):
+        raw = raws.get(field.encode_name)
+        value = None if raw is None else _mend_or_none(raw, field.type)
+        if value is not None:
+            found[field.name] = value
+
+    return struct(**found)
+
+
+def _mend_or_none(raw: msgspec.Raw, kind: Any) -> Any:
+    if kind is msgspec.Raw:
+        return raw
+
+    try:
+        return _mend(raw, kind)
+    except ValueError:
+        return None
+
+
+def _parts_of(kind: Any) -> tuple[type[msgspec.Struct] | None, Any]:
+    """Return the Struct and the item type of a tuple that *kind* allows."""
+    struct = item = None
+    for each in (kind, *get_args(kind)):
+        if isinstance(each, type) and issubclass(each, msgspec.Struct):
+            struct = each
+        elif getattr(each, "__origin__", None) is tuple:
+            item = get_args(each)[0]
+
+    return struct, item

@@ -1,0 +1,21 @@
+"""Output that nobody has taught us to read: every line is a line, and no more."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jarvisd.model.record import Record
+from jarvisd.model.source import Tree
+
+
+def parse(text: bytes, *, offset: int) -> Record | None:
+    """Return a record that says nothing; no line of plain text is malformed."""
+    del text
+    return Record(kind="text", offset=offset)
+
+
+def find(
+    environ: Mapping[str, str], home: Path, configured: tuple[Path, ...]
+) -> tuple[Tree, ...]:
+    """Return no trees: such output comes through pipes only."""
+    del environ, home, configured
+    return ()

@@ -1,0 +1,307 @@
+"""Events: what one line says happened; immutable, past tense, without content.
+
+Names, ids and sizes only. The one exception is a title, cut to `MAX_TITLE_CHARS`.
+When an event happened is said by the record it comes in.
+"""
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from jarvisd.model.usage import STANDARD, Tokens, Variant
+
+MAX_TITLE_CHARS = 200
+
+
+class Outcome(StrEnum):
+    """How a tool call came back."""
+
+    OK = "ok"
+    ERROR = "error"
+    DENIED = "denied"
+    """Somebody, or a rule, did not let it run."""
+
+
+class ToolKind(StrEnum):
+    """What sort of thing a tool call starts."""
+
+    TOOL = "tool"
+    SUBAGENT = "subagent"
+    MCP = "mcp"
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    pass
+
+
+class PromptGiven(_Event, frozen=True, kw_only=True, gc=False):
+    """A human asked for something. *digest* is a hash of the text, if it was taken."""
+
+    chars: int
+    key: str | None = None
+    queued: bool = False
+    digest: int = 0
+
+
+class CommandGiven(_Event, frozen=True, kw_only=True, gc=False):
+    """A human gave a slash command; *name* is without its slash."""
+
+    name: str
+
+
+class MessageWritten(_Event, frozen=True, kw_only=True, gc=False):
+    """The agent wrote a line of a message; *stop_reason* None means more will come."""
+
+    message_id: str | None = None
+    stop_reason: str | None = None
+
+
+class ToolCalled(_Event, frozen=True, kw_only=True, gc=False):
+    """The agent asked for a tool.
+
+    *server* is that of an MCP tool, *skill* the skill that is loaded, *subagent* the
+    type of agent that is started.
+    """
+
+    call_id: str
+    tool: str
+    kind: ToolKind = ToolKind.TOOL
+    server: str | None = None
+    skill: str | None = None
+    subagent: str | None = None
+
+
+class ToolReturned(_Event, frozen=True, kw_only=True, gc=False):
+    """A tool call came back; *duration_ms* only where the agent itself measured it."""
+
+    call_id: str
+    outcome: Outcome = Outcome.OK
+    duration_ms: int | None = None
+
+
+class SubagentStarted(_Event, frozen=True, kw_only=True, gc=False):
+    """The tool call *call_id* is the subagent *agent_id*."""
+
+    call_id: str
+    agent_id: str
+
+
+class UsageReported(_Event, frozen=True, kw_only=True, gc=False):
+    """One copy of what one response cost.
+
+    The same response may be reported often, with growing numbers and in several
+    files; the ledger merges the copies. Absent numbers are 0, and so are those which
+    are no count: negative, fractional, textual or absurd.
+
+    Attributes:
+        response: The agent's id of the response, alike in every copy; None if the
+            line has none, and then the line itself is the response.
+        model: The model that answered; None if this copy does not say.
+        tokens: By bucket; *cache_write_5m* and *_1h* only as far as the copy splits.
+        cache_write_flat: The sum that the copy gives for cache writes.
+        has_cache: The copy says anything about a cache at all. Copies that do not may
+            hold the whole prompt as *tokens.input*.
+        has_input: The copy says how long the uncached prompt was.
+        variant: How it was served.
+        web_searches: Searches done by the provider, billed apart.
+        follows: The copy belongs to the response that `ResponseStarted` named.
+        in_context: The prompt occupies the session's context window.
+
+    """
+
+    response: str | None = None
+    model: str | None = None
+    tokens: Tokens
+    cache_write_flat: int = 0
+    has_cache: bool = True
+    has_input: bool = True
+    variant: Variant = STANDARD
+    web_searches: int = 0
+    follows: bool = False
+    in_context: bool = True
+
+
+class ResponseStarted(_Event, frozen=True, kw_only=True, gc=False):
+    """A streamed response begins; *response* None means one that is not counted."""
+
+    response: str | None
+
+
+class TotalsReported(_Event, frozen=True, kw_only=True, gc=False):
+    """The running totals of a thread, and what was added last; either may be absent.
+
+    *total_tokens* and *last_total_tokens* are the agent's own sums: an agent that
+    estimates its context reports only those.
+    """
+
+    total: Tokens | None = None
+    last: Tokens | None = None
+    total_tokens: int = 0
+    last_total_tokens: int = 0
+    window_tokens: int | None = None
+    model: str | None = None
+    tier: str | None = None
+
+
+class ModelChanged(_Event, frozen=True, kw_only=True, gc=False):
+    """The model and service tier from here on.
+
+    Attributes:
+        model: None leaves it as it is.
+        tier: None leaves it as it is, "" takes it back to the standard.
+        for_turn: The tier holds until the turn ends; otherwise it sticks.
+
+    """
+
+    model: str | None = None
+    tier: str | None = None
+    for_turn: bool = False
+
+
+class ThreadOpened(_Event, frozen=True, kw_only=True, gc=False):
+    """A file says which thread it holds, or repeats that of an ancestor.
+
+    Attributes:
+        thread_id: The thread.
+        forked_from: The thread whose history this one continues.
+        parent: The thread that started this one as its subagent.
+        reviewer: The thread only judges what another wants to do.
+        own_from_ordinal: Records below this ordinal were copied from an ancestor.
+
+    """
+
+    thread_id: str
+    forked_from: str | None = None
+    parent: str | None = None
+    reviewer: bool = False
+    own_from_ordinal: int | None = None
+
+
+class TurnStarted(_Event, frozen=True, kw_only=True, gc=False):
+    """The agent took over; *started_s* is when, Unix seconds, as it said itself."""
+
+    turn_id: str | None = None
+    started_s: int | None = None
+    window_tokens: int | None = None
+    announced: bool = True
+
+
+class TurnEnded(_Event, frozen=True, kw_only=True, gc=False):
+    """The agent handed back.
+
+    *pending* is how many subagents still work in the background, None if unknown.
+    """
+
+    turn_id: str | None = None
+    duration_ms: int | None = None
+    pending: int | None = None
+
+
+class Interrupted(_Event, frozen=True, kw_only=True, gc=False):
+    """A human or a limit stopped the agent."""
+
+    reason: str
+
+
+class Compacted(_Event, frozen=True, kw_only=True, gc=False):
+    """The context was replaced by a summary.
+
+    *is_summary* marks the summary itself, which follows a boundary where the agent
+    writes both; the two are one compaction.
+    """
+
+    trigger: str | None = None
+    before_tokens: int | None = None
+    after_tokens: int | None = None
+    is_summary: bool = False
+
+
+class ApiFailed(_Event, frozen=True, kw_only=True, gc=False):
+    """The provider did not answer; *retrying* says that the agent goes on trying."""
+
+    error: str | None = None
+    status: int | None = None
+    attempt: int | None = None
+    retrying: bool = False
+
+
+class LimitWindow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One window of a limit: how much is used, how long it is, when it starts anew."""
+
+    used_percent: float
+    minutes: int | None = None
+    resets_at_ms: int | None = None
+
+
+class LimitsReported(_Event, frozen=True, kw_only=True, gc=False):
+    """What the provider says is left; *limit* is None or "codex" for the account."""
+
+    limit: str | None = None
+    plan: str | None = None
+    windows: tuple[LimitWindow, ...] = ()
+
+
+class LimitReached(_Event, frozen=True, kw_only=True, gc=False):
+    """Nothing more until *resets_at_ms*, if that is known."""
+
+    resets_at_ms: int | None = None
+
+
+class TitleRank(IntEnum):
+    """Where a title is from; the greater beats the lesser, whichever is newer."""
+
+    SUMMARY = 1
+    AI = 2
+    CUSTOM = 3
+
+
+class TitleGiven(_Event, frozen=True, kw_only=True, gc=False):
+    """The session got a title, cut to `MAX_TITLE_CHARS`."""
+
+    title: str
+    rank: TitleRank
+
+
+class ModeChanged(_Event, frozen=True, kw_only=True, gc=False):
+    """The agent asks for leave from here on as *mode* says, in its own word."""
+
+    mode: str
+
+
+class TaskStarted(_Event, frozen=True, kw_only=True, gc=False):
+    """A process or subagent goes on in the background."""
+
+    task_id: str
+
+
+class TaskEnded(_Event, frozen=True, kw_only=True, gc=False):
+    """A background task came to its end, in the agent's own word for how."""
+
+    task_id: str
+    status: str
+
+
+Event = (
+    PromptGiven
+    | CommandGiven
+    | MessageWritten
+    | ToolCalled
+    | ToolReturned
+    | SubagentStarted
+    | UsageReported
+    | ResponseStarted
+    | TotalsReported
+    | ModelChanged
+    | ThreadOpened
+    | TurnStarted
+    | TurnEnded
+    | Interrupted
+    | Compacted
+    | ApiFailed
+    | LimitsReported
+    | LimitReached
+    | TitleGiven
+    | ModeChanged
+    | TaskStarted
+    | TaskEnded
+)

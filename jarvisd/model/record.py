@@ -1,0 +1,48 @@
+"""A record: what one line of an agent's output says, before anything is counted."""
+
+from enum import StrEnum
+
+import msgspec
+
+from jarvisd.model.block import SessionId
+from jarvisd.model.events import Event
+
+
+class Speaker(StrEnum):
+    """Who a line of the conversation is from; most lines are from nobody."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The meaning of one line, given by an agent's pure `parse`.
+
+    Every event of a record happened at the record's *at_ms*.
+
+    Attributes:
+        kind: The agent's own word for the line, for explaining; "" if it has none.
+        at_ms: When, Unix ms; None if the line does not say or says nonsense.
+        session_id: Whose the line is, if it says.
+        parent_session_id: The session that started that one, if the line says.
+        cwd: The working folder, if the line says.
+        key: The agent's own id of the line; a copy in another file has the same one.
+        ordinal: The agent's own number of the line in its file.
+        offset: Where the line starts in its source.
+        speaker: Who is speaking, if it is a line of the conversation.
+        sidechain: The line is of a subagent's conversation, whatever file it is in.
+        events: What happened, in order.
+
+    """
+
+    kind: str
+    at_ms: int | None = None
+    session_id: SessionId | None = None
+    parent_session_id: SessionId | None = None
+    cwd: str | None = None
+    key: str | None = None
+    ordinal: int | None = None
+    offset: int = 0
+    speaker: Speaker | None = None
+    sidechain: bool = False
+    events: tuple[Event, ...] = ()
