@@ -1,0 +1,116 @@
+"""Rows at hand: the few whose copies may still come, while all others are stored.
+
+A row stays at hand for a while because copies of one thing come close together. Of the
+others only the key is known. A copy of such a one is *contested*: it is not counted,
+but stored as it is, and what it changed comes back as a correction.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from jarvisd.accumulators.keys import KeySet, key_of
+from jarvisd.accumulators.merge import merged
+from jarvisd.model.ledger import CallRow, MarkRow, ResponseRow
+
+R = TypeVar("R", ResponseRow, CallRow, MarkRow)
+
+
+@dataclass(slots=True)
+class Shelf(Generic[R]):
+    """The rows of one kind, by the agent's own names for them.
+
+    *window* rows are kept once they are stored; those which are not are kept all.
+    """
+
+    known: KeySet
+    kind: str
+    window: int
+    _rows: dict[str, R] = field(default_factory=dict)
+    # As counted before the changes since: what totals must be rid of.
+    _before: dict[str, R | None] = field(default_factory=dict)
+    _dirty: dict[str, R] = field(default_factory=dict)
+    _contested: dict[str, R] = field(default_factory=dict)
+    _contested_in_flight: dict[int, str] = field(default_factory=dict)
+
+    def key_of(self, agent: str, name: str) -> int:
+        """Return the key of *name*, which is not computed again while it is at hand."""
+        row = self._rows.get(name)
+        return key_of(agent, self.kind, name) if row is None else row.key
+
+    def put(self, name: str, copy: R) -> None:
+        """Take in one *copy* of the thing called *name*."""
+        row = self._rows.get(name)
+        if row is not None:
+            self._change(name, row, merged(row, copy))
+        elif name in self._contested:
+            self._contested[name] = merged(self._contested[name], copy)
+        elif self.known.add(copy.key):
+            self._before[name] = None
+            self._rows[name] = self._dirty[name] = copy
+        else:
+            self._contested[name] = copy
+
+    def changes(self) -> Iterator[tuple[R | None, R]]:
+        """Give what was counted and what is to be counted instead, once each."""
+        before, self._before = self._before, {}
+        for name, old in before.items():
+            yield old, self._rows[name]
+
+    @property
+    def unsaved(self) -> int:
+        """Return how many rows wait to be stored."""
+        return len(self._dirty) + len(self._contested)
+
+    def take(self) -> tuple[tuple[R, ...], frozenset[int]]:
+        """Return the rows to store, and which of their keys are contested."""
+        dirty, self._dirty = self._dirty, {}
+        contested, self._contested = self._contested, {}
+        self._contested_in_flight = {row.key: name for name, row in contested.items()}
+        rows = (*dirty.values(), *contested.values())
+        return rows, frozenset(self._contested_in_flight)
+
+    def put_back(self, rows: tuple[R, ...], names: dict[int, str]) -> None:
+        """Take back *rows* that were not stored; *names* are those at hand, by key."""
+        for row in rows:
+            contested = self._contested_in_flight.get(row.key)
+            if contested is not None:
+                newer = self._contested.get(contested)
+                self._contested[contested] = row if newer is None else merged(row, newer)
+            elif row.key in names:
+                name = names[row.key]
+                self._dirty.setdefault(name, self._rows[name])
+
+        self._contested_in_flight = {}
+
+    def names(self) -> dict[int, str]:
+        """Return the names of the rows at hand, by key."""
+        return {row.key: name for name, row in self._rows.items()}
+
+    def settled(self, row: R) -> None:
+        """Take at hand the contested *row*, as it is stored and counted now."""
+        name = self._contested_in_flight.pop(row.key, None)
+        if name is None:
+            return
+
+        self._rows[name] = row
+        newer = self._contested.pop(name, None)
+        if newer is not None:
+            self._change(name, row, merged(row, newer))
+
+    def forget(self) -> None:
+        """Let go of the oldest rows that are stored."""
+        self._contested_in_flight = {}
+        while len(self._rows) > self.window:
+            name = next(iter(self._rows))
+            if name in self._dirty or name in self._before:
+                return
+
+            del self._rows[name]
+
+    def _change(self, name: str, old: R, new: R) -> None:
+        if new == old:
+            return
+
+        self._before.setdefault(name, old)
+        self._rows[name] = self._dirty[name] = new
