@@ -28,6 +28,9 @@ class KeySet:
     millisecond.
     """
 
+    complete = True
+    """Every stored key is in. While it is not, no key can be taken for a new one."""
+
     def __init__(self, keys: Iterable[int] = ()) -> None:
         self._tables = [array("q", bytes(8 * _FIRST_SLOTS)) for _ in range(_SHARDS)]
         self._sizes = [0] * _SHARDS

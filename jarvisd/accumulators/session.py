@@ -23,6 +23,11 @@ GAP_MS = 600_000
 """More than this between two lines is not activity: ten minutes outlast a thought."""
 
 
+_SHORT_WINDOW = 200_000
+_LONG_WINDOW = 1_000_000
+"""A prompt that is longer than the usual window shows that the window is this long."""
+
+
 class Spans(msgspec.Struct, array_like=True):
     """Stretches of activity, as a sorted list of starts and ends.
 
@@ -36,8 +41,7 @@ class Spans(msgspec.Struct, array_like=True):
         """Take in the time *at_ms*, in any order."""
         edges = self.edges
         if edges and edges[-2] <= at_ms <= edges[-1] + GAP_MS:
-            if at_ms > edges[-1]:
-                edges[-1] = at_ms
+            edges[-1] = max(edges[-1], at_ms)
             return
 
         self._insert(at_ms)
@@ -155,6 +159,14 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
             default=None,
         )
 
+    @property
+    def window_tokens(self) -> int | None:
+        """Return the length of the context window, as far as the lines tell."""
+        if self.window is not None:
+            return self.window[1]
+
+        return _LONG_WINDOW if self.widest_prompt > _SHORT_WINDOW else None
+
     def row(self) -> SessionRow:
         """Return the session as it is stored."""
         spans = self.spans
@@ -176,7 +188,7 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
             last_ms=spans.last_ms,
             active_ms=spans.active_ms,
             context_tokens=None if self.context is None else self.context[1],
-            window_tokens=None if self.window is None else self.window[1],
+            window_tokens=self.window_tokens,
             state=_ENCODER.encode(self),
         )
 
@@ -201,7 +213,9 @@ def count(session: Session, row: Row, price: Price, sign: int = 1) -> None:
             _count_mark(session, row, sign)
 
 
-def _count_response(session: Session, row: ResponseRow, price: Price, sign: int) -> None:
+def _count_response(
+    session: Session, row: ResponseRow, price: Price, sign: int
+) -> None:
     tokens = row.tokens
     session.messages += sign
     session.input += sign * tokens.input

@@ -15,6 +15,9 @@ from jarvisd.model.ledger import CallRow, MarkRow, ResponseRow
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 
+Name = tuple[str, str]
+"""An agent, and what it calls a thing."""
+
 
 @dataclass(slots=True)
 class Shelf(Generic[R]):
@@ -26,26 +29,26 @@ class Shelf(Generic[R]):
     known: KeySet
     kind: str
     window: int
-    _rows: dict[str, R] = field(default_factory=dict)
+    _rows: dict[Name, R] = field(default_factory=dict)
     # As counted before the changes since: what totals must be rid of.
-    _before: dict[str, R | None] = field(default_factory=dict)
-    _dirty: dict[str, R] = field(default_factory=dict)
-    _contested: dict[str, R] = field(default_factory=dict)
-    _contested_in_flight: dict[int, str] = field(default_factory=dict)
+    _before: dict[Name, R | None] = field(default_factory=dict)
+    _dirty: dict[Name, R] = field(default_factory=dict)
+    _contested: dict[Name, R] = field(default_factory=dict)
+    _contested_in_flight: dict[int, Name] = field(default_factory=dict)
 
-    def key_of(self, agent: str, name: str) -> int:
+    def key_of(self, name: Name) -> int:
         """Return the key of *name*, which is not computed again while it is at hand."""
         row = self._rows.get(name)
-        return key_of(agent, self.kind, name) if row is None else row.key
+        return key_of(name[0], self.kind, name[1]) if row is None else row.key
 
-    def put(self, name: str, copy: R) -> None:
+    def put(self, name: Name, copy: R) -> None:
         """Take in one *copy* of the thing called *name*."""
         row = self._rows.get(name)
         if row is not None:
             self._change(name, row, merged(row, copy))
         elif name in self._contested:
             self._contested[name] = merged(self._contested[name], copy)
-        elif self.known.add(copy.key):
+        elif self.known.add(copy.key) and self.known.complete:
             self._before[name] = None
             self._rows[name] = self._dirty[name] = copy
         else:
@@ -64,28 +67,27 @@ class Shelf(Generic[R]):
 
     def take(self) -> tuple[tuple[R, ...], frozenset[int]]:
         """Return the rows to store, and which of their keys are contested."""
-        dirty, self._dirty = self._dirty, {}
-        contested, self._contested = self._contested, {}
-        self._contested_in_flight = {row.key: name for name, row in contested.items()}
-        rows = (*dirty.values(), *contested.values())
-        return rows, frozenset(self._contested_in_flight)
+        rows = list(self._dirty.values())
+        rows.extend(self._contested.values())
+        self._contested_in_flight = {
+            row.key: name for name, row in self._contested.items()
+        }
+        self._dirty, self._contested = {}, {}
+        return tuple(rows), frozenset(self._contested_in_flight)
 
-    def put_back(self, rows: tuple[R, ...], names: dict[int, str]) -> None:
-        """Take back *rows* that were not stored; *names* are those at hand, by key."""
+    def put_back(self, rows: tuple[R, ...]) -> None:
+        """Take back *rows* that were taken and not stored."""
+        names = {row.key: name for name, row in self._rows.items()}
         for row in rows:
-            contested = self._contested_in_flight.get(row.key)
-            if contested is not None:
-                newer = self._contested.get(contested)
-                self._contested[contested] = row if newer is None else merged(row, newer)
-            elif row.key in names:
+            name = self._contested_in_flight.get(row.key)
+            if name is None:
                 name = names[row.key]
                 self._dirty.setdefault(name, self._rows[name])
+            else:
+                newer = self._contested.get(name)
+                self._contested[name] = row if newer is None else merged(row, newer)
 
         self._contested_in_flight = {}
-
-    def names(self) -> dict[int, str]:
-        """Return the names of the rows at hand, by key."""
-        return {row.key: name for name, row in self._rows.items()}
 
     def settled(self, row: R) -> None:
         """Take at hand the contested *row*, as it is stored and counted now."""
@@ -108,7 +110,7 @@ class Shelf(Generic[R]):
 
             del self._rows[name]
 
-    def _change(self, name: str, old: R, new: R) -> None:
+    def _change(self, name: Name, old: R, new: R) -> None:
         if new == old:
             return
 

@@ -54,9 +54,9 @@ class Thread(msgspec.Struct, kw_only=True, array_like=True):
             self.root = event.forked_from or event.thread_id
             self.copies = True
 
-        if self.copies and event.thread_id != self.thread_id:
-            self.own = False
-        elif self.copies and self.total is None:
+        if (self.copies and event.thread_id != self.thread_id) or (
+            self.copies and self.total is None
+        ):
             self.own = False
 
     def turned(self, event: TurnStarted, at_ms: int | None) -> None:
@@ -68,10 +68,12 @@ class Thread(msgspec.Struct, kw_only=True, array_like=True):
             return
 
         mine = self._is_own(event)
-        if mine is None:
-            self.own = self.guessed = self._is_later(at_ms)
-        else:
+        if mine is not None:
             self.own = mine
+        elif (
+            event.turn_id is None or event.turn_id != self.announced or event.announced
+        ):
+            self.own = self.guessed = self._is_later(at_ms)
 
     def owns(self, ordinal: int | None) -> bool:
         """Say whether the record numbered *ordinal* is the thread's own."""
@@ -127,10 +129,11 @@ class Thread(msgspec.Struct, kw_only=True, array_like=True):
         if event.turn_id is None or thread_ms is None:
             return None
 
-        if turn_ms is None:  # an id of the random sort
-            if event.started_s is None:
-                return None if event.announced else False
-            return event.announced and event.started_s >= thread_ms // 1000
+        if turn_ms is None:  # an id of the random sort, or none of ours
+            if not event.announced or event.started_s is None:
+                return None
+
+            return event.started_s >= thread_ms // 1000
 
         if turn_ms == thread_ms and self.subagent:
             return event.turn_id == self.announced
