@@ -5,10 +5,9 @@ block's position, in one transaction, so that reading can stop behind any line a
 on in another process as if nothing had been.
 """
 
-from dataclasses import dataclass, field
-
 import msgspec
 
+from jarvisd.accumulators.session import Session
 from jarvisd.accumulators.thread import Thread
 from jarvisd.model.block import Origin, SessionId
 from jarvisd.model.ledger import UNKNOWN_START_MS
@@ -67,12 +66,35 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Carry)
 
 
-@dataclass(slots=True)
 class Lane:
-    """One block as the ledger sees it: whose it is, and what is remembered of it."""
+    """One block as the ledger sees it: whose it is, and what is remembered of it.
 
-    origin: Origin
-    carry: Carry = field(default_factory=Carry)
+    Attributes:
+        agent: Whose output it is.
+        session_id: The session whose the block is; of a block without one, itself.
+        parent_session_id: The session that started that one.
+        carry: What is remembered; saved with the block's position.
+        session: The totals that lines go into; the ledger's own note.
+
+    """
+
+    __slots__ = (
+        "agent",
+        "carry",
+        "origin",
+        "parent_session_id",
+        "session",
+        "session_id",
+    )
+
+    def __init__(self, origin: Origin, carry: Carry | None = None) -> None:
+        self.origin = origin
+        self.agent = origin.agent
+        self.carry = Carry() if carry is None else carry
+        self.session: Session | None = None
+        self.session_id: SessionId
+        self.parent_session_id: SessionId | None
+        self._settle_ids()
 
     @classmethod
     def opened(cls, origin: Origin, saved: bytes = b"") -> "Lane":
@@ -94,20 +116,6 @@ class Lane:
         return _ENCODER.encode(self.carry)
 
     @property
-    def session_id(self) -> SessionId:
-        """Return the session whose the block is; of a block without one, itself."""
-        return (
-            self.origin.session_id
-            or self.carry.session_id
-            or SessionId(self.origin.block_id)
-        )
-
-    @property
-    def parent_session_id(self) -> SessionId | None:
-        """Return the session that started this one."""
-        return self.origin.parent_session_id or self.carry.parent_session_id
-
-    @property
     def start_ms(self) -> int:
         """Return when the transcript starts."""
         start_ms = self.carry.start_ms
@@ -120,22 +128,33 @@ class Lane:
 
     def meet(self, record: Record) -> None:
         """Learn from *record* when and whose the lines are."""
-        carry = self.carry
-        if record.at_ms is not None:
-            carry.last_ms = record.at_ms
+        carry, at_ms = self.carry, record.at_ms
+        if at_ms is not None:
+            carry.last_ms = at_ms
             if carry.start_ms is None:
-                carry.start_ms = record.at_ms
+                carry.start_ms = at_ms
 
         if carry.session_id is None and record.session_id is not None:
             carry.session_id = record.session_id
+            self._settle_ids()
 
-        if carry.parent_session_id is None:
-            self._learn_parent(record)
-
-    def _learn_parent(self, record: Record) -> None:
         parent = record.parent_session_id
-        if parent is not None and parent != self.session_id:
-            self.carry.parent_session_id = parent
+        if parent is not None and carry.parent_session_id is None:
+            carry.parent_session_id = None if parent == self.session_id else parent
+            self._settle_ids()
+
+    def _settle_ids(self) -> None:
+        origin, carry, before = (
+            self.origin,
+            self.carry,
+            getattr(self, "session_id", None),
+        )
+        self.session_id = (
+            origin.session_id or carry.session_id or SessionId(origin.block_id)
+        )
+        self.parent_session_id = origin.parent_session_id or carry.parent_session_id
+        if self.session_id != before:
+            self.session = None
 
     def opens(self, call_id: str, tool: str) -> None:
         """Note a tool call; of too many the oldest is forgotten."""

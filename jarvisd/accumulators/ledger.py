@@ -12,7 +12,7 @@ a line is read make no difference to rows, nor to what sessions get from them. (
 
 from collections.abc import Iterable, Iterator
 
-from jarvisd.accumulators.fold import Folding, Shelves, fold
+from jarvisd.accumulators.fold import Shelves, fold
 from jarvisd.accumulators.keys import KeySet
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.session import Price, Session, count, restored
@@ -63,22 +63,15 @@ class Ledger:
     def fold(self, lane: Lane, record: Record) -> None:
         """Take in what one line of the block behind *lane* says."""
         lane.meet(record)
-        if not (record.events or record.at_ms or record.session_id or record.speaker):
-            return
-
-        agent = lane.origin.agent
-        key = (agent, lane.session_id)
-        session = self._sessions.get(key)
+        session = lane.session
         if session is None:
-            session = self._sessions[key] = Session(
-                session_id=lane.session_id, agent=agent
-            )
+            if not (record.events or record.at_ms or record.session_id):
+                return  # plain text: of no session
 
-        if session.parent_session_id is None:
-            session.parent_session_id = lane.parent_session_id
+            session = lane.session = self._session_for(lane)
 
-        self._dirty.add(key)
-        fold(Folding(self._shelves, lane, session, record))
+        self._dirty.add((lane.agent, session.session_id))
+        fold(self._shelves, lane, session, record)
 
     def session(self, agent: str, session_id: SessionId) -> Session | None:
         """Return the totals of a session as of the last line read."""
@@ -138,6 +131,16 @@ class Ledger:
         self._shelves.calls.put_back(batch.calls)
         self._shelves.marks.put_back(batch.marks)
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
+
+    def _session_for(self, lane: Lane) -> Session:
+        key = (lane.agent, lane.session_id)
+        session = self._sessions.get(key)
+        if session is None:
+            session = Session(session_id=lane.session_id, agent=lane.agent)
+            self._sessions[key] = session
+
+        session.parent_session_id = session.parent_session_id or lane.parent_session_id
+        return session
 
     def _count_changes(self) -> None:
         for shelf in self._shelves.all():

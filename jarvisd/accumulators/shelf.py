@@ -36,6 +36,10 @@ class Shelf(Generic[R]):
     _contested: dict[Name, R] = field(default_factory=dict)
     _contested_in_flight: dict[int, Name] = field(default_factory=dict)
 
+    def at_hand(self, name: Name) -> R | None:
+        """Return the row called *name*, as far as it is counted."""
+        return self._rows.get(name)
+
     def key_of(self, name: Name) -> int:
         """Return the key of *name*, which is not computed again while it is at hand."""
         row = self._rows.get(name)
@@ -45,7 +49,7 @@ class Shelf(Generic[R]):
         """Take in one *copy* of the thing called *name*."""
         row = self._rows.get(name)
         if row is not None:
-            self._change(name, row, merged(row, copy))
+            self.change(name, row, merged(row, copy))
         elif name in self._contested:
             self._contested[name] = merged(self._contested[name], copy)
         elif self.known.add(copy.key) and self.known.complete:
@@ -53,6 +57,12 @@ class Shelf(Generic[R]):
             self._rows[name] = self._dirty[name] = copy
         else:
             self._contested[name] = copy
+
+    def change(self, name: Name, old: R, new: R) -> None:
+        """Take in *new*, which is the row *old* at hand with more known of it."""
+        if new != old:
+            self._before.setdefault(name, old)
+            self._rows[name] = self._dirty[name] = new
 
     def changes(self) -> Iterator[tuple[R | None, R]]:
         """Give what was counted and what is to be counted instead, once each."""
@@ -98,7 +108,7 @@ class Shelf(Generic[R]):
         self._rows[name] = row
         newer = self._contested.pop(name, None)
         if newer is not None:
-            self._change(name, row, merged(row, newer))
+            self.change(name, row, merged(row, newer))
 
     def forget(self) -> None:
         """Let go of the oldest rows that are stored."""
@@ -109,10 +119,3 @@ class Shelf(Generic[R]):
                 return
 
             del self._rows[name]
-
-    def _change(self, name: Name, old: R, new: R) -> None:
-        if new == old:
-            return
-
-        self._before.setdefault(name, old)
-        self._rows[name] = self._dirty[name] = new
