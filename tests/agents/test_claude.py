@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from jarvisd.agents.claude import parse
+from jarvisd.model.block import SessionId
 from jarvisd.model.events import (
     ApiFailed,
     CommandGiven,
@@ -579,9 +580,8 @@ def test_a_copied_request_is_passed_over_unread() -> None:
     )
 
     assert record == Record(
-        kind="api-request-blob", session_id=record and record.session_id, offset=5
+        kind="api-request-blob", session_id=SessionId("s1"), offset=5
     )
-    assert record.session_id == "s1"
 
 
 def test_a_torn_copy_of_a_request_is_malformed() -> None:
