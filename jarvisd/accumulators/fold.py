@@ -204,7 +204,7 @@ def _put_response(
         start_ms=lane.start_ms,
         at_ms=line.at_ms,
         model=model,
-        model_ms=line.since_ms,
+        model_ms=0 if model is None else line.since_ms,
         variant=event.variant if event.variant is not STANDARD else lane.variant,
         input_cached=input_cached,
         input_bare=input_bare,

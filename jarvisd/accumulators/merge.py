@@ -100,11 +100,8 @@ def _owner(old: R, new: R) -> R:
 
 def _named(old: ResponseRow, new: ResponseRow) -> ResponseRow:
     """Return the row that has a model; of two the one whose word is older."""
-    if old.model is None or new.model is None:
-        return new if old.model is None else old
-
-    mine = (old.model_ms, old.model)
-    return old if mine <= (new.model_ms, new.model) else new
+    mine = (old.model is None, old.model_ms, old.model or "")
+    return old if mine <= (new.model is None, new.model_ms, new.model or "") else new
 
 
 def _called(old: CallRow, new: CallRow) -> CallRow:
