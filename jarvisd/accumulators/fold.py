@@ -80,9 +80,9 @@ def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None
 
     if record.speaker is not None:
         if record.speaker is _USER:
-            session.user_lines += 1
+            lane.carry.user_lines += 1
         else:
-            session.assistant_lines += 1
+            lane.carry.assistant_lines += 1
 
     cwd, place = record.cwd, session.place
     if cwd is not None and (place is None or cwd != place[1]):

@@ -41,6 +41,8 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
         in_turn: The agent is at work.
         open_tools: Calls without a result, oldest first.
         thread: What a Codex thread needs.
+        user_lines: Lines in the user's name, whoever wrote them.
+        assistant_lines: Lines in the agent's name; a message may be several.
 
     """
 
@@ -60,6 +62,8 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
     turn_ms: int | None = None
     open_tools: dict[str, OpenTool] = {}
     thread: Thread = msgspec.field(default_factory=Thread)
+    user_lines: int = 0
+    assistant_lines: int = 0
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -6,8 +6,8 @@ copies (`merge`), kept at hand for a while (`shelf`), and counted into sessions
 at hand are settled by the store, and come back as corrections.
 
 The order in which files are read, where reading stops and starts again, and how often
-a line is read make no difference to rows, nor to what sessions get from them. (Only
-`user_lines` and `assistant_lines` count lines, as often as they are read.)
+a line is read make no difference to rows, nor to what sessions and the rollup get from
+them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,10 +15,18 @@ from collections.abc import Iterable, Iterator
 from jarvisd.accumulators.fold import Shelves, fold
 from jarvisd.accumulators.keys import KeySet
 from jarvisd.accumulators.lane import Lane
-from jarvisd.accumulators.session import Price, Session, count, restored
+from jarvisd.accumulators.rollup import Rollup
+from jarvisd.accumulators.session import (
+    Price,
+    Session,
+    count,
+    count_response,
+    restored,
+)
 from jarvisd.model.block import SessionId
 from jarvisd.model.ledger import (
     CallRow,
+    Cell,
     Corrections,
     LedgerBatch,
     LimitRow,
@@ -45,13 +53,17 @@ class Ledger:
 
     def __init__(self, price: Price, *, window: int = WINDOW_ROWS) -> None:
         self.known = KeySet()
+        self.rollup = Rollup()
         self._price = price
         self._shelves = Shelves.empty(self.known, window)
         self._sessions: dict[SessionKey, Session] = {}
         self._dirty: set[SessionKey] = set()
 
     def restore(
-        self, sessions: Iterable[SessionRow], limits: Iterable[LimitRow] = ()
+        self,
+        sessions: Iterable[SessionRow],
+        limits: Iterable[LimitRow] = (),
+        cells: Iterable[Cell] = (),
     ) -> None:
         """Take back what was stored; `known` gets its keys apart, in its own time."""
         for row in sessions:
@@ -59,6 +71,8 @@ class Ledger:
 
         for limit in limits:
             self._shelves.limits[limit.agent, limit.limit] = limit
+
+        self.rollup.restore(cells)
 
     def fold(self, lane: Lane, record: Record) -> None:
         """Take in what one line of the block behind *lane* says."""
@@ -106,6 +120,7 @@ class Ledger:
             marks=marks,
             sessions=tuple(self._sessions[key].row() for key in dirty),
             limits=tuple(self.limits()),
+            cells=self.rollup.take(),
             contested=contested_responses | contested_calls | contested_marks,
         )
 
@@ -130,6 +145,7 @@ class Ledger:
         self._shelves.responses.put_back(batch.responses)
         self._shelves.calls.put_back(batch.calls)
         self._shelves.marks.put_back(batch.marks)
+        self.rollup.put_back(batch.cells)
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
 
     def _session_for(self, lane: Lane) -> Session:
@@ -148,14 +164,18 @@ class Ledger:
                 self._recount(before, after)
 
     def _recount(self, before: Row | None, after: Row) -> None:
-        recount(self._sessions, before, after, self._price)
+        recount(self._sessions, before, after, self._price, self.rollup)
         for row in (before, after):
             if row is not None:
                 self._dirty.add((row.agent, row.session_id))
 
 
 def recount(
-    sessions: dict[SessionKey, Session], before: Row | None, after: Row, price: Price
+    sessions: dict[SessionKey, Session],
+    before: Row | None,
+    after: Row,
+    price: Price,
+    rollup: Rollup,
 ) -> None:
     """Count *after* in place of *before*, each in the session that it belongs to.
 
@@ -163,9 +183,26 @@ def recount(
     that what is stored of rows and of sessions never disagrees.
     """
     if before is not None:
-        count(_session_of(sessions, before), before, price, -1)
+        _count(sessions, before, price, rollup, -1)
 
-    count(_session_of(sessions, after), after, price)
+    _count(sessions, after, price, rollup, 1)
+
+
+def _count(
+    sessions: dict[SessionKey, Session],
+    row: Row,
+    price: Price,
+    rollup: Rollup,
+    sign: int,
+) -> None:
+    session = _session_of(sessions, row)
+    if isinstance(row, ResponseRow):
+        tokens = row.tokens
+        cost = price(row.model, row.variant, row.at_ms, tokens, row.web_searches)
+        count_response(session, row, tokens, cost, sign)
+        rollup.count(row, tokens, cost, sign)
+    else:
+        count(session, row, sign)
 
 
 def _session_of(sessions: dict[SessionKey, Session], row: Row) -> Session:
