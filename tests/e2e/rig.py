@@ -155,6 +155,15 @@ class Daemon:
             assert block is not None, f"nothing is known of {path}"
             return block
 
+    async def shows(self, path: Path, *, lines: int) -> bool:
+        """Say whether so many lines of *path* are known, without asking for a look."""
+        async with self.connected() as client:
+            block = await client.block_at(path)
+            return block is not None and (block.line_count, block.error) == (
+                lines,
+                None,
+            )
+
     def open_files(self) -> list[str]:
         """Return what the process has open, as the kernel names it."""
         handles = Path(f"/proc/{self.pid}/fd").iterdir()

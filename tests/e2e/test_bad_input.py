@@ -127,7 +127,7 @@ async def test_a_file_nobody_may_read_is_reported_and_read_once_it_may(
     assert source.state is SourceState.QUARANTINED
     assert source.error
     assert "Permission denied" in source.error
-    await eventually(lambda: is_read(daemon, path), within_s=5)
+    await eventually(lambda: daemon.shows(path, lines=1), within_s=5)
 
 
 @needs_modes
@@ -172,7 +172,7 @@ async def test_a_name_that_is_not_utf8_is_reported_and_stops_nothing(
     append(good, record())
     assert (await daemon.block_at(good)).line_count == 1
     append(good, record())
-    await eventually(lambda: is_read(daemon, good, lines=2), within_s=3)
+    await eventually(lambda: daemon.shows(good, lines=2), within_s=3)
 
     answer = await daemon.ask("sources.list", SourcesListResult, problems=True)
     told = {each.path: each.error for each in answer.sources}
@@ -208,10 +208,3 @@ async def source_at(daemon: Daemon, path: Path) -> SourceView:
     await daemon.sync()
     answer = await daemon.ask("sources.list", SourcesListResult)
     return next(each for each in answer.sources if each.path == str(path))
-
-
-async def is_read(daemon: Daemon, path: Path, lines: int = 1) -> bool:
-    """Say whether so many lines of *path* are known, without asking for a look."""
-    async with daemon.connected() as client:
-        block = await client.block_at(path)
-        return block is not None and (block.line_count, block.error) == (lines, None)

@@ -2,11 +2,11 @@
 
 import random
 import signal
-import sys
 
 import anyio
 import pytest
 
+from tests.e2e.commands import started
 from tests.e2e.home import Home, append, record, write_steadily
 from tests.e2e.rig import Daemon
 from tests.support import eventually
@@ -49,9 +49,7 @@ async def test_the_daemon_ends_at_any_moment(home: Home, moment_s: float) -> Non
 async def test_the_command_line_ends_at_any_moment(
     daemon: Daemon, arguments: list[str], moment_s: float
 ) -> None:
-    command = [sys.executable, "-m", "jarvisd.client.main", *arguments]
-    process = await anyio.open_process(command, env=daemon.environ)
-    async with process:
+    async with await started(daemon.home, *arguments) as process:
         await anyio.sleep(moment_s)
         process.terminate()
         with anyio.fail_after(STOPPED_S):
