@@ -113,6 +113,7 @@ class Recorder:
         self._give_up_at = 0.0
         self._exit_status: int | None = None
         self._lost_lines = 0
+        self._delivered = 0
         self._error: JarvisError | None = None
         # A daemon thread: a hanging jarvisd must not keep the command's shell waiting.
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -128,14 +129,21 @@ class Recorder:
             self._news.notify()
 
     def finish(self, exit_status: int) -> Outcome:
-        """Say that the command has ended; wait at most `FAREWELL_S` for the rest."""
+        """Say that the command has ended; wait for the rest while it is being taken.
+
+        A daemon that takes nothing for `FAREWELL_S` is waited for no longer.
+        """
         with self._news:
             self._ended = True
             self._exit_status = exit_status
             self._give_up_at = clock.monotonic() + RETRY_S
             self._news.notify()
 
-        self._thread.join(FAREWELL_S)
+        seen = -1
+        while self._thread.is_alive() and seen != self._delivered:
+            seen = self._delivered
+            self._thread.join(FAREWELL_S)
+
         return Outcome(
             lost_lines=self._lost_lines + self._queue.dropped_lines,
             error=self._error,
@@ -187,6 +195,8 @@ class Recorder:
 
                 self._rest(pauses.next_s())
             else:
+                self._delivered += 1
+                self._give_up_at = clock.monotonic() + RETRY_S
                 return True
 
         return False

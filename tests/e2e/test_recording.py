@@ -56,12 +56,12 @@ async def test_a_command_runs_without_a_daemon_all_the_same(home: Home) -> None:
 async def test_a_command_with_much_output_is_passed_on_whole(daemon: Daemon) -> None:
     project = secrets.token_hex(4)
     result = await jarvisctl(
-        daemon.home, "run", "--project", project, "--", "seq", "30000"
+        daemon.home, "run", "--project", project, "--", "seq", "200000"
     )
 
     assert result.returncode == 0
     assert result.stdout == b"".join(b"%d\n" % n for n in range(1, 30_001))
-    assert (await block_of(daemon, project)).line_count == 30_000
+    assert (await block_of(daemon, project)).line_count == 200_000
 
 
 async def test_piped_lines_are_stored_before_the_command_ends(daemon: Daemon) -> None:
