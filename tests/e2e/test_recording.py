@@ -60,7 +60,7 @@ async def test_a_command_with_much_output_is_passed_on_whole(daemon: Daemon) -> 
     )
 
     assert result.returncode == 0
-    assert result.stdout == b"".join(b"%d\n" % n for n in range(1, 30_001))
+    assert result.stdout == b"".join(b"%d\n" % n for n in range(1, 200_001))
     assert (await block_of(daemon, project)).line_count == 200_000
 
 
