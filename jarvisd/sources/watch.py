@@ -174,20 +174,39 @@ class TreeWatch:
 
         async with anyio.create_task_group() as group:
             group.start_soon(_set_when_cancelled, self._stop)
-            async for changes in watchfiles.awatch(
-                *roots,
-                watch_filter=None,
-                step=TREE_STEP_MS,
-                debounce=TREE_DEBOUNCE_MS,
-                stop_event=self._stop,
-                ignore_permission_denied=True,
-            ):
-                for change, path in changes:
-                    self._hint(path)
-                    if change is watchfiles.Change.deleted:
-                        self._watched.discard(path)
+            with _panics_as_errors():
+                await self._tell_changes(roots)
 
             group.cancel_scope.cancel()
+
+    async def _tell_changes(self, roots: list[str]) -> None:
+        async for changes in watchfiles.awatch(
+            *roots,
+            watch_filter=None,
+            step=TREE_STEP_MS,
+            debounce=TREE_DEBOUNCE_MS,
+            stop_event=self._stop,
+            ignore_permission_denied=True,
+        ):
+            for change, path in changes:
+                self._hint(path)
+                if change is watchfiles.Change.deleted:
+                    self._watched.discard(path)
+
+
+@contextmanager
+def _panics_as_errors() -> Iterator[None]:
+    """Take a panic of watchfiles, which is Rust, for an error like its others.
+
+    It is no Exception, so it would pass every `except` and end the daemon.
+    """
+    try:
+        yield
+    except BaseException as exc:
+        if type(exc).__name__ != "PanicException":
+            raise
+
+        raise RuntimeError(f"the watcher panicked: {exc}") from exc
 
 
 async def _set_when_cancelled(stop: anyio.Event) -> None:
