@@ -50,8 +50,8 @@ class Daemon:
         self.home = home
         self.environ = home.environ() | dict(environ or {})
         self.log_file = home.folder / "daemon.log"
-        jarvisd = (sys.executable, "-m", "jarvisd", *arguments)
-        self._command = [*AS_A_USER, *wrapper, *jarvisd]
+        self._wrapper = wrapper
+        self._command = [sys.executable, "-m", "jarvisd", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -74,11 +74,15 @@ class Daemon:
         """Return all that this daemon has written to its standard output and error."""
         return self.log_file.read_text(errors="replace")
 
-    def spawn(self) -> None:
-        """Start the process without waiting for it to be ready."""
+    def spawn(self, *, wrapper: tuple[str, ...] | None = None) -> None:
+        """Start the process without waiting for it to be ready.
+
+        *wrapper* takes the place of the usual one, for this start only.
+        """
+        wrapper = self._wrapper if wrapper is None else wrapper
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command,
+                [*AS_A_USER, *wrapper, *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
