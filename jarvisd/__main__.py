@@ -14,6 +14,7 @@ from jarvisd.config import Config
 from jarvisd.daemon import run
 from jarvisd.daemon.reload import Reloader
 from jarvisd.errors import JarvisError
+from jarvisd.pricing import parse_overrides
 
 MAX_DESCRIPTORS = 4096
 """Enough for a thousand live files and every client."""
@@ -34,6 +35,7 @@ def main() -> int:
 def _start(argv: list[str]) -> None:
     flags = config.parse_flags(argv)
     settings = config.read(argv, os.environ, known_agents=AGENTS)
+    parse_overrides(settings.prices)
     if flags.check_config:
         sys.stdout.write("the configuration is good\n")
     else:

@@ -140,6 +140,7 @@ class Catalogue:
         self._handles.rename(known.path, found.path)
         known.tail = TailedFile(found.path)
         known.note(found.status)
+        known.block.rest()  # whose lines they are may have changed
         known.block.origin = msgspec.structs.replace(
             known.block.origin,
             path=found.path,

@@ -24,6 +24,7 @@ from jarvisd.model.source import Tree
 from jarvisd.reader.catalogue import Catalogue, Known, tree_of
 from jarvisd.reader.intake import Intake
 from jarvisd.reader.progress import Progress
+from jarvisd.reader.rereader import Rereader
 from jarvisd.reader.survey import Survey
 from jarvisd.sources.file import Slice
 from jarvisd.sources.handles import Handles
@@ -58,6 +59,9 @@ class Reader:
         self._backlog: list[tuple[int, str]] = []
         self._backlog_grew = anyio.Event()
         self._bulk = anyio.Lock(fast_acquire=True)
+        self.rereader = Rereader(
+            self.catalogue, intake, self.progress, give_way=self._give_way
+        )
         self._progressed = anyio.Event()
         self._awaited = 0
         self._followed: set[Known] = set()
@@ -79,6 +83,7 @@ class Reader:
                     self.survey.roots_changed()
                     await self._scan(partial(self.found, historic=True))
                     self._group.start_soon(self._read_history)
+                    self._group.start_soon(self.rereader.run)
                     self._group.start_soon(self.tree_watch.run, self.survey.roots)
                     await lowlevel.checkpoint()
                     # What came between the first look and the watch has told nobody.
@@ -102,6 +107,8 @@ class Reader:
                     await self._progressed.wait()
         finally:
             self._awaited -= 1
+
+        await self.rereader.finished()
 
     async def _keep_looking(self) -> None:
         while True:
@@ -241,6 +248,7 @@ class Reader:
         finally:
             known.wake, known.hinted = None, False
             known.tail.forget()
+            known.block.rest()
             self._followers[folder] -= 1
             if not self._followers[folder]:
                 del self._followers[folder]
@@ -256,6 +264,7 @@ class Reader:
                 if known is not None and known.backlog_bytes is not None:
                     began = await self._drain(known, began)
                     known.tail.forget()
+                    known.block.rest()
                     self.handles.drop(path)
 
             await self._backlog_grew.wait()
@@ -271,10 +280,9 @@ class Reader:
         while more:
             more = self._take_slice(known)
             if self._clock.monotonic() - began >= TURN_S:
-                async with self._bulk:
-                    await lowlevel.checkpoint()
-
-                began = self._clock.monotonic()
+                began = await self._give_way()
+                if known.backlog_bytes is not None and self._intake.flusher.is_behind:
+                    await self._intake.flusher.catch_up()
 
         known.done = max(known.done, ticket)
         if known.backlog_bytes is not None:
@@ -286,6 +294,13 @@ class Reader:
             self._progressed = anyio.Event()
 
         return began
+
+    async def _give_way(self) -> float:
+        """Wait for a turn; return when it begins."""
+        async with self._bulk:
+            await lowlevel.checkpoint()
+
+        return self._clock.monotonic()
 
     def _take_slice(self, known: Known) -> bool:
         """Read one slice of *known* and count it; return whether there is more.
@@ -324,6 +339,7 @@ class Reader:
             self._intake.fold(block, part.lines, part.position, written_ms=written_ms)
 
         if part.restarted:
+            block.unread()
             known.historic_until = 0
             log.info("block.restarted", block_id=block.block_id)
 
