@@ -35,7 +35,7 @@ async def test_a_hundred_clients_and_no_descriptor_are_survived(home: Home) -> N
         with allowed(daemon, FEW):
             crowd = [socket.socket(socket.AF_UNIX) for _ in range(100)]
             for each in crowd:
-                each.setblocking(False)
+                each.settimeout(0)
                 each.connect(str(daemon.socket))
 
             for _ in range(20):
