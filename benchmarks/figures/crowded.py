@@ -45,6 +45,7 @@ def _run(history: Corpus) -> tuple[list[float], list[float]]:
     """Return the latencies of each session's first line, and of all further ones."""
     with new_home() as home:
         history.link_into(home.folder)
+        files = len(history.files()) + SESSIONS
         plan = Plan(paths=home.write(SESSIONS), rate=LINES_PER_S, seconds=READ_LIMIT_S)
         with (
             running(home) as daemon,
@@ -52,7 +53,7 @@ def _run(history: Corpus) -> tuple[list[float], list[float]]:
             feeding(plan) as feeder,
         ):
             client.ask("subscribe", topics=["blocks"])
-            while not _is_read(client.ask("status"), len(history.files()) + SESSIONS):
+            while not _is_read(client.ask("status"), files):
                 client.listen(LOOK_EVERY_S)
 
             appends = feeder.finish(early=True)
