@@ -24,7 +24,7 @@ import anyio
 from jarvisd.protocol.methods import StatusResult
 from tests.e2e.client import RpcError
 from tests.e2e.home import Home, append_bytes, record, temporary_home
-from tests.e2e.rig import Daemon, running_daemon
+from tests.e2e.rig import Daemon
 from tests.hostile.figures import Figure
 from tests.support import eventually
 
@@ -98,7 +98,7 @@ async def survives(home: Home, fault: Fault) -> bool:
     for path in paths[:2]:
         append_bytes(path, f"{record()}\n".encode() * LINES)
 
-    async with running_daemon(home) as daemon:
+    async with _daemon(home) as daemon:
         ended = await _under(fault, daemon, paths)
         await eventually(lambda: _is_exact(daemon, paths), within_s=HEALED_S)
         await daemon.kill()
@@ -107,6 +107,20 @@ async def survives(home: Home, fault: Fault) -> bool:
 
     _check_store(home)
     return ended
+
+
+@asynccontextmanager
+async def _daemon(home: Home) -> AsyncIterator[Daemon]:
+    """Run a daemon that may end with a traceback; its log is shown if a test fails."""
+    daemon = Daemon(home)
+    try:
+        await daemon.start()
+        yield daemon
+    except BaseException:
+        print(daemon.log())
+        raise
+    finally:
+        daemon.destroy()
 
 
 async def _under(fault: Fault, daemon: Daemon, paths: list[Path]) -> bool:
