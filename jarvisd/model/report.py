@@ -4,7 +4,7 @@ Money is whole micro-dollars at list prices. `unpriced` counts the responses tha
 no price: where it is not 0, the cost is too low by theirs. Tokens are disjoint buckets.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -13,6 +13,8 @@ from jarvisd.model.usage import Tokens
 
 Grouping = Literal["day", "week", "month", "session", "project", "model", "agent"]
 Anchor = Literal["official", "observed"]
+Attributed = Literal["skill", "agent", "command"]
+Origin = Literal["curated", "flea"]
 
 
 class ModelUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -140,17 +142,19 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What one tool did in one local day, or in all the time.
+    """How one tool was used, in one local day or in all the time asked for.
 
     Attributes:
-        day: A date; None if the report is not by day, or the log gives no date.
-        name: The tool's; of an MCP tool `server/tool`, of a command its name.
-        kind: `tool`, `mcp`, `subagent`, `skill` or `command`.
+        day: A date; None if the report is not by day.
+        name: The tool's; of an MCP tool `server/tool`, of a command its name. In a
+            report by plugin, what the attribution calls the plugin.
+        kind: `tool`, `mcp`, `subagent`, `skill` or `command`; by plugin, `plugin`.
         source: Where it is from: `curated`, `flea` or `builtin`.
-        ref_id: What the attribution calls it there.
-        calls: How often; *errors* failed and *denials* were not allowed.
-        sessions: Different sessions.
-        timed: Calls with a known duration, which last *duration_ms* together.
+        calls: How often it was used; *errors* of these failed, *denials* were not
+            allowed.
+        sessions: Different sessions that used it.
+        timed: Calls that are known to have returned: they took *duration_ms* together,
+            the longest of them *longest_ms*.
 
     """
 
@@ -158,7 +162,6 @@ class ToolRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str
     kind: str
     source: str
-    ref_id: str | None
     calls: int
     errors: int
     denials: int
@@ -166,6 +169,20 @@ class ToolRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     timed: int
     duration_ms: int
     longest_ms: int
+
+
+class Attribution(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """Where a skill, an agent or a command comes from; a slash before *name* is cut.
+
+    *ref_id* is what that source calls it.
+    """
+
+    source: Origin
+    kind: Attributed
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+    ref_id: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 
 
 class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
