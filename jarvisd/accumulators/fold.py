@@ -180,6 +180,7 @@ def _adds_nothing(row: ResponseRow, event: UsageReported, line: _Line) -> bool:
         and row.variant == event.variant
         and row.model == event.model
         and row.session_id == line.lane.session_id
+        and row.version == line.lane.version
         and row.rank <= line.rank
         and row.model_ms <= line.since_ms
         and (row.at_ms or 0) <= line.since_ms
@@ -202,6 +203,7 @@ def _put_response(
         session_id=lane.session_id,
         rank=line.rank,
         start_ms=lane.start_ms,
+        version=lane.version,
         at_ms=line.at_ms,
         model=model,
         model_ms=0 if model is None else line.since_ms,
@@ -326,6 +328,7 @@ def _tool_called(line: _Line, event: ToolCalled) -> None:
         session_id=lane.session_id,
         rank=line.rank,
         start_ms=lane.start_ms,
+        version=lane.version,
         tool=event.tool,
         kind=event.kind,
         server=event.server,
@@ -348,7 +351,12 @@ def _tool_returned(line: _Line, event: ToolReturned) -> None:
     name = (line.agent, event.call_id)
     lane.closes(event.call_id)
     row = shelf.at_hand(name)
-    if row is not None and row.outcome is None and row.session_id == lane.session_id:
+    if (
+        row is not None
+        and row.outcome is None
+        and row.session_id == lane.session_id
+        and row.version == lane.version
+    ):
         new = replace(
             row,
             returned_ms=line.at_ms,
@@ -368,6 +376,7 @@ def _result(line: _Line, event: ToolReturned, key: int) -> CallRow:
         session_id=line.lane.session_id,
         rank=line.rank,
         start_ms=line.lane.start_ms,
+        version=line.lane.version,
         returned_ms=line.at_ms,
         measured_ms=event.duration_ms,
         outcome=event.outcome,
@@ -425,6 +434,7 @@ def _mark(
         session_id=lane.session_id,
         rank=line.rank,
         start_ms=lane.start_ms,
+        version=lane.version,
         mark=mark,
         at_ms=line.at_ms,
         name=name,

@@ -79,6 +79,7 @@ class Lane:
         parent_session_id: The session that started that one.
         carry: What is remembered; saved with the block's position.
         session: The totals that lines go into; the ledger's own note.
+        version: Of the parser that reads the block.
 
     """
 
@@ -89,9 +90,13 @@ class Lane:
         "parent_session_id",
         "session",
         "session_id",
+        "version",
     )
 
-    def __init__(self, origin: Origin, carry: Carry | None = None) -> None:
+    def __init__(
+        self, origin: Origin, carry: Carry | None = None, *, version: int = 1
+    ) -> None:
+        self.version = version
         self.origin = origin
         self.agent = origin.agent
         self.carry = Carry() if carry is None else carry
@@ -101,19 +106,19 @@ class Lane:
         self._settle_ids()
 
     @classmethod
-    def opened(cls, origin: Origin, saved: bytes = b"") -> "Lane":
+    def opened(cls, origin: Origin, saved: bytes = b"", *, version: int = 1) -> "Lane":
         """Return the lane of the block *origin* as it was *saved*.
 
         A memory that cannot be read is forgotten: the rows stay right, because they
         are merged, but a rollout that goes on may count its first report twice.
         """
         if not saved:
-            return cls(origin)
+            return cls(origin, version=version)
 
         try:
-            return cls(origin, _DECODER.decode(saved))
+            return cls(origin, _DECODER.decode(saved), version=version)
         except msgspec.DecodeError:
-            return cls(origin)
+            return cls(origin, version=version)
 
     def saved(self) -> bytes:
         """Return what must be remembered."""

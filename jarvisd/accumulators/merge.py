@@ -28,6 +28,9 @@ def merged(old: MarkRow, new: MarkRow) -> MarkRow: ...
 def merged(old: Row, new: Row) -> Row: ...
 def merged(old: Row, new: Row) -> Row:
     """Return the one row that copies *old* and *new* of one thing are."""
+    if old.version != new.version:
+        return max(old, new, key=_version)
+
     match old, new:
         case ResponseRow(), ResponseRow():
             return _merged_responses(old, new)
@@ -47,6 +50,7 @@ def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
         session_id=owner.session_id,
         rank=owner.rank,
         start_ms=owner.start_ms,
+        version=old.version,
         at_ms=_earliest(old.at_ms, new.at_ms),
         model=named.model,
         model_ms=named.model_ms,
@@ -71,6 +75,7 @@ def _merged_calls(old: CallRow, new: CallRow) -> CallRow:
         session_id=owner.session_id,
         rank=owner.rank,
         start_ms=owner.start_ms,
+        version=old.version,
         tool=named.tool,
         kind=named.kind,
         server=named.server,
@@ -91,6 +96,10 @@ def _merged_marks(old: MarkRow, new: MarkRow) -> MarkRow:
         name=max(old.name or "", new.name or "") or None,
         chars=max(old.chars, new.chars),
     )
+
+
+def _version(row: Row) -> int:
+    return row.version
 
 
 def _owner(old: R, new: R) -> R:

@@ -51,6 +51,8 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         session_id: The session it is counted in.
         rank: 0 in a main transcript, 1 in a subagent's.
         start_ms: When that session's transcript starts.
+        version: Of the parser that read it. What a newer one has read takes its place
+            instead of being merged with it.
 
     """
 
@@ -59,6 +61,7 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     session_id: SessionId
     rank: int
     start_ms: int
+    version: int = 1
 
 
 class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
