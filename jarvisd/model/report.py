@@ -189,6 +189,7 @@ class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of one line; nothing of its content.
 
     Attributes:
+        block: The index, among the blocks of the answer, of the one that it is in.
         line: Its number in the file, from 1, counting lines that are not blank.
         offset: Where it starts, in bytes.
         bytes: How long it is.
@@ -199,6 +200,7 @@ class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     """
 
+    block: int
     line: int
     offset: int
     bytes: int

@@ -14,10 +14,13 @@ from jarvisd.store.facts import response_of
 
 
 class Span(NamedTuple):
-    """The times from *start_ms* up to *end_ms*, which is not in it; None: no limit."""
+    """The times from *start_ms* up to *end_ms*, which is not in it.
 
-    start_ms: int | None
-    end_ms: int | None
+    All times, and what has none, where *start_ms* is None.
+    """
+
+    start_ms: int | None = None
+    end_ms: int | None = None
     name: str | None = None
 
 
@@ -27,7 +30,7 @@ class Wanted(NamedTuple):
     *spans* each give rows of their own; *folder* is a project, or the end of its path.
     """
 
-    spans: Sequence[Span] = (Span(None, None),)
+    spans: Sequence[Span] = (Span(),)
     agent: str | None = None
     folder: str | None = None
     by_plugin: bool = False
@@ -50,26 +53,37 @@ WHERE at_ms >= ? AND at_ms < ? AND text.text = ?
 """
 
 _USES: Final = """
-SELECT name, kind, source, count(*), sum(failed), sum(denied), count(DISTINCT session),
-    count(duration_ms), coalesce(sum(duration_ms), 0), coalesce(max(duration_ms), 0)
-FROM tool_use
-WHERE (:start IS NULL OR at_ms >= :start) AND (:end IS NULL OR at_ms < :end)
-    AND (:agent IS NULL OR session IN (
-        SELECT session_key FROM session JOIN text ON text_key = agent
-        WHERE text = :agent))
-    AND (:folder IS NULL OR session IN (
-        SELECT session_key FROM session JOIN text ON text_key = cwd
-        WHERE text = :folder OR substr(text, -length(:folder) - 1) = '/' || :folder))
+SELECT name, kind, source, {figures} FROM tool_use WHERE {chosen}
 GROUP BY name, kind, source
 ORDER BY count(*) DESC, name, kind, source
 """
+_PLUGINS: Final = """
+SELECT ref_id, 'plugin', source, {figures} FROM tool_use
+WHERE ref_id IS NOT NULL AND {chosen}
+GROUP BY ref_id, source
+ORDER BY count(*) DESC, ref_id, source
+"""
+_FIGURES: Final = """
+count(*), sum(failed), sum(denied), count(DISTINCT session),
+count(duration_ms), coalesce(sum(duration_ms), 0), coalesce(max(duration_ms), 0)
+"""
+_CHOSEN: Final = """
+(:agent IS NULL OR session IN (
+    SELECT session_key FROM session JOIN text ON text_key = agent WHERE text = :agent))
+AND (:folder IS NULL OR session IN (
+    SELECT session_key FROM session JOIN text ON text_key = cwd
+    WHERE text = :folder OR substr(text, -length(:folder) - 1) = '/' || :folder))
+"""
+_TIMED: Final = " AND at_ms >= :start AND at_ms < :end"
+"""Not `:start IS NULL OR ...`, which would keep SQLite from using the index."""
 
-_PLUGINS: Final = _USES.replace(
-    "SELECT name, kind, source, count", "SELECT ref_id, 'plugin', source, count"
-).replace(
-    "GROUP BY name, kind, source\nORDER BY count(*) DESC, name, kind, source",
-    "AND ref_id IS NOT NULL\nGROUP BY ref_id, source\nORDER BY count(*) DESC, ref_id",
-)
+_STATEMENTS: Final = {
+    (by_plugin, timed): form.format(
+        figures=_FIGURES, chosen=_CHOSEN + (_TIMED if timed else "")
+    )
+    for by_plugin, form in ((False, _USES), (True, _PLUGINS))
+    for timed in (False, True)
+}
 
 _TIMES: Final = "SELECT min(at_ms), max(at_ms) FROM tool_use"
 
@@ -102,16 +116,17 @@ def times_of_use(raw: sqlite3.Connection) -> tuple[int, int] | None:
 
 def tool_rows(raw: sqlite3.Connection, wanted: Wanted) -> list[ToolRow]:
     """Return how tools were used, span by span, the most used first."""
-    statement = _PLUGINS if wanted.by_plugin else _USES
     folder = None if wanted.folder is None else wanted.folder.strip("/")
     rows = []
     for span in wanted.spans:
+        timed = span.start_ms is not None
         asked = {
             "start": span.start_ms,
             "end": span.end_ms,
             "agent": wanted.agent,
             "folder": folder,
         }
+        statement = _STATEMENTS[wanted.by_plugin, timed]
         rows += [_row(span, each) for each in raw.execute(statement, asked)]
 
     return rows

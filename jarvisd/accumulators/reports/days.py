@@ -4,7 +4,7 @@ A report adds up days; a day adds up quarters of an hour. Of thousands of quarte
 change in a minute, and nobody wants the others added up again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
 from operator import attrgetter
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from jarvisd.model.ledger import UNDATED, Cell
 from jarvisd.model.usage import Tokens
 
 Numbers = tuple[int, ...]
-"""What is added up, in the order of `_NUMBERS`."""
+"""What is added up, in the order of `numbers_of`."""
 
 Models = dict[str | None, Numbers]
 """The same by model; None where the log names none."""
@@ -24,7 +24,7 @@ Models = dict[str | None, Numbers]
 SessionKey = tuple[str, SessionId]
 """Agent and session: two agents may use one id."""
 
-_NUMBERS = attrgetter(
+numbers_of: Callable[[Cell], Numbers] = attrgetter(
     "input",
     "cache_read",
     "cache_write_5m",
@@ -48,7 +48,7 @@ class Slice(NamedTuple):
 
     day: int | None
     agent: str
-    sessions: frozenset[SessionKey]
+    sessions: tuple[SessionKey, ...]
     models: Models
 
 
@@ -107,13 +107,13 @@ class _Day:
         for cell in cells:
             if cell.responses:
                 models = sessions.setdefault((cell.agent, cell.session_id), {})
-                models.setdefault(cell.model, []).append(_NUMBERS(cell))
+                models.setdefault(cell.model, []).append(numbers_of(cell))
 
         self.by_session = [
             Slice(
                 day,
                 key[0],
-                frozenset((key,)),
+                (key,),
                 {model: added(numbers) for model, numbers in models.items()},
             )
             for key, models in sessions.items()
@@ -134,7 +134,7 @@ def joined(slices: list[Slice]) -> Slice:
     return Slice(
         slices[0].day,
         slices[0].agent,
-        frozenset().union(*(each.sessions for each in slices)),
+        tuple({key for each in slices for key in each.sessions}),
         {model: added(numbers) for model, numbers in models.items()},
     )
 

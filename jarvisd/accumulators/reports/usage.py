@@ -66,7 +66,7 @@ class Group:
     def add(self, part: Slice, models: Models) -> None:
         """Take in *models* of *part*."""
         self.agents.add(part.agent)
-        self.sessions |= part.sessions
+        self.sessions.update(part.sessions)
         for model, numbers in models.items():
             self._numbers.setdefault(model, []).append(numbers)
 
