@@ -13,6 +13,7 @@ from jarvisd.config import Config
 from jarvisd.daemon import run
 from jarvisd.daemon.reload import Reloader
 from jarvisd.errors import JarvisError
+from jarvisd.pricing import parse_overrides
 
 
 def main() -> int:
@@ -30,6 +31,7 @@ def main() -> int:
 def _start(argv: list[str]) -> None:
     flags = config.parse_flags(argv)
     settings = config.read(argv, os.environ, known_agents=AGENTS)
+    parse_overrides(settings.prices)
     if flags.check_config:
         sys.stdout.write("the configuration is good\n")
     else:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.books import Books
 from jarvisd.errors import ProtocolError
-from jarvisd.model.block import BlockId, Life
+from jarvisd.model.block import BlockId, BlockView, Life
 
 Listener = Callable[[Block], None]
 """Called between awaits at every change of a block; must be cheap and never fail."""
@@ -34,10 +35,13 @@ class _Counted:
 class Blocks:
     """Every block by id, their totals by agent, and who wants to know of changes.
 
+    *books* is what they say of sessions.
+
     Totals and the set of live blocks are kept up to date by each change, so the
     whole picture costs the same with ten blocks and with ten thousand.
     """
 
+    books: Books = field(default_factory=Books)
     totals: dict[str, AgentTotals] = field(default_factory=dict)
     _by_id: dict[BlockId, Block] = field(default_factory=dict)
     _counted: dict[BlockId, _Counted] = field(default_factory=dict)
@@ -96,6 +100,10 @@ class Blocks:
                 f"{len(matches)} blocks start with {prefix!r}; give more of the id",
             )
         raise ProtocolError(-32005, "unknown_block", f"no block {prefix!r}")
+
+    def view(self, block: Block, now_ms: int) -> BlockView:
+        """Return *block* as frontends see it, with what its session spent."""
+        return block.view(now_ms, self.books.account(block))
 
     def live(self, now_ms: int) -> list[Block]:
         """Return the live blocks, newest activity first."""

@@ -70,6 +70,17 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Carry)
 
 
+def carry_of(saved: bytes) -> Carry:
+    """Return the memory that was *saved*; an empty one if there is none, or it is bad."""
+    if not saved:
+        return Carry()
+
+    try:
+        return _DECODER.decode(saved)
+    except msgspec.DecodeError:
+        return Carry()
+
+
 class Lane:
     """One block as the ledger sees it: whose it is, and what is remembered of it.
 
@@ -112,13 +123,7 @@ class Lane:
         A memory that cannot be read is forgotten: the rows stay right, because they
         are merged, but a rollout that goes on may count its first report twice.
         """
-        if not saved:
-            return cls(origin, version=version)
-
-        try:
-            return cls(origin, _DECODER.decode(saved), version=version)
-        except msgspec.DecodeError:
-            return cls(origin, version=version)
+        return cls(origin, carry_of(saved), version=version)
 
     def saved(self) -> bytes:
         """Return what must be remembered."""

@@ -52,12 +52,18 @@ class Ledger:
     """
 
     def __init__(self, price: Price, *, window: int = WINDOW_ROWS) -> None:
+        self._price = price
+        self._window = window
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: at the start, and when another database comes under us."""
         self.known = KeySet()
         self.rollup = Rollup()
-        self._price = price
-        self._shelves = Shelves.empty(self.known, window)
+        self._shelves = Shelves.empty(self.known, self._window)
         self._sessions: dict[SessionKey, Session] = {}
         self._dirty: set[SessionKey] = set()
+        self._told_limits: dict[tuple[str, str], LimitRow] = {}
 
     def restore(
         self,
@@ -71,6 +77,8 @@ class Ledger:
 
         for limit in limits:
             self._shelves.limits[limit.agent, limit.limit] = limit
+
+        self._told_limits = dict(self._shelves.limits)
 
         self.rollup.restore(cells)
 
@@ -89,12 +97,12 @@ class Ledger:
 
     def session(self, agent: str, session_id: SessionId) -> Session | None:
         """Return the totals of a session as of the last line read."""
-        self._count_changes()
+        self.settle()
         return self._sessions.get((agent, session_id))
 
     def sessions(self) -> Iterator[Session]:
         """Return the totals of all sessions."""
-        self._count_changes()
+        self.settle()
         return iter(self._sessions.values())
 
     def usage(self) -> Rollup:
@@ -119,7 +127,7 @@ class Ledger:
 
     def take(self) -> LedgerBatch:
         """Return what is to be stored, consistent with every lane as it is now."""
-        self._count_changes()
+        self.settle()
         shelves = self._shelves
         responses, contested_responses = shelves.responses.take()
         calls, contested_calls = shelves.calls.take()
@@ -130,7 +138,7 @@ class Ledger:
             calls=calls,
             marks=marks,
             sessions=tuple(self._sessions[key].row() for key in dirty),
-            limits=tuple(self.limits()),
+            limits=self._take_limits(),
             cells=self.rollup.take(),
             contested=contested_responses | contested_calls | contested_marks,
         )
@@ -138,7 +146,9 @@ class Ledger:
     def stored(self, corrections: Corrections = ()) -> None:
         """Note that the batch is stored, and what that changed of contested rows."""
         for correction in corrections:
-            self._recount(correction.before, correction.after)
+            if correction.before != correction.after:
+                self._recount(correction.before, correction.after)
+
             match correction.after:
                 case ResponseRow() as row:
                     self._shelves.responses.settled(row)
@@ -147,7 +157,7 @@ class Ledger:
                 case MarkRow() as row:
                     self._shelves.marks.settled(row)
 
-        self._count_changes()
+        self.settle()
         for shelf in self._shelves.all():
             shelf.forget()
 
@@ -157,7 +167,14 @@ class Ledger:
         self._shelves.calls.put_back(batch.calls)
         self._shelves.marks.put_back(batch.marks)
         self.rollup.put_back(batch.cells)
+        self._told_limits = {}
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
+
+    def _take_limits(self) -> tuple[LimitRow, ...]:
+        limits = self._shelves.limits
+        news = [row for key, row in limits.items() if self._told_limits.get(key) != row]
+        self._told_limits = dict(limits)
+        return tuple(news)
 
     def _session_for(self, lane: Lane) -> Session:
         key = (lane.agent, lane.session_id)
@@ -169,7 +186,8 @@ class Ledger:
         session.parent_session_id = session.parent_session_id or lane.parent_session_id
         return session
 
-    def _count_changes(self) -> None:
+    def settle(self) -> None:
+        """Bring all totals up to the last line read."""
         for shelf in self._shelves.all():
             for before, after in shelf.changes():
                 self._recount(before, after)

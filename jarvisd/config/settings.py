@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -60,6 +60,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the daemon was told, complete and checked.
 
     *agents* holds those the user mentions; `agent()` answers for every other one.
+    *prices* is the table as it stands in the file: pricing knows what may be in it.
     *origins* says of each key that is not at its default who set it: the file's path,
     the variable's name or the flag.
     """
@@ -71,6 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()
     fifos: tuple[FifoSettings, ...] = ()
     agents: Mapping[str, AgentSettings] = {}
+    prices: Mapping[str, Any] = {}
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:

@@ -11,6 +11,8 @@ import structlog
 from jarvisd import __version__
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.books import Books
+from jarvisd.accumulators.rules import BookRules
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.render import Renderer
@@ -19,6 +21,7 @@ from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.config import Config, FifoSettings
+from jarvisd.daemon.prices import Prices
 from jarvisd.daemon.reload import Reloader
 from jarvisd.daemon.service import Service
 from jarvisd.daemon.signals import obey_signals
@@ -56,9 +59,11 @@ async def run(
         JarvisError: The daemon cannot start; the message says what to do.
 
     """
+    prices = Prices(config.prices)
+    rules = BookRules(prices.cost_micros)
     with open_endpoint(config.socket, activated=activated) as endpoint:
         async with (
-            open_store(config.store, clock=clock) as store,
+            open_store(config.store, clock=clock, rules=rules) as store,
             anyio.create_task_group() as writers,
         ):
             survey = Survey(
@@ -67,7 +72,7 @@ async def run(
                 excluded=config.excluder(),
                 max_pause_s=config.scan_interval_s,
             )
-            parts = await _assembled(store, survey, reloader, clock)
+            parts = await _assembled(store, survey, prices, reloader, clock)
             writers.start_soon(parts.flusher.run)
             try:
                 await _serve(endpoint, parts, config.fifos)
@@ -89,10 +94,11 @@ class _Parts:
 
 
 async def _assembled(
-    store: Store, survey: Survey, reloader: Reloader, clock: Clock
+    store: Store, survey: Survey, prices: Prices, reloader: Reloader, clock: Clock
 ) -> _Parts:
-    blocks = Blocks()
-    flusher = Flusher(store, clock, blocks)
+    blocks = Blocks(Books(prices.cost_micros, prices.window))
+    blocks.books.restore(await store.load_books())
+    flusher = Flusher(store, clock, blocks, blocks.books)
     intake = Intake(blocks, flusher, clock)
     reader = Reader(survey, intake)
     for saved in await store.load():
@@ -107,7 +113,7 @@ async def _assembled(
         flusher=flusher,
         store=store,
         clock=clock,
-        reload=reloader.bound(survey),
+        reload=reloader.bound(survey, prices),
     )
     return _Parts(
         clock=clock,
@@ -155,6 +161,7 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Renderer]:
 
 def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None:
     blocks.add(block, clock.unix_ms())
+    blocks.books.bind_restored(block)
     if block.origin.kind is Kind.TRANSCRIPT:
         reader.catalogue.restore(block)
 

@@ -35,6 +35,8 @@ NUMBERS = {
     "storage_degraded": -32004,
     "unknown_block": -32005,
     "ambiguous_block": -32005,
+    "unknown_session": -32005,
+    "ambiguous_session": -32005,
     "unknown_subscription": -32005,
     "too_large": -32006,
     "protocol_mismatch": -32007,

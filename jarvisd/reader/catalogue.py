@@ -136,6 +136,7 @@ class Catalogue:
         del self._by_path[known.path]
         known.tail = TailedFile(found.path)
         known.note(found.status)
+        known.block.rest()  # whose lines they are may have changed
         known.block.origin = msgspec.structs.replace(
             known.block.origin,
             path=found.path,

@@ -22,6 +22,7 @@ from jarvisd.errors import SourceError
 from jarvisd.reader.catalogue import Catalogue, Known, tree_of
 from jarvisd.reader.intake import Intake
 from jarvisd.reader.progress import Progress
+from jarvisd.reader.rereader import Rereader
 from jarvisd.reader.survey import Survey
 from jarvisd.sources.file import Slice
 from jarvisd.sources.handles import Handles
@@ -56,6 +57,9 @@ class Reader:
         self._backlog: list[tuple[int, str]] = []
         self._backlog_grew = anyio.Event()
         self._bulk = anyio.Lock(fast_acquire=True)
+        self.rereader = Rereader(
+            self.catalogue, intake, self.progress, give_way=self._give_way
+        )
         self._progressed = anyio.Event()
         self._followed: set[Known] = set()
         self._followers: dict[str, int] = {}
@@ -75,6 +79,7 @@ class Reader:
                     task_status.started()
                     await self._scan(partial(self.found, historic=True))
                     self._group.start_soon(self._read_history)
+                    self._group.start_soon(self.rereader.run)
                     self._group.start_soon(self.tree_watch.run, self.survey.roots)
                     await self._keep_looking()
         finally:
@@ -91,6 +96,8 @@ class Reader:
                 waiting.pop()
             else:
                 await self._progressed.wait()
+
+        await self.rereader.finished()
 
     async def _keep_looking(self) -> None:
         while True:
@@ -204,6 +211,7 @@ class Reader:
         finally:
             known.wake = None
             known.tail.forget()
+            known.block.rest()
             self._followers[folder] -= 1
             if not self._followers[folder]:
                 del self._followers[folder]
@@ -219,6 +227,7 @@ class Reader:
                 if known is not None and known.backlog_bytes is not None:
                     began = await self._drain(known, began)
                     known.tail.forget()
+                    known.block.rest()
                     self.handles.drop(path)
 
             await self._backlog_grew.wait()
@@ -234,10 +243,9 @@ class Reader:
         while more:
             more = self._take_slice(known)
             if self._clock.monotonic() - began >= TURN_S:
-                async with self._bulk:
-                    await lowlevel.checkpoint()
-
-                began = self._clock.monotonic()
+                began = await self._give_way()
+                if known.backlog_bytes is not None and self._intake.flusher.is_behind:
+                    await self._intake.flusher.catch_up()
 
         known.done = max(known.done, ticket)
         if known.backlog_bytes is not None:
@@ -247,6 +255,13 @@ class Reader:
         self._progressed.set()
         self._progressed = anyio.Event()
         return began
+
+    async def _give_way(self) -> float:
+        """Wait for a turn; return when it begins."""
+        async with self._bulk:
+            await lowlevel.checkpoint()
+
+        return self._clock.monotonic()
 
     def _take_slice(self, known: Known) -> bool:
         """Read one slice of *known* and count it; return whether there is more.
@@ -285,6 +300,7 @@ class Reader:
             self._intake.fold(block, part.lines, part.position, written_ms=written_ms)
 
         if part.restarted:
+            block.unread()
             known.historic_until = 0
             log.info("block.restarted", block_id=block.block_id)
 
