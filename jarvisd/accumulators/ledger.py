@@ -107,7 +107,7 @@ class Ledger:
 
     def usage(self) -> Rollup:
         """Return what was spent when, as of the last line read."""
-        self._count_changes()
+        self.settle()
         return self.rollup
 
     def cost_micros(self, row: ResponseRow) -> int | None:

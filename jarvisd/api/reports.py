@@ -1,16 +1,17 @@
 """Answers of `report.*`: usage from memory, windows and tools with the store's help."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import tzinfo
 from functools import partial
-from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from jarvisd.accumulators import reports
-from jarvisd.accumulators.ledger import Ledger
-from jarvisd.accumulators.reports import Days, Entry, Facts, Spending, Usage
+from jarvisd.accumulators.books import Books, Entry
+from jarvisd.accumulators.reports import Days, Facts, Spending, Usage
 from jarvisd.api.asked import days_of, is_in, tools_of, zone_of
+from jarvisd.api.daemon import Daemon, Store
+from jarvisd.api.explaining import explain
 from jarvisd.clock import Clock
 from jarvisd.model.block import SessionId
 from jarvisd.model.ledger import QUARTER_MS, Cell, ResponseRow
@@ -24,8 +25,9 @@ from jarvisd.protocol.methods import (
     ReportUsage,
     ReportWindows,
     ReportWindowsResult,
+    SessionsExplain,
+    SessionsExplainResult,
 )
-from jarvisd.store.connection import Unit
 from jarvisd.store.reports import (
     edges,
     replace_attributions,
@@ -40,43 +42,25 @@ MAX_CACHED_BYTES = 128 * 1024
 SLICE = 64
 """Rows to encode in one go."""
 
-T = TypeVar("T")
 Stamp = tuple[int, bool, int]
 """Revision, whether complete, and how often usage has changed."""
 
 
-class Books(Protocol):
-    """The store, as reports see it."""
-
-    @property
-    def revision(self) -> int:
-        """The number of flushes ever committed."""
-        ...
-
-    async def read(self, query: Unit[T], /) -> T:
-        """Return what *query* returns, given a read-only connection."""
-        ...
-
-    async def change(self, unit: Unit[None], /) -> None:
-        """Run *unit* in a transaction."""
-        ...
-
-
 class Reports:
-    """Answers reports; *complete* says whether all of history has been read."""
+    """Answers reports."""
 
     def __init__(
         self,
         *,
-        ledger: Ledger,
         books: Books,
+        store: Store,
         clock: Clock,
-        complete: Callable[[], bool],
+        daemon: Daemon,
     ) -> None:
-        self._ledger = ledger
         self._books = books
+        self._store = store
         self._clock = clock
-        self._complete = complete
+        self._daemon = daemon
         self._days: dict[str, Days] = {}
         self._answers: dict[ReportUsage, tuple[Stamp, bytes]] = {}
 
@@ -87,8 +71,8 @@ class Reports:
             ProtocolError: There is no such time zone or date.
 
         """
-        changes = self._ledger.usage().changes
-        stamp = (self._books.revision, self._complete(), changes)
+        changes = self._books.ledger.usage().changes
+        stamp = (self._daemon.revision, self._complete, changes)
         known = self._answers.get(asked)
         if known is not None and known[0] == stamp:
             return known[1]
@@ -106,12 +90,18 @@ class Reports:
         )
         return self._encoded(asked, stamp, found)
 
+    async def explain(
+        self, asked: SessionsExplain, entry: Entry
+    ) -> SessionsExplainResult:
+        """Return what became of each line of the session *entry*."""
+        return await explain(asked, entry, self._store)
+
     async def windows(self, asked: ReportWindows) -> ReportWindowsResult:
         """Return windows, rates and limits."""
         first, last = days_of(asked)
         zone = zone_of(asked.tz)
         now_ms = self._clock.unix_ms()
-        limits = list(self._ledger.limits())
+        limits = list(self._books.ledger.limits())
         official = {
             row.agent: reports.official(limits, agent=row.agent) for row in limits
         }
@@ -120,7 +110,7 @@ class Reports:
             [since_ms, *(each.start_ms for each in official.values() if each)]
         )
         since_ms -= since_ms % QUARTER_MS
-        lately = await self._books.read(partial(responses_since, since_ms=since_ms))
+        lately = await self._store.read(partial(responses_since, since_ms=since_ms))
         rows = []
         spending = []
         for agent, entries in self._entries(since_ms, lately).items():
@@ -144,9 +134,9 @@ class Reports:
             rows = [each for each in rows if each.start_ms < end_ms]
 
         return ReportWindowsResult(
-            revision=self._books.revision,
+            revision=self._daemon.revision,
             now_ms=now_ms,
-            complete=self._complete(),
+            complete=self._complete,
             windows=await self._edged(rows),
             rates=reports.rates(spending, now_ms=now_ms),
             limits=reports.limit_views(limits, now_ms=now_ms, agent=asked.agent),
@@ -156,19 +146,23 @@ class Reports:
         """Return how tools were used."""
         zone = zone_of(asked.tz)
         return ReportToolsResult(
-            revision=self._books.revision,
+            revision=self._daemon.revision,
             tz=asked.tz,
-            complete=self._complete(),
-            rows=await self._books.read(partial(tools_of, asked=asked, zone=zone)),
+            complete=self._complete,
+            rows=await self._store.read(partial(tools_of, asked=asked, zone=zone)),
         )
 
     async def attribute(self, asked: AttributionImport) -> AttributionImportResult:
         """Replace the attributions."""
         entries = asked.entries
-        await self._books.change(partial(replace_attributions, rows=entries))
+        await self._store.change(partial(replace_attributions, rows=entries))
         return AttributionImportResult(
             curated=_names(entries, "curated"), flea=_names(entries, "flea")
         )
+
+    @property
+    def _complete(self) -> bool:
+        return self._daemon.backfill().files_total == 0
 
     def _encoded(
         self, asked: ReportUsage, stamp: Stamp, found: Usage
@@ -186,7 +180,11 @@ class Reports:
         return answer
 
     def _days_in(self, name: str, zone: tzinfo) -> Days:
-        days = self._days.pop(name, None) or Days(self._ledger.usage(), zone)
+        days = self._days.pop(name, None)
+        rollup = self._books.ledger.usage()
+        if days is None or days.rollup is not rollup:  # or another database has come
+            days = Days(rollup, zone)
+
         self._days[name] = days
         if len(self._days) > MAX_ZONES:
             del self._days[next(iter(self._days))]
@@ -195,13 +193,13 @@ class Reports:
 
     def _facts(self, agent: str, session_id: SessionId) -> Facts:
         """Return what is known of a session; its project is that of its root."""
-        own = self._ledger.session(agent, session_id)
+        own = self._books.ledger.session(agent, session_id)
         if own is None:
             return Facts(session_id)
 
         root, seen = own, {session_id}
         while root.parent_session_id is not None and root.parent_session_id not in seen:
-            parent = self._ledger.session(agent, root.parent_session_id)
+            parent = self._books.ledger.session(agent, root.parent_session_id)
             if parent is None:
                 break
 
@@ -210,7 +208,7 @@ class Reports:
 
         return Facts(
             root.session_id,
-            project=None if root.place is None else root.place[1],
+            project=self._books.project(root),
             title=None if own.title is None else own.title[2],
             started_ms=own.spans.first_ms,
             last_ms=own.spans.last_ms,
@@ -218,10 +216,10 @@ class Reports:
 
     def _entries(
         self, since_ms: int, lately: list[ResponseRow]
-    ) -> dict[str, list[Entry]]:
+    ) -> dict[str, list[reports.Entry]]:
         """Return what each agent spent: by the quarter, and since then by the moment."""
-        found: dict[str, list[Entry]] = {}
-        for cell in self._ledger.usage().cells(until_ms=since_ms):
+        found: dict[str, list[reports.Entry]] = {}
+        for cell in self._books.ledger.usage().cells(until_ms=since_ms):
             if cell.responses and cell.quarter:
                 found.setdefault(cell.agent, []).append(_coarse(cell))
 
@@ -230,8 +228,12 @@ class Reports:
 
         return found
 
-    def _fine(self, row: ResponseRow) -> Entry:
-        cost, tokens, at_ms = self._ledger.cost_micros(row), row.tokens, row.at_ms or 0
+    def _fine(self, row: ResponseRow) -> reports.Entry:
+        cost, tokens, at_ms = (
+            self._books.ledger.cost_micros(row),
+            row.tokens,
+            row.at_ms or 0,
+        )
         numbers = (
             tokens.input,
             tokens.cache_read,
@@ -244,11 +246,13 @@ class Reports:
             1,
             row.web_searches,
         )
-        return Entry(at_ms, at_ms, row.model, numbers)
+        return reports.Entry(at_ms, at_ms, row.model, numbers)
 
     def _spending(self, lately: list[ResponseRow], agent: str) -> list[Spending]:
         return [
-            Spending(row.at_ms or 0, row.tokens, self._ledger.cost_micros(row) or 0)
+            Spending(
+                row.at_ms or 0, row.tokens, self._books.ledger.cost_micros(row) or 0
+            )
             for row in lately
             if row.agent == agent
         ]
@@ -257,7 +261,7 @@ class Reports:
         """Return *rows* with the moments of their first and last responses."""
         rows.sort(key=lambda row: (row.start_ms, row.agent))
         spans = [(row.agent, row.start_ms, row.end_ms) for row in rows]
-        found = await self._books.read(partial(edges, windows=spans))
+        found = await self._store.read(partial(edges, windows=spans))
         return [
             row if edge is None else replace(row, first_ms=edge[0], last_ms=edge[1])
             for row, edge in zip(rows, found, strict=True)
@@ -280,8 +284,10 @@ def _pieces(asked: ReportUsage, stamp: Stamp, found: Usage) -> Iterator[bytes]:
     yield b"]}"
 
 
-def _coarse(cell: Cell) -> Entry:
-    return Entry(cell.start_ms, cell.start_ms, cell.model, reports.numbers_of(cell))
+def _coarse(cell: Cell) -> reports.Entry:
+    return reports.Entry(
+        cell.start_ms, cell.start_ms, cell.model, reports.numbers_of(cell)
+    )
 
 
 def _names(entries: list[Attribution], source: str) -> int:

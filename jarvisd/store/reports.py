@@ -4,6 +4,7 @@ Everything else in reports is in memory. Each function is given a connection, an
 one moment of the database.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
@@ -51,6 +52,16 @@ JOIN session ON session.session_key = response.session
 JOIN text ON text.text_key = session.agent
 WHERE at_ms >= ? AND at_ms < ? AND text.text = ?
 """
+
+_KEYS_AT_ONCE: Final = 10_000
+_OWNERS: Final = tuple(
+    f"""
+    SELECT key, session_id FROM {table}
+    JOIN session ON session_key = session
+    WHERE key IN (SELECT value FROM json_each(?))
+    """  # noqa: S608 - the names are ours
+    for table in ("response", "call", "mark")
+)
 
 _USES: Final = """
 SELECT name, kind, source, {figures} FROM tool_use WHERE {chosen}
@@ -106,6 +117,17 @@ def edges(
         for agent, start_ms, end_ms in windows
     ]
     return [None if first is None else (first, last) for first, last in found]
+
+
+def owners(raw: sqlite3.Connection, keys: Sequence[int]) -> dict[int, str]:
+    """Return which session each of the rows *keys* is counted in, as far as stored."""
+    found: dict[int, str] = {}
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        some = keys[start : start + _KEYS_AT_ONCE]
+        for statement in _OWNERS:
+            found |= raw.execute(statement, (json.dumps(some),))
+
+    return found
 
 
 def times_of_use(raw: sqlite3.Connection) -> tuple[int, int] | None:

@@ -56,7 +56,7 @@ class Days:
     """The rollup, by day of *zone*."""
 
     def __init__(self, rollup: Rollup, zone: tzinfo) -> None:
-        self._rollup = rollup
+        self.rollup = rollup
         self._zone = zone
         self._seen = -1
         self._day_of: dict[int, int] = {}
@@ -81,11 +81,11 @@ class Days:
                 yield found
 
     def _catch_up(self) -> None:
-        changed = self._rollup.changed_since(self._seen)
-        self._seen = self._rollup.changes
+        changed = self.rollup.changed_since(self._seen)
+        self._seen = self.rollup.changes
         if UNDATED in changed:
             changed.remove(UNDATED)
-            self._days[None] = _Day(None, self._rollup.quarter(UNDATED))
+            self._days[None] = _Day(None, self.rollup.quarter(UNDATED))
 
         new = [each for each in changed if each not in self._day_of]
         self._day_of |= days_of(new, self._zone)
@@ -93,7 +93,7 @@ class Days:
             self._quarters.setdefault(self._day_of[quarter], []).append(quarter)
 
         for day in {self._day_of[each] for each in changed}:
-            quarters = map(self._rollup.quarter, self._quarters[day])
+            quarters = map(self.rollup.quarter, self._quarters[day])
             self._days[day] = _Day(day, (cell for each in quarters for cell in each))
 
 
