@@ -124,6 +124,11 @@ class Books:
             case _:
                 raise ProtocolError(-32005, "unknown_session", f"no session {prefix!r}")
 
+    def project(self, session: Session) -> str | None:
+        """Return the folder of work of *session*."""
+        blocks = self._blocks.get((session.agent, session.session_id), [])
+        return _project(blocks) or (session.place and session.place[1])
+
     def view(self, entry: Entry) -> SessionView:
         """Return a session as frontends see it."""
         session, blocks = entry
@@ -134,7 +139,7 @@ class Books:
             session_id=session.session_id,
             agent=session.agent,
             parent_session_id=session.parent_session_id,
-            project=_project(blocks) or cwd,
+            project=self.project(session),
             cwd=cwd,
             title=None if session.title is None else session.title[2],
             model=session.model,

@@ -18,6 +18,7 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.api.daemon import Daemon
 from jarvisd.api.line import render_line
 from jarvisd.api.matching import matches_list
+from jarvisd.api.reports import Reports
 from jarvisd.api.status import StatusBoard
 from jarvisd.api.subscriptions import Outbox, Subscriptions
 from jarvisd.api.tally import Tally
@@ -28,6 +29,7 @@ from jarvisd.protocol.methods import (
     MAX_PUSH_LINES,
     METHODS,
     TOPICS,
+    AttributionImport,
     BlocksGet,
     BlocksList,
     BlocksTail,
@@ -45,6 +47,10 @@ from jarvisd.protocol.methods import (
     PushClose,
     PushLines,
     PushOpen,
+    ReportTools,
+    ReportUsage,
+    ReportWindows,
+    SessionsExplain,
     SourcesList,
     Status,
     Subscribe,
@@ -87,6 +93,7 @@ class Handlers:
         blocks: Blocks,
         clock: Clock,
         daemon: Daemon,
+        reports: Reports,
         subscriptions: Subscriptions,
         tally: Tally,
     ) -> None:
@@ -94,10 +101,13 @@ class Handlers:
         self._blocks = blocks
         self._clock = clock
         self._daemon = daemon
+        self._reports = reports
         self._subscriptions = subscriptions
         self._tally = tally
 
-    def answer(self, request: Params, outbox: Outbox) -> Answer:
+    def answer(  # noqa: PLR0911 - one match, a line a method
+        self, request: Params, outbox: Outbox
+    ) -> Answer:
         """Return the result of *request*, asked by the client of *outbox*.
 
         Raises:
@@ -109,6 +119,13 @@ class Handlers:
                 return self.status.encoded()
             case BlocksList():
                 return self._list(request)
+            case ReportUsage():
+                return self._reports.usage(request)
+            case ReportWindows() | ReportTools() | AttributionImport():
+                return partial(self._report, request)
+            case SessionsExplain():
+                entry = self._blocks.books.find(request.session_id)
+                return partial(self._reports.explain, request, entry)
             case Sync() | BlocksTail() | ConfigReload():
                 return partial(self._wait_for, request)
             case PushOpen() | PushLines() | PushClose():
@@ -150,6 +167,19 @@ class Handlers:
                 return _within_limit(await self._daemon.tail(block, request.lines))
             case ConfigReload():
                 return await self._daemon.reload()
+            case _:
+                assert_never(request)
+
+    async def _report(
+        self, request: ReportWindows | ReportTools | AttributionImport
+    ) -> object:
+        match request:
+            case ReportWindows():
+                return await self._reports.windows(request)
+            case ReportTools():
+                return await self._reports.tools(request)
+            case AttributionImport():
+                return await self._reports.attribute(request)
             case _:
                 assert_never(request)
 

@@ -22,7 +22,11 @@ from jarvisd.client.failures import (
 from jarvisd.errors import DaemonUnreachableError, ProtocolError
 from jarvisd.protocol.methods import METHODS, Hello, HelloResult, Params
 
-Answer = TypeVar("Answer", bound=msgspec.Struct)
+Answer = TypeVar("Answer")
+"""A result's Struct, or `Fields`."""
+
+Fields = dict[str, msgspec.Raw]
+"""The fields of a result as they came: to be printed, not looked at."""
 
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 10.0

@@ -16,6 +16,7 @@ from jarvisd.accumulators.rules import BookRules
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.render import Renderer
+from jarvisd.api.reports import Reports
 from jarvisd.api.server import Server
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
@@ -136,6 +137,12 @@ async def _serve(
         blocks=blocks,
         clock=clock,
         daemon=service,
+        reports=Reports(
+            books=blocks.books,
+            store=parts.store,
+            clock=clock,
+            daemon=service,
+        ),
         subscriptions=subscriptions,
         tally=tally,
     )
