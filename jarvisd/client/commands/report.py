@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from jarvisd.client import clock, terminal
-from jarvisd.client.connection import Client, Fields
+from jarvisd.client.client import Client, Fields
 from jarvisd.client.parser import (
     Subparsers,
     add_colour,
