@@ -5,7 +5,7 @@ import os
 
 from jarvisd.client import format as fmt
 from jarvisd.client import terminal
-from jarvisd.client.connection import Client
+from jarvisd.client.client import Client
 from jarvisd.client.parser import (
     Subparsers,
     add_colour,
