@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from jarvisd.client import clock, terminal
-from jarvisd.client.client import Client, Fields
+from jarvisd.client.client import Client
+from jarvisd.client.connection import Fields
 from jarvisd.client.parser import (
     Subparsers,
     add_colour,
