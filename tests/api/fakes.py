@@ -19,6 +19,7 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.patience import Patience
+from jarvisd.api.reports import Reports
 from jarvisd.api.server import Server
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
@@ -39,6 +40,7 @@ from jarvisd.protocol.methods import (
     StoreHealth,
     WatchHealth,
 )
+from jarvisd.store import open_store
 
 PATIENCE_S = 5.0
 """How long a test waits for what must come."""
@@ -205,19 +207,25 @@ async def running(
     clock = clock or SystemClock()
     blocks, daemon, tally = Blocks(), FakeDaemon(), Tally()
     subscriptions = Subscriptions(blocks, clock, instance_id=daemon.instance_id)
-    handlers = Handlers(
-        blocks=blocks,
-        clock=clock,
-        daemon=daemon,
-        subscriptions=subscriptions,
-        tally=tally,
-    )
-    server = Server(handlers, subscriptions, clock, tally, patience=patience)
-    if request_s is not None:
-        server.replies.request_s = server.replies.long_request_s = request_s
-
     with runtime_folder() as folder, open_endpoint(folder / "rpc.sock") as endpoint:
-        async with anyio.create_task_group() as tasks:
+        async with (
+            open_store(folder.parent / "store.db", clock=clock) as store,
+            anyio.create_task_group() as tasks,
+        ):
+            handlers = Handlers(
+                blocks=blocks,
+                clock=clock,
+                daemon=daemon,
+                reports=Reports(
+                    books=blocks.books, store=store, clock=clock, daemon=daemon
+                ),
+                subscriptions=subscriptions,
+                tally=tally,
+            )
+            server = Server(handlers, subscriptions, clock, tally, patience=patience)
+            if request_s is not None:
+                server.replies.request_s = server.replies.long_request_s = request_s
+
             await tasks.start(server.serve, endpoint)
             yield Running(
                 endpoint, blocks, daemon, subscriptions, handlers, tally, clock
