@@ -1,40 +1,71 @@
-# The four words a newcomer needs, and the long suites. python3, venv and make are enough.
+# The words a newcomer needs, and the long suites. python3 with venv, and make, are enough.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
-.PHONY: run test check bench format lock clean
+# A virtual environment is good for one place and one interpreter; elsewhere it is made again.
+MADE_FOR := $(CURDIR) with $(shell $(PYTHON) --version 2>&1)
+ifneq ($(MADE_FOR),$(shell $(BIN)/python -c '' 2>/dev/null && cat $(VENV)/made-for 2>/dev/null))
+STALE := stale
+endif
 
-run: $(READY)  ## Start the daemon on this user's real logs and show what it finds
+GENAI_PRICES ?= 0.2.3
+
+.PHONY: help run test check bench format man prices lock clean stale
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/runtime  ## Start the daemon on this user's real logs and show what it finds
 	@$(BIN)/python -m jarvisd.client.demo
 
-test: $(READY)  ## Set up what is missing, then pass the tests
+test: $(VENV)/dev  ## Pass the tests; ARGS="-k word" chooses
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
-check: $(READY)  ## Style, types, layers, spelling
+check: $(VENV)/dev  ## Look at style, types, layers, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-bench: $(READY)  ## The figures of docs/performance.md, as a table of medians
+bench: $(VENV)/dev  ## Measure the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-format: $(READY)
+format: $(VENV)/dev  ## Mend the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock:  ## Pin every dependency again; needs uv
-	uv pip compile --universal --generate-hashes --no-header --no-annotate --upgrade \
-	  --group dev --python-version 3.11 pyproject.toml -o requirements.lock
+man: $(VENV)/dev  ## Write the man page of jarvisctl anew from its parser
+	@$(BIN)/python -m jarvisd.client.manual > docs/man/jarvisctl.1
 
-clean:
+prices:  ## Refresh the vendored price table from genai-prices; needs uv
+	uv run --no-project --isolated --python 3.11 --with genai-prices==$(GENAI_PRICES) \
+	  python tools/refresh_prices.py --as-of $$(date -u +%F)
+
+lock:  ## Pin every dependency again, to the newest; needs uv
+	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --group build --constraints requirements-dev.lock pyproject.toml -o requirements.lock
+
+clean:  ## Remove what was made here
 	rm -rf $(VENV) dist build
 
-$(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+# What `make run` needs is a fifth of what `make test` needs, so it is installed first and alone.
+$(VENV)/runtime: $(VENV)/made-for requirements.lock pyproject.toml
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements-dev.lock
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/made-for: $(STALE)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jarvisd needs Python 3.11 or newer: make PYTHON=...")'
+	@echo 'Setting up $(VENV); this is done once.'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@echo '$(MADE_FOR)' > $@
+
+stale:

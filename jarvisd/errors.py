@@ -8,6 +8,7 @@
       StoreError               counting goes on in memory; the daemon says degraded
         StoreBusyError         the flush is tried again
         StoreTooNewError       the daemon is not started again             exit 78
+        StoreForeignError      the daemon is not started again             exit 78
       ProtocolError            that request is refused; the connection goes on
       DaemonUnreachableError   the client says how to start it             exit 4
 
@@ -76,7 +77,7 @@ class SourceError(JarvisError):
 
     code = "source"
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
@@ -108,6 +109,20 @@ class StoreTooNewError(StoreError):
         self.path = path
         self.found = found
         self.known = known
+
+
+class StoreForeignError(StoreError):
+    """Where the database should be, another program keeps one."""
+
+    code = "store_foreign"
+    exit_status = EXIT_STORE_TOO_NEW
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is the database of another program, and is left alone. "
+            "Move it away, or give jarvisd another folder."
+        )
+        self.path = path
 
 
 class ProtocolError(JarvisError):

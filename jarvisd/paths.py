@@ -5,7 +5,10 @@ the status line's fast path imports this module, and pathlib costs it millisecon
 """
 
 import os
-from collections.abc import Mapping
+
+# What collections.abc re-exports, and the interpreter has loaded anyway: going through
+# the public name costs the status line 2.5 ms of its 15.
+from _collections_abc import Mapping
 
 APP = "jarvisd"
 MAX_SOCKET_PATH_BYTES = 107
@@ -23,10 +26,15 @@ def _xdg(environ: Mapping[str, str], variable: str, *fallback: str) -> str:
     return base if base.startswith("/") else "/".join([home(environ), *fallback])
 
 
+def config_home(environ: Mapping[str, str]) -> str:
+    """Return the folder of all configuration of this user."""
+    return _xdg(environ, "XDG_CONFIG_HOME", ".config")
+
+
 def config_file(environ: Mapping[str, str]) -> str:
     """Return the configuration file: `JARVISD_CONFIG`, or below XDG_CONFIG_HOME."""
     return environ.get("JARVISD_CONFIG") or (
-        f"{_xdg(environ, 'XDG_CONFIG_HOME', '.config')}/{APP}/config.toml"
+        f"{config_home(environ)}/{APP}/config.toml"
     )
 
 

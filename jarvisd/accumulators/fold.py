@@ -80,9 +80,9 @@ def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None
 
     if record.speaker is not None:
         if record.speaker is _USER:
-            session.user_lines += 1
+            lane.carry.user_lines += 1
         else:
-            session.assistant_lines += 1
+            lane.carry.assistant_lines += 1
 
     cwd, place = record.cwd, session.place
     if cwd is not None and (place is None or cwd != place[1]):
@@ -185,6 +185,7 @@ def _repeats(row: ResponseRow, event: UsageReported, line: _Line) -> bool:
         and row.variant == event.variant
         and row.model == event.model
         and row.session_id == line.lane.session_id
+        and row.version == line.lane.version
         and row.rank <= line.rank
         and row.model_ms <= line.since_ms
         and row.at_ms is not None
@@ -208,6 +209,7 @@ def _put_response(
         session_id=lane.session_id,
         rank=line.rank,
         start_ms=lane.start_ms,
+        version=lane.version,
         at_ms=line.at_ms,
         model=model,
         model_ms=0 if model is None else line.since_ms,
@@ -332,6 +334,7 @@ def _tool_called(line: _Line, event: ToolCalled) -> None:
         session_id=lane.session_id,
         rank=line.rank,
         start_ms=lane.start_ms,
+        version=lane.version,
         tool=event.tool,
         kind=event.kind,
         server=event.server,
@@ -354,7 +357,12 @@ def _tool_returned(line: _Line, event: ToolReturned) -> None:
     name = (line.agent, event.call_id)
     lane.closes(event.call_id)
     row = shelf.at_hand(name)
-    if row is not None and row.outcome is None and row.session_id == lane.session_id:
+    if (
+        row is not None
+        and row.outcome is None
+        and row.session_id == lane.session_id
+        and row.version == lane.version
+    ):
         new = replace(
             row,
             returned_ms=line.at_ms,
@@ -374,6 +382,7 @@ def _result(line: _Line, event: ToolReturned, key: int) -> CallRow:
         session_id=line.lane.session_id,
         rank=line.rank,
         start_ms=line.lane.start_ms,
+        version=line.lane.version,
         returned_ms=line.at_ms,
         measured_ms=event.duration_ms,
         outcome=event.outcome,
@@ -431,6 +440,7 @@ def _mark(
         session_id=lane.session_id,
         rank=line.rank,
         start_ms=lane.start_ms,
+        version=lane.version,
         mark=mark,
         at_ms=line.at_ms,
         name=name,

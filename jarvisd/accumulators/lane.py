@@ -41,6 +41,8 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
         in_turn: The agent is at work.
         open_tools: Calls without a result, oldest first.
         thread: What a Codex thread needs.
+        user_lines: Lines in the user's name, whoever wrote them.
+        assistant_lines: Lines in the agent's name; a message may be several.
 
     """
 
@@ -60,10 +62,23 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
     turn_ms: int | None = None
     open_tools: dict[str, OpenTool] = {}
     thread: Thread = msgspec.field(default_factory=Thread)
+    user_lines: int = 0
+    assistant_lines: int = 0
 
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Carry)
+
+
+def carry_of(saved: bytes) -> Carry:
+    """Return the memory that was *saved*; an empty one if there is none, or it is bad."""
+    if not saved:
+        return Carry()
+
+    try:
+        return _DECODER.decode(saved)
+    except msgspec.DecodeError:
+        return Carry()
 
 
 class Lane:
@@ -75,6 +90,7 @@ class Lane:
         parent_session_id: The session that started that one.
         carry: What is remembered; saved with the block's position.
         session: The totals that lines go into; the ledger's own note.
+        version: Of the parser that reads the block.
 
     """
 
@@ -85,9 +101,13 @@ class Lane:
         "parent_session_id",
         "session",
         "session_id",
+        "version",
     )
 
-    def __init__(self, origin: Origin, carry: Carry | None = None) -> None:
+    def __init__(
+        self, origin: Origin, carry: Carry | None = None, *, version: int = 1
+    ) -> None:
+        self.version = version
         self.origin = origin
         self.agent = origin.agent
         self.carry = Carry() if carry is None else carry
@@ -97,19 +117,13 @@ class Lane:
         self._settle_ids()
 
     @classmethod
-    def opened(cls, origin: Origin, saved: bytes = b"") -> "Lane":
+    def opened(cls, origin: Origin, saved: bytes = b"", *, version: int = 1) -> "Lane":
         """Return the lane of the block *origin* as it was *saved*.
 
         A memory that cannot be read is forgotten: the rows stay right, because they
         are merged, but a rollout that goes on may count its first report twice.
         """
-        if not saved:
-            return cls(origin)
-
-        try:
-            return cls(origin, _DECODER.decode(saved))
-        except msgspec.DecodeError:
-            return cls(origin)
+        return cls(origin, carry_of(saved), version=version)
 
     def saved(self) -> bytes:
         """Return what must be remembered."""

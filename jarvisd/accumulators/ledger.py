@@ -6,8 +6,8 @@ copies (`merge`), kept at hand for a while (`shelf`), and counted into sessions
 at hand are settled by the store, and come back as corrections.
 
 The order in which files are read, where reading stops and starts again, and how often
-a line is read make no difference to rows, nor to what sessions get from them. (Only
-`user_lines` and `assistant_lines` count lines, as often as they are read.)
+a line is read make no difference to rows, nor to what sessions and the rollup get from
+them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,10 +15,18 @@ from collections.abc import Iterable, Iterator
 from jarvisd.accumulators.fold import Shelves, fold
 from jarvisd.accumulators.keys import KeySet
 from jarvisd.accumulators.lane import Lane
-from jarvisd.accumulators.session import Price, Session, count, restored
+from jarvisd.accumulators.rollup import Rollup
+from jarvisd.accumulators.session import (
+    Price,
+    Session,
+    count,
+    count_response,
+    restored,
+)
 from jarvisd.model.block import SessionId
 from jarvisd.model.ledger import (
     CallRow,
+    Cell,
     Corrections,
     LedgerBatch,
     LimitRow,
@@ -44,14 +52,24 @@ class Ledger:
     """
 
     def __init__(self, price: Price, *, window: int = WINDOW_ROWS) -> None:
-        self.known = KeySet()
         self._price = price
-        self._shelves = Shelves.empty(self.known, window)
+        self._window = window
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: at the start, and when another database comes under us."""
+        self.known = KeySet()
+        self.rollup = Rollup()
+        self._shelves = Shelves.empty(self.known, self._window)
         self._sessions: dict[SessionKey, Session] = {}
         self._dirty: set[SessionKey] = set()
+        self._told_limits: dict[tuple[str, str], LimitRow] = {}
 
     def restore(
-        self, sessions: Iterable[SessionRow], limits: Iterable[LimitRow] = ()
+        self,
+        sessions: Iterable[SessionRow],
+        limits: Iterable[LimitRow] = (),
+        cells: Iterable[Cell] = (),
     ) -> None:
         """Take back what was stored; `known` gets its keys apart, in its own time."""
         for row in sessions:
@@ -59,6 +77,10 @@ class Ledger:
 
         for limit in limits:
             self._shelves.limits[limit.agent, limit.limit] = limit
+
+        self._told_limits = dict(self._shelves.limits)
+
+        self.rollup.restore(cells)
 
     def fold(self, lane: Lane, record: Record) -> None:
         """Take in what one line of the block behind *lane* says."""
@@ -75,13 +97,24 @@ class Ledger:
 
     def session(self, agent: str, session_id: SessionId) -> Session | None:
         """Return the totals of a session as of the last line read."""
-        self._count_changes()
+        self.settle()
         return self._sessions.get((agent, session_id))
 
     def sessions(self) -> Iterator[Session]:
         """Return the totals of all sessions."""
-        self._count_changes()
+        self.settle()
         return iter(self._sessions.values())
+
+    def usage(self) -> Rollup:
+        """Return what was spent when, as of the last line read."""
+        self.settle()
+        return self.rollup
+
+    def cost_micros(self, row: ResponseRow) -> int | None:
+        """Return what *row* costs; None if it has no price."""
+        return self._price(
+            row.model, row.variant, row.at_ms, row.tokens, row.web_searches
+        )
 
     def limits(self) -> Iterator[LimitRow]:
         """Return the newest word on every limit."""
@@ -94,7 +127,7 @@ class Ledger:
 
     def take(self) -> LedgerBatch:
         """Return what is to be stored, consistent with every lane as it is now."""
-        self._count_changes()
+        self.settle()
         shelves = self._shelves
         responses, contested_responses = shelves.responses.take()
         calls, contested_calls = shelves.calls.take()
@@ -105,14 +138,17 @@ class Ledger:
             calls=calls,
             marks=marks,
             sessions=tuple(self._sessions[key].row() for key in dirty),
-            limits=tuple(self.limits()),
+            limits=self._take_limits(),
+            cells=self.rollup.take(),
             contested=contested_responses | contested_calls | contested_marks,
         )
 
     def stored(self, corrections: Corrections = ()) -> None:
         """Note that the batch is stored, and what that changed of contested rows."""
         for correction in corrections:
-            self._recount(correction.before, correction.after)
+            if correction.before != correction.after:
+                self._recount(correction.before, correction.after)
+
             match correction.after:
                 case ResponseRow() as row:
                     self._shelves.responses.settled(row)
@@ -121,7 +157,7 @@ class Ledger:
                 case MarkRow() as row:
                     self._shelves.marks.settled(row)
 
-        self._count_changes()
+        self.settle()
         for shelf in self._shelves.all():
             shelf.forget()
 
@@ -130,7 +166,15 @@ class Ledger:
         self._shelves.responses.put_back(batch.responses)
         self._shelves.calls.put_back(batch.calls)
         self._shelves.marks.put_back(batch.marks)
+        self.rollup.put_back(batch.cells)
+        self._told_limits = {}
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
+
+    def _take_limits(self) -> tuple[LimitRow, ...]:
+        limits = self._shelves.limits
+        news = [row for key, row in limits.items() if self._told_limits.get(key) != row]
+        self._told_limits = dict(limits)
+        return tuple(news)
 
     def _session_for(self, lane: Lane) -> Session:
         key = (lane.agent, lane.session_id)
@@ -142,20 +186,25 @@ class Ledger:
         session.parent_session_id = session.parent_session_id or lane.parent_session_id
         return session
 
-    def _count_changes(self) -> None:
+    def settle(self) -> None:
+        """Bring all totals up to the last line read."""
         for shelf in self._shelves.all():
             for before, after in shelf.changes():
                 self._recount(before, after)
 
     def _recount(self, before: Row | None, after: Row) -> None:
-        recount(self._sessions, before, after, self._price)
+        recount(self._sessions, before, after, self._price, self.rollup)
         for row in (before, after):
             if row is not None:
                 self._dirty.add((row.agent, row.session_id))
 
 
 def recount(
-    sessions: dict[SessionKey, Session], before: Row | None, after: Row, price: Price
+    sessions: dict[SessionKey, Session],
+    before: Row | None,
+    after: Row,
+    price: Price,
+    rollup: Rollup,
 ) -> None:
     """Count *after* in place of *before*, each in the session that it belongs to.
 
@@ -163,9 +212,26 @@ def recount(
     that what is stored of rows and of sessions never disagrees.
     """
     if before is not None:
-        count(_session_of(sessions, before), before, price, -1)
+        _count(sessions, before, price, rollup, -1)
 
-    count(_session_of(sessions, after), after, price)
+    _count(sessions, after, price, rollup, 1)
+
+
+def _count(
+    sessions: dict[SessionKey, Session],
+    row: Row,
+    price: Price,
+    rollup: Rollup,
+    sign: int,
+) -> None:
+    session = _session_of(sessions, row)
+    if isinstance(row, ResponseRow):
+        tokens = row.tokens
+        cost = price(row.model, row.variant, row.at_ms, tokens, row.web_searches)
+        count_response(session, row, tokens, cost, sign)
+        rollup.count(row, tokens, cost, sign)
+    else:
+        count(session, row, sign)
 
 
 def _session_of(sessions: dict[SessionKey, Session], row: Row) -> Session:

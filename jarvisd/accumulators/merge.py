@@ -29,6 +29,9 @@ def merged(old: MarkRow, new: MarkRow) -> MarkRow: ...
 def merged(old: Row, new: Row) -> Row: ...
 def merged(old: Row, new: Row) -> Row:
     """Return the one row that copies *old* and *new* of one thing are."""
+    if old.version != new.version:
+        return max(old, new, key=_version)
+
     if type(old) is not type(new):
         raise TypeError(f"{type(old).__name__} is no copy of {type(new).__name__}")
 
@@ -44,6 +47,7 @@ def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
         session_id=owner.session_id,
         rank=owner.rank,
         start_ms=owner.start_ms,
+        version=old.version,
         at_ms=_earliest(old.at_ms, new.at_ms),
         model=named.model,
         model_ms=named.model_ms,
@@ -68,6 +72,7 @@ def _merged_calls(old: CallRow, new: CallRow) -> CallRow:
         session_id=owner.session_id,
         rank=owner.rank,
         start_ms=owner.start_ms,
+        version=old.version,
         tool=named.tool,
         kind=named.kind,
         server=named.server,
@@ -88,6 +93,10 @@ def _merged_marks(old: MarkRow, new: MarkRow) -> MarkRow:
         name=max(old.name or "", new.name or "") or None,
         chars=max(old.chars, new.chars),
     )
+
+
+def _version(row: Row) -> int:
+    return row.version
 
 
 def _owner(old: R, new: R) -> R:

@@ -16,8 +16,8 @@ from jarvisd.model.events import Outcome, ToolKind
 from jarvisd.model.ledger import CallRow, Mark, MarkRow, ResponseRow, Row, SessionRow
 from jarvisd.model.usage import Tokens, Variant
 
-Price = Callable[[str | None, Variant, int | None, Tokens], int | None]
-"""(model, variant, at_ms, tokens) -> micro-dollars, or None if there is no price."""
+Price = Callable[[str | None, Variant, int | None, Tokens, int], int | None]
+"""(model, variant, at_ms, tokens, web searches) -> micro-dollars; None: no price."""
 
 GAP_MS = 600_000
 """More than this between two lines is not activity: ten minutes outlast a thought."""
@@ -86,8 +86,6 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
     """One session's totals; encoded as it is, it is its own stored state.
 
     Attributes:
-        user_lines: Lines in the user's name, whoever wrote them.
-        assistant_lines: Lines in the agent's name; a message may be several.
         messages: Distinct responses. *models* and *tools* are how many of each.
         first_ms: When each model was first heard of, whoever owns the response.
         context: (time, prompt tokens) of the newest response of the main conversation.
@@ -124,8 +122,6 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
     mcp_calls: int = 0
     subagents: int = 0
     skills: int = 0
-    user_lines: int = 0
-    assistant_lines: int = 0
     tools: dict[str, int] = {}
     models: dict[str, int] = {}
     first_ms: dict[str, int] = {}
@@ -202,21 +198,23 @@ def restored(row: SessionRow) -> Session:
     return _DECODER.decode(row.state)
 
 
-def count(session: Session, row: Row, price: Price, sign: int = 1) -> None:
-    """Add what *row* says to *session*; with *sign* -1 take it away again."""
+def count(session: Session, row: Row, sign: int = 1) -> None:
+    """Add what *row*, which is no response, says; with *sign* -1 take it away again."""
     match row:
-        case ResponseRow():
-            _count_response(session, row, price, sign)
         case CallRow():
             _count_call(session, row, sign)
         case MarkRow():
             _count_mark(session, row, sign)
 
 
-def _count_response(
-    session: Session, row: ResponseRow, price: Price, sign: int
+def count_response(
+    session: Session,
+    row: ResponseRow,
+    tokens: Tokens,
+    cost_micros: int | None,
+    sign: int = 1,
 ) -> None:
-    tokens = row.tokens
+    """Add *row*, of *tokens* at *cost_micros*; with *sign* -1 take it away again."""
     session.messages += sign
     session.input += sign * tokens.input
     session.cache_read += sign * tokens.cache_read
@@ -228,7 +226,6 @@ def _count_response(
     if row.model is not None:
         _tally(session.models, row.model, sign)
 
-    cost_micros = price(row.model, row.variant, row.at_ms, tokens)
     if cost_micros is None:
         session.unpriced += sign
     else:

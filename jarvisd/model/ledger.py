@@ -25,6 +25,13 @@ UNKNOWN_START_MS = 2**53
 """The start of a transcript without a time: later than any other."""
 
 
+QUARTER_MS = 900_000
+"""The length of a cell of the rollup: a quarter of an hour, of UTC."""
+
+UNDATED = 0
+"""The quarter of responses without a time."""
+
+
 class Mark(StrEnum):
     """What happened at a moment and takes no time."""
 
@@ -44,6 +51,8 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         session_id: The session it is counted in.
         rank: 0 in a main transcript, 1 in a subagent's.
         start_ms: When that session's transcript starts.
+        version: Of the parser that read it. What a newer one has read takes its place
+            instead of being merged with it.
 
     """
 
@@ -52,6 +61,7 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     session_id: SessionId
     rank: int
     start_ms: int
+    version: int = 1
 
 
 class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
@@ -170,6 +180,57 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state: bytes
 
 
+class Cell(msgspec.Struct, kw_only=True, gc=False):
+    """What one session spent on one model in a quarter of an hour.
+
+    Small enough to keep all of them in memory, and to make every report of: time zones
+    differ from UTC by whole quarters, so a day anywhere is a sum of cells.
+
+    Attributes:
+        quarter: The Unix time divided by `QUARTER_MS`; `UNDATED` if no time is known.
+        agent: Whose session it is.
+        session_id: The session.
+        model: The model; None if the log names none.
+        cost_micros: Of the responses that have a price.
+        unpriced: How many have none.
+        responses: How many there are.
+        web_searches: Searches done by the provider, which are in the cost.
+
+    """
+
+    quarter: int
+    agent: str
+    session_id: SessionId
+    model: str | None
+    input: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    output: int = 0
+    reasoning: int = 0
+    cost_micros: int = 0
+    unpriced: int = 0
+    responses: int = 0
+    web_searches: int = 0
+
+    @property
+    def start_ms(self) -> int:
+        """Return when the quarter begins, Unix ms."""
+        return self.quarter * QUARTER_MS
+
+    @property
+    def tokens(self) -> Tokens:
+        """Return the tokens in disjoint buckets."""
+        return Tokens(
+            self.input,
+            self.cache_read,
+            self.cache_write_5m,
+            self.cache_write_1h,
+            self.output,
+            self.reasoning,
+        )
+
+
 class LimitRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The newest word on one limit of one agent's account."""
 
@@ -185,7 +246,8 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
 
     Every row is merged into what is stored under its key. Those whose keys are in
     *contested* hold only what was read lately, and are in no session yet: what was
-    stored before and after the merge comes back as `Corrections`.
+    stored before and after the merge comes back as `Corrections`. Sessions and cells
+    take the place of what is stored of them, and then follow the corrections.
     """
 
     responses: tuple[ResponseRow, ...] = ()
@@ -193,10 +255,18 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     marks: tuple[MarkRow, ...] = ()
     sessions: tuple[SessionRow, ...] = ()
     limits: tuple[LimitRow, ...] = ()
+    cells: tuple[Cell, ...] = ()
     contested: frozenset[int] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.responses or self.calls or self.marks or self.sessions)
+        return bool(
+            self.responses
+            or self.calls
+            or self.marks
+            or self.sessions
+            or self.cells
+            or self.limits
+        )
 
 
 class Correction(msgspec.Struct, frozen=True, gc=False):

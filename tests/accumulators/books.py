@@ -5,21 +5,35 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.ledger import Ledger, SessionKey, recount
 from jarvisd.accumulators.merge import merged
+from jarvisd.accumulators.rollup import CellKey, Rollup
 from jarvisd.accumulators.session import Price, Session, restored
 from jarvisd.agents import AGENTS
 from jarvisd.model.block import BlockId, Kind, Origin, SessionId
-from jarvisd.model.ledger import Correction, Corrections, LedgerBatch, Row, SessionRow
+from jarvisd.model.ledger import (
+    Cell,
+    Correction,
+    Corrections,
+    LedgerBatch,
+    Row,
+    SessionRow,
+)
 from jarvisd.model.usage import Tokens, Variant
 
 
 def flat_price(
-    model: str | None, variant: Variant, at_ms: int | None, tokens: Tokens
+    model: str | None,
+    variant: Variant,
+    at_ms: int | None,
+    tokens: Tokens,
+    web_searches: int,
 ) -> int | None:
     """Price every token alike, but only of a known model."""
-    del variant, at_ms
+    del variant, at_ms, web_searches
     return None if model is None else tokens.total
 
 
@@ -62,6 +76,7 @@ class DictStore:
     price: Price = flat_price
     rows: dict[int, Row] = field(default_factory=dict)
     sessions: dict[SessionKey, SessionRow] = field(default_factory=dict)
+    cells: dict[tuple[int, CellKey], Cell] = field(default_factory=dict)
 
     def save(self, batch: LedgerBatch) -> Corrections:
         """Merge the rows of *batch*, revise sessions, return what was corrected."""
@@ -77,15 +92,26 @@ class DictStore:
         for session in batch.sessions:
             self.sessions[session.agent, session.session_id] = session
 
+        self._put(batch.cells)
         self._revise(corrections)
         return tuple(corrections)
 
     def _revise(self, corrections: Sequence[Correction]) -> None:
         touched = {key: restored(row) for key, row in self.sessions.items()}
+        rollup = Rollup()
+        rollup.restore(self.cells.values())
         for each in corrections:
-            recount(touched, each.before, each.after, self.price)
+            recount(touched, each.before, each.after, self.price, rollup)
 
         self.sessions = {key: session.row() for key, session in touched.items()}
+        self._put(rollup.take())
+
+    def _put(self, cells: Iterable[Cell]) -> None:
+        for cell in cells:
+            key = (cell.quarter, (cell.agent, cell.session_id, cell.model))
+            self.cells[key] = cell
+            if not cell.responses:
+                del self.cells[key]
 
 
 @dataclass(slots=True)
@@ -136,7 +162,8 @@ class Books:
     def restart(self) -> None:
         """Forget all that was not stored, and go on from what was."""
         self.ledger = Ledger(self.store.price, window=self.window)
-        self.ledger.restore(self.store.sessions.values())
+        cells = [replace(cell) for cell in self.store.cells.values()]
+        self.ledger.restore(self.store.sessions.values(), (), cells)
         for key in self.store.rows:
             self.ledger.known.add(key)
 

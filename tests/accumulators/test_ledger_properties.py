@@ -95,6 +95,7 @@ def finished(books: Books, order: Sequence[Block]) -> Books:
 def assert_same(books: Books, expected: Books = EXPECTED) -> None:
     assert books.store.rows == expected.store.rows
     assert books.store.sessions == expected.store.sessions
+    assert books.store.cells == expected.store.cells
 
 
 @given(order=st.permutations(FILES))

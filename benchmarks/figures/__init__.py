@@ -1,0 +1,35 @@
+"""One module per figure; each has `measure(effort) -> list[Row]`."""
+
+from collections.abc import Callable
+
+from benchmarks.effort import Effort
+from benchmarks.figures import (
+    busy,
+    crowded,
+    flush,
+    history,
+    idle,
+    latency,
+    parse,
+    start,
+    status,
+    status_line,
+)
+from benchmarks.rows import Row
+
+Measure = Callable[[Effort], list[Row]]
+
+FIGURES: dict[str, Measure] = {
+    "latency": latency.measure,
+    "crowded": crowded.measure,
+    "history": history.measure,
+    "start": start.measure,
+    "status": status.measure,
+    "line": status_line.measure,
+    "idle": idle.measure,
+    "busy": busy.measure,
+    "parse": parse.measure,
+    "flush": flush.measure,
+    # The ledger's figures join here, with their peers measured in turn (A B A B).
+}
+"""Every figure by the name that the command line takes, in the order of the table."""

@@ -1,0 +1,100 @@
+"""One flush of 1,000 and of 10,000 blocks, in this process: its length, and the stall.
+
+The stall is what a line that arrives meanwhile would wait for: a task that asks for
+every turn of the loop notes the longest pause between two of its turns.
+"""
+
+import logging
+import time
+from pathlib import Path
+
+import anyio
+import structlog
+from anyio import lowlevel
+
+from benchmarks.effort import Effort
+from benchmarks.home import new_home
+from benchmarks.rows import Row
+from jarvisd.accumulators.block import Block
+from jarvisd.clock import SystemClock
+from jarvisd.flusher import Flusher
+from jarvisd.model.block import BlockId, Kind, Origin
+from jarvisd.store import open_store
+
+SIZES = (1_000, 10_000)
+
+
+def measure(effort: Effort) -> list[Row]:
+    rows = []
+    level = structlog.make_filtering_bound_logger(logging.INFO)
+    structlog.configure(wrapper_class=level)  # as the daemon logs
+    with new_home() as home:
+        for size in SIZES:
+            path = home.folder / f"{size}.db"
+            runs = anyio.run(_flushes, path, size, effort.runs(7))
+            took_ms, stall_ms = zip(*runs, strict=True)
+            rows += [
+                Row(figure=f"flush of {size:,} blocks", samples=took_ms, unit="ms"),
+                Row(
+                    figure=f"flush of {size:,} blocks, longest stall of the loop",
+                    samples=stall_ms,
+                    unit="ms",
+                    must=10,
+                    ambition=3,
+                ),
+            ]
+
+    return rows
+
+
+async def _flushes(path: Path, size: int, runs: int) -> list[tuple[float, float]]:
+    clock = SystemClock()
+    blocks = [_block(number) for number in range(size)]
+    async with open_store(path, clock=clock) as store:
+        flusher = Flusher(store, clock, blocks)
+        await _flush(flusher, blocks)  # makes the files; that is no usual flush
+        return [await _flush(flusher, blocks) for _ in range(runs)]
+
+
+async def _flush(flusher: Flusher, blocks: list[Block]) -> tuple[float, float]:
+    """Return how long a flush of all *blocks* took and the longest stall, in ms."""
+    for block in blocks:
+        block.line_count += 1
+        flusher.touch(block)
+
+    stall = Stall()
+    async with anyio.create_task_group() as group:
+        await group.start(stall.watch)
+        started = time.perf_counter()
+        await flusher.flush_all()
+        took_s = time.perf_counter() - started
+        group.cancel_scope.cancel()
+
+    return took_s * 1e3, stall.longest_s * 1e3
+
+
+class Stall:
+    """The longest time for which the loop did not come round."""
+
+    longest_s = 0.0
+
+    async def watch(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Take every turn until cancelled."""
+        last = time.perf_counter()
+        task_status.started()
+        while True:
+            await lowlevel.checkpoint()
+            now = time.perf_counter()
+            self.longest_s, last = max(self.longest_s, now - last), now
+
+
+def _block(number: int) -> Block:
+    return Block(
+        Origin(
+            block_id=BlockId(f"{number:016x}"),
+            kind=Kind.TRANSCRIPT,
+            agent="claude",
+            path=f"/home/dev/.claude/projects/-home-dev-work/{number}.jsonl",
+            project="/home/dev/work",
+        )
+    )

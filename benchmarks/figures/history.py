@@ -1,0 +1,63 @@
+"""The first read of a gigabyte: how fast, how large, and what it leaves in the store."""
+
+import time
+from typing import NamedTuple
+
+from benchmarks import proc
+from benchmarks.corpora import Corpus
+from benchmarks.effort import Effort
+from benchmarks.errors import RigError
+from benchmarks.home import new_home
+from benchmarks.rig import running
+from benchmarks.rows import Row
+
+
+class Run(NamedTuple):
+    """One first read, the start of the process included."""
+
+    mb_per_cpu_s: float
+    wall_s: float
+    peak_mb: float
+    store_percent: float
+
+
+def measure(effort: Effort) -> list[Row]:
+    history = effort.history()
+    runs = [_run(history) for _ in range(effort.runs(3))]
+    speeds, walls, peaks, stores = zip(*runs, strict=True)
+    return [
+        Row(
+            figure="first read of 1 GB, whole process",
+            samples=speeds,
+            unit="MB/CPU-s",
+            must=250,
+            ambition=450,
+            more_is_better=True,
+        ),
+        Row(figure="first read of 1 GB, from start", samples=walls, unit="s"),
+        Row(
+            figure="first read of 1 GB, peak memory",
+            samples=peaks,
+            unit="MB",
+            must=160,
+            ambition=100,
+        ),
+        Row(figure="store, of the logs' size", samples=stores, unit="%"),
+    ]
+
+
+def _run(history: Corpus) -> Run:
+    size = history.size_bytes()
+    with new_home() as home:
+        history.link_into(home.folder)
+        with running(home) as daemon:
+            daemon.read_all()
+            wall_s = time.perf_counter() - daemon.started
+            cpu_s, peak_mb = proc.cpu_s(daemon.pid), proc.peak_mb(daemon.pid)
+            with daemon.connect() as client:
+                read = client.ask("status")["line_count"]
+
+        if read != history.expected_lines():
+            raise RigError(f"{read} lines were counted of {history.expected_lines()}")
+
+        return Run(size / 1e6 / cpu_s, wall_s, peak_mb, 100 * home.store_bytes / size)

@@ -1,0 +1,83 @@
+"""The program `jarvisd`: read the configuration, then run the daemon."""
+
+import os
+import resource
+import sys
+from functools import partial
+
+import anyio
+
+from jarvisd import config, logs, systemd
+from jarvisd.agents import AGENTS
+from jarvisd.clock import SystemClock
+from jarvisd.config import Config
+from jarvisd.daemon import run
+from jarvisd.daemon.reload import Reloader
+from jarvisd.errors import JarvisError
+from jarvisd.pricing import parse_overrides
+
+MAX_DESCRIPTORS = 4096
+"""Enough for a thousand live files and every client."""
+
+
+def main() -> int:
+    """Run the daemon in the foreground; return its exit status."""
+    os.umask(0o077)
+    status = 0
+    try:
+        _start(sys.argv[1:])
+    except* JarvisError as group:
+        status = _told(group)
+
+    return status
+
+
+def _start(argv: list[str]) -> None:
+    flags = config.parse_flags(argv)
+    settings = config.read(argv, os.environ, known_agents=AGENTS)
+    parse_overrides(settings.prices)
+    if flags.check_config:
+        sys.stdout.write("the configuration is good\n")
+    else:
+        _run(settings, argv)
+
+
+def _run(settings: Config, argv: list[str]) -> None:
+    _allow_descriptors()
+    clock = SystemClock()
+    threshold = logs.configure(settings.log_level, now=clock.monotonic)
+    environ = dict(os.environ)
+    reloader = Reloader(settings, threshold, argv=argv, environ=environ)
+    anyio.run(
+        partial(
+            run,
+            settings,
+            reloader,
+            environ=environ,
+            clock=clock,
+            activated=systemd.listen_sockets().get("rpc"),
+        )
+    )
+
+
+def _allow_descriptors() -> None:
+    # The usual soft limit of 1,024 is for programs that use select(); we do not.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < MAX_DESCRIPTORS:
+        wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+        limit = min(MAX_DESCRIPTORS, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
+def _told(group: BaseExceptionGroup[JarvisError]) -> int:
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+
+    assert isinstance(first, JarvisError)
+    sys.stderr.write(f"jarvisd: {first}\n")
+    return first.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""What has changed lately, in order: the one list that every subscriber reads.
+
+Each change has a number, the sequence. A block that changes again moves to the end,
+so the list holds each block once, as it is now, and a subscriber needs no queue of
+its own: it remembers how far it has read. A slow one simply finds less to read.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.books import Books, Entry
+from jarvisd.accumulators.session import Session
+from jarvisd.protocol import wire
+from jarvisd.protocol.methods import Topic
+
+MAX_KEPT = 4096
+"""Things remembered as changed; who is further behind is given a snapshot."""
+
+MAX_ENCODED = 256
+
+Key = tuple[Topic, str]
+
+
+@dataclass(slots=True, eq=False)
+class Change:
+    """The newest change of one thing: of a block or session, or of a topic of one.
+
+    A session's change has the *block* through which it came.
+    """
+
+    sequence: int
+    topic: Topic
+    key: str
+    block: Block | None
+    session: Session | None = None
+    data: bytes = b""
+
+
+@dataclass(slots=True)
+class Changes:
+    """The changes by thing, oldest first.
+
+    Attributes:
+        instance_id: This run of the daemon; cursors of another run mean nothing.
+        now_ms: Where to ask for the time at which a block is shown.
+        books: Where to ask for sessions.
+        sequence: The number of the newest change.
+        floor: All changes after this number are still here.
+
+    """
+
+    instance_id: str
+    now_ms: Callable[[], int]
+    max_kept: int = MAX_KEPT
+    books: Books = field(default_factory=Books)
+    sequence: int = 0
+    floor: int = 0
+    _kept: dict[Key, Change] = field(default_factory=dict)
+    _encoded: dict[str, bytes] = field(default_factory=dict)
+
+    def add_block(self, block: Block) -> None:
+        """Note that *block* has changed; it is encoded only if somebody asks."""
+        for change in _changes_of(block):
+            self._encoded.pop(change.key, None)
+            change.sequence = self.sequence + 1
+            self._add(change)
+
+    def add(self, topic: Topic, data: bytes) -> None:
+        """Note the new state of *topic*, as JSON."""
+        self._add(Change(self.sequence + 1, topic, "", None, data=data))
+
+    def after(self, sequence: int) -> list[Change]:
+        """Return what has changed after *sequence*, oldest first."""
+        newer: list[Change] = []
+        for change in reversed(self._kept.values()):
+            if change.sequence <= sequence:
+                break
+
+            newer.append(change)
+        newer.reverse()
+        return newer
+
+    def snapshot(self, blocks: Iterable[Block]) -> Iterable[Change]:
+        """Return *blocks* and their sessions as if all of them had just changed."""
+        changes = {
+            (change.topic, change.key): change
+            for block in blocks
+            for change in _changes_of(block)
+        }
+        return changes.values()
+
+    def data_of(self, change: Change) -> bytes:
+        """Return the thing as it is now, as JSON; made once for all who ask."""
+        if change.session is not None:
+            entry = self.books.entry(change.session)
+            return self._once(change.key, partial(self._session_data, entry))
+
+        if change.block is None:
+            return change.data
+
+        return self.block_data(change.block)
+
+    def block_data(self, block: Block) -> bytes:
+        """Return *block* as JSON; the same bytes until it changes again."""
+        return self._once(block.block_id, partial(self._block_data, block))
+
+    def _once(self, key: str, make: Callable[[], bytes]) -> bytes:
+        data = self._encoded.get(key)
+        if data is None:
+            if len(self._encoded) >= MAX_ENCODED:
+                self._encoded.clear()
+
+            data = self._encoded[key] = make()
+        return data
+
+    def _block_data(self, block: Block) -> bytes:
+        account = self.books.account(block)
+        return wire.encode(block.view(self.now_ms(), account))
+
+    def _session_data(self, entry: Entry) -> bytes:
+        self.books.ledger.settle()
+        return wire.encode(self.books.view(entry))
+
+    def cursor(self, sequence: int) -> str:
+        """Return the place behind *sequence* as clients keep it."""
+        return f"{self.instance_id}:{sequence}"
+
+    def place(self, cursor: str) -> int | None:
+        """Return the sequence of *cursor*, or None if it cannot be gone on from."""
+        instance_id, _, number = cursor.rpartition(":")
+        if instance_id != self.instance_id or not (
+            number.isascii() and number.isdigit() and len(number) < 19
+        ):
+            return None
+
+        return int(number) if self.floor <= int(number) <= self.sequence else None
+
+    def _add(self, change: Change) -> None:
+        key: Key = (change.topic, change.key)
+        self.sequence = change.sequence
+        self._kept.pop(key, None)
+        self._kept[key] = change
+        if len(self._kept) > self.max_kept:
+            oldest = next(iter(self._kept))
+            self.floor = self._kept.pop(oldest).sequence
+
+
+def _changes_of(block: Block) -> list[Change]:
+    found = [Change(0, "blocks", block.block_id, block)]
+    session = block.session
+    if session is not None:
+        key = f"{session.agent}/{session.session_id}"
+        found.append(Change(0, "session", key, block, session))
+
+    return found

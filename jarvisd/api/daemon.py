@@ -1,0 +1,99 @@
+"""What this package needs of the daemon, as the daemon's other parts are not its business."""
+
+from typing import Protocol, TypeVar
+
+from jarvisd.accumulators.block import Block
+from jarvisd.model.block import BlockView
+from jarvisd.protocol.methods import (
+    Backfill,
+    BlocksTailResult,
+    ConfigReloadResult,
+    HealthResult,
+    PushClose,
+    PushLines,
+    PushLinesResult,
+    PushOpen,
+    PushOpenResult,
+    SourcesList,
+    SourcesListResult,
+)
+from jarvisd.store.connection import Unit
+
+T = TypeVar("T")
+
+
+class Daemon(Protocol):
+    """The rest of the daemon, as the API sees it.
+
+    Plain methods answer from memory within a millisecond. What waits may raise
+    `StoreError`, `SourceError` or `ConfigError`, each of which becomes the answer to
+    that request, or `ProtocolError` with an answer of its own.
+    """
+
+    @property
+    def instance_id(self) -> str:
+        """A word that no other run of the daemon has; it begins every cursor."""
+        ...
+
+    @property
+    def started_ms(self) -> int:
+        """When this run began, Unix ms."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """The number of flushes ever committed."""
+        ...
+
+    @property
+    def degraded(self) -> bool:
+        """Whether something is not stored, or not seen as fast as it should be."""
+        ...
+
+    def backfill(self) -> Backfill:
+        """Return how far the first reading of history has come."""
+        ...
+
+    def health(self) -> HealthResult:
+        """Return the state of everything; clients and subscriptions are filled in here."""
+        ...
+
+    def sources(self, params: SourcesList, /) -> SourcesListResult:
+        """Return where everything comes from."""
+        ...
+
+    async def sync(self) -> int:
+        """Look once, read, store; return the revision that holds it all."""
+        ...
+
+    async def tail(self, block: Block, lines: int, /) -> BlocksTailResult:
+        """Read the last *lines* of *block* from its source."""
+        ...
+
+    async def reload(self) -> ConfigReloadResult:
+        """Read the configuration again."""
+        ...
+
+    async def push_open(self, params: PushOpen, /) -> PushOpenResult:
+        """Open a block of pushed lines, or go on with one."""
+        ...
+
+    async def push_lines(self, params: PushLines, /) -> PushLinesResult:
+        """Take lines in; return once they are committed."""
+        ...
+
+    async def push_close(self, params: PushClose, /) -> BlockView:
+        """End a block of pushed lines; return what has become of it."""
+        ...
+
+
+class Store(Protocol):
+    """The store, as the API sees it."""
+
+    async def read(self, query: Unit[T], /) -> T:
+        """Return what *query* returns, given a read-only connection."""
+        ...
+
+    async def change(self, unit: Unit[None], /) -> None:
+        """Run *unit* in a transaction."""
+        ...

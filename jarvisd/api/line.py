@@ -1,0 +1,95 @@
+"""The status line: the whole picture in as many columns as there are."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from jarvisd.api.sanitize import sanitize
+from jarvisd.protocol.methods import Backfill, StatusResult
+
+SEPARATOR = " · "
+
+Format = Literal["plain", "tmux"]
+
+
+def render_line(
+    status: StatusResult, *, width: int = 0, format_: Format = "plain"
+) -> str:
+    """Return one line like `claude 3 live · codex 1 live · 1.2k lines · ~34k tok`.
+
+    What today has cost follows, as soon as it has. In *width* columns (0: as many as it
+    takes) what matters least is left out first: lines, tokens, which agents, cost. For tmux each `#` is doubled, which it
+    shows as one.
+    """
+    for text in map(SEPARATOR.join, _wordings(status)):
+        if not width or len(text) <= width:
+            break
+    else:
+        text = _cut(text, width)
+
+    return text.replace("#", "##") if format_ == "tmux" else text
+
+
+def _wordings(status: StatusResult) -> Iterator[list[str]]:
+    """Give ways to say it, part by part, the fullest first."""
+    live = [each for each in status.agents if each.live]
+    agents = [f"{sanitize(each.agent)} {each.live} live" for each in live] or ["idle"]
+    lines = [f"{short(status.line_count)} lines"]
+    tokens = [f"~{short(status.token_estimate)} tok"]
+    cost = _cost(status)
+    news = _news(status)
+    yield agents + lines + tokens + cost + news
+    yield agents + tokens + cost + news
+    yield agents + cost + news
+
+    brief = [f"{status.live} live" if status.live else "idle"]
+    yield brief + cost + news
+    yield brief + news
+    yield brief
+
+
+def _cost(status: StatusResult) -> list[str]:
+    """Return what today has cost; with a plus where not all of it has a price."""
+    if not (status.today_cost_micros or status.today_unpriced):
+        return []
+
+    more = "+" if status.today_unpriced else ""
+    return [f"{dollars(status.today_cost_micros)}{more} today"]
+
+
+def _news(status: StatusResult) -> list[str]:
+    """Return what is there only now and then."""
+    backfill = [f"backfill {_percent(status.backfill)}%"]
+    reading = status.backfill.files_done < status.backfill.files_total
+    return (backfill if reading else []) + (["degraded"] if status.degraded else [])
+
+
+def _percent(backfill: Backfill) -> int:
+    return min(99, 100 * backfill.bytes_done // max(1, backfill.bytes_total))
+
+
+def _cut(text: str, width: int) -> str:
+    return text[: width - 1] + "…"
+
+
+def short(number: int) -> str:
+    """Return *number* in at most four characters, like `999`, `1.2k`, `34k`, `5.6M`."""
+    if number < 1000:
+        return str(number)
+
+    value = float(number)
+    for unit in "kMGT":
+        value /= 1000
+        # Decided on the rounded number, so that nothing reads "1000k".
+        if value < 9.95:
+            return f"{value:.1f}{unit}"
+
+        if value < 999.5:
+            return f"{value:.0f}{unit}"
+
+    return f"{value:.0f}T"
+
+
+def dollars(micros: int) -> str:
+    """Return micro-dollars as `$0.04`, `$12.30` or, from a thousand on, `$1.2k`."""
+    value = micros / 1e6
+    return f"${value:.2f}" if value < 1000 else f"${short(round(value))}"

@@ -1,0 +1,75 @@
+"""Which blocks and sessions a filter means; the same for lists and subscriptions."""
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.books import Entry, revision_of
+from jarvisd.model.block import Life
+from jarvisd.protocol.methods import BlocksList, SessionsList, SubscriptionFilter
+
+OPEN = frozenset({Life.LIVE, Life.QUIET})
+
+
+def matches_list(block: Block, wanted: BlocksList, now_ms: int) -> bool:
+    """Say whether *block* belongs in the answer to *wanted*."""
+    origin = block.origin
+    return (
+        (wanted.agent is None or origin.agent == wanted.agent)
+        and (wanted.kind is None or origin.kind is wanted.kind)
+        and (wanted.session_id is None or origin.session_id == wanted.session_id)
+        and (wanted.since is None or block.revision > wanted.since)
+        and (wanted.project is None or is_in_project(block, wanted.project))
+        and _is_as_lively(block, wanted, now_ms)
+    )
+
+
+def matches_sessions(entry: Entry, wanted: SessionsList, now_ms: int) -> bool:
+    """Say whether a session belongs in the answer to *wanted*."""
+    session = entry.session
+    last_ms = session.spans.last_ms or 0
+    return (
+        (wanted.agent is None or session.agent == wanted.agent)
+        and (wanted.since is None or revision_of(entry) > wanted.since)
+        and (wanted.active_s is None or now_ms - last_ms <= wanted.active_s * 1000)
+        and (wanted.project is None or _is_session_in(entry, wanted.project))
+    )
+
+
+def _is_session_in(entry: Entry, wanted: str) -> bool:
+    place = entry.session.place
+    return (place is not None and _is_at(place[1], wanted)) or any(
+        is_in_project(each, wanted) for each in entry.blocks
+    )
+
+
+def matches_filter(block: Block, wanted: SubscriptionFilter | None) -> bool:
+    """Say whether a subscriber who wants *wanted* is told of *block*."""
+    if wanted is None:
+        return True
+
+    origin = block.origin
+    return (
+        (wanted.agent is None or origin.agent == wanted.agent)
+        and (wanted.block_id is None or origin.block_id == wanted.block_id)
+        and (wanted.project is None or is_in_project(block, wanted.project))
+    )
+
+
+def is_in_project(block: Block, wanted: str) -> bool:
+    """Say whether *wanted* is the block's project or the end of its path."""
+    places = (block.origin.project, block.origin.cwd)
+    return any(place is not None and _is_at(place, wanted) for place in places)
+
+
+def _is_at(place: str, wanted: str) -> bool:
+    return place == wanted or place.endswith("/" + wanted.strip("/"))
+
+
+def _is_as_lively(block: Block, wanted: BlocksList, now_ms: int) -> bool:
+    if wanted.active_s is not None:
+        last_ms = block.last_activity_ms
+        if last_ms is None or now_ms - last_ms > wanted.active_s * 1000:
+            return False
+
+    if wanted.life is not None:
+        return block.life(now_ms) in wanted.life
+
+    return wanted.active_s is None or block.life(now_ms) in OPEN

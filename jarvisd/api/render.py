@@ -1,0 +1,152 @@
+"""Two small files beside the socket, for status lines that would rather `cat`.
+
+`line` is the text, `status.json` the answer to `status`. A reader sees the old file or
+the new one, never half of either. They are written when something has changed, at most
+four times a second, and touched every five seconds: a file older than fifteen is the
+word of a daemon that died. A clean exit takes both away.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+import structlog
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.api.line import render_line
+from jarvisd.api.status import StatusBoard
+from jarvisd.clock import Clock
+from jarvisd.protocol.methods import StatusResult
+
+log = structlog.get_logger()
+
+INTERVAL_S = 0.25
+HEARTBEAT_S = 5.0
+STALE_S = 15.0
+"""After this long without a touch, readers should take the files for leftovers."""
+
+
+class Renderer:
+    """Keeps the files in *folder* as the status is, from `run` until it ends."""
+
+    def __init__(
+        self, status: StatusBoard, blocks: Blocks, clock: Clock, folder: Path
+    ) -> None:
+        self._status = status
+        self._clock = clock
+        self._line = _RenderedFile(folder / "line")
+        self._json = _RenderedFile(folder / "status.json")
+        self._wake = anyio.Event()
+        self._shown: StatusResult | None = None
+        self._failing = False
+        blocks.listen(self._block_changed)
+
+    def wake(self) -> None:
+        """Say that something is to be shown; cheap, call it as often as true."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Render when something changes, until cancelled; then remove the files."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._beat)
+                self.wake()
+                while True:
+                    await self._wake.wait()
+                    self._wake = anyio.Event()
+                    self._render()
+                    pause_until = self._clock.monotonic() + INTERVAL_S
+                    await self._clock.sleep_until(pause_until)
+        finally:
+            self._line.remove()
+            self._json.remove()
+
+    async def _beat(self) -> None:
+        while True:
+            await self._clock.sleep_until(self._clock.monotonic() + HEARTBEAT_S)
+            self._try(self._touch)
+            self.wake()
+
+    def _block_changed(self, _block: Block) -> None:
+        self._wake.set()
+
+    def _render(self) -> None:
+        status = self._status.result()
+        if self._shown is None or _facts(status) != _facts(self._shown):
+            self._shown = status
+            self._try(self._write)
+
+    def _write(self) -> None:
+        self._line.write(render_line(self._status.result()).encode() + b"\n")
+        self._json.write(self._status.encoded() + b"\n")
+
+    def _touch(self) -> None:
+        self._line.touch()
+        self._json.touch()
+
+    def _try(self, act: Callable[[], None]) -> None:
+        """Do without the files while the folder cannot be written."""
+        try:
+            act()
+        except OSError as exc:
+            self._shown = None  # so that all is written once it can be
+            if not self._failing:
+                log.warning("render.failed", reason=exc.strerror)
+
+            self._failing = True
+        else:
+            self._failing = False
+
+
+def _facts(status: StatusResult) -> tuple[object, ...]:
+    """Return what is worth a new file; time and decaying rates alone are not."""
+    return (
+        status.blocks,
+        status.live,
+        status.line_count,
+        status.token_estimate,
+        status.today_tokens,
+        status.today_cost_micros,
+        status.last_activity_ms,
+        status.revision,
+        status.backfill,
+        status.degraded,
+    )
+
+
+class _RenderedFile:
+    """One file, replaced as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._next = path.with_name(f".{path.name}.next")
+        self._content = b""
+
+    def write(self, content: bytes) -> None:
+        """Put *content* in the file's place, unless it is there."""
+        if content == self._content:
+            return
+
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(os.open(self._next, flags, 0o600), "wb") as file:
+            file.write(content)
+
+        self._next.replace(self._path)
+        self._content = content
+
+    def touch(self) -> None:
+        """Make it young; if somebody has removed it, have it written again."""
+        try:
+            os.utime(self._path)
+        except FileNotFoundError:
+            self._content = b""
+            raise
+
+    def remove(self) -> None:
+        """Take it away."""
+        for path in (self._path, self._next):
+            with suppress(OSError):
+                path.unlink()

@@ -1,0 +1,161 @@
+"""From a request's line to its answer's line: the second bulkhead.
+
+Whatever goes wrong in one request is told to its client alone. The error's message
+comes from our own errors; of anything else the client is given a number, under which
+the traceback is in the log.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import anyio
+import anyio.lowlevel
+import structlog
+
+from jarvisd.api.handlers import Handlers, Pieces, Waiting
+from jarvisd.api.subscriptions import Outbox
+from jarvisd.errors import ConfigError, ProtocolError, SourceError, StoreError
+from jarvisd.protocol import wire
+from jarvisd.protocol.methods import (
+    Params,
+    PushClose,
+    PushLines,
+    PushOpen,
+    SessionsExplain,
+    Sync,
+)
+
+log = structlog.get_logger()
+
+REQUEST_S = 5.0
+LONG_REQUEST_S = 30.0
+"""For what commits or reads files: `sync`, `push` and `sessions.explain`."""
+
+_LONG = Sync | PushOpen | PushLines | PushClose | SessionsExplain
+MAX_BATCH_BYTES = 4 << 20
+
+Reply = bytes | Pieces | Callable[[], Awaitable[bytes]]
+
+
+@dataclass(slots=True)
+class Replies:
+    """Turns lines into lines."""
+
+    handlers: Handlers
+    request_s: float = REQUEST_S
+    long_request_s: float = LONG_REQUEST_S
+
+    def reply_to(self, line: bytes, outbox: Outbox) -> Reply:
+        """Return what answers *line*: bytes, pieces of them, or a wait for them.
+
+        Empty bytes where nobody wants an answer.
+        """
+        match wire.decode(line):
+            case None:
+                return b""
+            case wire.Refused() as refused:
+                return _refusal(refused.id, refused.error)
+            case wire.Batch() as batch:
+                return partial(self._reply_to_batch, batch, outbox)
+            case wire.Call() as call:
+                return self._reply_to_call(call, outbox)
+
+    def _reply_to_call(self, call: wire.Call, outbox: Outbox) -> Reply:
+        try:
+            answer = self.handlers.answer(call.params, outbox)
+        except Exception as exc:
+            return _refusal(call.id, _told(exc, call.method))
+
+        match answer:
+            case bytes():
+                return _result(call.id, answer)
+            case Iterator():
+                return _framed(call.id, answer)
+            case _:
+                return partial(self._wait_for, call, answer)
+
+    async def _wait_for(self, call: wire.Call, answer: Waiting) -> bytes:
+        limit_s = self._limit_s(call.params)
+        try:
+            with anyio.fail_after(limit_s):
+                return _result(call.id, wire.encode(await answer()))
+        except TimeoutError:
+            message = f"{call.method} took longer than {limit_s:g} s"
+            return _refusal(call.id, wire.failure("timeout", message))
+        except Exception as exc:
+            return _refusal(call.id, _told(exc, call.method))
+
+    async def _reply_to_batch(self, batch: wire.Batch, outbox: Outbox) -> bytes:
+        answers: list[bytes] = []
+        room = MAX_BATCH_BYTES
+        for item in batch.items:
+            answer = await self._reply_to_item(item, outbox)
+            room -= len(answer)
+            if room < 0:
+                message = "the answers of this batch are too long; ask one by one"
+                answer = _refusal(item.id, wire.failure("too_large", message))
+
+            answers.append(answer)
+            await anyio.lowlevel.checkpoint()  # a turn for the others
+        return wire.encode_batch([answer for answer in answers if answer])
+
+    async def _reply_to_item(
+        self, item: wire.Call | wire.Refused, outbox: Outbox
+    ) -> bytes:
+        if isinstance(item, wire.Refused):
+            return _refusal(item.id, item.error)
+
+        reply = self._reply_to_call(item, outbox)
+        match reply:
+            case bytes():
+                return reply
+            case Iterator():
+                return b"".join(reply)
+            case _:
+                return await reply()
+
+    def _limit_s(self, params: Params) -> float:
+        long = isinstance(params, _LONG)
+        return self.long_request_s if long else self.request_s
+
+
+def _result(id_: bytes, result: bytes) -> bytes:
+    return wire.encode_result(id_, result) if id_ else b""
+
+
+def _refusal(id_: bytes, error: ProtocolError) -> bytes:
+    return wire.encode_error(id_, error) if id_ else b""
+
+
+def _framed(id_: bytes, pieces: Pieces) -> Pieces | bytes:
+    if not id_:
+        return b""
+
+    head, _, tail = wire.encode_result(id_, b"\0").partition(b"\0")
+    return _chain(head, pieces, tail)
+
+
+def _chain(head: bytes, pieces: Pieces, tail: bytes) -> Pieces:
+    yield head
+    yield from pieces
+    yield tail
+
+
+def _told(exc: Exception, method: str) -> ProtocolError:
+    """Return what the client is told of *exc*; what we have no name for is logged."""
+    match exc:
+        case ProtocolError():
+            return exc
+        case StoreError():
+            return wire.failure("storage_degraded", str(exc), retry_after_ms=1000)
+        case SourceError():
+            return wire.failure("source_unreadable", str(exc))
+        case ConfigError():
+            return wire.failure("config_invalid", str(exc))
+        case _:
+            error_id = secrets.token_hex(4)
+            log.error("request.crashed", method=method, error_id=error_id, exc_info=exc)
+            message = f"internal error {error_id}; the daemon's log says more"
+            return wire.failure("internal", message, error_id=error_id)

@@ -1,0 +1,103 @@
+"""The whole picture: made from the totals, kept until something changes."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import jarvisd
+from jarvisd.accumulators.blocks import AgentTotals, Blocks
+from jarvisd.accumulators.rollup import Spent
+from jarvisd.api.daemon import Daemon
+from jarvisd.clock import Clock, midnight_ms
+from jarvisd.model.block import CHARS_PER_TOKEN
+from jarvisd.protocol import wire
+from jarvisd.protocol.methods import AgentStatus, StatusResult
+
+MAX_NEWEST = 20
+DAY_MS = 86_400_000
+NOTHING = Spent()
+MAX_AGE_S = 1.0
+"""Blocks grow quiet, rates fall and troubles end without a change of any block."""
+
+
+@dataclass(slots=True)
+class StatusBoard:
+    """Answers `status`, the question that is asked most."""
+
+    blocks: Blocks
+    clock: Clock
+    daemon: Daemon
+    _key: tuple[int, int] | None = field(default=None, init=False)
+    _made_at: float = field(default=0.0, init=False)
+    _result: StatusResult | None = field(default=None, init=False)
+    _encoded: bytes | None = field(default=None, init=False)
+
+    def result(self) -> StatusResult:
+        """Return the picture as it is now."""
+        now = self.clock.monotonic()
+        key = (self.blocks.changes, self.daemon.revision)
+        if self._result is None or key != self._key or now - self._made_at >= MAX_AGE_S:
+            self._key, self._made_at = key, now
+            self._result, self._encoded = self._make(), None
+
+        return self._result
+
+    def encoded(self) -> bytes:
+        """Return the picture as JSON."""
+        result = self.result()
+        if self._encoded is None:
+            self._encoded = wire.encode(result)
+
+        return self._encoded
+
+    def _make(self) -> StatusResult:
+        now_ms = self.clock.unix_ms()
+        totals = sorted(self.blocks.totals.values(), key=lambda each: each.agent)
+        live = self.blocks.live(now_ms)
+        live_of = Counter(block.origin.agent for block in live)
+        spent = self._spent_today(now_ms)
+        return StatusResult(
+            version=jarvisd.__version__,
+            now_ms=now_ms,
+            revision=self.daemon.revision,
+            blocks=len(self.blocks),
+            live=len(live),
+            line_count=sum(each.line_count for each in totals),
+            token_estimate=_tokens(sum(each.char_count for each in totals)),
+            last_activity_ms=max(
+                (each.last_activity_ms for each in totals if each.last_activity_ms),
+                default=None,
+            ),
+            agents=[
+                _agent(each, live_of[each.agent], spent.get(each.agent, NOTHING))
+                for each in totals
+            ],
+            newest=[self.blocks.view(block, now_ms) for block in live[:MAX_NEWEST]],
+            backfill=self.daemon.backfill(),
+            degraded=self.daemon.degraded,
+            today_tokens=sum(each.tokens for each in spent.values()),
+            today_cost_micros=sum(each.cost_micros for each in spent.values()),
+            today_unpriced=sum(each.unpriced for each in spent.values()),
+        )
+
+    def _spent_today(self, now_ms: int) -> dict[str, Spent]:
+        ledger = self.blocks.books.ledger
+        ledger.settle()
+        return ledger.rollup.spent(midnight_ms(now_ms), now_ms + DAY_MS)
+
+
+def _agent(totals: AgentTotals, live: int, spent: Spent) -> AgentStatus:
+    return AgentStatus(
+        agent=totals.agent,
+        blocks=totals.blocks,
+        live=live,
+        line_count=totals.line_count,
+        token_estimate=_tokens(totals.char_count),
+        last_activity_ms=totals.last_activity_ms,
+        today_tokens=spent.tokens,
+        today_cost_micros=spent.cost_micros,
+        today_unpriced=spent.unpriced,
+    )
+
+
+def _tokens(chars: int) -> int:
+    return chars // CHARS_PER_TOKEN

@@ -1,0 +1,158 @@
+"""One subscription: how far it has read, and what it may be told now.
+
+Synchronous, and without a clock of its own: it is asked for news and says when to
+ask again. Its memory is bounded: a place in the list of changes, and the blocks and
+sessions that were told within the last interval.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+from jarvisd.accumulators.block import Block
+from jarvisd.api.changes import Change, Changes
+from jarvisd.api.matching import matches_filter
+from jarvisd.protocol import wire
+from jarvisd.protocol.methods import Resync, Subscribe, SubscribeResult
+
+MAX_SPACED = 1024
+"""Things whose last telling is remembered; beyond it spacing is given up, not news."""
+
+
+@dataclass(slots=True)
+class Subscription:
+    """Tells one subscriber of changes, each block at most once an interval.
+
+    The first change of a block is told at once; those within the interval after it
+    become one, told at its end.
+    """
+
+    id: str
+    wanted: Subscribe
+    changes: Changes
+    _read: int = 0
+    _told_at: dict[str, float] = field(default_factory=dict)
+    _held: dict[str, Change] = field(default_factory=dict)
+    _snapshot: deque[Change] = field(default_factory=deque)
+
+    def start(self, blocks: list[Block]) -> SubscribeResult:
+        """Begin at the cursor that was asked for, or else now.
+
+        Where that cursor cannot be gone on from, all of *blocks* that match follow.
+        """
+        since = self.wanted.since
+        place = self.changes.sequence if since is None else self.changes.place(since)
+        reset = place is None
+        self._read = self.changes.sequence if place is None else place
+        if reset:
+            self._begin_snapshot(blocks)
+
+        return SubscribeResult(
+            subscription=self.id,
+            cursor=self.changes.cursor(self._read),
+            reset=reset,
+        )
+
+    @property
+    def is_behind(self) -> bool:
+        """Say whether changes that it has not read have been forgotten."""
+        return self._read < self.changes.floor
+
+    def resync(self, blocks: list[Block]) -> bytes:
+        """Return the notification of a gap; a snapshot of *blocks* follows it."""
+        self._read = self.changes.sequence
+        self._held.clear()
+        self._begin_snapshot(blocks)
+        cursor = self.changes.cursor(self._read)
+        params = Resync(subscription=self.id, cursor=cursor)
+        return wire.encode_notification("resync", wire.encode(params))
+
+    def take(self, now: float, max_bytes: int) -> list[bytes]:
+        """Return what may be told at *now*: notifications, *max_bytes* and a little."""
+        news = self._take_snapshot(now, max_bytes)
+        room = max_bytes - sum(map(len, news))
+        for change in [*self._due(now), *self.changes.after(self._read)]:
+            if room <= 0:
+                break
+
+            self._read = max(self._read, change.sequence)
+            if self._may_tell(change, now):
+                event = self._event(change.topic, self.changes.data_of(change))
+                news.append(event)
+                room -= len(event)
+        return news
+
+    @property
+    def next_at(self) -> float:
+        """The moment at which a held block may be told, or infinity."""
+        return min((self._due_at(each) for each in self._held), default=math.inf)
+
+    @property
+    def is_telling(self) -> bool:
+        """Say whether there is something that has not been looked at."""
+        return bool(self._snapshot) or self._read < self.changes.sequence
+
+    def _begin_snapshot(self, blocks: list[Block]) -> None:
+        matching = [b for b in blocks if matches_filter(b, self.wanted.filter)]
+        self._snapshot = deque(
+            change
+            for change in self.changes.snapshot(matching)
+            if change.topic in self.wanted.topics
+        )
+
+    def _take_snapshot(self, now: float, max_bytes: int) -> list[bytes]:
+        news: list[bytes] = []
+        room = max_bytes
+        while self._snapshot and room > 0:
+            change = self._snapshot.popleft()
+            self._told(change.key, now)
+            news.append(self._event(change.topic, self.changes.data_of(change)))
+            room -= len(news[-1])
+        return news
+
+    def _due(self, now: float) -> list[Change]:
+        due = [each for each in self._held if self._due_at(each) <= now]
+        return [self._held[each] for each in due]
+
+    def _may_tell(self, change: Change, now: float) -> bool:
+        if change.topic not in self.wanted.topics:
+            return False
+
+        block = change.block
+        if block is None:
+            return True
+
+        if not matches_filter(block, self.wanted.filter):
+            return False
+
+        if self._due_at(change.key) > now:
+            self._held[change.key] = change
+            return False
+
+        self._held.pop(change.key, None)
+        self._told(change.key, now)
+        return True
+
+    def _due_at(self, key: str) -> float:
+        told_at = self._told_at.get(key, -math.inf)
+        return told_at + self.wanted.interval_ms / 1000
+
+    def _told(self, key: str, now: float) -> None:
+        if not self.wanted.interval_ms:
+            return
+
+        self._told_at.pop(key, None)
+        self._told_at[key] = now
+        if len(self._told_at) > MAX_SPACED:
+            del self._told_at[next(iter(self._told_at))]
+
+    def _event(self, topic: str, data: bytes) -> bytes:
+        cursor = self.changes.cursor(self._safe_place())
+        return wire.encode_event(self.id, topic, cursor, data)
+
+    def _safe_place(self) -> int:
+        """Return the place up to which nothing is left to tell."""
+        if self._snapshot:
+            return -1  # no cursor to go on from: what is missing is in no change
+
+        return min((c.sequence - 1 for c in self._held.values()), default=self._read)

@@ -1,0 +1,172 @@
+"""Who is told of changes: the hub, and each client's outbox.
+
+A change costs the hub one entry in a list and one wake-up for each client that
+listens; a client takes its news when its socket has room for it. Nothing is ever
+queued for a client, so none can make the daemon wait or grow.
+"""
+
+import math
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.api.changes import Changes
+from jarvisd.api.subscription import Subscription
+from jarvisd.clock import Clock
+from jarvisd.protocol import wire
+from jarvisd.protocol.methods import (
+    HealthResult,
+    Ping,
+    Revision,
+    Subscribe,
+    SubscribeResult,
+)
+
+PING_S = 30.0
+MAX_SUBSCRIPTIONS = 16
+"""Of one client."""
+
+
+class Subscriptions:
+    """Listens to all blocks and wakes those who want to know."""
+
+    def __init__(self, blocks: Blocks, clock: Clock, *, instance_id: str) -> None:
+        self.blocks = blocks
+        self.clock = clock
+        self.changes = Changes(instance_id, clock.unix_ms, books=blocks.books)
+        self._outboxes: set[Outbox] = set()
+        blocks.listen(self._block_changed)
+
+    def __len__(self) -> int:
+        return sum(len(outbox) for outbox in self._outboxes)
+
+    def flushed(self, revision: int) -> None:
+        """Say that *revision* is stored."""
+        self.changes.add("flushes", wire.encode(Revision(revision=revision)))
+        self._wake()
+
+    def health_changed(self, health: HealthResult) -> None:
+        """Say that the daemon is well again, or is not."""
+        self.changes.add("health", wire.encode(health))
+        self._wake()
+
+    async def run(self) -> None:
+        """Give every subscriber a sign of life each 30 s, until cancelled."""
+        while True:
+            await self.clock.sleep_until(self.clock.monotonic() + PING_S)
+            for outbox in self._outboxes:
+                outbox.ping()
+
+    def join(self, outbox: "Outbox") -> None:
+        """Wake *outbox* at every change from now on."""
+        self._outboxes.add(outbox)
+
+    def leave(self, outbox: "Outbox") -> None:
+        """Wake it no more."""
+        self._outboxes.discard(outbox)
+
+    def _block_changed(self, block: Block) -> None:
+        self.changes.add_block(block)
+        self._wake()
+
+    def _wake(self) -> None:
+        for outbox in self._outboxes:
+            outbox.wake()
+
+
+@dataclass(slots=True, eq=False)
+class Outbox:
+    """The subscriptions of one client, and what it is to be told of them.
+
+    *wake* is called at each change, from within it, and must only make a note.
+    """
+
+    hub: Subscriptions
+    wake: Callable[[], None]
+    _subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    _ping: bool = False
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
+    def subscribe(self, wanted: Subscribe) -> SubscribeResult:
+        """Add a subscription; its news come with the next `take`.
+
+        Raises:
+            ProtocolError: This client has too many, or wants an unknown block.
+
+        """
+        if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            message = f"a client has at most {MAX_SUBSCRIPTIONS} subscriptions"
+            raise wire.failure("busy", message, limit=MAX_SUBSCRIPTIONS)
+
+        subscription = Subscription(
+            f"s{secrets.token_hex(4)}", self._resolved(wanted), self.hub.changes
+        )
+        result = subscription.start(list(self.hub.blocks))
+        self._subscriptions[subscription.id] = subscription
+        self.hub.join(self)
+        self.wake()
+        return result
+
+    def unsubscribe(self, subscription: str) -> None:
+        """End one subscription.
+
+        Raises:
+            ProtocolError: This client has no such subscription.
+
+        """
+        if self._subscriptions.pop(subscription, None) is None:
+            message = f"no subscription {subscription[:64]!r} on this connection"
+            raise wire.failure("unknown_subscription", message)
+
+        if not self._subscriptions:
+            self.close()
+
+    def close(self) -> None:
+        """End all subscriptions."""
+        self._subscriptions.clear()
+        self.hub.leave(self)
+
+    def ping(self) -> None:
+        """Let the client be told that all is quiet."""
+        self._ping = True
+        self.wake()
+
+    def take(self, max_bytes: int) -> bytes:
+        """Return the news, about *max_bytes* at most; empty when there are none."""
+        now = self.hub.clock.monotonic()
+        news = [self._take_ping()] if self._ping else []
+        for subscription in self._subscriptions.values():
+            if subscription.is_behind:
+                news.append(subscription.resync(list(self.hub.blocks)))
+
+            news += subscription.take(now, max_bytes // len(self._subscriptions))
+        return b"".join(news)
+
+    @property
+    def next_at(self) -> float | None:
+        """The moment, on the clock, at which more may be told; None for not now."""
+        moments = [each.next_at for each in self._subscriptions.values()]
+        soonest = min(moments, default=math.inf)
+        return None if soonest == math.inf else soonest
+
+    def _resolved(self, wanted: Subscribe) -> Subscribe:
+        if wanted.filter is None or wanted.filter.block_id is None:
+            return wanted
+
+        block_id = self.hub.blocks.find(wanted.filter.block_id).block_id
+        exact = msgspec.structs.replace(wanted.filter, block_id=block_id)
+        return msgspec.structs.replace(wanted, filter=exact)
+
+    def _take_ping(self) -> bytes:
+        self._ping = False
+        changes = self.hub.changes
+        ping = Ping(
+            now_ms=self.hub.clock.unix_ms(), cursor=changes.cursor(changes.sequence)
+        )
+        return wire.encode_notification("ping", wire.encode(ping))

@@ -1,0 +1,126 @@
+"""Blocks as rows: which are shown, in what order, and what is said of each.
+
+`ps`, `watch` and `make run` show the same table.
+"""
+
+from collections.abc import Iterable
+
+from jarvisd.client import format as fmt
+from jarvisd.client.table import Cell, Column
+from jarvisd.client.text import safe
+from jarvisd.model.block import BlockView, Life
+from jarvisd.protocol.methods import Backfill
+
+RECENT_MS = 24 * 3600 * 1000
+"""What is shown without --all: live blocks, and those with a line in the last day."""
+
+ID_SHOWN = 8
+"""Hex digits: unique among millions with a chance of one in a thousand."""
+
+NOTHING_FOUND = """\
+No agent's output was found yet. Start one (claude, codex), or try it with any command:
+
+    some-command | jarvisctl ingest"""
+
+_LIFE_STYLE = {Life.LIVE: "32", Life.QUIET: "", Life.ENDED: "2", Life.FAILED: "31"}
+
+COLUMNS = [
+    Column(title="BLOCK"),
+    Column(title="LIFE", least=4),
+    Column(title="AGENT", least=5),
+    Column(title="PROJECT", least=6),
+    Column(title="SESSION", least=4),
+    Column(title="LINES", right=True),
+    Column(title="TOKENS", right=True),
+    Column(title="COST", right=True),
+    Column(title="CTX", right=True),
+    Column(title="TOOL", least=4),
+    Column(title="ACTIVE", right=True),
+    Column(title="RATE", right=True),
+]
+
+
+def row(block: BlockView, now_ms: int) -> list[Cell]:
+    """Return what the table says of *block*, one cell for each of COLUMNS."""
+    life = Cell(block.life, _LIFE_STYLE[block.life])
+    return [
+        Cell(block.block_id[:ID_SHOWN]),
+        life,
+        Cell(safe(block.agent)),
+        Cell(project(block)),
+        Cell(safe(block.session_id or fmt.ABSENT)[:ID_SHOWN]),
+        Cell(fmt.count(block.line_count)),
+        Cell(tokens(block)),
+        Cell(cost(block)),
+        Cell(percent(block.context_percent)),
+        tool(block),
+        Cell(fmt.ago(block.last_activity_ms, now_ms)),
+        Cell(fmt.rate(block.lines_per_s)),
+    ]
+
+
+def tokens(block: BlockView) -> str:
+    """Return what its session spent; of plain output, the estimate with a tilde."""
+    if block.tokens is None:
+        return f"~{fmt.count(block.token_estimate)}"
+
+    return fmt.count(block.tokens.total)
+
+
+def cost(block: BlockView) -> str:
+    """Return what its session cost; a plus says that not all of it has a price."""
+    if block.cost_micros is None:
+        return fmt.ABSENT
+
+    more = "+" if block.unpriced else ""
+    return f"{fmt.dollars(block.cost_micros)}{more}"
+
+
+def percent(share: float | None) -> str:
+    """Return how full the context window is."""
+    return fmt.ABSENT if share is None else f"{share:.0f}%"
+
+
+def tool(block: BlockView) -> Cell:
+    """Return the last tool, after how many calls of its session failed."""
+    name = safe(block.last_tool or fmt.ABSENT)
+    if not block.tool_errors:
+        return Cell(name)
+
+    return Cell(f"{fmt.count(block.tool_errors)}! {name}", "31")
+
+
+def project(block: BlockView) -> str:
+    """Return the project's name, else the last folder of where it ran."""
+    return safe(block.project or (block.cwd or "").rpartition("/")[2] or fmt.ABSENT)
+
+
+def newest_first(blocks: Iterable[BlockView]) -> list[BlockView]:
+    """Return *blocks* by their last line, newest first; the id breaks ties."""
+    return sorted(
+        blocks, key=lambda each: (-(each.last_activity_ms or 0), each.block_id)
+    )
+
+
+def is_recent(block: BlockView, now_ms: int) -> bool:
+    """Say whether *block* is shown without --all."""
+    return block.life is Life.LIVE or now_ms - (block.last_activity_ms or 0) < RECENT_MS
+
+
+def in_project(block: BlockView, wanted: str) -> bool:
+    """Say whether *block* is of the project *wanted*: its name, or the end of its path."""
+    names = (block.project, block.cwd, project(block))
+    return any(
+        name is not None and (name == wanted or name.endswith(f"/{wanted}"))
+        for name in names
+    )
+
+
+def progress(backfill: Backfill) -> str | None:
+    """Return how far the first reading of history is; None when it is done."""
+    if backfill.bytes_done >= backfill.bytes_total:
+        return None
+
+    done = fmt.size_of(backfill.bytes_done, backfill.bytes_total)
+    left = "" if backfill.eta_s is None else f", {fmt.duration(backfill.eta_s)} left"
+    return f"backfill: {done}{left}"

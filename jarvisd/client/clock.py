@@ -1,0 +1,32 @@
+"""The client's door to time; the daemon's would import anyio.
+
+Nothing but `time`: the status line's fast path imports this.
+"""
+
+import time
+
+
+def monotonic() -> float:
+    """Return seconds that never go back; for limits and throttles."""
+    return time.monotonic()  # noqa: TID251 - the one door of the client
+
+
+def unix_ms() -> int:
+    """Return wall time in Unix ms."""
+    return time.time_ns() // 1_000_000
+
+
+def local_time(at_ms: int) -> str:
+    """Return *at_ms* as date and time in the user's zone, with the zone's offset."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(at_ms / 1000))
+
+
+def iso(at_ms: int) -> str:
+    """Return *at_ms* in UTC, to the millisecond, as JavaScript writes it."""
+    seconds, rest_ms = divmod(at_ms, 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest_ms:03}Z"
+
+
+def pause(seconds: float) -> None:
+    """Let *seconds* pass, before trying again what nobody will tell us has changed."""
+    time.sleep(seconds)  # noqa: TID251 - the one door of the client

@@ -1,0 +1,23 @@
+"""`jarvisctl completions`: what a shell needs to complete our commands and options."""
+
+import argparse
+
+from jarvisd.client import completion, parser
+from jarvisd.client.parser import Subparsers, declare
+
+EXAMPLES = """\
+jarvisctl completions bash > ~/.local/share/bash-completion/completions/jarvisctl
+jarvisctl completions zsh > ~/.zfunc/_jarvisctl
+jarvisctl completions fish > ~/.config/fish/completions/jarvisctl.fish"""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    command = declare(subparsers, "completions", run, examples=EXAMPLES)
+    command.add_argument("shell", choices=sorted(completion.SHELLS), help="which shell")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the script."""
+    print(completion.SHELLS[args.shell](completion.describe(parser.build())), end="")
+    return 0

@@ -1,0 +1,59 @@
+"""`jarvisctl doctor`: look at everything that may be wrong, and say what to do."""
+
+import argparse
+import os
+from dataclasses import asdict
+
+from jarvisd.client import findings, terminal
+from jarvisd.client.findings import Finding
+from jarvisd.client.parser import (
+    Subparsers,
+    add_colour,
+    add_connection,
+    add_json,
+    client_of,
+    declare,
+)
+from jarvisd.client.table import styled
+from jarvisd.client.text import safe
+from jarvisd.errors import EXIT_FAILURE
+
+EXAMPLES = """\
+jarvisctl doctor                exit 1 when something must be mended
+jarvisctl doctor --json | jq '.findings[] | select(.level != "ok")'"""
+
+_STYLES = {"ok": "32", "warn": "33", "fail": "31"}
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "doctor", run, examples=EXAMPLES)
+    add_json(parser)
+    add_colour(parser)
+    add_connection(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; exit 1 when one of them must be mended."""
+    environ = dict(os.environ)
+    if args.socket:
+        environ["JARVISD_SOCKET"] = args.socket
+
+    with client_of(args) as client:
+        found = [*findings.local(environ), *findings.of_daemon(client)]
+
+    if args.json:
+        terminal.print_json(findings=[asdict(each) for each in found])
+    else:
+        colour = terminal.wants_colour(args.color, os.environ)
+        for finding in found:
+            _print(finding, colour=colour)
+
+    return EXIT_FAILURE if any(each.level == "fail" for each in found) else 0
+
+
+def _print(finding: Finding, *, colour: bool) -> None:
+    level = styled(f"{finding.level:<4}", _STYLES[finding.level] if colour else "")
+    print(f"{level}  {safe(finding.subject):<10} {safe(finding.detail)}")
+    if finding.remedy:
+        print(f"{'':<16} -> {safe(finding.remedy)}")

@@ -1,0 +1,80 @@
+"""`jarvisctl health`: whether all is well, and what to do where it is not."""
+
+import argparse
+
+from jarvisd.client import blocks, clock, terminal
+from jarvisd.client import format as fmt
+from jarvisd.client.parser import (
+    Subparsers,
+    add_connection,
+    add_json,
+    client_of,
+    declare,
+)
+from jarvisd.client.text import safe
+from jarvisd.errors import EXIT_FAILURE
+from jarvisd.protocol.methods import Health, HealthResult, Problem
+
+EXAMPLES = """\
+jarvisctl health                        for people
+jarvisctl health --check || notify ...  for scripts: exit 1 when something is wrong"""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "health", run, examples=EXAMPLES)
+    parser.add_argument(
+        "--check", action="store_true", help="exit with 1 unless the status is ok"
+    )
+    add_json(parser)
+    add_connection(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the daemon's own view of its health."""
+    with client_of(args) as client:
+        health = client.call(Health(), HealthResult)
+
+    if args.json:
+        terminal.print_json(health=health)
+    else:
+        _print(health, clock.unix_ms())
+
+    return EXIT_FAILURE if args.check and health.status != "ok" else 0
+
+
+def _print(health: HealthResult, now_ms: int) -> None:
+    for name, value in _facts(health, now_ms):
+        print(f"{name:<9} {safe(value)}")
+
+    backfill = blocks.progress(health.backfill)
+    if backfill is not None:
+        print(backfill)
+
+    for problem in health.problems:
+        print(safe(_problem(problem, now_ms)))
+
+
+def _facts(health: HealthResult, now_ms: int) -> list[tuple[str, str]]:
+    store, watch = health.store, health.watch
+    where = store.path or "in memory only"
+    flushed = fmt.moment(store.last_flush_ms, now_ms)
+    scanned = fmt.moment(watch.last_scan_ms, now_ms)
+    uptime = fmt.duration(health.uptime_s)
+    return [
+        ("status", health.status),
+        ("daemon", f"{health.version}, process {health.pid}, up {uptime}"),
+        ("memory", fmt.size(health.rss_bytes)),
+        ("blocks", f"{health.blocks:,} known, {health.live_blocks:,} live"),
+        ("clients", f"{health.clients}, with {health.subscriptions} subscriptions"),
+        ("store", f"{where}, {fmt.size(store.size_bytes)}, revision {store.revision}"),
+        ("flush", f"{flushed}, {store.dirty_blocks} blocks waiting"),
+        ("watch", f"{watch.live} (files), {watch.trees} (folders)"),
+        ("scan", f"{scanned}, {watch.known_files:,} files known"),
+    ]
+
+
+def _problem(problem: Problem, now_ms: int) -> str:
+    since = fmt.duration((now_ms - problem.since_ms) / fmt.MS_PER_S)
+    times = f", {problem.count} times" if problem.count > 1 else ""
+    return f"problem: {problem.kind}: {problem.message} (since {since}{times})"

@@ -1,0 +1,133 @@
+"""`jarvisctl ingest`: count the lines of standard input as a block of their own."""
+
+import argparse
+import math
+import os
+import re
+import select
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from jarvisd import paths
+from jarvisd.client import clock, terminal
+from jarvisd.client.delivery import Delivery, Pauses, new_block_id, wait_patiently
+from jarvisd.client.lines import Batch, Cutter, Packer
+from jarvisd.client.parser import Subparsers, add_connection, declare
+from jarvisd.errors import EXIT_INTERRUPTED, JarvisError
+from jarvisd.model.block import BlockId
+from jarvisd.protocol.methods import PushOpen
+
+EXAMPLES = """\
+some-command | jarvisctl ingest
+some-command | jarvisctl ingest --tee | less
+codex exec --json "fix the tests" | jarvisctl ingest --agent codex"""
+
+MORE = """Exits with 0 only when every line is stored. While the daemon
+is away the pipe waits; after --timeout it exits with 4 and says how many lines are
+stored. A line of more than 1 MiB is counted with its length, but its text is not sent."""
+
+DEFAULT_TIMEOUT_S = 30.0
+GATHER_S = 0.1
+READ_BYTES = 256 * 1024
+STDIN, STDOUT = 0, 1
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "ingest", run, examples=EXAMPLES, more=MORE)
+    parser.add_argument(
+        "--agent", metavar="NAME", default="text", help="whose output it is (text)"
+    )
+    parser.add_argument("--project", metavar="NAME", help="which project it belongs to")
+    parser.add_argument(
+        "--block-id",
+        metavar="ID",
+        type=block_id,
+        help="go on with this block: 16 hex digits",
+    )
+    parser.add_argument(
+        "--tee", action="store_true", help="pass the input on to stdout"
+    )
+    parser.add_argument(
+        "--quiet", action="store_true", help="do not print the block's id"
+    )
+    add_connection(parser, timeout_s=DEFAULT_TIMEOUT_S)
+
+
+def block_id(text: str) -> BlockId:
+    """Return *text* as the id of a block; the type of an option."""
+    if not re.fullmatch("[0-9a-f]{16}", text):
+        raise argparse.ArgumentTypeError(f"expected 16 hex digits, not `{text}`")
+
+    return BlockId(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Send everything on stdin; return once it is stored."""
+    opening = PushOpen(
+        block_id=args.block_id or new_block_id(),
+        agent=args.agent,
+        project=args.project,
+        cwd=terminal.folder(),
+    )
+    if not args.quiet:
+        terminal.say(f"block {opening.block_id}")
+
+    delivery = Delivery(args.socket or paths.socket_path(os.environ), opening)
+    try:
+        for batch in _batches(tee=args.tee):
+            _insist(partial(delivery.deliver, batch), args.timeout)
+
+        _insist(delivery.close, args.timeout)
+    except JarvisError:
+        _tell_stored(delivery, "stored so far")
+        raise
+    except KeyboardInterrupt:
+        _tell_stored(delivery, "stored before the interrupt")
+        return EXIT_INTERRUPTED
+
+    if not args.quiet:
+        _tell_stored(delivery, "stored")
+
+    return 0
+
+
+def _batches(*, tee: bool) -> Iterator[Batch]:
+    """Yield what comes on stdin: full batches at once, others after `GATHER_S`."""
+    cutter, packer = Cutter(), Packer()
+    due = math.inf
+    while True:
+        timeout_s = None if due == math.inf else max(0.0, due - clock.monotonic())
+        if select.select([STDIN], [], [], timeout_s)[0]:
+            data = os.read(STDIN, READ_BYTES)
+            if not data:
+                break
+
+            if tee:
+                terminal.write_all(STDOUT, data)
+
+            yield from packer.pack(cutter.feed(data))
+            due = min(due, clock.monotonic() + GATHER_S)
+
+        if clock.monotonic() >= due:
+            yield from packer.rest()
+            due = math.inf
+
+    yield from packer.pack(cutter.finish())
+    yield from packer.rest()
+
+
+def _insist(attempt: Callable[[], None], patience_s: float) -> None:
+    pauses, deadline = Pauses(), clock.monotonic() + patience_s
+    while True:
+        try:
+            attempt()
+        except JarvisError as exc:
+            wait_patiently(pauses, exc, deadline)
+        else:
+            return
+
+
+def _tell_stored(delivery: Delivery, when: str) -> None:
+    lines = delivery.stored_lines
+    terminal.say(f"{lines:,} {'line' if lines == 1 else 'lines'} {when}")

@@ -1,0 +1,119 @@
+"""`jarvisctl ps`: the blocks, as a table, as columns for scripts, or as JSON."""
+
+import argparse
+import os
+
+from jarvisd.client import blocks, clock, terminal
+from jarvisd.client.client import Client
+from jarvisd.client.parser import (
+    Parser,
+    Subparsers,
+    add_colour,
+    add_connection,
+    add_json,
+    client_of,
+    declare,
+)
+from jarvisd.client.table import render
+from jarvisd.client.text import safe
+from jarvisd.model.block import BlockView
+from jarvisd.protocol.methods import BlocksList, BlocksListResult, Status, StatusResult
+
+EXAMPLES = """\
+jarvisctl ps                       live blocks, and those of the last 24 hours
+jarvisctl ps --all --agent claude  everything known of one agent
+jarvisctl ps --json | jq '.blocks[] | select(.life == "live") | .block_id'"""
+
+PLAIN = """\
+--plain prints, tab separated: block_id, kind, agent, life, project, session_id, lines,
+tokens (estimate), last activity (Unix ms), lines per second; then of its session: tokens,
+cost (micro-dollars), context (percent), last tool, tool errors. Absent is empty."""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "ps", run, examples=EXAMPLES)
+    parser.epilog = PLAIN
+    add_filters(parser)
+    form = parser.add_mutually_exclusive_group()
+    add_json(form)
+    form.add_argument("--plain", action="store_true", help="stable columns for scripts")
+    add_colour(parser)
+    add_connection(parser)
+
+
+def add_filters(parser: Parser) -> None:
+    """Add the options that choose blocks."""
+    parser.add_argument("-a", "--all", action="store_true", help="old blocks as well")
+    parser.add_argument("--agent", metavar="NAME", help="only this agent's")
+    parser.add_argument(
+        "--project",
+        metavar="NAME",
+        help="only this project's: a name or the end of a path",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the blocks that were asked for."""
+    with client_of(args) as client:
+        answer = client.call(BlocksList(agent=args.agent), BlocksListResult)
+        known = blocks.newest_first(answer.blocks)
+        if args.project is not None:
+            known = [each for each in known if blocks.in_project(each, args.project)]
+
+        now_ms = clock.unix_ms()
+        shown = [each for each in known if args.all or blocks.is_recent(each, now_ms)]
+        if args.json:
+            terminal.print_json(revision=answer.revision, blocks=shown)
+        elif args.plain:
+            _print_plain(shown)
+        else:
+            _print_table(shown, now_ms, args)
+            _print_footer(client, shown=len(shown), more=len(known) - len(shown))
+
+    return 0
+
+
+def _print_plain(shown: list[BlockView]) -> None:
+    for block in shown:
+        fields = (
+            block.block_id,
+            block.kind,
+            block.agent,
+            block.life,
+            block.project,
+            block.session_id,
+            block.line_count,
+            block.token_estimate,
+            block.last_activity_ms,
+            f"{block.lines_per_s:.3f}",
+            None if block.tokens is None else block.tokens.total,
+            block.cost_micros,
+            block.context_percent,
+            block.last_tool,
+            block.tool_errors,
+        )
+        print("\t".join("" if each is None else safe(str(each)) for each in fields))
+
+
+def _print_table(shown: list[BlockView], now_ms: int, args: argparse.Namespace) -> None:
+    if not shown:
+        return
+
+    rows = [blocks.row(block, now_ms) for block in shown]
+    colour = terminal.wants_colour(args.color, os.environ)
+    for line in render(blocks.COLUMNS, rows, room=terminal.columns(), colour=colour):
+        print(line)
+
+
+def _print_footer(client: Client, *, shown: int, more: int) -> None:
+    backfill = blocks.progress(client.call(Status(), StatusResult).backfill)
+    if backfill is not None:
+        terminal.say(backfill)
+
+    if more:
+        terminal.say(
+            f"{more} older {'block' if more == 1 else 'blocks'}: --all shows them"
+        )
+    elif not shown:
+        terminal.say(blocks.NOTHING_FOUND)

@@ -1,0 +1,103 @@
+"""`jarvisctl run`: run a command as if alone, and count its output."""
+
+import argparse
+import os
+import socket
+
+from jarvisd import paths
+from jarvisd.client import terminal
+from jarvisd.client.child import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, Child
+from jarvisd.client.delivery import new_block_id
+from jarvisd.client.parser import Subparsers, declare
+from jarvisd.client.recorder import Outcome, Recorder
+from jarvisd.errors import EXIT_USAGE
+from jarvisd.protocol.methods import PushOpen
+
+EXAMPLES = """\
+jarvisctl run -- make test
+jarvisctl run -- claude
+jarvisctl run --agent codex -- ./my-codex-wrapper"""
+
+MORE = """Output, exit status and signals pass through
+unchanged, and a terminal stays a terminal. The command never waits for the daemon."""
+
+AGENTS = frozenset({"claude", "codex", "gemini"})
+"""Commands whose own name is the agent's name; anything else is `text`."""
+
+LOOK_TIMEOUT_S = 0.1
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "run", run, examples=EXAMPLES, more=MORE)
+    parser.usage = "jarvisctl run [options] -- COMMAND [ARGUMENT ...]"
+    parser.add_argument(
+        "--agent", metavar="NAME", help="whose output it is (from the command's name)"
+    )
+    parser.add_argument("--project", metavar="NAME", help="which project it belongs to")
+    parser.add_argument("--socket", metavar="PATH", help="the daemon's socket")
+    parser.add_argument(
+        "words", metavar="COMMAND", nargs=argparse.REMAINDER, help="what to run"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
+    # Whether argparse leaves the `--` in place depends on the Python.
+    command = args.words[1:] if args.words[:1] == ["--"] else args.words
+    if not command:
+        terminal.say("run what? Try `jarvisctl run -- make test`.")
+        return EXIT_USAGE
+
+    path = args.socket or paths.socket_path(os.environ)
+    if not _is_there(path):
+        terminal.say(
+            "jarvisd is not running: the command runs on, and its output is counted "
+            "if the daemon comes back in time"
+        )
+
+    try:
+        child = Child(command)
+    except OSError as exc:
+        terminal.say(f"{command[0]}: {exc.strerror}")
+        missing = isinstance(exc, FileNotFoundError)
+        return EXIT_NOT_FOUND if missing else EXIT_NOT_EXECUTABLE
+
+    recorder = Recorder(path, _opening(args, command[0], child.pid))
+    recorder.start()
+    status = child.run(recorder.offer)
+    _tell_lost(recorder.finish(status))
+    return status
+
+
+def _opening(args: argparse.Namespace, program: str, pid: int) -> PushOpen:
+    name = os.path.basename(program)  # noqa: PTH119 - text in, text out
+    return PushOpen(
+        block_id=new_block_id(),
+        agent=args.agent or (name if name in AGENTS else "text"),
+        kind="process",
+        project=args.project,
+        cwd=terminal.folder(),
+        pid=pid,
+    )
+
+
+def _is_there(path: str) -> bool:
+    """Say whether somebody listens; told before the command owns the terminal."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(LOOK_TIMEOUT_S)
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+
+    return True
+
+
+def _tell_lost(outcome: Outcome) -> None:
+    if outcome.lost_lines:
+        why = outcome.error or "there was more than could be kept for jarvisd"
+        lines = "line was" if outcome.lost_lines == 1 else "lines were"
+        terminal.say(f"{outcome.lost_lines:,} {lines} not counted: {why}")
+    elif outcome.unsure:
+        terminal.say("jarvisd has not yet confirmed the last lines")

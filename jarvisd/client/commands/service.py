@@ -1,0 +1,182 @@
+"""`jarvisctl service`: the daemon under the user's own systemd."""
+
+import argparse
+import os
+import shlex
+import subprocess
+from collections.abc import Callable
+
+from jarvisd.client import terminal, units
+from jarvisd.client.parser import Parser, Subparsers, declare, whole
+from jarvisd.errors import EXIT_FAILURE, EXIT_NO_DAEMON, EXIT_USAGE
+
+EXAMPLES = """\
+jarvisctl service install       write the units, start now and at every login
+jarvisctl service status
+jarvisctl service logs -f
+jarvisctl service uninstall     stop, and remove exactly what install wrote"""
+
+LIMIT_S = 60.0
+DEFAULT_LOG_LINES = 50
+UNITS = (units.SOCKET, units.SERVICE)
+LINGERING = """\
+It runs while you are logged in. To keep it running after logout, should you want that:
+    loginctl enable-linger"""
+
+_ACTIONS: dict[str, str] = {
+    "install": "write the units, enable and start them",
+    "uninstall": "stop the daemon and remove the units",
+    "start": "start the daemon",
+    "stop": "stop the daemon",
+    "status": "say whether it runs (exit 0) or not (exit 1)",
+    "logs": "print its log",
+}
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command and its actions."""
+    parser = declare(subparsers, "service", run, examples=EXAMPLES)
+    actions = parser.add_subparsers(
+        title="actions", dest="action", metavar="ACTION", required=True
+    )
+    for name, summary in _ACTIONS.items():
+        action = actions.add_parser(name, help=summary, allow_abbrev=False)
+        if name == "logs":
+            _add_log_options(action)
+
+
+def _add_log_options(parser: Parser) -> None:
+    parser.add_argument("-f", "--follow", action="store_true", help="go on")
+    parser.add_argument(
+        "-n",
+        "--lines",
+        metavar="N",
+        type=whole,
+        default=DEFAULT_LOG_LINES,
+        help=f"how many lines ({DEFAULT_LOG_LINES})",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the action, where there is a user manager to do it with."""
+    if not _has_manager():
+        command = shlex.join(units.daemon_command())
+        terminal.say(
+            f"no systemd user manager answers here. Run it yourself:\n    {command}"
+        )
+        return EXIT_NO_DAEMON
+
+    actions: dict[str, Callable[[], int]] = {
+        "install": _install,
+        "uninstall": _uninstall,
+        "start": lambda: _systemctl("start", *UNITS),
+        "stop": lambda: _systemctl("stop", *UNITS),
+        "status": _status,
+        "logs": lambda: _logs(lines=args.lines, follow=args.follow),
+    }
+    return actions[args.action]()
+
+
+def _install() -> int:
+    sandbox = _can_sandbox()
+    texts = units.files(os.environ, sandbox=sandbox)
+    # The sandbox can open only what is there when the daemon starts.
+    units.store_folder(os.environ).mkdir(parents=True, exist_ok=True, mode=0o700)
+    units.install(texts)
+    if not sandbox:
+        units.remove_sandbox(os.environ)
+
+    for path in texts:
+        print(f"wrote {path}")
+
+    if not sandbox:
+        terminal.say(
+            "user namespaces are restricted here: the sandbox drop-in is left out"
+        )
+
+    # Not `enable --now`: after an upgrade the new one shall run.
+    for step in (
+        ("daemon-reload",),
+        ("enable", *UNITS),
+        ("start", units.SOCKET),
+        ("restart", units.SERVICE),
+    ):
+        if _systemctl(*step):
+            terminal.say("`jarvisctl service logs` may tell why")
+            return EXIT_FAILURE
+
+    print(LINGERING)
+    return 0
+
+
+def _uninstall() -> int:
+    if not _installed():
+        terminal.say("nothing to remove: install has written no unit here")
+        return 0
+
+    _systemctl("disable", "--now", *UNITS)
+    for path in units.uninstall(os.environ):
+        print(f"removed {path}")
+
+    return _systemctl("daemon-reload")
+
+
+def _installed() -> bool:
+    return (units.folder(os.environ) / units.SERVICE).is_file()
+
+
+def _status() -> int:
+    _systemctl("status", "--no-pager", "--lines=0", *UNITS)
+    return EXIT_FAILURE if _systemctl("is-active", "--quiet", units.SERVICE) else 0
+
+
+def _logs(*, lines: int, follow: bool) -> int:
+    command = ["journalctl", "--user", "--unit", units.SERVICE, f"--lines={lines}"]
+    # Following ends with Ctrl-C, so there is no limit.
+    return _call(
+        [*command, *(["--follow"] if follow else ["--no-pager"])], limit_s=None
+    )
+
+
+def _has_manager() -> bool:
+    probe = ["systemctl", "--user", "show", "--property=Version"]
+    return _call(probe, quiet=True) == 0
+
+
+def _can_sandbox() -> bool:
+    """Try it: whether user namespaces work depends on kernel, AppArmor and version."""
+    return (
+        _call(
+            [
+                *("systemd-run", "--user", "--wait", "--quiet"),
+                *("--property=PrivateUsers=yes", "--property=ProtectSystem=strict"),
+                "true",
+            ],
+            quiet=True,
+        )
+        == 0
+    )
+
+
+def _systemctl(*words: str) -> int:
+    return EXIT_FAILURE if _call(["systemctl", "--user", *words]) else 0
+
+
+def _call(
+    command: list[str], *, quiet: bool = False, limit_s: float | None = LIMIT_S
+) -> int:
+    output = subprocess.DEVNULL if quiet else None
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            timeout=limit_s,
+            check=False,
+        ).returncode
+    except FileNotFoundError:
+        return EXIT_USAGE
+    except subprocess.TimeoutExpired:
+        terminal.say(f"{shlex.join(command)} did not end within {limit_s:g} s")
+        return EXIT_FAILURE

@@ -1,0 +1,118 @@
+"""`jarvisctl show`: everything known of one block."""
+
+import argparse
+
+from jarvisd.client import clock, terminal
+from jarvisd.client import format as fmt
+from jarvisd.client.parser import (
+    Subparsers,
+    add_connection,
+    add_json,
+    client_of,
+    declare,
+)
+from jarvisd.client.text import safe
+from jarvisd.model.block import BlockId, BlockView
+from jarvisd.model.usage import Tokens
+from jarvisd.protocol.methods import BlocksGet
+
+EXAMPLES = """\
+jarvisctl show 3fa9          the start of an id is enough
+jarvisctl show 3fa9 --json | jq .block.cwd"""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "show", run, examples=EXAMPLES)
+    parser.add_argument("block", metavar="BLOCK", help="the block's id, or its start")
+    add_json(parser)
+    add_connection(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the block."""
+    with client_of(args) as client:
+        block = client.call(BlocksGet(block_id=BlockId(args.block)), BlockView)
+
+    if args.json:
+        terminal.print_json(block=block)
+        return 0
+
+    for name, value in _facts(block, clock.unix_ms()):
+        if value is not None:
+            print(f"{name:<14} {safe(value)}")
+
+    return 0
+
+
+def _facts(block: BlockView, now_ms: int) -> list[tuple[str, str | None]]:
+    return [
+        ("block", block.block_id),
+        ("agent", block.agent),
+        ("kind", block.kind),
+        ("life", block.life),
+        ("error", block.error),
+        ("exit status", _number(block.exit_status)),
+        ("project", block.project),
+        ("session", block.session_id),
+        ("parent session", block.parent_session_id),
+        ("folder", block.cwd),
+        ("path", block.path),
+        ("process", _number(block.pid)),
+        ("first line", _moment(block.start_ts_ms, now_ms)),
+        ("last line", _moment(block.last_activity_ms, now_ms)),
+        ("lines", f"{block.line_count:,} ({fmt.rate(block.lines_per_s)})"),
+        ("characters", f"{block.char_count:,}"),
+        ("estimate", f"{block.token_estimate:,} tokens (characters / 4)"),
+        ("bytes read", f"{block.bytes_read:,} ({fmt.size(block.bytes_read)})"),
+        (
+            "unfinished",
+            f"{block.partial_bytes:,} bytes" if block.partial_bytes else None,
+        ),
+        ("malformed", _count(block.malformed_count)),
+        ("oversize", _count(block.oversize_count)),
+        ("revision", f"{block.revision:,}"),
+        *_session_facts(block),
+    ]
+
+
+def _session_facts(block: BlockView) -> list[tuple[str, str | None]]:
+    """Return what the session of *block* spent, of which the block may be a part."""
+    tokens = block.tokens
+    if tokens is None:
+        return []
+
+    cached = f"{tokens.cache_read:,} from cache, {_written(tokens):,} to it"
+    unpriced = f" and {block.unpriced:,} without a price" if block.unpriced else ""
+    return [
+        ("tokens", f"{tokens.total:,}: {tokens.input:,} in, {cached}"),
+        ("", f"{tokens.output:,} out ({tokens.reasoning:,} reasoning)"),
+        ("cost", f"{fmt.dollars(block.cost_micros or 0)}{unpriced}"),
+        ("context", _share(block.context_percent)),
+        ("last tool", block.last_tool),
+        ("tool errors", _number(block.tool_errors or None)),
+    ]
+
+
+def _written(tokens: Tokens) -> int:
+    return tokens.cache_write_5m + tokens.cache_write_1h
+
+
+def _share(percent: float | None) -> str | None:
+    return None if percent is None else f"{percent:.1f} % of the window"
+
+
+def _moment(at_ms: int | None, now_ms: int) -> str | None:
+    if at_ms is None:
+        return None
+
+    passed = fmt.duration((now_ms - at_ms) / fmt.MS_PER_S)
+    return f"{clock.local_time(at_ms)} ({passed} ago)"
+
+
+def _number(value: int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _count(lines: int) -> str | None:
+    return f"{lines:,} lines" if lines else None

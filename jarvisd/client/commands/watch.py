@@ -1,0 +1,95 @@
+"""`jarvisctl watch`: the blocks live, as a table for people or as JSON for programs."""
+
+import argparse
+import os
+import select
+from typing import Any
+
+import msgspec
+
+from jarvisd import paths
+from jarvisd.client import blocks, clock, live, terminal
+from jarvisd.client.commands.ps import add_filters
+from jarvisd.client.feed import Feed
+from jarvisd.client.parser import (
+    Subparsers,
+    add_colour,
+    add_connection,
+    add_json,
+    declare,
+)
+from jarvisd.model.block import BlockView
+from jarvisd.protocol.methods import SubscriptionFilter
+
+EXAMPLES = """\
+jarvisctl watch                     q leaves, a shows old blocks too
+jarvisctl watch --agent codex
+jarvisctl watch --json | jq -r 'select(.topic == "blocks") | .data.line_count'"""
+
+MORE = """Where stdout is no terminal it prints JSON, one object a line with `topic`
+and `data`: `blocks` (a block as it is now), `backfill` (the first reading of history),
+`daemon` (it went away, or is back)."""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "watch", run, examples=EXAMPLES, more=MORE)
+    add_filters(parser)
+    add_json(parser)
+    add_colour(parser)
+    add_connection(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Follow the blocks until the person leaves."""
+    chosen = SubscriptionFilter(agent=args.agent)
+    path = args.socket or paths.socket_path(os.environ)
+    if args.json or terminal.columns() is None:
+        _Stream(args).run(path, chosen)
+        return 0
+
+    feed = Feed(path, chosen=chosen)
+    feed.connect()
+    view = live.View(
+        feed,
+        everything=args.all,
+        project=args.project,
+        colour=terminal.wants_colour(args.color, os.environ),
+    )
+    live.run(feed, view)
+    return 0
+
+
+class _Stream:
+    """The feed as JSON lines, each written as soon as it is known."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._told: dict[str, Any] = {}
+
+    def run(self, path: str, chosen: SubscriptionFilter) -> None:
+        feed = Feed(path, chosen=chosen, on_change=self._block)
+        feed.connect()
+        while True:
+            feed.refresh()
+            self._tell("daemon", {"connected": feed.trouble is None})
+            if feed.backfill is not None:
+                self._tell("backfill", feed.backfill)
+
+            select.select(feed.wait_on(), [], [], feed.due_in_s())
+
+    def _block(self, block: BlockView) -> None:
+        args = self._args
+        of_project = args.project is None or blocks.in_project(block, args.project)
+        if of_project and (args.all or blocks.is_recent(block, clock.unix_ms())):
+            _print(topic="blocks", data=block)
+
+    def _tell(self, topic: str, data: Any) -> None:
+        if self._told.get(topic) != data:
+            self._told[topic] = data
+            _print(topic=topic, data=data)
+
+
+def _print(**fields: Any) -> None:
+    line = msgspec.json.encode({"schema": terminal.SCHEMA, **fields})
+    print(line.decode(), flush=True)

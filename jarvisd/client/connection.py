@@ -1,0 +1,247 @@
+"""One conversation with the daemon: questions, answers, and what it tells unasked.
+
+Plain blocking sockets; every wait has a limit. A `Connection` is one socket, and says
+when it is lost.
+"""
+
+import socket
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import msgspec
+
+from jarvisd import __version__
+from jarvisd.client import clock
+from jarvisd.client.failures import (
+    AnswerTimeoutError,
+    ConnectionLostError,
+    UnreadableAnswerError,
+)
+from jarvisd.errors import DaemonUnreachableError, ProtocolError
+from jarvisd.protocol.methods import METHODS, Hello, HelloResult, Params
+
+Answer = TypeVar("Answer")
+"""A result's Struct, or `Fields`."""
+
+Fields = dict[str, msgspec.Raw]
+"""The fields of a result as they came: to be printed, not looked at."""
+
+CONNECT_TIMEOUT_S = 2.0
+ANSWER_TIMEOUT_S = 10.0
+RECEIVE_BYTES = 256 * 1024
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""Ten thousand blocks are 6 MB; a daemon that sends more than this is not ours."""
+
+MAX_UNREAD_NOTICES = 10_000
+
+_METHOD_OF = {params: name for name, (params, _) in METHODS.items()}
+
+
+class _Error(msgspec.Struct):
+    code: int
+    message: str
+    data: dict[str, int | float | str | bool | list[str] | None] = {}
+
+
+class Message(msgspec.Struct):
+    """What comes on the socket: an answer has an *id*, a notification a *method*."""
+
+    id: int | None = None
+    result: msgspec.Raw = msgspec.Raw()
+    error: _Error | None = None
+    method: str | None = None
+    params: msgspec.Raw = msgspec.Raw()
+
+
+class _Request(msgspec.Struct):
+    id: int
+    method: str
+    params: Params
+    jsonrpc: str = "2.0"
+
+
+_decode_message = msgspec.json.Decoder(Message).decode
+
+
+class Connection:
+    """One socket to the daemon, after the greeting.
+
+    Attributes:
+        hello: What the daemon said of itself.
+
+    Raises:
+        DaemonUnreachableError: Nobody listens there.
+
+    """
+
+    def __init__(self, path: str, *, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        self._path = path
+        self._timeout_s = timeout_s
+        self._unread = bytearray()
+        self._searched = 0
+        self._notices: deque[Message] = deque(maxlen=MAX_UNREAD_NOTICES)
+        self._last_id = 0
+        self._socket = _connected(path)
+        try:
+            self.hello = self.call(
+                Hello(client="jarvisctl", version=__version__), HelloResult
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def call(
+        self, params: Params, answer: type[Answer], *, timeout_s: float | None = None
+    ) -> Answer:
+        """Ask what *params* are for, and return the answer.
+
+        Raises:
+            ConnectionLostError: The daemon went away before it answered.
+            AnswerTimeoutError: It did not answer within *timeout_s*.
+            ProtocolError: It refused; the message is its own.
+
+        """
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        method = _METHOD_OF[type(params)]
+        self._last_id += 1
+        request = _Request(id=self._last_id, method=method, params=params)
+        deadline = clock.monotonic() + limit_s
+        try:
+            self._send(msgspec.json.encode(request) + b"\n", deadline)
+            message = self._answer(deadline)
+        except TimeoutError:
+            # A late answer would be taken for that of the next question.
+            self.close()
+            raise AnswerTimeoutError(method, limit_s) from None
+
+        return _result(method, message, answer)
+
+    def _answer(self, deadline: float) -> Message:
+        while True:
+            message = self._receive(deadline)
+            if message.method is None:
+                return message
+
+            self._notices.append(message)
+
+    def notice(self, timeout_s: float) -> Message | None:
+        """Return the next notification, or None when none comes within *timeout_s*.
+
+        Raises:
+            ConnectionLostError: The daemon went away.
+
+        """
+        if self._notices:
+            return self._notices.popleft()
+
+        try:
+            return self._receive(clock.monotonic() + timeout_s)
+        except TimeoutError:
+            return None
+
+    def forget_notices(self) -> None:
+        """Drop the notifications that came while an answer was awaited."""
+        self._notices.clear()
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on; ask `notice` until it has none, first."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Hang up. Harmless when done before."""
+        self._socket.close()
+
+    def _send(self, request: bytes, deadline: float) -> None:
+        try:
+            self._socket.settimeout(_left(deadline))
+            self._socket.sendall(request)
+        except (TimeoutError, BlockingIOError):
+            raise TimeoutError from None
+        except OSError as exc:
+            raise self._lost(exc.strerror or str(exc)) from exc
+
+    def _receive(self, deadline: float) -> Message:
+        while (end := self._unread.find(b"\n", self._searched)) < 0:
+            self._searched = len(self._unread)
+            self._unread += self._piece(deadline)
+
+        line = bytes(memoryview(self._unread)[:end])
+        del self._unread[: end + 1]
+        self._searched = 0
+        try:
+            return _decode_message(line)
+        except msgspec.MsgspecError as exc:
+            raise UnreadableAnswerError("the socket", str(exc)) from exc
+
+    def _piece(self, deadline: float) -> bytes:
+        if len(self._unread) > MAX_ANSWER_BYTES:
+            raise self._lost(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+
+        try:
+            self._socket.settimeout(_left(deadline))
+            piece = self._socket.recv(RECEIVE_BYTES)
+        except (TimeoutError, BlockingIOError):
+            raise TimeoutError from None
+        except OSError as exc:
+            raise self._lost(exc.strerror or str(exc)) from exc
+
+        if not piece:
+            raise self._lost("it closed the connection")
+
+        return piece
+
+    def _lost(self, reason: str) -> ConnectionLostError:
+        return ConnectionLostError(Path(self._path), reason)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _connected(path: str) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.settimeout(CONNECT_TIMEOUT_S)
+    try:
+        client.connect(path)
+    except OSError as exc:
+        client.close()
+        raise DaemonUnreachableError(Path(path), exc.strerror or str(exc)) from exc
+
+    return client
+
+
+def _left(deadline: float) -> float:
+    # Zero would mean non-blocking: what is there already is still taken.
+    return max(0.0, deadline - clock.monotonic())
+
+
+def _result(method: str, message: Message, answer: type[Answer]) -> Answer:
+    match message.error:
+        case _Error(code=number, message=text, data=data):
+            kind = str(data.get("kind", "refused"))
+            rest = {key: value for key, value in data.items() if key != "kind"}
+            raise ProtocolError(number, kind, text, **rest)  # type: ignore[arg-type]
+
+    return decode(method, message.result, answer)
+
+
+def decode(method: str, raw: msgspec.Raw, form: type[Answer]) -> Answer:
+    """Return *raw*, which came with *method*, as a *form*.
+
+    Raises:
+        UnreadableAnswerError: It is none.
+
+    """
+    try:
+        return msgspec.json.decode(raw, type=form)
+    except msgspec.MsgspecError as exc:
+        raise UnreadableAnswerError(method, str(exc)) from exc

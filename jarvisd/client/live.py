@@ -1,0 +1,153 @@
+"""The live view of the blocks: what is drawn, and the loop that draws it.
+
+On a terminal a table that repaints itself; where lines cannot be painted over (a file,
+a pipe, a dumb terminal) a whole table every two seconds.
+"""
+
+import os
+import select
+
+from jarvisd.client import blocks, clock, terminal
+from jarvisd.client.feed import Feed
+from jarvisd.client.screen import Screen
+from jarvisd.client.table import render, styled
+from jarvisd.client.text import cut, safe
+from jarvisd.model.block import BlockView, Life
+
+REPAINT_S = 1.0
+"""Times are shown relative to now, so the view changes without news."""
+
+LEAST_PAUSE_S = 0.2
+"""A thousand busy blocks must not keep us painting."""
+
+SNAPSHOT_S = 2.0
+
+
+class View:
+    """What of the feed is shown, as lines.
+
+    Attributes:
+        everything: Whether old blocks are shown too.
+        ended: Whether the person asked to leave.
+
+    """
+
+    def __init__(
+        self, feed: Feed, *, everything: bool, project: str | None, colour: bool
+    ) -> None:
+        self.everything = everything
+        self.ended = False
+        self._feed = feed
+        self._project = project
+        self._colour = colour
+
+    def press(self, keys: str) -> None:
+        """Do what *keys* stand for."""
+        for key in keys:
+            match key:
+                case "q" | "\x04":
+                    self.ended = True
+                case "a":
+                    self.everything = not self.everything
+
+    def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
+        """Return the view as lines for a screen of *columns* and *rows*."""
+        now_ms = clock.unix_ms()
+        known = blocks.newest_first(self._feed.blocks.values())
+        if self._project is not None:
+            known = [each for each in known if blocks.in_project(each, self._project)]
+
+        shown = [
+            each for each in known if self.everything or blocks.is_recent(each, now_ms)
+        ]
+        head = self._head(shown, hidden=len(known) - len(shown), columns=columns)
+        room = None if rows is None else max(0, rows - len(head) - 2)
+        return [*head, "", *self._table(shown[:room], now_ms, columns)]
+
+    def _head(
+        self, shown: list[BlockView], *, hidden: int, columns: int | None
+    ) -> list[str]:
+        live = sum(each.life is Life.LIVE for each in shown)
+        more = f" · {hidden} older" if hidden else ""
+        facts = [
+            (f"jarvisd · {live} live · {len(shown)} shown{more}", "1"),
+            (_progress(self._feed), "36"),
+            (_banner(self._feed), "33"),
+        ]
+        return [
+            styled(
+                text if columns is None else cut(text, columns),
+                style if self._colour else "",
+            )
+            for text, style in facts
+            if text
+        ]
+
+    def _table(
+        self, shown: list[BlockView], now_ms: int, columns: int | None
+    ) -> list[str]:
+        if not shown:
+            return (
+                [] if self._feed.status is None else blocks.NOTHING_FOUND.splitlines()
+            )
+
+        rows = [blocks.row(each, now_ms) for each in shown]
+        return render(blocks.COLUMNS, rows, room=columns, colour=self._colour)
+
+
+def _progress(feed: Feed) -> str:
+    return (feed.backfill and blocks.progress(feed.backfill)) or ""
+
+
+def _banner(feed: Feed) -> str:
+    if feed.trouble is not None:
+        return f"waiting for jarvisd: {safe(str(feed.trouble))}"
+
+    return "" if feed.status is not None else "connecting to jarvisd"
+
+
+def run(feed: Feed, view: View) -> None:
+    """Show *view* until the person leaves, in the best way stdout allows."""
+    try:
+        if terminal.can_redraw(os.environ):
+            _run_screen(feed, view)
+        else:
+            _run_snapshots(feed, view)
+    finally:
+        feed.close()
+
+
+def _run_screen(feed: Feed, view: View) -> None:
+    """Draw on the terminal until the person leaves."""
+    with Screen() as screen:
+        while not view.ended:
+            feed.refresh()
+            columns, rows = terminal.size()
+            screen.paint(view.lines(columns=columns, rows=rows))
+            # Only the person may hurry the next picture.
+            keys = screen.wait([], LEAST_PAUSE_S)
+            if not keys:
+                pause_s = min(REPAINT_S, feed.due_in_s())
+                keys = screen.wait(feed.wait_on(), pause_s)
+
+            view.press(keys)
+
+
+def _run_snapshots(feed: Feed, view: View) -> None:
+    """Print a table every `SNAPSHOT_S`, for ever."""
+    while True:
+        _gather(feed, SNAPSHOT_S if feed.status else 0.0)
+        print(
+            *view.lines(columns=terminal.columns(), rows=None), "", sep="\n", flush=True
+        )
+
+
+def _gather(feed: Feed, for_s: float) -> None:
+    until = clock.monotonic() + for_s
+    while True:
+        feed.refresh()
+        left_s = until - clock.monotonic()
+        if left_s <= 0:
+            return
+
+        select.select(feed.wait_on(), [], [], min(left_s, feed.due_in_s()))

@@ -1,0 +1,26 @@
+"""The entry of `jarvisctl`: status lines at once, everything else through the shell.
+
+A status bar runs `jarvisctl line` every few seconds for ever, so that one command is
+looked for before anything is imported. A test holds the list of modules it may load.
+"""
+
+import sys
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit status."""
+    argv = sys.argv[1:]
+    if argv[:1] == ["line"]:
+        from jarvisd.client import line  # noqa: PLC0415 - see above
+
+        status = line.print_line(argv[1:])
+        if status is not None:
+            return status
+
+    from jarvisd.client import shell  # noqa: PLC0415 - see above
+
+    return shell.run(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

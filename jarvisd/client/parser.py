@@ -1,0 +1,179 @@
+"""The parser of the command line: argparse, with examples first and kinder errors.
+
+One file a command below `commands/`: `add` declares it, `run` does it. Only the command
+that is asked for is imported; the generators of completions and man pages take all.
+"""
+
+import argparse
+import importlib
+import math
+import os
+from collections.abc import Callable, Iterable
+from typing import NoReturn, TypeAlias
+
+from jarvisd import __version__, paths
+from jarvisd.client.client import Client
+from jarvisd.client.commands import COMMANDS
+from jarvisd.errors import EXIT_USAGE
+
+# argparse has no public names for what its own methods return.
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001
+Options = argparse._ActionsContainer  # noqa: SLF001
+
+DEFAULT_TIMEOUT_S = 10.0
+OVERVIEW_EXAMPLES = """\
+jarvisctl ps                      what is running, and what ran today
+jarvisctl watch                   the same, live
+jarvisctl tail -f 3fa9            follow one block; the start of its id is enough
+jarvisctl run -- make test        run a command and count its output
+some-command | jarvisctl ingest   count what a pipe carries
+jarvisctl doctor                  find out why something is missing"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that shows *examples* first and suggests what was meant."""
+
+    examples = ""
+
+    def format_help(self) -> str:
+        """Return the help: what it is for, examples, then the options."""
+        full = super().format_help()
+        usage, _, rest = full.partition("\n\n")
+        examples = "\n".join(f"  {line}" for line in self.examples.splitlines())
+        parts = [usage, f"examples:\n{examples}" if examples else "", rest]
+        return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with status 2 and one sentence that says what to do."""
+        self.exit(
+            EXIT_USAGE,
+            f"{self.prog}: {message}{self._suggestion(message)}\n"
+            f"Try `{self.prog} --help`.\n",
+        )
+
+    def _suggestion(self, message: str) -> str:
+        _, found, words = message.partition("unrecognized arguments: ")
+        if not found:
+            return ""
+
+        known = [name for action in self._actions for name in action.option_strings]
+        return nearest(words.split()[0], known)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` for the known word like *word*, or nothing."""
+    import difflib  # noqa: PLC0415 - only for the one who mistyped
+
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean `{matches[0]}`?" if matches else ""
+
+
+def declare(
+    subparsers: Subparsers,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    examples: str,
+    more: str = "",
+) -> Parser:
+    """Add command *name*, which *run* does; *more* is told below its summary."""
+    summary = COMMANDS[name]
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.{more and f' {more}'}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.examples = examples
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def add_connection(parser: Parser, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+    """Add the options of every command that asks the daemon."""
+    group = parser.add_argument_group("connection")
+    group.add_argument("--socket", metavar="PATH", help="ask the daemon on this socket")
+    group.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=seconds,
+        default=timeout_s,
+        help=f"give up after this long ({timeout_s:g})",
+    )
+
+
+def add_colour(parser: Parser) -> None:
+    """Add the options that decide on colour."""
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        metavar="WHEN",
+        default="auto",
+        help="colour: auto (on a terminal), always or never",
+    )
+    parser.add_argument(
+        "--no-color",
+        dest="color",
+        action="store_const",
+        const="never",
+        help="the same as --color=never",
+    )
+
+
+def add_json(parser: Options) -> None:
+    """Add the option of every command that answers programs too."""
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+
+
+def seconds(text: str) -> float:
+    """Return *text* as a positive number of seconds; the type of an option."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, not `{text}`")
+
+    return number
+
+
+def whole(text: str) -> int:
+    """Return *text* as a number above zero; the type of an option."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number above 0, not `{text}`"
+        )
+
+    return int(text)
+
+
+def client_of(args: argparse.Namespace) -> Client:
+    """Return a client of the daemon that the options and the environment name."""
+    path: str = args.socket or paths.socket_path(os.environ)
+    return Client(path, timeout_s=args.timeout)
+
+
+def build(names: Iterable[str] = COMMANDS) -> Parser:
+    """Return the parser that knows the commands *names*."""
+    parser = Parser(
+        prog="jarvisctl",
+        description="See what every AI coding agent on this workstation is doing.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.examples = OVERVIEW_EXAMPLES
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"%(prog)s {__version__}",
+        help="print the version",
+    )
+    subparsers = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True
+    )
+    for name in names:
+        importlib.import_module(f"jarvisd.client.commands.{name}").add(subparsers)
+
+    return parser

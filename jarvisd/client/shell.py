@@ -1,0 +1,78 @@
+"""Find the command, run it, and turn whatever happens into a status and a sentence."""
+
+import os
+import sys
+from types import TracebackType
+
+from jarvisd.client import failures, parser
+from jarvisd.client.commands import COMMANDS
+from jarvisd.client.terminal import say, silence_stdout
+from jarvisd.errors import EXIT_INTERRUPTED, EXIT_USAGE, JarvisError
+
+EXIT_BROKEN_PIPE = 141
+"""128 + SIGPIPE: what a shell reports of a program that the signal ended."""
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line *argv* and return its exit status."""
+    sys.excepthook = _no_traceback
+    # A name that the terminal's encoding lacks is no reason to stop.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+    try:
+        status = _dispatch(argv)
+        sys.stdout.flush()
+    except JarvisError as exc:
+        if _debugging():
+            raise
+
+        say(failures.explain(exc))
+        return failures.exit_status(exc)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        silence_stdout()
+        return EXIT_BROKEN_PIPE
+
+    return status
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv:
+        parser.build().print_help(sys.stderr)
+        return EXIT_USAGE
+
+    if argv[0] in COMMANDS:
+        return _run_command(argv)
+
+    if argv[0].startswith("-"):
+        parser.build().parse_args(argv)
+        return EXIT_USAGE
+
+    say(f"there is no command `{argv[0]}`{parser.nearest(argv[0], COMMANDS)}")
+    return EXIT_USAGE
+
+
+def _run_command(argv: list[str]) -> int:
+    args, unknown = parser.build([argv[0]]).parse_known_args(argv)
+    if unknown:
+        # The command's own parser knows what may have been meant.
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+
+    status: int = args.run(args)
+    return status
+
+
+def _debugging() -> bool:
+    return bool(os.environ.get("JARVISD_DEBUG"))
+
+
+def _no_traceback(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    if _debugging():
+        sys.__excepthook__(kind, error, traceback)
+        return
+
+    say(f"internal error: {kind.__name__}: {error} (JARVISD_DEBUG=1 shows where)")

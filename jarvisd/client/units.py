@@ -1,0 +1,147 @@
+"""The systemd units of this user: where they lie, what is in them, who wrote them.
+
+The texts come with the package. A file that does not carry our mark is somebody else's
+work and is neither overwritten nor removed.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from jarvisd import config, paths
+from jarvisd.errors import JarvisError
+
+SERVICE = "jarvisd.service"
+SOCKET = "jarvisd.socket"
+SANDBOX = "50-sandbox.conf"
+MARK = "# Written by `jarvisctl service install`; `uninstall` removes it.\n"
+
+_PLACEHOLDER = "@JARVISD@"
+
+
+class ForeignUnitError(JarvisError):
+    """A unit of our name was written by somebody else."""
+
+    code = "foreign_unit"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} was not written by `jarvisctl service install`. Move it away, "
+            "or keep it and steer it with systemctl."
+        )
+
+
+def folder(environ: Mapping[str, str]) -> Path:
+    """Return where a user's own units lie."""
+    return Path(paths.config_home(environ)) / "systemd" / "user"
+
+
+def files(environ: Mapping[str, str], *, sandbox: bool) -> dict[Path, str]:
+    """Return each file to write with its text; *sandbox* adds the drop-in."""
+    here = folder(environ)
+    texts = {here / name: _text(name) for name in (SOCKET, SERVICE)}
+    if sandbox:
+        texts[_sandbox_file(here)] = _text(SANDBOX) + _also_writable(environ)
+
+    return texts
+
+
+def _also_writable(environ: Mapping[str, str]) -> str:
+    """Return the line that lets the daemon write its database wherever it lies."""
+    folder = store_folder(environ)
+    usual = paths.state_folder({"HOME": paths.home(environ)})
+    return "" if str(folder) == usual else f"ReadWritePaths=-{quoted(str(folder))}\n"
+
+
+def store_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the database, as this user has configured it.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+
+    """
+    return config.read([], environ).store.parent
+
+
+def install(texts: Mapping[Path, str]) -> None:
+    """Write *texts*, each file at once.
+
+    Raises:
+        ForeignUnitError: One exists and is not ours; nothing was written.
+
+    """
+    for path in texts:
+        _check_ours(path)
+
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f".{path.name}.new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+
+
+def uninstall(environ: Mapping[str, str]) -> list[Path]:
+    """Remove what `install` wrote, and return it; what others wrote stays."""
+    here = folder(environ)
+    sandbox = _sandbox_file(here)
+    written = [
+        path
+        for path in (here / SERVICE, here / SOCKET, sandbox)
+        if path.is_file() and _is_ours(path)
+    ]
+    for path in written:
+        path.unlink()
+
+    if sandbox in written and not any(sandbox.parent.iterdir()):
+        sandbox.parent.rmdir()
+
+    return written
+
+
+def remove_sandbox(environ: Mapping[str, str]) -> None:
+    """Remove our drop-in where an earlier install wrote one."""
+    sandbox = _sandbox_file(folder(environ))
+    if sandbox.is_file() and _is_ours(sandbox):
+        sandbox.unlink()
+
+
+def daemon_command() -> list[str]:
+    """Return how to start this installation's daemon, by absolute paths."""
+    script = Path(sys.executable).with_name("jarvisd")
+    return [str(script)] if script.is_file() else [sys.executable, "-m", "jarvisd"]
+
+
+def _sandbox_file(here: Path) -> Path:
+    return here / f"{SERVICE}.d" / SANDBOX
+
+
+def _text(name: str) -> str:
+    command = " ".join(map(quoted, daemon_command()))
+    source = _packaged() / name
+    return MARK + source.read_text(encoding="utf-8").replace(_PLACEHOLDER, command)
+
+
+def _packaged() -> Path:
+    # In a checkout the units are where their author looks for them.
+    inside = Path(__file__).with_name("units")
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "systemd"
+
+
+def quoted(word: str) -> str:
+    """Return *word* so that systemd reads it as one word and expands nothing in it."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = escaped.replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"' if any(each in escaped for each in " \t\"\\;'") else escaped
+
+
+def _check_ours(path: Path) -> None:
+    if os.path.lexists(path) and not _is_ours(path):
+        raise ForeignUnitError(path)
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return path.read_text(encoding="utf-8").startswith(MARK)
+    except (OSError, UnicodeDecodeError):
+        return False

@@ -1,0 +1,27 @@
+"""What the user has asked for, read once and passed on by value.
+
+Order: default < file (TOML) < environment (`JARVISD_*`) < flags of `jarvisd`. `load` is
+a pure function of all four; `read` is the rim that opens the file. An unknown key, a
+value of the wrong type and a file that is not TOML are a `ConfigError` that names the
+file, the key and the remedy. docs/configuration.md tells users of every key.
+"""
+
+from jarvisd.config.flags import Flags, parse_flags
+from jarvisd.config.load import load, read
+from jarvisd.config.settings import AgentSettings, Config, FifoSettings, LogLevel
+from jarvisd.config.show import Changes, Setting, changes, describe
+
+__all__ = [
+    "AgentSettings",
+    "Changes",
+    "Config",
+    "FifoSettings",
+    "Flags",
+    "LogLevel",
+    "Setting",
+    "changes",
+    "describe",
+    "load",
+    "parse_flags",
+    "read",
+]

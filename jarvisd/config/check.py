@@ -1,0 +1,96 @@
+"""Is this value what its key wants? The sentences for those that are not."""
+
+import difflib
+from collections.abc import Collection
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from jarvisd.config.settings import AGENT_TYPES, NOT_IN_THE_FILE, TYPES, Key
+from jarvisd.errors import ConfigError
+
+
+class Told(NamedTuple):
+    """A value as somebody gave it, and who."""
+
+    value: object
+    origin: str
+
+
+def typed(key: Key, told: Told, *, home: str) -> object:
+    """Return the value as the type of its key, `~` expanded.
+
+    Raises:
+        ConfigError: Says who gave it, what was expected and what was found.
+
+    """
+    kind = AGENT_TYPES[key[-1]] if key[0] == "agents" else TYPES[key[0]]
+
+    def custom(type_: type, value: object) -> object:
+        return _path(value, home=home) if type_ is Path else value
+
+    try:
+        value: object = msgspec.convert(told.value, kind, dec_hook=custom)
+    except msgspec.ValidationError as exc:
+        raise ConfigError(_wrong(key, told, kind, str(exc))) from None
+
+    match key, value:
+        case ("exclude",), tuple():
+            return tuple(_expand(each, home) for each in value)
+        case _:
+            return value
+
+
+def require_known(
+    name: str, prefix: Key, known: Collection[str], *, origin: str
+) -> None:
+    """Refuse a key that is unknown, naming the nearest, or that has no place here."""
+    if name not in known:
+        candidates = known if prefix else {"agents", *known} - NOT_IN_THE_FILE.keys()
+        hint = nearest(name, candidates, prefix)
+        raise ConfigError(f"{origin}: unknown key `{_dotted(*prefix, name)}`; {hint}")
+
+    if not prefix and name in NOT_IN_THE_FILE:
+        raise ConfigError(
+            f"{origin}: `{name}` cannot be set here: {NOT_IN_THE_FILE[name]}"
+        )
+
+
+def nearest(name: str, candidates: Collection[str], prefix: Key = ()) -> str:
+    """Return a hint: the likeliest of *candidates*, or all of them."""
+    near = difflib.get_close_matches(name, sorted(candidates), n=1)
+    if near:
+        return f"did you mean `{_dotted(*prefix, near[0])}`?"
+
+    return f"there are {', '.join(sorted(candidates))}"
+
+
+def _dotted(*parts: str) -> str:
+    return ".".join(parts)
+
+
+def _path(value: object, *, home: str) -> Path:
+    if not isinstance(value, str):
+        raise ValueError(f"Expected a path, got {type(value).__name__}")  # noqa: TRY004
+
+    expanded = _expand(value, home)
+    if not expanded.startswith("/"):
+        raise ValueError("Expected a path that begins with / or ~/")
+
+    return Path(expanded)
+
+
+def _expand(text: str, home: str) -> str:
+    return home + text[1:] if text == "~" or text.startswith("~/") else text
+
+
+def _wrong(key: Key, told: Told, kind: object, problem: str) -> str:
+    problem, _, place = problem.partition(" - at `$")
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        problem = f"Expected one of {', '.join(kind)}"
+
+    what = f"`{_dotted(*key)}{place.rstrip('`')}`"
+    found = "" if place else f" is {told.value!r}"
+    return f"{told.origin}: {what}{found}: {problem[0].lower()}{problem[1:]}"

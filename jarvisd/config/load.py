@@ -1,0 +1,172 @@
+"""From file, environment and flags to one checked `Config`."""
+
+import tomllib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from jarvisd import paths
+from jarvisd.config.check import Told, nearest, require_known, typed
+from jarvisd.config.flags import Flags, parse_flags
+from jarvisd.config.settings import (
+    AGENT_TYPES,
+    ENVIRONMENT,
+    FIFO_KEYS,
+    TEXT,
+    TYPES,
+    AgentSettings,
+    Config,
+    Key,
+)
+from jarvisd.errors import ConfigError
+
+
+def read(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    known_agents: Collection[str] | None = None,
+) -> Config:
+    """Find and read the file, then `load`. A file nobody asked for may be absent.
+
+    Raises:
+        ConfigError: As `load`; or the file cannot be read.
+
+    """
+    asked = parse_flags(argv).config or environ.get("JARVISD_CONFIG")
+    path = Path(asked or paths.config_file(environ))
+    text = _text(path, required=asked is not None)
+    return load(argv, environ, text, path=path, known_agents=known_agents)
+
+
+def load(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    toml_text: str | None,
+    *,
+    path: Path,
+    known_agents: Collection[str] | None = None,
+) -> Config:
+    """Return the configuration; a pure function.
+
+    Args:
+        argv: The arguments of `jarvisd`, without the program's name.
+        environ: The environment; HOME and the XDG variables decide the defaults.
+        toml_text: What the file says, or None where there is none.
+        path: The file's name, for messages and origins.
+        known_agents: The agents there are; None where the caller cannot know.
+
+    Raises:
+        ConfigError: The first thing that is wrong; names where, what and the remedy.
+
+    """
+    told = dict(_from_file(toml_text or "", path))
+    told |= _from_environment(environ)
+    told |= _from_flags(parse_flags(argv))
+    config = _assembled(told, environ)
+    if known_agents is not None:
+        _check_agents(config, known_agents, path)
+
+    return config
+
+
+def _text(path: Path, *, required: bool) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if not required:
+            return None
+        raise ConfigError(f"{path}: there is no such file") from None
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path}: not UTF-8 at byte {exc.start}") from None
+    except OSError as exc:
+        raise ConfigError(f"{path}: {exc.strerror}") from None
+
+
+def _from_file(text: str, path: Path) -> Iterator[tuple[Key, Told]]:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"{path}: not TOML: {exc}") from None
+
+    agents = document.pop("agents", {})
+    _check_fifos(document.get("fifos"), path)
+    yield from _table(document, (), TYPES, path)
+    for name, table in _agent_tables(agents, path):
+        yield from _table(table, ("agents", name), AGENT_TYPES, path)
+
+
+def _check_fifos(value: object, path: Path) -> None:
+    """Find unknown keys within the tables; their types are checked with the rest."""
+    for index, table in enumerate(value if isinstance(value, list) else []):
+        for name in table if isinstance(table, dict) else []:
+            require_known(name, (f"fifos[{index}]",), FIFO_KEYS, origin=str(path))
+
+
+def _agent_tables(
+    value: object, path: Path
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    tables = value.items() if isinstance(value, dict) else [("", value)]
+    for name, table in tables:
+        if not isinstance(table, dict):
+            key = f"agents.{name}".rstrip(".")
+            raise ConfigError(
+                f"{path}: `{key}` is {table!r}: expected a table such as [agents.claude]"
+            )
+
+        yield name, table
+
+
+def _table(
+    table: Mapping[str, object], prefix: Key, known: Collection[str], path: Path
+) -> Iterator[tuple[Key, Told]]:
+    for name, value in table.items():
+        require_known(name, prefix, known, origin=str(path))
+        yield (*prefix, name), Told(value, str(path))
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[Key, Told]:
+    return {
+        (key,): Told(environ[variable], variable)
+        for key, variable in ENVIRONMENT.items()
+        if environ.get(variable)
+    }
+
+
+def _from_flags(flags: Flags) -> dict[Key, Told]:
+    given = {"store": flags.store, "socket": flags.socket, "log_level": flags.log_level}
+    return {
+        (key,): Told(value, f"--{key.replace('_', '-')}")
+        for key, value in given.items()
+        if value is not None
+    }
+
+
+def _assembled(told: Mapping[Key, Told], environ: Mapping[str, str]) -> Config:
+    home = paths.home(environ)
+    fields: dict[str, object] = {
+        "store": Path(paths.state_folder(environ)) / "jarvisd.db",
+        "socket": Path(paths.runtime_folder(environ)) / "rpc.sock",
+        "origins": {".".join(key): each.origin for key, each in told.items()},
+    }
+    agents: dict[str, AgentSettings] = {}
+    for key, each in told.items():
+        match key, typed(key, each, home=home):
+            case (_, name, field), value:
+                before = agents.get(name, AgentSettings())
+                agents[name] = msgspec.structs.replace(before, **{field: value})
+            case (field, *_), value:
+                fields[field] = value
+
+    return msgspec.convert({**fields, "agents": agents}, Config)
+
+
+def _check_agents(config: Config, known: Collection[str], path: Path) -> None:
+    named = {f"agents.{name}": name for name in config.agents}
+    named |= {f"fifos[{i}].agent": each.agent for i, each in enumerate(config.fifos)}
+    for key, name in named.items():
+        if name not in {TEXT, *known}:
+            raise ConfigError(
+                f"{path}: `{key}`: no agent `{name}`; {nearest(name, known)}"
+            )

@@ -1,0 +1,128 @@
+"""The settings: their names, types, defaults, and where each may come from.
+
+There are few on purpose. A number that only a benchmark could choose is a constant
+beside the code that uses it.
+"""
+
+import fnmatch
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+
+class LogLevel(StrEnum):
+    """The least serious event that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+LOG_LEVEL = LogLevel.INFO
+"""Life events only: an idle day is a few lines."""
+
+SCAN_INTERVAL_S = 15.0
+"""What every watcher missed is found within this at the latest. Scans come sooner
+where they are cheap: a scan that took 5 ms, of 2,000 files, is repeated after 5 s."""
+
+Seconds = Annotated[float, msgspec.Meta(ge=0.2, le=60.0)]
+"""The scan's range: faster is a busy loop, slower is no longer live."""
+
+TEXT = "text"
+"""The agent of output that is nobody's format: counted, not parsed."""
+
+
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user says about one agent.
+
+    *roots* are read besides the folders in which the agent is known to write.
+    """
+
+    enabled: bool = True
+    roots: tuple[Path, ...] = ()
+
+
+class FifoSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """A named pipe to read; it must exist, jarvisd never makes one."""
+
+    path: Path
+    agent: str = TEXT
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the daemon was told, complete and checked.
+
+    *agents* holds those the user mentions; `agent()` answers for every other one.
+    *prices* is the table as it stands in the file: pricing knows what may be in it.
+    *origins* says of each key that is not at its default who set it: the file's path,
+    the variable's name or the flag.
+    """
+
+    store: Path
+    socket: Path
+    log_level: LogLevel = LOG_LEVEL
+    scan_interval_s: Seconds = SCAN_INTERVAL_S
+    exclude: tuple[str, ...] = ()
+    fifos: tuple[FifoSettings, ...] = ()
+    agents: Mapping[str, AgentSettings] = {}
+    prices: Mapping[str, Any] = {}
+    origins: Mapping[str, str] = {}
+
+    def agent(self, name: str) -> AgentSettings:
+        """Return what holds for the agent *name*."""
+        return self.agents.get(name, AgentSettings())
+
+    def excluder(self) -> Callable[[str], bool]:
+        """Return a test of absolute paths: must this one not be read?
+
+        A pattern is a glob in which `*` crosses slashes. One that matches a folder
+        excludes all that lies below it.
+        """
+        if not self.exclude:
+            return lambda _path: False
+
+        globs = [glob for each in self.exclude for glob in (each, f"{each}/*")]
+        pattern = re.compile("|".join(map(fnmatch.translate, globs)))
+        return lambda path: pattern.match(path) is not None
+
+
+Key = tuple[str, ...]
+"""A key of the file, by its parts: `("agents", "claude", "roots")`."""
+
+TYPES: Mapping[str, object] = {
+    field.name: field.type
+    for field in msgspec.structs.fields(Config)
+    if field.name not in {"agents", "origins"}
+}
+"""The type of each key at the top of the file, beside the tables of `agents`."""
+
+AGENT_TYPES: Mapping[str, object] = {
+    field.name: field.type for field in msgspec.structs.fields(AgentSettings)
+}
+"""The type of each key of `[agents.NAME]`."""
+
+FIFO_KEYS = FifoSettings.__struct_fields__
+"""The keys of each table of `fifos`."""
+
+NOT_IN_THE_FILE: Mapping[str, str] = {
+    "socket": "jarvisctl and status lines would not find it; set JARVISD_SOCKET, which"
+    " they read as well"
+}
+"""Keys that only the environment and flags may set, and why."""
+
+ENVIRONMENT: Mapping[str, str] = {
+    "store": "JARVISD_STORE",
+    "socket": "JARVISD_SOCKET",
+    "log_level": "JARVISD_LOG_LEVEL",
+}
+"""The variable of each key that has one. `JARVISD_CONFIG` names the file itself."""
+
+NEEDS_RESTART = frozenset({"store", "socket"})
+"""Keys that a reload cannot change: what was opened at the start stays open."""

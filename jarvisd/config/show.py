@@ -1,0 +1,82 @@
+"""The configuration as people see it: each key, its value, and who set it."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from jarvisd.config.load import read
+from jarvisd.config.settings import NEEDS_RESTART, TYPES, Config
+
+DEFAULT = "default"
+
+
+class Setting(NamedTuple):
+    """One line of `jarvisctl config show`; *value* is written as in the file."""
+
+    key: str
+    value: str
+    origin: str
+
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Changes(NamedTuple):
+    """What a reload found: keys that differ, and those of them it cannot apply."""
+
+    changed: list[str]
+    needs_restart: list[str]
+
+
+def describe(environ: Mapping[str, str]) -> list[Setting]:
+    """Read the configuration as the daemon would, and return every setting.
+
+    Raises:
+        ConfigError: The daemon would not start either.
+
+    """
+    config = read([], environ)
+    return [
+        Setting(key, _toml(value), config.origins.get(key, DEFAULT))
+        for key, value in _leaves(config, config.agents)
+    ]
+
+
+def changes(old: Config, new: Config) -> Changes:
+    """Compare two configurations; where a value comes from is no change."""
+    agents = {*old.agents, *new.agents}
+    before, after = dict(_leaves(old, agents)), dict(_leaves(new, agents))
+    changed = [key for key in before if before[key] != after[key]]
+    return Changes(changed, [key for key in changed if key in NEEDS_RESTART])
+
+
+def _leaves(config: Config, agents: Iterable[str]) -> Iterator[tuple[str, object]]:
+    for key in TYPES:
+        yield key, getattr(config, key)
+
+    for name in sorted(agents):
+        for key, value in msgspec.structs.asdict(config.agent(name)).items():
+            yield f"agents.{name}.{key}", value
+
+
+def _toml(value: object) -> str:
+    match value:
+        case msgspec.Struct():
+            return _toml(msgspec.structs.asdict(value))
+        case dict():
+            pairs = ", ".join(f"{_key(key)} = {_toml(value[key])}" for key in value)
+            return f"{{{pairs}}}"
+        case tuple():
+            return f"[{', '.join(map(_toml, value))}]"
+        case Path():
+            return json.dumps(str(value), ensure_ascii=False)
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)

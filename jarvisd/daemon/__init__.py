@@ -1,0 +1,170 @@
+"""The composition root: everything is made here, and what starts later stops earlier."""
+
+import gc
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import anyio
+import structlog
+
+from jarvisd import __version__
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.books import Books
+from jarvisd.accumulators.rules import BookRules
+from jarvisd.api.endpoint import Endpoint, open_endpoint
+from jarvisd.api.handlers import Handlers
+from jarvisd.api.render import Renderer
+from jarvisd.api.reports import Reports
+from jarvisd.api.server import Server
+from jarvisd.api.subscriptions import Subscriptions
+from jarvisd.api.tally import Tally
+from jarvisd.clock import Clock
+from jarvisd.config import Config, FifoSettings
+from jarvisd.daemon.backups import keep_backups
+from jarvisd.daemon.news import tell_of_health
+from jarvisd.daemon.prices import Prices
+from jarvisd.daemon.reload import Reloader
+from jarvisd.daemon.service import Service
+from jarvisd.daemon.signals import obey_signals
+from jarvisd.daemon.trees import configured_trees
+from jarvisd.daemon.watchdog import feed_watchdog
+from jarvisd.flusher import Flusher
+from jarvisd.model.block import Kind
+from jarvisd.reader.intake import Intake
+from jarvisd.reader.pipes import read_pipe
+from jarvisd.reader.pushes import Pushes
+from jarvisd.reader.reader import Reader
+from jarvisd.reader.survey import Survey
+from jarvisd.store import Store, open_store
+
+log = structlog.get_logger()
+
+
+async def run(
+    config: Config,
+    reloader: Reloader,
+    *,
+    environ: Mapping[str, str],
+    clock: Clock,
+    activated: socket.socket | None = None,
+) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    The endpoint comes first, because its lock says that no other daemon writes the
+    store. Readers and server come last and are gone before the last flush.
+
+    Raises:
+        JarvisError: The daemon cannot start; the message says what to do.
+
+    """
+    prices = Prices(config.prices)
+    rules = BookRules(prices.cost_micros)
+    with open_endpoint(config.socket, activated=activated) as endpoint:
+        async with (
+            open_store(config.store, clock=clock, rules=rules) as store,
+            anyio.create_task_group() as writers,
+        ):
+            survey = Survey(
+                configured_trees(config, environ),
+                clock,
+                excluded=config.excluder(),
+                max_pause_s=config.scan_interval_s,
+            )
+            parts = await _assembled(store, survey, prices, reloader, clock)
+            writers.start_soon(parts.flusher.run)
+            try:
+                await _serve(endpoint, parts, config.fifos)
+            finally:
+                writers.cancel_scope.cancel()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """Everything that lives as long as the daemon."""
+
+    clock: Clock
+    store: Store
+    blocks: Blocks
+    flusher: Flusher
+    intake: Intake
+    reader: Reader
+    service: Service
+
+
+async def _assembled(
+    store: Store, survey: Survey, prices: Prices, reloader: Reloader, clock: Clock
+) -> _Parts:
+    blocks = Blocks(Books(prices.cost_micros, prices.window))
+    blocks.books.restore(await store.load_books())
+    flusher = Flusher(store, clock, blocks, blocks.books)
+    intake = Intake(blocks, flusher, clock)
+    reader = Reader(survey, intake)
+    for saved in await store.load():
+        _restore(Block.restored(saved), blocks, reader, clock)
+
+    # What was loaded stays for the daemon's life: the garbage collector need not
+    # look at it again and again.
+    gc.freeze()
+    service = Service(
+        reader=reader,
+        pushes=Pushes(intake, flusher),
+        flusher=flusher,
+        store=store,
+        clock=clock,
+        reload=reloader.bound(survey, prices),
+    )
+    return _Parts(
+        clock=clock,
+        store=store,
+        blocks=blocks,
+        flusher=flusher,
+        intake=intake,
+        reader=reader,
+        service=service,
+    )
+
+
+async def _serve(
+    endpoint: Endpoint, parts: _Parts, fifos: Sequence[FifoSettings]
+) -> None:
+    """Answer and read until signalled."""
+    blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
+    subscriptions = Subscriptions(blocks, clock, instance_id=service.instance_id)
+    parts.flusher.listen(subscriptions.flushed)
+    handlers = Handlers(
+        blocks=blocks,
+        clock=clock,
+        daemon=service,
+        reports=Reports(
+            books=blocks.books,
+            store=parts.store,
+            clock=clock,
+            daemon=service,
+        ),
+        subscriptions=subscriptions,
+        tally=tally,
+    )
+    server = Server(handlers, subscriptions, clock, tally)
+    renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
+    async with anyio.create_task_group() as group:
+        # Signals first: whoever was answered once may rely on a clean end.
+        await group.start(obey_signals, group.cancel_scope, service, clock)
+        await group.start(server.serve, endpoint)
+        group.start_soon(renderer.run)
+        group.start_soon(tell_of_health, service, subscriptions, renderer)
+        group.start_soon(feed_watchdog, service, clock)
+        group.start_soon(keep_backups, parts.store, clock)
+        for fifo in fifos:
+            group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
+
+        await group.start(parts.reader.run)
+        log.info("daemon.started", version=__version__, blocks=len(blocks))
+
+
+def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None:
+    blocks.add(block, clock.unix_ms())
+    blocks.books.bind_restored(block)
+    if block.origin.kind is Kind.TRANSCRIPT:
+        reader.catalogue.restore(block)

@@ -1,0 +1,58 @@
+"""Reading the configuration again while running."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import structlog
+
+from jarvisd import config
+from jarvisd.agents import AGENTS
+from jarvisd.config import Config
+from jarvisd.daemon.prices import Prices
+from jarvisd.daemon.trees import configured_trees
+from jarvisd.logs import Threshold
+from jarvisd.protocol.methods import ConfigReloadResult
+from jarvisd.reader.survey import Survey
+
+log = structlog.get_logger()
+
+
+class Reloader:
+    """Knows how the configuration was read, and applies what a new one changes."""
+
+    def __init__(
+        self,
+        current: Config,
+        threshold: Threshold,
+        *,
+        argv: Sequence[str],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._current = current
+        self._threshold = threshold
+        self._argv = argv
+        self._environ = environ
+
+    def bound(
+        self, survey: Survey, prices: Prices
+    ) -> Callable[[], Awaitable[ConfigReloadResult]]:
+        """Return a reload that applies to *survey* and *prices*."""
+
+        async def reload() -> ConfigReloadResult:
+            return self._reload(survey, prices)
+
+        return reload
+
+    def _reload(self, survey: Survey, prices: Prices) -> ConfigReloadResult:
+        """Read and apply; a wrong configuration raises ConfigError and changes nothing."""
+        new = config.read(self._argv, self._environ, known_agents=AGENTS)
+        changes = config.changes(self._current, new)
+        prices.change(new.prices)
+        self._threshold.level = new.log_level
+        survey.look_through(
+            configured_trees(new, self._environ), new.excluder(), new.scan_interval_s
+        )
+        self._current = new
+        log.info("config.reloaded", changed=changes.changed)
+        return ConfigReloadResult(
+            changed=list(changes.changed), needs_restart=list(changes.needs_restart)
+        )

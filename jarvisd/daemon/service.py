@@ -1,0 +1,234 @@
+"""What the daemon answers about itself: the other half of the socket's handlers."""
+
+import os
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import anyio
+
+from jarvisd import __version__
+from jarvisd.accumulators.block import Block
+from jarvisd.clock import MS_PER_S, Clock
+from jarvisd.errors import ProtocolError, SourceError
+from jarvisd.flusher import Flusher
+from jarvisd.model.block import BlockView, Kind
+from jarvisd.protocol.methods import (
+    Backfill,
+    BlocksTailResult,
+    ConfigReloadResult,
+    HealthResult,
+    Problem,
+    PushClose,
+    PushLines,
+    PushLinesResult,
+    PushOpen,
+    PushOpenResult,
+    SourcesList,
+    SourcesListResult,
+    StoreHealth,
+    WatchHealth,
+)
+from jarvisd.reader.pushes import Pushes
+from jarvisd.reader.reader import Reader
+from jarvisd.sources.tail import last_lines
+from jarvisd.store import Store
+
+UNAVAILABLE = -32008
+
+DEGRADING = {"store_degraded", "live_watch_failed", "tree_watch_failed"}
+
+STUCK_S = 30.0
+"""A write is given up by the store long before; a scan of 100,000 files takes 1 s."""
+
+
+class Service:
+    """Answers from the running parts; implements `jarvisd.api`'s `Daemon`."""
+
+    def __init__(
+        self,
+        *,
+        reader: Reader,
+        pushes: Pushes,
+        flusher: Flusher,
+        store: Store,
+        clock: Clock,
+        reload: Callable[[], Awaitable[ConfigReloadResult]],
+    ) -> None:
+        self.instance_id = uuid.uuid4().hex[:12]
+        self.started_ms = clock.unix_ms()
+        self._started = clock.monotonic()
+        self._reader = reader
+        self._pushes = pushes
+        self._flusher = flusher
+        self._store = store
+        self._clock = clock
+        self._reload = reload
+
+    @property
+    def revision(self) -> int:
+        """Return the number of flushes ever committed."""
+        return self._store.revision
+
+    @property
+    def degraded(self) -> bool:
+        """Say whether something is not stored, or not seen as fast as it should be."""
+        return any(each.kind in DEGRADING for each in self.problems())
+
+    async def sync(self) -> int:
+        """Read and store all that is there now; return the revision that holds it."""
+        await self._reader.sync()
+        return await self._flusher.flush_all()
+
+    async def reload(self) -> ConfigReloadResult:
+        """Read the configuration again."""
+        return await self._reload()
+
+    async def push_open(self, asked: PushOpen) -> PushOpenResult:
+        """See Pushes.open."""
+        return await self._pushes.open(asked)
+
+    async def push_lines(self, asked: PushLines) -> PushLinesResult:
+        """See Pushes.lines."""
+        return await self._pushes.lines(asked)
+
+    async def push_close(self, asked: PushClose) -> BlockView:
+        """See Pushes.close."""
+        return await self._pushes.close(asked)
+
+    def backfill(self) -> Backfill:
+        """Return how far the reading of history has come."""
+        return self._reader.progress.view(self._clock.monotonic())
+
+    def sources(self, asked: SourcesList) -> SourcesListResult:
+        """Return roots and files, only those with a problem if so asked."""
+        survey = self._reader.survey
+        views = [each.view() for each in self._reader.catalogue]
+        views += survey.findings.troubles
+        roots = survey.views()
+        return SourcesListResult(
+            roots=[
+                each
+                for each in roots
+                if asked.agent in {None, each.agent}
+                and (each.error is not None or not asked.problems)
+            ],
+            sources=[
+                each
+                for each in views
+                if asked.agent in {None, each.agent}
+                and (each.error is not None or not asked.problems)
+            ],
+        )
+
+    async def tail(self, block: Block, lines: int) -> BlocksTailResult:
+        """Return the last *lines* lines of *block*, read from its file.
+
+        Raises:
+            ProtocolError: Its lines are kept nowhere, or the file cannot be read.
+
+        """
+        path = block.origin.path
+        if block.origin.kind is not Kind.TRANSCRIPT or path is None:
+            raise ProtocolError(
+                UNAVAILABLE,
+                "not_replayable",
+                f"the lines of a {block.origin.kind} block are not kept anywhere",
+            )
+
+        try:
+            end = block.position.offset
+            found = await anyio.to_thread.run_sync(last_lines, path, end, lines)
+        except (SourceError, OSError) as exc:
+            raise ProtocolError(UNAVAILABLE, "source_unreadable", str(exc)) from exc
+
+        first = max(0, block.line_count - len(found))
+        return BlocksTailResult(block_id=block.block_id, first_line=first, lines=found)
+
+    def health(self, *, clients: int = 0, subscriptions: int = 0) -> HealthResult:
+        """Return whether all is well, and what is not."""
+        now_ms = self._clock.unix_ms()
+        blocks, problems = self._reader.blocks, self.problems()
+        return HealthResult(
+            status="degraded" if self.degraded else "ok",
+            version=__version__,
+            pid=os.getpid(),
+            started_ms=self.started_ms,
+            uptime_s=round(self._clock.monotonic() - self._started, 3),
+            store=self._store_health(),
+            watch=self._watch_health(),
+            backfill=self.backfill(),
+            blocks=len(blocks),
+            live_blocks=len(blocks.live(now_ms)),
+            clients=clients,
+            subscriptions=subscriptions,
+            rss_bytes=_rss_bytes(),
+            problems=problems,
+        )
+
+    def problems(self) -> list[Problem]:
+        """Return what is not as it should be; unreadable files are no such problem."""
+        reader, now_ms = self._reader, self._clock.unix_ms()
+        store_error = self._flusher.error or self._store.error
+        found = [
+            ("store_degraded", store_error, self._flusher.failed_since_ms),
+            ("live_watch_failed", reader.live_watch.error, None),
+            ("tree_watch_failed", reader.tree_watch.error, None),
+            ("store_repaired", self._store.repaired, self.started_ms),
+        ]
+        return [
+            Problem(kind=kind, message=message, since_ms=since_ms or now_ms)
+            for kind, message, since_ms in found
+            if message is not None
+        ]
+
+    def summary(self) -> str:
+        """Return one line for systemd's status."""
+        health = self.health()
+        files = self._reader.catalogue
+        bad = sum(each.block.error is not None for each in files)
+        return (
+            f"{health.status}: {health.live_blocks} live of {health.blocks} blocks, "
+            f"{bad} unreadable, {health.backfill.bytes_total} bytes of history to read"
+        )
+
+    def stuck(self) -> str | None:
+        """Say what has not moved for too long, for the watchdog; None if all has."""
+        if self._flusher.writing_s > STUCK_S:
+            return "store"
+
+        return "scan" if self._reader.survey.overdue_s > STUCK_S else None
+
+    def _store_health(self) -> StoreHealth:
+        store = self._store
+        return StoreHealth(
+            path=str(store.path),
+            size_bytes=store.size_bytes,
+            schema_version=store.schema_version,
+            revision=store.revision,
+            dirty_blocks=self._flusher.dirty_blocks,
+            last_flush_ms=self._flusher.last_flush_ms,
+            last_backup_ms=store.last_backup_ms,
+            error=self._flusher.error or store.error,
+        )
+
+    def _watch_health(self) -> WatchHealth:
+        reader = self._reader
+        return WatchHealth(
+            live="scan" if reader.live_watch.error else "inotify",
+            trees="scan" if reader.tree_watch.error else "watchfiles",
+            watched_folders=len(reader.live_watch),
+            last_scan_ms=reader.survey.finished_ms,
+            scan_took_ms=round(reader.survey.findings.busy_s * MS_PER_S, 3),
+            known_files=len(reader.catalogue),
+            open_files=len(reader.handles),
+        )
+
+
+def _rss_bytes() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError):
+        return 0
+
+    return pages * os.sysconf("SC_PAGE_SIZE")

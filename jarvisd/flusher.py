@@ -1,0 +1,286 @@
+"""The set of changed blocks, and the one task that empties it.
+
+What a flush takes of blocks and of the books is of one moment. The books may hold lines
+of blocks that are not in the flush: after a crash these are read again, and change
+nothing, because rows are merged.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import anyio
+import structlog
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.books import Books
+from jarvisd.clock import Clock
+from jarvisd.debounce import due_at
+from jarvisd.errors import StoreError
+from jarvisd.model.block import BlockId
+from jarvisd.model.saved import Batch, Saved, SavedBooks
+
+log = structlog.get_logger()
+
+RETRY_S = (0.25, 0.5, 1.0, 2.0)
+"""After a failed write, so that a disk with space again is used within 2 s."""
+
+FAREWELL_S = 5.0
+"""How long the last flush of a daemon that stops may take."""
+
+
+MAX_UNSAVED = 8_192
+"""Rows of the ledger that make a flush come at once: some three megabytes."""
+
+MAX_AHEAD = 4 * MAX_UNSAVED
+"""Rows that reading may be ahead of the disk before history has to wait."""
+
+
+class Saver(Protocol):
+    """What the flusher needs of the store."""
+
+    @property
+    def revision(self) -> int:
+        """The number of batches ever committed."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """Raised when another file has taken the place of the one written to."""
+        ...
+
+    async def save(self, batch: Batch) -> Saved:
+        """Commit *batch* and return what came of it, or raise StoreError."""
+        ...
+
+    async def load_books(self) -> SavedBooks:
+        """Return the books as they are stored, or raise StoreError."""
+        ...
+
+
+class Flusher:
+    """Stores each changed block at most once a second, and never forgets one.
+
+    A failed write leaves its blocks changed and is tried again; meanwhile
+    *failed_since* says since when, and counting goes on in memory.
+    """
+
+    def __init__(
+        self,
+        store: Saver,
+        clock: Clock,
+        blocks: Iterable[Block],
+        books: Books | None = None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._blocks = blocks
+        self._books = Books() if books is None else books
+        self._caught_up = anyio.Event()
+        self._generation = store.generation
+        self._dirty: dict[BlockId, tuple[Block, float]] = {}
+        self._flushed_at: dict[BlockId, float] = {}
+        self._next_due = math.inf
+        self._wake = anyio.Event()
+        self._writing = anyio.Lock()
+        self._began = 0.0
+        self._failures = 0
+        self._listeners: list[Callable[[int], None]] = []
+        self.begun_anew = anyio.Event()
+        self.failed_since_ms: int | None = None
+        self.error: str | None = None
+        self.last_flush_ms: int | None = None
+
+    @property
+    def writing_s(self) -> float:
+        """Return for how long the write under way has lasted; 0 when none is."""
+        return self._clock.monotonic() - self._began if self._writing.locked() else 0.0
+
+    @property
+    def dirty_blocks(self) -> int:
+        """Return how many blocks have changes that are not stored."""
+        return len(self._dirty)
+
+    @property
+    def next_revision(self) -> int:
+        """Return the revision that a change made now will be stored with."""
+        return self._store.revision + 1 + self._writing.locked()
+
+    def listen(self, listener: Callable[[int], None]) -> None:
+        """Call *listener* with each revision, once it is committed."""
+        self._listeners.append(listener)
+
+    def touch(self, block: Block, *, urgent: bool = True) -> None:
+        """Say that *block* has something new. Cheap; call it as often as true.
+
+        A first change that is *urgent* is stored at once; that of a file out of the
+        past can wait for the others.
+        """
+        block.revision = self.next_revision
+        if self._books.ledger.unsaved >= MAX_UNSAVED and not self._failures:
+            self._next_due = -math.inf
+            self._wake.set()
+
+        if block.block_id in self._dirty:
+            return
+
+        now = self._clock.monotonic()
+        if not urgent:
+            self._flushed_at.setdefault(block.block_id, now)
+
+        self._dirty[block.block_id] = (block, now)
+        due = self._due(block.block_id, now)
+        if due < self._next_due:
+            self._next_due = due
+            self._wake.set()
+
+    @property
+    def is_behind(self) -> bool:
+        """Say whether so much waits to be stored that history should wait as well."""
+        return self._books.ledger.unsaved >= MAX_AHEAD
+
+    async def catch_up(self) -> None:
+        """Return once it is not behind; with a disk that is full that may take long."""
+        while self.is_behind:
+            await self._caught_up.wait()
+
+    async def run(self) -> None:
+        """Flush what is due until cancelled, then everything once more."""
+        try:
+            while True:
+                await self._sleep_until_due()
+                await self._flush(self._take_due())
+        finally:
+            with anyio.move_on_after(FAREWELL_S, shield=True):
+                await self._flush(self._take(list(self._dirty)))
+
+    async def flush_all(self) -> int:
+        """Store everything now; return the revision that holds it.
+
+        Raises:
+            StoreError: It is not stored; it stays changed and is tried again.
+
+        """
+        await self._flush(self._take(list(self._dirty)), tell=True)
+        return self._store.revision
+
+    async def commit(self, block: Block) -> None:
+        """Return once all of *block* so far is on the disk.
+
+        Raises:
+            StoreError: It is not; it stays changed and is tried again.
+
+        """
+        async with self._writing:
+            pass  # a flush under way may hold an older state of it
+
+        await self._flush(self._take([block.block_id]), durable=True, tell=True)
+
+    async def _sleep_until_due(self) -> None:
+        while self._next_due > self._clock.monotonic():
+            self._wake = anyio.Event()
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._wait_for_earlier, group.cancel_scope)
+                await self._clock.sleep_until(self._next_due)
+                group.cancel_scope.cancel()
+
+    async def _wait_for_earlier(self, scope: anyio.CancelScope) -> None:
+        await self._wake.wait()
+        scope.cancel()
+
+    def _due(self, block_id: BlockId, dirty_since: float) -> float:
+        flushed_at = self._flushed_at.get(block_id, -math.inf)
+        return due_at(dirty_since=dirty_since, flushed_at=flushed_at)
+
+    def _take_due(self) -> list[Block]:
+        now = self._clock.monotonic()
+        return self._take(
+            [
+                id_
+                for id_, (_, since) in self._dirty.items()
+                if self._due(id_, since) <= now
+            ]
+        )
+
+    def _take(self, block_ids: list[BlockId]) -> list[Block]:
+        return [self._dirty.pop(id_)[0] for id_ in block_ids if id_ in self._dirty]
+
+    async def _flush(
+        self, blocks: list[Block], *, durable: bool = False, tell: bool = False
+    ) -> None:
+        """Store *blocks*; on failure keep them changed, and raise if *tell*."""
+        try:
+            if blocks or self._books.ledger.unsaved >= MAX_UNSAVED:
+                await self._save(blocks, durable=durable)
+        except StoreError as exc:
+            self._postpone(blocks, exc)
+            if tell:
+                raise
+        else:
+            self._plan()
+
+    async def _save(self, blocks: list[Block], *, durable: bool) -> None:
+        async with self._writing:
+            await self._begin_anew()
+            now = self._began = self._clock.monotonic()
+            await self._save_now(blocks, durable=durable)
+            await self._begin_anew()
+
+        self._flushed_at |= {each.block_id: now for each in blocks}
+        self._failures, self.failed_since_ms, self.error = 0, None, None
+        self.last_flush_ms = self._clock.unix_ms()
+        self._caught_up.set()
+        self._caught_up = anyio.Event()
+        log.debug("flush.done", blocks=len(blocks), revision=self._store.revision)
+        for listener in self._listeners:
+            listener(self._store.revision)
+
+    async def _save_now(self, blocks: list[Block], *, durable: bool) -> None:
+        """Store *blocks* and the books, as both are now."""
+        ledger = self._books.ledger
+        saved, news = tuple(each.saved() for each in blocks), ledger.take()
+        batch = Batch(blocks=saved, durable=durable, ledger=news or None)
+        try:
+            done = await self._store.save(batch)
+        except BaseException:
+            ledger.failed(news)
+            raise
+
+        ledger.stored(done.corrections)
+
+    async def _begin_anew(self) -> None:
+        """If the database is a new one, go on from what it holds.
+
+        It must be given all we know of blocks. The books are made again: from those in
+        it, and by reading again all that can be read again.
+        """
+        if self._generation == self._store.generation:
+            return
+
+        self._books.restore(await self._store.load_books())
+        self._generation = self._store.generation
+        for block in self._blocks:
+            block.unread()
+            self.touch(block)
+
+        self.begun_anew.set()
+        self.begun_anew = anyio.Event()
+
+    def _plan(self) -> None:
+        self._next_due = min(
+            (self._due(id_, since) for id_, (_, since) in self._dirty.items()),
+            default=math.inf,
+        )
+
+    def _postpone(self, blocks: list[Block], exc: StoreError) -> None:
+        now = self._clock.monotonic()
+        for block in blocks:
+            self._dirty.setdefault(block.block_id, (block, now))
+
+        if self.failed_since_ms is None:
+            self.failed_since_ms = self._clock.unix_ms()
+            log.warning("flush.postponed", blocks=len(blocks), reason=str(exc))
+
+        self.error = str(exc)
+        self._next_due = now + RETRY_S[min(self._failures, len(RETRY_S) - 1)]
+        self._failures += 1

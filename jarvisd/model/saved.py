@@ -1,0 +1,91 @@
+"""What one flush writes and one start reads back."""
+
+from array import array
+from typing import NamedTuple
+
+import msgspec
+
+from jarvisd.model.block import Counts, Origin
+from jarvisd.model.ledger import Cell, Corrections, LedgerBatch, LimitRow, SessionRow
+from jarvisd.model.source import Position, SourceState
+
+
+class BadLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A line that could not be taken in; *length* is in bytes, without its end."""
+
+    offset: int
+    length: int
+    reason: str
+
+
+class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One block with its counts and the position they belong to: one row.
+
+    Attributes:
+        carry: What the ledger must remember of it at that position.
+        parser_version: Of the parser whose words are in the ledger; 0 if it has not
+            been read into the ledger yet.
+        bad_lines: Some that were met since the start, for explaining.
+
+    """
+
+    origin: Origin
+    position: Position
+    counts: Counts
+    ended: bool = False
+    exit_status: int | None = None
+    state: SourceState = SourceState.ACTIVE
+    error: str | None = None
+    revision: int = 0
+    carry: bytes = b""
+    parser_version: int = 0
+    bad_lines: tuple[BadLine, ...] = ()
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything of one flush; it is committed whole or not at all.
+
+    *durable* asks for the disk's word before the answer: for pushed lines, which
+    nobody can read again.
+    """
+
+    blocks: tuple[SavedBlock, ...]
+    durable: bool = False
+    ledger: LedgerBatch | None = None
+
+
+class Saved(NamedTuple):
+    """What came of a batch: the revision that it is, and what it changed of the books.
+
+    *corrections* is None if the books could not be written with the blocks, because
+    another database has come under us: they are to be made anew.
+    """
+
+    revision: int
+    corrections: Corrections = ()
+
+
+class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):
+    """The books as one start reads them back. *keys* are those of all rows, sorted."""
+
+    sessions: list[SessionRow]
+    cells: list[Cell]
+    limits: list[LimitRow]
+    keys: "array[int]"
+
+
+class StoreFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The state of the database. Times are Unix ms, absent is None.
+
+    *error* is what the user must know and may mend while nothing can be stored.
+    *repaired* tells what was done to a file that was damaged or had vanished.
+    """
+
+    path: str
+    size_bytes: int
+    schema_version: int
+    revision: int
+    last_flush_ms: int | None
+    last_backup_ms: int | None
+    error: str | None
+    repaired: str | None

@@ -1,0 +1,94 @@
+"""Names of models, as agents write them, and the spellings under which to look.
+
+A name is made shorter only by what says nothing about the price: the provider in
+front, the date of a snapshot, `-latest`, `[1m]`, a cloud's version number. A spelling
+must then be in the table as it stands. Nothing is matched by likeness or by prefix,
+for the price of a sibling is worse than none.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+MILLION_SUFFIX = "[1m]"
+FAST_SUFFIX = "-fast"
+MAX_CHARS = 200
+"""A longer name is no model; logs may hold anything."""
+
+_NOISE = (
+    re.compile(r"\[[^\[\]]*\]$"),
+    re.compile(r"-v\d+:\d+$"),
+    re.compile(r"[-@](?:\d{8}|\d{4}-\d\d-\d\d|\d\d-\d\d)$"),
+    re.compile(r"-latest$"),
+)
+_BEDROCK = re.compile(r"(?:[a-z]+\.)?anthropic\.([^/]+?)(?:-v\d+(?::\d+)?)?")
+
+
+class Name(msgspec.Struct, frozen=True):
+    """A model's name, taken apart.
+
+    Attributes:
+        provider: Whose price list to use; None is the maker's, whoever that is.
+        spellings: What to look for, the most exact first.
+        fast: The same without a `-fast` at the end, which asks for that variant.
+
+    """
+
+    provider: str | None
+    spellings: tuple[str, ...]
+    fast: tuple[str, ...] = ()
+
+
+def parse_name(
+    provider: str | None, model: str, *, providers: Mapping[str, str]
+) -> Name:
+    """Take *model* apart; *providers* maps every known provider to its price list.
+
+    A provider that is not known stays as it is, and so finds nothing.
+    """
+    if len(model) > MAX_CHARS:
+        return Name(provider, ())
+
+    written = text = model.strip().lower()
+    if provider:
+        provider = providers.get(provider.lower(), provider)
+
+    if bedrock := _BEDROCK.fullmatch(text):
+        provider, text = provider or "anthropic", bedrock[1]
+
+    provider, text = _split(provider, text, providers)
+    spellings = tuple(dict.fromkeys((written, *_shortened(text))))
+    fast = tuple(
+        spelling.removesuffix(FAST_SUFFIX)
+        for spelling in spellings
+        if spelling.endswith(FAST_SUFFIX)
+    )
+    return Name(provider, spellings, fast)
+
+
+def _split(
+    provider: str | None, text: str, providers: Mapping[str, str]
+) -> tuple[str | None, str]:
+    """Take providers off the front of *text*, as far as they are known.
+
+    OpenRouter's own names have a slash, `maker/model`, and so stay whole there; who
+    else is unknown before a slash is taken for one of its makers.
+    """
+    while "/" in text and provider != "openrouter":
+        front, _, rest = text.partition("/")
+        if front not in providers:
+            return provider or "openrouter", text
+
+        provider, text = provider or providers[front], rest
+
+    return provider, text.removeprefix("openrouter/")
+
+
+def _shortened(text: str) -> Iterator[str]:
+    yield text
+    for noise in _NOISE:
+        shorter = noise.sub("", text)
+        if shorter != text:
+            text = shorter
+            yield text

@@ -1,0 +1,137 @@
+"""The user's own prices, as they stand in the configuration.
+
+    [prices."my-model"]
+    input = 0.5            # dollars per million tokens
+    output = 2
+    cache_read = 0.05      # the three for caches may be left out: they cost as input
+    window = 128000        # tokens; may be left out
+
+    [prices]
+    aliases = { "work-claude" = "claude-opus-4-8" }
+
+They hold for every date and every way of serving: whoever sets a price knows what is
+paid. Pure functions of the decoded table; the caller knows the file.
+"""
+
+import math
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from jarvisd.errors import ConfigError
+from jarvisd.pricing.rate import PICO_PER_MICRO, Prices, Rate
+
+ALIASES = "aliases"
+PRICE_KEYS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+KEYS = (*PRICE_KEYS, "window")
+MAX_DOLLARS = 1_000_000
+"""Per million tokens; more is a price per token in the wrong unit."""
+
+
+class Overrides(msgspec.Struct, frozen=True):
+    """The user's prices, by model name in lower case."""
+
+    rates: dict[str, Rate] = {}
+    windows: dict[str, int] = {}
+    aliases: dict[str, str] = {}
+
+    @property
+    def version(self) -> str:
+        """Return what tells these from others; nothing when there are none."""
+        if not (self.rates or self.windows or self.aliases):
+            return ""
+
+        return f" own {zlib.crc32(msgspec.json.encode(self, order='sorted')):08x}"
+
+
+NO_OVERRIDES = Overrides()
+
+
+def parse_overrides(prices: Mapping[str, Any]) -> Overrides:
+    """Return the overrides in the `[prices]` table of the configuration.
+
+    Raises:
+        ConfigError: A key or value cannot be used; the message names it.
+
+    """
+    models = {key: value for key, value in prices.items() if key != ALIASES}
+    for model, entry in models.items():
+        _check_entry(model, entry)
+
+    return Overrides(
+        rates={model.lower(): _rate(model, entry) for model, entry in models.items()},
+        windows={
+            model.lower(): _window(model, entry["window"])
+            for model, entry in models.items()
+            if "window" in entry
+        },
+        aliases=_aliases(prices.get(ALIASES, {})),
+    )
+
+
+def _check_entry(model: str, entry: object) -> None:
+    if not isinstance(entry, dict):
+        raise ConfigError(
+            f'prices."{model}" must be a table with input and output, '
+            "in dollars per million tokens"
+        )
+
+    for key in entry:
+        if key not in KEYS:
+            raise ConfigError(
+                f'prices."{model}".{key} is not known; use {", ".join(KEYS)}'
+            )
+
+    for key in ("input", "output"):
+        if key not in entry:
+            raise ConfigError(
+                f'prices."{model}".{key} is missing; '
+                "give dollars per million tokens, 0 if it is free"
+            )
+
+
+def _rate(model: str, entry: Mapping[str, Any]) -> Rate:
+    pico = (
+        _pico(f'prices."{model}".{key}', entry.get(key, entry["input"]))
+        for key in PRICE_KEYS
+    )
+    return Rate(Prices(*pico))
+
+
+def _pico(name: str, dollars: object) -> int:
+    if isinstance(dollars, bool) or not isinstance(dollars, int | float):
+        raise ConfigError(
+            f"{name} must be a number of dollars per million tokens, not {dollars!r}"
+        )
+
+    if not (math.isfinite(dollars) and 0 <= dollars <= MAX_DOLLARS):
+        raise ConfigError(
+            f"{name} must lie between 0 and {MAX_DOLLARS} "
+            f"dollars per million tokens, not {dollars!r}"
+        )
+
+    return round(dollars * PICO_PER_MICRO)
+
+
+def _window(model: str, tokens: object) -> int:
+    if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens <= 0:
+        raise ConfigError(
+            f'prices."{model}".window must be a number of tokens, not {tokens!r}'
+        )
+
+    return tokens
+
+
+def _aliases(aliases: object) -> dict[str, str]:
+    if not isinstance(aliases, dict):
+        raise ConfigError("prices.aliases must be a table of name = model")
+
+    for name, target in aliases.items():
+        if not isinstance(target, str) or not target:
+            raise ConfigError(
+                f'prices.aliases."{name}" must be the name of a model, not {target!r}'
+            )
+
+    return {name.lower(): target for name, target in aliases.items()}

@@ -1,0 +1,290 @@
+"""Bytes to requests and answers to bytes: JSON-RPC 2.0, one object a line.
+
+Pure and total: whatever a stranger sends becomes a `Call`, a `Refused` or a `Batch`,
+never an exception. A request is taken apart in two cheap passes: the envelope, which
+leaves id and parameters as raw bytes, then the parameters by the Struct of the method.
+The id is echoed as it was written, so that no number loses digits on the way.
+
+Facts: https://www.jsonrpc.org/specification, whose examples are our tests.
+"""
+
+import re
+
+import msgspec
+
+from jarvisd.errors import ProtocolError
+from jarvisd.protocol.guard import deeper_than, escape_unsafe, is_utf8
+from jarvisd.protocol.methods import METHODS, Params
+
+MAX_REQUEST_BYTES = 1 << 20
+MAX_BATCH = 32
+MAX_DEPTH = 64
+
+NUMBERS = {
+    "parse_error": -32700,
+    "too_deep": -32700,
+    "invalid_request": -32600,
+    "batch_too_large": -32600,
+    "unknown_method": -32601,
+    "invalid_params": -32602,
+    "internal": -32603,
+    "not_ready": -32000,
+    "busy": -32001,
+    "timeout": -32002,
+    "cursor_expired": -32003,
+    "storage_degraded": -32004,
+    "unknown_block": -32005,
+    "ambiguous_block": -32005,
+    "unknown_session": -32005,
+    "ambiguous_session": -32005,
+    "unknown_subscription": -32005,
+    "too_large": -32006,
+    "protocol_mismatch": -32007,
+    "source_unreadable": -32008,
+    "not_replayable": -32008,
+    "config_invalid": -32009,
+}
+"""Every `error.data.kind` and the `error.code` it comes with."""
+
+NULL = b"null"
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """A request in order; a notification, which wants no answer, has an empty id."""
+
+    id: bytes
+    method: str
+    params: Params
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A request that cannot be taken; nobody waits for the answer to an empty id."""
+
+    id: bytes
+    error: ProtocolError
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Several requests of one line, to be answered in one line."""
+
+    items: list[Call | Refused]
+
+
+Request = Call | Refused | Batch
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    method: str
+    jsonrpc: msgspec.Raw = msgspec.Raw()
+    id: msgspec.Raw = msgspec.Raw()
+    params: msgspec.Raw = msgspec.Raw()
+
+
+class _LooseEnvelope(msgspec.Struct, gc=False):
+    """What is left of an envelope of wrong shape: enough to answer the right id."""
+
+    id: msgspec.Raw = msgspec.Raw()
+
+
+# An array that may not be longer is refused before its elements take memory;
+# a limit by `Meta(max_length=...)` is looked at only afterwards.
+_BatchEnvelope = msgspec.defstruct(
+    "_BatchEnvelope",
+    [(f"item_{n}", msgspec.Raw, msgspec.Raw()) for n in range(MAX_BATCH)],
+    array_like=True,
+    forbid_unknown_fields=True,
+)
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_loose_envelope = msgspec.json.Decoder(_LooseEnvelope)
+_batch_envelope = msgspec.json.Decoder(_BatchEnvelope)
+_decoders = {
+    method: msgspec.json.Decoder(params) for method, (params, _) in METHODS.items()
+}
+
+
+def decode(line: bytes) -> Request | None:
+    """Return what *line* asks, or None for a blank one.
+
+    A line beyond `MAX_REQUEST_BYTES` is refused; whoever collects lines should
+    refuse it sooner, with `too_large()`.
+    """
+    line = line.strip(b" \t\r\n")
+    if not line:
+        return None
+
+    error = _unreadable(line)
+    if error is not None:
+        return Refused(NULL, error)
+
+    return _batch(line) if line.startswith(b"[") else _call(line)
+
+
+def too_large() -> Refused:
+    """Return the refusal of a line that is too long to look at."""
+    message = f"a request has at most {MAX_REQUEST_BYTES} bytes"
+    return Refused(NULL, failure("too_large", message, limit=MAX_REQUEST_BYTES))
+
+
+def failure(kind: str, message: str, **data: int | str | None) -> ProtocolError:
+    """Return the error of this *kind*, one of `NUMBERS`."""
+    return ProtocolError(NUMBERS[kind], kind, message, **data)
+
+
+def encode(answer: object) -> bytes:
+    """Return *answer* as JSON that is safe on a terminal.
+
+    Characters that could steer a terminal or hide text are written as escapes, so
+    that what a shell pipes from the socket to the screen is harmless, and nothing
+    is lost to a program that decodes it.
+    """
+    raw = msgspec.json.encode(answer)
+    return escape_unsafe(raw)
+
+
+def encode_result(id_: bytes, result: bytes) -> bytes:
+    """Return the line that answers request *id_* with *result*, itself JSON."""
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}\n' % (id_, result)
+
+
+def encode_error(id_: bytes, error: ProtocolError) -> bytes:
+    """Return the line that refuses request *id_*."""
+    details = {"kind": error.kind, **error.data}
+    body = {"code": error.number, "message": str(error), "data": details}
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}\n' % (id_, encode(body))
+
+
+def encode_notification(method: str, params: bytes) -> bytes:
+    """Return the line that tells a client something it did not ask for just now."""
+    return b'{"jsonrpc":"2.0","method":"%b","params":%b}\n' % (method.encode(), params)
+
+
+def encode_event(subscription: str, topic: str, cursor: str, data: bytes) -> bytes:
+    """Return the notification of one change; *data* is JSON, encoded once for all.
+
+    Subscription, topic and cursor are our own words and need no quoting.
+    """
+    return (
+        b'{"jsonrpc":"2.0","method":"event","params":'
+        b'{"subscription":"%b","topic":"%b","cursor":"%b","data":%b}}\n'
+    ) % (subscription.encode(), topic.encode(), cursor.encode(), data)
+
+
+def encode_batch(answers: list[bytes]) -> bytes:
+    """Return the one line for the *answers* of a batch; empty if there are none."""
+    if not answers:
+        return b""
+
+    return b"[" + b",".join(answer.rstrip(b"\n") for answer in answers) + b"]\n"
+
+
+def _unreadable(line: bytes) -> ProtocolError | None:
+    if len(line) > MAX_REQUEST_BYTES:
+        return too_large().error
+
+    if not line.isascii() and not is_utf8(line):
+        return failure("parse_error", "a request must be UTF-8")
+
+    if deeper_than(line, MAX_DEPTH):
+        return failure("too_deep", f"nested deeper than {MAX_DEPTH}", limit=MAX_DEPTH)
+
+    return None
+
+
+def _call(raw: bytes | msgspec.Raw) -> Call | Refused:
+    try:
+        envelope = _envelope.decode(raw)
+    except msgspec.ValidationError as exc:
+        return _misshapen(raw, exc)
+    except msgspec.DecodeError as exc:
+        return Refused(NULL, failure("parse_error", str(exc)))
+
+    id_ = bytes(envelope.id)
+    if not _is_id(id_):
+        message = "id must be a string, a number or null"
+        return Refused(NULL, failure("invalid_request", message))
+
+    if bytes(envelope.jsonrpc) != b'"2.0"':
+        return _invalid(id_, 'jsonrpc must be "2.0"')
+
+    decoder = _decoders.get(envelope.method)
+    if decoder is None:
+        message = f"no method {envelope.method[:64]!r}; `rpc.discover` lists them"
+        return Refused(id_, failure("unknown_method", message))
+
+    return _with_params(id_, envelope.method, decoder, bytes(envelope.params))
+
+
+def _with_params(
+    id_: bytes, method: str, decoder: msgspec.json.Decoder[Params], raw: bytes
+) -> Call | Refused:
+    match raw[:1]:
+        case b"{":
+            pass
+        case b"" | b"[" if not raw[1:-1].strip():
+            raw = b"{}"  # no parameters: absent, or an empty list
+        case b"[":
+            message = "params must be an object: they go by name"
+            return Refused(id_, failure("invalid_params", message))
+        case _:
+            return _invalid(id_, "params must be an object")
+
+    try:
+        return Call(id_, method, decoder.decode(raw))
+    except msgspec.ValidationError as exc:
+        return Refused(
+            id_, failure("invalid_params", str(exc), field=_field_of(str(exc)))
+        )
+    except msgspec.DecodeError as exc:  # in a string, which the envelope left raw
+        return Refused(id_, failure("parse_error", str(exc)))
+
+
+def _batch(line: bytes) -> Batch | Refused:
+    try:
+        envelope = _batch_envelope.decode(line)
+    except msgspec.ValidationError:
+        message = f"a batch has at most {MAX_BATCH} requests"
+        return Refused(NULL, failure("batch_too_large", message, limit=MAX_BATCH))
+    except msgspec.DecodeError as exc:
+        return Refused(NULL, failure("parse_error", str(exc)))
+
+    items = [bytes(raw) for raw in msgspec.structs.astuple(envelope)]
+    calls = [_call(raw) for raw in items if raw]
+    if not calls:
+        return Refused(NULL, failure("invalid_request", "a batch must not be empty"))
+
+    return Batch(calls)
+
+
+def _misshapen(raw: bytes | msgspec.Raw, cause: msgspec.ValidationError) -> Refused:
+    try:
+        id_ = bytes(_loose_envelope.decode(raw).id)
+    except msgspec.ValidationError:
+        id_ = NULL
+    except msgspec.DecodeError as exc:  # no JSON behind what was of wrong shape
+        return Refused(NULL, failure("parse_error", str(exc)))
+
+    # Whether it was meant as a notification cannot be known: the answer has an id.
+    known = id_ and _is_id(id_)
+    return _invalid(id_ if known else NULL, str(cause))
+
+
+def _invalid(id_: bytes, message: str) -> Refused:
+    return Refused(id_ or NULL, failure("invalid_request", message))
+
+
+def _is_id(raw: bytes) -> bool:
+    return raw[:1] not in (b"{", b"[", b"t", b"f")
+
+
+_FIELD = re.compile(r"`(?!\$)(?P<name>[^`]*)`|`\$\.?(?P<path>[^`]*)`")
+
+
+def _field_of(message: str) -> str | None:
+    """Return the field that msgspec's *message* is about, like `filter.agent`."""
+    names = [found["name"] for found in _FIELD.finditer(message) if found["name"]]
+    paths = [found["path"] for found in _FIELD.finditer(message) if found["path"]]
+    if " field `" in message:
+        return ".".join([*paths, names[-1]])
+
+    return paths[0] if paths else None

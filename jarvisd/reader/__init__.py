@@ -1,0 +1,1 @@
+"""Pulls sources and folds their lines: where bytes become blocks."""

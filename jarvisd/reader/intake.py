@@ -1,0 +1,145 @@
+"""Lines into blocks: the one place where sources, agents and accumulators meet."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.lane import Lane
+from jarvisd.agents import Parse, agent_named
+from jarvisd.clock import Clock
+from jarvisd.flusher import Flusher
+from jarvisd.lines import Line, Oversize
+from jarvisd.model.record import Record
+from jarvisd.model.source import Position
+
+log = structlog.get_logger()
+
+_BLANK = b" \t\r\v\f\0"
+
+NOT_JSON = "not a JSON object"
+TOO_LONG = "longer than a line may be"
+POISON = "internal error; see the daemon's log"
+
+
+class Intake:
+    """Folds lines into a block, and says to flusher and listeners that it changed.
+
+    Nothing here awaits, so counts and position of a block always move together.
+    """
+
+    def __init__(self, blocks: Blocks, flusher: Flusher, clock: Clock) -> None:
+        self.blocks = blocks
+        self.clock = clock
+        self.flusher = flusher
+        self._ledger = blocks.books.ledger
+
+    def fold(
+        self,
+        block: Block,
+        lines: Sequence[Line | Oversize],
+        position: Position,
+        *,
+        written_ms: int | None = None,
+    ) -> None:
+        """Count *lines* and move *block* to *position*.
+
+        Live lines happen when they arrive. History was written before we looked, at
+        *written_ms* at the latest: its lines happened when their records say.
+        """
+        now_ms = self.clock.unix_ms()
+        before = block.line_count
+        agent = agent_named(block.origin.agent)
+        lane = block.open_lane(agent.version)
+        for line in lines:
+            if isinstance(line, Oversize):
+                block.add_oversize(line.chars)
+                block.add_bad_line(line.offset, line.chars, TOO_LONG)
+                continue
+
+            record = self._read(block, line, agent.parse, lane)
+            if record is not None:
+                block.add_line(line.text)
+                _learn(block, record)
+                if written_ms is not None and record.at_ms is not None:
+                    block.seen_at(record.at_ms)
+            elif line.text.strip(_BLANK):
+                block.add_line(line.text, malformed=True)
+
+        self.blocks.books.bind(block)
+        if block.line_count > before:
+            if written_ms is None:
+                block.rate.add(block.line_count - before, now_ms)
+                block.came_at(now_ms)
+            elif block.start_ts_ms is None:
+                block.seen_at(written_ms)
+
+        block.position = position
+        self.touch(block, urgent=written_ms is None)
+
+    def fold_again(
+        self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
+    ) -> None:
+        """Fold *lines*, which *block* has counted already, into the ledger alone."""
+        parse = agent_named(block.origin.agent).parse
+        for line in lines:
+            if isinstance(line, Line):
+                self._read(block, line, parse, lane)
+
+    def _read(
+        self, block: Block, line: Line, parse: Parse, lane: Lane | None
+    ) -> Record | None:
+        """Return what *line* says, once it is in the ledger; None if it is malformed.
+
+        A bulkhead: a line that cannot be taken in is noted, and the next one read.
+        """
+        try:
+            record = parse(line.text, offset=line.offset)
+            if record is None:
+                if line.text.strip(_BLANK):
+                    block.add_bad_line(line.offset, len(line.text), NOT_JSON)
+            elif lane is not None:
+                self._ledger.fold(lane, record)
+        except Exception:
+            log.exception("line.crashed", block_id=block.block_id, offset=line.offset)
+            block.add_bad_line(line.offset, len(line.text), POISON)
+            return None
+
+        return record
+
+    def touch(self, block: Block, *, urgent: bool = True) -> None:
+        """Say that *block* has changed; see Flusher.touch."""
+        self.flusher.touch(block, urgent=urgent)
+        self.blocks.changed(block, self.clock.unix_ms())
+
+    def fail(self, block: Block, reason: str) -> None:
+        """Mark *block* as one that cannot be read now."""
+        if block.error != reason:
+            block.error = reason
+            log.warning("block.failed", block_id=block.block_id, reason=reason)
+            self.touch(block)
+
+    def recover(self, block: Block) -> None:
+        """Take back `fail` and `end`: *block* can be read again."""
+        if block.error is not None or block.ended:
+            block.error, block.ended = None, False
+            self.touch(block)
+
+    def end(self, block: Block, exit_status: int | None = None) -> None:
+        """Note that no more comes of *block*."""
+        if not block.ended:
+            block.ended, block.exit_status, block.partial_bytes = True, exit_status, 0
+            self.touch(block)
+
+
+def _learn(block: Block, record: Record) -> None:
+    """Take from *record* what the file's name did not say; mostly nothing is new."""
+    origin = block.origin
+    new_cwd = record.cwd is not None and record.cwd != origin.cwd
+    if new_cwd or (origin.session_id is None and record.session_id is not None):
+        block.learn(
+            session_id=record.session_id,
+            cwd=record.cwd,
+            project=origin.project or record.cwd,
+        )

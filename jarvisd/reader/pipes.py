@@ -1,0 +1,59 @@
+"""The named pipes of the configuration, each read by a task of its own."""
+
+import hashlib
+
+import anyio
+import structlog
+
+from jarvisd.accumulators.block import Block
+from jarvisd.errors import SourceError
+from jarvisd.lines import LineSplitter
+from jarvisd.model.block import BlockId, Kind, Origin
+from jarvisd.model.source import Position
+from jarvisd.reader.intake import Intake
+from jarvisd.sources.fifo import Fifo
+
+log = structlog.get_logger()
+
+RETRY_S = 2.0
+"""How often a pipe that is missing or replaced is tried again."""
+
+
+async def read_pipe(path: str, agent: str, intake: Intake) -> None:
+    """Read the FIFO at *path* into its block until cancelled.
+
+    A pipe that fails marks its block and is tried again: the user may make it later.
+    """
+    block = _block(path, agent, intake)
+    while True:
+        try:
+            with Fifo(path) as fifo:
+                await _read_open(fifo, block, intake)
+        except SourceError as exc:
+            intake.fail(block, exc.reason)
+
+        await anyio.sleep(RETRY_S)
+
+
+async def _read_open(fifo: Fifo, block: Block, intake: Intake) -> None:
+    intake.recover(block)
+    log.info("block.opened", block_id=block.block_id)
+    splitter = LineSplitter()
+    while True:
+        piece = await fifo.receive()
+        block.bytes_read += len(piece)
+        lines = splitter.feed(piece)
+        block.partial_bytes = splitter.partial_bytes
+        if lines:
+            intake.fold(block, lines, Position(offset=block.bytes_read))
+
+
+def _block(path: str, agent: str, intake: Intake) -> Block:
+    name = f"fifo\0{path}".encode()
+    block_id = BlockId(hashlib.blake2b(name, digest_size=8).hexdigest())
+    block = intake.blocks.get(block_id)
+    if block is None:
+        origin = Origin(block_id=block_id, kind=Kind.FIFO, agent=agent, path=path)
+        block = Block(origin)
+        intake.blocks.add(block, intake.clock.unix_ms())
+    return block

@@ -1,0 +1,63 @@
+"""How far the reading of history has come."""
+
+from dataclasses import dataclass
+
+from jarvisd.protocol.methods import Backfill
+
+MIN_ELAPSED_S = 0.2
+"""Before that a speed is noise, and no time left is told."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Files and bytes of history: all there are, and those read.
+
+    It starts again from nothing when more history is found after all was read.
+    """
+
+    files_total: int = 0
+    files_done: int = 0
+    bytes_total: int = 0
+    bytes_done: int = 0
+    _since: float = 0.0
+
+    def found(self, size: int, now: float) -> None:
+        """Add a file with *size* unread bytes."""
+        if self.files_done == self.files_total:
+            self.files_total = self.files_done = 0
+            self.bytes_total = self.bytes_done = 0
+            self._since = now
+
+        self.files_total += 1
+        self.bytes_total += size
+
+    def read(self, size: int) -> None:
+        """Note that *size* bytes of history were read."""
+        self.bytes_done += size
+
+    def finished(self) -> None:
+        """Note that one file of history was read to its end."""
+        self.files_done += 1
+
+    def view(self, now: float) -> Backfill:
+        """Return the state for clients; zeros when nothing is left to read."""
+        if self.files_done == self.files_total:
+            return Backfill(
+                files_total=0, files_done=0, bytes_total=0, bytes_done=0, eta_s=None
+            )
+
+        return Backfill(
+            files_total=self.files_total,
+            files_done=self.files_done,
+            bytes_total=self.bytes_total,
+            bytes_done=min(self.bytes_done, self.bytes_total),
+            eta_s=self._eta_s(now),
+        )
+
+    def _eta_s(self, now: float) -> float | None:
+        elapsed_s = now - self._since
+        if not self.bytes_done or elapsed_s < MIN_ELAPSED_S:
+            return None
+
+        left = max(0, self.bytes_total - self.bytes_done)
+        return round(left * elapsed_s / self.bytes_done, 1)

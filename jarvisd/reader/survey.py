@@ -1,0 +1,195 @@
+"""The reconcile scan: every tree looked through, again and again, as cheaply as due.
+
+Whatever the watchers miss is found here: files, folders and roots that came, grew,
+moved or went. The pause between two scans follows from what a scan costs.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+
+import anyio
+import structlog
+from anyio import lowlevel
+
+from jarvisd.clock import Clock
+from jarvisd.model.source import SourceState, SourceView, Tree
+from jarvisd.protocol.methods import RootView
+from jarvisd.sources.scan import Folder, Found, walk
+
+log = structlog.get_logger()
+
+MIN_PAUSE_S = 2.0
+"""Scanning more often finds nothing that a person would have noticed."""
+
+WATCHED_SHARE = 1000
+BLIND_SHARE = 100
+"""A scan that took t is followed by a pause of t times this: a thousandth of a core
+while watchers work, a hundredth while they do not."""
+
+MAX_TROUBLES = 1000
+"""More than anybody reads through."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What one scan saw besides the files it handed over."""
+
+    paths: set[str] = field(default_factory=set)
+    files: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    """Why a root cannot be looked through, by its path."""
+    troubles: list[SourceView] = field(default_factory=list)
+    """What below the roots cannot be read; the first MAX_TROUBLES of them."""
+    busy_s: float = 0.0
+
+
+class Survey:
+    """Looks through *trees*, and knows when it is time to look again."""
+
+    def __init__(
+        self,
+        trees: tuple[Tree, ...],
+        clock: Clock,
+        *,
+        excluded: Callable[[str], bool],
+        max_pause_s: float,
+    ) -> None:
+        self.trees = trees
+        self.excluded = excluded
+        self.findings = Findings()
+        self.finished_ms: int | None = None
+        self._clock = clock
+        self._max_pause_s = max_pause_s
+        self._scanning = anyio.Lock()
+        self._due = 0.0
+        self._identities: frozenset[tuple[str, int, int]] = frozenset()
+
+    def roots(self) -> list[str]:
+        """Return the roots that exist now, to be watched."""
+        # Noted, so that the first look does not find that all of them have come:
+        # watching anew stops the loop for as long as it takes to add every folder.
+        self._identities = _identities(self.trees)
+        return [path for path, _, _ in self._identities]
+
+    def roots_changed(self) -> bool:
+        """Say whether a root has come, gone or been replaced since either call."""
+        before, self._identities = self._identities, _identities(self.trees)
+        return before != self._identities
+
+    def look_through(
+        self,
+        trees: tuple[Tree, ...],
+        excluded: Callable[[str], bool],
+        max_pause_s: float,
+    ) -> None:
+        """Look through these trees from the next scan on, which is due now."""
+        self.trees, self.excluded, self._max_pause_s = trees, excluded, max_pause_s
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Make the next scan due now: something may have been missed."""
+        self._due = 0.0
+
+    def is_due(self) -> bool:
+        """Say whether it is time to scan."""
+        return self._clock.monotonic() >= self._due
+
+    @property
+    def overdue_s(self) -> float:
+        """Return for how long a scan has been due and not come."""
+        return max(0.0, self._clock.monotonic() - self._due) if self._due else 0.0
+
+    async def scan(
+        self, found: Callable[[Found], None], *, blind: bool = False
+    ) -> Findings:
+        """Hand every file to *found*, giving way after each folder.
+
+        *blind* says that no watcher works, so that the next scan is due sooner.
+        """
+        async with self._scanning:
+            self._due = self._clock.monotonic() + self._max_pause_s
+            findings = Findings()
+            for tree in self.trees:
+                await self._scan_tree(tree, findings, found)
+
+            share = BLIND_SHARE if blind else WATCHED_SHARE
+            pause_s = max(MIN_PAUSE_S, findings.busy_s * share)
+            due = self._clock.monotonic() + min(pause_s, self._max_pause_s)
+            # Somebody may have asked for the next scan to hurry while this one ran.
+            self._due = min(self._due, due)
+            self.findings, self.finished_ms = findings, self._clock.unix_ms()
+            return findings
+
+    async def _scan_tree(
+        self, tree: Tree, findings: Findings, found: Callable[[Found], None]
+    ) -> None:
+        root = str(tree.root)
+        findings.files[root] = 0
+        started = self._clock.monotonic()
+        for folder in walk(tree, self.excluded):
+            for each in folder.files:
+                findings.paths.add(each.path)
+                found(each)
+
+            findings.files[root] += len(folder.files)
+            _note_troubles(tree, folder, findings)
+            findings.busy_s += self._clock.monotonic() - started
+            await lowlevel.checkpoint()
+            started = self._clock.monotonic()
+
+    def views(self) -> list[RootView]:
+        """Return each root as `sources.list` shows it."""
+        return [self._view(each) for each in self.trees]
+
+    def _view(self, tree: Tree) -> RootView:
+        root = str(tree.root)
+        return RootView(
+            agent=tree.agent,
+            path=root,
+            exists=os.path.isdir(root),
+            files=self.findings.files.get(root, 0),
+            error=self.findings.errors.get(root),
+        )
+
+
+def _note_troubles(tree: Tree, folder: Folder, findings: Findings) -> None:
+    if folder.error is not None:
+        if folder.path == str(tree.root):
+            findings.errors[folder.path] = folder.error
+        else:
+            folder.odd[folder.path] = folder.error
+
+    room = MAX_TROUBLES - len(findings.troubles)
+    findings.troubles += [
+        _trouble(tree.agent, path, reason)
+        for path, reason in islice(folder.odd.items(), room)
+    ]
+
+
+def _trouble(agent: str, path: str, reason: str) -> SourceView:
+    return SourceView(
+        agent=agent,
+        path=path,
+        state=SourceState.QUARANTINED,
+        block_id=None,
+        offset=0,
+        size=0,
+        partial_bytes=0,
+        generation=0,
+        error=reason,
+    )
+
+
+def _identities(trees: tuple[Tree, ...]) -> frozenset[tuple[str, int, int]]:
+    found = set()
+    for tree in trees:
+        try:
+            seen = os.stat(tree.root)
+        except OSError:
+            continue
+
+        found.add((str(tree.root), seen.st_dev, seen.st_ino))
+
+    return frozenset(found)

@@ -1,0 +1,150 @@
+"""Files: private, replaced whole or not at all, known again by inode.
+
+Careful when adding here: POSIX locks belong to the process, and closing *any* handle
+of a file drops them. So nothing may open the database's own file while SQLite has it
+open; looking at it with `stat` is safe.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+SIDECARS: Final = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a database while it is open, or after a sudden end."""
+
+NETWORK_FILE_SYSTEMS: Final = frozenset(
+    {"9p", "afs", "ceph", "cifs", "fuse", "gfs2", "glusterfs", "lustre"}
+    | {"ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs"}
+)
+"""Where a memory map is not shared between hosts, so that a WAL is not safe."""
+
+_OCTAL: Final = re.compile(r"\\([0-7]{3})")
+"""How the kernel writes a space in a mount point."""
+
+FileId = tuple[int, int]
+"""Device and inode."""
+
+
+def identity(path: Path) -> FileId | None:
+    """Return what file is at *path* now, or None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def size_bytes(path: Path) -> int:
+    """Return the size of the database with its sidecars; 0 for what is absent."""
+    return sum(_size(Path(f"{path}{suffix}")) for suffix in ("", *SIDECARS))
+
+
+def has_leftovers(path: Path) -> bool:
+    """Say whether the last process to open the database did not close it.
+
+    A clean close folds the log into the file and removes it; a kill leaves it.
+    """
+    return any(_size(Path(f"{path}{suffix}")) for suffix in ("-wal", "-journal"))
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create *folder*, for its owner alone. One that is there is left as it is."""
+    if folder.is_dir():
+        return
+
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def make_private_file(path: Path) -> None:
+    """Create *path* empty if absent; either way for its owner alone, by any umask.
+
+    SQLite gives its sidecars the mode of the database, so this settles all of them.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(handle).st_mode & 0o777 != 0o600:
+            os.fchmod(handle, 0o600)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a private temporary file that becomes *path* when the body is done.
+
+    On disk before it appears under its name, and gone if the body fails: whoever
+    opens *path* finds the old content or the new, whole.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    make_private_file(temporary)
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy *source* to *target*, which is replaced whole."""
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def stamp(unix_ms: int) -> str:
+    """Return *unix_ms* as it stands in file names: 20260131T235959Z."""
+    return datetime.fromtimestamp(unix_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def stamp_ms(text: str) -> int:
+    """Return the Unix ms of a stamp.
+
+    Raises:
+        ValueError: *text* is none.
+
+    """
+    moment = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return int(moment.timestamp()) * 1000
+
+
+def is_on_network(folder: Path, mounts: str) -> bool:
+    """Say whether *folder* lies on another machine, or may.
+
+    *mounts* is the text of /proc/self/mountinfo. FUSE counts as a network: what is
+    behind it is unknown.
+    """
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        left, _, right = line.partition(" - ")
+        point = _OCTAL.sub(_character, left.split(" ")[4])
+        if len(point) >= len(best) and folder.is_relative_to(point):
+            best, kind = point, right.split(" ")[0]
+
+    return kind.partition(".")[0] in NETWORK_FILE_SYSTEMS
+
+
+def _character(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 8))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,136 @@
+"""The schema's versions: schema.sql is the first, migrations/NNNN_name.sql the others.
+
+`PRAGMA user_version` is the number of scripts applied. It changes in the transaction
+of the script itself, so a crash leaves the database at one version or the next.
+Scripts are never edited after a release. The file's format is https://sqlite.org/fileformat.html
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+from jarvisd.errors import StoreForeignError, StoreTooNewError
+from jarvisd.store.failures import DamagedError
+
+APPLICATION_ID: Final = 0x4A525653
+"""`JRVS`: how `file` and we know the database for ours."""
+
+_HEADER_BYTES: Final = 100
+_MAGIC: Final = b"SQLite format 3\x00"
+_USER_VERSION = slice(60, 64)
+_APPLICATION_ID = slice(68, 72)
+
+
+def shipped_scripts() -> tuple[str, ...]:
+    """Return the text of every script of this jarvisd, in order."""
+    return read_scripts(files("jarvisd.store"))
+
+
+def read_scripts(folder: Traversable) -> tuple[str, ...]:
+    """Return schema.sql and the migrations below *folder*, in order.
+
+    Raises:
+        ValueError: The migrations are not numbered 2, 3, 4 ...
+
+    """
+    found = folder.joinpath("migrations")
+    later = sorted(found.iterdir(), key=_name) if found.is_dir() else []
+    later = [each for each in later if each.name.endswith(".sql")]
+    for number, script in enumerate(later, start=2):
+        if not script.name.startswith(f"{number:04}_"):
+            raise ValueError(f"{script.name} should be number {number:04}")
+
+    return tuple(
+        each.read_text("utf-8") for each in (folder.joinpath("schema.sql"), *later)
+    )
+
+
+def refuse_unknown(path: Path, *, known: int) -> None:
+    """Look at the file's first bytes, and let only what may be ours be opened.
+
+    Without SQLite, which would leave its traces in a file that is not for us. The
+    database must not be open in this process; see `jarvisd.store.files`.
+
+    Raises:
+        StoreTooNewError: A newer jarvisd wrote it.
+        StoreForeignError: Another program wrote it.
+        DamagedError: It is not empty, and no SQLite database.
+
+    """
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+
+    if not header:
+        return
+
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        raise DamagedError(f"{path} is not a database")
+
+    _refuse(
+        path,
+        application_id=int.from_bytes(header[_APPLICATION_ID]),
+        version=int.from_bytes(header[_USER_VERSION]),
+        known=known,
+    )
+
+
+def migrate(raw: sqlite3.Connection, path: Path, scripts: Sequence[str]) -> int:
+    """Bring the open database up to date; return the version it had before.
+
+    Raises:
+        StoreTooNewError: A newer jarvisd wrote it.
+        StoreForeignError: It is not empty, and another program's.
+
+    """
+    application_id, version = (
+        _number(raw, "application_id"),
+        _number(raw, "user_version"),
+    )
+    _refuse(path, application_id=application_id, version=version, known=len(scripts))
+    if application_id == 0 and _has_tables(raw):
+        raise StoreForeignError(path)
+
+    for number, script in enumerate(scripts[version:], start=version + 1):
+        _apply(raw, script, number)
+
+    return version
+
+
+def _apply(raw: sqlite3.Connection, script: str, number: int) -> None:
+    try:
+        raw.executescript(
+            f"BEGIN IMMEDIATE;\n{script}\n;"
+            f"PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {number}; COMMIT;"
+        )
+    except sqlite3.Error:
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")
+        raise
+
+
+def _refuse(path: Path, *, application_id: int, version: int, known: int) -> None:
+    if application_id not in (0, APPLICATION_ID):
+        raise StoreForeignError(path)
+
+    if application_id and version > known:
+        raise StoreTooNewError(path, found=version, known=known)
+
+
+def _number(raw: sqlite3.Connection, pragma: str) -> int:
+    row: tuple[int] = raw.execute(f"PRAGMA {pragma}").fetchone()
+    return row[0]
+
+
+def _has_tables(raw: sqlite3.Connection) -> bool:
+    row: tuple[int] = raw.execute(
+        "SELECT EXISTS (SELECT * FROM sqlite_schema)"
+    ).fetchone()
+    return bool(row[0])
+
+
+def _name(file: Traversable) -> str:
+    return file.name

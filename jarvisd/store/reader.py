@@ -1,0 +1,79 @@
+"""The connections that only read: one kept for queries, and one for each longer look."""
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+import anyio
+
+from jarvisd.store.connection import Connection, Unit
+from jarvisd.store.database import connect_reader, snapshot
+from jarvisd.store.failures import store_errors
+
+READ_TIMEOUT_S: Final = 5.0
+"""The longest a query may keep the others waiting."""
+
+T = TypeVar("T")
+
+
+class Reader:
+    """One read-only connection to the database at *path*, opened when first asked."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: Connection | None = None
+        self._generation = 0
+        self._turn = anyio.Lock()
+
+    async def read(self, query: Unit[T], *, generation: int) -> T:
+        """Return what *query* returns; see `Store.read`.
+
+        A *generation* other than the last one means that another file is there now.
+        """
+        late = "the query takes too long; ask for a shorter time"
+        with store_errors(self._path, overdue=late), anyio.fail_after(READ_TIMEOUT_S):
+            async with self._turn:
+                connection = await self._current(generation)
+                return await connection.run(partial(snapshot, query))
+
+    async def close(self) -> None:
+        """Close if open, within a limit."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _current(self, generation: int) -> Connection:
+        if self._generation != generation:
+            await self.close()
+
+        if self._connection is None:
+            connection = Connection(partial(connect_reader, self._path))
+            await connection.open()
+            self._connection, self._generation = connection, generation
+        return self._connection
+
+
+async def look(
+    path: Path,
+    unit: Unit[T],
+    *,
+    connect: Callable[[Path], sqlite3.Connection],
+    limit_s: float,
+) -> T:
+    """Return what *unit* returns, given a connection made for it alone by *connect*.
+
+    For what takes long: neither queries nor flushes wait for it.
+
+    Raises:
+        StoreError: It failed, or took longer than *limit_s*.
+
+    """
+    with store_errors(path), anyio.fail_after(limit_s):
+        connection = Connection(partial(connect, path))
+        await connection.open()
+        try:
+            return await connection.run(unit)
+        finally:
+            await connection.close()

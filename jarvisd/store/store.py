@@ -1,0 +1,297 @@
+"""The store as the rest of the daemon knows it: load, save, read, back up.
+
+No trouble with the disk ends the daemon. A store that cannot be opened or written is
+degraded: `error` says why, `save` raises and is tried again by its caller, who keeps
+what is dirty, and the first save that works ends the trouble, without a restart.
+"""
+
+import sqlite3
+from array import array
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+import anyio
+import structlog
+
+from jarvisd.clock import Clock
+from jarvisd.errors import StoreError, StoreForeignError, StoreTooNewError
+from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
+from jarvisd.store.backup import is_due, last_backup_ms, make_backup
+from jarvisd.store.books import Rules, read_books
+from jarvisd.store.connection import Unit
+from jarvisd.store.database import (
+    connect_copier,
+    connect_frozen,
+    connect_reader,
+    full_check,
+    snapshot,
+    transaction,
+)
+from jarvisd.store.failures import DamagedError
+from jarvisd.store.files import has_leftovers
+from jarvisd.store.reader import Reader, look
+from jarvisd.store.rows import read_blocks
+from jarvisd.store.writer import WRITE_TIMEOUT_S, Writer
+
+LOAD_TIMEOUT_S: Final = 30.0
+CHECK_TIMEOUT_S: Final = 120.0
+BACKUP_TIMEOUT_S: Final = 600.0
+
+NO_BOOKS: Final = SavedBooks(sessions=[], cells=[], limits=[], keys=array("q"))
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def open_store(
+    path: Path, *, clock: Clock, rules: Rules | None = None
+) -> AsyncIterator["Store"]:
+    """Open the database at *path* for the time of the block; make it if need be.
+
+    A damaged one is repaired, see `Store.repaired`. One that is out of reach gives a
+    degraded store, see `Store.error`. On a network file system a rollback journal takes
+    the place of the WAL, which needs memory that hosts do not share: slower, but sound.
+    *rules* say how contested rows of the ledger are settled.
+
+    Raises:
+        StoreTooNewError: A newer jarvisd wrote it; it was not touched.
+        StoreForeignError: Another program wrote it; it was not touched.
+
+    """
+    store = Store(path, clock, rules)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+class Store:
+    """One database: one connection that writes, one that answers queries.
+
+    Attributes:
+        path: The database file, links resolved.
+        revision: Flushes ever committed. Never falls, even if an older file is restored.
+        error: Why nothing can be stored now, for the user; None while all is well.
+        last_flush_ms: When the last flush was committed, in Unix ms.
+        last_backup_ms: When the newest backup was made, in Unix ms.
+
+    """
+
+    def __init__(self, path: Path, clock: Clock, rules: Rules | None = None) -> None:
+        self.path = path.resolve()
+        self.revision = 0
+        self.error: str | None = None
+        self._clock = clock
+        self._writer = Writer(self.path, clock, rules)
+        self._writing = anyio.Lock()
+        self._reader = Reader(self.path)
+        self.last_flush_ms: int | None = None
+        self.last_backup_ms: int | None = None
+
+    @property
+    def generation(self) -> int:
+        """How often another file has come under us: deleted, replaced or repaired.
+
+        Whoever sees this change must save everything anew, not just what is dirty.
+        """
+        return self._writer.generation
+
+    @property
+    def repaired(self) -> str | None:
+        """What was done to a damaged or vanished file, for the user."""
+        return self._writer.repaired
+
+    @property
+    def schema_version(self) -> int:
+        """The number of schema scripts applied; 0 while it cannot be opened."""
+        return self._writer.schema_version
+
+    @property
+    def size_bytes(self) -> int:
+        """What the database and its log take on the disk, as of the last flush."""
+        return self._writer.size_bytes
+
+    async def load(self) -> list[SavedBlock]:
+        """Return every block as last stored; what there is to be had, if degraded.
+
+        Raises:
+            StoreError: The disk failed between opening and now.
+
+        """
+        return await self._load(read_blocks) or []
+
+    async def load_books(self) -> SavedBooks:
+        """Return the books as last stored; what there is to be had, if degraded.
+
+        Raises:
+            StoreError: The disk failed between opening and now.
+
+        """
+        return await self._load(read_books) or NO_BOOKS
+
+    async def save(self, batch: Batch) -> Saved:
+        """Write *batch* in one transaction, all of it or none; say what came of it.
+
+        One hop to the thread, whatever the size: 1,000 blocks take about 15 ms of it,
+        and of the event loop nearly nothing. Once begun it is not cut by cancellation;
+        it lasts `WRITE_TIMEOUT_S` at most, longer only while a file is being repaired.
+
+        Raises:
+            StoreBusyError: Another process held the lock; nothing was written.
+            StoreError: The database failed; nothing was written. Or the disk did not
+                answer, and the batch may yet appear: whole, and harmless to repeat.
+
+        """
+        async with self._writing:
+            try:
+                saved = await self._writer.write(batch)
+            except StoreError as exc:
+                self._degrade(exc)
+                raise
+
+            self._recover()
+            self.revision = saved.revision
+            self.last_flush_ms = self._clock.unix_ms()
+            return saved
+
+    async def read(self, query: Unit[T]) -> T:
+        """Return what *query* returns, given a read-only `sqlite3` connection.
+
+        It sees one moment of the database, whatever is written meanwhile. It runs on
+        the reader's thread, and must keep neither the connection nor a cursor of it.
+
+        Raises:
+            StoreError: It failed, or took longer than `READ_TIMEOUT_S`.
+
+        """
+        return await self._reader.read(query, generation=self.generation)
+
+    async def change(self, unit: Unit[None]) -> None:
+        """Run *unit* in a transaction of its own: for what is not of the books.
+
+        Raises:
+            StoreBusyError: Another process held the lock; nothing was written.
+            StoreError: It failed; nothing was written.
+
+        """
+        async with self._writing:
+            if not self._writer.is_open:
+                raise StoreError(self.error or f"{self.path} is not open")
+
+            await self._writer.run(
+                partial(_in_transaction, unit=unit),
+                limit_s=WRITE_TIMEOUT_S,
+                shield=True,
+            )
+
+    async def backup(self) -> bool:
+        """Make the day's backup if it is due; say whether one was made.
+
+        Neither queries nor flushes wait for it. Damage that comes to light on the way
+        is repaired at once: the last good backup will not get any newer.
+
+        Raises:
+            StoreError: There is no room, or the disk failed.
+
+        """
+        now_ms = self._clock.unix_ms()
+        if not self._writer.is_open or not is_due(self.last_backup_ms, now_ms):
+            return False
+
+        copy = partial(make_backup, path=self.path, now_ms=now_ms)
+        try:
+            made = await look(
+                self.path, copy, connect=connect_copier, limit_s=BACKUP_TIMEOUT_S
+            )
+        except DamagedError as exc:
+            async with self._writing:
+                await self._writer.reopen(damage=str(exc))
+            return False
+
+        self.last_backup_ms = now_ms
+        log.info("store.backed_up", path=str(made))
+        return True
+
+    async def check(self) -> list[str]:
+        """Return everything that is wrong with the database; empty if it is sound.
+
+        Raises:
+            StoreError: It could not be looked at.
+
+        """
+        try:
+            return await look(
+                self.path, full_check, connect=connect_reader, limit_s=CHECK_TIMEOUT_S
+            )
+        except DamagedError as exc:
+            return [str(exc)]
+
+    async def open(self) -> None:
+        """Open, or be degraded; `open_store` calls this."""
+        try:
+            await self._writer.open()
+        except (StoreTooNewError, StoreForeignError):
+            raise
+        except StoreError as exc:
+            self._degrade(exc)
+        self.revision = self._writer.revision
+        self.last_backup_ms = last_backup_ms(self.path)
+
+    async def close(self) -> None:
+        """Close what is open, within a limit; `open_store` calls this."""
+        await self._reader.close()
+        await self._writer.close()
+
+    async def _load(self, query: Unit[T]) -> T | None:
+        async with self._writing:
+            if not self._writer.is_open:
+                return await self._load_unwritable(query)
+
+            try:
+                return await self._load_writable(query)
+            except DamagedError as exc:
+                await self._writer.reopen(damage=str(exc))
+                return await self._load_writable(query)
+
+    async def _load_writable(self, query: Unit[T]) -> T:
+        return await self._writer.run(partial(snapshot, query), limit_s=LOAD_TIMEOUT_S)
+
+    async def _load_unwritable(self, query: Unit[T]) -> T | None:
+        """Load what can at least be read.
+
+        Counts and positions are of one moment, so going on from there is exact.
+        """
+        connects = [connect_reader, connect_frozen]
+        if has_leftovers(self.path):
+            connects.remove(connect_frozen)
+
+        unit = partial(snapshot, query)
+        for connect in connects:
+            try:
+                return await look(
+                    self.path, unit, connect=connect, limit_s=LOAD_TIMEOUT_S
+                )
+            except StoreError as exc:
+                log.info("store.unreadable", reason=str(exc))
+        return None
+
+    def _degrade(self, exc: StoreError) -> None:
+        if self.error is None:
+            log.error("store.degraded", reason=str(exc))
+        self.error = str(exc)
+
+    def _recover(self) -> None:
+        if self.error is not None:
+            log.info("store.recovered", path=str(self.path))
+        self.error = None
+
+
+def _in_transaction(raw: sqlite3.Connection, *, unit: Unit[None]) -> None:
+    with transaction(raw):
+        unit(raw)

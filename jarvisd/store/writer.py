@@ -1,0 +1,193 @@
+"""The connection that writes, and the file under it, which may change or break.
+
+Who deletes, replaces or damages the file while it is open is noticed at the next write.
+A sound file is then put in its place, and `generation` grows to tell the callers, who
+have everything in memory, that they must save everything again.
+"""
+
+import sqlite3
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+import anyio
+import msgspec
+import structlog
+
+from jarvisd.clock import Clock
+from jarvisd.errors import StoreError
+from jarvisd.model.ledger import Corrections
+from jarvisd.model.saved import Batch, Saved
+from jarvisd.store.books import Rules, write_books
+from jarvisd.store.connection import Connection, Unit
+from jarvisd.store.database import fold_log, transaction
+from jarvisd.store.failures import DamagedError, ReplacedError, store_errors
+from jarvisd.store.files import FileId, identity, size_bytes
+from jarvisd.store.known import Known
+from jarvisd.store.opening import Opening
+from jarvisd.store.rows import next_revision, write_blocks
+
+WRITE_TIMEOUT_S: Final = 5.0
+"""A thousand rows take 15 ms; a disk that needs longer than this is failing."""
+
+OPEN_TIMEOUT_S: Final = 120.0
+"""Enough to check a database of 1 GB and copy its backup, on a slow disk."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class Written(NamedTuple):
+    """What a write says of the database, from the thread that made it."""
+
+    revision: int
+    size_bytes: int
+    corrections: Corrections
+
+
+class Writer:
+    """The one connection that writes to the database at *path*.
+
+    Not for two tasks at once; `Store` sees to that.
+
+    Attributes:
+        generation: How often another file has come under us since the first `open`.
+        repaired: What was done to a damaged or vanished file, for the user.
+        revision: Flushes ever committed. Never falls, whatever file comes under us.
+
+    """
+
+    def __init__(self, path: Path, clock: Clock, rules: Rules | None = None) -> None:
+        self.generation = 0
+        self.repaired: str | None = None
+        self.revision = 0
+        self.size_bytes = 0
+        self.schema_version = 0
+        self._path = path
+        self._clock = clock
+        self._rules = rules
+        self._connection: Connection | None = None
+        self._attempt: Connection | None = None
+        self._file: FileId | None = None
+        self._known = Known()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection; if not, `write` tries to make one."""
+        return self._connection is not None
+
+    async def open(self, *, damage: str | None = None) -> None:
+        """Open the database, migrated and sound, by the ladder of `Opening`.
+
+        Raises:
+            StoreError: It is out of reach, or not for us.
+
+        """
+        if self._attempt is not None and self._attempt.stuck:
+            raise StoreError(f"{self._path}: the disk does not answer")
+
+        opening = Opening(self._path, self._clock.unix_ms(), damage)
+        connection = self._attempt = Connection(opening.connect)
+        with store_errors(self._path), anyio.fail_after(OPEN_TIMEOUT_S, shield=True):
+            await connection.open()
+
+        self._attempt = None
+        self._connection = connection
+        self._take_over(opening)
+
+    async def reopen(self, *, damage: str | None = None) -> None:
+        """Open again what is at the path by now; *damage* if it is known to be broken."""
+        await self.close()
+        await self.open(damage=damage)
+        self.generation += 1
+
+    async def write(self, batch: Batch) -> Saved:
+        """Write *batch* in one transaction; see `Store.save`."""
+        before = self.generation
+        try:
+            if not self.is_open:
+                await self.reopen()
+
+            if self.generation == before:
+                return await self._write(batch)
+        except ReplacedError as exc:
+            await self.reopen()
+            self._tell(str(exc))
+        except DamagedError as exc:
+            await self.reopen(damage=str(exc))
+
+        return await self._write(_without_books(batch))
+
+    async def run(self, unit: Unit[T], *, limit_s: float, shield: bool = False) -> T:
+        """Return what *unit* returns, given the writer's connection."""
+        assert self._connection is not None
+        with store_errors(self._path), anyio.fail_after(limit_s, shield=shield):
+            return await self._connection.run(unit)
+
+    async def close(self) -> None:
+        """Close within a limit; what goes wrong is logged, for nothing is lost by it."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+
+        try:
+            await connection.close(fold_log)
+        except (sqlite3.Error, StoreError) as exc:
+            log.warning("store.close_failed", path=str(self._path), reason=str(exc))
+
+    async def _write(self, batch: Batch) -> Saved:
+        unit = partial(self._write_unit, batch=batch, above=self.revision)
+        written = await self.run(unit, limit_s=WRITE_TIMEOUT_S, shield=True)
+        self.revision, self.size_bytes, corrections = written
+        return Saved(self.revision, corrections)
+
+    def _write_unit(
+        self, raw: sqlite3.Connection, *, batch: Batch, above: int
+    ) -> Written:
+        if identity(self._path) != self._file:
+            raise ReplacedError(f"{self._path} was deleted or replaced; begun anew")
+
+        try:
+            with transaction(raw, durable=batch.durable):
+                revision = next_revision(raw, above=above)
+                write_blocks(raw, batch.blocks, self._known, revision)
+                corrections = self._write_books(raw, batch, revision)
+        except BaseException:
+            self._known.forget()
+            raise
+        return Written(revision, size_bytes(self._path), corrections)
+
+    def _write_books(
+        self, raw: sqlite3.Connection, batch: Batch, revision: int
+    ) -> Corrections:
+        if not batch.ledger:
+            return ()
+
+        return write_books(raw, batch.ledger, self._known, revision, self._rules)
+
+    def _take_over(self, opening: Opening) -> None:
+        self._known = Known()
+        self._file = opening.file
+        self.size_bytes = opening.size_bytes
+        self.schema_version = len(opening.scripts)
+        self.revision = max(self.revision, opening.revision)
+        if opening.repaired is not None:
+            self._tell(opening.repaired)
+
+    def _tell(self, repaired: str) -> None:
+        self.repaired = repaired
+        log.error("store.repaired", path=str(self._path), what=repaired)
+
+
+def _without_books(batch: Batch) -> Batch:
+    """Return *batch* without the books, which belong to a database that is gone.
+
+    Its blocks are marked as not read into the ledger, for that is how they stand in
+    the database that has taken its place.
+    """
+    blocks = tuple(
+        msgspec.structs.replace(each, parser_version=0, carry=b"")
+        for each in batch.blocks
+    )
+    return msgspec.structs.replace(batch, blocks=blocks, ledger=None)

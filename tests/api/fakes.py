@@ -1,0 +1,284 @@
+"""A daemon made by hand, a server around it, and a client of blocking sockets."""
+
+import json
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.api.endpoint import Endpoint, open_endpoint
+from jarvisd.api.handlers import Handlers
+from jarvisd.api.patience import Patience
+from jarvisd.api.server import Server
+from jarvisd.api.subscriptions import Subscriptions
+from jarvisd.api.tally import Tally
+from jarvisd.clock import Clock, SystemClock
+from jarvisd.model.block import BlockId, BlockView, Kind, Origin
+from jarvisd.protocol.methods import (
+    Backfill,
+    BlocksTailResult,
+    ConfigReloadResult,
+    HealthResult,
+    PushClose,
+    PushLines,
+    PushLinesResult,
+    PushOpen,
+    PushOpenResult,
+    SourcesList,
+    SourcesListResult,
+    StoreHealth,
+    WatchHealth,
+)
+
+PATIENCE_S = 5.0
+"""How long a test waits for what must come."""
+
+NOTHING_TO_READ = Backfill(
+    files_total=0, files_done=0, bytes_total=0, bytes_done=0, eta_s=None
+)
+
+
+@dataclass
+class FakeDaemon:
+    """Answers what it was told to, and remembers what it was asked."""
+
+    instance_id: str = "i1"
+    started_ms: int = 1_700_000_000_000
+    revision: int = 7
+    degraded: bool = False
+    reading: Backfill = NOTHING_TO_READ
+    error: Exception | None = None
+    lines: list[str] = field(default_factory=lambda: ["one", "two"])
+    pushed: list[PushLines] = field(default_factory=list)
+    hold: anyio.Event | None = None
+    waiting: int = 0
+
+    def backfill(self) -> Backfill:
+        return self.reading
+
+    def health(self) -> HealthResult:
+        if self.error is not None:
+            raise self.error
+
+        return HealthResult(
+            status="ok",
+            version="0.1.0",
+            pid=os.getpid(),
+            started_ms=self.started_ms,
+            uptime_s=1.5,
+            store=StoreHealth(
+                path="/home/ada/.local/state/jarvisd/jarvisd.db",
+                size_bytes=4096,
+                schema_version=1,
+                revision=self.revision,
+                dirty_blocks=0,
+                last_flush_ms=None,
+                last_backup_ms=None,
+                error=None,
+            ),
+            watch=WatchHealth(
+                live="inotify",
+                trees="watchfiles",
+                watched_folders=3,
+                last_scan_ms=None,
+                scan_took_ms=0.4,
+                known_files=2,
+                open_files=1,
+            ),
+            backfill=self.reading,
+            blocks=1,
+            live_blocks=1,
+            clients=0,
+            subscriptions=0,
+            rss_bytes=30_000_000,
+            problems=[],
+        )
+
+    def sources(self, params: SourcesList) -> SourcesListResult:
+        return SourcesListResult(roots=[], sources=[])
+
+    async def sync(self) -> int:
+        await self._wait()
+        return self.revision
+
+    async def tail(self, block: Block, lines: int) -> BlocksTailResult:
+        await self._wait()
+        kept = self.lines[-lines:] if lines else []
+        return BlocksTailResult(
+            block_id=block.block_id,
+            first_line=len(self.lines) - len(kept),
+            lines=kept,
+        )
+
+    async def reload(self) -> ConfigReloadResult:
+        await self._wait()
+        return ConfigReloadResult(changed=["log_level"], needs_restart=[])
+
+    async def push_open(self, params: PushOpen) -> PushOpenResult:
+        await self._wait()
+        return PushOpenResult(block_id=params.block_id, next_seq=0)
+
+    async def push_lines(self, params: PushLines) -> PushLinesResult:
+        await self._wait()
+        self.pushed.append(params)
+        return PushLinesResult(next_seq=params.seq + 1, line_count=len(params.lines))
+
+    async def push_close(self, params: PushClose) -> BlockView:
+        await self._wait()
+        return block(params.block_id).view(self.started_ms)
+
+    async def _wait(self) -> None:
+        self.waiting += 1
+        if self.hold is not None:
+            await self.hold.wait()
+
+        self.waiting -= 1
+        if self.error is not None:
+            raise self.error
+
+
+def block(
+    block_id: str = "00000000000000aa",
+    *,
+    agent: str = "claude",
+    project: str | None = "/home/ada/shop",
+    lines: int = 0,
+    at_ms: int = 1_700_000_000_000,
+) -> Block:
+    made = Block(
+        Origin(
+            block_id=BlockId(block_id),
+            kind=Kind.TRANSCRIPT,
+            agent=agent,
+            project=project,
+            path=f"/home/ada/.claude/projects/shop/{block_id}.jsonl",
+        )
+    )
+    for _ in range(lines):
+        made.add_line(b"x" * 40)
+        made.seen_at(at_ms)
+    return made
+
+
+@dataclass
+class Running:
+    """A server that runs, and everything a test wants to reach of it."""
+
+    endpoint: Endpoint
+    blocks: Blocks
+    daemon: FakeDaemon
+    subscriptions: Subscriptions
+    handlers: Handlers
+    tally: Tally
+    clock: Clock
+
+    def add(self, made: Block) -> Block:
+        self.blocks.add(made, self.clock.unix_ms())
+        return made
+
+    def grow(self, made: Block, lines: int = 1) -> None:
+        now_ms = self.clock.unix_ms()
+        for _ in range(lines):
+            made.add_line(b"x" * 40)
+        made.seen_at(now_ms)
+        self.blocks.changed(made, now_ms)
+
+
+@asynccontextmanager
+async def running(
+    *,
+    patience: Patience | None = None,
+    request_s: float | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[Running]:
+    """Run a server at a short path of its own until the block ends."""
+    clock = clock or SystemClock()
+    blocks, daemon, tally = Blocks(), FakeDaemon(), Tally()
+    subscriptions = Subscriptions(blocks, clock, instance_id=daemon.instance_id)
+    handlers = Handlers(
+        blocks=blocks,
+        clock=clock,
+        daemon=daemon,
+        subscriptions=subscriptions,
+        tally=tally,
+    )
+    server = Server(handlers, subscriptions, clock, tally, patience=patience)
+    if request_s is not None:
+        server.replies.request_s = server.replies.long_request_s = request_s
+
+    with runtime_folder() as folder, open_endpoint(folder / "rpc.sock") as endpoint:
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(server.serve, endpoint)
+            yield Running(
+                endpoint, blocks, daemon, subscriptions, handlers, tally, clock
+            )
+            tasks.cancel_scope.cancel()
+
+
+@contextmanager
+def runtime_folder() -> Iterator[Path]:
+    """Give a private folder whose path is short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="jarvisd-") as name:
+        yield Path(name) / "run"
+
+
+class Client:
+    """A client as simple as they come: a blocking socket, used from threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE_S)
+        self.socket.connect(os.fspath(path))
+        self._received = self.socket.makefile("rb")
+
+    async def send(self, *objects: object) -> None:
+        """Send each of *objects* as a line."""
+        await self.send_raw(b"".join(msgspec.json.encode(o) + b"\n" for o in objects))
+
+    async def send_raw(self, data: bytes) -> None:
+        await anyio.to_thread.run_sync(self.socket.sendall, data)
+
+    async def receive_line(self) -> bytes:
+        """Return the next line with its end; empty when the server has hung up."""
+        try:
+            return await anyio.to_thread.run_sync(self._received.readline)
+        except ConnectionResetError:
+            return b""
+
+    async def receive(self) -> Any:
+        line = await self.receive_line()
+        assert line.endswith(b"\n"), f"half a line: {line[-80:]!r}"
+        return json.loads(line)
+
+    async def ask(self, method: str, **params: object) -> Any:
+        """Return the answer to a request, error or result."""
+        await self.send({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        return await self.receive()
+
+    async def result(self, method: str, **params: object) -> Any:
+        answer = await self.ask(method, **params)
+        assert "result" in answer, answer
+        return answer["result"]
+
+    def end_sending(self) -> None:
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._received.close()
+        self.socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,390 @@
+"""A daemon for tests of the client: a thread behind a Unix socket that answers by table.
+
+It speaks the real protocol with the real Structs, remembers what it was asked, and can
+be made to hang up at any moment. The real daemon is tried in tests/e2e.
+"""
+
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from jarvisd import __version__
+from jarvisd.errors import ProtocolError
+from jarvisd.model.block import BlockId, BlockView, Kind, Life
+from jarvisd.protocol.methods import (
+    METHODS,
+    Backfill,
+    BlocksGet,
+    BlocksList,
+    BlocksListResult,
+    BlocksTail,
+    BlocksTailResult,
+    Done,
+    HealthResult,
+    HelloResult,
+    Limits,
+    LineResult,
+    Params,
+    PushClose,
+    PushLines,
+    PushLinesResult,
+    PushOpen,
+    PushOpenResult,
+    SourcesListResult,
+    StatusResult,
+    StoreHealth,
+    SubscribeResult,
+    SyncResult,
+    WatchHealth,
+)
+
+WAIT_S = 10.0
+NOW_MS = 1_790_000_000_000
+DONE = Backfill(files_total=0, files_done=0, bytes_total=0, bytes_done=0, eta_s=None)
+HALF_WAY = Backfill(
+    files_total=10,
+    files_done=3,
+    bytes_total=4_000_000_000,
+    bytes_done=1_200_000_000,
+    eta_s=18.0,
+)
+
+
+class HangUp(Exception):  # noqa: N818 - an order, not an error
+    """Raised by an answer: close the connection instead."""
+
+
+def block(block_id: str = "0123456789abcdef", **fields: Any) -> BlockView:
+    """Return a live block of Claude; *fields* say what is different."""
+    usual: dict[str, Any] = {
+        "block_id": BlockId(block_id),
+        "kind": Kind.TRANSCRIPT,
+        "agent": "claude",
+        "session_id": "5e55-10n1",
+        "parent_session_id": None,
+        "project": "demo",
+        "cwd": "/home/ada/demo",
+        "path": "/home/ada/.claude/projects/demo/5e55-10n1.jsonl",
+        "pid": None,
+        "life": Life.LIVE,
+        "start_ts_ms": NOW_MS - 60_000,
+        "last_activity_ms": NOW_MS,
+        "line_count": 1234,
+        "char_count": 40_000,
+        "token_estimate": 10_000,
+        "malformed_count": 0,
+        "oversize_count": 0,
+        "partial_bytes": 0,
+        "bytes_read": 41_000,
+        "lines_per_s": 0.5,
+        "revision": 7,
+    }
+    return BlockView(**usual | fields)
+
+
+class FakeDaemon:
+    """Answers on *path* while it is entered.
+
+    Attributes:
+        blocks: What it knows of.
+        backfill: How far it has read history.
+        health: What it says of its health; None is well.
+        asked: Everything that was asked, hello left out.
+        pushed: The lines of each pushed block that were committed.
+        closed: The ending of each pushed block that was closed.
+        before: Called with each request before it is answered; may raise.
+        raw: Answers by method, instead of true ones.
+        after: Called with each request once it has had its effect, before the answer.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.version = __version__
+        self.blocks: list[BlockView] = []
+        self.backfill = DONE
+        self.health: HealthResult | None = None
+        self.sources = SourcesListResult(roots=[], sources=[])
+        self.raw: dict[str, Any] = {}
+        self.asked: list[Params] = []
+        self.pushed: dict[str, list[str]] = {}
+        self.oversize: dict[str, list[int]] = {}
+        self.opened: dict[str, PushOpen] = {}
+        self.closed: dict[str, PushClose] = {}
+        self.before: Callable[[Params], None] = lambda _: None
+        self.after: Callable[[Params], None] = lambda _: None
+        self._batches: dict[str, int] = {}
+        self._changed = threading.Condition()
+        self._clients: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._listener: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listen."""
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(str(self.path))
+        self._listener.listen()
+        self._start(self._accept, self._listener)
+
+    def stop(self) -> None:
+        """Go away, as a daemon that is stopped does."""
+        assert self._listener is not None
+        # Closing alone would leave the thread in accept.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.path.unlink()
+        self.hang_up()
+        for thread in self._threads:
+            thread.join(WAIT_S)
+            assert not thread.is_alive()
+
+        self._threads.clear()
+
+    def hang_up(self) -> None:
+        """Close every connection, and go on listening."""
+        with self._changed:
+            clients, self._clients = self._clients, []
+        for client in clients:
+            try:
+                client.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+    def tell(self, changed: BlockView) -> None:
+        """Let *changed* be known to every client."""
+        others = [each for each in self.blocks if each.block_id != changed.block_id]
+        self.blocks = [changed, *others]
+        params = {
+            "subscription": "s1",
+            "topic": "blocks",
+            "cursor": "i:1",
+            "data": changed,
+        }
+        self.notify("event", params)
+
+    def notify(self, method: str, params: Any) -> None:
+        """Send a notification to every client."""
+        note = {"jsonrpc": "2.0", "method": method, "params": params}
+        with self._changed:
+            for client in self._clients:
+                client.sendall(msgspec.json.encode(note) + b"\n")
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return once *condition* holds; it is looked at after each request."""
+        with self._changed:
+            assert self._changed.wait_for(condition, WAIT_S), "it did not happen"
+
+    def wait_for_a_client_to_leave(self) -> None:
+        """Return once the newest client has hung up; for use in `before`."""
+        client = self._clients[-1]
+        client.settimeout(WAIT_S)
+        client.recv(1, socket.MSG_PEEK)
+
+    def was_asked(self, kind: type[Params]) -> bool:
+        """Say whether a *kind* was asked."""
+        return any(isinstance(each, kind) for each in self.asked)
+
+    def _start(self, work: Callable[[socket.socket], None], on: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=(on,))
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+
+            with self._changed:
+                self._clients.append(client)
+            self._start(self._serve, client)
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, client.makefile("rb") as lines:
+            try:
+                for line in lines:
+                    client.sendall(self._reply(line) + b"\n")
+            except (HangUp, OSError):
+                return
+
+    def _reply(self, line: bytes) -> bytes:
+        request = msgspec.json.decode(line)
+        reply: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
+        try:
+            params = msgspec.convert(request["params"], METHODS[request["method"]][0])
+            reply["result"] = self._result(request["method"], params)
+        except ProtocolError as exc:
+            data = {"kind": exc.kind, **exc.data}
+            reply["error"] = {"code": exc.number, "message": str(exc), "data": data}
+        return msgspec.json.encode(reply)
+
+    def _result(self, method: str, params: Params) -> Any:
+        if method == "hello":
+            return self._hello()
+
+        with self._changed:
+            self.asked.append(params)
+            self.before(params)
+            answer = self.raw.get(method) or self._answer_to(method, params)
+            self.after(params)
+            self._changed.notify_all()
+        return answer
+
+    def _answer_to(self, method: str, params: Params) -> Any:
+        return getattr(self, f"_{method.replace('.', '_')}")(params)
+
+    def _hello(self) -> HelloResult:
+        return HelloResult(
+            protocol=1,
+            version=self.version,
+            instance_id="i",
+            pid=4711,
+            started_ms=NOW_MS,
+            capabilities=sorted(METHODS),
+            limits=Limits(
+                request_bytes=1 << 20,
+                batch=32,
+                in_flight=16,
+                connections=64,
+                client_bytes=1 << 18,
+                push_lines=10_000,
+            ),
+        )
+
+    def _health(self, _: Params) -> HealthResult:
+        return self.health or well()
+
+    def _sync(self, _: Params) -> SyncResult:
+        return SyncResult(revision=8, took_ms=1500.0)
+
+    def _status(self, _: Params) -> StatusResult:
+        return StatusResult(
+            version=self.version,
+            now_ms=NOW_MS,
+            revision=7,
+            blocks=len(self.blocks),
+            live=0,
+            line_count=0,
+            token_estimate=0,
+            last_activity_ms=None,
+            agents=[],
+            newest=[],
+            backfill=self.backfill,
+            degraded=False,
+        )
+
+    def _line(self, _: Params) -> LineResult:
+        return LineResult(text='say "hi" · 3 live \\ #1')
+
+    def _blocks_list(self, params: BlocksList) -> BlocksListResult:
+        wanted = [each for each in self.blocks if params.agent in (None, each.agent)]
+        return BlocksListResult(revision=7, blocks=wanted)
+
+    def _blocks_get(self, params: BlocksGet) -> BlockView:
+        found = [
+            each for each in self.blocks if each.block_id.startswith(params.block_id)
+        ]
+        match found:
+            case [one]:
+                return one
+            case []:
+                raise ProtocolError(-32005, "unknown_block", "no such block")
+            case _:
+                candidates = len(found)
+                raise ProtocolError(
+                    -32005,
+                    "ambiguous_block",
+                    "the id is ambiguous",
+                    candidates=candidates,
+                )
+
+    def _blocks_tail(self, params: BlocksTail) -> BlocksTailResult:
+        lines = self.pushed.get(params.block_id, [])
+        first = max(0, len(lines) - params.lines)
+        return BlocksTailResult(
+            block_id=params.block_id, first_line=first, lines=lines[first:]
+        )
+
+    def _sources_list(self, _: Params) -> SourcesListResult:
+        return self.sources
+
+    def _push_open(self, params: PushOpen) -> PushOpenResult:
+        self.opened[params.block_id] = params
+        next_seq = self._batches.setdefault(params.block_id, 0)
+        return PushOpenResult(block_id=params.block_id, next_seq=next_seq)
+
+    def _push_lines(self, params: PushLines) -> PushLinesResult:
+        lines = self.pushed.setdefault(params.block_id, [])
+        if params.seq == self._batches[params.block_id]:
+            self._batches[params.block_id] += 1
+            lines += params.lines
+            self.oversize.setdefault(params.block_id, []).extend(params.oversize_chars)
+
+        next_seq = self._batches[params.block_id]
+        return PushLinesResult(next_seq=next_seq, line_count=len(lines))
+
+    def _push_close(self, params: PushClose) -> BlockView:
+        self.closed[params.block_id] = params
+        return block(params.block_id, life=Life.ENDED)
+
+    def _subscribe(self, _: Params) -> SubscribeResult:
+        return SubscribeResult(subscription="s1", cursor="i:0", reset=True)
+
+    def _unsubscribe(self, _: Params) -> Done:
+        return Done()
+
+
+def well(**fields: Any) -> HealthResult:
+    """Return the health of a daemon that is well; *fields* say what is different."""
+    usual: dict[str, Any] = {
+        "status": "ok",
+        "version": __version__,
+        "pid": 4711,
+        "started_ms": NOW_MS,
+        "uptime_s": 3700.0,
+        "store": StoreHealth(
+            path="/home/ada/.local/state/jarvisd/jarvisd.db",
+            size_bytes=1_500_000,
+            schema_version=1,
+            revision=7,
+            dirty_blocks=0,
+            last_flush_ms=NOW_MS,
+            last_backup_ms=None,
+            error=None,
+        ),
+        "watch": WatchHealth(
+            live="inotify",
+            trees="watchfiles",
+            watched_folders=3,
+            last_scan_ms=NOW_MS,
+            scan_took_ms=2.0,
+            known_files=5,
+            open_files=1,
+        ),
+        "backfill": DONE,
+        "blocks": 5,
+        "live_blocks": 1,
+        "clients": 1,
+        "subscriptions": 0,
+        "rss_bytes": 50_000_000,
+        "problems": [],
+    }
+    return HealthResult(**usual | fields)

@@ -1,0 +1,231 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from jarvisd.errors import SourceError
+from jarvisd.lines import Line
+from jarvisd.model.source import Position
+from jarvisd.sources.file import SLICE_BYTES, TailedFile
+from jarvisd.sources.handles import Handles
+
+
+class Reading:
+    """One file read as the daemon does: the position moves with the lines."""
+
+    def __init__(self, path: Path, position: Position | None = None) -> None:
+        self.tail = TailedFile(str(path))
+        self.handles = Handles()
+        self.position = position or Position()
+        self.partial_bytes = 0
+        self.read_bytes = 0
+        self.gone = False
+
+    def drain(self) -> list[str]:
+        lines: list[str] = []
+        for _ in range(1000):
+            part = self.tail.read(self.position, self.handles)
+            lines += [
+                each.text.decode() for each in part.lines if isinstance(each, Line)
+            ]
+            self.position = part.position
+            self.partial_bytes = part.partial_bytes
+            self.read_bytes += part.read_bytes
+            self.gone = part.gone
+            if not part.more:
+                return lines
+
+        raise AssertionError("the file never ends")
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "a.jsonl"
+    path.write_text("one\ntwo\n")
+    return path
+
+
+def test_only_new_lines_are_given(path: Path) -> None:
+    reading = Reading(path)
+    assert reading.drain() == ["one", "two"]
+
+    append(path, "three\n")
+
+    assert reading.drain() == ["three"]
+    assert reading.drain() == []
+
+
+def test_a_restart_goes_on_where_the_position_says(path: Path) -> None:
+    position = Reading(path)
+    position.drain()
+    append(path, "three\n")
+
+    assert Reading(path, position.position).drain() == ["three"]
+
+
+def test_an_unfinished_line_is_given_once_also_over_a_restart(path: Path) -> None:
+    append(path, "thr")
+    first = Reading(path)
+    assert first.drain() == ["one", "two"]
+    assert first.partial_bytes == 3
+
+    append(path, "ee\n")
+
+    assert Reading(path, first.position).drain() == ["three"]
+    assert first.drain() == ["three"]
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        pytest.param("1\n", id="shorter"),
+        pytest.param("eno\nowt\n", id="same length"),
+        pytest.param("one\nTWO\nthree\n", id="longer with the same first line"),
+        pytest.param("ONE\ntwo\nthree\n", id="longer with the same end"),
+    ],
+)
+def test_a_file_rewritten_in_place_is_read_from_its_start(
+    path: Path, rewrite: str
+) -> None:
+    reading = Reading(path)
+    reading.drain()
+
+    with path.open("r+") as file:
+        file.truncate(0)
+        file.write(rewrite)
+    os.utime(path, ns=(1, 1))
+
+    assert reading.drain() == rewrite.split()
+    assert reading.position.generation == 1
+
+
+def test_an_unfinished_line_that_is_cut_off_is_forgotten(path: Path) -> None:
+    reading = Reading(path)
+    append(path, "torn")
+    reading.drain()
+
+    os.truncate(path, len("one\ntwo\n"))
+    reading.drain()
+    append(path, "three\n")
+
+    assert reading.drain() == ["three"]
+
+
+def test_an_atomic_rewrite_with_the_same_beginning_goes_on(path: Path) -> None:
+    reading = Reading(path)
+    reading.drain()
+
+    aside = path.with_suffix(".tmp")
+    aside.write_text("one\ntwo\nthree\n")
+    aside.rename(path)
+
+    assert reading.drain() == ["three"]
+    assert reading.position.generation == 0
+
+
+def test_a_file_replaced_by_another_gives_the_rest_of_both(path: Path) -> None:
+    reading = Reading(path)
+    reading.drain()
+    append(path, "three\nfour")
+    path.rename(path.with_suffix(".1"))
+    path.write_text("new\n")
+
+    assert reading.drain() == ["three", "four", "new"]
+    assert reading.position.generation == 1
+
+
+def test_a_removed_file_is_read_to_its_end_and_let_go(path: Path) -> None:
+    reading = Reading(path)
+    reading.drain()
+    append(path, "three\nfour")
+    path.unlink()
+
+    assert reading.drain() == ["three", "four"]
+    assert reading.gone
+    assert len(reading.handles) == 0
+
+
+def test_a_removed_file_that_was_not_open_is_gone(path: Path) -> None:
+    reading = Reading(path)
+    reading.drain()
+    reading.handles.close()
+    path.unlink()
+
+    assert reading.drain() == []
+    assert reading.gone
+
+
+def test_a_file_made_anew_is_another_generation(path: Path) -> None:
+    reading = Reading(path)
+    reading.drain()
+    path.unlink()
+    reading.drain()
+
+    path.write_text("anew\n")
+
+    assert reading.drain() == ["anew"]
+    assert reading.position.generation == 1
+
+
+def test_an_append_costs_its_own_bytes_and_not_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "large.jsonl"
+    path.write_bytes(b"x" * 999 + b"\n" + b"y" * 2_000_000 + b"\n")
+    reading = Reading(path)
+    reading.drain()
+    reading.read_bytes = 0
+
+    append(path, "z" * 50 + "\n")
+
+    assert reading.drain() == ["z" * 50]
+    assert reading.read_bytes == 51
+
+
+def test_slices_are_bounded_in_bytes_and_in_lines(tmp_path: Path) -> None:
+    path = tmp_path / "short.jsonl"
+    path.write_bytes(b"a\n" * 200_000)
+    reading = Reading(path)
+    sizes = []
+    while True:
+        part = reading.tail.read(reading.position, reading.handles)
+        reading.position = part.position
+        sizes.append(len(part.lines))
+        if not part.more:
+            break
+
+    assert sum(sizes) == 200_000
+    assert sizes[0] == SLICE_BYTES // 2
+    assert max(sizes[2:]) <= 2048 + 1
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.jsonl"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to("/etc/hostname")
+    else:
+        path.mkdir()
+
+    with pytest.raises(SourceError):
+        Reading(path).drain()
+
+
+def test_more_files_than_descriptors_can_be_read_in_turns(tmp_path: Path) -> None:
+    handles = Handles(limit=4)
+    tails = []
+    for number in range(20):
+        path = tmp_path / f"{number}.jsonl"
+        path.write_text("a\n")
+        tails.append((TailedFile(str(path)), Position()))
+
+    for tail, position in tails * 2:
+        tail.read(position, handles)
+
+    assert len(handles) == 4
+    handles.close()

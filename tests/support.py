@@ -1,0 +1,123 @@
+"""Hand-made fakes and builders that more than one test file uses."""
+
+import math
+from array import array
+from collections.abc import Awaitable, Callable
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from jarvisd.accumulators.block import Block
+from jarvisd.errors import StoreError
+from jarvisd.model.block import BlockId, Kind, Origin
+from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
+
+EPOCH_MS = 1_790_000_000_000
+
+
+class FakeClock:
+    """Time that moves when told."""
+
+    def __init__(self) -> None:
+        self._now = 100.0
+        self._wall_ms = EPOCH_MS
+        self._sleepers: list[tuple[float, anyio.Event]] = []
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def unix_ms(self) -> int:
+        return self._wall_ms
+
+    def step_wall(self, ms: int) -> None:
+        """Set the wall clock, as a user does; the monotonic one does not care."""
+        self._wall_ms += ms
+
+    async def sleep_until(self, deadline: float) -> None:
+        if math.isinf(deadline):
+            await anyio.sleep_forever()
+
+        woken = anyio.Event()
+        self._sleepers.append((deadline, woken))
+        if deadline <= self._now:
+            woken.set()
+        await woken.wait()
+
+    async def advance(self, seconds: float) -> None:
+        """Move on, waking each sleeper at its own moment."""
+        target = self._now + seconds
+        await settle()
+        while True:
+            due = sorted(each for each in self._sleepers if each[0] <= target)
+            if not due:
+                break
+
+            self._move_to(max(self._now, due[0][0]))
+            self._sleepers.remove(due[0])
+            due[0][1].set()
+            await settle()
+        self._move_to(target)
+        await settle()
+
+    def _move_to(self, now: float) -> None:
+        self._wall_ms += round((now - self._now) * 1000)
+        self._now = now
+
+
+async def settle() -> None:
+    """Let every task run until all of them wait."""
+    for _ in range(20):
+        await checkpoint()
+
+
+class FakeStore:
+    """Keeps batches in memory; fails as often as told."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.generation = 0
+        self.batches: list[Batch] = []
+        self.failures = 0
+
+    async def save(self, batch: Batch) -> Saved:
+        await checkpoint()
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("no space left on the device")
+
+        self.revision += 1
+        self.batches.append(batch)
+        return Saved(self.revision)
+
+    async def load_books(self) -> SavedBooks:
+        return SavedBooks(sessions=[], cells=[], limits=[], keys=array("q"))
+
+    def stored(self, block_id: str) -> SavedBlock:
+        """Return the newest state of a block."""
+        return next(
+            saved
+            for batch in reversed(self.batches)
+            for saved in batch.blocks
+            if saved.origin.block_id == block_id
+        )
+
+
+def block(block_id: str = "b1", *, agent: str = "text") -> Block:
+    """Return a block without a line."""
+    origin = Origin(block_id=BlockId(block_id), kind=Kind.TRANSCRIPT, agent=agent)
+    return Block(origin)
+
+
+async def eventually(
+    check: Callable[[], bool] | Callable[[], Awaitable[bool]], *, within_s: float = 5
+) -> None:
+    """Wait until *check* holds; fail if it does not in time."""
+    with anyio.fail_after(within_s):
+        while True:
+            held = check()
+            if isinstance(held, Awaitable):
+                held = await held
+            if held:
+                return
+
+            await anyio.sleep(0.01)

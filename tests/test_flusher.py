@@ -1,0 +1,169 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from jarvisd.accumulators.block import Block
+from jarvisd.errors import StoreError
+from jarvisd.flusher import Flusher
+from tests.support import FakeClock, FakeStore, block, settle
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = FakeStore()
+        self.blocks: list[Block] = []
+        self.flusher = Flusher(self.store, self.clock, self.blocks)
+
+    def line(self, to: Block) -> None:
+        to.add_line(b"x" * 40)
+        self.flusher.touch(to)
+
+    def writes(self, block_id: str) -> int:
+        return sum(
+            saved.origin.block_id == block_id
+            for batch in self.store.batches
+            for saved in batch.blocks
+        )
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Rig]:
+    rig = Rig()
+    async with anyio.create_task_group() as group:
+        group.start_soon(rig.flusher.run)
+        await settle()
+        yield rig
+        group.cancel_scope.cancel()
+
+
+async def test_a_first_line_is_stored_within_a_tenth_of_a_second() -> None:
+    async with running() as rig:
+        rig.line(block())
+        await rig.clock.advance(0.11)
+
+        assert rig.store.stored("b1").counts.line_count == 1
+
+
+async def test_the_last_line_of_a_burst_is_stored_without_another_one() -> None:
+    async with running() as rig:
+        one = block()
+        for _ in range(10):
+            rig.line(one)
+            await rig.clock.advance(0.1)
+        await rig.clock.advance(1.5)
+
+        assert rig.store.stored("b1").counts.line_count == 10
+        assert rig.writes("b1") == 2
+
+
+async def test_a_busy_block_is_stored_once_a_second() -> None:
+    async with running() as rig:
+        one = block()
+        for _ in range(500):
+            rig.line(one)
+            await rig.clock.advance(0.01)
+        await rig.clock.advance(1.5)
+
+        assert 5 <= rig.writes("b1") <= 7
+        assert rig.store.stored("b1").counts.char_count == 500 * 40
+
+
+async def test_many_busy_blocks_share_one_transaction_a_second() -> None:
+    async with running() as rig:
+        blocks = [block(f"b{n}") for n in range(20)]
+        for step in range(600):
+            rig.line(blocks[step % 20])
+            await rig.clock.advance(0.01)
+        settled = len(rig.store.batches)
+        for step in range(300):
+            rig.line(blocks[step % 20])
+            await rig.clock.advance(0.01)
+
+        assert len(rig.store.batches) - settled <= 4
+
+
+async def test_nothing_is_written_while_nothing_changes() -> None:
+    async with running() as rig:
+        rig.line(block())
+        await rig.clock.advance(5)
+        written = len(rig.store.batches)
+        await rig.clock.advance(3600)
+
+        assert len(rig.store.batches) == written == 1
+
+
+async def test_what_changed_last_is_stored_when_the_daemon_stops() -> None:
+    async with running() as rig:
+        one = block()
+        rig.line(one)
+        await rig.clock.advance(0.2)
+        rig.line(one)
+
+    assert rig.store.stored("b1").counts.line_count == 2
+
+
+async def test_a_failed_write_is_tried_again_and_the_total_appears() -> None:
+    async with running() as rig:
+        one = block()
+        rig.store.failures = 3
+        rig.line(one)
+        await rig.clock.advance(0.2)
+        assert rig.flusher.error is not None
+        rig.line(one)
+        await rig.clock.advance(4)
+
+        assert rig.store.stored("b1").counts.line_count == 2
+        assert rig.flusher.error is None
+        assert rig.flusher.failed_since_ms is None
+
+
+async def test_a_change_during_a_write_is_not_lost_and_has_the_next_revision() -> None:
+    async with running() as rig:
+        one = block()
+        rig.line(one)
+        async with anyio.create_task_group() as group:
+            group.start_soon(rig.flusher.flush_all)
+            await anyio.lowlevel.checkpoint()
+            rig.line(one)
+        assert one.revision == 2
+        await rig.clock.advance(2)
+
+        assert rig.store.stored("b1").counts.line_count == 2
+        assert rig.store.revision == 2
+
+
+async def test_a_commit_says_when_it_is_not_on_the_disk() -> None:
+    async with running() as rig:
+        one = block()
+        rig.line(one)
+        rig.store.failures = 1
+
+        with pytest.raises(StoreError):
+            await rig.flusher.commit(one)
+        await rig.flusher.commit(one)
+
+        assert rig.store.batches[-1].durable
+        assert rig.store.stored("b1").counts.line_count == 1
+
+
+async def test_listeners_hear_of_a_revision_after_it_is_committed() -> None:
+    async with running() as rig:
+        heard: list[int] = []
+        rig.flusher.listen(heard.append)
+        rig.line(block())
+        await rig.clock.advance(0.2)
+
+        assert heard == [rig.store.revision]
+
+
+async def test_a_database_made_anew_is_given_everything() -> None:
+    async with running() as rig:
+        rig.blocks += [block("b1"), block("b2")]
+        rig.store.generation += 1
+        rig.line(rig.blocks[0])
+        await rig.clock.advance(2)
+
+        assert rig.writes("b2") == 1
