@@ -57,7 +57,9 @@ class Rollup:
             if until_ms is not None and start_ms >= until_ms:
                 return
 
-            yield from self._quarters[quarter].values()
+            for cell in self._quarters[quarter].values():
+                if cell.responses:
+                    yield cell
 
     def spent(self, since_ms: int, until_ms: int) -> dict[str, Spent]:
         """Return what each agent spent in the quarters that begin in that time.
