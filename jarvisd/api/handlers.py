@@ -6,18 +6,19 @@ is a function to be awaited, which the connection runs beside its client's other
 """
 
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import cached_property, partial
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import msgspec
 
 import jarvisd
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.books import Entry
 from jarvisd.api.daemon import Daemon
 from jarvisd.api.line import render_line
-from jarvisd.api.matching import matches_list
+from jarvisd.api.matching import matches_list, matches_sessions
 from jarvisd.api.reports import Reports
 from jarvisd.api.status import StatusBoard
 from jarvisd.api.subscriptions import Outbox, Subscriptions
@@ -51,6 +52,8 @@ from jarvisd.protocol.methods import (
     ReportUsage,
     ReportWindows,
     SessionsExplain,
+    SessionsGet,
+    SessionsList,
     SourcesList,
     Status,
     Subscribe,
@@ -78,6 +81,8 @@ LIMITS = Limits(
     client_bytes=MAX_CLIENT_BYTES,
     push_lines=MAX_PUSH_LINES,
 )
+
+T = TypeVar("T")
 
 Pieces = Iterator[bytes]
 Waiting = Callable[[], Awaitable[object]]
@@ -126,6 +131,8 @@ class Handlers:
             case SessionsExplain():
                 entry = self._blocks.books.find(request.session_id)
                 return partial(self._reports.explain, request, entry)
+            case SessionsList():
+                return self._list_sessions(request)
             case Sync() | BlocksTail() | ConfigReload():
                 return partial(self._wait_for, request)
             case PushOpen() | PushLines() | PushClose():
@@ -147,7 +154,10 @@ class Handlers:
                 return self._line(request)
             case BlocksGet():
                 block = self._blocks.find(request.block_id)
-                return block.view(self._clock.unix_ms())
+                return self._blocks.view(block, self._clock.unix_ms())
+            case SessionsGet():
+                books = self._blocks.books
+                return books.view(books.find(request.session_id, request.agent))
             case SourcesList():
                 return self._daemon.sources(request)
             case Subscribe():
@@ -229,7 +239,17 @@ class Handlers:
         now_ms = self._clock.unix_ms()
         blocks = [each for each in self._blocks if matches_list(each, request, now_ms)]
         blocks.sort(key=_newest_first)
-        return _listed(self._daemon.revision, blocks[: request.limit], now_ms)
+        view = partial(self._blocks.view, now_ms=now_ms)
+        return _listed(b"blocks", self._daemon.revision, blocks[: request.limit], view)
+
+    def _list_sessions(self, request: SessionsList) -> Pieces:
+        books, now_ms = self._blocks.books, self._clock.unix_ms()
+        entries = [
+            each for each in books.entries() if matches_sessions(each, request, now_ms)
+        ]
+        entries.sort(key=_newest_session_first)
+        shown = entries[: request.limit]
+        return _listed(b"sessions", self._daemon.revision, shown, books.view)
 
     async def _sync(self) -> SyncResult:
         began = self._clock.monotonic()
@@ -242,10 +262,16 @@ def _newest_first(block: Block) -> tuple[int, str]:
     return -(block.last_activity_ms or 0), block.block_id
 
 
-def _listed(revision: int, blocks: list[Block], now_ms: int) -> Pieces:
-    yield b'{"revision":%d,"blocks":[' % revision
-    for start in range(0, len(blocks), SLICE):
-        views = [each.view(now_ms) for each in blocks[start : start + SLICE]]
+def _newest_session_first(entry: Entry) -> tuple[int, str]:
+    return -(entry.session.spans.last_ms or 0), entry.session.session_id
+
+
+def _listed(
+    name: bytes, revision: int, things: Sequence[T], view: Callable[[T], msgspec.Struct]
+) -> Pieces:
+    yield b'{"revision":%d,"%b":[' % (revision, name)
+    for start in range(0, len(things), SLICE):
+        views = [view(each) for each in things[start : start + SLICE]]
         comma = b"," if start else b""
         yield comma + wire.encode(views)[1:-1]
 

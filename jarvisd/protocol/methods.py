@@ -22,10 +22,12 @@ from jarvisd.model.report import (
     UsageRow,
     WindowRow,
 )
+from jarvisd.model.session import SessionView
 from jarvisd.model.source import SourceView
 from jarvisd.model.usage import Tokens
 
 MAX_BLOCKS = 10_000
+MAX_SESSIONS = 10_000
 MAX_TAIL_LINES = 10_000
 DEFAULT_TAIL_LINES = 20
 MAX_PUSH_LINES = 10_000
@@ -42,7 +44,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
 """A date, as 2026-11-21 or 20261121."""
 
-Topic = Literal["blocks", "flushes", "health"]
+Topic = Literal["blocks", "session", "flushes", "health"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
@@ -182,7 +184,7 @@ class Status(Params, frozen=True, kw_only=True):
 
 
 class AgentStatus(Result, frozen=True, kw_only=True):
-    """One agent's share of the whole."""
+    """One agent's share of the whole; *today* as in `StatusResult`."""
 
     agent: str
     blocks: int
@@ -190,10 +192,17 @@ class AgentStatus(Result, frozen=True, kw_only=True):
     line_count: int
     token_estimate: int
     last_activity_ms: int | None
+    today_tokens: int = 0
+    today_cost_micros: int = 0
+    today_unpriced: int = 0
 
 
 class StatusResult(Result, frozen=True, kw_only=True):
-    """The whole picture: totals, agents, and the newest live blocks (at most 20)."""
+    """The whole picture: totals, agents, and the newest live blocks (at most 20).
+
+    What was spent today is since midnight where the daemon runs; *today_cost_micros*
+    leaves out *today_unpriced* responses, whose price is not known.
+    """
 
     version: str
     now_ms: int
@@ -207,6 +216,9 @@ class StatusResult(Result, frozen=True, kw_only=True):
     newest: list[BlockView]
     backfill: Backfill
     degraded: bool
+    today_tokens: int = 0
+    today_cost_micros: int = 0
+    today_unpriced: int = 0
 
 
 class Line(Params, frozen=True, kw_only=True):
@@ -266,6 +278,34 @@ class BlocksTailResult(Result, frozen=True, kw_only=True):
     block_id: BlockId
     first_line: int
     lines: list[str]
+
+
+class SessionsList(Params, frozen=True, kw_only=True):
+    """Ask for sessions, newest activity first; filters are joined by *and*.
+
+    *active_s* keeps those with a line in the last seconds, *since* is a revision: only
+    sessions that changed after it.
+    """
+
+    agent: str | None = None
+    project: str | None = None
+    active_s: Seconds | None = None
+    since: Whole | None = None
+    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_SESSIONS)] = MAX_SESSIONS
+
+
+class SessionsListResult(Result, frozen=True, kw_only=True):
+    """Sessions, newest activity first, and the revision they belong to."""
+
+    revision: int
+    sessions: list[SessionView]
+
+
+class SessionsGet(Params, frozen=True, kw_only=True):
+    """Ask for one session by its id or a unique prefix of it."""
+
+    session_id: SessionId
+    agent: str | None = None
 
 
 class SourcesList(Params, frozen=True, kw_only=True):
@@ -344,8 +384,8 @@ class PushClose(Params, frozen=True, kw_only=True):
 class Subscribe(Params, frozen=True, kw_only=True):
     """Ask to be told of changes.
 
-    Topics: `blocks` (the block as it is now, conflated per block), `health` (a
-    change of status), `flushes` (a new revision). *filter* keeps one agent, project
+    Topics: `blocks` (the block as it is now, conflated per block), `session` (the same
+    for sessions), `health` (a change of status), `flushes` (a new revision). *filter* keeps one agent, project
     or block. *since* is the cursor of an earlier notification. *interval_ms* is the
     least time between two notifications of one block: 0 tells every change at once,
     conflated only when the client cannot keep up.
@@ -565,6 +605,8 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "blocks.list": (BlocksList, BlocksListResult),
     "blocks.get": (BlocksGet, BlockView),
     "blocks.tail": (BlocksTail, BlocksTailResult),
+    "sessions.list": (SessionsList, SessionsListResult),
+    "sessions.get": (SessionsGet, SessionView),
     "sources.list": (SourcesList, SourcesListResult),
     "push.open": (PushOpen, PushOpenResult),
     "push.lines": (PushLines, PushLinesResult),

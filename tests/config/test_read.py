@@ -55,7 +55,11 @@ def test_a_file_that_is_not_utf8_is_refused(environ: dict[str, str]) -> None:
 
 
 def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None:
-    file = write(environ, 'fifos = [{path = "/p"}]\nagents.claude.roots = ["/r", "/ü"]')
+    file = write(
+        environ,
+        'fifos = [{path = "/p"}]\nagents.claude.roots = ["/r", "/ü"]\n'
+        "prices.m-1 = {input = 1, output = 2.5}",
+    )
 
     shown = config.describe(environ | {"JARVISD_STORE": "/s"})
 
@@ -70,6 +74,7 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
         Setting("scan_interval_s", "15.0", "default"),
         Setting("exclude", "[]", "default"),
         Setting("fifos", '[{path = "/p", agent = "text"}]', str(file)),
+        Setting("prices", "{m-1 = {input = 1, output = 2.5}}", str(file)),
         Setting("agents.claude.enabled", "true", "default"),
         Setting("agents.claude.roots", '["/r", "/ü"]', str(file)),
     ]

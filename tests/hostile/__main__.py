@@ -13,11 +13,12 @@ from pathlib import Path
 import anyio
 
 from tests.e2e.home import Home, temporary_home
-from tests.hostile import crowd, syscalls
+from tests.hostile import crowd, disk, syscalls
 from tests.hostile.figures import Figure
 
 SUITES: dict[str, Callable[[Home], Awaitable[list[Figure]]]] = {
     "crowd": crowd.figures,
+    "disk": disk.figures,
     "faults": syscalls.figures,
 }
 

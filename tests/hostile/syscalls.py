@@ -58,7 +58,7 @@ class Fault:
     def strace(self) -> tuple[str, ...]:
         """Return the command that injects it into the program that follows."""
         inject = f"inject={self.call}:error={self.error}:when={self.n}"
-        return ("strace", "-f", "-q", "-I1", "-o", "/dev/null", "-e", inject)
+        return ("strace", "-f", "-q", "-o", "/dev/null", "-e", inject)
 
 
 def faults(count: int, seed: int) -> list[Fault]:
@@ -150,7 +150,8 @@ def _end_tracer(pid: int) -> None:
 
     tracer = next(each for each in status.splitlines() if each.startswith("TracerPid"))
     if int(tracer.split()[1]):
-        os.kill(int(tracer.split()[1]), signal.SIGTERM)
+        # Not SIGTERM: strace would hand it on to what it has started.
+        os.kill(int(tracer.split()[1]), signal.SIGKILL)
 
 
 async def _work(daemon: Daemon, paths: list[Path]) -> None:
@@ -187,7 +188,7 @@ async def _attached(fault: Fault, pid: int) -> AsyncIterator[None]:
     finally:
         with anyio.CancelScope(shield=True):
             if process.returncode is None:
-                process.terminate()
+                process.kill()
             await process.aclose()
 
 
