@@ -3,12 +3,13 @@
 import json
 import os
 import socket
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -40,7 +41,10 @@ from jarvisd.protocol.methods import (
     StoreHealth,
     WatchHealth,
 )
-from jarvisd.store import open_store
+from jarvisd.store.connection import Unit
+from jarvisd.store.migrate import shipped_scripts
+
+T = TypeVar("T")
 
 PATIENCE_S = 5.0
 """How long a test waits for what must come."""
@@ -173,6 +177,24 @@ def block(
 
 
 @dataclass
+class FakeStore:
+    """A store in memory, as empty as a new one."""
+
+    raw: sqlite3.Connection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.raw = sqlite3.connect(":memory:", isolation_level=None)
+        for script in shipped_scripts():
+            self.raw.executescript(script)
+
+    async def read(self, query: Unit[T]) -> T:
+        return query(self.raw)
+
+    async def change(self, unit: Unit[None]) -> None:
+        unit(self.raw)
+
+
+@dataclass
 class Running:
     """A server that runs, and everything a test wants to reach of it."""
 
@@ -206,31 +228,29 @@ async def running(
     """Run a server at a short path of its own until the block ends."""
     clock = clock or SystemClock()
     blocks, daemon, tally = Blocks(), FakeDaemon(), Tally()
+    store = FakeStore()
     subscriptions = Subscriptions(blocks, clock, instance_id=daemon.instance_id)
-    with runtime_folder() as folder, open_endpoint(folder / "rpc.sock") as endpoint:
-        async with (
-            open_store(folder.parent / "store.db", clock=clock) as store,
-            anyio.create_task_group() as tasks,
-        ):
-            handlers = Handlers(
-                blocks=blocks,
-                clock=clock,
-                daemon=daemon,
-                reports=Reports(
-                    books=blocks.books, store=store, clock=clock, daemon=daemon
-                ),
-                subscriptions=subscriptions,
-                tally=tally,
-            )
-            server = Server(handlers, subscriptions, clock, tally, patience=patience)
-            if request_s is not None:
-                server.replies.request_s = server.replies.long_request_s = request_s
+    handlers = Handlers(
+        blocks=blocks,
+        clock=clock,
+        daemon=daemon,
+        reports=Reports(books=blocks.books, store=store, clock=clock, daemon=daemon),
+        subscriptions=subscriptions,
+        tally=tally,
+    )
+    server = Server(handlers, subscriptions, clock, tally, patience=patience)
+    if request_s is not None:
+        server.replies.request_s = server.replies.long_request_s = request_s
 
+    with runtime_folder() as folder, open_endpoint(folder / "rpc.sock") as endpoint:
+        async with anyio.create_task_group() as tasks:
             await tasks.start(server.serve, endpoint)
             yield Running(
                 endpoint, blocks, daemon, subscriptions, handlers, tally, clock
             )
             tasks.cancel_scope.cancel()
+
+    store.raw.close()
 
 
 @contextmanager
