@@ -4,6 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,14 +31,20 @@ class Descriptor(NamedTuple):
 
 
 def descriptors(pid: int) -> list[Descriptor]:
-    """Return everything that process *pid* has open."""
+    """Return everything that process *pid* has open and does not close meanwhile."""
     found = []
     for each in Path(f"/proc/{pid}/fd").iterdir():
-        info = Path(f"/proc/{pid}/fdinfo/{each.name}").read_text()
-        flags = int(info.split("flags:")[1].split()[0], 8)
-        found.append(Descriptor(int(each.name), str(each.readlink()), flags))
+        with suppress(FileNotFoundError):
+            info = Path(f"/proc/{pid}/fdinfo/{each.name}").read_text()
+            flags = int(info.split("flags:")[1].split()[0], 8)
+            found.append(Descriptor(int(each.name), str(each.readlink()), flags))
 
     return found
+
+
+def contents(paths: list[Path]) -> list[bytes]:
+    """Return what the files hold."""
+    return [path.read_bytes() for path in paths]
 
 
 def made(home: Home) -> Iterator[Path]:
@@ -143,7 +150,7 @@ async def test_the_daemon_opens_no_file_of_an_agent_for_writing(home: Home) -> N
         append(path, record())
         path.chmod(0o400)
 
-    before = [path.read_bytes() for path in paths]
+    before = contents(paths)
     async with running_daemon(home) as daemon:
         await daemon.sync()
         for each in Path(f"/proc/{daemon.pid}/fd").iterdir():
@@ -152,4 +159,4 @@ async def test_the_daemon_opens_no_file_of_an_agent_for_writing(home: Home) -> N
             ):
                 assert each.lstat().st_mode & stat.S_IWUSR == 0
 
-    assert [path.read_bytes() for path in paths] == before
+    assert contents(paths) == before
