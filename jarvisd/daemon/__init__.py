@@ -21,7 +21,7 @@ from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.config import Config, FifoSettings
-from jarvisd.daemon.prices import Prices
+from jarvisd.daemon.prices import Prices, keep_priced
 from jarvisd.daemon.reload import Reloader
 from jarvisd.daemon.service import Service
 from jarvisd.daemon.signals import obey_signals
@@ -91,6 +91,7 @@ class _Parts:
     intake: Intake
     reader: Reader
     service: Service
+    prices: Prices
 
 
 async def _assembled(
@@ -123,6 +124,7 @@ async def _assembled(
         intake=intake,
         reader=reader,
         service=service,
+        prices=prices,
     )
 
 
@@ -136,6 +138,9 @@ async def _serve(
         group.start_soon(renderer.run)
         group.start_soon(obey_signals, group.cancel_scope, parts.service, parts.clock)
         group.start_soon(feed_watchdog, parts.service, parts.clock)
+        group.start_soon(
+            keep_priced, parts.prices, parts.blocks.books.ledger, parts.flusher
+        )
         group.start_soon(_keep_backups, parts.store, parts.clock)
         for fifo in fifos:
             group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
