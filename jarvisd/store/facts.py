@@ -7,6 +7,7 @@ values in the order of its columns.
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
 from jarvisd.model.events import Outcome, ToolKind
@@ -47,8 +48,7 @@ class Table(Generic[R]):
 
     def all_keys(self, raw: sqlite3.Connection) -> Iterator[int]:
         """Give every key, in order."""
-        for row in raw.execute(self.keys).fetchall():
-            yield row[0]
+        return chain.from_iterable(raw.execute(self.keys).fetchall())
 
 
 def _owner(raw: sqlite3.Connection, known: Known, row: Row) -> Values:
