@@ -164,6 +164,16 @@ class Flusher:
         await self._flush(self._take(list(self._dirty)), tell=True)
         return self._store.revision
 
+    async def reprice(self) -> None:
+        """Count all costs anew that are of other prices than those in use.
+
+        Raises:
+            StoreError: Not all could be; go on later.
+
+        """
+        while self._books.ledger.is_repricing:
+            await self._save([], durable=False)
+
     async def commit(self, block: Block) -> None:
         """Return once all of *block* so far is on the disk.
 
@@ -246,7 +256,7 @@ class Flusher:
             ledger.failed(news)
             raise
 
-        ledger.stored(done.corrections)
+        ledger.stored(done.corrections, done.repriced)
 
     async def _begin_anew(self) -> None:
         """If the database is a new one, go on from what it holds.

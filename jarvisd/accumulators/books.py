@@ -52,7 +52,7 @@ class Books:
     def restore(self, saved: SavedBooks) -> None:
         """Take back what was stored, in place of all that is known."""
         self.ledger.clear()
-        self.ledger.restore(saved.sessions, saved.limits, saved.cells)
+        self.ledger.restore(saved.sessions, saved.limits, saved.cells, saved.priced)
         self.ledger.known.restore(saved.keys)
 
     def bind(self, block: Block) -> None:

@@ -14,6 +14,12 @@ from jarvisd.model.usage import Tokens
 CellKey = tuple[str, SessionId, str | None]
 """Agent, session and model, within one quarter."""
 
+CellPlace = tuple[int, CellKey]
+"""A quarter, and which of its cells."""
+
+Cost = tuple[int, int]
+"""Micro-dollars, and how many responses have no price."""
+
 
 @dataclass(slots=True)
 class Spent:
@@ -129,6 +135,24 @@ class Rollup:
         spent.unpriced += sign * (cost_micros is None)
         self._dirty.setdefault(quarter, set()).add(key)
         self._note_change(quarter)
+
+    def costs(
+        self, sessions: set[tuple[str, SessionId]]
+    ) -> Iterator[tuple[CellPlace, Cost]]:
+        """Give the costs of all cells of *sessions*."""
+        for quarter, cells in self._quarters.items():
+            for key, cell in cells.items():
+                if key[:2] in sessions:
+                    yield (quarter, key), (cell.cost_micros, cell.unpriced)
+
+    def set_cost(self, place: CellPlace, cost: Cost) -> None:
+        """Change what one cell cost; the store has done so already."""
+        quarter, key = place
+        cell, spent = self._cell(quarter, key), self._spent_of(quarter, key[0])
+        spent.cost_micros += cost[0] - cell.cost_micros
+        spent.unpriced += cost[1] - cell.unpriced
+        cell.cost_micros, cell.unpriced = cost
+        self.changes += 1
 
     def take(self) -> tuple[Cell, ...]:
         """Return copies of the cells that have changed since the last time.

@@ -247,7 +247,9 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     Every row is merged into what is stored under its key. Those whose keys are in
     *contested* hold only what was read lately, and are in no session yet: what was
     stored before and after the merge comes back as `Corrections`. Sessions and cells
-    take the place of what is stored of them, and then follow the corrections.
+    take the place of what is stored of them, and then follow the corrections. At last
+    the costs of the sessions in *reprice* are counted anew from their responses;
+    *prices* names the price table behind all costs.
     """
 
     responses: tuple[ResponseRow, ...] = ()
@@ -257,6 +259,8 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     limits: tuple[LimitRow, ...] = ()
     cells: tuple[Cell, ...] = ()
     contested: frozenset[int] = frozenset()
+    prices: str = ""
+    reprice: tuple[tuple[str, SessionId], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(
@@ -266,6 +270,7 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
             or self.sessions
             or self.cells
             or self.limits
+            or self.reprice
         )
 
 
@@ -277,3 +282,13 @@ class Correction(msgspec.Struct, frozen=True, gc=False):
 
 
 Corrections = tuple[Correction, ...]
+
+
+class Repriced(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a session costs by the prices of now, as it is stored, and its cells."""
+
+    agent: str
+    session_id: SessionId
+    cost_micros: int
+    unpriced: int
+    cells: tuple[Cell, ...]
