@@ -22,6 +22,9 @@ from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.config import Config, FifoSettings
+from jarvisd.daemon.backups import keep_backups
+from jarvisd.daemon.news import tell_of_health
+from jarvisd.daemon.prices import Prices, keep_priced
 from jarvisd.daemon.reload import Reloader
 from jarvisd.daemon.service import Service
 from jarvisd.daemon.signals import obey_signals
@@ -129,27 +132,6 @@ async def _serve(
     endpoint: Endpoint, parts: _Parts, fifos: Sequence[FifoSettings]
 ) -> None:
     """Answer and read until signalled."""
-<<<<<<< HEAD
-=======
-    server, renderer = _face(endpoint, parts)
-    async with anyio.create_task_group() as group:
-        await group.start(server.serve, endpoint)
-        group.start_soon(renderer.run)
-        group.start_soon(obey_signals, group.cancel_scope, parts.service, parts.clock)
-        group.start_soon(feed_watchdog, parts.service, parts.clock)
-        group.start_soon(
-            keep_priced, parts.prices, parts.blocks.books.ledger, parts.flusher
-        )
-        group.start_soon(_keep_backups, parts.store, parts.clock)
-        for fifo in fifos:
-            group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
-
-        await group.start(parts.reader.run)
-        log.info("daemon.started", version=__version__, blocks=len(parts.blocks))
-
-
-def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Renderer]:
->>>>>>> h/books
     blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
     subscriptions = Subscriptions(blocks, clock, instance_id=service.instance_id)
     parts.flusher.listen(subscriptions.flushed)
