@@ -25,6 +25,8 @@ def used(**usage: Any) -> bytes:
     return reply(inp=5, **usage)
 
 
+NO_COUNTS: list[Any] = [True, -5, "7", 12.5, None, 2**60, [], {}]
+
 CASES = [
     pytest.param(
         [calls(call("1", "mcp__github__get_issue"))],
@@ -86,7 +88,7 @@ CASES = [
         pytest.param(
             [used(out=value)], {"output": 0, "input": 5}, id=f"18 {value!r} is no count"
         )
-        for value in (True, -5, "7", 12.5, None, 2**60, [], {})
+        for value in NO_COUNTS
     ),
     pytest.param([used(out=12)], {"output": 12}, id="18 a count"),
     pytest.param(
