@@ -4,6 +4,7 @@ Those on merging, forks, titles, times and models are in `test_ledger_claude`; t
 and attribution in `tests/books/test_tool_reports`.
 """
 
+import json
 from typing import Any
 
 import pytest
@@ -118,7 +119,28 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("lines", "expected"), CASES)
+PEERS = [
+    pytest.param(
+        [reply(out=100), reply(out=100, request="r2", isSidechain=True)],
+        {"output": 100},
+        id="replayed under another request",
+    ),
+    pytest.param(
+        [reply(out=out, read=1000, request=None) for out in (1, 400)],
+        {"output": 400, "cache_read": 1000},
+        id="copies without a request",
+    ),
+    pytest.param(
+        [json.dumps(json.loads(reply(out=170))).encode()],
+        {"output": 170},
+        id="spaces after colons",
+    ),
+    pytest.param([reply(out=123, speed=None)], {"output": 123}, id="a speed of null"),
+]
+"""Where other tools count otherwise: docs/accuracy.md."""
+
+
+@pytest.mark.parametrize(("lines", "expected"), [*CASES, *PEERS])
 def test_a_session_is_accounted_for(
     lines: list[bytes], expected: dict[str, Any]
 ) -> None:
