@@ -29,11 +29,12 @@ FAREWELL_S = 5.0
 """How long the last flush of a daemon that stops may take."""
 
 
-MAX_UNSAVED = 8_192
-"""Rows of the ledger that make a flush come at once: some three megabytes."""
+MAX_UNSAVED = 2_048
+"""Rows of the ledger that make a flush come at once. Counting and taking them is one
+step, for which a live line has to wait: some ten milliseconds."""
 
-MAX_AHEAD = 4 * MAX_UNSAVED
-"""Rows that reading may be ahead of the disk before history has to wait."""
+MAX_AHEAD = 16_384
+"""Rows that reading may be ahead of the disk before history has to wait: 6 MB."""
 
 
 class Saver(Protocol):

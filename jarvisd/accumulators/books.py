@@ -63,6 +63,15 @@ class Books:
             block.session = lane.session
             self._index(block)
 
+    def reread(self, block: Block) -> None:
+        """Note that *block* was read again, by the parser that it names."""
+        self.bind(block)
+        session = block.session
+        if session is not None:
+            blocks, version = self.entry(session).blocks, block.parser_version
+            if all(each.parser_version == version for each in blocks):
+                self.ledger.reread(session.agent, session.session_id, version)
+
     def bind_restored(self, block: Block) -> None:
         """Note whose *block*, which was stored, is."""
         origin = block.origin

@@ -32,6 +32,7 @@ from jarvisd.model.ledger import (
     LedgerBatch,
     LimitRow,
     MarkRow,
+    Outdated,
     Repriced,
     ResponseRow,
     Row,
@@ -68,6 +69,7 @@ class Ledger:
         self._dirty: set[SessionKey] = set()
         self._told_limits: dict[tuple[str, str], LimitRow] = {}
         self._repricing = Repricing()
+        self._outdated: dict[SessionKey, int] = {}
 
     def restore(
         self,
@@ -94,6 +96,13 @@ class Ledger:
         Sessions counted by another one are counted anew, some with each flush.
         """
         self._repricing.use(version, self._sessions)
+
+    def reread(self, agent: str, session_id: SessionId, version: int) -> None:
+        """Note that every line of a session was folded again, by a new parser.
+
+        What an older one has read, and this one has not, goes with the next flush.
+        """
+        self._outdated[agent, session_id] = version
 
     @property
     def is_repricing(self) -> bool:
@@ -162,6 +171,7 @@ class Ledger:
             contested=contested_responses | contested_calls | contested_marks,
             prices=self._repricing.version,
             reprice=reprice,
+            outdated=self._take_outdated(),
         )
 
     def stored(
@@ -194,7 +204,17 @@ class Ledger:
         self.rollup.put_back(batch.cells)
         self._told_limits = {}
         self._repricing.put_back(batch.reprice)
+        for each in batch.outdated:
+            self.reread(each.agent, each.session_id, each.version)
+
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
+
+    def _take_outdated(self) -> tuple[Outdated, ...]:
+        outdated, self._outdated = self._outdated, {}
+        return tuple(
+            Outdated(agent=agent, session_id=session_id, version=version)
+            for (agent, session_id), version in outdated.items()
+        )
 
     def _take_limits(self) -> tuple[LimitRow, ...]:
         limits = self._shelves.limits
@@ -218,7 +238,7 @@ class Ledger:
             for before, after in shelf.changes():
                 self._recount(before, after)
 
-    def _recount(self, before: Row | None, after: Row) -> None:
+    def _recount(self, before: Row | None, after: Row | None) -> None:
         recount(self._sessions, before, after, self._price, self.rollup)
         for row in (before, after):
             if row is not None:
@@ -228,7 +248,7 @@ class Ledger:
 def recount(
     sessions: dict[SessionKey, Session],
     before: Row | None,
-    after: Row,
+    after: Row | None,
     price: Price,
     rollup: Rollup,
 ) -> None:
@@ -240,7 +260,8 @@ def recount(
     if before is not None:
         _count(sessions, before, price, rollup, -1)
 
-    _count(sessions, after, price, rollup, 1)
+    if after is not None:
+        _count(sessions, after, price, rollup, 1)
 
 
 def _count(

@@ -5,6 +5,7 @@ another session, exactly as in the totals of sessions; so the two always agree.
 """
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 
 from jarvisd.model.block import SessionId
@@ -177,22 +178,7 @@ class Rollup:
             del self._quarters[quarter][key]
             return cell
 
-        return Cell(
-            quarter=quarter,
-            agent=cell.agent,
-            session_id=cell.session_id,
-            model=cell.model,
-            input=cell.input,
-            cache_read=cell.cache_read,
-            cache_write_5m=cell.cache_write_5m,
-            cache_write_1h=cell.cache_write_1h,
-            output=cell.output,
-            reasoning=cell.reasoning,
-            cost_micros=cell.cost_micros,
-            unpriced=cell.unpriced,
-            responses=cell.responses,
-            web_searches=cell.web_searches,
-        )
+        return copy(cell)
 
     def _cell(self, quarter: int, key: CellKey) -> Cell:
         cells = self._quarters.setdefault(quarter, {})

@@ -241,6 +241,14 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     windows: tuple[LimitWindow, ...]
 
 
+class Outdated(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A session without lines that a parser before *version* alone has read."""
+
+    agent: str
+    session_id: SessionId
+    version: int
+
+
 class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     """What one flush has to store of the ledger, in one transaction with positions.
 
@@ -249,7 +257,8 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     stored before and after the merge comes back as `Corrections`. Sessions and cells
     take the place of what is stored of them, and then follow the corrections. At last
     the costs of the sessions in *reprice* are counted anew from their responses;
-    *prices* names the price table behind all costs.
+    *prices* names the price table behind all costs. *outdated* are sessions of which
+    every line was read again: rows of a parser before that *version* are dropped.
     """
 
     responses: tuple[ResponseRow, ...] = ()
@@ -261,6 +270,7 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     contested: frozenset[int] = frozenset()
     prices: str = ""
     reprice: tuple[tuple[str, SessionId], ...] = ()
+    outdated: tuple[Outdated, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(
@@ -271,14 +281,15 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
             or self.cells
             or self.limits
             or self.reprice
+            or self.outdated
         )
 
 
 class Correction(msgspec.Struct, frozen=True, gc=False):
-    """A contested row: as it was stored before (None: it was not), and as it is now."""
+    """A contested row: as it was stored before, and as it is now; None: not at all."""
 
     before: Row | None
-    after: Row
+    after: Row | None
 
 
 Corrections = tuple[Correction, ...]

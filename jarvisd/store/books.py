@@ -23,6 +23,7 @@ from jarvisd.model.ledger import (
     LedgerBatch,
     LimitRow,
     MarkRow,
+    Outdated,
     Repriced,
     ResponseRow,
     Row,
@@ -31,13 +32,12 @@ from jarvisd.model.ledger import (
 from jarvisd.model.saved import SavedBooks
 from jarvisd.model.usage import Tokens
 from jarvisd.store.facts import (
+    ALL,
     CALLS,
     MARKS,
     RESPONSES,
-    RESPONSES_OF_SESSION,
     Table,
     Values,
-    response_of,
 )
 from jarvisd.store.known import Known, storable
 
@@ -88,6 +88,7 @@ def write_books(
         *write(RESPONSES, batch.responses),
         *write(CALLS, batch.calls),
         *write(MARKS, batch.marks),
+        *_drop(raw, known, batch.outdated),
     ]
     stamp = (revision, known.key(raw, batch.prices or None))
     _write_sessions(raw, known, batch.sessions, stamp)
@@ -144,6 +145,18 @@ def _write(
                 table.write(raw, known, (after,))
 
             yield Correction(before, after)
+
+
+def _drop(
+    raw: sqlite3.Connection, known: Known, outdated: Iterable[Outdated]
+) -> Iterator[Correction]:
+    """Delete the rows that no parser of today has read."""
+    for each in outdated:
+        session = known.session(raw, each.agent, each.session_id)
+        for table in (RESPONSES, CALLS, MARKS):
+            rows = table.read_session(raw, known, session, before=each.version)
+            table.drop(raw, rows)
+            yield from (Correction(row, None) for row in rows)
 
 
 def _read_priced(
@@ -282,10 +295,10 @@ def _reprice(
     if stored is None:
         return None
 
-    found = raw.execute(RESPONSES_OF_SESSION, (known.session(raw, *key),))
-    texts = known.texts(raw)
-    session, cells = rules.priced(stored, [response_of(texts, row) for row in found])
-    raw.execute(_SESSION_PRICED, (stamp[1], known.session(raw, *key)))
+    number = known.session(raw, *key)
+    responses = RESPONSES.read_session(raw, known, number, before=ALL)
+    session, cells = rules.priced(stored, responses)
+    raw.execute(_SESSION_PRICED, (stamp[1], number))
     _write_sessions(raw, known, (session,), stamp)
     _write_cells(raw, known, cells)
     return Repriced(
@@ -308,9 +321,7 @@ def read_session(
 
 def _rows_of(corrections: Corrections) -> Iterator[Row]:
     for each in corrections:
-        yield each.after
-        if each.before is not None:
-            yield each.before
+        yield from (row for row in (each.before, each.after) if row is not None)
 
 
 # Cells
