@@ -135,7 +135,7 @@ def _response_values(raw: sqlite3.Connection, known: Known, row: ResponseRow) ->
     )
 
 
-def _response_of(texts: Mapping[int | None, str], values: Values) -> ResponseRow:
+def response_of(texts: Mapping[int | None, str], values: Values) -> ResponseRow:
     at_ms, model, model_ms, served, cached, bare = values[6:12]
     return ResponseRow(
         **_owned(texts, values[:6]),
@@ -278,7 +278,7 @@ RESPONSES: Final = Table(
     "DELETE FROM response WHERE key = ?",
     "SELECT key FROM response ORDER BY key",
     _response_values,
-    _response_of,
+    response_of,
 )
 CALLS: Final = Table(
     _CALL_UPSERT,
