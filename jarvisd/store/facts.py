@@ -136,6 +136,7 @@ def _response_values(raw: sqlite3.Connection, known: Known, row: ResponseRow) ->
 
 
 def response_of(texts: Mapping[int | None, str], values: Values) -> ResponseRow:
+    """Return the row that *values*, in the order of the table's columns, are."""
     at_ms, model, model_ms, served, cached, bare = values[6:12]
     return ResponseRow(
         **_owned(texts, values[:6]),
