@@ -110,7 +110,16 @@ def test_a_report_is_a_table_with_its_sum(ctl: Ctl, daemon: FakeDaemon) -> None:
             "MODELS",
         )
     ]
-    assert first.split() == "2026-11-20 2.9k 10 500 340 2.0k $1.50 opus-4-5".split()
+    assert first.split() == [
+        "2026-11-20",
+        "2.9k",
+        "10",
+        "500",
+        "340",
+        "2.0k",
+        "$1.50",
+        "opus-4-5",
+    ]
     assert last.startswith("total")
     assert done.stderr == ""
 
