@@ -43,10 +43,11 @@ _SINCE: Final = RESPONSES.select.replace(
 
 _EDGES: Final = """
 SELECT min(at_ms), max(at_ms) FROM response
-JOIN session ON session.session_key = response.session
-JOIN text ON text.text_key = session.agent
+CROSS JOIN session ON session.session_key = response.session
+CROSS JOIN text ON text.text_key = session.agent
 WHERE at_ms >= ? AND at_ms < ? AND text.text = ?
 """
+"""CROSS keeps the order of the tables: else each window looks at all of an agent's."""
 
 _KEYS_AT_ONCE: Final = 10_000
 _OWNERS: Final = tuple(

@@ -13,9 +13,9 @@ import pytest
 
 from jarvisd.protocol.methods import SourcesListResult
 from tests.e2e.client import RpcError
+from tests.e2e.commands import command
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import running_daemon
-from tests.e2e.test_jarvisctl import command
 
 SECRET = "the secret of somebody else"
 LIST_OPEN = "import os; print(*os.listdir('/proc/self/fd'))"
@@ -153,7 +153,7 @@ async def test_the_daemon_opens_no_file_of_an_agent_for_writing(home: Home) -> N
     before = contents(paths)
     async with running_daemon(home) as daemon:
         await daemon.sync()
-        for each in Path(f"/proc/{daemon.pid}/fd").iterdir():
+        for each in Path(f"/proc/{daemon.pid}/fd").iterdir():  # noqa: ASYNC240 - a test
             if str(each.readlink()).startswith(
                 (str(home.projects), str(home.sessions))
             ):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.client.terminal import Terminal
+from tests.e2e.commands import command
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon
-from tests.e2e.test_jarvisctl import command
 
 TITLE = "\x1b]0;EVIL\x07"
 RED = "\x1b[31mEVIL"
