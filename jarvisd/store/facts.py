@@ -135,8 +135,7 @@ def _response_values(raw: sqlite3.Connection, known: Known, row: ResponseRow) ->
     )
 
 
-def response_of(texts: Mapping[int | None, str], values: Values) -> ResponseRow:
-    """Return the row that *values*, in the order of the table's columns, are."""
+def _response_of(texts: Mapping[int | None, str], values: Values) -> ResponseRow:
     at_ms, model, model_ms, served, cached, bare = values[6:12]
     return ResponseRow(
         **_owned(texts, values[:6]),
@@ -279,7 +278,7 @@ RESPONSES: Final = Table(
     "DELETE FROM response WHERE key = ?",
     "SELECT key FROM response ORDER BY key",
     _response_values,
-    response_of,
+    _response_of,
 )
 CALLS: Final = Table(
     _CALL_UPSERT,

@@ -25,6 +25,7 @@ from jarvisd.model.usage import Tokens
 from jarvisd.protocol.methods import (
     AttributionImport,
     AttributionImportResult,
+    ReportToolsResult,
     ReportUsage,
     ReportUsageResult,
     ReportWindowsResult,
@@ -199,6 +200,25 @@ def test_the_fast_path_prints_what_the_full_command_does(
     assert json.loads(quickly.stdout)["rows"][0]["key"] == "2026-11-20"
     asked = [each for each in daemon.asked if isinstance(each, ReportUsage)]
     assert [each.agent for each in asked] == ["claude", "claude"]
+
+
+@pytest.mark.parametrize("kind", ["blocks", "tool", "plugin"])
+def test_the_fast_path_knows_every_kind(
+    ctl: Ctl, daemon: FakeDaemon, kind: str
+) -> None:
+    daemon.raw["report.windows"] = ReportWindowsResult(
+        revision=7, now_ms=1, complete=True, windows=[], rates=[], limits=[]
+    )
+    daemon.raw["report.tools"] = ReportToolsResult(
+        revision=7, tz="UTC", complete=True, rows=[]
+    )
+
+    quickly = ctl("report", kind, "--json")
+    fully = ctl("report", kind, "--json", "--color", "never")
+
+    assert quickly.stdout == fully.stdout
+    (first, second) = daemon.asked
+    assert first == second
 
 
 def test_the_fast_path_leaves_to_the_full_command_what_it_does_not_know(
