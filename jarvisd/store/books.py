@@ -107,18 +107,18 @@ def read_books(raw: sqlite3.Connection) -> SavedBooks:
     texts: dict[int | None, str] = dict(
         raw.execute("SELECT text_key, text FROM text").fetchall()
     )
-    sessions: dict[int, SessionKey] = {}
-    rows = []
-    for key, *values in raw.execute(_SESSIONS_SELECT):
-        sessions[key] = (texts[values[0]], values[1])
-        rows.append(_session_of(texts, values))
+    found = raw.execute(_STATES_SELECT).fetchall()
+    sessions = {key: (texts[agent], id_) for key, agent, id_, _, _ in found}
+    priced: dict[str, set[SessionKey]] = {}
+    for key, _, _, prices, _ in found:
+        priced.setdefault(texts.get(prices, ""), set()).add(sessions[key])
 
     return SavedBooks(
-        sessions=[row for row in rows if row.state],
+        sessions=[state for *_, state in found if state],
         cells=[_cell_of(texts, sessions, each) for each in raw.execute(_CELLS_SELECT)],
         limits=[_limit_of(texts, each) for each in raw.execute(_LIMITS_SELECT)],
         keys=_read_keys(raw),
-        priced=_read_priced(raw, texts, sessions),
+        priced=priced,
     )
 
 
@@ -159,18 +159,6 @@ def _drop(
             yield from (Correction(row, None) for row in rows)
 
 
-def _read_priced(
-    raw: sqlite3.Connection,
-    texts: Mapping[int | None, str],
-    sessions: Mapping[int, SessionKey],
-) -> dict[str, set[SessionKey]]:
-    priced: dict[str, set[SessionKey]] = {}
-    for key, prices in raw.execute(_SESSIONS_PRICED):
-        priced.setdefault(texts.get(prices, ""), set()).add(sessions[key])
-
-    return priced
-
-
 def _read_keys(raw: sqlite3.Connection) -> "array[int]":
     found = [*RESPONSES.all_keys(raw), *CALLS.all_keys(raw), *MARKS.all_keys(raw)]
     found.sort()  # three sorted runs: merged, not sorted
@@ -189,17 +177,16 @@ UPDATE session SET
 WHERE session_key = ?
 """
 _SESSION_PRICED: Final = "UPDATE session SET prices = ? WHERE session_key = ?"
-_SESSIONS_PRICED: Final = "SELECT session_key, prices FROM session"
-_SESSIONS_SELECT: Final = """
-SELECT session_key, agent, session_id, parent_session_id, cwd, title, model, input,
+_STATES_SELECT: Final = """
+SELECT session_key, agent, session_id, prices, state FROM session ORDER BY session_key
+"""
+_SESSION_SELECT: Final = """
+SELECT agent, session_id, parent_session_id, cwd, title, model, input,
     cache_read, cache_write_5m, cache_write_1h, output, reasoning, cost_micros,
     unpriced, messages, prompts, tool_calls, tool_errors, started_ms, last_ms,
     active_ms, context_tokens, window_tokens, state
-FROM session ORDER BY session_key
+FROM session WHERE session_key = ?
 """
-_SESSION_SELECT: Final = _SESSIONS_SELECT.replace(
-    "ORDER BY session_key", "WHERE session_key = ?"
-)
 
 
 def _write_sessions(
@@ -315,7 +302,7 @@ def read_session(
 ) -> SessionRow | None:
     """Return the session as it is stored; None if nothing is, or only its number."""
     number = known.session(raw, *key)
-    _, *values = raw.execute(_SESSION_SELECT, (number,)).fetchone()
+    values = raw.execute(_SESSION_SELECT, (number,)).fetchone()
     return _session_of(known.texts(raw), values) if values[-1] else None
 
 
