@@ -272,6 +272,7 @@ class Flusher:
         self._generation = self._store.generation
         for block in self._blocks:
             block.unread()
+            self._books.bind_restored(block)
             self.touch(block)
 
         self.begun_anew.set()

@@ -50,7 +50,8 @@ class Books:
         self._blocks: dict[SessionKey, list[Block]] = {}
 
     def restore(self, saved: SavedBooks) -> None:
-        """Take back what was stored, in place of all that is known."""
+        """Take back what was stored, in place of all that is known of sessions."""
+        self._blocks.clear()
         self.ledger.clear()
         self.ledger.restore(saved.sessions, saved.limits, saved.cells, saved.priced)
         self.ledger.known.restore(saved.keys)
@@ -201,8 +202,7 @@ class Books:
         session = block.session
         if session is not None:
             blocks = self._blocks[session.agent, session.session_id]
-            if block in blocks:
-                blocks.remove(block)
+            blocks[:] = [each for each in blocks if each is not block]
 
 
 def revision_of(entry: Entry) -> int:

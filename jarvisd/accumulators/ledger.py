@@ -22,7 +22,7 @@ from jarvisd.accumulators.session import (
     Session,
     count,
     count_response,
-    restored,
+    decoded,
 )
 from jarvisd.model.block import SessionId
 from jarvisd.model.ledger import (
@@ -36,7 +36,6 @@ from jarvisd.model.ledger import (
     Repriced,
     ResponseRow,
     Row,
-    SessionRow,
 )
 from jarvisd.model.record import Record
 from jarvisd.model.usage import Tokens
@@ -73,14 +72,18 @@ class Ledger:
 
     def restore(
         self,
-        sessions: Iterable[SessionRow],
+        sessions: Iterable[bytes],
         limits: Iterable[LimitRow] = (),
         cells: Iterable[Cell] = (),
         priced: Priced | None = None,
     ) -> None:
-        """Take back what was stored; `known` gets its keys apart, in its own time."""
-        for row in sessions:
-            self._sessions[row.agent, row.session_id] = restored(row)
+        """Take back what was stored; of *sessions* the states are enough.
+
+        `known` gets its keys apart.
+        """
+        for state in sessions:
+            session = decoded(state)
+            self._sessions[session.agent, session.session_id] = session
 
         for limit in limits:
             self._shelves.limits[limit.agent, limit.limit] = limit

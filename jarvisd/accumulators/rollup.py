@@ -101,7 +101,9 @@ class Rollup:
             key = (cell.agent, cell.session_id, cell.model)
             self._quarters.setdefault(cell.quarter, {})[key] = cell
             spent = self._spent_of(cell.quarter, cell.agent)
-            spent.tokens += cell.tokens.total
+            prompt = cell.input + cell.cache_read
+            written = cell.cache_write_5m + cell.cache_write_1h
+            spent.tokens += prompt + written + cell.output
             spent.cost_micros += cell.cost_micros
             spent.unpriced += cell.unpriced
             self._note_change(cell.quarter)

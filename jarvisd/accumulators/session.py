@@ -198,7 +198,12 @@ _DECODER = msgspec.msgpack.Decoder(Session)
 
 def restored(row: SessionRow) -> Session:
     """Return the session that was stored as *row*."""
-    return _DECODER.decode(row.state)
+    return decoded(row.state)
+
+
+def decoded(state: bytes) -> Session:
+    """Return the session whose `SessionRow.state` is *state*."""
+    return _DECODER.decode(state)
 
 
 def count(session: Session, row: Row, sign: int = 1) -> None:

@@ -12,7 +12,6 @@ from jarvisd.model.ledger import (
     LedgerBatch,
     LimitRow,
     Repriced,
-    SessionRow,
 )
 from jarvisd.model.source import Position, SourceState
 
@@ -72,11 +71,11 @@ class Saved(NamedTuple):
 class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):
     """The books as one start reads them back.
 
-    *keys* are those of all rows, sorted. *priced* tells, by price table, whose costs
-    are counted with it.
+    *sessions* are the states of `SessionRow`. *keys* are those of all rows, sorted.
+    *priced* tells, by price table, whose costs are counted with it.
     """
 
-    sessions: list[SessionRow]
+    sessions: list[bytes]
     cells: list[Cell]
     limits: list[LimitRow]
     keys: "array[int]"

@@ -293,6 +293,8 @@ async def test_books_are_made_again_when_the_database_is_deleted(
         await daemon.sync()
 
         assert daemon.session().row().tokens == expected.tokens
+        (entry,) = daemon.blocks.books.entries()
+        assert [each.block_id for each in entry.blocks] == [daemon.block().block_id]
 
     assert len(accounts(tmp_path)["responses"]) == 2
 
