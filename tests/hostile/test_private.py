@@ -13,9 +13,9 @@ import pytest
 
 from jarvisd.protocol.methods import SourcesListResult
 from tests.e2e.client import RpcError
-from tests.e2e.commands import command
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import running_daemon
+from tests.e2e.test_jarvisctl import command
 
 SECRET = "the secret of somebody else"
 LIST_OPEN = "import os; print(*os.listdir('/proc/self/fd'))"
@@ -146,17 +146,17 @@ async def test_a_transcript_that_becomes_a_pipe_holds_nobody_up(home: Home) -> N
 
 async def test_the_daemon_opens_no_file_of_an_agent_for_writing(home: Home) -> None:
     paths = [home.transcript(), home.rollout()]
-    for path in paths:
-        append(path, record())
-        path.chmod(0o400)
-
-    before = contents(paths)
+    agents = (str(home.projects), str(home.sessions))
     async with running_daemon(home) as daemon:
-        await daemon.sync()
-        for each in Path(f"/proc/{daemon.pid}/fd").iterdir():  # noqa: ASYNC240 - a test
-            if str(each.readlink()).startswith(
-                (str(home.projects), str(home.sessions))
-            ):
-                assert each.lstat().st_mode & stat.S_IWUSR == 0
+        for path in paths:
+            append(path, record())
+        before = contents(paths)
 
+        await daemon.sync()
+        opened = [
+            each for each in descriptors(daemon.pid) if each.leads_to.startswith(agents)
+        ]
+
+    assert opened
+    assert {each.flags & os.O_ACCMODE for each in opened} == {os.O_RDONLY}
     assert contents(paths) == before
