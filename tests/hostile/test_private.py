@@ -148,6 +148,7 @@ async def test_the_daemon_opens_no_file_of_an_agent_for_writing(home: Home) -> N
     paths = [home.transcript(), home.rollout()]
     agents = (str(home.projects), str(home.sessions))
     async with running_daemon(home) as daemon:
+        await daemon.sync()  # what comes now is no history, which is closed once read
         for path in paths:
             append(path, record())
         before = contents(paths)
