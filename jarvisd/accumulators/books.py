@@ -110,8 +110,7 @@ class Books:
             for each in self.ledger.sessions()
             if agent in {None, each.agent} and each.session_id.startswith(prefix)
         ]
-        exact = [each for each in near if each.session_id == prefix]
-        match exact or near:
+        match _meant(near, prefix):
             case [session] if prefix:
                 return self.entry(session)
             case [_, *_] as several if prefix:
@@ -204,3 +203,16 @@ def revision_of(entry: Entry) -> int:
 
 def _project(blocks: Iterable[Block]) -> str | None:
     return next((each.origin.project for each in blocks if each.origin.project), None)
+
+
+def _meant(near: list[Session], prefix: str) -> list[Session]:
+    """Return those of *near* that a person means by *prefix*.
+
+    A subagent's id may begin with that of the session that started it.
+    """
+    exact = [each for each in near if each.session_id == prefix]
+    if exact:
+        return exact
+
+    ids = {each.session_id for each in near}
+    return [each for each in near if each.parent_session_id not in ids]

@@ -58,7 +58,9 @@ class Rollup:
             if until_ms is not None and start_ms >= until_ms:
                 return
 
-            yield from self._quarters[quarter].values()
+            for cell in self._quarters[quarter].values():
+                if cell.responses:
+                    yield cell
 
     def quarter(self, quarter: int) -> Iterable[Cell]:
         """Return the cells of one quarter, to be read before the next await."""

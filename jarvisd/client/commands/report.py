@@ -19,6 +19,7 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.reports import when
+from jarvisd.client.zone import local_zone
 from jarvisd.errors import EXIT_USAGE
 from jarvisd.model.report import Grouping
 from jarvisd.protocol.methods import (
@@ -84,7 +85,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report."""
-    args.tz = args.tz or when.local_zone(os.environ)
+    args.tz = args.tz or local_zone(os.environ)
     wrong = _wrong(args)
     if wrong is not None:
         terminal.say(wrong)

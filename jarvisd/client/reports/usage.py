@@ -9,6 +9,7 @@ from jarvisd.protocol.methods import ReportUsageResult
 
 BAR_COLUMNS = 12
 SPARK_COLUMNS = 90
+_ROOM_FOR_BARS = 90
 UNKNOWN = "(unknown)"
 _TITLES: dict[Grouping, str] = {
     "day": "DAY",
@@ -29,7 +30,7 @@ def lines(report: ReportUsageResult, *, room: int | None, colour: bool) -> list[
         return []
 
     rows = [*report.rows, report.total]
-    drawn = room is not None
+    drawn = room is not None and room >= _ROOM_FOR_BARS
     columns = _columns(report.by, drawn=drawn)
     most = max(each.cost_micros for each in report.rows)
     table = [_cells(each, report.by, most, drawn=drawn) for each in report.rows]
@@ -74,9 +75,10 @@ def short_model(model: str | None) -> str:
 
 def _columns(by: Grouping, *, drawn: bool) -> list[Column]:
     numbers = [Column(title=title, right=True) for title in _NUMBERS]
-    bar = [Column(title="", least=0)] if drawn else []
+    bar = [Column(title="")] if drawn else []
     what = Column(title="PROJECT" if by == "session" else "MODELS", least=6)
-    return [Column(title=_TITLES[by], least=8), *numbers, *bar, what]
+    least = None if by in {"day", "week", "month"} else 12
+    return [Column(title=_TITLES[by], least=least), *numbers, *bar, what]
 
 
 def _cells(row: UsageRow, by: Grouping, most: int, *, drawn: bool) -> list[Cell]:
@@ -103,7 +105,8 @@ def _bar(row: UsageRow, most: int) -> str:
     if row.cost_micros > most:  # the total
         return ""
 
-    return bars.bar(row.cost_micros, most, BAR_COLUMNS, plain=bars.is_plain())
+    bar = bars.bar(row.cost_micros, most, BAR_COLUMNS, plain=bars.is_plain())
+    return f"{bar:<{BAR_COLUMNS}}"
 
 
 def _name(row: UsageRow, by: Grouping) -> str:
