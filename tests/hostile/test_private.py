@@ -13,9 +13,9 @@ import pytest
 
 from jarvisd.protocol.methods import SourcesListResult
 from tests.e2e.client import RpcError
+from tests.e2e.commands import command
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import running_daemon
-from tests.e2e.commands import command
 
 SECRET = "the secret of somebody else"
 LIST_OPEN = "import os; print(*os.listdir('/proc/self/fd'))"
