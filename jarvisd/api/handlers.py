@@ -23,6 +23,8 @@ from jarvisd.api.subscriptions import Outbox, Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.protocol import PROTOCOL_VERSION, wire
+from jarvisd.protocol.base import Params
+from jarvisd.protocol.conversations import ConversationParams
 from jarvisd.protocol.discover import document
 from jarvisd.protocol.methods import (
     MAX_PUSH_LINES,
@@ -41,7 +43,6 @@ from jarvisd.protocol.methods import (
     Limits,
     Line,
     LineResult,
-    Params,
     PushClose,
     PushLines,
     PushOpen,
@@ -109,6 +110,8 @@ class Handlers:
                 return self._list(request)
             case Sync() | BlocksTail() | ConfigReload():
                 return partial(self._wait_for, request)
+            case ConversationParams():
+                return partial(self._daemon.converse, request)
             case PushOpen() | PushLines() | PushClose():
                 return partial(self._push, request)
             case _:

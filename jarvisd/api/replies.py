@@ -18,13 +18,24 @@ from jarvisd.api.handlers import Handlers, Pieces, Waiting
 from jarvisd.api.subscriptions import Outbox
 from jarvisd.errors import ConfigError, ProtocolError, SourceError, StoreError
 from jarvisd.protocol import wire
-from jarvisd.protocol.methods import Params, PushClose, PushLines, PushOpen, Sync
+from jarvisd.protocol.base import Params
+from jarvisd.protocol.conversations import ConversationsDecay, ConversationsForget
+from jarvisd.protocol.methods import PushClose, PushLines, PushOpen, Sync
 
 log = structlog.get_logger()
 
 REQUEST_S = 5.0
 LONG_REQUEST_S = 30.0
-"""For what commits or looks at everything: `sync` and `push`."""
+"""For what commits or looks at everything."""
+
+LONG = (
+    Sync,
+    PushOpen,
+    PushLines,
+    PushClose,
+    ConversationsDecay,
+    ConversationsForget,
+)
 
 MAX_BATCH_BYTES = 4 << 20
 
@@ -109,8 +120,7 @@ class Replies:
                 return await reply()
 
     def _limit_s(self, params: Params) -> float:
-        long = isinstance(params, Sync | PushOpen | PushLines | PushClose)
-        return self.long_request_s if long else self.request_s
+        return self.long_request_s if isinstance(params, LONG) else self.request_s
 
 
 def _result(id_: bytes, result: bytes) -> bytes:

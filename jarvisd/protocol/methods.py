@@ -12,29 +12,19 @@ import msgspec
 
 from jarvisd.model.block import BlockId, BlockView, Kind, Life, SessionId
 from jarvisd.model.source import SourceView
+from jarvisd.protocol.base import Params, Result, Text, Whole
+from jarvisd.protocol.conversations import CONVERSATION_METHODS
 
 MAX_BLOCKS = 10_000
 MAX_TAIL_LINES = 10_000
 DEFAULT_TAIL_LINES = 20
 MAX_PUSH_LINES = 10_000
 
-Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
-"""A whole number that every JSON reader and SQLite can hold."""
-
-Text = Annotated[str, msgspec.Meta(max_length=4096)]
 AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Topic = Literal["blocks", "flushes", "health"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
-
-
-class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of a request; an unknown field is refused by name."""
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer."""
 
 
 class Hello(Params, frozen=True, kw_only=True):
@@ -435,6 +425,7 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "subscribe": (Subscribe, SubscribeResult),
     "unsubscribe": (Unsubscribe, Done),
     "config.reload": (ConfigReload, ConfigReloadResult),
+    **CONVERSATION_METHODS,
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""
 

@@ -13,6 +13,7 @@ from jarvisd.flusher import Flusher
 from jarvisd.lines import Line, Oversize
 from jarvisd.model.record import Record
 from jarvisd.model.source import Position
+from jarvisd.reader.recording import Recorder
 
 log = structlog.get_logger()
 
@@ -29,11 +30,18 @@ class Intake:
     Nothing here awaits, so counts and position of a block always move together.
     """
 
-    def __init__(self, blocks: Blocks, flusher: Flusher, clock: Clock) -> None:
+    def __init__(
+        self,
+        blocks: Blocks,
+        flusher: Flusher,
+        clock: Clock,
+        recorder: Recorder | None = None,
+    ) -> None:
         self.blocks = blocks
         self.clock = clock
         self.flusher = flusher
         self._ledger = blocks.books.ledger
+        self._recorder = recorder
 
     def fold(
         self,
@@ -62,6 +70,11 @@ class Intake:
             if record is not None:
                 block.add_line(line.text)
                 _learn(block, record)
+                if self._recorder is not None and record.speaker is not None:
+                    self._recorder.hear(
+                        block, agent, line, now_ms=now_ms, live=written_ms is None
+                    )
+
                 if written_ms is not None and record.at_ms is not None:
                     block.seen_at(record.at_ms)
             elif line.text.strip(_BLANK):

@@ -19,7 +19,13 @@ from jarvisd.clock import Clock
 from jarvisd.errors import StoreError, StoreForeignError, StoreTooNewError
 from jarvisd.model.conversation import Limits
 from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
-from jarvisd.store.backup import is_due, last_backup_ms, make_backup
+from jarvisd.store.backup import (
+    OldBackups,
+    is_due,
+    last_backup_ms,
+    make_backup,
+    old_backups,
+)
 from jarvisd.store.books import Rules, read_books
 from jarvisd.store.connection import Unit
 from jarvisd.store.database import (
@@ -245,6 +251,10 @@ class Store:
         self.last_backup_ms = now_ms
         log.info("store.backed_up", path=str(made))
         return True
+
+    def old_backups(self) -> OldBackups:
+        """Return how many backups there are, and when the newest will be replaced."""
+        return old_backups(self.path)
 
     async def check(self) -> list[str]:
         """Return everything that is wrong with the database; empty if it is sound.
