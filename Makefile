@@ -13,7 +13,7 @@ endif
 
 GENAI_PRICES ?= 0.2.3
 
-.PHONY: help run test check bench format prices lock clean stale
+.PHONY: help run test check bench format man prices lock clean stale
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ bench: $(VENV)/dev  ## Measure the figures of docs/performance.md
 format: $(VENV)/dev  ## Mend the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+man: $(VENV)/dev  ## Write the man page of jarvisctl anew from its parser
+	@$(BIN)/python -m jarvisd.client.manual > docs/man/jarvisctl.1
 
 prices:  ## Refresh the vendored price table from genai-prices; needs uv
 	uv run --no-project --isolated --python 3.11 --with genai-prices==$(GENAI_PRICES) \

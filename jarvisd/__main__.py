@@ -1,6 +1,7 @@
 """The program `jarvisd`: read the configuration, then run the daemon."""
 
 import os
+import resource
 import sys
 from functools import partial
 
@@ -14,6 +15,9 @@ from jarvisd.daemon import run
 from jarvisd.daemon.reload import Reloader
 from jarvisd.errors import JarvisError
 from jarvisd.pricing import parse_overrides
+
+MAX_DESCRIPTORS = 4096
+"""Enough for a thousand live files and every client."""
 
 
 def main() -> int:
@@ -39,6 +43,7 @@ def _start(argv: list[str]) -> None:
 
 
 def _run(settings: Config, argv: list[str]) -> None:
+    _allow_descriptors()
     clock = SystemClock()
     threshold = logs.configure(settings.log_level, now=clock.monotonic)
     environ = dict(os.environ)
@@ -53,6 +58,15 @@ def _run(settings: Config, argv: list[str]) -> None:
             activated=systemd.listen_sockets().get("rpc"),
         )
     )
+
+
+def _allow_descriptors() -> None:
+    # The usual soft limit of 1,024 is for programs that use select(); we do not.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < MAX_DESCRIPTORS:
+        wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+        limit = min(MAX_DESCRIPTORS, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _told(group: BaseExceptionGroup[JarvisError]) -> int:

@@ -22,8 +22,8 @@ from jarvisd.model.saved import Batch, Saved, SavedBooks
 
 log = structlog.get_logger()
 
-RETRY_S = (0.25, 0.5, 1.0, 2.0)
-"""After a failed write, so that a disk with space again is used within 2 s."""
+RETRY_S = (0.25, 0.5, 1.0, 1.5)
+"""After a failed write, so that a disk with space again has everything within 2 s."""
 
 FAREWELL_S = 5.0
 """How long the last flush of a daemon that stops may take."""

@@ -52,6 +52,7 @@ async def _flushes(path: Path, size: int, runs: int) -> list[tuple[float, float]
     blocks = [_block(number) for number in range(size)]
     async with open_store(path, clock=clock) as store:
         flusher = Flusher(store, clock, blocks)
+        await _flush(flusher, blocks)  # makes the files; that is no usual flush
         return [await _flush(flusher, blocks) for _ in range(runs)]
 
 

@@ -1,6 +1,14 @@
-"""What reading a line costs by itself: each agent's `parse`, lines in memory."""
+"""What reading a line costs by itself: each agent's `parse`, lines in memory.
+
+The floor is a decoder that wants one field: it validates the line and skips the rest.
+It takes turns with `parse`, and also tells how fast the machine is at the moment.
+"""
 
 import time
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
 
 from benchmarks.effort import Effort
 from benchmarks.rows import Row
@@ -12,15 +20,30 @@ SAMPLE_BYTES = 60_000_000
 CHUNK_BYTES = 64 * 1024
 
 
+class OneField(msgspec.Struct, gc=False):
+    """As little as can be asked of a line."""
+
+    type: str = ""
+
+
 def measure(effort: Effort) -> list[Row]:
     history, rows = effort.history(), []
+    decode = msgspec.json.Decoder(OneField).decode
     for agent in AGENTS:
-        lines = list(history.lines(agent, SAMPLE_BYTES))
-        runs = [_parsed_mb_per_s(agent, lines) for _ in range(effort.runs(5))]
-        rows.append(_row(f"parse {agent} lines", runs))
+        parse = agent_named(agent).parse
+        lines = [line for line in history.lines(agent, SAMPLE_BYTES) if line]
+        parsed, floor = [], []
+        for _ in range(effort.runs(5)):
+            parsed.append(_mb_per_s(partial(parse, offset=0), lines))
+            floor.append(_mb_per_s(decode, lines))
 
-    text = b"\n".join(lines) + b"\n"
-    runs = [_split_mb_per_s(text) for _ in range(effort.runs(5))]
+        rows += [
+            _row(f"parse {agent} lines", parsed),
+            _row("- its floor: one field", floor),
+        ]
+
+    chunks = _chunks(b"\n".join(lines) + b"\n")
+    runs = [_mb_per_s(LineSplitter().feed, chunks) for _ in range(effort.runs(5))]
     return [*rows, _row("cut into lines", runs)]
 
 
@@ -28,20 +51,13 @@ def _row(figure: str, runs: list[float]) -> Row:
     return Row(figure=figure, samples=tuple(runs), unit="MB/CPU-s", more_is_better=True)
 
 
-def _parsed_mb_per_s(agent: str, lines: list[bytes]) -> float:
-    parse = agent_named(agent).parse
+def _mb_per_s(take: Callable[[bytes], object], pieces: list[bytes]) -> float:
     started = time.process_time()
-    for line in lines:
-        parse(line, offset=0)
+    for piece in pieces:
+        take(piece)
 
-    return sum(map(len, lines)) / 1e6 / (time.process_time() - started)
+    return sum(map(len, pieces)) / 1e6 / (time.process_time() - started)
 
 
-def _split_mb_per_s(text: bytes) -> float:
-    chunks = [text[at : at + CHUNK_BYTES] for at in range(0, len(text), CHUNK_BYTES)]
-    splitter = LineSplitter()
-    started = time.process_time()
-    for chunk in chunks:
-        splitter.feed(chunk)
-
-    return len(text) / 1e6 / (time.process_time() - started)
+def _chunks(text: bytes) -> list[bytes]:
+    return [text[at : at + CHUNK_BYTES] for at in range(0, len(text), CHUNK_BYTES)]

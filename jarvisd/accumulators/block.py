@@ -63,7 +63,8 @@ class Rate:
         if not self._value:
             return 0.0
 
-        elapsed_s = max(0, now_ms - self._at_ms) / 1000
+        # How far apart, whichever way somebody has set the clock meanwhile.
+        elapsed_s = abs(now_ms - self._at_ms) / 1000
         return self._value * math.exp(-elapsed_s / RATE_S)
 
 
@@ -139,6 +140,13 @@ class Block:
         if self.last_activity_ms is None or at_ms > self.last_activity_ms:
             self.last_activity_ms = at_ms
 
+    def came_at(self, now_ms: int) -> None:
+        """Note activity now. Later times are a wrong clock's, and not believed."""
+        if self.last_activity_ms is not None and self.last_activity_ms > now_ms:
+            self.last_activity_ms = None
+
+        self.seen_at(now_ms)
+
     def learn(
         self,
         *,
@@ -212,7 +220,8 @@ class Block:
             return Life.FAILED
 
         last_ms = self.last_activity_ms
-        live = last_ms is not None and now_ms - last_ms < LIVE_MS
+        # A time far ahead was told by a wrong clock, and says nothing of now.
+        live = last_ms is not None and abs(now_ms - last_ms) < LIVE_MS
         return Life.LIVE if live else Life.QUIET
 
     def counts(self) -> Counts:

@@ -110,8 +110,7 @@ class Books:
             for each in self.ledger.sessions()
             if agent in {None, each.agent} and each.session_id.startswith(prefix)
         ]
-        exact = [each for each in near if each.session_id == prefix]
-        match exact or near:
+        match _meant(near, prefix):
             case [session] if prefix:
                 return self.entry(session)
             case [_, *_] as several if prefix:
@@ -124,6 +123,11 @@ class Books:
             case _:
                 raise ProtocolError(-32005, "unknown_session", f"no session {prefix!r}")
 
+    def project(self, session: Session) -> str | None:
+        """Return the folder of work of *session*."""
+        blocks = self._blocks.get((session.agent, session.session_id), [])
+        return _project(blocks) or (session.place and session.place[1])
+
     def view(self, entry: Entry) -> SessionView:
         """Return a session as frontends see it."""
         session, blocks = entry
@@ -134,7 +138,7 @@ class Books:
             session_id=session.session_id,
             agent=session.agent,
             parent_session_id=session.parent_session_id,
-            project=_project(blocks) or cwd,
+            project=self.project(session),
             cwd=cwd,
             title=None if session.title is None else session.title[2],
             model=session.model,
@@ -199,3 +203,16 @@ def revision_of(entry: Entry) -> int:
 
 def _project(blocks: Iterable[Block]) -> str | None:
     return next((each.origin.project for each in blocks if each.origin.project), None)
+
+
+def _meant(near: list[Session], prefix: str) -> list[Session]:
+    """Return those of *near* that a person means by *prefix*.
+
+    A subagent's id may begin with that of the session that started it.
+    """
+    exact = [each for each in near if each.session_id == prefix]
+    if exact:
+        return exact
+
+    ids = {each.session_id for each in near}
+    return [each for each in near if each.parent_session_id not in ids]

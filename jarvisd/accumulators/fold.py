@@ -97,16 +97,26 @@ def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None
 class _Line:
     """One line on its way into the books."""
 
-    __slots__ = ("agent", "at_ms", "lane", "rank", "record", "session", "shelves")
+    __slots__ = (
+        "agent",
+        "at_ms",
+        "lane",
+        "rank",
+        "record",
+        "session",
+        "shelves",
+        "since_ms",
+    )
 
     def __init__(
         self, shelves: Shelves, lane: Lane, session: Session, record: Record
     ) -> None:
         self.shelves, self.lane, self.session = shelves, lane, session
         self.record, self.agent = record, lane.agent
-        # A line without a time has that of the line before.
+        # A line without a time has that of the line before; 0 is for comparing only.
         self.at_ms = lane.carry.last_ms
-        self.rank = int(record.sidechain or lane.parent_session_id is not None)
+        self.since_ms = self.at_ms or 0
+        self.rank = 1 if record.sidechain or lane.parent_session_id is not None else 0
 
     def take(self, event: Event) -> None:
         """Hand *event* to those whom it concerns."""
@@ -117,11 +127,6 @@ class _Line:
         handler = _HANDLERS.get(kind)
         if handler is not None:
             handler(self, event)
-
-    @property
-    def since_ms(self) -> int:
-        """Return the time for comparing; 0 if there was none at all."""
-        return self.at_ms or 0
 
     @property
     def is_own(self) -> bool:
@@ -144,18 +149,19 @@ def _usage(line: _Line, event: UsageReported) -> None:
     if called is None or not line.is_own:
         return
 
-    name = (line.agent, called)
-    row = line.shelves.responses.at_hand(name)
-    if row is None or not _adds_nothing(row, event, line):
-        cached = event.has_cache
+    name, shelf = (line.agent, called), line.shelves.responses
+    row = shelf.at_hand(name)
+    if row is None or not _repeats(row, event, line):
         read = tokens.input if event.has_input else NO_INPUT
         _put_response(
             line,
             name,
             event,
-            input_cached=read if cached else NO_INPUT,
-            input_bare=NO_INPUT if cached else read,
+            input_cached=read if event.has_cache else NO_INPUT,
+            input_bare=NO_INPUT if event.has_cache else read,
         )
+    elif tokens.output > row.output:
+        shelf.change(name, row, replace(row, output=tokens.output))
 
     if event.in_context and not line.rank:
         split = tokens.cache_write_5m + tokens.cache_write_1h
@@ -164,13 +170,12 @@ def _usage(line: _Line, event: UsageReported) -> None:
         _occupy(line, tokens.input + tokens.cache_read + written)
 
 
-def _adds_nothing(row: ResponseRow, event: UsageReported, line: _Line) -> bool:
-    """Say that merging would change nothing: most copies only repeat."""
-    tokens, input_known = event.tokens, row.input_cached
+def _repeats(row: ResponseRow, event: UsageReported, line: _Line) -> bool:
+    """Say that merging could change the output at most, as with nearly every copy."""
+    tokens = event.tokens
     return (
-        row.output >= tokens.output
-        and event.has_cache
-        and input_known >= tokens.input
+        event.has_cache
+        and row.input_cached >= tokens.input
         and row.cache_read >= tokens.cache_read
         and row.cache_write_flat >= event.cache_write_flat
         and row.cache_write_5m >= tokens.cache_write_5m
@@ -183,7 +188,8 @@ def _adds_nothing(row: ResponseRow, event: UsageReported, line: _Line) -> bool:
         and row.version == line.lane.version
         and row.rank <= line.rank
         and row.model_ms <= line.since_ms
-        and (row.at_ms or 0) <= line.since_ms
+        and row.at_ms is not None
+        and row.at_ms <= line.since_ms
     )
 
 

@@ -60,13 +60,17 @@ class KeySet:
 
         shard = key & 255
         table = self._tables[shard]
-        slot = _slot(table, key)
-        if table[slot]:
-            return False
+        mask = len(table) - 1
+        slot = (key >> 8) & mask
+        while found := table[slot]:
+            if found == key:
+                return False
+
+            slot = (slot + 1) & mask
 
         table[slot] = key
-        self._sizes[shard] += 1
-        if self._sizes[shard] * 2 > len(table):
+        size = self._sizes[shard] = self._sizes[shard] + 1
+        if size * 2 > mask:
             self._tables[shard] = _grown(table)
 
         return True

@@ -105,6 +105,17 @@ class Ledger:
         self.settle()
         return iter(self._sessions.values())
 
+    def usage(self) -> Rollup:
+        """Return what was spent when, as of the last line read."""
+        self.settle()
+        return self.rollup
+
+    def cost_micros(self, row: ResponseRow) -> int | None:
+        """Return what *row* costs; None if it has no price."""
+        return self._price(
+            row.model, row.variant, row.at_ms, row.tokens, row.web_searches
+        )
+
     def limits(self) -> Iterator[LimitRow]:
         """Return the newest word on every limit."""
         return iter(self._shelves.limits.values())

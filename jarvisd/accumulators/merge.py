@@ -4,7 +4,8 @@ Each merge is commutative, associative and idempotent, so that accounts do not d
 on which copy was read first, nor on how often. Rules: docs/accuracy.md.
 """
 
-from typing import TypeVar, overload
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -31,15 +32,11 @@ def merged(old: Row, new: Row) -> Row:
     if old.version != new.version:
         return max(old, new, key=_version)
 
-    match old, new:
-        case ResponseRow(), ResponseRow():
-            return _merged_responses(old, new)
-        case CallRow(), CallRow():
-            return _merged_calls(old, new)
-        case MarkRow(), MarkRow():
-            return _merged_marks(old, new)
-        case _:
-            raise TypeError(f"{type(old).__name__} is no copy of {type(new).__name__}")
+    if type(old) is not type(new):
+        raise TypeError(f"{type(old).__name__} is no copy of {type(new).__name__}")
+
+    row: Row = _MERGES[type(old)](old, new)
+    return row
 
 
 def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
@@ -152,3 +149,10 @@ def _dearest(old: Variant, new: Variant) -> Variant:
         max(old.tier, new.tier, key=_TIERS.index),
         old.geo_us or new.geo_us,
     )
+
+
+_MERGES: dict[type, Callable[[Any, Any], Any]] = {
+    ResponseRow: _merged_responses,
+    CallRow: _merged_calls,
+    MarkRow: _merged_marks,
+}

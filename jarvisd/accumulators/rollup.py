@@ -37,6 +37,7 @@ class Rollup:
         self._quarters: dict[int, dict[CellKey, Cell]] = {}
         self._spent: dict[int, dict[str, Spent]] = {}
         self._dirty: dict[int, set[CellKey]] = {}
+        self._changed: dict[int, int] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._quarters.values()))
@@ -57,7 +58,20 @@ class Rollup:
             if until_ms is not None and start_ms >= until_ms:
                 return
 
-            yield from self._quarters[quarter].values()
+            for cell in self._quarters[quarter].values():
+                if cell.responses:
+                    yield cell
+
+    def quarter(self, quarter: int) -> Iterable[Cell]:
+        """Return the cells of one quarter, to be read before the next await."""
+        return self._quarters.get(quarter, {}).values()
+
+    def changed_since(self, changes: int) -> list[int]:
+        """Return the quarters that have changed since *changes* was what it was."""
+        if changes >= self.changes:
+            return []
+
+        return [each for each, when in self._changed.items() if when > changes]
 
     def spent(self, since_ms: int, until_ms: int) -> dict[str, Spent]:
         """Return what each agent spent in the quarters that begin in that time.
@@ -83,8 +97,7 @@ class Rollup:
             spent.tokens += cell.tokens.total
             spent.cost_micros += cell.cost_micros
             spent.unpriced += cell.unpriced
-
-        self.changes += 1
+            self._note_change(cell.quarter)
 
     def count(
         self,
@@ -115,7 +128,7 @@ class Rollup:
         spent.cost_micros += sign * (cost_micros or 0)
         spent.unpriced += sign * (cost_micros is None)
         self._dirty.setdefault(quarter, set()).add(key)
-        self.changes += 1
+        self._note_change(quarter)
 
     def take(self) -> tuple[Cell, ...]:
         """Return copies of the cells that have changed since the last time.
@@ -167,6 +180,10 @@ class Rollup:
             )
 
         return cell
+
+    def _note_change(self, quarter: int) -> None:
+        self.changes += 1
+        self._changed[quarter] = self.changes
 
     def _spent_of(self, quarter: int, agent: str) -> Spent:
         agents = self._spent.setdefault(quarter, {})

@@ -20,23 +20,30 @@ from jarvisd.errors import ConfigError, ProtocolError, SourceError, StoreError
 from jarvisd.protocol import wire
 from jarvisd.protocol.base import Params
 from jarvisd.protocol.conversations import ConversationsDecay, ConversationsForget
-from jarvisd.protocol.methods import PushClose, PushLines, PushOpen, Sync
+from jarvisd.protocol.methods import (
+    PushClose,
+    PushLines,
+    PushOpen,
+    SessionsExplain,
+    Sync,
+)
 
 log = structlog.get_logger()
 
 REQUEST_S = 5.0
 LONG_REQUEST_S = 30.0
-"""For what commits or looks at everything."""
+"""For what commits, reads files or goes through everything there is."""
 
-LONG = (
-    Sync,
-    PushOpen,
-    PushLines,
-    PushClose,
-    ConversationsDecay,
-    ConversationsForget,
+
+_LONG = (
+    Sync
+    | PushOpen
+    | PushLines
+    | PushClose
+    | SessionsExplain
+    | ConversationsDecay
+    | ConversationsForget
 )
-
 MAX_BATCH_BYTES = 4 << 20
 
 Reply = bytes | Pieces | Callable[[], Awaitable[bytes]]
@@ -120,7 +127,8 @@ class Replies:
                 return await reply()
 
     def _limit_s(self, params: Params) -> float:
-        return self.long_request_s if isinstance(params, LONG) else self.request_s
+        long = isinstance(params, _LONG)
+        return self.long_request_s if long else self.request_s
 
 
 def _result(id_: bytes, result: bytes) -> bytes:

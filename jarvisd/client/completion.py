@@ -124,7 +124,12 @@ _jarvisctl() {{
 {cases}
     esac
 }}
-compdef _jarvisctl jarvisctl
+# Called for the first time by the completion system, or sourced by the person.
+if [[ $funcstack[1] == _jarvisctl ]]; then
+    _jarvisctl "$@"
+else
+    compdef _jarvisctl jarvisctl
+fi
 """
 
 
@@ -174,7 +179,7 @@ def _fish_option(option: Option, condition: str) -> str:
         f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}"
         for name in option.names
     )
-    takes = "" if option.takes is None else " -r"
+    takes = "" if option.takes is None else " -x" if option.choices else " -r"
     choices = f" -a {_shell(' '.join(option.choices))}" if option.choices else ""
     told = _shell(option.help)
     return f"complete -c jarvisctl -n {condition} {names}{takes}{choices} -d {told}"

@@ -15,7 +15,7 @@ from typing import Literal
 
 from jarvisd import __version__, paths
 from jarvisd.client import format as fmt
-from jarvisd.client.connection import Client
+from jarvisd.client.client import Client
 from jarvisd.errors import JarvisError
 from jarvisd.protocol.methods import (
     Health,
@@ -62,7 +62,7 @@ def of_daemon(client: Client) -> Iterator[Finding]:
         yield from _health(client.call(Health(), HealthResult))
         yield from _sources(client.call(SourcesList(), SourcesListResult))
     except JarvisError as exc:
-        yield Finding("fail", "daemon", str(exc), "jarvisctl service start")
+        yield Finding("fail", "daemon", str(exc))
 
 
 def _sqlite() -> Finding:

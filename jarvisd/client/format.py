@@ -14,6 +14,12 @@ def count(number: int) -> str:
     return f"{_short(value, exact=unit == 0)}{_COUNT_UNITS[unit]}"
 
 
+def dollars(micros: int) -> str:
+    """Return micro-dollars: `$0.04`, `$12.30`, from a thousand on `$1.2k`."""
+    value = micros / 1e6
+    return f"${value:.2f}" if value < 999.995 else f"${count(round(value))}"
+
+
 def size(number_bytes: int) -> str:
     """Return a size in powers of 1,000: `12 B`, `1.2 MB`."""
     value, unit = _scaled(number_bytes, len(_SIZE_UNITS))
@@ -43,7 +49,10 @@ def _short(value: float, *, exact: bool) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a span of time in its two largest units: `18 s`, `3 m 20 s`, `2 d 4 h`."""
+    """Return a span in its two largest units: `40 ms`, `18 s`, `3 m 20 s`, `2 d 4 h`."""
+    if 0 < seconds < 0.9995:
+        return f"{1000 * seconds:.0f} ms"
+
     left = max(0, round(seconds))
     for span, unit in _SPANS:
         if left >= span:
@@ -68,6 +77,17 @@ def ago(at_ms: int | None, now_ms: int) -> str:
             return f"{passed_s // span}{unit}"
 
     return f"{passed_s}s" if passed_s >= 2 else "now"
+
+
+def moment(at_ms: int | None, now_ms: int) -> str:
+    """Return when something happened, in words: `never`, `just now`, `5m ago`."""
+    match ago(at_ms, now_ms):
+        case "-":
+            return "never"
+        case "now":
+            return "just now"
+        case passed:
+            return f"{passed} ago"
 
 
 def rate(per_s: float) -> str:

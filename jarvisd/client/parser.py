@@ -9,15 +9,15 @@ import importlib
 import math
 import os
 from collections.abc import Callable, Iterable
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from jarvisd import __version__, paths
+from jarvisd.client.client import Client
 from jarvisd.client.commands import COMMANDS
-from jarvisd.client.connection import Client
 from jarvisd.errors import EXIT_USAGE
 
 # argparse has no public names for what its own methods return.
-Subparsers = argparse._SubParsersAction["Parser"]  # noqa: SLF001
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001
 Options = argparse._ActionsContainer  # noqa: SLF001
 
 DEFAULT_TIMEOUT_S = 10.0
@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
         usage, _, rest = full.partition("\n\n")
         examples = "\n".join(f"  {line}" for line in self.examples.splitlines())
         parts = [usage, f"examples:\n{examples}" if examples else "", rest]
-        return "\n\n".join(part for part in parts if part)
+        return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
     def error(self, message: str) -> NoReturn:
         """Leave with status 2 and one sentence that says what to do."""
@@ -86,7 +86,7 @@ def declare(
         allow_abbrev=False,
     )
     parser.examples = examples
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 
@@ -108,8 +108,9 @@ def add_colour(parser: Parser) -> None:
     parser.add_argument(
         "--color",
         choices=("auto", "always", "never"),
+        metavar="WHEN",
         default="auto",
-        help="colour on a terminal (auto), always or never",
+        help="colour: auto (on a terminal), always or never",
     )
     parser.add_argument(
         "--no-color",
@@ -164,9 +165,14 @@ def build(names: Iterable[str] = COMMANDS) -> Parser:
     )
     parser.examples = OVERVIEW_EXAMPLES
     parser.add_argument(
-        "--version", action="version", version=f"%(prog)s {__version__}"
+        "--version",
+        action="version",
+        version=f"%(prog)s {__version__}",
+        help="print the version",
     )
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True
+    )
     for name in names:
         importlib.import_module(f"jarvisd.client.commands.{name}").add(subparsers)
 

@@ -44,9 +44,7 @@ def _dispatch(argv: list[str]) -> int:
         return EXIT_USAGE
 
     if argv[0] in COMMANDS:
-        args = parser.build([argv[0]]).parse_args(argv)
-        status: int = args.run(args)
-        return status
+        return _run_command(argv)
 
     if argv[0].startswith("-"):
         parser.build().parse_args(argv)
@@ -54,6 +52,16 @@ def _dispatch(argv: list[str]) -> int:
 
     say(f"there is no command `{argv[0]}`{parser.nearest(argv[0], COMMANDS)}")
     return EXIT_USAGE
+
+
+def _run_command(argv: list[str]) -> int:
+    args, unknown = parser.build([argv[0]]).parse_known_args(argv)
+    if unknown:
+        # The command's own parser knows what may have been meant.
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+
+    status: int = args.run(args)
+    return status
 
 
 def _debugging() -> bool:

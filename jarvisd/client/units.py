@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvisd import paths
+from jarvisd import config, paths
 from jarvisd.errors import JarvisError
 
 SERVICE = "jarvisd.service"
@@ -42,9 +42,26 @@ def files(environ: Mapping[str, str], *, sandbox: bool) -> dict[Path, str]:
     here = folder(environ)
     texts = {here / name: _text(name) for name in (SOCKET, SERVICE)}
     if sandbox:
-        texts[_sandbox_file(here)] = _text(SANDBOX)
+        texts[_sandbox_file(here)] = _text(SANDBOX) + _also_writable(environ)
 
     return texts
+
+
+def _also_writable(environ: Mapping[str, str]) -> str:
+    """Return the line that lets the daemon write its database wherever it lies."""
+    folder = store_folder(environ)
+    usual = paths.state_folder({"HOME": paths.home(environ)})
+    return "" if str(folder) == usual else f"ReadWritePaths=-{quoted(str(folder))}\n"
+
+
+def store_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the database, as this user has configured it.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+
+    """
+    return config.read([], environ).store.parent
 
 
 def install(texts: Mapping[Path, str]) -> None:
@@ -100,7 +117,7 @@ def _sandbox_file(here: Path) -> Path:
 
 
 def _text(name: str) -> str:
-    command = " ".join(map(_quoted, daemon_command()))
+    command = " ".join(map(quoted, daemon_command()))
     source = _packaged() / name
     return MARK + source.read_text(encoding="utf-8").replace(_PLACEHOLDER, command)
 
@@ -111,7 +128,7 @@ def _packaged() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[2] / "systemd"
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     """Return *word* so that systemd reads it as one word and expands nothing in it."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')
     escaped = escaped.replace("%", "%%").replace("$", "$$")

@@ -28,9 +28,9 @@ class LogLevel(StrEnum):
 LOG_LEVEL = LogLevel.INFO
 """Life events only: an idle day is a few lines."""
 
-SCAN_INTERVAL_S = 2.0
-"""What every watcher missed is found within this. A scan of 2,000 known files takes
-some 5 ms, so two seconds stay below the 0.5 % of a core that idling may cost."""
+SCAN_INTERVAL_S = 15.0
+"""What every watcher missed is found within this at the latest. Scans come sooner
+where they are cheap: a scan that took 5 ms, of 2,000 files, is repeated after 5 s."""
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.2, le=60.0)]
 """The scan's range: faster is a busy loop, slower is no longer live."""

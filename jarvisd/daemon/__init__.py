@@ -16,11 +16,15 @@ from jarvisd.accumulators.rules import BookRules
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.render import Renderer
+from jarvisd.api.reports import Reports
 from jarvisd.api.server import Server
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.config import Config, ConversationSettings, FifoSettings
+from jarvisd.daemon.backups import keep_backups
+from jarvisd.daemon.conversations import Conversations, keep_decaying
+from jarvisd.daemon.news import tell_of_health
 from jarvisd.daemon.prices import Prices
 from jarvisd.daemon.reload import Reloader
 from jarvisd.daemon.service import Service
@@ -38,9 +42,6 @@ from jarvisd.reader.survey import Survey
 from jarvisd.store import Scribe, Store, open_store
 
 log = structlog.get_logger()
-
-BACKUP_CHECK_S = 3600.0
-"""How often to ask whether a backup is due; the store knows."""
 
 
 async def run(
@@ -79,7 +80,7 @@ async def run(
                 max_pause_s=config.scan_interval_s,
             )
             kept = config.conversations
-            parts = await _assembled(store, survey, prices, reloader, clock, kept)
+            parts = await _assembled(store, survey, prices, reloader, clock, kept=kept)
             writers.start_soon(parts.flusher.run)
             writers.start_soon(parts.scribe.run)
             try:
@@ -109,6 +110,7 @@ async def _assembled(
     prices: Prices,
     reloader: Reloader,
     clock: Clock,
+    *,
     kept: ConversationSettings,
 ) -> _Parts:
     blocks = Blocks(Books(prices.cost_micros, prices.window))
@@ -153,21 +155,6 @@ async def _serve(
     endpoint: Endpoint, parts: _Parts, fifos: Sequence[FifoSettings]
 ) -> None:
     """Answer and read until signalled."""
-    server, renderer = _face(endpoint, parts)
-    async with anyio.create_task_group() as group:
-        await group.start(server.serve, endpoint)
-        group.start_soon(renderer.run)
-        group.start_soon(obey_signals, group.cancel_scope, parts.service, parts.clock)
-        group.start_soon(feed_watchdog, parts.service, parts.clock)
-        group.start_soon(_keep_backups, parts.store, parts.clock)
-        for fifo in fifos:
-            group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
-
-        await group.start(parts.reader.run)
-        log.info("daemon.started", version=__version__, blocks=len(parts.blocks))
-
-
-def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Renderer]:
     blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
     subscriptions = Subscriptions(blocks, clock, instance_id=service.instance_id)
     parts.flusher.listen(subscriptions.flushed)
@@ -175,11 +162,31 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Renderer]:
         blocks=blocks,
         clock=clock,
         daemon=service,
+        reports=Reports(
+            books=blocks.books,
+            store=parts.store,
+            clock=clock,
+            daemon=service,
+        ),
         subscriptions=subscriptions,
         tally=tally,
     )
     server = Server(handlers, subscriptions, clock, tally)
-    return server, Renderer(handlers.status, blocks, clock, endpoint.path.parent)
+    renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
+    async with anyio.create_task_group() as group:
+        # Signals first: whoever was answered once may rely on a clean end.
+        await group.start(obey_signals, group.cancel_scope, service, clock)
+        await group.start(server.serve, endpoint)
+        group.start_soon(renderer.run)
+        group.start_soon(tell_of_health, service, subscriptions, renderer)
+        group.start_soon(feed_watchdog, service, clock)
+        group.start_soon(keep_backups, parts.store, clock)
+        group.start_soon(keep_decaying, parts.conversations, clock)
+        for fifo in fifos:
+            group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
+
+        await group.start(parts.reader.run)
+        log.info("daemon.started", version=__version__, blocks=len(blocks))
 
 
 def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None:
@@ -187,9 +194,3 @@ def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None
     blocks.books.bind_restored(block)
     if block.origin.kind is Kind.TRANSCRIPT:
         reader.catalogue.restore(block)
-
-
-async def _keep_backups(store: Store, clock: Clock) -> None:
-    while True:
-        await clock.sleep_until(clock.monotonic() + BACKUP_CHECK_S)
-        await store.backup()

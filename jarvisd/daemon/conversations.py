@@ -78,7 +78,7 @@ class Conversations:
         self._limits = limits
         self._flush = flush
 
-    async def answer(  # noqa: PLR0911 - one match, a line a method
+    async def answer(  # noqa: C901, PLR0911 - one match, a line a method
         self, asked: ConversationParams
     ) -> object:
         """Return the result of *asked*.
@@ -119,7 +119,7 @@ class Conversations:
         before_ms = oldest_ms(self._clock.unix_ms(), hours)
         slice_ = partial(conversations.decay_slice, before_ms=before_ms)
         removed = 0
-        while gone := (await self._store.apply([slice_]))[0]:
+        while gone := await self._store.apply_one(slice_):
             removed += gone
 
         return removed
@@ -271,7 +271,7 @@ class Conversations:
         old = self._store.old_backups()
         log.info("conversations.forgotten", **gone._asdict())
         return ConversationsForgetResult(
-            **gone._asdict(), old_backups=old.count, old_backups_until_ms=old.until_ms
+            **gone._asdict(), old_backups=old.kept, old_backups_until_ms=old.until_ms
         )
 
     async def _forgotten(self, asked: ConversationsForget) -> forgetting.Gone:
@@ -296,7 +296,7 @@ class Conversations:
         return total
 
     async def _scrub(self) -> None:
-        while (await self._store.apply([forgetting.scrub]))[0]:
+        while await self._store.apply_one(forgetting.scrub):
             pass
 
         await self._store.fold_log()

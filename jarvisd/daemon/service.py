@@ -110,8 +110,10 @@ class Service:
 
     def sources(self, asked: SourcesList) -> SourcesListResult:
         """Return roots and files, only those with a problem if so asked."""
+        survey = self._reader.survey
         views = [each.view() for each in self._reader.catalogue]
-        roots = self._reader.survey.views()
+        views += survey.findings.troubles
+        roots = survey.views()
         return SourcesListResult(
             roots=[
                 each

@@ -76,7 +76,7 @@ class ConversationsSaveMessage(ConversationParams, frozen=True, kw_only=True):
     content: Content
     channel: Annotated[str, msgspec.Meta(max_length=MAX_NAME_CHARS)] = ""
     at_ms: Moment | None = None
-    metadata: Attached = {}
+    metadata: Attached = msgspec.field(default_factory=dict)
     key: Name | None = None
 
 

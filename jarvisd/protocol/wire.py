@@ -262,8 +262,10 @@ def _batch(line: bytes) -> Batch | Refused:
 def _misshapen(raw: bytes | msgspec.Raw, cause: msgspec.ValidationError) -> Refused:
     try:
         id_ = bytes(_loose_envelope.decode(raw).id)
-    except msgspec.DecodeError:
+    except msgspec.ValidationError:
         id_ = NULL
+    except msgspec.DecodeError as exc:  # no JSON behind what was of wrong shape
+        return Refused(NULL, failure("parse_error", str(exc)))
 
     # Whether it was meant as a notification cannot be known: the answer has an id.
     known = id_ and _is_id(id_)

@@ -14,7 +14,7 @@ from jarvisd.errors import SourceError
 from jarvisd.model.block import BlockId, Kind, Origin
 from jarvisd.model.source import Place, SourceView, Tree
 from jarvisd.sources.file import TailedFile
-from jarvisd.sources.handles import open_regular
+from jarvisd.sources.handles import Handles, open_regular
 from jarvisd.sources.identity import Verdict, judge
 from jarvisd.sources.scan import Found
 
@@ -38,6 +38,8 @@ class Known:
     woken_at: float = 0.0
     wake: anyio.Event | None = None
     """Set to wake the task that follows the file; None while no task does."""
+    hinted: bool = False
+    """The watch of its folder has told of it, so it need not be looked at by time."""
 
     @property
     def path(self) -> str:
@@ -67,8 +69,9 @@ class Known:
 class Catalogue:
     """Finds, adopts and renames known files. Synchronous: it only looks and notes."""
 
-    def __init__(self, blocks: Blocks) -> None:
+    def __init__(self, blocks: Blocks, handles: Handles) -> None:
         self._blocks = blocks
+        self._handles = handles
         self._by_path: dict[str, Known] = {}
         self._by_inode: dict[tuple[int, int], Known] = {}
 
@@ -134,6 +137,7 @@ class Catalogue:
 
     def _renamed(self, known: Known, found: Found, place: Place) -> Known:
         del self._by_path[known.path]
+        self._handles.rename(known.path, found.path)
         known.tail = TailedFile(found.path)
         known.note(found.status)
         known.block.rest()  # whose lines they are may have changed

@@ -84,7 +84,7 @@ class Intake:
         if block.line_count > before:
             if written_ms is None:
                 block.rate.add(block.line_count - before, now_ms)
-                block.seen_at(now_ms)
+                block.came_at(now_ms)
             elif block.start_ts_ms is None:
                 block.seen_at(written_ms)
 

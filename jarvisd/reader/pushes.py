@@ -53,7 +53,7 @@ class Pushes:
         block = self._blocks.get(asked.block_id)
         if block is None:
             block = self._created(asked)
-        elif block.origin.kind is not asked.kind:
+        elif block.origin.kind is not Kind(asked.kind):
             raise ProtocolError(
                 INVALID_PARAMS,
                 "block_in_use",

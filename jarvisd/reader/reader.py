@@ -8,6 +8,7 @@ of history or one huge file never keeps a live line waiting for longer than a sl
 
 import heapq
 import os
+import stat
 from collections.abc import Callable
 from functools import partial
 
@@ -19,6 +20,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from jarvisd.accumulators.block import LIVE_MS, Block
 from jarvisd.clock import MS_PER_S
 from jarvisd.errors import SourceError
+from jarvisd.model.source import Tree
 from jarvisd.reader.catalogue import Catalogue, Known, tree_of
 from jarvisd.reader.intake import Intake
 from jarvisd.reader.progress import Progress
@@ -26,7 +28,7 @@ from jarvisd.reader.rereader import Rereader
 from jarvisd.reader.survey import Survey
 from jarvisd.sources.file import Slice
 from jarvisd.sources.handles import Handles
-from jarvisd.sources.scan import Found
+from jarvisd.sources.scan import Found, is_utf8, walk
 from jarvisd.sources.watch import LiveWatch, TreeWatch
 
 log = structlog.get_logger()
@@ -48,10 +50,10 @@ class Reader:
         self.blocks = intake.blocks
         self.survey = survey
         self.progress = Progress()
-        self.catalogue = Catalogue(intake.blocks)
         self.handles = Handles()
-        self.live_watch = LiveWatch(self.hint, survey.hurry)
-        self.tree_watch = TreeWatch(self.hint, survey.hurry)
+        self.catalogue = Catalogue(intake.blocks, self.handles)
+        self.live_watch = LiveWatch(self.live_hint, survey.hurry)
+        self.tree_watch = TreeWatch(self.tree_hint, survey.hurry)
         self._intake = intake
         self._clock = intake.clock
         self._backlog: list[tuple[int, str]] = []
@@ -61,6 +63,7 @@ class Reader:
             self.catalogue, intake, self.progress, give_way=self._give_way
         )
         self._progressed = anyio.Event()
+        self._awaited = 0
         self._followed: set[Known] = set()
         self._followers: dict[str, int] = {}
         self._group: TaskGroup | None = None
@@ -77,10 +80,14 @@ class Reader:
             with self.live_watch.opened():
                 async with anyio.create_task_group() as self._group:
                     task_status.started()
+                    self.survey.roots_changed()
                     await self._scan(partial(self.found, historic=True))
                     self._group.start_soon(self._read_history)
                     self._group.start_soon(self.rereader.run)
                     self._group.start_soon(self.tree_watch.run, self.survey.roots)
+                    await lowlevel.checkpoint()
+                    # What came between the first look and the watch has told nobody.
+                    await self._scan(self.found)
                     await self._keep_looking()
         finally:
             self._group = None
@@ -90,12 +97,16 @@ class Reader:
         """Return once all that is on disk now has been read."""
         await self._scan(self.found)
         waiting = [(each, each.wakes) for each in self.catalogue]
-        while waiting:
-            known, ticket = waiting[-1]
-            if known.done >= ticket:
-                waiting.pop()
-            else:
-                await self._progressed.wait()
+        self._awaited += 1
+        try:
+            while waiting:
+                known, ticket = waiting[-1]
+                if known.done >= ticket:
+                    waiting.pop()
+                else:
+                    await self._progressed.wait()
+        finally:
+            self._awaited -= 1
 
         await self.rereader.finished()
 
@@ -103,7 +114,8 @@ class Reader:
         while True:
             await anyio.sleep(TICK_S)
             self._tick()
-            if self.survey.roots_changed():
+            roots_changed = self.survey.roots_changed()
+            if roots_changed or self.tree_watch.misses(self.survey.roots()):
                 self.tree_watch.restart()
                 self.survey.hurry()
 
@@ -117,9 +129,22 @@ class Reader:
             if known.path not in findings.paths and not known.block.ended:
                 self._wake(known)
 
-    def hint(self, path: str) -> None:
-        """Look at *path*, of which a watcher says that it may have changed."""
+    def live_hint(self, path: str) -> None:
+        """Wake the file at *path*, of which the watch of its folder tells."""
         known = self.catalogue.get(path)
+        if known is not None and known.wake is not None:
+            known.hinted = True
+            self._wake(known)
+        else:
+            self._look_at(path, known)
+
+    def tree_hint(self, path: str) -> None:
+        """Look at *path*, unless the faster watch tells of it anyway."""
+        known = self.catalogue.get(path)
+        if known is None or known.wake is None or not known.hinted:
+            self._look_at(path, known)
+
+    def _look_at(self, path: str, known: Known | None) -> None:
         try:
             status = os.stat(path, follow_symlinks=False)
         except OSError:
@@ -132,8 +157,24 @@ class Reader:
             return
 
         located = tree_of(self.survey.trees, path)
-        if located is not None and not self.survey.excluded(path):
-            self.found(Found(located[0], path, located[1], status))
+        if located is None or self.survey.excluded(path):
+            return
+
+        tree, parts = located
+        if not is_utf8(path):
+            return
+
+        if stat.S_ISREG(status.st_mode):
+            self.found(Found(tree, path, parts, status))
+        elif stat.S_ISDIR(status.st_mode) and tree.enters(parts) and self._group:
+            self._group.start_soon(self._look_through, tree, parts)
+
+    async def _look_through(self, tree: Tree, below: tuple[str, ...]) -> None:
+        """Look through a new folder: what came before its watch has told nobody."""
+        for folder in walk(tree, self.survey.excluded, below):
+            for each in folder.files:
+                self.found(each)
+            await lowlevel.checkpoint()
 
     def found(self, found: Found, *, historic: bool = False) -> None:
         """Take note of a file: adopt it if it is new, read it if it has changed.
@@ -166,17 +207,13 @@ class Reader:
             self._wake(known)  # else it waits for its turn in the backlog
 
     def _tick(self) -> None:
-        """Look at every followed file, and let go of those that fell quiet."""
+        """Look at followed files that no watch tells of, and let go of quiet ones."""
         now = self._clock.monotonic()
         for known in list(self._followed):
-            try:
-                changed = known.tail.changed(os.stat(known.path, follow_symlinks=False))
-            except OSError:
-                changed = not known.block.ended
+            if not known.hinted:
+                self._look_at(known.path, known)
 
-            if changed:
-                self._wake(known)
-            elif now - known.woken_at > LIVE_MS / MS_PER_S and known.wake is not None:
+            if now - known.woken_at > LIVE_MS / MS_PER_S and known.wake is not None:
                 self._followed.discard(known)
                 known.wake.set()
 
@@ -203,13 +240,13 @@ class Reader:
         folder = os.path.dirname(known.path)
         self._followers[folder] = self._followers.get(folder, 0) + 1
         try:
-            while known in self._followed:
+            while known in self._followed or known.done < known.wakes:
                 self.live_watch.add(folder)
                 known.wake = anyio.Event()
                 await self._drain(known, self._clock.monotonic())
                 await known.wake.wait()
         finally:
-            known.wake = None
+            known.wake, known.hinted = None, False
             known.tail.forget()
             known.block.rest()
             self._followers[folder] -= 1
@@ -252,8 +289,10 @@ class Reader:
             known.backlog_bytes = None
             self.progress.finished()
 
-        self._progressed.set()
-        self._progressed = anyio.Event()
+        if self._awaited:
+            self._progressed.set()
+            self._progressed = anyio.Event()
+
         return began
 
     async def _give_way(self) -> float:

@@ -76,6 +76,7 @@ def _origin(said: Said, block: Block, line: Line) -> int:
     The agent's own id; else its time and words, which copies in other files share;
     else its place.
     """
+    parts: tuple[str, ...]
     if said.key is not None:
         parts = (block.origin.agent, said.key)
     elif said.at_ms is not None:

@@ -7,15 +7,16 @@ moved or went. The pause between two scans follows from what a scan costs.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 import anyio
 import structlog
 from anyio import lowlevel
 
 from jarvisd.clock import Clock
-from jarvisd.model.source import Tree
+from jarvisd.model.source import SourceState, SourceView, Tree
 from jarvisd.protocol.methods import RootView
-from jarvisd.sources.scan import Found, walk
+from jarvisd.sources.scan import Folder, Found, walk
 
 log = structlog.get_logger()
 
@@ -27,6 +28,9 @@ BLIND_SHARE = 100
 """A scan that took t is followed by a pause of t times this: a thousandth of a core
 while watchers work, a hundredth while they do not."""
 
+MAX_TROUBLES = 1000
+"""More than anybody reads through."""
+
 
 @dataclass(slots=True)
 class Findings:
@@ -35,7 +39,9 @@ class Findings:
     paths: set[str] = field(default_factory=set)
     files: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
-    odd_names: list[str] = field(default_factory=list)
+    """Why a root cannot be looked through, by its path."""
+    troubles: list[SourceView] = field(default_factory=list)
+    """What below the roots cannot be read; the first MAX_TROUBLES of them."""
     busy_s: float = 0.0
 
 
@@ -61,11 +67,14 @@ class Survey:
         self._identities: frozenset[tuple[str, int, int]] = frozenset()
 
     def roots(self) -> list[str]:
-        """Return the roots that exist now."""
-        return [path for path, _, _ in _identities(self.trees)]
+        """Return the roots that exist now, to be watched."""
+        # Noted, so that the first look does not find that all of them have come:
+        # watching anew stops the loop for as long as it takes to add every folder.
+        self._identities = _identities(self.trees)
+        return [path for path, _, _ in self._identities]
 
     def roots_changed(self) -> bool:
-        """Say whether a root has come, gone or been replaced since the last call."""
+        """Say whether a root has come, gone or been replaced since either call."""
         before, self._identities = self._identities, _identities(self.trees)
         return before != self._identities
 
@@ -125,10 +134,7 @@ class Survey:
                 found(each)
 
             findings.files[root] += len(folder.files)
-            findings.odd_names += folder.odd_names
-            if folder.error is not None:
-                findings.errors[folder.path] = folder.error
-
+            _note_troubles(tree, folder, findings)
             findings.busy_s += self._clock.monotonic() - started
             await lowlevel.checkpoint()
             started = self._clock.monotonic()
@@ -138,17 +144,42 @@ class Survey:
         return [self._view(each) for each in self.trees]
 
     def _view(self, tree: Tree) -> RootView:
-        root, errors = str(tree.root), self.findings.errors
-        inside = [
-            path for path in errors if path == root or path.startswith(f"{root}/")
-        ]
+        root = str(tree.root)
         return RootView(
             agent=tree.agent,
             path=root,
             exists=os.path.isdir(root),
             files=self.findings.files.get(root, 0),
-            error=f"{inside[0]}: {errors[inside[0]]}" if inside else None,
+            error=self.findings.errors.get(root),
         )
+
+
+def _note_troubles(tree: Tree, folder: Folder, findings: Findings) -> None:
+    if folder.error is not None:
+        if folder.path == str(tree.root):
+            findings.errors[folder.path] = folder.error
+        else:
+            folder.odd[folder.path] = folder.error
+
+    room = MAX_TROUBLES - len(findings.troubles)
+    findings.troubles += [
+        _trouble(tree.agent, path, reason)
+        for path, reason in islice(folder.odd.items(), room)
+    ]
+
+
+def _trouble(agent: str, path: str, reason: str) -> SourceView:
+    return SourceView(
+        agent=agent,
+        path=path,
+        state=SourceState.QUARANTINED,
+        block_id=None,
+        offset=0,
+        size=0,
+        partial_bytes=0,
+        generation=0,
+        error=reason,
+    )
 
 
 def _identities(trees: tuple[Tree, ...]) -> frozenset[tuple[str, int, int]]:

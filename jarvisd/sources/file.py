@@ -107,6 +107,9 @@ class TailedFile:
             self._splitter = None
             return Slice([], restarted(position), restarted=True, more=True)
 
+        if self._splitter is not None and seen.st_size < self._splitter.next_offset:
+            self._splitter = None  # an agent has cut off its own unfinished line
+
         return self._next_slice(position, seen, fd)
 
     def _next_slice(self, position: Position, seen: os.stat_result, fd: int) -> Slice:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 from jarvisd.errors import SourceError
 
-MAX_OPEN = 256
+MAX_OPEN = 1024
 """Enough for every session that is really live; the rest is opened when needed."""
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -81,6 +81,13 @@ class Handles:
         fd = self._fds.pop(path, None)
         if fd is not None:
             os.close(fd)
+
+    def rename(self, before: str, after: str) -> None:
+        """Keep the descriptor of a file that was moved, under its new name."""
+        fd = self._fds.pop(before, None)
+        if fd is not None:
+            self.drop(after)
+            self._fds[after] = fd
 
     def close(self) -> None:
         """Close all of them."""

@@ -6,6 +6,7 @@ after each folder: 10,000 files cost 30 ms altogether, which is too long at once
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,21 +29,35 @@ class Folder:
     path: str
     files: list[Found] = field(default_factory=list)
     error: str | None = None
-    odd_names: list[str] = field(default_factory=list)
-    """Files whose names are not UTF-8; they cannot be shown, so they are not read."""
+    odd: dict[str, str] = field(default_factory=dict)
+    """What is neither read nor entered although it might be meant to be, and why."""
 
 
-def walk(tree: Tree, excluded: Callable[[str], bool]) -> Iterator[Folder]:
+def walk(
+    tree: Tree, excluded: Callable[[str], bool], below: tuple[str, ...] = ()
+) -> Iterator[Folder]:
     """Yield each folder of *tree* with its files, root first; nothing if it is absent.
 
-    Paths that *excluded* says yes to are neither entered nor read.
+    Paths that *excluded* says yes to are neither entered nor read. *below* names the
+    folder to begin with, from the root, where not the whole tree is to be walked.
     """
-    pending: list[tuple[str, tuple[str, ...]]] = [(str(tree.root), ())]
+    start = "/".join((str(tree.root), *below))
+    pending: list[tuple[str, tuple[str, ...]]] = [(start, below)]
     while pending:
         path, parts = pending.pop()
         folder = Folder(path)
         pending += _look_into(folder, tree, parts, excluded)
         yield folder
+
+
+def is_utf8(path: str) -> bool:
+    """Say whether *path* can be shown as text: in JSON and in the store."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+
+    return True
 
 
 def _look_into(
@@ -60,11 +75,15 @@ def _look_into(
                     continue
 
                 below = (*parts, entry.name)
-                if entry.is_dir(follow_symlinks=False):
+                if not is_utf8(entry.name):
+                    folder.odd[_shown(entry.path)] = "its name is not UTF-8"
+                elif entry.is_dir(follow_symlinks=False):
                     if tree.enters(below):
                         inner.append((entry.path, below))
                 elif entry.is_file(follow_symlinks=False):
                     _take(folder, tree, entry, below)
+                elif tree.place(below) is not None:
+                    folder.odd[entry.path] = _why_not_read(entry)
     except FileNotFoundError:
         pass  # gone while we looked; the next scan will see what is true then
     except OSError as exc:
@@ -75,12 +94,17 @@ def _look_into(
 def _take(
     folder: Folder, tree: Tree, entry: os.DirEntry[str], parts: tuple[str, ...]
 ) -> None:
-    try:
-        entry.name.encode()
-        folder.files.append(
-            Found(tree, entry.path, parts, entry.stat(follow_symlinks=False))
-        )
-    except UnicodeEncodeError:
-        folder.odd_names.append(os.fsencode(entry.path).decode(errors="replace"))
-    except FileNotFoundError:
-        pass
+    with suppress(FileNotFoundError):
+        status = entry.stat(follow_symlinks=False)
+        folder.files.append(Found(tree, entry.path, parts, status))
+
+
+def _why_not_read(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink():
+        return "is a symbolic link, which is not followed"
+
+    return "is not a regular file"
+
+
+def _shown(path: str) -> str:
+    return os.fsencode(path).decode(errors="replace")

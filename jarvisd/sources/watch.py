@@ -8,7 +8,7 @@ name, so each failure is told, retried, and covered by the scan meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import anyio
@@ -30,7 +30,7 @@ Lost = Callable[[], None]
 """Called when hints were lost, so that everything must be looked at."""
 
 TREE_STEP_MS = 100
-TREE_DEBOUNCE_MS = 400
+TREE_DEBOUNCE_MS = 200
 """A new session shows within half a second, and an idle watcher costs a hundredth of
 a percent of a core; live files do not wait for this."""
 
@@ -124,11 +124,20 @@ class TreeWatch:
         self._hint = hint
         self._lost = lost
         self._stop = anyio.Event()
+        self._watched: set[str] = set()
         self.error: str | None = None
 
     def restart(self) -> None:
         """Watch anew: a root has come, gone, or was replaced."""
         self._stop.set()
+
+    def misses(self, roots: Iterable[str]) -> bool:
+        """Say whether one of *roots* could be watched and is not.
+
+        A root that was removed is not watched any more when it is back, although it
+        may well have got its old inode again.
+        """
+        return self.error is None and not self._watched.issuperset(roots)
 
     async def run(self, roots: Callable[[], list[str]]) -> None:
         """Watch the existing folders that *roots* gives, until cancelled."""
@@ -158,24 +167,46 @@ class TreeWatch:
         return failed
 
     async def _watch(self, roots: list[str]) -> None:
+        self._watched = set(roots)
         if not roots:
             await self._stop.wait()
             return
 
         async with anyio.create_task_group() as group:
             group.start_soon(_set_when_cancelled, self._stop)
-            async for changes in watchfiles.awatch(
-                *roots,
-                watch_filter=None,
-                step=TREE_STEP_MS,
-                debounce=TREE_DEBOUNCE_MS,
-                stop_event=self._stop,
-                ignore_permission_denied=True,
-            ):
-                for _, path in changes:
-                    self._hint(path)
+            with _panics_as_errors():
+                await self._tell_changes(roots)
 
             group.cancel_scope.cancel()
+
+    async def _tell_changes(self, roots: list[str]) -> None:
+        async for changes in watchfiles.awatch(
+            *roots,
+            watch_filter=None,
+            step=TREE_STEP_MS,
+            debounce=TREE_DEBOUNCE_MS,
+            stop_event=self._stop,
+            ignore_permission_denied=True,
+        ):
+            for change, path in changes:
+                self._hint(path)
+                if change is watchfiles.Change.deleted:
+                    self._watched.discard(path)
+
+
+@contextmanager
+def _panics_as_errors() -> Iterator[None]:
+    """Take a panic of watchfiles, which is Rust, for an error like its others.
+
+    It is no Exception, so it would pass every `except` and end the daemon.
+    """
+    try:
+        yield
+    except BaseException as exc:
+        if type(exc).__name__ != "PanicException":
+            raise
+
+        raise RuntimeError(f"the watcher panicked: {exc}") from exc
 
 
 async def _set_when_cancelled(stop: anyio.Event) -> None:

@@ -44,7 +44,7 @@ def last_backup_ms(path: Path) -> int | None:
 class OldBackups(NamedTuple):
     """How many backups there are, and when the newest is replaced, in Unix ms."""
 
-    count: int
+    kept: int
     until_ms: int | None
 
 

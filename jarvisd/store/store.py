@@ -5,12 +5,13 @@ degraded: `error` says why, `save` raises and is tried again by its caller, who 
 what is dirty, and the first save that works ends the trouble, without a restart.
 """
 
+import sqlite3
 from array import array
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import anyio
 import structlog
@@ -35,12 +36,13 @@ from jarvisd.store.database import (
     fold_log,
     full_check,
     snapshot,
+    transaction,
 )
 from jarvisd.store.failures import DamagedError
 from jarvisd.store.files import has_leftovers
 from jarvisd.store.reader import Reader, look
 from jarvisd.store.rows import read_blocks
-from jarvisd.store.writer import Writer
+from jarvisd.store.writer import WRITE_TIMEOUT_S, Writer
 
 LOAD_TIMEOUT_S: Final = 30.0
 CHECK_TIMEOUT_S: Final = 120.0
@@ -201,6 +203,14 @@ class Store:
             self._recover()
             return answers
 
+    async def apply_one(self, unit: Unit[T]) -> T:
+        """Run one unit in a transaction of its own; see `apply`."""
+        [answer] = await self.apply([unit])
+        if isinstance(answer, StoreError):
+            raise answer
+
+        return cast("T", answer)
+
     async def fold_log(self) -> None:
         """Write the log into the database and empty it of what it held.
 
@@ -223,6 +233,24 @@ class Store:
 
         """
         return await self._reader.read(query, generation=self.generation)
+
+    async def change(self, unit: Unit[None]) -> None:
+        """Run *unit* in a transaction of its own: for what is not of the books.
+
+        Raises:
+            StoreBusyError: Another process held the lock; nothing was written.
+            StoreError: It failed; nothing was written.
+
+        """
+        async with self._writing:
+            if not self._writer.is_open:
+                raise StoreError(self.error or f"{self.path} is not open")
+
+            await self._writer.run(
+                partial(_in_transaction, unit=unit),
+                limit_s=WRITE_TIMEOUT_S,
+                shield=True,
+            )
 
     async def backup(self) -> bool:
         """Make the day's backup if it is due; say whether one was made.
@@ -328,3 +356,8 @@ class Store:
         if self.error is not None:
             log.info("store.recovered", path=str(self.path))
         self.error = None
+
+
+def _in_transaction(raw: sqlite3.Connection, *, unit: Unit[None]) -> None:
+    with transaction(raw):
+        unit(raw)

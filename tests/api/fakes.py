@@ -3,12 +3,13 @@
 import json
 import os
 import socket
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -19,11 +20,42 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.patience import Patience
+from jarvisd.api.reports import Reports
 from jarvisd.api.server import Server
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock, SystemClock
 from jarvisd.model.block import BlockId, BlockView, Kind, Origin
+from jarvisd.model.conversation import (
+    Channel,
+    ConversationId,
+    ConversationView,
+    MessageId,
+    MessageView,
+)
+from jarvisd.protocol.conversations import (
+    ConversationParams,
+    ConversationsConsolidate,
+    ConversationsConsolidateResult,
+    ConversationsDecay,
+    ConversationsDecayResult,
+    ConversationsForget,
+    ConversationsForgetResult,
+    ConversationsGetOrCreate,
+    ConversationsGetOrCreateResult,
+    ConversationsLinkChannel,
+    ConversationsLinkChannelResult,
+    ConversationsList,
+    ConversationsListResult,
+    ConversationsMessages,
+    ConversationsMessagesResult,
+    ConversationsRecall,
+    ConversationsRecallResult,
+    ConversationsResolve,
+    ConversationsSaveMessage,
+    ConversationsSaveMessageResult,
+    RecallHit,
+)
 from jarvisd.protocol.methods import (
     Backfill,
     BlocksTailResult,
@@ -39,6 +71,61 @@ from jarvisd.protocol.methods import (
     StoreHealth,
     WatchHealth,
 )
+from jarvisd.store.connection import Unit
+from jarvisd.store.migrate import shipped_scripts
+
+T = TypeVar("T")
+
+TALK = ConversationView(
+    conversation_id=ConversationId("9f1c0a7be52d4e60"),
+    user_id="ada",
+    display_name="Ada",
+    project=None,
+    channels=[Channel(channel="telegram", channel_user_id="4711")],
+    created_ms=1_795_228_010_000,
+    last_activity_ms=1_795_228_010_000,
+    message_count=1,
+    folded_count=0,
+    metadata={},
+)
+REMARK = MessageView(
+    message_id=MessageId(1),
+    role="user",
+    content="Is the build green?",
+    channel="telegram",
+    at_ms=1_795_228_010_000,
+)
+CONVERSING: dict[type[ConversationParams], object] = {
+    ConversationsGetOrCreate: ConversationsGetOrCreateResult(
+        conversation=TALK, created=True
+    ),
+    ConversationsSaveMessage: ConversationsSaveMessageResult(
+        message_id=MessageId(1), message_count=1, repeated=False
+    ),
+    ConversationsLinkChannel: ConversationsLinkChannelResult(
+        conversation=TALK, moved_from=None
+    ),
+    ConversationsResolve: TALK,
+    ConversationsList: ConversationsListResult(conversations=[TALK]),
+    ConversationsMessages: ConversationsMessagesResult(messages=[REMARK], more=False),
+    ConversationsConsolidate: ConversationsConsolidateResult(folded=0, message_count=1),
+    ConversationsDecay: ConversationsDecayResult(removed=0),
+    ConversationsRecall: ConversationsRecallResult(
+        hits=[
+            RecallHit(
+                conversation_id=TALK.conversation_id, project=None, message=REMARK
+            )
+        ]
+    ),
+    ConversationsForget: ConversationsForgetResult(
+        conversations=1,
+        messages=1,
+        summaries=0,
+        old_backups=0,
+        old_backups_until_ms=None,
+    ),
+}
+"""What is answered about conversations; the real thing is tried in tests/daemon."""
 
 PATIENCE_S = 5.0
 """How long a test waits for what must come."""
@@ -124,6 +211,10 @@ class FakeDaemon:
         await self._wait()
         return ConfigReloadResult(changed=["log_level"], needs_restart=[])
 
+    async def converse(self, params: ConversationParams) -> object:
+        await self._wait()
+        return CONVERSING[type(params)]
+
     async def push_open(self, params: PushOpen) -> PushOpenResult:
         await self._wait()
         return PushOpenResult(block_id=params.block_id, next_seq=0)
@@ -171,6 +262,24 @@ def block(
 
 
 @dataclass
+class FakeStore:
+    """A store in memory, as empty as a new one."""
+
+    raw: sqlite3.Connection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.raw = sqlite3.connect(":memory:", isolation_level=None)
+        for script in shipped_scripts():
+            self.raw.executescript(script)
+
+    async def read(self, query: Unit[T]) -> T:
+        return query(self.raw)
+
+    async def change(self, unit: Unit[None]) -> None:
+        unit(self.raw)
+
+
+@dataclass
 class Running:
     """A server that runs, and everything a test wants to reach of it."""
 
@@ -204,11 +313,13 @@ async def running(
     """Run a server at a short path of its own until the block ends."""
     clock = clock or SystemClock()
     blocks, daemon, tally = Blocks(), FakeDaemon(), Tally()
+    store = FakeStore()
     subscriptions = Subscriptions(blocks, clock, instance_id=daemon.instance_id)
     handlers = Handlers(
         blocks=blocks,
         clock=clock,
         daemon=daemon,
+        reports=Reports(books=blocks.books, store=store, clock=clock, daemon=daemon),
         subscriptions=subscriptions,
         tally=tally,
     )
@@ -223,6 +334,8 @@ async def running(
                 endpoint, blocks, daemon, subscriptions, handlers, tally, clock
             )
             tasks.cancel_scope.cancel()
+
+    store.raw.close()
 
 
 @contextmanager

@@ -3,9 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -53,16 +52,44 @@ def command(*words: str) -> list[str]:
 def ctl(environ: dict[str, str]) -> Ctl:
     """Return a function that runs `jarvisctl` in *environ*, without a terminal."""
 
-    def run(*words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
+    def run(
+        *words: str,
+        env: Mapping[str, str] = {},
+        stdin: bytes = b"",
+        closed_stdout: bool = False,
+    ) -> "subprocess.CompletedProcess[str]":
+        if closed_stdout:
+            return _without_reader(command(*words), environ | dict(env))
+
+        done = subprocess.run(
             command(*words),
-            env=environ | options.pop("env", {}),
+            env=environ | dict(env),
+            input=stdin,
             capture_output=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        stdout, stderr = done.stdout.decode(), done.stderr.decode()
+        return subprocess.CompletedProcess(done.args, done.returncode, stdout, stderr)
+
+    return run
+
+
+def _without_reader(
+    command: list[str], environ: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        return subprocess.run(
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=writing,
+            stderr=subprocess.PIPE,
             text=True,
             timeout=LIMIT_S,
             check=False,
-            **({"stdin": subprocess.DEVNULL} if "input" not in options else {}),
-            **options,
         )
-
-    return run
+    finally:
+        os.close(writing)

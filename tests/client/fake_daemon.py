@@ -98,6 +98,7 @@ class FakeDaemon:
         pushed: The lines of each pushed block that were committed.
         closed: The ending of each pushed block that was closed.
         before: Called with each request before it is answered; may raise.
+        raw: Answers by method, instead of true ones.
         after: Called with each request once it has had its effect, before the answer.
 
     """
@@ -109,6 +110,7 @@ class FakeDaemon:
         self.backfill = DONE
         self.health: HealthResult | None = None
         self.sources = SourcesListResult(roots=[], sources=[])
+        self.raw: dict[str, Any] = {}
         self.asked: list[Params] = []
         self.pushed: dict[str, list[str]] = {}
         self.oversize: dict[str, list[int]] = {}
@@ -189,6 +191,12 @@ class FakeDaemon:
         with self._changed:
             assert self._changed.wait_for(condition, WAIT_S), "it did not happen"
 
+    def wait_for_a_client_to_leave(self) -> None:
+        """Return once the newest client has hung up; for use in `before`."""
+        client = self._clients[-1]
+        client.settimeout(WAIT_S)
+        client.recv(1, socket.MSG_PEEK)
+
     def was_asked(self, kind: type[Params]) -> bool:
         """Say whether a *kind* was asked."""
         return any(isinstance(each, kind) for each in self.asked)
@@ -235,10 +243,13 @@ class FakeDaemon:
         with self._changed:
             self.asked.append(params)
             self.before(params)
-            answer = getattr(self, f"_{method.replace('.', '_')}")(params)
+            answer = self.raw.get(method) or self._answer_to(method, params)
             self.after(params)
             self._changed.notify_all()
         return answer
+
+    def _answer_to(self, method: str, params: Params) -> Any:
+        return getattr(self, f"_{method.replace('.', '_')}")(params)
 
     def _hello(self) -> HelloResult:
         return HelloResult(

@@ -104,6 +104,18 @@ def test_a_file_rewritten_in_place_is_read_from_its_start(
     assert reading.position.generation == 1
 
 
+def test_an_unfinished_line_that_is_cut_off_is_forgotten(path: Path) -> None:
+    reading = Reading(path)
+    append(path, "torn")
+    reading.drain()
+
+    os.truncate(path, len("one\ntwo\n"))
+    reading.drain()
+    append(path, "three\n")
+
+    assert reading.drain() == ["three"]
+
+
 def test_an_atomic_rewrite_with_the_same_beginning_goes_on(path: Path) -> None:
     reading = Reading(path)
     reading.drain()

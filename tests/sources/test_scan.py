@@ -71,11 +71,29 @@ def test_a_root_that_is_not_there_has_no_files(tmp_path: Path) -> None:
 def test_a_name_that_is_not_utf8_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     make(tmp_path, "good.jsonl")
     os.mknod(os.fsencode(tmp_path) + b"/bad\xff.jsonl")
+    make(tmp_path, "bad\udcff/good.jsonl")
 
     folders = list(walk(tree(tmp_path), nothing))
 
     assert [each.parts for each in folders[0].files] == [("good.jsonl",)]
-    assert folders[0].odd_names == [f"{tmp_path}/bad\ufffd.jsonl"]
+    assert folders[0].odd == {
+        f"{tmp_path}/bad\ufffd.jsonl": "its name is not UTF-8",
+        f"{tmp_path}/bad\ufffd": "its name is not UTF-8",
+    }
+    assert len(folders) == 1
+
+
+def test_what_is_no_file_but_named_like_one_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "link.jsonl").symlink_to("/dev/zero")
+    (tmp_path / "link.txt").symlink_to("/dev/zero")
+
+    (folder,) = walk(tree(tmp_path), nothing)
+
+    assert folder.odd == {
+        f"{tmp_path}/pipe.jsonl": "is not a regular file",
+        f"{tmp_path}/link.jsonl": "is a symbolic link, which is not followed",
+    }
 
 
 def test_the_last_lines_are_found_from_the_end(tmp_path: Path) -> None:

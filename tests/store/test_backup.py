@@ -28,7 +28,7 @@ DAY = BACKUP_EVERY_MS
         ),
     ],
 )
-def test_a_backup_is_due_once_a_day(last_ms: int | None, due: bool) -> None:  # noqa: FBT001
+def test_a_backup_is_due_once_a_day(last_ms: int | None, due: bool) -> None:
     assert is_due(last_ms, EPOCH_MS) is due
 
 

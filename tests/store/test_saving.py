@@ -193,7 +193,7 @@ async def test_what_is_saved_is_seen_by_other_programs_at_once(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("durable", [False, True])
-async def test_durable_is_for_one_batch_alone(tmp_path: Path, durable: bool) -> None:  # noqa: FBT001
+async def test_durable_is_for_one_batch_alone(tmp_path: Path, durable: bool) -> None:
     async with open_store(tmp_path / "s.db", clock=FakeClock()) as store:
         await store.save(batch(saved(), durable=durable))
 

@@ -58,8 +58,8 @@ def _print(health: HealthResult, now_ms: int) -> None:
 def _facts(health: HealthResult, now_ms: int) -> list[tuple[str, str]]:
     store, watch = health.store, health.watch
     where = store.path or "in memory only"
-    flushed = fmt.ago(store.last_flush_ms, now_ms)
-    scanned = fmt.ago(watch.last_scan_ms, now_ms)
+    flushed = fmt.moment(store.last_flush_ms, now_ms)
+    scanned = fmt.moment(watch.last_scan_ms, now_ms)
     uptime = fmt.duration(health.uptime_s)
     return [
         ("status", health.status),
@@ -68,9 +68,9 @@ def _facts(health: HealthResult, now_ms: int) -> list[tuple[str, str]]:
         ("blocks", f"{health.blocks:,} known, {health.live_blocks:,} live"),
         ("clients", f"{health.clients}, with {health.subscriptions} subscriptions"),
         ("store", f"{where}, {fmt.size(store.size_bytes)}, revision {store.revision}"),
-        ("flush", f"last {flushed} ago, {store.dirty_blocks} blocks waiting"),
+        ("flush", f"{flushed}, {store.dirty_blocks} blocks waiting"),
         ("watch", f"{watch.live} (files), {watch.trees} (folders)"),
-        ("scan", f"last {scanned} ago, {watch.known_files:,} files known"),
+        ("scan", f"{scanned}, {watch.known_files:,} files known"),
     ]
 
 

@@ -36,7 +36,9 @@ _ACTIONS: dict[str, str] = {
 def add(subparsers: Subparsers) -> None:
     """Declare the command and its actions."""
     parser = declare(subparsers, "service", run, examples=EXAMPLES)
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(
+        title="actions", dest="action", metavar="ACTION", required=True
+    )
     for name, summary in _ACTIONS.items():
         action = actions.add_parser(name, help=summary, allow_abbrev=False)
         if name == "logs":
@@ -78,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
 def _install() -> int:
     sandbox = _can_sandbox()
     texts = units.files(os.environ, sandbox=sandbox)
+    # The sandbox can open only what is there when the daemon starts.
+    units.store_folder(os.environ).mkdir(parents=True, exist_ok=True, mode=0o700)
     units.install(texts)
     if not sandbox:
         units.remove_sandbox(os.environ)

@@ -1,4 +1,4 @@
--- Version 3: conversations. The only tables that hold what somebody said, and only what
+-- Version 4: conversations. The only tables that hold what somebody said, and only what
 -- was handed over for keeping or recorded because the user switched that on. Times are
 -- Unix ms, UTC.
 

@@ -1,0 +1,29 @@
+"""Notices what no block tells: that the daemon's own state has turned."""
+
+import anyio
+
+from jarvisd.api.render import Renderer
+from jarvisd.api.subscriptions import Subscriptions
+from jarvisd.daemon.service import Service
+
+PAUSE_S = 1.0
+"""Problems are found by seconds, not by milliseconds."""
+
+
+async def tell_of_health(
+    service: Service, subscriptions: Subscriptions, renderer: Renderer
+) -> None:
+    """Tell subscribers and the rendered files when problems or history come and go."""
+    shown = _gist(service)
+    while True:
+        await anyio.sleep(PAUSE_S)
+        gist = _gist(service)
+        if gist != shown:
+            shown = gist
+            subscriptions.health_changed(service.health())
+            renderer.wake()
+
+
+def _gist(service: Service) -> tuple[frozenset[str], bool]:
+    problems = frozenset(each.kind for each in service.problems())
+    return problems, service.backfill().files_total > 0

@@ -1,0 +1,161 @@
+"""Lines handed over by clients: acknowledged means stored, and none counts twice."""
+
+import secrets
+
+import pytest
+
+from jarvisd.model.block import BlockView, Life
+from jarvisd.protocol.methods import PushLinesResult, PushOpenResult
+from tests.e2e.client import Client, RpcError
+from tests.e2e.home import Home
+from tests.e2e.rig import Daemon, running_daemon
+
+
+def new_id() -> str:
+    """Return a block id that nobody has."""
+    return secrets.token_hex(8)
+
+
+async def push(client: Client, block_id: str, seq: int, *lines: str) -> PushLinesResult:
+    """Hand over one batch."""
+    return await client.ask(
+        "push.lines", PushLinesResult, block_id=block_id, seq=seq, lines=lines
+    )
+
+
+async def opened(client: Client, block_id: str, **params: object) -> int:
+    """Open a block and return the number of the next batch."""
+    answer = await client.ask("push.open", PushOpenResult, block_id=block_id, **params)
+    return answer.next_seq
+
+
+async def test_pushed_lines_are_stored_when_acknowledged(daemon: Daemon) -> None:
+    block_id = new_id()
+    async with daemon.connected() as client:
+        assert await opened(client, block_id, agent="claude", cwd="/w") == 0
+        answer = await push(client, block_id, 0, '{"n":1}', '{"n":2}')
+
+        assert (answer.next_seq, answer.line_count) == (1, 2)
+        assert daemon.home.stored_lines(block_id) == 2
+
+
+async def test_the_same_batch_twice_counts_once(daemon: Daemon) -> None:
+    block_id = new_id()
+    async with daemon.connected() as client:
+        await opened(client, block_id)
+        first = await push(client, block_id, 0, "a", "b")
+        assert await push(client, block_id, 0, "a", "b") == first
+        assert (await push(client, block_id, 1, "c")).line_count == 3
+
+
+async def test_a_batch_before_its_turn_is_refused(daemon: Daemon) -> None:
+    block_id = new_id()
+    async with daemon.connected() as client:
+        await opened(client, block_id)
+        with pytest.raises(RpcError) as refusal:
+            await push(client, block_id, 1, "b")
+
+        assert refusal.value.kind == "out_of_order"
+        assert (await push(client, block_id, 0, "a")).line_count == 1
+
+
+async def test_a_batch_whose_answer_got_lost_is_sent_again_without_harm(
+    daemon: Daemon,
+) -> None:
+    block_id = new_id()
+    async with daemon.connected() as client:
+        await opened(client, block_id)
+        await client.send(
+            b'{"jsonrpc":"2.0","id":9,"method":"push.lines","params":'
+            b'{"block_id":"%s","seq":0,"lines":["a","b"]}}' % block_id.encode()
+        )
+
+    async with daemon.connected() as client:
+        next_seq = await opened(client, block_id)
+        answer = await push(client, block_id, 0, "a", "b")
+
+    assert next_seq in {0, 1}  # the first may have been read after we hung up, or not
+    assert (answer.next_seq, answer.line_count) == (1, 2)
+
+
+async def test_a_kill_between_batches_loses_none_and_doubles_none(home: Home) -> None:
+    block_id = new_id()
+    async with running_daemon(home) as daemon:
+        for seq in range(6):
+            async with daemon.connected() as client:
+                assert await opened(client, block_id) == seq
+                await push(client, block_id, seq, "a", "b")
+
+            if seq % 2:
+                await daemon.restart()
+
+        async with daemon.connected() as client:
+            assert await opened(client, block_id) == 6
+            block = await client.ask("push.close", BlockView, block_id=block_id)
+
+    assert block.line_count == 12
+
+
+async def test_a_closed_block_keeps_its_counts_over_a_restart(home: Home) -> None:
+    block_id = new_id()
+    async with running_daemon(home) as daemon:
+        async with daemon.connected() as client:
+            await opened(client, block_id, kind="process", pid=1)
+            await push(client, block_id, 0, "x" * 40)
+            closed = {"block_id": block_id, "exit_status": 3}
+            before = await client.ask("push.close", BlockView, **closed)
+
+        await daemon.restart()
+        after = await daemon.ask("blocks.get", BlockView, block_id=block_id)
+
+    assert (before.life, before.exit_status, before.line_count) == (Life.ENDED, 3, 1)
+    assert (after.life, after.exit_status, after.line_count) == (Life.ENDED, 3, 1)
+
+
+async def test_a_block_that_is_pushed_again_after_its_end_goes_on(
+    daemon: Daemon,
+) -> None:
+    block_id = new_id()
+    async with daemon.connected() as client:
+        await opened(client, block_id)
+        await push(client, block_id, 0, "a")
+        await client.ask("push.close", BlockView, block_id=block_id)
+        assert await opened(client, block_id) == 1
+        await push(client, block_id, 1, "b")
+        block = await client.ask("blocks.get", BlockView, block_id=block_id)
+
+    assert (block.line_count, block.life) == (2, Life.LIVE)
+
+
+async def test_the_tail_of_pushed_lines_is_kept_nowhere(daemon: Daemon) -> None:
+    block_id = new_id()
+    async with daemon.connected() as client:
+        await opened(client, block_id)
+        await push(client, block_id, 0, "secret")
+        with pytest.raises(RpcError) as refusal:
+            await client.ask("blocks.tail", object, block_id=block_id)
+
+    assert refusal.value.kind == "not_replayable"
+
+
+@pytest.mark.parametrize(
+    "block_id", ["", "x", "0" * 15, "0" * 17, "G" * 16, "0" * 15 + "A"]
+)
+async def test_what_is_no_block_id_opens_no_block(
+    daemon: Daemon, block_id: str
+) -> None:
+    with pytest.raises(RpcError) as refusal:
+        await daemon.ask("push.open", PushOpenResult, block_id=block_id)
+
+    assert refusal.value.code == -32602
+
+
+async def test_nobody_pushes_into_a_transcript(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    path.write_text("{}\n")
+    block = await daemon.block_at(path)
+
+    with pytest.raises(RpcError) as refusal:
+        await daemon.ask("push.open", PushOpenResult, block_id=block.block_id)
+
+    assert refusal.value.kind == "block_in_use"
