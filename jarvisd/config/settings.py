@@ -90,9 +90,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     scan_interval_s: Seconds = SCAN_INTERVAL_S
     exclude: tuple[str, ...] = ()
     fifos: tuple[FifoSettings, ...] = ()
-    conversations: ConversationSettings = ConversationSettings()
     agents: Mapping[str, AgentSettings] = {}
     prices: Mapping[str, Any] = {}
+    conversations: ConversationSettings = ConversationSettings()
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:
