@@ -57,6 +57,7 @@ class Intake:
         *written_ms* at the latest: its lines happened when their records say.
         """
         now_ms = self.clock.unix_ms()
+        seen_ms = now_ms if written_ms is None else written_ms
         before = block.line_count
         agent = agent_named(block.origin.agent)
         lane = block.open_lane(agent.version)
@@ -72,7 +73,7 @@ class Intake:
                 _learn(block, record)
                 if self._recorder is not None and record.speaker is not None:
                     self._recorder.hear(
-                        block, agent, line, now_ms=now_ms, live=written_ms is None
+                        block, agent, line, now_ms=now_ms, seen_ms=seen_ms
                     )
 
                 if written_ms is not None and record.at_ms is not None:

@@ -27,11 +27,12 @@ class Recorder:
         self._limits = limits
 
     def hear(
-        self, block: Block, agent: Agent, line: Line, *, now_ms: int, live: bool
+        self, block: Block, agent: Agent, line: Line, *, now_ms: int, seen_ms: int
     ) -> None:
         """Record what *line* says, unless it is too old or said nowhere.
 
-        Subagents talk to agents, not to people: they are left out.
+        Subagents talk to agents, not to people: they are left out. A line that does
+        not say its time is of *seen_ms*.
         """
         project = block.origin.project
         if project is None or block.origin.parent_session_id is not None:
@@ -41,8 +42,8 @@ class Recorder:
         if said is None:
             return
 
-        at_ms = now_ms if said.at_ms is None and live else said.at_ms
-        if at_ms is None or at_ms < self._limits.oldest_ms(now_ms):
+        at_ms = seen_ms if said.at_ms is None else said.at_ms
+        if at_ms < self._limits.oldest_ms(now_ms):
             return
 
         recorded = _recorded(said, block, line, project, min(at_ms, now_ms))

@@ -82,10 +82,14 @@ def projects(raw: sqlite3.Connection) -> list[str]:
 
 
 def _projects_at(raw: sqlite3.Connection, folder: str) -> list[str]:
-    known, here = projects(raw), folder.rstrip("/") or "/"
-    below = [each for each in known if each == here or each.startswith(f"{here}/")]
-    above = [each for each in known if here.startswith(f"{each.rstrip('/')}/")]
+    known, here = projects(raw), _as_prefix(folder)
+    below = [each for each in known if _as_prefix(each).startswith(here)]
+    above = [each for each in known if here.startswith(_as_prefix(each))]
     return below or sorted(above, key=len)[-1:]
+
+
+def _as_prefix(folder: str) -> str:
+    return f"{folder.rstrip('/')}/"
 
 
 def _everywhere(raw: sqlite3.Connection, match: str, limit: int) -> list[Hit]:
