@@ -52,7 +52,7 @@ class Books:
     def restore(self, saved: SavedBooks) -> None:
         """Take back what was stored, in place of all that is known."""
         self.ledger.clear()
-        self.ledger.restore(saved.sessions, saved.limits, saved.cells)
+        self.ledger.restore(saved.sessions, saved.limits, saved.cells, saved.priced)
         self.ledger.known.restore(saved.keys)
 
     def bind(self, block: Block) -> None:
@@ -62,6 +62,15 @@ class Books:
             self._unbind(block)
             block.session = lane.session
             self._index(block)
+
+    def reread(self, block: Block) -> None:
+        """Note that *block* was read again, by the parser that it names."""
+        self.bind(block)
+        session = block.session
+        if session is not None:
+            blocks, version = self.entry(session).blocks, block.parser_version
+            if all(each.parser_version == version for each in blocks):
+                self.ledger.reread(session.agent, session.session_id, version)
 
     def bind_restored(self, block: Block) -> None:
         """Note whose *block*, which was stored, is."""

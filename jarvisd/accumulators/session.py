@@ -149,6 +149,9 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
     @property
     def model(self) -> str | None:
         """Return the model of most responses; of several, the first heard of."""
+        if len(self.models) == 1:
+            return next(iter(self.models))
+
         return min(
             self.models,
             key=lambda name: (-self.models[name], self.first_ms.get(name, 0), name),

@@ -23,18 +23,30 @@ from jarvisd.model.ledger import (
     LedgerBatch,
     LimitRow,
     MarkRow,
+    Outdated,
+    Repriced,
     ResponseRow,
     Row,
     SessionRow,
 )
 from jarvisd.model.saved import SavedBooks
 from jarvisd.model.usage import Tokens
-from jarvisd.store.facts import CALLS, MARKS, RESPONSES, Table, Values
+from jarvisd.store.facts import (
+    ALL,
+    CALLS,
+    MARKS,
+    RESPONSES,
+    Table,
+    Values,
+)
 from jarvisd.store.known import Known, storable
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 
 SessionKey = tuple[str, SessionId]
+
+Stamp = tuple[int, int | None]
+"""The revision that writes, and the number of its price table's name."""
 
 MAX_INTEGER: Final = 2**62
 """Absurd logs add up to absurd sums; beyond this SQLite would refuse the whole batch."""
@@ -56,6 +68,12 @@ class Rules(Protocol):
         """
         ...
 
+    def priced(
+        self, stored: SessionRow, responses: Iterable[ResponseRow]
+    ) -> tuple[SessionRow, Sequence[Cell]]:
+        """Return a session with the costs of its *responses* now, and its cells."""
+        ...
+
 
 def write_books(
     raw: sqlite3.Connection,
@@ -63,22 +81,25 @@ def write_books(
     known: Known,
     revision: int,
     rules: Rules | None,
-) -> Corrections:
-    """Store *batch* inside the caller's transaction; return what it corrected."""
+) -> tuple[Corrections, tuple[Repriced, ...]]:
+    """Store *batch* inside the caller's transaction; return what it changed."""
     write = partial(_write, raw, known, contested=batch.contested, rules=rules)
     corrections = [
         *write(RESPONSES, batch.responses),
         *write(CALLS, batch.calls),
         *write(MARKS, batch.marks),
+        *_drop(raw, known, batch.outdated),
     ]
-    _write_sessions(raw, known, batch.sessions, revision)
+    stamp = (revision, known.key(raw, batch.prices or None))
+    _write_sessions(raw, known, batch.sessions, stamp)
     _write_cells(raw, known, batch.cells)
     _write_limits(raw, known, batch.limits)
     effective = tuple(each for each in corrections if each.before != each.after)
     if effective and rules is not None:
-        _revise(raw, known, effective, revision, rules)
+        _revise(raw, known, effective, stamp, rules)
 
-    return tuple(corrections)
+    repriced = [_reprice(raw, known, key, stamp, rules) for key in batch.reprice]
+    return tuple(corrections), tuple(each for each in repriced if each is not None)
 
 
 def read_books(raw: sqlite3.Connection) -> SavedBooks:
@@ -97,6 +118,7 @@ def read_books(raw: sqlite3.Connection) -> SavedBooks:
         cells=[_cell_of(texts, sessions, each) for each in raw.execute(_CELLS_SELECT)],
         limits=[_limit_of(texts, each) for each in raw.execute(_LIMITS_SELECT)],
         keys=_read_keys(raw),
+        priced=_read_priced(raw, texts, sessions),
     )
 
 
@@ -125,6 +147,30 @@ def _write(
             yield Correction(before, after)
 
 
+def _drop(
+    raw: sqlite3.Connection, known: Known, outdated: Iterable[Outdated]
+) -> Iterator[Correction]:
+    """Delete the rows that no parser of today has read."""
+    for each in outdated:
+        session = known.session(raw, each.agent, each.session_id)
+        for table in (RESPONSES, CALLS, MARKS):
+            rows = table.read_session(raw, known, session, before=each.version)
+            table.drop(raw, rows)
+            yield from (Correction(row, None) for row in rows)
+
+
+def _read_priced(
+    raw: sqlite3.Connection,
+    texts: Mapping[int | None, str],
+    sessions: Mapping[int, SessionKey],
+) -> dict[str, set[SessionKey]]:
+    priced: dict[str, set[SessionKey]] = {}
+    for key, prices in raw.execute(_SESSIONS_PRICED):
+        priced.setdefault(texts.get(prices, ""), set()).add(sessions[key])
+
+    return priced
+
+
 def _read_keys(raw: sqlite3.Connection) -> "array[int]":
     found = [*RESPONSES.all_keys(raw), *CALLS.all_keys(raw), *MARKS.all_keys(raw)]
     found.sort()  # three sorted runs: merged, not sorted
@@ -133,15 +179,17 @@ def _read_keys(raw: sqlite3.Connection) -> "array[int]":
 
 # Sessions
 
-_SESSION_UPSERT: Final = """
+_SESSION_UPDATE: Final = """
 UPDATE session SET
-    revision = ?, parent_session_id = ?, cwd = ?, title = ?, model = ?, input = ?,
+    revision = ?, prices = coalesce(prices, ?), parent_session_id = ?, cwd = ?, title = ?, model = ?, input = ?,
     cache_read = ?, cache_write_5m = ?, cache_write_1h = ?, output = ?, reasoning = ?,
     cost_micros = ?, unpriced = ?, messages = ?, prompts = ?, tool_calls = ?,
     tool_errors = ?, started_ms = ?, last_ms = ?, active_ms = ?, context_tokens = ?,
     window_tokens = ?, state = ?
 WHERE session_key = ?
 """
+_SESSION_PRICED: Final = "UPDATE session SET prices = ? WHERE session_key = ?"
+_SESSIONS_PRICED: Final = "SELECT session_key, prices FROM session"
 _SESSIONS_SELECT: Final = """
 SELECT session_key, agent, session_id, parent_session_id, cwd, title, model, input,
     cache_read, cache_write_5m, cache_write_1h, output, reasoning, cost_micros,
@@ -155,19 +203,19 @@ _SESSION_SELECT: Final = _SESSIONS_SELECT.replace(
 
 
 def _write_sessions(
-    raw: sqlite3.Connection, known: Known, rows: Iterable[SessionRow], revision: int
+    raw: sqlite3.Connection, known: Known, rows: Iterable[SessionRow], stamp: Stamp
 ) -> None:
     raw.executemany(
-        _SESSION_UPSERT, (_session_values(raw, known, row, revision) for row in rows)
+        _SESSION_UPDATE, (_session_values(raw, known, row, stamp) for row in rows)
     )
 
 
 def _session_values(
-    raw: sqlite3.Connection, known: Known, row: SessionRow, revision: int
+    raw: sqlite3.Connection, known: Known, row: SessionRow, stamp: Stamp
 ) -> Values:
     parent, title = row.parent_session_id, row.title
     return (
-        revision,
+        *stamp,
         parent and storable(parent),
         known.key(raw, row.cwd),
         title and storable(title),
@@ -218,7 +266,7 @@ def _revise(
     raw: sqlite3.Connection,
     known: Known,
     corrections: Corrections,
-    revision: int,
+    stamp: Stamp,
     rules: Rules,
 ) -> None:
     stored = {}
@@ -230,9 +278,36 @@ def _revise(
                 stored[key] = session
 
     sessions, cells = rules.revised(stored, corrections)
-    _write_sessions(raw, known, sessions, revision)
+    _write_sessions(raw, known, sessions, stamp)
     raw.executemany(_CELL_ADD, (_cell_values(raw, known, each) for each in cells))
     raw.executemany(_CELL_DELETE, (_cell_key(raw, known, each) for each in cells))
+
+
+def _reprice(
+    raw: sqlite3.Connection,
+    known: Known,
+    key: SessionKey,
+    stamp: Stamp,
+    rules: Rules | None,
+) -> Repriced | None:
+    assert rules is not None
+    stored = read_session(raw, known, key)
+    if stored is None:
+        return None
+
+    number = known.session(raw, *key)
+    responses = RESPONSES.read_session(raw, known, number, before=ALL)
+    session, cells = rules.priced(stored, responses)
+    raw.execute(_SESSION_PRICED, (stamp[1], number))
+    _write_sessions(raw, known, (session,), stamp)
+    _write_cells(raw, known, cells)
+    return Repriced(
+        agent=session.agent,
+        session_id=session.session_id,
+        cost_micros=session.cost_micros,
+        unpriced=session.unpriced,
+        cells=tuple(cells),
+    )
 
 
 def read_session(
@@ -246,9 +321,7 @@ def read_session(
 
 def _rows_of(corrections: Corrections) -> Iterator[Row]:
     for each in corrections:
-        yield each.after
-        if each.before is not None:
-            yield each.before
+        yield from (row for row in (each.before, each.after) if row is not None)
 
 
 # Cells
