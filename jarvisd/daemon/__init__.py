@@ -66,7 +66,7 @@ async def run(
                 configured_trees(config, environ),
                 clock,
                 excluded=config.excluder(),
-                max_pause_s=config.scan_interval_s,
+                pause_s=config.scan_interval_s,
             )
             parts = await _assembled(store, survey, reloader, clock)
             writers.start_soon(parts.flusher.run)
