@@ -1,69 +1,39 @@
-"""Every transcript that is known, by path and by inode, and how new ones join."""
+"""Every transcript that is known, by path, inode and name, and how new ones join.
+
+    a file that is new to us                      so it is
+    ------------------------                      --------
+    has the inode of one whose name leads to it   a hard link: nothing new
+    has the inode and the content of one whose    that one, moved
+      name leads nowhere or to other content
+    has the inode and the content of one that     what that one has left behind: a block
+      was replaced since                            of its own that begins where it ended
+    has name, size, time and content of one       a copy (`cp -a`, a backup): a block of
+                                                    its own that begins where that ends
+    is anything else                              new
+
+A copy under another name is a fork of a session, and counts as one.
+"""
 
 import hashlib
 import os
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import anyio
 import msgspec
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.errors import SourceError
 from jarvisd.model.block import BlockId, Kind, Origin
-from jarvisd.model.source import Place, SourceView, Tree
+from jarvisd.model.source import Place, Position
+from jarvisd.reader.known import Known
 from jarvisd.sources.file import TailedFile
 from jarvisd.sources.handles import Handles, open_regular
 from jarvisd.sources.identity import Verdict, judge
 from jarvisd.sources.scan import Found
 
-
-@dataclass(slots=True, eq=False)
-class Known:
-    """One transcript file and the block it feeds.
-
-    *wakes* counts how often it was found changed, *done* up to which of these it has
-    been read. *backlog_bytes* is what is left of its history, None when none was.
-    """
-
-    block: Block
-    tail: TailedFile
-    size: int = 0
-    mtime_ms: int = 0
-    historic_until: int = 0
-    backlog_bytes: int | None = None
-    wakes: int = 0
-    done: int = 0
-    woken_at: float = 0.0
-    wake: anyio.Event | None = None
-    """Set to wake the task that follows the file; None while no task does."""
-    hinted: bool = False
-    """The watch of its folder has told of it, so it need not be looked at by time."""
-
-    @property
-    def path(self) -> str:
-        """Return where the file is now."""
-        return self.tail.path
-
-    def note(self, status: os.stat_result) -> None:
-        """Remember how large and how old the file was seen to be."""
-        self.size, self.mtime_ms = status.st_size, status.st_mtime_ns // 1_000_000
-
-    def view(self) -> SourceView:
-        """Return it as `sources.list` shows it."""
-        block = self.block
-        return SourceView(
-            agent=block.origin.agent,
-            path=self.path,
-            state=block.state,
-            block_id=block.block_id,
-            offset=block.position.offset,
-            size=self.size,
-            partial_bytes=block.partial_bytes,
-            generation=block.position.generation,
-            error=block.error,
-        )
+MAX_NAMESAKES = 64
+"""Looked at for one that a new file may be a copy of."""
 
 
 class Catalogue:
@@ -74,6 +44,7 @@ class Catalogue:
         self._handles = handles
         self._by_path: dict[str, Known] = {}
         self._by_inode: dict[tuple[int, int], Known] = {}
+        self._by_name: defaultdict[str, list[Known]] = defaultdict(list)
 
     def __len__(self) -> int:
         return len(self._by_path)
@@ -93,7 +64,7 @@ class Catalogue:
             tail.assume_unchanged(block.position)
 
         known = Known(block, tail, size=block.position.size)
-        self._by_path[tail.path] = known
+        self._add(known)
         self._by_inode[block.position.dev, block.position.inode] = known
 
     def adopt(self, found: Found, now_ms: int) -> Known | None:
@@ -101,22 +72,72 @@ class Catalogue:
 
         None when it is no transcript, or one more name of a known file.
         """
-        place = found.tree.place(found.parts)
-        if place is None:
-            return None
-
         inode = (found.status.st_dev, found.status.st_ino)
         other = self._by_inode.get(inode)
-        if other is not None and other.path != found.path:
-            if os.path.lexists(other.path):
-                if _same_file(other.path, inode):
-                    return None  # a hard link: two names, one stream
-            elif _goes_on(other, found):
-                return self._renamed(other, found, place)
+        if other is not None and _leads_to(other.path, inode):
+            return None
+
+        place = found.tree.place(found.parts)
+        if place is None:
+            if other is not None:
+                other.tail.moved_to = found.path  # rotated to a name of its own
+            return None
+
+        if other is not None and self._has_moved(other, found):
+            self._rename(other, found, place)
+            return other
 
         known = self._created(found, place, now_ms)
+        known.begins = None if other is None else self._left_behind(other, found)
         self._by_inode[inode] = known
         return known
+
+    def reached(self, known: Known, before: Position) -> None:
+        """Note that *known* was read on from *before*, perhaps in another file."""
+        position = known.block.position
+        if position.inode == before.inode and position.dev == before.dev:
+            return
+
+        if not known.tail.leaving:
+            self._by_inode.pop((before.dev, before.inode), None)
+
+        if position.inode:
+            self._by_inode[position.dev, position.inode] = known
+
+    def copied_from(self, known: Known) -> Position | None:
+        """Return where to begin a file that is a copy of one that was read."""
+        found = _status(known.path)
+        if found is None or not found.st_size:
+            return None
+
+        for other in self._by_name[os.path.basename(known.path)][-MAX_NAMESAKES:]:
+            position = other.block.position
+            alike = (position.size, position.mtime_ns) == _age(found)
+            if other is not known and alike and _fits(position, known.path, found):
+                return _here(position, found)
+
+        return None
+
+    def _has_moved(self, known: Known, found: Found) -> bool:
+        """Say whether *found* is *known* under a new name, and not its inode reused."""
+        if not _fits(known.block.position, found.path, found.status):
+            return False
+
+        named = _status(known.path)
+        return named is None or not _fits(known.block.position, known.path, named)
+
+    def _left_behind(self, known: Known, found: Found) -> Position | None:
+        """Return how far *found* was read while it was *known*, if it was."""
+        for each in known.tail.leaving:
+            if _fits(each.position, found.path, found.status):
+                each.end(self._handles)
+                return _here(each.position, found.status)
+
+        position = known.block.position
+        if _fits(position, found.path, found.status):
+            return _here(position, found.status)
+
+        return None
 
     def _created(self, found: Found, place: Place, now_ms: int) -> Known:
         agent = found.tree.agent
@@ -131,14 +152,16 @@ class Catalogue:
         )
         known = Known(Block(origin), TailedFile(found.path))
         known.note(found.status)
-        self._by_path[found.path] = known
+        self._add(known)
         self._blocks.add(known.block, now_ms)
         return known
 
-    def _renamed(self, known: Known, found: Found, place: Place) -> Known:
-        del self._by_path[known.path]
+    def _rename(self, known: Known, found: Found, place: Place) -> None:
+        self._remove(known)
+        known.moved_from = known.path
         self._handles.rename(known.path, found.path)
-        known.tail = TailedFile(found.path)
+        known.tail.rename(found.path)
+        self._add(known)
         known.note(found.status)
         known.block.rest()  # whose lines they are may have changed
         known.block.origin = msgspec.structs.replace(
@@ -147,8 +170,14 @@ class Catalogue:
             session_id=place.session_id or known.block.origin.session_id,
             parent_session_id=place.parent_session_id,
         )
-        self._by_path[found.path] = known
-        return known
+
+    def _add(self, known: Known) -> None:
+        self._by_path[known.path] = known
+        self._by_name[os.path.basename(known.path)].append(known)
+
+    def _remove(self, known: Known) -> None:
+        del self._by_path[known.path]
+        self._by_name[os.path.basename(known.path)].remove(known)
 
     def _free_id(self, agent: str, path: str) -> BlockId:
         """Return an id that follows from the path, so that a rebuilt store agrees."""
@@ -161,29 +190,39 @@ class Catalogue:
         raise AssertionError("more ids in use than files are known")
 
 
-def tree_of(trees: tuple[Tree, ...], path: str) -> tuple[Tree, tuple[str, ...]] | None:
-    """Return the tree that *path* lies in, and the names from its root to it."""
-    for tree in trees:
-        root = f"{tree.root}/"
-        if path.startswith(root):
-            return tree, tuple(path[len(root) :].split("/"))
-
-    return None
+def _leads_to(path: str, inode: tuple[int, int]) -> bool:
+    seen = _status(path)
+    return seen is not None and (seen.st_dev, seen.st_ino) == inode
 
 
-def _same_file(path: str, inode: tuple[int, int]) -> bool:
-    seen = os.stat(path, follow_symlinks=False)
-    return (seen.st_dev, seen.st_ino) == inode
-
-
-def _goes_on(known: Known, found: Found) -> bool:
-    """Say whether *found* is *known* under a new name, and not its inode reused."""
+def _status(path: str) -> os.stat_result | None:
     try:
-        fd = open_regular(found.path)
+        return os.stat(path, follow_symlinks=False)
+    except OSError:
+        return None
+
+
+def _here(position: Position, seen: os.stat_result) -> Position:
+    return msgspec.structs.replace(
+        position, dev=seen.st_dev, inode=seen.st_ino, generation=0
+    )
+
+
+def _age(seen: os.stat_result) -> tuple[int, int]:
+    return (seen.st_size, seen.st_mtime_ns)
+
+
+def _fits(position: Position, path: str, seen: os.stat_result) -> bool:
+    """Say whether the file at *path* has what was read up to *position*."""
+    if not position.offset:
+        return False
+
+    try:
+        fd = open_regular(path)
     except (SourceError, OSError):
         return False
 
     try:
-        return judge(known.block.position, found.status, fd) is Verdict.SAME
+        return judge(position, seen, fd)[0] is Verdict.SAME
     finally:
         os.close(fd)
