@@ -111,14 +111,6 @@ class Client:
             if event.get("topic") == "blocks"
         ]
 
-    def first_seen_ns(self) -> dict[str, int]:
-        """Return for each block when an event showed it first, by its path."""
-        found: dict[str, int] = {}
-        for each in self.seen():
-            found.setdefault(each.path, each.at_ns)
-
-        return found
-
     def _keep(self, at_ns: int, message: bytes | dict[str, Any]) -> None:
         if isinstance(message, bytes):
             message = json.loads(message)

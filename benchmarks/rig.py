@@ -40,7 +40,7 @@ class Daemon:
 
     def connect(self) -> Client:
         """Return a connection as soon as there can be one."""
-        deadline = self.started + START_LIMIT_S
+        deadline = time.perf_counter() + START_LIMIT_S
         while time.perf_counter() < deadline:
             with suppress(FileNotFoundError, ConnectionRefusedError):
                 return Client(self.home.socket)

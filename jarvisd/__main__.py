@@ -1,6 +1,7 @@
 """The program `jarvisd`: read the configuration, then run the daemon."""
 
 import os
+import resource
 import sys
 from functools import partial
 
@@ -13,6 +14,10 @@ from jarvisd.config import Config
 from jarvisd.daemon import run
 from jarvisd.daemon.reload import Reloader
 from jarvisd.errors import JarvisError
+from jarvisd.pricing import parse_overrides
+
+MAX_DESCRIPTORS = 4096
+"""Enough for a thousand live files and every client."""
 
 
 def main() -> int:
@@ -30,6 +35,7 @@ def main() -> int:
 def _start(argv: list[str]) -> None:
     flags = config.parse_flags(argv)
     settings = config.read(argv, os.environ, known_agents=AGENTS)
+    parse_overrides(settings.prices)
     if flags.check_config:
         sys.stdout.write("the configuration is good\n")
     else:
@@ -37,6 +43,7 @@ def _start(argv: list[str]) -> None:
 
 
 def _run(settings: Config, argv: list[str]) -> None:
+    _allow_descriptors()
     clock = SystemClock()
     threshold = logs.configure(settings.log_level, now=clock.monotonic)
     environ = dict(os.environ)
@@ -51,6 +58,15 @@ def _run(settings: Config, argv: list[str]) -> None:
             activated=systemd.listen_sockets().get("rpc"),
         )
     )
+
+
+def _allow_descriptors() -> None:
+    # The usual soft limit of 1,024 is for programs that use select(); we do not.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < MAX_DESCRIPTORS:
+        wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+        limit = min(MAX_DESCRIPTORS, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _told(group: BaseExceptionGroup[JarvisError]) -> int:

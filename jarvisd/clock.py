@@ -42,3 +42,10 @@ class SystemClock:
             await anyio.sleep_forever()
 
         await anyio.sleep(max(0.0, deadline - self.monotonic()))
+
+
+def midnight_ms(now_ms: int) -> int:
+    """Return when the day of *now_ms* began, where this program runs; Unix ms."""
+    now = time.localtime(now_ms // MS_PER_S)
+    start = (now.tm_year, now.tm_mon, now.tm_mday, 0, 0, 0, 0, 0, -1)
+    return int(time.mktime(start)) * MS_PER_S

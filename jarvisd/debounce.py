@@ -15,9 +15,6 @@ import math
 FIRST_S = 0.05
 """First lines are stored on ticks of this length, after settling for as long."""
 
-SETTLE_S = 0.1
-"""A burst is one flush: a first change waits this long for its fellows."""
-
 INTERVAL_S = 1.0
 """The commissioned limit: one write per block and second."""
 
@@ -33,7 +30,9 @@ def due_at(*, dirty_since: float, flushed_at: float) -> float:
     if math.isinf(flushed_at):
         return _tick(dirty_since + FIRST_S, FIRST_S)
 
-    earliest = max(dirty_since + SETTLE_S, flushed_at + INTERVAL_S)
+    # A flush begins a little after its tick, and must not miss the next one for that.
+    began = math.floor(flushed_at / FIRST_S) * FIRST_S
+    earliest = max(dirty_since, began + INTERVAL_S)
     full, half = _tick(earliest, INTERVAL_S), INTERVAL_S / 2
     return full if full - earliest <= half else full - half
 

@@ -1,4 +1,9 @@
-"""The set of changed blocks, and the one task that empties it."""
+"""The set of changed blocks, and the one task that empties it.
+
+What a flush takes of blocks and of the books is of one moment. The books may hold lines
+of blocks that are not in the flush: after a crash these are read again, and change
+nothing, because rows are merged.
+"""
 
 import math
 from collections.abc import Callable, Iterable
@@ -8,19 +13,27 @@ import anyio
 import structlog
 
 from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.books import Books
 from jarvisd.clock import Clock
 from jarvisd.debounce import due_at
 from jarvisd.errors import StoreError
 from jarvisd.model.block import BlockId
-from jarvisd.model.saved import Batch
+from jarvisd.model.saved import Batch, Saved, SavedBooks
 
 log = structlog.get_logger()
 
-RETRY_S = (0.25, 0.5, 1.0, 2.0)
-"""After a failed write, so that a disk with space again is used within 2 s."""
+RETRY_S = (0.25, 0.5, 1.0, 1.5)
+"""After a failed write, so that a disk with space again has everything within 2 s."""
 
 FAREWELL_S = 5.0
 """How long the last flush of a daemon that stops may take."""
+
+
+MAX_UNSAVED = 8_192
+"""Rows of the ledger that make a flush come at once: some three megabytes."""
+
+MAX_AHEAD = 4 * MAX_UNSAVED
+"""Rows that reading may be ahead of the disk before history has to wait."""
 
 
 class Saver(Protocol):
@@ -36,8 +49,12 @@ class Saver(Protocol):
         """Raised when another file has taken the place of the one written to."""
         ...
 
-    async def save(self, batch: Batch) -> int:
-        """Commit *batch* and return its revision, or raise StoreError."""
+    async def save(self, batch: Batch) -> Saved:
+        """Commit *batch* and return what came of it, or raise StoreError."""
+        ...
+
+    async def load_books(self) -> SavedBooks:
+        """Return the books as they are stored, or raise StoreError."""
         ...
 
 
@@ -48,10 +65,18 @@ class Flusher:
     *failed_since* says since when, and counting goes on in memory.
     """
 
-    def __init__(self, store: Saver, clock: Clock, blocks: Iterable[Block]) -> None:
+    def __init__(
+        self,
+        store: Saver,
+        clock: Clock,
+        blocks: Iterable[Block],
+        books: Books | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._blocks = blocks
+        self._books = Books() if books is None else books
+        self._caught_up = anyio.Event()
         self._generation = store.generation
         self._dirty: dict[BlockId, tuple[Block, float]] = {}
         self._flushed_at: dict[BlockId, float] = {}
@@ -61,6 +86,7 @@ class Flusher:
         self._began = 0.0
         self._failures = 0
         self._listeners: list[Callable[[int], None]] = []
+        self.begun_anew = anyio.Event()
         self.failed_since_ms: int | None = None
         self.error: str | None = None
         self.last_flush_ms: int | None = None
@@ -91,6 +117,10 @@ class Flusher:
         past can wait for the others.
         """
         block.revision = self.next_revision
+        if self._books.ledger.unsaved >= MAX_UNSAVED and not self._failures:
+            self._next_due = -math.inf
+            self._wake.set()
+
         if block.block_id in self._dirty:
             return
 
@@ -103,6 +133,16 @@ class Flusher:
         if due < self._next_due:
             self._next_due = due
             self._wake.set()
+
+    @property
+    def is_behind(self) -> bool:
+        """Say whether so much waits to be stored that history should wait as well."""
+        return self._books.ledger.unsaved >= MAX_AHEAD
+
+    async def catch_up(self) -> None:
+        """Return once it is not behind; with a disk that is full that may take long."""
+        while self.is_behind:
+            await self._caught_up.wait()
 
     async def run(self) -> None:
         """Flush what is due until cancelled, then everything once more."""
@@ -170,7 +210,7 @@ class Flusher:
     ) -> None:
         """Store *blocks*; on failure keep them changed, and raise if *tell*."""
         try:
-            if blocks:
+            if blocks or self._books.ledger.unsaved >= MAX_UNSAVED:
                 await self._save(blocks, durable=durable)
         except StoreError as exc:
             self._postpone(blocks, exc)
@@ -181,22 +221,50 @@ class Flusher:
 
     async def _save(self, blocks: list[Block], *, durable: bool) -> None:
         async with self._writing:
-            saved = tuple(each.saved() for each in blocks)
+            await self._begin_anew()
             now = self._began = self._clock.monotonic()
-            await self._store.save(Batch(blocks=saved, durable=durable))
+            await self._save_now(blocks, durable=durable)
+            await self._begin_anew()
 
         self._flushed_at |= {each.block_id: now for each in blocks}
         self._failures, self.failed_since_ms, self.error = 0, None, None
         self.last_flush_ms = self._clock.unix_ms()
+        self._caught_up.set()
+        self._caught_up = anyio.Event()
         log.debug("flush.done", blocks=len(blocks), revision=self._store.revision)
         for listener in self._listeners:
             listener(self._store.revision)
 
-        if self._generation != self._store.generation:
-            # The database is a new one: it must be given all we know.
-            self._generation = self._store.generation
-            for block in self._blocks:
-                self.touch(block)
+    async def _save_now(self, blocks: list[Block], *, durable: bool) -> None:
+        """Store *blocks* and the books, as both are now."""
+        ledger = self._books.ledger
+        saved, news = tuple(each.saved() for each in blocks), ledger.take()
+        batch = Batch(blocks=saved, durable=durable, ledger=news or None)
+        try:
+            done = await self._store.save(batch)
+        except BaseException:
+            ledger.failed(news)
+            raise
+
+        ledger.stored(done.corrections)
+
+    async def _begin_anew(self) -> None:
+        """If the database is a new one, go on from what it holds.
+
+        It must be given all we know of blocks. The books are made again: from those in
+        it, and by reading again all that can be read again.
+        """
+        if self._generation == self._store.generation:
+            return
+
+        self._books.restore(await self._store.load_books())
+        self._generation = self._store.generation
+        for block in self._blocks:
+            block.unread()
+            self.touch(block)
+
+        self.begun_anew.set()
+        self.begun_anew = anyio.Event()
 
     def _plan(self) -> None:
         self._next_due = min(

@@ -1,6 +1,7 @@
 """Hand-made fakes and builders that more than one test file uses."""
 
 import math
+from array import array
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -9,7 +10,7 @@ from anyio.lowlevel import checkpoint
 from jarvisd.accumulators.block import Block
 from jarvisd.errors import StoreError
 from jarvisd.model.block import BlockId, Kind, Origin
-from jarvisd.model.saved import Batch, SavedBlock
+from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
 
 EPOCH_MS = 1_790_000_000_000
 
@@ -78,7 +79,7 @@ class FakeStore:
         self.batches: list[Batch] = []
         self.failures = 0
 
-    async def save(self, batch: Batch) -> int:
+    async def save(self, batch: Batch) -> Saved:
         await checkpoint()
         if self.failures:
             self.failures -= 1
@@ -86,7 +87,10 @@ class FakeStore:
 
         self.revision += 1
         self.batches.append(batch)
-        return self.revision
+        return Saved(self.revision)
+
+    async def load_books(self) -> SavedBooks:
+        return SavedBooks(sessions=[], cells=[], limits=[], keys=array("q"))
 
     def stored(self, block_id: str) -> SavedBlock:
         """Return the newest state of a block."""

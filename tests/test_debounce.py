@@ -11,9 +11,10 @@ from jarvisd.debounce import due_at
         pytest.param(-math.inf, 7.0, 7.05, id="a first line is stored within 0.1 s"),
         pytest.param(-math.inf, 7.01, 7.1, id="and so are its neighbours"),
         pytest.param(7.0, 7.2, 8.0, id="never twice within the interval"),
+        pytest.param(7.01, 7.2, 8.0, id="whatever time the flush itself took"),
         pytest.param(7.7, 7.9, 9.0, id="on the full second when that is near"),
         pytest.param(7.2, 7.9, 8.5, id="else on the half second before it"),
-        pytest.param(7.0, 30.0, 30.5, id="quiet for long, so soon again"),
+        pytest.param(7.0, 30.2, 30.5, id="quiet for long, so soon again"),
         pytest.param(7.0, 29.8, 30.0, id="quiet for long, and a tick is near"),
     ],
 )
@@ -23,10 +24,12 @@ def test_due_at(flushed_at: float, dirty_since: float, expected: float) -> None:
     assert due == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("phase", [n / 10 for n in range(10)])
-def test_steady_blocks_meet_on_the_same_tick(phase: float) -> None:
+@pytest.mark.parametrize("phase", [n / 20 for n in range(20)])
+def test_steady_blocks_meet_on_the_full_seconds(phase: float) -> None:
     flushed_at = due_at(dirty_since=100 + phase, flushed_at=-math.inf)
-    for _ in range(2):  # changes all the time: dirty again at once
-        flushed_at = due_at(dirty_since=flushed_at, flushed_at=flushed_at)
+    for second in range(101, 110):  # a line a second
+        if second + phase > flushed_at:
+            due = due_at(dirty_since=second + phase, flushed_at=flushed_at)
+            flushed_at = due + 0.002
 
-    assert flushed_at == pytest.approx(round(flushed_at))
+    assert flushed_at == pytest.approx(round(flushed_at) + 0.002)

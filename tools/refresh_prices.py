@@ -88,7 +88,7 @@ def build(extra: dict[str, Any]) -> dict[str, Any]:
         chosen = [m for m in provider.models if is_wanted(provider_id, m, extra)]
         models[provider_id] = {m.id: record(m, extra) for m in chosen}
         names[provider_id] = spellings(provider, chosen)
-        for name, added in extra["models"].get(provider_id, {}).items():
+        for name, added in extra.get("models", {}).get(provider_id, {}).items():
             models[provider_id][name] = {
                 "window": added["window"],
                 "standard": [["", added["prices"]]],

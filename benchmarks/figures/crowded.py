@@ -1,5 +1,7 @@
 """Append to subscriber while a gigabyte of history is read for the first time."""
 
+from typing import Any
+
 from benchmarks.corpora import Corpus
 from benchmarks.effort import Effort
 from benchmarks.errors import RigError
@@ -43,6 +45,7 @@ def _run(history: Corpus) -> tuple[list[float], list[float]]:
     """Return the latencies of each session's first line, and of all further ones."""
     with new_home() as home:
         history.link_into(home.folder)
+        files = len(history.files()) + SESSIONS
         plan = Plan(paths=home.write(SESSIONS), rate=LINES_PER_S, seconds=READ_LIMIT_S)
         with (
             running(home) as daemon,
@@ -50,23 +53,30 @@ def _run(history: Corpus) -> tuple[list[float], list[float]]:
             feeding(plan) as feeder,
         ):
             client.ask("subscribe", topics=["blocks"])
-            while client.ask("status")["backfill"]["files_total"]:
+            while not _is_read(client.ask("status"), files):
                 client.listen(LOOK_EVERY_S)
 
             appends = feeder.finish(early=True)
             client.listen(1)
             taken = latencies_ms(appends, client.seen())
-            return _split(appends, taken, client.first_seen_ns())
+            return _split(appends, taken)
+
+
+def _is_read(status: dict[str, Any], files: int) -> bool:
+    return status["blocks"] == files and not status["backfill"]["files_total"]
 
 
 def _split(
-    appends: list[Append], taken: list[float], shown_ns: dict[str, int]
+    appends: list[Append], taken: list[float]
 ) -> tuple[list[float], list[float]]:
+    """Part the lines written before their session was noticed from all later ones."""
+    noticed_ns: dict[str, float] = {}
     first: list[float] = []
     later: list[float] = []
-    for append, each in zip(appends, taken, strict=True):
-        known = append.at_ns > shown_ns[append.path]
-        (later if known else first).append(each)
+    for append, took_ms in zip(appends, taken, strict=True):
+        shown_ns = append.at_ns + took_ms * 1e6
+        known = append.at_ns > noticed_ns.setdefault(append.path, shown_ns)
+        (later if known else first).append(took_ms)
 
     if not later:
         raise RigError("the history was read before any session spoke twice")

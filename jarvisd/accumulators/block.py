@@ -2,25 +2,47 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
+from jarvisd.accumulators.lane import Carry, Lane, carry_of
+from jarvisd.accumulators.session import Session
 from jarvisd.model.block import (
     CHARS_PER_TOKEN,
     BlockId,
     BlockView,
     Counts,
+    Kind,
     Life,
     Origin,
     SessionId,
 )
-from jarvisd.model.saved import SavedBlock
+from jarvisd.model.saved import BadLine, SavedBlock
 from jarvisd.model.source import Position, SourceState
+from jarvisd.model.usage import Tokens
 
 LIVE_MS = 300_000
 """A block without a line for this long is quiet: five minutes outlast most tools."""
 
 RATE_S = 60.0
 """The time constant of `lines_per_s`: a minute after the last line it is a third."""
+
+
+MAX_BAD_LINES = 32
+"""Remembered of one block; all of them are counted."""
+
+REREADABLE = frozenset({Kind.TRANSCRIPT})
+"""Whose bytes can be read again from the start."""
+
+
+class Account(NamedTuple):
+    """What a block's session spent, as shown with the block."""
+
+    tokens: Tokens
+    cost_micros: int
+    unpriced: int
+    context_percent: float | None
+    last_tool: str | None
+    tool_errors: int
 
 
 @dataclass(slots=True)
@@ -40,7 +62,8 @@ class Rate:
         if not self._value:
             return 0.0
 
-        elapsed_s = max(0, now_ms - self._at_ms) / 1000
+        # How far apart, whichever way somebody has set the clock meanwhile.
+        elapsed_s = abs(now_ms - self._at_ms) / 1000
         return self._value * math.exp(-elapsed_s / RATE_S)
 
 
@@ -50,6 +73,14 @@ class Block:
 
     Counts and position move together, between awaits, so that a snapshot taken at
     any moment is consistent; the flush stores both in one transaction.
+
+    Attributes:
+        parser_version: Of the parser whose words are in the ledger; 0 for none.
+        carry: What the ledger must remember of it, while *lane* is None.
+        lane: The same while lines are folded.
+        session: The totals of the session that it is of, as far as that is known.
+        bad_lines: The first that could not be taken in.
+
     """
 
     origin: Origin
@@ -67,6 +98,11 @@ class Block:
     exit_status: int | None = None
     revision: int = 0
     rate: Rate = field(default_factory=Rate)
+    parser_version: int = 0
+    carry: bytes = b""
+    lane: Lane | None = None
+    session: Session | None = None
+    bad_lines: list[BadLine] = field(default_factory=list)
 
     @property
     def block_id(self) -> BlockId:
@@ -81,6 +117,12 @@ class Block:
         )
         self.malformed_count += malformed
 
+    def add_bad_line(self, offset: int, length: int, reason: str) -> None:
+        """Remember a line that could not be taken in, if there are few so far."""
+        if len(self.bad_lines) < MAX_BAD_LINES:
+            line = BadLine(offset=offset, length=length, reason=reason)
+            self.bad_lines.append(line)
+
     def add_oversize(self, chars: int) -> None:
         """Count one line that was too long to keep, from its length alone."""
         self.line_count += 1
@@ -94,6 +136,13 @@ class Block:
 
         if self.last_activity_ms is None or at_ms > self.last_activity_ms:
             self.last_activity_ms = at_ms
+
+    def came_at(self, now_ms: int) -> None:
+        """Note activity now. Later times are a wrong clock's, and not believed."""
+        if self.last_activity_ms is not None and self.last_activity_ms > now_ms:
+            self.last_activity_ms = None
+
+        self.seen_at(now_ms)
 
     def learn(
         self,
@@ -117,6 +166,48 @@ class Block:
                 pid=origin.pid,
             )
 
+    def open_lane(self, version: int) -> Lane | None:
+        """Return the lane to fold lines into, read by a parser of *version*.
+
+        None if the block must be read again from its start first: an older parser
+        has read it, or none.
+        """
+        if self.must_be_reread(version):
+            return None
+
+        if self.lane is None:
+            self.parser_version = version
+            self.lane = Lane.opened(self.origin, self.carry, version=version)
+
+        return self.lane
+
+    def must_be_reread(self, version: int) -> bool:
+        """Say whether the ledger lacks what was read, or has it from an older parser."""
+        return (
+            self.parser_version != version
+            and self.position.offset > 0
+            and self.origin.kind in REREADABLE
+        )
+
+    def reread(self, lane: Lane) -> None:
+        """Take *lane*, which has met all lines up to the position, for the true one."""
+        self.lane, self.parser_version = lane, lane.version
+
+    def unread(self) -> None:
+        """Forget that the block was read into the ledger."""
+        self.lane, self.carry, self.parser_version = None, b"", 0
+        self.session = None
+
+    def rest(self) -> None:
+        """Keep what must be remembered in the smallest form: no line comes for now."""
+        if self.lane is not None:
+            self.carry, self.lane = self.lane.saved(), None
+
+    def spoken(self) -> tuple[int, int]:
+        """Return how many lines are in the user's name, and in the agent's."""
+        carry: Carry = self.lane.carry if self.lane else carry_of(self.carry)
+        return carry.user_lines, carry.assistant_lines
+
     def life(self, now_ms: int) -> Life:
         """Say whether more is to be expected."""
         if self.ended:
@@ -126,7 +217,8 @@ class Block:
             return Life.FAILED
 
         last_ms = self.last_activity_ms
-        live = last_ms is not None and now_ms - last_ms < LIVE_MS
+        # A time far ahead was told by a wrong clock, and says nothing of now.
+        live = last_ms is not None and abs(now_ms - last_ms) < LIVE_MS
         return Life.LIVE if live else Life.QUIET
 
     def counts(self) -> Counts:
@@ -152,6 +244,9 @@ class Block:
             state=self.state,
             error=self.error,
             revision=self.revision,
+            carry=self.carry if self.lane is None else self.lane.saved(),
+            parser_version=self.parser_version,
+            bad_lines=tuple(self.bad_lines),
         )
 
     @classmethod
@@ -172,6 +267,8 @@ class Block:
             error=saved.error,
             exit_status=saved.exit_status,
             revision=saved.revision,
+            parser_version=saved.parser_version,
+            carry=saved.carry,
         )
 
     @property
@@ -182,8 +279,8 @@ class Block:
 
         return SourceState.GONE if self.ended else SourceState.ACTIVE
 
-    def view(self, now_ms: int) -> BlockView:
-        """Return the block as frontends see it."""
+    def view(self, now_ms: int, account: Account | None = None) -> BlockView:
+        """Return the block as frontends see it, with what its session spent."""
         origin = self.origin
         return BlockView(
             block_id=origin.block_id,
@@ -209,4 +306,5 @@ class Block:
             revision=self.revision,
             exit_status=self.exit_status,
             error=self.error,
+            **({} if account is None else account._asdict()),
         )

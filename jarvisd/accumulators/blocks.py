@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.books import Books
 from jarvisd.errors import ProtocolError
-from jarvisd.model.block import BlockId, Life
+from jarvisd.model.block import BlockId, BlockView, Life
 
 Listener = Callable[[Block], None]
 """Called between awaits at every change of a block; must be cheap and never fail."""
@@ -34,16 +35,20 @@ class _Counted:
 class Blocks:
     """Every block by id, their totals by agent, and who wants to know of changes.
 
+    *books* is what they say of sessions.
+
     Totals and the set of live blocks are kept up to date by each change, so the
     whole picture costs the same with ten blocks and with ten thousand.
     """
 
+    books: Books = field(default_factory=Books)
     totals: dict[str, AgentTotals] = field(default_factory=dict)
     _by_id: dict[BlockId, Block] = field(default_factory=dict)
     _counted: dict[BlockId, _Counted] = field(default_factory=dict)
-    # Ordered by activity, oldest first: a change moves its block to the end.
+    # Live or ahead of the clock, by activity: a change moves its block to the end.
     _recent: dict[BlockId, Block] = field(default_factory=dict)
     _listeners: list[Listener] = field(default_factory=list)
+    _asked_ms: int = 0
     changes: int = 0
 
     def __len__(self) -> int:
@@ -97,14 +102,32 @@ class Blocks:
             )
         raise ProtocolError(-32005, "unknown_block", f"no block {prefix!r}")
 
+    def view(self, block: Block, now_ms: int) -> BlockView:
+        """Return *block* as frontends see it, with what its session spent."""
+        return block.view(now_ms, self.books.account(block))
+
     def live(self, now_ms: int) -> list[Block]:
         """Return the live blocks, newest activity first."""
-        while self._recent and not _is_live(next(iter(self._recent.values())), now_ms):
-            del self._recent[next(iter(self._recent))]
+        if now_ms < self._asked_ms:
+            self._recall(now_ms)
+
+        self._asked_ms = now_ms
+        while self._recent and not _is_recent(self._oldest, now_ms):
+            del self._recent[self._oldest.block_id]
 
         return [
             each for each in reversed(self._recent.values()) if _is_live(each, now_ms)
         ]
+
+    @property
+    def _oldest(self) -> Block:
+        return next(iter(self._recent.values()))
+
+    def _recall(self, now_ms: int) -> None:
+        """Look at all again: the clock was set back, so some may be live once more."""
+        recent = [each for each in self if _is_recent(each, now_ms)]
+        recent.sort(key=lambda each: each.last_activity_ms or 0)
+        self._recent = {each.block_id: each for each in recent}
 
     def _count(self, block: Block, now_ms: int) -> None:
         totals, counted = self._totals_of(block), self._counted[block.block_id]
@@ -115,9 +138,13 @@ class Blocks:
         if last_ms is None:
             return
 
-        totals.last_activity_ms = max(totals.last_activity_ms or 0, last_ms)
+        if totals.last_activity_ms is None or totals.last_activity_ms > now_ms:
+            totals.last_activity_ms = last_ms  # what lies ahead was a wrong clock's
+        else:
+            totals.last_activity_ms = max(totals.last_activity_ms, last_ms)
+
         self._recent.pop(block.block_id, None)
-        if _is_live(block, now_ms):
+        if _is_recent(block, now_ms):
             self._recent[block.block_id] = block
 
     def _totals_of(self, block: Block) -> AgentTotals:
@@ -126,6 +153,11 @@ class Blocks:
         if totals is None:
             totals = self.totals[agent] = AgentTotals(agent)
         return totals
+
+
+def _is_recent(block: Block, now_ms: int) -> bool:
+    """Say whether *block* is live, or will be once the clock is right again."""
+    return _is_live(block, max(now_ms, block.last_activity_ms or now_ms))
 
 
 def _is_live(block: Block, now_ms: int) -> bool:

@@ -82,20 +82,19 @@ def unix_ms(stamp: str | float | None) -> int | None:
     Text is ISO 8601, UTC where it names no zone. A number is Unix time in seconds, ms,
     microseconds or ns, told apart by its size.
     """
+    # Nearly every line says 2026-11-21T02:51:23.962Z, in the minute of the one before.
+    if stamp.__class__ is str:
+        try:
+            return _MINUTES[stamp[:17]] + _SECONDS[stamp[17:20]] + _MILLIS[stamp[20:]]
+        except KeyError:
+            pass
+
     try:
-        at_ms = _iso_ms(stamp) if isinstance(stamp, str) else _number_ms(stamp)
+        at_ms = _any_iso_ms(stamp) if isinstance(stamp, str) else _number_ms(stamp)
     except (ValueError, OverflowError):
         return None
 
     return at_ms if at_ms is None or _EARLIEST_MS <= at_ms < _LATEST_MS else None
-
-
-def _iso_ms(stamp: str) -> int:
-    # Nearly every line says 2026-11-21T02:51:23.962Z, in the minute of the one before.
-    try:
-        return _MINUTES[stamp[:17]] + _SECONDS[stamp[17:20]] + _MILLIS[stamp[20:]]
-    except KeyError:
-        return _any_iso_ms(stamp)
 
 
 def _any_iso_ms(stamp: str) -> int:
@@ -105,7 +104,7 @@ def _any_iso_ms(stamp: str) -> int:
 
     past = moment - _EPOCH
     at_ms = past.days * 86_400_000 + past.seconds * 1000 + past.microseconds // 1000
-    if len(stamp) == 24 and stamp[23] == "Z":
+    if len(stamp) == 24 and stamp[23] == "Z" and _EARLIEST_MS <= at_ms < _LATEST_MS:
         _remember(stamp[:17], at_ms - at_ms % 60_000)
 
     return at_ms

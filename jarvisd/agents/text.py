@@ -8,8 +8,13 @@ from jarvisd.model.source import Tree
 
 
 def parse(text: bytes, *, offset: int) -> Record | None:
-    """Return a record that says nothing; no line of plain text is malformed."""
-    del text
+    """Return a record that says nothing, or None for a blank line, which is none.
+
+    No other line of plain text is malformed.
+    """
+    if not text.strip():
+        return None
+
     return Record(kind="text", offset=offset)
 
 

@@ -5,11 +5,13 @@ so the list holds each block once, as it is now, and a subscriber needs no queue
 its own: it remembers how far it has read. A slow one simply finds less to read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
 
 from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.books import Books, Entry
+from jarvisd.accumulators.session import Session
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import Topic
 
@@ -18,17 +20,21 @@ MAX_KEPT = 4096
 
 MAX_ENCODED = 256
 
-Key = tuple[Literal["blocks", "flushes", "health"], str]
+Key = tuple[Topic, str]
 
 
 @dataclass(slots=True, eq=False)
 class Change:
-    """The newest change of one thing: of a block, or of a topic that has only one."""
+    """The newest change of one thing: of a block or session, or of a topic of one.
+
+    A session's change has the *block* through which it came.
+    """
 
     sequence: int
     topic: Topic
     key: str
     block: Block | None
+    session: Session | None = None
     data: bytes = b""
 
 
@@ -39,6 +45,7 @@ class Changes:
     Attributes:
         instance_id: This run of the daemon; cursors of another run mean nothing.
         now_ms: Where to ask for the time at which a block is shown.
+        books: Where to ask for sessions.
         sequence: The number of the newest change.
         floor: All changes after this number are still here.
 
@@ -47,6 +54,7 @@ class Changes:
     instance_id: str
     now_ms: Callable[[], int]
     max_kept: int = MAX_KEPT
+    books: Books = field(default_factory=Books)
     sequence: int = 0
     floor: int = 0
     _kept: dict[Key, Change] = field(default_factory=dict)
@@ -54,12 +62,14 @@ class Changes:
 
     def add_block(self, block: Block) -> None:
         """Note that *block* has changed; it is encoded only if somebody asks."""
-        self._encoded.pop(block.block_id, None)
-        self._add(Change(self.sequence + 1, "blocks", block.block_id, block))
+        for change in _changes_of(block):
+            self._encoded.pop(change.key, None)
+            change.sequence = self.sequence + 1
+            self._add(change)
 
     def add(self, topic: Topic, data: bytes) -> None:
         """Note the new state of *topic*, as JSON."""
-        self._add(Change(self.sequence + 1, topic, "", None, data))
+        self._add(Change(self.sequence + 1, topic, "", None, data=data))
 
     def after(self, sequence: int) -> list[Change]:
         """Return what has changed after *sequence*, oldest first."""
@@ -72,8 +82,21 @@ class Changes:
         newer.reverse()
         return newer
 
+    def snapshot(self, blocks: Iterable[Block]) -> Iterable[Change]:
+        """Return *blocks* and their sessions as if all of them had just changed."""
+        changes = {
+            (change.topic, change.key): change
+            for block in blocks
+            for change in _changes_of(block)
+        }
+        return changes.values()
+
     def data_of(self, change: Change) -> bytes:
         """Return the thing as it is now, as JSON; made once for all who ask."""
+        if change.session is not None:
+            entry = self.books.entry(change.session)
+            return self._once(change.key, partial(self._session_data, entry))
+
         if change.block is None:
             return change.data
 
@@ -81,14 +104,24 @@ class Changes:
 
     def block_data(self, block: Block) -> bytes:
         """Return *block* as JSON; the same bytes until it changes again."""
-        data = self._encoded.get(block.block_id)
+        return self._once(block.block_id, partial(self._block_data, block))
+
+    def _once(self, key: str, make: Callable[[], bytes]) -> bytes:
+        data = self._encoded.get(key)
         if data is None:
             if len(self._encoded) >= MAX_ENCODED:
                 self._encoded.clear()
 
-            data = wire.encode(block.view(self.now_ms()))
-            self._encoded[block.block_id] = data
+            data = self._encoded[key] = make()
         return data
+
+    def _block_data(self, block: Block) -> bytes:
+        account = self.books.account(block)
+        return wire.encode(block.view(self.now_ms(), account))
+
+    def _session_data(self, entry: Entry) -> bytes:
+        self.books.ledger.settle()
+        return wire.encode(self.books.view(entry))
 
     def cursor(self, sequence: int) -> str:
         """Return the place behind *sequence* as clients keep it."""
@@ -112,3 +145,13 @@ class Changes:
         if len(self._kept) > self.max_kept:
             oldest = next(iter(self._kept))
             self.floor = self._kept.pop(oldest).sequence
+
+
+def _changes_of(block: Block) -> list[Change]:
+    found = [Change(0, "blocks", block.block_id, block)]
+    session = block.session
+    if session is not None:
+        key = f"{session.agent}/{session.session_id}"
+        found.append(Change(0, "session", key, block, session))
+
+    return found

@@ -247,9 +247,13 @@ class Connection(asyncio.BufferedProtocol):
         if self._writing or (has_line and self._may_answer):
             self._turn_soon()
 
-        self._read_if(self._writable and self._may_answer and not has_line)
-        if self._inbox.has_partial and not has_line:
+        reads = self._writable and self._may_answer and not has_line
+        self._read_if(reads)
+        # While we do not read, it is not the client who keeps us waiting.
+        if reads and self._inbox.has_partial:
             self._half_sent.start()
+        else:
+            self._half_sent.stop()
 
         if self._ended and not self._has_business:
             self._transport.close()

@@ -1,6 +1,6 @@
 """What this package needs of the daemon, as the daemon's other parts are not its business."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from jarvisd.accumulators.block import Block
 from jarvisd.model.block import BlockView
@@ -17,6 +17,9 @@ from jarvisd.protocol.methods import (
     SourcesList,
     SourcesListResult,
 )
+from jarvisd.store.connection import Unit
+
+T = TypeVar("T")
 
 
 class Daemon(Protocol):
@@ -81,4 +84,16 @@ class Daemon(Protocol):
 
     async def push_close(self, params: PushClose, /) -> BlockView:
         """End a block of pushed lines; return what has become of it."""
+        ...
+
+
+class Store(Protocol):
+    """The store, as the API sees it."""
+
+    async def read(self, query: Unit[T], /) -> T:
+        """Return what *query* returns, given a read-only connection."""
+        ...
+
+    async def change(self, unit: Unit[None], /) -> None:
+        """Run *unit* in a transaction."""
         ...

@@ -138,8 +138,10 @@ def _take(lock: int, path: Path) -> None:
     except BlockingIOError:
         raise AlreadyRunningError(path / LOCK_NAME, pid=_pid_in(lock)) from None
 
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+    # The lock itself needs no room on the disk; without it nobody learns our number.
+    with suppress(OSError):
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
 
 
 def _pid_in(lock: int) -> int | None:

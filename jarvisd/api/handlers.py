@@ -6,18 +6,20 @@ is a function to be awaited, which the connection runs beside its client's other
 """
 
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import cached_property, partial
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import msgspec
 
 import jarvisd
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.books import Entry
 from jarvisd.api.daemon import Daemon
 from jarvisd.api.line import render_line
-from jarvisd.api.matching import matches_list
+from jarvisd.api.matching import matches_list, matches_sessions
+from jarvisd.api.reports import Reports
 from jarvisd.api.status import StatusBoard
 from jarvisd.api.subscriptions import Outbox, Subscriptions
 from jarvisd.api.tally import Tally
@@ -28,6 +30,7 @@ from jarvisd.protocol.methods import (
     MAX_PUSH_LINES,
     METHODS,
     TOPICS,
+    AttributionImport,
     BlocksGet,
     BlocksList,
     BlocksTail,
@@ -45,6 +48,12 @@ from jarvisd.protocol.methods import (
     PushClose,
     PushLines,
     PushOpen,
+    ReportTools,
+    ReportUsage,
+    ReportWindows,
+    SessionsExplain,
+    SessionsGet,
+    SessionsList,
     SourcesList,
     Status,
     Subscribe,
@@ -53,7 +62,9 @@ from jarvisd.protocol.methods import (
     Unsubscribe,
 )
 
-MAX_CLIENTS = 64
+MAX_CLIENTS = 80
+"""Sixty-four that all misbehave, and room for those who do not."""
+
 MAX_IN_FLIGHT = 16
 MAX_CLIENT_BYTES = 256 * 1024
 MAX_TAIL_BYTES = 1 << 20
@@ -71,6 +82,8 @@ LIMITS = Limits(
     push_lines=MAX_PUSH_LINES,
 )
 
+T = TypeVar("T")
+
 Pieces = Iterator[bytes]
 Waiting = Callable[[], Awaitable[object]]
 Answer = bytes | Pieces | Waiting
@@ -85,6 +98,7 @@ class Handlers:
         blocks: Blocks,
         clock: Clock,
         daemon: Daemon,
+        reports: Reports,
         subscriptions: Subscriptions,
         tally: Tally,
     ) -> None:
@@ -92,10 +106,13 @@ class Handlers:
         self._blocks = blocks
         self._clock = clock
         self._daemon = daemon
+        self._reports = reports
         self._subscriptions = subscriptions
         self._tally = tally
 
-    def answer(self, request: Params, outbox: Outbox) -> Answer:
+    def answer(  # noqa: PLR0911 - one match, a line a method
+        self, request: Params, outbox: Outbox
+    ) -> Answer:
         """Return the result of *request*, asked by the client of *outbox*.
 
         Raises:
@@ -107,6 +124,15 @@ class Handlers:
                 return self.status.encoded()
             case BlocksList():
                 return self._list(request)
+            case ReportUsage():
+                return self._reports.usage(request)
+            case ReportWindows() | ReportTools() | AttributionImport():
+                return partial(self._report, request)
+            case SessionsExplain():
+                entry = self._blocks.books.find(request.session_id)
+                return partial(self._reports.explain, request, entry)
+            case SessionsList():
+                return self._list_sessions(request)
             case Sync() | BlocksTail() | ConfigReload():
                 return partial(self._wait_for, request)
             case PushOpen() | PushLines() | PushClose():
@@ -128,7 +154,10 @@ class Handlers:
                 return self._line(request)
             case BlocksGet():
                 block = self._blocks.find(request.block_id)
-                return block.view(self._clock.unix_ms())
+                return self._blocks.view(block, self._clock.unix_ms())
+            case SessionsGet():
+                books = self._blocks.books
+                return books.view(books.find(request.session_id, request.agent))
             case SourcesList():
                 return self._daemon.sources(request)
             case Subscribe():
@@ -148,6 +177,19 @@ class Handlers:
                 return _within_limit(await self._daemon.tail(block, request.lines))
             case ConfigReload():
                 return await self._daemon.reload()
+            case _:
+                assert_never(request)
+
+    async def _report(
+        self, request: ReportWindows | ReportTools | AttributionImport
+    ) -> object:
+        match request:
+            case ReportWindows():
+                return await self._reports.windows(request)
+            case ReportTools():
+                return await self._reports.tools(request)
+            case AttributionImport():
+                return await self._reports.attribute(request)
             case _:
                 assert_never(request)
 
@@ -197,7 +239,17 @@ class Handlers:
         now_ms = self._clock.unix_ms()
         blocks = [each for each in self._blocks if matches_list(each, request, now_ms)]
         blocks.sort(key=_newest_first)
-        return _listed(self._daemon.revision, blocks[: request.limit], now_ms)
+        view = partial(self._blocks.view, now_ms=now_ms)
+        return _listed(b"blocks", self._daemon.revision, blocks[: request.limit], view)
+
+    def _list_sessions(self, request: SessionsList) -> Pieces:
+        books, now_ms = self._blocks.books, self._clock.unix_ms()
+        entries = [
+            each for each in books.entries() if matches_sessions(each, request, now_ms)
+        ]
+        entries.sort(key=_newest_session_first)
+        shown = entries[: request.limit]
+        return _listed(b"sessions", self._daemon.revision, shown, books.view)
 
     async def _sync(self) -> SyncResult:
         began = self._clock.monotonic()
@@ -210,10 +262,16 @@ def _newest_first(block: Block) -> tuple[int, str]:
     return -(block.last_activity_ms or 0), block.block_id
 
 
-def _listed(revision: int, blocks: list[Block], now_ms: int) -> Pieces:
-    yield b'{"revision":%d,"blocks":[' % revision
-    for start in range(0, len(blocks), SLICE):
-        views = [each.view(now_ms) for each in blocks[start : start + SLICE]]
+def _newest_session_first(entry: Entry) -> tuple[int, str]:
+    return -(entry.session.spans.last_ms or 0), entry.session.session_id
+
+
+def _listed(
+    name: bytes, revision: int, things: Sequence[T], view: Callable[[T], msgspec.Struct]
+) -> Pieces:
+    yield b'{"revision":%d,"%b":[' % (revision, name)
+    for start in range(0, len(things), SLICE):
+        views = [view(each) for each in things[start : start + SLICE]]
         comma = b"," if start else b""
         yield comma + wire.encode(views)[1:-1]
 

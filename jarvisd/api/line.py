@@ -16,8 +16,8 @@ def render_line(
 ) -> str:
     """Return one line like `claude 3 live · codex 1 live · 1.2k lines · ~34k tok`.
 
-    In *width* columns (0: as many as it takes) what matters least is left out first:
-    lines, then tokens, then which agents. For tmux each `#` is doubled, which it
+    What today has cost follows, as soon as it has. In *width* columns (0: as many as it
+    takes) what matters least is left out first: lines, tokens, which agents, cost. For tmux each `#` is doubled, which it
     shows as one.
     """
     for text in map(SEPARATOR.join, _wordings(status)):
@@ -35,14 +35,25 @@ def _wordings(status: StatusResult) -> Iterator[list[str]]:
     agents = [f"{sanitize(each.agent)} {each.live} live" for each in live] or ["idle"]
     lines = [f"{short(status.line_count)} lines"]
     tokens = [f"~{short(status.token_estimate)} tok"]
+    cost = _cost(status)
     news = _news(status)
-    yield agents + lines + tokens + news
-    yield agents + tokens + news
-    yield agents + news
+    yield agents + lines + tokens + cost + news
+    yield agents + tokens + cost + news
+    yield agents + cost + news
 
     brief = [f"{status.live} live" if status.live else "idle"]
+    yield brief + cost + news
     yield brief + news
     yield brief
+
+
+def _cost(status: StatusResult) -> list[str]:
+    """Return what today has cost; with a plus where not all of it has a price."""
+    if not (status.today_cost_micros or status.today_unpriced):
+        return []
+
+    more = "+" if status.today_unpriced else ""
+    return [f"{dollars(status.today_cost_micros)}{more} today"]
 
 
 def _news(status: StatusResult) -> list[str]:
@@ -76,3 +87,9 @@ def short(number: int) -> str:
             return f"{value:.0f}{unit}"
 
     return f"{value:.0f}T"
+
+
+def dollars(micros: int) -> str:
+    """Return micro-dollars as `$0.04`, `$12.30` or, from a thousand on, `$1.2k`."""
+    value = micros / 1e6
+    return f"${value:.2f}" if value < 1000 else f"${short(round(value))}"

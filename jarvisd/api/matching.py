@@ -1,8 +1,9 @@
-"""Which blocks a filter means; the same for lists and for subscriptions."""
+"""Which blocks and sessions a filter means; the same for lists and subscriptions."""
 
 from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.books import Entry, revision_of
 from jarvisd.model.block import Life
-from jarvisd.protocol.methods import BlocksList, SubscriptionFilter
+from jarvisd.protocol.methods import BlocksList, SessionsList, SubscriptionFilter
 
 OPEN = frozenset({Life.LIVE, Life.QUIET})
 
@@ -17,6 +18,25 @@ def matches_list(block: Block, wanted: BlocksList, now_ms: int) -> bool:
         and (wanted.since is None or block.revision > wanted.since)
         and (wanted.project is None or is_in_project(block, wanted.project))
         and _is_as_lively(block, wanted, now_ms)
+    )
+
+
+def matches_sessions(entry: Entry, wanted: SessionsList, now_ms: int) -> bool:
+    """Say whether a session belongs in the answer to *wanted*."""
+    session = entry.session
+    last_ms = session.spans.last_ms or 0
+    return (
+        (wanted.agent is None or session.agent == wanted.agent)
+        and (wanted.since is None or revision_of(entry) > wanted.since)
+        and (wanted.active_s is None or now_ms - last_ms <= wanted.active_s * 1000)
+        and (wanted.project is None or _is_session_in(entry, wanted.project))
+    )
+
+
+def _is_session_in(entry: Entry, wanted: str) -> bool:
+    place = entry.session.place
+    return (place is not None and _is_at(place[1], wanted)) or any(
+        is_in_project(each, wanted) for each in entry.blocks
     )
 
 
@@ -35,12 +55,12 @@ def matches_filter(block: Block, wanted: SubscriptionFilter | None) -> bool:
 
 def is_in_project(block: Block, wanted: str) -> bool:
     """Say whether *wanted* is the block's project or the end of its path."""
-    end = "/" + wanted.strip("/")
     places = (block.origin.project, block.origin.cwd)
-    return any(
-        place is not None and (place == wanted or place.endswith(end))
-        for place in places
-    )
+    return any(place is not None and _is_at(place, wanted) for place in places)
+
+
+def _is_at(place: str, wanted: str) -> bool:
+    return place == wanted or place.endswith("/" + wanted.strip("/"))
 
 
 def _is_as_lively(block: Block, wanted: BlocksList, now_ms: int) -> bool:

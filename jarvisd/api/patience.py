@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Patience:
     """The limits, in seconds; half a request has its own, an idle client has none."""
 
-    half_sent_s: float = 60.0
+    half_sent_s: float = 10.0
     blocked_s: float = 10.0
 
 

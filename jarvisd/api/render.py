@@ -108,6 +108,8 @@ def _facts(status: StatusResult) -> tuple[object, ...]:
         status.live,
         status.line_count,
         status.token_estimate,
+        status.today_tokens,
+        status.today_cost_micros,
         status.last_activity_ms,
         status.revision,
         status.backfill,

@@ -18,14 +18,22 @@ from jarvisd.api.handlers import Handlers, Pieces, Waiting
 from jarvisd.api.subscriptions import Outbox
 from jarvisd.errors import ConfigError, ProtocolError, SourceError, StoreError
 from jarvisd.protocol import wire
-from jarvisd.protocol.methods import Params, PushClose, PushLines, PushOpen, Sync
+from jarvisd.protocol.methods import (
+    Params,
+    PushClose,
+    PushLines,
+    PushOpen,
+    SessionsExplain,
+    Sync,
+)
 
 log = structlog.get_logger()
 
 REQUEST_S = 5.0
 LONG_REQUEST_S = 30.0
-"""For what commits or looks at everything: `sync` and `push`."""
+"""For what commits or reads files: `sync`, `push` and `sessions.explain`."""
 
+_LONG = Sync | PushOpen | PushLines | PushClose | SessionsExplain
 MAX_BATCH_BYTES = 4 << 20
 
 Reply = bytes | Pieces | Callable[[], Awaitable[bytes]]
@@ -109,7 +117,7 @@ class Replies:
                 return await reply()
 
     def _limit_s(self, params: Params) -> float:
-        long = isinstance(params, Sync | PushOpen | PushLines | PushClose)
+        long = isinstance(params, _LONG)
         return self.long_request_s if long else self.request_s
 
 

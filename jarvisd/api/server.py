@@ -27,8 +27,11 @@ from jarvisd.protocol import wire
 
 log = structlog.get_logger()
 
-SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+BROKEN = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
+"""The listener itself is useless: a new start may help, waiting will not."""
+
 PAUSE_S = 0.1
+"""Before the next try after any other failure, mostly a shortage of descriptors."""
 
 FAREWELL_S = 1.0
 """How long a client that is turned away may take to read why."""
@@ -85,7 +88,7 @@ class Server:
                 self._let_in(await self._accept(endpoint.socket), clients)
 
     async def _accept(self, listener: socket.socket) -> socket.socket:
-        """Return the next client; wait out a shortage of descriptors or memory."""
+        """Return the next client; wait out a shortage of descriptors and the like."""
         loop = asyncio.get_running_loop()
         paused = False
         while True:
@@ -94,7 +97,7 @@ class Server:
             except ConnectionError:
                 continue  # it has gone again
             except OSError as exc:
-                if exc.errno not in SHORTAGES:
+                if exc.errno in BROKEN:
                     raise
 
                 if not paused:

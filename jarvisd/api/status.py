@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 
 import jarvisd
 from jarvisd.accumulators.blocks import AgentTotals, Blocks
+from jarvisd.accumulators.rollup import Spent
 from jarvisd.api.daemon import Daemon
-from jarvisd.clock import Clock
+from jarvisd.clock import Clock, midnight_ms
 from jarvisd.model.block import CHARS_PER_TOKEN
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import AgentStatus, StatusResult
 
 MAX_NEWEST = 20
+DAY_MS = 86_400_000
+NOTHING = Spent()
 MAX_AGE_S = 1.0
 """Blocks grow quiet, rates fall and troubles end without a change of any block."""
 
@@ -51,6 +54,7 @@ class StatusBoard:
         totals = sorted(self.blocks.totals.values(), key=lambda each: each.agent)
         live = self.blocks.live(now_ms)
         live_of = Counter(block.origin.agent for block in live)
+        spent = self._spent_today(now_ms)
         return StatusResult(
             version=jarvisd.__version__,
             now_ms=now_ms,
@@ -63,14 +67,25 @@ class StatusBoard:
                 (each.last_activity_ms for each in totals if each.last_activity_ms),
                 default=None,
             ),
-            agents=[_agent(each, live_of[each.agent]) for each in totals],
-            newest=[block.view(now_ms) for block in live[:MAX_NEWEST]],
+            agents=[
+                _agent(each, live_of[each.agent], spent.get(each.agent, NOTHING))
+                for each in totals
+            ],
+            newest=[self.blocks.view(block, now_ms) for block in live[:MAX_NEWEST]],
             backfill=self.daemon.backfill(),
             degraded=self.daemon.degraded,
+            today_tokens=sum(each.tokens for each in spent.values()),
+            today_cost_micros=sum(each.cost_micros for each in spent.values()),
+            today_unpriced=sum(each.unpriced for each in spent.values()),
         )
 
+    def _spent_today(self, now_ms: int) -> dict[str, Spent]:
+        ledger = self.blocks.books.ledger
+        ledger.settle()
+        return ledger.rollup.spent(midnight_ms(now_ms), now_ms + DAY_MS)
 
-def _agent(totals: AgentTotals, live: int) -> AgentStatus:
+
+def _agent(totals: AgentTotals, live: int, spent: Spent) -> AgentStatus:
     return AgentStatus(
         agent=totals.agent,
         blocks=totals.blocks,
@@ -78,6 +93,9 @@ def _agent(totals: AgentTotals, live: int) -> AgentStatus:
         line_count=totals.line_count,
         token_estimate=_tokens(totals.char_count),
         last_activity_ms=totals.last_activity_ms,
+        today_tokens=spent.tokens,
+        today_cost_micros=spent.cost_micros,
+        today_unpriced=spent.unpriced,
     )
 
 

@@ -1,8 +1,8 @@
 """One subscription: how far it has read, and what it may be told now.
 
 Synchronous, and without a clock of its own: it is asked for news and says when to
-ask again. Its memory is bounded: a place in the list of changes, and the blocks
-that were told within the last interval.
+ask again. Its memory is bounded: a place in the list of changes, and the blocks and
+sessions that were told within the last interval.
 """
 
 import math
@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from jarvisd.accumulators.block import Block
 from jarvisd.api.changes import Change, Changes
 from jarvisd.api.matching import matches_filter
-from jarvisd.model.block import BlockId
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import Resync, Subscribe, SubscribeResult
 
 MAX_SPACED = 1024
-"""Blocks whose last telling is remembered; beyond it spacing is given up, not news."""
+"""Things whose last telling is remembered; beyond it spacing is given up, not news."""
 
 
 @dataclass(slots=True)
@@ -32,9 +31,9 @@ class Subscription:
     wanted: Subscribe
     changes: Changes
     _read: int = 0
-    _told_at: dict[BlockId, float] = field(default_factory=dict)
-    _held: dict[BlockId, Change] = field(default_factory=dict)
-    _snapshot: deque[Block] = field(default_factory=deque)
+    _told_at: dict[str, float] = field(default_factory=dict)
+    _held: dict[str, Change] = field(default_factory=dict)
+    _snapshot: deque[Change] = field(default_factory=deque)
 
     def start(self, blocks: list[Block]) -> SubscribeResult:
         """Begin at the cursor that was asked for, or else now.
@@ -94,17 +93,20 @@ class Subscription:
         return bool(self._snapshot) or self._read < self.changes.sequence
 
     def _begin_snapshot(self, blocks: list[Block]) -> None:
-        if "blocks" in self.wanted.topics:
-            wanted = self.wanted.filter
-            self._snapshot = deque(b for b in blocks if matches_filter(b, wanted))
+        matching = [b for b in blocks if matches_filter(b, self.wanted.filter)]
+        self._snapshot = deque(
+            change
+            for change in self.changes.snapshot(matching)
+            if change.topic in self.wanted.topics
+        )
 
     def _take_snapshot(self, now: float, max_bytes: int) -> list[bytes]:
         news: list[bytes] = []
         room = max_bytes
         while self._snapshot and room > 0:
-            block = self._snapshot.popleft()
-            self._told(block.block_id, now)
-            news.append(self._event("blocks", self.changes.block_data(block)))
+            change = self._snapshot.popleft()
+            self._told(change.key, now)
+            news.append(self._event(change.topic, self.changes.data_of(change)))
             room -= len(news[-1])
         return news
 
@@ -123,24 +125,24 @@ class Subscription:
         if not matches_filter(block, self.wanted.filter):
             return False
 
-        if self._due_at(block.block_id) > now:
-            self._held[block.block_id] = change
+        if self._due_at(change.key) > now:
+            self._held[change.key] = change
             return False
 
-        self._held.pop(block.block_id, None)
-        self._told(block.block_id, now)
+        self._held.pop(change.key, None)
+        self._told(change.key, now)
         return True
 
-    def _due_at(self, block_id: BlockId) -> float:
-        told_at = self._told_at.get(block_id, -math.inf)
+    def _due_at(self, key: str) -> float:
+        told_at = self._told_at.get(key, -math.inf)
         return told_at + self.wanted.interval_ms / 1000
 
-    def _told(self, block_id: BlockId, now: float) -> None:
+    def _told(self, key: str, now: float) -> None:
         if not self.wanted.interval_ms:
             return
 
-        self._told_at.pop(block_id, None)
-        self._told_at[block_id] = now
+        self._told_at.pop(key, None)
+        self._told_at[key] = now
         if len(self._told_at) > MAX_SPACED:
             del self._told_at[next(iter(self._told_at))]
 

@@ -37,7 +37,7 @@ class Subscriptions:
     def __init__(self, blocks: Blocks, clock: Clock, *, instance_id: str) -> None:
         self.blocks = blocks
         self.clock = clock
-        self.changes = Changes(instance_id, clock.unix_ms)
+        self.changes = Changes(instance_id, clock.unix_ms, books=blocks.books)
         self._outboxes: set[Outbox] = set()
         blocks.listen(self._block_changed)
 

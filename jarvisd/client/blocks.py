@@ -26,12 +26,15 @@ _LIFE_STYLE = {Life.LIVE: "32", Life.QUIET: "", Life.ENDED: "2", Life.FAILED: "3
 
 COLUMNS = [
     Column(title="BLOCK"),
-    Column(title="LIFE"),
-    Column(title="AGENT"),
-    Column(title="PROJECT", least=8),
+    Column(title="LIFE", least=4),
+    Column(title="AGENT", least=5),
+    Column(title="PROJECT", least=6),
     Column(title="SESSION", least=4),
     Column(title="LINES", right=True),
-    Column(title="~TOKENS", right=True),
+    Column(title="TOKENS", right=True),
+    Column(title="COST", right=True),
+    Column(title="CTX", right=True),
+    Column(title="TOOL", least=4),
     Column(title="ACTIVE", right=True),
     Column(title="RATE", right=True),
 ]
@@ -47,10 +50,44 @@ def row(block: BlockView, now_ms: int) -> list[Cell]:
         Cell(project(block)),
         Cell(safe(block.session_id or fmt.ABSENT)[:ID_SHOWN]),
         Cell(fmt.count(block.line_count)),
-        Cell(fmt.count(block.token_estimate)),
+        Cell(tokens(block)),
+        Cell(cost(block)),
+        Cell(percent(block.context_percent)),
+        tool(block),
         Cell(fmt.ago(block.last_activity_ms, now_ms)),
         Cell(fmt.rate(block.lines_per_s)),
     ]
+
+
+def tokens(block: BlockView) -> str:
+    """Return what its session spent; of plain output, the estimate with a tilde."""
+    if block.tokens is None:
+        return f"~{fmt.count(block.token_estimate)}"
+
+    return fmt.count(block.tokens.total)
+
+
+def cost(block: BlockView) -> str:
+    """Return what its session cost; a plus says that not all of it has a price."""
+    if block.cost_micros is None:
+        return fmt.ABSENT
+
+    more = "+" if block.unpriced else ""
+    return f"{fmt.dollars(block.cost_micros)}{more}"
+
+
+def percent(share: float | None) -> str:
+    """Return how full the context window is."""
+    return fmt.ABSENT if share is None else f"{share:.0f}%"
+
+
+def tool(block: BlockView) -> Cell:
+    """Return the last tool, after how many calls of its session failed."""
+    name = safe(block.last_tool or fmt.ABSENT)
+    if not block.tool_errors:
+        return Cell(name)
+
+    return Cell(f"{fmt.count(block.tool_errors)}! {name}", "31")
 
 
 def project(block: BlockView) -> str:

@@ -59,6 +59,8 @@ class Child:
         """
         with _Borrowed(self) as borrowed:
             self._carry(borrowed, tap)
+            # Where our reader has gone, the command learns it from this.
+            self._close_output()
             status = self._process.wait()
 
         return 128 - status if status < 0 else status
@@ -118,8 +120,7 @@ class Child:
 
         try:
             terminal.write_all(STDOUT, data)
-        except OSError:  # our reader has gone; the command shall learn it too
-            self._close_output()
+        except OSError:  # our reader has gone
             return False
 
         tap(data)

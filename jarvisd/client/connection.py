@@ -1,9 +1,7 @@
 """One conversation with the daemon: questions, answers, and what it tells unasked.
 
-Plain blocking sockets; every wait has a limit. A `Connection` is one socket and says
-when it is lost. A `Client` is for commands that ask and go: it connects when first
-asked, and asks once more when the daemon was restarted in between; all methods that it
-is used for may safely be asked twice.
+Plain blocking sockets; every wait has a limit. A `Connection` is one socket, and says
+when it is lost.
 """
 
 import socket
@@ -24,7 +22,11 @@ from jarvisd.client.failures import (
 from jarvisd.errors import DaemonUnreachableError, ProtocolError
 from jarvisd.protocol.methods import METHODS, Hello, HelloResult, Params
 
-Answer = TypeVar("Answer", bound=msgspec.Struct)
+Answer = TypeVar("Answer")
+"""A result's Struct, or `Fields`."""
+
+Fields = dict[str, msgspec.Raw]
+"""The fields of a result as they came: to be printed, not looked at."""
 
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 10.0
@@ -243,46 +245,3 @@ def decode(method: str, raw: msgspec.Raw, form: type[Answer]) -> Answer:
         return msgspec.json.decode(raw, type=form)
     except msgspec.MsgspecError as exc:
         raise UnreadableAnswerError(method, str(exc)) from exc
-
-
-class Client:
-    """Asks the daemon of this user; hold it in a `with`."""
-
-    def __init__(self, path: str, *, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
-        self.path = path
-        self._timeout_s = timeout_s
-        self._connection: Connection | None = None
-
-    def call(
-        self, params: Params, answer: type[Answer], *, timeout_s: float | None = None
-    ) -> Answer:
-        """Ask, and ask once more when the connection broke; see `Connection.call`."""
-        try:
-            return self.connection().call(params, answer, timeout_s=timeout_s)
-        except ConnectionLostError:
-            self.close()
-            return self.connection().call(params, answer, timeout_s=timeout_s)
-
-    def connection(self) -> Connection:
-        """Return the open connection, after opening one where there is none."""
-        if self._connection is None:
-            self._connection = Connection(self.path, timeout_s=self._timeout_s)
-
-        return self._connection
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

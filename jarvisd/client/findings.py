@@ -15,7 +15,7 @@ from typing import Literal
 
 from jarvisd import __version__, paths
 from jarvisd.client import format as fmt
-from jarvisd.client.connection import Client
+from jarvisd.client.client import Client
 from jarvisd.errors import JarvisError
 from jarvisd.protocol.methods import (
     Health,

@@ -14,6 +14,12 @@ def count(number: int) -> str:
     return f"{_short(value, exact=unit == 0)}{_COUNT_UNITS[unit]}"
 
 
+def dollars(micros: int) -> str:
+    """Return micro-dollars: `$0.04`, `$12.30`, from a thousand on `$1.2k`."""
+    value = micros / 1e6
+    return f"${value:.2f}" if value < 999.995 else f"${count(round(value))}"
+
+
 def size(number_bytes: int) -> str:
     """Return a size in powers of 1,000: `12 B`, `1.2 MB`."""
     value, unit = _scaled(number_bytes, len(_SIZE_UNITS))

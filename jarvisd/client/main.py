@@ -1,7 +1,8 @@
-"""The entry of `jarvisctl`: status lines at once, everything else through the shell.
+"""The entry of `jarvisctl`: what scripts ask at once, everything else through the shell.
 
-A status bar runs `jarvisctl line` every few seconds for ever, so that one command is
-looked for before anything is imported. A test holds the list of modules it may load.
+A status bar runs `jarvisctl line` every few seconds for ever, and scripts `jarvisctl
+report --json`, so these are looked for before anything is imported. A test holds the
+list of modules that they may load.
 """
 
 import sys
@@ -14,6 +15,13 @@ def main() -> int:
         from jarvisd.client import line  # noqa: PLC0415 - see above
 
         status = line.print_line(argv[1:])
+        if status is not None:
+            return status
+
+    if argv[:1] == ["report"] and "--json" in argv:
+        from jarvisd.client import quick  # noqa: PLC0415 - see above
+
+        status = quick.print_report(argv[1:])
         if status is not None:
             return status
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn, TypeAlias
 
 from jarvisd import __version__, paths
+from jarvisd.client.client import Client
 from jarvisd.client.commands import COMMANDS
-from jarvisd.client.connection import Client
 from jarvisd.errors import EXIT_USAGE
 
 # argparse has no public names for what its own methods return.
-Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001
 Options = argparse._ActionsContainer  # noqa: SLF001
 
 DEFAULT_TIMEOUT_S = 10.0

@@ -18,11 +18,12 @@ from jarvisd.client.lines import Cutter, Oversize, Packer
 from jarvisd.errors import JarvisError
 from jarvisd.protocol.methods import PushOpen
 
-MAX_QUEUED_BYTES = 8 * 1024 * 1024
-"""A verbose build writes this in a minute; a restart of the daemon takes seconds."""
+MAX_QUEUED_BYTES = 32 * 1024 * 1024
+"""A verbose build writes this in minutes; a restart of the daemon takes seconds."""
 
 GATHER_S = 0.1
 MOST_TAKEN_BYTES = 512 * 1024
+RETRY_S = 1.5
 FAREWELL_S = 2.0
 """How long the end of a command may be held up by lines that are not stored yet."""
 
@@ -112,6 +113,7 @@ class Recorder:
         self._give_up_at = 0.0
         self._exit_status: int | None = None
         self._lost_lines = 0
+        self._delivered = 0
         self._error: JarvisError | None = None
         # A daemon thread: a hanging jarvisd must not keep the command's shell waiting.
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -127,15 +129,21 @@ class Recorder:
             self._news.notify()
 
     def finish(self, exit_status: int) -> Outcome:
-        """Say that the command has ended; wait at most `FAREWELL_S` for the rest."""
-        patience_s = FAREWELL_S if self._delivery.was_opened else 0.0
+        """Say that the command has ended; wait for the rest while it is being taken.
+
+        A daemon that takes nothing for `FAREWELL_S` is waited for no longer.
+        """
         with self._news:
             self._ended = True
             self._exit_status = exit_status
-            self._give_up_at = clock.monotonic() + patience_s
+            self._give_up_at = clock.monotonic() + RETRY_S
             self._news.notify()
 
-        self._thread.join(FAREWELL_S)
+        seen = -1
+        while self._thread.is_alive() and seen != self._delivered:
+            seen = self._delivered
+            self._thread.join(FAREWELL_S)
+
         return Outcome(
             lost_lines=self._lost_lines + self._queue.dropped_lines,
             error=self._error,
@@ -187,12 +195,16 @@ class Recorder:
 
                 self._rest(pauses.next_s())
             else:
+                self._delivered += 1
+                self._give_up_at = clock.monotonic() + RETRY_S
                 return True
 
         return False
 
     def _is_late(self) -> bool:
-        return self._ended and clock.monotonic() >= self._give_up_at
+        # A daemon that was never there will not come in the next second.
+        is_past = clock.monotonic() >= self._give_up_at
+        return self._ended and (is_past or not self._delivery.was_opened)
 
     def _rest(self, pause_s: float) -> None:
         """Wait before the next attempt; the end of the command cuts it short."""

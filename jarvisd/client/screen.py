@@ -27,6 +27,7 @@ class Screen:
     def __init__(self) -> None:
         self._painted: list[str] = []
         self._spoilt = True
+        self._asked_to_stop = False
         self._cooked: list[Any] | None = None
         self._signals: dict[int, Any] = {}
         # A signal must end the wait: Python would quietly go on with select.
@@ -60,6 +61,9 @@ class Screen:
         if self._woken in ready:
             os.read(self._woken, 4096)
 
+        if self._asked_to_stop:
+            self._stop()
+
         if keyboard and keyboard[0] in ready:
             return os.read(keyboard[0], 64).decode("utf-8", "replace") or "q"
 
@@ -69,7 +73,7 @@ class Screen:
         for number, handler in (
             (signal.SIGWINCH, self._resized),
             (signal.SIGTERM, terminal.end),
-            (signal.SIGTSTP, self._stop),
+            (signal.SIGTSTP, self._ask_to_stop),
         ):
             self._signals[number] = signal.signal(number, handler)
 
@@ -109,12 +113,17 @@ class Screen:
         # The terminal may have moved or cut what stood there.
         self._spoilt = True
 
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
+    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        # Not here: we may be in the middle of painting.
+        self._asked_to_stop = True
+
+    def _stop(self) -> None:
+        self._asked_to_stop = False
         self._give_back()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
         # Stopped here, until SIGCONT.
-        signal.signal(number, self._stop)
+        signal.signal(signal.SIGTSTP, handler)
         self._take()
 
 

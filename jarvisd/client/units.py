@@ -51,7 +51,7 @@ def _also_writable(environ: Mapping[str, str]) -> str:
     """Return the line that lets the daemon write its database wherever it lies."""
     folder = store_folder(environ)
     usual = paths.state_folder({"HOME": paths.home(environ)})
-    return "" if str(folder) == usual else f"ReadWritePaths=-{_quoted(str(folder))}\n"
+    return "" if str(folder) == usual else f"ReadWritePaths=-{quoted(str(folder))}\n"
 
 
 def store_folder(environ: Mapping[str, str]) -> Path:
@@ -117,7 +117,7 @@ def _sandbox_file(here: Path) -> Path:
 
 
 def _text(name: str) -> str:
-    command = " ".join(map(_quoted, daemon_command()))
+    command = " ".join(map(quoted, daemon_command()))
     source = _packaged() / name
     return MARK + source.read_text(encoding="utf-8").replace(_PLACEHOLDER, command)
 
@@ -128,7 +128,7 @@ def _packaged() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[2] / "systemd"
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     """Return *word* so that systemd reads it as one word and expands nothing in it."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')
     escaped = escaped.replace("%", "%%").replace("$", "$$")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -26,9 +26,9 @@ class LogLevel(StrEnum):
 LOG_LEVEL = LogLevel.INFO
 """Life events only: an idle day is a few lines."""
 
-SCAN_INTERVAL_S = 2.0
-"""What every watcher missed is found within this. A scan of 2,000 known files takes
-some 5 ms, so two seconds stay below the 0.5 % of a core that idling may cost."""
+SCAN_INTERVAL_S = 15.0
+"""What every watcher missed is found within this at the latest. Scans come sooner
+where they are cheap: a scan that took 5 ms, of 2,000 files, is repeated after 5 s."""
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.2, le=60.0)]
 """The scan's range: faster is a busy loop, slower is no longer live."""
@@ -60,6 +60,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the daemon was told, complete and checked.
 
     *agents* holds those the user mentions; `agent()` answers for every other one.
+    *prices* is the table as it stands in the file: pricing knows what may be in it.
     *origins* says of each key that is not at its default who set it: the file's path,
     the variable's name or the flag.
     """
@@ -71,6 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()
     fifos: tuple[FifoSettings, ...] = ()
     agents: Mapping[str, AgentSettings] = {}
+    prices: Mapping[str, Any] = {}
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:

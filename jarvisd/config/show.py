@@ -1,6 +1,7 @@
 """The configuration as people see it: each key, its value, and who set it."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,9 @@ class Setting(NamedTuple):
     key: str
     value: str
     origin: str
+
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Changes(NamedTuple):
@@ -62,11 +66,17 @@ def _leaves(config: Config, agents: Iterable[str]) -> Iterator[tuple[str, object
 def _toml(value: object) -> str:
     match value:
         case msgspec.Struct():
-            pairs = msgspec.structs.asdict(value).items()
-            return f"{{{', '.join(f'{key} = {_toml(each)}' for key, each in pairs)}}}"
+            return _toml(msgspec.structs.asdict(value))
+        case dict():
+            pairs = ", ".join(f"{_key(key)} = {_toml(value[key])}" for key in value)
+            return f"{{{pairs}}}"
         case tuple():
             return f"[{', '.join(map(_toml, value))}]"
         case Path():
             return json.dumps(str(value), ensure_ascii=False)
         case _:
             return json.dumps(value, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)

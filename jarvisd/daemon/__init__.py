@@ -11,15 +11,20 @@ import structlog
 from jarvisd import __version__
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.books import Books
+from jarvisd.accumulators.rules import BookRules
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.render import Renderer
+from jarvisd.api.reports import Reports
 from jarvisd.api.server import Server
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.config import Config, FifoSettings
+from jarvisd.daemon.backups import keep_backups
 from jarvisd.daemon.news import tell_of_health
+from jarvisd.daemon.prices import Prices
 from jarvisd.daemon.reload import Reloader
 from jarvisd.daemon.service import Service
 from jarvisd.daemon.signals import obey_signals
@@ -35,9 +40,6 @@ from jarvisd.reader.survey import Survey
 from jarvisd.store import Store, open_store
 
 log = structlog.get_logger()
-
-BACKUP_CHECK_S = 3600.0
-"""How often to ask whether a backup is due; the store knows."""
 
 
 async def run(
@@ -57,18 +59,20 @@ async def run(
         JarvisError: The daemon cannot start; the message says what to do.
 
     """
+    prices = Prices(config.prices)
+    rules = BookRules(prices.cost_micros)
     with open_endpoint(config.socket, activated=activated) as endpoint:
         async with (
-            open_store(config.store, clock=clock) as store,
+            open_store(config.store, clock=clock, rules=rules) as store,
             anyio.create_task_group() as writers,
         ):
             survey = Survey(
                 configured_trees(config, environ),
                 clock,
                 excluded=config.excluder(),
-                pause_s=config.scan_interval_s,
+                max_pause_s=config.scan_interval_s,
             )
-            parts = await _assembled(store, survey, reloader, clock)
+            parts = await _assembled(store, survey, prices, reloader, clock)
             writers.start_soon(parts.flusher.run)
             try:
                 await _serve(endpoint, parts, config.fifos)
@@ -90,10 +94,11 @@ class _Parts:
 
 
 async def _assembled(
-    store: Store, survey: Survey, reloader: Reloader, clock: Clock
+    store: Store, survey: Survey, prices: Prices, reloader: Reloader, clock: Clock
 ) -> _Parts:
-    blocks = Blocks()
-    flusher = Flusher(store, clock, blocks)
+    blocks = Blocks(Books(prices.cost_micros, prices.window))
+    blocks.books.restore(await store.load_books())
+    flusher = Flusher(store, clock, blocks, blocks.books)
     intake = Intake(blocks, flusher, clock)
     reader = Reader(survey, intake)
     for saved in await store.load():
@@ -108,7 +113,7 @@ async def _assembled(
         flusher=flusher,
         store=store,
         clock=clock,
-        reload=reloader.bound(survey),
+        reload=reloader.bound(survey, prices),
     )
     return _Parts(
         clock=clock,
@@ -132,18 +137,25 @@ async def _serve(
         blocks=blocks,
         clock=clock,
         daemon=service,
+        reports=Reports(
+            books=blocks.books,
+            store=parts.store,
+            clock=clock,
+            daemon=service,
+        ),
         subscriptions=subscriptions,
         tally=tally,
     )
     server = Server(handlers, subscriptions, clock, tally)
     renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
     async with anyio.create_task_group() as group:
+        # Signals first: whoever was answered once may rely on a clean end.
+        await group.start(obey_signals, group.cancel_scope, service, clock)
         await group.start(server.serve, endpoint)
         group.start_soon(renderer.run)
         group.start_soon(tell_of_health, service, subscriptions, renderer)
-        group.start_soon(obey_signals, group.cancel_scope, service, clock)
         group.start_soon(feed_watchdog, service, clock)
-        group.start_soon(_keep_backups, parts.store, clock)
+        group.start_soon(keep_backups, parts.store, clock)
         for fifo in fifos:
             group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
 
@@ -153,11 +165,6 @@ async def _serve(
 
 def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None:
     blocks.add(block, clock.unix_ms())
+    blocks.books.bind_restored(block)
     if block.origin.kind is Kind.TRANSCRIPT:
         reader.catalogue.restore(block)
-
-
-async def _keep_backups(store: Store, clock: Clock) -> None:
-    while True:
-        await clock.sleep_until(clock.monotonic() + BACKUP_CHECK_S)
-        await store.backup()

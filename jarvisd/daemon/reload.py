@@ -7,6 +7,7 @@ import structlog
 from jarvisd import config
 from jarvisd.agents import AGENTS
 from jarvisd.config import Config
+from jarvisd.daemon.prices import Prices
 from jarvisd.daemon.trees import configured_trees
 from jarvisd.logs import Threshold
 from jarvisd.protocol.methods import ConfigReloadResult
@@ -31,18 +32,21 @@ class Reloader:
         self._argv = argv
         self._environ = environ
 
-    def bound(self, survey: Survey) -> Callable[[], Awaitable[ConfigReloadResult]]:
-        """Return a reload that applies to *survey*."""
+    def bound(
+        self, survey: Survey, prices: Prices
+    ) -> Callable[[], Awaitable[ConfigReloadResult]]:
+        """Return a reload that applies to *survey* and *prices*."""
 
         async def reload() -> ConfigReloadResult:
-            return self._reload(survey)
+            return self._reload(survey, prices)
 
         return reload
 
-    def _reload(self, survey: Survey) -> ConfigReloadResult:
+    def _reload(self, survey: Survey, prices: Prices) -> ConfigReloadResult:
         """Read and apply; a wrong configuration raises ConfigError and changes nothing."""
         new = config.read(self._argv, self._environ, known_agents=AGENTS)
         changes = config.changes(self._current, new)
+        prices.change(new.prices)
         self._threshold.level = new.log_level
         survey.look_through(
             configured_trees(new, self._environ), new.excluder(), new.scan_interval_s

@@ -5,6 +5,8 @@ from typing import NewType
 
 import msgspec
 
+from jarvisd.model.usage import Tokens
+
 BlockId = NewType("BlockId", str)
 """16 lower-case hex digits; a client may show and accept any unique prefix."""
 
@@ -84,7 +86,10 @@ class BlockView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     *partial_bytes* is the length of the unfinished last line, which is in no count
     yet. *lines_per_s* is the mean of the last minute. *revision* is the flush that
     stored the newest numbers, or the next one while they are only in memory.
-    *exit_status* is that of a process block once it has ended.
+    *exit_status* is that of a process block once it has ended. From *tokens* on it is
+    what the whole session spent that the block is of; null if it is of none.
+    *cost_micros* leaves out *unpriced* responses, and *tool_errors* counts calls that
+    failed.
     """
 
     block_id: BlockId
@@ -110,3 +115,9 @@ class BlockView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     revision: int
     exit_status: int | None = None
     error: str | None = None
+    tokens: Tokens | None = None
+    cost_micros: int | None = None
+    unpriced: int | None = None
+    context_percent: float | None = None
+    last_tool: str | None = None
+    tool_errors: int | None = None

@@ -140,21 +140,22 @@ class TotalsReported(_Event, frozen=True, kw_only=True, gc=False):
     last_total_tokens: int = 0
     window_tokens: int | None = None
     model: str | None = None
-    tier: str | None = None
+    variant: Variant | None = None
 
 
 class ModelChanged(_Event, frozen=True, kw_only=True, gc=False):
-    """The model and service tier from here on.
+    """The model, and the way it is served, from here on.
 
     Attributes:
         model: None leaves it as it is.
-        tier: None leaves it as it is, "" takes it back to the standard.
-        for_turn: The tier holds until the turn ends; otherwise it sticks.
+        variant: None leaves it as it is.
+        for_turn: The variant holds until the next change of this sort; otherwise it
+            sticks to the thread.
 
     """
 
     model: str | None = None
-    tier: str | None = None
+    variant: Variant | None = None
     for_turn: bool = False
 
 

@@ -1,13 +1,33 @@
 """What one flush writes and one start reads back."""
 
+from array import array
+from typing import NamedTuple
+
 import msgspec
 
 from jarvisd.model.block import Counts, Origin
+from jarvisd.model.ledger import Cell, Corrections, LedgerBatch, LimitRow, SessionRow
 from jarvisd.model.source import Position, SourceState
 
 
+class BadLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A line that could not be taken in; *length* is in bytes, without its end."""
+
+    offset: int
+    length: int
+    reason: str
+
+
 class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One block with its counts and the position they belong to: one row."""
+    """One block with its counts and the position they belong to: one row.
+
+    Attributes:
+        carry: What the ledger must remember of it at that position.
+        parser_version: Of the parser whose words are in the ledger; 0 if it has not
+            been read into the ledger yet.
+        bad_lines: Some that were met since the start, for explaining.
+
+    """
 
     origin: Origin
     position: Position
@@ -17,6 +37,9 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state: SourceState = SourceState.ACTIVE
     error: str | None = None
     revision: int = 0
+    carry: bytes = b""
+    parser_version: int = 0
+    bad_lines: tuple[BadLine, ...] = ()
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +51,27 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     blocks: tuple[SavedBlock, ...]
     durable: bool = False
+    ledger: LedgerBatch | None = None
+
+
+class Saved(NamedTuple):
+    """What came of a batch: the revision that it is, and what it changed of the books.
+
+    *corrections* is None if the books could not be written with the blocks, because
+    another database has come under us: they are to be made anew.
+    """
+
+    revision: int
+    corrections: Corrections = ()
+
+
+class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):
+    """The books as one start reads them back. *keys* are those of all rows, sorted."""
+
+    sessions: list[SessionRow]
+    cells: list[Cell]
+    limits: list[LimitRow]
+    keys: "array[int]"
 
 
 class StoreFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):

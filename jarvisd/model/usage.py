@@ -54,6 +54,16 @@ class Tokens(msgspec.Struct, frozen=True, gc=False):
             self.reasoning + other.reasoning,
         )
 
+    def __sub__(self, other: "Tokens") -> "Tokens":
+        return Tokens(
+            self.input - other.input,
+            self.cache_read - other.cache_read,
+            self.cache_write_5m - other.cache_write_5m,
+            self.cache_write_1h - other.cache_write_1h,
+            self.output - other.output,
+            self.reasoning - other.reasoning,
+        )
+
 
 class Variant(msgspec.Struct, frozen=True, gc=False):
     """How a response was served, as far as it changes the price.

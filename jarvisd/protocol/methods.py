@@ -11,12 +11,28 @@ from typing import Annotated, Literal, get_args
 import msgspec
 
 from jarvisd.model.block import BlockId, BlockView, Kind, Life, SessionId
+from jarvisd.model.report import (
+    Attribution,
+    ExplainedBlock,
+    ExplainedLine,
+    Grouping,
+    LimitView,
+    Rate,
+    ToolRow,
+    UsageRow,
+    WindowRow,
+)
+from jarvisd.model.session import SessionView
 from jarvisd.model.source import SourceView
+from jarvisd.model.usage import Tokens
 
 MAX_BLOCKS = 10_000
+MAX_SESSIONS = 10_000
 MAX_TAIL_LINES = 10_000
 DEFAULT_TAIL_LINES = 20
 MAX_PUSH_LINES = 10_000
+MAX_ATTRIBUTIONS = 10_000
+MAX_EXPLAINED_LINES = 10_000
 
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 """A whole number that every JSON reader and SQLite can hold."""
@@ -25,7 +41,10 @@ Text = Annotated[str, msgspec.Meta(max_length=4096)]
 AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
-Topic = Literal["blocks", "flushes", "health"]
+Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
+"""A date, as 2026-11-21 or 20261121."""
+
+Topic = Literal["blocks", "session", "flushes", "health"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
@@ -169,7 +188,7 @@ class Status(Params, frozen=True, kw_only=True):
 
 
 class AgentStatus(Result, frozen=True, kw_only=True):
-    """One agent's share of the whole."""
+    """One agent's share of the whole; *today* as in `StatusResult`."""
 
     agent: str
     blocks: int
@@ -177,10 +196,17 @@ class AgentStatus(Result, frozen=True, kw_only=True):
     line_count: int
     token_estimate: int
     last_activity_ms: int | None
+    today_tokens: int = 0
+    today_cost_micros: int = 0
+    today_unpriced: int = 0
 
 
 class StatusResult(Result, frozen=True, kw_only=True):
-    """The whole picture: totals, agents, and the newest live blocks (at most 20)."""
+    """The whole picture: totals, agents, and the newest live blocks (at most 20).
+
+    What was spent today is since midnight where the daemon runs; *today_cost_micros*
+    leaves out *today_unpriced* responses, whose price is not known.
+    """
 
     version: str
     now_ms: int
@@ -194,6 +220,9 @@ class StatusResult(Result, frozen=True, kw_only=True):
     newest: list[BlockView]
     backfill: Backfill
     degraded: bool
+    today_tokens: int = 0
+    today_cost_micros: int = 0
+    today_unpriced: int = 0
 
 
 class Line(Params, frozen=True, kw_only=True):
@@ -253,6 +282,34 @@ class BlocksTailResult(Result, frozen=True, kw_only=True):
     block_id: BlockId
     first_line: int
     lines: list[str]
+
+
+class SessionsList(Params, frozen=True, kw_only=True):
+    """Ask for sessions, newest activity first; filters are joined by *and*.
+
+    *active_s* keeps those with a line in the last seconds, *since* is a revision: only
+    sessions that changed after it.
+    """
+
+    agent: str | None = None
+    project: str | None = None
+    active_s: Seconds | None = None
+    since: Whole | None = None
+    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_SESSIONS)] = MAX_SESSIONS
+
+
+class SessionsListResult(Result, frozen=True, kw_only=True):
+    """Sessions, newest activity first, and the revision they belong to."""
+
+    revision: int
+    sessions: list[SessionView]
+
+
+class SessionsGet(Params, frozen=True, kw_only=True):
+    """Ask for one session by its id or a unique prefix of it."""
+
+    session_id: SessionId
+    agent: str | None = None
 
 
 class SourcesList(Params, frozen=True, kw_only=True):
@@ -331,8 +388,8 @@ class PushClose(Params, frozen=True, kw_only=True):
 class Subscribe(Params, frozen=True, kw_only=True):
     """Ask to be told of changes.
 
-    Topics: `blocks` (the block as it is now, conflated per block), `health` (a
-    change of status), `flushes` (a new revision). *filter* keeps one agent, project
+    Topics: `blocks` (the block as it is now, conflated per block), `session` (the same
+    for sessions), `health` (a change of status), `flushes` (a new revision). *filter* keeps one agent, project
     or block. *since* is the cursor of an earlier notification. *interval_ms* is the
     least time between two notifications of one block: 0 tells every change at once,
     conflated only when the client cannot keep up.
@@ -386,6 +443,126 @@ class ConfigReloadResult(Result, frozen=True, kw_only=True):
     needs_restart: list[str]
 
 
+class ReportUsage(Params, frozen=True, kw_only=True):
+    """Ask what was spent: tokens and cost, in rows told apart *by* something.
+
+    Days are those of the time zone *tz*, an IANA name; the week begins on Monday.
+    *since* and *until* are days of it, both included. *project* is a folder or the end
+    of its path.
+    """
+
+    by: Grouping = "day"
+    since: Day | None = None
+    until: Day | None = None
+    tz: Text = "UTC"
+    agent: str | None = None
+    project: str | None = None
+
+
+class ReportUsageResult(Result, frozen=True, kw_only=True):
+    """Rows, and their sum.
+
+    Periods come oldest first, all else the dearest first. A row by session is of one
+    that a person started, with its subagents. *complete* is false while history is
+    being read for the first time.
+    """
+
+    revision: int
+    by: Grouping
+    tz: str
+    complete: bool
+    total: UsageRow
+    rows: list[UsageRow]
+
+
+class ReportWindows(Params, frozen=True, kw_only=True):
+    """Ask for five-hour windows, how fast tokens burn now, and what limits say."""
+
+    since: Day | None = None
+    until: Day | None = None
+    tz: Text = "UTC"
+    agent: str | None = None
+
+
+class ReportWindowsResult(Result, frozen=True, kw_only=True):
+    """Windows with something in them, oldest first; rates and limits as of *now_ms*."""
+
+    revision: int
+    now_ms: int
+    complete: bool
+    windows: list[WindowRow]
+    rates: list[Rate]
+    limits: list[LimitView]
+
+
+class ReportTools(Params, frozen=True, kw_only=True):
+    """Ask how tools, skills, subagents and slash commands were used.
+
+    *by* plugin counts only what an imported attribution knows. *daily* gives each day
+    of *tz* its own rows; otherwise there is one for all the time.
+    """
+
+    by: Literal["tool", "plugin"] = "tool"
+    daily: bool = False
+    since: Day | None = None
+    until: Day | None = None
+    tz: Text = "UTC"
+    agent: str | None = None
+    project: str | None = None
+
+
+class ReportToolsResult(Result, frozen=True, kw_only=True):
+    """Rows, day by day, the most used first."""
+
+    revision: int
+    tz: str
+    complete: bool
+    rows: list[ToolRow]
+
+
+class AttributionImport(Params, frozen=True, kw_only=True):
+    """Replace all that is known of where skills, agents and commands come from."""
+
+    entries: Annotated[list[Attribution], msgspec.Meta(max_length=MAX_ATTRIBUTIONS)]
+
+
+class AttributionImportResult(Result, frozen=True, kw_only=True):
+    """How many names are known now, of each source."""
+
+    curated: int
+    flea: int
+
+
+class SessionsExplain(Params, frozen=True, kw_only=True):
+    """Read a session's files again, and tell of each line what it counted for.
+
+    *session_id* is the agent's own id, or a unique prefix. Lines are numbered through
+    all blocks; *after* skips as many. *all* lists lines that mean nothing, too.
+    """
+
+    session_id: SessionId
+    after: Whole = 0
+    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_EXPLAINED_LINES)] = 1_000
+    all: bool = False
+
+
+class SessionsExplainResult(Result, frozen=True, kw_only=True):
+    """What became of each line, without its content.
+
+    *blocks* sum up all of the session; *lines* are those asked for, in the order of
+    *blocks*, and *next* is the *after* of the next page, None on the last. *tokens* are
+    what these lines counted; *booked* is what the ledger holds of the session.
+    """
+
+    agent: str
+    session_id: SessionId
+    blocks: list[ExplainedBlock]
+    lines: list[ExplainedLine]
+    next: int | None
+    tokens: Tokens
+    booked: Tokens
+
+
 class Event(Result, frozen=True, kw_only=True):
     """The params of an `event` notification.
 
@@ -432,6 +609,8 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "blocks.list": (BlocksList, BlocksListResult),
     "blocks.get": (BlocksGet, BlockView),
     "blocks.tail": (BlocksTail, BlocksTailResult),
+    "sessions.list": (SessionsList, SessionsListResult),
+    "sessions.get": (SessionsGet, SessionView),
     "sources.list": (SourcesList, SourcesListResult),
     "push.open": (PushOpen, PushOpenResult),
     "push.lines": (PushLines, PushLinesResult),
@@ -439,6 +618,11 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "subscribe": (Subscribe, SubscribeResult),
     "unsubscribe": (Unsubscribe, Done),
     "config.reload": (ConfigReload, ConfigReloadResult),
+    "report.usage": (ReportUsage, ReportUsageResult),
+    "report.windows": (ReportWindows, ReportWindowsResult),
+    "report.tools": (ReportTools, ReportToolsResult),
+    "attribution.import": (AttributionImport, AttributionImportResult),
+    "sessions.explain": (SessionsExplain, SessionsExplainResult),
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""
 

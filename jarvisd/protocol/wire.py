@@ -35,6 +35,8 @@ NUMBERS = {
     "storage_degraded": -32004,
     "unknown_block": -32005,
     "ambiguous_block": -32005,
+    "unknown_session": -32005,
+    "ambiguous_session": -32005,
     "unknown_subscription": -32005,
     "too_large": -32006,
     "protocol_mismatch": -32007,
@@ -257,8 +259,10 @@ def _batch(line: bytes) -> Batch | Refused:
 def _misshapen(raw: bytes | msgspec.Raw, cause: msgspec.ValidationError) -> Refused:
     try:
         id_ = bytes(_loose_envelope.decode(raw).id)
-    except msgspec.DecodeError:
+    except msgspec.ValidationError:
         id_ = NULL
+    except msgspec.DecodeError as exc:  # no JSON behind what was of wrong shape
+        return Refused(NULL, failure("parse_error", str(exc)))
 
     # Whether it was meant as a notification cannot be known: the answer has an id.
     known = id_ and _is_id(id_)

@@ -159,6 +159,7 @@ class Catalogue:
         known.tail.rename(found.path)
         self._add(known)
         known.note(found.status)
+        known.block.rest()  # whose lines they are may have changed
         known.block.origin = msgspec.structs.replace(
             known.block.origin,
             path=found.path,

@@ -31,7 +31,6 @@ class Doubts:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._tick = (clock.monotonic(), clock.unix_ms() / MS_PER_S)
         self._lost_at: float | None = None
         self.lost_ms: int | None = None
         """When hints were last lost, in Unix ms."""
@@ -44,10 +43,13 @@ class Doubts:
             self._clock.monotonic() - self._lost_at < DOUBT_S
         )
 
-    def time_was_lost(self, pause_s: float) -> bool:
-        """Say whether more time went by since the last call than *pause_s*."""
-        before, now = self._tick, self._now()
-        self._tick = now
+    def clocks(self) -> tuple[float, float]:
+        """Return what both clocks show, in seconds: the monotonic one and the other."""
+        return self._clock.monotonic(), self._clock.unix_ms() / MS_PER_S
+
+    def time_was_lost(self, before: tuple[float, float], pause_s: float) -> bool:
+        """Say whether more time went by since *before* than *pause_s*."""
+        now = self.clocks()
         passed, wall = now[0] - before[0], now[1] - before[1]
         lost = passed > pause_s + LATE_S or abs(wall - passed) > STEP_S
         if lost:
@@ -70,6 +72,3 @@ class Doubts:
         """
         changed_ms = seen.st_ctime_ns // 1_000_000
         return since_ms < changed_ms < self._clock.unix_ms() - HINT_MS
-
-    def _now(self) -> tuple[float, float]:
-        return self._clock.monotonic(), self._clock.unix_ms() / MS_PER_S

@@ -52,6 +52,7 @@ class History:
                 if known is not None and known.backlog_bytes is not None:
                     began = await self._turns.drain(known, began)
                     known.tail.forget()
+                    known.block.rest()
                     self._handles.drop(path)
 
             await self._grew.wait()

@@ -6,7 +6,8 @@ import structlog
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
-from jarvisd.agents import agent_named
+from jarvisd.accumulators.lane import Lane
+from jarvisd.agents import Parse, agent_named
 from jarvisd.clock import Clock
 from jarvisd.flusher import Flusher
 from jarvisd.lines import Line, Oversize
@@ -16,6 +17,10 @@ from jarvisd.model.source import Position
 log = structlog.get_logger()
 
 _BLANK = b" \t\r\v\f\0"
+
+NOT_JSON = "not a JSON object"
+TOO_LONG = "longer than a line may be"
+POISON = "internal error; see the daemon's log"
 
 
 class Intake:
@@ -27,7 +32,8 @@ class Intake:
     def __init__(self, blocks: Blocks, flusher: Flusher, clock: Clock) -> None:
         self.blocks = blocks
         self.clock = clock
-        self._flusher = flusher
+        self.flusher = flusher
+        self._ledger = blocks.books.ledger
 
     def fold(
         self,
@@ -44,13 +50,15 @@ class Intake:
         """
         now_ms = self.clock.unix_ms()
         before = block.line_count
-        parse = agent_named(block.origin.agent).parse
+        agent = agent_named(block.origin.agent)
+        lane = block.open_lane(agent.version)
         for line in lines:
             if isinstance(line, Oversize):
                 block.add_oversize(line.chars)
+                block.add_bad_line(line.offset, line.chars, TOO_LONG)
                 continue
 
-            record = parse(line.text, offset=line.offset)
+            record = self._read(block, line, agent.parse, lane)
             if record is not None:
                 block.add_line(line.text)
                 _learn(block, record)
@@ -59,15 +67,46 @@ class Intake:
             elif line.text.strip(_BLANK):
                 block.add_line(line.text, malformed=True)
 
+        self.blocks.books.bind(block)
         if block.line_count > before:
             if written_ms is None:
                 block.rate.add(block.line_count - before, now_ms)
-                block.seen_at(now_ms)
+                block.came_at(now_ms)
             elif block.start_ts_ms is None:
                 block.seen_at(written_ms)
 
         block.position = position
         self.touch(block, urgent=written_ms is None)
+
+    def fold_again(
+        self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
+    ) -> None:
+        """Fold *lines*, which *block* has counted already, into the ledger alone."""
+        parse = agent_named(block.origin.agent).parse
+        for line in lines:
+            if isinstance(line, Line):
+                self._read(block, line, parse, lane)
+
+    def _read(
+        self, block: Block, line: Line, parse: Parse, lane: Lane | None
+    ) -> Record | None:
+        """Return what *line* says, once it is in the ledger; None if it is malformed.
+
+        A bulkhead: a line that cannot be taken in is noted, and the next one read.
+        """
+        try:
+            record = parse(line.text, offset=line.offset)
+            if record is None:
+                if line.text.strip(_BLANK):
+                    block.add_bad_line(line.offset, len(line.text), NOT_JSON)
+            elif lane is not None:
+                self._ledger.fold(lane, record)
+        except Exception:
+            log.exception("line.crashed", block_id=block.block_id, offset=line.offset)
+            block.add_bad_line(line.offset, len(line.text), POISON)
+            return None
+
+        return record
 
     def is_record(self, block: Block, line: Line | Oversize) -> bool:
         """Say whether *line*, though without an end, is all of a record."""
@@ -79,7 +118,7 @@ class Intake:
 
     def touch(self, block: Block, *, urgent: bool = True) -> None:
         """Say that *block* has changed; see Flusher.touch."""
-        self._flusher.touch(block, urgent=urgent)
+        self.flusher.touch(block, urgent=urgent)
         self.blocks.changed(block, self.clock.unix_ms())
 
     def fail(self, block: Block, reason: str) -> None:

@@ -1,7 +1,10 @@
 """One slice of one file into its block, whatever goes wrong with the file."""
 
+from collections.abc import Callable
+
 import structlog
 
+from jarvisd.accumulators.block import Block
 from jarvisd.clock import Clock
 from jarvisd.errors import SourceError
 from jarvisd.lines import Line, Oversize
@@ -16,7 +19,10 @@ log = structlog.get_logger()
 
 
 class Puller:
-    """Takes slices and counts them."""
+    """Takes slices and counts them.
+
+    *lacking* is called when the ledger must read a block again up to its position.
+    """
 
     def __init__(
         self,
@@ -24,6 +30,8 @@ class Puller:
         handles: Handles,
         intake: Intake,
         progress: Progress,
+        *,
+        lacking: Callable[[], None],
     ) -> None:
         self.missed_files = 0
         """Files that went before they were read to their end."""
@@ -31,6 +39,7 @@ class Puller:
         self._handles = handles
         self._intake = intake
         self._progress = progress
+        self._lacking = lacking
         self._clock: Clock = intake.clock
 
     def pull(self, known: Known) -> bool:
@@ -66,6 +75,7 @@ class Puller:
             before = known.block.position
             self._intake.fold(known.block, [], begins)
             self._catalogue.reached(known, before)
+            self._unread(known.block)
 
     def _count(self, known: Known, part: Slice) -> None:
         block, before = known.block, known.block.position
@@ -85,6 +95,7 @@ class Puller:
             self._catalogue.reached(known, before)
 
         if part.restarted:
+            self._unread(block)
             known.historic_until = 0
             log.info(
                 "block.restarted",
@@ -95,6 +106,12 @@ class Puller:
 
         if part.gone:
             self._say_goodbye(known, part)
+
+    def _unread(self, block: Block) -> None:
+        """Let the ledger begin anew with *block*, which goes on in another place."""
+        block.unread()
+        if block.position.offset:
+            self._lacking()
 
     def _all_lines(self, known: Known, part: Slice) -> list[Line | Oversize]:
         """Return the lines, with an unfinished last one if it is a whole record."""

@@ -99,7 +99,7 @@ class Pushes:
         block = self._pushed(asked.block_id)
         self._intake.end(block, asked.exit_status)
         await self._committed(block)
-        return block.view(self._intake.clock.unix_ms())
+        return self._blocks.view(block, self._intake.clock.unix_ms())
 
     def _created(self, asked: PushOpen) -> Block:
         origin = Origin(

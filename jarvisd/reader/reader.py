@@ -14,20 +14,22 @@ import anyio
 from anyio import lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
-from jarvisd.accumulators.block import LIVE_MS, Block
-from jarvisd.clock import MS_PER_S
+from jarvisd.accumulators.block import Block
+from jarvisd.model.source import Tree
 from jarvisd.reader.catalogue import Catalogue
 from jarvisd.reader.doubts import Doubts
+from jarvisd.reader.followers import Followers
 from jarvisd.reader.history import History
 from jarvisd.reader.intake import Intake
 from jarvisd.reader.known import Known
 from jarvisd.reader.progress import Progress
 from jarvisd.reader.pull import Puller
+from jarvisd.reader.rereader import Rereader
 from jarvisd.reader.survey import Survey
 from jarvisd.reader.turns import Turns
 from jarvisd.sources.handles import Handles
 from jarvisd.sources.live_watch import LiveWatch
-from jarvisd.sources.scan import Found, is_utf8
+from jarvisd.sources.scan import Found, is_utf8, walk
 from jarvisd.sources.tree_watch import TreeWatch
 
 TICK_S = 1.0
@@ -49,17 +51,23 @@ class Reader:
         self.progress = Progress()
         self.handles = Handles()
         self.catalogue = Catalogue(intake.blocks, self.handles)
-        self.puller = Puller(self.catalogue, self.handles, intake, self.progress)
+        self.puller = Puller(
+            self.catalogue, self.handles, intake, self.progress, lacking=self._lacking
+        )
         self.doubts = Doubts(intake.clock)
-        self.live_watch = LiveWatch(self.hint, self._overflowed)
-        self.tree_watch = TreeWatch(self.hint, survey.hurry)
+        self.live_watch = LiveWatch(self.live_hint, self._overflowed)
+        self.tree_watch = TreeWatch(self.tree_hint, survey.hurry)
         self._clock = intake.clock
-        self._turns = Turns(self.puller, self.progress, self._clock)
+        self._turns = Turns(self.puller, self.progress, intake.flusher, self._clock)
+        self._followers = Followers(
+            self.live_watch, self.handles, self._turns, self._clock
+        )
         self._history = History(
             self.catalogue, self.handles, self._turns, self.progress, self._clock
         )
-        self._followed: set[Known] = set()
-        self._followers: dict[str, int] = {}
+        self.rereader = Rereader(
+            self.catalogue, intake, self.progress, give_way=self._turns.give_way
+        )
         self._group: TaskGroup | None = None
 
     def restore(self, block: Block) -> None:
@@ -73,11 +81,9 @@ class Reader:
         try:
             with self.live_watch.opened():
                 async with anyio.create_task_group() as self._group:
-                    task_status.started()
-                    await self._scan(partial(self.found, historic=True))
-                    self._group.start_soon(self._history.read)
-                    self._group.start_soon(self.tree_watch.run, self.survey.roots)
-                    await self._keep_looking()
+                    with self._followers.within(self._group):
+                        task_status.started()
+                        await self._read(self._group)
         finally:
             self._group = None
             self.handles.close()
@@ -86,23 +92,43 @@ class Reader:
         """Return once all that is on disk now has been read."""
         await self._scan(self.found)
         await self._turns.all_done(list(self.catalogue))
+        await self.rereader.finished()
 
-    async def _keep_looking(self) -> None:
+    async def _read(self, group: TaskGroup) -> None:
+        self.survey.roots_changed()
+        await self._scan(partial(self.found, historic=True))
+        group.start_soon(self._history.read)
+        group.start_soon(self.rereader.run)
+        group.start_soon(self.tree_watch.run, self.survey.roots)
+        await lowlevel.checkpoint()
+        # What came between the first look and the watch has told nobody.
+        await self._scan(self.found)
         while True:
+            before = self.doubts.clocks()
             await anyio.sleep(TICK_S)
-            self._tick()
-            if self.live_watch.error is not None:
-                self.live_watch.retry(self._followers)
-
-            if self.survey.roots_changed():
-                self.tree_watch.restart()
+            if self.doubts.time_was_lost(before, TICK_S):
                 self.survey.hurry()
 
-            if self.doubts.time_was_lost(TICK_S):
-                self.survey.hurry()
+            await self._tick()
 
-            if self.survey.is_due():
-                await self._scan(self._found_by_scan)
+    async def _tick(self) -> None:
+        """Do what is due by time: no watcher is trusted to tell of all."""
+        self._look_at_followed()
+        self._followers.let_go_of_quiet()
+        self._followers.retry_watch()
+        roots_changed = self.survey.roots_changed()
+        if roots_changed or self.tree_watch.misses(self.survey.roots()):
+            self.tree_watch.restart()
+            self.survey.hurry()
+
+        if self.survey.is_due():
+            await self._scan(self._found_by_scan)
+
+    def _look_at_followed(self) -> None:
+        """Look at followed files that no watch tells of, or not of all of them."""
+        for known in self._followers:
+            if not known.hinted or known.tail.is_unsettled or self.doubts.are_raised:
+                self._look_at(known.path, known)
 
     async def _scan(self, found: Callable[[Found], object]) -> None:
         blind = self.live_watch.error or self.tree_watch.error or self.doubts.are_raised
@@ -117,31 +143,59 @@ class Reader:
     def _vanished(self, known: Known) -> None:
         """Look where a file that the scan did not come across has gone."""
         if not self.survey.covers(known.path):
-            self._followed.discard(known)
             self._turns.pass_by(known, known.wakes)
-            if known.wake is not None:
-                known.wake.set()
+            self._followers.let_go(known)
         elif not self.survey.findings.is_closed(known.path):
-            self._wake(known)
+            self._followers.wake(known)
 
-    def hint(self, path: str) -> None:
-        """Look at *path*, of which a watcher says that it may have changed."""
+    def live_hint(self, path: str) -> None:
+        """Wake the file at *path*, of which the watch of its folder tells."""
+        known = self.catalogue.get(path)
+        if known is not None and known.wake is not None:
+            known.hinted = True
+            self._followers.wake(known)
+        else:
+            self._look_at(path, known)
+
+    def tree_hint(self, path: str) -> None:
+        """Look at *path*, unless the faster watch tells of it anyway."""
+        known = self.catalogue.get(path)
+        if known is None or known.wake is None or not known.hinted:
+            self._look_at(path, known)
+
+    def _look_at(self, path: str, known: Known | None) -> None:
         located = self.survey.covers(path)
         if located is None:
             return
 
-        known = self.catalogue.get(path)
         try:
             status = os.stat(path, follow_symlinks=False)
         except OSError:
             if known is not None and not known.block.ended:
-                self._wake(known)
+                self._followers.wake(known)
             return
 
         if known is not None:
             self._noticed(known, status)
-        elif stat.S_ISREG(status.st_mode) and is_utf8(path):
-            self.found(Found(located[0], path, located[1], status))
+        elif is_utf8(path):
+            self._enter(path, *located, status)
+
+    def _enter(
+        self, path: str, tree: Tree, parts: tuple[str, ...], status: os.stat_result
+    ) -> None:
+        """Take note of what is new to us: a file, or a folder of files."""
+        if stat.S_ISREG(status.st_mode):
+            self.found(Found(tree, path, parts, status))
+        elif stat.S_ISDIR(status.st_mode) and tree.enters(parts) and self._group:
+            self._group.start_soon(self._look_through, tree, parts)
+
+    async def _look_through(self, tree: Tree, below: tuple[str, ...]) -> None:
+        """Look through a new folder: what came before its watch has told nobody."""
+        for folder in walk(tree, self.survey.excluded, below):
+            for each in folder.files:
+                self.found(each)
+
+            await lowlevel.checkpoint()
 
     def found(self, found: Found, *, historic: bool = False) -> bool:
         """Take note of a file: adopt it if it is new, read it if it has changed.
@@ -161,11 +215,11 @@ class Reader:
         if historic or now_ms - known.mtime_ms > OLD_MS:
             self._history.add(known)
         else:
-            self._wake(known)
+            self._followers.wake(known)
 
         if known.moved_from is not None:
             vacated, known.moved_from = known.moved_from, None
-            self.hint(vacated)
+            self._look_at(vacated, self.catalogue.get(vacated))
 
         return True
 
@@ -179,10 +233,6 @@ class Reader:
         if self.doubts.should_have_been_told(found.status, since_ms):
             self.doubts.hints_were_lost()
 
-    def _overflowed(self) -> None:
-        self.doubts.hints_were_lost()
-        self.survey.hurry()
-
     def _noticed(
         self, known: Known, status: os.stat_result, *, historic: bool = False
     ) -> bool:
@@ -194,60 +244,13 @@ class Reader:
         if historic:
             self._history.add(known)
         elif grew or known.backlog_bytes is None:
-            self._wake(known)  # else it waits for its turn in the backlog
+            self._followers.wake(known)  # else it waits for its turn in the backlog
 
         return True
 
-    def _tick(self) -> None:
-        """Look at every followed file, and let go of those that fell quiet."""
-        now = self._clock.monotonic()
-        for known in list(self._followed):
-            try:
-                changed = known.tail.changed(os.stat(known.path, follow_symlinks=False))
-            except OSError:
-                changed = not known.block.ended
+    def _overflowed(self) -> None:
+        self.doubts.hints_were_lost()
+        self.survey.hurry()
 
-            if changed:
-                self._wake(known)
-            elif now - known.woken_at > LIVE_MS / MS_PER_S and known.wake is not None:
-                self._followed.discard(known)
-                known.wake.set()
-
-    def _wake(self, known: Known) -> None:
-        known.wakes += 1
-        known.woken_at = self._clock.monotonic()
-        if known.wake is not None:
-            self._followed.add(known)
-            known.wake.set()
-        elif self._group is not None:
-            known.wake = anyio.Event()
-            self._followed.add(known)
-            self._group.start_soon(self._follow, known)
-
-    async def _follow(self, known: Known) -> None:
-        known.tail.remember(known.block.position)
-        try:
-            while known in self._followed:
-                await self._follow_in(os.path.dirname(known.path), known)
-        finally:
-            known.wake = None
-            known.tail.forget()
-            self.handles.drop(known.path)
-
-    async def _follow_in(self, folder: str, known: Known) -> None:
-        """Read *known* whenever it is woken, as long as it lies in *folder*."""
-        self._followers[folder] = self._followers.get(folder, 0) + 1
-        try:
-            while known in self._followed and os.path.dirname(known.path) == folder:
-                self.live_watch.add(folder)
-                known.wake = anyio.Event()
-                await self._turns.drain(known, self._clock.monotonic())
-                if known.block.ended and known.done == known.wakes:
-                    self._followed.discard(known)
-                else:
-                    await known.wake.wait()
-        finally:
-            self._followers[folder] -= 1
-            if not self._followers[folder]:
-                del self._followers[folder]
-                self.live_watch.remove(folder)
+    def _lacking(self) -> None:
+        self.rereader.hurry()

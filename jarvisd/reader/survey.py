@@ -20,10 +20,18 @@ from jarvisd.sources.scan import Folder, Found, walk
 
 log = structlog.get_logger()
 
-WATCHED_SHARE = 200
-BLIND_SHARE = 50
-"""A scan that took t is followed by a pause of at least t times this: half a percent
-of a core while the watchers work, two while they do not."""
+MIN_PAUSE_S = 2.0
+"""Scanning more often finds nothing that a person would have noticed."""
+
+WATCHED_SHARE = 1000
+BLIND_SHARE = 100
+"""A scan that took t is followed by a pause of t times this: a thousandth of a core
+while the watchers work, a hundredth while they do not."""
+
+WATCHED_LIMIT = 200
+BLIND_LIMIT = 50
+"""The longest pause that was asked for gives way to this: a scan of very many files
+costs half a percent of a core at most, and two while the watchers do not work."""
 
 STEP_S = 0.001
 """How long to look before others get a turn."""
@@ -60,24 +68,27 @@ class Survey:
         clock: Clock,
         *,
         excluded: Callable[[str], bool],
-        pause_s: float,
+        max_pause_s: float,
     ) -> None:
         self.trees = trees
         self.excluded = excluded
         self.findings = Findings()
         self.finished_ms: int | None = None
         self._clock = clock
-        self._pause_s = pause_s
+        self._max_pause_s = max_pause_s
         self._scanning = anyio.Lock()
         self._due = 0.0
         self._identities: frozenset[tuple[str, int, int]] = frozenset()
 
     def roots(self) -> list[str]:
-        """Return the roots that exist now."""
-        return [path for path, _, _ in _identities(self.trees)]
+        """Return the roots that exist now, to be watched."""
+        # Noted, so that the first look does not find that all of them have come:
+        # watching anew stops the loop for as long as it takes to add every folder.
+        self._identities = _identities(self.trees)
+        return [path for path, _, _ in self._identities]
 
     def roots_changed(self) -> bool:
-        """Say whether a root has come, gone or been replaced since the last call."""
+        """Say whether a root has come, gone or been replaced since either call."""
         before, self._identities = self._identities, _identities(self.trees)
         return before != self._identities
 
@@ -97,10 +108,10 @@ class Survey:
         self,
         trees: tuple[Tree, ...],
         excluded: Callable[[str], bool],
-        pause_s: float,
+        max_pause_s: float,
     ) -> None:
         """Look through these trees from the next scan on, which is due now."""
-        self.trees, self.excluded, self._pause_s = trees, excluded, pause_s
+        self.trees, self.excluded, self._max_pause_s = trees, excluded, max_pause_s
         self.hurry()
 
     def hurry(self) -> None:
@@ -125,19 +136,24 @@ class Survey:
         sooner.
         """
         async with self._scanning:
-            self._due = self._clock.monotonic() + self._pause_s
+            self._due = self._clock.monotonic() + self._max_pause_s
             findings = Findings()
             for tree in self.trees:
                 await self._scan_tree(tree, findings, found)
 
-            share = BLIND_SHARE if blind else WATCHED_SHARE
-            pause_s = max(self._pause_s, findings.busy_s * share)
             # Somebody may have asked for the next scan to hurry while this one ran.
             if self._due:
+                pause_s = self._pause_s(findings.busy_s, blind=blind)
                 self._due = self._clock.monotonic() + pause_s
 
             self.findings, self.finished_ms = findings, self._clock.unix_ms()
             return findings
+
+    def _pause_s(self, took_s: float, *, blind: bool) -> float:
+        share = BLIND_SHARE if blind else WATCHED_SHARE
+        limit = BLIND_LIMIT if blind else WATCHED_LIMIT
+        wanted_s = min(max(MIN_PAUSE_S, took_s * share), self._max_pause_s)
+        return max(wanted_s, took_s * limit)
 
     async def _scan_tree(
         self, tree: Tree, findings: Findings, found: Callable[[Found], object]

@@ -53,6 +53,11 @@ class TailedFile:
     """Device, inode, size and mtime at the last look."""
     _away_since: float | None = None
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Say whether a file that has lost its name is read: no hint tells of it."""
+        return bool(self.leaving) or self._away_since is not None
+
     def changed(self, seen: os.stat_result) -> bool:
         """Say whether *seen* is worth a look: cheap, without opening the file."""
         return _signature(seen) != self._known or bool(self.leaving)

@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 from jarvisd.errors import SourceError
 
-MAX_OPEN = 256
+MAX_OPEN = 1024
 """Enough for every session that is really live; the rest is opened when needed."""
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK

@@ -38,13 +38,17 @@ class Folder:
     """What is neither read nor entered although it might be meant to be, and why."""
 
 
-def walk(tree: Tree, excluded: Callable[[str], bool]) -> Iterator[Folder]:
+def walk(
+    tree: Tree, excluded: Callable[[str], bool], below: tuple[str, ...] = ()
+) -> Iterator[Folder]:
     """Yield each folder of *tree* with its files, root first; nothing if it is absent.
 
     A folder of many entries comes in pieces of PIECE. Paths that *excluded* says yes
-    to are neither entered nor read.
+    to are neither entered nor read. *below* names the folder to begin with, from the
+    root, where not the whole tree is to be walked.
     """
-    pending: list[tuple[str, tuple[str, ...]]] = [(str(tree.root), ())]
+    start = "/".join((str(tree.root), *below))
+    pending: list[tuple[str, tuple[str, ...]]] = [(start, below)]
     while pending:
         path, parts = pending.pop()
         try:

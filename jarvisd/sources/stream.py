@@ -88,6 +88,9 @@ class Stream:
 
     def still_fits(self, fd: int) -> bool:
         """Say whether the unfinished line is as it was: agents cut off their own."""
+        if not self._rest:
+            return True
+
         start = self._splitter.next_offset - len(self._rest)
         return os.pread(fd, len(self._rest), start) == self._rest
 

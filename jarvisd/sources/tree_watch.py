@@ -1,6 +1,7 @@
 """Hints about new files anywhere below the roots, by watchfiles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import anyio
 import structlog
@@ -11,7 +12,7 @@ from jarvisd.sources.hints import Hint, Lost
 log = structlog.get_logger()
 
 TREE_STEP_MS = 100
-TREE_DEBOUNCE_MS = 400
+TREE_DEBOUNCE_MS = 200
 """A new session shows within half a second, and an idle watcher costs a hundredth of
 a percent of a core; live files do not wait for this."""
 
@@ -29,11 +30,20 @@ class TreeWatch:
         self._hint = hint
         self._lost = lost
         self._stop = anyio.Event()
+        self._watched: set[str] = set()
         self.error: str | None = None
 
     def restart(self) -> None:
         """Watch anew: a root has come, gone, or was replaced."""
         self._stop.set()
+
+    def misses(self, roots: Iterable[str]) -> bool:
+        """Say whether one of *roots* could be watched and is not.
+
+        A root that was removed is not watched any more when it is back, although it
+        may well have got its old inode again.
+        """
+        return self.error is None and not self._watched.issuperset(roots)
 
     async def run(self, roots: Callable[[], list[str]]) -> None:
         """Watch the existing folders that *roots* gives, until cancelled."""
@@ -66,6 +76,7 @@ class TreeWatch:
         return failed
 
     async def _watch(self, roots: list[str]) -> None:
+        self._watched = set(roots)
         if not roots:
             self.error = None
             await self._stop.wait()
@@ -73,21 +84,42 @@ class TreeWatch:
 
         async with anyio.create_task_group() as group:
             group.start_soon(_set_when_cancelled, self._stop)
-            async for changes in watchfiles.awatch(
-                *roots,
-                watch_filter=None,
-                step=TREE_STEP_MS,
-                debounce=TREE_DEBOUNCE_MS,
-                rust_timeout=SIGN_OF_LIFE_MS,
-                yield_on_timeout=True,
-                stop_event=self._stop,
-                ignore_permission_denied=True,
-            ):
-                self.error = None
-                for _, path in changes:
-                    self._hint(path)
+            with _panics_as_errors():
+                await self._tell_changes(roots)
 
             group.cancel_scope.cancel()
+
+    async def _tell_changes(self, roots: list[str]) -> None:
+        async for changes in watchfiles.awatch(
+            *roots,
+            watch_filter=None,
+            step=TREE_STEP_MS,
+            debounce=TREE_DEBOUNCE_MS,
+            rust_timeout=SIGN_OF_LIFE_MS,
+            yield_on_timeout=True,
+            stop_event=self._stop,
+            ignore_permission_denied=True,
+        ):
+            self.error = None
+            for change, path in changes:
+                self._hint(path)
+                if change is watchfiles.Change.deleted:
+                    self._watched.discard(path)
+
+
+@contextmanager
+def _panics_as_errors() -> Iterator[None]:
+    """Take a panic of watchfiles, which is Rust, for an error like its others.
+
+    It is no Exception, so it would pass every `except` and end the daemon.
+    """
+    try:
+        yield
+    except BaseException as exc:
+        if type(exc).__name__ != "PanicException":
+            raise
+
+        raise RuntimeError(f"the watcher panicked: {exc}") from exc
 
 
 async def _set_when_cancelled(stop: anyio.Event) -> None:

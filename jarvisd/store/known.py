@@ -1,22 +1,24 @@
 """What is in the database already, remembered so that a row costs no look-up."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from jarvisd.model.block import BlockId, Origin
+from jarvisd.model.block import BlockId, Origin, SessionId
 from jarvisd.model.saved import SavedBlock
 
 
 @dataclass(slots=True)
 class Known:
-    """The numbers of shared strings, and the origins that are stored.
+    """The numbers of shared strings and of sessions, and the origins that are stored.
 
     It is only as true as the last transaction: after one that failed, `forget`.
     """
 
     _keys: dict[str, int] = field(default_factory=dict)
     _origins: dict[BlockId, Origin] = field(default_factory=dict)
+    _sessions: dict[tuple[str, SessionId], int] = field(default_factory=dict)
+    _texts: dict[int | None, str] = field(default_factory=dict)
 
     def key(self, raw: sqlite3.Connection, text: str | None) -> int | None:
         """Return the number of *text*, giving it one if it is new."""
@@ -26,6 +28,23 @@ class Known:
         key = self._keys.get(text)
         if key is None:
             key = self._keys[text] = _stored_key(raw, storable(text))
+            self._texts.clear()
+        return key
+
+    def texts(self, raw: sqlite3.Connection) -> Mapping[int | None, str]:
+        """Return all shared strings by number; for what is read back now and then."""
+        if not self._texts:
+            self._texts.update(
+                raw.execute("SELECT text_key, text FROM text").fetchall()
+            )
+        return self._texts
+
+    def session(self, raw: sqlite3.Connection, agent: str, id_: SessionId) -> int:
+        """Return the number of a session, which has a row from now on."""
+        key = self._sessions.get((agent, id_))
+        if key is None:
+            key = _session_key(raw, self.key(raw, agent), storable(id_))
+            self._sessions[agent, id_] = key
         return key
 
     def has(self, origin: Origin) -> bool:
@@ -39,6 +58,8 @@ class Known:
     def forget(self) -> None:
         """Trust only the database again."""
         self._keys.clear()
+        self._texts.clear()
+        self._sessions.clear()
         self._origins.clear()
 
 
@@ -53,5 +74,25 @@ def _stored_key(raw: sqlite3.Connection, text: str) -> int:
     raw.execute("INSERT INTO text (text) VALUES (?) ON CONFLICT DO NOTHING", (text,))
     row: tuple[int] = raw.execute(
         "SELECT text_key FROM text WHERE text = ?", (text,)
+    ).fetchone()
+    return row[0]
+
+
+_NEW_SESSION = """
+INSERT INTO session (
+    agent, session_id, revision, input, cache_read, cache_write_5m, cache_write_1h,
+    output, reasoning, cost_micros, unpriced, messages, prompts, tool_calls,
+    tool_errors, active_ms, state
+) VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, x'')
+ON CONFLICT DO NOTHING
+"""
+"""A row to refer to; what it says follows in the same transaction."""
+
+
+def _session_key(raw: sqlite3.Connection, agent: int | None, session_id: str) -> int:
+    raw.execute(_NEW_SESSION, (agent, session_id))
+    row: tuple[int] = raw.execute(
+        "SELECT session_key FROM session WHERE agent = ? AND session_id = ?",
+        (agent, session_id),
     ).fetchone()
     return row[0]

@@ -22,7 +22,7 @@ INSERT INTO block (
     start_ts_ms, last_activity_ms, line_count, char_count, malformed_count,
     oversize_count, bytes_read,
     dev, inode, read_offset, head_len, head_hash, mark_len, mark_hash, size, mtime_ns,
-    generation
+    generation, parser_version, carry
 ) VALUES (
     ?, ?, ?, ?, ?, ?, ?, ?, ?,
     ?,
@@ -30,7 +30,7 @@ INSERT INTO block (
     ?, ?, ?, ?, ?,
     ?, ?,
     ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?
+    ?, ?, ?
 ) ON CONFLICT (block_id) DO UPDATE SET
     kind = excluded.kind, agent = excluded.agent,
     folder = excluded.folder, name = excluded.name,
@@ -45,7 +45,9 @@ INSERT INTO block (
     dev = excluded.dev, inode = excluded.inode, read_offset = excluded.read_offset,
     head_len = excluded.head_len, head_hash = excluded.head_hash,
     mark_len = excluded.mark_len, mark_hash = excluded.mark_hash,
-    size = excluded.size, mtime_ns = excluded.mtime_ns, generation = excluded.generation
+    size = excluded.size, mtime_ns = excluded.mtime_ns,
+    generation = excluded.generation, parser_version = excluded.parser_version,
+    carry = excluded.carry
 """
 
 _UPDATE: Final = """
@@ -54,7 +56,7 @@ UPDATE block SET
     start_ts_ms = ?, last_activity_ms = ?, line_count = ?, char_count = ?,
     malformed_count = ?, oversize_count = ?, bytes_read = ?,
     dev = ?, inode = ?, read_offset = ?, head_len = ?, head_hash = ?, mark_len = ?,
-    mark_hash = ?, size = ?, mtime_ns = ?, generation = ?
+    mark_hash = ?, size = ?, mtime_ns = ?, generation = ?, parser_version = ?, carry = ?
 WHERE block_id = ?
 """
 
@@ -66,19 +68,29 @@ SELECT
     start_ts_ms, last_activity_ms, line_count, char_count, malformed_count,
     oversize_count, bytes_read,
     dev, inode, read_offset, head_len, head_hash, mark_len, mark_hash, size, mtime_ns,
-    generation
+    generation, parser_version, carry
 FROM block ORDER BY block_key
+"""
+
+_BAD_LINE: Final = """
+INSERT OR IGNORE INTO bad_line (block_key, line_offset, length, reason)
+SELECT block_key, ?, ?, ? FROM block AS b
+WHERE block_id = ?
+AND (SELECT count(*) FROM bad_line AS l WHERE l.block_key = b.block_key) < ?
 """
 
 _NEXT_REVISION: Final = """
 UPDATE store SET revision = max(revision, ?) + 1 RETURNING revision
 """
 
+MAX_BAD_LINES: Final = 32
+"""Of one block, so that a file that is no transcript does not fill the database."""
+
 _U64: Final = 0xFFFF_FFFF_FFFF_FFFF
 _KINDS: Final = {each.value: each for each in Kind}
 _STATES: Final = {each.value: each for each in SourceState}
 
-Row = tuple[str | int | None, ...]
+Row = tuple[str | int | bytes | None, ...]
 """Values in the order of the statements above, not by name: that is twice as fast."""
 
 
@@ -109,6 +121,7 @@ def write_blocks(
         fresh = list(blocks)  # another program has deleted rows
 
     raw.executemany(_UPSERT, _upserts(raw, fresh, known, revision))
+    raw.executemany(_BAD_LINE, _bad_lines(blocks))
     known.learn(fresh)
 
 
@@ -119,6 +132,19 @@ def read_blocks(raw: sqlite3.Connection) -> list[SavedBlock]:
     )
     texts[None] = None
     return [_block(row, texts) for row in raw.execute(_SELECT)]
+
+
+def _bad_lines(blocks: Iterable[SavedBlock]) -> Iterator[Row]:
+    for block in blocks:
+        block_id = block.origin.block_id
+        for line in block.bad_lines:
+            yield (
+                line.offset,
+                line.length,
+                storable(line.reason),
+                block_id,
+                MAX_BAD_LINES,
+            )
 
 
 def _updates(blocks: Iterable[SavedBlock], revision: int) -> Iterator[Row]:
@@ -174,6 +200,8 @@ def _progress(block: SavedBlock, revision: int) -> Row:
         position.size,
         position.mtime_ns,
         position.generation,
+        block.parser_version,
+        block.carry or None,
     )
 
 
@@ -181,13 +209,15 @@ def _block(row: tuple[Any, ...], texts: Mapping[int | None, Any]) -> SavedBlock:
     revision, ended, exit_status, state, error = row[10:15]
     return SavedBlock(
         origin=_as_origin(row[:10], texts),
-        position=_as_position(row[22:]),
+        position=_as_position(row[22:32]),
         counts=_as_counts(row[15:22]),
         ended=bool(ended),
         exit_status=exit_status,
         state=_STATES[state],
         error=error,
         revision=revision,
+        parser_version=row[32],
+        carry=row[33] or b"",
     )
 
 

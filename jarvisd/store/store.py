@@ -5,6 +5,8 @@ degraded: `error` says why, `save` raises and is tried again by its caller, who 
 what is dirty, and the first save that works ends the trouble, without a restart.
 """
 
+import sqlite3
+from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,8 +18,9 @@ import structlog
 
 from jarvisd.clock import Clock
 from jarvisd.errors import StoreError, StoreForeignError, StoreTooNewError
-from jarvisd.model.saved import Batch, SavedBlock
+from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
 from jarvisd.store.backup import is_due, last_backup_ms, make_backup
+from jarvisd.store.books import Rules, read_books
 from jarvisd.store.connection import Unit
 from jarvisd.store.database import (
     connect_copier,
@@ -25,16 +28,19 @@ from jarvisd.store.database import (
     connect_reader,
     full_check,
     snapshot,
+    transaction,
 )
 from jarvisd.store.failures import DamagedError
 from jarvisd.store.files import has_leftovers
 from jarvisd.store.reader import Reader, look
 from jarvisd.store.rows import read_blocks
-from jarvisd.store.writer import Writer
+from jarvisd.store.writer import WRITE_TIMEOUT_S, Writer
 
 LOAD_TIMEOUT_S: Final = 30.0
 CHECK_TIMEOUT_S: Final = 120.0
 BACKUP_TIMEOUT_S: Final = 600.0
+
+NO_BOOKS: Final = SavedBooks(sessions=[], cells=[], limits=[], keys=array("q"))
 
 T = TypeVar("T")
 
@@ -42,19 +48,22 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def open_store(path: Path, *, clock: Clock) -> AsyncIterator["Store"]:
+async def open_store(
+    path: Path, *, clock: Clock, rules: Rules | None = None
+) -> AsyncIterator["Store"]:
     """Open the database at *path* for the time of the block; make it if need be.
 
     A damaged one is repaired, see `Store.repaired`. One that is out of reach gives a
     degraded store, see `Store.error`. On a network file system a rollback journal takes
     the place of the WAL, which needs memory that hosts do not share: slower, but sound.
+    *rules* say how contested rows of the ledger are settled.
 
     Raises:
         StoreTooNewError: A newer jarvisd wrote it; it was not touched.
         StoreForeignError: Another program wrote it; it was not touched.
 
     """
-    store = Store(path, clock)
+    store = Store(path, clock, rules)
     await store.open()
     try:
         yield store
@@ -74,12 +83,12 @@ class Store:
 
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, rules: Rules | None = None) -> None:
         self.path = path.resolve()
         self.revision = 0
         self.error: str | None = None
         self._clock = clock
-        self._writer = Writer(self.path, clock)
+        self._writer = Writer(self.path, clock, rules)
         self._writing = anyio.Lock()
         self._reader = Reader(self.path)
         self.last_flush_ms: int | None = None
@@ -115,18 +124,19 @@ class Store:
             StoreError: The disk failed between opening and now.
 
         """
-        async with self._writing:
-            if not self._writer.is_open:
-                return await self._load_unwritable()
+        return await self._load(read_blocks) or []
 
-            try:
-                return await self._load()
-            except DamagedError as exc:
-                await self._writer.reopen(damage=str(exc))
-                return await self._load()
+    async def load_books(self) -> SavedBooks:
+        """Return the books as last stored; what there is to be had, if degraded.
 
-    async def save(self, batch: Batch) -> int:
-        """Write *batch* in one transaction, all of it or none; return its revision.
+        Raises:
+            StoreError: The disk failed between opening and now.
+
+        """
+        return await self._load(read_books) or NO_BOOKS
+
+    async def save(self, batch: Batch) -> Saved:
+        """Write *batch* in one transaction, all of it or none; say what came of it.
 
         One hop to the thread, whatever the size: 1,000 blocks take about 15 ms of it,
         and of the event loop nearly nothing. Once begun it is not cut by cancellation;
@@ -140,15 +150,15 @@ class Store:
         """
         async with self._writing:
             try:
-                await self._writer.write(batch)
+                saved = await self._writer.write(batch)
             except StoreError as exc:
                 self._degrade(exc)
                 raise
 
             self._recover()
-            self.revision = self._writer.revision
+            self.revision = saved.revision
             self.last_flush_ms = self._clock.unix_ms()
-            return self.revision
+            return saved
 
     async def read(self, query: Unit[T]) -> T:
         """Return what *query* returns, given a read-only `sqlite3` connection.
@@ -161,6 +171,24 @@ class Store:
 
         """
         return await self._reader.read(query, generation=self.generation)
+
+    async def change(self, unit: Unit[None]) -> None:
+        """Run *unit* in a transaction of its own: for what is not of the books.
+
+        Raises:
+            StoreBusyError: Another process held the lock; nothing was written.
+            StoreError: It failed; nothing was written.
+
+        """
+        async with self._writing:
+            if not self._writer.is_open:
+                raise StoreError(self.error or f"{self.path} is not open")
+
+            await self._writer.run(
+                partial(_in_transaction, unit=unit),
+                limit_s=WRITE_TIMEOUT_S,
+                shield=True,
+            )
 
     async def backup(self) -> bool:
         """Make the day's backup if it is due; say whether one was made.
@@ -220,12 +248,21 @@ class Store:
         await self._reader.close()
         await self._writer.close()
 
-    async def _load(self) -> list[SavedBlock]:
-        return await self._writer.run(
-            partial(snapshot, read_blocks), limit_s=LOAD_TIMEOUT_S
-        )
+    async def _load(self, query: Unit[T]) -> T | None:
+        async with self._writing:
+            if not self._writer.is_open:
+                return await self._load_unwritable(query)
 
-    async def _load_unwritable(self) -> list[SavedBlock]:
+            try:
+                return await self._load_writable(query)
+            except DamagedError as exc:
+                await self._writer.reopen(damage=str(exc))
+                return await self._load_writable(query)
+
+    async def _load_writable(self, query: Unit[T]) -> T:
+        return await self._writer.run(partial(snapshot, query), limit_s=LOAD_TIMEOUT_S)
+
+    async def _load_unwritable(self, query: Unit[T]) -> T | None:
         """Load what can at least be read.
 
         Counts and positions are of one moment, so going on from there is exact.
@@ -234,15 +271,15 @@ class Store:
         if has_leftovers(self.path):
             connects.remove(connect_frozen)
 
-        query = partial(snapshot, read_blocks)
+        unit = partial(snapshot, query)
         for connect in connects:
             try:
                 return await look(
-                    self.path, query, connect=connect, limit_s=LOAD_TIMEOUT_S
+                    self.path, unit, connect=connect, limit_s=LOAD_TIMEOUT_S
                 )
             except StoreError as exc:
                 log.info("store.unreadable", reason=str(exc))
-        return []
+        return None
 
     def _degrade(self, exc: StoreError) -> None:
         if self.error is None:
@@ -253,3 +290,8 @@ class Store:
         if self.error is not None:
             log.info("store.recovered", path=str(self.path))
         self.error = None
+
+
+def _in_transaction(raw: sqlite3.Connection, *, unit: Unit[None]) -> None:
+    with transaction(raw):
+        unit(raw)

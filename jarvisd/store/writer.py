@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 import anyio
+import msgspec
 import structlog
 
 from jarvisd.clock import Clock
 from jarvisd.errors import StoreError
-from jarvisd.model.saved import Batch
+from jarvisd.model.ledger import Corrections
+from jarvisd.model.saved import Batch, Saved
+from jarvisd.store.books import Rules, write_books
 from jarvisd.store.connection import Connection, Unit
 from jarvisd.store.database import fold_log, transaction
 from jarvisd.store.failures import DamagedError, ReplacedError, store_errors
@@ -40,6 +43,7 @@ class Written(NamedTuple):
 
     revision: int
     size_bytes: int
+    corrections: Corrections
 
 
 class Writer:
@@ -54,7 +58,7 @@ class Writer:
 
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, rules: Rules | None = None) -> None:
         self.generation = 0
         self.repaired: str | None = None
         self.revision = 0
@@ -62,6 +66,7 @@ class Writer:
         self.schema_version = 0
         self._path = path
         self._clock = clock
+        self._rules = rules
         self._connection: Connection | None = None
         self._attempt: Connection | None = None
         self._file: FileId | None = None
@@ -97,19 +102,22 @@ class Writer:
         await self.open(damage=damage)
         self.generation += 1
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: Batch) -> Saved:
         """Write *batch* in one transaction; see `Store.save`."""
+        before = self.generation
         try:
             if not self.is_open:
                 await self.reopen()
-            await self._write(batch)
+
+            if self.generation == before:
+                return await self._write(batch)
         except ReplacedError as exc:
             await self.reopen()
             self._tell(str(exc))
-            await self._write(batch)
         except DamagedError as exc:
             await self.reopen(damage=str(exc))
-            await self._write(batch)
+
+        return await self._write(_without_books(batch))
 
     async def run(self, unit: Unit[T], *, limit_s: float, shield: bool = False) -> T:
         """Return what *unit* returns, given the writer's connection."""
@@ -128,10 +136,11 @@ class Writer:
         except (sqlite3.Error, StoreError) as exc:
             log.warning("store.close_failed", path=str(self._path), reason=str(exc))
 
-    async def _write(self, batch: Batch) -> None:
+    async def _write(self, batch: Batch) -> Saved:
         unit = partial(self._write_unit, batch=batch, above=self.revision)
         written = await self.run(unit, limit_s=WRITE_TIMEOUT_S, shield=True)
-        self.revision, self.size_bytes = written
+        self.revision, self.size_bytes, corrections = written
+        return Saved(self.revision, corrections)
 
     def _write_unit(
         self, raw: sqlite3.Connection, *, batch: Batch, above: int
@@ -143,10 +152,19 @@ class Writer:
             with transaction(raw, durable=batch.durable):
                 revision = next_revision(raw, above=above)
                 write_blocks(raw, batch.blocks, self._known, revision)
+                corrections = self._write_books(raw, batch, revision)
         except BaseException:
             self._known.forget()
             raise
-        return Written(revision, size_bytes(self._path))
+        return Written(revision, size_bytes(self._path), corrections)
+
+    def _write_books(
+        self, raw: sqlite3.Connection, batch: Batch, revision: int
+    ) -> Corrections:
+        if not batch.ledger:
+            return ()
+
+        return write_books(raw, batch.ledger, self._known, revision, self._rules)
 
     def _take_over(self, opening: Opening) -> None:
         self._known = Known()
@@ -160,3 +178,16 @@ class Writer:
     def _tell(self, repaired: str) -> None:
         self.repaired = repaired
         log.error("store.repaired", path=str(self._path), what=repaired)
+
+
+def _without_books(batch: Batch) -> Batch:
+    """Return *batch* without the books, which belong to a database that is gone.
+
+    Its blocks are marked as not read into the ledger, for that is how they stand in
+    the database that has taken its place.
+    """
+    blocks = tuple(
+        msgspec.structs.replace(each, parser_version=0, carry=b"")
+        for each in batch.blocks
+    )
+    return msgspec.structs.replace(batch, blocks=blocks, ledger=None)

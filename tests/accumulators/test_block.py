@@ -6,6 +6,8 @@ from jarvisd.errors import ProtocolError
 from jarvisd.model.block import BlockId, Life, SessionId
 from tests.support import EPOCH_MS, block
 
+YEAR_MS = 365 * 24 * 3600 * 1000
+
 
 def counted(*texts: str) -> Block:
     one = block()
@@ -62,11 +64,13 @@ def test_times_stretch_to_both_sides_whatever_the_order() -> None:
     [
         pytest.param(0, False, None, Life.LIVE, id="just now"),
         pytest.param(LIVE_MS, False, None, Life.QUIET, id="silent for five minutes"),
+        pytest.param(-1000, False, None, Life.LIVE, id="clocks differ by a little"),
+        pytest.param(-YEAR_MS, False, None, Life.QUIET, id="a line of next year"),
         pytest.param(0, True, None, Life.ENDED, id="its end wins"),
         pytest.param(0, False, "Permission denied", Life.FAILED, id="unreadable"),
     ],
 )
-def test_life(age_ms: int, ended: bool, error: str | None, life: Life) -> None:  # noqa: FBT001
+def test_life(age_ms: int, ended: bool, error: str | None, life: Life) -> None:
     one = block()
     one.seen_at(EPOCH_MS)
     one.ended, one.error = ended, error
@@ -104,6 +108,39 @@ def test_the_rate_is_lines_per_second_and_decays() -> None:
     assert steady == pytest.approx(10, rel=0.05)
     assert rate.at(EPOCH_MS + 660_000) == pytest.approx(steady / 2.718, rel=0.05)
     assert Rate().at(EPOCH_MS) == 0
+
+
+def test_the_rate_decays_though_the_clock_is_set_back() -> None:
+    rate = Rate()
+    rate.add(1000, EPOCH_MS)
+
+    assert rate.at(EPOCH_MS - YEAR_MS) == pytest.approx(0, abs=0.001)
+
+
+def test_a_line_that_comes_now_corrects_a_time_that_lies_ahead() -> None:
+    blocks, one = Blocks(), block()
+    blocks.add(one, EPOCH_MS)
+    for now_ms in (EPOCH_MS + YEAR_MS, EPOCH_MS):
+        one.add_line(b"x")
+        one.came_at(now_ms)
+        blocks.changed(one, now_ms)
+
+    assert (one.start_ts_ms, one.last_activity_ms) == (EPOCH_MS, EPOCH_MS)
+    assert blocks.totals["text"].last_activity_ms == EPOCH_MS
+    assert blocks.live(EPOCH_MS) == [one]
+
+
+@pytest.mark.parametrize("step_ms", [YEAR_MS, -YEAR_MS])
+def test_a_clock_that_was_wrong_for_a_while_hides_no_live_block(step_ms: int) -> None:
+    blocks, one = Blocks(), block()
+    blocks.add(one, EPOCH_MS)
+    one.came_at(EPOCH_MS)
+    blocks.changed(one, EPOCH_MS)
+
+    while_wrong = blocks.live(EPOCH_MS + step_ms)
+
+    assert while_wrong == []
+    assert blocks.live(EPOCH_MS + 1000) == [one]
 
 
 def test_totals_follow_every_change() -> None:

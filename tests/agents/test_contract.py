@@ -189,6 +189,12 @@ def test_what_is_no_object_is_malformed(agent: str, text: bytes) -> None:
 
 
 @agents
+@pytest.mark.parametrize("text", [b"", b"  \t", b"\r"])
+def test_a_blank_line_is_no_record(agent: str, text: bytes) -> None:
+    assert parse(agent, text) is None
+
+
+@agents
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_a_strange_value_costs_no_more_than_itself(

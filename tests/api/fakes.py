@@ -3,12 +3,13 @@
 import json
 import os
 import socket
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -19,6 +20,7 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.patience import Patience
+from jarvisd.api.reports import Reports
 from jarvisd.api.server import Server
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
@@ -39,6 +41,10 @@ from jarvisd.protocol.methods import (
     StoreHealth,
     WatchHealth,
 )
+from jarvisd.store.connection import Unit
+from jarvisd.store.migrate import shipped_scripts
+
+T = TypeVar("T")
 
 PATIENCE_S = 5.0
 """How long a test waits for what must come."""
@@ -171,6 +177,24 @@ def block(
 
 
 @dataclass
+class FakeStore:
+    """A store in memory, as empty as a new one."""
+
+    raw: sqlite3.Connection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.raw = sqlite3.connect(":memory:", isolation_level=None)
+        for script in shipped_scripts():
+            self.raw.executescript(script)
+
+    async def read(self, query: Unit[T]) -> T:
+        return query(self.raw)
+
+    async def change(self, unit: Unit[None]) -> None:
+        unit(self.raw)
+
+
+@dataclass
 class Running:
     """A server that runs, and everything a test wants to reach of it."""
 
@@ -204,11 +228,13 @@ async def running(
     """Run a server at a short path of its own until the block ends."""
     clock = clock or SystemClock()
     blocks, daemon, tally = Blocks(), FakeDaemon(), Tally()
+    store = FakeStore()
     subscriptions = Subscriptions(blocks, clock, instance_id=daemon.instance_id)
     handlers = Handlers(
         blocks=blocks,
         clock=clock,
         daemon=daemon,
+        reports=Reports(books=blocks.books, store=store, clock=clock, daemon=daemon),
         subscriptions=subscriptions,
         tally=tally,
     )
@@ -223,6 +249,8 @@ async def running(
                 endpoint, blocks, daemon, subscriptions, handlers, tally, clock
             )
             tasks.cancel_scope.cancel()
+
+    store.raw.close()
 
 
 @contextmanager

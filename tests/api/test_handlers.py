@@ -23,6 +23,7 @@ async def test_hello_says_who_answers() -> None:
     assert hello["capabilities"] == [
         *METHODS,
         "topic:blocks",
+        "topic:session",
         "topic:flushes",
         "topic:health",
     ]

@@ -11,9 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.lane import Lane
 from jarvisd.api import handlers, patience, render, replies, subscriptions
+from jarvisd.model.block import SessionId
+from jarvisd.model.events import PromptGiven, ToolCalled, UsageReported
+from jarvisd.model.record import Record, Speaker
+from jarvisd.model.usage import Tokens
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import METHODS, NOTIFICATIONS
 from tests.api.fakes import Client, Running, block, running
@@ -52,11 +59,28 @@ def assert_matches(shown: Any, real: Any, where: str = "") -> None:
             assert shown == real, where
 
 
+def account_for(server: Running, what: Block, *, at_ms: int) -> None:
+    """Let *what* be of a session with a prompt, a response and a tool call."""
+    session_id = SessionId("0199c2f4-7a10")
+    what.lane = Lane(msgspec.structs.replace(what.origin, session_id=session_id))
+    usage = UsageReported(
+        response="r1",
+        model="gpt-5.3-codex",
+        tokens=Tokens(1200, 8000, output=300, reasoning=100),
+    )
+    events = (PromptGiven(chars=5), usage, ToolCalled(call_id="c1", tool="shell"))
+    record = Record(kind="all", at_ms=at_ms, speaker=Speaker.USER, events=events)
+    server.blocks.books.ledger.fold(what.lane, record)
+    server.blocks.books.bind(what)
+
+
 def fill(server: Running) -> None:
     now_ms = server.clock.unix_ms()
     server.add(block("5d0c8e2fb1a94c37", lines=3, at_ms=now_ms - 1000))
     old_ms = now_ms - 86_400_000
-    server.add(block("9e" * 8, agent="codex", project="/b", lines=2, at_ms=old_ms))
+    codex = block("9e" * 8, agent="codex", project="/b", lines=2, at_ms=old_ms)
+    server.add(codex)
+    account_for(server, codex, at_ms=old_ms)
     server.daemon.lines = [
         '{"type":"start"}',
         '{"type":"user"}',
@@ -111,13 +135,13 @@ def test_every_limit_is_as_the_code_has_it() -> None:
 
     assert wire.MAX_REQUEST_BYTES == 1 << 20
     assert (wire.MAX_DEPTH, wire.MAX_BATCH) == (64, 32)
-    assert (handlers.MAX_CLIENTS, handlers.MAX_IN_FLIGHT) == (64, 16)
+    assert (handlers.MAX_CLIENTS, handlers.MAX_IN_FLIGHT) == (80, 16)
     assert handlers.MAX_TAIL_BYTES == 1 << 20
     assert subscriptions.MAX_SUBSCRIPTIONS == 16
     assert subscriptions.PING_S == 30
     assert (replies.REQUEST_S, replies.LONG_REQUEST_S) == (5, 30)
     assert replies.MAX_BATCH_BYTES == 4 << 20
-    assert (limits.half_sent_s, limits.blocked_s) == (60, 10)
+    assert (limits.half_sent_s, limits.blocked_s) == (10, 10)
     assert (render.HEARTBEAT_S, render.STALE_S, render.INTERVAL_S) == (5, 15, 0.25)
 
 

@@ -276,6 +276,26 @@ async def test_half_a_request_is_waited_for_only_so_long() -> None:
             assert "result" in await idle.ask("status")  # had sent nothing at all
 
 
+async def test_half_a_request_that_waits_for_us_is_not_its_clients_delay() -> None:
+    async with running(patience=Patience(half_sent_s=0.1)) as server:
+        hold = server.daemon.hold = anyio.Event()
+        waiting = [{**SYNC, "id": n} for n in range(MAX_IN_FLIGHT)]
+        with Client(server.endpoint.path) as busy, Client(server.endpoint.path) as slow:
+            half = b'{"jsonrpc":"2.0","id":99,'
+            requests = [json.dumps(each).encode() + b"\n" for each in waiting]
+            await busy.send_raw(b"".join([*requests, half]))
+            await eventually(lambda: server.daemon.waiting == MAX_IN_FLIGHT)
+            await slow.send_raw(half)
+            assert await slow.receive_line() == b""  # later than busy, and dropped
+
+            hold.set()
+            answers = [await busy.receive() for _ in waiting]
+            await busy.send_raw(b'"method":"status"}\n')
+            assert (await busy.receive())["id"] == 99
+
+    assert len(answers) == MAX_IN_FLIGHT
+
+
 async def test_a_client_that_vanishes_is_forgotten() -> None:
     async with running() as server:
         for _ in range(50):

@@ -124,7 +124,7 @@ def test_who_speaks_last(
         ),
         pytest.param(
             "zzz = 1",
-            "unknown key `zzz`; there are agents, exclude, fifos, log_level, "
+            "unknown key `zzz`; there are agents, exclude, fifos, log_level, prices, "
             "scan_interval_s, store",
             id="unknown key like no other",
         ),

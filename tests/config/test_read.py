@@ -55,7 +55,11 @@ def test_a_file_that_is_not_utf8_is_refused(environ: dict[str, str]) -> None:
 
 
 def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None:
-    file = write(environ, 'fifos = [{path = "/p"}]\nagents.claude.roots = ["/r", "/ü"]')
+    file = write(
+        environ,
+        'fifos = [{path = "/p"}]\nagents.claude.roots = ["/r", "/ü"]\n'
+        "prices.m-1 = {input = 1, output = 2.5}",
+    )
 
     shown = config.describe(environ | {"JARVISD_STORE": "/s"})
 
@@ -67,9 +71,10 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
             "default",
         ),
         Setting("log_level", '"info"', "default"),
-        Setting("scan_interval_s", "2.0", "default"),
+        Setting("scan_interval_s", "15.0", "default"),
         Setting("exclude", "[]", "default"),
         Setting("fifos", '[{path = "/p", agent = "text"}]', str(file)),
+        Setting("prices", "{m-1 = {input = 1, output = 2.5}}", str(file)),
         Setting("agents.claude.enabled", "true", "default"),
         Setting("agents.claude.roots", '["/r", "/ü"]', str(file)),
     ]
@@ -91,7 +96,7 @@ def test_a_reload_tells_what_changed_and_what_has_to_wait(
 
 def test_saying_the_default_aloud_is_no_change(environ: dict[str, str]) -> None:
     old = config.read([], environ)
-    write(environ, "scan_interval_s = 2.0\nagents.claude.enabled = true")
+    write(environ, "scan_interval_s = 15.0\nagents.claude.enabled = true")
 
     assert config.changes(old, config.read([], environ)) == ([], [])
 

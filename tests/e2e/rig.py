@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import anyio
+from anyio import BrokenResourceError, EndOfStream
 
 from jarvisd.model.block import BlockView
+from jarvisd.protocol.methods import HelloResult
 from tests.e2e.client import Client, connected
 from tests.e2e.home import Home
 
@@ -43,11 +45,13 @@ class Daemon:
         *,
         environ: Mapping[str, str] | None = None,
         arguments: tuple[str, ...] = (),
+        wrapper: tuple[str, ...] = (),
     ) -> None:
         self.home = home
         self.environ = home.environ() | dict(environ or {})
         self.log_file = home.folder / "daemon.log"
-        self._command = [*AS_A_USER, sys.executable, "-m", "jarvisd", *arguments]
+        self._wrapper = wrapper
+        self._command = [sys.executable, "-m", "jarvisd", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -70,11 +74,15 @@ class Daemon:
         """Return all that this daemon has written to its standard output and error."""
         return self.log_file.read_text(errors="replace")
 
-    def spawn(self) -> None:
-        """Start the process without waiting for it to be ready."""
+    def spawn(self, *, wrapper: tuple[str, ...] | None = None) -> None:
+        """Start the process without waiting for it to be ready.
+
+        *wrapper* takes the place of the usual one, for this start only.
+        """
+        wrapper = self._wrapper if wrapper is None else wrapper
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command,
+                [*AS_A_USER, *wrapper, *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -88,9 +96,9 @@ class Daemon:
         await self.answering()
 
     async def answering(self) -> None:
-        """Wait until the socket takes connections."""
+        """Wait until it answers on its socket."""
         with anyio.fail_after(START_S):
-            while not await _accepts(self.socket):
+            while not await _answers(self.socket):
                 assert self.is_running, self.log()
                 await anyio.sleep(0.01)
 
@@ -104,9 +112,13 @@ class Daemon:
 
     async def stop(self, number: signal.Signals) -> int:
         """Send the signal *number* and return the exit status."""
+        self.signal(number)
+        return await self.ended()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the signal *number*, which need not end it."""
         assert self._process is not None
         self._process.send_signal(number)
-        return await self.ended()
 
     async def ended(self) -> int:
         """Wait for its end and return the exit status."""
@@ -147,6 +159,15 @@ class Daemon:
             assert block is not None, f"nothing is known of {path}"
             return block
 
+    async def shows(self, path: Path, *, lines: int) -> bool:
+        """Say whether so many lines of *path* are known, without asking for a look."""
+        async with self.connected() as client:
+            block = await client.block_at(path)
+            return block is not None and (block.line_count, block.error) == (
+                lines,
+                None,
+            )
+
     def open_files(self) -> list[str]:
         """Return what the process has open, as the kernel names it."""
         handles = Path(f"/proc/{self.pid}/fd").iterdir()
@@ -156,6 +177,12 @@ class Daemon:
         """Return how much memory the process holds now."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def peak_bytes(self) -> int:
+        """Return the most memory that the process has ever held."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        peak = next(each for each in status.splitlines() if each.startswith("VmHWM"))
+        return int(peak.split()[1]) * 1024
 
     def assert_clean_log(self) -> None:
         """Fail if anything was logged that only a mistake of ours can cause."""
@@ -168,13 +195,14 @@ async def running_daemon(
     home: Home,
     *,
     environ: Mapping[str, str] | None = None,
-    arguments: tuple[str, ...] = (),
+    wrapper: tuple[str, ...] = (),
 ) -> AsyncIterator[Daemon]:
     """Run a daemon in *home*; it ends with the block, with status 0 and a clean log.
 
-    The test may kill it, end it and start it again in between.
+    The test may kill it, end it and start it again in between. *wrapper* is put
+    before the command and becomes the daemon by exec.
     """
-    daemon = Daemon(home, environ=environ, arguments=arguments)
+    daemon = Daemon(home, environ=environ, wrapper=wrapper)
     try:
         await daemon.start()
         yield daemon
@@ -186,9 +214,10 @@ async def running_daemon(
     daemon.assert_clean_log()
 
 
-async def _accepts(socket: Path) -> bool:
+async def _answers(socket: Path) -> bool:
     try:
-        async with connected(socket):
+        async with connected(socket) as client:
+            await client.ask("hello", HelloResult)
             return True
-    except OSError:
+    except (OSError, EndOfStream, BrokenResourceError):
         return False

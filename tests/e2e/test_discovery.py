@@ -1,23 +1,16 @@
 """What is found without being asked for, and what is left alone."""
 
 import os
-import shutil
-from pathlib import Path
 
 import anyio
 import pytest
 
 from jarvisd.protocol.methods import (
-    ConfigReloadResult,
     HealthResult,
-    SourcesListResult,
 )
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually
-
-NOTICED_S = 3.0
-"""A root that comes or comes back is noticed within this: the scan's interval."""
 
 
 @pytest.mark.parametrize(
@@ -79,7 +72,7 @@ async def test_a_new_session_in_a_new_folder_shows_within_a_second(
     path.parent.mkdir()
     append(path, record())
 
-    await eventually(lambda: shows(daemon, path, lines=1), within_s=1)
+    await eventually(lambda: daemon.shows(path, lines=1), within_s=1)
 
 
 async def test_growth_shows_at_once_without_a_sync(daemon: Daemon) -> None:
@@ -89,7 +82,7 @@ async def test_growth_shows_at_once_without_a_sync(daemon: Daemon) -> None:
 
     append(path, record())
 
-    await eventually(lambda: shows(daemon, path, lines=2), within_s=0.5)
+    await eventually(lambda: daemon.shows(path, lines=2), within_s=0.5)
 
 
 async def test_two_hundred_folders_made_in_one_go_are_all_found(daemon: Daemon) -> None:
@@ -114,7 +107,7 @@ async def test_a_folder_moved_in_brings_its_files(daemon: Daemon) -> None:
 
     assert (await daemon.block_at(inside / "a.jsonl")).line_count == 1
     append(inside / "a.jsonl", record())
-    await eventually(lambda: shows(daemon, inside / "a.jsonl", lines=2), within_s=1)
+    await eventually(lambda: daemon.shows(inside / "a.jsonl", lines=2), within_s=1)
 
 
 async def test_files_that_come_and_go_disturb_nobody(daemon: Daemon) -> None:
@@ -128,51 +121,6 @@ async def test_files_that_come_and_go_disturb_nobody(daemon: Daemon) -> None:
     assert (await daemon.block_at(path)).line_count == 50
 
 
-async def test_a_root_that_comes_later_is_read(home: Home) -> None:
-    shutil.rmtree(home.folder / ".claude")
-    shutil.rmtree(home.folder / ".codex")
-    async with running_daemon(home) as daemon:
-        await daemon.sync()
-        path, rollout = home.transcript(), home.rollout()
-        append(path, record())
-        append(rollout, record())
-
-        await eventually(lambda: shows(daemon, path, lines=1), within_s=NOTICED_S)
-        await eventually(lambda: shows(daemon, rollout, lines=1), within_s=NOTICED_S)
-
-
-async def test_a_root_removed_and_made_again_is_followed_again(home: Home) -> None:
-    path = home.transcript()
-    append(path, record())
-    async with running_daemon(home) as daemon:
-        await daemon.sync()
-        shutil.rmtree(home.projects)
-        await daemon.sync()
-        again = home.transcript()
-        append(again, record())
-        await eventually(lambda: shows(daemon, again, lines=1), within_s=NOTICED_S)
-
-        append(again, record())
-        await eventually(lambda: shows(daemon, again, lines=2), within_s=1)
-
-
-async def test_a_root_reached_by_two_names_is_read_once(home: Home) -> None:
-    real = home.folder / "elsewhere"
-    (home.folder / ".claude").rename(real)
-    (home.folder / ".claude").symlink_to(real)
-    path = real / "projects" / "-demo" / "a.jsonl"
-    path.parent.mkdir()
-    append(path, record())
-    home.configure(f'[agents.claude]\nroots = ["{real}"]\n')
-
-    async with running_daemon(home) as daemon, daemon.connected() as client:
-        await client.sync()
-        assert [each.line_count for each in await client.blocks()] == [1]
-        append(path, record())
-        await client.sync()
-        assert [each.line_count for each in await client.blocks()] == [2]
-
-
 async def test_a_link_inside_a_root_is_not_followed(daemon: Daemon) -> None:
     secret = daemon.home.folder / "secret.jsonl"
     append(secret, record())
@@ -184,72 +132,6 @@ async def test_a_link_inside_a_root_is_not_followed(daemon: Daemon) -> None:
         assert await client.block_at(path) is None
 
 
-async def test_the_roots_that_the_environment_names_are_read(home: Home) -> None:
-    folders = [home.folder / name for name in ("one", "two/projects", "codex home")]
-    first = folders[0] / "projects" / "-p" / "1.jsonl"
-    second = folders[1] / "-p" / "2.jsonl"
-    third = folders[2] / "sessions" / "2026" / "11" / "21" / "rollout-x.jsonl"
-    for path in (first, second, third):
-        path.parent.mkdir(parents=True)
-        append(path, record())
-
-    ignored = home.transcript()
-    append(ignored, record())
-    environ = {
-        "CLAUDE_CONFIG_DIR": f"{folders[0]},{folders[1]}",
-        "CODEX_HOME": str(folders[2]),
-    }
-    async with running_daemon(home, environ=environ) as daemon:
-        await daemon.sync()
-        async with daemon.connected() as client:
-            paths = {each.path for each in await client.blocks()}
-
-    assert paths == {str(first), str(second), str(third)}
-
-
-async def test_an_excluded_folder_is_not_read(home: Home) -> None:
-    secret, open_to_all = home.transcript("secret"), home.transcript("open")
-    append(secret, record())
-    append(open_to_all, record())
-    home.configure('exclude = ["*/-home-me-secret"]\n')
-
-    async with running_daemon(home) as daemon, daemon.connected() as client:
-        await client.sync()
-        assert [each.path for each in await client.blocks()] == [str(open_to_all)]
-        append(secret, record())
-        await client.sync()
-        assert await client.block_at(secret) is None
-
-
-async def test_an_agent_can_be_turned_off(home: Home) -> None:
-    append(home.transcript(), record())
-    append(home.rollout(), record())
-    home.configure("[agents.codex]\nenabled = false\n")
-
-    async with running_daemon(home) as daemon, daemon.connected() as client:
-        await client.sync()
-        assert [each.agent for each in await client.blocks()] == ["claude"]
-
-
-async def test_a_reload_adds_a_root(home: Home) -> None:
-    path = home.folder / "more" / "projects" / "-p" / "1.jsonl"
-    path.parent.mkdir(parents=True)
-    append(path, record())
-
-    async with running_daemon(home) as daemon, daemon.connected() as client:
-        await client.sync()
-        assert await client.blocks() == []
-        home.configure(f'[agents.claude]\nroots = ["{home.folder / "more"}"]\n')
-        answer = await client.ask("config.reload", ConfigReloadResult)
-
-        assert answer.changed == ["agents.claude.roots"]
-        assert answer.needs_restart == []
-        await client.sync()
-        assert [each.path for each in await client.blocks()] == [str(path)]
-        append(path, record())
-        await eventually(lambda: shows(daemon, path, lines=2), within_s=NOTICED_S)
-
-
 async def test_a_new_session_shows_within_a_second_while_history_is_read(
     home: Home,
 ) -> None:
@@ -259,32 +141,19 @@ async def test_a_new_session_shows_within_a_second_while_history_is_read(
         os.utime(path, (1_700_000_000, 1_700_000_000))
 
     async with running_daemon(home) as daemon, daemon.connected() as client:
-        path = home.transcript()
-        append(path, record())
-        await eventually(lambda: shows(daemon, path, lines=1), within_s=1)
-        health = await client.ask("health", HealthResult)
-        assert health.backfill.files_total > 0
-        assert health.backfill.bytes_done < health.backfill.bytes_total
+        delays_s = []
+        while (await client.ask("health", HealthResult)).backfill.files_total:
+            delays_s.append(await delay_until_shown(daemon))
 
-        with anyio.fail_after(30):
-            await client.sync()
-        assert sum(each.line_count for each in await client.blocks()) == 60_001
+        assert min(delays_s) < 1  # a busy machine may spoil one, not all
+        await client.sync()
+        total = sum(each.line_count for each in await client.blocks())
+        assert total == 60_000 + len(delays_s)
 
 
-async def test_roots_are_listed_with_what_they_hold(home: Home) -> None:
-    append(home.transcript(), record())
-    shutil.rmtree(home.folder / ".codex")
-    async with running_daemon(home) as daemon:
-        await daemon.sync()
-        answer = await daemon.ask("sources.list", SourcesListResult)
-
-    roots = {each.path: (each.exists, each.files) for each in answer.roots}
-    assert roots[str(home.projects)] == (True, 1)
-    assert roots[str(home.sessions)] == (False, 0)
-
-
-async def shows(daemon: Daemon, path: Path, *, lines: int) -> bool:
-    """Say whether so many lines of *path* are known, without asking for a look."""
-    async with daemon.connected() as client:
-        block = await client.block_at(path)
-        return block is not None and block.line_count == lines
+async def delay_until_shown(daemon: Daemon) -> float:
+    """Write a new session; return how long it took until its line was counted."""
+    path, before = daemon.home.transcript(), anyio.current_time()
+    append(path, record())
+    await eventually(lambda: daemon.shows(path, lines=1))
+    return anyio.current_time() - before

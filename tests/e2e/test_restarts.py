@@ -22,7 +22,7 @@ async def test_the_end_by_sigterm_within_a_second_stores_the_last_line(
         await write_steadily(path, record(), lines=300, seconds=0.3)
         block = await daemon.block_at(path)
         append(path, record())
-        await eventually(lambda: counted(daemon, path, 301))
+        await eventually(lambda: daemon.shows(path, lines=301))
 
         before = anyio.current_time()
         assert await daemon.terminate() == 0
@@ -178,13 +178,6 @@ async def test_a_database_deleted_while_in_use_is_written_anew(home: Home) -> No
         append(path, record())
         assert (await daemon.block_at(path)).line_count == 11
         await eventually(lambda: home.stored_lines(block.block_id) == 11)
-
-
-async def counted(daemon: Daemon, path: Path, lines: int) -> bool:
-    """Say whether so many lines are known, without asking for a look at the disk."""
-    async with daemon.connected() as client:
-        block = await client.block_at(path)
-        return block is not None and block.line_count == lines
 
 
 async def backfill_has_begun(daemon: Daemon) -> bool:

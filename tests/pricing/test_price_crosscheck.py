@@ -22,7 +22,7 @@ WAYS = {
     "flex": (Variant(tier="flex"), {"service_tier": "flex"}),
     "batch": (Variant(tier="batch"), {"processing": "batch"}),
 }
-OURS_ALONE = {"composer-1", "magistral-small"}
+OURS_ALONE = {"magistral-small"}
 """Added by us, or known to them under longer names only."""
 
 SLACK_MICROS = {"openrouter": 1}

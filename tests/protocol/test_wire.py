@@ -55,6 +55,9 @@ def asking(method: str, params: str = "{}", id_: str = "1") -> bytes:
             b"null",
             id="specification: batch of invalid JSON",
         ),
+        pytest.param(
+            b'{"method":1,"id":2}{"id":3}', -32700, b"null", id="two in one line"
+        ),
         pytest.param(b"[]", -32600, b"null", id="specification: empty batch"),
         pytest.param(b"1", -32600, b"null", id="a number"),
         pytest.param(b'"status"', -32600, b"null", id="a string"),

@@ -65,7 +65,9 @@ class Looker:
         flusher = Flusher(FakeStore(), self._clock, self._blocks)
         self._intake = CountingIntake(self._blocks, flusher, self._clock)
         self._intake.counted = self._saved_counts.copy()
-        survey = Survey(self._trees, self._clock, excluded=lambda _: False, pause_s=2)
+        survey = Survey(
+            self._trees, self._clock, excluded=lambda _: False, max_pause_s=2
+        )
         self._reader = Reader(survey, self._intake)
         self._followed: set[Known] = set()
         for each in self._saved:

@@ -16,7 +16,7 @@ BLOCKS = 50
 async def save_for_ever(path: Path) -> None:
     async with open_store(path, clock=SystemClock()) as store:
         for lines in count(store.revision + 1):
-            revision = await store.save(many(lines=lines, blocks=BLOCKS))
+            revision = (await store.save(many(lines=lines, blocks=BLOCKS))).revision
             print(revision, flush=True)
 
 

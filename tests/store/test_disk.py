@@ -72,7 +72,7 @@ async def test_a_full_disk_is_told_and_ends_without_a_restart(disk: Path) -> Non
         assert await lines_by_id(store) == {block_id(1): 1}
 
         ballast.unlink()
-        revision = await store.save(many(lines=2))
+        revision = (await store.save(many(lines=2))).revision
 
         assert [store.error, store.generation, revision] == [None, 0, 2]
         assert len(await store.load()) == 1_000
@@ -89,7 +89,7 @@ async def test_a_store_begun_on_a_full_disk_is_degraded_until_there_is_room(
             await store.save(batch(saved()))
 
         ballast.unlink()
-        assert await store.save(batch(saved())) == 1
+        assert (await store.save(batch(saved()))).revision == 1
         assert [store.error, store.generation] == [None, 1]
 
 
@@ -122,7 +122,7 @@ async def test_history_is_read_from_a_read_only_disk(disk: Path) -> None:
             await store.save(batch(saved()))
 
         remount(disk, "rw")
-        assert await store.save(batch(saved())) == 2
+        assert (await store.save(batch(saved()))).revision == 2
 
 
 async def test_no_backup_is_made_that_would_fill_the_disk(disk: Path) -> None:
@@ -144,7 +144,7 @@ async def test_a_folder_that_cannot_be_made_degrades_the_store(tmp_path: Path) -
         assert await store.load() == []
 
         (tmp_path / "state").unlink()
-        assert await store.save(batch(saved())) == 1
+        assert (await store.save(batch(saved()))).revision == 1
 
 
 async def test_a_deleted_database_is_begun_anew_and_told(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ async def test_a_deleted_database_is_begun_anew_and_told(tmp_path: Path) -> None
         await store.save(batch(saved(1), saved(2)))
         shutil.rmtree(path.parent)
 
-        revision = await store.save(batch(saved(1, lines=2)))
+        revision = (await store.save(batch(saved(1, lines=2)))).revision
 
         assert revision == 3  # the cursor of clients never goes back
         assert store.generation == 1

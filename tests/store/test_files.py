@@ -29,7 +29,7 @@ MOUNTS = r"""
 )
 def test_network_file_systems_are_known_by_their_mounts(
     folder: str,
-    expected: bool,  # noqa: FBT001
+    expected: bool,
 ) -> None:
     assert is_on_network(Path(folder), MOUNTS) is expected
 

@@ -7,14 +7,22 @@ from pathlib import Path
 import pytest
 
 from jarvisd.errors import StoreTooNewError
+from jarvisd.store import open_store
 from jarvisd.store.database import connect_writer
 from jarvisd.store.migrate import migrate, read_scripts, shipped_scripts
 from jarvisd.store.opening import Opening
 from tests.store.building import ask, fill
+from tests.support import FakeClock
 
-SECOND = """
-CREATE TABLE session (session_key INTEGER PRIMARY KEY) STRICT;
-INSERT INTO session VALUES (1); -- a comment at the end"""
+SHIPPED = len(shipped_scripts())
+NEXT = """
+CREATE TABLE newer (newer_key INTEGER PRIMARY KEY) STRICT;
+INSERT INTO newer VALUES (1); -- a comment at the end"""
+FIRST_VERSION_ROWS = """
+INSERT INTO block VALUES (1, 'b1', 1, 'transcript', 1, NULL, NULL, 's', NULL, NULL,
+    NULL, NULL, 1, 2, 5, 100, 0, 0, 99, 1, 1, 99, 1, 1, 1, 1, 99, 1, 0, 0, NULL,
+    'active', NULL)
+"""
 BROKEN = "CREATE TABLE half (a) STRICT; CREATE TABLE other (a INTEGER) STRICT;"
 
 
@@ -32,26 +40,41 @@ def opened(path: Path, *later: str) -> Opening:
     return opening
 
 
-async def test_a_database_of_the_first_version_is_brought_up_to_the_second(
+async def test_a_database_is_brought_up_to_the_next_version(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "s.db"
     await fill(path, blocks=7)
 
-    opened(path, SECOND)
+    opened(path, NEXT)
 
-    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert ask(path, "PRAGMA user_version") == [(SHIPPED + 1,)]
     assert ask(path, "SELECT count(*) FROM block") == [(7,)]
-    assert ask(path, "SELECT * FROM session") == [(1,)]
+    assert ask(path, "SELECT * FROM newer") == [(1,)]
+
+
+async def test_a_database_of_the_first_version_keeps_its_blocks(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    Opening(path, 0, scripts=shipped_scripts()[:1]).connect().close()
+    ask(path, "INSERT INTO text VALUES (1, 'claude')")
+    ask(path, FIRST_VERSION_ROWS)
+
+    async with open_store(path, clock=FakeClock()) as store:
+        (block,) = await store.load()
+
+    assert (block.counts.line_count, block.position.offset) == (5, 99)
+    assert (block.parser_version, block.carry) == (0, b"")
 
 
 def test_a_new_database_gets_all_versions_and_no_script_twice(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
 
-    opened(path, SECOND)
-    opened(path, SECOND)
+    opened(path, NEXT)
+    opened(path, NEXT)
 
-    assert ask(path, "SELECT * FROM session") == [(1,)]
+    assert ask(path, "SELECT * FROM newer") == [(1,)]
 
 
 def test_a_script_that_fails_leaves_the_version_before_it(tmp_path: Path) -> None:
@@ -59,18 +82,21 @@ def test_a_script_that_fails_leaves_the_version_before_it(tmp_path: Path) -> Non
     opened(path)
 
     with pytest.raises(sqlite3.OperationalError):
-        opened(path, SECOND, BROKEN)
+        opened(path, NEXT, BROKEN)
 
-    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert ask(path, "PRAGMA user_version") == [(SHIPPED + 1,)]
     assert ask(path, "SELECT name FROM sqlite_schema WHERE name = 'half'") == []
-    opened(path, SECOND)
+    opened(path, NEXT)
 
 
 def test_an_older_jarvisd_refuses_what_a_newer_one_made(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-    opened(path, SECOND)
+    opened(path, NEXT)
 
-    with pytest.raises(StoreTooNewError, match="version 2; this jarvisd knows up to 1"):
+    with pytest.raises(
+        StoreTooNewError,
+        match=f"version {SHIPPED + 1}; this jarvisd knows up to {SHIPPED}",
+    ):
         opened(path)
 
 
@@ -96,7 +122,18 @@ def test_the_schema_has_a_plain_number_for_a_key_everywhere() -> None:
         tables = raw.execute("SELECT name, strict FROM pragma_table_list").fetchall()
 
     ours = {name: strict for name, strict in tables if not name.startswith("sqlite_")}
-    assert ours == {"block": 1, "block_shown": 0, "store": 1, "text": 1}
+    views = dict.fromkeys(
+        (
+            "block_shown",
+            "session_shown",
+            "attributed",
+            "tool_use",
+            "tool_daily",
+            "plugin_daily",
+        ),
+        0,
+    )
+    assert {name: strict for name, strict in ours.items() if not strict} == views
 
 
 def test_without_shared_memory_a_rollback_journal_does(

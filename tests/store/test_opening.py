@@ -11,7 +11,7 @@ from jarvisd.errors import StoreForeignError, StoreTooNewError
 from jarvisd.store import open_store
 from jarvisd.store.backup import backup_folder
 from jarvisd.store.files import stamp
-from jarvisd.store.migrate import APPLICATION_ID
+from jarvisd.store.migrate import APPLICATION_ID, shipped_scripts
 from tests.store.building import (
     ask,
     batch,
@@ -109,7 +109,7 @@ async def test_the_file_says_whose_it_is(tmp_path: Path) -> None:
     await fill(tmp_path / "s.db", blocks=1)
 
     assert ask(tmp_path / "s.db", "PRAGMA application_id") == [(APPLICATION_ID,)]
-    assert ask(tmp_path / "s.db", "PRAGMA user_version") == [(1,)]
+    assert ask(tmp_path / "s.db", "PRAGMA user_version") == [(len(shipped_scripts()),)]
     assert ask(tmp_path / "s.db", "PRAGMA journal_mode") == [("wal",)]
 
 
@@ -129,7 +129,8 @@ async def test_a_newer_database_is_refused_and_not_touched(tmp_path: Path) -> No
     before = path.read_bytes()
 
     with pytest.raises(
-        StoreTooNewError, match="version 99; this jarvisd knows up to 1"
+        StoreTooNewError,
+        match=f"version 99; this jarvisd knows up to {len(shipped_scripts())}",
     ):
         async with open_store(path, clock=FakeClock()):
             pass
@@ -180,7 +181,7 @@ async def test_a_damaged_database_is_moved_aside_and_begun_afresh(
 
     async with open_store(path, clock=FakeClock()) as store:
         assert await store.load() == []
-        assert await store.save(batch(saved())) == 1
+        assert (await store.save(batch(saved()))).revision == 1
 
         [aside] = corrupt_files(path)
         assert aside.name == f"s.db.corrupt-{STAMP}"
@@ -231,7 +232,7 @@ async def test_an_empty_file_is_a_new_database(tmp_path: Path) -> None:
     (tmp_path / "s.db").touch()
 
     async with open_store(tmp_path / "s.db", clock=FakeClock()) as store:
-        assert await store.save(batch(saved())) == 1
+        assert (await store.save(batch(saved()))).revision == 1
         assert store.repaired is None
 
 
@@ -281,8 +282,8 @@ async def test_damage_that_only_loading_meets_is_repaired_then(
         await store.save(batch(*(saved(each) for each in range(300))))
         await store.backup()
     with path.open("r+b") as file:
-        file.seek(8 * PAGE)
-        file.write(b"\xff" * PAGE * 4)
+        file.seek(30 * PAGE)  # behind the schema, where blocks lie
+        file.write(b"\xff" * PAGE * 8)
 
     async with open_store(path, clock=FakeClock()) as store:
         assert store.repaired is None

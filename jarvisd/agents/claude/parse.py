@@ -5,7 +5,8 @@ silence: a record without events. See `jarvisd.agents` for the contract.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import cast
 
 import msgspec
 from msgspec import Raw
@@ -42,6 +43,7 @@ _SKIPPED = re.compile(
 _SESSION = re.compile(rb'"sessionId":"([0-9A-Za-z-]{1,64})"')
 _SESSION_WITHIN = 200
 _PICTURES = {"image", "document"}
+_CALL = "tool_use"
 _LIMIT = re.compile(r"usage limit reached\|(\d{9,11})$")
 
 
@@ -55,10 +57,12 @@ def parse(text: bytes, *, offset: int) -> Record | None:
     if line is None:
         return None
 
-    events = _EVENTS.get(line.type)
-    return _record(
-        line, offset=offset, events=() if events is None else tuple(events(line))
-    )
+    events = _EVENTS.get(line.type, _nothing)
+    return _record(line, offset=offset, events=tuple(events(line)))
+
+
+def _nothing(_: Line) -> Iterable[Event]:
+    return ()
 
 
 def _skip(text: bytes, *, kind: str, offset: int) -> Record:
@@ -71,19 +75,16 @@ def _skip(text: bytes, *, kind: str, offset: int) -> Record:
 
 
 def _record(line: Line, *, offset: int, events: tuple[Event, ...]) -> Record:
-    session_id, sidechain = (
-        line.session_id or line.stdout_session_id,
-        _is_sidechain(line),
-    )
-    parent_id = None
+    session_id = line.session_id or line.stdout_session_id or None
+    sidechain, parent_id = _is_sidechain(line), None
     if sidechain and line.agent_id and session_id:
         parent_id, session_id = session_id, f"{session_id}/agent-{line.agent_id}"
 
     return Record(
         kind=line.type if line.subtype is None else f"{line.type}:{line.subtype}",
         at_ms=unix_ms(line.timestamp),
-        session_id=SessionId(session_id) if session_id else None,
-        parent_session_id=SessionId(parent_id) if parent_id else None,
+        session_id=cast("SessionId | None", session_id),
+        parent_session_id=cast("SessionId | None", parent_id),
         cwd=line.cwd or None,
         key=line.uuid,
         offset=offset,
@@ -101,26 +102,27 @@ def _is_sidechain(line: Line) -> bool:
     )
 
 
-def _user(line: Line) -> Iterator[Event]:
+def _user(line: Line) -> Iterable[Event]:
     content = None if line.message is None else line.message.content
     if line.is_compact_summary:
-        yield Compacted(is_summary=True)
-    elif isinstance(content, str):
-        yield from _said(line, (content,))
-    elif content:
-        yield from _shown(line, content)
+        return (Compacted(is_summary=True),)
+
+    if isinstance(content, str):
+        return _said(line, (content,))
+
+    return _shown(line, content) if content else ()
 
 
-def _shown(line: Line, blocks: tuple[Block, ...]) -> Iterator[Event]:
+def _shown(line: Line, blocks: tuple[Block, ...]) -> Iterable[Event]:
     kinds = {block.type for block in blocks}
-    if "tool_result" in kinds:
-        yield from results_in(blocks, line)
-
+    events = results_in(blocks, line) if "tool_result" in kinds else []
     if "text" in kinds:
         texts = [text_of(each.text) or "" for each in blocks if each.type == "text"]
-        yield from _said(line, texts)
+        events.extend(_said(line, texts))
     elif kinds <= _PICTURES:
-        yield from _prompt(line, chars=0)
+        events.extend(_prompt(line, chars=0))
+
+    return events
 
 
 def _said(line: Line, texts: Sequence[str]) -> Iterator[Event]:
@@ -150,21 +152,24 @@ def _is_injected(line: Line) -> bool:
     return _is_sidechain(line) or line.prompt_source == "system"
 
 
-def _assistant(line: Line) -> Iterator[Event]:
+def _assistant(line: Line) -> Iterable[Event]:
     message = line.message
     if message is None:
-        return
+        return ()
 
+    events: list[Event] = []
     if line.is_api_error_message:
-        yield from _api_failure(line, message)
+        events.extend(_api_failure(line, message))
     elif message.model != SYNTHETIC:
-        yield MessageWritten(message_id=message.id, stop_reason=message.stop_reason)
+        events.append(
+            MessageWritten(message_id=message.id, stop_reason=message.stop_reason)
+        )
 
-    yield from usage_in(message, key=line.uuid)
+    events.extend(usage_in(message, key=line.uuid))
     if isinstance(message.content, tuple):
-        for block in message.content:
-            if block.type == "tool_use":
-                yield call_of(block)
+        events.extend(call_of(each) for each in message.content if each.type == _CALL)
+
+    return events
 
 
 def _api_failure(line: Line, message: Message) -> Iterator[Event]:
@@ -275,7 +280,7 @@ def _late_result(line: Line) -> Iterator[Event]:
     yield from results_in((block,), line)
 
 
-_EVENTS: dict[str, Callable[[Line], Iterator[Event]]] = {
+_EVENTS: dict[str, Callable[[Line], Iterable[Event]]] = {
     "user": _user,
     "assistant": _assistant,
     "system": _system,

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from jarvisd.agents.claude.shape import Block, Line, ToolOutcome
-from jarvisd.agents.decode import decode_raw, head_of, text_of
+from jarvisd.agents.decode import ABSENT, decode_raw, head_of, text_of
 from jarvisd.model.events import (
     Event,
     Outcome,
@@ -25,6 +25,7 @@ _DENIED = re.compile(
     rb"|Permission to use .{1,200} has been denied"
     rb"|User rejected tool use"
 )
+_OK = Outcome.OK
 _NOTHING_NOTED = ToolOutcome()
 _HEAD_BYTES = 400
 """A denial says so at once; results may be megabytes."""
@@ -57,18 +58,24 @@ def call_of(block: Block) -> ToolCalled:
     return ToolCalled(call_id=call_id, tool=tool)
 
 
-def results_in(blocks: Iterable[Block], line: Line) -> Iterator[Event]:
+def results_in(blocks: Iterable[Block], line: Line) -> list[Event]:
     """Say which calls came back with the content items *blocks* of *line*."""
-    noted = line.tool_use_result
+    noted, found = line.tool_use_result, list[Event]()
     known = noted if isinstance(noted, ToolOutcome) else _NOTHING_NOTED
     for block in blocks:
-        if block.type == "tool_result" and block.tool_use_id:
-            yield ToolReturned(
-                call_id=block.tool_use_id,
-                outcome=_outcome(block, line) if block.is_error else Outcome.OK,
-                duration_ms=_duration(known),
+        call_id = block.tool_use_id
+        if block.type == "tool_result" and call_id:
+            duration_ms = _duration(known)
+            found.append(
+                ToolReturned(
+                    call_id=call_id,
+                    outcome=_outcome(block, line) if block.is_error else _OK,
+                    duration_ms=duration_ms,
+                )
             )
-            yield from _started(block.tool_use_id, known)
+            found.extend(_started(call_id, known))
+
+    return found
 
 
 def _skill(given: Raw) -> str | None:
@@ -87,11 +94,21 @@ def _outcome(block: Block, line: Line) -> Outcome:
 
 
 def _duration(noted: ToolOutcome) -> int | None:
+    if noted.totalDurationMs is ABSENT and noted.durationMs is ABSENT:
+        return None
+
     written = head_of(noted.totalDurationMs, 16) or head_of(noted.durationMs, 16)
     return int(written) if written.isdigit() else None
 
 
-def _started(call_id: str, noted: ToolOutcome) -> Iterator[Event]:
+def _started(call_id: str, noted: ToolOutcome) -> Iterable[Event]:
+    if noted.agentId is ABSENT and noted.backgroundTaskId is ABSENT:
+        return ()
+
+    return _all_started(call_id, noted)
+
+
+def _all_started(call_id: str, noted: ToolOutcome) -> Iterator[Event]:
     if agent_id := text_of(noted.agentId):
         yield SubagentStarted(call_id=call_id, agent_id=agent_id)
 

@@ -6,11 +6,10 @@ alone: one message replayed as a side question has another request id, and stand
 output has none.
 """
 
-from collections.abc import Iterator
 from typing import Literal
 
 from jarvisd.agents.claude.shape import CacheCreation, Iteration, Message, Usage
-from jarvisd.agents.decode import count
+from jarvisd.agents.decode import MAX_COUNT, count
 from jarvisd.model.events import Event, UsageReported
 from jarvisd.model.usage import STANDARD, Tokens, Variant
 
@@ -18,18 +17,21 @@ SYNTHETIC = "<synthetic>"
 """The model of a line that no model wrote: a local notice."""
 
 _NO_SPLIT = CacheCreation()
+_USUAL_TIERS = (None, "standard")
 
 
-def usage_in(message: Message, *, key: str | None) -> Iterator[Event]:
+def usage_in(message: Message, *, key: str | None) -> list[Event]:
     """Say what *message* cost; *key* identifies a message that has no id."""
     usage, response = message.usage, message.id or key
     if usage is None or message.model == SYNTHETIC:
-        return
+        return []
 
-    yield report(usage, response=response, model=message.model)
+    found: list[Event] = [report(usage, response=response, model=message.model)]
     for index, iteration in enumerate(usage.iterations or ()):
         if iteration.type == "advisor_message":
-            yield _advice(iteration, response=f"{response}:advisor:{index}")
+            found.append(_advice(iteration, response=f"{response}:advisor:{index}"))
+
+    return found
 
 
 def report(
@@ -41,21 +43,12 @@ def report(
     in_context: bool = True,
 ) -> UsageReported:
     """Return one copy of what *response* cost."""
-    split = usage.cache_creation or _NO_SPLIT
-    details, server = usage.output_tokens_details, usage.server_tool_use
-    tokens = Tokens(
-        count(usage.input_tokens),
-        count(usage.cache_read_input_tokens),
-        count(split.ephemeral_5m_input_tokens),
-        count(split.ephemeral_1h_input_tokens),
-        count(usage.output_tokens),
-        0 if details is None else count(details.thinking_tokens),
-    )
+    flat, server = usage.cache_creation_input_tokens, usage.server_tool_use
     return UsageReported(
         response=response,
         model=model or None,
-        tokens=tokens,
-        cache_write_flat=count(usage.cache_creation_input_tokens),
+        tokens=_tokens(usage),
+        cache_write_flat=count(flat) if flat else 0,
         has_cache=_has_cache(usage),
         has_input=usage.input_tokens is not None,
         variant=_variant(usage),
@@ -63,6 +56,23 @@ def report(
         follows=follows,
         in_context=in_context,
     )
+
+
+def _tokens(usage: Usage) -> Tokens:
+    split, details = usage.cache_creation or _NO_SPLIT, usage.output_tokens_details
+    counts = (
+        usage.input_tokens or 0,
+        usage.cache_read_input_tokens or 0,
+        split.ephemeral_5m_input_tokens or 0,
+        split.ephemeral_1h_input_tokens or 0,
+        usage.output_tokens or 0,
+        0 if details is None else details.thinking_tokens or 0,
+    )
+    one, two, three, four, five, six = counts
+    if 0 <= (one | two | three | four | five | six) <= MAX_COUNT:  # none is strange
+        return Tokens(*counts)
+
+    return Tokens(*map(count, counts))
 
 
 def _advice(iteration: Iteration, *, response: str) -> UsageReported:
@@ -78,13 +88,11 @@ def _has_cache(usage: Usage) -> bool:
 
 
 def _variant(usage: Usage) -> Variant:
-    fast = usage.speed == "fast"
-    tier = _tier(usage.service_tier)
-    geo_us = usage.inference_geo == "us"
-    if not fast and not geo_us and tier == "standard":
+    fast, geo_us = usage.speed == "fast", usage.inference_geo == "us"
+    if not fast and not geo_us and usage.service_tier in _USUAL_TIERS:
         return STANDARD
 
-    return Variant("fast" if fast else "standard", tier, geo_us)
+    return Variant("fast" if fast else "standard", _tier(usage.service_tier), geo_us)
 
 
 def _tier(word: str | None) -> Literal["standard", "priority", "batch"]:

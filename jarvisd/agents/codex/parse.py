@@ -16,7 +16,7 @@ from jarvisd.agents.codex.limits import limits_in
 from jarvisd.agents.codex.prose import is_human, texts_in
 from jarvisd.agents.codex.shape import Item, Line, Payload
 from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
-from jarvisd.agents.codex.usage import buckets, response_in, totals_in
+from jarvisd.agents.codex.usage import buckets, response_in, totals_in, variant_of
 from jarvisd.agents.decode import count, decode, decode_raw, text_of, unix_ms
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import (
@@ -102,7 +102,7 @@ def _turn_context(payload: Payload, _: int | None) -> Iterator[Event]:
     yield TurnStarted(turn_id=payload.turn_id, announced=False)
     yield ModelChanged(
         model=slug or payload.model or None,
-        tier=payload.service_tier,
+        variant=variant_of(payload.service_tier) if payload.service_tier else None,
         for_turn=True,
     )
     if payload.approval_policy:
@@ -115,12 +115,9 @@ def _usage_record(payload: Payload, _: int | None) -> Iterator[Event]:
         yield usage
 
 
-def _compacted(payload: Payload, _: int | None) -> Iterator[Event]:
+def _compacted(_: Payload, __: int | None) -> Iterator[Event]:
+    # The usage in it is that of a response which has a record of its own.
     yield Compacted()
-    record = payload.latest_token_usage_record
-    usage = None if record is None else response_in(record)
-    if usage is not None:
-        yield usage
 
 
 def _response_item(payload: Payload, _: int | None) -> Iterator[Event]:
@@ -183,15 +180,13 @@ def _token_count(payload: Payload, at_ms: int | None) -> Iterator[Event]:
         yield from limits_in(payload.rate_limits, at_ms=at_ms)
 
 
-def _context_compacted(_: Payload, __: int | None) -> Iterator[Event]:
-    yield Compacted(is_summary=True)
-
-
 def _settings(payload: Payload, _: int | None) -> Iterator[Event]:
     settings = payload.thread_settings
     if settings is not None:
         yield ModelChanged(
-            model=settings.model or None, tier=settings.service_tier or ""
+            model=settings.model or None,
+            # A tier that is not there has been taken back.
+            variant=variant_of(settings.service_tier),
         )
 
 
@@ -205,8 +200,6 @@ def _item_completed(payload: Payload, _: int | None) -> Iterator[Event]:
             yield from _prompt("\n".join(texts_in(item.content)), key=item.id)
         case "AgentMessage":
             yield MessageWritten(message_id=item.id)
-        case "ContextCompaction":
-            yield Compacted(is_summary=True)
         case "CommandExecution" | "FileChange" | "McpToolCall" | "CollabAgentToolCall":
             yield from item_of(item)
         case _:
@@ -337,7 +330,6 @@ _MESSAGES: dict[str, _Events] = {
     "user_message": _user_message,
     "agent_message": _agent_message,
     "token_count": _token_count,
-    "context_compacted": _context_compacted,
     "thread_settings_applied": _settings,
     "item_completed": _item_completed,
     "exec_command_end": _ended,

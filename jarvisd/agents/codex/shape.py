@@ -109,7 +109,6 @@ class Payload(Struct, gc=False):
     rate_limits: RateLimits | None = None
     response_id: str | None = None
     usage: Usage | None = None
-    latest_token_usage_record: "Payload | None" = None
     # turns
     started_at: int | None = None
     duration_ms: int | None = None

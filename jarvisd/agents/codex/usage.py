@@ -47,7 +47,7 @@ def totals_in(info: Info) -> TotalsReported:
         last_total_tokens=0 if last is None else count(last.total_tokens),
         window_tokens=info.model_context_window,
         model=info.model or None,
-        tier=info.service_tier,
+        variant=variant_of(info.service_tier) if info.service_tier else None,
     )
 
 

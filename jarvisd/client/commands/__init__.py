@@ -5,6 +5,8 @@ COMMANDS: dict[str, str] = {
     "show": "show everything known of one block",
     "watch": "see the blocks live",
     "tail": "print the last lines of a block",
+    "report": "say what was spent, when and on what",
+    "explain": "say of each line of a session what it counted for",
     "line": "print one line for a status bar",
     "run": "run a command and count its output",
     "ingest": "count the lines of standard input",
@@ -12,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "sync": "wait until everything on disk is read and stored",
     "service": "install and steer the daemon under systemd",
     "doctor": "check the installation and say what to do",
+    "attribution": "say where skills, agents and commands come from",
     "config": "show the effective configuration",
     "completions": "print completions for a shell",
 }

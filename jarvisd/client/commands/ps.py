@@ -4,7 +4,7 @@ import argparse
 import os
 
 from jarvisd.client import blocks, clock, terminal
-from jarvisd.client.connection import Client
+from jarvisd.client.client import Client
 from jarvisd.client.parser import (
     Parser,
     Subparsers,
@@ -26,7 +26,8 @@ jarvisctl ps --json | jq '.blocks[] | select(.life == "live") | .block_id'"""
 
 PLAIN = """\
 --plain prints, tab separated: block_id, kind, agent, life, project, session_id, lines,
-tokens (estimate), last activity (Unix ms), lines per second. Absent is empty."""
+tokens (estimate), last activity (Unix ms), lines per second; then of its session: tokens,
+cost (micro-dollars), context (percent), last tool, tool errors. Absent is empty."""
 
 
 def add(subparsers: Subparsers) -> None:
@@ -86,6 +87,11 @@ def _print_plain(shown: list[BlockView]) -> None:
             block.token_estimate,
             block.last_activity_ms,
             f"{block.lines_per_s:.3f}",
+            None if block.tokens is None else block.tokens.total,
+            block.cost_micros,
+            block.context_percent,
+            block.last_tool,
+            block.tool_errors,
         )
         print("\t".join("" if each is None else safe(str(each)) for each in fields))
 

@@ -96,10 +96,8 @@ def _is_there(path: str) -> bool:
 
 def _tell_lost(outcome: Outcome) -> None:
     if outcome.lost_lines:
-        why = (
-            f": {outcome.error}" if outcome.error else ": jarvisd was away for too long"
-        )
+        why = outcome.error or "there was more than could be kept for jarvisd"
         lines = "line was" if outcome.lost_lines == 1 else "lines were"
-        terminal.say(f"{outcome.lost_lines:,} {lines} not counted{why}")
+        terminal.say(f"{outcome.lost_lines:,} {lines} not counted: {why}")
     elif outcome.unsure:
         terminal.say("jarvisd has not yet confirmed the last lines")

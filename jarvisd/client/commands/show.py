@@ -13,6 +13,7 @@ from jarvisd.client.parser import (
 )
 from jarvisd.client.text import safe
 from jarvisd.model.block import BlockId, BlockView
+from jarvisd.model.usage import Tokens
 from jarvisd.protocol.methods import BlocksGet
 
 EXAMPLES = """\
@@ -62,7 +63,7 @@ def _facts(block: BlockView, now_ms: int) -> list[tuple[str, str | None]]:
         ("last line", _moment(block.last_activity_ms, now_ms)),
         ("lines", f"{block.line_count:,} ({fmt.rate(block.lines_per_s)})"),
         ("characters", f"{block.char_count:,}"),
-        ("tokens", f"{block.token_estimate:,} (estimate: characters / 4)"),
+        ("estimate", f"{block.token_estimate:,} tokens (characters / 4)"),
         ("bytes read", f"{block.bytes_read:,} ({fmt.size(block.bytes_read)})"),
         (
             "unfinished",
@@ -71,7 +72,34 @@ def _facts(block: BlockView, now_ms: int) -> list[tuple[str, str | None]]:
         ("malformed", _count(block.malformed_count)),
         ("oversize", _count(block.oversize_count)),
         ("revision", f"{block.revision:,}"),
+        *_session_facts(block),
     ]
+
+
+def _session_facts(block: BlockView) -> list[tuple[str, str | None]]:
+    """Return what the session of *block* spent, of which the block may be a part."""
+    tokens = block.tokens
+    if tokens is None:
+        return []
+
+    cached = f"{tokens.cache_read:,} from cache, {_written(tokens):,} to it"
+    unpriced = f" and {block.unpriced:,} without a price" if block.unpriced else ""
+    return [
+        ("tokens", f"{tokens.total:,}: {tokens.input:,} in, {cached}"),
+        ("", f"{tokens.output:,} out ({tokens.reasoning:,} reasoning)"),
+        ("cost", f"{fmt.dollars(block.cost_micros or 0)}{unpriced}"),
+        ("context", _share(block.context_percent)),
+        ("last tool", block.last_tool),
+        ("tool errors", _number(block.tool_errors or None)),
+    ]
+
+
+def _written(tokens: Tokens) -> int:
+    return tokens.cache_write_5m + tokens.cache_write_1h
+
+
+def _share(percent: float | None) -> str | None:
+    return None if percent is None else f"{percent:.1f} % of the window"
 
 
 def _moment(at_ms: int | None, now_ms: int) -> str | None:

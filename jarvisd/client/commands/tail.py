@@ -6,7 +6,7 @@ import sys
 from itertools import islice
 
 from jarvisd.client import terminal
-from jarvisd.client.connection import Client
+from jarvisd.client.client import Client
 from jarvisd.client.feed import Feed
 from jarvisd.client.parser import (
     Subparsers,

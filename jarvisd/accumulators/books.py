@@ -1,0 +1,218 @@
+"""The books as they are shown: sessions, whose blocks they are, and what they spent.
+
+The ledger knows sessions by what lines say; here they meet the blocks that the lines
+are in, and the windows of their models. Answers are from memory.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from jarvisd.accumulators.block import Account, Block
+from jarvisd.accumulators.ledger import Ledger, SessionKey
+from jarvisd.accumulators.session import Price, Session
+from jarvisd.errors import ProtocolError
+from jarvisd.model.block import SessionId
+from jarvisd.model.saved import SavedBooks
+from jarvisd.model.session import Context, SessionView
+from jarvisd.model.usage import Tokens, Variant
+
+Window = Callable[[str], int | None]
+"""A model -> the length of its context window in tokens, if that is known."""
+
+
+def no_price(
+    model: str | None,
+    variant: Variant,
+    at_ms: int | None,
+    tokens: Tokens,
+    web_searches: int,
+) -> int | None:
+    """Know no price."""
+    del model, variant, at_ms, tokens, web_searches
+    return None
+
+
+class Entry(NamedTuple):
+    """A session and its blocks, the first of them first."""
+
+    session: Session
+    blocks: list[Block]
+
+
+class Books:
+    """The ledger, and the blocks of each of its sessions."""
+
+    def __init__(
+        self, price: Price = no_price, window: Window = lambda _model: None
+    ) -> None:
+        self.ledger = Ledger(price)
+        self._window = window
+        self._blocks: dict[SessionKey, list[Block]] = {}
+
+    def restore(self, saved: SavedBooks) -> None:
+        """Take back what was stored, in place of all that is known."""
+        self.ledger.clear()
+        self.ledger.restore(saved.sessions, saved.limits, saved.cells)
+        self.ledger.known.restore(saved.keys)
+
+    def bind(self, block: Block) -> None:
+        """Note whose *block* is; cheap, to be called after its lines are folded."""
+        lane = block.lane
+        if lane is not None and lane.session is not block.session:
+            self._unbind(block)
+            block.session = lane.session
+            self._index(block)
+
+    def bind_restored(self, block: Block) -> None:
+        """Note whose *block*, which was stored, is."""
+        origin = block.origin
+        session_id = origin.session_id or SessionId(origin.block_id)
+        block.session = self.ledger.session(origin.agent, session_id)
+        self._index(block)
+
+    def account(self, block: Block) -> Account | None:
+        """Return what the session of *block* spent; None if it is of none."""
+        session = block.session
+        if session is None:
+            return None
+
+        self.ledger.settle()
+        context = self._context(session)
+        return Account(
+            tokens=session.tokens,
+            cost_micros=session.cost_micros,
+            unpriced=session.unpriced,
+            context_percent=None if context is None else context.percent,
+            last_tool=None if session.last_tool is None else session.last_tool[1],
+            tool_errors=session.tool_errors,
+        )
+
+    def entries(self) -> Iterator[Entry]:
+        """Give every session with its blocks."""
+        for session in self.ledger.sessions():
+            yield self.entry(session)
+
+    def entry(self, session: Session) -> Entry:
+        """Return *session* with its blocks."""
+        key = (session.agent, session.session_id)
+        return Entry(session, self._blocks.get(key, []))
+
+    def find(self, prefix: str, agent: str | None = None) -> Entry:
+        """Return the one session whose id starts with *prefix*.
+
+        Raises:
+            ProtocolError: None does (unknown_session), or several do
+                (ambiguous_session).
+
+        """
+        near = [
+            each
+            for each in self.ledger.sessions()
+            if agent in {None, each.agent} and each.session_id.startswith(prefix)
+        ]
+        match _meant(near, prefix):
+            case [session] if prefix:
+                return self.entry(session)
+            case [_, *_] as several if prefix:
+                raise ProtocolError(
+                    -32005,
+                    "ambiguous_session",
+                    f"{len(several)} sessions start with {prefix!r}; "
+                    "give more of the id, or the agent",
+                )
+            case _:
+                raise ProtocolError(-32005, "unknown_session", f"no session {prefix!r}")
+
+    def project(self, session: Session) -> str | None:
+        """Return the folder of work of *session*."""
+        blocks = self._blocks.get((session.agent, session.session_id), [])
+        return _project(blocks) or (session.place and session.place[1])
+
+    def view(self, entry: Entry) -> SessionView:
+        """Return a session as frontends see it."""
+        session, blocks = entry
+        spoken = [each.spoken() for each in blocks]
+        spans, place = session.spans, session.place
+        cwd = None if place is None else place[1]
+        return SessionView(
+            session_id=session.session_id,
+            agent=session.agent,
+            parent_session_id=session.parent_session_id,
+            project=self.project(session),
+            cwd=cwd,
+            title=None if session.title is None else session.title[2],
+            model=session.model,
+            tokens=session.tokens,
+            cost_micros=session.cost_micros,
+            unpriced=session.unpriced,
+            context=self._context(session),
+            prompts=session.prompts,
+            user_lines=sum(user for user, _ in spoken),
+            assistant_messages=session.messages,
+            assistant_lines=sum(assistant for _, assistant in spoken),
+            tool_calls=session.tool_calls,
+            tool_errors=session.tool_errors,
+            tool_denials=session.tool_denials,
+            mcp_calls=session.mcp_calls,
+            subagents=session.subagents,
+            slash_commands=session.commands,
+            skills=session.skills,
+            distinct_tools=len(session.tools),
+            compactions=session.compactions,
+            interrupts=session.interrupts,
+            api_errors=session.api_errors,
+            active_s=spans.active_ms // 1000,
+            wall_s=spans.wall_ms // 1000,
+            started_ms=spans.first_ms,
+            last_activity_ms=spans.last_ms,
+            last_tool=None if session.last_tool is None else session.last_tool[1],
+            blocks=[each.block_id for each in blocks],
+            revision=revision_of(entry),
+        )
+
+    def _context(self, session: Session) -> Context | None:
+        if session.context is None:
+            return None
+
+        tokens = session.context[1]
+        window = session.window_tokens
+        if window is None and session.model is not None:
+            window = self._window(session.model)
+
+        percent = None if not window else round(100 * tokens / window, 1)
+        return Context(tokens=tokens, window=window, percent=percent)
+
+    def _index(self, block: Block) -> None:
+        session = block.session
+        if session is not None:
+            key = (session.agent, session.session_id)
+            self._blocks.setdefault(key, []).append(block)
+
+    def _unbind(self, block: Block) -> None:
+        session = block.session
+        if session is not None:
+            blocks = self._blocks[session.agent, session.session_id]
+            if block in blocks:
+                blocks.remove(block)
+
+
+def revision_of(entry: Entry) -> int:
+    """Return the flush that stored a session last, or will."""
+    return max((each.revision for each in entry.blocks), default=0)
+
+
+def _project(blocks: Iterable[Block]) -> str | None:
+    return next((each.origin.project for each in blocks if each.origin.project), None)
+
+
+def _meant(near: list[Session], prefix: str) -> list[Session]:
+    """Return those of *near* that a person means by *prefix*.
+
+    A subagent's id may begin with that of the session that started it.
+    """
+    exact = [each for each in near if each.session_id == prefix]
+    if exact:
+        return exact
+
+    ids = {each.session_id for each in near}
+    return [each for each in near if each.parent_session_id not in ids]

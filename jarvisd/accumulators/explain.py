@@ -1,0 +1,181 @@
+"""Why each line counted or did not: the ledger's own folding, watched line by line.
+
+A session is folded anew into books of its own, so what is told is what the ledger does
+and no second opinion. Nothing of a line's content is looked at, nor told.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from jarvisd.accumulators.fold import Shelves, fold
+from jarvisd.accumulators.keys import KeySet
+from jarvisd.accumulators.lane import Lane
+from jarvisd.accumulators.session import Session, tool_name
+from jarvisd.model.block import Origin, SessionId
+from jarvisd.model.events import (
+    Event,
+    ModelChanged,
+    PromptGiven,
+    ResponseStarted,
+    ToolCalled,
+    ToolReturned,
+    TotalsReported,
+    UsageReported,
+)
+from jarvisd.model.ledger import CallRow, MarkRow, ResponseRow, Row
+from jarvisd.model.record import Record, Speaker
+from jarvisd.model.usage import Tokens
+
+NO_TOKENS = Tokens()
+_COUNTABLE = (UsageReported, TotalsReported, ToolCalled, ToolReturned, PromptGiven)
+
+
+class Verdict(NamedTuple):
+    """What became of one line.
+
+    Attributes:
+        word: One of those of `jarvisd.model.report.ExplainedLine`.
+        reason: The same in a sentence.
+        tokens: What the line added to the session.
+        keys: The rows that it made: the store knows if another session has them.
+
+    """
+
+    word: str
+    reason: str
+    tokens: Tokens = NO_TOKENS
+    keys: tuple[int, ...] = ()
+
+
+NOTHING = Verdict("nothing", "nothing in it is counted")
+MALFORMED = Verdict("malformed", "not a JSON object")
+OVERSIZE = Verdict("oversize", "longer than a line may be")
+
+
+class Explainer:
+    """Explains the lines of one session, block by block, in the order of reading."""
+
+    def __init__(self, agent: str, session_id: SessionId) -> None:
+        self._shelves = Shelves.empty(KeySet(), 0)
+        self._session = Session(session_id=session_id, agent=agent)
+        self._lane: Lane | None = None
+
+    def begin(self, origin: Origin) -> None:
+        """Go on with the lines of the block *origin*, from its first."""
+        self._lane = Lane(origin)
+
+    def explain(self, record: Record) -> Verdict:
+        """Fold *record* in, and say what that did."""
+        lane = self._lane
+        assert lane is not None
+        lane.meet(record)
+        fold(self._shelves, lane, self._session, record)
+        changes = [
+            change for shelf in self._shelves.all() for change in shelf.changes()
+        ]
+        if changes:
+            return _changed(changes)
+
+        return _unchanged(record, lane)
+
+
+def _changed(changes: Sequence[tuple[Row | None, Row]]) -> Verdict:
+    word = "counted" if any(before is None for before, _ in changes) else "merged"
+    return Verdict(
+        word,
+        "; ".join(_told(before, after) for before, after in changes),
+        sum((_added(before, after) for before, after in changes), NO_TOKENS),
+        tuple(after.key for _, after in changes),
+    )
+
+
+def _told(  # noqa: PLR0911 - one match, a line a sort of change
+    before: Row | None, after: Row
+) -> str:
+    match before, after:
+        case None, ResponseRow():
+            return f"response of {after.model or 'an unnamed model'}: {_sum(after)}"
+        case ResponseRow(), ResponseRow():
+            return _grown(before, after)
+        case None, CallRow(tool=None):
+            return "a result whose call is not in this session"
+        case CallRow(tool=str()), CallRow(tool=str()):
+            return f"result of {_name(after)}: {after.outcome or 'none'}"
+        case _, CallRow():
+            return f"call of {_name(after)}"
+        case _, MarkRow():
+            return after.mark.value.replace("_", " ")
+        case _:
+            return "more is known of it"
+
+
+def _grown(before: ResponseRow, after: ResponseRow) -> str:
+    if before.model is None and after.model is not None:
+        return f"names the model of an earlier response: {after.model}"
+
+    more = _added(before, after)
+    if more == NO_TOKENS:
+        return "another copy of a response, which says more of it but no more tokens"
+
+    return f"a later copy of a response: {_figures(more)} more"
+
+
+def _added(before: Row | None, after: Row) -> Tokens:
+    if not isinstance(after, ResponseRow):
+        return NO_TOKENS
+
+    old = before.tokens if isinstance(before, ResponseRow) else NO_TOKENS
+    return after.tokens - old
+
+
+def _sum(row: ResponseRow) -> str:
+    return _figures(row.tokens)
+
+
+def _figures(tokens: Tokens) -> str:
+    written = tokens.cache_write_5m + tokens.cache_write_1h
+    named = (
+        (tokens.input, "input"),
+        (tokens.cache_read, "cache read"),
+        (written, "cache written"),
+        (tokens.output, "output"),
+    )
+    return ", ".join(f"{number} {name}" for number, name in named if number) or "0"
+
+
+def _name(row: CallRow) -> str:
+    return "a tool" if row.tool is None else tool_name(row.server, row.tool)
+
+
+def _unchanged(record: Record, lane: Lane) -> Verdict:
+    countable = [each for each in record.events if isinstance(each, _COUNTABLE)]
+    if countable and not lane.carry.thread.owns(record.ordinal):
+        return Verdict("copied", "history that was copied from another thread")
+
+    if countable:
+        return Verdict("duplicate", "; ".join(_again(countable, lane)))
+
+    unasked = {ResponseStarted, ModelChanged}
+    if record.speaker is Speaker.ASSISTANT and not any(
+        type(each) in unasked for each in record.events
+    ):
+        return Verdict("dropped", "written by the agent itself, or without usage")
+
+    return NOTHING
+
+
+def _again(events: Sequence[Event], lane: Lane) -> Iterator[str]:
+    for event in events:
+        match event:
+            case UsageReported():
+                yield "a copy of a response that is counted; it says no more"
+            case TotalsReported() if lane.carry.thread.by_response:
+                yield "totals of what was counted response by response"
+            case TotalsReported():
+                yield "totals that add nothing to those before"
+            case PromptGiven():
+                yield "a prompt that is counted"
+            case ToolReturned():
+                yield "a result that is known"
+            case _:
+                yield "a call that is counted"

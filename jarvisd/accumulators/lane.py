@@ -1,0 +1,196 @@
+"""What the ledger must remember of one block between two of its lines.
+
+A parser forgets; this is what it would have had to remember. It is saved with the
+block's position, in one transaction, so that reading can stop behind any line and go
+on in another process as if nothing had been.
+"""
+
+import msgspec
+
+from jarvisd.accumulators.session import Session
+from jarvisd.accumulators.thread import Thread
+from jarvisd.model.block import Origin, SessionId
+from jarvisd.model.ledger import UNKNOWN_START_MS
+from jarvisd.model.record import Record
+from jarvisd.model.usage import STANDARD, Variant
+
+MAX_OPEN_TOOLS = 256
+MAX_UNNAMED = 16
+
+
+class OpenTool(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A tool call without a result so far."""
+
+    tool: str
+    at_ms: int | None
+
+
+class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The memory of one block; small, and encoded as it is.
+
+    Attributes:
+        start_ms: The time of the first line that has one.
+        last_ms: That of the newest line: what lines without a time inherit.
+        session_id: Learned from the content, where the file's name does not say.
+        model: The current model.
+        sticky: How the thread is served; *fleeting* is how this turn is.
+        unnamed: Responses that came before any model was named.
+        streaming: The response that a stream is about.
+        boundary: A compaction was announced and its summary is still to come.
+        asked: Hash of the last prompt; *aborted* since: it may be written again.
+        in_turn: The agent is at work.
+        open_tools: Calls without a result, oldest first.
+        thread: What a Codex thread needs.
+        user_lines: Lines in the user's name, whoever wrote them.
+        assistant_lines: Lines in the agent's name; a message may be several.
+
+    """
+
+    start_ms: int | None = None
+    last_ms: int | None = None
+    session_id: SessionId | None = None
+    parent_session_id: SessionId | None = None
+    model: str | None = None
+    sticky: Variant = STANDARD
+    fleeting: Variant | None = None
+    unnamed: list[str] = []
+    streaming: str | None = None
+    boundary: bool = False
+    asked: int = 0
+    aborted: bool = False
+    in_turn: bool = False
+    turn_ms: int | None = None
+    open_tools: dict[str, OpenTool] = {}
+    thread: Thread = msgspec.field(default_factory=Thread)
+    user_lines: int = 0
+    assistant_lines: int = 0
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Carry)
+
+
+def carry_of(saved: bytes) -> Carry:
+    """Return the memory that was *saved*; an empty one if there is none, or it is bad."""
+    if not saved:
+        return Carry()
+
+    try:
+        return _DECODER.decode(saved)
+    except msgspec.DecodeError:
+        return Carry()
+
+
+class Lane:
+    """One block as the ledger sees it: whose it is, and what is remembered of it.
+
+    Attributes:
+        agent: Whose output it is.
+        session_id: The session whose the block is; of a block without one, itself.
+        parent_session_id: The session that started that one.
+        carry: What is remembered; saved with the block's position.
+        session: The totals that lines go into; the ledger's own note.
+        version: Of the parser that reads the block.
+
+    """
+
+    __slots__ = (
+        "agent",
+        "carry",
+        "origin",
+        "parent_session_id",
+        "session",
+        "session_id",
+        "version",
+    )
+
+    def __init__(
+        self, origin: Origin, carry: Carry | None = None, *, version: int = 1
+    ) -> None:
+        self.version = version
+        self.origin = origin
+        self.agent = origin.agent
+        self.carry = Carry() if carry is None else carry
+        self.session: Session | None = None
+        self.session_id: SessionId
+        self.parent_session_id: SessionId | None
+        self._settle_ids()
+
+    @classmethod
+    def opened(cls, origin: Origin, saved: bytes = b"", *, version: int = 1) -> "Lane":
+        """Return the lane of the block *origin* as it was *saved*.
+
+        A memory that cannot be read is forgotten: the rows stay right, because they
+        are merged, but a rollout that goes on may count its first report twice.
+        """
+        return cls(origin, carry_of(saved), version=version)
+
+    def saved(self) -> bytes:
+        """Return what must be remembered."""
+        return _ENCODER.encode(self.carry)
+
+    @property
+    def start_ms(self) -> int:
+        """Return when the transcript starts."""
+        start_ms = self.carry.start_ms
+        return UNKNOWN_START_MS if start_ms is None else start_ms
+
+    @property
+    def variant(self) -> Variant:
+        """Return how responses are served now."""
+        return self.carry.fleeting or self.carry.sticky
+
+    def meet(self, record: Record) -> None:
+        """Learn from *record* when and whose the lines are."""
+        carry, at_ms = self.carry, record.at_ms
+        if at_ms is not None:
+            carry.last_ms = at_ms
+            if carry.start_ms is None:
+                carry.start_ms = at_ms
+
+        if carry.session_id is None and record.session_id is not None:
+            carry.session_id = record.session_id
+            self._settle_ids()
+
+        parent = record.parent_session_id
+        if parent is not None and carry.parent_session_id is None:
+            carry.parent_session_id = None if parent == self.session_id else parent
+            self._settle_ids()
+
+    def _settle_ids(self) -> None:
+        origin, carry, before = (
+            self.origin,
+            self.carry,
+            getattr(self, "session_id", None),
+        )
+        self.session_id = (
+            origin.session_id or carry.session_id or SessionId(origin.block_id)
+        )
+        self.parent_session_id = origin.parent_session_id or carry.parent_session_id
+        if self.session_id != before:
+            self.session = None
+
+    def opens(self, call_id: str, tool: str) -> None:
+        """Note a tool call; of too many the oldest is forgotten."""
+        tools = self.carry.open_tools
+        tools.setdefault(call_id, OpenTool(tool, self.carry.last_ms))
+        if len(tools) > MAX_OPEN_TOOLS:
+            del tools[next(iter(tools))]
+
+    def closes(self, call_id: str) -> None:
+        """Note that a tool call came back; one that is not known is no matter."""
+        self.carry.open_tools.pop(call_id, None)
+
+    def settle_turn(self) -> None:
+        """Note that the turn is over: only what outlives a turn stays open."""
+        carry = self.carry
+        carry.in_turn = False
+        carry.open_tools = {
+            call_id: each
+            for call_id, each in carry.open_tools.items()
+            if each.tool in _SURVIVORS
+        }
+
+
+_SURVIVORS = {"Agent", "Task", "SendMessage", "AskUserQuestion", "ExitPlanMode"}
+"""Tools whose results come after the turn, by design."""

@@ -1,0 +1,243 @@
+"""The ledger: events in, rows and session totals out, everything counted once.
+
+Reading a line costs its own length, whatever was read before. Rows are merged from
+copies (`merge`), kept at hand for a while (`shelf`), and counted into sessions
+(`session`). What is to be stored is a `LedgerBatch`; copies of rows that are no longer
+at hand are settled by the store, and come back as corrections.
+
+The order in which files are read, where reading stops and starts again, and how often
+a line is read make no difference to rows, nor to what sessions and the rollup get from
+them.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from jarvisd.accumulators.fold import Shelves, fold
+from jarvisd.accumulators.keys import KeySet
+from jarvisd.accumulators.lane import Lane
+from jarvisd.accumulators.rollup import Rollup
+from jarvisd.accumulators.session import (
+    Price,
+    Session,
+    count,
+    count_response,
+    restored,
+)
+from jarvisd.model.block import SessionId
+from jarvisd.model.ledger import (
+    CallRow,
+    Cell,
+    Corrections,
+    LedgerBatch,
+    LimitRow,
+    MarkRow,
+    ResponseRow,
+    Row,
+    SessionRow,
+)
+from jarvisd.model.record import Record
+
+WINDOW_ROWS = 4_096
+"""Stored rows kept at hand of each kind: two megabytes. Copies come close together."""
+
+SessionKey = tuple[str, SessionId]
+"""Agent and session: two agents may use one id."""
+
+
+class Ledger:
+    """The accounts of all agents.
+
+    The way of one flush is `take`, then either `stored` or `failed`; between them
+    records may be folded, but no second batch taken.
+    """
+
+    def __init__(self, price: Price, *, window: int = WINDOW_ROWS) -> None:
+        self._price = price
+        self._window = window
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: at the start, and when another database comes under us."""
+        self.known = KeySet()
+        self.rollup = Rollup()
+        self._shelves = Shelves.empty(self.known, self._window)
+        self._sessions: dict[SessionKey, Session] = {}
+        self._dirty: set[SessionKey] = set()
+        self._told_limits: dict[tuple[str, str], LimitRow] = {}
+
+    def restore(
+        self,
+        sessions: Iterable[SessionRow],
+        limits: Iterable[LimitRow] = (),
+        cells: Iterable[Cell] = (),
+    ) -> None:
+        """Take back what was stored; `known` gets its keys apart, in its own time."""
+        for row in sessions:
+            self._sessions[row.agent, row.session_id] = restored(row)
+
+        for limit in limits:
+            self._shelves.limits[limit.agent, limit.limit] = limit
+
+        self._told_limits = dict(self._shelves.limits)
+
+        self.rollup.restore(cells)
+
+    def fold(self, lane: Lane, record: Record) -> None:
+        """Take in what one line of the block behind *lane* says."""
+        lane.meet(record)
+        session = lane.session
+        if session is None:
+            if not (record.events or record.at_ms or record.session_id):
+                return  # plain text: of no session
+
+            session = lane.session = self._session_for(lane)
+
+        self._dirty.add((lane.agent, session.session_id))
+        fold(self._shelves, lane, session, record)
+
+    def session(self, agent: str, session_id: SessionId) -> Session | None:
+        """Return the totals of a session as of the last line read."""
+        self.settle()
+        return self._sessions.get((agent, session_id))
+
+    def sessions(self) -> Iterator[Session]:
+        """Return the totals of all sessions."""
+        self.settle()
+        return iter(self._sessions.values())
+
+    def usage(self) -> Rollup:
+        """Return what was spent when, as of the last line read."""
+        self.settle()
+        return self.rollup
+
+    def cost_micros(self, row: ResponseRow) -> int | None:
+        """Return what *row* costs; None if it has no price."""
+        return self._price(
+            row.model, row.variant, row.at_ms, row.tokens, row.web_searches
+        )
+
+    def limits(self) -> Iterator[LimitRow]:
+        """Return the newest word on every limit."""
+        return iter(self._shelves.limits.values())
+
+    @property
+    def unsaved(self) -> int:
+        """Return how many rows wait to be stored: flush sooner when they are many."""
+        return sum(shelf.unsaved for shelf in self._shelves.all())
+
+    def take(self) -> LedgerBatch:
+        """Return what is to be stored, consistent with every lane as it is now."""
+        self.settle()
+        shelves = self._shelves
+        responses, contested_responses = shelves.responses.take()
+        calls, contested_calls = shelves.calls.take()
+        marks, contested_marks = shelves.marks.take()
+        dirty, self._dirty = self._dirty, set()
+        return LedgerBatch(
+            responses=responses,
+            calls=calls,
+            marks=marks,
+            sessions=tuple(self._sessions[key].row() for key in dirty),
+            limits=self._take_limits(),
+            cells=self.rollup.take(),
+            contested=contested_responses | contested_calls | contested_marks,
+        )
+
+    def stored(self, corrections: Corrections = ()) -> None:
+        """Note that the batch is stored, and what that changed of contested rows."""
+        for correction in corrections:
+            if correction.before != correction.after:
+                self._recount(correction.before, correction.after)
+
+            match correction.after:
+                case ResponseRow() as row:
+                    self._shelves.responses.settled(row)
+                case CallRow() as row:
+                    self._shelves.calls.settled(row)
+                case MarkRow() as row:
+                    self._shelves.marks.settled(row)
+
+        self.settle()
+        for shelf in self._shelves.all():
+            shelf.forget()
+
+    def failed(self, batch: LedgerBatch) -> None:
+        """Note that *batch* was not stored: all of it is to be taken again."""
+        self._shelves.responses.put_back(batch.responses)
+        self._shelves.calls.put_back(batch.calls)
+        self._shelves.marks.put_back(batch.marks)
+        self.rollup.put_back(batch.cells)
+        self._told_limits = {}
+        self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
+
+    def _take_limits(self) -> tuple[LimitRow, ...]:
+        limits = self._shelves.limits
+        news = [row for key, row in limits.items() if self._told_limits.get(key) != row]
+        self._told_limits = dict(limits)
+        return tuple(news)
+
+    def _session_for(self, lane: Lane) -> Session:
+        key = (lane.agent, lane.session_id)
+        session = self._sessions.get(key)
+        if session is None:
+            session = Session(session_id=lane.session_id, agent=lane.agent)
+            self._sessions[key] = session
+
+        session.parent_session_id = session.parent_session_id or lane.parent_session_id
+        return session
+
+    def settle(self) -> None:
+        """Bring all totals up to the last line read."""
+        for shelf in self._shelves.all():
+            for before, after in shelf.changes():
+                self._recount(before, after)
+
+    def _recount(self, before: Row | None, after: Row) -> None:
+        recount(self._sessions, before, after, self._price, self.rollup)
+        for row in (before, after):
+            if row is not None:
+                self._dirty.add((row.agent, row.session_id))
+
+
+def recount(
+    sessions: dict[SessionKey, Session],
+    before: Row | None,
+    after: Row,
+    price: Price,
+    rollup: Rollup,
+) -> None:
+    """Count *after* in place of *before*, each in the session that it belongs to.
+
+    The store applies it to stored sessions in the transaction that settles a batch, so
+    that what is stored of rows and of sessions never disagrees.
+    """
+    if before is not None:
+        _count(sessions, before, price, rollup, -1)
+
+    _count(sessions, after, price, rollup, 1)
+
+
+def _count(
+    sessions: dict[SessionKey, Session],
+    row: Row,
+    price: Price,
+    rollup: Rollup,
+    sign: int,
+) -> None:
+    session = _session_of(sessions, row)
+    if isinstance(row, ResponseRow):
+        tokens = row.tokens
+        cost = price(row.model, row.variant, row.at_ms, tokens, row.web_searches)
+        count_response(session, row, tokens, cost, sign)
+        rollup.count(row, tokens, cost, sign)
+    else:
+        count(session, row, sign)
+
+
+def _session_of(sessions: dict[SessionKey, Session], row: Row) -> Session:
+    key = (row.agent, row.session_id)
+    session = sessions.get(key)
+    if session is None:
+        session = sessions[key] = Session(session_id=row.session_id, agent=row.agent)
+
+    return session

@@ -1,0 +1,158 @@
+"""How copies of one thing become one row.
+
+Each merge is commutative, associative and idempotent, so that accounts do not depend
+on which copy was read first, nor on how often. Rules: docs/accuracy.md.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+import msgspec
+
+from jarvisd.model.events import Outcome
+from jarvisd.model.ledger import CallRow, MarkRow, ResponseRow, Row
+from jarvisd.model.usage import STANDARD, Variant
+
+R = TypeVar("R", ResponseRow, CallRow, MarkRow)
+
+_OUTCOMES = (None, Outcome.OK, Outcome.ERROR, Outcome.DENIED)
+_TIERS = ("standard", "priority", "flex", "batch")
+
+
+@overload
+def merged(old: ResponseRow, new: ResponseRow) -> ResponseRow: ...
+@overload
+def merged(old: CallRow, new: CallRow) -> CallRow: ...
+@overload
+def merged(old: MarkRow, new: MarkRow) -> MarkRow: ...
+@overload
+def merged(old: Row, new: Row) -> Row: ...
+def merged(old: Row, new: Row) -> Row:
+    """Return the one row that copies *old* and *new* of one thing are."""
+    if old.version != new.version:
+        return max(old, new, key=_version)
+
+    if type(old) is not type(new):
+        raise TypeError(f"{type(old).__name__} is no copy of {type(new).__name__}")
+
+    row: Row = _MERGES[type(old)](old, new)
+    return row
+
+
+def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
+    owner, named = _owner(old, new), _named(old, new)
+    return ResponseRow(
+        key=old.key,
+        agent=old.agent,
+        session_id=owner.session_id,
+        rank=owner.rank,
+        start_ms=owner.start_ms,
+        version=old.version,
+        at_ms=_earliest(old.at_ms, new.at_ms),
+        model=named.model,
+        model_ms=named.model_ms,
+        variant=_dearest(old.variant, new.variant),
+        input_cached=max(old.input_cached, new.input_cached),
+        input_bare=max(old.input_bare, new.input_bare),
+        cache_read=max(old.cache_read, new.cache_read),
+        cache_write_flat=max(old.cache_write_flat, new.cache_write_flat),
+        cache_write_5m=max(old.cache_write_5m, new.cache_write_5m),
+        cache_write_1h=max(old.cache_write_1h, new.cache_write_1h),
+        output=max(old.output, new.output),
+        reasoning=max(old.reasoning, new.reasoning),
+        web_searches=max(old.web_searches, new.web_searches),
+    )
+
+
+def _merged_calls(old: CallRow, new: CallRow) -> CallRow:
+    owner, named = _owner(old, new), _called(old, new)
+    return CallRow(
+        key=old.key,
+        agent=old.agent,
+        session_id=owner.session_id,
+        rank=owner.rank,
+        start_ms=owner.start_ms,
+        version=old.version,
+        tool=named.tool,
+        kind=named.kind,
+        server=named.server,
+        skill=named.skill,
+        subagent=named.subagent,
+        called_ms=_earliest(old.called_ms, new.called_ms),
+        returned_ms=_earliest(old.returned_ms, new.returned_ms),
+        measured_ms=_latest(old.measured_ms, new.measured_ms),
+        outcome=max(old.outcome, new.outcome, key=_OUTCOMES.index),
+    )
+
+
+def _merged_marks(old: MarkRow, new: MarkRow) -> MarkRow:
+    owner = _owner(old, new)
+    return msgspec.structs.replace(
+        owner,
+        at_ms=_earliest(old.at_ms, new.at_ms),
+        name=max(old.name or "", new.name or "") or None,
+        chars=max(old.chars, new.chars),
+    )
+
+
+def _version(row: Row) -> int:
+    return row.version
+
+
+def _owner(old: R, new: R) -> R:
+    mine = (old.rank, old.start_ms, old.session_id)
+    return old if mine <= (new.rank, new.start_ms, new.session_id) else new
+
+
+def _named(old: ResponseRow, new: ResponseRow) -> ResponseRow:
+    """Return the row that has a model; of two the one whose word is older."""
+    mine = (old.model is None, old.model_ms, old.model or "")
+    return old if mine <= (new.model is None, new.model_ms, new.model or "") else new
+
+
+def _called(old: CallRow, new: CallRow) -> CallRow:
+    """Return the row that knows the call; of two the one with more to say."""
+    return max(
+        old,
+        new,
+        key=lambda row: (
+            row.tool is not None,
+            row.tool or "",
+            row.kind,
+            row.server or "",
+            row.skill or "",
+            row.subagent or "",
+        ),
+    )
+
+
+def _earliest(old: int | None, new: int | None) -> int | None:
+    if old is None or new is None:
+        return new if old is None else old
+
+    return min(old, new)
+
+
+def _latest(old: int | None, new: int | None) -> int | None:
+    if old is None or new is None:
+        return new if old is None else old
+
+    return max(old, new)
+
+
+def _dearest(old: Variant, new: Variant) -> Variant:
+    if old == new or new is STANDARD:
+        return old
+
+    return Variant(
+        "fast" if "fast" in (old.speed, new.speed) else "standard",
+        max(old.tier, new.tier, key=_TIERS.index),
+        old.geo_us or new.geo_us,
+    )
+
+
+_MERGES: dict[type, Callable[[Any, Any], Any]] = {
+    ResponseRow: _merged_responses,
+    CallRow: _merged_calls,
+    MarkRow: _merged_marks,
+}

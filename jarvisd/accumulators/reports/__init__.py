@@ -1,0 +1,33 @@
+"""Reports: pure functions of the rollup, the sessions and the limits.
+
+`days` folds the rollup into local days of one zone; `usage` adds days up by whatever a
+report is about; `windows`, `pace` and `limits` are about the money that is left.
+"""
+
+from jarvisd.accumulators.reports.days import Days, Numbers, numbers_of
+from jarvisd.accumulators.reports.limits import limit_views, official
+from jarvisd.accumulators.reports.pace import HORIZON_MS, Spending, rates
+from jarvisd.accumulators.reports.usage import Facts, Usage, usage
+from jarvisd.accumulators.reports.windows import Bounds, Entry, windows
+from jarvisd.accumulators.reports.zone import day_name, day_number, day_of, start_of
+
+__all__ = [
+    "HORIZON_MS",
+    "Bounds",
+    "Days",
+    "Entry",
+    "Facts",
+    "Numbers",
+    "Spending",
+    "Usage",
+    "day_name",
+    "day_number",
+    "day_of",
+    "limit_views",
+    "numbers_of",
+    "official",
+    "rates",
+    "start_of",
+    "usage",
+    "windows",
+]

@@ -1,0 +1,152 @@
+"""The rollup by day of one time zone, kept so that only changed days are added up again.
+
+A report adds up days; a day adds up quarters of an hour. Of thousands of quarters a few
+change in a minute, and nobody wants the others added up again.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import tzinfo
+from operator import attrgetter
+from typing import NamedTuple
+
+from jarvisd.accumulators.reports.zone import days_of
+from jarvisd.accumulators.rollup import Rollup
+from jarvisd.model.block import SessionId
+from jarvisd.model.ledger import UNDATED, Cell
+from jarvisd.model.usage import Tokens
+
+Numbers = tuple[int, ...]
+"""What is added up, in the order of `numbers_of`."""
+
+Models = dict[str | None, Numbers]
+"""The same by model; None where the log names none."""
+
+SessionKey = tuple[str, SessionId]
+"""Agent and session: two agents may use one id."""
+
+numbers_of: Callable[[Cell], Numbers] = attrgetter(
+    "input",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+    "cost_micros",
+    "unpriced",
+    "responses",
+    "web_searches",
+)
+NOTHING: Numbers = (0,) * 10
+COST, UNPRICED, RESPONSES, WEB_SEARCHES = 6, 7, 8, 9
+
+
+class Slice(NamedTuple):
+    """What some sessions of one agent spent in one local day.
+
+    *day* counts from 1970-01-01; None is for what the logs give no date.
+    """
+
+    day: int | None
+    agent: str
+    sessions: tuple[SessionKey, ...]
+    models: Models
+
+
+class Days:
+    """The rollup, by day of *zone*."""
+
+    def __init__(self, rollup: Rollup, zone: tzinfo) -> None:
+        self.rollup = rollup
+        self._zone = zone
+        self._seen = -1
+        self._day_of: dict[int, int] = {}
+        self._quarters: dict[int, list[int]] = {}
+        self._days: dict[int | None, _Day] = {}
+
+    def by_agent(self, first: int | None, last: int | None) -> list[Slice]:
+        """Return a slice for each day and agent, from *first* to *last*, inclusive."""
+        return [each for day in self._between(first, last) for each in day.by_agent]
+
+    def by_session(self, first: int | None, last: int | None) -> list[Slice]:
+        """Return a slice for each day and session, from *first* to *last*, inclusive."""
+        return [each for day in self._between(first, last) for each in day.by_session]
+
+    def _between(self, first: int | None, last: int | None) -> Iterator["_Day"]:
+        self._catch_up()
+        for day, found in self._days.items():
+            if day is None:
+                if first is None:
+                    yield found
+            elif (first is None or day >= first) and (last is None or day <= last):
+                yield found
+
+    def _catch_up(self) -> None:
+        changed = self.rollup.changed_since(self._seen)
+        self._seen = self.rollup.changes
+        if UNDATED in changed:
+            changed.remove(UNDATED)
+            self._days[None] = _Day(None, self.rollup.quarter(UNDATED))
+
+        new = [each for each in changed if each not in self._day_of]
+        self._day_of |= days_of(new, self._zone)
+        for quarter in new:
+            self._quarters.setdefault(self._day_of[quarter], []).append(quarter)
+
+        for day in {self._day_of[each] for each in changed}:
+            quarters = map(self.rollup.quarter, self._quarters[day])
+            self._days[day] = _Day(day, (cell for each in quarters for cell in each))
+
+
+class _Day:
+    """One day in slices, by session and by agent."""
+
+    __slots__ = ("by_agent", "by_session")
+
+    def __init__(self, day: int | None, cells: Iterable[Cell]) -> None:
+        sessions: dict[SessionKey, dict[str | None, list[Numbers]]] = {}
+        for cell in cells:
+            if cell.responses:
+                models = sessions.setdefault((cell.agent, cell.session_id), {})
+                models.setdefault(cell.model, []).append(numbers_of(cell))
+
+        self.by_session = [
+            Slice(
+                day,
+                key[0],
+                (key,),
+                {model: added(numbers) for model, numbers in models.items()},
+            )
+            for key, models in sessions.items()
+        ]
+        self.by_agent = [
+            joined([each for each in self.by_session if each.agent == agent])
+            for agent in sorted({each.agent for each in self.by_session})
+        ]
+
+
+def joined(slices: list[Slice]) -> Slice:
+    """Return one slice for all *slices*, which are of one day and agent."""
+    models: dict[str | None, list[Numbers]] = {}
+    for each in slices:
+        for model, numbers in each.models.items():
+            models.setdefault(model, []).append(numbers)
+
+    return Slice(
+        slices[0].day,
+        slices[0].agent,
+        tuple({key for each in slices for key in each.sessions}),
+        {model: added(numbers) for model, numbers in models.items()},
+    )
+
+
+def added(numbers: list[Numbers]) -> Numbers:
+    """Return the sum, column by column; of nothing, zeros."""
+    if len(numbers) <= 1:
+        return numbers[0] if numbers else NOTHING
+
+    return tuple(map(sum, zip(*numbers, strict=True)))
+
+
+def tokens_of(numbers: Numbers) -> Tokens:
+    """Return the buckets among *numbers*."""
+    return Tokens(*numbers[:6])

@@ -1,0 +1,66 @@
+"""Rate limits: one word for each, the newest, whichever session it came from."""
+
+from collections.abc import Iterable
+
+from jarvisd.accumulators.reports.windows import WINDOW_MS, Bounds
+from jarvisd.model.events import LimitWindow
+from jarvisd.model.ledger import LimitRow
+from jarvisd.model.report import LimitView, LimitWindowView
+
+_LABELS = ((300, "5h"), (10_080, "weekly"), (43_200, "monthly"))
+_NEARLY = 2
+"""Agents say 299 minutes and mean 300."""
+
+
+def limit_views(
+    limits: Iterable[LimitRow], *, now_ms: int, agent: str | None = None
+) -> list[LimitView]:
+    """Return all limits, or those of *agent*, with the age of what is known of them."""
+    return [
+        LimitView(
+            agent=row.agent,
+            limit=row.limit,
+            plan=row.plan,
+            windows=[_view(each, now_ms) for each in row.windows],
+            observed_ms=row.at_ms,
+            age_s=max(0, now_ms - row.at_ms) // 1000,
+        )
+        for row in sorted(limits, key=lambda each: (each.agent, each.limit))
+        if agent in {None, row.agent}
+    ]
+
+
+def official(limits: Iterable[LimitRow], *, agent: str) -> Bounds | None:
+    """Return where the provider placed the five-hour window of *agent*'s account."""
+    for row in limits:
+        # The limit of the account is named like the agent; others are of one model.
+        if row.agent != agent or row.limit != agent:
+            continue
+
+        for window in row.windows:
+            if _label(window.minutes) == "5h" and window.resets_at_ms is not None:
+                return Bounds(window.resets_at_ms - WINDOW_MS, window.resets_at_ms)
+
+    return None
+
+
+def _view(window: LimitWindow, now_ms: int) -> LimitWindowView:
+    resets_ms = window.resets_at_ms
+    return LimitWindowView(
+        label=_label(window.minutes),
+        minutes=window.minutes,
+        used_percent=window.used_percent,
+        resets_at_ms=resets_ms,
+        over=resets_ms is not None and resets_ms <= now_ms,
+    )
+
+
+def _label(minutes: int | None) -> str:
+    if minutes is None:
+        return "unknown"
+
+    for known, label in _LABELS:
+        if abs(minutes - known) <= _NEARLY:
+            return label
+
+    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"

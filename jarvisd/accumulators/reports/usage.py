@@ -1,0 +1,234 @@
+"""Reports of usage: days added up by period, session, project, model or agent.
+
+The week begins on Monday. Distinct counts are exact: they are of sets, not sums.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from jarvisd.accumulators.reports.days import (
+    COST,
+    RESPONSES,
+    UNPRICED,
+    WEB_SEARCHES,
+    Days,
+    Models,
+    Numbers,
+    SessionKey,
+    Slice,
+    added,
+    tokens_of,
+)
+from jarvisd.accumulators.reports.zone import day_name, month_name, week_name
+from jarvisd.model.block import SessionId
+from jarvisd.model.report import Grouping, ModelUsage, UsageRow
+
+_PERIODS: dict[Grouping, Callable[[int], str]] = {
+    "day": day_name,
+    "week": week_name,
+    "month": month_name,
+}
+
+
+class Facts(NamedTuple):
+    """What a report needs to know of one session.
+
+    *root* is the session that a person started and that, over however many others,
+    started this one; of such a session, itself. *project* is a folder.
+    """
+
+    root: SessionId
+    project: str | None = None
+    title: str | None = None
+    started_ms: int | None = None
+    last_ms: int | None = None
+
+
+FactsOf = Callable[[str, SessionId], Facts]
+"""(agent, session) -> what is known of it."""
+
+Keep = Callable[[Slice], bool]
+"""Whether a report is about a slice."""
+
+
+@dataclass(slots=True)
+class Group:
+    """What goes into one row; *agent* only where rows are of one agent each."""
+
+    key: str | None
+    agent: str | None = None
+    agents: set[str] = field(default_factory=set)
+    sessions: set[SessionKey] = field(default_factory=set)
+    _numbers: dict[str | None, list[Numbers]] = field(default_factory=dict)
+    _sum: Numbers | None = None
+
+    def add(self, part: Slice, models: Models) -> None:
+        """Take in *models* of *part*."""
+        self.agents.add(part.agent)
+        self.sessions.update(part.sessions)
+        for model, numbers in models.items():
+            self._numbers.setdefault(model, []).append(numbers)
+
+    @property
+    def sum(self) -> Numbers:
+        """Return what all was; nothing must be added after that."""
+        if self._sum is None:
+            self._sum = added(
+                [each for many in self._numbers.values() for each in many]
+            )
+
+        return self._sum
+
+    def row(self) -> UsageRow:
+        """Return the row as frontends see it, without what is known of a session."""
+        numbers = self.sum
+        models = [_model(*each) for each in self._numbers.items()]
+        return UsageRow(
+            key=self.key,
+            agent=self.agent,
+            agents=sorted(self.agents),
+            sessions=len(self.sessions),
+            tokens=tokens_of(numbers),
+            cost_micros=numbers[COST],
+            unpriced=numbers[UNPRICED],
+            responses=numbers[RESPONSES],
+            web_searches=numbers[WEB_SEARCHES],
+            models=sorted(models, key=_dearest_first),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A report; rows are made when they are asked for, as there may be thousands."""
+
+    groups: list[Group]
+    total: UsageRow
+    _facts: FactsOf
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def rows(self, start: int = 0, stop: int | None = None) -> list[UsageRow]:
+        """Return the rows from *start* to *stop*, which is not included."""
+        return [self._told(each) for each in self.groups[start:stop]]
+
+    def _told(self, group: Group) -> UsageRow:
+        row = group.row()
+        if group.agent is None or group.key is None:
+            return row
+
+        own = self._facts(group.agent, SessionId(group.key))
+        last = [own.last_ms, *(self._facts(*each).last_ms for each in group.sessions)]
+        row.project, row.title = own.project, own.title
+        row.started_ms = own.started_ms
+        row.last_activity_ms = max(filter(None, last), default=None)
+        return row
+
+
+def usage(
+    days: Days,
+    by: Grouping,
+    facts: FactsOf,
+    *,
+    first: int | None = None,
+    last: int | None = None,
+    agent: str | None = None,
+    project: Callable[[str | None], bool] | None = None,
+) -> Usage:
+    """Return what was spent from day *first* to *last*, told apart *by* something.
+
+    Periods come oldest first, with what has no date before them; all else comes by
+    cost, the dearest first, and what has no price by tokens.
+
+    Args:
+        days: The rollup in the days of the user's zone.
+        by: What rows are told apart by.
+        facts: What is known of a session.
+        first: The first day that counts, since 1970-01-01; None for no limit.
+        last: The last one.
+        agent: Only this agent's.
+        project: Says which projects count; None for all.
+
+    """
+    coarse = project is None and (by in _PERIODS or by == "agent")
+    slices = days.by_agent(first, last) if coarse else days.by_session(first, last)
+    if agent is not None:
+        slices = [each for each in slices if each.agent == agent]
+
+    if project is not None:
+        slices = [each for each in slices if project(_facts_of(each, facts).project)]
+
+    groups = list(_grouped(slices, by, facts).values())
+    groups.sort(key=_by_period if by in _PERIODS else _by_cost)
+    return Usage(groups, _total(slices), facts)
+
+
+def _grouped(
+    slices: list[Slice], by: Grouping, facts: FactsOf
+) -> dict[tuple[str | None, str | None], Group]:
+    groups: dict[tuple[str | None, str | None], Group] = {}
+    for part in slices:
+        for key, models in _split(part, by, facts):
+            group = groups.get(key)
+            if group is None:
+                group = groups[key] = Group(*key)
+
+            group.add(part, models)
+    return groups
+
+
+def _split(
+    part: Slice, by: Grouping, facts: FactsOf
+) -> Iterable[tuple[tuple[str | None, str | None], Models]]:
+    """Say into which groups *part* goes, and what of it."""
+    match by:
+        case "day" | "week" | "month":
+            name = None if part.day is None else _PERIODS[by](part.day)
+            return [((name, None), part.models)]
+        case "session":
+            return [((_facts_of(part, facts).root, part.agent), part.models)]
+        case "project":
+            return [((_facts_of(part, facts).project, None), part.models)]
+        case "agent":
+            return [((part.agent, None), part.models)]
+        case "model":
+            return [
+                ((model, None), {model: each}) for model, each in part.models.items()
+            ]
+
+
+def _facts_of(part: Slice, facts: FactsOf) -> Facts:
+    (session,) = part.sessions
+    return facts(*session)
+
+
+def _total(slices: list[Slice]) -> UsageRow:
+    group = Group(None)
+    for part in slices:
+        group.add(part, part.models)
+
+    return group.row()
+
+
+def _model(model: str | None, parts: list[Numbers]) -> ModelUsage:
+    numbers = added(parts)
+    return ModelUsage(
+        model=model,
+        tokens=tokens_of(numbers),
+        cost_micros=numbers[COST],
+        unpriced=numbers[UNPRICED],
+        responses=numbers[RESPONSES],
+    )
+
+
+def _by_period(group: Group) -> str:
+    return group.key or ""
+
+
+def _by_cost(group: Group) -> tuple[int, int, str]:
+    return -group.sum[COST], -sum(group.sum[:5]), group.key or ""
+
+
+def _dearest_first(model: ModelUsage) -> tuple[int, int, str]:
+    return -model.cost_micros, -model.tokens.total, model.model or ""

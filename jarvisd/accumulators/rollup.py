@@ -1,0 +1,194 @@
+"""Usage by quarter of an hour, session and model: what every report is made of.
+
+Responses are added, and taken away again where they grow or turn out to belong to
+another session, exactly as in the totals of sessions; so the two always agree.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from jarvisd.model.block import SessionId
+from jarvisd.model.ledger import QUARTER_MS, UNDATED, Cell, ResponseRow
+from jarvisd.model.usage import Tokens
+
+CellKey = tuple[str, SessionId, str | None]
+"""Agent, session and model, within one quarter."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """What one agent spent in some time: cost, and how much of it has no price."""
+
+    tokens: int = 0
+    cost_micros: int = 0
+    unpriced: int = 0
+
+
+class Rollup:
+    """All cells, by quarter; about 15,000 for a gigabyte of logs.
+
+    Attributes:
+        changes: Grows with every change: who remembers a sum can tell if it is old.
+
+    """
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self._quarters: dict[int, dict[CellKey, Cell]] = {}
+        self._spent: dict[int, dict[str, Spent]] = {}
+        self._dirty: dict[int, set[CellKey]] = {}
+        self._changed: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._quarters.values()))
+
+    def cells(
+        self, since_ms: int | None = None, until_ms: int | None = None
+    ) -> Iterator[Cell]:
+        """Give the cells that begin in [*since_ms*, *until_ms*), by quarter.
+
+        What is given changes with the ledger: read it before the next await. Undated
+        responses are only in sums without a beginning.
+        """
+        for quarter in sorted(self._quarters):
+            start_ms = quarter * QUARTER_MS
+            if since_ms is not None and start_ms < since_ms:
+                continue
+
+            if until_ms is not None and start_ms >= until_ms:
+                return
+
+            for cell in self._quarters[quarter].values():
+                if cell.responses:
+                    yield cell
+
+    def quarter(self, quarter: int) -> Iterable[Cell]:
+        """Return the cells of one quarter, to be read before the next await."""
+        return self._quarters.get(quarter, {}).values()
+
+    def changed_since(self, changes: int) -> list[int]:
+        """Return the quarters that have changed since *changes* was what it was."""
+        if changes >= self.changes:
+            return []
+
+        return [each for each, when in self._changed.items() if when > changes]
+
+    def spent(self, since_ms: int, until_ms: int) -> dict[str, Spent]:
+        """Return what each agent spent in the quarters that begin in that time.
+
+        It costs a look at each quarter, whatever the number of sessions.
+        """
+        total: dict[str, Spent] = {}
+        for quarter in range(-(-since_ms // QUARTER_MS), -(-until_ms // QUARTER_MS)):
+            for agent, part in self._spent.get(quarter, {}).items():
+                sums = total.setdefault(agent, Spent())
+                sums.tokens += part.tokens
+                sums.cost_micros += part.cost_micros
+                sums.unpriced += part.unpriced
+
+        return total
+
+    def restore(self, cells: Iterable[Cell]) -> None:
+        """Take back what was stored."""
+        for cell in cells:
+            key = (cell.agent, cell.session_id, cell.model)
+            self._quarters.setdefault(cell.quarter, {})[key] = cell
+            spent = self._spent_of(cell.quarter, cell.agent)
+            spent.tokens += cell.tokens.total
+            spent.cost_micros += cell.cost_micros
+            spent.unpriced += cell.unpriced
+            self._note_change(cell.quarter)
+
+    def count(
+        self,
+        row: ResponseRow,
+        tokens: Tokens,
+        cost_micros: int | None,
+        sign: int = 1,
+    ) -> None:
+        """Add *row*, of *tokens* at *cost_micros*; with *sign* -1 take it away again.
+
+        *cost_micros* None means that it has no price.
+        """
+        quarter = UNDATED if row.at_ms is None else row.at_ms // QUARTER_MS
+        key = (row.agent, row.session_id, row.model)
+        cell = self._cell(quarter, key)
+        cell.input += sign * tokens.input
+        cell.cache_read += sign * tokens.cache_read
+        cell.cache_write_5m += sign * tokens.cache_write_5m
+        cell.cache_write_1h += sign * tokens.cache_write_1h
+        cell.output += sign * tokens.output
+        cell.reasoning += sign * tokens.reasoning
+        cell.responses += sign
+        cell.web_searches += sign * row.web_searches
+        cell.cost_micros += sign * (cost_micros or 0)
+        cell.unpriced += sign * (cost_micros is None)
+        spent = self._spent_of(quarter, row.agent)
+        spent.tokens += sign * tokens.total
+        spent.cost_micros += sign * (cost_micros or 0)
+        spent.unpriced += sign * (cost_micros is None)
+        self._dirty.setdefault(quarter, set()).add(key)
+        self._note_change(quarter)
+
+    def take(self) -> tuple[Cell, ...]:
+        """Return copies of the cells that have changed since the last time.
+
+        One without a response left is among them, for the store to delete; it is
+        forgotten here.
+        """
+        dirty, self._dirty = self._dirty, {}
+        return tuple(
+            self._taken(quarter, key) for quarter, keys in dirty.items() for key in keys
+        )
+
+    def put_back(self, cells: Iterable[Cell]) -> None:
+        """Note that *cells*, which were taken, are not stored."""
+        for cell in cells:
+            key = (cell.agent, cell.session_id, cell.model)
+            self._dirty.setdefault(cell.quarter, set()).add(key)
+
+    def _taken(self, quarter: int, key: CellKey) -> Cell:
+        cell = self._cell(quarter, key)
+        if not cell.responses:
+            del self._quarters[quarter][key]
+            return cell
+
+        return Cell(
+            quarter=quarter,
+            agent=cell.agent,
+            session_id=cell.session_id,
+            model=cell.model,
+            input=cell.input,
+            cache_read=cell.cache_read,
+            cache_write_5m=cell.cache_write_5m,
+            cache_write_1h=cell.cache_write_1h,
+            output=cell.output,
+            reasoning=cell.reasoning,
+            cost_micros=cell.cost_micros,
+            unpriced=cell.unpriced,
+            responses=cell.responses,
+            web_searches=cell.web_searches,
+        )
+
+    def _cell(self, quarter: int, key: CellKey) -> Cell:
+        cells = self._quarters.setdefault(quarter, {})
+        cell = cells.get(key)
+        if cell is None:
+            agent, session_id, model = key
+            cell = cells[key] = Cell(
+                quarter=quarter, agent=agent, session_id=session_id, model=model
+            )
+
+        return cell
+
+    def _note_change(self, quarter: int) -> None:
+        self.changes += 1
+        self._changed[quarter] = self.changes
+
+    def _spent_of(self, quarter: int, agent: str) -> Spent:
+        agents = self._spent.setdefault(quarter, {})
+        spent = agents.get(agent)
+        if spent is None:
+            spent = agents[agent] = Spent()
+
+        return spent

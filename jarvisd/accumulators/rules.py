@@ -1,0 +1,34 @@
+"""The ledger's rules, for the store to apply to what it has: see `Ledger`."""
+
+from collections.abc import Mapping, Sequence
+
+from jarvisd.accumulators.ledger import SessionKey, recount
+from jarvisd.accumulators.merge import merged
+from jarvisd.accumulators.rollup import Rollup
+from jarvisd.accumulators.session import Price, restored
+from jarvisd.model.ledger import Cell, Corrections, Row, SessionRow
+
+
+class BookRules:
+    """How rows are merged, and what that changes of sessions and cells.
+
+    Pure but for *price*, so that the store's thread may call it.
+    """
+
+    def __init__(self, price: Price) -> None:
+        self._price = price
+
+    def merged(self, old: Row, new: Row) -> Row:
+        """Return the one row that two copies of a thing are."""
+        return merged(old, new)
+
+    def revised(
+        self, sessions: Mapping[SessionKey, SessionRow], corrections: Corrections
+    ) -> tuple[Sequence[SessionRow], Sequence[Cell]]:
+        """Return *sessions* after *corrections*, and what to add to their cells."""
+        totals = {key: restored(row) for key, row in sessions.items()}
+        changes = Rollup()
+        for each in corrections:
+            recount(totals, each.before, each.after, self._price, changes)
+
+        return [each.row() for each in totals.values()], changes.take()

@@ -1,0 +1,276 @@
+"""The totals of one session.
+
+Two sorts of facts. What rows say (tokens, cost, calls, prompts) is added and can be
+taken away again, because a row may grow or turn out to belong to another session. What
+lines say (times, context, title) only ever widens: a span, or the greatest by time. Both
+give the same whatever the order in which the files are read.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+
+import msgspec
+
+from jarvisd.model.block import SessionId
+from jarvisd.model.events import Outcome, ToolKind
+from jarvisd.model.ledger import CallRow, Mark, MarkRow, ResponseRow, Row, SessionRow
+from jarvisd.model.usage import Tokens, Variant
+
+Price = Callable[[str | None, Variant, int | None, Tokens, int], int | None]
+"""(model, variant, at_ms, tokens, web searches) -> micro-dollars; None: no price."""
+
+GAP_MS = 600_000
+"""More than this between two lines is not activity: ten minutes outlast a thought."""
+
+
+_SHORT_WINDOW = 200_000
+_LONG_WINDOW = 1_000_000
+"""A prompt that is longer than the usual window shows that the window is this long."""
+
+
+class Spans(msgspec.Struct, array_like=True):
+    """Stretches of activity, as a sorted list of starts and ends.
+
+    Times that lie no further apart than `GAP_MS` are one stretch. That is what sorting
+    all times and leaving out the gaps gives, but needs two numbers for each stretch.
+    """
+
+    edges: list[int] = []
+
+    def add(self, at_ms: int) -> None:
+        """Take in the time *at_ms*, in any order."""
+        edges = self.edges
+        if edges and edges[-2] <= at_ms <= edges[-1] + GAP_MS:
+            edges[-1] = max(edges[-1], at_ms)
+            return
+
+        self._insert(at_ms)
+
+    def _insert(self, at_ms: int) -> None:
+        edges = self.edges
+        after = bisect_right(edges, at_ms)
+        if after % 2:  # inside a stretch
+            return
+
+        start = end = at_ms
+        low = high = after
+        if low and at_ms - edges[low - 1] <= GAP_MS:
+            low, start = low - 2, edges[low - 2]
+        if high < len(edges) and edges[high] - at_ms <= GAP_MS:
+            high, end = high + 2, edges[high + 1]
+
+        edges[low:high] = [start, end]
+
+    @property
+    def first_ms(self) -> int | None:
+        """Return the earliest time."""
+        return self.edges[0] if self.edges else None
+
+    @property
+    def last_ms(self) -> int | None:
+        """Return the latest time."""
+        return self.edges[-1] if self.edges else None
+
+    @property
+    def wall_ms(self) -> int:
+        """Return the time from first to last."""
+        return self.edges[-1] - self.edges[0] if self.edges else 0
+
+    @property
+    def active_ms(self) -> int:
+        """Return the length of all stretches."""
+        return sum(self.edges[1::2]) - sum(self.edges[::2])
+
+
+class Session(msgspec.Struct, kw_only=True, array_like=True):
+    """One session's totals; encoded as it is, it is its own stored state.
+
+    Attributes:
+        messages: Distinct responses. *models* and *tools* are how many of each.
+        first_ms: When each model was first heard of, whoever owns the response.
+        context: (time, prompt tokens) of the newest response of the main conversation.
+        window: (time, tokens) of the newest word on the context window's length.
+        last_tool: (time, name) of the newest call.
+        title: (rank, time, text) of the best one.
+        place: (time, folder) of the newest working folder.
+        mode: (time, word) of the newest way to ask for leave.
+
+    """
+
+    session_id: SessionId
+    agent: str
+    parent_session_id: SessionId | None = None
+    reviewer: bool = False
+    input: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    output: int = 0
+    reasoning: int = 0
+    web_searches: int = 0
+    cost_micros: int = 0
+    unpriced: int = 0
+    messages: int = 0
+    prompts: int = 0
+    commands: int = 0
+    compactions: int = 0
+    interrupts: int = 0
+    api_errors: int = 0
+    tool_calls: int = 0
+    tool_errors: int = 0
+    tool_denials: int = 0
+    mcp_calls: int = 0
+    subagents: int = 0
+    skills: int = 0
+    tools: dict[str, int] = {}
+    models: dict[str, int] = {}
+    first_ms: dict[str, int] = {}
+    spans: Spans = msgspec.field(default_factory=Spans)
+    context: tuple[int, int] | None = None
+    window: tuple[int, int] | None = None
+    widest_prompt: int = 0
+    last_tool: tuple[int, str] | None = None
+    title: tuple[int, int, str] | None = None
+    place: tuple[int, str] | None = None
+    mode: tuple[int, str] | None = None
+
+    @property
+    def tokens(self) -> Tokens:
+        """Return the tokens of all responses."""
+        return Tokens(
+            self.input,
+            self.cache_read,
+            self.cache_write_5m,
+            self.cache_write_1h,
+            self.output,
+            self.reasoning,
+        )
+
+    @property
+    def model(self) -> str | None:
+        """Return the model of most responses; of several, the first heard of."""
+        return min(
+            self.models,
+            key=lambda name: (-self.models[name], self.first_ms.get(name, 0), name),
+            default=None,
+        )
+
+    @property
+    def window_tokens(self) -> int | None:
+        """Return the length of the context window, as far as the lines tell."""
+        if self.window is not None:
+            return self.window[1]
+
+        return _LONG_WINDOW if self.widest_prompt > _SHORT_WINDOW else None
+
+    def row(self) -> SessionRow:
+        """Return the session as it is stored."""
+        spans = self.spans
+        return SessionRow(
+            session_id=self.session_id,
+            agent=self.agent,
+            parent_session_id=self.parent_session_id,
+            cwd=None if self.place is None else self.place[1],
+            title=None if self.title is None else self.title[2],
+            model=self.model,
+            tokens=self.tokens,
+            cost_micros=self.cost_micros,
+            unpriced=self.unpriced,
+            messages=self.messages,
+            prompts=self.prompts,
+            tool_calls=self.tool_calls,
+            tool_errors=self.tool_errors,
+            started_ms=spans.first_ms,
+            last_ms=spans.last_ms,
+            active_ms=spans.active_ms,
+            context_tokens=None if self.context is None else self.context[1],
+            window_tokens=self.window_tokens,
+            state=_ENCODER.encode(self),
+        )
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Session)
+
+
+def restored(row: SessionRow) -> Session:
+    """Return the session that was stored as *row*."""
+    return _DECODER.decode(row.state)
+
+
+def count(session: Session, row: Row, sign: int = 1) -> None:
+    """Add what *row*, which is no response, says; with *sign* -1 take it away again."""
+    match row:
+        case CallRow():
+            _count_call(session, row, sign)
+        case MarkRow():
+            _count_mark(session, row, sign)
+
+
+def count_response(
+    session: Session,
+    row: ResponseRow,
+    tokens: Tokens,
+    cost_micros: int | None,
+    sign: int = 1,
+) -> None:
+    """Add *row*, of *tokens* at *cost_micros*; with *sign* -1 take it away again."""
+    session.messages += sign
+    session.input += sign * tokens.input
+    session.cache_read += sign * tokens.cache_read
+    session.cache_write_5m += sign * tokens.cache_write_5m
+    session.cache_write_1h += sign * tokens.cache_write_1h
+    session.output += sign * tokens.output
+    session.reasoning += sign * tokens.reasoning
+    session.web_searches += sign * row.web_searches
+    if row.model is not None:
+        _tally(session.models, row.model, sign)
+
+    if cost_micros is None:
+        session.unpriced += sign
+    else:
+        session.cost_micros += sign * cost_micros
+
+
+def _count_call(session: Session, row: CallRow, sign: int) -> None:
+    if row.tool is None:
+        return
+
+    _tally(session.tools, tool_name(row.server, row.tool), sign)
+    session.tool_errors += sign * (row.outcome is Outcome.ERROR)
+    session.tool_denials += sign * (row.outcome is Outcome.DENIED)
+    session.skills += sign * (row.skill is not None)
+    match row.kind:
+        case ToolKind.TOOL:
+            session.tool_calls += sign
+        case ToolKind.MCP:
+            session.mcp_calls += sign
+        case ToolKind.SUBAGENT:
+            session.subagents += sign
+
+
+def _count_mark(session: Session, row: MarkRow, sign: int) -> None:
+    match row.mark:
+        case Mark.PROMPT:
+            session.prompts += sign
+        case Mark.COMMAND:
+            session.commands += sign
+        case Mark.COMPACTION:
+            session.compactions += sign
+        case Mark.INTERRUPT:
+            session.interrupts += sign
+        case Mark.API_ERROR:
+            session.api_errors += sign
+
+
+def tool_name(server: str | None, tool: str) -> str:
+    """Return what a tool is called where it stands alone."""
+    return tool if server is None else f"{server}/{tool}"
+
+
+def _tally(counts: dict[str, int], name: str, sign: int) -> None:
+    left = counts.get(name, 0) + sign
+    if left:
+        counts[name] = left
+    else:
+        del counts[name]

@@ -1,0 +1,121 @@
+"""Rows at hand: the few whose copies may still come, while all others are stored.
+
+A row stays at hand for a while because copies of one thing come close together. Of the
+others only the key is known. A copy of such a one is *contested*: it is not counted,
+but stored as it is, and what it changed comes back as a correction.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from jarvisd.accumulators.keys import KeySet, key_of
+from jarvisd.accumulators.merge import merged
+from jarvisd.model.ledger import CallRow, MarkRow, ResponseRow
+
+R = TypeVar("R", ResponseRow, CallRow, MarkRow)
+
+Name = tuple[str, str]
+"""An agent, and what it calls a thing."""
+
+
+@dataclass(slots=True)
+class Shelf(Generic[R]):
+    """The rows of one kind, by the agent's own names for them.
+
+    *window* rows are kept once they are stored; those which are not are kept all.
+    """
+
+    known: KeySet
+    kind: str
+    window: int
+    _rows: dict[Name, R] = field(default_factory=dict)
+    # As counted before the changes since: what totals must be rid of.
+    _before: dict[Name, R | None] = field(default_factory=dict)
+    _dirty: dict[Name, R] = field(default_factory=dict)
+    _contested: dict[Name, R] = field(default_factory=dict)
+    _contested_in_flight: dict[int, Name] = field(default_factory=dict)
+
+    def at_hand(self, name: Name) -> R | None:
+        """Return the row called *name*, as far as it is counted."""
+        return self._rows.get(name)
+
+    def key_of(self, name: Name) -> int:
+        """Return the key of *name*, which is not computed again while it is at hand."""
+        row = self._rows.get(name)
+        return key_of(name[0], self.kind, name[1]) if row is None else row.key
+
+    def put(self, name: Name, copy: R) -> None:
+        """Take in one *copy* of the thing called *name*."""
+        row = self._rows.get(name)
+        if row is not None:
+            self.change(name, row, merged(row, copy))
+        elif name in self._contested:
+            self._contested[name] = merged(self._contested[name], copy)
+        elif self.known.add(copy.key) and self.known.complete:
+            self._before[name] = None
+            self._rows[name] = self._dirty[name] = copy
+        else:
+            self._contested[name] = copy
+
+    def change(self, name: Name, old: R, new: R) -> None:
+        """Take in *new*, which is the row *old* at hand with more known of it."""
+        if new != old:
+            self._before.setdefault(name, old)
+            self._rows[name] = self._dirty[name] = new
+
+    def changes(self) -> Iterator[tuple[R | None, R]]:
+        """Give what was counted and what is to be counted instead, once each."""
+        before, self._before = self._before, {}
+        for name, old in before.items():
+            yield old, self._rows[name]
+
+    @property
+    def unsaved(self) -> int:
+        """Return how many rows wait to be stored."""
+        return len(self._dirty) + len(self._contested)
+
+    def take(self) -> tuple[tuple[R, ...], frozenset[int]]:
+        """Return the rows to store, and which of their keys are contested."""
+        rows = list(self._dirty.values())
+        rows.extend(self._contested.values())
+        self._contested_in_flight = {
+            row.key: name for name, row in self._contested.items()
+        }
+        self._dirty, self._contested = {}, {}
+        return tuple(rows), frozenset(self._contested_in_flight)
+
+    def put_back(self, rows: tuple[R, ...]) -> None:
+        """Take back *rows* that were taken and not stored."""
+        names = {row.key: name for name, row in self._rows.items()}
+        for row in rows:
+            name = self._contested_in_flight.get(row.key)
+            if name is None:
+                name = names[row.key]
+                self._dirty.setdefault(name, self._rows[name])
+            else:
+                newer = self._contested.get(name)
+                self._contested[name] = row if newer is None else merged(row, newer)
+
+        self._contested_in_flight = {}
+
+    def settled(self, row: R) -> None:
+        """Take at hand the contested *row*, as it is stored and counted now."""
+        name = self._contested_in_flight.pop(row.key, None)
+        if name is None:
+            return
+
+        self._rows[name] = row
+        newer = self._contested.pop(name, None)
+        if newer is not None:
+            self.change(name, row, merged(row, newer))
+
+    def forget(self) -> None:
+        """Let go of the oldest rows that are stored."""
+        self._contested_in_flight = {}
+        while len(self._rows) > self.window:
+            name = next(iter(self._rows))
+            if name in self._dirty or name in self._before:
+                return
+
+            del self._rows[name]

@@ -1,0 +1,105 @@
+"""What a request for a report means: days, a time zone, a project."""
+
+import sqlite3
+from datetime import tzinfo
+from zoneinfo import ZoneInfo
+
+from jarvisd.accumulators import reports
+from jarvisd.model.report import ToolRow
+from jarvisd.protocol import wire
+from jarvisd.protocol.methods import ReportTools, ReportUsage, ReportWindows
+from jarvisd.store.reports import Span, Wanted, times_of_use, tool_rows
+
+MAX_DAYS = 3_660
+"""Days that a report of tools by day may have."""
+
+Ranged = ReportUsage | ReportWindows | ReportTools
+
+
+def days_of(asked: Ranged) -> tuple[int | None, int | None]:
+    """Return the first and the last day that count, since 1970-01-01.
+
+    Raises:
+        ProtocolError: One is no date.
+
+    """
+    return _day(asked.since, "since"), _day(asked.until, "until")
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return the time zone *name*.
+
+    Raises:
+        ProtocolError: There is none.
+
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        message = f"there is no time zone `{name}` on this machine"
+        raise wire.failure("invalid_params", message, field="tz") from None
+
+
+def is_in(wanted: str, folder: str | None) -> bool:
+    """Say whether *wanted* is *folder* or the end of its path."""
+    end = "/" + wanted.strip("/")
+    return folder is not None and (folder == wanted or folder.endswith(end))
+
+
+def tools_of(
+    raw: sqlite3.Connection, *, asked: ReportTools, zone: tzinfo
+) -> list[ToolRow]:
+    """Return how tools were used, as far as *asked*."""
+    spans = (
+        _spans(asked, zone, times_of_use(raw)) if asked.daily else [_whole(asked, zone)]
+    )
+    wanted = Wanted(
+        spans=spans,
+        agent=asked.agent,
+        folder=asked.project,
+        by_plugin=asked.by == "plugin",
+    )
+    return tool_rows(raw, wanted)
+
+
+def _spans(
+    asked: ReportTools, zone: tzinfo, times: tuple[int, int] | None
+) -> list[Span]:
+    """Return the days asked for, as far as there is anything in them."""
+    if times is None:
+        return []
+
+    first, last = days_of(asked)
+    begin, end = (reports.day_of(each, zone) for each in times)
+    begin = begin if first is None else max(begin, first)
+    end = end if last is None else min(end, last)
+    return [
+        Span(
+            reports.start_of(day, zone),
+            reports.start_of(day + 1, zone),
+            reports.day_name(day),
+        )
+        for day in range(max(begin, end - MAX_DAYS), end + 1)
+    ]
+
+
+def _whole(asked: ReportTools, zone: tzinfo) -> Span:
+    first, last = days_of(asked)
+    if first is None and last is None:
+        return Span()
+
+    return Span(
+        0 if first is None else reports.start_of(first, zone),
+        1 << 62 if last is None else reports.start_of(last + 1, zone),
+    )
+
+
+def _day(text: str | None, field: str) -> int | None:
+    if text is None:
+        return None
+
+    try:
+        return reports.day_number(text)
+    except ValueError:
+        message = f"there is no day `{text}`"
+        raise wire.failure("invalid_params", message, field=field) from None

@@ -1,0 +1,300 @@
+"""Answers of `report.*`: usage from memory, windows and tools with the store's help."""
+
+from collections.abc import Iterator
+from datetime import tzinfo
+from functools import partial
+
+from msgspec.structs import replace
+
+from jarvisd.accumulators import reports
+from jarvisd.accumulators.books import Books, Entry
+from jarvisd.accumulators.reports import Days, Facts, Spending, Usage
+from jarvisd.api.asked import days_of, is_in, tools_of, zone_of
+from jarvisd.api.daemon import Daemon, Store
+from jarvisd.api.explaining import explain
+from jarvisd.clock import Clock
+from jarvisd.model.block import SessionId
+from jarvisd.model.ledger import QUARTER_MS, Cell, ResponseRow
+from jarvisd.model.report import Attribution, WindowRow
+from jarvisd.protocol import wire
+from jarvisd.protocol.methods import (
+    AttributionImport,
+    AttributionImportResult,
+    ReportTools,
+    ReportToolsResult,
+    ReportUsage,
+    ReportWindows,
+    ReportWindowsResult,
+    SessionsExplain,
+    SessionsExplainResult,
+)
+from jarvisd.store.reports import (
+    edges,
+    replace_attributions,
+    responses_since,
+)
+
+MAX_ZONES = 2
+"""Time zones whose days are kept, at some megabytes each: the user's, and UTC."""
+
+MAX_CACHED = 64
+MAX_CACHED_BYTES = 128 * 1024
+SLICE = 64
+"""Rows to encode in one go."""
+
+Stamp = tuple[int, bool, int]
+"""Revision, whether complete, and how often usage has changed."""
+
+
+class Reports:
+    """Answers reports."""
+
+    def __init__(
+        self,
+        *,
+        books: Books,
+        store: Store,
+        clock: Clock,
+        daemon: Daemon,
+    ) -> None:
+        self._books = books
+        self._store = store
+        self._clock = clock
+        self._daemon = daemon
+        self._days: dict[str, Days] = {}
+        self._answers: dict[ReportUsage, tuple[Stamp, bytes]] = {}
+
+    def usage(self, asked: ReportUsage) -> bytes | Iterator[bytes]:
+        """Return what was spent; at once where nothing has changed since it was asked.
+
+        Raises:
+            ProtocolError: There is no such time zone or date.
+
+        """
+        changes = self._books.ledger.usage().changes
+        stamp = (self._daemon.revision, self._complete, changes)
+        known = self._answers.get(asked)
+        if known is not None and known[0] == stamp:
+            return known[1]
+
+        first, last = days_of(asked)
+        zone = zone_of(asked.tz)
+        found = reports.usage(
+            self._days_in(asked.tz, zone),
+            asked.by,
+            self._facts,
+            first=first,
+            last=last,
+            agent=asked.agent,
+            project=None if asked.project is None else partial(is_in, asked.project),
+        )
+        return self._encoded(asked, stamp, found)
+
+    async def explain(
+        self, asked: SessionsExplain, entry: Entry
+    ) -> SessionsExplainResult:
+        """Return what became of each line of the session *entry*."""
+        return await explain(asked, entry, self._store)
+
+    async def windows(self, asked: ReportWindows) -> ReportWindowsResult:
+        """Return windows, rates and limits."""
+        first, last = days_of(asked)
+        zone = zone_of(asked.tz)
+        now_ms = self._clock.unix_ms()
+        limits = list(self._books.ledger.limits())
+        official = {
+            row.agent: reports.official(limits, agent=row.agent) for row in limits
+        }
+        since_ms = now_ms - reports.HORIZON_MS
+        since_ms = min(
+            [since_ms, *(each.start_ms for each in official.values() if each)]
+        )
+        since_ms -= since_ms % QUARTER_MS
+        lately = await self._store.read(partial(responses_since, since_ms=since_ms))
+        rows = []
+        spending = []
+        for agent, entries in self._entries(since_ms, lately).items():
+            if asked.agent in {None, agent}:
+                spent = self._spending(lately, agent)
+                spending += spent
+                rows += reports.windows(
+                    entries,
+                    agent=agent,
+                    now_ms=now_ms,
+                    official=official.get(agent),
+                    spending=spent,
+                )
+
+        if first is not None:
+            rows = [
+                each for each in rows if each.end_ms > reports.start_of(first, zone)
+            ]
+        if last is not None:
+            end_ms = reports.start_of(last + 1, zone)
+            rows = [each for each in rows if each.start_ms < end_ms]
+
+        return ReportWindowsResult(
+            revision=self._daemon.revision,
+            now_ms=now_ms,
+            complete=self._complete,
+            windows=await self._edged(rows),
+            rates=reports.rates(spending, now_ms=now_ms),
+            limits=reports.limit_views(limits, now_ms=now_ms, agent=asked.agent),
+        )
+
+    async def tools(self, asked: ReportTools) -> ReportToolsResult:
+        """Return how tools were used."""
+        zone = zone_of(asked.tz)
+        return ReportToolsResult(
+            revision=self._daemon.revision,
+            tz=asked.tz,
+            complete=self._complete,
+            rows=await self._store.read(partial(tools_of, asked=asked, zone=zone)),
+        )
+
+    async def attribute(self, asked: AttributionImport) -> AttributionImportResult:
+        """Replace the attributions."""
+        entries = asked.entries
+        await self._store.change(partial(replace_attributions, rows=entries))
+        return AttributionImportResult(
+            curated=_names(entries, "curated"), flea=_names(entries, "flea")
+        )
+
+    @property
+    def _complete(self) -> bool:
+        return self._daemon.backfill().files_total == 0
+
+    def _encoded(
+        self, asked: ReportUsage, stamp: Stamp, found: Usage
+    ) -> bytes | Iterator[bytes]:
+        pieces = _pieces(asked, stamp, found)
+        if len(found) > SLICE:
+            return pieces
+
+        answer = b"".join(pieces)
+        if len(answer) <= MAX_CACHED_BYTES:
+            self._answers[asked] = (stamp, answer)
+            if len(self._answers) > MAX_CACHED:
+                del self._answers[next(iter(self._answers))]
+
+        return answer
+
+    def _days_in(self, name: str, zone: tzinfo) -> Days:
+        days = self._days.pop(name, None)
+        rollup = self._books.ledger.usage()
+        if days is None or days.rollup is not rollup:  # or another database has come
+            days = Days(rollup, zone)
+
+        self._days[name] = days
+        if len(self._days) > MAX_ZONES:
+            del self._days[next(iter(self._days))]
+
+        return days
+
+    def _facts(self, agent: str, session_id: SessionId) -> Facts:
+        """Return what is known of a session; its project is that of its root."""
+        own = self._books.ledger.session(agent, session_id)
+        if own is None:
+            return Facts(session_id)
+
+        root, seen = own, {session_id}
+        while root.parent_session_id is not None and root.parent_session_id not in seen:
+            parent = self._books.ledger.session(agent, root.parent_session_id)
+            if parent is None:
+                break
+
+            seen.add(parent.session_id)
+            root = parent
+
+        return Facts(
+            root.session_id,
+            project=self._books.project(root),
+            title=None if own.title is None else own.title[2],
+            started_ms=own.spans.first_ms,
+            last_ms=own.spans.last_ms,
+        )
+
+    def _entries(
+        self, since_ms: int, lately: list[ResponseRow]
+    ) -> dict[str, list[reports.Entry]]:
+        """Return what each agent spent: by the quarter, and since then by the moment."""
+        found: dict[str, list[reports.Entry]] = {}
+        for cell in self._books.ledger.usage().cells(until_ms=since_ms):
+            if cell.responses and cell.quarter:
+                found.setdefault(cell.agent, []).append(_coarse(cell))
+
+        for row in lately:
+            found.setdefault(row.agent, []).append(self._fine(row))
+
+        return found
+
+    def _fine(self, row: ResponseRow) -> reports.Entry:
+        cost, tokens, at_ms = (
+            self._books.ledger.cost_micros(row),
+            row.tokens,
+            row.at_ms or 0,
+        )
+        numbers = (
+            tokens.input,
+            tokens.cache_read,
+            tokens.cache_write_5m,
+            tokens.cache_write_1h,
+            tokens.output,
+            tokens.reasoning,
+            cost or 0,
+            int(cost is None),
+            1,
+            row.web_searches,
+        )
+        return reports.Entry(at_ms, at_ms, row.model, numbers)
+
+    def _spending(self, lately: list[ResponseRow], agent: str) -> list[Spending]:
+        return [
+            Spending(
+                row.at_ms or 0, row.tokens, self._books.ledger.cost_micros(row) or 0
+            )
+            for row in lately
+            if row.agent == agent
+        ]
+
+    async def _edged(self, rows: list[WindowRow]) -> list[WindowRow]:
+        """Return *rows* with the moments of their first and last responses."""
+        rows.sort(key=lambda row: (row.start_ms, row.agent))
+        spans = [(row.agent, row.start_ms, row.end_ms) for row in rows]
+        found = await self._store.read(partial(edges, windows=spans))
+        return [
+            row if edge is None else replace(row, first_ms=edge[0], last_ms=edge[1])
+            for row, edge in zip(rows, found, strict=True)
+        ]
+
+
+def _pieces(asked: ReportUsage, stamp: Stamp, found: Usage) -> Iterator[bytes]:
+    head = {
+        "revision": stamp[0],
+        "by": asked.by,
+        "tz": asked.tz,
+        "complete": stamp[1],
+        "total": found.total,
+    }
+    yield wire.encode(head)[:-1] + b',"rows":['
+    for start in range(0, len(found), SLICE):
+        comma = b"," if start else b""
+        yield comma + wire.encode(found.rows(start, start + SLICE))[1:-1]
+
+    yield b"]}"
+
+
+def _coarse(cell: Cell) -> reports.Entry:
+    return reports.Entry(
+        cell.start_ms, cell.start_ms, cell.model, reports.numbers_of(cell)
+    )
+
+
+def _names(entries: list[Attribution], source: str) -> int:
+    return len(
+        {
+            (each.kind, each.name.removeprefix("/"))
+            for each in entries
+            if each.source == source
+        }
+    )

@@ -1,0 +1,147 @@
+"""`jarvisctl explain`: what each line of a session counted for, and why."""
+
+import argparse
+import os
+
+from jarvisd.client import format as fmt
+from jarvisd.client import terminal
+from jarvisd.client.client import Client
+from jarvisd.client.parser import (
+    Subparsers,
+    add_colour,
+    add_connection,
+    add_json,
+    client_of,
+    declare,
+)
+from jarvisd.client.table import Cell, Column, render
+from jarvisd.client.text import safe
+from jarvisd.model.block import SessionId
+from jarvisd.model.report import ExplainedBlock, ExplainedLine
+from jarvisd.protocol.methods import (
+    MAX_EXPLAINED_LINES,
+    SessionsExplain,
+    SessionsExplainResult,
+)
+
+EXAMPLES = """\
+jarvisctl explain 5e55          the start of a session's id is enough
+jarvisctl explain 5e55 --brief  only how many lines counted and did not
+jarvisctl explain 5e55 --json | jq '.lines[] | select(.verdict == "malformed")'"""
+
+TIMEOUT_S = 40.0
+_COLUMNS = [
+    Column(title="LINE", right=True),
+    Column(title="OFFSET", right=True),
+    Column(title="KIND", least=6),
+    Column(title="VERDICT"),
+    Column(title="REASON", least=10),
+]
+_STYLES = {
+    "counted": "32",
+    "merged": "32",
+    "malformed": "31",
+    "oversize": "31",
+    "elsewhere": "33",
+    "copied": "33",
+}
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(
+        subparsers,
+        "explain",
+        run,
+        examples=EXAMPLES,
+        more="The session's files are read again; nothing of their content is shown.",
+    )
+    parser.add_argument("session", metavar="SESSION", help="the session's id")
+    parser.add_argument(
+        "-a", "--all", action="store_true", help="also lines that mean nothing"
+    )
+    parser.add_argument("--brief", action="store_true", help="only the sums")
+    add_json(parser)
+    add_colour(parser)
+    add_connection(parser, timeout_s=TIMEOUT_S)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what became of each line."""
+    with client_of(args) as client:
+        told, lines = _asked(client, args)
+
+    if args.json:
+        terminal.print_json(
+            agent=told.agent,
+            session_id=told.session_id,
+            blocks=told.blocks,
+            lines=lines,
+            tokens=told.tokens,
+            booked=told.booked,
+        )
+        return 0
+
+    for number, block in enumerate(told.blocks):
+        own = [each for each in lines if each.block == number]
+        _print_block(block, own, args)
+
+    _print_sum(told)
+    return 0
+
+
+def _asked(
+    client: Client, args: argparse.Namespace
+) -> tuple[SessionsExplainResult, list[ExplainedLine]]:
+    """Return the answer, and the lines of all its pages."""
+    lines: list[ExplainedLine] = []
+    after: int | None = 0
+    while after is not None:
+        asked = SessionsExplain(
+            session_id=SessionId(args.session),
+            after=after,
+            limit=0 if args.brief else MAX_EXPLAINED_LINES,
+            all=args.all,
+        )
+        told = client.call(asked, SessionsExplainResult)
+        lines += told.lines
+        after = None if args.brief else told.next
+
+    return told, lines
+
+
+def _print_block(
+    block: ExplainedBlock, lines: list[ExplainedLine], args: argparse.Namespace
+) -> None:
+    print(safe(block.path or block.block_id))
+    if block.error is not None:
+        terminal.say(block.error)
+
+    if lines:
+        colour = terminal.wants_colour(args.color, os.environ)
+        rows = [_cells(each) for each in lines]
+        for line in render(_COLUMNS, rows, room=terminal.columns(), colour=colour):
+            print(line)
+
+    sums = ", ".join(f"{count:,} {word}" for word, count in block.verdicts.items())
+    print(f"{block.lines:,} lines: {sums or 'none'}\n")
+
+
+def _cells(line: ExplainedLine) -> list[Cell]:
+    return [
+        Cell(f"{line.line}"),
+        Cell(f"{line.offset}"),
+        Cell(safe(line.kind)),
+        Cell(line.verdict, _STYLES.get(line.verdict, "2")),
+        Cell(safe(line.reason)),
+    ]
+
+
+def _print_sum(told: SessionsExplainResult) -> None:
+    found, booked = told.tokens.total, told.booked.total
+    print(f"these lines count {found:,} tokens; the books hold {booked:,}")
+    if found != booked:
+        terminal.say(
+            "they differ where a copy in another session's file says more, or a file "
+            f"is gone: {fmt.count(abs(booked - found))} tokens"
+        )

@@ -1,0 +1,230 @@
+"""`jarvisctl report`: what was spent, when, on what; as tables, a map, or JSON."""
+
+import argparse
+import os
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from jarvisd.client import clock, terminal
+from jarvisd.client.client import Client
+from jarvisd.client.connection import Fields
+from jarvisd.client.parser import (
+    Subparsers,
+    add_colour,
+    add_connection,
+    add_json,
+    client_of,
+    declare,
+)
+from jarvisd.client.reports import when
+from jarvisd.client.zone import local_zone
+from jarvisd.errors import EXIT_USAGE
+from jarvisd.model.report import Grouping
+from jarvisd.protocol.methods import (
+    BlocksList,
+    BlocksListResult,
+    Params,
+    ReportTools,
+    ReportToolsResult,
+    ReportUsage,
+    ReportUsageResult,
+    ReportWindows,
+    ReportWindowsResult,
+)
+
+EXAMPLES = """\
+jarvisctl report daily --since 7d           the last week, day by day
+jarvisctl report session --project shop     what each session of a project cost
+jarvisctl report blocks                     five-hour windows, burn rate, limits
+jarvisctl report daily --json | jq '.total.cost_micros / 1e6'
+jarvisctl report daily --compat ccusage     JSON for scripts written for ccusage"""
+
+GROUPINGS: dict[str, Grouping] = {
+    "daily": "day",
+    "weekly": "week",
+    "monthly": "month",
+    "session": "session",
+    "project": "project",
+    "model": "model",
+    "agent": "agent",
+}
+KINDS = (*GROUPINGS, "tool", "plugin", "blocks", "heatmap")
+COMPATIBLE = {"daily", "weekly", "monthly", "session", "blocks"}
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(
+        subparsers,
+        "report",
+        run,
+        examples=EXAMPLES,
+        more="Cost is at list prices. Weeks begin on Monday.",
+    )
+    parser.add_argument("kind", choices=KINDS, help="what the rows are")
+    parser.add_argument("--since", metavar="DAY", help=f"from {when.EXPECTED}")
+    parser.add_argument("--until", metavar="DAY", help="to this day, included")
+    parser.add_argument("--tz", metavar="ZONE", help="days of this zone, not of mine")
+    parser.add_argument("--agent", metavar="NAME", help="only this agent's")
+    parser.add_argument(
+        "--project", metavar="NAME", help="only this project's: the end of a path"
+    )
+    parser.add_argument(
+        "--daily", action="store_true", help="tools and plugins: a row a day"
+    )
+    form = parser.add_mutually_exclusive_group()
+    add_json(form)
+    form.add_argument(
+        "--compat", choices=("ccusage",), help="print the JSON of that tool"
+    )
+    add_colour(parser)
+    add_connection(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report."""
+    args.tz = args.tz or local_zone(os.environ)
+    wrong = _wrong(args)
+    if wrong is not None:
+        terminal.say(wrong)
+        return EXIT_USAGE
+
+    with client_of(args) as client:
+        if args.compat:
+            _print_compatible(client, args)
+        elif args.json:
+            terminal.print_json(**client.call(_asked(args), Fields))
+        else:
+            _print(client, args)
+
+    return 0
+
+
+def _wrong(args: argparse.Namespace) -> str | None:
+    """Settle what days are meant; say what is wrong with the command line."""
+    for name in ("since", "until"):
+        text = getattr(args, name)
+        if text is None:
+            continue
+
+        try:
+            setattr(args, name, when.day(text, _today(text, args.tz)))
+        except (ValueError, OverflowError):
+            return f"--{name}: expected {when.EXPECTED}, not `{text}`"
+
+    if args.compat and args.kind not in COMPATIBLE:
+        return f"{args.compat} has no report `{args.kind}`"
+
+    if args.project and args.kind == "blocks":
+        return "windows are of an account, not of a project"
+
+    return None
+
+
+def _today(text: str, zone: str) -> Any:
+    # Only words like `today` need to know, and zones take time to load.
+    return None if text[-1:].isdecimal() else when.today(zone)
+
+
+def _asked(args: argparse.Namespace) -> Params:
+    days = {"since": args.since, "until": args.until, "tz": args.tz}
+    match args.kind:
+        case "blocks":
+            return ReportWindows(agent=args.agent, **days)
+        case "tool" | "plugin":
+            return ReportTools(
+                by=args.kind,
+                daily=args.daily,
+                agent=args.agent,
+                project=args.project,
+                **days,
+            )
+        case kind:
+            return ReportUsage(
+                by=GROUPINGS.get(kind, "day"),
+                agent=args.agent,
+                project=args.project,
+                **days,
+            )
+
+
+def _print(client: Client, args: argparse.Namespace) -> None:
+    room = terminal.columns()
+    colour = terminal.wants_colour(args.color, os.environ)
+    match args.kind:
+        case "blocks":
+            from jarvisd.client.reports import windows  # noqa: PLC0415 - as needed
+
+            spent = client.call(_asked(args), ReportWindowsResult)
+            _show(windows.lines(spent, room=room, colour=colour), [])
+        case "tool" | "plugin":
+            from jarvisd.client.reports import tools  # noqa: PLC0415 - as needed
+
+            used = client.call(_asked(args), ReportToolsResult)
+            _show(tools.lines(used.rows, room=room, colour=colour), [])
+        case "heatmap":
+            _print_map(client, args, room, colour=colour)
+        case _:
+            from jarvisd.client.reports import usage  # noqa: PLC0415 - as needed
+
+            report = client.call(_asked(args), ReportUsageResult)
+            shown = usage.lines(report, room=room, colour=colour)
+            _show(shown, usage.notes(report))
+
+
+def _print_map(
+    client: Client, args: argparse.Namespace, room: int | None, *, colour: bool
+) -> None:
+    from jarvisd.client.reports import bars, heatmap  # noqa: PLC0415 - as needed
+
+    today = when.today(args.tz)
+    first = heatmap.first_day(today, room)
+    args.since = first.isoformat()
+    report = client.call(_asked(args), ReportUsageResult)
+    costs = {row.key: row.cost_micros for row in report.rows if row.key}
+    plain = bars.is_plain()
+    _show(
+        heatmap.lines(costs, first=first, today=today, colour=colour, plain=plain), []
+    )
+
+
+def _show(lines: list[str], notes: list[str]) -> None:
+    for line in lines:
+        print(line)
+
+    for note in notes:
+        terminal.say(note)
+
+
+def _print_compatible(client: Client, args: argparse.Namespace) -> None:
+    from jarvisd.client.reports import compat  # noqa: PLC0415 - as needed
+
+    iso: Callable[[int], str] = clock.iso
+    if args.kind == "blocks":
+        args.agent = args.agent or "claude"
+        made = compat.blocks(client.call(_asked(args), ReportWindowsResult), iso)
+    else:
+        report = client.call(_asked(args), ReportUsageResult)
+        names = _names(client) if args.kind == "session" else {}
+        form = compat.claude_usage if args.agent == "claude" else compat.usage
+        made = form(report, names, iso)
+
+    text = msgspec.json.encode(made, order="sorted")
+    print(msgspec.json.format(text, indent=2).decode(), flush=True)
+
+
+def _names(client: Client) -> dict[str, tuple[str, str]]:
+    """Return where the transcript of each session lies, and its name with ccusage."""
+    names = {}
+    for block in client.call(BlocksList(), BlocksListResult).blocks:
+        if block.path is None or block.session_id is None or block.parent_session_id:
+            continue
+
+        folder, _, name = block.path.rpartition("/")
+        _, below, dated = block.path.removesuffix(".jsonl").rpartition("/sessions/")
+        called = dated if below else block.session_id
+        names[str(block.session_id)] = (folder.rpartition("/")[2] or name, called)
+
+    return names

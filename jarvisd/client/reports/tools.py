@@ -1,0 +1,51 @@
+"""Uses of tools as a table."""
+
+from jarvisd.client import format as fmt
+from jarvisd.client.reports import bars
+from jarvisd.client.reports.usage import BAR_COLUMNS
+from jarvisd.client.table import Cell, Column, render
+from jarvisd.client.text import safe
+from jarvisd.model.report import ToolRow
+
+_TITLES = ("CALLS", "ERRORS", "DENIED", "SESSIONS", "MEAN", "LONGEST")
+
+
+def lines(rows: list[ToolRow], *, room: int | None, colour: bool) -> list[str]:
+    """Return *rows* as lines; *room* is the terminal's width, None for no limit."""
+    if not rows:
+        return []
+
+    daily = rows[0].day is not None
+    most = max(each.calls for each in rows)
+    columns = [
+        *([Column(title="DAY")] if daily else []),
+        Column(title="NAME", least=8),
+        Column(title="KIND"),
+        Column(title="SOURCE", least=4),
+        *(Column(title=each, right=True) for each in _TITLES),
+        Column(title="", least=0),
+    ]
+    table = [_cells(each, most, drawn=room is not None) for each in rows]
+    return render(columns, table, room=room, colour=colour)
+
+
+def _cells(row: ToolRow, most: int, *, drawn: bool) -> list[Cell]:
+    bar = bars.bar(row.calls, most, BAR_COLUMNS, plain=bars.is_plain())
+    return [
+        *([Cell(row.day)] if row.day is not None else []),
+        Cell(safe(row.name)),
+        Cell(row.kind),
+        Cell(row.source),
+        Cell(f"{row.calls:,}"),
+        Cell(f"{row.errors:,}" if row.errors else "", "31"),
+        Cell(f"{row.denials:,}" if row.denials else "", "33"),
+        Cell(f"{row.sessions:,}"),
+        Cell(_span(row.duration_ms / row.timed) if row.timed else fmt.ABSENT),
+        Cell(_span(row.longest_ms) if row.timed else fmt.ABSENT),
+        Cell(bar if drawn else "", "36"),
+    ]
+
+
+def _span(span_ms: float) -> str:
+    seconds = span_ms / fmt.MS_PER_S
+    return f"{seconds:.1f} s" if seconds < 60 else fmt.duration(seconds)

@@ -1,0 +1,89 @@
+"""Five-hour windows as a table, with how fast tokens burn and what limits say."""
+
+from jarvisd.client import clock
+from jarvisd.client import format as fmt
+from jarvisd.client.reports import bars
+from jarvisd.client.reports.usage import BAR_COLUMNS, money, short_model
+from jarvisd.client.table import Cell, Column, render
+from jarvisd.client.text import safe
+from jarvisd.model.report import LimitView, LimitWindowView, Rate, WindowRow
+from jarvisd.protocol.methods import ReportWindowsResult
+
+_COLUMNS = [
+    Column(title="WINDOW FROM"),
+    Column(title="AGENT"),
+    Column(title="TOTAL", right=True),
+    Column(title="OUTPUT", right=True),
+    Column(title="COST", right=True),
+    Column(title="", least=0),
+    Column(title="STATE", least=6),
+    Column(title="MODELS", least=6),
+]
+
+
+def lines(report: ReportWindowsResult, *, room: int | None, colour: bool) -> list[str]:
+    """Return the report as lines; *room* is the terminal's width, None for no limit."""
+    rows = report.windows
+    most = max((each.cost_micros for each in rows), default=0)
+    table = [_cells(each, most, report.now_ms, drawn=room is not None) for each in rows]
+    shown = render(_COLUMNS, table, room=room, colour=colour) if rows else []
+    return [*shown, *_burning(report), *map(_limit, report.limits)]
+
+
+def _cells(row: WindowRow, most: int, now_ms: int, *, drawn: bool) -> list[Cell]:
+    bar = bars.bar(row.cost_micros, most, BAR_COLUMNS, plain=bars.is_plain())
+    return [
+        Cell(clock.local_time(row.start_ms)[:16]),
+        Cell(safe(row.agent)),
+        Cell(fmt.count(row.tokens.total)),
+        Cell(fmt.count(row.tokens.output)),
+        Cell(money(row.cost_micros, row.unpriced), "1"),
+        Cell(bar if drawn else "", "36"),
+        Cell(_state(row, now_ms), "32" if row.active else ""),
+        Cell(", ".join(map(short_model, row.models))),
+    ]
+
+
+def _state(row: WindowRow, now_ms: int) -> str:
+    if not row.active:
+        return row.anchor
+
+    left = fmt.duration((row.end_ms - now_ms) / fmt.MS_PER_S)
+    ahead = row.projection
+    if ahead is None:
+        return f"active, {row.anchor}, {left} left, idle"
+
+    return f"active, {row.anchor}, {left} left, {money(ahead.cost_micros)} at its end"
+
+
+def _burning(report: ReportWindowsResult) -> list[str]:
+    if not any(each.tokens_per_minute >= 1 for each in report.rates):
+        return []
+
+    return ["", "burning  " + ", ".join(map(_rate, report.rates))]
+
+
+def _rate(rate: Rate) -> str:
+    tokens = fmt.count(round(rate.tokens_per_minute))
+    return f"{tokens}/min {money(rate.cost_micros_per_hour)}/h ({rate.minutes} m)"
+
+
+def _limit(limit: LimitView) -> str:
+    windows = ", ".join(map(_limit_window, limit.windows)) or "nothing said"
+    named = (
+        limit.agent if limit.limit == limit.agent else f"{limit.agent} {limit.limit}"
+    )
+    age = fmt.duration(limit.age_s)
+    return f"limit    {safe(named)}: {safe(windows)} ({limit.source}, {age} ago)"
+
+
+def _limit_window(window: LimitWindowView) -> str:
+    if window.over:
+        return f"{window.label} has begun anew"
+
+    resets = (
+        ""
+        if window.resets_at_ms is None
+        else (f", resets {clock.local_time(window.resets_at_ms)[:16]}")
+    )
+    return f"{window.label} {window.used_percent:g} % used{resets}"

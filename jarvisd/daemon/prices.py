@@ -1,0 +1,65 @@
+"""The prices in force: one place that ledger and store ask, and a reload changes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from jarvisd.model.usage import Tokens, Variant
+from jarvisd.pricing import PriceBook, parse_overrides, web_search_micros
+
+log = structlog.get_logger()
+
+UNDATED_MS = 2**53
+"""A response without a time costs what is listed now."""
+
+
+class Prices:
+    """The price book of now, behind functions that stay the same."""
+
+    def __init__(self, configured: Mapping[str, Any]) -> None:
+        self._book = self._read(configured)
+
+    @property
+    def version(self) -> str:
+        """Return the name of the prices behind every cost, the user's included."""
+        return self._book.table_version
+
+    def change(self, configured: Mapping[str, Any]) -> None:
+        """Take other prices of the user's.
+
+        Raises:
+            ConfigError: They cannot be used; those so far stay.
+
+        """
+        self._book = self._read(configured)
+
+    def cost_micros(
+        self,
+        model: str | None,
+        variant: Variant,
+        at_ms: int | None,
+        tokens: Tokens,
+        web_searches: int,
+    ) -> int | None:
+        """Return what one response cost; None if it has no price."""
+        if model is None:
+            return None
+
+        when = UNDATED_MS if at_ms is None else at_ms
+        cost = self._book.cost_micros(model, variant, when, tokens)
+        if cost is None or not web_searches:
+            return cost
+
+        return cost + web_search_micros(web_searches)
+
+    def window(self, model: str) -> int | None:
+        """Return the context window of *model* in tokens."""
+        return self._book.window(model)
+
+    def _read(self, configured: Mapping[str, Any]) -> PriceBook:
+        book = PriceBook.load(overrides=parse_overrides(configured))
+        if book.problem is not None:
+            log.error("prices.unreadable", reason=book.problem)
+
+        return book

@@ -1,0 +1,279 @@
+"""The rows of the ledger: what is stored of responses, tool calls and marks.
+
+A row is keyed by a hash of the agent's own id, so every copy of a thing, in whatever
+file, is the same row. Copies are merged, never added: each field is a maximum, a
+minimum or a choice that does not depend on the order in which copies come, and merging
+twice changes nothing. Rows are therefore upserts, and reading a line again is harmless.
+
+Several sessions may hold a copy. The row belongs to the least by (*rank*, *start_ms*,
+*session_id*): main transcripts before subagents', then the transcript that starts
+earliest, by the time of its first line that has one.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from jarvisd.model.block import SessionId
+from jarvisd.model.events import LimitWindow, Outcome, ToolKind
+from jarvisd.model.usage import STANDARD, Tokens, Variant
+
+NO_INPUT = -1
+"""No copy of that sort said how long the prompt was."""
+
+UNKNOWN_START_MS = 2**53
+"""The start of a transcript without a time: later than any other."""
+
+
+QUARTER_MS = 900_000
+"""The length of a cell of the rollup: a quarter of an hour, of UTC."""
+
+UNDATED = 0
+"""The quarter of responses without a time."""
+
+
+class Mark(StrEnum):
+    """What happened at a moment and takes no time."""
+
+    PROMPT = "prompt"
+    COMMAND = "command"
+    COMPACTION = "compaction"
+    INTERRUPT = "interrupt"
+    API_ERROR = "api_error"
+
+
+class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What every row has.
+
+    Attributes:
+        key: A signed 64-bit hash of the agent and its own id of the thing.
+        agent: Whose it is.
+        session_id: The session it is counted in.
+        rank: 0 in a main transcript, 1 in a subagent's.
+        start_ms: When that session's transcript starts.
+        version: Of the parser that read it. What a newer one has read takes its place
+            instead of being merged with it.
+
+    """
+
+    key: int
+    agent: str
+    session_id: SessionId
+    rank: int
+    start_ms: int
+    version: int = 1
+
+
+class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
+    """One response of a model, as the union of its copies.
+
+    *input_cached* is the greatest uncached prompt among copies that mention a cache,
+    *input_bare* among those that do not: the former counts where there is one.
+    *cache_write_flat* is the unsplit sum: the split counts where there is one.
+    *model_ms* is the time of the copy that *model* is from. Times are Unix ms.
+    """
+
+    at_ms: int | None = None
+    model: str | None = None
+    model_ms: int = 0
+    variant: Variant = STANDARD
+    input_cached: int = NO_INPUT
+    input_bare: int = NO_INPUT
+    cache_read: int = 0
+    cache_write_flat: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    output: int = 0
+    reasoning: int = 0
+    web_searches: int = 0
+
+    @property
+    def tokens(self) -> Tokens:
+        """Return what is counted, in disjoint buckets."""
+        split_5m, split_1h = self.cache_write_5m, self.cache_write_1h
+        flat = self.cache_write_flat
+        if not split_5m and not split_1h:
+            split_5m = flat
+        elif flat:
+            # Copies may split one sum differently; together they are still that sum.
+            split_1h = min(split_1h, flat)
+            split_5m = min(split_5m, flat - split_1h)
+
+        return Tokens(
+            self.input_cached
+            if self.input_cached != NO_INPUT
+            else max(self.input_bare, 0),
+            self.cache_read,
+            split_5m,
+            split_1h,
+            self.output,
+            min(self.reasoning, self.output),
+        )
+
+
+class CallRow(Owned, frozen=True, kw_only=True, gc=False):
+    """One tool call, from its call and its result, whichever came first.
+
+    *tool* None means that only the result is known; such a row counts as nothing.
+    *outcome* None means that no result is known. Once failed it stays failed.
+    """
+
+    tool: str | None = None
+    kind: ToolKind = ToolKind.TOOL
+    server: str | None = None
+    skill: str | None = None
+    subagent: str | None = None
+    called_ms: int | None = None
+    returned_ms: int | None = None
+    measured_ms: int | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def duration_ms(self) -> int | None:
+        """Return how long it took: as the agent measured, or from call to result."""
+        if self.measured_ms is not None:
+            return self.measured_ms
+
+        if self.called_ms is None or self.returned_ms is None:
+            return None
+
+        return max(0, self.returned_ms - self.called_ms)
+
+
+class MarkRow(Owned, frozen=True, kw_only=True, gc=False):
+    """Something that happened at one moment; *name* is a command's, or a reason."""
+
+    mark: Mark
+    at_ms: int | None = None
+    name: str | None = None
+    chars: int = 0
+
+
+Row = ResponseRow | CallRow | MarkRow
+
+
+class SessionRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One session as it stands: columns to ask for, and *state* to go on from.
+
+    Times are Unix ms; *active_ms* leaves out gaps of more than ten minutes. Counts are
+    of this session alone, without the subagents that it started.
+    """
+
+    session_id: SessionId
+    agent: str
+    parent_session_id: SessionId | None
+    cwd: str | None
+    title: str | None
+    model: str | None
+    tokens: Tokens
+    cost_micros: int
+    unpriced: int
+    messages: int
+    prompts: int
+    tool_calls: int
+    tool_errors: int
+    started_ms: int | None
+    last_ms: int | None
+    active_ms: int
+    context_tokens: int | None
+    window_tokens: int | None
+    state: bytes
+
+
+class Cell(msgspec.Struct, kw_only=True, gc=False):
+    """What one session spent on one model in a quarter of an hour.
+
+    Small enough to keep all of them in memory, and to make every report of: time zones
+    differ from UTC by whole quarters, so a day anywhere is a sum of cells.
+
+    Attributes:
+        quarter: The Unix time divided by `QUARTER_MS`; `UNDATED` if no time is known.
+        agent: Whose session it is.
+        session_id: The session.
+        model: The model; None if the log names none.
+        cost_micros: Of the responses that have a price.
+        unpriced: How many have none.
+        responses: How many there are.
+        web_searches: Searches done by the provider, which are in the cost.
+
+    """
+
+    quarter: int
+    agent: str
+    session_id: SessionId
+    model: str | None
+    input: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    output: int = 0
+    reasoning: int = 0
+    cost_micros: int = 0
+    unpriced: int = 0
+    responses: int = 0
+    web_searches: int = 0
+
+    @property
+    def start_ms(self) -> int:
+        """Return when the quarter begins, Unix ms."""
+        return self.quarter * QUARTER_MS
+
+    @property
+    def tokens(self) -> Tokens:
+        """Return the tokens in disjoint buckets."""
+        return Tokens(
+            self.input,
+            self.cache_read,
+            self.cache_write_5m,
+            self.cache_write_1h,
+            self.output,
+            self.reasoning,
+        )
+
+
+class LimitRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The newest word on one limit of one agent's account."""
+
+    agent: str
+    limit: str
+    at_ms: int
+    plan: str | None
+    windows: tuple[LimitWindow, ...]
+
+
+class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """What one flush has to store of the ledger, in one transaction with positions.
+
+    Every row is merged into what is stored under its key. Those whose keys are in
+    *contested* hold only what was read lately, and are in no session yet: what was
+    stored before and after the merge comes back as `Corrections`. Sessions and cells
+    take the place of what is stored of them, and then follow the corrections.
+    """
+
+    responses: tuple[ResponseRow, ...] = ()
+    calls: tuple[CallRow, ...] = ()
+    marks: tuple[MarkRow, ...] = ()
+    sessions: tuple[SessionRow, ...] = ()
+    limits: tuple[LimitRow, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    contested: frozenset[int] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.responses
+            or self.calls
+            or self.marks
+            or self.sessions
+            or self.cells
+            or self.limits
+        )
+
+
+class Correction(msgspec.Struct, frozen=True, gc=False):
+    """A contested row: as it was stored before (None: it was not), and as it is now."""
+
+    before: Row | None
+    after: Row
+
+
+Corrections = tuple[Correction, ...]

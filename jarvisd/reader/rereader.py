@@ -1,0 +1,137 @@
+"""Reads again, into the ledger alone, what it lacks of files that were read before.
+
+That is so after an upgrade whose parser says something else about the same lines,
+when another database has taken the place of ours, and when a file was cut: what the
+ledger remembers of it stood behind the cut. Rows are merged, or take the place of
+those of an older parser; so it may stop at any moment and begin again.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+
+import anyio
+import structlog
+
+from jarvisd.accumulators.lane import Lane
+from jarvisd.agents import agent_named
+from jarvisd.errors import SourceError
+from jarvisd.lines import LineSplitter
+from jarvisd.reader.catalogue import Catalogue
+from jarvisd.reader.intake import Intake
+from jarvisd.reader.known import Known
+from jarvisd.reader.progress import Progress
+from jarvisd.sources.handles import open_regular
+from jarvisd.sources.identity import fits
+
+log = structlog.get_logger()
+
+SLICE_BYTES = 64 * 1024
+"""Read in one turn: less than a millisecond."""
+
+
+class Rereader:
+    """Reads every file of *catalogue* again that the ledger lacks, newest first."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        intake: Intake,
+        progress: Progress,
+        *,
+        give_way: Callable[[], Awaitable[object]],
+    ) -> None:
+        self._catalogue = catalogue
+        self._intake = intake
+        self._progress = progress
+        self._give_way = give_way
+        self._idle = anyio.Event()
+        self._wanted = anyio.Event()
+
+    async def run(self) -> None:
+        """Read what there is to be read again, now and whenever there is more."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._hurry_when_begun_anew)
+            while True:
+                self._wanted = anyio.Event()
+                await self._read_all()
+                if not self._wanted.is_set():
+                    self._idle.set()
+
+                await self._wanted.wait()
+
+    def hurry(self) -> None:
+        """Look for files that the ledger lacks: one has just become such."""
+        if self._idle.is_set():
+            self._idle = anyio.Event()
+
+        self._wanted.set()
+
+    async def finished(self) -> None:
+        """Return once nothing is left to be read again."""
+        await self._idle.wait()
+
+    async def _hurry_when_begun_anew(self) -> None:
+        while True:
+            await self._intake.flusher.begun_anew.wait()
+            self.hurry()
+
+    async def _read_all(self) -> None:
+        lacking = [each for each in self._catalogue if self._is_lacking(each)]
+        lacking.sort(key=_newest_last)
+        now = self._intake.clock.monotonic()
+        for known in lacking:
+            self._progress.found(known.block.position.offset, now)
+
+        if lacking:
+            log.info("books.reread", files=len(lacking))
+
+        while lacking:
+            await self._read(lacking.pop())
+            self._progress.finished()
+
+    def _is_lacking(self, known: Known) -> bool:
+        block = known.block
+        version = agent_named(block.origin.agent).version
+        return not block.ended and block.must_be_reread(version)
+
+    async def _read(self, known: Known) -> None:
+        """Read one file; a bulkhead as `Reader` has one, of which the user is told."""
+        try:
+            fd = open_regular(known.path)
+        except (SourceError, OSError):
+            return  # the reader finds out as well, and says so
+
+        try:
+            if fits(known.block.position, fd):
+                await self._read_open(known, fd)
+        except OSError as exc:
+            log.warning("books.reread_failed", path=known.path, reason=exc.strerror)
+        finally:
+            os.close(fd)
+
+    async def _read_open(self, known: Known, fd: int) -> None:
+        block = known.block
+        version = agent_named(block.origin.agent).version
+        lane = Lane.opened(block.origin, version=version)
+        generation, splitter = block.position.generation, LineSplitter()
+        while block.position.generation == generation:
+            left = block.position.offset - splitter.next_offset
+            if left <= 0:
+                block.reread(lane)
+                self._intake.blocks.books.bind(block)
+                self._intake.touch(block, urgent=False)
+                block.rest()
+                return
+
+            chunk = os.pread(fd, min(left, SLICE_BYTES), splitter.next_offset)
+            if not chunk:
+                return  # cut short: the reader will see that
+
+            self._intake.fold_again(block, splitter.feed(chunk), lane)
+            self._progress.read(len(chunk))
+            await self._give_way()
+            await self._intake.flusher.catch_up()
+
+
+def _newest_last(known: Known) -> int:
+    return known.mtime_ms

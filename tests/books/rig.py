@@ -1,0 +1,177 @@
+"""A daemon without its socket: real files, real reader, real store; it can crash."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.books import Books
+from jarvisd.accumulators.rules import BookRules
+from jarvisd.accumulators.session import Price, Session
+from jarvisd.agents import AGENTS
+from jarvisd.clock import SystemClock
+from jarvisd.errors import StoreError
+from jarvisd.flusher import Flusher
+from jarvisd.model.block import Kind, SessionId
+from jarvisd.model.saved import Batch, Saved, SavedBooks
+from jarvisd.reader.intake import Intake
+from jarvisd.reader.reader import Reader
+from jarvisd.reader.survey import Survey
+from jarvisd.store import Store, open_store
+from tests.accumulators.books import flat_price
+
+LIMIT_S = 20.0
+
+
+@dataclass(slots=True)
+class Fragile:
+    """The store, until the daemon is dead: then nothing reaches the disk any more."""
+
+    store: Store
+    dead: bool = False
+
+    @property
+    def revision(self) -> int:
+        return self.store.revision
+
+    @property
+    def generation(self) -> int:
+        return self.store.generation
+
+    async def save(self, batch: Batch) -> Saved:
+        if self.dead:
+            raise StoreError("dead")
+
+        return await self.store.save(batch)
+
+    async def load_books(self) -> SavedBooks:
+        return await self.store.load_books()
+
+
+@dataclass(slots=True)
+class Daemon:
+    """What runs."""
+
+    store: Store
+    blocks: Blocks
+    flusher: Flusher
+    reader: Reader
+    intake: Intake
+    disk: Fragile = field(repr=False)
+
+    async def sync(self) -> None:
+        """Read and store all there is."""
+        with anyio.fail_after(LIMIT_S):
+            await self.reader.sync()
+            await self.flusher.flush_all()
+
+    async def read(self) -> None:
+        """Read all there is, and let it be stored when it is due."""
+        with anyio.fail_after(LIMIT_S):
+            await self.reader.sync()
+
+    def crash(self) -> None:
+        """Store nothing more: what comes now is as lost as with SIGKILL."""
+        self.disk.dead = True
+
+    def session(self, session_id: str = "s1", agent: str = "claude") -> Session:
+        found = self.blocks.books.ledger.session(agent, SessionId(session_id))
+        assert found is not None
+        return found
+
+    def block(self) -> Block:
+        (only,) = self.blocks
+        return only
+
+
+@asynccontextmanager
+async def running(home: Path, *, price: Price = flat_price) -> AsyncIterator[Daemon]:
+    """Run on the transcripts and the database below *home* until the block ends."""
+    clock = SystemClock()
+    trees = tuple(
+        tree for agent in AGENTS.values() for tree in agent.find({}, home, ())
+    )
+    rules = BookRules(price)
+    async with (
+        open_store(home / "s.db", clock=clock, rules=rules) as store,
+        anyio.create_task_group() as writers,
+    ):
+        blocks, disk = Blocks(Books(price)), Fragile(store)
+        blocks.books.restore(await store.load_books())
+        flusher = Flusher(disk, clock, blocks, blocks.books)
+        intake = Intake(blocks, flusher, clock)
+        survey = Survey(trees, clock, excluded=lambda _: False, max_pause_s=60)
+        reader = Reader(survey, intake)
+        for saved in await store.load():
+            block = Block.restored(saved)
+            blocks.add(block, clock.unix_ms())
+            blocks.books.bind_restored(block)
+            if block.origin.kind is Kind.TRANSCRIPT:
+                reader.restore(block)
+
+        writers.start_soon(flusher.run)
+        async with anyio.create_task_group() as readers:
+            await readers.start(reader.run)
+            yield Daemon(store, blocks, flusher, reader, intake, disk)
+            readers.cancel_scope.cancel()
+
+        writers.cancel_scope.cancel()
+
+
+def transcript(home: Path, session: str = "s1", *, agent: str = "claude") -> Path:
+    """Return where a transcript belongs; its folder is there."""
+    if agent == "codex":
+        name = f".codex/sessions/2026/09/21/rollout-2026-09-21T10-00-00-{session}.jsonl"
+    elif "/" in session:
+        parent, child = session.split("/")
+        name = f".claude/projects/-a/{parent}/subagents/{child}.jsonl"
+    else:
+        name = f".claude/projects/-a/{session}.jsonl"
+
+    path = home / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def append(path: Path, *lines: bytes) -> None:
+    """Append *lines* as an agent does."""
+    with path.open("ab") as file:
+        file.write(b"".join(line + b"\n" for line in lines))
+
+
+def accounts(home: Path) -> dict[str, list[Any]]:
+    """Return all that is stored in the books, without numbers that mean nothing."""
+    with closing(sqlite3.connect(home / "s.db")) as raw:
+        return {name: raw.execute(query).fetchall() for name, query in _ASKED.items()}
+
+
+_ASKED = {
+    "responses": """
+        SELECT r.key, s.session_id, r.rank, r.start_ms, r.at_ms, model.text, r.model_ms,
+            r.served, r.input_cached, r.input_bare, r.cache_read, r.cache_write_flat,
+            r.cache_write_5m, r.cache_write_1h, r.output, r.reasoning
+        FROM response AS r JOIN session AS s ON s.session_key = r.session
+        LEFT JOIN text AS model ON model.text_key = r.model ORDER BY r.key""",
+    "calls": """
+        SELECT c.key, s.session_id, tool.text, c.kind, c.called_ms, c.returned_ms,
+            c.outcome
+        FROM call AS c JOIN session AS s ON s.session_key = c.session
+        LEFT JOIN text AS tool ON tool.text_key = c.tool ORDER BY c.key""",
+    "marks": """
+        SELECT m.key, s.session_id, m.mark, m.at_ms, m.chars
+        FROM mark AS m JOIN session AS s ON s.session_key = m.session ORDER BY m.key""",
+    "sessions": """
+        SELECT session_id, state FROM session ORDER BY session_id""",
+    "cells": """
+        SELECT c.quarter, s.session_id, model.text, c.input, c.cache_read, c.output,
+            c.cost_micros, c.unpriced, c.responses
+        FROM cell AS c JOIN session AS s ON s.session_key = c.session
+        LEFT JOIN text AS model ON model.text_key = c.model
+        ORDER BY c.quarter, s.session_id, model.text""",
+}

@@ -1,0 +1,252 @@
+"""Accounts in a real store of real files: each thing once, whatever comes between."""
+
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from jarvisd.agents import AGENTS
+from jarvisd.model.record import Record
+from tests.accumulators import test_ledger_claude as claude
+from tests.accumulators.test_ledger_properties import FILES
+from tests.books.rig import accounts, append, running, transcript
+
+SPENT = [
+    claude.prompt(second=0),
+    claude.reply("m1", second=1, inp=5, out=7, read=10),
+    claude.reply("m2", second=2, inp=1, out=2, read=0, blocks=[claude.call("t1")]),
+    claude.result("t1", second=3, error=True),
+]
+
+
+async def plainly(home: Path) -> None:
+    """Read all files as they are, at once."""
+    for file in FILES:
+        append(
+            path_of(home, file.origin.session_id or "", file.origin.agent), *file.lines
+        )
+
+    async with running(home) as daemon:
+        await daemon.sync()
+
+
+def path_of(home: Path, session: str, agent: str) -> Path:
+    return transcript(home, session, agent=agent)
+
+
+async def eventfully(home: Path, steps: list[tuple[str, int, int]]) -> None:
+    """Grow the files step by step, with flushes, crashes and stops between."""
+    left = {number: list(file.lines) for number, file in enumerate(FILES)}
+    lives: list[list[tuple[str, int, int]]] = [[]]
+    for step in [*steps, *(("grow", number, 99) for number in left)]:
+        lives[-1].append(step)
+        if step[0] in {"crash", "stop"}:
+            lives.append([])
+
+    for life in lives:
+        async with running(home) as daemon:
+            for what, number, count in life:
+                match what:
+                    case "grow":
+                        file = FILES[number]
+                        path = path_of(
+                            home, file.origin.session_id or "", file.origin.agent
+                        )
+                        append(path, *left[number][:count])
+                        del left[number][:count]
+                        await daemon.read()
+                    case "flush":
+                        await daemon.sync()
+                    case "crash":
+                        daemon.crash()
+
+            if life and life[-1][0] != "crash":
+                await daemon.sync()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[object]]:
+    home = tmp_path_factory.mktemp("plain")
+    anyio.run(plainly, home)
+    return accounts(home)
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["grow", "grow", "flush", "crash", "stop"]),
+            st.sampled_from(range(len(FILES))),
+            st.integers(1, 4),
+        ),
+        max_size=14,
+    )
+)
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_files_stops_crashes_and_flushes_in_any_order_give_the_same_books(
+    steps: list[tuple[str, int, int]], expected: dict[str, list[object]]
+) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        anyio.run(eventfully, Path(home), steps)
+
+        assert accounts(Path(home)) == expected
+
+
+async def test_totals_and_rows_come_back_after_a_restart(tmp_path: Path) -> None:
+    append(transcript(tmp_path), *SPENT)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        before = daemon.session().row()
+        cells = list(daemon.blocks.books.ledger.rollup.cells())
+
+    async with running(tmp_path) as daemon:
+        assert daemon.session().row() == before
+        assert list(daemon.blocks.books.ledger.rollup.cells()) == cells
+        assert daemon.block().session is daemon.session()
+        assert daemon.block().spoken() == (2, 2)
+
+
+async def test_a_row_of_yesterday_is_settled_by_the_store(tmp_path: Path) -> None:
+    append(transcript(tmp_path, "z"), *SPENT)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+
+    early = claude.prompt(second=-60, key="early")
+    append(transcript(tmp_path, "a"), early, *SPENT)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+
+        assert (daemon.session("z").messages, daemon.session("a").messages) == (0, 2)
+        owners = {cell.session_id for cell in daemon.blocks.books.ledger.rollup.cells()}
+        assert owners == {"a"}
+
+    stored = accounts(tmp_path)
+    assert {row[1] for row in stored["responses"]} == {"a"}
+    assert {row[1] for row in stored["cells"]} == {"a"}
+
+
+async def test_a_database_of_before_the_books_is_read_into_them(tmp_path: Path) -> None:
+    path = transcript(tmp_path)
+    append(path, *SPENT)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        expected = daemon.session().row()
+        counts = daemon.block().counts()
+    forget_books(tmp_path)
+
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+
+        assert daemon.session().row() == expected
+        assert daemon.block().counts() == counts
+        append(path, claude.reply("m9", second=9, inp=1, out=1, read=0))
+        await daemon.sync()
+
+        assert daemon.session().messages == 3
+        assert daemon.block().spoken() == (2, 3)
+
+
+async def test_a_parser_that_says_something_else_replaces_what_was_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(transcript(tmp_path), *SPENT)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+    correct = accounts(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as raw:
+        raw.execute("UPDATE response SET output = output + 1000")
+    newer = replace(AGENTS["claude"], version=2)
+    monkeypatch.setitem(AGENTS, "claude", newer)
+
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+
+        assert daemon.session().messages == 2
+
+    assert accounts(tmp_path)["responses"] == correct["responses"]
+    async with running(tmp_path) as daemon:
+        assert not daemon.block().must_be_reread(2)
+
+
+async def test_a_poisonous_line_is_listed_and_the_next_one_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = AGENTS["claude"].parse
+
+    def fragile(text: bytes, *, offset: int) -> Record | None:
+        if b'"m1"' in text:
+            raise RuntimeError("a bug")
+
+        return parse(text, offset=offset)
+
+    monkeypatch.setitem(AGENTS, "claude", replace(AGENTS["claude"], parse=fragile))
+    append(transcript(tmp_path), *SPENT[:2], b"{half", *SPENT[2:])
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+
+        assert daemon.session().messages == 1
+        assert daemon.block().malformed_count == 2
+        assert daemon.block().error is None
+
+    with closing(sqlite3.connect(tmp_path / "s.db")) as raw:
+        listed = raw.execute(
+            "SELECT length, reason FROM bad_line ORDER BY line_offset"
+        ).fetchall()
+    assert listed == [
+        (len(SPENT[1]), "internal error; see the daemon's log"),
+        (len(b"{half"), "not a JSON object"),
+    ]
+
+
+async def test_books_are_made_again_when_the_database_is_deleted(
+    tmp_path: Path,
+) -> None:
+    path = transcript(tmp_path)
+    append(path, *SPENT)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        expected = daemon.session().row()
+        delete_database(tmp_path)
+
+        append(path, claude.reply("m2", second=2, inp=1, out=2, read=0))
+        await daemon.sync()
+        await daemon.sync()
+
+        assert daemon.session().row().tokens == expected.tokens
+
+    assert len(accounts(tmp_path)["responses"]) == 2
+
+
+async def test_a_file_that_was_written_anew_is_accounted_once(tmp_path: Path) -> None:
+    path = transcript(tmp_path)
+    append(path, *SPENT)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        path.write_bytes(b"".join(line + b"\n" for line in SPENT[1:]))
+        await daemon.sync()
+
+        assert daemon.session().messages == 2
+        assert daemon.block().line_count == 7
+
+
+def delete_database(home: Path) -> None:
+    for file in home.glob("s.db*"):
+        file.unlink()
+
+
+def forget_books(home: Path) -> None:
+    """Leave the database as a daemon without books leaves it."""
+    with closing(sqlite3.connect(home / "s.db", isolation_level=None)) as raw:
+        for table in ("response", "call", "mark", "cell", "session"):
+            raw.execute(f"DELETE FROM {table}")
+
+        raw.execute("UPDATE block SET parser_version = 0, carry = NULL")

@@ -1,0 +1,31 @@
+"""Runs `jarvisctl` as a person does: as a process of its own."""
+
+import sys
+from subprocess import CompletedProcess
+
+import anyio
+from anyio.abc import Process
+
+from tests.e2e.home import Home
+
+LIMIT_S = 30.0
+
+
+async def jarvisctl(
+    home: Home, *arguments: str, stdin: bytes = b""
+) -> CompletedProcess[bytes]:
+    """Run one command to its end."""
+    with anyio.fail_after(LIMIT_S):
+        return await anyio.run_process(
+            command(*arguments), input=stdin, check=False, env=home.environ()
+        )
+
+
+def command(*arguments: str) -> list[str]:
+    """Return what starts `jarvisctl`, installed or not."""
+    return [sys.executable, "-m", "jarvisd.client.main", *arguments]
+
+
+async def started(home: Home, *arguments: str) -> Process:
+    """Start a command that goes on until it is told to stop."""
+    return await anyio.open_process(command(*arguments), env=home.environ())
