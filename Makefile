@@ -13,7 +13,7 @@ endif
 
 GENAI_PRICES ?= 0.2.3
 
-.PHONY: help run test check bench format man prices lock clean stale
+.PHONY: help run test check bench faults soak fuzz format man prices lock clean stale
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,15 @@ check: $(VENV)/dev  ## Look at style, types, layers, spelling
 
 bench: $(VENV)/dev  ## Measure the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+faults: $(VENV)/dev  ## Let clients, disks and system calls misbehave; 15 minutes, as root
+	@$(BIN)/python -m tests.hostile crowd disk faults
+
+soak: $(VENV)/dev  ## Live through an hour of agents and frontends in ten minutes
+	@$(BIN)/python -m tests.hostile soak
+
+fuzz: $(VENV)/dev  ## Feed noise to lines, parsers and protocol until it is ended; ARGS="-k word" chooses
+	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/hostile/test_fuzz.py --timeout=0 $(ARGS)
 
 format: $(VENV)/dev  ## Mend the style
 	$(BIN)/ruff check --fix .

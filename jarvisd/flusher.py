@@ -29,11 +29,12 @@ FAREWELL_S = 5.0
 """How long the last flush of a daemon that stops may take."""
 
 
-MAX_UNSAVED = 8_192
-"""Rows of the ledger that make a flush come at once: some three megabytes."""
+MAX_UNSAVED = 2_048
+"""Rows of the ledger that make a flush come at once. Counting and taking them is one
+step, for which a live line has to wait: some ten milliseconds."""
 
-MAX_AHEAD = 4 * MAX_UNSAVED
-"""Rows that reading may be ahead of the disk before history has to wait."""
+MAX_AHEAD = 16_384
+"""Rows that reading may be ahead of the disk before history has to wait: 6 MB."""
 
 
 class Saver(Protocol):
@@ -164,6 +165,16 @@ class Flusher:
         await self._flush(self._take(list(self._dirty)), tell=True)
         return self._store.revision
 
+    async def reprice(self) -> None:
+        """Count all costs anew that are of other prices than those in use.
+
+        Raises:
+            StoreError: Not all could be; go on later.
+
+        """
+        while self._books.ledger.is_repricing:
+            await self._save([], durable=False)
+
     async def commit(self, block: Block) -> None:
         """Return once all of *block* so far is on the disk.
 
@@ -246,7 +257,7 @@ class Flusher:
             ledger.failed(news)
             raise
 
-        ledger.stored(done.corrections)
+        ledger.stored(done.corrections, done.repriced)
 
     async def _begin_anew(self) -> None:
         """If the database is a new one, go on from what it holds.
@@ -261,6 +272,7 @@ class Flusher:
         self._generation = self._store.generation
         for block in self._blocks:
             block.unread()
+            self._books.bind_restored(block)
             self.touch(block)
 
         self.begun_anew.set()

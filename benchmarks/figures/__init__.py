@@ -11,6 +11,8 @@ from benchmarks.figures import (
     idle,
     latency,
     parse,
+    peers,
+    reports,
     start,
     status,
     status_line,
@@ -30,6 +32,7 @@ FIGURES: dict[str, Measure] = {
     "busy": busy.measure,
     "parse": parse.measure,
     "flush": flush.measure,
-    # The ledger's figures join here, with their peers measured in turn (A B A B).
+    "peers": peers.measure,
+    "reports": reports.measure,
 }
 """Every figure by the name that the command line takes, in the order of the table."""

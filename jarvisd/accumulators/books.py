@@ -50,9 +50,10 @@ class Books:
         self._blocks: dict[SessionKey, list[Block]] = {}
 
     def restore(self, saved: SavedBooks) -> None:
-        """Take back what was stored, in place of all that is known."""
+        """Take back what was stored, in place of all that is known of sessions."""
+        self._blocks.clear()
         self.ledger.clear()
-        self.ledger.restore(saved.sessions, saved.limits, saved.cells)
+        self.ledger.restore(saved.sessions, saved.limits, saved.cells, saved.priced)
         self.ledger.known.restore(saved.keys)
 
     def bind(self, block: Block) -> None:
@@ -62,6 +63,15 @@ class Books:
             self._unbind(block)
             block.session = lane.session
             self._index(block)
+
+    def reread(self, block: Block) -> None:
+        """Note that *block* was read again, by the parser that it names."""
+        self.bind(block)
+        session = block.session
+        if session is not None:
+            blocks, version = self.entry(session).blocks, block.parser_version
+            if all(each.parser_version == version for each in blocks):
+                self.ledger.reread(session.agent, session.session_id, version)
 
     def bind_restored(self, block: Block) -> None:
         """Note whose *block*, which was stored, is."""
@@ -192,8 +202,7 @@ class Books:
         session = block.session
         if session is not None:
             blocks = self._blocks[session.agent, session.session_id]
-            if block in blocks:
-                blocks.remove(block)
+            blocks[:] = [each for each in blocks if each is not block]
 
 
 def revision_of(entry: Entry) -> int:

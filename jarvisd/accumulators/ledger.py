@@ -15,13 +15,14 @@ from collections.abc import Iterable, Iterator
 from jarvisd.accumulators.fold import Shelves, fold
 from jarvisd.accumulators.keys import KeySet
 from jarvisd.accumulators.lane import Lane
+from jarvisd.accumulators.repricing import Priced, Repricing
 from jarvisd.accumulators.rollup import Rollup
 from jarvisd.accumulators.session import (
     Price,
     Session,
     count,
     count_response,
-    restored,
+    decoded,
 )
 from jarvisd.model.block import SessionId
 from jarvisd.model.ledger import (
@@ -31,11 +32,13 @@ from jarvisd.model.ledger import (
     LedgerBatch,
     LimitRow,
     MarkRow,
+    Outdated,
+    Repriced,
     ResponseRow,
     Row,
-    SessionRow,
 )
 from jarvisd.model.record import Record
+from jarvisd.model.usage import Tokens
 
 WINDOW_ROWS = 4_096
 """Stored rows kept at hand of each kind: two megabytes. Copies come close together."""
@@ -64,16 +67,23 @@ class Ledger:
         self._sessions: dict[SessionKey, Session] = {}
         self._dirty: set[SessionKey] = set()
         self._told_limits: dict[tuple[str, str], LimitRow] = {}
+        self._repricing = Repricing()
+        self._outdated: dict[SessionKey, int] = {}
 
     def restore(
         self,
-        sessions: Iterable[SessionRow],
+        sessions: Iterable[bytes],
         limits: Iterable[LimitRow] = (),
         cells: Iterable[Cell] = (),
+        priced: Priced | None = None,
     ) -> None:
-        """Take back what was stored; `known` gets its keys apart, in its own time."""
-        for row in sessions:
-            self._sessions[row.agent, row.session_id] = restored(row)
+        """Take back what was stored; of *sessions* the states are enough.
+
+        `known` gets its keys apart.
+        """
+        for state in sessions:
+            session = decoded(state)
+            self._sessions[session.agent, session.session_id] = session
 
         for limit in limits:
             self._shelves.limits[limit.agent, limit.limit] = limit
@@ -81,6 +91,26 @@ class Ledger:
         self._told_limits = dict(self._shelves.limits)
 
         self.rollup.restore(cells)
+        self._repricing.restore(priced or {})
+
+    def use_prices(self, version: str) -> None:
+        """Note that costs are counted by the price table *version* from now on.
+
+        Sessions counted by another one are counted anew, some with each flush.
+        """
+        self._repricing.use(version, self._sessions)
+
+    def reread(self, agent: str, session_id: SessionId, version: int) -> None:
+        """Note that every line of a session was folded again, by a new parser.
+
+        What an older one has read, and this one has not, goes with the next flush.
+        """
+        self._outdated[agent, session_id] = version
+
+    @property
+    def is_repricing(self) -> bool:
+        """Say whether there are costs of another price table than that in use."""
+        return bool(self._repricing.stale)
 
     def fold(self, lane: Lane, record: Record) -> None:
         """Take in what one line of the block behind *lane* says."""
@@ -133,6 +163,7 @@ class Ledger:
         calls, contested_calls = shelves.calls.take()
         marks, contested_marks = shelves.marks.take()
         dirty, self._dirty = self._dirty, set()
+        reprice = self._repricing.take(self._sessions, self.rollup)
         return LedgerBatch(
             responses=responses,
             calls=calls,
@@ -141,10 +172,16 @@ class Ledger:
             limits=self._take_limits(),
             cells=self.rollup.take(),
             contested=contested_responses | contested_calls | contested_marks,
+            prices=self._repricing.version,
+            reprice=reprice,
+            outdated=self._take_outdated(),
         )
 
-    def stored(self, corrections: Corrections = ()) -> None:
-        """Note that the batch is stored, and what that changed of contested rows."""
+    def stored(
+        self, corrections: Corrections = (), repriced: Iterable[Repriced] = ()
+    ) -> None:
+        """Note that the batch is stored, and what that changed of rows and costs."""
+        self._repricing.hold(self._sessions, self.rollup)
         for correction in corrections:
             if correction.before != correction.after:
                 self._recount(correction.before, correction.after)
@@ -157,6 +194,7 @@ class Ledger:
                 case MarkRow() as row:
                     self._shelves.marks.settled(row)
 
+        self._repricing.apply(repriced, self._sessions, self.rollup)
         self.settle()
         for shelf in self._shelves.all():
             shelf.forget()
@@ -168,7 +206,18 @@ class Ledger:
         self._shelves.marks.put_back(batch.marks)
         self.rollup.put_back(batch.cells)
         self._told_limits = {}
+        self._repricing.put_back(batch.reprice)
+        for each in batch.outdated:
+            self.reread(each.agent, each.session_id, each.version)
+
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
+
+    def _take_outdated(self) -> tuple[Outdated, ...]:
+        outdated, self._outdated = self._outdated, {}
+        return tuple(
+            Outdated(agent=agent, session_id=session_id, version=version)
+            for (agent, session_id), version in outdated.items()
+        )
 
     def _take_limits(self) -> tuple[LimitRow, ...]:
         limits = self._shelves.limits
@@ -192,7 +241,7 @@ class Ledger:
             for before, after in shelf.changes():
                 self._recount(before, after)
 
-    def _recount(self, before: Row | None, after: Row) -> None:
+    def _recount(self, before: Row | None, after: Row | None) -> None:
         recount(self._sessions, before, after, self._price, self.rollup)
         for row in (before, after):
             if row is not None:
@@ -202,7 +251,7 @@ class Ledger:
 def recount(
     sessions: dict[SessionKey, Session],
     before: Row | None,
-    after: Row,
+    after: Row | None,
     price: Price,
     rollup: Rollup,
 ) -> None:
@@ -214,7 +263,8 @@ def recount(
     if before is not None:
         _count(sessions, before, price, rollup, -1)
 
-    _count(sessions, after, price, rollup, 1)
+    if after is not None:
+        _count(sessions, after, price, rollup, 1)
 
 
 def _count(
@@ -226,12 +276,17 @@ def _count(
 ) -> None:
     session = _session_of(sessions, row)
     if isinstance(row, ResponseRow):
-        tokens = row.tokens
-        cost = price(row.model, row.variant, row.at_ms, tokens, row.web_searches)
+        tokens, cost = priced(row, price)
         count_response(session, row, tokens, cost, sign)
         rollup.count(row, tokens, cost, sign)
     else:
         count(session, row, sign)
+
+
+def priced(row: ResponseRow, price: Price) -> tuple[Tokens, int | None]:
+    """Return what *row* spent, and what that cost; None if it has no price."""
+    tokens = row.tokens
+    return tokens, price(row.model, row.variant, row.at_ms, tokens, row.web_searches)
 
 
 def _session_of(sessions: dict[SessionKey, Session], row: Row) -> Session:

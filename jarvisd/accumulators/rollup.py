@@ -5,6 +5,7 @@ another session, exactly as in the totals of sessions; so the two always agree.
 """
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 
 from jarvisd.model.block import SessionId
@@ -13,6 +14,12 @@ from jarvisd.model.usage import Tokens
 
 CellKey = tuple[str, SessionId, str | None]
 """Agent, session and model, within one quarter."""
+
+CellPlace = tuple[int, CellKey]
+"""A quarter, and which of its cells."""
+
+Cost = tuple[int, int]
+"""Micro-dollars, and how many responses have no price."""
 
 
 @dataclass(slots=True)
@@ -94,7 +101,9 @@ class Rollup:
             key = (cell.agent, cell.session_id, cell.model)
             self._quarters.setdefault(cell.quarter, {})[key] = cell
             spent = self._spent_of(cell.quarter, cell.agent)
-            spent.tokens += cell.tokens.total
+            prompt = cell.input + cell.cache_read
+            written = cell.cache_write_5m + cell.cache_write_1h
+            spent.tokens += prompt + written + cell.output
             spent.cost_micros += cell.cost_micros
             spent.unpriced += cell.unpriced
             self._note_change(cell.quarter)
@@ -130,6 +139,24 @@ class Rollup:
         self._dirty.setdefault(quarter, set()).add(key)
         self._note_change(quarter)
 
+    def costs(
+        self, sessions: set[tuple[str, SessionId]]
+    ) -> Iterator[tuple[CellPlace, Cost]]:
+        """Give the costs of all cells of *sessions*."""
+        for quarter, cells in self._quarters.items():
+            for key, cell in cells.items():
+                if key[:2] in sessions:
+                    yield (quarter, key), (cell.cost_micros, cell.unpriced)
+
+    def set_cost(self, place: CellPlace, cost: Cost) -> None:
+        """Change what one cell cost; the store has done so already."""
+        quarter, key = place
+        cell, spent = self._cell(quarter, key), self._spent_of(quarter, key[0])
+        spent.cost_micros += cost[0] - cell.cost_micros
+        spent.unpriced += cost[1] - cell.unpriced
+        cell.cost_micros, cell.unpriced = cost
+        self.changes += 1
+
     def take(self) -> tuple[Cell, ...]:
         """Return copies of the cells that have changed since the last time.
 
@@ -153,22 +180,7 @@ class Rollup:
             del self._quarters[quarter][key]
             return cell
 
-        return Cell(
-            quarter=quarter,
-            agent=cell.agent,
-            session_id=cell.session_id,
-            model=cell.model,
-            input=cell.input,
-            cache_read=cell.cache_read,
-            cache_write_5m=cell.cache_write_5m,
-            cache_write_1h=cell.cache_write_1h,
-            output=cell.output,
-            reasoning=cell.reasoning,
-            cost_micros=cell.cost_micros,
-            unpriced=cell.unpriced,
-            responses=cell.responses,
-            web_searches=cell.web_searches,
-        )
+        return copy(cell)
 
     def _cell(self, quarter: int, key: CellKey) -> Cell:
         cells = self._quarters.setdefault(quarter, {})

@@ -1,12 +1,12 @@
 """The ledger's rules, for the store to apply to what it has: see `Ledger`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from jarvisd.accumulators.ledger import SessionKey, recount
+from jarvisd.accumulators.ledger import SessionKey, priced, recount
 from jarvisd.accumulators.merge import merged
 from jarvisd.accumulators.rollup import Rollup
 from jarvisd.accumulators.session import Price, restored
-from jarvisd.model.ledger import Cell, Corrections, Row, SessionRow
+from jarvisd.model.ledger import Cell, Corrections, ResponseRow, Row, SessionRow
 
 
 class BookRules:
@@ -32,3 +32,17 @@ class BookRules:
             recount(totals, each.before, each.after, self._price, changes)
 
         return [each.row() for each in totals.values()], changes.take()
+
+    def priced(
+        self, stored: SessionRow, responses: Iterable[ResponseRow]
+    ) -> tuple[SessionRow, Sequence[Cell]]:
+        """Return a session with the costs of its *responses* now, and its cells."""
+        session, cells = restored(stored), Rollup()
+        session.cost_micros = session.unpriced = 0
+        for row in responses:
+            tokens, cost = priced(row, self._price)
+            cells.count(row, tokens, cost)
+            session.cost_micros += cost or 0
+            session.unpriced += cost is None
+
+        return session.row(), cells.take()

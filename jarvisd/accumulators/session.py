@@ -149,6 +149,9 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
     @property
     def model(self) -> str | None:
         """Return the model of most responses; of several, the first heard of."""
+        if len(self.models) == 1:
+            return next(iter(self.models))
+
         return min(
             self.models,
             key=lambda name: (-self.models[name], self.first_ms.get(name, 0), name),
@@ -195,7 +198,12 @@ _DECODER = msgspec.msgpack.Decoder(Session)
 
 def restored(row: SessionRow) -> Session:
     """Return the session that was stored as *row*."""
-    return _DECODER.decode(row.state)
+    return decoded(row.state)
+
+
+def decoded(state: bytes) -> Session:
+    """Return the session whose `SessionRow.state` is *state*."""
+    return _DECODER.decode(state)
 
 
 def count(session: Session, row: Row, sign: int = 1) -> None:

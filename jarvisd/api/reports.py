@@ -4,18 +4,16 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from functools import partial
 
-from msgspec.structs import replace
-
 from jarvisd.accumulators import reports
 from jarvisd.accumulators.books import Books, Entry
-from jarvisd.accumulators.reports import Days, Facts, Spending, Usage
+from jarvisd.accumulators.reports import Days, Facts, Usage
+from jarvisd.api.accounts import Accounts
 from jarvisd.api.asked import days_of, is_in, tools_of, zone_of
 from jarvisd.api.daemon import Daemon, Store
 from jarvisd.api.explaining import explain
 from jarvisd.clock import Clock
 from jarvisd.model.block import SessionId
-from jarvisd.model.ledger import QUARTER_MS, Cell, ResponseRow
-from jarvisd.model.report import Attribution, WindowRow
+from jarvisd.model.report import Attribution
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import (
     AttributionImport,
@@ -29,9 +27,7 @@ from jarvisd.protocol.methods import (
     SessionsExplainResult,
 )
 from jarvisd.store.reports import (
-    edges,
     replace_attributions,
-    responses_since,
 )
 
 MAX_ZONES = 2
@@ -97,49 +93,21 @@ class Reports:
         return await explain(asked, entry, self._store)
 
     async def windows(self, asked: ReportWindows) -> ReportWindowsResult:
-        """Return windows, rates and limits."""
-        first, last = days_of(asked)
-        zone = zone_of(asked.tz)
+        """Return windows, rates and limits.
+
+        Raises:
+            ProtocolError: There is no such time zone or date.
+
+        """
         now_ms = self._clock.unix_ms()
-        limits = list(self._books.ledger.limits())
-        official = {
-            row.agent: reports.official(limits, agent=row.agent) for row in limits
-        }
-        since_ms = now_ms - reports.HORIZON_MS
-        since_ms = min(
-            [since_ms, *(each.start_ms for each in official.values() if each)]
-        )
-        since_ms -= since_ms % QUARTER_MS
-        lately = await self._store.read(partial(responses_since, since_ms=since_ms))
-        rows = []
-        spending = []
-        for agent, entries in self._entries(since_ms, lately).items():
-            if asked.agent in {None, agent}:
-                spent = self._spending(lately, agent)
-                spending += spent
-                rows += reports.windows(
-                    entries,
-                    agent=agent,
-                    now_ms=now_ms,
-                    official=official.get(agent),
-                    spending=spent,
-                )
-
-        if first is not None:
-            rows = [
-                each for each in rows if each.end_ms > reports.start_of(first, zone)
-            ]
-        if last is not None:
-            end_ms = reports.start_of(last + 1, zone)
-            rows = [each for each in rows if each.start_ms < end_ms]
-
+        told = await Accounts(self._books.ledger, self._store).told(asked, now_ms)
         return ReportWindowsResult(
             revision=self._daemon.revision,
             now_ms=now_ms,
             complete=self._complete,
-            windows=await self._edged(rows),
-            rates=reports.rates(spending, now_ms=now_ms),
-            limits=reports.limit_views(limits, now_ms=now_ms, agent=asked.agent),
+            windows=told.windows,
+            rates=told.rates,
+            limits=told.limits,
         )
 
     async def tools(self, asked: ReportTools) -> ReportToolsResult:
@@ -214,59 +182,6 @@ class Reports:
             last_ms=own.spans.last_ms,
         )
 
-    def _entries(
-        self, since_ms: int, lately: list[ResponseRow]
-    ) -> dict[str, list[reports.Entry]]:
-        """Return what each agent spent: by the quarter, and since then by the moment."""
-        found: dict[str, list[reports.Entry]] = {}
-        for cell in self._books.ledger.usage().cells(until_ms=since_ms):
-            if cell.responses and cell.quarter:
-                found.setdefault(cell.agent, []).append(_coarse(cell))
-
-        for row in lately:
-            found.setdefault(row.agent, []).append(self._fine(row))
-
-        return found
-
-    def _fine(self, row: ResponseRow) -> reports.Entry:
-        cost, tokens, at_ms = (
-            self._books.ledger.cost_micros(row),
-            row.tokens,
-            row.at_ms or 0,
-        )
-        numbers = (
-            tokens.input,
-            tokens.cache_read,
-            tokens.cache_write_5m,
-            tokens.cache_write_1h,
-            tokens.output,
-            tokens.reasoning,
-            cost or 0,
-            int(cost is None),
-            1,
-            row.web_searches,
-        )
-        return reports.Entry(at_ms, at_ms, row.model, numbers)
-
-    def _spending(self, lately: list[ResponseRow], agent: str) -> list[Spending]:
-        return [
-            Spending(
-                row.at_ms or 0, row.tokens, self._books.ledger.cost_micros(row) or 0
-            )
-            for row in lately
-            if row.agent == agent
-        ]
-
-    async def _edged(self, rows: list[WindowRow]) -> list[WindowRow]:
-        """Return *rows* with the moments of their first and last responses."""
-        rows.sort(key=lambda row: (row.start_ms, row.agent))
-        spans = [(row.agent, row.start_ms, row.end_ms) for row in rows]
-        found = await self._store.read(partial(edges, windows=spans))
-        return [
-            row if edge is None else replace(row, first_ms=edge[0], last_ms=edge[1])
-            for row, edge in zip(rows, found, strict=True)
-        ]
-
 
 def _pieces(asked: ReportUsage, stamp: Stamp, found: Usage) -> Iterator[bytes]:
     head = {
@@ -282,12 +197,6 @@ def _pieces(asked: ReportUsage, stamp: Stamp, found: Usage) -> Iterator[bytes]:
         yield comma + wire.encode(found.rows(start, start + SLICE))[1:-1]
 
     yield b"]}"
-
-
-def _coarse(cell: Cell) -> reports.Entry:
-    return reports.Entry(
-        cell.start_ms, cell.start_ms, cell.model, reports.numbers_of(cell)
-    )
 
 
 def _names(entries: list[Attribution], source: str) -> int:

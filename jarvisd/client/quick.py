@@ -54,7 +54,8 @@ def print_report(argv: list[str]) -> int | None:
 
 def _request(argv: list[str]) -> bytes | None:
     kind, *words = argv or [""]
-    asked = {"by": _GROUPINGS.get(kind, ""), "tz": local_zone(os.environ)}
+    method, asked = _method(kind)
+    asked["tz"] = local_zone(os.environ)
     wants_json = False
     rest = iter(words)
     for word in rest:
@@ -70,8 +71,18 @@ def _request(argv: list[str]) -> bytes | None:
         return None
 
     params = ",".join(f'"{name}":"{value}"' for name, value in asked.items())
-    head = '{"jsonrpc":"2.0","id":1,"method":"report.usage","params":{'
+    head = f'{{"jsonrpc":"2.0","id":1,"method":"report.{method}","params":{{'
     return f"{head}{params}}}}}\n".encode()
+
+
+def _method(kind: str) -> tuple[str, dict[str, str]]:
+    if kind == "blocks":
+        return "windows", {}
+
+    if kind in {"tool", "plugin"}:
+        return "tools", {"by": kind}
+
+    return "usage", {"by": _GROUPINGS.get(kind, "")}
 
 
 def _is_plain(field: tuple[str, str]) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TextIO
 import msgspec
 
 from jarvisd.client.text import safe
+from jarvisd.protocol.guard import escape_unsafe
 
 SCHEMA = 1
 """The version of every `--json` answer; raised only when a field changes its meaning."""
@@ -59,12 +60,21 @@ def say(message: str) -> None:
 
 def print_json(**fields: Any) -> None:
     """Print one object: indented for a person, on one line for a program."""
-    encoded = msgspec.json.encode({"schema": SCHEMA, **fields})
-    if is_terminal(sys.stdout):
-        encoded = msgspec.json.format(encoded, indent=2)
+    _print_encoded(fields, indent=2 if is_terminal(sys.stdout) else None)
 
-    # Not escaped to ASCII, so an escape sequence in a name is: JSON demands that.
-    print(encoded.decode(), flush=True)
+
+def print_json_line(**fields: Any) -> None:
+    """Print one object of a stream, on one line whoever reads it."""
+    _print_encoded(fields, indent=None)
+
+
+def _print_encoded(fields: dict[str, Any], *, indent: int | None) -> None:
+    encoded = msgspec.json.encode({"schema": SCHEMA, **fields})
+    if indent is not None:
+        encoded = msgspec.json.format(encoded, indent=indent)
+
+    # JSON demands escapes for C0 controls only; what else could steer gets them too.
+    print(escape_unsafe(encoded).decode(), flush=True)
 
 
 def folder() -> str | None:

@@ -24,7 +24,7 @@ from jarvisd.clock import Clock
 from jarvisd.config import Config, FifoSettings
 from jarvisd.daemon.backups import keep_backups
 from jarvisd.daemon.news import tell_of_health
-from jarvisd.daemon.prices import Prices
+from jarvisd.daemon.prices import Prices, keep_priced
 from jarvisd.daemon.reload import Reloader
 from jarvisd.daemon.service import Service
 from jarvisd.daemon.signals import obey_signals
@@ -91,6 +91,7 @@ class _Parts:
     intake: Intake
     reader: Reader
     service: Service
+    prices: Prices
 
 
 async def _assembled(
@@ -123,6 +124,7 @@ async def _assembled(
         intake=intake,
         reader=reader,
         service=service,
+        prices=prices,
     )
 
 
@@ -130,24 +132,8 @@ async def _serve(
     endpoint: Endpoint, parts: _Parts, fifos: Sequence[FifoSettings]
 ) -> None:
     """Answer and read until signalled."""
-    blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
-    subscriptions = Subscriptions(blocks, clock, instance_id=service.instance_id)
-    parts.flusher.listen(subscriptions.flushed)
-    handlers = Handlers(
-        blocks=blocks,
-        clock=clock,
-        daemon=service,
-        reports=Reports(
-            books=blocks.books,
-            store=parts.store,
-            clock=clock,
-            daemon=service,
-        ),
-        subscriptions=subscriptions,
-        tally=tally,
-    )
-    server = Server(handlers, subscriptions, clock, tally)
-    renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
+    clock, service = parts.clock, parts.service
+    server, subscriptions, renderer = _face(endpoint, parts)
     async with anyio.create_task_group() as group:
         # Signals first: whoever was answered once may rely on a clean end.
         await group.start(obey_signals, group.cancel_scope, service, clock)
@@ -156,11 +142,35 @@ async def _serve(
         group.start_soon(tell_of_health, service, subscriptions, renderer)
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
+        group.start_soon(
+            keep_priced, parts.prices, parts.blocks.books.ledger, parts.flusher
+        )
         for fifo in fifos:
             group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
 
         await group.start(parts.reader.run)
-        log.info("daemon.started", version=__version__, blocks=len(blocks))
+        log.info("daemon.started", version=__version__, blocks=len(parts.blocks))
+
+
+def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Renderer]:
+    """Return what the outside sees: who answers, who tells, and what is rendered."""
+    blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
+    subscriptions = Subscriptions(blocks, clock, instance_id=service.instance_id)
+    parts.flusher.listen(subscriptions.flushed)
+    reports = Reports(
+        books=blocks.books, store=parts.store, clock=clock, daemon=service
+    )
+    handlers = Handlers(
+        blocks=blocks,
+        clock=clock,
+        daemon=service,
+        reports=reports,
+        subscriptions=subscriptions,
+        tally=tally,
+    )
+    server = Server(handlers, subscriptions, clock, tally)
+    renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
+    return server, subscriptions, renderer
 
 
 def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None:

@@ -3,10 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+import anyio
 import structlog
 
+from jarvisd.accumulators.ledger import Ledger
+from jarvisd.errors import StoreError
+from jarvisd.flusher import Flusher
 from jarvisd.model.usage import Tokens, Variant
 from jarvisd.pricing import PriceBook, parse_overrides, web_search_micros
+
+RETRY_S = 10.0
 
 log = structlog.get_logger()
 
@@ -19,6 +25,7 @@ class Prices:
 
     def __init__(self, configured: Mapping[str, Any]) -> None:
         self._book = self._read(configured)
+        self.changed = anyio.Event()
 
     @property
     def version(self) -> str:
@@ -33,6 +40,8 @@ class Prices:
 
         """
         self._book = self._read(configured)
+        self.changed.set()
+        self.changed = anyio.Event()
 
     def cost_micros(
         self,
@@ -63,3 +72,16 @@ class Prices:
             log.error("prices.unreadable", reason=book.problem)
 
         return book
+
+
+async def keep_priced(prices: Prices, ledger: Ledger, flusher: Flusher) -> None:
+    """Count costs anew, beside everything else, whenever prices have changed."""
+    while True:
+        changed = prices.changed
+        ledger.use_prices(prices.version)
+        try:
+            await flusher.reprice()
+        except StoreError:  # the flusher says why
+            await anyio.sleep(RETRY_S)
+        else:
+            await changed.wait()

@@ -78,6 +78,7 @@ class Service:
     async def sync(self) -> int:
         """Read and store all that is there now; return the revision that holds it."""
         await self._reader.sync()
+        await self._flusher.reprice()
         return await self._flusher.flush_all()
 
     async def reload(self) -> ConfigReloadResult:

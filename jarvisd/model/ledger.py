@@ -241,13 +241,24 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     windows: tuple[LimitWindow, ...]
 
 
+class Outdated(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A session without lines that a parser before *version* alone has read."""
+
+    agent: str
+    session_id: SessionId
+    version: int
+
+
 class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     """What one flush has to store of the ledger, in one transaction with positions.
 
     Every row is merged into what is stored under its key. Those whose keys are in
     *contested* hold only what was read lately, and are in no session yet: what was
     stored before and after the merge comes back as `Corrections`. Sessions and cells
-    take the place of what is stored of them, and then follow the corrections.
+    take the place of what is stored of them, and then follow the corrections. At last
+    the costs of the sessions in *reprice* are counted anew from their responses;
+    *prices* names the price table behind all costs. *outdated* are sessions of which
+    every line was read again: rows of a parser before that *version* are dropped.
     """
 
     responses: tuple[ResponseRow, ...] = ()
@@ -257,6 +268,9 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     limits: tuple[LimitRow, ...] = ()
     cells: tuple[Cell, ...] = ()
     contested: frozenset[int] = frozenset()
+    prices: str = ""
+    reprice: tuple[tuple[str, SessionId], ...] = ()
+    outdated: tuple[Outdated, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(
@@ -266,14 +280,26 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
             or self.sessions
             or self.cells
             or self.limits
+            or self.reprice
+            or self.outdated
         )
 
 
 class Correction(msgspec.Struct, frozen=True, gc=False):
-    """A contested row: as it was stored before (None: it was not), and as it is now."""
+    """A contested row: as it was stored before, and as it is now; None: not at all."""
 
     before: Row | None
-    after: Row
+    after: Row | None
 
 
 Corrections = tuple[Correction, ...]
+
+
+class Repriced(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a session costs by the prices of now, as it is stored, and its cells."""
+
+    agent: str
+    session_id: SessionId
+    cost_micros: int
+    unpriced: int
+    cells: tuple[Cell, ...]

@@ -5,8 +5,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from jarvisd.model.block import Counts, Origin
-from jarvisd.model.ledger import Cell, Corrections, LedgerBatch, LimitRow, SessionRow
+from jarvisd.model.block import Counts, Origin, SessionId
+from jarvisd.model.ledger import (
+    Cell,
+    Corrections,
+    LedgerBatch,
+    LimitRow,
+    Repriced,
+)
 from jarvisd.model.source import Position, SourceState
 
 
@@ -55,23 +61,25 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Saved(NamedTuple):
-    """What came of a batch: the revision that it is, and what it changed of the books.
-
-    *corrections* is None if the books could not be written with the blocks, because
-    another database has come under us: they are to be made anew.
-    """
+    """What came of a batch: the revision that it is, and what it changed of the books."""
 
     revision: int
     corrections: Corrections = ()
+    repriced: tuple[Repriced, ...] = ()
 
 
 class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):
-    """The books as one start reads them back. *keys* are those of all rows, sorted."""
+    """The books as one start reads them back.
 
-    sessions: list[SessionRow]
+    *sessions* are the states of `SessionRow`. *keys* are those of all rows, sorted.
+    *priced* tells, by price table, whose costs are counted with it.
+    """
+
+    sessions: list[bytes]
     cells: list[Cell]
     limits: list[LimitRow]
     keys: "array[int]"
+    priced: dict[str, set[tuple[str, SessionId]]] = {}
 
 
 class StoreFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):

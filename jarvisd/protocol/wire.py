@@ -284,7 +284,7 @@ def _field_of(message: str) -> str | None:
     """Return the field that msgspec's *message* is about, like `filter.agent`."""
     names = [found["name"] for found in _FIELD.finditer(message) if found["name"]]
     paths = [found["path"] for found in _FIELD.finditer(message) if found["path"]]
-    if " field `" in message:
+    if names and " field `" in message:  # a name may be empty
         return ".".join([*paths, names[-1]])
 
     return paths[0] if paths else None

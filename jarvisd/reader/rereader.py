@@ -118,7 +118,7 @@ class Rereader:
             left = block.position.offset - splitter.next_offset
             if left <= 0:
                 block.reread(lane)
-                self._intake.blocks.books.bind(block)
+                self._intake.blocks.books.reread(block)
                 self._intake.touch(block, urgent=False)
                 block.rest()
                 return

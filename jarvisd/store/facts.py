@@ -5,9 +5,11 @@ values in the order of its columns.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
+
+import msgspec
 
 from jarvisd.model.events import Outcome, ToolKind
 from jarvisd.model.ledger import NO_INPUT, CallRow, Mark, MarkRow, ResponseRow, Row
@@ -17,6 +19,11 @@ from jarvisd.store.known import Known
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 
 Values = tuple[Any, ...]
+
+_KEYS: Final = msgspec.json.Decoder(list[int])
+
+ALL: Final = 2**31
+"""Before this version is every parser."""
 Encode = Callable[[sqlite3.Connection, Known, R], Values]
 Decode = Callable[[Mapping[int | None, str], Values], R]
 
@@ -32,6 +39,8 @@ class Table(Generic[R]):
 
     upsert: str
     select: str
+    of_session: str
+    delete: str
     keys: str
     encode: Encode[R]
     decode: Decode[R]
@@ -45,10 +54,26 @@ class Table(Generic[R]):
         found: Values | None = raw.execute(self.select, (key,)).fetchone()
         return None if found is None else self.decode(known.texts(raw), found)
 
-    def all_keys(self, raw: sqlite3.Connection) -> Iterator[int]:
-        """Give every key, in order."""
-        for row in raw.execute(self.keys).fetchall():
-            yield row[0]
+    def read_session(
+        self, raw: sqlite3.Connection, known: Known, session: int, *, before: int
+    ) -> list[R]:
+        """Return the rows of *session* that parsers of a version *before* have read."""
+        texts = known.texts(raw)
+        found = raw.execute(self.of_session, (session, before))
+        return [self.decode(texts, values) for values in found]
+
+    def drop(self, raw: sqlite3.Connection, rows: Iterable[Row]) -> None:
+        """Delete *rows*."""
+        raw.executemany(self.delete, ((row.key,) for row in rows))
+
+    def all_keys(self, raw: sqlite3.Connection) -> list[int]:
+        """Return every key, in order.
+
+        As one JSON text: a row for each would take three times as long, and keep the
+        interpreter busy meanwhile.
+        """
+        row: tuple[str] = raw.execute(self.keys).fetchone()
+        return _KEYS.decode(row[0])
 
 
 def _owner(raw: sqlite3.Connection, known: Known, row: Row) -> Values:
@@ -94,14 +119,9 @@ SELECT r.key, s.agent, s.session_id, r.rank, r.start_ms, r.version, r.at_ms, r.m
 FROM response AS r JOIN session AS s ON s.session_key = r.session
 WHERE r.key = ?
 """
-RESPONSES_OF_SESSION: Final = """
-SELECT r.key, s.agent, s.session_id, r.rank, r.start_ms, r.version, r.at_ms, r.model,
-    r.model_ms, r.served, r.input_cached, r.input_bare, r.cache_read,
-    r.cache_write_flat, r.cache_write_5m, r.cache_write_1h, r.output, r.reasoning,
-    r.web_searches
-FROM response AS r JOIN session AS s ON s.session_key = r.session
-WHERE r.session = ?
-"""
+_RESPONSES_OF_SESSION: Final = _RESPONSE_SELECT.replace(
+    "WHERE r.key = ?", "WHERE r.session = ? AND r.version < ?"
+)
 
 
 def _response_values(raw: sqlite3.Connection, known: Known, row: ResponseRow) -> Values:
@@ -123,8 +143,7 @@ def _response_values(raw: sqlite3.Connection, known: Known, row: ResponseRow) ->
     )
 
 
-def response_of(texts: Mapping[int | None, str], values: Values) -> ResponseRow:
-    """Return the row that was stored as *values*, a row of `RESPONSES_OF_SESSION`."""
+def _response_of(texts: Mapping[int | None, str], values: Values) -> ResponseRow:
     at_ms, model, model_ms, served, cached, bare = values[6:12]
     return ResponseRow(
         **_owned(texts, values[:6]),
@@ -179,6 +198,9 @@ SELECT c.key, s.agent, s.session_id, c.rank, c.start_ms, c.version, c.tool, c.ki
 FROM call AS c JOIN session AS s ON s.session_key = c.session
 WHERE c.key = ?
 """
+_CALLS_OF_SESSION: Final = _CALL_SELECT.replace(
+    "WHERE c.key = ?", "WHERE c.session = ? AND c.version < ?"
+)
 
 
 def _call_values(raw: sqlite3.Connection, known: Known, row: CallRow) -> Values:
@@ -231,6 +253,9 @@ SELECT m.key, s.agent, s.session_id, m.rank, m.start_ms, m.version, m.mark, m.at
 FROM mark AS m JOIN session AS s ON s.session_key = m.session
 WHERE m.key = ?
 """
+_MARKS_OF_SESSION: Final = _MARK_SELECT.replace(
+    "WHERE m.key = ?", "WHERE m.session = ? AND m.version < ?"
+)
 
 
 def _mark_values(raw: sqlite3.Connection, known: Known, row: MarkRow) -> Values:
@@ -257,21 +282,27 @@ def _mark_of(texts: Mapping[int | None, str], values: Values) -> MarkRow:
 RESPONSES: Final = Table(
     _RESPONSE_UPSERT,
     _RESPONSE_SELECT,
-    "SELECT key FROM response ORDER BY key",
+    _RESPONSES_OF_SESSION,
+    "DELETE FROM response WHERE key = ?",
+    "SELECT json_group_array(key) FROM (SELECT key FROM response ORDER BY key)",
     _response_values,
-    response_of,
+    _response_of,
 )
 CALLS: Final = Table(
     _CALL_UPSERT,
     _CALL_SELECT,
-    "SELECT key FROM call ORDER BY key",
+    _CALLS_OF_SESSION,
+    "DELETE FROM call WHERE key = ?",
+    "SELECT json_group_array(key) FROM (SELECT key FROM call ORDER BY key)",
     _call_values,
     _call_of,
 )
 MARKS: Final = Table(
     _MARK_UPSERT,
     _MARK_SELECT,
-    "SELECT key FROM mark ORDER BY key",
+    _MARKS_OF_SESSION,
+    "DELETE FROM mark WHERE key = ?",
+    "SELECT json_group_array(key) FROM (SELECT key FROM mark ORDER BY key)",
     _mark_values,
     _mark_of,
 )

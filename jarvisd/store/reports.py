@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from jarvisd.model.ledger import ResponseRow
 from jarvisd.model.report import Attribution, ToolRow
-from jarvisd.store.facts import response_of
+from jarvisd.store.facts import RESPONSES
 
 
 class Span(NamedTuple):
@@ -37,21 +37,17 @@ class Wanted(NamedTuple):
     by_plugin: bool = False
 
 
-_SINCE: Final = """
-SELECT r.key, s.agent, s.session_id, r.rank, r.start_ms, r.version, r.at_ms, r.model,
-    r.model_ms, r.served, r.input_cached, r.input_bare, r.cache_read,
-    r.cache_write_flat, r.cache_write_5m, r.cache_write_1h, r.output, r.reasoning,
-    r.web_searches
-FROM response AS r JOIN session AS s ON s.session_key = r.session
-WHERE r.at_ms >= ? ORDER BY r.at_ms
-"""
+_SINCE: Final = RESPONSES.select.replace(
+    "WHERE r.key = ?", "WHERE r.at_ms >= ? ORDER BY r.at_ms"
+)
 
 _EDGES: Final = """
 SELECT min(at_ms), max(at_ms) FROM response
-JOIN session ON session.session_key = response.session
-JOIN text ON text.text_key = session.agent
+CROSS JOIN session ON session.session_key = response.session
+CROSS JOIN text ON text.text_key = session.agent
 WHERE at_ms >= ? AND at_ms < ? AND text.text = ?
 """
+"""CROSS keeps the order of the tables: else each window looks at all of an agent's."""
 
 _KEYS_AT_ONCE: Final = 10_000
 _OWNERS: Final = tuple(
@@ -102,7 +98,8 @@ _TIMES: Final = "SELECT min(at_ms), max(at_ms) FROM tool_use"
 def responses_since(raw: sqlite3.Connection, since_ms: int) -> list[ResponseRow]:
     """Return what was got since then, oldest first."""
     texts: dict[int | None, str] = dict(raw.execute("SELECT text_key, text FROM text"))
-    return [response_of(texts, each) for each in raw.execute(_SINCE, (since_ms,))]
+    found = raw.execute(_SINCE, (since_ms,))
+    return [RESPONSES.decode(texts, each) for each in found]
 
 
 def edges(

@@ -16,7 +16,7 @@ import structlog
 
 from jarvisd.clock import Clock
 from jarvisd.errors import StoreError
-from jarvisd.model.ledger import Corrections
+from jarvisd.model.ledger import Corrections, Repriced
 from jarvisd.model.saved import Batch, Saved
 from jarvisd.store.books import Rules, write_books
 from jarvisd.store.connection import Connection, Unit
@@ -43,7 +43,8 @@ class Written(NamedTuple):
 
     revision: int
     size_bytes: int
-    corrections: Corrections
+    corrections: Corrections = ()
+    repriced: tuple[Repriced, ...] = ()
 
 
 class Writer:
@@ -139,8 +140,8 @@ class Writer:
     async def _write(self, batch: Batch) -> Saved:
         unit = partial(self._write_unit, batch=batch, above=self.revision)
         written = await self.run(unit, limit_s=WRITE_TIMEOUT_S, shield=True)
-        self.revision, self.size_bytes, corrections = written
-        return Saved(self.revision, corrections)
+        self.revision, self.size_bytes = written.revision, written.size_bytes
+        return Saved(self.revision, written.corrections, written.repriced)
 
     def _write_unit(
         self, raw: sqlite3.Connection, *, batch: Batch, above: int
@@ -152,17 +153,17 @@ class Writer:
             with transaction(raw, durable=batch.durable):
                 revision = next_revision(raw, above=above)
                 write_blocks(raw, batch.blocks, self._known, revision)
-                corrections = self._write_books(raw, batch, revision)
+                news = self._write_books(raw, batch, revision)
         except BaseException:
             self._known.forget()
             raise
-        return Written(revision, size_bytes(self._path), corrections)
+        return Written(revision, size_bytes(self._path), *news)
 
     def _write_books(
         self, raw: sqlite3.Connection, batch: Batch, revision: int
-    ) -> Corrections:
+    ) -> tuple[Corrections, tuple[Repriced, ...]]:
         if not batch.ledger:
-            return ()
+            return (), ()
 
         return write_books(raw, batch.ledger, self._known, revision, self._rules)
 

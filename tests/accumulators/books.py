@@ -163,7 +163,8 @@ class Books:
         """Forget all that was not stored, and go on from what was."""
         self.ledger = Ledger(self.store.price, window=self.window)
         cells = [replace(cell) for cell in self.store.cells.values()]
-        self.ledger.restore(self.store.sessions.values(), (), cells)
+        states = [row.state for row in self.store.sessions.values()]
+        self.ledger.restore(states, (), cells)
         for key in self.store.rows:
             self.ledger.known.add(key)
 

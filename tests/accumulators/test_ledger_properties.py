@@ -171,7 +171,7 @@ def test_keys_that_are_still_unknown_are_settled_by_the_store() -> None:
     books.restart()
     books.ledger.known = KeySet()
     books.ledger = type(books.ledger)(books.store.price)
-    books.ledger.restore(books.store.sessions.values())
+    books.ledger.restore([row.state for row in books.store.sessions.values()])
     books.ledger.known.complete = False
 
     finished(books, FILES[2:])

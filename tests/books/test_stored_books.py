@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from jarvisd.agents import AGENTS
+from jarvisd.model.events import UsageReported
 from jarvisd.model.record import Record
+from jarvisd.model.usage import Tokens, Variant
 from tests.accumulators import test_ledger_claude as claude
 from tests.accumulators.test_ledger_properties import FILES
 from tests.books.rig import accounts, append, running, transcript
@@ -177,6 +179,75 @@ async def test_a_parser_that_says_something_else_replaces_what_was_said(
         assert not daemon.block().must_be_reread(2)
 
 
+async def test_what_a_newer_parser_does_not_say_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = AGENTS["claude"].parse
+
+    def talkative(text: bytes, *, offset: int) -> Record | None:
+        record = parse(text, offset=offset)
+        assert record is not None
+        bogus = UsageReported(response=f"bogus-{offset}", tokens=Tokens(output=9))
+        return replace(record, events=(*record.events, bogus))
+
+    right, wrong = tmp_path / "right", tmp_path / "wrong"
+    for home in (right, wrong):
+        append(transcript(home), *SPENT)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(AGENTS, "claude", replace(AGENTS["claude"], parse=talkative))
+        async with running(wrong) as daemon:
+            await daemon.sync()
+            assert daemon.session().messages == 6
+
+    monkeypatch.setitem(AGENTS, "claude", replace(AGENTS["claude"], version=2))
+    for home in (right, wrong):
+        async with running(home) as daemon:
+            await daemon.sync()
+            assert daemon.session().messages == 2
+
+    books = accounts(wrong)
+    assert {**books, "sessions": []} == {**accounts(right), "sessions": []}
+
+
+async def test_costs_follow_the_prices_while_lines_come(tmp_path: Path) -> None:
+    """Each token costs one at first, then ten."""
+    factor = 1
+
+    def price(
+        model: str | None, variant: Variant, at_ms: int | None, tokens: Tokens, _: int
+    ) -> int:
+        return factor * tokens.total
+
+    for number in range(150):
+        reply = claude.reply(f"m{number}", second=1, inp=1, out=number, read=0)
+        append(transcript(tmp_path, f"s{number}"), reply)
+
+    async with running(tmp_path, price=price) as daemon:
+        ledger = daemon.blocks.books.ledger
+        ledger.use_prices("one")
+        await daemon.sync()
+        factor = 10
+        ledger.use_prices("ten")
+        async with anyio.create_task_group() as group:
+            group.start_soon(daemon.flusher.reprice)
+            for number in range(150):
+                more = claude.reply(f"n{number}", second=2, inp=3, out=4, read=0)
+                append(transcript(tmp_path, f"s{number}"), more)
+                await daemon.read()
+
+        await daemon.sync()
+        costs = {each.session_id: each.cost_micros for each in ledger.sessions()}
+        cells = {each.session_id: each.cost_micros for each in ledger.rollup.cells()}
+
+    expected = {f"s{number}": 10 * (number + 8) for number in range(150)}
+    assert costs == cells == expected
+    assert {row[1]: row[6] for row in accounts(tmp_path)["cells"]} == expected
+    async with running(tmp_path, price=price) as daemon:
+        daemon.blocks.books.ledger.use_prices("ten")
+        assert not daemon.blocks.books.ledger.is_repricing
+
+
 async def test_a_poisonous_line_is_listed_and_the_next_one_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +293,8 @@ async def test_books_are_made_again_when_the_database_is_deleted(
         await daemon.sync()
 
         assert daemon.session().row().tokens == expected.tokens
+        (entry,) = daemon.blocks.books.entries()
+        assert [each.block_id for each in entry.blocks] == [daemon.block().block_id]
 
     assert len(accounts(tmp_path)["responses"]) == 2
 

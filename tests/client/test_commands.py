@@ -48,7 +48,7 @@ def test_ps_shows_newest_first_and_hides_the_old(ctl: Ctl, daemon: FakeDaemon) -
     header, *rows = done.stdout.splitlines()
     assert header.split() == [
         *("BLOCK", "LIFE", "AGENT", "PROJECT", "SESSION"),
-        *("LINES", "~TOKENS", "ACTIVE", "RATE"),
+        *("LINES", "TOKENS", "COST", "CTX", "TOOL", "ACTIVE", "RATE"),
     ]
     assert [row.split()[0] for row in rows] == ["ffff0000", "01234567"]
     assert done.stderr == "jarvisctl: 1 older block: --all shows them\n"
@@ -100,7 +100,8 @@ def test_ps_plain_has_stable_columns(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.blocks = [block(session_id=None, kind=Kind.PUSH)]
 
     assert ctl("ps", "--plain").stdout == (
-        f"0123456789abcdef\tpush\tclaude\tlive\tdemo\t\t1234\t10000\t{NOW_MS}\t0.500\n"
+        f"0123456789abcdef\tpush\tclaude\tlive\tdemo\t\t1234\t10000\t{NOW_MS}\t0.500"
+        "\t\t\t\t\t\n"
     )
 
 
@@ -134,7 +135,7 @@ def test_show_takes_the_start_of_an_id(ctl: Ctl, daemon: FakeDaemon) -> None:
     assert "block          0123456789abcdef\n" in shown
     assert "error          cannot be read\n" in shown
     assert "malformed      3 lines\n" in shown
-    assert "tokens         10,000 (estimate: characters / 4)\n" in shown
+    assert "estimate       10,000 tokens (characters / 4)\n" in shown
 
 
 def test_show_json(ctl: Ctl, daemon: FakeDaemon) -> None:

@@ -78,6 +78,7 @@ def asking(method: str, params: str = "{}", id_: str = "1") -> bytes:
         pytest.param(asking("status", id_="true"), -32600, b"null", id="true as id"),
         pytest.param(asking("status", "7"), -32600, b"1", id="number as params"),
         pytest.param(asking("status", "null"), -32600, b"1", id="null as params"),
+        pytest.param(asking("line", '{"":1}'), -32602, b"1", id="a name of nothing"),
         pytest.param(asking("line", "[1]"), -32602, b"1", id="params by position"),
         pytest.param(asking("line", '{"width":NaN}'), -32700, b"null", id="NaN"),
         pytest.param(asking("line", '{"width":1e999}'), -32602, b"1", id="infinite"),

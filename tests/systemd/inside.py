@@ -33,7 +33,21 @@ LIMIT_S = 20
 PROBE = """
 import errno, pathlib, socket
 home = pathlib.Path.home()
-assert "hello" in next(home.glob(".claude/projects/*/*.jsonl")).read_text()
+transcript = next(home.glob(".claude/projects/*/*.jsonl"))
+assert "hello" in transcript.read_text()
+for change in (
+    lambda: transcript.open("a"),
+    lambda: transcript.unlink(),
+    lambda: transcript.rename(transcript.with_suffix(".old")),
+    lambda: transcript.chmod(0o600),
+    lambda: (transcript.parent / "new").mkdir(),
+):
+    try:
+        change()
+    except OSError as exc:
+        assert exc.errno == errno.EROFS, exc
+    else:
+        raise SystemExit("could change what belongs to an agent")
 for forbidden in (home / ".claude/mark", home / "mark", pathlib.Path("/tmp/mark")):
     try:
         forbidden.write_text("")
@@ -42,7 +56,7 @@ for forbidden in (home / ".claude/mark", home / "mark", pathlib.Path("/tmp/mark"
     else:
         raise SystemExit(f"could write {forbidden}")
 (home / ".local/state/jarvisd/mark").write_text("")
-for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
     try:
         socket.socket(family)
     except OSError as exc:

@@ -37,21 +37,22 @@ _DECODER = msgspec.json.Decoder(Line)
 
 # Copies of whole requests, a hundred kB each, and backups: nothing in them is wanted.
 # Quotes that are not escaped cannot be inside a string, so a match is what it seems.
-_SKIPPED = re.compile(
-    rb'\{"type":"(api-request-blob|api-request-shape|file-history-snapshot)",'
+_SKIPPED = (
+    b'{"type":"api-request-blob",',
+    b'{"type":"api-request-shape",',
+    b'{"type":"file-history-snapshot",',
 )
 _SESSION = re.compile(rb'"sessionId":"([0-9A-Za-z-]{1,64})"')
 _SESSION_WITHIN = 200
 _PICTURES = {"image", "document"}
-_CALL = "tool_use"
+_CALL, _RESULT = "tool_use", "tool_result"
 _LIMIT = re.compile(r"usage limit reached\|(\d{9,11})$")
 
 
 def parse(text: bytes, *, offset: int) -> Record | None:
     """Return what the line *text* at *offset* says, or None if it is malformed."""
-    skipped = _SKIPPED.match(text)
-    if skipped is not None and text.endswith(b"}"):
-        return _skip(text, kind=skipped.group(1).decode(), offset=offset)
+    if text.startswith(_SKIPPED) and text.endswith(b"}"):
+        return _skip(text, offset=offset)
 
     line = decode(text, _DECODER)
     if line is None:
@@ -65,10 +66,10 @@ def _nothing(_: Line) -> Iterable[Event]:
     return ()
 
 
-def _skip(text: bytes, *, kind: str, offset: int) -> Record:
-    session = _SESSION.search(text, 0, _SESSION_WITHIN)
+def _skip(text: bytes, *, offset: int) -> Record:
+    kind, session = text.split(b'"', 4)[3], _SESSION.search(text, 0, _SESSION_WITHIN)
     return Record(
-        kind=kind,
+        kind=kind.decode(),
         session_id=None if session is None else SessionId(session.group(1).decode()),
         offset=offset,
     )
@@ -114,8 +115,11 @@ def _user(line: Line) -> Iterable[Event]:
 
 
 def _shown(line: Line, blocks: tuple[Block, ...]) -> Iterable[Event]:
+    if len(blocks) == 1 and blocks[0].type == _RESULT:  # nearly always
+        return results_in(blocks, line)
+
     kinds = {block.type for block in blocks}
-    events = results_in(blocks, line) if "tool_result" in kinds else []
+    events = results_in(blocks, line) if _RESULT in kinds else []
     if "text" in kinds:
         texts = [text_of(each.text) or "" for each in blocks if each.type == "text"]
         events.extend(_said(line, texts))

@@ -60,7 +60,8 @@ def call_of(block: Block) -> ToolCalled:
 
 def results_in(blocks: Iterable[Block], line: Line) -> list[Event]:
     """Say which calls came back with the content items *blocks* of *line*."""
-    noted, found = line.tool_use_result, list[Event]()
+    found: list[Event] = []
+    noted = line.tool_use_result
     known = noted if isinstance(noted, ToolOutcome) else _NOTHING_NOTED
     for block in blocks:
         call_id = block.tool_use_id

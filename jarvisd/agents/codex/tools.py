@@ -17,7 +17,6 @@ from jarvisd.model.events import (
     Event,
     Outcome,
     SubagentStarted,
-    TaskEnded,
     TaskStarted,
     ToolCalled,
     ToolKind,
@@ -27,12 +26,17 @@ from jarvisd.model.events import (
 _HEAD_BYTES = 600
 """An output's header is at its start; the output itself may be megabytes."""
 
-_HEADER_END = re.compile(rb"Output:|\\n\\n|\"metadata\"")
+_HEADER_END = b"Output:"
+_EXIT_WORD = b"xit"
 _EXIT = re.compile(rb"(?:Process exited with code|[Ee]xit code:) (-?\d+)")
+_OLD_CODE = b"exit_code"
 _OLD_EXIT = re.compile(rb'\\"exit_code\\":\s?(-?\d+)')
+_RUNNING = b"Process running"
 _STARTED = re.compile(rb"Process running with session ID (\w+)")
-_ABORTED = re.compile(rb'^"?(?:\[[^\]]{0,200}"text":\s?")?aborted by user')
-_FAILED = re.compile(rb"^\"?Script (?:failed|error:)")
+_ABORTED = b"aborted by user"
+_ABORT = re.compile(rb'"?(?:\[[^\]]{0,200}"text":\s?")?aborted by user')
+_SCRIPT_ERROR = re.compile(rb'"?Script (?:failed|error:)')
+_OK = Outcome.OK
 _SPAWN = "spawn_agent"
 _NESTED = "exec-"
 """Commands run from inside a script have ids of their own, and no call of their own."""
@@ -67,10 +71,10 @@ def result_of(call_id: str | None, output: Raw) -> Iterator[Event]:
         return
 
     head = head_of(output, _HEAD_BYTES)
-    yield ToolReturned(call_id=call_id, outcome=_outcome(head))
-    started = _STARTED.search(_header(head))
-    if started is not None:
-        yield TaskStarted(task_id=started.group(1).decode())
+    header = head.partition(_HEADER_END)[0]
+    yield ToolReturned(call_id=call_id, outcome=_outcome(head, header))
+    if _RUNNING in header:
+        yield from _task_in(header)
 
 
 def ended_of(payload: Payload) -> Iterator[Event]:
@@ -107,13 +111,6 @@ def item_of(item: Item) -> Iterator[Event]:
     yield _returned(item.id, failed=failed)
 
 
-def exits_in(output: Raw, task_id: str) -> Iterator[Event]:
-    """Say whether the background process *task_id* ended, from *output*."""
-    code = _EXIT.search(_header(head_of(output, _HEAD_BYTES)))
-    if code is not None:
-        yield TaskEnded(task_id=task_id, status=f"exit {code.group(1).decode()}")
-
-
 def _tool(name: str, namespace: str | None) -> tuple[str, str | None]:
     if namespace and namespace.startswith("mcp__"):
         return name, namespace.removeprefix("mcp__").rstrip("_")
@@ -125,17 +122,22 @@ def _tool(name: str, namespace: str | None) -> tuple[str, str | None]:
     return name, None
 
 
-def _outcome(head: bytes) -> Outcome:
-    if _ABORTED.search(head):
+def _outcome(head: bytes, header: bytes) -> Outcome:
+    if _ABORTED in head and _ABORT.match(head):
         return Outcome.DENIED
 
-    code = _EXIT.search(_header(head)) or _OLD_EXIT.search(head)
-    failed = _FAILED.search(head) or (code is not None and int(code.group(1)) != 0)
-    return Outcome.ERROR if failed else Outcome.OK
+    code = _EXIT.search(header) if _EXIT_WORD in header else None
+    if code is None and _OLD_CODE in head:
+        code = _OLD_EXIT.search(head)
+
+    failed = code is not None and int(code.group(1)) != 0
+    return Outcome.ERROR if failed or _SCRIPT_ERROR.match(head) else _OK
 
 
-def _header(head: bytes) -> bytes:
-    return _HEADER_END.split(head, maxsplit=1)[0]
+def _task_in(header: bytes) -> Iterator[Event]:
+    started = _STARTED.search(header)
+    if started is not None:
+        yield TaskStarted(task_id=started.group(1).decode())
 
 
 def _returned(call_id: str, *, failed: bool) -> ToolReturned:

@@ -13,16 +13,15 @@ from jarvisd.model.usage import STANDARD, Tokens, Variant
 def buckets(usage: Usage) -> Tokens:
     """Return *usage* as disjoint buckets; parts are cut to their sums."""
     prompt, output = count(usage.input_tokens), count(usage.output_tokens)
-    cached = max(count(usage.cached_input_tokens), count(usage.cache_read_input_tokens))
-    cached = min(cached, prompt)
-    written = min(count(usage.cache_write_input_tokens), prompt - cached)
-    return Tokens(
-        input=prompt - cached - written,
-        cache_read=cached,
-        cache_write_5m=written,
-        output=output,
-        reasoning=min(count(usage.reasoning_output_tokens), output),
-    )
+    cached, reasoning = usage.cached_input_tokens, usage.reasoning_output_tokens
+    if usage.cache_read_input_tokens:  # another version's word for it
+        cached = max(count(cached), count(usage.cache_read_input_tokens))
+
+    cached = min(count(cached), prompt)
+    written = usage.cache_write_input_tokens
+    written = min(count(written), prompt - cached) if written else 0
+    reasoning = min(count(reasoning), output) if reasoning else 0
+    return Tokens(prompt - cached - written, cached, written, 0, output, reasoning)
 
 
 def response_in(payload: Payload) -> UsageReported | None:

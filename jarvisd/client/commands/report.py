@@ -63,7 +63,12 @@ def add(subparsers: Subparsers) -> None:
         examples=EXAMPLES,
         more="Cost is at list prices. Weeks begin on Monday.",
     )
-    parser.add_argument("kind", choices=KINDS, help="what the rows are")
+    parser.add_argument(
+        "kind",
+        choices=KINDS,
+        metavar="KIND",
+        help=f"what the rows are: {', '.join(KINDS)}",
+    )
     parser.add_argument("--since", metavar="DAY", help=f"from {when.EXPECTED}")
     parser.add_argument("--until", metavar="DAY", help="to this day, included")
     parser.add_argument("--tz", metavar="ZONE", help="days of this zone, not of mine")
@@ -77,7 +82,10 @@ def add(subparsers: Subparsers) -> None:
     form = parser.add_mutually_exclusive_group()
     add_json(form)
     form.add_argument(
-        "--compat", choices=("ccusage",), help="print the JSON of that tool"
+        "--compat",
+        choices=("ccusage",),
+        metavar="TOOL",
+        help="print the JSON of another tool: ccusage",
     )
     add_colour(parser)
     add_connection(parser)

@@ -5,8 +5,6 @@ import os
 import select
 from typing import Any
 
-import msgspec
-
 from jarvisd import paths
 from jarvisd.client import blocks, clock, live, terminal
 from jarvisd.client.commands.ps import add_filters
@@ -82,14 +80,9 @@ class _Stream:
         args = self._args
         of_project = args.project is None or blocks.in_project(block, args.project)
         if of_project and (args.all or blocks.is_recent(block, clock.unix_ms())):
-            _print(topic="blocks", data=block)
+            terminal.print_json_line(topic="blocks", data=block)
 
     def _tell(self, topic: str, data: Any) -> None:
         if self._told.get(topic) != data:
             self._told[topic] = data
-            _print(topic=topic, data=data)
-
-
-def _print(**fields: Any) -> None:
-    line = msgspec.json.encode({"schema": terminal.SCHEMA, **fields})
-    print(line.decode(), flush=True)
+            terminal.print_json_line(topic=topic, data=data)

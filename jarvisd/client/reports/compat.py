@@ -62,13 +62,22 @@ def _row(row: UsageRow, by: str, names: Names, iso: Callable[[int], str]) -> Jso
             **_figures(row),
         }
 
-    last_ms = row.last_activity_ms
     return {
         "agent": row.agent,
-        "metadata": {} if last_ms is None else {"lastActivity": iso(last_ms)},
+        "metadata": _metadata(row, iso),
         "period": names.get(row.key or "", ("", row.key))[1],
         **_figures(row),
     }
+
+
+def _metadata(row: UsageRow, iso: Callable[[int], str]) -> Json:
+    told: Json = {}
+    if row.last_activity_ms is not None:
+        told["lastActivity"] = iso(row.last_activity_ms)
+    if row.agent == "codex":
+        told["reasoningOutputTokens"] = row.tokens.reasoning
+
+    return told
 
 
 def _claude_row(

@@ -78,19 +78,17 @@ def _field(
         return "  "
 
     cost = costs.get(day.isoformat(), 0)
-    level = sum(cost >= step for step in steps) if cost > 0 else 0
+    level = 1 + sum(cost > step for step in steps) if cost > 0 else 0
     return styled(shades[level], _STYLES[level] if colour else "")
 
 
 def _steps(costs: list[int]) -> list[int]:
-    """Return from which cost on a day is of the second shade, third, fourth and fifth.
+    """Return above which costs a day is of the third shade, the fourth and the fifth.
 
     By rank, so that one dear day does not leave all others pale.
     """
     ranked = sorted(costs)
-    return (
-        [ranked[len(ranked) * quarter // 4] for quarter in range(4)] if ranked else []
-    )
+    return [ranked[(len(ranked) - 1) * quarter // 4] for quarter in (1, 2, 3) if ranked]
 
 
 def _months(weeks: list[date]) -> str:

@@ -1,0 +1,64 @@
+"""What a report costs with a gigabyte of history known: in the daemon, and as a command."""
+
+import subprocess
+import sys
+import time
+
+from benchmarks.effort import Effort
+from benchmarks.errors import RigError
+from benchmarks.home import Home, new_home
+from benchmarks.rig import REPOSITORY, running
+from benchmarks.rows import Row
+
+COMMAND = (sys.executable, "-m", "jarvisd.client.main", "report", "daily", "--json")
+
+
+def measure(effort: Effort) -> list[Row]:
+    with new_home() as home:
+        effort.history().link_into(home.folder)
+        with running(home) as daemon:
+            daemon.read_all()
+            with daemon.connect() as client:
+                answers = []
+                for _ in range(effort.runs(40) + 10):
+                    started = time.perf_counter()
+                    client.ask("report.usage", by="day")
+                    answers.append((time.perf_counter() - started) * 1e3)
+
+            commands = [_command_ms(home) for _ in range(effort.runs(20) + 4)]
+
+    return [
+        Row(
+            figure="report daily, first answer of the daemon",
+            samples=tuple(answers[:1]),
+            unit="ms",
+            must=5,
+            ambition=1,
+        ),
+        Row(
+            figure="report daily, later answers",
+            samples=tuple(answers[1:]),
+            unit="ms",
+            must=5,
+            ambition=1,
+        ),
+        Row(
+            figure="jarvisctl report daily --json, whole process",
+            samples=tuple(commands),
+            unit="ms",
+            must=80,
+            ambition=40,
+        ),
+    ]
+
+
+def _command_ms(home: Home) -> float:
+    started = time.perf_counter()
+    result = subprocess.run(
+        COMMAND, cwd=REPOSITORY, env=home.environ(), capture_output=True, check=False
+    )
+    took_ms = (time.perf_counter() - started) * 1e3
+    if result.returncode:
+        raise RigError(f"report: {result.stderr.decode()[-300:]}")
+
+    return took_ms

@@ -1,0 +1,108 @@
+"""Counting costs anew, when prices have changed, from what is stored.
+
+A session at a time: the store adds up its responses at the new prices, in the
+transaction of a flush, so that costs and the version behind them never disagree. What
+was counted between the taking of that flush and its end comes on top. It was priced
+anew already, for a price is asked for as a row is counted.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from jarvisd.accumulators.rollup import CellPlace, Cost, Rollup
+from jarvisd.accumulators.session import Session
+from jarvisd.model.block import SessionId
+from jarvisd.model.ledger import Repriced
+
+AT_ONCE = 64
+"""Sessions that one flush counts anew: some ten milliseconds of its thread."""
+
+SessionKey = tuple[str, SessionId]
+
+NOTHING: Cost = (0, 0)
+
+Priced = Mapping[str, set[SessionKey]]
+"""By price table: the sessions whose costs are counted with it."""
+
+
+@dataclass(slots=True)
+class Repricing:
+    """Which sessions are still to be priced anew, and what they cost when taken.
+
+    Attributes:
+        version: The price table in use.
+        stale: The sessions whose costs are those of another one.
+
+    """
+
+    version: str = ""
+    stale: set[SessionKey] = field(default_factory=set)
+    _priced: Priced = field(default_factory=dict)
+    _sessions: dict[SessionKey, Cost] = field(default_factory=dict)
+    _cells: dict[CellPlace, Cost] = field(default_factory=dict)
+
+    def restore(self, priced: Priced) -> None:
+        """Take back which sessions are priced by which table."""
+        self._priced = priced
+
+    def use(self, version: str, sessions: Iterable[SessionKey]) -> None:
+        """Begin with the prices *version*, by which new things are priced already."""
+        if version != self.version:
+            self.stale = set(sessions) - self._priced.get(version, set())
+            self.version, self._priced = version, {}
+
+    def take(
+        self, sessions: Mapping[SessionKey, Session], rollup: Rollup
+    ) -> tuple[SessionKey, ...]:
+        """Return some to be priced anew, and remember what they cost now."""
+        keys = [self.stale.pop() for _ in range(min(AT_ONCE, len(self.stale)))]
+        if keys:
+            self._sessions = {key: _cost(sessions[key]) for key in keys}
+            self._cells = dict(rollup.costs(set(keys)))
+
+        return tuple(keys)
+
+    def put_back(self, keys: Iterable[SessionKey]) -> None:
+        """Note that *keys*, which were taken, were not priced."""
+        self.stale.update(keys)
+
+    def hold(self, sessions: Mapping[SessionKey, Session], rollup: Rollup) -> None:
+        """Find what was counted since the taking, before the store's word changes it."""
+        if self._sessions:
+            self._sessions = {
+                key: _minus(_cost(sessions[key]), cost)
+                for key, cost in self._sessions.items()
+            }
+            self._cells = {
+                place: _minus(cost, self._cells.get(place, NOTHING))
+                for place, cost in rollup.costs(set(self._sessions))
+            }
+
+    def apply(
+        self,
+        repriced: Iterable[Repriced],
+        sessions: Mapping[SessionKey, Session],
+        rollup: Rollup,
+    ) -> None:
+        """Take over the new costs, and add what was counted since."""
+        for each in repriced:
+            key = (each.agent, each.session_id)
+            since = self._sessions[key]
+            session = sessions[key]
+            session.cost_micros = each.cost_micros + since[0]
+            session.unpriced = each.unpriced + since[1]
+            for cell in each.cells:
+                place = (cell.quarter, (cell.agent, cell.session_id, cell.model))
+                since = self._cells.get(place, NOTHING)
+                cost = (cell.cost_micros + since[0], cell.unpriced + since[1])
+                rollup.set_cost(place, cost)
+
+        self._sessions, self._cells = {}, {}
+
+
+def _cost(session: Session) -> Cost:
+    return session.cost_micros, session.unpriced
+
+
+def _minus(now: Cost, then: Cost) -> Cost:
+    return now[0] - then[0], now[1] - then[1]

@@ -1,0 +1,156 @@
+"""Windows, rates and limits: how accounts stand, from memory and the store.
+
+Windows of the past are made of quarters of an hour, which fit because they begin with an
+hour. The last hour and a half, and the window that the provider placed, are made of
+single responses, which the store has.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from jarvisd.accumulators import reports
+from jarvisd.accumulators.ledger import Ledger
+from jarvisd.accumulators.reports import Bounds, Entry, Spending
+from jarvisd.api.asked import days_of, zone_of
+from jarvisd.api.daemon import Store
+from jarvisd.model.ledger import QUARTER_MS, Cell, LimitRow, ResponseRow
+from jarvisd.model.report import LimitView, Rate, WindowRow
+from jarvisd.protocol.methods import ReportWindows
+from jarvisd.store.reports import edges, responses_since
+
+LATE_MS = 86_400_000
+"""A window that ended longer ago is like all of the past: single responses since then
+would be too many to ask for."""
+
+
+class Told(NamedTuple):
+    """How accounts stand."""
+
+    windows: list[WindowRow]
+    rates: list[Rate]
+    limits: list[LimitView]
+
+
+class Accounts:
+    """The accounts of all agents, as of one moment."""
+
+    def __init__(self, ledger: Ledger, store: Store) -> None:
+        self._ledger = ledger
+        self._store = store
+
+    async def told(self, asked: ReportWindows, now_ms: int) -> Told:
+        """Return what is asked of them."""
+        chosen = _chooser(asked)
+        limits = list(self._ledger.limits())
+        placed = _placed(limits, now_ms)
+        since_ms = _first_moment(placed, now_ms)
+        lately = await self._store.read(partial(responses_since, since_ms=since_ms))
+        lately = [each for each in lately if asked.agent in {None, each.agent}]
+        rows = [
+            row
+            for agent, entries in self._entries(since_ms, lately).items()
+            if asked.agent in {None, agent}
+            for row in reports.windows(
+                entries,
+                agent=agent,
+                now_ms=now_ms,
+                official=placed.get(agent),
+                spending=self._spending(each for each in lately if each.agent == agent),
+            )
+        ]
+        return Told(
+            await self._edged([row for row in rows if chosen.has(row)]),
+            reports.rates(self._spending(lately), now_ms=now_ms),
+            reports.limit_views(limits, now_ms=now_ms, agent=asked.agent),
+        )
+
+    def _entries(
+        self, since_ms: int, lately: Sequence[ResponseRow]
+    ) -> dict[str, list[Entry]]:
+        """Return what each agent spent: by the quarter, and since then by the moment."""
+        found: dict[str, list[Entry]] = {}
+        for cell in self._ledger.usage().cells(until_ms=since_ms):
+            if cell.responses and cell.quarter:
+                found.setdefault(cell.agent, []).append(_coarse(cell))
+
+        for row in lately:
+            found.setdefault(row.agent, []).append(self._fine(row))
+
+        return found
+
+    def _fine(self, row: ResponseRow) -> Entry:
+        cost, tokens, at_ms = self._ledger.cost_micros(row), row.tokens, row.at_ms or 0
+        numbers = (
+            tokens.input,
+            tokens.cache_read,
+            tokens.cache_write_5m,
+            tokens.cache_write_1h,
+            tokens.output,
+            tokens.reasoning,
+            cost or 0,
+            int(cost is None),
+            1,
+            row.web_searches,
+        )
+        return Entry(at_ms, at_ms, row.model, numbers)
+
+    def _spending(self, lately: Iterable[ResponseRow]) -> list[Spending]:
+        return [
+            Spending(row.at_ms or 0, row.tokens, self._ledger.cost_micros(row) or 0)
+            for row in lately
+        ]
+
+    async def _edged(self, rows: list[WindowRow]) -> list[WindowRow]:
+        """Return *rows* with the moments of their first and last responses."""
+        rows.sort(key=lambda row: (row.start_ms, row.agent))
+        spans = [(row.agent, row.start_ms, row.end_ms) for row in rows]
+        found = await self._store.read(partial(edges, windows=spans))
+        return [
+            row if edge is None else replace(row, first_ms=edge[0], last_ms=edge[1])
+            for row, edge in zip(rows, found, strict=True)
+        ]
+
+
+class _Chosen(NamedTuple):
+    """The time that is asked for, in Unix ms; None for no limit."""
+
+    start_ms: int | None
+    end_ms: int | None
+
+    def has(self, row: WindowRow) -> bool:
+        after = self.start_ms is None or row.end_ms > self.start_ms
+        return after and (self.end_ms is None or row.start_ms < self.end_ms)
+
+
+def _chooser(asked: ReportWindows) -> _Chosen:
+    first, last = days_of(asked)
+    zone = zone_of(asked.tz)
+    return _Chosen(
+        None if first is None else reports.start_of(first, zone),
+        None if last is None else reports.start_of(last + 1, zone),
+    )
+
+
+def _placed(limits: Iterable[LimitRow], now_ms: int) -> dict[str, Bounds]:
+    """Return the window of each agent that the provider placed, if it did of late."""
+    rows = list(limits)
+    found = {row.agent: reports.official(rows, agent=row.agent) for row in rows}
+    return {
+        agent: bounds
+        for agent, bounds in found.items()
+        if bounds is not None and bounds.end_ms > now_ms - LATE_MS
+    }
+
+
+def _first_moment(placed: dict[str, Bounds], now_ms: int) -> int:
+    """Return since when single responses are needed: the begin of a quarter."""
+    starts = [bounds.start_ms for bounds in placed.values()]
+    since_ms = min([now_ms - reports.HORIZON_MS, *starts])
+    return since_ms - since_ms % QUARTER_MS
+
+
+def _coarse(cell: Cell) -> Entry:
+    return Entry(cell.start_ms, cell.start_ms, cell.model, reports.numbers_of(cell))

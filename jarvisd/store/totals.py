@@ -1,0 +1,253 @@
+"""Rows of sessions, cells and limits to and from SQL: what rows of the ledger sum to."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from jarvisd.model.block import SessionId
+from jarvisd.model.events import LimitWindow
+from jarvisd.model.ledger import Cell, LimitRow, SessionRow
+from jarvisd.model.usage import Tokens
+from jarvisd.store.facts import Values
+from jarvisd.store.known import Known, storable
+
+SessionKey = tuple[str, SessionId]
+
+Stamp = tuple[int, int | None]
+"""The revision that writes, and the number of its price table's name."""
+
+MAX_INTEGER: Final = 2**62
+"""Absurd logs add up to absurd sums; beyond this SQLite would refuse the whole batch."""
+
+# Sessions
+
+_SESSION_UPDATE: Final = """
+UPDATE session SET
+    revision = ?, prices = coalesce(prices, ?), parent_session_id = ?, cwd = ?, title = ?, model = ?, input = ?,
+    cache_read = ?, cache_write_5m = ?, cache_write_1h = ?, output = ?, reasoning = ?,
+    cost_micros = ?, unpriced = ?, messages = ?, prompts = ?, tool_calls = ?,
+    tool_errors = ?, started_ms = ?, last_ms = ?, active_ms = ?, context_tokens = ?,
+    window_tokens = ?, state = ?
+WHERE session_key = ?
+"""
+SESSION_PRICED: Final = "UPDATE session SET prices = ? WHERE session_key = ?"
+STATES_SELECT: Final = """
+SELECT session_key, agent, session_id, prices, state FROM session ORDER BY session_key
+"""
+_SESSION_SELECT: Final = """
+SELECT agent, session_id, parent_session_id, cwd, title, model, input,
+    cache_read, cache_write_5m, cache_write_1h, output, reasoning, cost_micros,
+    unpriced, messages, prompts, tool_calls, tool_errors, started_ms, last_ms,
+    active_ms, context_tokens, window_tokens, state
+FROM session WHERE session_key = ?
+"""
+
+
+def write_sessions(
+    raw: sqlite3.Connection, known: Known, rows: Iterable[SessionRow], stamp: Stamp
+) -> None:
+    """Store *rows* in place of what was stored of these sessions."""
+    raw.executemany(
+        _SESSION_UPDATE, (_session_values(raw, known, row, stamp) for row in rows)
+    )
+
+
+def _session_values(
+    raw: sqlite3.Connection, known: Known, row: SessionRow, stamp: Stamp
+) -> Values:
+    parent, title = row.parent_session_id, row.title
+    return (
+        *stamp,
+        parent and storable(parent),
+        known.key(raw, row.cwd),
+        title and storable(title),
+        known.key(raw, row.model),
+        *map(_fitting, msgspec.structs.astuple(row.tokens)),
+        _fitting(row.cost_micros),
+        row.unpriced,
+        row.messages,
+        row.prompts,
+        row.tool_calls,
+        row.tool_errors,
+        row.started_ms,
+        row.last_ms,
+        row.active_ms,
+        row.context_tokens,
+        row.window_tokens,
+        row.state,
+        known.session(raw, row.agent, row.session_id),
+    )
+
+
+def _session_of(texts: Mapping[int | None, str], values: Sequence[Any]) -> SessionRow:
+    agent, session_id, parent, cwd, title, model = values[:6]
+    return SessionRow(
+        session_id=session_id,
+        agent=texts[agent],
+        parent_session_id=parent,
+        cwd=texts.get(cwd),
+        title=title,
+        model=texts.get(model),
+        tokens=Tokens(*values[6:12]),
+        cost_micros=values[12],
+        unpriced=values[13],
+        messages=values[14],
+        prompts=values[15],
+        tool_calls=values[16],
+        tool_errors=values[17],
+        started_ms=values[18],
+        last_ms=values[19],
+        active_ms=values[20],
+        context_tokens=values[21],
+        window_tokens=values[22],
+        state=values[23],
+    )
+
+
+def read_session(
+    raw: sqlite3.Connection, known: Known, key: SessionKey
+) -> SessionRow | None:
+    """Return the session as it is stored; None if nothing is, or only its number."""
+    number = known.session(raw, *key)
+    values = raw.execute(_SESSION_SELECT, (number,)).fetchone()
+    return _session_of(known.texts(raw), values) if values[-1] else None
+
+
+# Cells
+
+_CELL_PUT: Final = """
+INSERT OR REPLACE INTO cell (
+    quarter, session, model, input, cache_read, cache_write_5m, cache_write_1h, output,
+    reasoning, cost_micros, unpriced, responses, web_searches
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_CELL_ADD: Final = """
+INSERT INTO cell (
+    quarter, session, model, input, cache_read, cache_write_5m, cache_write_1h, output,
+    reasoning, cost_micros, unpriced, responses, web_searches
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (quarter, session, model) DO UPDATE SET
+    input = input + excluded.input, cache_read = cache_read + excluded.cache_read,
+    cache_write_5m = cache_write_5m + excluded.cache_write_5m,
+    cache_write_1h = cache_write_1h + excluded.cache_write_1h,
+    output = output + excluded.output, reasoning = reasoning + excluded.reasoning,
+    cost_micros = cost_micros + excluded.cost_micros,
+    unpriced = unpriced + excluded.unpriced, responses = responses + excluded.responses,
+    web_searches = web_searches + excluded.web_searches
+"""
+_CELL_DELETE: Final = """
+DELETE FROM cell WHERE quarter = ? AND session = ? AND model = ? AND responses = 0
+"""
+CELLS_SELECT: Final = """
+SELECT
+    quarter, session, model, input, cache_read, cache_write_5m, cache_write_1h, output,
+    reasoning, cost_micros, unpriced, responses, web_searches
+FROM cell
+"""
+
+
+def write_cells(raw: sqlite3.Connection, known: Known, cells: Sequence[Cell]) -> None:
+    """Store *cells* in place of those stored; one without responses is deleted."""
+    raw.executemany(_CELL_PUT, (_cell_values(raw, known, each) for each in cells))
+    empty = [each for each in cells if not each.responses]
+    raw.executemany(_CELL_DELETE, (_cell_key(raw, known, each) for each in empty))
+
+
+def add_to_cells(raw: sqlite3.Connection, known: Known, cells: Sequence[Cell]) -> None:
+    """Add *cells*, whose numbers may be negative, to those that are stored."""
+    raw.executemany(_CELL_ADD, (_cell_values(raw, known, each) for each in cells))
+    raw.executemany(_CELL_DELETE, (_cell_key(raw, known, each) for each in cells))
+
+
+def _cell_key(raw: sqlite3.Connection, known: Known, cell: Cell) -> Values:
+    return (
+        cell.quarter,
+        known.session(raw, cell.agent, cell.session_id),
+        known.key(raw, cell.model) or 0,
+    )
+
+
+def _cell_values(raw: sqlite3.Connection, known: Known, cell: Cell) -> Values:
+    return (
+        *_cell_key(raw, known, cell),
+        _fitting(cell.input),
+        _fitting(cell.cache_read),
+        _fitting(cell.cache_write_5m),
+        _fitting(cell.cache_write_1h),
+        _fitting(cell.output),
+        _fitting(cell.reasoning),
+        _fitting(cell.cost_micros),
+        cell.unpriced,
+        cell.responses,
+        _fitting(cell.web_searches),
+    )
+
+
+def cell_of(
+    texts: Mapping[int | None, str], sessions: Mapping[int, SessionKey], values: Values
+) -> Cell:
+    """Return the cell that was stored as *values*, a row of `CELLS_SELECT`."""
+    quarter, session, model = values[:3]
+    agent, session_id = sessions[session]
+    return Cell(
+        quarter=quarter,
+        agent=agent,
+        session_id=session_id,
+        model=texts.get(model),
+        input=values[3],
+        cache_read=values[4],
+        cache_write_5m=values[5],
+        cache_write_1h=values[6],
+        output=values[7],
+        reasoning=values[8],
+        cost_micros=values[9],
+        unpriced=values[10],
+        responses=values[11],
+        web_searches=values[12],
+    )
+
+
+# Limits
+
+_LIMIT_PUT: Final = """
+INSERT OR REPLACE INTO account_limit (agent, name, at_ms, plan, windows)
+VALUES (?, ?, ?, ?, ?)
+"""
+LIMITS_SELECT: Final = "SELECT agent, name, at_ms, plan, windows FROM account_limit"
+
+
+def write_limits(
+    raw: sqlite3.Connection, known: Known, limits: Iterable[LimitRow]
+) -> None:
+    """Store the newest words on *limits*."""
+    raw.executemany(
+        _LIMIT_PUT,
+        (
+            (
+                known.key(raw, each.agent),
+                storable(each.limit),
+                each.at_ms,
+                each.plan and storable(each.plan),
+                msgspec.json.encode(each.windows).decode(),
+            )
+            for each in limits
+        ),
+    )
+
+
+def limit_of(texts: Mapping[int | None, str], values: Values) -> LimitRow:
+    """Return the limit that was stored as *values*, a row of `LIMITS_SELECT`."""
+    agent, name, at_ms, plan, windows = values
+    return LimitRow(
+        agent=texts[agent],
+        limit=name,
+        at_ms=at_ms,
+        plan=plan,
+        windows=msgspec.json.decode(windows, type=tuple[LimitWindow, ...]),
+    )
+
+
+def _fitting(number: int) -> int:
+    return number if abs(number) < MAX_INTEGER else MAX_INTEGER

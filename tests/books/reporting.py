@@ -1,0 +1,60 @@
+"""Reports over the books of a running daemon."""
+
+from dataclasses import dataclass
+
+from jarvisd.api.reports import Reports
+from jarvisd.clock import Clock, SystemClock
+from jarvisd.model.report import Attribution, ExplainedLine, ToolRow
+from jarvisd.protocol.methods import (
+    AttributionImport,
+    Backfill,
+    ReportTools,
+    SessionsExplain,
+    SessionsExplainResult,
+)
+from tests.api.fakes import NOTHING_TO_READ, FakeDaemon
+from tests.books.rig import Daemon
+
+DONE: Backfill = NOTHING_TO_READ
+
+
+@dataclass(slots=True)
+class Desk:
+    """What asks the reports of *daemon*."""
+
+    daemon: Daemon
+    clock: Clock
+
+    @property
+    def reports(self) -> Reports:
+        return Reports(
+            books=self.daemon.blocks.books,
+            store=self.daemon.store,
+            clock=self.clock,
+            daemon=FakeDaemon(revision=self.daemon.store.revision),
+        )
+
+    async def tools(self, **asked: object) -> list[ToolRow]:
+        answer = await self.reports.tools(ReportTools(**asked))  # type: ignore[arg-type]
+        return answer.rows
+
+    async def attribute(self, *entries: Attribution) -> tuple[int, int]:
+        known = await self.reports.attribute(AttributionImport(entries=list(entries)))
+        return known.curated, known.flea
+
+    async def explain(self, session_id: str, **asked: object) -> SessionsExplainResult:
+        request = SessionsExplain(session_id=session_id, **asked)  # type: ignore[arg-type]
+        entry = self.daemon.blocks.books.find(session_id)
+        return await self.reports.explain(request, entry)
+
+    async def verdicts(self, session_id: str, **asked: object) -> list[str]:
+        told = await self.explain(session_id, **asked)
+        return [each.verdict for each in told.lines]
+
+
+def desk(daemon: Daemon, clock: Clock | None = None) -> Desk:
+    return Desk(daemon, clock or SystemClock())
+
+
+def reasons(lines: list[ExplainedLine]) -> list[str]:
+    return [each.reason for each in lines]

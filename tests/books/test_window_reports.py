@@ -1,0 +1,103 @@
+"""Windows and usage over real files: exact moments, rates of now, and answers kept."""
+
+from pathlib import Path
+
+import msgspec
+
+from jarvisd.client import clock
+from jarvisd.clock import SystemClock
+from jarvisd.protocol.methods import (
+    ReportUsage,
+    ReportUsageResult,
+    ReportWindows,
+)
+from tests.accumulators.books import line
+from tests.books.reporting import Desk, desk
+from tests.books.rig import append, running, transcript
+
+MINUTE_MS = 60_000
+
+
+def reply(message: str, at_ms: int, *, output: int = 100) -> bytes:
+    return line(
+        type="assistant",
+        timestamp=clock.iso(at_ms),
+        requestId=message,
+        message={"id": message, "model": "opus", "usage": {"output_tokens": output}},
+    )
+
+
+async def test_windows_have_the_exact_moments_of_their_responses(
+    tmp_path: Path,
+) -> None:
+    now_ms = SystemClock().unix_ms()
+    old_ms = now_ms - 48 * 60 * MINUTE_MS
+    append(
+        transcript(tmp_path),
+        reply("m1", old_ms + 1),
+        reply("m2", old_ms + 7),
+        reply("m3", now_ms - MINUTE_MS),
+    )
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        told = await desk(daemon).reports.windows(ReportWindows())
+
+    old, new = told.windows
+    assert (old.first_ms, old.last_ms, old.responses) == (old_ms + 1, old_ms + 7, 2)
+    assert (old.active, old.projection) == (False, None)
+    assert new.first_ms == now_ms - MINUTE_MS
+    assert [each.minutes for each in told.rates] == [1, 5, 15]
+    assert 0 < told.rates[0].tokens_per_minute < 100
+
+
+async def test_days_choose_windows(tmp_path: Path) -> None:
+    append(transcript(tmp_path), reply("m1", 1_790_000_000_000))
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        reports = desk(daemon).reports
+        same = await reports.windows(ReportWindows(since="20260921", until="20260921"))
+        later = await reports.windows(ReportWindows(since="20260923"))
+
+    assert len(same.windows) == 1
+    assert later.windows == []
+
+
+def answer(asked: Desk, **wanted: object) -> bytes:
+    found = asked.reports.usage(ReportUsage(**wanted))  # type: ignore[arg-type]
+    return found if isinstance(found, bytes) else b"".join(found)
+
+
+async def test_an_answer_is_kept_until_something_has_changed(tmp_path: Path) -> None:
+    append(transcript(tmp_path), reply("m1", 1_790_000_000_000))
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        reports = desk(daemon).reports
+        asked = ReportUsage()
+
+        first = reports.usage(asked)
+        assert reports.usage(asked) is first
+
+        append(transcript(tmp_path), reply("m2", 1_790_000_000_001))
+        await daemon.sync()
+        second = reports.usage(asked)
+
+    assert isinstance(second, bytes)
+    assert msgspec.json.decode(second, type=ReportUsageResult).total.responses == 2
+
+
+async def test_a_long_report_comes_in_pieces_that_make_one_answer(
+    tmp_path: Path,
+) -> None:
+    for number in range(70):
+        path = transcript(tmp_path, f"s{number}")
+        append(path, reply(f"m{number}", 1_790_000_000_000, output=number))
+
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        text = answer(desk(daemon), by="session")
+
+    report = msgspec.json.decode(text, type=ReportUsageResult)
+    assert len(report.rows) == 70
+    assert report.rows[0].key == "s69"
+    assert sum(row.tokens.output for row in report.rows) == sum(range(70))
+    assert report.total.sessions == 70
