@@ -26,10 +26,17 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.errors import SourceError
 from jarvisd.model.block import BlockId, Kind, Origin
 from jarvisd.model.source import Place, Position
+from jarvisd.reader.kinship import (
+    copied,
+    has_moved,
+    here,
+    leads_to,
+    left_behind,
+    status,
+)
 from jarvisd.reader.known import Known
 from jarvisd.sources.file import TailedFile
-from jarvisd.sources.handles import Handles, open_regular
-from jarvisd.sources.identity import Verdict, judge
+from jarvisd.sources.handles import Handles
 from jarvisd.sources.scan import Found
 
 MAX_NAMESAKES = 64
@@ -74,7 +81,7 @@ class Catalogue:
         """
         inode = (found.status.st_dev, found.status.st_ino)
         other = self._by_inode.get(inode)
-        if other is not None and _leads_to(other.path, inode):
+        if other is not None and leads_to(other.path, inode):
             return None
 
         place = found.tree.place(found.parts)
@@ -83,13 +90,12 @@ class Catalogue:
                 other.tail.moved_to = found.path  # rotated to a name of its own
             return None
 
-        if other is not None and self._has_moved(other, found):
+        if other is not None and has_moved(other, found.path, self._handles):
             self._rename(other, found, place)
             return other
 
         known = self._created(found, place, now_ms)
-        known.begins = None if other is None else self._left_behind(other, found)
-        self._by_inode[inode] = known
+        self._by_inode.setdefault(inode, known)
         return known
 
     def reached(self, known: Known, before: Position) -> None:
@@ -98,46 +104,36 @@ class Catalogue:
         if position.inode == before.inode and position.dev == before.dev:
             return
 
-        if not known.tail.leaving:
-            self._by_inode.pop((before.dev, before.inode), None)
+        left = (before.dev, before.inode)
+        if self._by_inode.get(left) is known and not known.tail.leaving:
+            del self._by_inode[left]
 
         if position.inode:
             self._by_inode[position.dev, position.inode] = known
 
-    def copied_from(self, known: Known) -> Position | None:
-        """Return where to begin a file that is a copy of one that was read."""
-        found = _status(known.path)
-        if found is None or not found.st_size:
+    def counted_elsewhere(self, known: Known) -> Position | None:
+        """Return where to begin a file whose first lines another one has counted.
+
+        Raises:
+            SourceError: All of its lines are counted there: it is a hard link.
+
+        """
+        seen = status(known.path)
+        if seen is None or not seen.st_size:
             return None
 
-        for other in self._by_name[os.path.basename(known.path)][-MAX_NAMESAKES:]:
-            position = other.block.position
-            alike = (position.size, position.mtime_ns) == _age(found)
-            if other is not known and alike and _fits(position, known.path, found):
-                return _here(position, found)
+        inode = (seen.st_dev, seen.st_ino)
+        other = self._by_inode.get(inode)
+        if other is None or other is known:
+            namesakes = self._by_name[os.path.basename(known.path)]
+            begins = copied(known, namesakes[-MAX_NAMESAKES:])
+        elif leads_to(other.path, inode):
+            raise SourceError(known.path, f"is another name of {other.path}")
+        else:
+            begins = left_behind(other, known.path, self._handles)
 
-        return None
-
-    def _has_moved(self, known: Known, found: Found) -> bool:
-        """Say whether *found* is *known* under a new name, and not its inode reused."""
-        if not _fits(known.block.position, found.path, found.status):
-            return False
-
-        named = _status(known.path)
-        return named is None or not _fits(known.block.position, known.path, named)
-
-    def _left_behind(self, known: Known, found: Found) -> Position | None:
-        """Return how far *found* was read while it was *known*, if it was."""
-        for each in known.tail.leaving:
-            if _fits(each.position, found.path, found.status):
-                each.end(self._handles)
-                return _here(each.position, found.status)
-
-        position = known.block.position
-        if _fits(position, found.path, found.status):
-            return _here(position, found.status)
-
-        return None
+        generation = known.block.position.generation
+        return None if begins is None else here(begins, seen, generation)
 
     def _created(self, found: Found, place: Place, now_ms: int) -> Known:
         agent = found.tree.agent
@@ -188,41 +184,3 @@ class Catalogue:
                 return block_id
 
         raise AssertionError("more ids in use than files are known")
-
-
-def _leads_to(path: str, inode: tuple[int, int]) -> bool:
-    seen = _status(path)
-    return seen is not None and (seen.st_dev, seen.st_ino) == inode
-
-
-def _status(path: str) -> os.stat_result | None:
-    try:
-        return os.stat(path, follow_symlinks=False)
-    except OSError:
-        return None
-
-
-def _here(position: Position, seen: os.stat_result) -> Position:
-    return msgspec.structs.replace(
-        position, dev=seen.st_dev, inode=seen.st_ino, generation=0
-    )
-
-
-def _age(seen: os.stat_result) -> tuple[int, int]:
-    return (seen.st_size, seen.st_mtime_ns)
-
-
-def _fits(position: Position, path: str, seen: os.stat_result) -> bool:
-    """Say whether the file at *path* has what was read up to *position*."""
-    if not position.offset:
-        return False
-
-    try:
-        fd = open_regular(path)
-    except (SourceError, OSError):
-        return False
-
-    try:
-        return judge(position, seen, fd)[0] is Verdict.SAME
-    finally:
-        os.close(fd)

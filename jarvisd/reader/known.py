@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import anyio
 
 from jarvisd.accumulators.block import Block
-from jarvisd.model.source import Position, SourceView
+from jarvisd.model.source import SourceView
 from jarvisd.sources.file import TailedFile
 
 
@@ -27,8 +27,6 @@ class Known:
     wakes: int = 0
     done: int = 0
     woken_at: float = 0.0
-    begins: Position | None = None
-    """Where to begin instead of at 0, since what lies before was counted elsewhere."""
     moved_from: str | None = None
     """Its former path, at which there may be a file of its own by now."""
     wake: anyio.Event | None = None

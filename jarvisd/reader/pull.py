@@ -49,7 +49,9 @@ class Puller:
         """
         block = known.block
         try:
-            self._begin(known)
+            if not block.position.offset:
+                self._begin(known)
+
             part = known.tail.read(
                 block.position, self._handles, self._clock.monotonic()
             )
@@ -67,14 +69,12 @@ class Puller:
         return False
 
     def _begin(self, known: Known) -> None:
-        """Let a file that is read for the first time begin where others have ended."""
-        position = known.block.position
-        if position.inode or position.generation:
-            return
-
-        begins = known.begins or self._catalogue.copied_from(known)
+        """Let a file that is read from its start begin where others have ended."""
+        begins = self._catalogue.counted_elsewhere(known)
         if begins is not None:
+            before = known.block.position
             self._intake.fold(known.block, [], begins)
+            self._catalogue.reached(known, before)
             self._unread(known.block)
 
     def _count(self, known: Known, part: Slice) -> None:
@@ -97,7 +97,12 @@ class Puller:
         if part.restarted:
             self._unread(block)
             known.historic_until = 0
-            log.info("block.restarted", block_id=block.block_id)
+            log.info(
+                "block.restarted",
+                block_id=block.block_id,
+                offset=block.position.offset,
+                generation=block.position.generation,
+            )
 
         if part.gone:
             self._say_goodbye(known, part)

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from jarvisd.errors import SourceError
 from jarvisd.model.source import Position
 from jarvisd.sources.foreign import PROBE_BYTES, why_foreign
-from jarvisd.sources.handles import Handles, open_regular
+from jarvisd.sources.handles import Handles, opened_if_readable
 from jarvisd.sources.identity import Verdict, judge
 from jarvisd.sources.leaving import SILENT_S, Leaving
 from jarvisd.sources.reading import Reading
@@ -72,6 +72,10 @@ class TailedFile:
                 position.mtime_ns,
             )
 
+    def judge(self, position: Position, fd: int) -> tuple[Verdict, Position]:
+        """Say what the file behind *fd* is to one that was read to *position*."""
+        return self._reading.judge(position, os.fstat(fd), fd)
+
     def remember(self, position: Position) -> None:
         """Remember single lines from *position* on, in case the file is cut."""
         self._reading.remember(position)
@@ -112,7 +116,7 @@ class TailedFile:
             return Slice([], position, partial_bytes=partial_bytes, gone=True)
 
     def _look(self, position: Position, fd: int) -> Slice:
-        """Read the file that the name leads to."""
+        """Read the file behind *fd*, if it is still what was read before."""
         reading, seen = self._reading, os.fstat(fd)
         if self.changed(seen):
             verdict, start = reading.judge(position, seen, fd)
@@ -147,19 +151,17 @@ class TailedFile:
         if self._newcomer(position) not in _CONTINUED:
             return fd
 
-        handles.drop(self.path)
-        self._reading.drop_rest()
+        self._drop(handles)
         return None
 
     def _newcomer(self, position: Position) -> Verdict | None:
         """Judge the file that has our name now; None if there is none to be read."""
-        try:
-            fd = open_regular(self.path)
-        except (FileNotFoundError, SourceError):
+        fd = opened_if_readable(self.path)
+        if fd is None:
             return None
 
         try:
-            return self._reading.judge(position, os.fstat(fd), fd)[0]
+            return self.judge(position, fd)[0]
         finally:
             os.close(fd)
 
@@ -169,17 +171,15 @@ class TailedFile:
         if path is None or self._newcomer(position) in _CONTINUED:
             return None
 
-        try:
-            fd = open_regular(path)
-        except (FileNotFoundError, SourceError):
-            return None
+        fd = opened_if_readable(path)
+        if fd is not None and judge(position, os.fstat(fd), fd)[0] is Verdict.SAME:
+            handles.put(self.path, fd)
+            return fd
 
-        if judge(position, os.fstat(fd), fd)[0] is not Verdict.SAME:
+        if fd is not None:
             os.close(fd)
-            return None
 
-        handles.put(self.path, fd)
-        return fd
+        return None
 
     def _read_away(
         self,
@@ -190,15 +190,19 @@ class TailedFile:
         now: float,
     ) -> Slice:
         """Read the file that has lost its name, and decide what to do at its end."""
-        seen = os.fstat(fd)
-        part = self._reading.next(position, seen, fd)
+        part = self._look(position, fd)
         if part.more:
             return part
 
         if part.read_bytes or self._away_since is None:
             self._away_since = now
 
-        if self._newcomer(position) in {Verdict.FRESH, Verdict.REWRITTEN}:
+        seen = os.fstat(fd)
+        newcomer = self._newcomer(part.position)
+        if newcomer in _CONTINUED:
+            self._drop(handles)
+            part.more = True
+        elif newcomer in {Verdict.FRESH, Verdict.REWRITTEN}:
             self._give_way(part, seen, handles, now)
         elif not seen.st_nlink or now - self._away_since >= SILENT_S:
             self._let_go(part, seen, handles)
@@ -226,10 +230,13 @@ class TailedFile:
 
     def _let_go(self, part: Slice, seen: os.stat_result, handles: Handles) -> None:
         """Close the file; its unfinished line is its last unless it lives elsewhere."""
-        handles.drop(self.path)
         if not seen.st_nlink:
             part.rest = self._reading.finish()
 
+        self._drop(handles)
+
+    def _drop(self, handles: Handles) -> None:
+        handles.drop(self.path)
         self._reading.drop_rest()
 
 

@@ -25,9 +25,8 @@ _SIGNATURES = {
 
 def why_foreign(head: bytes) -> str | None:
     """Return why a file that begins with *head* is no text; None if it may be one."""
-    for signature, reason in _SIGNATURES.items():
-        if head.startswith(signature):
-            return reason
+    if head.startswith(tuple(_SIGNATURES)):
+        return next(why for each, why in _SIGNATURES.items() if head.startswith(each))
 
     # A run of NULs at the start is a hole, left by a writer that kept its offset.
     text = head.lstrip(b"\0")

@@ -52,6 +52,14 @@ def open_regular(path: str) -> int:
     return fd
 
 
+def opened_if_readable(path: str) -> int | None:
+    """Return what `open_regular` does, or None if that is nothing for now."""
+    try:
+        return open_regular(path)
+    except (SourceError, OSError):
+        return None
+
+
 class Handles:
     """Descriptors by path. Whoever asks gets one that is good until the next await."""
 

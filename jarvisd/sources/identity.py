@@ -81,6 +81,9 @@ def judge(
 
 def fits(position: Position, fd: int) -> bool:
     """Say whether the file still has head and mark of *position* where they were."""
+    if not position.offset:
+        return True
+
     head = os.pread(fd, position.head_len, 0)
     if len(head) < position.head_len or digest(head) != position.head_hash:
         return False
@@ -122,7 +125,4 @@ def digest(data: bytes) -> int:
 
 def _kept(memory: LineMemory | None, fd: int) -> int:
     """Return up to where the file has the lines that we saw; 0 if from the start on."""
-    if memory is None or (memory.base.offset and not fits(memory.base, fd)):
-        return 0
-
-    return memory.kept(fd)
+    return memory.kept(fd) if memory is not None and fits(memory.base, fd) else 0

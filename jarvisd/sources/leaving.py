@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jarvisd.model.source import Position
 from jarvisd.sources.handles import Handles
+from jarvisd.sources.identity import fits
 from jarvisd.sources.stream import Slice, Stream
 
 SILENT_S = 5.0
@@ -29,8 +30,9 @@ class Leaving:
     def read(self, handles: Handles, now: float) -> Slice:
         """Return what was appended since; sets *ended* when that was all."""
         fd = handles.held(self.key)
-        if fd is None:  # others needed the descriptor more
-            self.ended = True
+        if fd is None or not fits(self.position, fd):
+            # Others needed the descriptor more, or it is no longer what it was.
+            self.end(handles)
             return Slice([], self.position)
 
         part = self.stream.next(self.position, os.fstat(fd), fd)
