@@ -178,6 +178,7 @@ class Service:
     def problems(self) -> list[Problem]:
         """Return what is not as it should be; unreadable files are no such problem."""
         reader, now_ms = self._reader, self._clock.unix_ms()
+        doubts = reader.doubts
         store_error = self._flusher.error or self._store.error
         found = [
             ("store_degraded", store_error, self._flusher.failed_since_ms),
@@ -185,11 +186,15 @@ class Service:
             ("tree_watch_failed", reader.tree_watch.error, None),
             ("store_repaired", self._store.repaired, self.started_ms),
         ]
-        return [
+        problems = [
             Problem(kind=kind, message=message, since_ms=since_ms or now_ms)
             for kind, message, since_ms in found
             if message is not None
         ]
+        if doubts.are_raised:
+            problems.append(_hints_lost(doubts.lost_count, doubts.lost_ms or now_ms))
+
+        return problems
 
     def summary(self) -> str:
         """Return one line for systemd's status."""
@@ -231,7 +236,17 @@ class Service:
             scan_took_ms=round(reader.survey.findings.busy_s * MS_PER_S, 3),
             known_files=len(reader.catalogue),
             open_files=len(reader.handles),
+            missed_files=reader.puller.missed_files,
         )
+
+
+def _hints_lost(count: int, at_ms: int) -> Problem:
+    return Problem(
+        kind="hints_lost",
+        message="the system did not tell of some changes; they were found by scanning",
+        since_ms=at_ms,
+        count=count,
+    )
 
 
 def _rss_bytes() -> int:

@@ -124,7 +124,10 @@ class StoreHealth(Result, frozen=True, kw_only=True):
 
 
 class WatchHealth(Result, frozen=True, kw_only=True):
-    """How file changes are noticed now, and what the last full look cost."""
+    """How file changes are noticed now, and what the last full look cost.
+
+    *missed_files* counts files that went before they were read to their end.
+    """
 
     live: str
     trees: str
@@ -133,6 +136,7 @@ class WatchHealth(Result, frozen=True, kw_only=True):
     scan_took_ms: float
     known_files: int
     open_files: int
+    missed_files: int = 0
 
 
 class HealthResult(Result, frozen=True, kw_only=True):

@@ -1,69 +1,46 @@
-"""Every transcript that is known, by path and by inode, and how new ones join."""
+"""Every transcript that is known, by path, inode and name, and how new ones join.
+
+    a file that is new to us                      so it is
+    ------------------------                      --------
+    has the inode of one whose name leads to it   a hard link: nothing new
+    has the inode and the content of one whose    that one, moved
+      name leads nowhere or to other content
+    has the inode and the content of one that     what that one has left behind: a block
+      was replaced since                            of its own that begins where it ended
+    has name, size, time and content of one       a copy (`cp -a`, a backup): a block of
+                                                    its own that begins where that ends
+    is anything else                              new
+
+A copy under another name is a fork of a session, and counts as one.
+"""
 
 import hashlib
 import os
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import anyio
 import msgspec
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.errors import SourceError
 from jarvisd.model.block import BlockId, Kind, Origin
-from jarvisd.model.source import Place, SourceView, Tree
+from jarvisd.model.source import Place, Position
+from jarvisd.reader.kinship import (
+    copied,
+    has_moved,
+    here,
+    leads_to,
+    left_behind,
+    status,
+)
+from jarvisd.reader.known import Known
 from jarvisd.sources.file import TailedFile
-from jarvisd.sources.handles import Handles, open_regular
-from jarvisd.sources.identity import Verdict, judge
+from jarvisd.sources.handles import Handles
 from jarvisd.sources.scan import Found
 
-
-@dataclass(slots=True, eq=False)
-class Known:
-    """One transcript file and the block it feeds.
-
-    *wakes* counts how often it was found changed, *done* up to which of these it has
-    been read. *backlog_bytes* is what is left of its history, None when none was.
-    """
-
-    block: Block
-    tail: TailedFile
-    size: int = 0
-    mtime_ms: int = 0
-    historic_until: int = 0
-    backlog_bytes: int | None = None
-    wakes: int = 0
-    done: int = 0
-    woken_at: float = 0.0
-    wake: anyio.Event | None = None
-    """Set to wake the task that follows the file; None while no task does."""
-    hinted: bool = False
-    """The watch of its folder has told of it, so it need not be looked at by time."""
-
-    @property
-    def path(self) -> str:
-        """Return where the file is now."""
-        return self.tail.path
-
-    def note(self, status: os.stat_result) -> None:
-        """Remember how large and how old the file was seen to be."""
-        self.size, self.mtime_ms = status.st_size, status.st_mtime_ns // 1_000_000
-
-    def view(self) -> SourceView:
-        """Return it as `sources.list` shows it."""
-        block = self.block
-        return SourceView(
-            agent=block.origin.agent,
-            path=self.path,
-            state=block.state,
-            block_id=block.block_id,
-            offset=block.position.offset,
-            size=self.size,
-            partial_bytes=block.partial_bytes,
-            generation=block.position.generation,
-            error=block.error,
-        )
+MAX_NAMESAKES = 64
+"""Looked at for one that a new file may be a copy of."""
 
 
 class Catalogue:
@@ -74,6 +51,7 @@ class Catalogue:
         self._handles = handles
         self._by_path: dict[str, Known] = {}
         self._by_inode: dict[tuple[int, int], Known] = {}
+        self._by_name: defaultdict[str, list[Known]] = defaultdict(list)
 
     def __len__(self) -> int:
         return len(self._by_path)
@@ -93,7 +71,7 @@ class Catalogue:
             tail.assume_unchanged(block.position)
 
         known = Known(block, tail, size=block.position.size)
-        self._by_path[tail.path] = known
+        self._add(known)
         self._by_inode[block.position.dev, block.position.inode] = known
 
     def adopt(self, found: Found, now_ms: int) -> Known | None:
@@ -101,22 +79,61 @@ class Catalogue:
 
         None when it is no transcript, or one more name of a known file.
         """
-        place = found.tree.place(found.parts)
-        if place is None:
-            return None
-
         inode = (found.status.st_dev, found.status.st_ino)
         other = self._by_inode.get(inode)
-        if other is not None and other.path != found.path:
-            if os.path.lexists(other.path):
-                if _same_file(other.path, inode):
-                    return None  # a hard link: two names, one stream
-            elif _goes_on(other, found):
-                return self._renamed(other, found, place)
+        if other is not None and leads_to(other.path, inode):
+            return None
+
+        place = found.tree.place(found.parts)
+        if place is None:
+            if other is not None:
+                other.tail.moved_to = found.path  # rotated to a name of its own
+            return None
+
+        if other is not None and has_moved(other, found.path, self._handles):
+            self._rename(other, found, place)
+            return other
 
         known = self._created(found, place, now_ms)
-        self._by_inode[inode] = known
+        self._by_inode.setdefault(inode, known)
         return known
+
+    def reached(self, known: Known, before: Position) -> None:
+        """Note that *known* was read on from *before*, perhaps in another file."""
+        position = known.block.position
+        if position.inode == before.inode and position.dev == before.dev:
+            return
+
+        left = (before.dev, before.inode)
+        if self._by_inode.get(left) is known and not known.tail.leaving:
+            del self._by_inode[left]
+
+        if position.inode:
+            self._by_inode[position.dev, position.inode] = known
+
+    def counted_elsewhere(self, known: Known) -> Position | None:
+        """Return where to begin a file whose first lines another one has counted.
+
+        Raises:
+            SourceError: All of its lines are counted there: it is a hard link.
+
+        """
+        seen = status(known.path)
+        if seen is None or not seen.st_size:
+            return None
+
+        inode = (seen.st_dev, seen.st_ino)
+        other = self._by_inode.get(inode)
+        if other is None or other is known:
+            namesakes = self._by_name[os.path.basename(known.path)]
+            begins = copied(known, namesakes[-MAX_NAMESAKES:])
+        elif leads_to(other.path, inode):
+            raise SourceError(known.path, f"is another name of {other.path}")
+        else:
+            begins = left_behind(other, known.path, self._handles)
+
+        generation = known.block.position.generation
+        return None if begins is None else here(begins, seen, generation)
 
     def _created(self, found: Found, place: Place, now_ms: int) -> Known:
         agent = found.tree.agent
@@ -131,14 +148,16 @@ class Catalogue:
         )
         known = Known(Block(origin), TailedFile(found.path))
         known.note(found.status)
-        self._by_path[found.path] = known
+        self._add(known)
         self._blocks.add(known.block, now_ms)
         return known
 
-    def _renamed(self, known: Known, found: Found, place: Place) -> Known:
-        del self._by_path[known.path]
+    def _rename(self, known: Known, found: Found, place: Place) -> None:
+        self._remove(known)
+        known.moved_from = known.path
         self._handles.rename(known.path, found.path)
-        known.tail = TailedFile(found.path)
+        known.tail.rename(found.path)
+        self._add(known)
         known.note(found.status)
         known.block.rest()  # whose lines they are may have changed
         known.block.origin = msgspec.structs.replace(
@@ -147,8 +166,14 @@ class Catalogue:
             session_id=place.session_id or known.block.origin.session_id,
             parent_session_id=place.parent_session_id,
         )
-        self._by_path[found.path] = known
-        return known
+
+    def _add(self, known: Known) -> None:
+        self._by_path[known.path] = known
+        self._by_name[os.path.basename(known.path)].append(known)
+
+    def _remove(self, known: Known) -> None:
+        del self._by_path[known.path]
+        self._by_name[os.path.basename(known.path)].remove(known)
 
     def _free_id(self, agent: str, path: str) -> BlockId:
         """Return an id that follows from the path, so that a rebuilt store agrees."""
@@ -159,31 +184,3 @@ class Catalogue:
                 return block_id
 
         raise AssertionError("more ids in use than files are known")
-
-
-def tree_of(trees: tuple[Tree, ...], path: str) -> tuple[Tree, tuple[str, ...]] | None:
-    """Return the tree that *path* lies in, and the names from its root to it."""
-    for tree in trees:
-        root = f"{tree.root}/"
-        if path.startswith(root):
-            return tree, tuple(path[len(root) :].split("/"))
-
-    return None
-
-
-def _same_file(path: str, inode: tuple[int, int]) -> bool:
-    seen = os.stat(path, follow_symlinks=False)
-    return (seen.st_dev, seen.st_ino) == inode
-
-
-def _goes_on(known: Known, found: Found) -> bool:
-    """Say whether *found* is *known* under a new name, and not its inode reused."""
-    try:
-        fd = open_regular(found.path)
-    except (SourceError, OSError):
-        return False
-
-    try:
-        return judge(known.block.position, found.status, fd) is Verdict.SAME
-    finally:
-        os.close(fd)

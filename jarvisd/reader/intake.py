@@ -122,6 +122,14 @@ class Intake:
 
         return record
 
+    def is_record(self, block: Block, line: Line | Oversize) -> bool:
+        """Say whether *line*, though without an end, is all of a record."""
+        if isinstance(line, Oversize):
+            return False
+
+        parse = agent_named(block.origin.agent).parse
+        return parse(line.text, offset=line.offset) is not None
+
     def touch(self, block: Block, *, urgent: bool = True) -> None:
         """Say that *block* has changed; see Flusher.touch."""
         self.flusher.touch(block, urgent=urgent)

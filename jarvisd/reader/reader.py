@@ -1,46 +1,45 @@
 """Pulls every transcript: discovery, a task per live block, and history in between.
 
 Files that change are followed, each by a task of its own that sleeps until a watcher
-or the scan wakes it. History is read by one task, newest files first. Whoever has
-more than one slice to read takes turns for each further slice, so that a gigabyte
-of history or one huge file never keeps a live line waiting for longer than a slice.
+or the scan wakes it. History is read by one task, newest files first. Turns keep a
+gigabyte of history or one huge file from holding up a live line.
 """
 
-import heapq
 import os
 import stat
 from collections.abc import Callable
 from functools import partial
 
 import anyio
-import structlog
 from anyio import lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
-from jarvisd.accumulators.block import LIVE_MS, Block
-from jarvisd.clock import MS_PER_S
-from jarvisd.errors import SourceError
+from jarvisd.accumulators.block import Block
 from jarvisd.model.source import Tree
-from jarvisd.reader.catalogue import Catalogue, Known, tree_of
+from jarvisd.reader.catalogue import Catalogue
+from jarvisd.reader.doubts import Doubts
+from jarvisd.reader.followers import Followers
+from jarvisd.reader.history import History
 from jarvisd.reader.intake import Intake
+from jarvisd.reader.known import Known
 from jarvisd.reader.progress import Progress
+from jarvisd.reader.pull import Puller
 from jarvisd.reader.rereader import Rereader
 from jarvisd.reader.survey import Survey
-from jarvisd.sources.file import Slice
+from jarvisd.reader.turns import Turns
 from jarvisd.sources.handles import Handles
+from jarvisd.sources.live_watch import LiveWatch
 from jarvisd.sources.scan import Found, is_utf8, walk
-from jarvisd.sources.watch import LiveWatch, TreeWatch
-
-log = structlog.get_logger()
+from jarvisd.sources.tree_watch import TreeWatch
 
 TICK_S = 1.0
 """How often followed files and roots are looked at, if no watcher told of them."""
 
-TURN_S = 0.001
-"""How long one file is read before others get a turn: what a live line may wait."""
-
 OLD_MS = 60_000
 """A file first seen with an older last change is history, read in its turn."""
+
+STEP = 1000
+"""So many known files are gone through before others get a turn."""
 
 
 class Reader:
@@ -52,20 +51,23 @@ class Reader:
         self.progress = Progress()
         self.handles = Handles()
         self.catalogue = Catalogue(intake.blocks, self.handles)
-        self.live_watch = LiveWatch(self.live_hint, survey.hurry)
-        self.tree_watch = TreeWatch(self.tree_hint, survey.hurry)
-        self._intake = intake
-        self._clock = intake.clock
-        self._backlog: list[tuple[int, str]] = []
-        self._backlog_grew = anyio.Event()
-        self._bulk = anyio.Lock(fast_acquire=True)
-        self.rereader = Rereader(
-            self.catalogue, intake, self.progress, give_way=self._give_way
+        self.puller = Puller(
+            self.catalogue, self.handles, intake, self.progress, lacking=self._lacking
         )
-        self._progressed = anyio.Event()
-        self._awaited = 0
-        self._followed: set[Known] = set()
-        self._followers: dict[str, int] = {}
+        self.doubts = Doubts(intake.clock)
+        self.live_watch = LiveWatch(self.live_hint, self._overflowed)
+        self.tree_watch = TreeWatch(self.tree_hint, survey.hurry)
+        self._clock = intake.clock
+        self._turns = Turns(self.puller, self.progress, intake.flusher, self._clock)
+        self._followers = Followers(
+            self.live_watch, self.handles, self._turns, self._clock
+        )
+        self._history = History(
+            self.catalogue, self.handles, self._turns, self.progress, self._clock
+        )
+        self.rereader = Rereader(
+            self.catalogue, intake, self.progress, give_way=self._turns.give_way
+        )
         self._group: TaskGroup | None = None
 
     def restore(self, block: Block) -> None:
@@ -79,16 +81,9 @@ class Reader:
         try:
             with self.live_watch.opened():
                 async with anyio.create_task_group() as self._group:
-                    task_status.started()
-                    self.survey.roots_changed()
-                    await self._scan(partial(self.found, historic=True))
-                    self._group.start_soon(self._read_history)
-                    self._group.start_soon(self.rereader.run)
-                    self._group.start_soon(self.tree_watch.run, self.survey.roots)
-                    await lowlevel.checkpoint()
-                    # What came between the first look and the watch has told nobody.
-                    await self._scan(self.found)
-                    await self._keep_looking()
+                    with self._followers.within(self._group):
+                        task_status.started()
+                        await self._read(self._group)
         finally:
             self._group = None
             self.handles.close()
@@ -96,45 +91,69 @@ class Reader:
     async def sync(self) -> None:
         """Return once all that is on disk now has been read."""
         await self._scan(self.found)
-        waiting = [(each, each.wakes) for each in self.catalogue]
-        self._awaited += 1
-        try:
-            while waiting:
-                known, ticket = waiting[-1]
-                if known.done >= ticket:
-                    waiting.pop()
-                else:
-                    await self._progressed.wait()
-        finally:
-            self._awaited -= 1
-
+        await self._turns.all_done(list(self.catalogue))
         await self.rereader.finished()
 
-    async def _keep_looking(self) -> None:
+    async def _read(self, group: TaskGroup) -> None:
+        self.survey.roots_changed()
+        await self._scan(partial(self.found, historic=True))
+        group.start_soon(self._history.read)
+        group.start_soon(self.rereader.run)
+        group.start_soon(self.tree_watch.run, self.survey.roots)
+        await lowlevel.checkpoint()
+        # What came between the first look and the watch has told nobody.
+        await self._scan(self.found)
         while True:
+            before = self.doubts.clocks()
             await anyio.sleep(TICK_S)
-            self._tick()
-            roots_changed = self.survey.roots_changed()
-            if roots_changed or self.tree_watch.misses(self.survey.roots()):
-                self.tree_watch.restart()
+            if self.doubts.time_was_lost(before, TICK_S):
                 self.survey.hurry()
 
-            if self.survey.is_due():
-                await self._scan(self.found)
+            await self._tick()
 
-    async def _scan(self, found: Callable[[Found], None]) -> None:
-        blind = self.live_watch.error or self.tree_watch.error
-        findings = await self.survey.scan(found, blind=blind is not None)
-        for known in self.catalogue:
+    async def _tick(self) -> None:
+        """Do what is due by time: no watcher is trusted to tell of all."""
+        self._look_at_followed()
+        self._followers.let_go_of_quiet()
+        self._followers.retry_watch()
+        roots_changed = self.survey.roots_changed()
+        if roots_changed or self.tree_watch.misses(self.survey.roots()):
+            self.tree_watch.restart()
+            self.survey.hurry()
+
+        if self.survey.is_due():
+            await self._scan(self._found_by_scan)
+
+    def _look_at_followed(self) -> None:
+        """Look at followed files that no watch tells of, or not of all of them."""
+        for known in self._followers:
+            if not known.hinted or known.tail.is_unsettled or self.doubts.are_raised:
+                self._look_at(known.path, known)
+
+    async def _scan(self, found: Callable[[Found], object]) -> None:
+        blind = self.live_watch.error or self.tree_watch.error or self.doubts.are_raised
+        findings = await self.survey.scan(found, blind=bool(blind))
+        for number, known in enumerate(self.catalogue):
             if known.path not in findings.paths and not known.block.ended:
-                self._wake(known)
+                self._vanished(known)
+
+            if number % STEP == STEP - 1:
+                await lowlevel.checkpoint()
+
+    def _vanished(self, known: Known) -> None:
+        """Look where a file that the scan did not come across has gone."""
+        if not self.survey.covers(known.path):
+            self._turns.pass_by(known, known.wakes)
+            self._followers.let_go(known)
+        elif not self.survey.findings.is_closed(known.path):
+            self._followers.wake(known)
 
     def live_hint(self, path: str) -> None:
         """Wake the file at *path*, of which the watch of its folder tells."""
         known = self.catalogue.get(path)
         if known is not None and known.wake is not None:
             known.hinted = True
-            self._wake(known)
+            self._followers.wake(known)
         else:
             self._look_at(path, known)
 
@@ -145,25 +164,26 @@ class Reader:
             self._look_at(path, known)
 
     def _look_at(self, path: str, known: Known | None) -> None:
+        located = self.survey.covers(path)
+        if located is None:
+            return
+
         try:
             status = os.stat(path, follow_symlinks=False)
         except OSError:
             if known is not None and not known.block.ended:
-                self._wake(known)
+                self._followers.wake(known)
             return
 
         if known is not None:
             self._noticed(known, status)
-            return
+        elif is_utf8(path):
+            self._enter(path, *located, status)
 
-        located = tree_of(self.survey.trees, path)
-        if located is None or self.survey.excluded(path):
-            return
-
-        tree, parts = located
-        if not is_utf8(path):
-            return
-
+    def _enter(
+        self, path: str, tree: Tree, parts: tuple[str, ...], status: os.stat_result
+    ) -> None:
+        """Take note of what is new to us: a file, or a folder of files."""
         if stat.S_ISREG(status.st_mode):
             self.found(Found(tree, path, parts, status))
         elif stat.S_ISDIR(status.st_mode) and tree.enters(parts) and self._group:
@@ -174,174 +194,63 @@ class Reader:
         for folder in walk(tree, self.survey.excluded, below):
             for each in folder.files:
                 self.found(each)
+
             await lowlevel.checkpoint()
 
-    def found(self, found: Found, *, historic: bool = False) -> None:
+    def found(self, found: Found, *, historic: bool = False) -> bool:
         """Take note of a file: adopt it if it is new, read it if it has changed.
 
-        *historic* says that all of it was there before we looked.
+        *historic* says that all of it was there before we looked. Return whether
+        there was anything new about it.
         """
         known = self.catalogue.get(found.path)
         if known is not None:
-            self._noticed(known, found.status, historic=historic)
-            return
+            return self._noticed(known, found.status, historic=historic)
 
         now_ms = self._clock.unix_ms()
         known = self.catalogue.adopt(found, now_ms)
-        if known is not None and (historic or now_ms - known.mtime_ms > OLD_MS):
-            self._queue(known)
-        elif known is not None:
-            self._wake(known)
+        if known is None:
+            return False
+
+        if historic or now_ms - known.mtime_ms > OLD_MS:
+            self._history.add(known)
+        else:
+            self._followers.wake(known)
+
+        if known.moved_from is not None:
+            vacated, known.moved_from = known.moved_from, None
+            self._look_at(vacated, self.catalogue.get(vacated))
+
+        return True
+
+    def _found_by_scan(self, found: Found) -> None:
+        since_ms = self.survey.finished_ms or 0
+        waits = self.catalogue.get(found.path)
+        was_told = waits is not None and (waits.done < waits.wakes or waits.block.error)
+        if not self.found(found) or was_told:
+            return
+
+        if self.doubts.should_have_been_told(found.status, since_ms):
+            self.doubts.hints_were_lost()
 
     def _noticed(
         self, known: Known, status: os.stat_result, *, historic: bool = False
-    ) -> None:
+    ) -> bool:
         grew = status.st_size != known.size
         known.note(status)
         if not known.tail.changed(status) and known.block.error is None:
-            return
+            return False
 
         if historic:
-            self._queue(known)
+            self._history.add(known)
         elif grew or known.backlog_bytes is None:
-            self._wake(known)  # else it waits for its turn in the backlog
+            self._followers.wake(known)  # else it waits for its turn in the backlog
 
-    def _tick(self) -> None:
-        """Look at followed files that no watch tells of, and let go of quiet ones."""
-        now = self._clock.monotonic()
-        for known in list(self._followed):
-            if not known.hinted:
-                self._look_at(known.path, known)
+        return True
 
-            if now - known.woken_at > LIVE_MS / MS_PER_S and known.wake is not None:
-                self._followed.discard(known)
-                known.wake.set()
+    def _overflowed(self) -> None:
+        self.doubts.hints_were_lost()
+        self.survey.hurry()
 
-    def _queue(self, known: Known) -> None:
-        known.wakes += 1
-        if known.backlog_bytes is None:
-            unread = max(0, known.size - known.block.position.offset)
-            known.backlog_bytes, known.historic_until = unread, known.size
-            self.progress.found(unread, self._clock.monotonic())
-            heapq.heappush(self._backlog, (-known.mtime_ms, known.path))
-            self._backlog_grew.set()
-
-    def _wake(self, known: Known) -> None:
-        known.wakes += 1
-        known.woken_at = self._clock.monotonic()
-        if known.wake is not None:
-            known.wake.set()
-        elif self._group is not None:
-            known.wake = anyio.Event()
-            self._followed.add(known)
-            self._group.start_soon(self._follow, known)
-
-    async def _follow(self, known: Known) -> None:
-        folder = os.path.dirname(known.path)
-        self._followers[folder] = self._followers.get(folder, 0) + 1
-        try:
-            while known in self._followed or known.done < known.wakes:
-                self.live_watch.add(folder)
-                known.wake = anyio.Event()
-                await self._drain(known, self._clock.monotonic())
-                await known.wake.wait()
-        finally:
-            known.wake, known.hinted = None, False
-            known.tail.forget()
-            known.block.rest()
-            self._followers[folder] -= 1
-            if not self._followers[folder]:
-                del self._followers[folder]
-                self.live_watch.remove(folder)
-
-    async def _read_history(self) -> None:
-        while True:
-            self._backlog_grew = anyio.Event()
-            began = self._clock.monotonic()
-            while self._backlog:
-                _, path = heapq.heappop(self._backlog)
-                known = self.catalogue.get(path)
-                if known is not None and known.backlog_bytes is not None:
-                    began = await self._drain(known, began)
-                    known.tail.forget()
-                    known.block.rest()
-                    self.handles.drop(path)
-
-            await self._backlog_grew.wait()
-
-    async def _drain(self, known: Known, began: float) -> float:
-        """Read *known* to its end, giving way after each turn.
-
-        *began* is when the turn began in which this is called; the return value when
-        the one did in which it ends.
-        """
-        ticket = known.wakes
-        more = True
-        while more:
-            more = self._take_slice(known)
-            if self._clock.monotonic() - began >= TURN_S:
-                began = await self._give_way()
-                if known.backlog_bytes is not None and self._intake.flusher.is_behind:
-                    await self._intake.flusher.catch_up()
-
-        known.done = max(known.done, ticket)
-        if known.backlog_bytes is not None:
-            known.backlog_bytes = None
-            self.progress.finished()
-
-        if self._awaited:
-            self._progressed.set()
-            self._progressed = anyio.Event()
-
-        return began
-
-    async def _give_way(self) -> float:
-        """Wait for a turn; return when it begins."""
-        async with self._bulk:
-            await lowlevel.checkpoint()
-
-        return self._clock.monotonic()
-
-    def _take_slice(self, known: Known) -> bool:
-        """Read one slice of *known* and count it; return whether there is more.
-
-        A bulkhead: whatever goes wrong in one file is told of that file alone.
-        """
-        block = known.block
-        try:
-            part = known.tail.read(block.position, self.handles)
-            self._count(known, part)
-        except SourceError as exc:
-            self._intake.fail(block, exc.reason)
-        except OSError as exc:
-            self._intake.fail(block, exc.strerror or str(exc))
-        except Exception:
-            log.exception("block.crashed", block_id=block.block_id)
-            self._intake.fail(block, "internal error; see the daemon's log")
-        else:
-            return part.more
-
-        return False
-
-    def _count(self, known: Known, part: Slice) -> None:
-        block = known.block
-        if not part.gone:
-            self._intake.recover(block)
-
-        historic = block.position.offset < known.historic_until
-        block.bytes_read += part.read_bytes
-        block.partial_bytes = part.partial_bytes
-        if known.backlog_bytes is not None:
-            self.progress.read(part.read_bytes)
-
-        if part.lines or part.position != block.position:
-            written_ms = known.mtime_ms if historic else None
-            self._intake.fold(block, part.lines, part.position, written_ms=written_ms)
-
-        if part.restarted:
-            block.unread()
-            known.historic_until = 0
-            log.info("block.restarted", block_id=block.block_id)
-
-        if part.gone:
-            self._intake.end(block)
+    def _lacking(self) -> None:
+        self.rereader.hurry()

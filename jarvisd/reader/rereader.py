@@ -1,8 +1,9 @@
 """Reads again, into the ledger alone, what it lacks of files that were read before.
 
-That is so after an upgrade whose parser says something else about the same lines, and
-when another database has taken the place of ours. Rows are merged, or take the place
-of those of an older parser; so it may stop at any moment and begin again.
+That is so after an upgrade whose parser says something else about the same lines,
+when another database has taken the place of ours, and when a file was cut: what the
+ledger remembers of it stood behind the cut. Rows are merged, or take the place of
+those of an older parser; so it may stop at any moment and begin again.
 """
 
 import os
@@ -15,11 +16,12 @@ from jarvisd.accumulators.lane import Lane
 from jarvisd.agents import agent_named
 from jarvisd.errors import SourceError
 from jarvisd.lines import LineSplitter
-from jarvisd.reader.catalogue import Catalogue, Known
+from jarvisd.reader.catalogue import Catalogue
 from jarvisd.reader.intake import Intake
+from jarvisd.reader.known import Known
 from jarvisd.reader.progress import Progress
 from jarvisd.sources.handles import open_regular
-from jarvisd.sources.identity import Verdict, judge
+from jarvisd.sources.identity import fits
 
 log = structlog.get_logger()
 
@@ -43,19 +45,35 @@ class Rereader:
         self._progress = progress
         self._give_way = give_way
         self._idle = anyio.Event()
+        self._wanted = anyio.Event()
 
     async def run(self) -> None:
-        """Read what there is to be read again, now and whenever the books begin anew."""
-        while True:
-            begun_anew = self._intake.flusher.begun_anew
-            await self._read_all()
-            self._idle.set()
-            await begun_anew.wait()
+        """Read what there is to be read again, now and whenever there is more."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._hurry_when_begun_anew)
+            while True:
+                self._wanted = anyio.Event()
+                await self._read_all()
+                if not self._wanted.is_set():
+                    self._idle.set()
+
+                await self._wanted.wait()
+
+    def hurry(self) -> None:
+        """Look for files that the ledger lacks: one has just become such."""
+        if self._idle.is_set():
             self._idle = anyio.Event()
+
+        self._wanted.set()
 
     async def finished(self) -> None:
         """Return once nothing is left to be read again."""
         await self._idle.wait()
+
+    async def _hurry_when_begun_anew(self) -> None:
+        while True:
+            await self._intake.flusher.begun_anew.wait()
+            self.hurry()
 
     async def _read_all(self) -> None:
         lacking = [each for each in self._catalogue if self._is_lacking(each)]
@@ -84,7 +102,7 @@ class Rereader:
             return  # the reader finds out as well, and says so
 
         try:
-            if judge(known.block.position, os.fstat(fd), fd) is not Verdict.REWRITTEN:
+            if fits(known.block.position, fd):
                 await self._read_open(known, fd)
         except OSError as exc:
             log.warning("books.reread_failed", path=known.path, reason=exc.strerror)

@@ -26,7 +26,15 @@ MIN_PAUSE_S = 2.0
 WATCHED_SHARE = 1000
 BLIND_SHARE = 100
 """A scan that took t is followed by a pause of t times this: a thousandth of a core
-while watchers work, a hundredth while they do not."""
+while the watchers work, a hundredth while they do not."""
+
+WATCHED_LIMIT = 200
+BLIND_LIMIT = 50
+"""The longest pause that was asked for gives way to this: a scan of very many files
+costs half a percent of a core at most, and two while the watchers do not work."""
+
+STEP_S = 0.001
+"""How long to look before others get a turn."""
 
 MAX_TROUBLES = 1000
 """More than anybody reads through."""
@@ -42,7 +50,13 @@ class Findings:
     """Why a root cannot be looked through, by its path."""
     troubles: list[SourceView] = field(default_factory=list)
     """What below the roots cannot be read; the first MAX_TROUBLES of them."""
+    closed: list[str] = field(default_factory=list)
+    """Folders that could not be looked into: what is in them may be there still."""
     busy_s: float = 0.0
+
+    def is_closed(self, path: str) -> bool:
+        """Say whether *path* lies where this scan could not look."""
+        return any(path.startswith(each) for each in self.closed)
 
 
 class Survey:
@@ -78,6 +92,18 @@ class Survey:
         before, self._identities = self._identities, _identities(self.trees)
         return before != self._identities
 
+    def covers(self, path: str) -> tuple[Tree, tuple[str, ...]] | None:
+        """Return the tree that *path* is to be read in, and the names below its root.
+
+        None when it lies in no tree or is excluded.
+        """
+        for tree in self.trees:
+            root = f"{tree.root}/"
+            if path.startswith(root) and not self.excluded(path):
+                return tree, tuple(path[len(root) :].split("/"))
+
+        return None
+
     def look_through(
         self,
         trees: tuple[Tree, ...],
@@ -102,11 +128,12 @@ class Survey:
         return max(0.0, self._clock.monotonic() - self._due) if self._due else 0.0
 
     async def scan(
-        self, found: Callable[[Found], None], *, blind: bool = False
+        self, found: Callable[[Found], object], *, blind: bool = False
     ) -> Findings:
-        """Hand every file to *found*, giving way after each folder.
+        """Hand every file to *found*, giving way every STEP_S.
 
-        *blind* says that no watcher works, so that the next scan is due sooner.
+        *blind* says that the watchers do not tell all, so that the next scan is due
+        sooner.
         """
         async with self._scanning:
             self._due = self._clock.monotonic() + self._max_pause_s
@@ -114,16 +141,22 @@ class Survey:
             for tree in self.trees:
                 await self._scan_tree(tree, findings, found)
 
-            share = BLIND_SHARE if blind else WATCHED_SHARE
-            pause_s = max(MIN_PAUSE_S, findings.busy_s * share)
-            due = self._clock.monotonic() + min(pause_s, self._max_pause_s)
             # Somebody may have asked for the next scan to hurry while this one ran.
-            self._due = min(self._due, due)
+            if self._due:
+                pause_s = self._pause_s(findings.busy_s, blind=blind)
+                self._due = self._clock.monotonic() + pause_s
+
             self.findings, self.finished_ms = findings, self._clock.unix_ms()
             return findings
 
+    def _pause_s(self, took_s: float, *, blind: bool) -> float:
+        share = BLIND_SHARE if blind else WATCHED_SHARE
+        limit = BLIND_LIMIT if blind else WATCHED_LIMIT
+        wanted_s = min(max(MIN_PAUSE_S, took_s * share), self._max_pause_s)
+        return max(wanted_s, took_s * limit)
+
     async def _scan_tree(
-        self, tree: Tree, findings: Findings, found: Callable[[Found], None]
+        self, tree: Tree, findings: Findings, found: Callable[[Found], object]
     ) -> None:
         root = str(tree.root)
         findings.files[root] = 0
@@ -135,9 +168,13 @@ class Survey:
 
             findings.files[root] += len(folder.files)
             _note_troubles(tree, folder, findings)
-            findings.busy_s += self._clock.monotonic() - started
-            await lowlevel.checkpoint()
-            started = self._clock.monotonic()
+            now = self._clock.monotonic()
+            if now - started > STEP_S:
+                findings.busy_s += now - started
+                await lowlevel.checkpoint()
+                started = self._clock.monotonic()
+
+        findings.busy_s += self._clock.monotonic() - started
 
     def views(self) -> list[RootView]:
         """Return each root as `sources.list` shows it."""
@@ -156,6 +193,7 @@ class Survey:
 
 def _note_troubles(tree: Tree, folder: Folder, findings: Findings) -> None:
     if folder.error is not None:
+        findings.closed.append(f"{folder.path}/")
         if folder.path == str(tree.root):
             findings.errors[folder.path] = folder.error
         else:

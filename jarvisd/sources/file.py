@@ -1,38 +1,38 @@
-"""One file that grows, read a slice at a time."""
+"""One path that is followed, whatever happens to the file behind it.
+
+What the content says about a file is decided in `identity`. What becomes of the file
+that we have open when its name leads elsewhere:
+
+    the name leads to   the open file has   so
+    -----------------   -----------------   --
+    nothing             no name left        it is read to its end, and gone
+    nothing             another name        it is read on until it falls silent
+    a continuation      -                   the new one is read on
+    another file        no name left        it is read to its end, then the new one
+    another file        another name        it is read on besides the new one until it
+                                            falls silent: its writer may not know yet
+
+Only what was read before the new file took over has a stored position. What a writer
+appends later to a file under another name is counted while the daemon lives, and not
+by the next one.
+"""
 
 import os
 from dataclasses import dataclass, field
 
-from jarvisd.lines import Line, LineSplitter, Oversize
+from jarvisd.errors import SourceError
 from jarvisd.model.source import Position
-from jarvisd.sources.handles import Handles, open_regular
-from jarvisd.sources.identity import Verdict, advanced, judge, restarted
+from jarvisd.sources.foreign import PROBE_BYTES, why_foreign
+from jarvisd.sources.handles import Handles, opened_if_readable
+from jarvisd.sources.identity import Verdict, judge
+from jarvisd.sources.leaving import SILENT_S, Leaving
+from jarvisd.sources.reading import Reading
+from jarvisd.sources.stream import Slice
 
-SLICE_BYTES = 64 * 1024
-"""Read at most this much before others get a turn: about half a millisecond."""
+MAX_LEAVING = 4
+"""Files of one name that were renamed within seconds and are still read."""
 
-SLICE_LINES = 400
-"""... or about this many lines, since short lines cost more than their bytes."""
-
-MIN_SLICE_BYTES = 4 * 1024
-
-
-@dataclass(slots=True)
-class Slice:
-    """What one turn gave.
-
-    *position* is where to go on once *lines* are counted; *more* says that the file
-    holds more already. *read_bytes* counts new bytes. *restarted* is true when the
-    file turned out to be another one, to be read from its start.
-    """
-
-    lines: list[Line | Oversize]
-    position: Position
-    read_bytes: int = 0
-    partial_bytes: int = 0
-    more: bool = False
-    restarted: bool = False
-    gone: bool = False
+_CONTINUED = {Verdict.SAME, Verdict.CUT}
 
 
 @dataclass(slots=True)
@@ -44,14 +44,23 @@ class TailedFile:
     """
 
     path: str
-    _splitter: LineSplitter | None = None
-    _known: tuple[int, int, int, int] | None = field(default=None)
+    moved_to: str | None = None
+    """Where the file is that *position* belongs to, if somebody has seen it."""
+    leaving: list[Leaving] = field(default_factory=list)
+    """Files that had this name and may still be written."""
+    _reading: Reading = field(default_factory=Reading)
+    _known: tuple[int, int, int, int] | None = None
     """Device, inode, size and mtime at the last look."""
-    _slice_bytes: int = SLICE_BYTES
+    _away_since: float | None = None
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Say whether a file that has lost its name is read: no hint tells of it."""
+        return bool(self.leaving) or self._away_since is not None
 
     def changed(self, seen: os.stat_result) -> bool:
         """Say whether *seen* is worth a look: cheap, without opening the file."""
-        return _signature(seen) != self._known
+        return _signature(seen) != self._known or bool(self.leaving)
 
     def assume_unchanged(self, position: Position) -> None:
         """Take it that *position* was all there was when it was stored."""
@@ -63,105 +72,191 @@ class TailedFile:
                 position.mtime_ns,
             )
 
-    def read(self, position: Position, handles: Handles) -> Slice:
-        """Return the next slice after *position*.
+    def judge(self, position: Position, fd: int) -> tuple[Verdict, Position]:
+        """Say what the file behind *fd* is to one that was read to *position*."""
+        return self._reading.judge(position, os.fstat(fd), fd)
+
+    def remember(self, position: Position) -> None:
+        """Remember single lines from *position* on, in case the file is cut."""
+        self._reading.remember(position)
+
+    def forget(self) -> None:
+        """Drop what is only kept while the file is being followed."""
+        self._reading.forget()
+
+    def rename(self, path: str) -> None:
+        """Follow the same file under another name."""
+        self.path, self.moved_to = path, None
+        self._known = self._away_since = None
+
+    def read(self, position: Position, handles: Handles, now: float) -> Slice:
+        """Return the next slice after *position*, at the monotonic time *now*.
 
         Raises:
             SourceError: The file cannot be read; tell the user, and try again later.
             OSError: The disk failed.
 
         """
-        held = handles.held(self.path)
+        for each in self.leaving:
+            part = each.read(handles, now)
+            if part.lines or part.more:
+                return _beside(position, part)
+
+        self.leaving = [each for each in self.leaving if not each.ended]
+        named = _named(self.path)
+        away = self._away(position, named, handles)
+        if away is not None:
+            return self._read_away(position, named, away, handles, now)
+
+        self._away_since = None
         try:
-            named = os.stat(self.path, follow_symlinks=False)
-            moved = held is not None and not os.path.samestat(os.fstat(held), named)
-            if moved and not self._is_continued(position, named):
-                return self._farewell(position, handles, replaced=True)
-
-            if moved:
-                handles.drop(self.path)
-                self._splitter = None
-
-            fd = handles.get(self.path)
+            return self._look(position, handles.get(self.path))
         except FileNotFoundError:
-            return self._farewell(position, handles)
+            partial_bytes = self._reading.partial_bytes
+            return Slice([], position, partial_bytes=partial_bytes, gone=True)
 
-        return self._look(position, fd)
+    def _look(self, position: Position, fd: int) -> Slice:
+        """Read the file behind *fd*, if it is still what was read before."""
+        reading, seen = self._reading, os.fstat(fd)
+        if self.changed(seen):
+            verdict, start = reading.judge(position, seen, fd)
+            match verdict:
+                case Verdict.CUT | Verdict.REWRITTEN:
+                    reading.begin_at(start)
+                    return Slice([], start, restarted=True, more=True)
+                case Verdict.EMPTY:
+                    reading.drop_rest()
+                    self._known = _signature(seen)
+                    return Slice([], position)
+                case Verdict.FRESH:
+                    _refuse_foreign(self.path, fd)
 
-    def forget(self) -> None:
-        """Drop what is only kept while the file is being read."""
-        if self._splitter is not None and not self._splitter.partial_bytes:
-            self._splitter = None
+            reading.check_rest(fd)
 
-    def _is_continued(self, position: Position, named: os.stat_result) -> bool:
-        """Say whether the name leads to a copy that goes on where ours ends."""
-        fd = open_regular(self.path)
+        part = reading.next(position, seen, fd)
+        self._known = _signature(seen)
+        return part
+
+    def _away(
+        self, position: Position, named: os.stat_result | None, handles: Handles
+    ) -> int | None:
+        """Return the file read so far, if our name does not lead to it or on from it."""
+        fd = handles.held(self.path)
+        if fd is None:
+            return self._found_again(position, handles)
+
+        if named is not None and os.path.samestat(os.fstat(fd), named):
+            return None
+
+        if self._newcomer(position) not in _CONTINUED:
+            return fd
+
+        self._drop(handles)
+        return None
+
+    def _newcomer(self, position: Position) -> Verdict | None:
+        """Judge the file that has our name now; None if there is none to be read."""
+        fd = opened_if_readable(self.path)
+        if fd is None:
+            return None
+
         try:
-            return judge(position, named, fd) is Verdict.SAME
+            return self.judge(position, fd)[0]
         finally:
             os.close(fd)
 
-    def _look(self, position: Position, fd: int) -> Slice:
-        seen = os.fstat(fd)
-        if self.changed(seen) and judge(position, seen, fd) is Verdict.REWRITTEN:
-            self._splitter = None
-            return Slice([], restarted(position), restarted=True, more=True)
+    def _found_again(self, position: Position, handles: Handles) -> int | None:
+        """Open the file read so far where it was seen since, if it is still that."""
+        path, self.moved_to = self.moved_to, None
+        if path is None or self._newcomer(position) in _CONTINUED:
+            return None
 
-        if self._splitter is not None and seen.st_size < self._splitter.next_offset:
-            self._splitter = None  # an agent has cut off its own unfinished line
+        fd = opened_if_readable(path)
+        if fd is not None and judge(position, os.fstat(fd), fd)[0] is Verdict.SAME:
+            handles.put(self.path, fd)
+            return fd
 
-        return self._next_slice(position, seen, fd)
+        if fd is not None:
+            os.close(fd)
 
-    def _next_slice(self, position: Position, seen: os.stat_result, fd: int) -> Slice:
-        splitter = self._splitter
-        if splitter is None:
-            splitter = self._splitter = LineSplitter(offset=position.offset)
+        return None
 
-        chunk = os.pread(fd, self._slice_bytes, splitter.next_offset)
-        lines = splitter.feed(chunk)
-        more = len(chunk) == self._slice_bytes and splitter.next_offset < seen.st_size
-        self._slice_bytes = _next_slice_bytes(len(chunk), len(lines))
-        if splitter.offset != position.offset or position.head_len == 0:
-            position = advanced(position, seen, fd, splitter.offset)
-
-        self._known = _signature(seen)
-        return Slice(
-            lines,
-            position,
-            read_bytes=len(chunk),
-            partial_bytes=splitter.partial_bytes,
-            more=more,
-        )
-
-    def _farewell(
-        self, position: Position, handles: Handles, *, replaced: bool = False
+    def _read_away(
+        self,
+        position: Position,
+        named: os.stat_result | None,
+        fd: int,
+        handles: Handles,
+        now: float,
     ) -> Slice:
-        """Read what a removed or replaced file still holds, if we have it open."""
-        fd = handles.held(self.path)
-        if fd is None:
-            return Slice([], position, gone=True)
-
-        part = self._next_slice(position, os.fstat(fd), fd)
+        """Read the file that has lost its name, and decide what to do at its end."""
+        part = self._look(position, fd)
         if part.more:
             return part
 
-        handles.drop(self.path)
-        splitter, self._splitter = self._splitter, None
-        last = splitter.finish() if splitter else None
-        if last is not None:
-            part.lines.append(last)
+        if part.read_bytes or self._away_since is None:
+            self._away_since = now
 
-        part.partial_bytes = 0
-        part.gone, part.more = not replaced, replaced
+        seen = os.fstat(fd)
+        newcomer = self._newcomer(part.position)
+        if newcomer in _CONTINUED:
+            self._drop(handles)
+            part.more = True
+        elif newcomer in {Verdict.FRESH, Verdict.REWRITTEN}:
+            self._give_way(part, seen, handles, now)
+        elif not seen.st_nlink or now - self._away_since >= SILENT_S:
+            self._let_go(part, seen, handles)
+            part.gone = named is None
+
         return part
 
+    def _give_way(
+        self, part: Slice, seen: os.stat_result, handles: Handles, now: float
+    ) -> None:
+        """Go on with the new file of our name, and keep reading the old one besides."""
+        stream = self._reading.hand_over() if seen.st_nlink else None
+        if stream is None:
+            self._let_go(part, seen, handles)
+        else:
+            key = f"{self.path}\0{seen.st_ino}"
+            handles.rename(self.path, key)
+            leaving = Leaving(key, part.position, stream, until=now + SILENT_S)
+            self.leaving = [*self.leaving, leaving][-MAX_LEAVING:]
 
-def _next_slice_bytes(read_bytes: int, lines: int) -> int:
-    """Return a slice that should hold at most SLICE_LINES lines like the last."""
-    if lines <= SLICE_LINES:
-        return SLICE_BYTES
+        start = Position(generation=part.position.generation + 1)
+        self._reading.begin_at(start)
+        part.position, part.partial_bytes = start, 0
+        part.restarted = part.more = True
 
-    return max(MIN_SLICE_BYTES, read_bytes * SLICE_LINES // lines)
+    def _let_go(self, part: Slice, seen: os.stat_result, handles: Handles) -> None:
+        """Close the file; its unfinished line is its last unless it lives elsewhere."""
+        if not seen.st_nlink:
+            part.rest = self._reading.finish()
+
+        self._drop(handles)
+
+    def _drop(self, handles: Handles) -> None:
+        handles.drop(self.path)
+        self._reading.drop_rest()
+
+
+def _beside(position: Position, part: Slice) -> Slice:
+    """Return *part* of another file as one that leaves our own *position* alone."""
+    part.position, part.partial_bytes, part.more = position, 0, True
+    return part
+
+
+def _named(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _refuse_foreign(path: str, fd: int) -> None:
+    reason = why_foreign(os.pread(fd, PROBE_BYTES, 0))
+    if reason is not None:
+        raise SourceError(path, reason)
 
 
 def _signature(seen: os.stat_result) -> tuple[int, int, int, int]:

@@ -52,11 +52,19 @@ def open_regular(path: str) -> int:
     return fd
 
 
+def opened_if_readable(path: str) -> int | None:
+    """Return what `open_regular` does, or None if that is nothing for now."""
+    try:
+        return open_regular(path)
+    except (SourceError, OSError):
+        return None
+
+
 class Handles:
     """Descriptors by path. Whoever asks gets one that is good until the next await."""
 
     def __init__(self, limit: int | None = None) -> None:
-        self._limit = limit or default_limit()
+        self._most = self._limit = limit or default_limit()
         self._fds: OrderedDict[str, int] = OrderedDict()
 
     def __len__(self) -> int:
@@ -68,6 +76,7 @@ class Handles:
         if fd is None:
             self._make_room()
             fd = self._fds[path] = self._open(path)
+            self._limit = min(self._most, self._limit + 1)
         else:
             self._fds.move_to_end(path)
         return fd
@@ -75,6 +84,12 @@ class Handles:
     def held(self, path: str) -> int | None:
         """Return the descriptor if it is open; the name may mean another file now."""
         return self._fds.get(path)
+
+    def put(self, path: str, fd: int) -> None:
+        """Take charge of *fd*, as the descriptor of *path*."""
+        self.drop(path)
+        self._make_room()
+        self._fds[path] = fd
 
     def drop(self, path: str) -> None:
         """Close the descriptor of *path*, if any."""
@@ -107,5 +122,5 @@ class Handles:
                 if exc.errno not in _OUT_OF_DESCRIPTORS or not self._fds:
                     raise
 
-                self._limit = max(8, len(self._fds) // 2)
+                self._limit = max(1, len(self._fds) // 2)
                 self._make_room()

@@ -6,17 +6,20 @@ bytes and grows with it to a limit, since two files may share a first line (a fo
 session does); the mark is what stands just before the offset, and catches a file
 that was rewritten in place to more than its old length.
 
-    the name leads to            and the content           so it is
-    -----------------            ---------------           --------
-    nothing                                                GONE
-    anything, never read                                   FRESH       read from 0
-    at least offset bytes        head and mark fit         SAME        go on at offset
-    at least offset bytes        head or mark differ       REWRITTEN   read from 0
-    less than offset bytes                                 REWRITTEN   read from 0
+    the file that the name leads to                    so it is
+    -------------------------------                    --------
+    was never read to a line end                       FRESH      read from 0
+    is empty, and says nothing yet                     EMPTY      wait
+    has head and mark where they were                  SAME       go on at offset
+    has lines that we saw, up to some line end         CUT        go on there
+    has nothing of what we saw                         REWRITTEN  read from 0
 
 The inode decides nothing: another inode whose head and mark fit is an atomic rewrite
 (written aside and renamed) or a file system mounted anew, and the same inode whose
-head differs was reused or rewritten.
+head differs was reused or rewritten. CUT needs a memory of single lines, which is
+kept for followed files only; other files that were cut are REWRITTEN, and what is
+left of them is counted again. What becomes of a file that has lost its name stands
+in `file`.
 """
 
 import hashlib
@@ -26,6 +29,7 @@ from enum import Enum, auto
 import msgspec
 
 from jarvisd.model.source import Position
+from jarvisd.sources.memory import LineMemory
 
 HEAD_BYTES = 1024
 MARK_BYTES = 512
@@ -35,29 +39,57 @@ MARK_BYTES = 512
 class Verdict(Enum):
     """What a look at a file came to; see the table above."""
 
-    GONE = auto()
     FRESH = auto()
+    EMPTY = auto()
     SAME = auto()
+    CUT = auto()
     REWRITTEN = auto()
 
 
-def judge(position: Position, seen: os.stat_result | None, fd: int | None) -> Verdict:
-    """Return what *position* has become, given the file that its name leads to now.
+def judge(
+    position: Position,
+    seen: os.stat_result,
+    fd: int,
+    memory: LineMemory | None = None,
+) -> tuple[Verdict, Position]:
+    """Return what the file behind *position* has become, and where to go on in it.
 
     Args:
         position: How far the file was read.
-        seen: The status of *fd*; None when the name leads nowhere.
-        fd: The file, to read head and mark from.
+        seen: The status of *fd*.
+        fd: The file that the name leads to now.
+        memory: The lines before *position* that are remembered, if any.
 
     """
-    if seen is None or fd is None:
-        return Verdict.GONE
+    if position.head_len == 0:
+        return Verdict.FRESH, position
 
-    if position.offset == 0 and position.head_len == 0:
-        return Verdict.FRESH
+    if seen.st_size == 0:
+        return Verdict.EMPTY, position
 
-    fits = seen.st_size >= position.offset and _head_fits(fd, position)
-    return Verdict.SAME if fits and _mark_fits(fd, position) else Verdict.REWRITTEN
+    if fits(position, fd):
+        return Verdict.SAME, position
+
+    generation = position.generation + 1
+    kept = _kept(memory, fd)
+    if not kept:
+        return Verdict.REWRITTEN, Position(generation=generation)
+
+    start = Position(generation=generation)
+    return Verdict.CUT, advanced(start, seen, fd, kept)
+
+
+def fits(position: Position, fd: int) -> bool:
+    """Say whether the file still has head and mark of *position* where they were."""
+    if not position.offset:
+        return True
+
+    head = os.pread(fd, position.head_len, 0)
+    if len(head) < position.head_len or digest(head) != position.head_hash:
+        return False
+
+    mark = os.pread(fd, position.mark_len, position.offset - position.mark_len)
+    return len(mark) == position.mark_len and digest(mark) == position.mark_hash
 
 
 def advanced(
@@ -85,22 +117,12 @@ def advanced(
     )
 
 
-def restarted(position: Position) -> Position:
-    """Return the position of the next generation of the same name, at 0."""
-    return Position(generation=position.generation + 1)
-
-
 def digest(data: bytes) -> int:
     """Return 63 bits of a hash: what SQLite keeps as one integer."""
     raw = hashlib.blake2b(data, digest_size=8).digest()
     return int.from_bytes(raw) >> 1
 
 
-def _head_fits(fd: int, position: Position) -> bool:
-    head = os.pread(fd, position.head_len, 0)
-    return len(head) == position.head_len and digest(head) == position.head_hash
-
-
-def _mark_fits(fd: int, position: Position) -> bool:
-    mark = os.pread(fd, position.mark_len, position.offset - position.mark_len)
-    return len(mark) == position.mark_len and digest(mark) == position.mark_hash
+def _kept(memory: LineMemory | None, fd: int) -> int:
+    """Return up to where the file has the lines that we saw; 0 if from the start on."""
+    return memory.kept(fd) if memory is not None and fits(memory.base, fd) else 0

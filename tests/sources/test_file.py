@@ -4,43 +4,11 @@ from pathlib import Path
 import pytest
 
 from jarvisd.errors import SourceError
-from jarvisd.lines import Line
 from jarvisd.model.source import Position
-from jarvisd.sources.file import SLICE_BYTES, TailedFile
+from jarvisd.sources.file import TailedFile
 from jarvisd.sources.handles import Handles
-
-
-class Reading:
-    """One file read as the daemon does: the position moves with the lines."""
-
-    def __init__(self, path: Path, position: Position | None = None) -> None:
-        self.tail = TailedFile(str(path))
-        self.handles = Handles()
-        self.position = position or Position()
-        self.partial_bytes = 0
-        self.read_bytes = 0
-        self.gone = False
-
-    def drain(self) -> list[str]:
-        lines: list[str] = []
-        for _ in range(1000):
-            part = self.tail.read(self.position, self.handles)
-            lines += [
-                each.text.decode() for each in part.lines if isinstance(each, Line)
-            ]
-            self.position = part.position
-            self.partial_bytes = part.partial_bytes
-            self.read_bytes += part.read_bytes
-            self.gone = part.gone
-            if not part.more:
-                return lines
-
-        raise AssertionError("the file never ends")
-
-
-def append(path: Path, text: str) -> None:
-    with path.open("a") as file:
-        file.write(text)
+from jarvisd.sources.stream import SLICE_BYTES
+from tests.sources.reading import Reading, append
 
 
 @pytest.fixture
@@ -78,65 +46,6 @@ def test_an_unfinished_line_is_given_once_also_over_a_restart(path: Path) -> Non
 
     assert Reading(path, first.position).drain() == ["three"]
     assert first.drain() == ["three"]
-
-
-@pytest.mark.parametrize(
-    "rewrite",
-    [
-        pytest.param("1\n", id="shorter"),
-        pytest.param("eno\nowt\n", id="same length"),
-        pytest.param("one\nTWO\nthree\n", id="longer with the same first line"),
-        pytest.param("ONE\ntwo\nthree\n", id="longer with the same end"),
-    ],
-)
-def test_a_file_rewritten_in_place_is_read_from_its_start(
-    path: Path, rewrite: str
-) -> None:
-    reading = Reading(path)
-    reading.drain()
-
-    with path.open("r+") as file:
-        file.truncate(0)
-        file.write(rewrite)
-    os.utime(path, ns=(1, 1))
-
-    assert reading.drain() == rewrite.split()
-    assert reading.position.generation == 1
-
-
-def test_an_unfinished_line_that_is_cut_off_is_forgotten(path: Path) -> None:
-    reading = Reading(path)
-    append(path, "torn")
-    reading.drain()
-
-    os.truncate(path, len("one\ntwo\n"))
-    reading.drain()
-    append(path, "three\n")
-
-    assert reading.drain() == ["three"]
-
-
-def test_an_atomic_rewrite_with_the_same_beginning_goes_on(path: Path) -> None:
-    reading = Reading(path)
-    reading.drain()
-
-    aside = path.with_suffix(".tmp")
-    aside.write_text("one\ntwo\nthree\n")
-    aside.rename(path)
-
-    assert reading.drain() == ["three"]
-    assert reading.position.generation == 0
-
-
-def test_a_file_replaced_by_another_gives_the_rest_of_both(path: Path) -> None:
-    reading = Reading(path)
-    reading.drain()
-    append(path, "three\nfour")
-    path.rename(path.with_suffix(".1"))
-    path.write_text("new\n")
-
-    assert reading.drain() == ["three", "four", "new"]
-    assert reading.position.generation == 1
 
 
 def test_a_removed_file_is_read_to_its_end_and_let_go(path: Path) -> None:
@@ -191,7 +100,7 @@ def test_slices_are_bounded_in_bytes_and_in_lines(tmp_path: Path) -> None:
     reading = Reading(path)
     sizes = []
     while True:
-        part = reading.tail.read(reading.position, reading.handles)
+        part = reading.tail.read(reading.position, reading.handles, 0)
         reading.position = part.position
         sizes.append(len(part.lines))
         if not part.more:
@@ -225,7 +134,7 @@ def test_more_files_than_descriptors_can_be_read_in_turns(tmp_path: Path) -> Non
         tails.append((TailedFile(str(path)), Position()))
 
     for tail, position in tails * 2:
-        tail.read(position, handles)
+        tail.read(position, handles, 0)
 
     assert len(handles) == 4
     handles.close()

@@ -1,0 +1,106 @@
+"""Live files: each followed by a task of its own that sleeps until it is woken.
+
+A task costs two kilobytes and no timer. As long as one follows a file, the folder of
+that file is watched, and the file is kept open with what is remembered of its lines.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+from anyio.abc import TaskGroup
+
+from jarvisd.accumulators.block import LIVE_MS
+from jarvisd.clock import MS_PER_S, Clock
+from jarvisd.reader.known import Known
+from jarvisd.reader.turns import Turns
+from jarvisd.sources.handles import Handles
+from jarvisd.sources.live_watch import LiveWatch
+
+
+class Followers:
+    """The files that are followed, and the tasks that do it."""
+
+    def __init__(
+        self, live_watch: LiveWatch, handles: Handles, turns: Turns, clock: Clock
+    ) -> None:
+        self._live_watch = live_watch
+        self._handles = handles
+        self._turns = turns
+        self._clock = clock
+        self._followed: set[Known] = set()
+        self._by_folder: dict[str, int] = {}
+        self._group: TaskGroup | None = None
+
+    def __iter__(self) -> Iterator[Known]:
+        return iter(list(self._followed))
+
+    @contextmanager
+    def within(self, group: TaskGroup) -> Iterator[None]:
+        """Start tasks in *group* while the context lasts, and none outside of it."""
+        self._group = group
+        try:
+            yield
+        finally:
+            self._group = None
+
+    def wake(self, known: Known) -> None:
+        """Let *known* be read; followed from now on if it was not."""
+        known.wakes += 1
+        known.woken_at = self._clock.monotonic()
+        if known.wake is not None:
+            self._followed.add(known)
+            known.wake.set()
+        elif self._group is not None:
+            known.wake = anyio.Event()
+            self._followed.add(known)
+            self._group.start_soon(self._follow, known)
+
+    def let_go(self, known: Known) -> None:
+        """Follow *known* no longer than until it has been read."""
+        self._followed.discard(known)
+        if known.wake is not None:
+            known.wake.set()
+
+    def let_go_of_quiet(self) -> None:
+        """Let go of the files that have not changed for as long as a block is live."""
+        quiet_since = self._clock.monotonic() - LIVE_MS / MS_PER_S
+        for known in self:
+            if known.woken_at < quiet_since:
+                self.let_go(known)
+
+    def retry_watch(self) -> None:
+        """Try again to watch the folders whose watch has failed."""
+        if self._live_watch.error is not None:
+            self._live_watch.retry(self._by_folder)
+
+    async def _follow(self, known: Known) -> None:
+        known.tail.remember(known.block.position)
+        try:
+            while known in self._followed:
+                await self._follow_in(os.path.dirname(known.path), known)
+        finally:
+            known.wake = None
+            known.tail.forget()
+            known.block.rest()
+            self._handles.drop(known.path)
+
+    async def _follow_in(self, folder: str, known: Known) -> None:
+        """Read *known* whenever it is woken, as long as it lies in *folder*."""
+        self._by_folder[folder] = self._by_folder.get(folder, 0) + 1
+        try:
+            while known in self._followed and os.path.dirname(known.path) == folder:
+                self._live_watch.add(folder)
+                known.wake = anyio.Event()
+                await self._turns.drain(known, self._clock.monotonic())
+                if known.block.ended and known.done == known.wakes:
+                    self._followed.discard(known)
+                else:
+                    await known.wake.wait()
+        finally:
+            known.hinted = False
+            self._by_folder[folder] -= 1
+            if not self._by_folder[folder]:
+                del self._by_folder[folder]
+                self._live_watch.remove(folder)

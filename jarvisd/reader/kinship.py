@@ -1,0 +1,101 @@
+"""Is this file, or its beginning, one that we have read under another name?
+
+Pure questions about two files; `catalogue` knows whom to ask about.
+"""
+
+import os
+from collections.abc import Iterable
+
+import msgspec
+
+from jarvisd.model.source import Position
+from jarvisd.reader.known import Known
+from jarvisd.sources.handles import Handles, opened_if_readable
+from jarvisd.sources.identity import Verdict
+
+_CONTINUED = {Verdict.SAME, Verdict.CUT}
+
+
+def status(path: str) -> os.stat_result | None:
+    """Return the status of what *path* leads to; None if that is nothing for us."""
+    try:
+        return os.stat(path, follow_symlinks=False)
+    except OSError:
+        return None
+
+
+def leads_to(path: str, inode: tuple[int, int]) -> bool:
+    """Say whether *path* is a name of *inode*."""
+    seen = status(path)
+    return seen is not None and (seen.st_dev, seen.st_ino) == inode
+
+
+def has_moved(known: Known, path: str, handles: Handles) -> bool:
+    """Say whether the file at *path*, of its inode, is *known* under a new name."""
+    if not known.block.position.offset:
+        return not known.tail.leaving  # nothing of it was counted yet
+
+    seen, held = status(path), handles.held(known.path)
+    if seen is not None and held is not None and os.path.samestat(os.fstat(held), seen):
+        return True
+
+    return goes_on(known, path) is not None and goes_on(known, known.path) is None
+
+
+def left_behind(other: Known, path: str, handles: Handles) -> Position | None:
+    """Return how far the file at *path* was read as *other*, which is to leave it."""
+    for each in other.tail.leaving:
+        if goes_on(other, path, each.position) is not None:
+            each.end(handles)
+            return each.position
+
+    seen, held = status(path), handles.held(other.path)
+    if seen is not None and held is not None and os.path.samestat(os.fstat(held), seen):
+        handles.drop(other.path)
+
+    return goes_on(other, path)
+
+
+def copied(known: Known, others: Iterable[Known]) -> Position | None:
+    """Return how far *known*, not read yet, was read as the one it is a copy of."""
+    seen = status(known.path)
+    for other in others:
+        position = other.block.position
+        if other is known or seen is None or _age(position) != _age_of(seen):
+            continue
+
+        if goes_on(other, known.path) is not None:
+            return position
+
+    return None
+
+
+def goes_on(
+    known: Known, path: str, position: Position | None = None
+) -> Position | None:
+    """Return where to go on in *path* if it has what was read of *known*."""
+    fd = opened_if_readable(path)
+    if fd is None:
+        return None
+
+    try:
+        start = position or known.block.position
+        verdict, found = known.tail.judge(start, fd)
+        return found if verdict in _CONTINUED else None
+    finally:
+        os.close(fd)
+
+
+def here(position: Position, seen: os.stat_result, generation: int) -> Position:
+    """Return *position* as one in the file *seen*."""
+    return msgspec.structs.replace(
+        position, dev=seen.st_dev, inode=seen.st_ino, generation=generation
+    )
+
+
+def _age(position: Position) -> tuple[int, int]:
+    return (position.size, position.mtime_ns)
+
+
+def _age_of(seen: os.stat_result) -> tuple[int, int]:
+    return (seen.st_size, seen.st_mtime_ns)

@@ -1,0 +1,59 @@
+"""One transcript file that is known, and the block it feeds."""
+
+import os
+from dataclasses import dataclass
+
+import anyio
+
+from jarvisd.accumulators.block import Block
+from jarvisd.model.source import SourceView
+from jarvisd.sources.file import TailedFile
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    """One transcript file and the block it feeds.
+
+    *wakes* counts how often it was found changed, *done* up to which of these it has
+    been read. *backlog_bytes* is what is left of its history, None when none was.
+    """
+
+    block: Block
+    tail: TailedFile
+    size: int = 0
+    mtime_ms: int = 0
+    historic_until: int = 0
+    backlog_bytes: int | None = None
+    wakes: int = 0
+    done: int = 0
+    woken_at: float = 0.0
+    moved_from: str | None = None
+    """Its former path, at which there may be a file of its own by now."""
+    wake: anyio.Event | None = None
+    """Set to wake the task that follows the file; None while no task does."""
+    hinted: bool = False
+    """The watch of its folder has told of it, so it need not be looked at by time."""
+
+    @property
+    def path(self) -> str:
+        """Return where the file is now."""
+        return self.tail.path
+
+    def note(self, status: os.stat_result) -> None:
+        """Remember how large and how old the file was seen to be."""
+        self.size, self.mtime_ms = status.st_size, status.st_mtime_ns // 1_000_000
+
+    def view(self) -> SourceView:
+        """Return it as `sources.list` shows it."""
+        block = self.block
+        return SourceView(
+            agent=block.origin.agent,
+            path=self.path,
+            state=block.state,
+            block_id=block.block_id,
+            offset=block.position.offset,
+            size=self.size,
+            partial_bytes=block.partial_bytes,
+            generation=block.position.generation,
+            error=block.error,
+        )

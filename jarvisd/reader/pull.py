@@ -1,0 +1,130 @@
+"""One slice of one file into its block, whatever goes wrong with the file."""
+
+from collections.abc import Callable
+
+import structlog
+
+from jarvisd.accumulators.block import Block
+from jarvisd.clock import Clock
+from jarvisd.errors import SourceError
+from jarvisd.lines import Line, Oversize
+from jarvisd.reader.catalogue import Catalogue
+from jarvisd.reader.intake import Intake
+from jarvisd.reader.known import Known
+from jarvisd.reader.progress import Progress
+from jarvisd.sources.handles import Handles
+from jarvisd.sources.stream import Slice
+
+log = structlog.get_logger()
+
+
+class Puller:
+    """Takes slices and counts them.
+
+    *lacking* is called when the ledger must read a block again up to its position.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        handles: Handles,
+        intake: Intake,
+        progress: Progress,
+        *,
+        lacking: Callable[[], None],
+    ) -> None:
+        self.missed_files = 0
+        """Files that went before they were read to their end."""
+        self._catalogue = catalogue
+        self._handles = handles
+        self._intake = intake
+        self._progress = progress
+        self._lacking = lacking
+        self._clock: Clock = intake.clock
+
+    def pull(self, known: Known) -> bool:
+        """Read one slice of *known* and count it; return whether there is more.
+
+        A bulkhead: whatever goes wrong in one file is told of that file alone.
+        """
+        block = known.block
+        try:
+            if not block.position.offset:
+                self._begin(known)
+
+            part = known.tail.read(
+                block.position, self._handles, self._clock.monotonic()
+            )
+            self._count(known, part)
+        except SourceError as exc:
+            self._intake.fail(block, exc.reason)
+        except OSError as exc:
+            self._intake.fail(block, exc.strerror or str(exc))
+        except Exception:
+            log.exception("block.crashed", block_id=block.block_id)
+            self._intake.fail(block, "internal error; see the daemon's log")
+        else:
+            return part.more
+
+        return False
+
+    def _begin(self, known: Known) -> None:
+        """Let a file that is read from its start begin where others have ended."""
+        begins = self._catalogue.counted_elsewhere(known)
+        if begins is not None:
+            before = known.block.position
+            self._intake.fold(known.block, [], begins)
+            self._catalogue.reached(known, before)
+            self._unread(known.block)
+
+    def _count(self, known: Known, part: Slice) -> None:
+        block, before = known.block, known.block.position
+        if not part.gone:
+            self._intake.recover(block)
+
+        historic = before.offset < known.historic_until
+        block.bytes_read += part.read_bytes
+        block.partial_bytes = part.partial_bytes
+        if known.backlog_bytes is not None:
+            self._progress.read(part.read_bytes)
+
+        lines = self._all_lines(known, part)
+        if lines or part.position != before:
+            written_ms = known.mtime_ms if historic else None
+            self._intake.fold(block, lines, part.position, written_ms=written_ms)
+            self._catalogue.reached(known, before)
+
+        if part.restarted:
+            self._unread(block)
+            known.historic_until = 0
+            log.info(
+                "block.restarted",
+                block_id=block.block_id,
+                offset=block.position.offset,
+                generation=block.position.generation,
+            )
+
+        if part.gone:
+            self._say_goodbye(known, part)
+
+    def _unread(self, block: Block) -> None:
+        """Let the ledger begin anew with *block*, which goes on in another place."""
+        block.unread()
+        if block.position.offset:
+            self._lacking()
+
+    def _all_lines(self, known: Known, part: Slice) -> list[Line | Oversize]:
+        """Return the lines, with an unfinished last one if it is a whole record."""
+        rest = part.rest
+        if rest is None or not self._intake.is_record(known.block, rest):
+            return part.lines
+
+        return [*part.lines, rest]
+
+    def _say_goodbye(self, known: Known, part: Slice) -> None:
+        block = known.block
+        if not block.ended and known.size > part.position.offset + part.partial_bytes:
+            self.missed_files += 1
+            log.warning("block.missed", block_id=block.block_id)
+
+        self._intake.end(block)

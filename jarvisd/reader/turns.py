@@ -1,0 +1,78 @@
+"""Fairness: whoever has more than one slice to read takes turns for each further one."""
+
+import anyio
+from anyio import lowlevel
+
+from jarvisd.clock import Clock
+from jarvisd.flusher import Flusher
+from jarvisd.reader.known import Known
+from jarvisd.reader.progress import Progress
+from jarvisd.reader.pull import Puller
+
+TURN_S = 0.001
+"""How long one file is read before others get a turn: what a live line may wait."""
+
+
+class Turns:
+    """Reads files to their ends, none of them at the expense of the others."""
+
+    def __init__(
+        self, puller: Puller, progress: Progress, flusher: Flusher, clock: Clock
+    ) -> None:
+        self._puller = puller
+        self._progress = progress
+        self._flusher = flusher
+        self._clock = clock
+        self._bulk = anyio.Lock(fast_acquire=True)
+        self._progressed = anyio.Event()
+        self._awaited = 0
+
+    async def drain(self, known: Known, began: float) -> float:
+        """Read *known* to its end, giving way after each turn.
+
+        *began* is when the turn began in which this is called; the return value when
+        the one did in which it ends.
+        """
+        ticket = known.wakes
+        more = True
+        while more:
+            more = self._puller.pull(known)
+            if self._clock.monotonic() - began >= TURN_S:
+                began = await self.give_way()
+                if known.backlog_bytes is not None and self._flusher.is_behind:
+                    await self._flusher.catch_up()
+
+        self.pass_by(known, ticket)
+        return began
+
+    async def give_way(self) -> float:
+        """Wait for a turn; return when it begins."""
+        async with self._bulk:
+            await lowlevel.checkpoint()
+
+        return self._clock.monotonic()
+
+    def pass_by(self, known: Known, ticket: int) -> None:
+        """Note that all is done with *known* that was asked up to *ticket*."""
+        known.done = max(known.done, ticket)
+        if known.backlog_bytes is not None:
+            known.backlog_bytes = None
+            self._progress.finished()
+
+        if self._awaited:
+            self._progressed.set()
+            self._progressed = anyio.Event()
+
+    async def all_done(self, files: list[Known]) -> None:
+        """Return once *files* have been read as often as was asked until now."""
+        waiting = [(each, each.wakes) for each in files]
+        self._awaited += 1
+        try:
+            while waiting:
+                known, ticket = waiting[-1]
+                if known.done >= ticket:
+                    waiting.pop()
+                else:
+                    await self._progressed.wait()
+        finally:
+            self._awaited -= 1

@@ -1,0 +1,50 @@
+"""A file that has lost its name to another one while its writer goes on."""
+
+import os
+from dataclasses import dataclass
+
+from jarvisd.model.source import Position
+from jarvisd.sources.handles import Handles
+from jarvisd.sources.identity import fits
+from jarvisd.sources.stream import Slice, Stream
+
+SILENT_S = 5.0
+"""For how long nobody must have written to a renamed file before it is let go."""
+
+
+@dataclass(slots=True)
+class Leaving:
+    """The rest of a renamed file, read until nobody has written for SILENT_S.
+
+    *position* is how far it was read, which nobody stores: the block's own is that of
+    the new file.
+    """
+
+    key: str
+    """What its descriptor is called in the handles."""
+    position: Position
+    stream: Stream
+    until: float
+    ended: bool = False
+
+    def read(self, handles: Handles, now: float) -> Slice:
+        """Return what was appended since; sets *ended* when that was all."""
+        fd = handles.held(self.key)
+        if fd is None or not fits(self.position, fd):
+            # Others needed the descriptor more, or it is no longer what it was.
+            self.end(handles)
+            return Slice([], self.position)
+
+        part = self.stream.next(self.position, os.fstat(fd), fd)
+        self.position = part.position
+        if part.read_bytes:
+            self.until = now + SILENT_S
+        elif now >= self.until:
+            self.end(handles)
+
+        return part
+
+    def end(self, handles: Handles) -> None:
+        """Read no more of it."""
+        handles.drop(self.key)
+        self.ended = True

@@ -1,0 +1,147 @@
+"""Hints about live files, by inotify, read in a callback of the event loop."""
+
+import asyncio
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+import structlog
+
+from jarvisd.sources.hints import Hint, Lost
+
+try:  # Linux only; elsewhere the tree watch and the scan do all the work
+    from inotify_simple import INotify
+    from inotify_simple import flags as inotify
+except ImportError:  # pragma: no cover
+    INotify = None
+
+log = structlog.get_logger()
+
+MAX_FAILURES = 1000
+"""More folders than anybody reads the names of."""
+
+
+class LiveWatch:
+    """Wakes the files in the folders it is told of, through inotify."""
+
+    def __init__(self, hint: Hint, lost: Lost) -> None:
+        self._hint = hint
+        self._lost = lost
+        self._notify: INotify | None = None
+        self._folders: dict[int, str] = {}
+        self._watches: dict[str, int] = {}
+        self._failures: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._watches)
+
+    @property
+    def error(self) -> str | None:
+        """Return why not all is watched that should be; None if it is."""
+        return next(iter(self._failures.values()), None)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Listen while the context lasts; without inotify this does nothing."""
+        self._open()
+        try:
+            yield
+        finally:
+            self._close()
+
+    def retry(self, folders: Iterable[str]) -> None:
+        """Try again what has failed; *folders* are all that should be watched."""
+        if self._notify is None:
+            self._open()
+
+        for folder in folders:
+            self.add(folder)
+
+    def add(self, folder: str) -> None:
+        """Watch *folder*; again after it was removed and made anew."""
+        if self._notify is None or folder in self._watches:
+            return
+
+        try:
+            watch = self._notify.add_watch(folder, _mask())
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            self._failed(folder, f"{folder} is not watched: {_reason(exc)}")
+            return
+
+        self._failures.pop(folder, None)
+        self._watches[folder] = watch
+        self._folders[watch] = folder
+
+    def remove(self, folder: str) -> None:
+        """Stop watching *folder*."""
+        self._failures.pop(folder, None)
+        watch = self._watches.pop(folder, None)
+        if watch is None or self._notify is None:
+            return
+
+        self._folders.pop(watch, None)
+        with suppress(OSError):  # the folder is gone, and its watch with it
+            self._notify.rm_watch(watch)
+
+    def _open(self) -> None:
+        try:
+            self._notify = INotify(nonblocking=True) if INotify else None
+        except OSError as exc:
+            self._failed("", f"inotify is not available: {_reason(exc)}")
+        else:
+            self._failures.pop("", None)
+
+        if self._notify is not None:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._notify.fileno(), self._read)
+
+    def _close(self) -> None:
+        if self._notify is None:
+            return
+
+        asyncio.get_running_loop().remove_reader(self._notify.fileno())
+        self._notify.close()
+        self._notify = None
+
+    def _read(self) -> None:
+        assert self._notify is not None
+        for event in self._notify.read(timeout=0):
+            if event.mask & inotify.Q_OVERFLOW:
+                log.warning("watch.overflowed")
+                self._lost()
+            elif event.mask & inotify.IGNORED:
+                self._watches.pop(self._folders.pop(event.wd, ""), None)
+            elif event.name and event.wd in self._folders:
+                self._hint(f"{self._folders[event.wd]}/{event.name}")
+
+    def _failed(self, folder: str, reason: str) -> None:
+        if not self._failures:
+            log.warning("watch.live_failed", reason=reason)
+
+        if len(self._failures) < MAX_FAILURES:
+            self._failures[folder] = reason
+
+
+def _reason(exc: OSError) -> str:
+    """Return what the limits of inotify are called, instead of a full disk."""
+    match exc.errno:
+        case errno.ENOSPC:
+            return "the limit fs.inotify.max_user_watches is reached"
+        case errno.EMFILE:
+            return "the limit fs.inotify.max_user_instances is reached"
+        case _:
+            return exc.strerror or str(exc)
+
+
+def _mask() -> int:
+    return int(
+        inotify.MODIFY
+        | inotify.ATTRIB
+        | inotify.CREATE
+        | inotify.DELETE
+        | inotify.MOVED_TO
+        | inotify.MOVED_FROM
+        | inotify.ONLYDIR
+    )

@@ -1,0 +1,82 @@
+"""How one file is being read: its unfinished line, and what is remembered of it."""
+
+import os
+
+from jarvisd.lines import Line, Oversize
+from jarvisd.model.source import Position
+from jarvisd.sources.identity import Verdict, advanced, judge
+from jarvisd.sources.memory import LineMemory
+from jarvisd.sources.stream import Slice, Stream
+
+
+class Reading:
+    """Keeps splitter and memory of lines in step with the position."""
+
+    __slots__ = ("_memory", "_stream")
+
+    def __init__(self) -> None:
+        self._stream: Stream | None = None
+        self._memory: LineMemory | None = None
+
+    @property
+    def partial_bytes(self) -> int:
+        """Return the length of the unfinished line so far."""
+        return self._stream.partial_bytes if self._stream is not None else 0
+
+    def judge(
+        self, position: Position, seen: os.stat_result, fd: int
+    ) -> tuple[Verdict, Position]:
+        """Return what the file behind *position* has become, and where to go on."""
+        return judge(position, seen, fd, self._memory)
+
+    def next(self, position: Position, seen: os.stat_result, fd: int) -> Slice:
+        """Return the next slice after *position*."""
+        if self._stream is None:
+            self._stream = Stream(position)
+            if self._memory is not None:
+                self._memory.rewind(position.offset)
+
+        part = self._stream.next(position, seen, fd, self._memory)
+        if self._memory is not None and self._memory.is_full:
+            base = advanced(part.position, seen, fd, self._memory.middle)
+            self._memory.forget_until(base)
+
+        return part
+
+    def begin_at(self, start: Position) -> None:
+        """Read on from *start*, which may lie before what was read or in a new file."""
+        self._stream = None
+        if self._memory is None:
+            return
+
+        if start.offset < max(1, self._memory.base.offset):
+            self._memory = LineMemory(start)
+
+    def check_rest(self, fd: int) -> None:
+        """Read the unfinished line again if it is not as it was."""
+        if self._stream is not None and not self._stream.still_fits(fd):
+            self._stream = None
+
+    def drop_rest(self) -> None:
+        """Forget the unfinished line: it was cut off, or stands in another file."""
+        self._stream = None
+
+    def finish(self) -> Line | Oversize | None:
+        """Return the unfinished line of a file that has ended, if any."""
+        return self._stream.finish() if self._stream is not None else None
+
+    def hand_over(self) -> Stream | None:
+        """Give away the stream, unfinished line and all."""
+        stream, self._stream = self._stream, None
+        return stream
+
+    def remember(self, position: Position) -> None:
+        """Remember single lines from *position* on, in case the file is cut."""
+        self._stream = None
+        self._memory = LineMemory(position)
+
+    def forget(self) -> None:
+        """Drop what is only useful while the file is followed."""
+        self._memory = None
+        if self._stream is not None and not self._stream.partial_bytes:
+            self._stream = None

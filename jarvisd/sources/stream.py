@@ -1,0 +1,111 @@
+"""An open file as lines, a slice at a time."""
+
+import os
+from dataclasses import dataclass
+
+from jarvisd.lines import Line, LineSplitter, Oversize
+from jarvisd.model.source import Position
+from jarvisd.sources.identity import advanced
+from jarvisd.sources.memory import LineMemory
+
+SLICE_BYTES = 64 * 1024
+"""Read at most this much before others get a turn: about half a millisecond."""
+
+SLICE_LINES = 400
+"""... or about this many lines, since short lines cost more than their bytes."""
+
+MIN_SLICE_BYTES = 4 * 1024
+
+_REST_BYTES = 512
+"""Compared of an unfinished line to know whether it is still the same one."""
+
+
+@dataclass(slots=True)
+class Slice:
+    """What one turn gave.
+
+    *position* is where to go on once *lines* are counted; *more* says that there is
+    more to read already. *rest* is the unfinished last line of a file that has ended,
+    which counts if it is a record. *restarted* is true when the file turned out to be
+    another one or to be cut, *gone* when there is no file any more.
+    """
+
+    lines: list[Line | Oversize]
+    position: Position
+    read_bytes: int = 0
+    partial_bytes: int = 0
+    more: bool = False
+    rest: Line | Oversize | None = None
+    restarted: bool = False
+    gone: bool = False
+
+
+class Stream:
+    """Reads a file on from *position*, holding back its unfinished last line."""
+
+    __slots__ = ("_rest", "_slice_bytes", "_splitter")
+
+    def __init__(self, position: Position) -> None:
+        self._splitter = LineSplitter(offset=position.offset)
+        self._slice_bytes = SLICE_BYTES
+        self._rest = b""
+
+    @property
+    def partial_bytes(self) -> int:
+        """Return the length of the unfinished line so far."""
+        return self._splitter.partial_bytes
+
+    def next(
+        self,
+        position: Position,
+        seen: os.stat_result,
+        fd: int,
+        memory: LineMemory | None = None,
+    ) -> Slice:
+        """Return the next slice after *position*, and let *memory* remember it.
+
+        *seen* is the status of *fd* before anything is read.
+        """
+        splitter = self._splitter
+        chunk = os.pread(fd, self._slice_bytes, splitter.next_offset)
+        if memory is not None:
+            memory.add(chunk, splitter.next_offset)
+
+        lines = splitter.feed(chunk)
+        more = len(chunk) == self._slice_bytes and splitter.next_offset < seen.st_size
+        self._slice_bytes = _next_slice_bytes(len(chunk), len(lines))
+        self._note(chunk)
+        if splitter.offset != position.offset or position.head_len == 0:
+            position = advanced(position, seen, fd, splitter.offset)
+
+        return Slice(
+            lines,
+            position,
+            read_bytes=len(chunk),
+            partial_bytes=splitter.partial_bytes,
+            more=more,
+        )
+
+    def still_fits(self, fd: int) -> bool:
+        """Say whether the unfinished line is as it was: agents cut off their own."""
+        if not self._rest:
+            return True
+
+        start = self._splitter.next_offset - len(self._rest)
+        return os.pread(fd, len(self._rest), start) == self._rest
+
+    def finish(self) -> Line | Oversize | None:
+        """Return the unfinished line of a file that has ended, if any."""
+        return self._splitter.finish()
+
+    def _note(self, chunk: bytes) -> None:
+        kept = min(_REST_BYTES, self.partial_bytes)
+        self._rest = (self._rest + chunk)[-kept:] if kept else b""
+
+
+def _next_slice_bytes(read_bytes: int, lines: int) -> int:
+    """Return a slice that should hold at most SLICE_LINES lines like the last."""
+    if lines <= SLICE_LINES:
+        return SLICE_BYTES
+
+    return max(MIN_SLICE_BYTES, read_bytes * SLICE_LINES // lines)

@@ -1,0 +1,132 @@
+"""The daemon's reading without its tasks: it looks when told, and can be killed."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.flusher import Flusher
+from jarvisd.lines import Line, Oversize
+from jarvisd.model.saved import SavedBlock
+from jarvisd.model.source import Place, Position, Tree
+from jarvisd.reader.intake import Intake
+from jarvisd.reader.known import Known
+from jarvisd.reader.reader import Reader
+from jarvisd.reader.survey import Survey
+from jarvisd.sources.scan import walk
+from tests.sources.disk import EVENT
+from tests.support import FakeClock, FakeStore
+
+
+class CountingIntake(Intake):
+    """Notes which events were counted, and how often."""
+
+    counted: Counter[int]
+
+    def fold(
+        self,
+        block: Block,
+        lines: Sequence[Line | Oversize],
+        position: Position,
+        *,
+        written_ms: int | None = None,
+    ) -> None:
+        super().fold(block, lines, position, written_ms=written_ms)
+        texts = (each.text for each in lines if isinstance(each, Line))
+        found = (EVENT.fullmatch(text) for text in texts)
+        self.counted.update(int(each[1]) for each in found if each)
+
+
+class Looker:
+    """Reads all of *root* when told; what was stored survives it."""
+
+    def __init__(self, root: Path) -> None:
+        self._trees = (_tree(root),)
+        self._clock = FakeClock()
+        self._saved: list[SavedBlock] = []
+        self._saved_counts: Counter[int] = Counter()
+        self.start()
+
+    @property
+    def counted(self) -> Counter[int]:
+        """Return how often each event is counted now."""
+        return self._intake.counted
+
+    @property
+    def lines(self) -> int:
+        """Return the lines of all blocks."""
+        return sum(each.line_count for each in self._blocks)
+
+    def start(self) -> None:
+        """Begin with what is stored: after `kill` or `store`."""
+        self._blocks = Blocks()
+        flusher = Flusher(FakeStore(), self._clock, self._blocks)
+        self._intake = CountingIntake(self._blocks, flusher, self._clock)
+        self._intake.counted = self._saved_counts.copy()
+        survey = Survey(
+            self._trees, self._clock, excluded=lambda _: False, max_pause_s=2
+        )
+        self._reader = Reader(survey, self._intake)
+        self._followed: set[Known] = set()
+        for each in self._saved:
+            block = Block.restored(each)
+            self._blocks.add(block, 0)
+            self._reader.restore(block)
+
+    def kill(self) -> None:
+        """Lose what is not stored."""
+        self._reader.handles.close()
+        self.start()
+
+    def store(self) -> None:
+        """Store counts and positions, all in one."""
+        self._saved = [each.saved() for each in self._blocks]
+        self._saved_counts = self.counted.copy()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self._clock._move_to(self._clock.monotonic() + seconds)
+
+    def look(self) -> None:
+        """Scan and read, as `sync` does."""
+        reader = self._reader
+        seen = set()
+        for folder in walk(self._trees[0], lambda _: False):
+            for found in folder.files:
+                seen.add(found.path)
+                reader.found(found)
+
+        for known in reader.catalogue:
+            if known.path not in seen and not known.block.ended:
+                known.wakes += 1
+
+        for known in reader.catalogue:
+            if known.done < known.wakes:
+                self._drain(known)
+
+    def _drain(self, known: Known) -> None:
+        if known not in self._followed:
+            self._followed.add(known)
+            known.tail.remember(known.block.position)
+
+        for _ in range(1000):
+            if not self._reader.puller.pull(known):
+                self._reader._turns.pass_by(known, known.wakes)
+                return
+
+        raise AssertionError(f"{known.path} never ends")
+
+    def close(self) -> None:
+        """Let go of all files."""
+        self._reader.handles.close()
+
+
+def _tree(root: Path) -> Tree:
+    return Tree(
+        agent="claude",
+        root=root,
+        place=lambda parts: Place() if parts[-1].endswith(".jsonl") else None,
+        enters=lambda parts: len(parts) == 1,
+    )

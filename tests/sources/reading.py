@@ -1,0 +1,44 @@
+"""One file read as the daemon does: the position moves with the lines."""
+
+from pathlib import Path
+
+from jarvisd.lines import Line
+from jarvisd.model.source import Position
+from jarvisd.sources.file import TailedFile
+from jarvisd.sources.handles import Handles
+
+
+class Reading:
+    """One file read as the daemon does: the position moves with the lines."""
+
+    def __init__(self, path: Path, position: Position | None = None) -> None:
+        self.tail = TailedFile(str(path))
+        self.handles = Handles()
+        self.position = position or Position()
+        self.partial_bytes = 0
+        self.read_bytes = 0
+        self.gone = False
+        self.now = 0.0
+
+    def drain(self) -> list[str]:
+        lines: list[str] = []
+        for _ in range(1000):
+            part = self.tail.read(self.position, self.handles, self.now)
+            lines += [
+                each.text.decode()
+                for each in (*part.lines, part.rest)
+                if isinstance(each, Line)
+            ]
+            self.position = part.position
+            self.partial_bytes = part.partial_bytes
+            self.read_bytes += part.read_bytes
+            self.gone = part.gone
+            if not part.more:
+                return lines
+
+        raise AssertionError("the file never ends")
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)

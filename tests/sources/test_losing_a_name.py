@@ -1,0 +1,171 @@
+"""What becomes of the open file when its name leads elsewhere, row by row."""
+
+from pathlib import Path
+
+import pytest
+
+from jarvisd.errors import SourceError
+from jarvisd.sources.leaving import SILENT_S
+from tests.sources.reading import Reading, append
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "a.jsonl"
+    path.write_text("one\ntwo\n")
+    return path
+
+
+@pytest.fixture
+def reading(path: Path) -> Reading:
+    reading = Reading(path)
+    assert reading.drain() == ["one", "two"]
+    return reading
+
+
+def test_a_rotated_file_is_read_besides_the_new_one(
+    reading: Reading, path: Path
+) -> None:
+    append(path, "three\nfo")
+    rotated = path.rename(path.with_suffix(".1"))
+    path.write_text("new\n")
+    assert reading.drain() == ["three", "new"]
+
+    append(rotated, "ur\nfive\n")
+    append(path, "newer\n")
+
+    assert reading.drain() == ["four", "five", "newer"]
+    assert reading.position.generation == 1
+    assert reading.position.offset == path.stat().st_size
+
+
+def test_a_rotated_file_is_let_go_once_it_is_silent(
+    reading: Reading, path: Path
+) -> None:
+    rotated = path.rename(path.with_suffix(".1"))
+    path.write_text("new\n")
+    reading.drain()
+    reading.now = SILENT_S - 1
+    append(rotated, "late\n")
+    assert reading.drain() == ["late"]
+    reading.now = SILENT_S + 1
+    append(rotated, "later\n")
+    assert reading.drain() == ["later"]
+
+    reading.now += SILENT_S
+    reading.drain()
+    append(rotated, "too late\n")
+
+    assert reading.drain() == []
+    assert len(reading.handles) == 1
+    assert not reading.tail.leaving
+
+
+def test_three_rotations_with_a_writer_on_each_give_all_lines(
+    reading: Reading, path: Path
+) -> None:
+    first = path.rename(path.with_suffix(".1"))
+    path.write_text("second\n")
+    assert reading.drain() == ["second"]
+    first = first.rename(path.with_suffix(".2"))
+    second = path.rename(path.with_suffix(".1"))
+    path.write_text("third\n")
+    for each in (first, second, path):
+        append(each, f"last of {each.suffix}\n")
+
+    assert sorted(reading.drain()) == [
+        "last of .1",
+        "last of .2",
+        "last of .jsonl",
+        "third",
+    ]
+
+
+def test_a_replaced_file_without_a_name_gives_its_last_line(
+    reading: Reading, path: Path
+) -> None:
+    append(path, "three\nfour")
+    aside = path.with_suffix(".tmp")
+    aside.write_text("new\n")
+    aside.rename(path)
+
+    assert reading.drain() == ["three", "four", "new"]
+    assert len(reading.handles) == 1
+
+
+def test_a_file_moved_away_is_read_on_until_it_is_silent(
+    reading: Reading, path: Path
+) -> None:
+    moved = path.rename(path.with_suffix(".bak"))
+    append(moved, "three\nfo")
+    assert reading.drain() == ["three"]
+    assert not reading.gone
+
+    reading.now = SILENT_S
+    assert reading.drain() == []
+    assert reading.gone
+    assert len(reading.handles) == 0
+
+
+def test_a_file_moved_away_and_back_goes_on(reading: Reading, path: Path) -> None:
+    moved = path.rename(path.with_suffix(".bak"))
+    append(moved, "thr")
+    reading.drain()
+    moved.rename(path)
+    append(path, "ee\n")
+
+    assert reading.drain() == ["three"]
+    assert reading.position.generation == 0
+
+
+def test_a_name_given_to_an_empty_file_waits_for_what_is_written(
+    reading: Reading, path: Path
+) -> None:
+    content = path.read_text()
+    path.unlink()
+    path.write_text("")
+    assert reading.drain() == []
+    assert not reading.gone
+
+    path.write_text(content + "three\n")
+
+    assert reading.drain() == ["three"]
+
+
+def test_a_file_that_was_not_open_is_found_under_its_new_name(
+    reading: Reading, path: Path
+) -> None:
+    append(path, "three\n")
+    reading.handles.close()
+    rotated = path.rename(path.with_suffix(".1"))
+    path.write_text("new\n")
+
+    reading.tail.moved_to = str(rotated)
+
+    assert reading.drain() == ["three", "new"]
+
+
+def test_another_file_under_the_new_name_is_not_taken_for_ours(
+    reading: Reading, path: Path
+) -> None:
+    reading.handles.close()
+    path.unlink()
+    other = path.with_suffix(".1")
+    other.write_text("something quite different\n")
+    path.write_text("new\n")
+
+    reading.tail.moved_to = str(other)
+
+    assert reading.drain() == ["new"]
+
+
+def test_a_name_that_becomes_a_link_is_refused_after_the_rest(
+    reading: Reading, path: Path
+) -> None:
+    append(path, "three\n")
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+
+    assert reading.drain() == ["three"]
+    with pytest.raises(SourceError, match="symbolic link"):
+        reading.drain()

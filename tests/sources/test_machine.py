@@ -1,0 +1,187 @@
+"""Random writers against the tail engine: nothing lost, nothing counted twice.
+
+What is promised, for every event that stood in a whole line of a transcript when the
+daemon looked:
+
+    counted at least once    always
+    counted at most once     through appends, torn lines, moves, rotations, hard links,
+                             copies written aside and renamed, deletions, restarts and
+                             kills; and for files cut or rewritten while followed
+    counted once more        what is left of a file that was cut, or rewritten with the
+                             same beginning, before this daemon had read it from its
+                             start, or if the daemon was killed before it stored that;
+                             what a copy or a fork holds
+    not counted              what was gone before anybody looked
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from jarvisd.sources.leaving import SILENT_S
+from tests.sources.disk import Disk, events_of
+from tests.sources.looker import Looker
+
+NAMES = st.sampled_from(["p/1", "p/2", "q/1", "q/3"])
+SOME = st.integers(1, 3)
+EXAMPLES = int(os.environ.get("JARVISD_EXAMPLES", "200"))
+
+
+class Writers(RuleBasedStateMachine):
+    """Writers, a daemon, and what may be expected of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory(prefix="jv-")
+        self.disk = Disk(Path(self._folder.name))
+        self.looker = Looker(self.disk.root)
+        self.looked_at: set[int] = set()
+        self.stored: set[int] = set()
+        self.old_files: set[int] = set()
+        """Inodes that the daemon has not read from their start since it began."""
+        self.cut_events: set[int] = set()
+        """Events left by cuts that no stored look has seen yet."""
+        self.cut_and_looked_at: set[int] = set()
+
+    def teardown(self) -> None:
+        self.looker.close()
+        self._folder.cleanup()
+
+    @rule(name=NAMES, count=SOME)
+    def append(self, name: str, count: int) -> None:
+        path = self.disk.path(name)
+        path.touch()
+        self.disk.append(path, count)
+
+    @rule(name=NAMES)
+    def append_a_part_of_a_line(self, name: str) -> None:
+        path = self.disk.path(name)
+        path.touch()
+        self.disk.tear(path)
+
+    @rule(name=NAMES, to=NAMES)
+    def rename(self, name: str, to: str) -> None:
+        self._move(self.disk.path(name), self.disk.path(to))
+
+    @rule(name=NAMES)
+    def rotate(self, name: str) -> None:
+        path = self.disk.path(name)
+        self._move(path, path.with_suffix(".jsonl.1"))
+
+    @rule(name=NAMES, count=SOME)
+    def append_to_the_rotated_file(self, name: str, count: int) -> None:
+        path = self.disk.path(name).with_suffix(".jsonl.1")
+        if path.exists():
+            self.disk.append(path, count)
+
+    @rule(name=NAMES, to=NAMES)
+    def bring_back_a_rotated_file(self, name: str, to: str) -> None:
+        path = self.disk.path(name).with_suffix(".jsonl.1")
+        if path.exists():
+            self.disk.allow_again(path)
+            self._move(path, self.disk.path(to))
+
+    @rule(name=NAMES)
+    def delete(self, name: str) -> None:
+        self.disk.path(name).unlink(missing_ok=True)
+
+    @rule(name=NAMES, to=NAMES)
+    def link(self, name: str, to: str) -> None:
+        path, other = self.disk.path(name), self.disk.path(to)
+        if path.exists() and not other.exists():
+            other.hardlink_to(path)
+
+    @rule(name=NAMES, to=NAMES)
+    def copy(self, name: str, to: str) -> None:
+        path, other = self.disk.path(name), self.disk.path(to)
+        if path.exists() and not other.exists():
+            self.disk.allow_again(path)
+            self.disk.copy(path, other)
+
+    @rule(name=NAMES, keep=st.floats(0, 1), new=st.integers(0, 3), aside=st.booleans())
+    def cut(self, name: str, keep: float, new: int, *, aside: bool) -> None:
+        path = self.disk.path(name)
+        if not path.exists():
+            return
+
+        seen = path.stat()
+        if aside and seen.st_nlink > 1:
+            self.disk.allow_again(path)  # the other name keeps all of it
+
+        before = set(events_of(path))
+        self.disk.cut(path, keep, new, aside=aside)
+        kept = before & set(events_of(path))
+        if seen.st_ino in self.old_files:
+            self.old_files.add(path.stat().st_ino)
+            self.disk.may_count_again.update(kept)
+
+        self.cut_events |= kept
+
+    @rule(name=NAMES, count=SOME)
+    def truncate_under_a_writer_that_keeps_its_offset(
+        self, name: str, count: int
+    ) -> None:
+        path = self.disk.path(name)
+        if path.exists():
+            data = bytes(path.stat().st_size) + self.disk.lines(count)
+            self.disk.rewrite(path, data, aside=False)
+
+    @rule()
+    def look(self) -> None:
+        self.looker.look()
+        self.looked_at |= self.disk.events()
+        self.cut_and_looked_at |= self.cut_events
+        self.cut_events.clear()
+        lost = self.looked_at - self.looker.counted.keys()
+        assert not lost, f"{lost} are lost"
+
+    @rule()
+    def store(self) -> None:
+        self.looker.store()
+        self.stored = self.looked_at.copy()
+        self.cut_and_looked_at.clear()
+
+    @rule()
+    def restart(self) -> None:
+        self.store()
+        self.kill()
+
+    @rule()
+    def kill(self) -> None:
+        self.looker.kill()
+        self.looked_at = self.stored.copy()
+        self.disk.may_count_again.update(self.cut_events | self.cut_and_looked_at)
+        self.old_files = {path.stat().st_ino for path in self.disk.all()}
+
+    @rule()
+    def let_time_pass(self) -> None:
+        self.looker.wait(SILENT_S + 1)
+
+    @invariant()
+    def nothing_is_counted_too_often(self) -> None:
+        counted, again = self.looker.counted, self.disk.may_count_again
+        too_often = {each for each in counted if counted[each] > 1 + again[each]}
+        assert not too_often, f"{too_often} are counted too often"
+
+    @invariant()
+    def blocks_tell_what_was_counted(self) -> None:
+        assert self.looker.lines >= self.looker.counted.total()
+
+    def _move(self, path: Path, other: Path) -> None:
+        if path.exists():
+            path.rename(other)
+
+
+TestWriters = pytest.mark.timeout(300)(Writers.TestCase)
+TestWriters.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
