@@ -7,6 +7,7 @@ but stored as it is, and what it changed comes back as a correction.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Generic, TypeVar
 
 from jarvisd.accumulators.keys import KeySet, key_of
@@ -113,8 +114,9 @@ class Shelf(Generic[R]):
     def forget(self) -> None:
         """Let go of the oldest rows that are stored."""
         self._contested_in_flight = {}
-        while len(self._rows) > self.window:
-            name = next(iter(self._rows))
+        surplus = len(self._rows) - self.window
+        # Listed first: to ask for the first again and again passes all that are gone.
+        for name in list(islice(self._rows, max(0, surplus))):
             if name in self._dirty or name in self._before:
                 return
 
