@@ -50,33 +50,39 @@ class Intake:
         """
         now_ms = self.clock.unix_ms()
         before = block.line_count
+        times = self._take_in(block, lines)
+        self.blocks.books.bind(block)
+        if block.line_count > before:
+            if written_ms is None:
+                block.rate.add(block.line_count - before, now_ms)
+                block.came_at(now_ms)
+            else:
+                _date(block, times, written_ms)
+
+        block.position = position
+        self.touch(block, urgent=written_ms is None)
+
+    def _take_in(self, block: Block, lines: Sequence[Line | Oversize]) -> list[int]:
+        """Count *lines* and fold them into the ledger; return the times they tell."""
         agent = agent_named(block.origin.agent)
-        lane = block.open_lane(agent.version)
+        parse, lane = agent.parse, block.open_lane(agent.version)
+        times = []
         for line in lines:
             if isinstance(line, Oversize):
                 block.add_oversize(line.chars)
                 block.add_bad_line(line.offset, line.chars, TOO_LONG)
                 continue
 
-            record = self._read(block, line, agent.parse, lane)
+            record = self._read(block, line, parse, lane)
             if record is not None:
                 block.add_line(line.text)
                 _learn(block, record)
-                if written_ms is not None and record.at_ms is not None:
-                    block.seen_at(record.at_ms)
+                if record.at_ms is not None:
+                    times.append(record.at_ms)
             elif line.text.strip(_BLANK):
                 block.add_line(line.text, malformed=True)
 
-        self.blocks.books.bind(block)
-        if block.line_count > before:
-            if written_ms is None:
-                block.rate.add(block.line_count - before, now_ms)
-                block.came_at(now_ms)
-            elif block.start_ts_ms is None:
-                block.seen_at(written_ms)
-
-        block.position = position
-        self.touch(block, urgent=written_ms is None)
+        return times
 
     def fold_again(
         self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
@@ -131,6 +137,15 @@ class Intake:
         if not block.ended:
             block.ended, block.exit_status, block.partial_bytes = True, exit_status, 0
             self.touch(block)
+
+
+def _date(block: Block, times: list[int], written_ms: int) -> None:
+    """Say when lines of history happened that tell *times*, in any order."""
+    if times:
+        block.seen_at(min(times))
+        block.seen_at(max(times))
+    elif block.start_ts_ms is None:
+        block.seen_at(written_ms)
 
 
 def _learn(block: Block, record: Record) -> None:

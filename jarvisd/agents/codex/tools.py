@@ -45,32 +45,38 @@ class _Result(msgspec.Struct, gc=False):
 
 def call_of(
     call_id: str | None, name: str | None, namespace: str | None = None
-) -> Iterator[Event]:
+) -> tuple[Event, ...]:
     """Return the call of the tool *name*, if it can be told from others."""
     if not call_id:
-        return
+        return ()
 
     tool, server = _tool(name or "", namespace)
     if server is not None:
-        yield ToolCalled(call_id=call_id, tool=tool, kind=ToolKind.MCP, server=server)
+        kind, subagent = ToolKind.MCP, None
     elif tool == _SPAWN:
-        yield ToolCalled(
-            call_id=call_id, tool=tool, kind=ToolKind.SUBAGENT, subagent=tool
-        )
+        kind, subagent = ToolKind.SUBAGENT, tool
     else:
-        yield ToolCalled(call_id=call_id, tool=tool)
+        return (ToolCalled(call_id=call_id, tool=tool),)
+
+    call = ToolCalled(
+        call_id=call_id, tool=tool, kind=kind, server=server, subagent=subagent
+    )
+    return (call,)
 
 
-def result_of(call_id: str | None, output: Raw) -> Iterator[Event]:
+def result_of(call_id: str | None, output: Raw) -> tuple[Event, ...]:
     """Say how the call *call_id* came back, from its *output* alone."""
     if not call_id:
-        return
+        return ()
 
     head = head_of(output, _HEAD_BYTES)
-    yield ToolReturned(call_id=call_id, outcome=_outcome(head))
-    started = _STARTED.search(_header(head))
-    if started is not None:
-        yield TaskStarted(task_id=started.group(1).decode())
+    header = _HEADER_END.split(head, maxsplit=1)[0]
+    returned = ToolReturned(call_id=call_id, outcome=_outcome(head, header))
+    started = _STARTED.search(header)
+    if started is None:
+        return (returned,)
+
+    return returned, TaskStarted(task_id=started.group(1).decode())
 
 
 def ended_of(payload: Payload) -> Iterator[Event]:
@@ -109,7 +115,8 @@ def item_of(item: Item) -> Iterator[Event]:
 
 def exits_in(output: Raw, task_id: str) -> Iterator[Event]:
     """Say whether the background process *task_id* ended, from *output*."""
-    code = _EXIT.search(_header(head_of(output, _HEAD_BYTES)))
+    head = head_of(output, _HEAD_BYTES)
+    code = _EXIT.search(_HEADER_END.split(head, maxsplit=1)[0])
     if code is not None:
         yield TaskEnded(task_id=task_id, status=f"exit {code.group(1).decode()}")
 
@@ -125,17 +132,13 @@ def _tool(name: str, namespace: str | None) -> tuple[str, str | None]:
     return name, None
 
 
-def _outcome(head: bytes) -> Outcome:
+def _outcome(head: bytes, header: bytes) -> Outcome:
     if _ABORTED.search(head):
         return Outcome.DENIED
 
-    code = _EXIT.search(_header(head)) or _OLD_EXIT.search(head)
+    code = _EXIT.search(header) or _OLD_EXIT.search(head)
     failed = _FAILED.search(head) or (code is not None and int(code.group(1)) != 0)
     return Outcome.ERROR if failed else Outcome.OK
-
-
-def _header(head: bytes) -> bytes:
-    return _HEADER_END.split(head, maxsplit=1)[0]
 
 
 def _returned(call_id: str, *, failed: bool) -> ToolReturned:
