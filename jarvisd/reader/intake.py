@@ -152,7 +152,9 @@ class Intake:
 
 def _note_crash(block: Block, line: Line | Oversize) -> None:
     length = line.chars if isinstance(line, Oversize) else len(line.text)
-    log.exception("line.crashed", block_id=block.block_id, offset=line.offset)
+    log.error(
+        "line.crashed", block_id=block.block_id, offset=line.offset, exc_info=True
+    )
     block.add_bad_line(line.offset, length, POISON)
 
 
