@@ -115,10 +115,12 @@ class Block:
     def add_line(self, text: bytes, *, malformed: bool = False) -> None:
         """Count one line that is not blank; *text* is without its line end."""
         self.line_count += 1
-        self.char_count += (
-            len(text) if text.isascii() else len(text.decode(errors="replace"))
+        # Looking for other than ASCII takes a twelfth of the time of decoding.
+        self.char_count += len(
+            text if text.isascii() else text.decode(errors="replace")
         )
-        self.malformed_count += malformed
+        if malformed:
+            self.malformed_count += 1
 
     def add_bad_line(self, offset: int, length: int, reason: str) -> None:
         """Remember a line that could not be taken in, if there are few so far."""
