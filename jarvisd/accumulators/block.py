@@ -16,6 +16,7 @@ from jarvisd.model.block import (
     Origin,
     SessionId,
 )
+from jarvisd.model.conversation import Recorded
 from jarvisd.model.saved import BadLine, SavedBlock
 from jarvisd.model.source import Position, SourceState
 from jarvisd.model.usage import Tokens
@@ -80,6 +81,7 @@ class Block:
         lane: The same while lines are folded.
         session: The totals of the session that it is of, as far as that is known.
         bad_lines: The first that could not be taken in.
+        recorded: What was said and is not stored yet; the flusher takes it out.
 
     """
 
@@ -103,6 +105,7 @@ class Block:
     lane: Lane | None = None
     session: Session | None = None
     bad_lines: list[BadLine] = field(default_factory=list)
+    recorded: list[Recorded] = field(default_factory=list)
 
     @property
     def block_id(self) -> BlockId:
@@ -247,6 +250,7 @@ class Block:
             carry=self.carry if self.lane is None else self.lane.saved(),
             parser_version=self.parser_version,
             bad_lines=tuple(self.bad_lines),
+            recorded=tuple(self.recorded),
         )
 
     @classmethod

@@ -13,6 +13,7 @@ from jarvisd.flusher import Flusher
 from jarvisd.lines import Line, Oversize
 from jarvisd.model.record import Record
 from jarvisd.model.source import Position
+from jarvisd.reader.recording import Recorder
 
 log = structlog.get_logger()
 
@@ -29,11 +30,18 @@ class Intake:
     Nothing here awaits, so counts and position of a block always move together.
     """
 
-    def __init__(self, blocks: Blocks, flusher: Flusher, clock: Clock) -> None:
+    def __init__(
+        self,
+        blocks: Blocks,
+        flusher: Flusher,
+        clock: Clock,
+        recorder: Recorder | None = None,
+    ) -> None:
         self.blocks = blocks
         self.clock = clock
         self.flusher = flusher
         self._ledger = blocks.books.ledger
+        self._recorder = recorder
 
     def fold(
         self,
@@ -49,6 +57,7 @@ class Intake:
         *written_ms* at the latest: its lines happened when their records say.
         """
         now_ms = self.clock.unix_ms()
+        seen_ms = now_ms if written_ms is None else written_ms
         before = block.line_count
         agent = agent_named(block.origin.agent)
         lane = block.open_lane(agent.version)
@@ -62,6 +71,11 @@ class Intake:
             if record is not None:
                 block.add_line(line.text)
                 _learn(block, record)
+                if self._recorder is not None and record.speaker is not None:
+                    self._recorder.hear(
+                        block, agent, line, now_ms=now_ms, seen_ms=seen_ms
+                    )
+
                 if written_ms is not None and record.at_ms is not None:
                     block.seen_at(record.at_ms)
             elif line.text.strip(_BLANK):
