@@ -1,6 +1,5 @@
 """The daemon's reading without its tasks: it looks when told, and can be killed."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
