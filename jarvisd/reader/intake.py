@@ -101,8 +101,8 @@ class Intake:
             if record is not None:
                 try:
                     fold(lane, record)
-                except Exception:
-                    _note_crash(block, lines[index])
+                except Exception as exc:
+                    _note_crash(block, lines[index], exc)
                     records[index] = None
 
         return records
@@ -116,8 +116,8 @@ class Intake:
 
         try:
             record = parse(line.text, offset=line.offset)
-        except Exception:
-            _note_crash(block, line)
+        except Exception as exc:
+            _note_crash(block, line, exc)
             return None
 
         if record is None and line.text.strip(_BLANK):
@@ -150,9 +150,9 @@ class Intake:
             self.touch(block)
 
 
-def _note_crash(block: Block, line: Line | Oversize) -> None:
+def _note_crash(block: Block, line: Line | Oversize, exc: Exception) -> None:
     length = line.chars if isinstance(line, Oversize) else len(line.text)
-    log.exception("line.crashed", block_id=block.block_id, offset=line.offset)
+    log.error("line.crashed", block_id=block.block_id, offset=line.offset, exc_info=exc)
     block.add_bad_line(line.offset, length, POISON)
 
 
