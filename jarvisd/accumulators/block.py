@@ -218,10 +218,16 @@ class Block:
         if self.error is not None:
             return Life.FAILED
 
+        return Life.LIVE if self.is_live(now_ms) else Life.QUIET
+
+    def is_live(self, now_ms: int) -> bool:
+        """Say whether that is `Life.LIVE`: asked of every live block by each picture."""
         last_ms = self.last_activity_ms
+        if last_ms is None or self.ended or self.error is not None:
+            return False
+
         # A time far ahead was told by a wrong clock, and says nothing of now.
-        live = last_ms is not None and abs(now_ms - last_ms) < LIVE_MS
-        return Life.LIVE if live else Life.QUIET
+        return -LIVE_MS < now_ms - last_ms < LIVE_MS
 
     def counts(self) -> Counts:
         """Return the statistics as they are now."""
