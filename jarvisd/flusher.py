@@ -258,6 +258,8 @@ class Flusher:
             raise
 
         ledger.stored(done.corrections, done.repriced)
+        for block, stored in zip(blocks, saved, strict=True):
+            del block.recorded[: len(stored.recorded)]
 
     async def _begin_anew(self) -> None:
         """If the database is a new one, go on from what it holds.

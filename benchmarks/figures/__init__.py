@@ -5,6 +5,7 @@ from collections.abc import Callable
 from benchmarks.effort import Effort
 from benchmarks.figures import (
     busy,
+    conversations,
     crowded,
     flush,
     history,
@@ -32,6 +33,7 @@ FIGURES: dict[str, Measure] = {
     "busy": busy.measure,
     "parse": parse.measure,
     "flush": flush.measure,
+    "conversations": conversations.measure,
     "peers": peers.measure,
     "reports": reports.measure,
 }

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from jarvisd.agents import claude, codex, text
+from jarvisd.model.conversation import Said
 from jarvisd.model.record import Record
 from jarvisd.model.source import Tree
 
@@ -28,6 +29,11 @@ class Parse(Protocol):
         ...
 
 
+def silent(_text: bytes) -> Said | None:
+    """Return None: of an agent of unknown form no line is known to be words."""
+    return None
+
+
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """One agent.
 
@@ -35,6 +41,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         name: What it is called in every answer.
         find: Where its transcripts may lie.
         parse: What one line says.
+        spoken: The words of one line; asked only where conversations are recorded, and
+            only of lines whose record has a speaker.
         version: Raised when `parse` says something else about the same line; what was
             read with an older one is read again.
 
@@ -43,6 +51,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     find: Find
     parse: Parse
+    spoken: Callable[[bytes], Said | None] = silent
     version: int = 1
 
 
@@ -52,8 +61,10 @@ TEXT = Agent(name="text", find=text.find, parse=text.parse)
 AGENTS = {
     each.name: each
     for each in (
-        Agent(name="claude", find=claude.find, parse=claude.parse),
-        Agent(name="codex", find=codex.find, parse=codex.parse),
+        Agent(
+            name="claude", find=claude.find, parse=claude.parse, spoken=claude.spoken
+        ),
+        Agent(name="codex", find=codex.find, parse=codex.parse, spoken=codex.spoken),
         TEXT,
     )
 }

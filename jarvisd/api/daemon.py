@@ -4,6 +4,7 @@ from typing import Protocol, TypeVar
 
 from jarvisd.accumulators.block import Block
 from jarvisd.model.block import BlockView
+from jarvisd.protocol.conversations import ConversationParams
 from jarvisd.protocol.methods import (
     Backfill,
     BlocksTailResult,
@@ -72,6 +73,10 @@ class Daemon(Protocol):
 
     async def reload(self) -> ConfigReloadResult:
         """Read the configuration again."""
+        ...
+
+    async def converse(self, params: ConversationParams, /) -> object:
+        """Keep, find or forget what was said; return the method's result."""
         ...
 
     async def push_open(self, params: PushOpen, /) -> PushOpenResult:

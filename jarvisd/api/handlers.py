@@ -25,6 +25,8 @@ from jarvisd.api.subscriptions import Outbox, Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.protocol import PROTOCOL_VERSION, wire
+from jarvisd.protocol.base import Params
+from jarvisd.protocol.conversations import ConversationParams
 from jarvisd.protocol.discover import document
 from jarvisd.protocol.methods import (
     MAX_PUSH_LINES,
@@ -44,7 +46,6 @@ from jarvisd.protocol.methods import (
     Limits,
     Line,
     LineResult,
-    Params,
     PushClose,
     PushLines,
     PushOpen,
@@ -135,6 +136,8 @@ class Handlers:
                 return self._list_sessions(request)
             case Sync() | BlocksTail() | ConfigReload():
                 return partial(self._wait_for, request)
+            case ConversationParams():
+                return partial(self._daemon.converse, request)
             case PushOpen() | PushLines() | PushClose():
                 return partial(self._push, request)
             case _:

@@ -18,8 +18,9 @@ from jarvisd.api.handlers import Handlers, Pieces, Waiting
 from jarvisd.api.subscriptions import Outbox
 from jarvisd.errors import ConfigError, ProtocolError, SourceError, StoreError
 from jarvisd.protocol import wire
+from jarvisd.protocol.base import Params
+from jarvisd.protocol.conversations import ConversationsDecay, ConversationsForget
 from jarvisd.protocol.methods import (
-    Params,
     PushClose,
     PushLines,
     PushOpen,
@@ -31,9 +32,18 @@ log = structlog.get_logger()
 
 REQUEST_S = 5.0
 LONG_REQUEST_S = 30.0
-"""For what commits or reads files: `sync`, `push` and `sessions.explain`."""
+"""For what commits, reads files or goes through everything there is."""
 
-_LONG = Sync | PushOpen | PushLines | PushClose | SessionsExplain
+
+_LONG = (
+    Sync
+    | PushOpen
+    | PushLines
+    | PushClose
+    | SessionsExplain
+    | ConversationsDecay
+    | ConversationsForget
+)
 MAX_BATCH_BYTES = 4 << 20
 
 Reply = bytes | Pieces | Callable[[], Awaitable[bytes]]

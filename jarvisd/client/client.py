@@ -9,7 +9,7 @@ from typing import Self
 
 from jarvisd.client.connection import ANSWER_TIMEOUT_S, Answer, Connection
 from jarvisd.client.failures import ConnectionLostError
-from jarvisd.protocol.methods import Params
+from jarvisd.protocol.base import Params
 
 
 class Client:

@@ -167,6 +167,13 @@ def fish(top: Command) -> str:
             f"complete -c jarvisctl -n {seen} -a {each.name} -d {_shell(each.help)}"
             for each in command.commands
         ]
+        for action in command.commands:
+            both = _shell(
+                f"__fish_seen_subcommand_from {command.name}; "
+                f"and __fish_seen_subcommand_from {action.name}"
+            )
+            lines += [_fish_option(each, both) for each in action.options]
+
         if command.words:
             words = _shell(" ".join(command.words))
             lines.append(f"complete -c jarvisctl -n {seen} -a {words}")

@@ -20,7 +20,8 @@ from jarvisd.client.failures import (
     UnreadableAnswerError,
 )
 from jarvisd.errors import DaemonUnreachableError, ProtocolError
-from jarvisd.protocol.methods import METHODS, Hello, HelloResult, Params
+from jarvisd.protocol.base import Params
+from jarvisd.protocol.methods import METHODS, Hello, HelloResult
 
 Answer = TypeVar("Answer")
 """A result's Struct, or `Fields`."""

@@ -15,7 +15,7 @@ EXIT_STATUSES: dict[int, str] = {
     0: "Done.",
     errors.EXIT_FAILURE: "It failed, or a check found something wrong.",
     errors.EXIT_USAGE: "The command line or the configuration is wrong.",
-    errors.EXIT_NO_SUCH_BLOCK: "No block has this id, or several begin with it.",
+    errors.EXIT_NO_SUCH_BLOCK: "Nothing has this id, or several begin with it.",
     errors.EXIT_NO_DAEMON: "No daemon answers.",
     errors.EXIT_PROTOCOL: "Client and daemon are of versions that do not fit.",
     errors.EXIT_TIMEOUT: "The daemon is there and did not answer in time.",

@@ -8,13 +8,20 @@ file, the key and the remedy. docs/configuration.md tells users of every key.
 
 from jarvisd.config.flags import Flags, parse_flags
 from jarvisd.config.load import load, read
-from jarvisd.config.settings import AgentSettings, Config, FifoSettings, LogLevel
+from jarvisd.config.settings import (
+    AgentSettings,
+    Config,
+    ConversationSettings,
+    FifoSettings,
+    LogLevel,
+)
 from jarvisd.config.show import Changes, Setting, changes, describe
 
 __all__ = [
     "AgentSettings",
     "Changes",
     "Config",
+    "ConversationSettings",
     "FifoSettings",
     "Flags",
     "LogLevel",

@@ -11,6 +11,7 @@ from jarvisd.config.check import Told, nearest, require_known, typed
 from jarvisd.config.flags import Flags, parse_flags
 from jarvisd.config.settings import (
     AGENT_TYPES,
+    CONVERSATION_KEYS,
     ENVIRONMENT,
     FIFO_KEYS,
     TEXT,
@@ -92,6 +93,7 @@ def _from_file(text: str, path: Path) -> Iterator[tuple[Key, Told]]:
 
     agents = document.pop("agents", {})
     _check_fifos(document.get("fifos"), path)
+    _check_conversations(document.get("conversations"), path)
     yield from _table(document, (), TYPES, path)
     for name, table in _agent_tables(agents, path):
         yield from _table(table, ("agents", name), AGENT_TYPES, path)
@@ -102,6 +104,11 @@ def _check_fifos(value: object, path: Path) -> None:
     for index, table in enumerate(value if isinstance(value, list) else []):
         for name in table if isinstance(table, dict) else []:
             require_known(name, (f"fifos[{index}]",), FIFO_KEYS, origin=str(path))
+
+
+def _check_conversations(value: object, path: Path) -> None:
+    for name in value if isinstance(value, dict) else []:
+        require_known(name, ("conversations",), CONVERSATION_KEYS, origin=str(path))
 
 
 def _agent_tables(

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from jarvisd.model.conversation import MAX_AGE_HOURS, THRESHOLD, Limits
+
 
 class LogLevel(StrEnum):
     """The least serious event that is logged."""
@@ -56,6 +58,23 @@ class FifoSettings(
     agent: str = TEXT
 
 
+class ConversationSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """What is kept of conversations, and whether those with agents are recorded."""
+
+    record: bool = False
+    max_age_hours: Annotated[float, msgspec.Meta(ge=0)] = MAX_AGE_HOURS
+    consolidation_threshold: Annotated[int, msgspec.Meta(ge=0)] = THRESHOLD
+
+    @property
+    def limits(self) -> Limits:
+        """Return the age and the size of a conversation."""
+        return Limits(
+            max_age_hours=self.max_age_hours, threshold=self.consolidation_threshold
+        )
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the daemon was told, complete and checked.
 
@@ -73,6 +92,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     fifos: tuple[FifoSettings, ...] = ()
     agents: Mapping[str, AgentSettings] = {}
     prices: Mapping[str, Any] = {}
+    conversations: ConversationSettings = ConversationSettings()
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:
@@ -124,5 +144,8 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 """The variable of each key that has one. `JARVISD_CONFIG` names the file itself."""
 
-NEEDS_RESTART = frozenset({"store", "socket"})
+CONVERSATION_KEYS = ConversationSettings.__struct_fields__
+"""The keys of `[conversations]`."""
+
+NEEDS_RESTART = frozenset({"store", "socket", "conversations"})
 """Keys that a reload cannot change: what was opened at the start stays open."""

@@ -21,8 +21,9 @@ from jarvisd.api.server import Server
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
-from jarvisd.config import Config, FifoSettings
+from jarvisd.config import Config, ConversationSettings, FifoSettings
 from jarvisd.daemon.backups import keep_backups
+from jarvisd.daemon.conversations import Conversations, keep_decaying
 from jarvisd.daemon.news import tell_of_health
 from jarvisd.daemon.prices import Prices, keep_priced
 from jarvisd.daemon.reload import Reloader
@@ -36,8 +37,9 @@ from jarvisd.reader.intake import Intake
 from jarvisd.reader.pipes import read_pipe
 from jarvisd.reader.pushes import Pushes
 from jarvisd.reader.reader import Reader
+from jarvisd.reader.recording import Recorder
 from jarvisd.reader.survey import Survey
-from jarvisd.store import Store, open_store
+from jarvisd.store import Scribe, Store, open_store
 
 log = structlog.get_logger()
 
@@ -63,7 +65,12 @@ async def run(
     rules = BookRules(prices.cost_micros)
     with open_endpoint(config.socket, activated=activated) as endpoint:
         async with (
-            open_store(config.store, clock=clock, rules=rules) as store,
+            open_store(
+                config.store,
+                clock=clock,
+                rules=rules,
+                limits=config.conversations.limits,
+            ) as store,
             anyio.create_task_group() as writers,
         ):
             survey = Survey(
@@ -72,8 +79,10 @@ async def run(
                 excluded=config.excluder(),
                 max_pause_s=config.scan_interval_s,
             )
-            parts = await _assembled(store, survey, prices, reloader, clock)
+            kept = config.conversations
+            parts = await _assembled(store, survey, prices, reloader, clock, kept=kept)
             writers.start_soon(parts.flusher.run)
+            writers.start_soon(parts.scribe.run)
             try:
                 await _serve(endpoint, parts, config.fifos)
             finally:
@@ -88,6 +97,8 @@ class _Parts:
     store: Store
     blocks: Blocks
     flusher: Flusher
+    scribe: Scribe
+    conversations: Conversations
     intake: Intake
     reader: Reader
     service: Service
@@ -95,12 +106,19 @@ class _Parts:
 
 
 async def _assembled(
-    store: Store, survey: Survey, prices: Prices, reloader: Reloader, clock: Clock
+    store: Store,
+    survey: Survey,
+    prices: Prices,
+    reloader: Reloader,
+    clock: Clock,
+    *,
+    kept: ConversationSettings,
 ) -> _Parts:
     blocks = Blocks(Books(prices.cost_micros, prices.window))
     blocks.books.restore(await store.load_books())
     flusher = Flusher(store, clock, blocks, blocks.books)
-    intake = Intake(blocks, flusher, clock)
+    recorder = Recorder(kept.limits) if kept.record else None
+    intake = Intake(blocks, flusher, clock, recorder)
     reader = Reader(survey, intake)
     for saved in await store.load():
         _restore(Block.restored(saved), blocks, reader, clock)
@@ -108,11 +126,16 @@ async def _assembled(
     # What was loaded stays for the daemon's life: the garbage collector need not
     # look at it again and again.
     gc.freeze()
+    scribe = Scribe(store)
+    conversations = Conversations(
+        store, scribe, clock, limits=kept.limits, flush=flusher.flush_all
+    )
     service = Service(
         reader=reader,
         pushes=Pushes(intake, flusher),
         flusher=flusher,
         store=store,
+        conversations=conversations,
         clock=clock,
         reload=reloader.bound(survey, prices),
     )
@@ -121,6 +144,8 @@ async def _assembled(
         store=store,
         blocks=blocks,
         flusher=flusher,
+        scribe=scribe,
+        conversations=conversations,
         intake=intake,
         reader=reader,
         service=service,
@@ -142,6 +167,7 @@ async def _serve(
         group.start_soon(tell_of_health, service, subscriptions, renderer)
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
+        group.start_soon(keep_decaying, parts.conversations, clock)
         group.start_soon(
             keep_priced, parts.prices, parts.blocks.books.ledger, parts.flusher
         )

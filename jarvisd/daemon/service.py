@@ -10,9 +10,11 @@ import anyio
 from jarvisd import __version__
 from jarvisd.accumulators.block import Block
 from jarvisd.clock import MS_PER_S, Clock
+from jarvisd.daemon.conversations import Conversations
 from jarvisd.errors import ProtocolError, SourceError
 from jarvisd.flusher import Flusher
 from jarvisd.model.block import BlockView, Kind
+from jarvisd.protocol.conversations import ConversationParams
 from jarvisd.protocol.methods import (
     Backfill,
     BlocksTailResult,
@@ -52,6 +54,7 @@ class Service:
         pushes: Pushes,
         flusher: Flusher,
         store: Store,
+        conversations: Conversations,
         clock: Clock,
         reload: Callable[[], Awaitable[ConfigReloadResult]],
     ) -> None:
@@ -62,6 +65,7 @@ class Service:
         self._pushes = pushes
         self._flusher = flusher
         self._store = store
+        self._conversations = conversations
         self._clock = clock
         self._reload = reload
 
@@ -84,6 +88,10 @@ class Service:
     async def reload(self) -> ConfigReloadResult:
         """Read the configuration again."""
         return await self._reload()
+
+    async def converse(self, asked: ConversationParams) -> object:
+        """See Conversations.answer."""
+        return await self._conversations.answer(asked)
 
     async def push_open(self, asked: PushOpen) -> PushOpenResult:
         """See Pushes.open."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from jarvisd.model.block import Counts, Origin, SessionId
+from jarvisd.model.conversation import Recorded
 from jarvisd.model.ledger import (
     Cell,
     Corrections,
@@ -32,6 +33,7 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         parser_version: Of the parser whose words are in the ledger; 0 if it has not
             been read into the ledger yet.
         bad_lines: Some that were met since the start, for explaining.
+        recorded: What was said up to that position and is not stored yet.
 
     """
 
@@ -46,6 +48,7 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     carry: bytes = b""
     parser_version: int = 0
     bad_lines: tuple[BadLine, ...] = ()
+    recorded: tuple[Recorded, ...] = ()
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

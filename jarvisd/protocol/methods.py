@@ -25,6 +25,8 @@ from jarvisd.model.report import (
 from jarvisd.model.session import SessionView
 from jarvisd.model.source import SourceView
 from jarvisd.model.usage import Tokens
+from jarvisd.protocol.base import Params, Result, Text, Whole
+from jarvisd.protocol.conversations import CONVERSATION_METHODS
 
 MAX_BLOCKS = 10_000
 MAX_SESSIONS = 10_000
@@ -34,10 +36,6 @@ MAX_PUSH_LINES = 10_000
 MAX_ATTRIBUTIONS = 10_000
 MAX_EXPLAINED_LINES = 10_000
 
-Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
-"""A whole number that every JSON reader and SQLite can hold."""
-
-Text = Annotated[str, msgspec.Meta(max_length=4096)]
 AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
@@ -46,14 +44,6 @@ Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
 
 Topic = Literal["blocks", "session", "flushes", "health"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
-
-
-class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of a request; an unknown field is refused by name."""
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer."""
 
 
 class Hello(Params, frozen=True, kw_only=True):
@@ -368,7 +358,9 @@ class PushLines(Params, frozen=True, kw_only=True):
     block_id: BlockId
     seq: Whole
     lines: Annotated[list[str], msgspec.Meta(max_length=MAX_PUSH_LINES)]
-    oversize_chars: Annotated[list[Whole], msgspec.Meta(max_length=MAX_PUSH_LINES)] = []
+    oversize_chars: Annotated[list[Whole], msgspec.Meta(max_length=MAX_PUSH_LINES)] = (
+        msgspec.field(default_factory=list)
+    )
 
 
 class PushLinesResult(Result, frozen=True, kw_only=True):
@@ -623,6 +615,7 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "report.tools": (ReportTools, ReportToolsResult),
     "attribution.import": (AttributionImport, AttributionImportResult),
     "sessions.explain": (SessionsExplain, SessionsExplainResult),
+    **CONVERSATION_METHODS,
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""
 

@@ -13,8 +13,9 @@ import re
 import msgspec
 
 from jarvisd.errors import ProtocolError
+from jarvisd.protocol.base import Params
 from jarvisd.protocol.guard import deeper_than, escape_unsafe, is_utf8
-from jarvisd.protocol.methods import METHODS, Params
+from jarvisd.protocol.methods import METHODS
 
 MAX_REQUEST_BYTES = 1 << 20
 MAX_BATCH = 32
@@ -38,11 +39,13 @@ NUMBERS = {
     "unknown_session": -32005,
     "ambiguous_session": -32005,
     "unknown_subscription": -32005,
+    "unknown_conversation": -32005,
     "too_large": -32006,
     "protocol_mismatch": -32007,
     "source_unreadable": -32008,
     "not_replayable": -32008,
     "config_invalid": -32009,
+    "channel_taken": -32010,
 }
 """Every `error.data.kind` and the `error.code` it comes with."""
 

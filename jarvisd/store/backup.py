@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from jarvisd.errors import StoreError
 from jarvisd.store.database import connect_copier, quick_check
@@ -39,6 +39,22 @@ def backup_folder(path: Path) -> Path:
 def last_backup_ms(path: Path) -> int | None:
     """Return when the newest backup was made, in Unix ms."""
     return next(map(made_ms, backups(path)), None)
+
+
+class OldBackups(NamedTuple):
+    """How many backups there are, and when the newest is replaced, in Unix ms."""
+
+    kept: int
+    until_ms: int | None
+
+
+def old_backups(path: Path) -> OldBackups:
+    """Return what is left of the past in the backups of the database at *path*."""
+    newest_ms = last_backup_ms(path)
+    if newest_ms is None:
+        return OldBackups(0, None)
+
+    return OldBackups(len(backups(path)), newest_ms + KEEP_BACKUPS * BACKUP_EVERY_MS)
 
 
 def made_ms(backup: Path) -> int | None:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
+from jarvisd.errors import StoreError
+
 BUSY_TIMEOUT_MS: Final = 2_000
 """Nobody else should write; a person with `sqlite3` open may. Well below the limit of
 a write, so that a held lock is told from a disk that does not answer."""
@@ -30,6 +32,8 @@ _WRITER: Final = (
     # what they held is read again. Pushed lines ask for FULL, see `transaction`.
     "PRAGMA synchronous = NORMAL",
     "PRAGMA journal_size_limit = 67108864",
+    # 16 MB: the keys of a gigabyte of logs, which come in no order, stay at hand.
+    "PRAGMA cache_size = -16000",
 )
 
 T = TypeVar("T")
@@ -100,6 +104,25 @@ def transaction(raw: sqlite3.Connection, *, durable: bool = False) -> Iterator[N
 
         if durable:
             raw.execute("PRAGMA synchronous = NORMAL")
+
+
+def apart(
+    raw: sqlite3.Connection, unit: Callable[[sqlite3.Connection], T]
+) -> T | StoreError:
+    """Return what *unit* returns, inside the caller's transaction.
+
+    One that breaks a rule of the schema is undone and its error returned, so that
+    what others write in the same transaction is not lost with it.
+    """
+    raw.execute("SAVEPOINT apart")
+    try:
+        return unit(raw)
+    except (sqlite3.IntegrityError, sqlite3.DataError) as exc:
+        raw.execute("ROLLBACK TO apart")
+        return StoreError(f"the database refused it: {exc}")
+    finally:
+        if raw.in_transaction:  # after a full disk SQLite has rolled back by itself
+            raw.execute("RELEASE apart")
 
 
 def snapshot(query: Callable[[sqlite3.Connection], T], raw: sqlite3.Connection) -> T:

@@ -7,25 +7,33 @@ what is dirty, and the first save that works ends the trouble, without a restart
 
 import sqlite3
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import anyio
 import structlog
 
 from jarvisd.clock import Clock
 from jarvisd.errors import StoreError, StoreForeignError, StoreTooNewError
+from jarvisd.model.conversation import Limits
 from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
-from jarvisd.store.backup import is_due, last_backup_ms, make_backup
+from jarvisd.store.backup import (
+    OldBackups,
+    is_due,
+    last_backup_ms,
+    make_backup,
+    old_backups,
+)
 from jarvisd.store.books import Rules, read_books
 from jarvisd.store.connection import Unit
 from jarvisd.store.database import (
     connect_copier,
     connect_frozen,
     connect_reader,
+    fold_log,
     full_check,
     snapshot,
     transaction,
@@ -49,21 +57,26 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def open_store(
-    path: Path, *, clock: Clock, rules: Rules | None = None
+    path: Path,
+    *,
+    clock: Clock,
+    rules: Rules | None = None,
+    limits: Limits | None = None,
 ) -> AsyncIterator["Store"]:
     """Open the database at *path* for the time of the block; make it if need be.
 
     A damaged one is repaired, see `Store.repaired`. One that is out of reach gives a
     degraded store, see `Store.error`. On a network file system a rollback journal takes
     the place of the WAL, which needs memory that hosts do not share: slower, but sound.
-    *rules* say how contested rows of the ledger are settled.
+    *rules* say how contested rows of the ledger are settled, *limits* how long and
+    large a recorded conversation may grow.
 
     Raises:
         StoreTooNewError: A newer jarvisd wrote it; it was not touched.
         StoreForeignError: Another program wrote it; it was not touched.
 
     """
-    store = Store(path, clock, rules)
+    store = Store(path, clock, rules, limits)
     await store.open()
     try:
         yield store
@@ -83,12 +96,18 @@ class Store:
 
     """
 
-    def __init__(self, path: Path, clock: Clock, rules: Rules | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        rules: Rules | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self.path = path.resolve()
         self.revision = 0
         self.error: str | None = None
         self._clock = clock
-        self._writer = Writer(self.path, clock, rules)
+        self._writer = Writer(self.path, clock, rules, limits)
         self._writing = anyio.Lock()
         self._reader = Reader(self.path)
         self.last_flush_ms: int | None = None
@@ -160,6 +179,49 @@ class Store:
             self.last_flush_ms = self._clock.unix_ms()
             return saved
 
+    async def apply(
+        self, units: Sequence[Unit[Any]], *, durable: bool = False
+    ) -> list[Any | StoreError]:
+        """Run *units* one after the other in one transaction; return their answers.
+
+        A unit that breaks a rule of the schema is undone alone, and answered by its
+        error. *durable* waits until the disk has it all.
+
+        Raises:
+            StoreBusyError: Another process held the lock; nothing was written.
+            StoreError: The database failed; nothing was written. Or the disk did not
+                answer, and the units may yet take effect: all, or none.
+
+        """
+        async with self._writing:
+            try:
+                answers = await self._writer.apply(units, durable=durable)
+            except StoreError as exc:
+                self._degrade(exc)
+                raise
+
+            self._recover()
+            return answers
+
+    async def apply_one(self, unit: Unit[T]) -> T:
+        """Run one unit in a transaction of its own; see `apply`."""
+        [answer] = await self.apply([unit])
+        if isinstance(answer, StoreError):
+            raise answer
+
+        return cast("T", answer)
+
+    async def fold_log(self) -> None:
+        """Write the log into the database and empty it of what it held.
+
+        Raises:
+            StoreError: The database failed.
+
+        """
+        async with self._writing:
+            if self._writer.is_open:
+                await self._writer.run(fold_log, limit_s=CHECK_TIMEOUT_S, shield=True)
+
     async def read(self, query: Unit[T]) -> T:
         """Return what *query* returns, given a read-only `sqlite3` connection.
 
@@ -217,6 +279,10 @@ class Store:
         self.last_backup_ms = now_ms
         log.info("store.backed_up", path=str(made))
         return True
+
+    def old_backups(self) -> OldBackups:
+        """Return how many backups there are, and when the newest will be replaced."""
+        return old_backups(self.path)
 
     async def check(self) -> list[str]:
         """Return everything that is wrong with the database; empty if it is sound.

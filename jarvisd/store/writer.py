@@ -6,9 +6,10 @@ have everything in memory, that they must save everything again.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import anyio
 import msgspec
@@ -16,14 +17,16 @@ import structlog
 
 from jarvisd.clock import Clock
 from jarvisd.errors import StoreError
+from jarvisd.model.conversation import Limits
 from jarvisd.model.ledger import Corrections, Repriced
 from jarvisd.model.saved import Batch, Saved
 from jarvisd.store.books import Rules, write_books
 from jarvisd.store.connection import Connection, Unit
-from jarvisd.store.database import fold_log, transaction
+from jarvisd.store.database import apart, fold_log, transaction
 from jarvisd.store.failures import DamagedError, ReplacedError, store_errors
 from jarvisd.store.files import FileId, identity, size_bytes
 from jarvisd.store.known import Known
+from jarvisd.store.messages import record
 from jarvisd.store.opening import Opening
 from jarvisd.store.rows import next_revision, write_blocks
 
@@ -59,7 +62,13 @@ class Writer:
 
     """
 
-    def __init__(self, path: Path, clock: Clock, rules: Rules | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        rules: Rules | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self.generation = 0
         self.repaired: str | None = None
         self.revision = 0
@@ -68,6 +77,7 @@ class Writer:
         self._path = path
         self._clock = clock
         self._rules = rules
+        self._limits = limits or Limits()
         self._connection: Connection | None = None
         self._attempt: Connection | None = None
         self._file: FileId | None = None
@@ -120,6 +130,24 @@ class Writer:
 
         return await self._write(_without_books(batch))
 
+    async def apply(
+        self, units: Sequence[Unit[Any]], *, durable: bool
+    ) -> list[Any | StoreError]:
+        """Run *units* in one transaction; see `Store.apply`."""
+        work = partial(self._apply_units, units=units, durable=durable)
+        try:
+            if not self.is_open:
+                await self.reopen()
+
+            return await self.run(work, limit_s=WRITE_TIMEOUT_S, shield=True)
+        except ReplacedError as exc:
+            await self.reopen()
+            self._tell(str(exc))
+        except DamagedError as exc:
+            await self.reopen(damage=str(exc))
+
+        return await self.run(work, limit_s=WRITE_TIMEOUT_S, shield=True)
+
     async def run(self, unit: Unit[T], *, limit_s: float, shield: bool = False) -> T:
         """Return what *unit* returns, given the writer's connection."""
         assert self._connection is not None
@@ -143,17 +171,28 @@ class Writer:
         self.revision, self.size_bytes = written.revision, written.size_bytes
         return Saved(self.revision, written.corrections, written.repriced)
 
-    def _write_unit(
-        self, raw: sqlite3.Connection, *, batch: Batch, above: int
-    ) -> Written:
+    def _apply_units(
+        self, raw: sqlite3.Connection, *, units: Sequence[Unit[Any]], durable: bool
+    ) -> list[Any | StoreError]:
+        self._refuse_replaced()
+        with transaction(raw, durable=durable):
+            return [apart(raw, unit) for unit in units]
+
+    def _refuse_replaced(self) -> None:
         if identity(self._path) != self._file:
             raise ReplacedError(f"{self._path} was deleted or replaced; begun anew")
 
+    def _write_unit(
+        self, raw: sqlite3.Connection, *, batch: Batch, above: int
+    ) -> Written:
+        self._refuse_replaced()
         try:
             with transaction(raw, durable=batch.durable):
                 revision = next_revision(raw, above=above)
                 write_blocks(raw, batch.blocks, self._known, revision)
                 news = self._write_books(raw, batch, revision)
+                for block in batch.blocks:
+                    record(raw, block.recorded, self._limits)
         except BaseException:
             self._known.forget()
             raise

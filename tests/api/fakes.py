@@ -26,6 +26,36 @@ from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock, SystemClock
 from jarvisd.model.block import BlockId, BlockView, Kind, Origin
+from jarvisd.model.conversation import (
+    Channel,
+    ConversationId,
+    ConversationView,
+    MessageId,
+    MessageView,
+)
+from jarvisd.protocol.conversations import (
+    ConversationParams,
+    ConversationsConsolidate,
+    ConversationsConsolidateResult,
+    ConversationsDecay,
+    ConversationsDecayResult,
+    ConversationsForget,
+    ConversationsForgetResult,
+    ConversationsGetOrCreate,
+    ConversationsGetOrCreateResult,
+    ConversationsLinkChannel,
+    ConversationsLinkChannelResult,
+    ConversationsList,
+    ConversationsListResult,
+    ConversationsMessages,
+    ConversationsMessagesResult,
+    ConversationsRecall,
+    ConversationsRecallResult,
+    ConversationsResolve,
+    ConversationsSaveMessage,
+    ConversationsSaveMessageResult,
+    RecallHit,
+)
 from jarvisd.protocol.methods import (
     Backfill,
     BlocksTailResult,
@@ -45,6 +75,57 @@ from jarvisd.store.connection import Unit
 from jarvisd.store.migrate import shipped_scripts
 
 T = TypeVar("T")
+
+TALK = ConversationView(
+    conversation_id=ConversationId("9f1c0a7be52d4e60"),
+    user_id="ada",
+    display_name="Ada",
+    project=None,
+    channels=[Channel(channel="telegram", channel_user_id="4711")],
+    created_ms=1_795_228_010_000,
+    last_activity_ms=1_795_228_010_000,
+    message_count=1,
+    folded_count=0,
+    metadata={},
+)
+REMARK = MessageView(
+    message_id=MessageId(1),
+    role="user",
+    content="Is the build green?",
+    channel="telegram",
+    at_ms=1_795_228_010_000,
+)
+CONVERSING: dict[type[ConversationParams], object] = {
+    ConversationsGetOrCreate: ConversationsGetOrCreateResult(
+        conversation=TALK, created=True
+    ),
+    ConversationsSaveMessage: ConversationsSaveMessageResult(
+        message_id=MessageId(1), message_count=1, repeated=False
+    ),
+    ConversationsLinkChannel: ConversationsLinkChannelResult(
+        conversation=TALK, moved_from=None
+    ),
+    ConversationsResolve: TALK,
+    ConversationsList: ConversationsListResult(conversations=[TALK]),
+    ConversationsMessages: ConversationsMessagesResult(messages=[REMARK], more=False),
+    ConversationsConsolidate: ConversationsConsolidateResult(folded=0, message_count=1),
+    ConversationsDecay: ConversationsDecayResult(removed=0),
+    ConversationsRecall: ConversationsRecallResult(
+        hits=[
+            RecallHit(
+                conversation_id=TALK.conversation_id, project=None, message=REMARK
+            )
+        ]
+    ),
+    ConversationsForget: ConversationsForgetResult(
+        conversations=1,
+        messages=1,
+        summaries=0,
+        old_backups=0,
+        old_backups_until_ms=None,
+    ),
+}
+"""What is answered about conversations; the real thing is tried in tests/daemon."""
 
 PATIENCE_S = 5.0
 """How long a test waits for what must come."""
@@ -129,6 +210,10 @@ class FakeDaemon:
     async def reload(self) -> ConfigReloadResult:
         await self._wait()
         return ConfigReloadResult(changed=["log_level"], needs_restart=[])
+
+    async def converse(self, params: ConversationParams) -> object:
+        await self._wait()
+        return CONVERSING[type(params)]
 
     async def push_open(self, params: PushOpen) -> PushOpenResult:
         await self._wait()

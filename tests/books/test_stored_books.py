@@ -1,5 +1,6 @@
 """Accounts in a real store of real files: each thing once, whatever comes between."""
 
+import os
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -16,6 +17,7 @@ from jarvisd.model.events import UsageReported
 from jarvisd.model.record import Record
 from jarvisd.model.usage import Tokens, Variant
 from tests.accumulators import test_ledger_claude as claude
+from tests.accumulators import test_ledger_codex as codex
 from tests.accumulators.test_ledger_properties import FILES
 from tests.books.rig import accounts, append, running, transcript
 
@@ -309,6 +311,25 @@ async def test_a_file_that_was_written_anew_is_accounted_once(tmp_path: Path) ->
 
         assert daemon.session().messages == 2
         assert daemon.block().line_count == 7
+
+
+async def test_a_thread_that_was_cut_goes_on_from_the_totals_before_the_cut(
+    tmp_path: Path,
+) -> None:
+    path = transcript(tmp_path, codex.THREAD, agent="codex")
+    async with running(tmp_path) as daemon:
+        await daemon.sync()  # so that what comes now is live, and remembered by line
+        append(path, codex.meta(), codex.count(100, 100))
+        kept_bytes = path.stat().st_size
+        append(path, codex.count(110, 10))
+        await daemon.sync()
+
+        os.truncate(path, kept_bytes)
+        append(path, codex.turn("again"), codex.count(105, 5))
+        await daemon.sync()
+
+        assert daemon.block().line_count == 5
+        assert daemon.session(codex.THREAD, "codex").tokens.input == 115
 
 
 def delete_database(home: Path) -> None:

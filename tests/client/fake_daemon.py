@@ -16,6 +16,7 @@ import msgspec
 from jarvisd import __version__
 from jarvisd.errors import ProtocolError
 from jarvisd.model.block import BlockId, BlockView, Kind, Life
+from jarvisd.protocol.base import Params
 from jarvisd.protocol.methods import (
     METHODS,
     Backfill,
@@ -29,7 +30,6 @@ from jarvisd.protocol.methods import (
     HelloResult,
     Limits,
     LineResult,
-    Params,
     PushClose,
     PushLines,
     PushLinesResult,

@@ -19,8 +19,8 @@ from jarvisd.errors import (
 )
 from jarvisd.model.block import Kind, Life
 from jarvisd.model.source import SourceState, SourceView
+from jarvisd.protocol.base import Params
 from jarvisd.protocol.methods import (
-    Params,
     Problem,
     RootView,
     SourcesListResult,

@@ -124,8 +124,8 @@ def test_who_speaks_last(
         ),
         pytest.param(
             "zzz = 1",
-            "unknown key `zzz`; there are agents, exclude, fifos, log_level, prices, "
-            "scan_interval_s, store",
+            "unknown key `zzz`; there are agents, conversations, exclude, fifos, log_level, "
+            "prices, scan_interval_s, store",
             id="unknown key like no other",
         ),
         pytest.param(

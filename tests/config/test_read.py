@@ -75,6 +75,11 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
         Setting("exclude", "[]", "default"),
         Setting("fifos", '[{path = "/p", agent = "text"}]', str(file)),
         Setting("prices", "{m-1 = {input = 1, output = 2.5}}", str(file)),
+        Setting(
+            "conversations",
+            "{record = false, max_age_hours = 24.0, consolidation_threshold = 100}",
+            "default",
+        ),
         Setting("agents.claude.enabled", "true", "default"),
         Setting("agents.claude.roots", '["/r", "/ü"]', str(file)),
     ]

@@ -91,6 +91,15 @@ class Home:
 
         return None if row is None else int(row[0])
 
+    def stored_messages(self) -> list[str]:
+        """Return what the database has of messages, oldest first."""
+        uri = f"file:{self.state / 'jarvisd.db'}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as database:
+            rows = database.execute(
+                "SELECT content FROM conversation_message ORDER BY message_key"
+            )
+            return [row[0] for row in rows]
+
 
 @contextmanager
 def temporary_home(folder: Path) -> Iterator[Home]:

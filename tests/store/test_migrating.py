@@ -121,7 +121,9 @@ def test_the_schema_has_a_plain_number_for_a_key_everywhere() -> None:
         migrate(raw, Path("memory"), shipped_scripts())
         tables = raw.execute("SELECT name, strict FROM pragma_table_list").fetchall()
 
-    ours = {name: strict for name, strict in tables if not name.startswith("sqlite_")}
+    # FTS5 makes tables of its own, which are not for us to declare.
+    made = ("sqlite_", "message_text")
+    ours = {name: strict for name, strict in tables if not name.startswith(made)}
     views = dict.fromkeys(
         (
             "block_shown",

@@ -282,7 +282,7 @@ async def test_damage_that_only_loading_meets_is_repaired_then(
         await store.save(batch(*(saved(each) for each in range(300))))
         await store.backup()
     with path.open("r+b") as file:
-        file.seek(30 * PAGE)  # behind the schema, where blocks lie
+        file.seek(48 * PAGE)  # behind the schema, where blocks lie
         file.write(b"\xff" * PAGE * 8)
 
     async with open_store(path, clock=FakeClock()) as store:

@@ -2,5 +2,6 @@
 
 from jarvisd.agents.claude.parse import parse
 from jarvisd.agents.claude.places import find
+from jarvisd.agents.claude.spoken import spoken
 
-__all__ = ["find", "parse"]
+__all__ = ["find", "parse", "spoken"]

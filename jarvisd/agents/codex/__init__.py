@@ -2,5 +2,6 @@
 
 from jarvisd.agents.codex.parse import parse
 from jarvisd.agents.codex.places import find
+from jarvisd.agents.codex.spoken import spoken
 
-__all__ = ["find", "parse"]
+__all__ = ["find", "parse", "spoken"]

@@ -22,10 +22,10 @@ from jarvisd.client.reports import when
 from jarvisd.client.zone import local_zone
 from jarvisd.errors import EXIT_USAGE
 from jarvisd.model.report import Grouping
+from jarvisd.protocol.base import Params
 from jarvisd.protocol.methods import (
     BlocksList,
     BlocksListResult,
-    Params,
     ReportTools,
     ReportToolsResult,
     ReportUsage,

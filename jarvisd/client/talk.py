@@ -1,0 +1,16 @@
+"""Messages of conversations as people read them."""
+
+from collections.abc import Iterator
+
+from jarvisd.client import format as fmt
+from jarvisd.client.text import safe
+from jarvisd.model.conversation import MessageView
+
+
+def message_lines(message: MessageView, now_ms: int) -> Iterator[str]:
+    """Return who said it, where and when, and below it what was said, indented."""
+    where = f", {message.channel}" if message.channel else ""
+    when = fmt.moment(message.at_ms, now_ms)
+    yield safe(f"{message.role}{where}, {when}:")
+    for line in message.content.splitlines():
+        yield f"    {safe(line)}"

@@ -1,0 +1,18 @@
+"""What every method is made of: the bases of the Structs, and types that many share."""
+
+from typing import Annotated
+
+import msgspec
+
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+"""A whole number that every JSON reader and SQLite can hold."""
+
+Text = Annotated[str, msgspec.Meta(max_length=4096)]
+
+
+class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters of a request; an unknown field is refused by name."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer."""

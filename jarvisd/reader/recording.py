@@ -1,0 +1,89 @@
+"""What agents say, taken from their lines where the user has switched that on."""
+
+import hashlib
+
+import structlog
+
+from jarvisd.accumulators.block import Block
+from jarvisd.agents import Agent
+from jarvisd.lines import Line
+from jarvisd.model.conversation import Limits, Recorded, Said
+
+log = structlog.get_logger()
+
+MAX_CHARS = 16 * 1024
+"""Of one message; enough for any answer that a person reads."""
+
+CUT = "\n[... cut]"
+
+MAX_WAITING = 10_000
+"""Messages of one block that may wait for a disk that is full; then the oldest go."""
+
+
+class Recorder:
+    """Puts messages on their block, which takes them to the store with its position."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def hear(
+        self, block: Block, agent: Agent, line: Line, *, now_ms: int, seen_ms: int
+    ) -> None:
+        """Record what *line* says, unless it is too old or said nowhere.
+
+        Subagents talk to agents, not to people: they are left out. A line that does
+        not say its time is of *seen_ms*.
+        """
+        project = block.origin.project
+        if project is None or block.origin.parent_session_id is not None:
+            return
+
+        said = agent.spoken(line.text)
+        if said is None:
+            return
+
+        at_ms = seen_ms if said.at_ms is None else said.at_ms
+        if at_ms < self._limits.oldest_ms(now_ms):
+            return
+
+        recorded = _recorded(said, block, line, project, min(at_ms, now_ms))
+        block.recorded.append(recorded)
+        if len(block.recorded) > MAX_WAITING:
+            del block.recorded[0]
+            log.warning("message.dropped", block_id=block.block_id)
+
+
+def _recorded(
+    said: Said, block: Block, line: Line, project: str, at_ms: int
+) -> Recorded:
+    content = said.content
+    if len(content) > MAX_CHARS:
+        content = content[:MAX_CHARS] + CUT
+
+    return Recorded(
+        origin=_origin(said, block, line),
+        project=project,
+        agent=block.origin.agent,
+        session_id=block.origin.session_id,
+        role=said.role,
+        content=content,
+        at_ms=at_ms,
+    )
+
+
+def _origin(said: Said, block: Block, line: Line) -> int:
+    """Return a number that every copy of the message has, and no other message.
+
+    The agent's own id; else its time and words, which copies in other files share;
+    else its place.
+    """
+    parts: tuple[str, ...]
+    if said.key is not None:
+        parts = (block.origin.agent, said.key)
+    elif said.at_ms is not None:
+        parts = (block.origin.agent, str(said.at_ms), said.role, said.content)
+    else:
+        parts = (block.block_id, str(line.offset))
+
+    name = "\0".join(parts).encode("utf-8", "replace")
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), signed=True)

@@ -1,0 +1,117 @@
+"""What the user wants gone: rows, words, and what is left of them in the file.
+
+Deleting a row leaves its bytes in free pages, its words in the index until that is
+merged, and older pages in the log. So deletions here overwrite (secure_delete), the
+index is then merged to its end in slices, and the log is emptied.
+"""
+
+import sqlite3
+from typing import Final, NamedTuple
+
+from jarvisd.model import folding
+from jarvisd.model.conversation import ConversationId
+from jarvisd.store.conversations import delete_conversations
+from jarvisd.store.words import delete_messages, merge_words, replace_content
+
+_OF_SESSION: Final = """
+SELECT DISTINCT conversation_key FROM message_origin WHERE session_id = ?
+"""
+_SAID: Final = """
+folded = 0 AND message_key IN (
+    SELECT message_key FROM message_origin WHERE session_id = ?
+)
+"""
+# A summary may quote the session if a message of it was folded.
+_TAINTED: Final = """
+SELECT m.message_key, m.folded FROM conversation_message AS m
+WHERE m.conversation_key = ? AND m.folded > 0 AND EXISTS (
+    SELECT 1 FROM message_origin AS o
+    WHERE o.conversation_key = m.conversation_key AND o.session_id = ?
+    AND o.message_key <= m.message_key
+)
+"""
+_COUNT: Final = """
+SELECT count(*), ifnull(sum(message_count), 0), ifnull(sum(folded_count > 0), 0)
+FROM conversation WHERE """
+_RECOUNT: Final = """
+UPDATE conversation SET message_count = (
+    SELECT count(*) FROM conversation_message AS m
+    WHERE m.conversation_key = conversation.conversation_key AND m.folded = 0
+) WHERE conversation_key = ?
+"""
+
+
+class Gone(NamedTuple):
+    """How much was removed; *summaries* lost their quotes and kept their numbers."""
+
+    conversations: int = 0
+    messages: int = 0
+    summaries: int = 0
+
+    def plus(self, other: "Gone") -> "Gone":
+        """Return both together."""
+        return Gone(*(one + more for one, more in zip(self, other, strict=True)))
+
+
+def forget_session(raw: sqlite3.Connection, session_id: str) -> Gone:
+    """Remove all that was recorded of an agent's session."""
+    _overwrite(raw)
+    keys = [row[0] for row in raw.execute(_OF_SESSION, (session_id,)).fetchall()]
+    messages = delete_messages(raw, _SAID, session_id)
+    summaries = sum(_strip_summary(raw, key, session_id) for key in keys)
+    raw.execute("DELETE FROM message_origin WHERE session_id = ?", (session_id,))
+    raw.executemany(_RECOUNT, [(key,) for key in keys])
+    emptied = [key for key in keys if _is_empty(raw, key)]
+    for key in emptied:
+        delete_conversations(raw, "conversation_key = ?", key)
+
+    return Gone(len(emptied), messages, summaries)
+
+
+def forget_conversation(raw: sqlite3.Connection, id_: ConversationId) -> Gone:
+    """Remove one conversation."""
+    return _forget(raw, "conversation_id = ?", id_)
+
+
+def forget_project(raw: sqlite3.Connection, project: str) -> Gone:
+    """Remove what was recorded in a project's folder."""
+    return _forget(raw, "project = ?", project)
+
+
+def forget_slice(raw: sqlite3.Connection, limit: int) -> Gone:
+    """Remove some conversations, whichever; nothing is left when none were."""
+    some = "conversation_key IN (SELECT conversation_key FROM conversation LIMIT ?)"
+    return _forget(raw, some, limit)
+
+
+def scrub(raw: sqlite3.Connection) -> bool:
+    """Drop removed words from a part of the index; say whether more is to be done."""
+    _overwrite(raw)
+    return merge_words(raw)
+
+
+def _forget(raw: sqlite3.Connection, where: str, value: object) -> Gone:
+    _overwrite(raw)
+    found = Gone(*raw.execute(_COUNT + where, (value,)).fetchone())
+    delete_conversations(raw, where, value)
+    return found
+
+
+def _strip_summary(raw: sqlite3.Connection, key: int, session_id: str) -> bool:
+    row = raw.execute(_TAINTED, (key, session_id)).fetchone()
+    if row is None:
+        return False
+
+    content = folding.without_quotes(row[1]).content
+    replace_content(raw, row[0], content)
+    return True
+
+
+def _is_empty(raw: sqlite3.Connection, key: int) -> bool:
+    left = "SELECT EXISTS (SELECT 1 FROM message_origin WHERE conversation_key = ?)"
+    row: tuple[int] = raw.execute(left, (key,)).fetchone()
+    return not row[0]
+
+
+def _overwrite(raw: sqlite3.Connection) -> None:
+    raw.execute("PRAGMA secure_delete = ON")

@@ -1,0 +1,119 @@
+"""What was said, found again by its words or by where it was said."""
+
+import re
+import sqlite3
+from typing import Final, NamedTuple
+
+from jarvisd.model.conversation import ConversationId, MessageView
+from jarvisd.store.conversations import lenient_text
+from jarvisd.store.messages import as_message
+
+_COLUMNS: Final = """
+m.message_key, m.role, m.content, m.channel, m.at_ms, m.folded, m.metadata,
+c.conversation_id, c.project
+"""
+_EVERYWHERE: Final = f"""
+SELECT {_COLUMNS} FROM message_text AS t
+JOIN conversation_message AS m ON m.message_key = t.rowid
+JOIN conversation AS c USING (conversation_key)
+WHERE message_text MATCH ? ORDER BY t.rowid DESC LIMIT ?
+"""  # noqa: S608 - the columns above
+_NEWEST: Final = f"""
+SELECT {_COLUMNS} FROM conversation_message AS m
+JOIN conversation AS c USING (conversation_key)
+ORDER BY m.message_key DESC LIMIT ?
+"""  # noqa: S608 - the columns above
+# CROSS JOIN is SQLite's way to say: in this order. A project has a few hundred messages,
+# a common word may be in millions.
+_IN_PROJECT: Final = f"""
+SELECT {_COLUMNS} FROM conversation AS c
+CROSS JOIN conversation_message AS m USING (conversation_key)
+CROSS JOIN message_text AS t
+WHERE c.project = ? AND t.rowid = m.message_key AND t.message_text MATCH ?
+ORDER BY m.message_key DESC LIMIT ?
+"""  # noqa: S608 - the columns above
+_NEWEST_IN_PROJECT: Final = f"""
+SELECT {_COLUMNS} FROM conversation AS c
+CROSS JOIN conversation_message AS m USING (conversation_key)
+WHERE c.project = ? ORDER BY m.message_key DESC LIMIT ?
+"""  # noqa: S608 - the columns above
+_WORD = re.compile(r"\w+")
+
+
+class Hit(NamedTuple):
+    """A message, and where it was said."""
+
+    message: MessageView
+    conversation_id: ConversationId
+    project: str | None
+
+
+def recall(
+    raw: sqlite3.Connection, *, words: str, folder: str | None, limit: int
+) -> list[Hit]:
+    """Return messages with all *words* of them, newest first; without words, the newest.
+
+    *folder* keeps those of the projects in it, and of the project that it lies in.
+    """
+    match = match_of(words)
+    if words.strip() and not match:
+        return []
+
+    with lenient_text(raw):
+        if folder is None:
+            return _everywhere(raw, match, limit)
+
+        projects = _projects_at(raw, folder)
+        hits = [hit for each in projects for hit in _within(raw, match, each, limit)]
+
+    hits.sort(key=_newest_first)
+    return hits[:limit]
+
+
+def match_of(words: str) -> str:
+    """Return the FTS5 expression for all of *words*; no sign in them is an operator."""
+    return " ".join(f'"{each}"' for each in _WORD.findall(words))
+
+
+def projects(raw: sqlite3.Connection) -> list[str]:
+    """Return the folders of all recorded conversations."""
+    asked = "SELECT DISTINCT project FROM conversation WHERE project IS NOT NULL"
+    return [row[0] for row in raw.execute(asked)]
+
+
+def _projects_at(raw: sqlite3.Connection, folder: str) -> list[str]:
+    known, here = projects(raw), _as_prefix(folder)
+    below = [each for each in known if _as_prefix(each).startswith(here)]
+    above = [each for each in known if here.startswith(_as_prefix(each))]
+    return below or sorted(above, key=len)[-1:]
+
+
+def _as_prefix(folder: str) -> str:
+    return f"{folder.rstrip('/')}/"
+
+
+def _everywhere(raw: sqlite3.Connection, match: str, limit: int) -> list[Hit]:
+    if match:
+        return [_hit(row) for row in raw.execute(_EVERYWHERE, (match, limit))]
+
+    return [_hit(row) for row in raw.execute(_NEWEST, (limit,))]
+
+
+def _within(raw: sqlite3.Connection, match: str, project: str, limit: int) -> list[Hit]:
+    if match:
+        found = raw.execute(_IN_PROJECT, (project, match, limit))
+    else:
+        found = raw.execute(_NEWEST_IN_PROJECT, (project, limit))
+
+    return [_hit(row) for row in found]
+
+
+def _hit(row: tuple[object, ...]) -> Hit:
+    *message, conversation_id, project = row
+    assert isinstance(conversation_id, str)
+    assert project is None or isinstance(project, str)
+    return Hit(as_message(tuple(message)), ConversationId(conversation_id), project)
+
+
+def _newest_first(hit: Hit) -> int:
+    return -hit.message.message_id
