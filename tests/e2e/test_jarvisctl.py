@@ -11,6 +11,7 @@ from jarvisd.errors import EXIT_NO_DAEMON, EXIT_NO_SUCH_BLOCK, EXIT_USAGE
 from tests.e2e.commands import LIMIT_S, jarvisctl, started
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon
+from tests.support import eventually
 
 
 async def test_ps_shows_every_block_with_its_counts(daemon: Daemon) -> None:
@@ -93,11 +94,14 @@ async def test_the_line_for_a_status_bar_is_one_line(daemon: Daemon) -> None:
     append(path, record())
     await daemon.sync()
 
-    result = await jarvisctl(daemon.home, "line")
+    async def tells_of_claude() -> bool:
+        result = await jarvisctl(daemon.home, "line")
+        assert result.returncode == 0
+        assert result.stdout.count(b"\n") == 1
+        return b"claude" in result.stdout
 
-    assert result.returncode == 0
-    assert result.stdout.count(b"\n") == 1
-    assert b"claude" in result.stdout
+    # The file is rendered four times a second at most.
+    await eventually(tells_of_claude)
 
 
 async def test_without_a_daemon_everybody_is_told_how_to_start_it(home: Home) -> None:
