@@ -25,9 +25,9 @@ def key_of(agent: str, kind: str, name: str) -> int:
 class KeySet:
     """A set of keys: 8 bytes for each that was stored, 70 to 140 for each new one.
 
-    Plain sets, which are four times as fast as anything smaller that is made of arrays.
+    Plain sets, since a table made of arrays is smaller and much slower in Python.
     There are 256, so that growing one is no pause: a set of a million keys would be
-    moved in 50 ms, one of four thousand in a fraction of one.
+    moved at once for tens of ms, one of four thousand for a fraction of one.
     """
 
     complete = True
