@@ -92,6 +92,11 @@ class LineSplitter:
         self._hold(chunk[start:])
         return lines
 
+    def skip_to(self, offset: int) -> None:
+        """Go on at *offset*, over a hole; only where no line is unfinished."""
+        assert not self.partial_bytes, "a line is unfinished"
+        self.offset = self._next = offset
+
     def finish(self) -> Line | Oversize | None:
         """Return the unfinished last line of a source that has ended, if any."""
         return self._complete(b"", ended=True) if self.partial_bytes else None

@@ -111,6 +111,14 @@ class Catalogue:
         if position.inode:
             self._by_inode[position.dev, position.inode] = known
 
+    def refuse_second_name(self, known: Known) -> None:
+        """Raise SourceError if another one reads the file of *known*: a hard link."""
+        position = known.block.position
+        inode = (position.dev, position.inode)
+        other = self._by_inode.get(inode, known)
+        if other is not known and leads_to(other.path, inode):
+            raise SourceError(known.path, f"is another name of {other.path}")
+
     def counted_elsewhere(self, known: Known) -> Position | None:
         """Return where to begin a file whose first lines another one has counted.
 

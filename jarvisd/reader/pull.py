@@ -49,6 +49,7 @@ class Puller:
         """
         block = known.block
         try:
+            self._catalogue.refuse_second_name(known)
             if not block.position.offset:
                 self._begin(known)
 

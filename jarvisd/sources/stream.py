@@ -72,10 +72,13 @@ class Stream:
             memory.add(chunk, splitter.next_offset)
 
         lines = splitter.feed(chunk)
+        if chunk and not lines and not splitter.partial_bytes:
+            _pass_hole(splitter, seen, fd)
+
         more = len(chunk) == self._slice_bytes and splitter.next_offset < seen.st_size
         self._slice_bytes = _next_slice_bytes(len(chunk), len(lines))
         self._note(chunk)
-        if splitter.offset != position.offset or position.head_len == 0:
+        if splitter.offset != position.offset or not _is_of(position, seen):
             position = advanced(position, seen, fd, splitter.offset)
 
         return Slice(
@@ -101,6 +104,20 @@ class Stream:
     def _note(self, chunk: bytes) -> None:
         kept = min(_REST_BYTES, self.partial_bytes)
         self._rest = (self._rest + chunk)[-kept:] if kept else b""
+
+
+def _is_of(position: Position, seen: os.stat_result) -> bool:
+    return (position.inode, position.dev) == (seen.st_ino, seen.st_dev)
+
+
+def _pass_hole(splitter: LineSplitter, seen: os.stat_result, fd: int) -> None:
+    """Skip NULs that nobody wrote, however many: a writer kept its offset."""
+    try:
+        data = os.lseek(fd, splitter.next_offset, os.SEEK_DATA)
+    except OSError:  # nothing but the hole is left, or the file was cut meanwhile
+        data = seen.st_size
+
+    splitter.skip_to(max(data, splitter.next_offset))
 
 
 def _next_slice_bytes(read_bytes: int, lines: int) -> int:

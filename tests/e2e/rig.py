@@ -46,11 +46,13 @@ class Daemon:
         environ: Mapping[str, str] | None = None,
         arguments: tuple[str, ...] = (),
         wrapper: tuple[str, ...] = (),
+        outside: tuple[str, ...] = (),
     ) -> None:
         self.home = home
         self.environ = home.environ() | dict(environ or {})
         self.log_file = home.folder / "daemon.log"
         self._wrapper = wrapper
+        self._outside = outside
         self._command = [sys.executable, "-m", "jarvisd", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -82,7 +84,7 @@ class Daemon:
         wrapper = self._wrapper if wrapper is None else wrapper
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [*AS_A_USER, *wrapper, *self._command],
+                [*self._outside, *AS_A_USER, *wrapper, *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -196,13 +198,15 @@ async def running_daemon(
     *,
     environ: Mapping[str, str] | None = None,
     wrapper: tuple[str, ...] = (),
+    outside: tuple[str, ...] = (),
 ) -> AsyncIterator[Daemon]:
     """Run a daemon in *home*; it ends with the block, with status 0 and a clean log.
 
     The test may kill it, end it and start it again in between. *wrapper* is put
-    before the command and becomes the daemon by exec.
+    before the command and becomes the daemon by exec; *outside* as well, but keeps
+    what root may do.
     """
-    daemon = Daemon(home, environ=environ, wrapper=wrapper)
+    daemon = Daemon(home, environ=environ, wrapper=wrapper, outside=outside)
     try:
         await daemon.start()
         yield daemon

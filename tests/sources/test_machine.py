@@ -44,6 +44,8 @@ class Writers(RuleBasedStateMachine):
         self.stored: set[int] = set()
         self.old_files: set[int] = set()
         """Inodes that the daemon has not read from their start since it began."""
+        self.files_looked_at: set[int] = set()
+        """Inodes that the last look saw."""
         self.cut_events: set[int] = set()
         """Events left by cuts that no stored look has seen yet."""
         self.cut_and_looked_at: set[int] = set()
@@ -94,6 +96,9 @@ class Writers(RuleBasedStateMachine):
     def link(self, name: str, to: str) -> None:
         path, other = self.disk.path(name), self.disk.path(to)
         if path.exists() and not other.exists():
+            if path.stat().st_ino not in self.files_looked_at:
+                self.disk.allow_again(path)  # nobody knows which of both is the second
+
             other.hardlink_to(path)
 
     @rule(name=NAMES, to=NAMES)
@@ -135,6 +140,7 @@ class Writers(RuleBasedStateMachine):
     def look(self) -> None:
         self.looker.look()
         self.looked_at |= self.disk.events()
+        self.files_looked_at = {path.stat().st_ino for path in self.disk.all()}
         self.cut_and_looked_at |= self.cut_events
         self.cut_events.clear()
         lost = self.looked_at - self.looker.counted.keys()
@@ -157,6 +163,7 @@ class Writers(RuleBasedStateMachine):
         self.looked_at = self.stored.copy()
         self.disk.may_count_again.update(self.cut_events | self.cut_and_looked_at)
         self.old_files = {path.stat().st_ino for path in self.disk.all()}
+        self.files_looked_at.clear()
 
     @rule()
     def let_time_pass(self) -> None:

@@ -1,0 +1,169 @@
+"""Watchers that fail, each in its way: the scan finds all, and health tells."""
+
+import os
+import shutil
+import signal
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+from jarvisd.protocol.methods import HealthResult, SourcesListResult
+from tests.e2e.home import Home, append, record
+from tests.e2e.rig import Daemon, running_daemon
+from tests.faults.kernel import (
+    needs_limits,
+    needs_queue,
+    set_limit,
+    short_queue,
+    with_limit,
+)
+from tests.support import eventually
+
+FOUND_S = 6.0
+"""Without hints: a scan every two seconds, on a machine that has others to serve."""
+
+
+async def test_a_file_name_that_kills_the_watcher_is_survived(home: Home) -> None:
+    async with running_daemon(home) as daemon:
+        path = await followed(daemon)
+        append(path.with_name(os.fsdecode(b"caf\xe9.jsonl")), record())
+        await eventually(lambda: has_problem(daemon, "tree_watch_failed"))
+
+        later = home.transcript("made-while-blind")
+        append(later, record())
+        append(path, record())
+        await eventually(lambda: daemon.shows(path, lines=2), within_s=1)
+        await eventually(lambda: daemon.shows(later, lines=1), within_s=FOUND_S)
+        await eventually(lambda: is_well(daemon), within_s=15)
+        assert await told(daemon, "caf\ufffd.jsonl") == "its name is not UTF-8"
+
+
+@needs_limits
+async def test_without_inotify_all_is_found_by_looking(home: Home) -> None:
+    limit = "max_inotify_instances"
+    async with running_daemon(home, outside=with_limit(limit, 0)) as daemon:
+        path = home.transcript()
+        append(path, record())
+        await eventually(lambda: daemon.shows(path, lines=1), within_s=FOUND_S)
+        append(path, record())
+        await eventually(lambda: daemon.shows(path, lines=2), within_s=FOUND_S)
+
+        health = await daemon.ask("health", HealthResult)
+        assert (health.watch.live, health.watch.trees) == ("scan", "scan")
+        assert {each.kind for each in health.problems} == {
+            "live_watch_failed",
+            "tree_watch_failed",
+        }
+        assert any("max_user_instances" in each.message for each in health.problems)
+
+        set_limit(daemon, limit, 8)
+        await eventually(lambda: is_well(daemon), within_s=45)
+        append(path, record())
+        await eventually(lambda: daemon.shows(path, lines=3), within_s=1)
+
+
+@needs_limits
+async def test_folders_beyond_the_limit_of_watches_are_found_by_looking(
+    home: Home,
+) -> None:
+    limit = "max_inotify_watches"
+    async with running_daemon(home, outside=with_limit(limit, 20)) as daemon:
+        await daemon.sync()
+        paths = [home.transcript(f"project-{each}") for each in range(40)]
+        for path in paths:
+            append(path, record())
+
+        await eventually(lambda: all_show(daemon, paths, lines=1), within_s=FOUND_S)
+        for path in paths:
+            append(path, record())
+
+        await eventually(lambda: all_show(daemon, paths, lines=2), within_s=FOUND_S)
+        await eventually(lambda: has_problem(daemon, "live_watch_failed"))
+        health = await daemon.ask("health", HealthResult)
+        assert health.status == "degraded"
+        assert any("max_user_watches" in each.message for each in health.problems)
+
+        set_limit(daemon, limit, 1000)
+        await eventually(
+            lambda: has_problem(daemon, "live_watch_failed", is_there=False)
+        )
+
+
+@needs_queue
+async def test_a_queue_that_overflows_while_we_are_stopped_loses_no_file(
+    home: Home,
+) -> None:
+    async with AsyncExitStack() as stack:
+        with short_queue(events=64):
+            daemon = await stack.enter_async_context(running_daemon(home))
+            path = await followed(daemon)
+
+        daemon.signal(signal.SIGSTOP)
+        paths = [home.transcript() for _ in range(3000)]
+        for each in (path, *paths):
+            append(each, record())
+
+        daemon.signal(signal.SIGCONT)
+        await eventually(lambda: all_show(daemon, paths, lines=1), within_s=3 * FOUND_S)
+        assert await daemon.shows(path, lines=2)
+        assert await has_problem(daemon, "hints_lost")
+        health = await daemon.ask("health", HealthResult)
+        assert health.status == "ok"
+
+
+async def test_a_root_that_is_removed_and_made_again_is_watched_again(
+    home: Home,
+) -> None:
+    async with running_daemon(home) as daemon:
+        await followed(daemon)
+        for number in range(3):
+            shutil.rmtree(home.projects)
+            await eventually(lambda: root_exists(daemon, is_there=False))
+            path = home.transcript(f"again-{number}")
+            append(path, record())
+            await eventually(partial(daemon.shows, path, lines=1), within_s=FOUND_S)
+            append(path, record())
+            await eventually(partial(daemon.shows, path, lines=2), within_s=1)
+
+        assert await is_well(daemon)
+
+
+async def followed(daemon: Daemon) -> Path:
+    """Return a transcript of one line that the daemon is watching."""
+    path = daemon.home.transcript()
+    append(path, record())
+    await eventually(lambda: daemon.shows(path, lines=1))
+    return path
+
+
+async def all_show(daemon: Daemon, paths: list[Path], *, lines: int) -> bool:
+    """Say whether so many lines of each are known, without asking for a look."""
+    async with daemon.connected() as client:
+        counts = {each.path: each.line_count for each in await client.blocks()}
+        return all(counts.get(str(path)) == lines for path in paths)
+
+
+async def has_problem(daemon: Daemon, kind: str, *, is_there: bool = True) -> bool:
+    """Say whether health tells of such a problem."""
+    health = await daemon.ask("health", HealthResult)
+    return (kind in {each.kind for each in health.problems}) is is_there
+
+
+async def is_well(daemon: Daemon) -> bool:
+    """Say whether both watchers work again."""
+    health = await daemon.ask("health", HealthResult)
+    return health.status == "ok" and health.watch.trees == "watchfiles"
+
+
+async def root_exists(daemon: Daemon, *, is_there: bool) -> bool:
+    """Say whether sources.list shows the root of the projects, or shows it gone."""
+    answer = await daemon.ask("sources.list", SourcesListResult)
+    roots = {each.path: each.exists for each in answer.roots}
+    return roots[str(daemon.home.projects)] is is_there
+
+
+async def told(daemon: Daemon, name: str) -> str | None:
+    """Return what sources.list says is wrong with the file *name*."""
+    answer = await daemon.ask("sources.list", SourcesListResult, problems=True)
+    found = [each for each in answer.sources if each.path.endswith(name)]
+    return found[0].error if found else None
