@@ -6,7 +6,7 @@ NULs at the start of a line are holes (a writer that kept its offset over a
 truncation) and are skipped; so is a byte order mark at the start of a file.
 """
 
-from typing import NamedTuple
+import msgspec
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """Kept of one line at most. Agents write images and pasted files as single lines of
@@ -16,14 +16,14 @@ _BOM = b"\xef\xbb\xbf"
 _CONTINUATION = bytes(range(0x80, 0xC0))
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One line without its end, and where in the source it starts."""
 
     offset: int
     text: bytes
 
 
-class Oversize(NamedTuple):
+class Oversize(msgspec.Struct, frozen=True, gc=False):
     """A line that was too long to keep: only its length in code points is known.
 
     The length counts bytes that start a character, so a line that is not UTF-8 may

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.books import Books
 from jarvisd.errors import ProtocolError
-from jarvisd.model.block import BlockId, BlockView, Life
+from jarvisd.model.block import BlockId, BlockView
 
 Listener = Callable[[Block], None]
 """Called between awaits at every change of a block; must be cheap and never fail."""
@@ -116,7 +116,7 @@ class Blocks:
             del self._recent[self._oldest.block_id]
 
         return [
-            each for each in reversed(self._recent.values()) if _is_live(each, now_ms)
+            each for each in reversed(self._recent.values()) if each.is_live(now_ms)
         ]
 
     @property
@@ -157,8 +157,4 @@ class Blocks:
 
 def _is_recent(block: Block, now_ms: int) -> bool:
     """Say whether *block* is live, or will be once the clock is right again."""
-    return _is_live(block, max(now_ms, block.last_activity_ms or now_ms))
-
-
-def _is_live(block: Block, now_ms: int) -> bool:
-    return block.life(now_ms) is Life.LIVE
+    return block.is_live(max(now_ms, block.last_activity_ms or now_ms))

@@ -78,8 +78,9 @@ def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None
     if record.at_ms is not None:
         session.spans.add(record.at_ms)
 
-    if record.speaker is not None:
-        if record.speaker is _USER:
+    speaker = record.speaker
+    if speaker is not None:
+        if speaker is _USER:
             lane.carry.user_lines += 1
         else:
             lane.carry.assistant_lines += 1
@@ -89,9 +90,15 @@ def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None
         session.place = _newer(place, (lane.carry.last_ms or 0, cwd))
 
     if record.events:
-        line = _Line(shelves, lane, session, record)
+        line, carry = _Line(shelves, lane, session, record), lane.carry
         for event in record.events:
-            line.take(event)
+            kind = event.__class__
+            if carry.unnamed and kind not in _NAMELESS_BETWEEN:
+                _name(line, event)
+
+            handler = _HANDLERS.get(kind)
+            if handler is not None:
+                handler(line, event)
 
 
 class _Line:
@@ -117,16 +124,6 @@ class _Line:
         self.at_ms = lane.carry.last_ms
         self.since_ms = self.at_ms or 0
         self.rank = 1 if record.sidechain or lane.parent_session_id is not None else 0
-
-    def take(self, event: Event) -> None:
-        """Hand *event* to those whom it concerns."""
-        kind = event.__class__
-        if self.lane.carry.unnamed and kind not in _NAMELESS_BETWEEN:
-            _name(self, event)
-
-        handler = _HANDLERS.get(kind)
-        if handler is not None:
-            handler(self, event)
 
     @property
     def is_own(self) -> bool:

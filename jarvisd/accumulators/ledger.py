@@ -66,6 +66,7 @@ class Ledger:
         self._shelves = Shelves.empty(self.known, self._window)
         self._sessions: dict[SessionKey, Session] = {}
         self._dirty: set[SessionKey] = set()
+        self._newest: Session | None = None  # which is in *_dirty*
         self._told_limits: dict[tuple[str, str], LimitRow] = {}
         self._repricing = Repricing()
         self._outdated: dict[SessionKey, int] = {}
@@ -122,7 +123,10 @@ class Ledger:
 
             session = lane.session = self._session_for(lane)
 
-        self._dirty.add((lane.agent, session.session_id))
+        if session is not self._newest:  # mostly it is that of the line before
+            self._newest = session
+            self._dirty.add((lane.agent, session.session_id))
+
         fold(self._shelves, lane, session, record)
 
     def session(self, agent: str, session_id: SessionId) -> Session | None:
@@ -162,7 +166,7 @@ class Ledger:
         responses, contested_responses = shelves.responses.take()
         calls, contested_calls = shelves.calls.take()
         marks, contested_marks = shelves.marks.take()
-        dirty, self._dirty = self._dirty, set()
+        dirty, self._dirty, self._newest = self._dirty, set(), None
         reprice = self._repricing.take(self._sessions, self.rollup)
         return LedgerBatch(
             responses=responses,

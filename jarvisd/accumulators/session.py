@@ -40,11 +40,11 @@ class Spans(msgspec.Struct, array_like=True):
     def add(self, at_ms: int) -> None:
         """Take in the time *at_ms*, in any order."""
         edges = self.edges
-        if edges and edges[-2] <= at_ms <= edges[-1] + GAP_MS:
-            edges[-1] = max(edges[-1], at_ms)
-            return
-
-        self._insert(at_ms)
+        if edges and edges[-2] <= at_ms <= (end := edges[-1]) + GAP_MS:
+            if at_ms > end:
+                edges[-1] = at_ms
+        else:
+            self._insert(at_ms)
 
     def _insert(self, at_ms: int) -> None:
         edges = self.edges

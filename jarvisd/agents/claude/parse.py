@@ -171,7 +171,7 @@ def _assistant(line: Line) -> Iterable[Event]:
 
     events.extend(usage_in(message, key=line.uuid))
     if isinstance(message.content, tuple):
-        events.extend(call_of(each) for each in message.content if each.type == _CALL)
+        events += [call_of(each) for each in message.content if each.type == _CALL]
 
     return events
 

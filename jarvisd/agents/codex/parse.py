@@ -6,7 +6,7 @@ Which records of a fork are copies cannot be said from one line: `ThreadOpened`,
 `TurnStarted` and the ordinal of a record let the ledger decide. See `jarvisd.agents`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 
 import msgspec
@@ -53,7 +53,8 @@ def parse(text: bytes, *, offset: int) -> Record | None:
 
 
 def _wrapped(line: Line, payload: Payload, *, at_ms: int | None, offset: int) -> Record:
-    events_of = _ENVELOPES.get(line.type)
+    kinds = _INNER.get(line.type)
+    events_of = _ENVELOPES.get(line.type) if kinds is None else kinds.get(payload.type)
     meta = line.type == "session_meta"
     return Record(
         kind=f"{line.type}:{payload.type}" if payload.type else line.type,
@@ -120,28 +121,29 @@ def _compacted(_: Payload, __: int | None) -> Iterator[Event]:
     yield Compacted()
 
 
-def _response_item(payload: Payload, _: int | None) -> Iterator[Event]:
-    match payload.type:
-        case "function_call" | "custom_tool_call":
-            yield from call_of(payload.call_id, payload.name, payload.namespace)
-        case "tool_search_call":
-            yield from call_of(payload.call_id, "tool_search")
-        case "local_shell_call":
-            yield from call_of(payload.call_id or payload.id, "shell")
-        case "web_search_call":
-            yield from call_of(payload.id, "web_search")
-            if payload.id:
-                yield ToolReturned(call_id=payload.id)
-        case "function_call_output" | "custom_tool_call_output" | "tool_search_output":
-            yield from result_of(payload.call_id, payload.output)
-        case _:
-            pass
+# What a response_item says
 
 
-def _event_msg(payload: Payload, at_ms: int | None) -> Iterator[Event]:
-    events = _MESSAGES.get(payload.type)
-    if events is not None:
-        yield from events(payload, at_ms)
+def _call(payload: Payload, _: int | None) -> Iterable[Event]:
+    return call_of(payload.call_id, payload.name, payload.namespace)
+
+
+def _tool_search(payload: Payload, _: int | None) -> Iterable[Event]:
+    return call_of(payload.call_id, "tool_search")
+
+
+def _local_shell(payload: Payload, _: int | None) -> Iterable[Event]:
+    return call_of(payload.call_id or payload.id, "shell")
+
+
+def _web_search(payload: Payload, _: int | None) -> Iterator[Event]:
+    yield from call_of(payload.id, "web_search")
+    if payload.id:
+        yield ToolReturned(call_id=payload.id)
+
+
+def _result(payload: Payload, _: int | None) -> Iterable[Event]:
+    return result_of(payload.call_id, payload.output)
 
 
 # What an event_msg says
@@ -168,16 +170,16 @@ def _user_message(payload: Payload, _: int | None) -> Iterator[Event]:
     yield from _prompt(text_of(payload.message) or "", key=None)
 
 
-def _agent_message(payload: Payload, _: int | None) -> Iterator[Event]:
-    yield MessageWritten(message_id=payload.id)
+def _agent_message(payload: Payload, _: int | None) -> Iterable[Event]:
+    return (MessageWritten(message_id=payload.id),)
 
 
-def _token_count(payload: Payload, at_ms: int | None) -> Iterator[Event]:
-    if payload.info is not None:
-        yield totals_in(payload.info)
-
+def _token_count(payload: Payload, at_ms: int | None) -> Iterable[Event]:
+    events: list[Event] = [] if payload.info is None else [totals_in(payload.info)]
     if payload.rate_limits is not None:
-        yield from limits_in(payload.rate_limits, at_ms=at_ms)
+        events.extend(limits_in(payload.rate_limits, at_ms=at_ms))
+
+    return events
 
 
 def _settings(payload: Payload, _: int | None) -> Iterator[Event]:
@@ -312,15 +314,24 @@ def _printed_item(item: Item) -> Iterator[Event]:
         yield MessageWritten(message_id=item.id)
 
 
-_Events = Callable[[Payload, int | None], Iterator[Event]]
+_Events = Callable[[Payload, int | None], Iterable[Event]]
 
 _ENVELOPES: dict[str, _Events] = {
     "session_meta": _session_meta,
     "turn_context": _turn_context,
     "token_usage_record": _usage_record,
     "compacted": _compacted,
-    "response_item": _response_item,
-    "event_msg": _event_msg,
+}
+
+_ITEMS: dict[str, _Events] = {
+    "function_call": _call,
+    "custom_tool_call": _call,
+    "tool_search_call": _tool_search,
+    "local_shell_call": _local_shell,
+    "web_search_call": _web_search,
+    "function_call_output": _result,
+    "custom_tool_call_output": _result,
+    "tool_search_output": _result,
 }
 
 _MESSAGES: dict[str, _Events] = {
@@ -336,6 +347,9 @@ _MESSAGES: dict[str, _Events] = {
     "patch_apply_end": _ended,
     "mcp_tool_call_end": _ended,
 }
+
+_INNER = {"response_item": _ITEMS, "event_msg": _MESSAGES}
+"""Envelopes of which the payload's own type says what they are."""
 
 _ROLES = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
 _SPEAKERS = {

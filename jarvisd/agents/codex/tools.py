@@ -49,32 +49,38 @@ class _Result(msgspec.Struct, gc=False):
 
 def call_of(
     call_id: str | None, name: str | None, namespace: str | None = None
-) -> Iterator[Event]:
+) -> tuple[Event, ...]:
     """Return the call of the tool *name*, if it can be told from others."""
     if not call_id:
-        return
+        return ()
 
     tool, server = _tool(name or "", namespace)
     if server is not None:
-        yield ToolCalled(call_id=call_id, tool=tool, kind=ToolKind.MCP, server=server)
+        kind, subagent = ToolKind.MCP, None
     elif tool == _SPAWN:
-        yield ToolCalled(
-            call_id=call_id, tool=tool, kind=ToolKind.SUBAGENT, subagent=tool
-        )
+        kind, subagent = ToolKind.SUBAGENT, tool
     else:
-        yield ToolCalled(call_id=call_id, tool=tool)
+        return (ToolCalled(call_id=call_id, tool=tool),)
+
+    call = ToolCalled(
+        call_id=call_id, tool=tool, kind=kind, server=server, subagent=subagent
+    )
+    return (call,)
 
 
-def result_of(call_id: str | None, output: Raw) -> Iterator[Event]:
+def result_of(call_id: str | None, output: Raw) -> tuple[Event, ...]:
     """Say how the call *call_id* came back, from its *output* alone."""
     if not call_id:
-        return
+        return ()
 
     head = head_of(output, _HEAD_BYTES)
     header = head.partition(_HEADER_END)[0]
-    yield ToolReturned(call_id=call_id, outcome=_outcome(head, header))
-    if _RUNNING in header:
-        yield from _task_in(header)
+    returned = ToolReturned(call_id=call_id, outcome=_outcome(head, header))
+    started = _STARTED.search(header) if _RUNNING in header else None
+    if started is None:
+        return (returned,)
+
+    return returned, TaskStarted(task_id=started.group(1).decode())
 
 
 def ended_of(payload: Payload) -> Iterator[Event]:
@@ -132,12 +138,6 @@ def _outcome(head: bytes, header: bytes) -> Outcome:
 
     failed = code is not None and int(code.group(1)) != 0
     return Outcome.ERROR if failed or _SCRIPT_ERROR.match(head) else _OK
-
-
-def _task_in(header: bytes) -> Iterator[Event]:
-    started = _STARTED.search(header)
-    if started is not None:
-        yield TaskStarted(task_id=started.group(1).decode())
 
 
 def _returned(call_id: str, *, failed: bool) -> ToolReturned:
