@@ -13,7 +13,7 @@ endif
 
 GENAI_PRICES ?= 0.2.3
 
-.PHONY: help run test check bench faults soak fuzz format man prices lock clean stale
+.PHONY: help run test check bench crash faults soak fuzz format man prices lock clean stale
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ check: $(VENV)/dev  ## Look at style, types, layers, spelling
 
 bench: $(VENV)/dev  ## Measure the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+crash: $(VENV)/dev  ## Kill the daemon 1,000 times while transcripts grow; 10 minutes
+	@$(BIN)/python -m tests.hostile crash
 
 faults: $(VENV)/dev  ## Let clients, disks and system calls misbehave; 15 minutes, as root
 	@$(BIN)/python -m tests.hostile crowd disk faults

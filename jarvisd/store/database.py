@@ -32,8 +32,6 @@ _WRITER: Final = (
     # what they held is read again. Pushed lines ask for FULL, see `transaction`.
     "PRAGMA synchronous = NORMAL",
     "PRAGMA journal_size_limit = 67108864",
-    # 16 MB: the keys of a gigabyte of logs, which come in no order, stay at hand.
-    "PRAGMA cache_size = -16000",
 )
 
 T = TypeVar("T")

@@ -13,13 +13,15 @@ from pathlib import Path
 import anyio
 
 from tests.e2e.home import Home, temporary_home
-from tests.hostile import crowd, disk, soak, syscalls
+from tests.hostile import crash, crowd, disk, scan, soak, syscalls
 from tests.hostile.figures import Figure
 
 SUITES: dict[str, Callable[[Home], Awaitable[list[Figure]]]] = {
+    "crash": crash.figures,
     "crowd": crowd.figures,
     "disk": disk.figures,
     "faults": syscalls.figures,
+    "scan": scan.figures,
     "soak": soak.figures,
 }
 
