@@ -25,7 +25,7 @@ from jarvisd.model.source import Position
 from jarvisd.sources.foreign import PROBE_BYTES, why_foreign
 from jarvisd.sources.handles import Handles, opened_if_readable
 from jarvisd.sources.identity import Verdict, judge
-from jarvisd.sources.leaving import SILENT_S, Leaving
+from jarvisd.sources.leaving import SILENT_S, Leaving, read_beside
 from jarvisd.sources.reading import Reading
 from jarvisd.sources.stream import Slice
 
@@ -97,10 +97,9 @@ class TailedFile:
             OSError: The disk failed.
 
         """
-        for each in self.leaving:
-            part = each.read(handles, now)
-            if part.lines or part.more:
-                return _beside(position, part)
+        part = read_beside(self.leaving, position, handles, now)
+        if part is not None:
+            return part
 
         self.leaving = [each for each in self.leaving if not each.ended]
         named = _named(self.path)
@@ -238,12 +237,6 @@ class TailedFile:
     def _drop(self, handles: Handles) -> None:
         handles.drop(self.path)
         self._reading.drop_rest()
-
-
-def _beside(position: Position, part: Slice) -> Slice:
-    """Return *part* of another file as one that leaves our own *position* alone."""
-    part.position, part.partial_bytes, part.more = position, 0, True
-    return part
 
 
 def _named(path: str) -> os.stat_result | None:

@@ -1,6 +1,7 @@
 """A file that has lost its name to another one while its writer goes on."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jarvisd.model.source import Position
@@ -48,3 +49,16 @@ class Leaving:
         """Read no more of it."""
         handles.drop(self.key)
         self.ended = True
+
+
+def read_beside(
+    leaving: Iterable[Leaving], position: Position, handles: Handles, now: float
+) -> Slice | None:
+    """Return what one of *leaving* gained, as a slice that leaves *position* alone."""
+    for each in leaving:
+        part = each.read(handles, now)
+        if part.lines or part.more:
+            part.position, part.partial_bytes, part.more = position, 0, True
+            return part
+
+    return None
