@@ -40,7 +40,7 @@ crash: $(VENV)/dev  ## Kill the daemon 1,000 times while transcripts grow; 10 mi
 faults: $(VENV)/dev  ## Let clients, disks and system calls misbehave; 15 minutes, as root
 	@$(BIN)/python -m tests.hostile crowd disk faults
 
-soak: $(VENV)/dev  ## Live through an hour of agents and frontends in ten minutes
+soak: $(VENV)/dev  ## Live through an hour of agents and frontends in twenty minutes
 	@$(BIN)/python -m tests.hostile soak
 
 fuzz: $(VENV)/dev  ## Feed noise to lines, parsers and protocol until it is ended; ARGS="-k word" chooses

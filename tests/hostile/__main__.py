@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 
 from tests.e2e.home import Home, temporary_home
-from tests.hostile import crash, crowd, disk, scan, soak, syscalls
+from tests.hostile import crash, crowd, disk, overflow, scan, soak, syscalls
 from tests.hostile.figures import Figure
 
 SUITES: dict[str, Callable[[Home], Awaitable[list[Figure]]]] = {
@@ -21,6 +21,7 @@ SUITES: dict[str, Callable[[Home], Awaitable[list[Figure]]]] = {
     "crowd": crowd.figures,
     "disk": disk.figures,
     "faults": syscalls.figures,
+    "overflow": overflow.figures,
     "scan": scan.figures,
     "soak": soak.figures,
 }

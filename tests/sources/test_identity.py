@@ -71,6 +71,23 @@ def test_an_atomic_rewrite_with_the_same_beginning_goes_on(path: Path) -> None:
     assert reading.position.generation == 0
 
 
+@pytest.mark.parametrize("place", [0, 1500])
+def test_a_change_far_before_the_offset_is_seen_in_the_head_alone(
+    path: Path, place: int
+) -> None:
+    path.write_text("".join(f"line {number:04}\n" for number in range(200)))
+    reading = Reading(path)
+    reading.drain()
+
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(b"L")
+    append(path, "end\n")
+
+    # Only the first 1,024 bytes and the last 512 are known of a file nobody follows.
+    assert len(reading.drain()) == (1 if place else 201)
+
+
 def test_an_emptied_file_is_waited_for_and_goes_on_if_it_comes_back(path: Path) -> None:
     content = path.read_text()
     reading = Reading(path)
