@@ -124,7 +124,10 @@ class Puller:
 
     def _say_goodbye(self, known: Known, part: Slice) -> None:
         block = known.block
-        if not block.ended and known.size > part.position.offset + part.partial_bytes:
+        # Files are woken without a look, so the size of one never opened is not known.
+        never_opened = not part.position.inode
+        unread = known.size > part.position.offset + part.partial_bytes
+        if not block.ended and (never_opened or unread):
             self.missed_files += 1
             log.warning("block.missed", block_id=block.block_id)
 

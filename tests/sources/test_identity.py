@@ -71,7 +71,7 @@ def test_an_atomic_rewrite_with_the_same_beginning_goes_on(path: Path) -> None:
     assert reading.position.generation == 0
 
 
-@pytest.mark.parametrize("place", [0, 1500])
+@pytest.mark.parametrize("place", [0, 1200])
 def test_a_change_far_before_the_offset_is_seen_in_the_head_alone(
     path: Path, place: int
 ) -> None:
