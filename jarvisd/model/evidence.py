@@ -1,0 +1,105 @@
+"""Evidence on sessions from outside their transcripts: signals, without content.
+
+Three sorts of witnesses: the agent's own live registry, hooks that the agent runs, and
+what the system knows of processes.
+"""
+
+import msgspec
+
+from jarvisd.model.block import SessionId
+
+
+class _Signal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    pass
+
+
+class HookCalled(_Signal, frozen=True, kw_only=True, gc=False):
+    """The agent ran one of its hooks.
+
+    Attributes:
+        agent: Whose hook.
+        session_id: The agent's own id of the session; that of a subagent is
+            `PARENT/agent-ID`, as everywhere.
+        event: The agent's own name of it: PreToolUse, PermissionRequest, Stop ...
+        at_ms: When it was run, Unix ms.
+        tool: The tool it is about.
+        call_id: The call it is about.
+        agent_id: The subagent it is about.
+        detail: The word that tells events of one name apart: the source of a
+            SessionStart, the reason of a SessionEnd, the trigger of a compaction, the
+            type of a Notification.
+        mode: The permission mode, in the agent's own word.
+        pid: The agent's process, if the hook could tell.
+        cwd: The working folder.
+
+    """
+
+    agent: str
+    session_id: SessionId
+    event: str
+    at_ms: int
+    tool: str | None = None
+    call_id: str | None = None
+    agent_id: str | None = None
+    detail: str | None = None
+    mode: str | None = None
+    pid: int | None = None
+    cwd: str | None = None
+
+
+class RegistryRead(_Signal, frozen=True, kw_only=True, gc=False):
+    """The agent's own registry says what a living process of it is doing.
+
+    *status* and *waiting_for* are the agent's own words; None if it does not say. It
+    was checked that the process is alive and the one that is meant.
+    """
+
+    agent: str
+    session_id: SessionId
+    pid: int
+    status: str | None
+    waiting_for: str | None = None
+    at_ms: int
+    cwd: str | None = None
+
+
+class ProcessFound(_Signal, frozen=True, kw_only=True, gc=False):
+    """A living process works on a session.
+
+    Attributes:
+        agent: Whose process.
+        session_id: The session.
+        pid: The process.
+        started_ms: When it was started, Unix ms.
+        how: How the two were joined, for people: "registry", "open transcript", "lock",
+            "hook", "folder and start time".
+        is_sure: Nothing else can be meant. A guess is never reason to call a session
+            ended when the process goes.
+        headless: It ends with its turn, by design.
+
+    """
+
+    agent: str
+    session_id: SessionId
+    pid: int
+    started_ms: int
+    how: str
+    is_sure: bool = True
+    headless: bool = False
+
+
+class ProcessGone(_Signal, frozen=True, kw_only=True, gc=False):
+    """The process of a session is gone.
+
+    *tidy* is True if it took its registry entry or lock with it, False if it left it
+    behind, None where there is no such thing to tell by.
+    """
+
+    agent: str
+    session_id: SessionId
+    pid: int
+    at_ms: int
+    tidy: bool | None = None
+
+
+Signal = HookCalled | RegistryRead | ProcessFound | ProcessGone

@@ -1,0 +1,142 @@
+"""The state of a session: what it is doing, since when, and how we know."""
+
+from enum import StrEnum
+
+import msgspec
+
+from jarvisd.model.block import SessionId
+
+
+class State(StrEnum):
+    """What a session is doing, or what it waits for."""
+
+    WORKING = "working"
+    WAITING_APPROVAL = "waiting_approval"
+    """A person must allow or refuse something."""
+    WAITING_ANSWER = "waiting_answer"
+    """The agent asked a question, or wants a plan approved."""
+    IDLE = "idle"
+    """The turn is over and nothing was asked."""
+    LIMITED = "limited"
+    """The provider serves nothing more for now."""
+    COMPACTING = "compacting"
+    STALLED = "stalled"
+    """At work by all we know, and silent for too long."""
+    ENDED = "ended"
+    CRASHED = "crashed"
+    """Its process is gone, and it did not say goodbye."""
+    UNKNOWN = "unknown"
+
+
+WAITS = frozenset({State.WAITING_APPROVAL, State.WAITING_ANSWER})
+"""The states in which a person is needed now."""
+
+OVER = frozenset({State.ENDED, State.CRASHED})
+
+
+class Activity(StrEnum):
+    """What a working session is at."""
+
+    THINKING = "thinking"
+    STREAMING = "streaming"
+    TOOL = "tool"
+    RETRYING = "retrying"
+    """The provider did not answer; it is asked again."""
+    BACKGROUND = "background"
+    """The turn is over; subagents or commands that it started go on."""
+
+
+class Tier(StrEnum):
+    """Where evidence is from, the best first."""
+
+    REGISTRY = "registry"
+    """The agent's own word on itself, as it is now."""
+    HOOK = "hook"
+    TRANSCRIPT = "transcript"
+    PROCESS = "process"
+    NONE = "none"
+
+
+class Confidence(StrEnum):
+    """How sure a verdict is."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Reason(StrEnum):
+    """Why a session wants attention whatever its state is."""
+
+    LOOP = "loop"
+    """The same call with the same input, again and again."""
+    SILENCE = "silence"
+    """A turn in which nothing is heard."""
+    COST = "cost"
+    """It burns much more than a session usually does."""
+
+
+class Attention(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One reason to look at a session, in words without content, and since when."""
+
+    reason: Reason
+    message: str
+    since_ms: int
+
+
+class StateView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The state of one session at one moment, with the evidence for it.
+
+    Times are Unix ms, absent is None.
+
+    Attributes:
+        state: What it is doing.
+        since_ms: When that began; None if nothing tells.
+        activity: Of a working session: what it is at.
+        tool: The tool that runs, or that leave is asked for.
+        evidence: What it rests on, in a few words, without content: "PermissionRequest
+            Bash".
+        evidence_ms: When that was heard.
+        tier: Where that is from.
+        confidence: How sure it is.
+        hint: What would make it surer; None if nothing would.
+        until_ms: Of a limited session: when the limit starts anew, if that is known.
+        pid: The process of the agent, as long as it lives.
+        attention: What else is to be looked at.
+
+    """
+
+    state: State
+    since_ms: int | None = None
+    activity: Activity | None = None
+    tool: str | None = None
+    evidence: str = ""
+    evidence_ms: int | None = None
+    tier: Tier = Tier.NONE
+    confidence: Confidence = Confidence.LOW
+    hint: str | None = None
+    until_ms: int | None = None
+    pid: int | None = None
+    attention: tuple[Attention, ...] = ()
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One change of state of one session: one row, one notification.
+
+    *number* counts all transitions ever, without gaps, and is the cursor of those who
+    follow them; 0 until it is given. *before* is None for the first state of a session.
+    *at_ms* is when the new state began.
+    """
+
+    number: int = 0
+    agent: str
+    session_id: SessionId
+    at_ms: int
+    before: State | None
+    state: State
+    activity: Activity | None = None
+    tool: str | None = None
+    evidence: str = ""
+    tier: Tier = Tier.NONE
+    confidence: Confidence = Confidence.LOW
+    until_ms: int | None = None
