@@ -1,0 +1,42 @@
+"""Small files of agents, read whole: registry entries, and the like."""
+
+import os
+
+from jarvisd.errors import SourceError
+from jarvisd.sources.handles import open_regular
+
+
+def read_small(path: str, *, limit_bytes: int) -> bytes | None:
+    """Return all of the file *path*, or None if it is gone.
+
+    Raises:
+        SourceError: It is longer than that, no regular file, a link, somebody else's,
+            or cannot be read.
+
+    """
+    try:
+        fd = open_regular(path)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise SourceError(path, str(exc.strerror)) from exc
+
+    try:
+        return _all_of(fd, path, limit_bytes)
+    finally:
+        os.close(fd)
+
+
+def _all_of(fd: int, path: str, limit_bytes: int) -> bytes:
+    if os.fstat(fd).st_uid != os.geteuid():
+        raise SourceError(path, "belongs to another user")
+
+    try:
+        text = os.read(fd, limit_bytes + 1)
+    except OSError as exc:
+        raise SourceError(path, str(exc.strerror)) from exc
+
+    if len(text) > limit_bytes:
+        raise SourceError(path, f"is longer than {limit_bytes} bytes")
+
+    return text
