@@ -27,19 +27,23 @@ class Life(msgspec.Struct, frozen=True, gc=False):
     """One life of a process: numbers are used again, numbers with a start are not.
 
     *ticks* is when it was started, in the system's own unit since it was booted; it is
-    compared and nothing else. *started_ms* is the same in Unix ms, to a second or so.
+    compared and nothing else.
     """
 
     pid: int
     ticks: int
-    started_ms: int
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A living process of an agent; *cwd* is None if it may not be asked for it."""
+    """A living process of an agent.
+
+    *started_ms* is Unix time and good to a second or so. *cwd* is None if the process
+    may not be asked for it.
+    """
 
     life: Life
     program: Program
+    started_ms: int
     cwd: str | None = None
 
 

@@ -38,27 +38,29 @@ _OVER = {b"Z", b"X", b"x"}
 
 
 def life_of(pid: int) -> Life | None:
-    """Return the life of the process *pid*, or None if it has ended."""
-    fields = _stat_of(pid) if _HAS_PROC else None
-    try:
-        started_ms = _started_ms(pid) if fields or not _HAS_PROC else None
-    except (psutil.Error, OSError):
-        return None
+    """Return the life of the process *pid*, or None if it has ended.
 
-    if started_ms is None:
-        return None
+    One that has ended and that its parent has not waited for has ended.
+    """
+    if not _HAS_PROC:
+        started = started_ms(pid)
+        return None if started is None else Life(pid, started)
 
-    return Life(pid, int(fields[1][_START]) if fields else started_ms, started_ms)
+    fields = _stat_of(pid)
+    return None if fields is None else Life(pid, int(fields[1][_START]))
 
 
 def is_alive(life: Life) -> bool:
-    """Say whether the process still lives; one that nobody has waited for does not."""
-    if _HAS_PROC:
-        fields = _stat_of(life.pid)
-        return fields is not None and int(fields[1][_START]) == life.ticks
+    """Say whether the process lives, and not another one with its number."""
+    return life_of(life.pid) == life
 
-    found = life_of(life.pid)
-    return found is not None and found.ticks == life.ticks
+
+def started_ms(pid: int) -> int | None:
+    """Return when the process was started, Unix ms, to a second or so."""
+    try:
+        return round(psutil.Process(pid).create_time() * 1000)
+    except (psutil.Error, OSError):
+        return None
 
 
 def namespace() -> str | None:
@@ -69,13 +71,15 @@ def namespace() -> str | None:
         return None
 
 
-def open_files(pid: int) -> Iterator[str]:
-    """Return the paths that the process holds open, as far as we may know."""
+def written_files(pid: int) -> Iterator[str]:
+    """Return the paths that the process has open for writing, as far as we may know."""
     folder = f"/proc/{pid}/fd"
     with suppress(OSError):
         for name in os.listdir(folder)[:MAX_DESCRIPTORS]:
             with suppress(OSError):
-                yield os.readlink(f"{folder}/{name}")
+                # The mode of the link is that of the descriptor.
+                if os.lstat(f"{folder}/{name}").st_mode & stat.S_IWUSR:
+                    yield os.readlink(f"{folder}/{name}")
 
 
 def argv_of(pid: int) -> Sequence[str]:
@@ -168,8 +172,12 @@ class Processes:
         if program is None or process.uids().effective != os.geteuid():
             return None
 
-        life = life_of(process.pid)
-        return life and Process(life=life, program=program, cwd=_cwd_of(process))
+        life, started = life_of(process.pid), started_ms(process.pid)
+        if life is None or started is None:
+            return None
+
+        cwd = _cwd_of(process)
+        return Process(life=life, program=program, started_ms=started, cwd=cwd)
 
 
 def _key_of(pid: int) -> tuple[bytes, bytes] | None:
@@ -199,10 +207,6 @@ def _stat_of(pid: int) -> tuple[bytes, list[bytes]] | None:
     head, _, tail = text.rpartition(b")")
     fields = tail.split()
     return (head, fields) if fields and fields[_STATE] not in _OVER else None
-
-
-def _started_ms(pid: int) -> int:
-    return round(psutil.Process(pid).create_time() * 1000)
 
 
 def _cwd_of(process: psutil.Process) -> str | None:

@@ -10,16 +10,15 @@ def read_small(path: str, *, limit_bytes: int) -> bytes | None:
     """Return all of the file *path*, or None if it is gone.
 
     Raises:
-        SourceError: It is longer than that, no regular file, a link, somebody else's,
-            or cannot be read.
+        SourceError: It is longer than that, no regular file, a link or somebody
+            else's, or may not be read.
+        OSError: It cannot be read just now.
 
     """
     try:
         fd = open_regular(path)
     except FileNotFoundError:
         return None
-    except OSError as exc:
-        raise SourceError(path, str(exc.strerror)) from exc
 
     try:
         return _all_of(fd, path, limit_bytes)
@@ -31,11 +30,7 @@ def _all_of(fd: int, path: str, limit_bytes: int) -> bytes:
     if os.fstat(fd).st_uid != os.geteuid():
         raise SourceError(path, "belongs to another user")
 
-    try:
-        text = os.read(fd, limit_bytes + 1)
-    except OSError as exc:
-        raise SourceError(path, str(exc.strerror)) from exc
-
+    text = os.read(fd, limit_bytes + 1)
     if len(text) > limit_bytes:
         raise SourceError(path, f"is longer than {limit_bytes} bytes")
 

@@ -11,6 +11,7 @@ Measured on version 2.1.329.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -109,8 +110,7 @@ def _is_claude(program: str) -> bool:
 def _is_fed(arguments: Sequence[str]) -> bool:
     """Say whether prompts come over standard input, one after the other."""
     return "--input-format=stream-json" in arguments or any(
-        pair == ("--input-format", "stream-json")
-        for pair in zip(arguments, arguments[1:], strict=False)
+        pair == ("--input-format", "stream-json") for pair in pairwise(arguments)
     )
 
 
