@@ -11,7 +11,7 @@ from jarvisd.agents.evidence import MAX_ENTRY_BYTES
 from jarvisd.model.block import SessionId
 from jarvisd.model.evidence import ProcessFound, ProcessGone, RegistryRead
 from jarvisd.sources.processes import namespace
-from tests.presence.rig import Agent, Heard, Home, agent, watching, write_in_place
+from tests.presence.rig import Heard, Home, agent, watching, write_in_place
 from tests.support import eventually
 
 
@@ -135,16 +135,16 @@ async def test_of_a_process_that_died_unwatched_is_told_if_somebody_asks(
     home: Home, heard: Heard
 ) -> None:
     with agent("claude") as claude, agent("claude") as other:
-        home.register(claude, "asked for", statusUpdatedAt=1795231362147)
+        home.register(claude, "asked-for", statusUpdatedAt=1795231362147)
         home.register(other, "forgotten")
 
-    heard.want("asked for", last_ms=1795231400000)
+    heard.want("asked-for", last_ms=1795231400000)
     async with watching(home, heard) as presence:
         gone = heard.all(ProcessGone)
         presence.hurry()
         await eventually(lambda: presence.error is None)
 
-    assert [(each.session_id, each.tidy) for each in gone] == [("asked for", False)]
+    assert [(each.session_id, each.tidy) for each in gone] == [("asked-for", False)]
     assert gone[0].at_ms == 1795231400000
     assert len(heard.signals) == 1
 
@@ -206,9 +206,7 @@ async def test_without_a_start_the_process_must_be_older_than_its_entry(
 
 
 @pytest.mark.parametrize("name", ["pid-{}.json", "{}.json.tmp", "0{}.json", "{}.key"])
-async def test_other_files_are_no_entries(
-    name: str, home: Home, heard: Heard
-) -> None:
+async def test_other_files_are_no_entries(name: str, home: Home, heard: Heard) -> None:
     with agent("claude") as claude, agent("claude") as sound:
         path = home.register(claude)
         path.rename(home.registry / name.format(claude.pid))
@@ -285,7 +283,14 @@ async def test_a_printing_process_is_headless(home: Home, heard: Heard) -> None:
 async def test_what_agents_never_wrote_is_survived(home: Home, heard: Heard) -> None:
     async with watching(home, heard):
         with agent("claude") as claude:
-            for text in (b"[" * 60_000, b"\xff\xfe", b"null", b"[]", b"{}", b'{"pid":1e99}'):
+            for text in (
+                b"[" * 60_000,
+                b"\xff\xfe",
+                b"null",
+                b"[]",
+                b"{}",
+                b'{"pid":1e99}',
+            ):
                 write_in_place(home.entry(claude.pid), text)
 
             fields = json.dumps({"status": 7, "waitingFor": ["x"], "cwd": "y" * 9999})
@@ -299,8 +304,7 @@ async def test_what_agents_never_wrote_is_survived(home: Home, heard: Heard) -> 
 def distinct(words: list[str | None]) -> list[str | None]:
     """Return *words* without repetitions of the one before."""
     return [
-        word for before, word in zip([None, *words], words, strict=False) if word != before
+        word
+        for before, word in zip([None, *words], words, strict=False)
+        if word != before
     ]
-
-
-assert Agent
