@@ -6,7 +6,6 @@ now and then, looks at all of it again, since no notification is trusted. All pr
 are only looked through while a session is wanted that no better witness knows.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 
 import anyio
@@ -89,11 +88,12 @@ class Presence:
         with self._watch.opened(), self._exits.opened():
             async with anyio.create_task_group() as group:
                 group.start_soon(self._exits.run)
-                await self._look()
+                group.start_soon(self._search.run)
+                self._look()
                 task_status.started()
                 while True:
                     await self._woken()
-                    await self._act()
+                    self._act()
 
     def told(self, hook: HookCalled) -> None:
         """Take note of the process that a hook names. Cheap; call it for each."""
@@ -112,7 +112,7 @@ class Presence:
 
         self._wake = anyio.Event()
 
-    async def _act(self) -> None:
+    def _act(self) -> None:
         hints, self._hints = self._hints, set()
         for path in hints:
             self._registries.look(path)
@@ -122,7 +122,7 @@ class Presence:
         self._registries.settle()
         self._writers.settle()
         if self._due <= self._clock.monotonic():
-            await self._look()
+            self._look()
 
     def _take_dead(self) -> None:
         dead, self._dead = self._dead, []
@@ -131,19 +131,17 @@ class Presence:
             self._registries.died(life)
             self._writers.died(life)
 
-    async def _look(self) -> None:
+    def _look(self) -> None:
         """Look at all that may have changed without being told of."""
         started = self._clock.monotonic()
-        self._due = math.inf  # so that whoever wants to hurry meanwhile is heard
         self._folders.refresh()
         self._registries.scan(self._folders.registries)
         self._writers.look(self._folders.locks)
         wanted = list(self._wanted())
         self._registries.tell_leftovers(wanted)
         took = self._clock.monotonic() - started
-        pause = min(max(self._pause(wanted), took * SHARE), IDLE_S)
-        await self._search.look(wanted)
-        self._due = min(self._due, started + pause)
+        self._due = started + min(max(self._pause(wanted), took * SHARE), IDLE_S)
+        self._search.want(wanted)
 
     def _pause(self, wanted: Sequence[Wanted]) -> float:
         blind = self._folders.is_blind

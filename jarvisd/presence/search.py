@@ -7,6 +7,7 @@ its newest line. The longer nothing is found, the rarer it is looked for.
 
 from collections.abc import Sequence
 
+import anyio
 from anyio import lowlevel
 
 from jarvisd.agents import AGENTS
@@ -46,6 +47,8 @@ class Search:
         self._lacking: frozenset[tuple[str, SessionId]] = frozenset()
         self._pause = FIRST_PAUSE_S
         self._due = 0.0
+        self._wanted: Sequence[Wanted] = ()
+        self._wake = anyio.Event()
         self._followed: dict[tuple[str, SessionId], float] = {}
 
     def told(self, hook: HookCalled) -> None:
@@ -65,13 +68,24 @@ class Search:
                 self._bind(*key, process, How.HOOK)
                 return
 
-    async def look(self, wanted: Sequence[Wanted]) -> None:
-        """Search for the processes of those *wanted* that have none, if it is time."""
-        sure = self._bindings.sure()
-        lacking = [each for each in wanted if _key(each) not in sure]
-        if not lacking or not self._is_time(lacking):
-            return
+    def want(self, wanted: Sequence[Wanted]) -> None:
+        """Say which sessions are wanted now. Those without a process are searched for.
 
+        Not at once, if they were lately.
+        """
+        sure = self._bindings.sure()
+        self._wanted = [each for each in wanted if _key(each) not in sure]
+        if self._wanted and self._is_time(self._wanted):
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Search when there is something to search for, until cancelled."""
+        while True:
+            await self._wake.wait()
+            await self._look()
+            self._wake = anyio.Event()
+
+    async def _look(self) -> None:
         busy_s = 0.0
         started = self._clock.monotonic()
         for _ in self._processes.look():
@@ -79,7 +93,7 @@ class Search:
             await lowlevel.checkpoint()
             started = self._clock.monotonic()
 
-        self._join(lacking)
+        self._join(self._wanted)
         now = self._clock.monotonic()
         self._due = now + max(self._pause, (busy_s + now - started) * SHARE)
         self._pause = min(self._pause * 2, LAST_PAUSE_S)
@@ -94,7 +108,8 @@ class Search:
         return self._clock.monotonic() >= self._due
 
     def _join(self, lacking: Sequence[Wanted]) -> None:
-        agents = self._processes.agents
+        sure, agents = self._bindings.sure(), self._processes.agents
+        lacking = [each for each in lacking if _key(each) not in sure]
         by_path = {path: each for each in lacking for path in each.paths}
         for process in agents if by_path else ():
             for path in written_files(process.life.pid):

@@ -26,6 +26,7 @@ Recognise = Callable[[Sequence[str]], Program | None]
 STEP = 25
 """So many processes are looked at before others get a turn: half a millisecond."""
 
+UNKNOWN_START = 0
 MAX_DESCRIPTORS = 4096
 MAX_PARENTS = 32
 _STAT_BYTES = 4096
@@ -40,14 +41,19 @@ _OVER = {b"Z", b"X", b"x"}
 def life_of(pid: int) -> Life | None:
     """Return the life of the process *pid*, or None if it has ended.
 
-    One that has ended and that its parent has not waited for has ended.
+    One that has ended and that its parent has not waited for has ended. One that
+    forbids to be looked at is hidden where /proc is mounted with `hidepid`: all that
+    is known then is that it is there.
     """
     if not _HAS_PROC:
         started = started_ms(pid)
         return None if started is None else Life(pid, started)
 
     fields = _stat_of(pid)
-    return None if fields is None else Life(pid, int(fields[1][_START]))
+    if fields is not None:
+        return Life(pid, int(fields[1][_START]))
+
+    return Life(pid, UNKNOWN_START) if _is_hidden(pid) else None
 
 
 def is_alive(life: Life) -> bool:
@@ -207,6 +213,20 @@ def _stat_of(pid: int) -> tuple[bytes, list[bytes]] | None:
     head, _, tail = text.rpartition(b")")
     fields = tail.split()
     return (head, fields) if fields and fields[_STATE] not in _OVER else None
+
+
+def _is_hidden(pid: int) -> bool:
+    """Say whether a process of ours is there that /proc does not show."""
+    if os.path.lexists(f"/proc/{pid}"):
+        return False
+
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+
+    # It may have come between the two looks.
+    return not os.path.lexists(f"/proc/{pid}")
 
 
 def _cwd_of(process: psutil.Process) -> str | None:

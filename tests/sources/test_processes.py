@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,9 @@ def test_the_name_of_an_ended_process_is_not_kept() -> None:
     assert one.pid not in look(found)
 
 
+HIDE = "import ctypes; assert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0"
+"""As Codex does: descriptors, folder and environment are then root's alone."""
+
 UNASKED = """
 import json, sys
 from jarvisd.presence.search import program_of
@@ -155,9 +159,7 @@ print(json.dumps({
     os.geteuid() == 0 and not AS_A_USER, reason="nobody is refused anything here"
 )
 def test_a_process_that_hides_is_known_by_what_is_public() -> None:
-    # As Codex does: descriptors, folder and environment are then root's alone.
-    hide = "import ctypes; assert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0"
-    with agent("codex", code=hide) as found:
+    with agent("codex", code=HIDE) as found:
         command = [*AS_A_USER, sys.executable, "-c", UNASKED, str(found.pid)]
         said = subprocess.run(command, check=True, capture_output=True)
 
@@ -177,6 +179,30 @@ os.close(os.open({tty!r}, os.O_RDWR))
 child = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, env={{}})
 """
 """The child knows nothing of tmux, and ends when its parent does."""
+
+
+HIDDEN = """
+import sys
+from jarvisd.sources.processes import *
+pid = int(sys.argv[1])
+life = life_of(pid)
+print(argv_of(pid) or "hidden", life, is_alive(life), life_of(2**22 + 1))
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not AS_A_USER or not shutil.which("unshare"),
+    reason="only root can mount another /proc",
+)
+def test_a_process_that_proc_does_not_show_is_there_all_the_same() -> None:
+    mount = 'mount -t proc -o hidepid=2,gid=65534 proc /proc && exec "$@"'
+    with agent("codex", code=HIDE) as found:
+        inside = [*AS_A_USER, sys.executable, "-c", HIDDEN, str(found.pid)]
+        command = ["unshare", "--mount", "sh", "-c", mount, "sh", *inside]
+        said = subprocess.run(command, check=True, capture_output=True, text=True)
+
+    life = f"Life(pid={found.pid}, ticks=0)"
+    assert said.stdout == f"hidden {life} True None\n"
 
 
 def test_the_terminal_is_that_of_the_nearest_parent_that_has_one() -> None:
