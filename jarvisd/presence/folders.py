@@ -60,7 +60,7 @@ class Folders:
 
         self._identities[folder] = identity
         if identity is not None:
-            self._watch.add(folder)
+            self._watch.retry([folder])
 
 
 def _identity_of(folder: str) -> tuple[int, int] | None:

@@ -1,15 +1,19 @@
 """Claude Code's registry: real processes, real files rewritten in place."""
 
+import errno
 import json
 import os
 import shutil
 import signal
+import statistics
+import time
 
 import pytest
 
 from jarvisd.agents.evidence import MAX_ENTRY_BYTES
 from jarvisd.model.block import SessionId
 from jarvisd.model.evidence import ProcessFound, ProcessGone, RegistryRead
+from jarvisd.sources import live_watch
 from jarvisd.sources.processes import namespace
 from tests.presence.rig import Heard, Home, agent, watching, write_in_place
 from tests.support import eventually
@@ -246,6 +250,39 @@ async def test_a_folder_that_comes_late_or_is_replaced_is_watched(
             home.registry.mkdir()
             home.register(second, "s2")
             await heard.next(ProcessFound, "s2")
+
+
+async def test_without_inotify_changes_are_found_by_looking(
+    home: Home, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: object) -> None:
+        raise OSError(errno.EMFILE, "no more of them")
+
+    monkeypatch.setattr(live_watch, "INotify", refused)
+    with agent("claude") as claude:
+        async with watching(home, heard) as presence:
+            assert presence.error is not None
+            home.register(claude)
+            presence.hurry()
+            await heard.said("busy")
+            home.register(claude, status="waiting")
+            await heard.said("waiting")
+            monkeypatch.undo()
+            await eventually(lambda: presence.error is None)
+
+
+async def test_a_change_is_told_within_50_ms(home: Home, heard: Heard) -> None:
+    took: list[float] = []
+    with agent("claude") as claude:
+        async with watching(home, heard):
+            for number in range(21):
+                before = time.perf_counter()
+                home.register(claude, status=f"step-{number}")
+                await heard.said(f"step-{number}")
+                took.append(heard.times[-1] - before)
+
+    # The median: other programs have their turn on this machine as well.
+    assert statistics.median(took) < 0.05
 
 
 async def test_hundreds_of_changes_end_with_the_newest(
