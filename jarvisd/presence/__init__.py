@@ -1,11 +1,6 @@
-"""Which sessions have a living process: witnesses from outside of the transcripts.
+"""What sessions are doing now: witnesses outside of transcripts, and who judges.
 
 The agents' own registries and locks, descriptors and folders of processes, and what
-hooks tell, become signals (`jarvisd.model.evidence`) for whoever judges states.
+hooks tell, become signals (`jarvisd.model.evidence`) in `presence`; `keeper` judges.
 docs/evidence.md says what each witness is worth.
 """
-
-from jarvisd.presence.presence import Presence
-from jarvisd.presence.wanted import Wanted
-
-__all__ = ["Presence", "Wanted"]

@@ -32,9 +32,10 @@ IDLE_S = 30.0
 IDLE_BLIND_S = 5.0
 """The same while none does; more often while a folder is not there to be watched."""
 
-SHARE = 1000
-"""A look that took t is followed by a pause of t times this, at least: a thousandth of
-a core."""
+SHARE = 500
+LONGEST = 5
+"""A look that took t is followed by a pause of t times SHARE, but of no more than
+LONGEST times the usual one: what takes long may be the machine's fault."""
 
 
 class Presence:
@@ -140,7 +141,8 @@ class Presence:
         wanted = list(self._wanted())
         self._registries.tell_leftovers(wanted)
         took = self._clock.monotonic() - started
-        self._due = started + min(max(self._pause(wanted), took * SHARE), IDLE_S)
+        usual = self._pause(wanted)
+        self._due = started + min(max(usual, took * SHARE), usual * LONGEST)
         self._search.want(wanted)
 
     def _pause(self, wanted: Sequence[Wanted]) -> float:

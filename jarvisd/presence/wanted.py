@@ -1,8 +1,12 @@
 """What is asked: the sessions whose processes somebody wants to know."""
 
+from collections.abc import Iterator
+
 import msgspec
 
+from jarvisd.accumulators.books import Books, Entry
 from jarvisd.model.block import SessionId
+from jarvisd.model.state import OVER
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -23,3 +27,25 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cwd: str | None = None
     paths: tuple[str, ...] = ()
     last_ms: int | None = None
+
+
+def wanted_of(books: Books) -> Iterator[Wanted]:
+    """Return the sessions that people started, are alive or recent, and are not over."""
+    for agent, session_id in books.states.roots():
+        entry = books.entry_of(agent, session_id)
+        if entry is None or books.states.view(agent, session_id).state in OVER:
+            continue
+
+        yield _wanted(entry)
+
+
+def _wanted(entry: Entry) -> Wanted:
+    session, blocks = entry
+    times = (each.last_activity_ms for each in blocks)
+    return Wanted(
+        agent=session.agent,
+        session_id=session.session_id,
+        cwd=None if session.place is None else session.place[1],
+        paths=tuple(each.origin.path for each in blocks if each.origin.path),
+        last_ms=max((each for each in times if each is not None), default=None),
+    )

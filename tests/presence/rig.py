@@ -18,7 +18,8 @@ from jarvisd.clock import SystemClock
 from jarvisd.model.block import SessionId
 from jarvisd.model.evidence import ProcessFound, ProcessGone, RegistryRead, Signal
 from jarvisd.model.source import Tree
-from jarvisd.presence import Presence, Wanted
+from jarvisd.presence.presence import Presence
+from jarvisd.presence.wanted import Wanted
 from jarvisd.sources.processes import life_of
 from tests.support import eventually
 
@@ -162,9 +163,11 @@ class Heard:
         await eventually(lambda: bool(self.all(kind, session)), within_s=within_s)
         return self.all(kind, session)[-1]
 
-    async def said(self, status: str | None) -> RegistryRead:
+    async def said(self, status: str | None, *, within_s: float = 10) -> RegistryRead:
         """Wait until the newest word of the registry is *status*."""
-        await eventually(lambda: self._newest_status() == (True, status))
+        await eventually(
+            lambda: self._newest_status() == (True, status), within_s=within_s
+        )
         return self.all(RegistryRead)[-1]
 
     def want(
