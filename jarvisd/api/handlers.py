@@ -17,6 +17,7 @@ from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Entry
 from jarvisd.api.daemon import Daemon
+from jarvisd.api.desk import HookDesk
 from jarvisd.api.line import render_line
 from jarvisd.api.matching import matches_list, matches_sessions
 from jarvisd.api.reports import Reports
@@ -62,6 +63,7 @@ from jarvisd.protocol.methods import (
     SyncResult,
     Unsubscribe,
 )
+from jarvisd.protocol.states import Hook, StatusLine, StatusLineResult
 
 MAX_CLIENTS = 80
 """Sixty-four that all misbehave, and room for those who do not."""
@@ -102,8 +104,10 @@ class Handlers:
         reports: Reports,
         subscriptions: Subscriptions,
         tally: Tally,
+        desk: HookDesk | None = None,
     ) -> None:
         self.status = StatusBoard(blocks, clock, daemon)
+        self._desk = desk or HookDesk(clock)
         self._blocks = blocks
         self._clock = clock
         self._daemon = daemon
@@ -111,7 +115,7 @@ class Handlers:
         self._subscriptions = subscriptions
         self._tally = tally
 
-    def answer(  # noqa: PLR0911 - one match, a line a method
+    def answer(  # noqa: C901, PLR0911 - one match, a line a method
         self, request: Params, outbox: Outbox
     ) -> Answer:
         """Return the result of *request*, asked by the client of *outbox*.
@@ -140,6 +144,8 @@ class Handlers:
                 return partial(self._daemon.converse, request)
             case PushOpen() | PushLines() | PushClose():
                 return partial(self._push, request)
+            case Hook() | StatusLine():
+                return wire.encode(self._take(request))
             case _:
                 return wire.encode(self._quick(request, outbox))
 
@@ -231,12 +237,23 @@ class Handlers:
             self._daemon.health(),
             clients=self._tally.clients,
             subscriptions=len(self._subscriptions),
+            hooks=self._desk.receipts(),
         )
 
     def _line(self, request: Line) -> LineResult:
         status = self.status.result()
         text = render_line(status, width=request.width, format_=request.format)
         return LineResult(text=text)
+
+    def _take(self, request: Hook | StatusLine) -> Done | StatusLineResult:
+        if isinstance(request, StatusLine):
+            return self._desk.status_line(request)
+
+        if self._desk.call(request) is None:
+            message = f"this is no payload of a hook of {request.agent}"
+            raise wire.failure("invalid_params", message)
+
+        return Done()
 
     def _list(self, request: BlocksList) -> Pieces:
         now_ms = self._clock.unix_ms()
