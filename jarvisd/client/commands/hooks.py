@@ -34,7 +34,7 @@ jarvisctl hooks uninstall           as if it had never been"""
 MORE = """Your
 own hooks, and every byte that is not ours, stay as they are; what a file was
 before is kept in the state folder. An agent runs `jarvisctl hook` at each event:
-it takes some 25 ms, never stops the agent, and sends no content."""
+it takes some 20 ms, never stops the agent, and sends no content."""
 
 STATUS_TIMEOUT_S = 2.0
 
