@@ -4,6 +4,7 @@ import gc
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 import structlog
@@ -14,6 +15,7 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.rules import BookRules
+from jarvisd.accumulators.states import FORGOTTEN_MS
 from jarvisd.api.desk import HookDesk
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
@@ -49,9 +51,12 @@ from jarvisd.reader.reader import Reader
 from jarvisd.reader.recording import Recorder
 from jarvisd.reader.survey import Survey
 from jarvisd.store import Scribe, Store, open_store
-from jarvisd.store.transitions import last_number
+from jarvisd.store.transitions import Which, last_number, read_transitions
 
 log = structlog.get_logger()
+
+MAX_RECALLED = 1_000_000
+"""Transitions of a day, to know what each session was told to be last."""
 
 
 async def run(
@@ -129,7 +134,7 @@ async def _assembled(
 ) -> _Parts:
     blocks = Blocks(Books(prices.cost_micros, prices.window))
     blocks.books.restore(await store.load_books())
-    journal = Journal(await _last_number(store))
+    journal = await _journal(store, blocks, clock)
     keeper = Keeper(blocks.books.states, journal, blocks, clock)
     presence = Presence(
         keeper.report,
@@ -245,16 +250,22 @@ def _desk(parts: _Parts, states: LiveStates) -> HookDesk:
     return HookDesk(parts.clock, report=hooked, read=read, needs=states.needs)
 
 
-async def _last_number(store: Store) -> int:
-    """Return the number of the newest transition; 0 if the store cannot be asked."""
+async def _journal(store: Store, blocks: Blocks, clock: Clock) -> Journal:
+    """Return the journal, gone on from what is stored, so far as that can be asked."""
+    recent = Which(since_ms=clock.unix_ms() - FORGOTTEN_MS, limit=MAX_RECALLED)
     try:
-        return await store.read(last_number)
+        number = await store.read(last_number)
+        recalled = await store.read(partial(read_transitions, which=recent))
     except StoreError:
-        return 0
+        return Journal()
+
+    blocks.books.states.recall(recalled)
+    return Journal(number)
 
 
 def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None:
     blocks.add(block, clock.unix_ms())
     blocks.books.bind_restored(block)
+    blocks.books.meet_restored(block, clock.unix_ms())
     if block.origin.kind is Kind.TRANSCRIPT:
         reader.catalogue.restore(block)
