@@ -12,7 +12,7 @@ them.
 
 from collections.abc import Iterable, Iterator
 
-from jarvisd.accumulators.fold import Shelves, fold
+from jarvisd.accumulators.fold import Shelves, fold, note_limits
 from jarvisd.accumulators.keys import KeySet
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.repricing import Priced, Repricing
@@ -25,6 +25,7 @@ from jarvisd.accumulators.session import (
     decoded,
 )
 from jarvisd.model.block import SessionId
+from jarvisd.model.events import LimitsReported
 from jarvisd.model.ledger import (
     CallRow,
     Cell,
@@ -128,6 +129,13 @@ class Ledger:
             self._dirty.add((lane.agent, session.session_id))
 
         fold(self._shelves, lane, session, record)
+
+    def note_limits(self, agent: str, event: LimitsReported, *, at_ms: int) -> None:
+        """Take in what *agent* says is left as of *at_ms*, in no line of a transcript.
+
+        It is stored with the next flush.
+        """
+        note_limits(self._shelves, agent, event, at_ms=at_ms)
 
     def session(self, agent: str, session_id: SessionId) -> Session | None:
         """Return the totals of a session as of the last line read."""

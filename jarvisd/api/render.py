@@ -114,6 +114,7 @@ def _facts(status: StatusResult) -> tuple[object, ...]:
         status.revision,
         status.backfill,
         status.degraded,
+        status.states,
     )
 
 

@@ -17,11 +17,13 @@ import msgspec
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
+from jarvisd.api.desk import HookDesk
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.patience import Patience
 from jarvisd.api.reports import Reports
 from jarvisd.api.server import Server
+from jarvisd.api.states import LiveStates
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock, SystemClock
@@ -320,8 +322,10 @@ async def running(
         clock=clock,
         daemon=daemon,
         reports=Reports(books=blocks.books, store=store, clock=clock, daemon=daemon),
+        states=LiveStates(blocks, subscriptions.changes.journal, store, clock),
         subscriptions=subscriptions,
         tally=tally,
+        desk=HookDesk(clock),
     )
     server = Server(handlers, subscriptions, clock, tally, patience=patience)
     if request_s is not None:

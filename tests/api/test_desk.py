@@ -69,14 +69,13 @@ def test_receipts_of_agents_without_end_are_not_kept(desk: HookDesk) -> None:
     assert len(desk.receipts()) == MAX_AGENTS
 
 
-def test_a_status_line_is_passed_on_and_answered() -> None:
+def test_a_status_line_is_passed_on() -> None:
     read: list[StatusLineRead] = []
-    desk = HookDesk(FakeClock(), read=read.append, needs=lambda _: "2 need\x1b[31m you")
-    answer = desk.status_line(StatusLine(payload=STATUS))
+    desk = HookDesk(FakeClock(), read=read.append)
 
+    assert desk.status_line(StatusLine(payload=STATUS)) == read[0]
+    assert desk.status_line(StatusLine(payload=msgspec.Raw(b"[]"))) is None
     assert [each.model for each in read] == ["m"]
-    assert answer.text == "2 need[31m you"
-    assert desk.status_line(StatusLine(payload=msgspec.Raw(b"[]"))).text == ""
 
 
 async def test_hooks_come_in_over_the_socket_and_show_in_health() -> None:

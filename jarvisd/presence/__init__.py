@@ -1,0 +1,1 @@
+"""What sessions are doing now: witnesses outside of transcripts, and who judges."""
