@@ -99,7 +99,7 @@ class StatusLine(Params, frozen=True, kw_only=True):
 
 
 class StatusLineResult(Result, frozen=True, kw_only=True):
-    """What needs the person, in a few words that are safe to print; may be empty."""
+    """What else needs the person, in a few words; empty if nothing does."""
 
     text: str
 

@@ -4,12 +4,14 @@ import json
 
 import anyio
 
+from jarvisd.protocol.methods import ReportWindowsResult
 from tests.e2e.commands import LIMIT_S, jarvisctl
 from tests.e2e.rig import Daemon
 
 STOP = b'{"session_id":"5e55","hook_event_name":"Stop","last_assistant_message":"x"}'
 STATUS = (
-    b'{"session_id":"5e55","model":{"display_name":"Opus"},"cost":{"total_cost_usd":1}}'
+    b'{"session_id":"5e55","model":{"display_name":"Opus"},"cost":{"total_cost_usd":1},'
+    b'"rate_limits":{"seven_day":{"used_percentage":12.5,"resets_at":4000000000}}}'
 )
 
 
@@ -34,8 +36,12 @@ async def test_an_installed_hook_comes_in_and_has_its_receipt(daemon: Daemon) ->
     assert b"hooks     claude: 1, last just now" in health.stdout
 
 
-async def test_a_status_line_is_shown(daemon: Daemon) -> None:
+async def test_a_status_line_is_shown_and_its_limits_are_known(daemon: Daemon) -> None:
     shown = await jarvisctl(daemon.home, "statusline", stdin=STATUS)
 
     assert (shown.returncode, shown.stdout.decode()) == (0, "Opus · $1.00\n")
+    told = await daemon.ask("report.windows", ReportWindowsResult)
+    assert [(each.agent, each.windows[0].label) for each in told.limits] == [
+        ("claude", "weekly")
+    ]
     daemon.assert_clean_log()
