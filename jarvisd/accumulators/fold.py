@@ -479,13 +479,13 @@ def _mode_changed(line: _Line, event: ModeChanged) -> None:
 
 
 def _limited(line: _Line, event: LimitsReported) -> None:
-    note_limits(line.shelves, line.agent, event, at_ms=line.since_ms)
+    note_limits(line.shelves, line.agent, event, line.since_ms)
 
 
 def note_limits(
-    shelves: Shelves, agent: str, event: LimitsReported, *, at_ms: int
+    shelves: Shelves, agent: str, event: LimitsReported, at_ms: int
 ) -> None:
-    """Take in what is left of *agent*'s limits as of *at_ms*; the newest word counts."""
+    """Keep what *event* says of an account, unless something newer is known."""
     limit = event.limit or agent
     known = shelves.limits.get((agent, limit))
     if known is None or at_ms > known.at_ms:

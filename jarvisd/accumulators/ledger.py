@@ -130,13 +130,6 @@ class Ledger:
 
         fold(self._shelves, lane, session, record)
 
-    def note_limits(self, agent: str, event: LimitsReported, *, at_ms: int) -> None:
-        """Take in what *agent* says is left as of *at_ms*, in no line of a transcript.
-
-        It is stored with the next flush.
-        """
-        note_limits(self._shelves, agent, event, at_ms=at_ms)
-
     def session(self, agent: str, session_id: SessionId) -> Session | None:
         """Return the totals of a session as of the last line read."""
         self.settle()
@@ -162,10 +155,15 @@ class Ledger:
         """Return the newest word on every limit."""
         return iter(self._shelves.limits.values())
 
+    def hear_limits(self, agent: str, event: LimitsReported, at_ms: int) -> None:
+        """Take in what is left of an account's limits, from outside of transcripts."""
+        note_limits(self._shelves, agent, event, at_ms)
+
     @property
     def unsaved(self) -> int:
         """Return how many rows wait to be stored: flush sooner when they are many."""
-        return sum(shelf.unsaved for shelf in self._shelves.all())
+        shelves = self._shelves
+        return shelves.responses.unsaved + shelves.calls.unsaved + shelves.marks.unsaved
 
     def take(self) -> LedgerBatch:
         """Return what is to be stored, consistent with every lane as it is now."""

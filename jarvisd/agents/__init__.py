@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from jarvisd.agents import claude, codex, hooks, text
+from jarvisd.agents.evidence import Evidence
 from jarvisd.model.conversation import Said
 from jarvisd.model.record import Record
 from jarvisd.model.source import Tree
@@ -57,6 +58,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         parse: What one line says.
         spoken: The words of one line; asked only where conversations are recorded, and
             only of lines whose record has a speaker.
+        evidence: What it leaves beside its transcripts that tells of living sessions.
         hooked: What a payload of one of its hooks says.
         status_line: What an input of its status line says.
         version: Raised when `parse` says something else about the same line; what was
@@ -68,6 +70,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     find: Find
     parse: Parse
     spoken: Callable[[bytes], Said | None] = silent
+    evidence: Evidence | None = None
     hooked: hooks.Hooked = hooks.silent
     status_line: ReadStatusLine = no_status_line
     version: int = 1
@@ -84,6 +87,7 @@ AGENTS = {
             find=claude.find,
             parse=claude.parse,
             spoken=claude.spoken,
+            evidence=claude.EVIDENCE,
             hooked=claude.hooked,
             status_line=claude.status_line,
         ),
@@ -92,6 +96,7 @@ AGENTS = {
             find=codex.find,
             parse=codex.parse,
             spoken=codex.spoken,
+            evidence=codex.EVIDENCE,
             hooked=codex.hooked,
         ),
         TEXT,

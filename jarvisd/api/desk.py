@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import msgspec
 
 from jarvisd.agents import agent_named
+from jarvisd.api.sanitize import sanitize
 from jarvisd.clock import Clock
 from jarvisd.model.evidence import HookCalled
 from jarvisd.model.statusline import StatusLineRead
-from jarvisd.protocol.states import Hook, HookReceipt, StatusLine
+from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine, StatusLineResult
 
 MAX_AGENTS = 64
 """Receipts are kept of this many agents; there is no such number of agents."""
@@ -22,6 +23,11 @@ MAX_AGENTS = 64
 
 def drop(_signal: object) -> None:
     """Do nothing with what was told."""
+
+
+def nothing(_read: StatusLineRead) -> str:
+    """Say that nobody is needed."""
+    return ""
 
 
 @dataclass(slots=True)
@@ -39,6 +45,8 @@ class HookDesk:
         clock: When something comes in is when it was told.
         report: Given each signal, at once and in order; must not wait.
         read: Given what each status line says, likewise.
+        needs: Asked, with what the status line says, what needs the person; the answer
+            is shown there.
 
     """
 
@@ -48,10 +56,12 @@ class HookDesk:
         *,
         report: Callable[[HookCalled], None] = drop,
         read: Callable[[StatusLineRead], None] = drop,
+        needs: Callable[[StatusLineRead], str] = nothing,
     ) -> None:
         self._clock = clock
         self._report = report
         self._read = read
+        self._needs = needs
         self._receipts: dict[str, _Receipt] = {}
 
     def call(self, asked: Hook) -> HookCalled | None:
@@ -72,14 +82,15 @@ class HookDesk:
         self._report(signal)
         return signal
 
-    def status_line(self, asked: StatusLine) -> StatusLineRead | None:
-        """Pass on what the status line *asked* says, and return it; None if nothing."""
+    def status_line(self, asked: StatusLine) -> StatusLineResult:
+        """Pass on what the status line *asked* says; return what else to show there."""
         at_ms = self._clock.unix_ms()
         read = agent_named(asked.agent).status_line(bytes(asked.payload), at_ms=at_ms)
-        if read is not None:
-            self._read(read)
+        if read is None:
+            return StatusLineResult(text="")
 
-        return read
+        self._read(read)
+        return StatusLineResult(text=sanitize(self._needs(read)))
 
     def receipts(self) -> list[HookReceipt]:
         """Return what has come of each agent's hooks, in order of the agents' names."""

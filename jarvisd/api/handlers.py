@@ -28,7 +28,6 @@ from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.model.block import BlockView
 from jarvisd.model.session import SessionView
-from jarvisd.model.state import NEEDS
 from jarvisd.protocol import PROTOCOL_VERSION, wire
 from jarvisd.protocol.base import Params
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
@@ -67,13 +66,8 @@ from jarvisd.protocol.methods import (
     SyncResult,
     Unsubscribe,
 )
-from jarvisd.protocol.states import (
-    Hook,
-    StatesHistory,
-    StatesList,
-    StatusLine,
-    StatusLineResult,
-)
+from jarvisd.protocol.states import StatesHistory, StatesList
+from jarvisd.protocol.telling import Hook, StatusLine
 
 MAX_CLIENTS = 80
 """Sixty-four that all misbehave, and room for those who do not."""
@@ -116,10 +110,10 @@ class Handlers:
         states: LiveStates,
         subscriptions: Subscriptions,
         tally: Tally,
-        desk: HookDesk,
+        desk: HookDesk | None = None,
     ) -> None:
         self.status = StatusBoard(blocks, clock, daemon)
-        self._desk = desk
+        self._desk = desk or HookDesk(clock)
         self._blocks = blocks
         self._clock = clock
         self._daemon = daemon
@@ -157,10 +151,10 @@ class Handlers:
             SessionsGet: _now(self._session),
             SessionsExplain: _as_it_is(self._explain),
             SourcesList: _now(daemon.sources),
+            Hook: _now(self._hook),
+            StatusLine: _now(self._desk.status_line),
             StatesList: _now(states.current),
             StatesHistory: _later(states.history),
-            Hook: _now(self._hook),
-            StatusLine: _now(self._status_line),
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
             PushOpen: _later(daemon.push_open),
@@ -214,15 +208,6 @@ class Handlers:
             raise wire.failure("invalid_params", message)
 
         return Done()
-
-    def _status_line(self, request: StatusLine) -> StatusLineResult:
-        told = self._desk.status_line(request)
-        if told is None:
-            return StatusLineResult(text="")
-
-        states = self._blocks.books.states
-        own = states.view(told.agent, told.session_id).state in NEEDS
-        return StatusLineResult(text=_others(self.status.result().need - own))
 
     def _list(self, request: BlocksList) -> Pieces:
         now_ms = self._clock.unix_ms()
@@ -290,14 +275,6 @@ def _later(act: Callable[[Any], Awaitable[object]]) -> Answerer:
 def _as_it_is(act: Callable[[Any], Answer]) -> Answerer:
     """Answer with what *act* returns, which is an answer already."""
     return lambda request, _: act(request)
-
-
-def _others(need: int) -> str:
-    """Say how many sessions need somebody besides the one in which it is shown."""
-    if need <= 0:
-        return ""
-
-    return "1 other needs you" if need == 1 else f"{need} others need you"
 
 
 def _newest_first(block: Block) -> tuple[int, str]:

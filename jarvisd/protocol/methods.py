@@ -27,13 +27,8 @@ from jarvisd.model.source import SourceView
 from jarvisd.model.usage import Tokens
 from jarvisd.protocol.base import AgentName, Params, Result, Text, Whole
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
-from jarvisd.protocol.states import (
-    STATE_METHODS,
-    Hook,
-    HookReceipt,
-    StatusLine,
-    StatusLineResult,
-)
+from jarvisd.protocol.states import STATE_METHODS
+from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine, StatusLineResult
 
 MAX_BLOCKS = 10_000
 MAX_SESSIONS = 10_000

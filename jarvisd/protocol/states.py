@@ -1,9 +1,5 @@
 """What may be asked about live states: which session needs somebody, since when, why.
 
-And what agents tell of themselves while they run: hooks and status lines. A payload is
-what the agent wrote, as it came. Who sends it may leave out what is not named in
-`protocol.hooks`; what is sent all the same is not looked at.
-
 Fields are only ever added, as in `jarvisd.protocol.methods`.
 """
 
@@ -13,12 +9,10 @@ import msgspec
 
 from jarvisd.model.block import SessionId
 from jarvisd.model.state import StateView, Transition
-from jarvisd.protocol.base import AgentName, Params, Result, Whole
+from jarvisd.protocol.base import Params, Result, Whole
 
 MAX_STATES = 10_000
 MAX_TRANSITIONS = 10_000
-
-Pid = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
 
 class StatesList(Params, frozen=True, kw_only=True):
@@ -76,46 +70,6 @@ class StatesHistoryResult(Result, frozen=True, kw_only=True):
 
     transitions: list[Transition]
     next: int | None
-
-
-class Hook(Params, frozen=True, kw_only=True):
-    """Tell that an agent ran one of its hooks.
-
-    *payload* is the JSON object that the agent wrote to the hook; *pid* the process
-    of the agent, where that can be told.
-    """
-
-    agent: AgentName
-    payload: msgspec.Raw
-    pid: Pid | None = None
-
-
-class StatusLine(Params, frozen=True, kw_only=True):
-    """Tell what an agent wrote to its status line, and ask what else to show there."""
-
-    payload: msgspec.Raw
-    agent: AgentName = "claude"
-    pid: Pid | None = None
-
-
-class StatusLineResult(Result, frozen=True, kw_only=True):
-    """What else needs the person, in a few words; empty if nothing does."""
-
-    text: str
-
-
-class HookReceipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What has come of one agent's hooks since the daemon was started.
-
-    *count* are those that were understood, *refused* the others; *last_event* is the
-    agent's own name of the last one, *last_ms* when it came, Unix ms.
-    """
-
-    agent: AgentName
-    count: Whole
-    refused: Whole
-    last_event: str | None
-    last_ms: int | None
 
 
 STATE_METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {

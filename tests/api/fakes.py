@@ -17,7 +17,6 @@ import msgspec
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
-from jarvisd.api.desk import HookDesk
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.patience import Patience
@@ -325,7 +324,6 @@ async def running(
         states=LiveStates(blocks, subscriptions.changes.journal, store, clock),
         subscriptions=subscriptions,
         tally=tally,
-        desk=HookDesk(clock),
     )
     server = Server(handlers, subscriptions, clock, tally, patience=patience)
     if request_s is not None:

@@ -1,17 +1,12 @@
 """The desk passes on what agents tell, in order, and gives receipts."""
 
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 
-from jarvisd.accumulators.states import States
 from jarvisd.api.desk import MAX_AGENTS, HookDesk
-from jarvisd.model.block import SessionId
 from jarvisd.model.evidence import HookCalled
-from jarvisd.model.state import State, StateView
 from jarvisd.model.statusline import StatusLineRead
-from jarvisd.protocol.states import Hook, HookReceipt, StatusLine
+from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine
 from tests.api.fakes import Client, running
 from tests.support import FakeClock
 
@@ -74,50 +69,14 @@ def test_receipts_of_agents_without_end_are_not_kept(desk: HookDesk) -> None:
     assert len(desk.receipts()) == MAX_AGENTS
 
 
-def test_a_status_line_is_passed_on() -> None:
+def test_a_status_line_is_passed_on_and_answered() -> None:
     read: list[StatusLineRead] = []
-    desk = HookDesk(FakeClock(), read=read.append)
+    desk = HookDesk(FakeClock(), read=read.append, needs=lambda _: "2 need\x1b[31m you")
+    answer = desk.status_line(StatusLine(payload=STATUS))
 
-    assert desk.status_line(StatusLine(payload=STATUS)) == read[0]
-    assert desk.status_line(StatusLine(payload=msgspec.Raw(b"[]"))) is None
     assert [each.model for each in read] == ["m"]
-
-
-class Waiting(States):
-    """Sessions that all wait for leave."""
-
-    def __init__(self, *names: str) -> None:
-        super().__init__()
-        self.names = names
-
-    def roots(self) -> Iterator[tuple[str, SessionId]]:
-        return (("claude", SessionId(name)) for name in self.names)
-
-    def view(self, agent: str, session_id: SessionId) -> StateView:
-        waits = session_id in self.names
-        return StateView(state=State.WAITING_APPROVAL if waits else State.WORKING)
-
-
-@pytest.mark.parametrize(
-    ("waiting", "text"),
-    [
-        pytest.param((), "", id="nobody"),
-        pytest.param(("5e55",), "", id="the one in which it is shown"),
-        pytest.param(("a",), "1 other needs you", id="another"),
-        pytest.param(("5e55", "a", "b"), "2 others need you", id="several"),
-    ],
-)
-async def test_a_status_line_is_told_who_else_needs_somebody(
-    waiting: tuple[str, ...], text: str
-) -> None:
-    payload = {"session_id": "5e55"}
-    async with running() as server:
-        server.blocks.books.states = Waiting(*waiting)
-        with Client(server.endpoint.path) as client:
-            answer = await client.result("statusline", payload=payload)
-            nothing = await client.result("statusline", payload=[])
-
-    assert (answer["text"], nothing["text"]) == (text, "")
+    assert answer.text == "2 need[31m you"
+    assert desk.status_line(StatusLine(payload=msgspec.Raw(b"[]"))).text == ""
 
 
 async def test_hooks_come_in_over_the_socket_and_show_in_health() -> None:

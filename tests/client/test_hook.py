@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from jarvisd.client import hook
 from jarvisd.protocol.methods import Done
-from jarvisd.protocol.states import Hook
+from jarvisd.protocol.telling import Hook
 from tests.client.conftest import LIMIT_S, Ctl, command
 from tests.client.fake_daemon import FakeDaemon, HangUp
 from tests.client.test_line import loaded_by

@@ -12,7 +12,7 @@ from jarvisd.agents import AGENTS
 from jarvisd.client.hooks import agents
 from jarvisd.client.hooks.surgery import is_ours
 from jarvisd.errors import EXIT_FAILURE, EXIT_USAGE
-from jarvisd.protocol.states import HookReceipt
+from jarvisd.protocol.telling import HookReceipt
 from tests.client.conftest import LIMIT_S, Ctl
 from tests.client.fake_daemon import FakeDaemon, well
 

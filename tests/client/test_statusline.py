@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from jarvisd.errors import EXIT_USAGE
-from jarvisd.protocol.states import StatusLine, StatusLineResult
+from jarvisd.protocol.telling import StatusLine, StatusLineResult
 from tests.client.conftest import Ctl
 from tests.client.fake_daemon import FakeDaemon
 from tests.client.test_hook import ALLOWED

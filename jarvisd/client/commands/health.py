@@ -14,7 +14,7 @@ from jarvisd.client.parser import (
 from jarvisd.client.text import safe
 from jarvisd.errors import EXIT_FAILURE
 from jarvisd.protocol.methods import Health, HealthResult, Problem
-from jarvisd.protocol.states import HookReceipt
+from jarvisd.protocol.telling import HookReceipt
 
 EXAMPLES = """\
 jarvisctl health                        for people

@@ -22,7 +22,7 @@ from jarvisd.client.parser import (
 from jarvisd.client.text import safe
 from jarvisd.errors import EXIT_FAILURE, EXIT_USAGE, JarvisError
 from jarvisd.protocol.methods import Health, HealthResult
-from jarvisd.protocol.states import HookReceipt
+from jarvisd.protocol.telling import HookReceipt
 
 EXAMPLES = """\
 jarvisctl hooks install --dry-run   show what would be changed
