@@ -9,7 +9,7 @@ import structlog
 
 from jarvisd.clock import Clock
 from jarvisd.errors import StoreError
-from jarvisd.export.lane import STORE_PAUSE_S, Lane, Outbox
+from jarvisd.export.lane import LIMIT_S, STORE_PAUSE_S, Lane, Outbox
 from jarvisd.export.sink import Sink
 from jarvisd.protocol.methods import Problem, SinkHealth
 from jarvisd.store import outbox
@@ -28,15 +28,26 @@ class Exporter:
         sinks: Where to. None is fine: then it only clears up what sinks left behind.
         store: Where the outbox is.
         clock: The door to time.
+        limit_s: How long a sink may take for what it is given at once.
 
     """
 
-    def __init__(self, sinks: Sequence[Sink], store: Outbox, clock: Clock) -> None:
+    def __init__(
+        self,
+        sinks: Sequence[Sink],
+        store: Outbox,
+        clock: Clock,
+        *,
+        limit_s: float = LIMIT_S,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._changed = anyio.Event()
         self._dropped_ms: int | None = None
-        self._lanes = [Lane(each, store, clock, moved=self._recount) for each in sinks]
+        self._lanes = [
+            Lane(each, store, clock, limit_s=limit_s, moved=self._recount)
+            for each in sinks
+        ]
 
     @property
     def sinks(self) -> tuple[str, ...]:

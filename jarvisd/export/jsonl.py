@@ -43,22 +43,23 @@ class JsonlSink:
         try:
             _append(self._opened(), data)
         except OSError as exc:
-            self._close()
+            self.close()
             raise SinkError(f"{self._path}: {exc.strerror}") from exc
+
+    def close(self) -> None:
+        """Close the file if it is open; the next record opens it again."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
 
     def _opened(self) -> int:
         if self._fd is not None and not _is_at(self._path, self._fd):
-            self._close()
+            self.close()
 
         if self._fd is None:
             self._fd = _open(self._path)
 
         return self._fd
-
-    def _close(self) -> None:
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            os.close(fd)
 
 
 def _line(waiting: Waiting) -> bytes:

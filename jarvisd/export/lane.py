@@ -189,7 +189,7 @@ class Lane:
             try:
                 return await ask()
             except StoreError as exc:
-                log.info("outbox.waiting", sink=self.sink.name, reason=str(exc))
+                log.debug("outbox.waiting", sink=self.sink.name, reason=str(exc))
                 await self._pause(STORE_PAUSE_S)
 
     async def _rest(self, next_ms: int | None) -> None:

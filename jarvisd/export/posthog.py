@@ -165,7 +165,7 @@ class _Library:
             raise SinkError(f"{host} has no certificate that is trusted") from exc
         except failures.Timeout as exc:
             raise SinkError(f"{host} is silent for {timeout_s:g} s") from exc
-        except failures.ConnectionError as exc:
+        except (failures.ConnectionError, ConnectionError) as exc:
             raise SinkError(f"{host} cannot be reached, or hung up") from exc
         except (failures.RequestException, OSError) as exc:
             raise SinkError(f"{host}: {type(exc).__name__}") from exc

@@ -59,8 +59,12 @@ def test_what_is_absent_is_not_sent() -> None:
         model=None, engine=None, project=None, latency_p50_ms=None, latency_p95_ms=None
     )
 
-    assert redacted(bare, salt=SALT).keys().isdisjoint(
-        {"model_hash", "engine", "project_hash", "latency_ms_p50", "latency_ms_p95"}
+    assert (
+        redacted(bare, salt=SALT)
+        .keys()
+        .isdisjoint(
+            {"model_hash", "engine", "project_hash", "latency_ms_p50", "latency_ms_p95"}
+        )
     )
 
 
