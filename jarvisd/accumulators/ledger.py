@@ -157,7 +157,8 @@ class Ledger:
     @property
     def unsaved(self) -> int:
         """Return how many rows wait to be stored: flush sooner when they are many."""
-        return sum(shelf.unsaved for shelf in self._shelves.all())
+        shelves = self._shelves
+        return shelves.responses.unsaved + shelves.calls.unsaved + shelves.marks.unsaved
 
     def take(self) -> LedgerBatch:
         """Return what is to be stored, consistent with every lane as it is now."""

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from jarvisd.agents import claude, codex, text
+from jarvisd.agents.evidence import Evidence
 from jarvisd.model.conversation import Said
 from jarvisd.model.record import Record
 from jarvisd.model.source import Tree
@@ -43,6 +44,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         parse: What one line says.
         spoken: The words of one line; asked only where conversations are recorded, and
             only of lines whose record has a speaker.
+        evidence: What it leaves beside its transcripts that tells of living sessions.
         version: Raised when `parse` says something else about the same line; what was
             read with an older one is read again.
 
@@ -52,6 +54,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     find: Find
     parse: Parse
     spoken: Callable[[bytes], Said | None] = silent
+    evidence: Evidence | None = None
     version: int = 1
 
 
@@ -62,9 +65,19 @@ AGENTS = {
     each.name: each
     for each in (
         Agent(
-            name="claude", find=claude.find, parse=claude.parse, spoken=claude.spoken
+            name="claude",
+            find=claude.find,
+            parse=claude.parse,
+            spoken=claude.spoken,
+            evidence=claude.EVIDENCE,
         ),
-        Agent(name="codex", find=codex.find, parse=codex.parse, spoken=codex.spoken),
+        Agent(
+            name="codex",
+            find=codex.find,
+            parse=codex.parse,
+            spoken=codex.spoken,
+            evidence=codex.EVIDENCE,
+        ),
         TEXT,
     )
 }

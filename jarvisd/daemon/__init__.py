@@ -12,12 +12,14 @@ from jarvisd import __version__
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
+from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.rules import BookRules
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.render import Renderer
 from jarvisd.api.reports import Reports
 from jarvisd.api.server import Server
+from jarvisd.api.states import LiveStates
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
@@ -31,9 +33,11 @@ from jarvisd.daemon.service import Service
 from jarvisd.daemon.signals import obey_signals
 from jarvisd.daemon.trees import configured_trees
 from jarvisd.daemon.watchdog import feed_watchdog
+from jarvisd.errors import StoreError
 from jarvisd.export import Exporter, make_sinks
 from jarvisd.flusher import Flusher
 from jarvisd.model.block import Kind
+from jarvisd.presence.keeper import Keeper
 from jarvisd.reader.intake import Intake
 from jarvisd.reader.pipes import read_pipe
 from jarvisd.reader.pushes import Pushes
@@ -41,6 +45,7 @@ from jarvisd.reader.reader import Reader
 from jarvisd.reader.recording import Recorder
 from jarvisd.reader.survey import Survey
 from jarvisd.store import Scribe, Store, open_store
+from jarvisd.store.transitions import last_number
 
 log = structlog.get_logger()
 
@@ -86,6 +91,9 @@ async def run(
             parts = await _assembled(
                 store, survey, prices, reloader, clock, kept=kept, exporter=exporter
             )
+            if exporter.sinks:
+                parts.flusher.listen(lambda _revision: exporter.wake())
+
             writers.start_soon(parts.flusher.run)
             writers.start_soon(parts.scribe.run)
             try:
@@ -101,6 +109,8 @@ class _Parts:
     clock: Clock
     store: Store
     blocks: Blocks
+    journal: Journal
+    keeper: Keeper
     flusher: Flusher
     scribe: Scribe
     conversations: Conversations
@@ -123,7 +133,9 @@ async def _assembled(
 ) -> _Parts:
     blocks = Blocks(Books(prices.cost_micros, prices.window))
     blocks.books.restore(await store.load_books())
-    flusher = Flusher(store, clock, blocks, blocks.books)
+    journal = Journal(await _last_number(store))
+    keeper = Keeper(blocks.books.states, journal, blocks, clock)
+    flusher = Flusher(store, clock, blocks, blocks.books, journal)
     recorder = Recorder(kept.limits) if kept.record else None
     intake = Intake(blocks, flusher, clock, recorder)
     reader = Reader(survey, intake)
@@ -151,6 +163,8 @@ async def _assembled(
         clock=clock,
         store=store,
         blocks=blocks,
+        journal=journal,
+        keeper=keeper,
         flusher=flusher,
         scribe=scribe,
         conversations=conversations,
@@ -184,6 +198,7 @@ async def _serve(
         for fifo in fifos:
             group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
 
+        group.start_soon(parts.keeper.run)
         await group.start(parts.reader.run)
         log.info("daemon.started", version=__version__, blocks=len(parts.blocks))
 
@@ -191,7 +206,9 @@ async def _serve(
 def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Renderer]:
     """Return what the outside sees: who answers, who tells, and what is rendered."""
     blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
-    subscriptions = Subscriptions(blocks, clock, instance_id=service.instance_id)
+    subscriptions = Subscriptions(
+        blocks, clock, instance_id=service.instance_id, journal=parts.journal
+    )
     parts.flusher.listen(subscriptions.flushed)
     reports = Reports(
         books=blocks.books, store=parts.store, clock=clock, daemon=service
@@ -201,12 +218,21 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Ren
         clock=clock,
         daemon=service,
         reports=reports,
+        states=LiveStates(blocks, parts.journal, parts.store, clock),
         subscriptions=subscriptions,
         tally=tally,
     )
     server = Server(handlers, subscriptions, clock, tally)
     renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
     return server, subscriptions, renderer
+
+
+async def _last_number(store: Store) -> int:
+    """Return the number of the newest transition; 0 if the store cannot be asked."""
+    try:
+        return await store.read(last_number)
+    except StoreError:
+        return 0
 
 
 def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None:

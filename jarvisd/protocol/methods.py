@@ -27,6 +27,7 @@ from jarvisd.model.source import SourceView
 from jarvisd.model.usage import Tokens
 from jarvisd.protocol.base import Params, Result, Text, Whole
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
+from jarvisd.protocol.states import STATE_METHODS
 
 MAX_BLOCKS = 10_000
 MAX_SESSIONS = 10_000
@@ -42,7 +43,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
 """A date, as 2026-11-21 or 20261121."""
 
-Topic = Literal["blocks", "session", "flushes", "health"]
+Topic = Literal["blocks", "session", "states", "flushes", "health"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
@@ -214,7 +215,9 @@ class StatusResult(Result, frozen=True, kw_only=True):
     """The whole picture: totals, agents, and the newest live blocks (at most 20).
 
     What was spent today is since midnight where the daemon runs; *today_cost_micros*
-    leaves out *today_unpriced* responses, whose price is not known.
+    leaves out *today_unpriced* responses, whose price is not known. *states* counts the
+    sessions that people started and that are not over by state, *need* those of them
+    that somebody should look at.
     """
 
     version: str
@@ -232,6 +235,8 @@ class StatusResult(Result, frozen=True, kw_only=True):
     today_tokens: int = 0
     today_cost_micros: int = 0
     today_unpriced: int = 0
+    states: dict[str, int] = msgspec.field(default_factory=dict)
+    need: int = 0
 
 
 class Line(Params, frozen=True, kw_only=True):
@@ -400,16 +405,19 @@ class Subscribe(Params, frozen=True, kw_only=True):
     """Ask to be told of changes.
 
     Topics: `blocks` (the block as it is now, conflated per block), `session` (the same
-    for sessions), `health` (a change of status), `flushes` (a new revision). *filter* keeps one agent, project
+    for sessions), `states` (every transition of every session, none left out), `health`
+    (a change of status), `flushes` (a new revision). *filter* keeps one agent, project
     or block. *since* is the cursor of an earlier notification. *interval_ms* is the
     least time between two notifications of one block: 0 tells every change at once,
-    conflated only when the client cannot keep up.
+    conflated only when the client cannot keep up. *after* is the number of the last
+    transition known, of whatever run of the daemon: those after it come first.
     """
 
     topics: Annotated[list[Topic], msgspec.Meta(min_length=1, max_length=8)]
     filter: "SubscriptionFilter | None" = None
     since: Text | None = None
     interval_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 0
+    after: Whole | None = None
 
 
 class SubscriptionFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -634,6 +642,7 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "report.tools": (ReportTools, ReportToolsResult),
     "attribution.import": (AttributionImport, AttributionImportResult),
     "sessions.explain": (SessionsExplain, SessionsExplainResult),
+    **STATE_METHODS,
     **CONVERSATION_METHODS,
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""

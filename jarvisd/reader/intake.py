@@ -41,6 +41,7 @@ class Intake:
         self.clock = clock
         self.flusher = flusher
         self._ledger = blocks.books.ledger
+        self._states = blocks.books.states
         self._recorder = recorder
 
     def fold(
@@ -59,7 +60,8 @@ class Intake:
         now_ms = self.clock.unix_ms()
         seen_ms = now_ms if written_ms is None else written_ms
         before = block.line_count
-        times = self._take_in(block, lines, now_ms=now_ms, seen_ms=seen_ms)
+        live = written_ms is None
+        times = self._take_in(block, lines, now_ms=now_ms, seen_ms=seen_ms, live=live)
         self.blocks.books.bind(block)
         if block.line_count > before:
             if written_ms is None:
@@ -78,6 +80,7 @@ class Intake:
         *,
         now_ms: int,
         seen_ms: int,
+        live: bool,
     ) -> list[int]:
         """Count *lines* and fold them into the ledger; return the times they tell.
 
@@ -85,9 +88,15 @@ class Intake:
         hand, which takes a fifth off the time of going line by line.
         """
         agent = agent_named(block.origin.agent)
-        records = self._read(block, lines, agent.parse, block.open_lane(agent.version))
+        lane = block.open_lane(agent.version)
+        records = self._read(block, lines, agent.parse, lane)
         for line, record in zip(lines, records, strict=True):
             _count(block, line, record)
+
+        if lane is not None:
+            for record in records:
+                if record is not None:
+                    self._states.fold(lane, record, seen_ms=seen_ms, live=live)
 
         if self._recorder is not None:
             for line, record in zip(lines, records, strict=True):

@@ -7,12 +7,11 @@ not by their number, which SQLite gives to another row once the newest is gone.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
-from jarvisd.model.segment import Segment
 from jarvisd.store.conversations import lenient_text
 
 DROP_SLICE: Final = 1_000
@@ -68,19 +67,13 @@ class _Closed(msgspec.Struct):
     closed_ms: int | None = None
 
 
-def put(
-    raw: sqlite3.Connection, sinks: Collection[str], records: Iterable[Segment]
-) -> None:
-    """Let *records* wait for each of *sinks*; to be called in the close's transaction.
+def put(raw: sqlite3.Connection, rows: Iterable[tuple[str, str, str]]) -> None:
+    """Let records wait, each row a sink's name, the record's id and the record's JSON.
 
-    A record that waits already, by its id, is left as it is.
+    To be called in the transaction that closes the segment. A record that waits
+    already is left as it is.
     """
-    if not sinks:
-        return
-
-    encode = msgspec.json.encode
-    texts = [(each.segment_id, encode(each).decode()) for each in records]
-    raw.executemany(_PUT, [(sink, *text) for text in texts for sink in sinks])
+    raw.executemany(_PUT, rows)
 
 
 def due(raw: sqlite3.Connection, sink: str, now_ms: int, limit: int) -> Due:

@@ -1,6 +1,7 @@
 """Segments and what waits of them."""
 
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,14 @@ def waiting(number: int = 1, **other: Any) -> Waiting:
     return Waiting(one.segment_id, msgspec.json.encode(one).decode())
 
 
+def rows(
+    sinks: Iterable[str], segments: Iterable[Segment]
+) -> list[tuple[str, str, str]]:
+    """Return the rows of the outbox that let *segments* wait for *sinks*."""
+    texts = [(each.segment_id, msgspec.json.encode(each).decode()) for each in segments]
+    return [(sink, *text) for text in texts for sink in sinks]
+
+
 def ids(count: int, *, first: int = 0) -> list[str]:
     return [f"{number:016x}" for number in range(first, first + count)]
 
@@ -57,4 +66,4 @@ def ids(count: int, *, first: int = 0) -> list[str]:
 def put_directly(path: Path, sinks: list[str], *, count: int, first: int = 0) -> None:
     """Put records into the outbox of a database that no daemon has open."""
     with closing(sqlite3.connect(path)) as raw, raw:
-        outbox.put(raw, sinks, map(segment, range(first, first + count)))
+        outbox.put(raw, rows(sinks, map(segment, range(first, first + count))))

@@ -19,7 +19,7 @@ from jarvisd.export.jsonl import JsonlSink
 from jarvisd.protocol.methods import SinkHealth
 from jarvisd.store import Store, open_store, outbox
 from jarvisd.store.outbox import Waiting
-from tests.export.records import ids, segment
+from tests.export.records import ids, rows, segment
 from tests.store.building import ask
 from tests.support import EPOCH_MS, FakeClock, eventually
 
@@ -63,8 +63,8 @@ class Running:
 
     async def put(self, count: int, *, first: int = 0) -> None:
         records = [segment(each) for each in range(first, first + count)]
-        sinks = self.exporter.sinks
-        await self.store.apply_one(partial(outbox.put, sinks=sinks, records=records))
+        waiting = rows(self.exporter.sinks, records)
+        await self.store.apply_one(partial(outbox.put, rows=waiting))
         self.exporter.wake()
 
     async def later(self, check: Callable[[], bool], *, step_s: float = 1) -> None:

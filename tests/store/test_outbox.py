@@ -12,7 +12,7 @@ import pytest
 from jarvisd.errors import StoreError
 from jarvisd.store import Store, open_store, outbox
 from jarvisd.store.outbox import LONGEST_PAUSE_MS, Due, Queue
-from tests.export.records import ids, segment
+from tests.export.records import ids, rows, segment
 from tests.store.building import ask
 from tests.support import EPOCH_MS, FakeClock
 
@@ -29,7 +29,7 @@ async def filled(path: Path, *, count: int) -> AsyncIterator[Store]:
     """Open a store in which so many records wait for the sinks a and b."""
     async with open_store(path, clock=FakeClock()) as store:
         records = [segment(each) for each in range(count)]
-        await store.apply_one(partial(outbox.put, sinks=["a", "b"], records=records))
+        await store.apply_one(partial(outbox.put, rows=rows("ab", records)))
         yield store
 
 
@@ -60,7 +60,7 @@ async def test_records_come_in_the_order_in_which_they_were_put(path: Path) -> N
 async def test_a_record_put_again_waits_once(path: Path) -> None:
     async with filled(path, count=2) as store:
         again = [segment(1, turns=99), segment(2)]
-        await store.apply_one(partial(outbox.put, sinks=["a"], records=again))
+        await store.apply_one(partial(outbox.put, rows=rows("a", again)))
 
         found = (await due(store)).records
 
@@ -72,7 +72,7 @@ async def test_a_record_is_put_or_not_with_what_is_written_beside_it(
     path: Path,
 ) -> None:
     def close(raw: sqlite3.Connection) -> None:
-        outbox.put(raw, ["a"], [segment(9)])
+        outbox.put(raw, rows("a", [segment(9)]))
         raw.execute("INSERT INTO segment (segment_id) VALUES (NULL)")
 
     async with filled(path, count=1) as store:
@@ -95,7 +95,7 @@ async def test_delivering_what_is_gone_takes_nothing_else_along(path: Path) -> N
     async with filled(path, count=1) as store:
         drop = partial(outbox.drop_oldest, sink="a", excess=1)
         assert await store.apply_one(drop) == 1
-        await store.apply_one(partial(outbox.put, sinks=["a"], records=[segment(7)]))
+        await store.apply_one(partial(outbox.put, rows=rows("a", [segment(7)])))
 
         await store.apply_one(partial(outbox.delivered, sink="a", ids=ids(1)))
 
@@ -170,13 +170,6 @@ async def test_the_oldest_are_dropped_in_slices(
         assert await store.apply_one(drop) == 2
         assert await due_ids(store) == ids(3, first=2)
         assert await due_ids(store, "b") == ids(5)
-
-
-async def test_without_sinks_nothing_waits(path: Path) -> None:
-    async with open_store(path, clock=FakeClock()) as store:
-        await store.apply_one(partial(outbox.put, sinks=[], records=[segment()]))
-
-        assert await store.read(outbox.queues) == {}
 
 
 async def test_looking_for_what_is_due_uses_the_index(path: Path) -> None:
