@@ -16,7 +16,10 @@ from jarvisd.store import outbox
 from jarvisd.store.outbox import Queue
 
 COUNT_EVERY_S: Final = 1.0
-"""Counting 100,000 rows takes some ms; it is done when something has changed."""
+"""What waits is counted when it has changed, and no more often than this."""
+
+PAUSE_FACTOR: Final = 200
+"""Counting 100,000 rows takes 40 ms, so it then rests for 8 s: half a percent."""
 
 log = structlog.get_logger()
 
@@ -95,44 +98,51 @@ class Exporter:
         while self._lanes:
             self._changed = anyio.Event()
             try:
-                await self._count()
-            except StoreError:  # the lanes say so; counted again all the same
+                await self._pause(
+                    max(COUNT_EVERY_S, PAUSE_FACTOR * await self._count())
+                )
+            except StoreError:  # counted again, when the store may be well
                 self._changed.set()
                 await self._pause(STORE_PAUSE_S)
 
             await self._changed.wait()
-            await self._pause(COUNT_EVERY_S)
 
-    async def _count(self) -> None:
+    async def _count(self) -> float:
+        """Count what waits, and drop what is too much; return how long counting took."""
+        began = self._clock.monotonic()
         queues = await self._store.read(outbox.queues)
+        took_s = self._clock.monotonic() - began
         for lane in self._lanes:
             lane.queue = queues.get(lane.sink.name, Queue())
-            excess = lane.queue.waiting - lane.sink.max_waiting
-            if excess > 0:
-                await self._drop(lane, excess)
+            if lane.queue.waiting > lane.sink.max_waiting:
+                await self._drop(lane, lane.queue.waiting - lane.sink.max_waiting)
+
+        return took_s
 
     async def _drop(self, lane: Lane, excess: int) -> None:
-        unit = partial(outbox.drop_oldest, sink=lane.sink.name, excess=excess)
-        dropped = await self._store.apply_one(unit)
-        log.warning("sink.dropped", sink=lane.sink.name, records=dropped)
-        lane.dropped += dropped
+        log.warning("sink.dropped", sink=lane.sink.name, records=excess)
         self._dropped_ms = self._clock.unix_ms()
+        while excess > 0 and (gone := await self._drop_some(lane.sink.name, excess)):
+            lane.dropped += gone
+            excess -= gone
+
         self._recount()
+
+    async def _drop_some(self, sink: str, excess: int) -> int:
+        """Drop a slice, between which others write."""
+        unit = partial(outbox.drop_oldest, sink=sink, excess=excess)
+        return await self._store.apply_one(unit)
 
     async def _attempt_clearing(self) -> None:
         """Drop what waits for sinks that are not configured any more."""
         try:
             queues = await self._store.read(outbox.queues)
             for name in sorted(queues.keys() - set(self.sinks)):
-                await self._clear(name, queues[name].waiting)
+                log.warning("sink.removed", sink=name, records=queues[name].waiting)
+                while await self._drop_some(name, queues[name].waiting):
+                    pass
         except StoreError as exc:
             log.warning("outbox.not_cleared", reason=str(exc))
-
-    async def _clear(self, name: str, waiting: int) -> None:
-        log.warning("sink.removed", sink=name, records=waiting)
-        unit = partial(outbox.drop_oldest, sink=name, excess=waiting)
-        while await self._store.apply_one(unit):
-            pass
 
     def _recount(self) -> None:
         self._changed.set()
