@@ -9,6 +9,7 @@
         StoreBusyError         the flush is tried again
         StoreTooNewError       the daemon is not started again             exit 78
         StoreForeignError      the daemon is not started again             exit 78
+      SinkError                that sink waits and tries again; the others go on
       ProtocolError            that request is refused; the connection goes on
       DaemonUnreachableError   the client says how to start it             exit 4
 
@@ -123,6 +124,12 @@ class StoreForeignError(StoreError):
             "Move it away, or give jarvisd another folder."
         )
         self.path = path
+
+
+class SinkError(JarvisError):
+    """A sink did not take what it was given; the message is shown to the user."""
+
+    code = "sink"
 
 
 class ProtocolError(JarvisError):

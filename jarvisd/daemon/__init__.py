@@ -37,6 +37,7 @@ from jarvisd.daemon.signals import obey_signals
 from jarvisd.daemon.trees import configured_trees
 from jarvisd.daemon.watchdog import feed_watchdog
 from jarvisd.errors import StoreError
+from jarvisd.export import Exporter, make_sinks
 from jarvisd.flusher import Flusher
 from jarvisd.model.block import Kind
 from jarvisd.model.evidence import HookCalled
@@ -95,7 +96,14 @@ async def run(
                 max_pause_s=config.scan_interval_s,
             )
             kept = config.conversations
-            parts = await _assembled(store, survey, prices, reloader, clock, kept=kept)
+            sinks = make_sinks(config.sinks, config.store.parent)
+            exporter = Exporter(sinks, store, clock)
+            parts = await _assembled(
+                store, survey, prices, reloader, clock, kept=kept, exporter=exporter
+            )
+            if exporter.sinks:
+                parts.flusher.listen(lambda _revision: exporter.wake())
+
             writers.start_soon(parts.flusher.run)
             writers.start_soon(parts.scribe.run)
             try:
@@ -117,6 +125,7 @@ class _Parts:
     flusher: Flusher
     scribe: Scribe
     conversations: Conversations
+    exporter: Exporter
     intake: Intake
     reader: Reader
     service: Service
@@ -131,6 +140,7 @@ async def _assembled(
     clock: Clock,
     *,
     kept: ConversationSettings,
+    exporter: Exporter,
 ) -> _Parts:
     blocks = Blocks(Books(prices.cost_micros, prices.window))
     blocks.books.restore(await store.load_books())
@@ -162,6 +172,7 @@ async def _assembled(
         flusher=flusher,
         store=store,
         conversations=conversations,
+        exporter=exporter,
         clock=clock,
         reload=reloader.bound(survey, prices),
     )
@@ -175,6 +186,7 @@ async def _assembled(
         flusher=flusher,
         scribe=scribe,
         conversations=conversations,
+        exporter=exporter,
         intake=intake,
         reader=reader,
         service=service,
@@ -197,6 +209,7 @@ async def _serve(
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
         group.start_soon(keep_decaying, parts.conversations, clock)
+        group.start_soon(parts.exporter.run)
         group.start_soon(
             keep_priced, parts.prices, parts.blocks.books.ledger, parts.flusher
         )
