@@ -3,6 +3,7 @@
     JarvisError (code)
       ConfigError              the daemon does not start                   exit 2
       AlreadyRunningError      the second daemon does not start            exit 75
+      SocketInUseError         the daemon does not start                   exit 75
       RuntimeFolderError       the daemon does not start                   exit 77
       SourceError              that block is marked failed; the others go on
       StoreError               counting goes on in memory; the daemon says degraded
@@ -58,6 +59,21 @@ class AlreadyRunningError(JarvisError):
             "Ask it with `jarvisctl health`, or stop it first."
         )
         self.pid = pid
+
+
+class SocketInUseError(JarvisError):
+    """Another program listens where the socket should be; it was left alone."""
+
+    code = "socket_in_use"
+    exit_status = EXIT_ALREADY_RUNNING
+
+    def __init__(self, socket: Path) -> None:
+        super().__init__(
+            f"another program listens on {socket}, and it was left alone. "
+            "Stop that program (systemd's is `jarvisd.socket`), or set JARVISD_SOCKET "
+            "to another path."
+        )
+        self.socket = socket
 
 
 class RuntimeFolderError(JarvisError):
