@@ -17,6 +17,7 @@ from jarvisd.protocol.methods import (
     HealthResult,
     SourcesListResult,
 )
+from jarvisd.sources.leaving import SILENT_S
 from tests.e2e.home import Home, append, append_bytes
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually
@@ -64,6 +65,24 @@ async def test_three_renames_at_once_with_a_writer_on_each_lose_no_line(
             print(f'{{"late":{number}}}', file=writer)
 
     assert (await daemon.block_at(path)).line_count == 43
+
+
+async def test_a_writer_may_be_silent_for_long_after_its_file_left_the_tree(
+    daemon: Daemon,
+) -> None:
+    path, outside = daemon.home.transcript(), daemon.home.folder / "left"
+    append(path, *events(10))
+    await daemon.sync()
+    with path.open("a") as writer:
+        path.rename(outside)
+        await daemon.sync()
+        await anyio.sleep(SILENT_S + 1)  # nothing happens, and that is the point
+        await daemon.sync()
+        print('{"late":1}', file=writer, flush=True)
+        assert (await daemon.block_at(path)).line_count == 11
+
+    outside.unlink()
+    await eventually(lambda: f"{outside} (deleted)" not in daemon.open_files())
 
 
 async def test_a_rotation_while_no_daemon_runs_loses_no_line(home: Home) -> None:
