@@ -8,6 +8,7 @@
       SourceError              that block is marked failed; the others go on
       StoreError               counting goes on in memory; the daemon says degraded
         StoreBusyError         the flush is tried again
+        StoreUnansweredError   the same is asked again until there is an answer
         StoreTooNewError       the daemon is not started again             exit 78
         StoreForeignError      the daemon is not started again             exit 78
       ProtocolError            that request is refused; the connection goes on
@@ -109,6 +110,12 @@ class StoreBusyError(StoreError):
     """Another process held the database's lock; nothing was written."""
 
     code = "store_busy"
+
+
+class StoreUnansweredError(StoreError):
+    """The disk did not answer in time; what was asked of it may yet be done."""
+
+    code = "store_unanswered"
 
 
 class StoreTooNewError(StoreError):
