@@ -166,6 +166,10 @@ def spoken(
     )
 
 
+def damage(path: Path) -> None:
+    path.write_bytes(b"damaged" * 1000)
+
+
 def holds(path: Path, text: bytes) -> bool:
     return text in path.read_bytes()
 
@@ -673,7 +677,7 @@ async def test_a_restored_backup_brings_back_what_was_forgotten_and_says_so(
         await kept.store.backup()
         await kept.forget(everything=True)
 
-    path.write_bytes(b"damaged" * 1000)
+    damage(path)
     async with keeping(path) as kept:
         assert await kept.recall("") == ["word1"]
         assert "forgotten again" in (kept.store.repaired or "")

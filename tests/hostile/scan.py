@@ -13,7 +13,7 @@ import anyio
 from jarvisd.protocol.methods import HealthResult, StatusResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
-from tests.hostile.figures import Figure
+from tests.hostile.figures import Figure, part
 
 FILES = 10_000
 FOLDERS = 200
@@ -31,15 +31,16 @@ class Outcome:
     slowest_ms: float
 
 
-async def figures(home: Home) -> list[Figure]:
+async def figures(home: Home, *, share: float = 1.0) -> list[Figure]:
     """Let a daemon with 10,000 files be idle, alone and beside 100,000 others."""
+    scans = part(SCANS, share)
     write_transcripts(home, FILES)
     async with running_daemon(home) as daemon:
         await daemon.sync()
-        alone = await idle(daemon, scans=SCANS)
+        alone = await idle(daemon, scans=scans)
         write_others(home.projects / "-x" / "node_modules", FOREIGN_FILES)
         await daemon.sync()
-        beside = await idle(daemon, scans=SCANS)
+        beside = await idle(daemon, scans=scans)
 
     return [
         Figure("CPU time of scanning 10,000 files", alone.cpu_percent, 1, "%"),
