@@ -304,6 +304,30 @@ async def test_a_line_that_comes_byte_by_byte_is_counted_when_it_ends(
     assert block.char_count == len('{"n":0}') + len('{"slow":"ä€😀"}')
 
 
+async def test_a_writer_faster_than_the_reader_is_told_of_and_caught_up_with(
+    home: Home,
+) -> None:
+    path, lines = home.transcript(), 100_000
+    append(path, *events(1))
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+        before = daemon.resident_bytes()
+        append(
+            path, *[f'{{"n":{number},"x":"{"x" * 500}"}}' for number in range(lines)]
+        )
+        async with daemon.connected() as client:
+            behind: set[bool] = set()
+            with anyio.fail_after(30):
+                while behind != {True, False}:
+                    source = (
+                        await client.ask("sources.list", SourcesListResult)
+                    ).sources[0]
+                    behind.add(source.offset < source.size == path.stat().st_size)
+
+        assert (await daemon.block_at(path)).line_count == lines + 1
+        assert daemon.resident_bytes() - before < 32 * MB
+
+
 async def test_a_hole_of_a_gigabyte_is_passed_in_seconds(home: Home) -> None:
     path = home.transcript()
     append(path, *events(10))
