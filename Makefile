@@ -13,7 +13,7 @@ endif
 
 GENAI_PRICES ?= 0.2.3
 
-.PHONY: help run test check bench crash faults scan soak fuzz format man prices lock clean stale
+.PHONY: help run test check bench crash faults scan soak fuzz mutants format man prices lock clean stale
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,9 @@ soak: $(VENV)/dev  ## Live through an hour of agents and frontends in twenty min
 
 fuzz: $(VENV)/dev  ## Feed noise to lines, parsers and protocol until it is ended; ARGS="-k word" chooses
 	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/hostile/test_fuzz.py --timeout=0 $(ARGS)
+
+mutants: $(VENV)/dev  ## Make one mistake at a time in the decision tables, and see who notices; 10 minutes
+	@$(BIN)/python -m tests.hostile mutants $(ARGS)
 
 format: $(VENV)/dev  ## Mend the style
 	$(BIN)/ruff check --fix .
