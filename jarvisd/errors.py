@@ -3,10 +3,12 @@
     JarvisError (code)
       ConfigError              the daemon does not start                   exit 2
       AlreadyRunningError      the second daemon does not start            exit 75
+      SocketInUseError         the daemon does not start                   exit 75
       RuntimeFolderError       the daemon does not start                   exit 77
       SourceError              that block is marked failed; the others go on
       StoreError               counting goes on in memory; the daemon says degraded
         StoreBusyError         the flush is tried again
+        StoreUnansweredError   the same is asked again until there is an answer
         StoreTooNewError       the daemon is not started again             exit 78
         StoreForeignError      the daemon is not started again             exit 78
       SinkError                that sink waits and tries again; the others go on
@@ -61,6 +63,21 @@ class AlreadyRunningError(JarvisError):
         self.pid = pid
 
 
+class SocketInUseError(JarvisError):
+    """Another program listens where the socket should be; it was left alone."""
+
+    code = "socket_in_use"
+    exit_status = EXIT_ALREADY_RUNNING
+
+    def __init__(self, socket: Path) -> None:
+        super().__init__(
+            f"another program listens on {socket}, and it was left alone. "
+            "Stop that program (systemd's is `jarvisd.socket`), or set JARVISD_SOCKET "
+            "to another path."
+        )
+        self.socket = socket
+
+
 class RuntimeFolderError(JarvisError):
     """The folder for the socket is not private to this user, or not usable."""
 
@@ -94,6 +111,12 @@ class StoreBusyError(StoreError):
     """Another process held the database's lock; nothing was written."""
 
     code = "store_busy"
+
+
+class StoreUnansweredError(StoreError):
+    """The disk did not answer in time; what was asked of it may yet be done."""
+
+    code = "store_unanswered"
 
 
 class StoreTooNewError(StoreError):
