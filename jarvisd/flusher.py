@@ -167,8 +167,9 @@ class Flusher:
         return {(lane.agent, lane.session_id) for lane in lanes if lane is not None}
 
     @property
-    def _is_full(self) -> bool:
-        return self._books.ledger.unsaved >= MAX_UNSAVED
+    def _is_pressing(self) -> bool:
+        ledger = self._books.ledger
+        return ledger.has_closings or ledger.unsaved >= MAX_UNSAVED
 
     @property
     def is_behind(self) -> bool:
@@ -256,7 +257,7 @@ class Flusher:
     ) -> None:
         """Store *blocks*; on failure keep them changed, and raise if *tell*."""
         try:
-            if blocks or self._is_told_due or self._is_full:
+            if blocks or self._is_told_due or self._is_pressing:
                 await self._save(blocks, durable=durable)
         except StoreError as exc:
             self._postpone(blocks, exc)
@@ -296,6 +297,7 @@ class Flusher:
             raise
 
         ledger.stored(done.corrections, done.repriced)
+        self._books.segments.stored(news.closings)
         self._journal.stored(transitions)
         if transitions:
             self._told_at = self._began

@@ -17,8 +17,8 @@ from typing import Final
 import msgspec
 
 from jarvisd.accumulators.latencies import Latencies
-from jarvisd.model.ledger import CallRow, Mark, MarkRow, ResponseRow
 from jarvisd.model.events import Outcome
+from jarvisd.model.ledger import CallRow, Mark, MarkRow, ResponseRow
 from jarvisd.model.usage import Tokens
 
 IDLE_MS: Final = 300_000
@@ -134,8 +134,7 @@ class Stretches(msgspec.Struct, array_like=True):
         if self.open:
             newest = self.open[-1]
             if newest.first_ms <= at_ms <= newest.last_ms + self.idle_ms:
-                if at_ms > newest.last_ms:
-                    newest.last_ms = at_ms
+                newest.last_ms = max(newest.last_ms, at_ms)
 
                 return
 
