@@ -222,6 +222,11 @@ class Flusher:
             pass  # a flush under way may hold an older state of it
 
         await self._flush(self._take([block.block_id]), durable=True, tell=True)
+        async with self._writing:
+            pass  # another who waits for the same block may have taken it with theirs
+
+        if block.block_id in self._dirty and self.error is not None:
+            raise StoreError(self.error)
 
     async def _sleep_until_due(self) -> None:
         while self._next_due > self._clock.monotonic():

@@ -82,6 +82,11 @@ class Segments:
             for listener in self._listeners:
                 listener(each.segment)
 
+    @property
+    def has_unstored(self) -> bool:
+        """Say whether closed segments wait to be stored."""
+        return self._ledger.has_closings
+
     def forget(self) -> None:
         """Forget who was seen: the sessions were replaced by others."""
         self._seen.clear()

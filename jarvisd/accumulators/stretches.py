@@ -28,6 +28,8 @@ MAX_OPEN: Final = 4_096
 """Stretches of one session that wait until history is read; then the oldest two are
 taken for one."""
 
+MAX_ENGINES: Final = 64
+
 _NUMBERS: Final = (
     "turns",
     "tokens_in",
@@ -59,6 +61,11 @@ class Stretch(msgspec.Struct, array_like=True):
     engines: list[str] = []
     latencies: Latencies = msgspec.field(default_factory=Latencies)
 
+    def name_engine(self, engine: str) -> None:
+        """Note what ran the model; of very many engines the first are enough."""
+        if engine not in self.engines and len(self.engines) < MAX_ENGINES:
+            self.engines.append(engine)
+
     @property
     def is_told(self) -> bool:
         """Say whether there is anything to tell of it."""
@@ -87,7 +94,9 @@ class Stretch(msgspec.Struct, array_like=True):
             for name, count in getattr(other, each).items():
                 tally(counts, name, count)
 
-        self.engines += [each for each in other.engines if each not in self.engines]
+        for each in other.engines:
+            self.name_engine(each)
+
         self.latencies.absorb(other.latencies)
 
     def without_debts(self) -> "Stretch | None":

@@ -29,6 +29,7 @@ from jarvisd.daemon.conversations import Conversations, keep_decaying
 from jarvisd.daemon.news import tell_of_health
 from jarvisd.daemon.prices import Prices, keep_priced
 from jarvisd.daemon.reload import Reloader
+from jarvisd.daemon.segments import SegmentDesk
 from jarvisd.daemon.service import Service
 from jarvisd.daemon.signals import obey_signals
 from jarvisd.daemon.trees import configured_trees
@@ -37,6 +38,7 @@ from jarvisd.errors import StoreError
 from jarvisd.flusher import Flusher
 from jarvisd.model.block import Kind
 from jarvisd.presence.keeper import Keeper
+from jarvisd.reader.chats import Chats
 from jarvisd.reader.intake import Intake
 from jarvisd.reader.pipes import read_pipe
 from jarvisd.reader.pushes import Pushes
@@ -85,12 +87,18 @@ async def run(
                 max_pause_s=config.scan_interval_s,
             )
             kept = config.conversations
-            parts = await _assembled(store, survey, prices, reloader, clock, kept=kept)
+            books = Books(
+                prices.cost_micros, prices.window, idle_s=config.segments.idle_s
+            )
+            parts = await _assembled(
+                store, survey, prices, reloader, clock, books=books, kept=kept
+            )
             writers.start_soon(parts.flusher.run)
             writers.start_soon(parts.scribe.run)
             try:
                 await _serve(endpoint, parts, config.fifos)
             finally:
+                parts.blocks.books.segments.end_all(clock.unix_ms())
                 writers.cancel_scope.cancel()
 
 
@@ -106,6 +114,7 @@ class _Parts:
     flusher: Flusher
     scribe: Scribe
     conversations: Conversations
+    segments: SegmentDesk
     intake: Intake
     reader: Reader
     service: Service
@@ -119,10 +128,11 @@ async def _assembled(
     reloader: Reloader,
     clock: Clock,
     *,
+    books: Books,
     kept: ConversationSettings,
 ) -> _Parts:
-    blocks = Blocks(Books(prices.cost_micros, prices.window))
-    blocks.books.restore(await store.load_books())
+    blocks = Blocks(books)
+    books.restore(await store.load_books())
     journal = Journal(await _last_number(store))
     keeper = Keeper(blocks.books.states, journal, blocks, clock)
     flusher = Flusher(store, clock, blocks, blocks.books, journal)
@@ -132,6 +142,8 @@ async def _assembled(
     for saved in await store.load():
         _restore(Block.restored(saved), blocks, reader, clock)
 
+    _close_interrupted(books, clock)
+
     # What was loaded stays for the daemon's life: the garbage collector need not
     # look at it again and again.
     gc.freeze()
@@ -139,12 +151,21 @@ async def _assembled(
     conversations = Conversations(
         store, scribe, clock, limits=kept.limits, flush=flusher.flush_all
     )
+    desk = SegmentDesk(
+        segments=books.segments,
+        chats=Chats(intake, flusher),
+        flusher=flusher,
+        is_complete=reader.is_complete,
+        store=store,
+        clock=clock,
+    )
     service = Service(
         reader=reader,
         pushes=Pushes(intake, flusher),
         flusher=flusher,
         store=store,
         conversations=conversations,
+        segments=desk,
         clock=clock,
         reload=reloader.bound(survey, prices),
     )
@@ -157,6 +178,7 @@ async def _assembled(
         flusher=flusher,
         scribe=scribe,
         conversations=conversations,
+        segments=desk,
         intake=intake,
         reader=reader,
         service=service,
@@ -179,6 +201,7 @@ async def _serve(
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
         group.start_soon(keep_decaying, parts.conversations, clock)
+        group.start_soon(parts.segments.run)
         group.start_soon(
             keep_priced, parts.prices, parts.blocks.books.ledger, parts.flusher
         )
@@ -197,6 +220,7 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Ren
         blocks, clock, instance_id=service.instance_id, journal=parts.journal
     )
     parts.flusher.listen(subscriptions.flushed)
+    blocks.books.segments.listen(subscriptions.segment_closed)
     reports = Reports(
         books=blocks.books, store=parts.store, clock=clock, daemon=service
     )
@@ -212,6 +236,12 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Ren
     server = Server(handlers, subscriptions, clock, tally)
     renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
     return server, subscriptions, renderer
+
+
+def _close_interrupted(books: Books, clock: Clock) -> None:
+    interrupted = books.segments.interrupt(clock.unix_ms())
+    if interrupted:
+        log.warning("segments.interrupted", segments=interrupted)
 
 
 async def _last_number(store: Store) -> int:

@@ -26,6 +26,8 @@ SELECT segment_key, record FROM segment
 WHERE {filters} ORDER BY segment_key {order} LIMIT ?
 """
 
+_NEWEST: Final = "SELECT max(segment_key) FROM segment"
+
 _DECODER: Final = msgspec.json.Decoder(Segment)
 
 
@@ -54,10 +56,10 @@ class Wanted:
 
 
 class Page(NamedTuple):
-    """Segments, the number of the newest of them, and whether there are more."""
+    """Segments, the number of the newest of them or of all, and whether more match."""
 
     segments: list[Segment]
-    newest: int | None
+    newest: int
     more: bool
 
 
@@ -95,9 +97,14 @@ def list_segments(raw: sqlite3.Connection, *, wanted: Wanted) -> Page:
     shown = rows[: wanted.limit]
     return Page(
         [_DECODER.decode(record) for _, record in shown],
-        max((key for key, _ in shown), default=None),
+        max((key for key, _ in shown), default=_newest(raw)),
         len(rows) > len(shown),
     )
+
+
+def _newest(raw: sqlite3.Connection) -> int:
+    newest: int | None = raw.execute(_NEWEST).fetchone()[0]
+    return newest or 0
 
 
 def _filters(wanted: Wanted) -> Iterator[tuple[str, tuple[Any, ...]]]:
