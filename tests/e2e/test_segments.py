@@ -1,13 +1,17 @@
 """Segments as clients meet them: over the socket, over ends, kills and restarts."""
 
 import random
+import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
 import anyio.to_thread
+import msgspec
 import pytest
+import pytest_asyncio
 from anyio import BrokenResourceError, EndOfStream
 
 from jarvisd.model.segment import Closed, Segment
@@ -46,6 +50,13 @@ for number in range(200):
     server.sendall(json.dumps(request).encode() + b"\\n")
     json.loads(answers.readline())["result"]
 """
+
+
+@pytest_asyncio.fixture
+async def daemon(home: Home) -> AsyncIterator[Daemon]:
+    """Return a daemon of the test's own: segments are of all sessions."""
+    async with running_daemon(home) as daemon:
+        yield daemon
 
 
 async def infer(client: Client, session: str = "c1", **given: Any) -> int:
@@ -105,11 +116,20 @@ async def test_what_is_no_record_is_refused(daemon: Daemon, given: Any) -> None:
         assert await listed(client) == []
 
 
-async def test_history_is_split_as_if_somebody_had_watched(
+async def test_a_gap_closes_a_segment_of_a_live_file_too(
     home: Home, daemon: Daemon
 ) -> None:
     append(home.transcript(session="s1"), *(each.decode() for each in WORK))
     async with daemon.connected() as client:
+        await client.sync()
+        (segment,) = await listed(client)
+
+    assert (segment.segment, segment.duration_ms) == (1, 5_000)
+
+
+async def test_history_is_split_as_if_somebody_had_watched(home: Home) -> None:
+    append(home.transcript(session="s1"), *(each.decode() for each in WORK))
+    async with running_daemon(home) as daemon, daemon.connected() as client:
         await client.sync()
         first, second = await listed(client)
 
@@ -129,13 +149,8 @@ async def test_idle_segments_close_by_themselves_and_are_told(home: Home) -> Non
         (segment,) = await listed(client)
 
     assert event.topic == "segments"
-    assert Segment(**segment_of(event.data)) == segment
+    assert msgspec.json.decode(event.data, type=Segment) == segment
     assert segment.reason is Closed.IDLE
-
-
-def segment_of(data: Any) -> dict[str, Any]:
-    fields = dict(data)
-    return fields | {"reason": Closed(fields["reason"])}
 
 
 async def test_a_process_that_ends_closes_its_session(daemon: Daemon) -> None:
@@ -157,7 +172,7 @@ async def test_a_stopped_daemon_closes_what_is_open(home: Home) -> None:
         async with daemon.connected() as client:
             assert await infer(client, tokens_in=1) == 1
 
-        await daemon.stop()
+        await daemon.stop(signal.SIGTERM)
         await daemon.start()
         async with daemon.connected() as client:
             assert await infer(client, tokens_in=2) == 2
