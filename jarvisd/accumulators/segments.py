@@ -22,8 +22,8 @@ from jarvisd.model.segment import Closed, Closing, Segment, segment_id
 
 IDLE_S = 300.0
 
-MAX_CLOSED = 64
-"""Segments to close in one go: a millisecond, and three for the flush that stores them."""
+MAX_CLOSED = 128
+"""Segments to close in one go: some milliseconds, and as many for the flush after it."""
 
 SLICE = 1_024
 """Sessions to look at before others get a turn: a tenth of a millisecond."""

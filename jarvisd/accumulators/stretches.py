@@ -69,8 +69,10 @@ class Stretch(msgspec.Struct, array_like=True):
     @property
     def is_told(self) -> bool:
         """Say whether there is anything to tell of it."""
-        return any(getattr(self, each) > 0 for each in _NUMBERS) or any(
-            count > 0 for count in self.tools.values()
+        return (
+            self.turns > 0
+            or any(count > 0 for count in self.tools.values())
+            or any(getattr(self, each) > 0 for each in _NUMBERS)
         )
 
     @property
@@ -101,6 +103,9 @@ class Stretch(msgspec.Struct, array_like=True):
 
     def without_debts(self) -> "Stretch | None":
         """Take out what is less than nothing, and return it, if there is anything."""
+        if not self._owes:
+            return None
+
         debts = Stretch()
         for each in _NUMBERS:
             setattr(debts, each, min(0, getattr(self, each)))
@@ -113,7 +118,21 @@ class Stretch(msgspec.Struct, array_like=True):
             for name in negative:
                 del counts[name]
 
-        return None if debts.is_blank else debts
+        return debts
+
+    @property
+    def _owes(self) -> bool:
+        least = min(
+            self.turns,
+            self.tokens_in,
+            self.tokens_out,
+            self.cost_micros,
+            self.unpriced,
+            self.errors,
+            *self.tools.values(),
+            *self.models.values(),
+        )
+        return least < 0
 
 
 class Stretches(msgspec.Struct, array_like=True):
