@@ -12,6 +12,7 @@ from jarvisd.clock import Clock
 from jarvisd.flusher import Flusher
 from jarvisd.lines import Line, Oversize
 from jarvisd.model.record import Record
+from jarvisd.model.segment import Closed
 from jarvisd.model.source import Position
 from jarvisd.reader.recording import Recorder
 
@@ -67,6 +68,7 @@ class Intake:
             if written_ms is None:
                 block.rate.add(block.line_count - before, now_ms)
                 block.came_at(now_ms)
+                self._note_activity(block, now_ms)
             else:
                 _date(block, times, written_ms)
 
@@ -156,6 +158,11 @@ class Intake:
 
         return record
 
+    def _note_activity(self, block: Block, now_ms: int) -> None:
+        session, segments = block.session, self.blocks.books.segments
+        if session is not None:
+            segments.touched(session, now_s=self.clock.monotonic(), now_ms=now_ms)
+
     def is_record(self, block: Block, line: Line | Oversize) -> bool:
         """Say whether *line*, though without an end, is all of a record."""
         if isinstance(line, Oversize):
@@ -181,6 +188,14 @@ class Intake:
         if block.error is not None or block.ended:
             block.error, block.ended = None, False
             self.touch(block)
+
+    def close(self, block: Block, exit_status: int | None = None) -> None:
+        """Note that whoever wrote *block* has ended, and the session with it."""
+        session, now_ms = block.session, self.clock.unix_ms()
+        if session is not None and not block.ended:
+            self.blocks.books.segments.end(session, Closed.END, now_ms)
+
+        self.end(block, exit_status)
 
     def end(self, block: Block, exit_status: int | None = None) -> None:
         """Note that no more comes of *block*."""
