@@ -25,9 +25,10 @@ from jarvisd.model.report import (
 from jarvisd.model.session import SessionView
 from jarvisd.model.source import SourceView
 from jarvisd.model.usage import Tokens
-from jarvisd.protocol.base import Params, Result, Text, Whole
+from jarvisd.protocol.base import AgentName, Params, Result, Text, Whole
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
 from jarvisd.protocol.states import STATE_METHODS
+from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine, StatusLineResult
 
 MAX_BLOCKS = 10_000
 MAX_SESSIONS = 10_000
@@ -37,7 +38,6 @@ MAX_PUSH_LINES = 10_000
 MAX_ATTRIBUTIONS = 10_000
 MAX_EXPLAINED_LINES = 10_000
 
-AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
@@ -179,6 +179,7 @@ class HealthResult(Result, frozen=True, kw_only=True):
     subscriptions: int
     rss_bytes: int
     problems: list[Problem]
+    hooks: list[HookReceipt] = msgspec.field(default_factory=list)
     sinks: list[SinkHealth] = msgspec.field(default_factory=list)
 
 
@@ -643,6 +644,8 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "attribution.import": (AttributionImport, AttributionImportResult),
     "sessions.explain": (SessionsExplain, SessionsExplainResult),
     **STATE_METHODS,
+    "hook": (Hook, Done),
+    "statusline": (StatusLine, StatusLineResult),
     **CONVERSATION_METHODS,
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""
