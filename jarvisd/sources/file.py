@@ -101,7 +101,9 @@ class TailedFile:
         if part is not None:
             return part
 
-        self.leaving = [each for each in self.leaving if not each.ended]
+        if self.leaving:
+            self.leaving = [each for each in self.leaving if not each.ended]
+
         named = _named(self.path)
         away = self._away(position, named, handles)
         if away is not None:

@@ -26,8 +26,6 @@ import hashlib
 import os
 from enum import Enum, auto
 
-import msgspec
-
 from jarvisd.model.source import Position
 from jarvisd.sources.memory import LineMemory
 
@@ -93,18 +91,26 @@ def fits(position: Position, fd: int) -> bool:
 
 
 def advanced(
-    position: Position, seen: os.stat_result, fd: int, offset: int
+    position: Position,
+    seen: os.stat_result,
+    fd: int,
+    offset: int,
+    mark: bytes | None = None,
 ) -> Position:
-    """Return *position* moved to *offset*, with head and mark taken from the file."""
+    """Return *position* moved to *offset*, with head and mark taken from the file.
+
+    *mark* is what stands before *offset*, if that was just read.
+    """
     head_len = min(HEAD_BYTES, offset)
     head_hash = position.head_hash
     if head_len != position.head_len:
         head_hash = digest(os.pread(fd, head_len, 0))
 
     mark_len = min(MARK_BYTES, offset)
-    mark = os.pread(fd, mark_len, offset - mark_len)
-    return msgspec.structs.replace(
-        position,
+    if mark is None or len(mark) != mark_len:
+        mark = os.pread(fd, mark_len, offset - mark_len)
+
+    return Position(
         dev=seen.st_dev,
         inode=seen.st_ino,
         offset=offset,
@@ -114,6 +120,7 @@ def advanced(
         mark_hash=digest(mark),
         size=seen.st_size,
         mtime_ns=seen.st_mtime_ns,
+        generation=position.generation,
     )
 
 

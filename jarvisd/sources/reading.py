@@ -27,6 +27,9 @@ class Reading:
         self, position: Position, seen: os.stat_result, fd: int
     ) -> tuple[Verdict, Position]:
         """Return what the file behind *position* has become, and where to go on."""
+        if self._stream is not None and self._stream.is_behind(position, fd):
+            return Verdict.SAME, position
+
         return judge(position, seen, fd, self._memory)
 
     def next(self, position: Position, seen: os.stat_result, fd: int) -> Slice:

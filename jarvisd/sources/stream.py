@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from jarvisd.lines import Line, LineSplitter, Oversize
 from jarvisd.model.source import Position
-from jarvisd.sources.identity import advanced
+from jarvisd.sources.identity import MARK_BYTES, advanced, digest
 from jarvisd.sources.memory import LineMemory
 
 SLICE_BYTES = 64 * 1024
@@ -43,12 +43,15 @@ class Slice:
 class Stream:
     """Reads a file on from *position*, holding back its unfinished last line."""
 
-    __slots__ = ("_rest", "_slice_bytes", "_splitter")
+    __slots__ = ("_head", "_mark", "_rest", "_slice_bytes", "_splitter")
 
     def __init__(self, position: Position) -> None:
         self._splitter = LineSplitter(offset=position.offset)
         self._slice_bytes = SLICE_BYTES
         self._rest = b""
+        # Head and mark of the position as bytes, as far as they are at hand: to
+        # compare them costs less than to hash them, with every line of a live file.
+        self._head = self._mark = b""
 
     @property
     def partial_bytes(self) -> int:
@@ -72,14 +75,16 @@ class Stream:
             memory.add(chunk, splitter.next_offset)
 
         lines = splitter.feed(chunk)
+        self._mark = self._mark_after(chunk)
         if chunk and not lines and not splitter.partial_bytes:
             _pass_hole(splitter, seen, fd)
+            self._mark = b""
 
         more = len(chunk) == self._slice_bytes and splitter.next_offset < seen.st_size
         self._slice_bytes = _next_slice_bytes(len(chunk), len(lines))
         self._note(chunk)
         if splitter.offset != position.offset or not _is_of(position, seen):
-            position = advanced(position, seen, fd, splitter.offset)
+            position = advanced(position, seen, fd, splitter.offset, self._mark)
 
         return Slice(
             lines,
@@ -88,6 +93,27 @@ class Stream:
             partial_bytes=splitter.partial_bytes,
             more=more,
         )
+
+    def is_behind(self, position: Position, fd: int) -> bool:
+        """Say whether the file is surely the one that was read to *position*.
+
+        What `identity.fits` does, without a hash; False if that has to be asked.
+        """
+        mark = self._mark
+        if not mark or self._splitter.offset != position.offset:
+            return False
+
+        if os.pread(fd, position.mark_len, position.offset - position.mark_len) != mark:
+            return False
+
+        head = os.pread(fd, position.head_len, 0)
+        if head != self._head:
+            if len(head) < position.head_len or digest(head) != position.head_hash:
+                return False
+
+            self._head = head
+
+        return True
 
     def still_fits(self, fd: int) -> bool:
         """Say whether the unfinished line is as it was: agents cut off their own."""
@@ -100,6 +126,14 @@ class Stream:
     def finish(self) -> Line | Oversize | None:
         """Return the unfinished line of a file that has ended, if any."""
         return self._splitter.finish()
+
+    def _mark_after(self, chunk: bytes) -> bytes:
+        """Return the last bytes before the offset, *chunk* being read last of all."""
+        end = max(0, len(chunk) - self.partial_bytes)
+        if end >= MARK_BYTES:
+            return chunk[end - MARK_BYTES : end]
+
+        return (self._mark + chunk[:end])[-MARK_BYTES:]
 
     def _note(self, chunk: bytes) -> None:
         kept = min(_REST_BYTES, self.partial_bytes)
