@@ -92,9 +92,7 @@ class Intake:
         agent = agent_named(block.origin.agent)
         lane = block.open_lane(agent.version)
         records = self._read(block, lines, agent.parse, lane, live=live)
-        for line, record in zip(lines, records, strict=True):
-            _count(block, line, record)
-
+        _count(block, lines, records)
         if self._recorder is not None:
             for line, record in zip(lines, records, strict=True):
                 if isinstance(line, Line) and record and record.speaker is not None:
@@ -102,7 +100,11 @@ class Intake:
                         block, agent, line, now_ms=now_ms, seen_ms=seen_ms
                     )
 
-        return [each.at_ms for each in records if each and each.at_ms is not None]
+        return [
+            each.at_ms
+            for each in records
+            if each is not None and each.at_ms is not None
+        ]
 
     def fold_again(
         self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
@@ -124,7 +126,7 @@ class Intake:
 
         A bulkhead: a line that cannot be taken in is noted, and the next one read.
         """
-        records = [self._parsed(block, each, parse) for each in lines]
+        records = _parsed(block, lines, parse)
         if lane is None:
             return records
 
@@ -139,24 +141,6 @@ class Intake:
                     records[index] = None
 
         return records
-
-    def _parsed(
-        self, block: Block, line: Line | Oversize, parse: Parse
-    ) -> Record | None:
-        if isinstance(line, Oversize):
-            block.add_bad_line(line.offset, line.chars, TOO_LONG)
-            return None
-
-        try:
-            record = parse(line.text, offset=line.offset)
-        except Exception as exc:
-            _note_crash(block, line, exc)
-            return None
-
-        if record is None and line.text.strip(_BLANK):
-            block.add_bad_line(line.offset, len(line.text), NOT_JSON)
-
-        return record
 
     def _note_activity(self, block: Block, now_ms: int) -> None:
         session, segments = block.session, self.blocks.books.segments
@@ -210,14 +194,45 @@ def _note_crash(block: Block, line: Line | Oversize, exc: Exception) -> None:
     block.add_bad_line(line.offset, length, POISON)
 
 
-def _count(block: Block, line: Line | Oversize, record: Record | None) -> None:
-    if isinstance(line, Oversize):
-        block.add_oversize(line.chars)
-    elif record is not None:
-        block.add_line(line.text)
-        _learn(block, record)
-    elif line.text.strip(_BLANK):
-        block.add_line(line.text, malformed=True)
+def _parsed(
+    block: Block, lines: Sequence[Line | Oversize], parse: Parse
+) -> list[Record | None]:
+    """Return what each of *lines* says; None for what is no line of the agent."""
+    records: list[Record | None] = []
+    for line in lines:
+        record = None
+        if isinstance(line, Oversize):
+            block.add_bad_line(line.offset, line.chars, TOO_LONG)
+        else:
+            try:
+                record = parse(line.text, offset=line.offset)
+                if record is None and line.text.strip(_BLANK):
+                    block.add_bad_line(line.offset, len(line.text), NOT_JSON)
+            except Exception as exc:
+                _note_crash(block, line, exc)
+
+        records.append(record)
+
+    return records
+
+
+def _count(
+    block: Block, lines: Sequence[Line | Oversize], records: list[Record | None]
+) -> None:
+    """Count *lines*; what of them is no record and not blank is malformed."""
+    texts, malformed = [], 0
+    for line, record in zip(lines, records, strict=True):
+        if isinstance(line, Oversize):
+            block.add_oversize(line.chars)
+        elif record is not None:
+            texts.append(line.text)
+            if record.cwd != block.origin.cwd or block.origin.session_id is None:
+                _learn(block, record)
+        elif line.text.strip(_BLANK):
+            texts.append(line.text)
+            malformed += 1
+
+    block.add_lines(texts, malformed=malformed)
 
 
 def _date(block: Block, times: list[int], written_ms: int) -> None:
@@ -230,7 +245,7 @@ def _date(block: Block, times: list[int], written_ms: int) -> None:
 
 
 def _learn(block: Block, record: Record) -> None:
-    """Take from *record* what the file's name did not say; mostly nothing is new."""
+    """Take from *record* what the file's name did not say."""
     origin = block.origin
     new_cwd = record.cwd is not None and record.cwd != origin.cwd
     if new_cwd or (origin.session_id is None and record.session_id is not None):
