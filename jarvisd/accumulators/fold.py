@@ -77,7 +77,6 @@ def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None
     """Put what *record* says on the *shelves*, and into its *session* and *lane*."""
     if record.at_ms is not None:
         session.spans.add(record.at_ms)
-        session.stretches.add(record.at_ms)
 
     speaker = record.speaker
     if speaker is not None:

@@ -23,6 +23,7 @@ from jarvisd.accumulators.session import (
     count,
     count_response,
     decoded,
+    summed,
 )
 from jarvisd.accumulators.stretches import IDLE_MS
 from jarvisd.model.block import SessionId
@@ -134,6 +135,11 @@ class Ledger:
         if session is not self._newest:  # mostly it is that of the line before
             self._newest = session
             self._dirty.add((lane.agent, session.session_id))
+
+        at_ms = record.at_ms
+        if at_ms is not None and not session.stretches.extend(at_ms):
+            self.settle()
+            session.stretches.begin(at_ms, summed(session))
 
         fold(self._shelves, lane, session, record)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from jarvisd.accumulators.ledger import Ledger, SessionKey
-from jarvisd.accumulators.session import Session
+from jarvisd.accumulators.session import Session, summed
 from jarvisd.accumulators.stretches import Stretch
 from jarvisd.model.ids import BlockId, SessionId
 from jarvisd.model.segment import Closed, Closing, Segment, segment_id
@@ -166,7 +166,9 @@ class Segments:
 
     def _close(self, session: Session, reason: Closed, now_ms: int) -> None:
         """Close the newest stretch of *session*, and all that was to be corrected."""
-        self._tell(session, session.stretches.close_newest(), reason, now_ms)
+        self._ledger.settle()
+        closed = session.stretches.close_newest(summed(session))
+        self._tell(session, closed, reason, now_ms)
         self._seen.pop((session.agent, session.session_id), None)
         self._ledger.touch(session)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from jarvisd.accumulators.stretches import Stretches
+from jarvisd.accumulators.stretches import Stretch, Stretches
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import Outcome, ToolKind
 from jarvisd.model.ledger import CallRow, Mark, MarkRow, ResponseRow, Row, SessionRow
@@ -209,6 +209,20 @@ def decoded(state: bytes) -> Session:
     return _DECODER.decode(state)
 
 
+def summed(session: Session) -> Stretch:
+    """Return the totals of *session* as its segments tell them."""
+    return Stretch(
+        turns=session.messages,
+        tokens_in=session.tokens.prompt_total,
+        tokens_out=session.output,
+        cost_micros=session.cost_micros,
+        unpriced=session.unpriced,
+        errors=session.tool_errors + session.api_errors,
+        tools=dict(session.tools),
+        models=dict(session.models),
+    )
+
+
 def count(session: Session, row: Row, sign: int = 1) -> None:
     """Add what *row*, which is no response, says; with *sign* -1 take it away again."""
     match row:
@@ -265,7 +279,6 @@ def _count_call(session: Session, row: CallRow, sign: int) -> None:
 
 
 def _count_mark(session: Session, row: MarkRow, sign: int) -> None:
-    session.stretches.count_mark(row, sign)
     match row.mark:
         case Mark.PROMPT:
             session.prompts += sign
@@ -277,6 +290,7 @@ def _count_mark(session: Session, row: MarkRow, sign: int) -> None:
             session.interrupts += sign
         case Mark.API_ERROR:
             session.api_errors += sign
+            session.stretches.count_error(row.at_ms, sign)
 
 
 def tool_name(server: str | None, tool: str) -> str:

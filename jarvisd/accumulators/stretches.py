@@ -18,7 +18,7 @@ import msgspec
 
 from jarvisd.accumulators.latencies import Latencies
 from jarvisd.model.events import Outcome
-from jarvisd.model.ledger import CallRow, Mark, MarkRow, ResponseRow
+from jarvisd.model.ledger import CallRow, ResponseRow
 from jarvisd.model.usage import Tokens
 
 IDLE_MS: Final = 300_000
@@ -87,19 +87,29 @@ class Stretch(msgspec.Struct, array_like=True):
         )
 
     def absorb(self, other: "Stretch") -> None:
-        """Add the numbers of *other*."""
-        for each in _NUMBERS:
-            setattr(self, each, getattr(self, each) + getattr(other, each))
-
-        for each in _NAMES:
-            counts = getattr(self, each)
-            for name, count in getattr(other, each).items():
-                tally(counts, name, count)
-
+        """Add all of *other*."""
+        self.add(other)
         for each in other.engines:
             self.name_engine(each)
 
         self.latencies.absorb(other.latencies)
+
+    def add(self, other: "Stretch", sign: int = 1) -> None:
+        """Add the numbers of *other*; with *sign* -1 take them away."""
+        for each in _NUMBERS:
+            setattr(self, each, getattr(self, each) + sign * getattr(other, each))
+
+        for each in _NAMES:
+            counts = getattr(self, each)
+            for name, count in getattr(other, each).items():
+                tally(counts, name, sign * count)
+
+    def strip(self) -> None:
+        """Take away all numbers."""
+        for each in _NUMBERS:
+            setattr(self, each, 0)
+
+        self.tools, self.models = {}, {}
 
     def without_debts(self) -> "Stretch | None":
         """Take out what is less than nothing, and return it, if there is anything."""
@@ -138,9 +148,14 @@ class Stretch(msgspec.Struct, array_like=True):
 class Stretches(msgspec.Struct, array_like=True):
     """The open stretches of a session by time, and how many were closed before them.
 
+    Nearly all rows are of the newest stretch, so what that has is not counted: it is
+    what the session has in all, less *others*. A row costs a comparison.
+
     Attributes:
-        open: Sorted, further apart than *idle_ms*.
-        late: Corrections of what was told, and what has no time.
+        open: Sorted, further apart than *idle_ms*. The newest has no numbers but its
+            latencies.
+        others: All that is not of the newest; of no use while none is open.
+        late: Corrections of what was told, and what has no time; a part of *others*.
         closed: The number of the last segment.
         closed_ms: When it ended: what was before cannot begin a stretch again.
         watched: Somebody has seen it grow, so that it is open and not just unread.
@@ -148,6 +163,7 @@ class Stretches(msgspec.Struct, array_like=True):
     """
 
     open: list[Stretch] = []
+    others: Stretch = msgspec.field(default_factory=Stretch)
     late: Stretch | None = None
     closed: int = 0
     closed_ms: int = 0
@@ -157,70 +173,104 @@ class Stretches(msgspec.Struct, array_like=True):
     def __bool__(self) -> bool:
         return bool(self.open) or self.late is not None
 
-    def add(self, at_ms: int) -> None:
-        """Take in that there is a line of the time *at_ms*, in any order."""
-        if self.open:
-            newest = self.open[-1]
-            if newest.first_ms <= at_ms <= newest.last_ms + self.idle_ms:
-                newest.last_ms = max(newest.last_ms, at_ms)
-
-                return
-
-        if at_ms > self.closed_ms:
-            self._insert(at_ms)
-
-    def of(self, at_ms: int | None) -> Stretch:
-        """Return the stretch in which something of the time *at_ms* is counted."""
-        if at_ms is None or not self.open:
-            if self.late is None:
-                self.late = Stretch()
-
-            return self.late
+    def extend(self, at_ms: int) -> bool:
+        """Take in a line of the time *at_ms*; say False if `begin` must."""
+        if not self.open:
+            return at_ms <= self.closed_ms
 
         newest = self.open[-1]
-        if at_ms >= newest.first_ms:
-            return newest
+        if newest.first_ms <= at_ms <= newest.last_ms + self.idle_ms:
+            newest.last_ms = max(newest.last_ms, at_ms)
+            return True
 
-        return self.open[max(0, bisect_right(self.open, at_ms, key=_first_ms) - 1)]
+        return at_ms <= self.closed_ms
+
+    def begin(self, at_ms: int, totals: Stretch) -> None:
+        """Begin a stretch at *at_ms*, or put it where it belongs.
+
+        *totals* are those of the session, with all that was before this line.
+        """
+        stretches, idle_ms = self.open, self.idle_ms
+        place = bisect_right(stretches, at_ms, key=_first_ms)
+        before = stretches[place - 1] if place else None
+        after = stretches[place] if place < len(stretches) else None
+        if before is not None and at_ms <= before.last_ms + idle_ms:
+            before.last_ms = max(before.last_ms, at_ms)
+            if after is not None and after.first_ms - before.last_ms <= idle_ms:
+                self._join(place)
+        elif after is not None and after.first_ms - at_ms <= idle_ms:
+            after.first_ms = at_ms
+        elif after is not None:
+            stretches.insert(place, Stretch(at_ms, at_ms))
+        else:
+            self._succeed(Stretch(at_ms, at_ms), totals)
+
+        if len(stretches) > MAX_OPEN:
+            self._join(1)
+
+    def newest_of(self, at_ms: int | None) -> Stretch | None:
+        """Return the newest stretch if what happened at *at_ms* is of it."""
+        if at_ms is None or not self.open:
+            return None
+
+        newest = self.open[-1]
+        return newest if at_ms >= newest.first_ms else None
 
     def count_response(
         self, row: ResponseRow, tokens: Tokens, cost_micros: int | None, sign: int
     ) -> None:
         """Add *row*, of *tokens* at *cost_micros*; with *sign* -1 take it away again."""
-        stretch = self.of(row.at_ms)
-        stretch.turns += sign
-        stretch.tokens_in += sign * tokens.prompt_total
-        stretch.tokens_out += sign * tokens.output
-        if cost_micros is None:
-            stretch.unpriced += sign
-        else:
-            stretch.cost_micros += sign * cost_micros
+        newest = self.newest_of(row.at_ms)
+        if newest is not None:
+            if row.latency_ms is not None:
+                newest.latencies.add(row.latency_ms, sign)
 
+            return
+
+        part = Stretch(
+            turns=sign,
+            tokens_in=sign * tokens.prompt_total,
+            tokens_out=sign * tokens.output,
+            cost_micros=sign * (cost_micros or 0),
+            unpriced=sign * (cost_micros is None),
+        )
         if row.model is not None:
-            tally(stretch.models, row.model, sign)
+            part.models = {row.model: sign}
 
         if row.latency_ms is not None:
-            stretch.latencies.add(row.latency_ms, sign)
+            part.latencies.add(row.latency_ms, sign)
 
-        if stretch is self.late:
-            self._tidy()
+        self._add(row.at_ms, part)
 
     def count_call(self, row: CallRow, name: str, sign: int) -> None:
         """Add a call of the tool *name*; with *sign* -1 take it away again."""
         at_ms = row.returned_ms if row.called_ms is None else row.called_ms
-        stretch = self.of(at_ms)
-        tally(stretch.tools, name, sign)
-        stretch.errors += sign * (row.outcome is Outcome.ERROR)
-        if stretch is self.late:
-            self._tidy()
+        if self.newest_of(at_ms) is None:
+            errors = sign * (row.outcome is Outcome.ERROR)
+            self._add(at_ms, Stretch(tools={name: sign}, errors=errors))
 
-    def count_mark(self, row: MarkRow, sign: int) -> None:
-        """Add *row*, if it is an error; with *sign* -1 take it away again."""
-        if row.mark is Mark.API_ERROR:
-            stretch = self.of(row.at_ms)
-            stretch.errors += sign
-            if stretch is self.late:
-                self._tidy()
+    def count_error(self, at_ms: int | None, sign: int) -> None:
+        """Add an error; with *sign* -1 take it away again."""
+        if self.newest_of(at_ms) is None:
+            self._add(at_ms, Stretch(errors=sign))
+
+    def name_engine(self, at_ms: int, engine: str) -> None:
+        """Note that *engine* ran the model at *at_ms*."""
+        newest = self.newest_of(at_ms)
+        if newest is None:
+            self._owe(Stretch(engines=[engine]))
+        else:
+            newest.name_engine(engine)
+
+    def reprice(self, cost_micros: int, unpriced: int) -> None:
+        """Note that the totals have changed by so much because prices have.
+
+        What was told keeps its price, and so does what is open beside it: nobody knows
+        which of the difference is whose. All of it is of the only segment there is.
+        """
+        if self.closed or len(self.open) > 1:
+            self.others.cost_micros += cost_micros
+            self.others.unpriced += unpriced
 
     def close_older(self) -> Iterator[Stretch]:
         """Close all but the newest, oldest first; give those with something to tell."""
@@ -228,12 +278,23 @@ class Stretches(msgspec.Struct, array_like=True):
         for each in older:
             yield from self._close(each)
 
-    def close_newest(self) -> Iterator[Stretch]:
-        """Close the newest, with all that was late; give it if there is something to tell."""
-        newest = self.open.pop() if self.open else Stretch()
+    def close_newest(self, totals: Stretch) -> Iterator[Stretch]:
+        """Close the newest, with all that was late; give it if it has something to tell.
+
+        *totals* are those of the session.
+        """
+        newest = Stretch()
+        if self.open:
+            newest = self.open.pop()
+            self._sum_up(newest, totals)
+            self.others = totals if self.open else Stretch()
+            if self.open:  # which is the newest now, and has no numbers
+                self.others.add(self.open[-1], -1)
+                self.open[-1].strip()
+
         if self.late is not None:
             newest.absorb(self.late)
-            self.late = newest.without_debts()
+            self.late = None
 
         self.watched = False
         yield from self._close(newest)
@@ -248,37 +309,45 @@ class Stretches(msgspec.Struct, array_like=True):
             self.closed_ms = max(self.closed_ms, stretch.last_ms)
             yield stretch
 
-    def _owe(self, debts: Stretch) -> None:
-        if self.late is None:
-            self.late = debts
-        else:
-            self.late.absorb(debts)
-            self._tidy()
+    def _add(self, at_ms: int | None, part: Stretch) -> None:
+        """Count *part*, which happened at *at_ms*, where that is not the newest."""
+        if self.open:
+            self.others.add(part)
 
-    def _tidy(self) -> None:
-        if self.late is not None and self.late.is_blank:
+        place = -1 if at_ms is None else bisect_right(self.open, at_ms, key=_first_ms)
+        if place > 0 or (place == 0 and len(self.open) > 1):
+            self.open[max(0, place - 1)].absorb(part)
+        else:
+            self._owe(part)
+
+    def _owe(self, part: Stretch) -> None:
+        if self.late is None:
+            self.late = Stretch()
+
+        self.late.absorb(part)
+        if self.late.is_blank:
             self.late = None
 
-    def _insert(self, at_ms: int) -> None:
-        stretches, idle_ms = self.open, self.idle_ms
-        place = bisect_right(stretches, at_ms, key=_first_ms)
-        before = stretches[place - 1] if place else None
-        after = stretches[place] if place < len(stretches) else None
-        if before is not None and at_ms <= before.last_ms + idle_ms:
-            before.last_ms = max(before.last_ms, at_ms)
-            if after is not None and after.first_ms - before.last_ms <= idle_ms:
-                self._join(place)
-        elif after is not None and after.first_ms - at_ms <= idle_ms:
-            after.first_ms = at_ms
-        else:
-            stretches.insert(place, Stretch(at_ms, at_ms))
-            if len(stretches) > MAX_OPEN:
-                self._join(1)
+    def _succeed(self, stretch: Stretch, totals: Stretch) -> None:
+        """Make *stretch* the newest; what was so until now gets its numbers."""
+        if self.open:
+            self._sum_up(self.open[-1], totals)
+
+        self.others = totals
+        self.open.append(stretch)
+
+    def _sum_up(self, newest: Stretch, totals: Stretch) -> None:
+        newest.add(totals)
+        newest.add(self.others, -1)
 
     def _join(self, place: int) -> None:
         """Make one of the stretch at *place* and that before it."""
         later = self.open.pop(place)
         earlier = self.open[place - 1]
+        if place == len(self.open):  # together they are the newest
+            self.others.add(earlier, -1)
+            earlier.strip()
+
         earlier.absorb(later)
         earlier.last_ms = max(earlier.last_ms, later.last_ms)
 

@@ -121,7 +121,7 @@ class Chats:
         session = lane.session
         assert session is not None
         if isinstance(asked, ChatsRecordInference) and asked.engine:
-            session.stretches.of(at_ms).name_engine(asked.engine)
+            session.stretches.name_engine(at_ms, asked.engine)
 
         self._books.segments.touched(session, now_s=now_s, now_ms=now_ms)
         block.position = replace(block.position, offset=block.position.offset + 1)
