@@ -1,6 +1,9 @@
 """The commands, one module each; the table is what `--help` shows."""
 
 COMMANDS: dict[str, str] = {
+    "next": "say who needs somebody, since when and why",
+    "jump": "go to the terminal of a session",
+    "pick": "choose a session from a list, and go to it",
     "ps": "list blocks, newest activity first",
     "show": "show everything known of one block",
     "watch": "see the blocks live",
@@ -11,6 +14,8 @@ COMMANDS: dict[str, str] = {
     "conversation": "keep people's conversations across channels",
     "forget": "remove what was said, for ever",
     "line": "print one line for a status bar",
+    "tmux": "print where the file for tmux lies",
+    "notify": "tell of sessions that need somebody, as they come to",
     "run": "run a command and count its output",
     "ingest": "count the lines of standard input",
     "health": "say whether all is well",
