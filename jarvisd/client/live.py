@@ -28,20 +28,39 @@ class Following(Protocol):
     """What keeps a view up to date; `is_loaded` once there is something to show."""
 
     @property
-    def is_loaded(self) -> bool: ...
-    def refresh(self) -> None: ...
-    def wait_on(self) -> list[int]: ...
-    def due_in_s(self) -> float: ...
-    def close(self) -> None: ...
+    def is_loaded(self) -> bool:
+        """See `Feed`."""
+        ...
+
+    def refresh(self) -> None:
+        """See `Feed`."""
+
+    def wait_on(self) -> list[int]:
+        """See `Feed`."""
+        ...
+
+    def due_in_s(self) -> float:
+        """See `Feed`."""
+        ...
+
+    def close(self) -> None:
+        """See `Feed`."""
 
 
 class Shown(Protocol):
     """What is shown, and what keys do to it; `ended` when the person leaves."""
 
     @property
-    def ended(self) -> bool: ...
-    def press(self, keys: str) -> None: ...
-    def lines(self, *, columns: int | None, rows: int | None) -> list[str]: ...
+    def ended(self) -> bool:
+        """Whether the person has left."""
+        ...
+
+    def press(self, keys: str) -> None:
+        """Do what *keys* stand for."""
+
+    def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
+        """Return what to draw on a screen of *columns* and *rows*."""
+        ...
 
 
 class View:
@@ -133,14 +152,14 @@ def run(feed: Following, view: Shown) -> None:
     """Show *view* until the person leaves, in the best way stdout allows."""
     try:
         if terminal.can_redraw(os.environ):
-            _run_screen(feed, view)
+            run_screen(feed, view)
         else:
             _run_snapshots(feed, view)
     finally:
         feed.close()
 
 
-def _run_screen(feed: Following, view: Shown) -> None:
+def run_screen(feed: Following, view: Shown) -> None:
     """Draw on the terminal until the person leaves."""
     with Screen() as screen:
         while not view.ended:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jarvisd import config, paths
+from jarvisd.client.packaged import packaged
 from jarvisd.errors import JarvisError
 
 SERVICE = "jarvisd.service"
@@ -118,14 +119,8 @@ def _sandbox_file(here: Path) -> Path:
 
 def _text(name: str) -> str:
     command = " ".join(map(quoted, daemon_command()))
-    source = _packaged() / name
+    source = packaged("systemd") / name
     return MARK + source.read_text(encoding="utf-8").replace(_PLACEHOLDER, command)
-
-
-def _packaged() -> Path:
-    # In a checkout the units are where their author looks for them.
-    inside = Path(__file__).with_name("units")
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "systemd"
 
 
 def quoted(word: str) -> str:

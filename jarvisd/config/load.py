@@ -14,11 +14,13 @@ from jarvisd.config.settings import (
     CONVERSATION_KEYS,
     ENVIRONMENT,
     FIFO_KEYS,
+    NOTIFY_KEYS,
     TEXT,
     TYPES,
     AgentSettings,
     Config,
     Key,
+    NotifySettings,
 )
 from jarvisd.errors import ConfigError
 
@@ -72,6 +74,23 @@ def load(
     return config
 
 
+def notify_settings(
+    settings: NotifySettings, told: Mapping[str, object]
+) -> NotifySettings:
+    """Return *settings* with what options of the command line say instead.
+
+    Raises:
+        ConfigError: A value is not what its key wants.
+
+    """
+    values = {**msgspec.to_builtins(settings), **told}
+    try:
+        return msgspec.convert(values, NotifySettings)
+    except msgspec.ValidationError as exc:
+        problem, _, place = str(exc).partition(" - at `$.")
+        raise ConfigError(f"notify: {place.rstrip('`')}: {problem}") from None
+
+
 def _text(path: Path, *, required: bool) -> str | None:
     try:
         return path.read_text(encoding="utf-8")
@@ -93,7 +112,8 @@ def _from_file(text: str, path: Path) -> Iterator[tuple[Key, Told]]:
 
     agents = document.pop("agents", {})
     _check_fifos(document.get("fifos"), path)
-    _check_conversations(document.get("conversations"), path)
+    _check_table(document, "conversations", CONVERSATION_KEYS, path)
+    _check_table(document, "notify", NOTIFY_KEYS, path)
     yield from _table(document, (), TYPES, path)
     for name, table in _agent_tables(agents, path):
         yield from _table(table, ("agents", name), AGENT_TYPES, path)
@@ -106,9 +126,13 @@ def _check_fifos(value: object, path: Path) -> None:
             require_known(name, (f"fifos[{index}]",), FIFO_KEYS, origin=str(path))
 
 
-def _check_conversations(value: object, path: Path) -> None:
+def _check_table(
+    document: Mapping[str, object], key: str, known: Collection[str], path: Path
+) -> None:
+    """Find unknown keys within a table; the types are checked with the rest."""
+    value = document.get(key)
     for name in value if isinstance(value, dict) else []:
-        require_known(name, ("conversations",), CONVERSATION_KEYS, origin=str(path))
+        require_known(name, (key,), known, origin=str(path))
 
 
 def _agent_tables(

@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from jarvisd.model.conversation import MAX_AGE_HOURS, THRESHOLD, Limits
+from jarvisd.model.state import State
 
 
 class LogLevel(StrEnum):
@@ -75,6 +76,31 @@ class ConversationSettings(
         )
 
 
+class NotifySettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """Of what `jarvisctl notify` tells, how, and when not; the daemon has no use for it.
+
+    *after_s* is for how long it must have been so. *quiet* are hours of the day in which
+    nothing is told; what is still so afterwards is told then.
+    """
+
+    states: tuple[State, ...] = (
+        State.WAITING_APPROVAL,
+        State.WAITING_ANSWER,
+        State.CRASHED,
+        State.LIMITED,
+    )
+    by: tuple[Literal["desktop", "bell", "command"], ...] = ("desktop", "bell")
+    command: tuple[str, ...] = ()
+    after_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
+    quiet: Annotated[
+        str,
+        msgspec.Meta(pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"),
+    ] = ""
+    per_minute: Annotated[int, msgspec.Meta(ge=1, le=600)] = 6
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the daemon was told, complete and checked.
 
@@ -93,6 +119,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     agents: Mapping[str, AgentSettings] = {}
     prices: Mapping[str, Any] = {}
     conversations: ConversationSettings = ConversationSettings()
+    jump: tuple[str, ...] = ()
+    notify: NotifySettings = NotifySettings()
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:
@@ -146,6 +174,9 @@ ENVIRONMENT: Mapping[str, str] = {
 
 CONVERSATION_KEYS = ConversationSettings.__struct_fields__
 """The keys of `[conversations]`."""
+
+NOTIFY_KEYS = NotifySettings.__struct_fields__
+"""The keys of `[notify]`."""
 
 NEEDS_RESTART = frozenset({"store", "socket", "conversations"})
 """Keys that a reload cannot change: what was opened at the start stays open."""

@@ -156,7 +156,9 @@ class View:
         title = f"jarvisd · {needed or 'nobody'} {verb} you"
         facts = [(title, "1")]
         if self._feed.trouble is not None:
-            facts.append((f"waiting for jarvisd: {safe(str(self._feed.trouble))}", "33"))
+            facts.append(
+                (f"waiting for jarvisd: {safe(str(self._feed.trouble))}", "33")
+            )
 
         return [
             styled(

@@ -63,9 +63,7 @@ def _state(client: Client, block: BlockView) -> StateView | None:
         return None
 
 
-def _state_facts(
-    view: StateView | None, now_ms: int
-) -> list[tuple[str, str | None]]:
+def _state_facts(view: StateView | None, now_ms: int) -> list[tuple[str, str | None]]:
     if view is None:
         return []
 
@@ -77,7 +75,10 @@ def _state_facts(
         ("to be sure", view.hint),
         ("state process", _number(view.pid)),
         *[
-            (f"look: {each.reason}", f"{each.message} ({fmt.moment(each.since_ms, now_ms)})")
+            (
+                f"look: {each.reason}",
+                f"{each.message} ({fmt.moment(each.since_ms, now_ms)})",
+            )
             for each in view.attention
         ],
     ]
