@@ -8,7 +8,6 @@ down first, so a kill in between loses one rather than telling it twice.
 import fcntl
 import select
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -20,6 +19,7 @@ from jarvisd.client.connection import Connection, decode
 from jarvisd.client.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
 from jarvisd.client.notices import Notice, gathered, notice
 from jarvisd.client.pending import Allowance, Memory, Pending
+from jarvisd.client.terminal import say
 from jarvisd.errors import EXIT_FAILURE, JarvisError, ProtocolError
 from jarvisd.model.session import SessionView
 from jarvisd.model.state import Transition
@@ -128,9 +128,7 @@ class Notifier:
         self._connect()
         try:
             while True:
-                with suppress(JarvisError):  # said by `_stumbled`
-                    self.step()
-
+                self.step()
                 select.select(self._wait_on(), [], [], self._sleep_s())
         finally:
             self._write()
@@ -145,8 +143,8 @@ class Notifier:
             if self._connection is not None:
                 self._take(self._connection)
                 self._tell(self._connection)
-        except JarvisError:
-            self._stumbled()
+        except JarvisError as exc:
+            self._stumbled(exc)
 
         if clock.monotonic() >= self._write_at:
             self._write()
@@ -254,7 +252,10 @@ class Notifier:
             self._diary.write(memory)
             self._written = memory
 
-    def _stumbled(self) -> None:
+    def _stumbled(self, error: JarvisError) -> None:
+        if self._connection is not None:
+            say(f"waiting for jarvisd: {error}")
+
         self._hang_up()
         self._try_at = clock.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)

@@ -4,6 +4,7 @@ import gc
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 import structlog
@@ -24,6 +25,7 @@ from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.config import Config, ConversationSettings, FifoSettings
+from jarvisd.daemon.awake import Awake, is_busy, keep_awake
 from jarvisd.daemon.backups import keep_backups
 from jarvisd.daemon.conversations import Conversations, keep_decaying
 from jarvisd.daemon.news import tell_of_health
@@ -109,6 +111,7 @@ class _Parts:
     intake: Intake
     reader: Reader
     service: Service
+    awake: Awake
     prices: Prices
 
 
@@ -139,6 +142,7 @@ async def _assembled(
     conversations = Conversations(
         store, scribe, clock, limits=kept.limits, flush=flusher.flush_all
     )
+    awake = Awake(clock)
     service = Service(
         reader=reader,
         pushes=Pushes(intake, flusher),
@@ -146,6 +150,7 @@ async def _assembled(
         store=store,
         conversations=conversations,
         clock=clock,
+        awake=awake,
         reload=reloader.bound(survey, prices),
     )
     return _Parts(
@@ -160,6 +165,7 @@ async def _assembled(
         intake=intake,
         reader=reader,
         service=service,
+        awake=awake,
         prices=prices,
     )
 
@@ -178,6 +184,13 @@ async def _serve(
         group.start_soon(tell_of_health, service, subscriptions, renderer)
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
+        group.start_soon(
+            keep_awake,
+            parts.awake,
+            partial(is_busy, parts.keeper.states),
+            parts.store,
+            clock,
+        )
         group.start_soon(keep_decaying, parts.conversations, clock)
         group.start_soon(
             keep_priced, parts.prices, parts.blocks.books.ledger, parts.flusher
@@ -198,7 +211,11 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Ren
     )
     parts.flusher.listen(subscriptions.flushed)
     reports = Reports(
-        books=blocks.books, store=parts.store, clock=clock, daemon=service
+        books=blocks.books,
+        store=parts.store,
+        clock=clock,
+        daemon=service,
+        journal=parts.journal,
     )
     handlers = Handlers(
         blocks=blocks,

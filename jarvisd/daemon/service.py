@@ -10,6 +10,7 @@ import anyio
 from jarvisd import __version__
 from jarvisd.accumulators.block import Block
 from jarvisd.clock import MS_PER_S, Clock
+from jarvisd.daemon.awake import Awake
 from jarvisd.daemon.conversations import Conversations
 from jarvisd.errors import ProtocolError, SourceError
 from jarvisd.flusher import Flusher
@@ -56,6 +57,7 @@ class Service:
         store: Store,
         conversations: Conversations,
         clock: Clock,
+        awake: Awake,
         reload: Callable[[], Awaitable[ConfigReloadResult]],
     ) -> None:
         self.instance_id = uuid.uuid4().hex[:12]
@@ -67,7 +69,13 @@ class Service:
         self._store = store
         self._conversations = conversations
         self._clock = clock
+        self._awake = awake
         self._reload = reload
+
+    @property
+    def awake(self) -> tuple[int, int]:
+        """Return since when nothing can have been missed, and now."""
+        return self._awake.span
 
     @property
     def revision(self) -> int:

@@ -25,7 +25,8 @@ from jarvisd.model.report import (
 from jarvisd.model.session import SessionView
 from jarvisd.model.source import SourceView
 from jarvisd.model.usage import Tokens
-from jarvisd.protocol.base import Params, Result, Text, Whole
+from jarvisd.protocol.attention import ATTENTION_METHODS
+from jarvisd.protocol.base import Day, Params, Result, Text, Whole
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
 from jarvisd.protocol.states import STATE_METHODS
 
@@ -40,8 +41,6 @@ MAX_EXPLAINED_LINES = 10_000
 AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
-Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
-"""A date, as 2026-11-21 or 20261121."""
 
 Topic = Literal["blocks", "session", "states", "flushes", "health"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
@@ -624,6 +623,7 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "attribution.import": (AttributionImport, AttributionImportResult),
     "sessions.explain": (SessionsExplain, SessionsExplainResult),
     **STATE_METHODS,
+    **ATTENTION_METHODS,
     **CONVERSATION_METHODS,
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""

@@ -1,0 +1,67 @@
+"""What the report of attention asks of the store: bare changes of state, and awake times.
+
+A hundred thousand rows are read in some tens of milliseconds, since nothing is joined
+to them: sessions and states come as numbers, with a table for each.
+"""
+
+import json
+import sqlite3
+from typing import Final, NamedTuple
+
+from jarvisd.model.ids import SessionId
+from jarvisd.model.state import State
+
+Row = tuple[int, int, int]
+"""Session, when the state began (Unix ms), state; both as the numbers of their tables."""
+
+_ROWS: Final = """
+SELECT session, at_ms, state FROM transition
+WHERE at_ms >= ? AND at_ms < ? ORDER BY number
+"""
+_BEFORE: Final = """
+SELECT session, at_ms, state FROM transition
+WHERE number IN (SELECT max(number) FROM transition WHERE at_ms < ? GROUP BY session)
+"""
+_SESSIONS: Final = """
+SELECT session_key, text, session_id FROM session JOIN text ON text_key = agent
+WHERE session_key IN (SELECT DISTINCT session FROM transition)
+"""
+_AWAKE: Final = "SELECT start_ms, end_ms FROM awake WHERE end_ms > ? ORDER BY start_ms"
+_BEAT: Final = """
+INSERT INTO awake (start_ms, end_ms) VALUES (?, ?)
+ON CONFLICT DO UPDATE SET end_ms = max(end_ms, excluded.end_ms)
+"""
+
+
+class Seen(NamedTuple):
+    """Changes of state in the order in which they were told, and what they refer to."""
+
+    rows: list[Row]
+    sessions: dict[int, tuple[str, SessionId]]
+    states: dict[int, State]
+    awake: list[tuple[int, int]]
+
+
+def seen(raw: sqlite3.Connection, *, since_ms: int, until_ms: int) -> Seen:
+    """Return what happened in that time, after the state that each session was in."""
+    rows = raw.execute(_BEFORE, [since_ms]).fetchall()
+    rows += raw.execute(_ROWS, [since_ms, until_ms]).fetchall()
+    words = raw.execute(
+        "SELECT text_key, text FROM text WHERE text IN (SELECT value"
+        " FROM json_each(?))",
+        [_WORDS],
+    )
+    return Seen(
+        rows,
+        {key: (agent, SessionId(id_)) for key, agent, id_ in raw.execute(_SESSIONS)},
+        {key: State(word) for key, word in words},
+        raw.execute(_AWAKE, [since_ms]).fetchall(),
+    )
+
+
+def was_awake(raw: sqlite3.Connection, *, start_ms: int, end_ms: int) -> None:
+    """Note that a daemon has run since *start_ms*, inside the caller's transaction."""
+    raw.execute(_BEAT, [start_ms, end_ms])
+
+
+_WORDS: Final = json.dumps(list(State))
