@@ -20,7 +20,7 @@ from jarvisd.client.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
 from jarvisd.client.notices import Notice, gathered, notice
 from jarvisd.client.pending import Allowance, Memory, Pending
 from jarvisd.client.terminal import say
-from jarvisd.errors import EXIT_FAILURE, JarvisError, ProtocolError
+from jarvisd.errors import EXIT_ALREADY_RUNNING, JarvisError, ProtocolError
 from jarvisd.model.session import SessionView
 from jarvisd.model.state import Transition
 from jarvisd.protocol.methods import (
@@ -45,7 +45,7 @@ class AlreadyNotifyingError(JarvisError):
     """Another one runs, and everything would be told twice."""
 
     code = "already_notifying"
-    exit_status = EXIT_FAILURE
+    exit_status = EXIT_ALREADY_RUNNING
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"another `jarvisctl notify` runs already ({path} is locked)")

@@ -15,10 +15,12 @@ from jarvisd.errors import JarvisError
 
 SERVICE = "jarvisd.service"
 SOCKET = "jarvisd.socket"
+NOTIFY = "jarvisd-notify.service"
 SANDBOX = "50-sandbox.conf"
 MARK = "# Written by `jarvisctl service install`; `uninstall` removes it.\n"
 
-_PLACEHOLDER = "@JARVISD@"
+_PLACEHOLDERS = {"@JARVISD@": "jarvisd", "@JARVISCTL@": "jarvisctl"}
+_MODULES = {"jarvisd": "jarvisd", "jarvisctl": "jarvisd.client.main"}
 
 
 class ForeignUnitError(JarvisError):
@@ -38,10 +40,13 @@ def folder(environ: Mapping[str, str]) -> Path:
     return Path(paths.config_home(environ)) / "systemd" / "user"
 
 
-def files(environ: Mapping[str, str], *, sandbox: bool) -> dict[Path, str]:
+def files(
+    environ: Mapping[str, str], *, sandbox: bool, notify: bool = False
+) -> dict[Path, str]:
     """Return each file to write with its text; *sandbox* adds the drop-in."""
     here = folder(environ)
-    texts = {here / name: _text(name) for name in (SOCKET, SERVICE)}
+    names = (SOCKET, SERVICE, *((NOTIFY,) if notify else ()))
+    texts = {here / name: _text(name) for name in names}
     if sandbox:
         texts[_sandbox_file(here)] = _text(SANDBOX) + _also_writable(environ)
 
@@ -88,7 +93,7 @@ def uninstall(environ: Mapping[str, str]) -> list[Path]:
     sandbox = _sandbox_file(here)
     written = [
         path
-        for path in (here / SERVICE, here / SOCKET, sandbox)
+        for path in (here / SERVICE, here / SOCKET, here / NOTIFY, sandbox)
         if path.is_file() and _is_ours(path)
     ]
     for path in written:
@@ -100,6 +105,11 @@ def uninstall(environ: Mapping[str, str]) -> list[Path]:
     return written
 
 
+def tells(environ: Mapping[str, str]) -> bool:
+    """Say whether the unit that tells of needs is installed."""
+    return (folder(environ) / NOTIFY).is_file()
+
+
 def remove_sandbox(environ: Mapping[str, str]) -> None:
     """Remove our drop-in where an earlier install wrote one."""
     sandbox = _sandbox_file(folder(environ))
@@ -109,8 +119,12 @@ def remove_sandbox(environ: Mapping[str, str]) -> None:
 
 def daemon_command() -> list[str]:
     """Return how to start this installation's daemon, by absolute paths."""
-    script = Path(sys.executable).with_name("jarvisd")
-    return [str(script)] if script.is_file() else [sys.executable, "-m", "jarvisd"]
+    return _command("jarvisd")
+
+
+def _command(name: str) -> list[str]:
+    script = Path(sys.executable).with_name(name)
+    return [str(script)] if script.is_file() else [sys.executable, "-m", _MODULES[name]]
 
 
 def _sandbox_file(here: Path) -> Path:
@@ -118,9 +132,12 @@ def _sandbox_file(here: Path) -> Path:
 
 
 def _text(name: str) -> str:
-    command = " ".join(map(quoted, daemon_command()))
-    source = packaged("systemd") / name
-    return MARK + source.read_text(encoding="utf-8").replace(_PLACEHOLDER, command)
+    text = (packaged("systemd") / name).read_text(encoding="utf-8")
+    for placeholder, program in _PLACEHOLDERS.items():
+        command = " ".join(map(quoted, _command(program)))
+        text = text.replace(placeholder, command)
+
+    return MARK + text
 
 
 def quoted(word: str) -> str:

@@ -80,6 +80,14 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
             "{record = false, max_age_hours = 24.0, consolidation_threshold = 100}",
             "default",
         ),
+        Setting("jump", "[]", "default"),
+        Setting(
+            "notify",
+            '{states = ["waiting_approval", "waiting_answer", "crashed", "limited"], '
+            'by = ["desktop", "bell"], command = [], after_s = 0.0, quiet = "", '
+            "per_minute = 6}",
+            "default",
+        ),
         Setting("agents.claude.enabled", "true", "default"),
         Setting("agents.claude.roots", '["/r", "/ü"]', str(file)),
     ]

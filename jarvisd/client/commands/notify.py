@@ -103,8 +103,8 @@ def _notifier(
     shower = Shower(wanted.by, wanted.command)
 
     def show(shown: Notice) -> None:
-        _print(shown, as_json=args.json)
         shower.show(shown)
+        _print(shown, as_json=args.json)
 
     return Notifier(
         args.socket or paths.socket_path(os.environ),
