@@ -129,15 +129,16 @@ class Flusher:
             self._next_due = -math.inf
             self._wake.set()
 
-        if block.block_id in self._dirty:
+        block_id = block.block_id
+        if block_id in self._dirty:
             return
 
         now = self._clock.monotonic()
         if not urgent:
-            self._flushed_at.setdefault(block.block_id, now)
+            self._flushed_at.setdefault(block_id, now)
 
-        self._dirty[block.block_id] = (block, now)
-        due = self._due(block.block_id, now)
+        due = self._due(block_id, now)
+        self._dirty[block_id] = (block, due)
         if due < self._next_due:
             self._next_due = due
             self._wake.set()
@@ -240,13 +241,7 @@ class Flusher:
 
     def _take_due(self) -> list[Block]:
         now = self._clock.monotonic()
-        return self._take(
-            [
-                id_
-                for id_, (_, since) in self._dirty.items()
-                if self._due(id_, since) <= now
-            ]
-        )
+        return self._take([id_ for id_, (_, due) in self._dirty.items() if due <= now])
 
     def _take(self, block_ids: list[BlockId]) -> list[Block]:
         return [self._dirty.pop(id_)[0] for id_ in block_ids if id_ in self._dirty]
@@ -269,10 +264,11 @@ class Flusher:
         async with self._writing:
             await self._begin_anew()
             now = self._began = self._clock.monotonic()
+            # Now and not when it is done: what changes meanwhile is due a second later.
+            self._flushed_at |= {each.block_id: now for each in blocks}
             await self._save_now(blocks, durable=durable)
             await self._begin_anew()
 
-        self._flushed_at |= {each.block_id: now for each in blocks}
         self._failures, self.failed_since_ms, self.error = 0, None, None
         self.last_flush_ms = self._clock.unix_ms()
         self._caught_up.set()
@@ -324,7 +320,7 @@ class Flusher:
         self.begun_anew = anyio.Event()
 
     def _plan(self) -> None:
-        dues = (self._due(id_, since) for id_, (_, since) in self._dirty.items())
+        dues = [due for _, due in self._dirty.values()]
         self._next_due = min(min(dues, default=math.inf), self._told_due)
 
     def _postpone(self, blocks: list[Block], exc: StoreError) -> None:

@@ -15,6 +15,7 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.rules import BookRules
+from jarvisd.api.desk import HookDesk
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.render import Renderer
@@ -38,7 +39,11 @@ from jarvisd.daemon.watchdog import feed_watchdog
 from jarvisd.errors import StoreError
 from jarvisd.flusher import Flusher
 from jarvisd.model.block import Kind
+from jarvisd.model.evidence import HookCalled
+from jarvisd.model.statusline import StatusLineRead
 from jarvisd.presence.keeper import Keeper
+from jarvisd.presence.presence import Presence
+from jarvisd.presence.wanted import wanted_of
 from jarvisd.reader.intake import Intake
 from jarvisd.reader.pipes import read_pipe
 from jarvisd.reader.pushes import Pushes
@@ -105,6 +110,7 @@ class _Parts:
     blocks: Blocks
     journal: Journal
     keeper: Keeper
+    presence: Presence
     flusher: Flusher
     scribe: Scribe
     conversations: Conversations
@@ -128,6 +134,12 @@ async def _assembled(
     blocks.books.restore(await store.load_books())
     journal = Journal(await _last_number(store))
     keeper = Keeper(blocks.books.states, journal, blocks, clock)
+    presence = Presence(
+        keeper.report,
+        clock,
+        trees=lambda: survey.trees,
+        wanted=lambda: wanted_of(blocks.books),
+    )
     flusher = Flusher(store, clock, blocks, blocks.books, journal)
     recorder = Recorder(kept.limits) if kept.record else None
     intake = Intake(blocks, flusher, clock, recorder)
@@ -159,6 +171,7 @@ async def _assembled(
         blocks=blocks,
         journal=journal,
         keeper=keeper,
+        presence=presence,
         flusher=flusher,
         scribe=scribe,
         conversations=conversations,
@@ -199,6 +212,7 @@ async def _serve(
             group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
 
         group.start_soon(parts.keeper.run)
+        await group.start(parts.presence.run)
         await group.start(parts.reader.run)
         log.info("daemon.started", version=__version__, blocks=len(parts.blocks))
 
@@ -217,18 +231,35 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Ren
         daemon=service,
         journal=parts.journal,
     )
+    states = LiveStates(blocks, parts.journal, parts.store, clock)
     handlers = Handlers(
         blocks=blocks,
         clock=clock,
         daemon=service,
         reports=reports,
-        states=LiveStates(blocks, parts.journal, parts.store, clock),
+        states=states,
+        desk=_desk(parts, states),
         subscriptions=subscriptions,
         tally=tally,
     )
     server = Server(handlers, subscriptions, clock, tally)
     renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
     return server, subscriptions, renderer
+
+
+def _desk(parts: _Parts, states: LiveStates) -> HookDesk:
+    """Return where agents tell of themselves."""
+    ledger = parts.blocks.books.ledger
+
+    def hooked(signal: HookCalled) -> None:
+        parts.keeper.report(signal)
+        parts.presence.told(signal)
+
+    def read(read: StatusLineRead) -> None:
+        if read.limits is not None:
+            ledger.hear_limits(read.agent, read.limits, read.at_ms)
+
+    return HookDesk(parts.clock, report=hooked, read=read, needs=states.needs)
 
 
 async def _last_number(store: Store) -> int:

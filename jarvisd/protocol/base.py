@@ -12,6 +12,8 @@ Text = Annotated[str, msgspec.Meta(max_length=4096)]
 Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
 """A date, as 2026-11-21 or 20261121."""
 
+AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
+
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Parameters of a request; an unknown field is refused by name."""

@@ -26,9 +26,10 @@ from jarvisd.model.session import SessionView
 from jarvisd.model.source import SourceView
 from jarvisd.model.usage import Tokens
 from jarvisd.protocol.attention import ATTENTION_METHODS
-from jarvisd.protocol.base import Day, Params, Result, Text, Whole
+from jarvisd.protocol.base import AgentName, Day, Params, Result, Text, Whole
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
 from jarvisd.protocol.states import STATE_METHODS
+from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine, StatusLineResult
 
 MAX_BLOCKS = 10_000
 MAX_SESSIONS = 10_000
@@ -38,7 +39,6 @@ MAX_PUSH_LINES = 10_000
 MAX_ATTRIBUTIONS = 10_000
 MAX_EXPLAINED_LINES = 10_000
 
-AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -160,6 +160,7 @@ class HealthResult(Result, frozen=True, kw_only=True):
     subscriptions: int
     rss_bytes: int
     problems: list[Problem]
+    hooks: list[HookReceipt] = msgspec.field(default_factory=list)
 
 
 class Sync(Params, frozen=True, kw_only=True):
@@ -624,6 +625,8 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "sessions.explain": (SessionsExplain, SessionsExplainResult),
     **STATE_METHODS,
     **ATTENTION_METHODS,
+    "hook": (Hook, Done),
+    "statusline": (StatusLine, StatusLineResult),
     **CONVERSATION_METHODS,
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""

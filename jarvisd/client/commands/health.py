@@ -14,6 +14,7 @@ from jarvisd.client.parser import (
 from jarvisd.client.text import safe
 from jarvisd.errors import EXIT_FAILURE
 from jarvisd.protocol.methods import Health, HealthResult, Problem
+from jarvisd.protocol.telling import HookReceipt
 
 EXAMPLES = """\
 jarvisctl health                        for people
@@ -71,7 +72,14 @@ def _facts(health: HealthResult, now_ms: int) -> list[tuple[str, str]]:
         ("flush", f"{flushed}, {store.dirty_blocks} blocks waiting"),
         ("watch", f"{watch.live} (files), {watch.trees} (folders)"),
         ("scan", f"{scanned}, {watch.known_files:,} files known"),
+        *(("hooks", _hooks(each, now_ms)) for each in health.hooks),
     ]
+
+
+def _hooks(receipt: HookReceipt, now_ms: int) -> str:
+    last = fmt.moment(receipt.last_ms, now_ms)
+    refused = f", {receipt.refused:,} not understood" if receipt.refused else ""
+    return f"{receipt.agent}: {receipt.count:,}, last {last}{refused}"
 
 
 def _problem(problem: Problem, now_ms: int) -> str:
