@@ -98,7 +98,8 @@ class Pane(NamedTuple):
 
 def own_server(environ: Mapping[str, str]) -> Server | None:
     """Return the server that this process runs in; None outside tmux."""
-    socket = environ.get("TMUX", "").partition(",")[0]
+    # Behind it stand a process and a session; the path itself may hold a comma.
+    socket = environ.get("TMUX", "").rsplit(",", 2)[0]
     return Server(socket) if socket else None
 
 
