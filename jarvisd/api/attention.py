@@ -65,7 +65,7 @@ class AttentionReport:
         """
         now_ms = self._clock.unix_ms()
         span = _span(asked, now_ms)
-        query = partial(seen, since_ms=span.since_ms, until_ms=span.until_ms)
+        query = partial(seen, since_ms=span.since_ms)
         found = _with_waiting(await self._store.read(query), self._journal, span)
         sessions = self._chosen(found, asked)
         made = await anyio.to_thread.run_sync(
@@ -139,13 +139,13 @@ def _with_waiting(found: Seen, journal: Journal, span: reports.Asked) -> Seen:
     numbers = {state: number for number, state in found.states.items()}
     rows, sessions, states = list(found.rows), dict(found.sessions), dict(found.states)
     for each in journal.waiting():
-        if span.since_ms <= each.at_ms < span.until_ms:
+        if each.number >= span.since_ms:
             key = keys.setdefault((each.agent, each.session_id), -len(keys) - 1)
             number = numbers.setdefault(
                 each.state, max(numbers.values(), default=0) + 1
             )
             sessions[key], states[number] = (each.agent, each.session_id), each.state
-            rows.append((key, each.at_ms, number))
+            rows.append((key, each.at_ms, each.number, number))
 
     return Seen(rows, sessions, states, found.awake)
 

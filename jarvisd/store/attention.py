@@ -11,16 +11,20 @@ from typing import Final, NamedTuple
 from jarvisd.model.ids import SessionId
 from jarvisd.model.state import State
 
-Row = tuple[int, int, int]
-"""Session, when the state began (Unix ms), state; both as the numbers of their tables."""
+Row = tuple[int, int, int, int]
+"""Session, when the state began and when that was told (Unix ms), state; session and
+state as the numbers of their tables. A transition's number is the time of its telling."""
 
 _ROWS: Final = """
-SELECT session, at_ms, state FROM transition
-WHERE at_ms >= ? AND at_ms < ? ORDER BY number
+SELECT session, at_ms, number, state FROM transition
+WHERE number >= ? ORDER BY number
+"""
+"""By the time of telling: a state may be told today that began yesterday. What was told
+after the time that is asked for ends states that began within it.
 """
 _BEFORE: Final = """
-SELECT session, at_ms, state FROM transition
-WHERE number IN (SELECT max(number) FROM transition WHERE at_ms < ? GROUP BY session)
+SELECT session, at_ms, number, state FROM transition
+WHERE number IN (SELECT max(number) FROM transition WHERE number < ? GROUP BY session)
 """
 _SESSIONS: Final = """
 SELECT session_key, text, session_id FROM session JOIN text ON text_key = agent
@@ -42,10 +46,10 @@ class Seen(NamedTuple):
     awake: list[tuple[int, int]]
 
 
-def seen(raw: sqlite3.Connection, *, since_ms: int, until_ms: int) -> Seen:
-    """Return what happened in that time, after the state that each session was in."""
+def seen(raw: sqlite3.Connection, *, since_ms: int) -> Seen:
+    """Return what was told since then, after the state that each session was in."""
     rows = raw.execute(_BEFORE, [since_ms]).fetchall()
-    rows += raw.execute(_ROWS, [since_ms, until_ms]).fetchall()
+    rows += raw.execute(_ROWS, [since_ms]).fetchall()
     words = raw.execute(
         "SELECT text_key, text FROM text WHERE text IN (SELECT value"
         " FROM json_each(?))",

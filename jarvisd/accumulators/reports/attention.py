@@ -28,8 +28,9 @@ _NEVER = 1 << 62
 Span = tuple[int, int]
 """From, to: Unix ms, the latter not included."""
 
-Change = tuple[int, int, int]
-"""The number of a session, when its state began (Unix ms), the number of the state."""
+Change = tuple[int, int, int, int]
+"""The number of a session, when its state began and when that was told (Unix ms), and
+the number of the state."""
 
 Edge = int
 """A moment at which something begins or ends: twice the Unix ms, and one if it begins.
@@ -142,15 +143,16 @@ class _Seen:
     def fold(self, changes: Iterable[Change]) -> dict[int, tuple[int, int]]:
         """Count what is over; return since when each session is in which state."""
         last: dict[int, tuple[int, int]] = {}
-        for session, at_ms, state in changes:
+        for session, at_ms, told_ms, state in changes:
             before = last.get(session)
             if before is None:
                 last[session] = at_ms, state
                 continue
 
             start_ms, old = before
-            # What was told later came later, whatever the clocks say.
-            end_ms = max(start_ms, at_ms)
+            # A turn that goes on after an approval began before it: then what counts
+            # is when it was told.
+            end_ms = at_ms if at_ms > start_ms else max(told_ms, start_ms)
             last[session] = end_ms, state
             if end_ms > start_ms:
                 self._count(session, old, start_ms, end_ms, state)
