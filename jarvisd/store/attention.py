@@ -28,7 +28,6 @@ WHERE number IN (SELECT max(number) FROM transition WHERE number < ? GROUP BY se
 """
 _SESSIONS: Final = """
 SELECT session_key, text, session_id FROM session JOIN text ON text_key = agent
-WHERE session_key IN (SELECT DISTINCT session FROM transition)
 """
 _AWAKE: Final = "SELECT start_ms, end_ms FROM awake WHERE end_ms > ? ORDER BY start_ms"
 _BEAT: Final = """
@@ -50,6 +49,7 @@ def seen(raw: sqlite3.Connection, *, since_ms: int) -> Seen:
     """Return what was told since then, after the state that each session was in."""
     rows = raw.execute(_BEFORE, [since_ms]).fetchall()
     rows += raw.execute(_ROWS, [since_ms]).fetchall()
+    told = {row[0] for row in rows}
     words = raw.execute(
         "SELECT text_key, text FROM text WHERE text IN (SELECT value"
         " FROM json_each(?))",
@@ -57,7 +57,11 @@ def seen(raw: sqlite3.Connection, *, since_ms: int) -> Seen:
     )
     return Seen(
         rows,
-        {key: (agent, SessionId(id_)) for key, agent, id_ in raw.execute(_SESSIONS)},
+        {
+            key: (agent, SessionId(session_id))
+            for key, agent, session_id in raw.execute(_SESSIONS)
+            if key in told
+        },
         {key: State(word) for key, word in words},
         raw.execute(_AWAKE, [since_ms]).fetchall(),
     )
