@@ -151,6 +151,11 @@ class Ledger:
             row.model, row.variant, row.at_ms, row.tokens, row.web_searches
         )
 
+    def cost_so_far(self, agent: str, session_id: SessionId) -> int | None:
+        """Return what a session cost when it was counted last; cheap, a little late."""
+        session = self._sessions.get((agent, session_id))
+        return None if session is None else session.cost_micros
+
     def limits(self) -> Iterator[LimitRow]:
         """Return the newest word on every limit."""
         return iter(self._shelves.limits.values())

@@ -17,6 +17,13 @@ from jarvisd.config.settings import (
     NotifySettings,
 )
 from jarvisd.config.show import Changes, Setting, changes, describe
+from jarvisd.config.sinks import (
+    Grouping,
+    JsonlSettings,
+    PosthogSettings,
+    Secret,
+    SinkSettings,
+)
 
 __all__ = [
     "AgentSettings",
@@ -25,9 +32,14 @@ __all__ = [
     "ConversationSettings",
     "FifoSettings",
     "Flags",
+    "Grouping",
+    "JsonlSettings",
     "LogLevel",
     "NotifySettings",
+    "PosthogSettings",
+    "Secret",
     "Setting",
+    "SinkSettings",
     "changes",
     "describe",
     "load",

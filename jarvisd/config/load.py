@@ -22,6 +22,7 @@ from jarvisd.config.settings import (
     Key,
     NotifySettings,
 )
+from jarvisd.config.sinks import SINK_KEYS, check_sinks
 from jarvisd.errors import ConfigError
 
 
@@ -68,6 +69,7 @@ def load(
     told |= _from_environment(environ)
     told |= _from_flags(parse_flags(argv))
     config = _assembled(told, environ)
+    check_sinks(config.sinks, str(path))
     if known_agents is not None:
         _check_agents(config, known_agents, path)
 
@@ -114,6 +116,7 @@ def _from_file(text: str, path: Path) -> Iterator[tuple[Key, Told]]:
     _check_fifos(document.get("fifos"), path)
     _check_table(document, "conversations", CONVERSATION_KEYS, path)
     _check_table(document, "notify", NOTIFY_KEYS, path)
+    _check_sink_keys(document.get("sinks"), path)
     yield from _table(document, (), TYPES, path)
     for name, table in _agent_tables(agents, path):
         yield from _table(table, ("agents", name), AGENT_TYPES, path)
@@ -133,6 +136,23 @@ def _check_table(
     value = document.get(key)
     for name in value if isinstance(value, dict) else []:
         require_known(name, (key,), known, origin=str(path))
+
+
+def _check_sink_keys(value: object, path: Path) -> None:
+    for index, table in enumerate(value if isinstance(value, list) else []):
+        match table:
+            case {"kind": str(kind)} if kind in SINK_KEYS:
+                known = SINK_KEYS[kind]
+            case {"kind": str(kind)}:
+                raise ConfigError(
+                    f"{path}: `sinks[{index}].kind` is {kind!r}: expected one of "
+                    f"{', '.join(SINK_KEYS)}"
+                )
+            case _:
+                continue
+
+        for name in table:
+            require_known(name, (f"sinks[{index}]",), known, origin=str(path))
 
 
 def _agent_tables(

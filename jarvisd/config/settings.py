@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from jarvisd.config.sinks import SinkSettings
 from jarvisd.model.conversation import MAX_AGE_HOURS, THRESHOLD, Limits
 from jarvisd.model.state import State
 
@@ -121,6 +122,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     conversations: ConversationSettings = ConversationSettings()
     jump: tuple[str, ...] = ()
     notify: NotifySettings = NotifySettings()
+    sinks: tuple[SinkSettings, ...] = ()
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:
@@ -178,5 +180,5 @@ CONVERSATION_KEYS = ConversationSettings.__struct_fields__
 NOTIFY_KEYS = NotifySettings.__struct_fields__
 """The keys of `[notify]`."""
 
-NEEDS_RESTART = frozenset({"store", "socket", "conversations"})
+NEEDS_RESTART = frozenset({"store", "socket", "conversations", "sinks"})
 """Keys that a reload cannot change: what was opened at the start stays open."""

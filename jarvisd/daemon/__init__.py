@@ -15,6 +15,7 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.rules import BookRules
+from jarvisd.accumulators.states import FORGOTTEN_MS
 from jarvisd.api.desk import HookDesk
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
@@ -37,6 +38,7 @@ from jarvisd.daemon.signals import obey_signals
 from jarvisd.daemon.trees import configured_trees
 from jarvisd.daemon.watchdog import feed_watchdog
 from jarvisd.errors import StoreError
+from jarvisd.export import Exporter, make_sinks
 from jarvisd.flusher import Flusher
 from jarvisd.model.block import Kind
 from jarvisd.model.evidence import HookCalled
@@ -51,9 +53,12 @@ from jarvisd.reader.reader import Reader
 from jarvisd.reader.recording import Recorder
 from jarvisd.reader.survey import Survey
 from jarvisd.store import Scribe, Store, open_store
-from jarvisd.store.transitions import last_number
+from jarvisd.store.transitions import Which, last_number, read_transitions
 
 log = structlog.get_logger()
+
+MAX_RECALLED = 1_000_000
+"""Transitions of a day, to know what each session was told to be last."""
 
 
 async def run(
@@ -92,7 +97,14 @@ async def run(
                 max_pause_s=config.scan_interval_s,
             )
             kept = config.conversations
-            parts = await _assembled(store, survey, prices, reloader, clock, kept=kept)
+            sinks = make_sinks(config.sinks, config.store.parent)
+            exporter = Exporter(sinks, store, clock)
+            parts = await _assembled(
+                store, survey, prices, reloader, clock, kept=kept, exporter=exporter
+            )
+            if exporter.sinks:
+                parts.flusher.listen(lambda _revision: exporter.wake())
+
             writers.start_soon(parts.flusher.run)
             writers.start_soon(parts.scribe.run)
             try:
@@ -114,6 +126,7 @@ class _Parts:
     flusher: Flusher
     scribe: Scribe
     conversations: Conversations
+    exporter: Exporter
     intake: Intake
     reader: Reader
     service: Service
@@ -129,10 +142,11 @@ async def _assembled(
     clock: Clock,
     *,
     kept: ConversationSettings,
+    exporter: Exporter,
 ) -> _Parts:
     blocks = Blocks(Books(prices.cost_micros, prices.window))
     blocks.books.restore(await store.load_books())
-    journal = Journal(await _last_number(store))
+    journal = await _journal(store, blocks, clock)
     keeper = Keeper(blocks.books.states, journal, blocks, clock)
     presence = Presence(
         keeper.report,
@@ -161,6 +175,7 @@ async def _assembled(
         flusher=flusher,
         store=store,
         conversations=conversations,
+        exporter=exporter,
         clock=clock,
         awake=awake,
         reload=reloader.bound(survey, prices),
@@ -175,6 +190,7 @@ async def _assembled(
         flusher=flusher,
         scribe=scribe,
         conversations=conversations,
+        exporter=exporter,
         intake=intake,
         reader=reader,
         service=service,
@@ -205,6 +221,7 @@ async def _serve(
             clock,
         )
         group.start_soon(keep_decaying, parts.conversations, clock)
+        group.start_soon(parts.exporter.run)
         group.start_soon(
             keep_priced, parts.prices, parts.blocks.books.ledger, parts.flusher
         )
@@ -262,16 +279,22 @@ def _desk(parts: _Parts, states: LiveStates) -> HookDesk:
     return HookDesk(parts.clock, report=hooked, read=read, needs=states.needs)
 
 
-async def _last_number(store: Store) -> int:
-    """Return the number of the newest transition; 0 if the store cannot be asked."""
+async def _journal(store: Store, blocks: Blocks, clock: Clock) -> Journal:
+    """Return the journal, gone on from what is stored, so far as that can be asked."""
+    recent = Which(since_ms=clock.unix_ms() - FORGOTTEN_MS, limit=MAX_RECALLED)
     try:
-        return await store.read(last_number)
+        number = await store.read(last_number)
+        recalled = await store.read(partial(read_transitions, which=recent))
     except StoreError:
-        return 0
+        return Journal()
+
+    blocks.books.states.recall(recalled)
+    return Journal(number)
 
 
 def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None:
     blocks.add(block, clock.unix_ms())
     blocks.books.bind_restored(block)
+    blocks.books.meet_restored(block, clock.unix_ms())
     if block.origin.kind is Kind.TRANSCRIPT:
         reader.catalogue.restore(block)

@@ -139,6 +139,24 @@ class WatchHealth(Result, frozen=True, kw_only=True):
     missed_files: int = 0
 
 
+class SinkHealth(Result, frozen=True, kw_only=True):
+    """How it goes with one sink that records of segments are sent to.
+
+    *waiting* records are not delivered yet; the oldest of them was closed at
+    *oldest_ms*. *delivered* and *dropped*, because too many waited, count since the
+    start of the daemon. *error* says why the last try failed.
+    """
+
+    name: str
+    kind: Literal["jsonl", "posthog"]
+    waiting: int
+    oldest_ms: int | None
+    delivered: int
+    dropped: int
+    failing_since_ms: int | None
+    error: str | None
+
+
 class HealthResult(Result, frozen=True, kw_only=True):
     """All is well when *status* is `ok`; else *problems* says what is not.
 
@@ -161,6 +179,7 @@ class HealthResult(Result, frozen=True, kw_only=True):
     rss_bytes: int
     problems: list[Problem]
     hooks: list[HookReceipt] = msgspec.field(default_factory=list)
+    sinks: list[SinkHealth] = msgspec.field(default_factory=list)
 
 
 class Sync(Params, frozen=True, kw_only=True):

@@ -89,14 +89,9 @@ class Intake:
         """
         agent = agent_named(block.origin.agent)
         lane = block.open_lane(agent.version)
-        records = self._read(block, lines, agent.parse, lane)
+        records = self._read(block, lines, agent.parse, lane, live=live)
         for line, record in zip(lines, records, strict=True):
             _count(block, line, record)
-
-        if lane is not None:
-            for record in records:
-                if record is not None:
-                    self._states.fold(lane, record, seen_ms=seen_ms, live=live)
 
         if self._recorder is not None:
             for line, record in zip(lines, records, strict=True):
@@ -111,7 +106,8 @@ class Intake:
         self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
     ) -> None:
         """Fold *lines*, which *block* has counted already, into the ledger alone."""
-        self._read(block, lines, agent_named(block.origin.agent).parse, lane)
+        parse = agent_named(block.origin.agent).parse
+        self._read(block, lines, parse, lane, live=False)
 
     def _read(
         self,
@@ -119,8 +115,10 @@ class Intake:
         lines: Sequence[Line | Oversize],
         parse: Parse,
         lane: Lane | None,
+        *,
+        live: bool,
     ) -> list[Record | None]:
-        """Return what *lines* say, once it is in the ledger; None for what is no line.
+        """Return what *lines* say, once it is in the books; None for what is no line.
 
         A bulkhead: a line that cannot be taken in is noted, and the next one read.
         """
@@ -128,11 +126,12 @@ class Intake:
         if lane is None:
             return records
 
-        fold = self._ledger.fold
+        fold, note = self._ledger.fold, self._states.fold
         for index, record in enumerate(records):
             if record is not None:
                 try:
                     fold(lane, record)
+                    note(lane, record, live=live)
                 except Exception as exc:
                     _note_crash(block, lines[index], exc)
                     records[index] = None

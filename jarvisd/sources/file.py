@@ -6,11 +6,15 @@ that we have open when its name leads elsewhere:
     the name leads to   the open file has   so
     -----------------   -----------------   --
     nothing             no name left        it is read to its end, and gone
-    nothing             another name        it is read on until it falls silent
+    nothing             another name        it is read on until it is abandoned
     a continuation      -                   the new one is read on
     another file        no name left        it is read to its end, then the new one
     another file        another name        it is read on besides the new one until it
-                                            falls silent: its writer may not know yet
+                                            is abandoned: its writer may not know yet
+
+A file is abandoned when nobody has written to it for a while and nobody has it open for
+writing (`leaving`). A file without any name, whose writer may go on as well, is not
+waited for: no rotation deletes a file that is still meant to be read.
 
 Only what was read before the new file took over has a stored position. What a writer
 appends later to a file under another name is counted while the daemon lives, and not
@@ -25,7 +29,7 @@ from jarvisd.model.source import Position
 from jarvisd.sources.foreign import PROBE_BYTES, why_foreign
 from jarvisd.sources.handles import Handles, opened_if_readable
 from jarvisd.sources.identity import Verdict, judge
-from jarvisd.sources.leaving import SILENT_S, Leaving, read_beside
+from jarvisd.sources.leaving import Leaving, is_abandoned, read_beside
 from jarvisd.sources.reading import Reading
 from jarvisd.sources.stream import Slice
 
@@ -230,7 +234,7 @@ class TailedFile:
             part.more = True
         elif newcomer in {Verdict.FRESH, Verdict.REWRITTEN}:
             self._give_way(part, seen, handles, now)
-        elif not seen.st_nlink or now - self._away_since >= SILENT_S:
+        elif not seen.st_nlink or is_abandoned(fd, now - self._away_since):
             self._let_go(part, seen, handles)
             part.gone = named is None
 
@@ -246,7 +250,7 @@ class TailedFile:
         else:
             key = f"{self.path}\0{seen.st_ino}"
             handles.rename(self.path, key)
-            leaving = Leaving(key, part.position, stream, until=now + SILENT_S)
+            leaving = Leaving(key, part.position, stream, grew_at=now)
             self.leaving = [*self.leaving, leaving][-MAX_LEAVING:]
 
         start = Position(generation=part.position.generation + 1)

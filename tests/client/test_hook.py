@@ -183,8 +183,8 @@ def test_a_daemon_that_hangs_is_not_waited_for(
 
     began = time.perf_counter()
     assert_silent(ctl("hook", "claude", stdin=written()))
-    # Starting Python twice over, on a machine that is busy, and the limit.
-    assert time.perf_counter() - began < hook.LIMIT_S + 0.3 + 4 * start_s
+    # The limit, and the start of Python on a machine that may be busy.
+    assert time.perf_counter() - began < hook.LIMIT_S + 0.3 + 10 * start_s
 
 
 def test_an_input_that_never_ends_is_not_waited_for(environ: dict[str, str]) -> None:

@@ -130,7 +130,7 @@ def test_who_speaks_last(
         pytest.param(
             "zzz = 1",
             "unknown key `zzz`; there are agents, conversations, exclude, fifos, jump, log_level, "
-            "notify, prices, scan_interval_s, store",
+            "notify, prices, scan_interval_s, sinks, store",
             id="unknown key like no other",
         ),
         pytest.param(

@@ -88,6 +88,7 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
             "per_minute = 6}",
             "default",
         ),
+        Setting("sinks", "[]", "default"),
         Setting("agents.claude.enabled", "true", "default"),
         Setting("agents.claude.roots", '["/r", "/ü"]', str(file)),
     ]

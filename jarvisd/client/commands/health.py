@@ -2,7 +2,7 @@
 
 import argparse
 
-from jarvisd.client import blocks, clock, terminal
+from jarvisd.client import blocks, clock, sinks, terminal
 from jarvisd.client import format as fmt
 from jarvisd.client.parser import (
     Subparsers,
@@ -47,6 +47,9 @@ def run(args: argparse.Namespace) -> int:
 def _print(health: HealthResult, now_ms: int) -> None:
     for name, value in _facts(health, now_ms):
         print(f"{name:<9} {safe(value)}")
+
+    for sink in health.sinks:
+        print(f"{'sink':<9} {safe(sinks.described(sink, now_ms))}")
 
     backfill = blocks.progress(health.backfill)
     if backfill is not None:

@@ -11,9 +11,9 @@ EXAMPLES = """\
 jarvisctl statusline --wrap ~/.claude/mine.sh   keep your own line"""
 
 MORE = """The
-daemon learns context, cost and the account's limits from it, which are in no
-transcript. The line shows the model, the context, the cost of the session, the
-five-hour limit, and what needs you. With --wrap it is the one of your command:
+daemon learns from it how much of the account's limits is used, which no transcript
+tells. The line shows the model, the context, the cost of the session, the
+five-hour limit, and how many other sessions need you. With --wrap it is the one of your command:
 same input, output untouched, its exit status; the daemon is told on the side."""
 
 
