@@ -57,7 +57,8 @@ def notice(each: Transition, session: SessionView | None) -> Notice:
     tool = f" ({each.tool})" if each.tool else ""
     project = None if session is None else session.project
     name = (session.title if session else None) or each.session_id[: states.ID_SHOWN]
-    place = " · ".join(safe(part) for part in (project, name) if part)
+    folder = (project or "").rpartition("/")[2]
+    place = " · ".join(safe(part) for part in (folder, name) if part)
     return Notice(
         title=safe(f"{each.agent} {what}{tool}"),
         body=f"{place}\n{safe(each.evidence)} ({each.tier})",

@@ -99,8 +99,9 @@ def name(session: LiveSession) -> str:
 
 
 def project(session: LiveSession) -> str:
-    """Return the project's name, else the last folder of where it ran."""
-    return safe(session.project or (session.cwd or "").rpartition("/")[2] or fmt.ABSENT)
+    """Return the last folder of the project, else of where it ran."""
+    folder = session.project or session.cwd or ""
+    return safe(folder.rpartition("/")[2] or fmt.ABSENT)
 
 
 def row(session: LiveSession, now_ms: int) -> list[Cell]:

@@ -83,7 +83,11 @@ def lines(
         return []
 
     rows = [states.row(each, now_ms) for each in sessions]
-    return render(states.COLUMNS, rows, room=room, colour=colour)
+    columns = states.COLUMNS
+    if not any(each.state.hint for each in sessions):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+
+    return render(columns, rows, room=room, colour=colour)
 
 
 def _print(found: list[LiveSession], now_ms: int, args: argparse.Namespace) -> None:
