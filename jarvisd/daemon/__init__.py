@@ -27,6 +27,7 @@ from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
 from jarvisd.config import Config, ConversationSettings, FifoSettings
+from jarvisd.daemon.awake import Awake, is_busy, keep_awake
 from jarvisd.daemon.backups import keep_backups
 from jarvisd.daemon.conversations import Conversations, keep_decaying
 from jarvisd.daemon.news import tell_of_health
@@ -146,6 +147,7 @@ class _Parts:
     intake: Intake
     reader: Reader
     service: Service
+    awake: Awake
     prices: Prices
 
 
@@ -194,6 +196,7 @@ async def _assembled(
         store=store,
         clock=clock,
     )
+    awake = Awake(clock)
     service = Service(
         reader=reader,
         pushes=Pushes(intake, flusher),
@@ -203,6 +206,7 @@ async def _assembled(
         exporter=exporter,
         segments=desk,
         clock=clock,
+        awake=awake,
         reload=reloader.bound(survey, prices),
     )
     return _Parts(
@@ -220,6 +224,7 @@ async def _assembled(
         intake=intake,
         reader=reader,
         service=service,
+        awake=awake,
         prices=prices,
     )
 
@@ -238,6 +243,13 @@ async def _serve(
         group.start_soon(tell_of_health, service, subscriptions, renderer)
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
+        group.start_soon(
+            keep_awake,
+            parts.awake,
+            partial(is_busy, parts.keeper.states),
+            parts.store,
+            clock,
+        )
         group.start_soon(keep_decaying, parts.conversations, clock)
         group.start_soon(parts.exporter.run)
         group.start_soon(parts.segments.run)
@@ -262,7 +274,11 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Ren
     parts.flusher.listen(subscriptions.flushed)
     blocks.books.segments.listen(subscriptions.segment_closed)
     reports = Reports(
-        books=blocks.books, store=parts.store, clock=clock, daemon=service
+        books=blocks.books,
+        store=parts.store,
+        clock=clock,
+        daemon=service,
+        journal=parts.journal,
     )
     states = LiveStates(blocks, parts.journal, parts.store, clock)
     handlers = Handlers(
