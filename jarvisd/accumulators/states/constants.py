@@ -36,7 +36,7 @@ FORGOTTEN_MS = 24 * 3_600_000
 DWELL_MS = 3_000
 """How long work must last to end a wait, where nothing tells that it was answered."""
 
-SETTLE_MS = 500
+SETTLE_MS = 250
 """How long a turn's end must last that was only concluded: more lines may come."""
 
 HISTORY_MS = 1_000

@@ -6,6 +6,7 @@ sets a few attributes and no more.
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from jarvisd.accumulators.facts import MAX_ESCALATED, MAX_TASKS, Facts, Phase
@@ -13,7 +14,9 @@ from jarvisd.accumulators.lane import Lane
 from jarvisd.model.events import (
     ApiFailed,
     Asked,
+    CommandGiven,
     Compacted,
+    Instructed,
     Interrupted,
     LimitReached,
     LimitsReported,
@@ -22,6 +25,7 @@ from jarvisd.model.events import (
     Outcome,
     PromptGiven,
     TaskEnded,
+    TaskKind,
     TaskStarted,
     ThreadOpened,
     ToolCalled,
@@ -34,6 +38,8 @@ from jarvisd.model.state import Activity
 
 GOES_ON = frozenset({"tool_use", "pause_turn"})
 """Stop reasons that do not end a turn; without any, more of the message will come."""
+
+FEEDBACK = "hook feedback"
 
 _WORKING, _DONE = Phase.WORKING, Phase.DONE
 
@@ -60,6 +66,7 @@ def _begin(facts: Facts, word: str, at_ms: int | None) -> None:
     facts.phase, facts.word, facts.since_ms = _WORKING, word, at_ms
     facts.turn_ms = facts.heard_ms = at_ms
     facts.doing, facts.cue, facts.settled = Activity.THINKING, None, False
+    facts.commanded = False
 
 
 def _end(facts: Facts, word: str, at_ms: int | None, *, settled: bool) -> None:
@@ -82,6 +89,17 @@ def _prompt(facts: Facts, event: PromptGiven, at_ms: int | None) -> None:
     facts.attempt = facts.call_count = 0
 
 
+def _command(facts: Facts, _: CommandGiven, __: int | None) -> None:
+    facts.commanded = True  # most are done by the agent's program alone
+
+
+def _instructed(facts: Facts, event: Instructed, at_ms: int | None) -> None:
+    if event.by_hook:
+        _begin(facts, FEEDBACK, at_ms)
+    elif facts.commanded and facts.phase is not _WORKING:
+        _begin(facts, "command", at_ms)
+
+
 def _turn_started(facts: Facts, event: TurnStarted, at_ms: int | None) -> None:
     if event.announced:
         _begin(facts, "turn started", at_ms)
@@ -89,6 +107,9 @@ def _turn_started(facts: Facts, event: TurnStarted, at_ms: int | None) -> None:
 
 
 def _turn_ended(facts: Facts, event: TurnEnded, at_ms: int | None) -> None:
+    if facts.word == FEEDBACK and facts.heard_ms == facts.since_ms:
+        return  # the hook that sent the agent on is summed up behind its words
+
     _end(facts, "turn ended", at_ms, settled=True)
     if facts.announced:
         facts.shells.clear()  # nothing tells when they end
@@ -166,16 +187,21 @@ def _returned(facts: Facts, event: ToolReturned, at_ms: int | None) -> None:
 
 
 def _task_started(facts: Facts, event: TaskStarted, at_ms: int | None) -> None:
-    tasks = facts.agents if event.works else facts.shells
+    tasks = _TASKS[event.kind](facts)
     tasks[event.task_id] = at_ms
     if len(tasks) > MAX_TASKS:
         del tasks[next(iter(tasks))]
 
 
 def _task_ended(facts: Facts, event: TaskEnded, at_ms: int | None) -> None:
-    if facts.shells.pop(event.task_id, 0) == 0:
-        facts.agents.pop(event.task_id, None)
+    known = [each(facts) for each in _TASKS.values()]
+    if not any(event.task_id in tasks for tasks in known) or (
+        event.task_id in facts.agents
+    ):
         facts.pending = max(0, facts.pending - 1)
+
+    for tasks in known:
+        tasks.pop(event.task_id, None)
 
     if facts.phase is not _WORKING:
         _begin(facts, "task ended", at_ms)  # the agent is told, and goes on
@@ -204,8 +230,10 @@ def _limited(facts: Facts, event: LimitReached, at_ms: int | None) -> None:
 
 
 def _limits(facts: Facts, event: LimitsReported, _: int | None) -> None:
-    full = [each.resets_at_ms for each in event.windows if each.used_percent >= 100]
-    facts.full_ms = max((each for each in full if each is not None), default=None)
+    facts.full_ms = None
+    for each in event.windows:
+        if each.used_percent >= 100 and each.resets_at_ms is not None:
+            facts.full_ms = max(facts.full_ms or 0, each.resets_at_ms)
 
 
 def _compacted(facts: Facts, event: Compacted, at_ms: int | None) -> None:
@@ -222,8 +250,16 @@ def _opened(facts: Facts, event: ThreadOpened, _: int | None) -> None:
     facts.headless = facts.headless or event.headless
 
 
+_TASKS: dict[TaskKind, Callable[[Facts], dict[str, int | None]]] = {
+    TaskKind.COMMAND: attrgetter("shells"),
+    TaskKind.AGENT: attrgetter("agents"),
+    TaskKind.WORKFLOW: attrgetter("workflows"),
+}
+
 _HANDLERS: dict[type, Callable[[Facts, Any, int | None], None]] = {
     PromptGiven: _prompt,
+    CommandGiven: _command,
+    Instructed: _instructed,
     TurnStarted: _turn_started,
     TurnEnded: _turn_ended,
     Interrupted: _interrupted,
