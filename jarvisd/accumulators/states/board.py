@@ -61,7 +61,8 @@ class States:
         self._seats: dict[SeatKey, Seat] = {}
         self._children: dict[SeatKey, set[SeatKey]] = {}
         self._lanes: dict[Lane, bool] = {}
-        self._newest: tuple[Lane | None, bool] = (None, False)
+        self._newest: Lane | None = None  # which is in *_lanes*, as *_live* says
+        self._live = False
         self._touched: set[SeatKey] = set()
         self._calls: list[tuple[int, SeatKey]] = []
         self._pids: dict[tuple[str, int], SeatKey] = {}
@@ -86,8 +87,8 @@ class States:
         del seen_ms
         if record.events:
             note(lane, record)
-            if self._newest != (lane, live):
-                self._newest = lane, live
+            if lane is not self._newest or live is not self._live:
+                self._newest, self._live = lane, live
                 self._lanes[lane] = live
 
     def hear(self, signal: Signal) -> None:
@@ -157,7 +158,7 @@ class States:
         return seat
 
     def _take_lanes(self, now_ms: int) -> None:
-        lanes, self._lanes, self._newest = self._lanes, {}, (None, False)
+        lanes, self._lanes, self._newest = self._lanes, {}, None
         for lane, live in lanes.items():
             key, facts = (lane.agent, lane.session_id), lane.carry.facts
             heard_ms = facts.heard_ms

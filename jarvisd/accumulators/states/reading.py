@@ -42,19 +42,22 @@ GOES_ON = frozenset({"tool_use", "pause_turn"})
 FEEDBACK = "hook feedback"
 
 _WORKING, _DONE = Phase.WORKING, Phase.DONE
+_THINKING, _STREAMING = Activity.THINKING, Activity.STREAMING
+_TOOL, _RETRYING = Activity.TOOL, Activity.RETRYING
 
 
 def note(lane: Lane, record: Record) -> None:
     """Fold what *record* says into the facts of its *lane*."""
-    carry = lane.carry
-    facts = carry.facts
+    facts, at_ms = lane.carry.facts, record.at_ms
+    if at_ms is None:
+        at_ms = lane.carry.last_ms
+
     if record.sidechain and lane.parent_session_id is None:
-        facts.heard_ms = carry.last_ms  # a subagent in its parent's transcript
+        facts.heard_ms = at_ms  # a subagent in its parent's transcript
         return
 
-    at_ms = carry.last_ms if record.at_ms is None else record.at_ms
     for event in record.events:
-        handler = _HANDLERS.get(event.__class__)
+        handler = _handler_of(event.__class__)
         if handler is not None:
             handler(facts, event, at_ms)
 
@@ -65,7 +68,7 @@ def note(lane: Lane, record: Record) -> None:
 def _begin(facts: Facts, word: str, at_ms: int | None) -> None:
     facts.phase, facts.word, facts.since_ms = _WORKING, word, at_ms
     facts.turn_ms = facts.heard_ms = at_ms
-    facts.doing, facts.cue, facts.settled = Activity.THINKING, None, False
+    facts.doing, facts.cue, facts.settled = _THINKING, None, False
     facts.commanded = False
 
 
@@ -129,7 +132,7 @@ def _message(facts: Facts, event: MessageWritten, at_ms: int | None) -> None:
     if facts.announced:  # words before a tool call look like the last ones
         facts.heard_ms = at_ms
         if facts.phase is _WORKING:
-            facts.doing = Activity.STREAMING
+            facts.doing = _STREAMING
 
         return
 
@@ -139,7 +142,7 @@ def _message(facts: Facts, event: MessageWritten, at_ms: int | None) -> None:
             _begin(facts, "message", at_ms)
 
         facts.heard_ms = at_ms
-        facts.doing = Activity.STREAMING if stop is None else Activity.THINKING
+        facts.doing = _STREAMING if stop is None else _THINKING
     else:
         _end(facts, stop, at_ms, settled=False)
 
@@ -158,7 +161,7 @@ def _called(facts: Facts, event: ToolCalled, at_ms: int | None) -> None:
         _begin(facts, "call", at_ms)
 
     facts.heard_ms = at_ms
-    facts.doing, facts.attempt = Activity.TOOL, 0
+    facts.doing, facts.attempt = _TOOL, 0
     if event.digest and event.digest == facts.call:
         facts.call_count += 1
     else:
@@ -180,7 +183,7 @@ def _returned(facts: Facts, event: ToolReturned, at_ms: int | None) -> None:
 
     facts.heard_ms = at_ms
     if facts.phase is _WORKING:
-        facts.doing = Activity.THINKING
+        facts.doing = _THINKING
 
 
 # The background
@@ -221,7 +224,7 @@ def _failed(facts: Facts, event: ApiFailed, at_ms: int | None) -> None:
         _begin(facts, "API error", at_ms)
 
     facts.heard_ms = at_ms
-    facts.doing, facts.attempt = Activity.RETRYING, event.attempt or 1
+    facts.doing, facts.attempt = _RETRYING, event.attempt or 1
 
 
 def _limited(facts: Facts, event: LimitReached, at_ms: int | None) -> None:
@@ -276,3 +279,5 @@ _HANDLERS: dict[type, Callable[[Facts, Any, int | None], None]] = {
     ModeChanged: _mode,
     ThreadOpened: _opened,
 }
+
+_handler_of = _HANDLERS.get
