@@ -126,7 +126,7 @@ class Case:
     def stands(self, at_ms: int) -> bool:
         """Say whether a dialog that was open at *at_ms* may still be, by the records."""
         facts = self.facts
-        if self.now_ms - at_ms > APPROVAL_CEILING_MS:
+        if self.now_ms - at_ms >= APPROVAL_CEILING_MS:
             return False
 
         ended = facts.phase is Phase.DONE and facts.settled

@@ -166,7 +166,13 @@ def _ended(held: Held, hook: HookCalled) -> None:
 
 
 _WORK = frozenset(
-    {"UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure"}
+    {
+        "UserPromptSubmit",
+        "PreToolUse",
+        "PermissionDenied",
+        "PostToolUse",
+        "PostToolUseFailure",
+    }
 )
 _REST = frozenset({"SessionStart", "Stop", "StopFailure", "SubagentStop"})
 _DIALOGS = frozenset({"permission_prompt", "elicitation_dialog"})

@@ -12,6 +12,7 @@ from jarvisd.accumulators.facts import Phase
 from jarvisd.accumulators.lane import OpenTool
 from jarvisd.accumulators.states.case import Case, Turn, Verdict
 from jarvisd.accumulators.states.constants import (
+    APPROVAL_CEILING_MS,
     COMPACTION_CEILING_MS,
     EDIT_MODES,
     EDITS,
@@ -101,6 +102,7 @@ def _registry_wait(case: Case) -> Verdict | None:
         evidence=f"registry: {registry.waiting_for or registry.status}",
         evidence_ms=registry.at_ms,
         tier=Tier.REGISTRY,
+        recheck_ms=registry.at_ms + APPROVAL_CEILING_MS,
     )
 
 
@@ -117,6 +119,7 @@ def _hook_wait(case: Case) -> Verdict | None:
         evidence=" ".join(filter(None, (ask.event, ask.detail, ask.tool))),
         evidence_ms=ask.at_ms,
         tier=Tier.HOOK,
+        recheck_ms=ask.at_ms + APPROVAL_CEILING_MS,
     )
     if answer or case.asks:
         return verdict
@@ -246,9 +249,6 @@ def _limited(case: Case) -> Verdict | None:
         return None
 
     until_ms = facts.until_ms or facts.full_ms
-    if until_ms is None:
-        until_ms = None if facts.full_ms is None else facts.full_ms
-
     if until_ms is not None and case.now_ms >= until_ms:
         return None
 
