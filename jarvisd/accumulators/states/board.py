@@ -15,7 +15,6 @@ from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import (
     FORGOTTEN_MS,
     GIVEN_UP_MS,
-    HISTORY_MS,
     QUESTIONS,
 )
 from jarvisd.accumulators.states.held import Held
@@ -80,7 +79,7 @@ class States:
 
     def meet(self, lane: Lane) -> None:
         """Take back the facts of a block that was read in an earlier run."""
-        self._lanes.setdefault(lane, False)
+        self._lanes.setdefault(lane, True)
 
     def fold(self, lane: Lane, record: Record, *, seen_ms: int, live: bool) -> None:
         """Take in what a line says; *live* False means history, read late."""
@@ -162,10 +161,9 @@ class States:
         for lane, live in lanes.items():
             key, facts = (lane.agent, lane.session_id), lane.carry.facts
             heard_ms = facts.heard_ms
-            known = key in self._seats
             recent = heard_ms is not None and now_ms - heard_ms < GIVEN_UP_MS
-            if known or recent:
-                self._sit(key, lane, live=live or known, now_ms=now_ms)
+            if recent or key in self._seats:
+                self._sit(key, lane, live=live, now_ms=now_ms)
 
     def _sit(self, key: SeatKey, lane: Lane, *, live: bool, now_ms: int) -> None:
         seat = self._seat(key, lane.parent_session_id)
@@ -176,7 +174,7 @@ class States:
         if live:
             self._touched.add(key)
         else:
-            seat.call_back(now_ms + HISTORY_MS)
+            seat.hold_back(now_ms)
             self._enlist(seat)
 
     def _move(self, signal: RegistryRead, key: SeatKey) -> None:
@@ -223,6 +221,9 @@ class States:
 
         seats = [self._seats[each] for each in children if each in self._seats]
         verdicts = [each.told for each in seats if each.told is not None]
+        if now_ms < seat.quiet_ms:
+            return
+
         self._judge_seat(seat, verdicts, now_ms)
         change = seat.change(now_ms)
         if change is not None:

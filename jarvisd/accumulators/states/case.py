@@ -21,7 +21,8 @@ from jarvisd.model.state import Activity, Confidence, State, Tier
 class Verdict:
     """What the ladder says: a state, what it rests on, and when to look again.
 
-    *settled* False says that the evidence is of a sort that more lines often follow.
+    *settled* False says that the evidence is of a sort that more lines often follow;
+    *of_child* that a subagent needs what the session is said to need.
     """
 
     state: State
@@ -36,6 +37,7 @@ class Verdict:
     until_ms: int | None = None
     recheck_ms: int | None = None
     settled: bool = True
+    of_child: bool = False
 
 
 @dataclass(frozen=True, slots=True)

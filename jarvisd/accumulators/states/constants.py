@@ -40,7 +40,10 @@ SETTLE_MS = 250
 """How long a turn's end must last that was only concluded: more lines may come."""
 
 HISTORY_MS = 1_000
-"""How long after the last line of history a session is judged for the first time."""
+"""How long after the last line of history a session is judged."""
+
+HISTORY_CEILING_MS = 10_000
+"""How long after the first line of history it is judged at the latest."""
 
 RESUMED_MS = 2_000
 """A record so much newer than the end of a process was written by another one."""

@@ -29,6 +29,8 @@ from jarvisd.model.events import Cue
 from jarvisd.model.evidence import ProcessGone
 from jarvisd.model.state import Activity, Confidence, State, Tier
 
+_OF_CHILD = "subagent: "
+
 
 def verdict_on(case: Case) -> Verdict:
     """Return what the session of *case* is doing."""
@@ -148,7 +150,8 @@ def _subagent_wait(case: Case) -> Verdict | None:
     if needs is None:
         return None
 
-    return replace(needs, evidence=f"subagent: {needs.evidence}", recheck_ms=None)
+    evidence = needs.evidence.removeprefix(_OF_CHILD)
+    return replace(needs, evidence=_OF_CHILD + evidence, recheck_ms=None, of_child=True)
 
 
 def _compacting(case: Case) -> Verdict | None:

@@ -281,11 +281,10 @@ def test_a_limit_is_over_when_it_starts_anew() -> None:
     assert desk.told()[:2] == [State.LIMITED, State.ENDED]  # by then it is days old
 
 
-@pytest.mark.parametrize("given", [None, "default", "plan"])
-def test_an_edit_that_takes_long_may_wait_for_leave(given: str | None) -> None:
+@pytest.mark.parametrize("modes", [[], [mode("default")], [mode("plan")]])
+def test_an_edit_that_takes_long_may_wait_for_leave(modes: list[bytes]) -> None:
     """CC-110."""
-    desk = Desk().read(*[mode(given)] * (given is not None))
-    desk.read(prompt(0), call(1, tool="Edit"))
+    desk = Desk().read(*modes, prompt(0), call(1, tool="Edit"))
 
     assert desk.at(30.9).state is State.WORKING
     view = desk.at(31)

@@ -1,5 +1,7 @@
 """What hooks, registry and processes tell beside the transcript."""
 
+from typing import Any
+
 import pytest
 
 from jarvisd.model.evidence import HookCalled
@@ -28,8 +30,8 @@ def desk(*lines: bytes) -> Desk:
     return Desk().read(*lines)
 
 
-def asking(second: float = 2, **more: object) -> HookCalled:
-    given: dict[str, object] = {"tool": "Bash", "call_id": "t1", **more}
+def asking(second: float = 2, **more: Any) -> HookCalled:
+    given = {"tool": "Bash", "call_id": "t1", **more}
     return hook(second, "PermissionRequest", **given)
 
 
