@@ -53,8 +53,12 @@ def reply(second: float, *blocks: Any, stop: str | None = "end_turn") -> bytes:
         {"type": "text", "text": each} if isinstance(each, str) else each
         for each in blocks
     ]
-    message = {"id": f"m{second}", "model": "x", "content": content}
-    message["stop_reason"] = stop
+    message = {
+        "id": f"m{second}",
+        "model": "x",
+        "content": content,
+        "stop_reason": stop,
+    }
     return line(type="assistant", timestamp=stamp(second), message=message)
 
 
