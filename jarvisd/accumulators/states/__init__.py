@@ -5,5 +5,6 @@ both, and `States` is the board of all sessions. docs/states.md is its manual.
 """
 
 from jarvisd.accumulators.states.board import States
+from jarvisd.accumulators.states.constants import FORGOTTEN_MS, GIVEN_UP_MS
 
-__all__ = ["States"]
+__all__ = ["FORGOTTEN_MS", "GIVEN_UP_MS", "States"]

@@ -81,9 +81,8 @@ class States:
         """Take back the facts of a block that was read in an earlier run."""
         self._lanes.setdefault(lane, True)
 
-    def fold(self, lane: Lane, record: Record, *, seen_ms: int, live: bool) -> None:
+    def fold(self, lane: Lane, record: Record, *, live: bool) -> None:
         """Take in what a line says; *live* False means history, read late."""
-        del seen_ms
         if record.events:
             note(lane, record)
             if lane is not self._newest or live is not self._live:
