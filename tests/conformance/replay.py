@@ -184,7 +184,7 @@ class Player:
                 record = parse(line.text, offset=line.offset)
                 if record is not None:
                     self._ledger.fold(file.lane, record)
-                    self.states.fold(file.lane, record, seen_ms=at_ms, live=True)
+                    self.states.fold(file.lane, record, live=True)
 
     def _wait(self, until_ms: int) -> None:
         while (due_ms := self.states.next_ms) is not None and due_ms < until_ms:

@@ -102,7 +102,7 @@ class Play:
             record = parse(line.text, offset=0) if isinstance(line, Line) else None
             if record is not None:
                 self._ledger.fold(file.lane, record)
-                self.states.fold(file.lane, record, seen_ms=at_ms, live=True)
+                self.states.fold(file.lane, record, live=True)
 
         file.read = max(there, file.read)
 

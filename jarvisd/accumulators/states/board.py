@@ -22,7 +22,7 @@ from jarvisd.accumulators.states.ladder import verdict_on
 from jarvisd.accumulators.states.reading import note
 from jarvisd.accumulators.states.seat import Seat, SeatKey
 from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import ProcessGone, RegistryRead, Signal
+from jarvisd.model.evidence import Signal
 from jarvisd.model.record import Record
 from jarvisd.model.state import (
     OVER,
@@ -64,7 +64,6 @@ class States:
         self._live = False
         self._touched: set[SeatKey] = set()
         self._calls: list[tuple[int, SeatKey]] = []
-        self._pids: dict[tuple[str, int], SeatKey] = {}
         self._before: dict[SeatKey, State] = {}
 
     # What comes in
@@ -92,11 +91,7 @@ class States:
     def hear(self, signal: Signal) -> None:
         """Take in what somebody witnessed."""
         key = (signal.agent, signal.session_id)
-        seat = self._seat(key, _parent_in(signal.session_id))
-        if isinstance(signal, RegistryRead):
-            self._move(signal, key)
-
-        seat.held.hear(signal)
+        self._seat(key, _parent_in(signal.session_id)).held.hear(signal)
         self._touched.add(key)
 
     # What goes out
@@ -175,24 +170,6 @@ class States:
         else:
             seat.hold_back(now_ms)
             self._enlist(seat)
-
-    def _move(self, signal: RegistryRead, key: SeatKey) -> None:
-        """Note that a process may have left one session for another."""
-        process = (signal.agent, signal.pid)
-        old = self._seats.get(self._pids.get(process, key))
-        self._pids[process] = key
-        if old is not None and old.key != key:
-            agent, session_id = old.key
-            old.held.hear(
-                ProcessGone(
-                    agent=agent,
-                    session_id=session_id,
-                    pid=signal.pid,
-                    at_ms=signal.at_ms,
-                    tidy=True,
-                )
-            )
-            self._touched.add(old.key)
 
     def _root(self, key: SeatKey) -> SeatKey:
         for _ in range(MAX_DEPTH):
@@ -290,10 +267,6 @@ class States:
             siblings.discard(seat.key)
             if not siblings:
                 self._children.pop(seat.parent, None)
-
-        pid = seat.held.pid
-        if pid is not None:
-            self._pids.pop((seat.key[0], pid), None)
 
 
 def _above(seat: Seat, root: Seat | None) -> Held | None:

@@ -67,10 +67,11 @@ def _gone(case: Case, gone: ProcessGone) -> Verdict:
     midst = not gone.tidy and (
         case.turn().phase is Phase.WORKING or bool(case.questions())
     )
+    how = "is gone in the midst of work" if midst else "is gone or done with it"
     return Verdict(
         state=State.CRASHED if midst else State.ENDED,
         since_ms=gone.at_ms,
-        evidence=f"process {gone.pid} is gone{' in the midst of work' if midst else ''}",
+        evidence=f"process {gone.pid} {how}",
         evidence_ms=gone.at_ms,
         tier=Tier.PROCESS,
         confidence=Confidence.MEDIUM

@@ -158,7 +158,7 @@ class Desk:
             record = AGENTS[self.agent].parse(text, offset=0)
             assert record is not None
             self.ledger.fold(lane, record)
-            self.states.fold(lane, record, seen_ms=0, live=live)
+            self.states.fold(lane, record, live=live)
 
         return self
 

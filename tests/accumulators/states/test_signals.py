@@ -101,11 +101,12 @@ def test_a_busy_registry_goes_on_behind_an_end_that_was_only_concluded() -> None
     assert sut.at(5).state is State.IDLE
 
 
-def test_a_process_that_goes_to_another_session_ends_the_first() -> None:
+def test_a_session_that_its_process_gave_up_is_over() -> None:
+    """`/clear`: the process lives on in another session."""
     sut = desk(prompt(0), reply(1, "Done."), turn_end(2)).hear(registry(2, "idle"))
     assert sut.at(3).state is State.IDLE
 
-    sut.hear(registry(9, "idle", session_id="s2"))
+    sut.hear(gone(9, tidy=True), registry(9, "idle", session_id="s2"))
     assert sut.at(9).state is State.ENDED
     assert sut.at(9, "s2").state is State.IDLE
 
