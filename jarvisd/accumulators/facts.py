@@ -13,6 +13,8 @@ from jarvisd.model.state import Activity
 
 MAX_TASKS = 64
 MAX_ESCALATED = 8
+INTERRUPTED = "interrupted"
+"""The word for a turn that somebody cut short."""
 
 
 class Phase(IntEnum):

@@ -9,6 +9,10 @@ APPROVAL_CEILING_MS = 12 * 3_600_000
 COMPACTION_CEILING_MS = 5 * 60_000
 """A compaction of which no end was heard."""
 
+LIMIT_CEILING_MS = 5 * 3_600_000
+"""The shortest window of a limit: how long one is believed that does not say when it
+ends."""
+
 STALLED_EDIT_MS = 30_000
 """Edits take no time, so one that is open waits for leave; one took 16.2 s."""
 

@@ -19,6 +19,7 @@ from jarvisd.accumulators.states.constants import (
     ESCALATED_MS,
     FREE_MODES,
     GIVEN_UP_MS,
+    LIMIT_CEILING_MS,
     STALLED_CALL_MS,
     STALLED_EDIT_MS,
     STALLED_MS,
@@ -77,6 +78,24 @@ def _gone(case: Case, gone: ProcessGone) -> Verdict:
         confidence=Confidence.MEDIUM
         if midst and gone.tidy is None
         else Confidence.HIGH,
+    )
+
+
+def _given_up(case: Case) -> Verdict | None:
+    """Say that what was silent for half a day, without a process, is over."""
+    turn = case.turn()
+    heard_ms = max(case.facts.heard_ms or 0, turn.at_ms or 0)
+    if case.is_alive or not heard_ms or case.now_ms - heard_ms < GIVEN_UP_MS:
+        return None
+
+    return Verdict(
+        state=State.ENDED,
+        since_ms=heard_ms,
+        evidence="silent for long, and no process is known",
+        evidence_ms=heard_ms,
+        tier=Tier.NONE,
+        confidence=Confidence.LOW,
+        hint=case.hint,
     )
 
 
@@ -253,7 +272,8 @@ def _limited(case: Case) -> Verdict | None:
         return None
 
     until_ms = facts.until_ms or facts.full_ms
-    if until_ms is not None and case.now_ms >= until_ms:
+    ends_ms = until_ms or facts.limited_ms + LIMIT_CEILING_MS
+    if case.now_ms >= ends_ms:
         return None
 
     return Verdict(
@@ -262,25 +282,7 @@ def _limited(case: Case) -> Verdict | None:
         evidence="limit reached",
         evidence_ms=facts.limited_ms,
         until_ms=until_ms,
-        recheck_ms=until_ms,
-    )
-
-
-def _given_up(case: Case) -> Verdict | None:
-    """Say that what was silent for half a day, without a process, is over."""
-    turn = case.turn()
-    heard_ms = max(case.facts.heard_ms or 0, turn.at_ms or 0)
-    if case.is_alive or not heard_ms or case.now_ms - heard_ms < GIVEN_UP_MS:
-        return None
-
-    return Verdict(
-        state=State.ENDED,
-        since_ms=heard_ms,
-        evidence="silent for long, and no process is known",
-        evidence_ms=heard_ms,
-        tier=Tier.NONE,
-        confidence=Confidence.LOW,
-        hint=case.hint,
+        recheck_ms=ends_ms,
     )
 
 
@@ -448,6 +450,7 @@ def verdict_of_nothing(case: Case) -> Verdict:
 
 LADDER: tuple[Callable[[Case], Verdict | None], ...] = (
     _over,
+    _given_up,
     _registry_wait,
     _hook_wait,
     _subagent_wait,
@@ -456,7 +459,6 @@ LADDER: tuple[Callable[[Case], Verdict | None], ...] = (
     _stalled_edit,
     _escalated,
     _limited,
-    _given_up,
     _done,
     _working,
     _fresh,

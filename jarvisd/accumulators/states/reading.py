@@ -9,7 +9,13 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from jarvisd.accumulators.facts import MAX_ESCALATED, MAX_TASKS, Facts, Phase
+from jarvisd.accumulators.facts import (
+    INTERRUPTED,
+    MAX_ESCALATED,
+    MAX_TASKS,
+    Facts,
+    Phase,
+)
 from jarvisd.accumulators.lane import Lane
 from jarvisd.model.events import (
     ApiFailed,
@@ -66,8 +72,14 @@ def note(lane: Lane, record: Record) -> None:
 
 
 def _begin(facts: Facts, word: str, at_ms: int | None) -> None:
-    facts.phase, facts.word, facts.since_ms = _WORKING, word, at_ms
-    facts.turn_ms = facts.heard_ms = at_ms
+    facts.turn_ms = at_ms
+    _go_on(facts, word, at_ms)
+
+
+def _go_on(facts: Facts, word: str, at_ms: int | None) -> None:
+    """Begin to work without a turn of one's own: calls that are open still count."""
+    facts.phase, facts.word = _WORKING, word
+    facts.since_ms = facts.heard_ms = at_ms
     facts.doing, facts.cue, facts.settled = _THINKING, None, False
     facts.commanded = False
 
@@ -125,7 +137,7 @@ def _turn_ended(facts: Facts, event: TurnEnded, at_ms: int | None) -> None:
 
 def _interrupted(facts: Facts, _: Interrupted, at_ms: int | None) -> None:
     facts.phase, facts.cue = _WORKING, None
-    _end(facts, "interrupted", at_ms, settled=True)
+    _end(facts, INTERRUPTED, at_ms, settled=True)
 
 
 def _message(facts: Facts, event: MessageWritten, at_ms: int | None) -> None:
@@ -179,7 +191,7 @@ def _returned(facts: Facts, event: ToolReturned, at_ms: int | None) -> None:
         and not facts.announced
         and event.outcome is not Outcome.DENIED
     ):
-        _begin(facts, "result", at_ms)  # an answer that came after the turn
+        _go_on(facts, "result", at_ms)  # an answer that came after the turn
 
     facts.heard_ms = at_ms
     if facts.phase is _WORKING:

@@ -264,6 +264,28 @@ def test_a_command_in_the_background_leaves_the_session_idle() -> None:
     assert (view.state, view.activity) == (State.IDLE, Activity.BACKGROUND)
 
 
+def test_a_question_of_a_turn_that_is_gone_is_asked_no_more() -> None:
+    """A session that was killed over its question, and resumed."""
+    assert state_of([*ASKED, prompt(9)]).state is State.WORKING
+    assert state_of([*ASKED, prompt(9), reply(10, "Ok.")]).state is State.IDLE
+    cut = prompt(9, "[Request interrupted by user]")
+    assert state_of([*ASKED, cut]).state is State.IDLE
+
+
+def test_of_two_questions_the_other_one_is_still_open() -> None:
+    lines = [prompt(0), call(1, "a", ASK), call(1, "b", ASK), turn_end(2)]
+
+    assert state_of([*lines, result(3, "a")]).state is State.WAITING_ANSWER
+
+
+def test_a_limit_without_an_end_is_believed_for_the_shortest_window() -> None:
+    words = "You've hit your session limit"
+    desk = Desk().read(prompt(0), failure(1, words))
+
+    assert desk.at(4 * 3600).state is State.LIMITED
+    assert desk.at(6 * 3600).state is State.IDLE
+
+
 def test_a_retry_is_told_as_such() -> None:
     """CC-102."""
     view = state_of([prompt(0), system(1, "api_error", retryAttempt=1)])
