@@ -13,6 +13,8 @@ from jarvisd.model.state import Activity
 
 MAX_TASKS = 64
 MAX_ESCALATED = 8
+INTERRUPTED = "interrupted"
+"""The word for a turn that somebody cut short."""
 
 
 class Phase(IntEnum):
@@ -31,6 +33,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
         phase: Whose turn it is, *word* what told so, *since_ms* since when.
         settled: The turn's end was announced; else it was concluded from a message.
         announced: Turns are announced, so that nothing else begins or ends one.
+        commanded: A slash command was given, which may begin a turn.
         turn_ms: When the turn began; calls older than that will not come back.
         heard_ms: The newest sign of work; bookkeeping is none.
         doing: What the newest sign of work was.
@@ -38,6 +41,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
         cue: What the last words ask for.
         agents: Agents at work in the background, and since when.
         pending: How many of them, in the agent's own count.
+        workflows: Groups of agents at work in the background, which it does not count.
         shells: Commands that go on in the background.
         mode: How leave is asked for; *reviewed*: of a program, not of a person.
         escalated: Calls that ask for more leave, newest last.
@@ -56,6 +60,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     since_ms: int | None = None
     settled: bool = False
     announced: bool = False
+    commanded: bool = False
     turn_ms: int | None = None
     heard_ms: int | None = None
     doing: Activity | None = None
@@ -63,6 +68,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     cue: Cue | None = None
     agents: dict[str, int | None] = {}
     pending: int = 0
+    workflows: dict[str, int | None] = {}
     shells: dict[str, int | None] = {}
     mode: str | None = None
     reviewed: bool = False
@@ -80,4 +86,4 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def background(self) -> int:
         """Return how many agents are at work in the background."""
-        return len(self.agents) or self.pending
+        return (len(self.agents) or self.pending) + len(self.workflows)

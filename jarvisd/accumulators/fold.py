@@ -366,10 +366,10 @@ def _tool_called(line: _Line, event: ToolCalled) -> None:
         called_ms=line.at_ms,
     )
     shelf.put(name, row)
-    last = (line.since_ms, tool_name(event.server, event.tool))
-    line.session.last_tool = _newer(line.session.last_tool, last)
+    called = tool_name(event.server, event.tool)
+    line.session.last_tool = _newer(line.session.last_tool, (line.since_ms, called))
     if event.call_id:
-        lane.opens(event.call_id, event.tool)
+        lane.opens(event.call_id, called)
 
 
 def _tool_returned(line: _Line, event: ToolReturned) -> None:

@@ -49,6 +49,15 @@ class CommandGiven(_Event, frozen=True, kw_only=True, gc=False):
     name: str
 
 
+class Instructed(_Event, frozen=True, kw_only=True, gc=False):
+    """Words that no human wrote were put before the agent, to act upon.
+
+    *by_hook* says that they are a hook's, which sends the agent on at the end of a turn.
+    """
+
+    by_hook: bool = False
+
+
 class Cue(StrEnum):
     """What the agent's last words of a turn ask for."""
 
@@ -295,11 +304,20 @@ class ModeChanged(_Event, frozen=True, kw_only=True, gc=False):
     reviewed: bool = False
 
 
+class TaskKind(StrEnum):
+    """What goes on in the background."""
+
+    COMMAND = "command"
+    AGENT = "agent"
+    WORKFLOW = "workflow"
+    """Several agents."""
+
+
 class TaskStarted(_Event, frozen=True, kw_only=True, gc=False):
-    """A command, or with *works* agents, goes on in the background."""
+    """A process or subagent goes on in the background."""
 
     task_id: str
-    works: bool = False
+    kind: TaskKind = TaskKind.COMMAND
 
 
 class TaskEnded(_Event, frozen=True, kw_only=True, gc=False):
@@ -312,6 +330,7 @@ class TaskEnded(_Event, frozen=True, kw_only=True, gc=False):
 Event = (
     PromptGiven
     | CommandGiven
+    | Instructed
     | Asked
     | MessageWritten
     | ToolCalled

@@ -15,7 +15,6 @@ from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import (
     FORGOTTEN_MS,
     GIVEN_UP_MS,
-    HISTORY_MS,
     QUESTIONS,
 )
 from jarvisd.accumulators.states.held import Held
@@ -23,7 +22,7 @@ from jarvisd.accumulators.states.ladder import verdict_on
 from jarvisd.accumulators.states.reading import note
 from jarvisd.accumulators.states.seat import Seat, SeatKey
 from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import ProcessGone, RegistryRead, Signal
+from jarvisd.model.evidence import Signal
 from jarvisd.model.record import Record
 from jarvisd.model.state import (
     OVER,
@@ -61,10 +60,10 @@ class States:
         self._seats: dict[SeatKey, Seat] = {}
         self._children: dict[SeatKey, set[SeatKey]] = {}
         self._lanes: dict[Lane, bool] = {}
-        self._newest: tuple[Lane | None, bool] = (None, False)
+        self._newest: Lane | None = None  # which is in *_lanes*, as *_live* says
+        self._live = False
         self._touched: set[SeatKey] = set()
         self._calls: list[tuple[int, SeatKey]] = []
-        self._pids: dict[tuple[str, int], SeatKey] = {}
         self._before: dict[SeatKey, State] = {}
 
     # What comes in
@@ -79,24 +78,20 @@ class States:
 
     def meet(self, lane: Lane) -> None:
         """Take back the facts of a block that was read in an earlier run."""
-        self._lanes.setdefault(lane, False)
+        self._lanes.setdefault(lane, True)
 
     def fold(self, lane: Lane, record: Record, *, live: bool) -> None:
         """Take in what a line says; *live* False means history, read late."""
         if record.events:
             note(lane, record)
-            if self._newest != (lane, live):
-                self._newest = lane, live
+            if lane is not self._newest or live is not self._live:
+                self._newest, self._live = lane, live
                 self._lanes[lane] = live
 
     def hear(self, signal: Signal) -> None:
         """Take in what somebody witnessed."""
         key = (signal.agent, signal.session_id)
-        seat = self._seat(key, _parent_in(signal.session_id))
-        if isinstance(signal, RegistryRead):
-            self._move(signal, key)
-
-        seat.held.hear(signal)
+        self._seat(key, _parent_in(signal.session_id)).held.hear(signal)
         self._touched.add(key)
 
     # What goes out
@@ -156,14 +151,13 @@ class States:
         return seat
 
     def _take_lanes(self, now_ms: int) -> None:
-        lanes, self._lanes, self._newest = self._lanes, {}, (None, False)
+        lanes, self._lanes, self._newest = self._lanes, {}, None
         for lane, live in lanes.items():
             key, facts = (lane.agent, lane.session_id), lane.carry.facts
             heard_ms = facts.heard_ms
-            known = key in self._seats
             recent = heard_ms is not None and now_ms - heard_ms < GIVEN_UP_MS
-            if known or recent:
-                self._sit(key, lane, live=live or known, now_ms=now_ms)
+            if recent or key in self._seats:
+                self._sit(key, lane, live=live, now_ms=now_ms)
 
     def _sit(self, key: SeatKey, lane: Lane, *, live: bool, now_ms: int) -> None:
         seat = self._seat(key, lane.parent_session_id)
@@ -174,26 +168,8 @@ class States:
         if live:
             self._touched.add(key)
         else:
-            seat.call_back(now_ms + HISTORY_MS)
+            seat.hold_back(now_ms)
             self._enlist(seat)
-
-    def _move(self, signal: RegistryRead, key: SeatKey) -> None:
-        """Note that a process may have left one session for another."""
-        process = (signal.agent, signal.pid)
-        old = self._seats.get(self._pids.get(process, key))
-        self._pids[process] = key
-        if old is not None and old.key != key:
-            agent, session_id = old.key
-            old.held.hear(
-                ProcessGone(
-                    agent=agent,
-                    session_id=session_id,
-                    pid=signal.pid,
-                    at_ms=signal.at_ms,
-                    tidy=True,
-                )
-            )
-            self._touched.add(old.key)
 
     def _root(self, key: SeatKey) -> SeatKey:
         for _ in range(MAX_DEPTH):
@@ -221,6 +197,9 @@ class States:
 
         seats = [self._seats[each] for each in children if each in self._seats]
         verdicts = [each.told for each in seats if each.told is not None]
+        if now_ms < seat.quiet_ms:
+            return
+
         self._judge_seat(seat, verdicts, now_ms)
         change = seat.change(now_ms)
         if change is not None:
@@ -288,10 +267,6 @@ class States:
             siblings.discard(seat.key)
             if not siblings:
                 self._children.pop(seat.parent, None)
-
-        pid = seat.held.pid
-        if pid is not None:
-            self._pids.pop((seat.key[0], pid), None)
 
 
 def _above(seat: Seat, root: Seat | None) -> Held | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jarvisd.accumulators.facts import Facts, Phase
+from jarvisd.accumulators.facts import INTERRUPTED, Facts, Phase
 from jarvisd.accumulators.lane import OpenTool
 from jarvisd.accumulators.states.constants import (
     APPROVAL_CEILING_MS,
@@ -21,7 +21,8 @@ from jarvisd.model.state import Activity, Confidence, State, Tier
 class Verdict:
     """What the ladder says: a state, what it rests on, and when to look again.
 
-    *settled* False says that the evidence is of a sort that more lines often follow.
+    *settled* False says that the evidence is of a sort that more lines often follow;
+    *of_child* that a subagent needs what the session is said to need.
     """
 
     state: State
@@ -36,6 +37,7 @@ class Verdict:
     until_ms: int | None = None
     recheck_ms: int | None = None
     settled: bool = True
+    of_child: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +107,22 @@ class Case:
 
     def questions(self) -> dict[str, OpenTool]:
         """Return the open calls that wait for a person's words."""
+        if self.facts.word == INTERRUPTED:
+            return {}
+
         return {
             call_id: each
-            for call_id, each in self.calls.items()
+            for call_id, each in self._of_this_turn().items()
             if is_question(self.agent, each.tool)
         }
 
     def at_work(self) -> dict[str, OpenTool]:
-        """Return the open calls of this turn; older ones will not come back."""
-        turn_ms = self.facts.turn_ms
-        if self.facts.phase is not Phase.WORKING:
-            return {}
+        """Return the open calls of the turn that goes on."""
+        return self._of_this_turn() if self.facts.phase is Phase.WORKING else {}
 
+    def _of_this_turn(self) -> dict[str, OpenTool]:
+        """Return the open calls that may come back: those of older turns will not."""
+        turn_ms = self.facts.turn_ms
         return {
             call_id: each
             for call_id, each in self.calls.items()
@@ -126,7 +132,7 @@ class Case:
     def stands(self, at_ms: int) -> bool:
         """Say whether a dialog that was open at *at_ms* may still be, by the records."""
         facts = self.facts
-        if self.now_ms - at_ms > APPROVAL_CEILING_MS:
+        if self.now_ms - at_ms >= APPROVAL_CEILING_MS:
             return False
 
         ended = facts.phase is Phase.DONE and facts.settled

@@ -9,6 +9,10 @@ APPROVAL_CEILING_MS = 12 * 3_600_000
 COMPACTION_CEILING_MS = 5 * 60_000
 """A compaction of which no end was heard."""
 
+LIMIT_CEILING_MS = 5 * 3_600_000
+"""The shortest window of a limit: how long one is believed that does not say when it
+ends."""
+
 STALLED_EDIT_MS = 30_000
 """Edits take no time, so one that is open waits for leave; one took 16.2 s."""
 
@@ -36,11 +40,14 @@ FORGOTTEN_MS = 24 * 3_600_000
 DWELL_MS = 3_000
 """How long work must last to end a wait, where nothing tells that it was answered."""
 
-SETTLE_MS = 500
+SETTLE_MS = 250
 """How long a turn's end must last that was only concluded: more lines may come."""
 
 HISTORY_MS = 1_000
-"""How long after the last line of history a session is judged for the first time."""
+"""How long after the last line of history a session is judged."""
+
+HISTORY_CEILING_MS = 10_000
+"""How long after the first line of history it is judged at the latest."""
 
 RESUMED_MS = 2_000
 """A record so much newer than the end of a process was written by another one."""

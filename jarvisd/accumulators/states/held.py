@@ -21,7 +21,8 @@ class Held:
     Attributes:
         registry: What the agent's registry says of its living process.
         process: A living process; *gone*: that it ended. One of them at most.
-        ask: A hook that told of a dialog which was not answered since.
+        ask: A hook that told of a dialog which was not answered since; *answer* is the
+            newest one that could answer one, for hooks may overtake each other.
         turn: The newest hook that says whose turn it is.
         over: The hook that said goodbye.
         compacting_ms: When a compaction began that has not ended.
@@ -34,6 +35,7 @@ class Held:
     process: ProcessFound | None = None
     gone: ProcessGone | None = None
     ask: HookCalled | None = None
+    answer: HookCalled | None = None
     turn: HookCalled | None = None
     over: HookCalled | None = None
     compacting_ms: int | None = None
@@ -129,27 +131,29 @@ def _started(held: Held, hook: HookCalled) -> None:
         held.ask = held.compacting_ms = None
 
 
-def _freed(held: Held, _: HookCalled) -> None:
-    held.ask = held.compacting_ms = None
+def _freed(held: Held, hook: HookCalled) -> None:
+    held.answer, held.ask, held.compacting_ms = hook, None, None
 
 
 def _calling(held: Held, hook: HookCalled) -> None:
     if is_question(hook.agent, hook.tool):
-        held.ask = hook
+        _asking(held, hook)
 
 
 def _asking(held: Held, hook: HookCalled) -> None:
-    held.ask = hook
+    answer = held.answer
+    if answer is None or answer.at_ms < hook.at_ms or not _is_about(answer, hook):
+        held.ask = hook
 
 
 def _notified(held: Held, hook: HookCalled) -> None:
     if hook.detail in _DIALOGS and held.ask is None:
-        held.ask = hook
+        _asking(held, hook)
 
 
 def _answered(held: Held, hook: HookCalled) -> None:
-    ask = held.ask
-    if ask is not None and _is_about(hook, ask):
+    held.answer = hook
+    if held.ask is not None and _is_about(hook, held.ask):
         held.ask = None
 
 
@@ -166,7 +170,13 @@ def _ended(held: Held, hook: HookCalled) -> None:
 
 
 _WORK = frozenset(
-    {"UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure"}
+    {
+        "UserPromptSubmit",
+        "PreToolUse",
+        "PermissionDenied",
+        "PostToolUse",
+        "PostToolUseFailure",
+    }
 )
 _REST = frozenset({"SessionStart", "Stop", "StopFailure", "SubagentStop"})
 _DIALOGS = frozenset({"permission_prompt", "elicitation_dialog"})

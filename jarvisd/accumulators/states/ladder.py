@@ -12,12 +12,14 @@ from jarvisd.accumulators.facts import Phase
 from jarvisd.accumulators.lane import OpenTool
 from jarvisd.accumulators.states.case import Case, Turn, Verdict
 from jarvisd.accumulators.states.constants import (
+    APPROVAL_CEILING_MS,
     COMPACTION_CEILING_MS,
     EDIT_MODES,
     EDITS,
     ESCALATED_MS,
     FREE_MODES,
     GIVEN_UP_MS,
+    LIMIT_CEILING_MS,
     STALLED_CALL_MS,
     STALLED_EDIT_MS,
     STALLED_MS,
@@ -27,6 +29,8 @@ from jarvisd.accumulators.states.held import is_question
 from jarvisd.model.events import Cue
 from jarvisd.model.evidence import ProcessGone
 from jarvisd.model.state import Activity, Confidence, State, Tier
+
+_OF_CHILD = "subagent: "
 
 
 def verdict_on(case: Case) -> Verdict:
@@ -64,15 +68,34 @@ def _gone(case: Case, gone: ProcessGone) -> Verdict:
     midst = not gone.tidy and (
         case.turn().phase is Phase.WORKING or bool(case.questions())
     )
+    how = "is gone in the midst of work" if midst else "is gone or done with it"
     return Verdict(
         state=State.CRASHED if midst else State.ENDED,
         since_ms=gone.at_ms,
-        evidence=f"process {gone.pid} is gone{' in the midst of work' if midst else ''}",
+        evidence=f"process {gone.pid} {how}",
         evidence_ms=gone.at_ms,
         tier=Tier.PROCESS,
         confidence=Confidence.MEDIUM
         if midst and gone.tidy is None
         else Confidence.HIGH,
+    )
+
+
+def _given_up(case: Case) -> Verdict | None:
+    """Say that what was silent for half a day, without a process, is over."""
+    turn = case.turn()
+    heard_ms = max(case.facts.heard_ms or 0, turn.at_ms or 0)
+    if case.is_alive or not heard_ms or case.now_ms - heard_ms < GIVEN_UP_MS:
+        return None
+
+    return Verdict(
+        state=State.ENDED,
+        since_ms=heard_ms,
+        evidence="silent for long, and no process is known",
+        evidence_ms=heard_ms,
+        tier=Tier.NONE,
+        confidence=Confidence.LOW,
+        hint=case.hint,
     )
 
 
@@ -101,6 +124,7 @@ def _registry_wait(case: Case) -> Verdict | None:
         evidence=f"registry: {registry.waiting_for or registry.status}",
         evidence_ms=registry.at_ms,
         tier=Tier.REGISTRY,
+        recheck_ms=registry.at_ms + APPROVAL_CEILING_MS,
     )
 
 
@@ -117,6 +141,7 @@ def _hook_wait(case: Case) -> Verdict | None:
         evidence=" ".join(filter(None, (ask.event, ask.detail, ask.tool))),
         evidence_ms=ask.at_ms,
         tier=Tier.HOOK,
+        recheck_ms=ask.at_ms + APPROVAL_CEILING_MS,
     )
     if answer or case.asks:
         return verdict
@@ -145,7 +170,8 @@ def _subagent_wait(case: Case) -> Verdict | None:
     if needs is None:
         return None
 
-    return replace(needs, evidence=f"subagent: {needs.evidence}", recheck_ms=None)
+    evidence = needs.evidence.removeprefix(_OF_CHILD)
+    return replace(needs, evidence=_OF_CHILD + evidence, recheck_ms=None, of_child=True)
 
 
 def _compacting(case: Case) -> Verdict | None:
@@ -246,10 +272,8 @@ def _limited(case: Case) -> Verdict | None:
         return None
 
     until_ms = facts.until_ms or facts.full_ms
-    if until_ms is None:
-        until_ms = None if facts.full_ms is None else facts.full_ms
-
-    if until_ms is not None and case.now_ms >= until_ms:
+    ends_ms = until_ms or facts.limited_ms + LIMIT_CEILING_MS
+    if case.now_ms >= ends_ms:
         return None
 
     return Verdict(
@@ -258,25 +282,7 @@ def _limited(case: Case) -> Verdict | None:
         evidence="limit reached",
         evidence_ms=facts.limited_ms,
         until_ms=until_ms,
-        recheck_ms=until_ms,
-    )
-
-
-def _given_up(case: Case) -> Verdict | None:
-    """Say that what was silent for half a day, without a process, is over."""
-    turn = case.turn()
-    heard_ms = max(case.facts.heard_ms or 0, turn.at_ms or 0)
-    if case.is_alive or not heard_ms or case.now_ms - heard_ms < GIVEN_UP_MS:
-        return None
-
-    return Verdict(
-        state=State.ENDED,
-        since_ms=heard_ms,
-        evidence="silent for long, and no process is known",
-        evidence_ms=heard_ms,
-        tier=Tier.NONE,
-        confidence=Confidence.LOW,
-        hint=case.hint,
+        recheck_ms=ends_ms,
     )
 
 
@@ -444,6 +450,7 @@ def verdict_of_nothing(case: Case) -> Verdict:
 
 LADDER: tuple[Callable[[Case], Verdict | None], ...] = (
     _over,
+    _given_up,
     _registry_wait,
     _hook_wait,
     _subagent_wait,
@@ -452,7 +459,6 @@ LADDER: tuple[Callable[[Case], Verdict | None], ...] = (
     _stalled_edit,
     _escalated,
     _limited,
-    _given_up,
     _done,
     _working,
     _fresh,

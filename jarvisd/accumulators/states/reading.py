@@ -6,14 +6,23 @@ sets a few attributes and no more.
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
-from jarvisd.accumulators.facts import MAX_ESCALATED, MAX_TASKS, Facts, Phase
+from jarvisd.accumulators.facts import (
+    INTERRUPTED,
+    MAX_ESCALATED,
+    MAX_TASKS,
+    Facts,
+    Phase,
+)
 from jarvisd.accumulators.lane import Lane
 from jarvisd.model.events import (
     ApiFailed,
     Asked,
+    CommandGiven,
     Compacted,
+    Instructed,
     Interrupted,
     LimitReached,
     LimitsReported,
@@ -22,6 +31,7 @@ from jarvisd.model.events import (
     Outcome,
     PromptGiven,
     TaskEnded,
+    TaskKind,
     TaskStarted,
     ThreadOpened,
     ToolCalled,
@@ -35,20 +45,25 @@ from jarvisd.model.state import Activity
 GOES_ON = frozenset({"tool_use", "pause_turn"})
 """Stop reasons that do not end a turn; without any, more of the message will come."""
 
+FEEDBACK = "hook feedback"
+
 _WORKING, _DONE = Phase.WORKING, Phase.DONE
+_THINKING, _STREAMING = Activity.THINKING, Activity.STREAMING
+_TOOL, _RETRYING = Activity.TOOL, Activity.RETRYING
 
 
 def note(lane: Lane, record: Record) -> None:
     """Fold what *record* says into the facts of its *lane*."""
-    carry = lane.carry
-    facts = carry.facts
+    facts, at_ms = lane.carry.facts, record.at_ms
+    if at_ms is None:
+        at_ms = lane.carry.last_ms
+
     if record.sidechain and lane.parent_session_id is None:
-        facts.heard_ms = carry.last_ms  # a subagent in its parent's transcript
+        facts.heard_ms = at_ms  # a subagent in its parent's transcript
         return
 
-    at_ms = carry.last_ms if record.at_ms is None else record.at_ms
     for event in record.events:
-        handler = _HANDLERS.get(event.__class__)
+        handler = _handler_of(event.__class__)
         if handler is not None:
             handler(facts, event, at_ms)
 
@@ -57,9 +72,16 @@ def note(lane: Lane, record: Record) -> None:
 
 
 def _begin(facts: Facts, word: str, at_ms: int | None) -> None:
-    facts.phase, facts.word, facts.since_ms = _WORKING, word, at_ms
-    facts.turn_ms = facts.heard_ms = at_ms
-    facts.doing, facts.cue, facts.settled = Activity.THINKING, None, False
+    facts.turn_ms = at_ms
+    _go_on(facts, word, at_ms)
+
+
+def _go_on(facts: Facts, word: str, at_ms: int | None) -> None:
+    """Begin to work without a turn of one's own: calls that are open still count."""
+    facts.phase, facts.word = _WORKING, word
+    facts.since_ms = facts.heard_ms = at_ms
+    facts.doing, facts.cue, facts.settled = _THINKING, None, False
+    facts.commanded = False
 
 
 def _end(facts: Facts, word: str, at_ms: int | None, *, settled: bool) -> None:
@@ -82,6 +104,17 @@ def _prompt(facts: Facts, event: PromptGiven, at_ms: int | None) -> None:
     facts.attempt = facts.call_count = 0
 
 
+def _command(facts: Facts, _: CommandGiven, __: int | None) -> None:
+    facts.commanded = True  # most are done by the agent's program alone
+
+
+def _instructed(facts: Facts, event: Instructed, at_ms: int | None) -> None:
+    if event.by_hook:
+        _begin(facts, FEEDBACK, at_ms)
+    elif facts.commanded and facts.phase is not _WORKING:
+        _begin(facts, "command", at_ms)
+
+
 def _turn_started(facts: Facts, event: TurnStarted, at_ms: int | None) -> None:
     if event.announced:
         _begin(facts, "turn started", at_ms)
@@ -89,6 +122,9 @@ def _turn_started(facts: Facts, event: TurnStarted, at_ms: int | None) -> None:
 
 
 def _turn_ended(facts: Facts, event: TurnEnded, at_ms: int | None) -> None:
+    if facts.word == FEEDBACK and facts.heard_ms == facts.since_ms:
+        return  # the hook that sent the agent on is summed up behind its words
+
     _end(facts, "turn ended", at_ms, settled=True)
     if facts.announced:
         facts.shells.clear()  # nothing tells when they end
@@ -101,14 +137,14 @@ def _turn_ended(facts: Facts, event: TurnEnded, at_ms: int | None) -> None:
 
 def _interrupted(facts: Facts, _: Interrupted, at_ms: int | None) -> None:
     facts.phase, facts.cue = _WORKING, None
-    _end(facts, "interrupted", at_ms, settled=True)
+    _end(facts, INTERRUPTED, at_ms, settled=True)
 
 
 def _message(facts: Facts, event: MessageWritten, at_ms: int | None) -> None:
     if facts.announced:  # words before a tool call look like the last ones
         facts.heard_ms = at_ms
         if facts.phase is _WORKING:
-            facts.doing = Activity.STREAMING
+            facts.doing = _STREAMING
 
         return
 
@@ -118,7 +154,7 @@ def _message(facts: Facts, event: MessageWritten, at_ms: int | None) -> None:
             _begin(facts, "message", at_ms)
 
         facts.heard_ms = at_ms
-        facts.doing = Activity.STREAMING if stop is None else Activity.THINKING
+        facts.doing = _STREAMING if stop is None else _THINKING
     else:
         _end(facts, stop, at_ms, settled=False)
 
@@ -137,7 +173,7 @@ def _called(facts: Facts, event: ToolCalled, at_ms: int | None) -> None:
         _begin(facts, "call", at_ms)
 
     facts.heard_ms = at_ms
-    facts.doing, facts.attempt = Activity.TOOL, 0
+    facts.doing, facts.attempt = _TOOL, 0
     if event.digest and event.digest == facts.call:
         facts.call_count += 1
     else:
@@ -155,27 +191,32 @@ def _returned(facts: Facts, event: ToolReturned, at_ms: int | None) -> None:
         and not facts.announced
         and event.outcome is not Outcome.DENIED
     ):
-        _begin(facts, "result", at_ms)  # an answer that came after the turn
+        _go_on(facts, "result", at_ms)  # an answer that came after the turn
 
     facts.heard_ms = at_ms
     if facts.phase is _WORKING:
-        facts.doing = Activity.THINKING
+        facts.doing = _THINKING
 
 
 # The background
 
 
 def _task_started(facts: Facts, event: TaskStarted, at_ms: int | None) -> None:
-    tasks = facts.agents if event.works else facts.shells
+    tasks = _TASKS[event.kind](facts)
     tasks[event.task_id] = at_ms
     if len(tasks) > MAX_TASKS:
         del tasks[next(iter(tasks))]
 
 
 def _task_ended(facts: Facts, event: TaskEnded, at_ms: int | None) -> None:
-    if facts.shells.pop(event.task_id, 0) == 0:
-        facts.agents.pop(event.task_id, None)
+    known = [each(facts) for each in _TASKS.values()]
+    if not any(event.task_id in tasks for tasks in known) or (
+        event.task_id in facts.agents
+    ):
         facts.pending = max(0, facts.pending - 1)
+
+    for tasks in known:
+        tasks.pop(event.task_id, None)
 
     if facts.phase is not _WORKING:
         _begin(facts, "task ended", at_ms)  # the agent is told, and goes on
@@ -195,7 +236,7 @@ def _failed(facts: Facts, event: ApiFailed, at_ms: int | None) -> None:
         _begin(facts, "API error", at_ms)
 
     facts.heard_ms = at_ms
-    facts.doing, facts.attempt = Activity.RETRYING, event.attempt or 1
+    facts.doing, facts.attempt = _RETRYING, event.attempt or 1
 
 
 def _limited(facts: Facts, event: LimitReached, at_ms: int | None) -> None:
@@ -204,8 +245,10 @@ def _limited(facts: Facts, event: LimitReached, at_ms: int | None) -> None:
 
 
 def _limits(facts: Facts, event: LimitsReported, _: int | None) -> None:
-    full = [each.resets_at_ms for each in event.windows if each.used_percent >= 100]
-    facts.full_ms = max((each for each in full if each is not None), default=None)
+    facts.full_ms = None
+    for each in event.windows:
+        if each.used_percent >= 100 and each.resets_at_ms is not None:
+            facts.full_ms = max(facts.full_ms or 0, each.resets_at_ms)
 
 
 def _compacted(facts: Facts, event: Compacted, at_ms: int | None) -> None:
@@ -222,8 +265,16 @@ def _opened(facts: Facts, event: ThreadOpened, _: int | None) -> None:
     facts.headless = facts.headless or event.headless
 
 
+_TASKS: dict[TaskKind, Callable[[Facts], dict[str, int | None]]] = {
+    TaskKind.COMMAND: attrgetter("shells"),
+    TaskKind.AGENT: attrgetter("agents"),
+    TaskKind.WORKFLOW: attrgetter("workflows"),
+}
+
 _HANDLERS: dict[type, Callable[[Facts, Any, int | None], None]] = {
     PromptGiven: _prompt,
+    CommandGiven: _command,
+    Instructed: _instructed,
     TurnStarted: _turn_started,
     TurnEnded: _turn_ended,
     Interrupted: _interrupted,
@@ -240,3 +291,5 @@ _HANDLERS: dict[type, Callable[[Facts, Any, int | None], None]] = {
     ModeChanged: _mode,
     ThreadOpened: _opened,
 }
+
+_handler_of = _HANDLERS.get

@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.states.attention import Burn
 from jarvisd.accumulators.states.case import Verdict
-from jarvisd.accumulators.states.constants import DWELL_MS, SETTLE_MS
+from jarvisd.accumulators.states.constants import (
+    DWELL_MS,
+    HISTORY_CEILING_MS,
+    HISTORY_MS,
+    SETTLE_MS,
+)
 from jarvisd.accumulators.states.held import Held
 from jarvisd.model.block import SessionId
 from jarvisd.model.state import (
@@ -38,6 +43,8 @@ class Seat:
         before: The state that transitions tell of last, perhaps of an earlier run.
         doubted: A verdict that is not told yet, and since when.
         due_ms: When it is to be judged again though nothing happens.
+        history_ms: When history of it was read first; *quiet_ms*: until when it is not
+            judged, because more of that may come.
         burn: What it costs.
 
     """
@@ -50,27 +57,36 @@ class Seat:
     before: State | None = None
     doubted: tuple[State, int] | None = None
     due_ms: int | None = None
+    history_ms: int | None = None
+    quiet_ms: int = 0
     attention: tuple[Attention, ...] = ()
     burn: Burn | None = None
 
     def settle(self, verdict: Verdict, now_ms: int) -> Verdict:
         """Return what is to be told now, given that *verdict* was reached."""
         told = self.told
-        pause_ms = 0 if told is None else pause_between(told, verdict)
-        if told is None or not pause_ms:
-            self.doubted = None
+        if told is None:
             return verdict
 
         if self.doubted is None or self.doubted[0] is not verdict.state:
             self.doubted = (verdict.state, now_ms)
 
-        until_ms = self.doubted[1] + pause_ms
+        until_ms = told_from(told, verdict, self.doubted[1])
         if now_ms >= until_ms:
             self.doubted = None
             return verdict
 
         self.call_back(until_ms)
         return told
+
+    def hold_back(self, now_ms: int) -> None:
+        """Have history read to its end before the session is judged."""
+        if self.history_ms is None:
+            self.history_ms = now_ms
+
+        latest_ms = self.history_ms + HISTORY_CEILING_MS
+        self.quiet_ms = min(now_ms + HISTORY_MS, latest_ms)
+        self.call_back(self.quiet_ms)
 
     def call_back(self, at_ms: int | None) -> None:
         """Have the session judged at *at_ms*, if not sooner."""
@@ -127,23 +143,24 @@ class Seat:
         )
 
 
-def pause_between(told: Verdict, verdict: Verdict) -> int:
-    """Return for how long *verdict* must last before it takes the place of *told*."""
-    if told.state is verdict.state:
-        return 0
-
+def told_from(told: Verdict, verdict: Verdict, since_ms: int) -> int:
+    """Return when *verdict*, reached at *since_ms*, takes the place of *told*."""
     if told.state in WAITS and verdict.state is State.WORKING:
-        return 0 if _is_answered(told, verdict) else DWELL_MS
+        return since_ms if _is_answered(told, verdict) else since_ms + DWELL_MS
 
-    if told.state is State.WORKING and verdict.state in {State.IDLE, State.ENDED}:
-        return 0 if verdict.settled else SETTLE_MS
+    ends = told.state is State.WORKING and verdict.state in _ENDS
+    if ends and not verdict.settled:
+        return (verdict.since_ms or since_ms) + SETTLE_MS
 
-    return 0
+    return since_ms
+
+
+_ENDS = frozenset({State.IDLE, State.ENDED})
 
 
 def _is_answered(told: Verdict, verdict: Verdict) -> bool:
     """Say whether work behind a wait is witnessed, and not just the wait unseen."""
-    if verdict.tier in {Tier.REGISTRY, Tier.HOOK}:
+    if told.of_child or verdict.tier in {Tier.REGISTRY, Tier.HOOK}:
         return True
 
     asked_ms, heard_ms = told.since_ms, verdict.evidence_ms

@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 from msgspec import Raw
 
-from jarvisd.agents.claude.prose import command_in, notices_in, own_words
+from jarvisd.agents.claude.prose import (
+    command_in,
+    instructions_in,
+    notices_in,
+    own_words,
+)
 from jarvisd.agents.claude.shape import Block, Line, Message
 from jarvisd.agents.claude.tools import call_of, results_in
 from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
@@ -52,6 +57,7 @@ _LIMIT = re.compile(r"usage limit reached\|(\d{9,11})$")
 _NEWER_LIMIT = re.compile(r"You(?:'|\u2019)ve (?:hit|reached) your .{0,40}\blimit\b")
 """It says when in local time only."""
 
+_THOUGHTS = {"thinking", "redacted_thinking"}
 _LAST_WORDS = {"end_turn", "stop_sequence"}
 
 
@@ -138,6 +144,7 @@ def _shown(line: Line, blocks: tuple[Block, ...]) -> Iterable[Event]:
 
 def _said(line: Line, texts: Sequence[str]) -> Iterator[Event]:
     if line.is_meta:
+        yield from instructions_in(next(iter(texts), ""))
         return
 
     human = [own for text in texts if (own := own_words(text))]
@@ -172,10 +179,7 @@ def _assistant(line: Line) -> Iterable[Event]:
     if line.is_api_error_message:
         events.extend(_api_failure(line, message))
     elif message.model != SYNTHETIC:
-        stop = message.stop_reason
-        events.append(MessageWritten(message_id=message.id, stop_reason=stop))
-        if stop in _LAST_WORDS and _asks(message):
-            events.append(Asked(cue=Cue.QUESTION))
+        events.extend(_written(message))
 
     events.extend(usage_in(message, key=line.uuid))
     if isinstance(message.content, tuple):
@@ -184,13 +188,29 @@ def _assistant(line: Line) -> Iterable[Event]:
     return events
 
 
-def _asks(message: Message) -> bool:
-    content = message.content
-    if not isinstance(content, tuple):
-        return asks(content or "")
+def _written(message: Message) -> Iterable[Event]:
+    stop = message.stop_reason
+    if stop not in _LAST_WORDS:
+        return (MessageWritten(message_id=message.id, stop_reason=stop),)
 
-    texts = [text_of(each.text) for each in content if each.type == "text"]
-    return bool(texts) and asks(texts[-1] or "")
+    words = _words(message.content)
+    if words is None:  # thoughts alone: the words have a line of their own
+        return (MessageWritten(message_id=message.id),)
+
+    written = MessageWritten(message_id=message.id, stop_reason=stop)
+    return (written, Asked(cue=Cue.QUESTION)) if asks(words) else (written,)
+
+
+def _words(content: str | tuple[Block, ...] | None) -> str | None:
+    """Return the last text in *content*; None if it holds thoughts and nothing else."""
+    if not isinstance(content, tuple):
+        return content or ""
+
+    texts = [each.text for each in content if each.type == "text"]
+    if texts:
+        return text_of(texts[-1]) or ""
+
+    return None if content and all(each.type in _THOUGHTS for each in content) else ""
 
 
 def _api_failure(line: Line, message: Message) -> Iterator[Event]:

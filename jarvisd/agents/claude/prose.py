@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from jarvisd.model.events import (
     CommandGiven,
     Event,
+    Instructed,
     Interrupted,
     TaskEnded,
 )
@@ -24,13 +25,14 @@ _LEADING_BLOCK = re.compile(
 _TASK_ID = re.compile(r"<task-id>\s*([^<\s]+)\s*</task-id>")
 _TASK_STATUS = re.compile(r"<status>\s*([a-z]+)\s*</status>")
 
+_FEEDBACK = "Stop hook feedback:"
+_LOCAL = ("Caveat: The messages below", "<local-command-")
 _INTERRUPT = "[Request interrupted"
 _TASK = "<task-notification>"
 _INJECTED = (
     "This session is being continued",
-    "Stop hook feedback:",
-    "Caveat: The messages below",
-    "<local-command-",
+    _FEEDBACK,
+    *_LOCAL,
     "<bash-",
     "<command-",
     _INTERRUPT,
@@ -69,6 +71,13 @@ def notices_in(text: str) -> Iterator[Event]:
         yield Interrupted(reason="tool" if "for tool use" in start[:80] else "user")
     elif start.startswith(_TASK):
         yield from _task_ended(start)
+
+
+def instructions_in(text: str) -> Iterator[Event]:
+    """Say whether *text*, which the agent was given unseen, is for it to act upon."""
+    start = text.lstrip("\ufeff \t\r\n")
+    if not start.startswith(_LOCAL):
+        yield Instructed(by_hook=start.startswith(_FEEDBACK))
 
 
 def _task_ended(text: str) -> Iterator[Event]:

@@ -12,6 +12,7 @@ from jarvisd.model.events import (
     Event,
     Outcome,
     SubagentStarted,
+    TaskKind,
     TaskStarted,
     ToolCalled,
     ToolKind,
@@ -133,6 +134,8 @@ def _all_started(call_id: str, noted: ToolOutcome) -> Iterator[Event]:
     if task_id := text_of(noted.backgroundTaskId):
         yield TaskStarted(task_id=task_id)
 
-    agents_id = agent_id or text_of(noted.taskId)
-    if agents_id and text_of(noted.status) == _LAUNCHED:
-        yield TaskStarted(task_id=agents_id, works=True)
+    if text_of(noted.status) == _LAUNCHED:
+        if agent_id:
+            yield TaskStarted(task_id=agent_id, kind=TaskKind.AGENT)
+        elif workflow_id := text_of(noted.taskId):
+            yield TaskStarted(task_id=workflow_id, kind=TaskKind.WORKFLOW)

@@ -1,0 +1,183 @@
+"""Codex's states by its rollout alone, by the cases of its format (CX)."""
+
+from typing import Any
+
+import pytest
+
+from jarvisd.model.state import Activity, Confidence, State
+from tests.accumulators.states.rig import (
+    Desk,
+    codex_call,
+    codex_result,
+    found,
+    ms,
+    rollout,
+    state_of,
+    told,
+)
+
+PLAN = "Here it is.\n<proposed_plan>\n1. Do it.\n</proposed_plan>"
+START = told(0, "task_started", turn_id="a")
+ESCALATED = {"cmd": "rm x", "sandbox_permissions": "require_escalated"}
+
+
+def end(second: float, words: str | None = "Done.", **more: Any) -> bytes:
+    return told(second, "task_complete", last_agent_message=words, **more)
+
+
+def context(policy: str = "on-request", **more: Any) -> bytes:
+    return rollout(0, "turn_context", turn_id="a", approval_policy=policy, **more)
+
+
+LIMIT = {"message": "x", "codex_error_info": "usage_limit_exceeded"}
+FULL = {"used_percent": 100.0, "window_minutes": 300, "resets_at": ms(900) // 1000}
+
+CASES = [
+    pytest.param([START], State.WORKING, id="a turn"),
+    pytest.param([START, end(2)], State.IDLE, id="a turn that is over"),
+    pytest.param(
+        [START, told(2, "turn_aborted", reason="interrupted")],
+        State.IDLE,
+        id="CX-058 an interrupt",
+    ),
+    pytest.param(
+        [
+            START,
+            told(2, "turn_aborted", reason="interrupted"),
+            told(3, "task_started", turn_id="b"),
+            told(3, "user_message", message="Go"),
+        ],
+        State.WORKING,
+        id="CX-058 a prompt behind it",
+    ),
+    pytest.param([START, end(2, PLAN)], State.WAITING_ANSWER, id="CX-059 a plan"),
+    pytest.param(
+        [START, end(2, PLAN[:-5])], State.IDLE, id="CX-059 a plan without its end"
+    ),
+    pytest.param(
+        [START, told(1, "item_completed", item={"type": "Plan"}), end(2, None)],
+        State.WAITING_ANSWER,
+        id="a plan as an item",
+    ),
+    pytest.param(
+        [START, codex_call(1), codex_result(2, "Process running with session ID 7")],
+        State.WORKING,
+        id="CX-061 a command goes on",
+    ),
+    pytest.param(
+        [
+            START,
+            codex_call(1),
+            codex_result(2, "Process running with session ID 7"),
+            codex_call(3, "c2", "write_stdin"),
+            codex_result(4, "Process exited with code 0", "c2"),
+            end(5),
+        ],
+        State.IDLE,
+        id="CX-061 a command that is done",
+    ),
+    pytest.param(
+        [START, told(1, "agent_message", message="What is it?")],
+        State.WORKING,
+        id="words before a tool",
+    ),
+    pytest.param(
+        [START, end(2, "Which one?")], State.WAITING_ANSWER, id="a question in prose"
+    ),
+    pytest.param(
+        [START, codex_call(1, name="request_user_input")],
+        State.WAITING_ANSWER,
+        id="a question",
+    ),
+    pytest.param(
+        [
+            START,
+            end(2),
+            rollout(3, "response_item", type="message", role="user", content=[]),
+        ],
+        State.IDLE,
+        id="CX-064 no prompt",
+    ),
+    pytest.param([START, end(2, error=LIMIT)], State.LIMITED, id="a limit"),
+    pytest.param(
+        [START, told(1, "error", **LIMIT), end(2, None)], State.LIMITED, id="its event"
+    ),
+    pytest.param(
+        [rollout(0, "session_meta", id="s1", source="exec"), START, end(2)],
+        State.ENDED,
+        id="CX-055 exec is over with its turn",
+    ),
+    pytest.param(
+        [
+            START,
+            end(2),
+            told(3, "token_count", info=None),
+            told(3, "thread_settings_applied", thread_settings={"model": "x"}),
+            rollout(4, "world_state"),
+        ],
+        State.IDLE,
+        id="bookkeeping",
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "expected"), CASES)
+def test_what_a_rollout_tells(lines: list[bytes], expected: State) -> None:
+    assert state_of(lines, agent="codex").state is expected
+
+
+def test_a_call_that_asks_for_more_leave_waits_for_it_after_three_seconds() -> None:
+    """CX-065."""
+    desk = Desk("codex").read(START, context(), codex_call(1, **ESCALATED))
+
+    assert desk.at(3.9).state is State.WORKING
+    view = desk.at(4)
+    assert (view.state, view.confidence) == (State.WAITING_APPROVAL, Confidence.MEDIUM)
+    assert (view.since_ms, view.tool) == (ms(1), "exec_command")
+
+    desk.read(codex_result(9, "ok"))
+    assert desk.at(9).state is State.WORKING
+    assert desk.told() == ["working", "waiting_approval", "working"]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        pytest.param(context(approvals_reviewer="auto_review"), id="a reviewer"),
+        pytest.param(context("never"), id="nobody is asked"),
+    ],
+)
+def test_a_call_that_asks_no_person_is_work(setting: bytes) -> None:
+    """CX-065."""
+    desk = Desk("codex").read(START, setting, codex_call(1, **ESCALATED))
+
+    assert desk.at(60).state is State.WORKING
+
+
+def test_words_on_leave_in_a_command_ask_for_none() -> None:
+    given = {"cmd": 'echo \'"sandbox_permissions": "require_escalated"\''}
+    desk = Desk("codex").read(START, context(), codex_call(1, **given))
+
+    assert desk.at(60).state is State.WORKING
+
+
+def test_a_limit_lasts_until_the_window_that_is_full_starts_anew() -> None:
+    limits = told(1, "token_count", info=None, rate_limits={"primary": FULL})
+    desk = Desk("codex").read(START, limits, end(2, None, error=LIMIT))
+
+    view = desk.at(60)
+    assert (view.state, view.until_ms) == (State.LIMITED, ms(900) // 1000 * 1000)
+    assert desk.at(901).state is State.IDLE
+
+
+def test_a_long_command_never_stalls_while_its_process_lives() -> None:
+    desk = Desk("codex").read(START, codex_call(1)).hear(found(agent="codex"))
+
+    view = desk.at(7200)
+    assert (view.state, view.activity) == (State.WORKING, Activity.TOOL)
+
+
+def test_silence_without_a_tool_stalls_though_the_process_lives() -> None:
+    desk = Desk("codex").read(START).hear(found(agent="codex"))
+
+    assert desk.at(601).state is State.STALLED

@@ -1,0 +1,254 @@
+"""Recordings of sessions, played in the order of time to the ledger and the states.
+
+A recording has the final bytes of transcripts, and a log of when a watcher saw them
+grow, heard hooks, and found and lost processes. The recorded watcher's own verdicts are
+in the log, too, and are not looked at.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jarvisd.accumulators.lane import Lane
+from jarvisd.accumulators.ledger import Ledger
+from jarvisd.accumulators.states import States
+from jarvisd.agents import AGENTS
+from jarvisd.lines import Line, LineSplitter
+from jarvisd.model.block import BlockId, Kind, Origin, SessionId
+from jarvisd.model.evidence import HookCalled, ProcessFound, ProcessGone
+from jarvisd.model.state import State, StateView, Transition
+from tests.conformance.shared import SHARED
+
+FOLDERS = {"claudecode": "claude", "codex": "codex"}
+ADAPTERS = {"claude-code": "claude", "codex": "codex"}
+LINGER_MS = 20_000
+"""How long a recording is played beyond its last entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One thing that phases can be found in: a new state, or an entry of the log."""
+
+    at_ms: int
+    session: str
+    state: str = ""
+    kind: str = ""
+    evidence: str = ""
+
+
+@dataclass(slots=True)
+class Transcript:
+    """One file that grows."""
+
+    lane: Lane
+    data: bytes
+    read: int = 0
+    splitter: LineSplitter = field(default_factory=LineSplitter)
+
+
+@dataclass(slots=True)
+class Player:
+    """Plays one recording."""
+
+    folder: Path
+    seen: list[Seen] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    states: States = field(default_factory=States)
+    _ledger: Ledger = field(default_factory=lambda: Ledger(lambda *_: None))
+    _files: dict[str, Transcript] = field(default_factory=dict)
+    _pids: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
+    _told: dict[tuple[str, str], str] = field(default_factory=dict)
+    _names: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _children: set[str] = field(default_factory=set)
+    calls: list[tuple[int, str]] = field(default_factory=list)
+
+    def play(self) -> list[Seen]:
+        """Play it all, and return what was seen."""
+        log = entries(self.folder)
+        self._open(log)
+        at_ms = 0
+        for entry in log:
+            at_ms = ms_of(entry["ts"])
+            self._wait(at_ms)
+            self._take(entry, at_ms)
+
+        self._wait(at_ms + LINGER_MS)
+        return self.seen
+
+    def view(self, agent: str, session: str) -> StateView:
+        """Return what is said of a session."""
+        return self.states.view(agent, SessionId(session))
+
+    def _open(self, log: list[dict[str, Any]]) -> None:
+        sizes: dict[str, int] = {}
+        agents: dict[str, str] = {}
+        children = {e["session_id"] for e in log if e["kind"] == "parent_linked"}
+        self._children = children
+        for entry in log:
+            if entry.get("adapter"):
+                agents[entry["session_id"]] = ADAPTERS[entry["adapter"]]
+
+            if entry.get("file_size") and entry["session_id"] not in children:
+                sizes[entry["session_id"]] = entry["file_size"]
+
+        heaps = {
+            FOLDERS[path.parents[2].parent.name]: path.read_bytes()
+            for path in transcripts(self.folder)
+        }
+        for session, agent in agents.items():
+            self._names[session] = (agent, session)
+
+        for session, size in sizes.items():
+            agent = agents[session]
+            data, heaps[agent] = heaps[agent][:size], heaps[agent][size:]
+            origin = Origin(
+                block_id=BlockId(session),
+                kind=Kind.TRANSCRIPT,
+                agent=agent,
+                session_id=SessionId(session),
+                parent_session_id=None,
+            )
+            self._files[session] = Transcript(Lane(origin), data)
+            self.calls += calls_in(data)
+
+    def _take(self, entry: dict[str, Any], at_ms: int) -> None:
+        session, kind = entry["session_id"], entry["kind"]
+        agent, session_id = self._names.get(session, ("", session))
+        pid = _pid_of(entry)
+        if kind == "transcript_new" and (agent, session_id) not in self._told:
+            self.seen.append(Seen(at_ms, session, state=State.UNKNOWN))
+
+        if kind in {"transcript_new", "transcript_activity"}:
+            self._grow(session, entry.get("file_size", 0), at_ms)
+        elif kind == "hook_received":
+            self.states.hear(self._hook(entry, agent, at_ms))
+        elif kind in {"pid_discovered", "presession_created"} and agent:
+            if session in self._children:
+                return  # a child is no process of its own
+
+            self._pids.setdefault(pid, set()).add((agent, session))
+            self.states.hear(
+                ProcessFound(
+                    agent=agent,
+                    session_id=SessionId(session_id),
+                    pid=pid,
+                    started_ms=at_ms,
+                    how="recording",
+                )
+            )
+        elif kind == "process_exited":
+            for agent_, session_ in self._pids.get(pid, set()):
+                self.states.hear(
+                    ProcessGone(
+                        agent=agent_,
+                        session_id=SessionId(session_),
+                        pid=pid,
+                        at_ms=at_ms,
+                    )
+                )
+
+        self._judge(at_ms)
+        if kind == "transcript_removed" and session.startswith("proc-"):
+            self.seen.append(Seen(at_ms, session, state="removed"))
+
+        if kind not in {"state_transition", "debounce_coalesced"}:
+            self.seen.append(Seen(at_ms, session, kind=kind))
+
+    def _hook(self, entry: dict[str, Any], agent: str, at_ms: int) -> HookCalled:
+        """Return the hook with the tool of the call before it: the log leaves it out."""
+        tool = None
+        if entry["hook_name"] in {"PermissionRequest", "PreToolUse"}:
+            before = [name for when, name in self.calls if when <= at_ms + 500]
+            tool = before[-1] if before and _is_near(self.calls, at_ms) else None
+
+        return HookCalled(
+            agent=agent,
+            session_id=SessionId(entry["session_id"]),
+            event=entry["hook_name"],
+            at_ms=at_ms,
+            tool=tool,
+        )
+
+    def _grow(self, session: str, size: int, at_ms: int) -> None:
+        file = self._files.get(session)
+        if file is None or size <= file.read:
+            return
+
+        chunk, file.read = file.data[file.read : size], size
+        parse = AGENTS[file.lane.agent].parse
+        for line in file.splitter.feed(chunk):
+            if isinstance(line, Line):
+                record = parse(line.text, offset=line.offset)
+                if record is not None:
+                    self._ledger.fold(file.lane, record)
+                    self.states.fold(file.lane, record, live=True)
+
+    def _wait(self, until_ms: int) -> None:
+        while (due_ms := self.states.next_ms) is not None and due_ms < until_ms:
+            self._judge(due_ms)
+
+    def _judge(self, at_ms: int) -> None:
+        self.transitions += self.states.judge(at_ms)
+        for key in self.states.sessions():
+            view = self.states.view(*key)
+            if self._told.get(key) != view.state:
+                self._told[key] = view.state
+                self.seen.append(
+                    Seen(at_ms, key[1], state=view.state, evidence=view.evidence)
+                )
+
+
+def entries(folder: Path) -> list[dict[str, Any]]:
+    """Return the log of a recording."""
+    text = (folder / "events.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def ms_of(stamp: str) -> int:
+    """Return the Unix ms of *stamp*."""
+    return int(datetime.fromisoformat(stamp).timestamp() * 1000)
+
+
+def recordings() -> Iterator[Path]:
+    """Return the folders of all recordings of the two agents."""
+    for name in FOLDERS:
+        for scenario in sorted((SHARED / "replay" / name).glob("*/")):
+            yield from sorted(scenario.glob("recordings/*/"))
+
+
+def transcripts(folder: Path) -> list[Path]:
+    """Return the transcripts of a recording: of two agents, if it is of two."""
+    scenario = folder.parents[1]
+    found = (SHARED / "replay").glob(
+        f"c*/{scenario.name}/recordings/{folder.name}/transcript.jsonl"
+    )
+    return [path for path in found if path.parents[2].parent.name in FOLDERS]
+
+
+def calls_in(data: bytes) -> list[tuple[int, str]]:
+    """Return when which tools were called."""
+    lines = [json.loads(text) for text in data.splitlines() if text.strip()]
+    return [
+        (ms_of(line["timestamp"]), block["name"])
+        for line in lines
+        for block in blocks_in(line)
+        if block.get("type") == "tool_use"
+    ]
+
+
+def blocks_in(line: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the content of a Claude Code message in *line*."""
+    content = (line.get("message") or {}).get("content")
+    return content if isinstance(content, list) else []
+
+
+def _pid_of(entry: dict[str, Any]) -> int:
+    named = entry["session_id"].removeprefix("proc-")
+    return int(entry.get("pid") or (named if named.isdecimal() else 0))
+
+
+def _is_near(calls: list[tuple[int, str]], at_ms: int) -> bool:
+    return any(abs(when - at_ms) < 1_000 for when, _ in calls)
