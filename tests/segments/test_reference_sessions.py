@@ -16,7 +16,12 @@ from jarvisd.model.segment import Closed, Segment
 from jarvisd.protocol.segments import ChatsRecordInference, ChatsRecordTool
 from tests.segments.rig import Desk, desk_at
 
-INFERENCE = {"tokens_in": 10, "tokens_out": 5, "model_hash": "m", "engine": "ollama"}
+INFERENCE: dict[str, Any] = {
+    "tokens_in": 10,
+    "tokens_out": 5,
+    "model_hash": "m",
+    "engine": "ollama",
+}
 
 
 async def chat(desk: Desk) -> None:
