@@ -11,7 +11,7 @@ from jarvisd.accumulators.block import Account, Block
 from jarvisd.accumulators.ledger import Ledger, SessionKey
 from jarvisd.accumulators.segments import IDLE_S, Segments, Surroundings
 from jarvisd.accumulators.session import Price, Session
-from jarvisd.accumulators.states import States
+from jarvisd.accumulators.states import GIVEN_UP_MS, States
 from jarvisd.errors import ProtocolError
 from jarvisd.model.block import SessionId
 from jarvisd.model.saved import SavedBooks
@@ -57,7 +57,7 @@ class Books:
         self.segments = Segments(
             self.ledger, self._surroundings, idle_s=idle_s, sinks=sinks
         )
-        self.states = States()
+        self.states = States(self.ledger.cost_so_far)
         self._window = window
         self._blocks: dict[SessionKey, list[Block]] = {}
 
@@ -93,6 +93,17 @@ class Books:
         session_id = origin.session_id or SessionId(origin.block_id)
         block.session = self.ledger.session(origin.agent, session_id)
         self._index(block)
+
+    def meet_restored(self, block: Block, now_ms: int) -> None:
+        """Let the states go on from what *block*, which was stored, told of late."""
+        last_ms = block.last_activity_ms
+        if last_ms is None or now_ms - last_ms >= GIVEN_UP_MS:
+            return
+
+        version = block.parser_version
+        lane = block.open_lane(version) if version else None
+        if lane is not None:
+            self.states.meet(lane)
 
     def account(self, block: Block) -> Account | None:
         """Return what the session of *block* spent; None if it is of none."""

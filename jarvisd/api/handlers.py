@@ -17,6 +17,7 @@ from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Entry
 from jarvisd.api.daemon import Daemon
+from jarvisd.api.desk import HookDesk
 from jarvisd.api.line import render_line
 from jarvisd.api.matching import matches_list, matches_sessions
 from jarvisd.api.reports import Reports
@@ -67,6 +68,7 @@ from jarvisd.protocol.methods import (
 )
 from jarvisd.protocol.segments import SEGMENT_METHODS
 from jarvisd.protocol.states import StatesHistory, StatesList
+from jarvisd.protocol.telling import Hook, StatusLine
 
 MAX_CLIENTS = 80
 """Sixty-four that all misbehave, and room for those who do not."""
@@ -109,8 +111,10 @@ class Handlers:
         states: LiveStates,
         subscriptions: Subscriptions,
         tally: Tally,
+        desk: HookDesk | None = None,
     ) -> None:
         self.status = StatusBoard(blocks, clock, daemon)
+        self._desk = desk or HookDesk(clock)
         self._blocks = blocks
         self._clock = clock
         self._daemon = daemon
@@ -148,6 +152,8 @@ class Handlers:
             SessionsGet: _now(self._session),
             SessionsExplain: _as_it_is(self._explain),
             SourcesList: _now(daemon.sources),
+            Hook: _now(self._hook),
+            StatusLine: _now(self._desk.status_line),
             StatesList: _now(states.current),
             StatesHistory: _later(states.history),
             Subscribe: self._subscribe,
@@ -192,12 +198,20 @@ class Handlers:
             self._daemon.health(),
             clients=self._tally.clients,
             subscriptions=len(self._subscriptions),
+            hooks=self._desk.receipts(),
         )
 
     def _line(self, request: Line) -> LineResult:
         status = self.status.result()
         text = render_line(status, width=request.width, format_=request.format)
         return LineResult(text=text)
+
+    def _hook(self, request: Hook) -> Done:
+        if self._desk.call(request) is None:
+            message = f"this is no payload of a hook of {request.agent}"
+            raise wire.failure("invalid_params", message)
+
+        return Done()
 
     def _list(self, request: BlocksList) -> Pieces:
         now_ms = self._clock.unix_ms()

@@ -50,10 +50,8 @@ def _wordings(status: StatusResult) -> Iterator[list[str]]:
 
 
 def _need(status: StatusResult) -> list[str]:
-    if not status.need:
-        return []
-
-    return [f"{status.need} need{'s' if status.need == 1 else ''} you"]
+    words = need_words(status.need)
+    return [words] if words else []
 
 
 def _cost(status: StatusResult) -> list[str]:
@@ -78,6 +76,14 @@ def _percent(backfill: Backfill) -> int:
 
 def _cut(text: str, width: int) -> str:
     return text[: width - 1] + "…"
+
+
+def need_words(number: int) -> str:
+    """Return `2 need you`; nothing where nobody does."""
+    if not number:
+        return ""
+
+    return f"{number} need{'s' if number == 1 else ''} you"
 
 
 def short(number: int) -> str:

@@ -7,9 +7,11 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Entry
 from jarvisd.accumulators.journal import Journal
 from jarvisd.api.daemon import Store
+from jarvisd.api.line import need_words
 from jarvisd.api.matching import is_session_in
 from jarvisd.clock import Clock
 from jarvisd.model.state import NEEDS, State, Transition
+from jarvisd.model.statusline import StatusLineRead
 from jarvisd.protocol.states import (
     LiveSession,
     StatesHistory,
@@ -60,6 +62,16 @@ class LiveStates:
             number=self._journal.last_number,
             sessions=shown[: wanted.limit],
         )
+
+    def needs(self, read: StatusLineRead) -> str:
+        """Return how many other sessions than that of a status line need somebody."""
+        books = self._blocks.books
+        others = [
+            books.states.view(*each).state
+            for each in books.states.roots()
+            if each != (read.agent, read.session_id)
+        ]
+        return need_words(sum(state in NEEDS for state in others))
 
     async def history(self, wanted: StatesHistory) -> StatesHistoryResult:
         """Return transitions from the store, and what is not stored yet."""

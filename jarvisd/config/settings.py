@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from jarvisd.config.sinks import SinkSettings
 from jarvisd.model.conversation import MAX_AGE_HOURS, THRESHOLD, Limits
 
 
@@ -102,6 +103,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     prices: Mapping[str, Any] = {}
     conversations: ConversationSettings = ConversationSettings()
     segments: SegmentSettings = SegmentSettings()
+    sinks: tuple[SinkSettings, ...] = ()
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:
@@ -159,5 +161,5 @@ CONVERSATION_KEYS = ConversationSettings.__struct_fields__
 SEGMENT_KEYS = SegmentSettings.__struct_fields__
 """The keys of `[segments]`."""
 
-NEEDS_RESTART = frozenset({"store", "socket", "conversations", "segments"})
+NEEDS_RESTART = frozenset({"store", "socket", "conversations", "segments", "sinks"})
 """Keys that a reload cannot change: what was opened at the start stays open."""

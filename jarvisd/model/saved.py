@@ -56,13 +56,15 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of one flush; it is committed whole or not at all.
 
     *durable* asks for the disk's word before the answer: for pushed lines, which
-    nobody can read again.
+    nobody can read again. A batch with a *number* may be sent again when its answer
+    did not come in time: it is committed once, and answered as it was then.
     """
 
     blocks: tuple[SavedBlock, ...]
     durable: bool = False
     ledger: LedgerBatch | None = None
     transitions: tuple[Transition, ...] = ()
+    number: int = 0
 
 
 class Saved(NamedTuple):

@@ -25,10 +25,11 @@ from jarvisd.model.report import (
 from jarvisd.model.session import SessionView
 from jarvisd.model.source import SourceView
 from jarvisd.model.usage import Tokens
-from jarvisd.protocol.base import Params, Result, Text, Whole
+from jarvisd.protocol.base import AgentName, Params, Result, Text, Whole
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
 from jarvisd.protocol.segments import SEGMENT_METHODS
 from jarvisd.protocol.states import STATE_METHODS
+from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine, StatusLineResult
 
 MAX_BLOCKS = 10_000
 MAX_SESSIONS = 10_000
@@ -38,7 +39,6 @@ MAX_PUSH_LINES = 10_000
 MAX_ATTRIBUTIONS = 10_000
 MAX_EXPLAINED_LINES = 10_000
 
-AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
@@ -141,6 +141,24 @@ class WatchHealth(Result, frozen=True, kw_only=True):
     missed_files: int = 0
 
 
+class SinkHealth(Result, frozen=True, kw_only=True):
+    """How it goes with one sink that records of segments are sent to.
+
+    *waiting* records are not delivered yet; the oldest of them was closed at
+    *oldest_ms*. *delivered* and *dropped*, because too many waited, count since the
+    start of the daemon. *error* says why the last try failed.
+    """
+
+    name: str
+    kind: Literal["jsonl", "posthog"]
+    waiting: int
+    oldest_ms: int | None
+    delivered: int
+    dropped: int
+    failing_since_ms: int | None
+    error: str | None
+
+
 class HealthResult(Result, frozen=True, kw_only=True):
     """All is well when *status* is `ok`; else *problems* says what is not.
 
@@ -162,6 +180,8 @@ class HealthResult(Result, frozen=True, kw_only=True):
     subscriptions: int
     rss_bytes: int
     problems: list[Problem]
+    hooks: list[HookReceipt] = msgspec.field(default_factory=list)
+    sinks: list[SinkHealth] = msgspec.field(default_factory=list)
 
 
 class Sync(Params, frozen=True, kw_only=True):
@@ -626,6 +646,8 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "attribution.import": (AttributionImport, AttributionImportResult),
     "sessions.explain": (SessionsExplain, SessionsExplainResult),
     **STATE_METHODS,
+    "hook": (Hook, Done),
+    "statusline": (StatusLine, StatusLineResult),
     **SEGMENT_METHODS,
     **CONVERSATION_METHODS,
 }

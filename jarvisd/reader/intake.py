@@ -91,15 +91,8 @@ class Intake:
         """
         agent = agent_named(block.origin.agent)
         lane = block.open_lane(agent.version)
-        records = self._read(block, lines, agent.parse, lane)
-        for line, record in zip(lines, records, strict=True):
-            _count(block, line, record)
-
-        if lane is not None:
-            for record in records:
-                if record is not None:
-                    self._states.fold(lane, record, seen_ms=seen_ms, live=live)
-
+        records = self._read(block, lines, agent.parse, lane, live=live)
+        _count(block, lines, records)
         if self._recorder is not None:
             for line, record in zip(lines, records, strict=True):
                 if isinstance(line, Line) and record and record.speaker is not None:
@@ -107,13 +100,18 @@ class Intake:
                         block, agent, line, now_ms=now_ms, seen_ms=seen_ms
                     )
 
-        return [each.at_ms for each in records if each and each.at_ms is not None]
+        return [
+            each.at_ms
+            for each in records
+            if each is not None and each.at_ms is not None
+        ]
 
     def fold_again(
         self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
     ) -> None:
         """Fold *lines*, which *block* has counted already, into the ledger alone."""
-        self._read(block, lines, agent_named(block.origin.agent).parse, lane)
+        parse = agent_named(block.origin.agent).parse
+        self._read(block, lines, parse, lane, live=False)
 
     def _read(
         self,
@@ -121,43 +119,28 @@ class Intake:
         lines: Sequence[Line | Oversize],
         parse: Parse,
         lane: Lane | None,
+        *,
+        live: bool,
     ) -> list[Record | None]:
-        """Return what *lines* say, once it is in the ledger; None for what is no line.
+        """Return what *lines* say, once it is in the books; None for what is no line.
 
         A bulkhead: a line that cannot be taken in is noted, and the next one read.
         """
-        records = [self._parsed(block, each, parse) for each in lines]
+        records = _parsed(block, lines, parse)
         if lane is None:
             return records
 
-        fold = self._ledger.fold
+        fold, note = self._ledger.fold, self._states.fold
         for index, record in enumerate(records):
             if record is not None:
                 try:
                     fold(lane, record)
+                    note(lane, record, live=live)
                 except Exception as exc:
                     _note_crash(block, lines[index], exc)
                     records[index] = None
 
         return records
-
-    def _parsed(
-        self, block: Block, line: Line | Oversize, parse: Parse
-    ) -> Record | None:
-        if isinstance(line, Oversize):
-            block.add_bad_line(line.offset, line.chars, TOO_LONG)
-            return None
-
-        try:
-            record = parse(line.text, offset=line.offset)
-        except Exception as exc:
-            _note_crash(block, line, exc)
-            return None
-
-        if record is None and line.text.strip(_BLANK):
-            block.add_bad_line(line.offset, len(line.text), NOT_JSON)
-
-        return record
 
     def _note_activity(self, block: Block, now_ms: int) -> None:
         session, segments = block.session, self.blocks.books.segments
@@ -211,14 +194,45 @@ def _note_crash(block: Block, line: Line | Oversize, exc: Exception) -> None:
     block.add_bad_line(line.offset, length, POISON)
 
 
-def _count(block: Block, line: Line | Oversize, record: Record | None) -> None:
-    if isinstance(line, Oversize):
-        block.add_oversize(line.chars)
-    elif record is not None:
-        block.add_line(line.text)
-        _learn(block, record)
-    elif line.text.strip(_BLANK):
-        block.add_line(line.text, malformed=True)
+def _parsed(
+    block: Block, lines: Sequence[Line | Oversize], parse: Parse
+) -> list[Record | None]:
+    """Return what each of *lines* says; None for what is no line of the agent."""
+    records: list[Record | None] = []
+    for line in lines:
+        record = None
+        if isinstance(line, Oversize):
+            block.add_bad_line(line.offset, line.chars, TOO_LONG)
+        else:
+            try:
+                record = parse(line.text, offset=line.offset)
+                if record is None and line.text.strip(_BLANK):
+                    block.add_bad_line(line.offset, len(line.text), NOT_JSON)
+            except Exception as exc:
+                _note_crash(block, line, exc)
+
+        records.append(record)
+
+    return records
+
+
+def _count(
+    block: Block, lines: Sequence[Line | Oversize], records: list[Record | None]
+) -> None:
+    """Count *lines*; what of them is no record and not blank is malformed."""
+    texts, malformed = [], 0
+    for line, record in zip(lines, records, strict=True):
+        if isinstance(line, Oversize):
+            block.add_oversize(line.chars)
+        elif record is not None:
+            texts.append(line.text)
+            if record.cwd != block.origin.cwd or block.origin.session_id is None:
+                _learn(block, record)
+        elif line.text.strip(_BLANK):
+            texts.append(line.text)
+            malformed += 1
+
+    block.add_lines(texts, malformed=malformed)
 
 
 def _date(block: Block, times: list[int], written_ms: int) -> None:
@@ -231,7 +245,7 @@ def _date(block: Block, times: list[int], written_ms: int) -> None:
 
 
 def _learn(block: Block, record: Record) -> None:
-    """Take from *record* what the file's name did not say; mostly nothing is new."""
+    """Take from *record* what the file's name did not say."""
     origin = block.origin
     new_cwd = record.cwd is not None and record.cwd != origin.cwd
     if new_cwd or (origin.session_id is None and record.session_id is not None):

@@ -15,6 +15,7 @@ from jarvisd.model.events import Outcome, ToolKind
 from jarvisd.model.ledger import NO_INPUT, CallRow, Mark, MarkRow, ResponseRow, Row
 from jarvisd.model.usage import STANDARD, Variant
 from jarvisd.store.known import Known
+from jarvisd.store.many import put
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 
@@ -47,7 +48,7 @@ class Table(Generic[R]):
 
     def write(self, raw: sqlite3.Connection, known: Known, rows: Iterable[R]) -> None:
         """Store *rows* in place of those with the same keys."""
-        raw.executemany(self.upsert, (self.encode(raw, known, row) for row in rows))
+        put(raw, self.upsert, (self.encode(raw, known, row) for row in rows))
 
     def read(self, raw: sqlite3.Connection, known: Known, key: int) -> R | None:
         """Return the row under *key*."""

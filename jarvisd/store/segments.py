@@ -12,13 +12,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from jarvisd.model.segment import Closing, Segment
+from jarvisd.store.outbox import put
 
 _SEGMENT_INSERT: Final = """
 INSERT INTO segment (segment_id, agent, session_id, number, ended_ms, record)
 VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
-"""
-_OUTBOX_INSERT: Final = """
-INSERT INTO outbox (sink, record_id, record) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
 """
 _SINCE: Final = "SELECT segments_since_ms FROM store"
 _SELECT: Final = """
@@ -70,8 +68,8 @@ def write_closings(raw: sqlite3.Connection, closings: Sequence[Closing]) -> None
     raw.executemany(
         _SEGMENT_INSERT, (_values(each.segment, record) for each, record in told)
     )
-    raw.executemany(
-        _OUTBOX_INSERT,
+    put(
+        raw,
         (
             (sink, each.segment.segment_id, record)
             for each, record in told

@@ -83,6 +83,7 @@ class Writer:
         self._attempt: Connection | None = None
         self._file: FileId | None = None
         self._known = Known()
+        self._answered: tuple[int, Written] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -187,6 +188,9 @@ class Writer:
         self, raw: sqlite3.Connection, *, batch: Batch, above: int
     ) -> Written:
         self._refuse_replaced()
+        if self._answered is not None and self._answered[0] == batch.number != 0:
+            return self._answered[1]  # it was committed, and nobody heard of it
+
         try:
             with transaction(raw, durable=batch.durable):
                 revision = next_revision(raw, above=above)
@@ -199,7 +203,10 @@ class Writer:
         except BaseException:
             self._known.forget()
             raise
-        return Written(revision, size_bytes(self._path), *news)
+
+        written = Written(revision, size_bytes(self._path), *news)
+        self._answered = (batch.number, written)
+        return written
 
     def _write_books(
         self, raw: sqlite3.Connection, batch: Batch, revision: int
@@ -211,6 +218,7 @@ class Writer:
 
     def _take_over(self, opening: Opening) -> None:
         self._known = Known()
+        self._answered = None
         self._file = opening.file
         self.size_bytes = opening.size_bytes
         self.schema_version = len(opening.scripts)

@@ -81,6 +81,7 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
             "default",
         ),
         Setting("segments", "{idle_s = 300.0}", "default"),
+        Setting("sinks", "[]", "default"),
         Setting("agents.claude.enabled", "true", "default"),
         Setting("agents.claude.roots", '["/r", "/ü"]', str(file)),
     ]

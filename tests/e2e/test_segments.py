@@ -80,7 +80,11 @@ async def listed(client: Client, **asked: Any) -> list[Segment]:
 async def test_a_chat_is_summed_up_when_it_ends(daemon: Daemon) -> None:
     async with daemon.connected() as client:
         for latency_ms in (100, 200, 300, 400, 500):
-            numbers: Any = {"tokens_in": 10, "tokens_out": 5, "latency_ms": latency_ms}
+            numbers: dict[str, Any] = {
+                "tokens_in": 10,
+                "tokens_out": 5,
+                "latency_ms": latency_ms,
+            }
             await infer(client, model_hash="m", engine="ollama", **numbers)
 
         for name in ("x", "x", "y"):
