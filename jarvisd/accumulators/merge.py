@@ -62,8 +62,16 @@ def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
         output=max(old.output, new.output),
         reasoning=max(old.reasoning, new.reasoning),
         web_searches=max(old.web_searches, new.web_searches),
-        latency_ms=min(old, new, key=_answered).latency_ms,
+        latency_ms=_latency_ms(old, new),
     )
+
+
+def _latency_ms(old: ResponseRow, new: ResponseRow) -> float | None:
+    """Return that of the earliest copy; of two of one time, the least."""
+    if old.latency_ms is None and new.latency_ms is None:
+        return None
+
+    return min(old, new, key=_answered).latency_ms
 
 
 def _answered(row: ResponseRow) -> tuple[float, float]:
