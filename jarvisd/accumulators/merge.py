@@ -7,7 +7,7 @@ on which copy was read first, nor on how often. Rules: docs/ledger.md.
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-import msgspec
+from msgspec.structs import replace
 
 from jarvisd.model.events import Outcome
 from jarvisd.model.ledger import CallRow, MarkRow, ResponseRow, Row
@@ -41,13 +41,8 @@ def merged(old: Row, new: Row) -> Row:
 
 def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
     owner, named = _owner(old, new), _named(old, new)
-    return ResponseRow(
-        key=old.key,
-        agent=old.agent,
-        session_id=owner.session_id,
-        rank=owner.rank,
-        start_ms=owner.start_ms,
-        version=old.version,
+    return replace(
+        owner,
         at_ms=_earliest(old.at_ms, new.at_ms),
         model=named.model,
         model_ms=named.model_ms,
@@ -66,13 +61,8 @@ def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
 
 def _merged_calls(old: CallRow, new: CallRow) -> CallRow:
     owner, named = _owner(old, new), _called(old, new)
-    return CallRow(
-        key=old.key,
-        agent=old.agent,
-        session_id=owner.session_id,
-        rank=owner.rank,
-        start_ms=owner.start_ms,
-        version=old.version,
+    return replace(
+        owner,
         tool=named.tool,
         kind=named.kind,
         server=named.server,
@@ -87,7 +77,7 @@ def _merged_calls(old: CallRow, new: CallRow) -> CallRow:
 
 def _merged_marks(old: MarkRow, new: MarkRow) -> MarkRow:
     owner = _owner(old, new)
-    return msgspec.structs.replace(
+    return replace(
         owner,
         at_ms=_earliest(old.at_ms, new.at_ms),
         name=max(old.name or "", new.name or "") or None,
