@@ -13,7 +13,7 @@ endif
 
 GENAI_PRICES ?= 0.2.3
 
-.PHONY: help run test check bench crash faults soak fuzz format man prices lock clean stale
+.PHONY: help run test check bench crash faults scan soak fuzz mutants format man prices lock clean stale
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -34,17 +34,23 @@ check: $(VENV)/dev  ## Look at style, types, layers, spelling
 bench: $(VENV)/dev  ## Measure the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-crash: $(VENV)/dev  ## Kill the daemon 1,000 times while transcripts grow; 10 minutes
-	@$(BIN)/python -m tests.hostile crash
+crash: $(VENV)/dev  ## Kill the daemon 1,000 times while transcripts grow; 10 minutes. ARGS="--share 0.1": a tenth
+	@$(BIN)/python -m tests.hostile crash $(ARGS)
 
 faults: $(VENV)/dev  ## Let clients, disks and system calls misbehave; 15 minutes, as root
-	@$(BIN)/python -m tests.hostile crowd disk faults
+	@$(BIN)/python -m tests.hostile crowd disk faults $(ARGS)
+
+scan: $(VENV)/dev  ## Overflow queues, and look through 10,000 files; 15 minutes
+	@$(BIN)/python -m tests.hostile overflow scan $(ARGS)
 
 soak: $(VENV)/dev  ## Live through an hour of agents and frontends in twenty minutes
-	@$(BIN)/python -m tests.hostile soak
+	@$(BIN)/python -m tests.hostile soak $(ARGS)
 
 fuzz: $(VENV)/dev  ## Feed noise to lines, parsers and protocol until it is ended; ARGS="-k word" chooses
 	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/hostile/test_fuzz.py --timeout=0 $(ARGS)
+
+mutants: $(VENV)/dev  ## Make one mistake at a time in the decision tables, and see who notices; 10 minutes
+	@$(BIN)/python -m tests.hostile mutants $(ARGS)
 
 format: $(VENV)/dev  ## Mend the style
 	$(BIN)/ruff check --fix .

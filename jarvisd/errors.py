@@ -3,12 +3,15 @@
     JarvisError (code)
       ConfigError              the daemon does not start                   exit 2
       AlreadyRunningError      the second daemon does not start            exit 75
+      SocketInUseError         the daemon does not start                   exit 75
       RuntimeFolderError       the daemon does not start                   exit 77
       SourceError              that block is marked failed; the others go on
       StoreError               counting goes on in memory; the daemon says degraded
         StoreBusyError         the flush is tried again
+        StoreUnansweredError   the same is asked again until there is an answer
         StoreTooNewError       the daemon is not started again             exit 78
         StoreForeignError      the daemon is not started again             exit 78
+      SinkError                that sink waits and tries again; the others go on
       ProtocolError            that request is refused; the connection goes on
       DaemonUnreachableError   the client says how to start it             exit 4
 
@@ -60,6 +63,21 @@ class AlreadyRunningError(JarvisError):
         self.pid = pid
 
 
+class SocketInUseError(JarvisError):
+    """Another program listens where the socket should be; it was left alone."""
+
+    code = "socket_in_use"
+    exit_status = EXIT_ALREADY_RUNNING
+
+    def __init__(self, socket: Path) -> None:
+        super().__init__(
+            f"another program listens on {socket}, and it was left alone. "
+            "Stop that program (systemd's is `jarvisd.socket`), or set JARVISD_SOCKET "
+            "to another path."
+        )
+        self.socket = socket
+
+
 class RuntimeFolderError(JarvisError):
     """The folder for the socket is not private to this user, or not usable."""
 
@@ -95,6 +113,12 @@ class StoreBusyError(StoreError):
     code = "store_busy"
 
 
+class StoreUnansweredError(StoreError):
+    """The disk did not answer in time; what was asked of it may yet be done."""
+
+    code = "store_unanswered"
+
+
 class StoreTooNewError(StoreError):
     """The database was written by a newer jarvisd."""
 
@@ -123,6 +147,12 @@ class StoreForeignError(StoreError):
             "Move it away, or give jarvisd another folder."
         )
         self.path = path
+
+
+class SinkError(JarvisError):
+    """A sink did not take what it was given; the message is shown to the user."""
+
+    code = "sink"
 
 
 class ProtocolError(JarvisError):

@@ -3,22 +3,29 @@
 What a flush takes of blocks and of the books is of one moment. The books may hold lines
 of blocks that are not in the flush: after a crash these are read again, and change
 nothing, because rows are merged.
+
+A flush may be committed although its answer came too late. What the store has changed
+of the books on the way is told in that answer alone, so the same batch is sent again,
+before any other, until there is one.
 """
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import anyio
 import structlog
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.books import Books
+from jarvisd.accumulators.journal import Journal
 from jarvisd.clock import Clock
 from jarvisd.debounce import due_at
-from jarvisd.errors import StoreError
-from jarvisd.model.block import BlockId
+from jarvisd.errors import StoreError, StoreUnansweredError
+from jarvisd.model.block import BlockId, SessionId
+from jarvisd.model.ledger import LedgerBatch
 from jarvisd.model.saved import Batch, Saved, SavedBooks
+from jarvisd.model.state import Transition
 
 log = structlog.get_logger()
 
@@ -59,6 +66,14 @@ class Saver(Protocol):
         ...
 
 
+class _Sent(NamedTuple):
+    """A batch that was given to the store, and what it was made from."""
+
+    batch: Batch
+    blocks: list[Block]
+    news: LedgerBatch
+
+
 class Flusher:
     """Stores each changed block at most once a second, and never forgets one.
 
@@ -72,11 +87,14 @@ class Flusher:
         clock: Clock,
         blocks: Iterable[Block],
         books: Books | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._blocks = blocks
         self._books = Books() if books is None else books
+        self._journal = Journal() if journal is None else journal
+        self._journal.listen(self._transition_made)
         self._caught_up = anyio.Event()
         self._generation = store.generation
         self._dirty: dict[BlockId, tuple[Block, float]] = {}
@@ -84,7 +102,11 @@ class Flusher:
         self._next_due = math.inf
         self._wake = anyio.Event()
         self._writing = anyio.Lock()
+        self._batches = 0
+        self._unanswered: _Sent | None = None
         self._began = 0.0
+        self._told_at = -math.inf
+        self._told_due = math.inf
         self._failures = 0
         self._listeners: list[Callable[[int], None]] = []
         self.begun_anew = anyio.Event()
@@ -105,7 +127,8 @@ class Flusher:
     @property
     def next_revision(self) -> int:
         """Return the revision that a change made now will be stored with."""
-        return self._store.revision + 1 + self._writing.locked()
+        under_way = self._writing.locked() + (self._unanswered is not None)
+        return self._store.revision + 1 + under_way
 
     def listen(self, listener: Callable[[int], None]) -> None:
         """Call *listener* with each revision, once it is committed."""
@@ -122,18 +145,48 @@ class Flusher:
             self._next_due = -math.inf
             self._wake.set()
 
-        if block.block_id in self._dirty:
+        block_id = block.block_id
+        if block_id in self._dirty:
             return
 
         now = self._clock.monotonic()
         if not urgent:
-            self._flushed_at.setdefault(block.block_id, now)
+            self._flushed_at.setdefault(block_id, now)
 
-        self._dirty[block.block_id] = (block, now)
-        due = self._due(block.block_id, now)
+        due = self._due(block_id, now)
+        self._dirty[block_id] = (block, due)
         if due < self._next_due:
             self._next_due = due
             self._wake.set()
+
+    def _transition_made(self, _: Transition) -> None:
+        """Have a change of state stored soon, though no line may have come with it."""
+        if self._told_due == math.inf:
+            now, flushed_at = self._clock.monotonic(), self._told_at
+            self._told_due = due_at(dirty_since=now, flushed_at=flushed_at)
+            self._plan()
+            self._wake.set()
+
+    @property
+    def _is_told_due(self) -> bool:
+        return self._told_due <= self._clock.monotonic()
+
+    def _dirty_sessions(self) -> set[tuple[str, SessionId]]:
+        """Return whose lines are not in the flush under way.
+
+        What these lines made of their sessions must not be stored before them, or it
+        would be stored again when they are read again.
+        """
+        if not self._journal.has_waiting:
+            return set()
+
+        lanes = (block.lane for block, _ in self._dirty.values())
+        return {(lane.agent, lane.session_id) for lane in lanes if lane is not None}
+
+    @property
+    def _is_pressing(self) -> bool:
+        ledger = self._books.ledger
+        return ledger.has_closings or ledger.unsaved >= MAX_UNSAVED
 
     @property
     def is_behind(self) -> bool:
@@ -186,6 +239,11 @@ class Flusher:
             pass  # a flush under way may hold an older state of it
 
         await self._flush(self._take([block.block_id]), durable=True, tell=True)
+        async with self._writing:
+            pass  # another who waits for the same block may have taken it with theirs
+
+        if block.block_id in self._dirty and self.error is not None:
+            raise StoreError(self.error)
 
     async def _sleep_until_due(self) -> None:
         while self._next_due > self._clock.monotonic():
@@ -205,13 +263,7 @@ class Flusher:
 
     def _take_due(self) -> list[Block]:
         now = self._clock.monotonic()
-        return self._take(
-            [
-                id_
-                for id_, (_, since) in self._dirty.items()
-                if self._due(id_, since) <= now
-            ]
-        )
+        return self._take([id_ for id_, (_, due) in self._dirty.items() if due <= now])
 
     def _take(self, block_ids: list[BlockId]) -> list[Block]:
         return [self._dirty.pop(id_)[0] for id_ in block_ids if id_ in self._dirty]
@@ -221,7 +273,7 @@ class Flusher:
     ) -> None:
         """Store *blocks*; on failure keep them changed, and raise if *tell*."""
         try:
-            if blocks or self._books.ledger.unsaved >= MAX_UNSAVED:
+            if blocks or self._is_told_due or self._is_pressing:
                 await self._save(blocks, durable=durable)
         except StoreError as exc:
             self._postpone(blocks, exc)
@@ -232,12 +284,17 @@ class Flusher:
 
     async def _save(self, blocks: list[Block], *, durable: bool) -> None:
         async with self._writing:
-            await self._begin_anew()
             now = self._began = self._clock.monotonic()
-            await self._save_now(blocks, durable=durable)
+            # Now and not when it is done: what changes meanwhile is due a second later.
+            self._flushed_at |= {each.block_id: now for each in blocks}
+            await self._begin_anew()
+            if self._unanswered is not None:
+                await self._send(self._unanswered)
+                await self._begin_anew()
+
+            await self._send(self._taken(blocks, durable=durable))
             await self._begin_anew()
 
-        self._flushed_at |= {each.block_id: now for each in blocks}
         self._failures, self.failed_since_ms, self.error = 0, None, None
         self.last_flush_ms = self._clock.unix_ms()
         self._caught_up.set()
@@ -246,19 +303,43 @@ class Flusher:
         for listener in self._listeners:
             listener(self._store.revision)
 
-    async def _save_now(self, blocks: list[Block], *, durable: bool) -> None:
-        """Store *blocks* and the books, as both are now."""
+    def _taken(self, blocks: list[Block], *, durable: bool) -> _Sent:
+        """Return *blocks* and the news of the books, as both are now, to be stored."""
+        self._batches += 1
+        saved, news = tuple(each.saved() for each in blocks), self._books.ledger.take()
+        batch = Batch(
+            blocks=saved,
+            durable=durable,
+            ledger=news or None,
+            transitions=self._journal.waiting(but_of=self._dirty_sessions()),
+            number=self._batches,
+        )
+        return _Sent(batch, blocks, news)
+
+    async def _send(self, sent: _Sent) -> None:
+        """Have *sent* stored and take in the answer; take it back if it is refused."""
         ledger = self._books.ledger
-        saved, news = tuple(each.saved() for each in blocks), ledger.take()
-        batch = Batch(blocks=saved, durable=durable, ledger=news or None)
         try:
-            done = await self._store.save(batch)
-        except BaseException:
-            ledger.failed(news)
+            done = await self._store.save(sent.batch)
+        except StoreUnansweredError:
+            self._unanswered = sent
+            raise
+        except BaseException as exc:
+            # Cancelled before it was sent again, it may be stored as before.
+            if isinstance(exc, StoreError) or sent is not self._unanswered:
+                self._unanswered = None
+                ledger.failed(sent.news)
             raise
 
+        self._unanswered = None
         ledger.stored(done.corrections, done.repriced)
-        for block, stored in zip(blocks, saved, strict=True):
+        self._books.segments.stored(sent.news.closings)
+        self._journal.stored(sent.batch.transitions)
+        if sent.batch.transitions:
+            self._told_at = self._began
+
+        self._told_due = math.inf
+        for block, stored in zip(sent.blocks, sent.batch.blocks, strict=True):
             del block.recorded[: len(stored.recorded)]
 
     async def _begin_anew(self) -> None:
@@ -270,6 +351,7 @@ class Flusher:
         if self._generation == self._store.generation:
             return
 
+        self._unanswered = None
         self._books.restore(await self._store.load_books())
         self._generation = self._store.generation
         for block in self._blocks:
@@ -281,10 +363,8 @@ class Flusher:
         self.begun_anew = anyio.Event()
 
     def _plan(self) -> None:
-        self._next_due = min(
-            (self._due(id_, since) for id_, (_, since) in self._dirty.items()),
-            default=math.inf,
-        )
+        dues = [due for _, due in self._dirty.values()]
+        self._next_due = min(min(dues, default=math.inf), self._told_due)
 
     def _postpone(self, blocks: list[Block], exc: StoreError) -> None:
         now = self._clock.monotonic()

@@ -12,7 +12,7 @@ them.
 
 from collections.abc import Iterable, Iterator
 
-from jarvisd.accumulators.fold import Shelves, fold
+from jarvisd.accumulators.fold import Shelves, fold, note_limits
 from jarvisd.accumulators.keys import KeySet
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.repricing import Priced, Repricing
@@ -23,8 +23,11 @@ from jarvisd.accumulators.session import (
     count,
     count_response,
     decoded,
+    summed,
 )
+from jarvisd.accumulators.stretches import IDLE_MS
 from jarvisd.model.block import SessionId
+from jarvisd.model.events import LimitsReported
 from jarvisd.model.ledger import (
     CallRow,
     Cell,
@@ -38,6 +41,7 @@ from jarvisd.model.ledger import (
     Row,
 )
 from jarvisd.model.record import Record
+from jarvisd.model.segment import Closing
 from jarvisd.model.usage import Tokens
 
 WINDOW_ROWS = 4_096
@@ -54,8 +58,11 @@ class Ledger:
     records may be folded, but no second batch taken.
     """
 
-    def __init__(self, price: Price, *, window: int = WINDOW_ROWS) -> None:
+    def __init__(
+        self, price: Price, *, window: int = WINDOW_ROWS, idle_ms: int = IDLE_MS
+    ) -> None:
         self._price = price
+        self._idle_ms = idle_ms
         self._window = window
         self.clear()
 
@@ -70,6 +77,7 @@ class Ledger:
         self._told_limits: dict[tuple[str, str], LimitRow] = {}
         self._repricing = Repricing()
         self._outdated: dict[SessionKey, int] = {}
+        self._closings: list[Closing] = []
 
     def restore(
         self,
@@ -84,6 +92,7 @@ class Ledger:
         """
         for state in sessions:
             session = decoded(state)
+            session.stretches.idle_ms = self._idle_ms
             self._sessions[session.agent, session.session_id] = session
 
         for limit in limits:
@@ -127,6 +136,11 @@ class Ledger:
             self._newest = session
             self._dirty.add((lane.agent, session.session_id))
 
+        at_ms = record.at_ms
+        if at_ms is not None and not session.stretches.extend(at_ms):
+            self.settle()
+            session.stretches.begin(at_ms, summed(session))
+
         fold(self._shelves, lane, session, record)
 
     def session(self, agent: str, session_id: SessionId) -> Session | None:
@@ -150,14 +164,42 @@ class Ledger:
             row.model, row.variant, row.at_ms, row.tokens, row.web_searches
         )
 
+    def cost_so_far(self, agent: str, session_id: SessionId) -> int | None:
+        """Return what a session cost when it was counted last; cheap, a little late."""
+        session = self._sessions.get((agent, session_id))
+        return None if session is None else session.cost_micros
+
     def limits(self) -> Iterator[LimitRow]:
         """Return the newest word on every limit."""
         return iter(self._shelves.limits.values())
 
+    def hear_limits(self, agent: str, event: LimitsReported, at_ms: int) -> None:
+        """Take in what is left of an account's limits, from outside of transcripts."""
+        note_limits(self._shelves, agent, event, at_ms)
+
     @property
     def unsaved(self) -> int:
         """Return how many rows wait to be stored: flush sooner when they are many."""
-        return sum(shelf.unsaved for shelf in self._shelves.all())
+        shelves = self._shelves
+        return shelves.responses.unsaved + shelves.calls.unsaved + shelves.marks.unsaved
+
+    def holds(self, session: Session) -> bool:
+        """Say whether *session* is what is kept, and not what another database had."""
+        return self._sessions.get((session.agent, session.session_id)) is session
+
+    def touch(self, session: Session) -> None:
+        """Note that *session* is to be stored, though no line has changed it."""
+        self._dirty.add((session.agent, session.session_id))
+
+    def close(self, session: Session, closing: Closing) -> None:
+        """Have a segment of *session*, in which it is no more, stored with it."""
+        self._closings.append(closing)
+        self.touch(session)
+
+    @property
+    def has_closings(self) -> bool:
+        """Say whether closed segments wait to be stored."""
+        return bool(self._closings)
 
     def take(self) -> LedgerBatch:
         """Return what is to be stored, consistent with every lane as it is now."""
@@ -168,6 +210,7 @@ class Ledger:
         marks, contested_marks = shelves.marks.take()
         dirty, self._dirty, self._newest = self._dirty, set(), None
         reprice = self._repricing.take(self._sessions, self.rollup)
+        closings, self._closings = tuple(self._closings), []
         return LedgerBatch(
             responses=responses,
             calls=calls,
@@ -179,6 +222,7 @@ class Ledger:
             prices=self._repricing.version,
             reprice=reprice,
             outdated=self._take_outdated(),
+            closings=closings,
         )
 
     def stored(
@@ -215,6 +259,7 @@ class Ledger:
             self.reread(each.agent, each.session_id, each.version)
 
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
+        self._closings[:0] = batch.closings
 
     def _take_outdated(self) -> tuple[Outdated, ...]:
         outdated, self._outdated = self._outdated, {}
@@ -234,6 +279,7 @@ class Ledger:
         session = self._sessions.get(key)
         if session is None:
             session = Session(session_id=lane.session_id, agent=lane.agent)
+            session.stretches.idle_ms = self._idle_ms
             self._sessions[key] = session
 
         session.parent_session_id = session.parent_session_id or lane.parent_session_id

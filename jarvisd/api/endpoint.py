@@ -2,9 +2,13 @@
 
 Whoever may open the folder may ask anything, so the folder is checked by descriptor
 and not by name. The lock is taken before the path is touched: a socket found there
-is then stale for certain, and a second daemon can neither steal the path nor be
+is then no daemon's that lives, and a second one can neither steal the path nor be
 mistaken for a hung one. The kernel drops the lock however a process ends, so the
 file stays behind and only says who holds it.
+
+Other programs know nothing of our lock, and JARVISD_SOCKET may be set to anything. So
+a socket that is found is tried: nobody's is replaced, and one that takes connections
+is somebody's and is left.
 
 Abstract sockets have no permissions, and asyncio and anyio unlink a living daemon's
 socket when they bind: hence all of this by hand.
@@ -21,7 +25,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jarvisd.errors import AlreadyRunningError, RuntimeFolderError
+from jarvisd.errors import (
+    AlreadyRunningError,
+    RuntimeFolderError,
+    SocketInUseError,
+)
 from jarvisd.paths import MAX_SOCKET_PATH_BYTES
 
 BACKLOG = 128
@@ -49,6 +57,7 @@ def open_endpoint(
         RuntimeFolderError: The folder is not private to this user, or the path is
             too long or taken by something that is no socket.
         AlreadyRunningError: Another daemon holds the folder's lock.
+        SocketInUseError: Another program listens at *path*.
 
     """
     _check_length(path)
@@ -186,7 +195,21 @@ def _remove_stale(path: Path, folder: int) -> None:
             reason = f"{path.name} is in the way and is no socket; move it away"
             raise RuntimeFolderError(path.parent, reason)
 
+        if _somebody_listens(path):
+            raise SocketInUseError(path)
+
         os.unlink(path.name, dir_fd=folder)
+
+
+def _somebody_listens(path: Path) -> bool:
+    """Say whether a connection would be taken, of whatever type the socket is.
+
+    It is not waited for: a listener that is too busy to take it listens all the same.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(0)
+        result = client.connect_ex(os.fspath(path))
+        return result not in {errno.ECONNREFUSED, errno.ENOENT}
 
 
 def _bind(listener: socket.socket, path: Path) -> None:

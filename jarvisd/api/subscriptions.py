@@ -7,16 +7,19 @@ queued for a client, so none can make the daemon wait or grow.
 
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.journal import Journal
 from jarvisd.api.changes import Changes
 from jarvisd.api.subscription import Subscription
 from jarvisd.clock import Clock
+from jarvisd.model.segment import Segment
+from jarvisd.model.state import Transition
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import (
     HealthResult,
@@ -34,10 +37,23 @@ MAX_SUBSCRIPTIONS = 16
 class Subscriptions:
     """Listens to all blocks and wakes those who want to know."""
 
-    def __init__(self, blocks: Blocks, clock: Clock, *, instance_id: str) -> None:
+    def __init__(
+        self,
+        blocks: Blocks,
+        clock: Clock,
+        *,
+        instance_id: str,
+        journal: Journal | None = None,
+    ) -> None:
         self.blocks = blocks
         self.clock = clock
-        self.changes = Changes(instance_id, clock.unix_ms, books=blocks.books)
+        self.changes = Changes(
+            instance_id,
+            clock.unix_ms,
+            books=blocks.books,
+            journal=Journal() if journal is None else journal,
+        )
+        self.changes.journal.listen(self._transition_made)
         self._outboxes: set[Outbox] = set()
         blocks.listen(self._block_changed)
 
@@ -47,6 +63,13 @@ class Subscriptions:
     def flushed(self, revision: int) -> None:
         """Say that *revision* is stored."""
         self.changes.add("flushes", wire.encode(Revision(revision=revision)))
+        self._wake()
+
+    def segment_closed(self, segment: Segment) -> None:
+        """Say that *segment* is closed and stored."""
+        id_ = segment.block_id
+        block = None if id_ is None else self.blocks.get(id_)
+        self.changes.add_segment(segment, block)
         self._wake()
 
     def health_changed(self, health: HealthResult) -> None:
@@ -68,6 +91,10 @@ class Subscriptions:
     def leave(self, outbox: "Outbox") -> None:
         """Wake it no more."""
         self._outboxes.discard(outbox)
+
+    def _transition_made(self, transition: Transition) -> None:
+        self.changes.add_transition(transition)
+        self._wake()
 
     def _block_changed(self, block: Block) -> None:
         self.changes.add_block(block)
@@ -93,8 +120,10 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._subscriptions)
 
-    def subscribe(self, wanted: Subscribe) -> SubscribeResult:
-        """Add a subscription; its news come with the next `take`.
+    def subscribe(
+        self, wanted: Subscribe, missed: Iterable[Transition] = ()
+    ) -> SubscribeResult:
+        """Add a subscription; its news come with the next `take`, *missed* ones first.
 
         Raises:
             ProtocolError: This client has too many, or wants an unknown block.
@@ -107,7 +136,7 @@ class Outbox:
         subscription = Subscription(
             f"s{secrets.token_hex(4)}", self._resolved(wanted), self.hub.changes
         )
-        result = subscription.start(list(self.hub.blocks))
+        result = subscription.start(list(self.hub.blocks), missed)
         self._subscriptions[subscription.id] = subscription
         self.hub.join(self)
         self.wake()

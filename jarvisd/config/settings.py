@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from jarvisd.config.sinks import SinkSettings
 from jarvisd.model.conversation import MAX_AGE_HOURS, THRESHOLD, Limits
 
 
@@ -75,6 +76,14 @@ class ConversationSettings(
         )
 
 
+class SegmentSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """When a session that does nothing is over: more than *idle_s* after its last line."""
+
+    idle_s: Annotated[float, msgspec.Meta(ge=1.0, le=86_400.0)] = 300.0
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the daemon was told, complete and checked.
 
@@ -93,6 +102,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     agents: Mapping[str, AgentSettings] = {}
     prices: Mapping[str, Any] = {}
     conversations: ConversationSettings = ConversationSettings()
+    segments: SegmentSettings = SegmentSettings()
+    sinks: tuple[SinkSettings, ...] = ()
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:
@@ -147,5 +158,8 @@ ENVIRONMENT: Mapping[str, str] = {
 CONVERSATION_KEYS = ConversationSettings.__struct_fields__
 """The keys of `[conversations]`."""
 
-NEEDS_RESTART = frozenset({"store", "socket", "conversations"})
+SEGMENT_KEYS = SegmentSettings.__struct_fields__
+"""The keys of `[segments]`."""
+
+NEEDS_RESTART = frozenset({"store", "socket", "conversations", "segments", "sinks"})
 """Keys that a reload cannot change: what was opened at the start stays open."""

@@ -15,6 +15,7 @@ from jarvisd.model.ledger import (
     Repriced,
 )
 from jarvisd.model.source import Position, SourceState
+from jarvisd.model.state import Transition
 
 
 class BadLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -55,12 +56,15 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of one flush; it is committed whole or not at all.
 
     *durable* asks for the disk's word before the answer: for pushed lines, which
-    nobody can read again.
+    nobody can read again. A batch with a *number* may be sent again when its answer
+    did not come in time: it is committed once, and answered as it was then.
     """
 
     blocks: tuple[SavedBlock, ...]
     durable: bool = False
     ledger: LedgerBatch | None = None
+    transitions: tuple[Transition, ...] = ()
+    number: int = 0
 
 
 class Saved(NamedTuple):
@@ -75,7 +79,8 @@ class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):
     """The books as one start reads them back.
 
     *sessions* are the states of `SessionRow`. *keys* are those of all rows, sorted.
-    *priced* tells, by price table, whose costs are counted with it.
+    *priced* tells, by price table, whose costs are counted with it. Segments that ended
+    before *segments_since_ms*, when there was no jarvisd that told of them, are history.
     """
 
     sessions: list[bytes]
@@ -83,6 +88,7 @@ class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):
     limits: list[LimitRow]
     keys: "array[int]"
     priced: dict[str, set[tuple[str, SessionId]]] = {}
+    segments_since_ms: int = 0
 
 
 class StoreFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):

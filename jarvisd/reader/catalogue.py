@@ -72,7 +72,9 @@ class Catalogue:
 
         known = Known(block, tail, size=block.position.size)
         self._add(known)
-        self._by_inode[block.position.dev, block.position.inode] = known
+        inode = (block.position.dev, block.position.inode)
+        if not block.ended or inode not in self._by_inode:
+            self._by_inode[inode] = known  # not one that only had it last
 
     def adopt(self, found: Found, now_ms: int) -> Known | None:
         """Return the file behind a path that is new to us, with a block to feed.
@@ -116,7 +118,10 @@ class Catalogue:
         position = known.block.position
         inode = (position.dev, position.inode)
         other = self._by_inode.get(inode, known)
-        if other is not known and leads_to(other.path, inode):
+        if other is known or not leads_to(other.path, inode):
+            return
+
+        if leads_to(known.path, inode):  # else it had that inode once
             raise SourceError(known.path, f"is another name of {other.path}")
 
     def counted_elsewhere(self, known: Known) -> Position | None:

@@ -51,12 +51,20 @@ class Followers:
         known.woken_at = self._clock.monotonic()
         if known.wake is not None:
             self._followed.add(known)
-            known.wake.set()
+            if not self._read_at_once(known):
+                known.wake.set()
         elif self._group is not None:
             # Not anyio's, which is made anew for each wait and costs four times as much.
             known.wake = asyncio.Event()
             self._followed.add(known)
             self._group.start_soon(self._follow, known, known.wake)
+
+    def _read_at_once(self, known: Known) -> bool:
+        """Read a file whose task sleeps, without waking it for a line or two.
+
+        Waking a task takes longer than reading a line. Return whether that was all.
+        """
+        return known.is_at_rest and self._turns.read_at_once(known)
 
     def let_go(self, known: Known) -> None:
         """Follow *known* no longer than until it has been read."""
@@ -87,6 +95,13 @@ class Followers:
             known.block.rest()
             self._handles.drop(known.path)
 
+    async def _rest(self, known: Known, wake: asyncio.Event) -> None:
+        known.is_at_rest = not wake.is_set()
+        try:
+            await wake.wait()
+        finally:
+            known.is_at_rest = False
+
     async def _follow_at(self, path: str, known: Known, wake: asyncio.Event) -> None:
         """Read *known* whenever *wake* is set, as long as it lies at *path*."""
         folder = os.path.dirname(path)
@@ -99,7 +114,7 @@ class Followers:
                 if known.block.ended and known.done == known.wakes:
                     self._followed.discard(known)
                 else:
-                    await wake.wait()
+                    await self._rest(known, wake)
         finally:
             known.hinted = False
             self._by_folder[folder] -= 1

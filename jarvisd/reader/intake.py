@@ -12,6 +12,7 @@ from jarvisd.clock import Clock
 from jarvisd.flusher import Flusher
 from jarvisd.lines import Line, Oversize
 from jarvisd.model.record import Record
+from jarvisd.model.segment import Closed
 from jarvisd.model.source import Position
 from jarvisd.reader.recording import Recorder
 
@@ -41,6 +42,7 @@ class Intake:
         self.clock = clock
         self.flusher = flusher
         self._ledger = blocks.books.ledger
+        self._states = blocks.books.states
         self._recorder = recorder
 
     def fold(
@@ -59,12 +61,14 @@ class Intake:
         now_ms = self.clock.unix_ms()
         seen_ms = now_ms if written_ms is None else written_ms
         before = block.line_count
-        times = self._take_in(block, lines, now_ms=now_ms, seen_ms=seen_ms)
+        live = written_ms is None
+        times = self._take_in(block, lines, now_ms=now_ms, seen_ms=seen_ms, live=live)
         self.blocks.books.bind(block)
         if block.line_count > before:
             if written_ms is None:
                 block.rate.add(block.line_count - before, now_ms)
                 block.came_at(now_ms)
+                self._note_activity(block, now_ms)
             else:
                 _date(block, times, written_ms)
 
@@ -78,6 +82,7 @@ class Intake:
         *,
         now_ms: int,
         seen_ms: int,
+        live: bool,
     ) -> list[int]:
         """Count *lines* and fold them into the ledger; return the times they tell.
 
@@ -85,7 +90,8 @@ class Intake:
         hand, which takes a fifth off the time of going line by line.
         """
         agent = agent_named(block.origin.agent)
-        records = self._read(block, lines, agent.parse, block.open_lane(agent.version))
+        lane = block.open_lane(agent.version)
+        records = self._read(block, lines, agent.parse, lane, live=live)
         _count(block, lines, records)
         if self._recorder is not None:
             for line, record in zip(lines, records, strict=True):
@@ -104,7 +110,8 @@ class Intake:
         self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
     ) -> None:
         """Fold *lines*, which *block* has counted already, into the ledger alone."""
-        self._read(block, lines, agent_named(block.origin.agent).parse, lane)
+        parse = agent_named(block.origin.agent).parse
+        self._read(block, lines, parse, lane, live=False)
 
     def _read(
         self,
@@ -112,8 +119,10 @@ class Intake:
         lines: Sequence[Line | Oversize],
         parse: Parse,
         lane: Lane | None,
+        *,
+        live: bool,
     ) -> list[Record | None]:
-        """Return what *lines* say, once it is in the ledger; None for what is no line.
+        """Return what *lines* say, once it is in the books; None for what is no line.
 
         A bulkhead: a line that cannot be taken in is noted, and the next one read.
         """
@@ -121,16 +130,22 @@ class Intake:
         if lane is None:
             return records
 
-        fold = self._ledger.fold
+        fold, note = self._ledger.fold, self._states.fold
         for index, record in enumerate(records):
             if record is not None:
                 try:
                     fold(lane, record)
+                    note(lane, record, live=live)
                 except Exception as exc:
                     _note_crash(block, lines[index], exc)
                     records[index] = None
 
         return records
+
+    def _note_activity(self, block: Block, now_ms: int) -> None:
+        session, segments = block.session, self.blocks.books.segments
+        if session is not None:
+            segments.touched(session, now_s=self.clock.monotonic(), now_ms=now_ms)
 
     def is_record(self, block: Block, line: Line | Oversize) -> bool:
         """Say whether *line*, though without an end, is all of a record."""
@@ -157,6 +172,14 @@ class Intake:
         if block.error is not None or block.ended:
             block.error, block.ended = None, False
             self.touch(block)
+
+    def close(self, block: Block, exit_status: int | None = None) -> None:
+        """Note that whoever wrote *block* has ended, and the session with it."""
+        session, now_ms = block.session, self.clock.unix_ms()
+        if session is not None and not block.ended:
+            self.blocks.books.segments.end(session, Closed.END, now_ms)
+
+        self.end(block, exit_status)
 
     def end(self, block: Block, exit_status: int | None = None) -> None:
         """Note that no more comes of *block*."""

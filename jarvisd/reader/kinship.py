@@ -32,8 +32,8 @@ def leads_to(path: str, inode: tuple[int, int]) -> bool:
 
 def has_moved(known: Known, path: str, handles: Handles) -> bool:
     """Say whether the file at *path*, of its inode, is *known* under a new name."""
-    if not known.block.position.offset:
-        return not known.tail.leaving  # nothing of it was counted yet
+    if not known.block.position.offset:  # nothing of it was counted yet
+        return not known.tail.leaving and not known.block.ended
 
     seen, held = status(path), handles.held(known.path)
     if seen is not None and held is not None and os.path.samestat(os.fstat(held), seen):

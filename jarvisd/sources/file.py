@@ -6,11 +6,15 @@ that we have open when its name leads elsewhere:
     the name leads to   the open file has   so
     -----------------   -----------------   --
     nothing             no name left        it is read to its end, and gone
-    nothing             another name        it is read on until it falls silent
+    nothing             another name        it is read on until it is abandoned
     a continuation      -                   the new one is read on
     another file        no name left        it is read to its end, then the new one
     another file        another name        it is read on besides the new one until it
-                                            falls silent: its writer may not know yet
+                                            is abandoned: its writer may not know yet
+
+A file is abandoned when nobody has written to it for a while and nobody has it open for
+writing (`leaving`). A file without any name, whose writer may go on as well, is not
+waited for: no rotation deletes a file that is still meant to be read.
 
 Only what was read before the new file took over has a stored position. What a writer
 appends later to a file under another name is counted while the daemon lives, and not
@@ -25,7 +29,7 @@ from jarvisd.model.source import Position
 from jarvisd.sources.foreign import PROBE_BYTES, why_foreign
 from jarvisd.sources.handles import Handles, opened_if_readable
 from jarvisd.sources.identity import Verdict, judge
-from jarvisd.sources.leaving import SILENT_S, Leaving, read_beside
+from jarvisd.sources.leaving import Leaving, is_abandoned, read_beside
 from jarvisd.sources.reading import Reading
 from jarvisd.sources.stream import Slice
 
@@ -97,14 +101,16 @@ class TailedFile:
             OSError: The disk failed.
 
         """
+        named = _named(self.path)
+        grown = self._read_grown(position, named, handles)
+        if grown is not None:
+            return grown
+
         part = read_beside(self.leaving, position, handles, now)
         if part is not None:
             return part
 
-        if self.leaving:
-            self.leaving = [each for each in self.leaving if not each.ended]
-
-        named = _named(self.path)
+        self.leaving = [each for each in self.leaving if not each.ended]
         away = self._away(position, named, handles)
         if away is not None:
             return self._read_away(position, named, away, handles, now)
@@ -115,6 +121,29 @@ class TailedFile:
         except FileNotFoundError:
             partial_bytes = self._reading.partial_bytes
             return Slice([], position, partial_bytes=partial_bytes, gone=True)
+
+    def _read_grown(
+        self, position: Position, named: os.stat_result | None, handles: Handles
+    ) -> Slice | None:
+        """Return what was appended to the file that we have open and always had.
+
+        Nearly every look ends here; None leaves it to the tables.
+        """
+        if named is None or self._known is None or self.is_unsettled:
+            return None
+
+        dev, inode, size, _ = self._known
+        if (named.st_dev, named.st_ino) != (dev, inode) or named.st_size <= size:
+            return None
+
+        if handles.held(self.path) is None:
+            return None
+
+        part = self._reading.next_if_grown(position, named, handles.get(self.path))
+        if part is not None:
+            self._known = _signature(named)
+
+        return part
 
     def _look(self, position: Position, fd: int) -> Slice:
         """Read the file behind *fd*, if it is still what was read before."""
@@ -205,7 +234,7 @@ class TailedFile:
             part.more = True
         elif newcomer in {Verdict.FRESH, Verdict.REWRITTEN}:
             self._give_way(part, seen, handles, now)
-        elif not seen.st_nlink or now - self._away_since >= SILENT_S:
+        elif not seen.st_nlink or is_abandoned(fd, now - self._away_since):
             self._let_go(part, seen, handles)
             part.gone = named is None
 
@@ -221,7 +250,7 @@ class TailedFile:
         else:
             key = f"{self.path}\0{seen.st_ino}"
             handles.rename(self.path, key)
-            leaving = Leaving(key, part.position, stream, until=now + SILENT_S)
+            leaving = Leaving(key, part.position, stream, grew_at=now)
             self.leaving = [*self.leaving, leaving][-MAX_LEAVING:]
 
         start = Position(generation=part.position.generation + 1)

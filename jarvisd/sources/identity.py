@@ -26,6 +26,8 @@ import hashlib
 import os
 from enum import Enum, auto
 
+import msgspec
+
 from jarvisd.model.source import Position
 from jarvisd.sources.memory import LineMemory
 
@@ -91,15 +93,11 @@ def fits(position: Position, fd: int) -> bool:
 
 
 def advanced(
-    position: Position,
-    seen: os.stat_result,
-    fd: int,
-    offset: int,
-    mark: bytes | None = None,
+    position: Position, seen: os.stat_result, fd: int, offset: int, *, near: bytes = b""
 ) -> Position:
     """Return *position* moved to *offset*, with head and mark taken from the file.
 
-    *mark* is what stands before *offset*, if that was just read.
+    *near* is what stands before *offset*, so far as it has been read.
     """
     head_len = min(HEAD_BYTES, offset)
     head_hash = position.head_hash
@@ -107,10 +105,12 @@ def advanced(
         head_hash = digest(os.pread(fd, head_len, 0))
 
     mark_len = min(MARK_BYTES, offset)
-    if mark is None or len(mark) != mark_len:
+    mark = near[-mark_len:] if mark_len else b""
+    if len(mark) < mark_len:
         mark = os.pread(fd, mark_len, offset - mark_len)
 
-    return Position(
+    return msgspec.structs.replace(
+        position,
         dev=seen.st_dev,
         inode=seen.st_ino,
         offset=offset,
@@ -120,7 +120,6 @@ def advanced(
         mark_hash=digest(mark),
         size=seen.st_size,
         mtime_ns=seen.st_mtime_ns,
-        generation=position.generation,
     )
 
 

@@ -8,24 +8,37 @@ from jarvisd.model.source import Position
 from jarvisd.sources.handles import Handles
 from jarvisd.sources.identity import fits
 from jarvisd.sources.stream import Slice, Stream
+from jarvisd.sources.writers import has_writer
 
 SILENT_S = 5.0
 """For how long nobody must have written to a renamed file before it is let go."""
 
+HELD_S = 3600.0
+"""The same as long as somebody has it open for writing: who has written nothing for an
+hour has forgotten it."""
+
+
+def is_abandoned(fd: int, silent_s: float) -> bool:
+    """Say whether no more is to be expected of a file silent for *silent_s*."""
+    if silent_s < SILENT_S:
+        return False
+
+    return silent_s >= HELD_S or not has_writer(fd)
+
 
 @dataclass(slots=True)
 class Leaving:
-    """The rest of a renamed file, read until nobody has written for SILENT_S.
+    """The rest of a renamed file, read until it is abandoned.
 
     *position* is how far it was read, which nobody stores: the block's own is that of
-    the new file.
+    the new file. *grew_at* is when it was last seen to grow.
     """
 
     key: str
     """What its descriptor is called in the handles."""
     position: Position
     stream: Stream
-    until: float
+    grew_at: float
     ended: bool = False
 
     def read(self, handles: Handles, now: float) -> Slice:
@@ -39,8 +52,8 @@ class Leaving:
         part = self.stream.next(self.position, os.fstat(fd), fd)
         self.position = part.position
         if part.read_bytes:
-            self.until = now + SILENT_S
-        elif now >= self.until:
+            self.grew_at = now
+        elif is_abandoned(fd, now - self.grew_at):
             self.end(handles)
 
         return part

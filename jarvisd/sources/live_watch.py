@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -11,12 +12,15 @@ import structlog
 from jarvisd.sources.hints import Hint, Lost
 
 try:  # Linux only; elsewhere the tree watch and the scan do all the work
-    from inotify_simple import INotify, parse_events
+    from inotify_simple import Event, INotify, parse_events
     from inotify_simple import flags as inotify
 except ImportError:  # pragma: no cover
     INotify = None
 
 log = structlog.get_logger()
+
+TURN_S = 0.001
+"""How long hints are told before others get a turn: each may be a line to read."""
 
 READ_BYTES = 16 * 1024
 """Some two hundred events; what is left makes the loop come again at once."""
@@ -37,6 +41,7 @@ class LiveWatch:
         self._folders: dict[int, str] = {}
         self._watches: dict[str, int] = {}
         self._failures: dict[str, str] = {}
+        self._events: deque[Event] = deque()
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -112,20 +117,32 @@ class LiveWatch:
         self._notify = None
 
     def _read(self) -> None:
-        assert self._notify is not None
-        try:
+        if self._events or self._notify is None:
+            return  # the kernel keeps the next ones until we have told of these
+
+        with suppress(BlockingIOError):
             # Not INotify.read, which first asks how much there is.
             told = os.read(self._notify.fileno(), READ_BYTES)
-        except BlockingIOError:
-            return
+            self._events += parse_events(told)
 
-        for watch, mask, _, name in parse_events(told):
+        self._tell()
+
+    def _tell(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + TURN_S
+        events = self._events
+        while events and self._notify is not None:
+            watch, mask, _, name = events.popleft()
             if mask & (_Q_OVERFLOW | _IGNORED):
-                self._read_unusual(watch, mask)
+                self._take_unusual(watch, mask)
             elif name and watch in self._folders:
                 self._hint(f"{self._folders[watch]}/{name}")
 
-    def _read_unusual(self, watch: int, mask: int) -> None:
+            if events and loop.time() >= until:
+                loop.call_soon(self._tell)
+                return
+
+    def _take_unusual(self, watch: int, mask: int) -> None:
         if mask & _Q_OVERFLOW:
             log.warning("watch.overflowed")
             self._lost()

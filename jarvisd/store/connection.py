@@ -22,13 +22,15 @@ import aiosqlite
 import anyio
 import anyio.to_thread
 
-from jarvisd.errors import StoreError
+from jarvisd.errors import StoreError, StoreUnansweredError
 
 GRACE_S: Final = 1.0
 """How long an interrupted unit may take to notice before we stop waiting for it."""
 
 CLOSE_TIMEOUT_S: Final = 5.0
 """A last checkpoint writes at most a few MB; longer than this the disk is gone."""
+
+_STUCK: Final = "the disk has not answered an earlier request yet"
 
 T = TypeVar("T")
 Unit = Callable[[sqlite3.Connection], T]
@@ -76,12 +78,12 @@ class Connection:
         """Return what *unit* returns, given the `sqlite3` connection, on its thread.
 
         Raises:
-            StoreError: An earlier unit is stuck; this one was not begun.
+            StoreUnansweredError: An earlier unit is stuck; this one was not begun.
 
         """
         async with self._turn:
             if self.stuck:
-                raise StoreError("the disk has not answered an earlier request yet")
+                raise StoreUnansweredError(_STUCK)
 
             raw = self._db._conn  # noqa: SLF001 - see above
             self._running = work = _Work(partial(unit, raw))

@@ -11,7 +11,7 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import Final
 
-from jarvisd.errors import StoreBusyError, StoreError
+from jarvisd.errors import StoreBusyError, StoreError, StoreUnansweredError
 
 _MEANWHILE: Final = (
     "Counting goes on in memory, and is stored as soon as this is mended."
@@ -52,7 +52,8 @@ def store_errors(
     Raises:
         StoreBusyError: Another process holds the lock.
         DamagedError: The file is broken.
-        StoreError: Everything else the database, the disk or the limit says.
+        StoreUnansweredError: The limit was reached; what was asked may yet be done.
+        StoreError: Everything else the database or the disk says.
 
     """
     try:
@@ -60,7 +61,7 @@ def store_errors(
     except sqlite3.Error as exc:
         raise _translated(exc, path) from exc
     except TimeoutError as exc:
-        raise StoreError(f"{path}: {overdue}") from exc
+        raise StoreUnansweredError(f"{path}: {overdue}") from exc
     except OSError as exc:
         raise StoreError(f"{path}: {_reason(exc)}") from exc
 

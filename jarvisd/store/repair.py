@@ -26,7 +26,11 @@ def repair(path: Path, complaint: str, *, now_ms: int, known: int) -> str:
         outcome = "There was no sound backup, so counting starts afresh."
     else:
         copy_whole(backup, path)
-        outcome = f"Restored {backup.name}; what it lacks is read again."
+        outcome = (
+            f"Restored {backup.name}; what it lacks is read again. What was removed "
+            "by `jarvisctl forget` since it was made is back, and must be forgotten "
+            "again."
+        )
     return f"{complaint}. Moved aside as {aside.name}. {outcome}"
 
 

@@ -163,8 +163,9 @@ class Store:
 
         Raises:
             StoreBusyError: Another process held the lock; nothing was written.
-            StoreError: The database failed; nothing was written. Or the disk did not
-                answer, and the batch may yet appear: whole, and harmless to repeat.
+            StoreUnansweredError: The disk did not answer, and the batch may yet be
+                committed. Send the same one again until there is an answer.
+            StoreError: The database failed; nothing was written.
 
         """
         async with self._writing:

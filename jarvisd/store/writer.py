@@ -29,6 +29,7 @@ from jarvisd.store.known import Known
 from jarvisd.store.messages import record
 from jarvisd.store.opening import Opening
 from jarvisd.store.rows import next_revision, write_blocks
+from jarvisd.store.transitions import write_transitions
 
 WRITE_TIMEOUT_S: Final = 5.0
 """A thousand rows take 15 ms; a disk that needs longer than this is failing."""
@@ -82,6 +83,7 @@ class Writer:
         self._attempt: Connection | None = None
         self._file: FileId | None = None
         self._known = Known()
+        self._answered: tuple[int, Written] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -186,6 +188,9 @@ class Writer:
         self, raw: sqlite3.Connection, *, batch: Batch, above: int
     ) -> Written:
         self._refuse_replaced()
+        if self._answered is not None and self._answered[0] == batch.number != 0:
+            return self._answered[1]  # it was committed, and nobody heard of it
+
         try:
             with transaction(raw, durable=batch.durable):
                 revision = next_revision(raw, above=above)
@@ -193,10 +198,15 @@ class Writer:
                 news = self._write_books(raw, batch, revision)
                 for block in batch.blocks:
                     record(raw, block.recorded, self._limits)
+
+                write_transitions(raw, self._known, batch.transitions)
         except BaseException:
             self._known.forget()
             raise
-        return Written(revision, size_bytes(self._path), *news)
+
+        written = Written(revision, size_bytes(self._path), *news)
+        self._answered = (batch.number, written)
+        return written
 
     def _write_books(
         self, raw: sqlite3.Connection, batch: Batch, revision: int
@@ -208,6 +218,7 @@ class Writer:
 
     def _take_over(self, opening: Opening) -> None:
         self._known = Known()
+        self._answered = None
         self._file = opening.file
         self.size_bytes = opening.size_bytes
         self.schema_version = len(opening.scripts)

@@ -6,12 +6,17 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from jarvisd.api.endpoint import open_endpoint, peer_uid
-from jarvisd.errors import AlreadyRunningError, RuntimeFolderError
+from jarvisd.errors import (
+    AlreadyRunningError,
+    RuntimeFolderError,
+    SocketInUseError,
+)
 from tests.api.fakes import runtime_folder
 
 
@@ -82,6 +87,45 @@ def test_the_socket_of_a_killed_daemon_is_replaced(folder: Path) -> None:
 
     with open_endpoint(path), socket.socket(socket.AF_UNIX) as client:
         client.connect(os.fspath(path))
+
+
+@pytest.mark.parametrize(
+    ("kind", "backlog"),
+    [
+        pytest.param(socket.SOCK_STREAM, 8, id="one that waits"),
+        pytest.param(socket.SOCK_STREAM, 0, id="one with a full queue"),
+        pytest.param(socket.SOCK_SEQPACKET, 8, id="one of another type"),
+    ],
+)
+def test_the_living_socket_of_another_program_is_left(
+    folder: Path, kind: socket.SocketKind, backlog: int
+) -> None:
+    folder.mkdir(mode=0o700)
+    path = folder / "theirs.sock"
+    with socket.socket(socket.AF_UNIX, kind) as theirs, ExitStack() as waiting:
+        theirs.bind(os.fspath(path))
+        theirs.listen(backlog)
+        for _ in range(2 - bool(backlog)):
+            client = waiting.enter_context(socket.socket(socket.AF_UNIX, kind))
+            client.settimeout(0)
+            client.connect_ex(os.fspath(path))
+
+        with pytest.raises(SocketInUseError, match=r"theirs\.sock.*JARVISD_SOCKET"):
+            open_and_close(path)
+
+        with theirs.accept()[0]:
+            assert path.is_socket()
+
+    open_and_close(path)
+
+
+def test_a_datagram_socket_of_another_program_is_left(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    path = folder / "theirs.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as theirs:
+        theirs.bind(os.fspath(path))
+        with pytest.raises(SocketInUseError):
+            open_and_close(path)
 
 
 def test_the_path_is_free_afterwards_and_the_lock_too(folder: Path) -> None:

@@ -24,6 +24,8 @@ async def test_hello_says_who_answers() -> None:
         *METHODS,
         "topic:blocks",
         "topic:session",
+        "topic:states",
+        "topic:segments",
         "topic:flushes",
         "topic:health",
     ]

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.rules import BookRules
-from jarvisd.accumulators.session import Price, Session
+from jarvisd.accumulators.session import Price, Session, decoded
 from jarvisd.agents import AGENTS
 from jarvisd.clock import SystemClock
-from jarvisd.errors import StoreError
+from jarvisd.errors import StoreError, StoreUnansweredError
 from jarvisd.flusher import Flusher
 from jarvisd.model.block import Kind, SessionId
 from jarvisd.model.saved import Batch, Saved, SavedBooks
@@ -31,10 +31,14 @@ LIMIT_S = 20.0
 
 @dataclass(slots=True)
 class Fragile:
-    """The store, until the daemon is dead: then nothing reaches the disk any more."""
+    """The store, until the daemon is dead: then nothing reaches the disk any more.
+
+    What is committed while it is *mute* nobody hears of in time.
+    """
 
     store: Store
     dead: bool = False
+    mute: bool = False
 
     @property
     def revision(self) -> int:
@@ -48,7 +52,11 @@ class Fragile:
         if self.dead:
             raise StoreError("dead")
 
-        return await self.store.save(batch)
+        saved = await self.store.save(batch)
+        if self.mute:
+            raise StoreUnansweredError("committed, and too late to say so")
+
+        return saved
 
     async def load_books(self) -> SavedBooks:
         return await self.store.load_books()
@@ -79,6 +87,14 @@ class Daemon:
     def crash(self) -> None:
         """Store nothing more: what comes now is as lost as with SIGKILL."""
         self.disk.dead = True
+
+    async def flush_unheard(self) -> None:
+        """Store what is due, but be told that the disk does not answer."""
+        self.disk.mute = True
+        with suppress(StoreError):
+            await self.flusher.flush_all()
+
+        self.disk.mute = False
 
     def session(self, session_id: str = "s1", agent: str = "claude") -> Session:
         found = self.blocks.books.ledger.session(agent, SessionId(session_id))
@@ -148,7 +164,17 @@ def append(path: Path, *lines: bytes) -> None:
 def accounts(home: Path) -> dict[str, list[Any]]:
     """Return all that is stored in the books, without numbers that mean nothing."""
     with closing(sqlite3.connect(home / "s.db")) as raw:
-        return {name: raw.execute(query).fetchall() for name, query in _ASKED.items()}
+        found = {name: raw.execute(query).fetchall() for name, query in _ASKED.items()}
+
+    found["sessions"] = [(id_, _as_read(state)) for id_, state in found["sessions"]]
+    return found
+
+
+def _as_read(state: bytes) -> Session:
+    """Return a session but for whether it was read as it grew or afterwards."""
+    session = decoded(state)
+    session.stretches.watched = False
+    return session
 
 
 _ASKED = {

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import tempfile
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from jarvisd.agents import AGENTS
+from jarvisd.errors import StoreError, StoreUnansweredError
 from jarvisd.model.events import UsageReported
 from jarvisd.model.record import Record
 from jarvisd.model.usage import Tokens, Variant
+from jarvisd.store import writer
 from tests.accumulators import test_ledger_claude as claude
 from tests.accumulators import test_ledger_codex as codex
 from tests.accumulators.test_ledger_properties import FILES
-from tests.books.rig import accounts, append, running, transcript
+from tests.books.rig import Daemon, accounts, append, running, transcript
+from tests.support import eventually
 
 SPENT = [
     claude.prompt(second=0),
@@ -67,6 +71,8 @@ async def eventfully(home: Path, steps: list[tuple[str, int, int]]) -> None:
                         await daemon.read()
                     case "flush":
                         await daemon.sync()
+                    case "mute":
+                        await daemon.flush_unheard()
                     case "crash":
                         daemon.crash()
 
@@ -84,7 +90,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[object]
 @given(
     steps=st.lists(
         st.tuples(
-            st.sampled_from(["grow", "grow", "flush", "crash", "stop"]),
+            st.sampled_from(["grow", "grow", "flush", "mute", "crash", "stop"]),
             st.sampled_from(range(len(FILES))),
             st.integers(1, 4),
         ),
@@ -136,6 +142,61 @@ async def test_a_row_of_yesterday_is_settled_by_the_store(tmp_path: Path) -> Non
     stored = accounts(tmp_path)
     assert {row[1] for row in stored["responses"]} == {"a"}
     assert {row[1] for row in stored["cells"]} == {"a"}
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the disk waited for no longer than it takes, usually."""
+    monkeypatch.setattr("jarvisd.store.writer.WRITE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("jarvisd.store.connection.GRACE_S", 0.02)
+
+
+@pytest.mark.parametrize(
+    "late", ["size_bytes", "identity"], ids=["once committed", "before it begins"]
+)
+async def test_a_row_of_yesterday_is_settled_once_though_the_disk_answers_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hasty: None, late: str
+) -> None:
+    append(transcript(tmp_path, "z"), *SPENT)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+
+    answering, usual = threading.Event(), getattr(writer, late)
+
+    def wait_and(path: Path) -> object:
+        answering.wait(5)
+        return usual(path)
+
+    async with running(tmp_path) as daemon:
+        monkeypatch.setattr(writer, late, wait_and)
+        early = claude.prompt(second=-60, key="early")
+        append(transcript(tmp_path, "a"), early, *SPENT)
+        await daemon.read()
+        with pytest.raises(StoreUnansweredError):
+            await daemon.flusher.flush_all()
+
+        answering.set()
+        append(transcript(tmp_path, "a"), claude.reply("m3", second=9, inp=1, out=1))
+        await eventually(lambda: is_synced(daemon))
+
+        sessions = [daemon.session("z"), daemon.session("a")]
+        assert [each.messages for each in sessions] == [0, 3]
+
+    stored = accounts(tmp_path)
+    assert {row[1] for row in stored["responses"]} == {"a"}
+    assert {row[1] for row in stored["cells"]} == {"a"}
+    async with running(tmp_path) as daemon:
+        assert daemon.session("z").messages == 0
+
+
+async def is_synced(daemon: Daemon) -> bool:
+    """Try to store all there is; say whether that worked."""
+    try:
+        await daemon.sync()
+    except StoreError:
+        return False
+
+    return True
 
 
 async def test_a_database_of_before_the_books_is_read_into_them(tmp_path: Path) -> None:

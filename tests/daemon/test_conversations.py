@@ -166,6 +166,10 @@ def spoken(
     )
 
 
+def damage(path: Path) -> None:
+    path.write_bytes(b"damaged" * 1000)
+
+
 def holds(path: Path, text: bytes) -> bool:
     return text in path.read_bytes()
 
@@ -663,6 +667,21 @@ async def test_the_next_backup_does_not_have_what_was_forgotten(path: Path) -> N
     assert gone.old_backups == 1
     assert holds(first, b"word1")
     assert not holds(second, b"word1")
+
+
+async def test_a_restored_backup_brings_back_what_was_forgotten_and_says_so(
+    path: Path,
+) -> None:
+    async with keeping(path) as kept:
+        await kept.record(spoken(1))
+        await kept.store.backup()
+        await kept.forget(everything=True)
+
+    damage(path)
+    async with keeping(path) as kept:
+        assert await kept.recall("") == ["word1"]
+        assert "forgotten again" in (kept.store.repaired or "")
+        assert (await kept.forget(everything=True)).messages == 1
 
 
 @pytest.mark.parametrize("what", [{}, {"everything": True, "project": "/w"}])

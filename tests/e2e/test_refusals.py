@@ -1,6 +1,7 @@
 """A daemon that cannot start says why, in one sentence, with a status to act on."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,22 @@ async def test_a_second_daemon_names_the_first(home: Home) -> None:
         assert status == EXIT_ALREADY_RUNNING
         assert f"process {daemon.pid}" in said
         assert (await daemon.ask("health", HealthResult)).pid == daemon.pid
+
+
+async def test_the_socket_of_another_program_is_left_to_it(home: Home) -> None:
+    home.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as theirs:
+        theirs.bind(os.fspath(home.socket))
+        theirs.listen()
+        status, said = await refused(Daemon(home))
+
+        assert status == EXIT_ALREADY_RUNNING
+        assert str(home.socket) in said
+        assert home.socket.is_socket()
+        assert not (home.state / "jarvisd.db").exists()
+
+    async with running_daemon(home):
+        pass
 
 
 async def test_of_two_daemons_started_at_once_one_serves(home: Home) -> None:

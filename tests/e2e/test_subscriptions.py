@@ -7,7 +7,12 @@ import anyio
 import msgspec
 
 from jarvisd.model.block import BlockView
-from jarvisd.protocol.methods import Revision, StatusResult, SubscribeResult
+from jarvisd.protocol.methods import (
+    ConfigReloadResult,
+    Revision,
+    StatusResult,
+    SubscribeResult,
+)
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record, write_steadily
 from tests.e2e.rig import Daemon, running_daemon
@@ -60,6 +65,22 @@ async def test_a_subscriber_may_ask_for_one_update_a_second(daemon: Daemon) -> N
         told = await told_until(client, str(path), 150)
 
     assert 3 <= len(told) <= 6
+
+
+async def test_a_reload_is_quick_and_ends_no_subscription(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    async with daemon.connected() as client:
+        await subscribe(client)
+        append(path, record())
+        await told_until(client, str(path), 1)
+        began = anyio.current_time()
+        await daemon.ask("config.reload", ConfigReloadResult)
+        assert anyio.current_time() - began < 0.5
+
+        append(path, record())
+        assert [each.line_count for each in await told_until(client, str(path), 2)] == [
+            2
+        ]
 
 
 async def test_a_filter_keeps_other_agents_out(daemon: Daemon) -> None:

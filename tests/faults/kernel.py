@@ -41,6 +41,28 @@ needs_queue = pytest.mark.skipif(
 )
 
 
+def _can_mount_fuse() -> bool:
+    mount = shutil.which("fusermount3") or shutil.which("fusermount")
+    found = shutil.which("bindfs") is not None and mount is not None
+    return found and os.access("/dev/fuse", os.R_OK | os.W_OK)
+
+
+needs_fuse = pytest.mark.skipif(
+    not _can_mount_fuse(), reason="no FUSE: /dev/fuse and bindfs are needed"
+)
+
+
+@contextmanager
+def mounted_through_fuse(below: Path, folder: Path) -> Iterator[None]:
+    """Show *below* at *folder* too; what is written below gives no event there."""
+    subprocess.run(["bindfs", "--no-allow-other", below, folder], check=True)
+    try:
+        yield
+    finally:
+        unmount = shutil.which("fusermount3") or "fusermount"
+        subprocess.run([unmount, "-uz", folder], check=True)
+
+
 def with_limit(name: str, value: int) -> tuple[str, ...]:
     """Return the command before a daemon whose namespace has such a limit from the start."""
     script = f'echo {value} > {_OWN}/{name}; exec "$@"'

@@ -11,6 +11,8 @@ from jarvisd.protocol.methods import HealthResult, SourcesListResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.faults.kernel import (
+    mounted_through_fuse,
+    needs_fuse,
     needs_limits,
     needs_queue,
     set_limit,
@@ -87,6 +89,26 @@ async def test_folders_beyond_the_limit_of_watches_are_found_by_looking(
         await eventually(
             lambda: has_problem(daemon, "live_watch_failed", is_there=False)
         )
+
+
+@needs_fuse
+async def test_a_file_system_without_events_is_looked_through(home: Home) -> None:
+    below = home.folder / "below"
+    below.mkdir()
+    with mounted_through_fuse(below, home.projects):
+        async with running_daemon(home) as daemon:
+            await daemon.sync()
+            for number in range(3):
+                name = f"-home-me-unseen-{number}/{number}.jsonl"
+                path, hidden = home.projects / name, below / name
+                hidden.parent.mkdir()
+                append(hidden, record())
+                await eventually(partial(daemon.shows, path, lines=1), within_s=20)
+                append(hidden, record())
+                await eventually(partial(daemon.shows, path, lines=2), within_s=FOUND_S)
+
+            assert await has_problem(daemon, "hints_lost")
+            assert (await daemon.ask("health", HealthResult)).status == "ok"
 
 
 @needs_queue

@@ -49,8 +49,8 @@ class Ordeal:
         )
 
 
-async def figures(home: Home) -> list[Figure]:
-    """Measure what an honest client waits among rogues, and what they cost."""
+async def figures(home: Home, *, share: float = 1.0) -> list[Figure]:
+    """Measure what an honest client waits among rogues, whatever the *share*."""
     async with running_daemon(home) as daemon:
         ordeal = await endure(daemon)
         lines = len(daemon.log().splitlines())

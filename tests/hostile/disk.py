@@ -9,7 +9,7 @@ from jarvisd.protocol.methods import HealthResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.e2e.test_degraded import fill, mounted, status_is
-from tests.hostile.figures import Figure
+from tests.hostile.figures import Figure, part
 from tests.support import eventually
 
 DISK = "size=4m,mode=700"
@@ -27,9 +27,9 @@ class Outcome:
     log_lines: int
 
 
-async def figures(home: Home) -> list[Figure]:
+async def figures(home: Home, *, share: float = 1.0) -> list[Figure]:
     """Fill a disk of 4 MB 20 times for 5 s."""
-    outcome = await endure(home, times=TIMES, full_s=FULL_S)
+    outcome = await endure(home, times=part(TIMES, share), full_s=FULL_S)
     return [
         Figure("times the disk was full for 5 s", len(outcome.recoveries_s)),
         Figure("longest recovery", max(outcome.recoveries_s), 2, "s"),

@@ -22,3 +22,8 @@ class Figure:
         limit = "" if self.at_most is None else f"(at most {self.at_most:,g})"
         mark = "" if self.is_kept else "  <-- BROKEN"
         return f"{self.name:<52} {value:>10} {self.unit:<6} {limit}{mark}"
+
+
+def part(count: int, share: float) -> int:
+    """Return *share* of what is to be done *count* times, but do it once."""
+    return max(1, round(count * share))

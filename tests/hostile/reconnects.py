@@ -17,7 +17,7 @@ from jarvisd.protocol.methods import SubscribeResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
-from tests.hostile.figures import Figure
+from tests.hostile.figures import Figure, part
 
 TIMES = 1000
 GROWING = 5
@@ -65,11 +65,12 @@ class Subscriber:
         self.counts[path] = lines
 
 
-async def figures(home: Home) -> list[Figure]:
+async def figures(home: Home, *, share: float = 1.0) -> list[Figure]:
     """Reconnect 1,000 times."""
-    subscriber, missed = await endure(home, times=TIMES)
+    times = part(TIMES, share)
+    subscriber, missed = await endure(home, times=times)
     return [
-        Figure("reconnects with `since`", TIMES),
+        Figure("reconnects with `since`", times),
         Figure("notifications", subscriber.told),
         Figure("files whose last state was missed", missed, 0),
         Figure("notifications that went back", subscriber.duplicates, 0),

@@ -13,7 +13,7 @@ import anyio
 from jarvisd.protocol.methods import HealthResult, StatusResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
-from tests.hostile.figures import Figure
+from tests.hostile.figures import Figure, part
 
 FILES = 10_000
 FOLDERS = 200
@@ -31,15 +31,16 @@ class Outcome:
     slowest_ms: float
 
 
-async def figures(home: Home) -> list[Figure]:
+async def figures(home: Home, *, share: float = 1.0) -> list[Figure]:
     """Let a daemon with 10,000 files be idle, alone and beside 100,000 others."""
+    scans = part(SCANS, share)
     write_transcripts(home, FILES)
     async with running_daemon(home) as daemon:
         await daemon.sync()
-        alone = await idle(daemon, scans=SCANS)
+        alone = await idle(daemon, scans=scans)
         write_others(home.projects / "-x" / "node_modules", FOREIGN_FILES)
         await daemon.sync()
-        beside = await idle(daemon, scans=SCANS)
+        beside = await idle(daemon, scans=scans)
 
     return [
         Figure("CPU time of scanning 10,000 files", alone.cpu_percent, 1, "%"),
@@ -50,22 +51,26 @@ async def figures(home: Home) -> list[Figure]:
 
 
 async def idle(daemon: Daemon, *, scans: int) -> Outcome:
-    """Leave it alone for so many scans."""
-    async with daemon.connected() as client:
-        health = await client.ask("health", HealthResult)
-
-    before_s, began, scan_ms = cpu_s(daemon), anyio.current_time(), 0.0
+    """Leave it alone for so many scans, each with the pause before it."""
     with anyio.fail_after(PATIENCE_S):
+        await _scan_ms(daemon)
+        before_s, began, scan_ms = cpu_s(daemon), anyio.current_time(), 0.0
         for _ in range(scans):
-            last_ms = health.watch.last_scan_ms
-            while health.watch.last_scan_ms == last_ms:
-                await anyio.sleep(0.5)
-                health = await daemon.ask("health", HealthResult)
-
-            scan_ms = max(scan_ms, health.watch.scan_took_ms)
+            scan_ms = max(scan_ms, await _scan_ms(daemon))
 
     share = (cpu_s(daemon) - before_s) / (anyio.current_time() - began)
     return Outcome(100 * share, scan_ms, await slowest_answer_ms(daemon))
+
+
+async def _scan_ms(daemon: Daemon) -> float:
+    """Return how long the next scan has taken, at its end."""
+    health = await daemon.ask("health", HealthResult)
+    last_ms = health.watch.last_scan_ms
+    while health.watch.last_scan_ms == last_ms:
+        await anyio.sleep(0.5)
+        health = await daemon.ask("health", HealthResult)
+
+    return health.watch.scan_took_ms
 
 
 async def slowest_answer_ms(daemon: Daemon) -> float:

@@ -25,7 +25,7 @@ from jarvisd.protocol.methods import StatusResult
 from tests.e2e.client import RpcError
 from tests.e2e.home import Home, append_bytes, record, temporary_home
 from tests.e2e.rig import Daemon
-from tests.hostile.figures import Figure
+from tests.hostile.figures import Figure, part
 from tests.support import eventually
 
 STRACE = shutil.which("strace")
@@ -75,10 +75,10 @@ def faults(count: int, seed: int) -> list[Fault]:
     return found
 
 
-async def figures(_home: Home) -> list[Figure]:
+async def figures(_home: Home, *, share: float = 1.0) -> list[Figure]:
     """Let 200 calls fail, each in a run of its own."""
-    ended = 0
-    for fault in faults(RUNS, SEED):
+    ended, runs = 0, part(RUNS, share)
+    for fault in faults(runs, SEED):
         with (
             tempfile.TemporaryDirectory(prefix="jarvisd-") as folder,
             temporary_home(Path(folder)) as home,
@@ -87,7 +87,7 @@ async def figures(_home: Home) -> list[Figure]:
             ended += await survives(home, fault)
 
     return [
-        Figure("runs with a failing system call, all exact", RUNS),
+        Figure("runs with a failing system call, all exact", runs),
         Figure("of them with a daemon that had to be started again", ended),
     ]
 

@@ -1,6 +1,7 @@
 """No descriptor is left: accepting pauses, reading goes on, and all recovers by itself."""
 
 import resource
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +10,19 @@ import anyio
 import pytest
 
 from jarvisd.protocol.methods import StatusResult
-from tests.e2e.home import Home, append, record
+from tests.e2e.home import Home, append, append_bytes, record
 from tests.e2e.rig import Daemon, running_daemon
 
 FILES = 200
 FEW = 40
 """Descriptors for a daemon that has about twenty of its own."""
+
+
+MEMORY_BYTES = 128_000_000
+"""What MemoryMax might be; it holds for all that a process may write into."""
+
+BACKLOG_LINES = 25_000
+"""Of 2 kB, in each of four files: more than the memory there is."""
 
 
 @contextmanager
@@ -48,6 +56,23 @@ async def test_a_hundred_clients_and_no_descriptor_are_survived(home: Home) -> N
 
         assert "api.accept_paused" in daemon.log()
         assert len(daemon.log().splitlines()) < 100
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit is needed")
+async def test_a_backlog_larger_than_memory_is_read_within_little_of_it(
+    home: Home,
+) -> None:
+    paths = [home.transcript() for _ in range(4)]
+    for path in paths:
+        append_bytes(path, f"{record(2000)}\n".encode() * BACKLOG_LINES)
+
+    little = ("prlimit", f"--data={MEMORY_BYTES}")
+    async with running_daemon(home, wrapper=little) as daemon:
+        with anyio.fail_after(60):
+            await daemon.sync()
+
+        status = await daemon.ask("status", StatusResult)
+        assert status.line_count == len(paths) * BACKLOG_LINES
 
 
 @pytest.mark.parametrize("descriptors", [FEW, 64])

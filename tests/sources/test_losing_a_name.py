@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jarvisd.errors import SourceError
-from jarvisd.sources.leaving import SILENT_S
+from jarvisd.sources.leaving import HELD_S, SILENT_S
 from tests.sources.reading import Reading, append
 
 
@@ -59,6 +59,45 @@ def test_a_rotated_file_is_let_go_once_it_is_silent(
     assert reading.drain() == []
     assert len(reading.handles) == 1
     assert not reading.tail.leaving
+
+
+@pytest.mark.parametrize("is_replaced", [True, False], ids=["replaced", "moved away"])
+def test_a_renamed_file_is_read_on_as_long_as_its_writer_has_it_open(
+    reading: Reading, path: Path, *, is_replaced: bool
+) -> None:
+    with path.open("a") as writer:
+        path.rename(path.with_suffix(".1"))
+        if is_replaced:
+            path.write_text("new\n")
+
+        reading.drain()
+        for number in range(3):
+            reading.now += HELD_S - 1
+            assert reading.drain() == []
+            print(number, file=writer, flush=True)
+            assert reading.drain() == [str(number)]
+
+    reading.now += SILENT_S
+    reading.drain()
+
+    assert not reading.tail.leaving
+    assert reading.gone is not is_replaced
+    assert len(reading.handles) == int(is_replaced)
+
+
+def test_a_writer_that_has_forgotten_its_renamed_file_is_not_waited_for(
+    reading: Reading, path: Path
+) -> None:
+    with path.open("a") as writer:
+        path.rename(path.with_suffix(".1"))
+        path.write_text("new\n")
+        reading.drain()
+        reading.now += HELD_S
+        reading.drain()
+        print("too late", file=writer, flush=True)
+
+        assert reading.drain() == []
+        assert not reading.tail.leaving
 
 
 def test_three_rotations_with_a_writer_on_each_give_all_lines(

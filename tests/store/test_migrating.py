@@ -1,6 +1,9 @@
 """Versions: each script once, whole or not at all, and none skipped."""
 
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +25,17 @@ FIRST_VERSION_ROWS = """
 INSERT INTO block VALUES (1, 'b1', 1, 'transcript', 1, NULL, NULL, 's', NULL, NULL,
     NULL, NULL, 1, 2, 5, 100, 0, 0, 99, 1, 1, 99, 1, 1, 1, 1, 99, 1, 0, 0, NULL,
     'active', NULL)
+"""
+KILLED = """
+import os, pathlib, signal, sys
+from jarvisd.store.database import connect_writer
+from jarvisd.store.migrate import migrate, shipped_scripts
+raw = connect_writer(pathlib.Path(sys.argv[1]), wal=True)
+raw.create_function("die", 0, lambda: os.kill(os.getpid(), signal.SIGKILL))
+raw.execute("PRAGMA cache_size = 1")  # so that half of it is on the disk
+more = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+script = f"{sys.argv[2]}\\n; INSERT INTO newer {more} LIMIT 20000; SELECT die();"
+migrate(raw, pathlib.Path(sys.argv[1]), (*shipped_scripts(), script))
 """
 BROKEN = "CREATE TABLE half (a) STRICT; CREATE TABLE other (a INTEGER) STRICT;"
 
@@ -87,6 +101,21 @@ def test_a_script_that_fails_leaves_the_version_before_it(tmp_path: Path) -> Non
     assert ask(path, "PRAGMA user_version") == [(SHIPPED + 1,)]
     assert ask(path, "SELECT name FROM sqlite_schema WHERE name = 'half'") == []
     opened(path, NEXT)
+
+
+def test_a_migration_that_is_killed_leaves_the_version_before_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    opened(path)
+
+    killed = subprocess.run([sys.executable, "-c", KILLED, path, NEXT], check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert ask(path, "PRAGMA user_version") == [(SHIPPED,)]
+    assert ask(path, "SELECT name FROM sqlite_schema WHERE name = 'newer'") == []
+    opened(path, NEXT)
+    assert ask(path, "SELECT * FROM newer") == [(1,)]
 
 
 def test_an_older_jarvisd_refuses_what_a_newer_one_made(tmp_path: Path) -> None:
