@@ -46,9 +46,11 @@ async def figures(_home: Home, *, share: float = 1.0) -> list[Figure]:
     """Try every mutant, or every n-th of them."""
     found = [each for name in TABLES for each in mutants(_path(name))]
     tried = found[:: max(1, round(1 / share))]
-    survivors = [name for name, path, text in tried if _survives(path, text)]
-    for each in survivors:
-        print(f"mutants: survived: {each}", flush=True)
+    survivors = []
+    for name, path, text in tried:
+        if _survives(path, text):
+            survivors.append(name)
+            print(f"mutants: survived: {name}", flush=True)
 
     return [
         Figure("mutants of the decision tables", len(tried)),
