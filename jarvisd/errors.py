@@ -11,6 +11,7 @@
         StoreUnansweredError   the same is asked again until there is an answer
         StoreTooNewError       the daemon is not started again             exit 78
         StoreForeignError      the daemon is not started again             exit 78
+      SinkError                that sink waits and tries again; the others go on
       ProtocolError            that request is refused; the connection goes on
       DaemonUnreachableError   the client says how to start it             exit 4
 
@@ -146,6 +147,12 @@ class StoreForeignError(StoreError):
             "Move it away, or give jarvisd another folder."
         )
         self.path = path
+
+
+class SinkError(JarvisError):
+    """A sink did not take what it was given; the message is shown to the user."""
+
+    code = "sink"
 
 
 class ProtocolError(JarvisError):

@@ -18,12 +18,14 @@ import structlog
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.books import Books
+from jarvisd.accumulators.journal import Journal
 from jarvisd.clock import Clock
 from jarvisd.debounce import due_at
 from jarvisd.errors import StoreError, StoreUnansweredError
-from jarvisd.model.block import BlockId
+from jarvisd.model.block import BlockId, SessionId
 from jarvisd.model.ledger import LedgerBatch
 from jarvisd.model.saved import Batch, Saved, SavedBooks
+from jarvisd.model.state import Transition
 
 log = structlog.get_logger()
 
@@ -85,11 +87,14 @@ class Flusher:
         clock: Clock,
         blocks: Iterable[Block],
         books: Books | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._blocks = blocks
         self._books = Books() if books is None else books
+        self._journal = Journal() if journal is None else journal
+        self._journal.listen(self._transition_made)
         self._caught_up = anyio.Event()
         self._generation = store.generation
         self._dirty: dict[BlockId, tuple[Block, float]] = {}
@@ -100,6 +105,8 @@ class Flusher:
         self._batches = 0
         self._unanswered: _Sent | None = None
         self._began = 0.0
+        self._told_at = -math.inf
+        self._told_due = math.inf
         self._failures = 0
         self._listeners: list[Callable[[int], None]] = []
         self.begun_anew = anyio.Event()
@@ -138,18 +145,47 @@ class Flusher:
             self._next_due = -math.inf
             self._wake.set()
 
-        if block.block_id in self._dirty:
+        block_id = block.block_id
+        if block_id in self._dirty:
             return
 
         now = self._clock.monotonic()
         if not urgent:
-            self._flushed_at.setdefault(block.block_id, now)
+            self._flushed_at.setdefault(block_id, now)
 
-        self._dirty[block.block_id] = (block, now)
-        due = self._due(block.block_id, now)
+        due = self._due(block_id, now)
+        self._dirty[block_id] = (block, due)
         if due < self._next_due:
             self._next_due = due
             self._wake.set()
+
+    def _transition_made(self, _: Transition) -> None:
+        """Have a change of state stored soon, though no line may have come with it."""
+        if self._told_due == math.inf:
+            now, flushed_at = self._clock.monotonic(), self._told_at
+            self._told_due = due_at(dirty_since=now, flushed_at=flushed_at)
+            self._plan()
+            self._wake.set()
+
+    @property
+    def _is_told_due(self) -> bool:
+        return self._told_due <= self._clock.monotonic()
+
+    def _dirty_sessions(self) -> set[tuple[str, SessionId]]:
+        """Return whose lines are not in the flush under way.
+
+        What these lines made of their sessions must not be stored before them, or it
+        would be stored again when they are read again.
+        """
+        if not self._journal.has_waiting:
+            return set()
+
+        lanes = (block.lane for block, _ in self._dirty.values())
+        return {(lane.agent, lane.session_id) for lane in lanes if lane is not None}
+
+    @property
+    def _is_full(self) -> bool:
+        return self._books.ledger.unsaved >= MAX_UNSAVED
 
     @property
     def is_behind(self) -> bool:
@@ -221,13 +257,7 @@ class Flusher:
 
     def _take_due(self) -> list[Block]:
         now = self._clock.monotonic()
-        return self._take(
-            [
-                id_
-                for id_, (_, since) in self._dirty.items()
-                if self._due(id_, since) <= now
-            ]
-        )
+        return self._take([id_ for id_, (_, due) in self._dirty.items() if due <= now])
 
     def _take(self, block_ids: list[BlockId]) -> list[Block]:
         return [self._dirty.pop(id_)[0] for id_ in block_ids if id_ in self._dirty]
@@ -237,7 +267,7 @@ class Flusher:
     ) -> None:
         """Store *blocks*; on failure keep them changed, and raise if *tell*."""
         try:
-            if blocks or self._books.ledger.unsaved >= MAX_UNSAVED:
+            if blocks or self._is_told_due or self._is_full:
                 await self._save(blocks, durable=durable)
         except StoreError as exc:
             self._postpone(blocks, exc)
@@ -254,10 +284,11 @@ class Flusher:
                 await self._send(self._unanswered)
                 await self._begin_anew()
 
+            # Now and not when it is done: what changes meanwhile is due a second later.
+            self._flushed_at |= {each.block_id: now for each in blocks}
             await self._send(self._taken(blocks, durable=durable))
             await self._begin_anew()
 
-        self._flushed_at |= {each.block_id: now for each in blocks}
         self._failures, self.failed_since_ms, self.error = 0, None, None
         self.last_flush_ms = self._clock.unix_ms()
         self._caught_up.set()
@@ -271,7 +302,11 @@ class Flusher:
         self._batches += 1
         saved, news = tuple(each.saved() for each in blocks), self._books.ledger.take()
         batch = Batch(
-            blocks=saved, durable=durable, ledger=news or None, number=self._batches
+            blocks=saved,
+            durable=durable,
+            ledger=news or None,
+            transitions=self._journal.waiting(but_of=self._dirty_sessions()),
+            number=self._batches,
         )
         return _Sent(batch, blocks, news)
 
@@ -292,6 +327,11 @@ class Flusher:
 
         self._unanswered = None
         ledger.stored(done.corrections, done.repriced)
+        self._journal.stored(sent.batch.transitions)
+        if sent.batch.transitions:
+            self._told_at = self._began
+
+        self._told_due = math.inf
         for block, stored in zip(sent.blocks, sent.batch.blocks, strict=True):
             del block.recorded[: len(stored.recorded)]
 
@@ -316,10 +356,8 @@ class Flusher:
         self.begun_anew = anyio.Event()
 
     def _plan(self) -> None:
-        self._next_due = min(
-            (self._due(id_, since) for id_, (_, since) in self._dirty.items()),
-            default=math.inf,
-        )
+        dues = [due for _, due in self._dirty.values()]
+        self._next_due = min(min(dues, default=math.inf), self._told_due)
 
     def _postpone(self, blocks: list[Block], exc: StoreError) -> None:
         now = self._clock.monotonic()

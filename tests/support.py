@@ -3,6 +3,7 @@
 import math
 from array import array
 from collections.abc import Awaitable, Callable
+from operator import itemgetter
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -48,7 +49,10 @@ class FakeClock:
         target = self._now + seconds
         await settle()
         while True:
-            due = sorted(each for each in self._sleepers if each[0] <= target)
+            due = sorted(
+                (each for each in self._sleepers if each[0] <= target),
+                key=itemgetter(0),
+            )
             if not due:
                 break
 

@@ -1,4 +1,4 @@
-"""What a status line costs: whole processes, each next to the floor under it.
+"""What a status line and a hook cost: whole processes, each next to the floor under it.
 
 All commands take turns, so that a busy moment of the machine falls on all of them.
 """
@@ -18,11 +18,17 @@ from benchmarks.rig import REPOSITORY, running
 from benchmarks.rows import Row
 
 TIMES = 40
+PAYLOAD = (
+    b'{"session_id":"5e55","hook_event_name":"PreToolUse","tool_name":"Write",'
+    b'"tool_input":{"content":"' + b"a line of the file\\n" * 250 + b'"}}'
+)
+"""What an agent writes to a hook: 5 kB."""
 
 
 def measure(effort: Effort) -> list[Row]:
     with new_home() as home:
         home.write(20)
+        _payload_file(home).write_bytes(PAYLOAD)
         with running(home) as daemon:
             daemon.read_all()
             commands = _commands(home)
@@ -31,7 +37,11 @@ def measure(effort: Effort) -> list[Row]:
 
             taken = _take_turns(commands, home, effort.runs(TIMES) + 4)
 
-    targets = {"cat of the line file": (2, 1), "jarvisctl line": (25, 15)}
+    targets = {
+        "cat of the line file": (2, 1),
+        "jarvisctl line": (25, 15),
+        "jarvisctl hook": (25, 15),
+    }
     return [
         Row(
             figure=f"{name}, whole process",
@@ -50,6 +60,7 @@ def _commands(home: Home) -> dict[str, list[str]]:
         "cat of the line file": [shutil.which("cat") or "/bin/cat", home.line_file],
         "true": [shutil.which("true") or "/bin/true"],
         "jarvisctl line": [str(Path(python).with_name("jarvisctl")), "line"],
+        "jarvisctl hook": [str(Path(python).with_name("jarvisctl")), "hook", "claude"],
         "python -m jarvisd.client.main line": [
             python,
             "-m",
@@ -62,9 +73,18 @@ def _commands(home: Home) -> dict[str, list[str]]:
     return {name: each for name, each in commands.items() if Path(each[0]).exists()}
 
 
+def _payload_file(home: Home) -> Path:
+    return home.folder / "payload.json"
+
+
 def _check(command: list[str], home: Home) -> None:
     found = subprocess.run(
-        command, capture_output=True, env=home.environ(), cwd=REPOSITORY, check=False
+        command,
+        input=PAYLOAD,
+        capture_output=True,
+        env=home.environ(),
+        cwd=REPOSITORY,
+        check=False,
     )
     if found.returncode != 0:
         words = found.stderr.decode(errors="replace")
@@ -75,21 +95,25 @@ def _take_turns(
     commands: dict[str, list[str]], home: Home, times: int
 ) -> dict[str, list[float]]:
     environ, taken = home.environ(), {name: list[float]() for name in commands}
+    payload = str(_payload_file(home))
     with contextlib.chdir(REPOSITORY):
         for _ in range(times):
             for name, command in commands.items():
-                taken[name].append(_time_ms(command, environ))
+                taken[name].append(_time_ms(command, environ, payload))
 
     return taken
 
 
-def _time_ms(command: list[str], environ: dict[str, str]) -> float:
+def _time_ms(command: list[str], environ: dict[str, str], payload: str) -> float:
     """Return what *command* takes from its start until it is gone, in ms.
 
     posix_spawn, because copying this process to start another would be measured too.
     """
-    silence = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    streams = [
+        (os.POSIX_SPAWN_OPEN, 0, payload, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+    ]
     started = time.perf_counter()
-    pid = os.posix_spawn(command[0], command, environ, file_actions=silence)
+    pid = os.posix_spawn(command[0], command, environ, file_actions=streams)
     os.waitpid(pid, 0)
     return (time.perf_counter() - started) * 1e3

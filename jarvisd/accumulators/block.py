@@ -19,6 +19,7 @@ from jarvisd.model.block import (
 from jarvisd.model.conversation import Recorded
 from jarvisd.model.saved import BadLine, SavedBlock
 from jarvisd.model.source import Position, SourceState
+from jarvisd.model.state import Activity, State
 from jarvisd.model.usage import Tokens
 
 LIVE_MS = 300_000
@@ -44,6 +45,10 @@ class Account(NamedTuple):
     context_percent: float | None
     last_tool: str | None
     tool_errors: int
+    state: State
+    state_since_ms: int | None
+    activity: Activity | None
+    state_tool: str | None
 
 
 @dataclass(slots=True)

@@ -10,10 +10,12 @@ from typing import NamedTuple
 from jarvisd.accumulators.block import Account, Block
 from jarvisd.accumulators.ledger import Ledger, SessionKey
 from jarvisd.accumulators.session import Price, Session
+from jarvisd.accumulators.states import GIVEN_UP_MS, States
 from jarvisd.errors import ProtocolError
 from jarvisd.model.block import SessionId
 from jarvisd.model.saved import SavedBooks
 from jarvisd.model.session import Context, SessionView
+from jarvisd.model.state import StateView
 from jarvisd.model.usage import Tokens, Variant
 
 Window = Callable[[str], int | None]
@@ -40,12 +42,13 @@ class Entry(NamedTuple):
 
 
 class Books:
-    """The ledger, and the blocks of each of its sessions."""
+    """The ledger, the states of its sessions, and the blocks of each of them."""
 
     def __init__(
         self, price: Price = no_price, window: Window = lambda _model: None
     ) -> None:
         self.ledger = Ledger(price)
+        self.states = States(self.ledger.cost_so_far)
         self._window = window
         self._blocks: dict[SessionKey, list[Block]] = {}
 
@@ -80,6 +83,17 @@ class Books:
         block.session = self.ledger.session(origin.agent, session_id)
         self._index(block)
 
+    def meet_restored(self, block: Block, now_ms: int) -> None:
+        """Let the states go on from what *block*, which was stored, told of late."""
+        last_ms = block.last_activity_ms
+        if last_ms is None or now_ms - last_ms >= GIVEN_UP_MS:
+            return
+
+        version = block.parser_version
+        lane = block.open_lane(version) if version else None
+        if lane is not None:
+            self.states.meet(lane)
+
     def account(self, block: Block) -> Account | None:
         """Return what the session of *block* spent; None if it is of none."""
         session = block.session
@@ -87,7 +101,7 @@ class Books:
             return None
 
         self.ledger.settle()
-        context = self._context(session)
+        context, state = self._context(session), self.state(session)
         return Account(
             tokens=session.tokens,
             cost_micros=session.cost_micros,
@@ -95,7 +109,15 @@ class Books:
             context_percent=None if context is None else context.percent,
             last_tool=None if session.last_tool is None else session.last_tool[1],
             tool_errors=session.tool_errors,
+            state=state.state,
+            state_since_ms=state.since_ms,
+            activity=state.activity,
+            state_tool=state.tool,
         )
+
+    def state(self, session: Session) -> StateView:
+        """Return what *session* is doing, as it was judged last."""
+        return self.states.view(session.agent, session.session_id)
 
     def entries(self) -> Iterator[Entry]:
         """Give every session with its blocks."""
@@ -106,6 +128,11 @@ class Books:
         """Return *session* with its blocks."""
         key = (session.agent, session.session_id)
         return Entry(session, self._blocks.get(key, []))
+
+    def entry_of(self, agent: str, session_id: SessionId) -> Entry | None:
+        """Return the session of exactly this id with its blocks, if there is one."""
+        session = self.ledger.session(agent, session_id)
+        return None if session is None else self.entry(session)
 
     def find(self, prefix: str, agent: str | None = None) -> Entry:
         """Return the one session whose id starts with *prefix*.
@@ -178,6 +205,7 @@ class Books:
             last_tool=None if session.last_tool is None else session.last_tool[1],
             blocks=[each.block_id for each in blocks],
             revision=revision_of(entry),
+            state=self.state(session),
         )
 
     def _context(self, session: Session) -> Context | None:

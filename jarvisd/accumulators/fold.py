@@ -479,14 +479,20 @@ def _mode_changed(line: _Line, event: ModeChanged) -> None:
 
 
 def _limited(line: _Line, event: LimitsReported) -> None:
-    agent = line.agent
+    note_limits(line.shelves, line.agent, event, line.since_ms)
+
+
+def note_limits(
+    shelves: Shelves, agent: str, event: LimitsReported, at_ms: int
+) -> None:
+    """Keep what *event* says of an account, unless something newer is known."""
     limit = event.limit or agent
-    known = line.shelves.limits.get((agent, limit))
-    if known is None or line.since_ms > known.at_ms:
-        line.shelves.limits[agent, limit] = LimitRow(
+    known = shelves.limits.get((agent, limit))
+    if known is None or at_ms > known.at_ms:
+        shelves.limits[agent, limit] = LimitRow(
             agent=agent,
             limit=limit,
-            at_ms=line.since_ms,
+            at_ms=at_ms,
             plan=event.plan,
             windows=event.windows,
         )

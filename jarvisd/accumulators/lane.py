@@ -7,6 +7,7 @@ on in another process as if nothing had been.
 
 import msgspec
 
+from jarvisd.accumulators.facts import Facts
 from jarvisd.accumulators.session import Session
 from jarvisd.accumulators.thread import Thread
 from jarvisd.model.block import Origin, SessionId
@@ -41,6 +42,7 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
         in_turn: The agent is at work.
         open_tools: Calls without a result, oldest first.
         thread: What a Codex thread needs.
+        facts: What the state of the session is told from.
         user_lines: Lines in the user's name, whoever wrote them.
         assistant_lines: Lines in the agent's name; a message may be several.
 
@@ -62,6 +64,7 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
     turn_ms: int | None = None
     open_tools: dict[str, OpenTool] = {}
     thread: Thread = msgspec.field(default_factory=Thread)
+    facts: Facts = msgspec.field(default_factory=Facts)
     user_lines: int = 0
     assistant_lines: int = 0
 

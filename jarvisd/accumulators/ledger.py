@@ -12,7 +12,7 @@ them.
 
 from collections.abc import Iterable, Iterator
 
-from jarvisd.accumulators.fold import Shelves, fold
+from jarvisd.accumulators.fold import Shelves, fold, note_limits
 from jarvisd.accumulators.keys import KeySet
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.repricing import Priced, Repricing
@@ -25,6 +25,7 @@ from jarvisd.accumulators.session import (
     decoded,
 )
 from jarvisd.model.block import SessionId
+from jarvisd.model.events import LimitsReported
 from jarvisd.model.ledger import (
     CallRow,
     Cell,
@@ -150,14 +151,24 @@ class Ledger:
             row.model, row.variant, row.at_ms, row.tokens, row.web_searches
         )
 
+    def cost_so_far(self, agent: str, session_id: SessionId) -> int | None:
+        """Return what a session cost when it was counted last; cheap, a little late."""
+        session = self._sessions.get((agent, session_id))
+        return None if session is None else session.cost_micros
+
     def limits(self) -> Iterator[LimitRow]:
         """Return the newest word on every limit."""
         return iter(self._shelves.limits.values())
 
+    def hear_limits(self, agent: str, event: LimitsReported, at_ms: int) -> None:
+        """Take in what is left of an account's limits, from outside of transcripts."""
+        note_limits(self._shelves, agent, event, at_ms)
+
     @property
     def unsaved(self) -> int:
         """Return how many rows wait to be stored: flush sooner when they are many."""
-        return sum(shelf.unsaved for shelf in self._shelves.all())
+        shelves = self._shelves
+        return shelves.responses.unsaved + shelves.calls.unsaved + shelves.marks.unsaved
 
     def take(self) -> LedgerBatch:
         """Return what is to be stored, consistent with every lane as it is now."""

@@ -12,10 +12,12 @@ from typing import Protocol
 
 import msgspec
 
-from jarvisd.agents import claude, codex, text
+from jarvisd.agents import claude, codex, hooks, text
+from jarvisd.agents.evidence import Evidence
 from jarvisd.model.conversation import Said
 from jarvisd.model.record import Record
 from jarvisd.model.source import Tree
+from jarvisd.model.statusline import StatusLineRead
 
 Find = Callable[[Mapping[str, str], Path, tuple[Path, ...]], tuple[Tree, ...]]
 """(environ, home, configured roots) -> the trees where transcripts may lie."""
@@ -29,8 +31,21 @@ class Parse(Protocol):
         ...
 
 
+class ReadStatusLine(Protocol):
+    """What one input of a status line says; None if it says nothing."""
+
+    def __call__(self, payload: bytes, *, at_ms: int) -> StatusLineRead | None:
+        """Read *payload*, which came at *at_ms*."""
+        ...
+
+
 def silent(_text: bytes) -> Said | None:
     """Return None: of an agent of unknown form no line is known to be words."""
+    return None
+
+
+def no_status_line(payload: bytes, *, at_ms: int) -> StatusLineRead | None:  # noqa: ARG001
+    """Return None: most agents have no status line that a program could fill."""
     return None
 
 
@@ -43,6 +58,9 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         parse: What one line says.
         spoken: The words of one line; asked only where conversations are recorded, and
             only of lines whose record has a speaker.
+        evidence: What it leaves beside its transcripts that tells of living sessions.
+        hooked: What a payload of one of its hooks says.
+        status_line: What an input of its status line says.
         version: Raised when `parse` says something else about the same line; what was
             read with an older one is read again.
 
@@ -52,6 +70,9 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     find: Find
     parse: Parse
     spoken: Callable[[bytes], Said | None] = silent
+    evidence: Evidence | None = None
+    hooked: hooks.Hooked = hooks.silent
+    status_line: ReadStatusLine = no_status_line
     version: int = 1
 
 
@@ -62,9 +83,22 @@ AGENTS = {
     each.name: each
     for each in (
         Agent(
-            name="claude", find=claude.find, parse=claude.parse, spoken=claude.spoken
+            name="claude",
+            find=claude.find,
+            parse=claude.parse,
+            spoken=claude.spoken,
+            evidence=claude.EVIDENCE,
+            hooked=claude.hooked,
+            status_line=claude.status_line,
         ),
-        Agent(name="codex", find=codex.find, parse=codex.parse, spoken=codex.spoken),
+        Agent(
+            name="codex",
+            find=codex.find,
+            parse=codex.parse,
+            spoken=codex.spoken,
+            evidence=codex.EVIDENCE,
+            hooked=codex.hooked,
+        ),
         TEXT,
     )
 }

@@ -11,7 +11,9 @@ from functools import partial
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.books import Books, Entry
+from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.session import Session
+from jarvisd.model.state import Transition
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import Topic
 
@@ -27,7 +29,8 @@ Key = tuple[Topic, str]
 class Change:
     """The newest change of one thing: of a block or session, or of a topic of one.
 
-    A session's change has the *block* through which it came.
+    A session's change has the *block* through which it came. A transition has *data*,
+    its number as *key*, and some block of its session, if there is one.
     """
 
     sequence: int
@@ -46,6 +49,7 @@ class Changes:
         instance_id: This run of the daemon; cursors of another run mean nothing.
         now_ms: Where to ask for the time at which a block is shown.
         books: Where to ask for sessions.
+        journal: Where to ask for transitions that are no longer here.
         sequence: The number of the newest change.
         floor: All changes after this number are still here.
 
@@ -55,6 +59,7 @@ class Changes:
     now_ms: Callable[[], int]
     max_kept: int = MAX_KEPT
     books: Books = field(default_factory=Books)
+    journal: Journal = field(default_factory=Journal)
     sequence: int = 0
     floor: int = 0
     _kept: dict[Key, Change] = field(default_factory=dict)
@@ -70,6 +75,16 @@ class Changes:
     def add(self, topic: Topic, data: bytes) -> None:
         """Note the new state of *topic*, as JSON."""
         self._add(Change(self.sequence + 1, topic, "", None, data=data))
+
+    def add_transition(self, transition: Transition) -> None:
+        """Note a change of state; no other ever takes its place."""
+        change = self._transition_change(transition)
+        change.sequence = self.sequence + 1
+        self._add(change)
+
+    def transitions(self, transitions: Iterable[Transition]) -> list[Change]:
+        """Return *transitions* as if they had just been made."""
+        return [self._transition_change(each) for each in transitions]
 
     def after(self, sequence: int) -> list[Change]:
         """Return what has changed after *sequence*, oldest first."""
@@ -93,13 +108,14 @@ class Changes:
 
     def data_of(self, change: Change) -> bytes:
         """Return the thing as it is now, as JSON; made once for all who ask."""
+        if change.data:
+            return change.data
+
         if change.session is not None:
             entry = self.books.entry(change.session)
             return self._once(change.key, partial(self._session_data, entry))
 
-        if change.block is None:
-            return change.data
-
+        assert change.block is not None
         return self.block_data(change.block)
 
     def block_data(self, block: Block) -> bytes:
@@ -136,6 +152,11 @@ class Changes:
             return None
 
         return int(number) if self.floor <= int(number) <= self.sequence else None
+
+    def _transition_change(self, each: Transition) -> Change:
+        entry = self.books.entry_of(each.agent, each.session_id)
+        block = next(iter(entry.blocks), None) if entry is not None else None
+        return Change(0, "states", str(each.number), block, data=wire.encode(each))
 
     def _add(self, change: Change) -> None:
         key: Key = (change.topic, change.key)

@@ -6,9 +6,9 @@ is a function to be awaited, which the connection runs beside its client's other
 """
 
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from typing import TypeVar, assert_never
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,16 +17,20 @@ from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Entry
 from jarvisd.api.daemon import Daemon
+from jarvisd.api.desk import HookDesk
 from jarvisd.api.line import render_line
 from jarvisd.api.matching import matches_list, matches_sessions
 from jarvisd.api.reports import Reports
+from jarvisd.api.states import LiveStates
 from jarvisd.api.status import StatusBoard
 from jarvisd.api.subscriptions import Outbox, Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
+from jarvisd.model.block import BlockView
+from jarvisd.model.session import SessionView
 from jarvisd.protocol import PROTOCOL_VERSION, wire
 from jarvisd.protocol.base import Params
-from jarvisd.protocol.conversations import ConversationParams
+from jarvisd.protocol.conversations import CONVERSATION_METHODS
 from jarvisd.protocol.discover import document
 from jarvisd.protocol.methods import (
     MAX_PUSH_LINES,
@@ -62,6 +66,8 @@ from jarvisd.protocol.methods import (
     SyncResult,
     Unsubscribe,
 )
+from jarvisd.protocol.states import StatesHistory, StatesList
+from jarvisd.protocol.telling import Hook, StatusLine
 
 MAX_CLIENTS = 80
 """Sixty-four that all misbehave, and room for those who do not."""
@@ -88,6 +94,7 @@ T = TypeVar("T")
 Pieces = Iterator[bytes]
 Waiting = Callable[[], Awaitable[object]]
 Answer = bytes | Pieces | Waiting
+Answerer = Callable[[Any, Outbox], Answer]
 
 
 class Handlers:
@@ -100,112 +107,68 @@ class Handlers:
         clock: Clock,
         daemon: Daemon,
         reports: Reports,
+        states: LiveStates,
         subscriptions: Subscriptions,
         tally: Tally,
+        desk: HookDesk | None = None,
     ) -> None:
         self.status = StatusBoard(blocks, clock, daemon)
+        self._desk = desk or HookDesk(clock)
         self._blocks = blocks
         self._clock = clock
         self._daemon = daemon
         self._reports = reports
+        self._states = states
         self._subscriptions = subscriptions
         self._tally = tally
+        self._answers = self._answerers(daemon, reports, states)
 
-    def answer(  # noqa: PLR0911 - one match, a line a method
-        self, request: Params, outbox: Outbox
-    ) -> Answer:
+    def answer(self, request: Params, outbox: Outbox) -> Answer:
         """Return the result of *request*, asked by the client of *outbox*.
 
         Raises:
             ProtocolError: It cannot be answered as asked.
 
         """
-        match request:
-            case Status():
-                return self.status.encoded()
-            case BlocksList():
-                return self._list(request)
-            case ReportUsage():
-                return self._reports.usage(request)
-            case ReportWindows() | ReportTools() | AttributionImport():
-                return partial(self._report, request)
-            case SessionsExplain():
-                entry = self._blocks.books.find(request.session_id)
-                return partial(self._reports.explain, request, entry)
-            case SessionsList():
-                return self._list_sessions(request)
-            case Sync() | BlocksTail() | ConfigReload():
-                return partial(self._wait_for, request)
-            case ConversationParams():
-                return partial(self._daemon.converse, request)
-            case PushOpen() | PushLines() | PushClose():
-                return partial(self._push, request)
-            case _:
-                return wire.encode(self._quick(request, outbox))
+        return self._answers[type(request)](request, outbox)
 
-    def _quick(  # noqa: PLR0911 - one match, a line a method
-        self, request: Params, outbox: Outbox
-    ) -> object:
-        match request:
-            case Hello():
-                return self._hello(request)
-            case Discover():
-                return self._document
-            case Health():
-                return self._health()
-            case Line():
-                return self._line(request)
-            case BlocksGet():
-                block = self._blocks.find(request.block_id)
-                return self._blocks.view(block, self._clock.unix_ms())
-            case SessionsGet():
-                books = self._blocks.books
-                return books.view(books.find(request.session_id, request.agent))
-            case SourcesList():
-                return self._daemon.sources(request)
-            case Subscribe():
-                return outbox.subscribe(request)
-            case Unsubscribe():
-                outbox.unsubscribe(request.subscription)
-                return Done()
-            case _:
-                raise AssertionError(type(request))
-
-    async def _wait_for(self, request: Sync | BlocksTail | ConfigReload) -> object:
-        match request:
-            case Sync():
-                return await self._sync()
-            case BlocksTail():
-                block = self._blocks.find(request.block_id)
-                return _within_limit(await self._daemon.tail(block, request.lines))
-            case ConfigReload():
-                return await self._daemon.reload()
-            case _:
-                assert_never(request)
-
-    async def _report(
-        self, request: ReportWindows | ReportTools | AttributionImport
-    ) -> object:
-        match request:
-            case ReportWindows():
-                return await self._reports.windows(request)
-            case ReportTools():
-                return await self._reports.tools(request)
-            case AttributionImport():
-                return await self._reports.attribute(request)
-            case _:
-                assert_never(request)
-
-    async def _push(self, request: PushOpen | PushLines | PushClose) -> object:
-        match request:
-            case PushOpen():
-                return await self._daemon.push_open(request)
-            case PushLines():
-                return await self._daemon.push_lines(request)
-            case PushClose():
-                return await self._daemon.push_close(request)
-            case _:
-                assert_never(request)
+    def _answerers(
+        self, daemon: Daemon, reports: Reports, states: LiveStates
+    ) -> Mapping[type[Params], Answerer]:
+        """Return who answers what: a line a method."""
+        return {
+            Hello: _now(self._hello),
+            Discover: _now(lambda _: self._document),
+            Health: _now(self._health),
+            Sync: _later(self._sync),
+            ConfigReload: _later(lambda _: daemon.reload()),
+            Status: _as_it_is(lambda _: self.status.encoded()),
+            Line: _now(self._line),
+            BlocksList: _as_it_is(self._list),
+            BlocksGet: _now(self._block),
+            BlocksTail: _later(self._tail),
+            SessionsList: _as_it_is(self._list_sessions),
+            SessionsGet: _now(self._session),
+            SessionsExplain: _as_it_is(self._explain),
+            SourcesList: _now(daemon.sources),
+            Hook: _now(self._hook),
+            StatusLine: _now(self._desk.status_line),
+            StatesList: _now(states.current),
+            StatesHistory: _later(states.history),
+            Subscribe: self._subscribe,
+            Unsubscribe: self._unsubscribe,
+            PushOpen: _later(daemon.push_open),
+            PushLines: _later(daemon.push_lines),
+            PushClose: _later(daemon.push_close),
+            ReportUsage: _as_it_is(reports.usage),
+            ReportWindows: _later(reports.windows),
+            ReportTools: _later(reports.tools),
+            AttributionImport: _later(reports.attribute),
+            **{
+                params: _later(daemon.converse)
+                for params, _ in CONVERSATION_METHODS.values()
+            },
+        }
 
     def _hello(self, request: Hello) -> HelloResult:
         if PROTOCOL_VERSION not in request.protocol:
@@ -226,17 +189,25 @@ class Handlers:
     def _document(self) -> dict[str, object]:
         return document()
 
-    def _health(self) -> object:
+    def _health(self, _: Health) -> object:
         return msgspec.structs.replace(
             self._daemon.health(),
             clients=self._tally.clients,
             subscriptions=len(self._subscriptions),
+            hooks=self._desk.receipts(),
         )
 
     def _line(self, request: Line) -> LineResult:
         status = self.status.result()
         text = render_line(status, width=request.width, format_=request.format)
         return LineResult(text=text)
+
+    def _hook(self, request: Hook) -> Done:
+        if self._desk.call(request) is None:
+            message = f"this is no payload of a hook of {request.agent}"
+            raise wire.failure("invalid_params", message)
+
+        return Done()
 
     def _list(self, request: BlocksList) -> Pieces:
         now_ms = self._clock.unix_ms()
@@ -254,11 +225,56 @@ class Handlers:
         shown = entries[: request.limit]
         return _listed(b"sessions", self._daemon.revision, shown, books.view)
 
-    async def _sync(self) -> SyncResult:
+    def _block(self, request: BlocksGet) -> BlockView:
+        block = self._blocks.find(request.block_id)
+        return self._blocks.view(block, self._clock.unix_ms())
+
+    async def _tail(self, request: BlocksTail) -> BlocksTailResult:
+        block = self._blocks.find(request.block_id)
+        return _within_limit(await self._daemon.tail(block, request.lines))
+
+    def _session(self, request: SessionsGet) -> SessionView:
+        books = self._blocks.books
+        return books.view(books.find(request.session_id, request.agent))
+
+    def _explain(self, request: SessionsExplain) -> Waiting:
+        entry = self._blocks.books.find(request.session_id)
+        return partial(self._reports.explain, request, entry)
+
+    def _subscribe(self, request: Subscribe, outbox: Outbox) -> Answer:
+        if request.after is None:
+            return wire.encode(outbox.subscribe(request))
+
+        return partial(self._follow, request, outbox, request.after)
+
+    async def _follow(self, request: Subscribe, outbox: Outbox, after: int) -> object:
+        missed = await self._states.missed(after)
+        return outbox.subscribe(request, missed)
+
+    def _unsubscribe(self, request: Unsubscribe, outbox: Outbox) -> bytes:
+        outbox.unsubscribe(request.subscription)
+        return wire.encode(Done())
+
+    async def _sync(self, _: Sync) -> SyncResult:
         began = self._clock.monotonic()
         revision = await self._daemon.sync()
         took_ms = (self._clock.monotonic() - began) * 1000
         return SyncResult(revision=revision, took_ms=round(took_ms, 3))
+
+
+def _now(act: Callable[[Any], object]) -> Answerer:
+    """Answer at once with what *act* makes of the request."""
+    return lambda request, _: wire.encode(act(request))
+
+
+def _later(act: Callable[[Any], Awaitable[object]]) -> Answerer:
+    """Answer with what *act* returns, once it does."""
+    return lambda request, _: partial(act, request)
+
+
+def _as_it_is(act: Callable[[Any], Answer]) -> Answerer:
+    """Answer with what *act* returns, which is an answer already."""
+    return lambda request, _: act(request)
 
 
 def _newest_first(block: Block) -> tuple[int, str]:

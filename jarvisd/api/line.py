@@ -14,9 +14,9 @@ Format = Literal["plain", "tmux"]
 def render_line(
     status: StatusResult, *, width: int = 0, format_: Format = "plain"
 ) -> str:
-    """Return one line like `claude 3 live · codex 1 live · 1.2k lines · ~34k tok`.
+    """Return one line like `1 needs you · claude 3 live · 1.2k lines · ~34k tok`.
 
-    What today has cost follows, as soon as it has. In *width* columns (0: as many as it
+    Who needs somebody comes first, and is never left out. What today has cost follows, as soon as it has. In *width* columns (0: as many as it
     takes) what matters least is left out first: lines, tokens, which agents, cost. For tmux each `#` is doubled, which it
     shows as one.
     """
@@ -37,14 +37,21 @@ def _wordings(status: StatusResult) -> Iterator[list[str]]:
     tokens = [f"~{short(status.token_estimate)} tok"]
     cost = _cost(status)
     news = _news(status)
+    agents = _need(status) + agents
     yield agents + lines + tokens + cost + news
     yield agents + tokens + cost + news
     yield agents + cost + news
 
-    brief = [f"{status.live} live" if status.live else "idle"]
+    brief = [*_need(status), f"{status.live} live" if status.live else "idle"]
     yield brief + cost + news
     yield brief + news
     yield brief
+    yield _need(status) or brief
+
+
+def _need(status: StatusResult) -> list[str]:
+    words = need_words(status.need)
+    return [words] if words else []
 
 
 def _cost(status: StatusResult) -> list[str]:
@@ -69,6 +76,14 @@ def _percent(backfill: Backfill) -> int:
 
 def _cut(text: str, width: int) -> str:
     return text[: width - 1] + "…"
+
+
+def need_words(number: int) -> str:
+    """Return `2 need you`; nothing where nobody does."""
+    if not number:
+        return ""
+
+    return f"{number} need{'s' if number == 1 else ''} you"
 
 
 def short(number: int) -> str:

@@ -29,11 +29,12 @@ def matches_sessions(entry: Entry, wanted: SessionsList, now_ms: int) -> bool:
         (wanted.agent is None or session.agent == wanted.agent)
         and (wanted.since is None or revision_of(entry) > wanted.since)
         and (wanted.active_s is None or now_ms - last_ms <= wanted.active_s * 1000)
-        and (wanted.project is None or _is_session_in(entry, wanted.project))
+        and (wanted.project is None or is_session_in(entry, wanted.project))
     )
 
 
-def _is_session_in(entry: Entry, wanted: str) -> bool:
+def is_session_in(entry: Entry, wanted: str) -> bool:
+    """Say whether a session works in the project *wanted*."""
     place = entry.session.place
     return (place is not None and _is_at(place[1], wanted)) or any(
         is_in_project(each, wanted) for each in entry.blocks

@@ -24,6 +24,8 @@ from jarvisd.protocol.methods import StatusResult
 log = structlog.get_logger()
 
 INTERVAL_S = 0.25
+MAX_SHARE = 0.01
+"""Of a core, for the files: with a thousand live blocks they change once a second."""
 HEARTBEAT_S = 5.0
 STALE_S = 15.0
 """After this long without a touch, readers should take the files for leftovers."""
@@ -57,9 +59,11 @@ class Renderer:
                 while True:
                     await self._wake.wait()
                     self._wake = anyio.Event()
+                    began = self._clock.monotonic()
                     self._render()
-                    pause_until = self._clock.monotonic() + INTERVAL_S
-                    await self._clock.sleep_until(pause_until)
+                    ended = self._clock.monotonic()
+                    pause_s = max(INTERVAL_S, min((ended - began) / MAX_SHARE, 1.0))
+                    await self._clock.sleep_until(ended + pause_s)
         finally:
             self._line.remove()
             self._json.remove()
@@ -114,6 +118,7 @@ def _facts(status: StatusResult) -> tuple[object, ...]:
         status.revision,
         status.backfill,
         status.degraded,
+        status.states,
     )
 
 

@@ -9,6 +9,7 @@ from jarvisd.accumulators.rollup import Spent
 from jarvisd.api.daemon import Daemon
 from jarvisd.clock import Clock, midnight_ms
 from jarvisd.model.block import CHARS_PER_TOKEN
+from jarvisd.model.state import NEEDS, OVER, State
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import AgentStatus, StatusResult
 
@@ -55,6 +56,7 @@ class StatusBoard:
         live = self.blocks.live(now_ms)
         live_of = Counter(block.origin.agent for block in live)
         spent = self._spent_today(now_ms)
+        states = self._states()
         return StatusResult(
             version=jarvisd.__version__,
             now_ms=now_ms,
@@ -77,7 +79,18 @@ class StatusBoard:
             today_tokens=sum(each.tokens for each in spent.values()),
             today_cost_micros=sum(each.cost_micros for each in spent.values()),
             today_unpriced=sum(each.unpriced for each in spent.values()),
+            states={state.value: number for state, number in states.items()},
+            need=sum(states[state] for state in NEEDS),
         )
+
+    def _states(self) -> Counter[State]:
+        """Count the sessions that people started and that are not over."""
+        states = self.blocks.books.states
+        found = Counter(states.view(*each).state for each in states.roots())
+        for state in OVER:
+            del found[state]
+
+        return found
 
     def _spent_today(self, now_ms: int) -> dict[str, Spent]:
         ledger = self.blocks.books.ledger

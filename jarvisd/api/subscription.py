@@ -7,11 +7,13 @@ sessions that were told within the last interval.
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from jarvisd.accumulators.block import Block
 from jarvisd.api.changes import Change, Changes
 from jarvisd.api.matching import matches_filter
+from jarvisd.model.state import Transition
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import Resync, Subscribe, SubscribeResult
 
@@ -31,14 +33,18 @@ class Subscription:
     wanted: Subscribe
     changes: Changes
     _read: int = 0
+    _known_number: int = 0
     _told_at: dict[str, float] = field(default_factory=dict)
     _held: dict[str, Change] = field(default_factory=dict)
     _snapshot: deque[Change] = field(default_factory=deque)
 
-    def start(self, blocks: list[Block]) -> SubscribeResult:
+    def start(
+        self, blocks: list[Block], missed: Iterable[Transition] = ()
+    ) -> SubscribeResult:
         """Begin at the cursor that was asked for, or else now.
 
         Where that cursor cannot be gone on from, all of *blocks* that match follow.
+        Before anything else come the transitions that the client has *missed*.
         """
         since = self.wanted.since
         place = self.changes.sequence if since is None else self.changes.place(since)
@@ -47,6 +53,8 @@ class Subscription:
         if reset:
             self._begin_snapshot(blocks)
 
+        self._known_number = self.changes.journal.last_number
+        self._catch_up(missed)
         return SubscribeResult(
             subscription=self.id,
             cursor=self.changes.cursor(self._read),
@@ -63,6 +71,9 @@ class Subscription:
         self._read = self.changes.sequence
         self._held.clear()
         self._begin_snapshot(blocks)
+        journal = self.changes.journal
+        self._catch_up(journal.after(self._known_number))
+        self._known_number = journal.last_number
         cursor = self.changes.cursor(self._read)
         params = Resync(subscription=self.id, cursor=cursor)
         return wire.encode_notification("resync", wire.encode(params))
@@ -76,6 +87,9 @@ class Subscription:
                 break
 
             self._read = max(self._read, change.sequence)
+            if change.topic == "states":
+                self._known_number = int(change.key)
+
             if self._may_tell(change, now):
                 event = self._event(change.topic, self.changes.data_of(change))
                 news.append(event)
@@ -100,6 +114,21 @@ class Subscription:
             if change.topic in self.wanted.topics
         )
 
+    def _catch_up(self, missed: Iterable[Transition]) -> None:
+        changes = self.changes.transitions(missed)
+        self._snapshot.extendleft(
+            each for each in reversed(changes) if self._matches(each)
+        )
+
+    def _matches(self, change: Change) -> bool:
+        if change.topic not in self.wanted.topics:
+            return False
+
+        if change.block is None:
+            return change.topic != "states" or self.wanted.filter is None
+
+        return matches_filter(change.block, self.wanted.filter)
+
     def _take_snapshot(self, now: float, max_bytes: int) -> list[bytes]:
         news: list[bytes] = []
         room = max_bytes
@@ -115,15 +144,11 @@ class Subscription:
         return [self._held[each] for each in due]
 
     def _may_tell(self, change: Change, now: float) -> bool:
-        if change.topic not in self.wanted.topics:
+        if not self._matches(change):
             return False
 
-        block = change.block
-        if block is None:
+        if change.data:  # nothing newer will come in its place
             return True
-
-        if not matches_filter(block, self.wanted.filter):
-            return False
 
         if self._due_at(change.key) > now:
             self._held[change.key] = change

@@ -7,16 +7,18 @@ queued for a client, so none can make the daemon wait or grow.
 
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.journal import Journal
 from jarvisd.api.changes import Changes
 from jarvisd.api.subscription import Subscription
 from jarvisd.clock import Clock
+from jarvisd.model.state import Transition
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import (
     HealthResult,
@@ -34,10 +36,23 @@ MAX_SUBSCRIPTIONS = 16
 class Subscriptions:
     """Listens to all blocks and wakes those who want to know."""
 
-    def __init__(self, blocks: Blocks, clock: Clock, *, instance_id: str) -> None:
+    def __init__(
+        self,
+        blocks: Blocks,
+        clock: Clock,
+        *,
+        instance_id: str,
+        journal: Journal | None = None,
+    ) -> None:
         self.blocks = blocks
         self.clock = clock
-        self.changes = Changes(instance_id, clock.unix_ms, books=blocks.books)
+        self.changes = Changes(
+            instance_id,
+            clock.unix_ms,
+            books=blocks.books,
+            journal=Journal() if journal is None else journal,
+        )
+        self.changes.journal.listen(self._transition_made)
         self._outboxes: set[Outbox] = set()
         blocks.listen(self._block_changed)
 
@@ -69,6 +84,10 @@ class Subscriptions:
         """Wake it no more."""
         self._outboxes.discard(outbox)
 
+    def _transition_made(self, transition: Transition) -> None:
+        self.changes.add_transition(transition)
+        self._wake()
+
     def _block_changed(self, block: Block) -> None:
         self.changes.add_block(block)
         self._wake()
@@ -93,8 +112,10 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._subscriptions)
 
-    def subscribe(self, wanted: Subscribe) -> SubscribeResult:
-        """Add a subscription; its news come with the next `take`.
+    def subscribe(
+        self, wanted: Subscribe, missed: Iterable[Transition] = ()
+    ) -> SubscribeResult:
+        """Add a subscription; its news come with the next `take`, *missed* ones first.
 
         Raises:
             ProtocolError: This client has too many, or wants an unknown block.
@@ -107,7 +128,7 @@ class Outbox:
         subscription = Subscription(
             f"s{secrets.token_hex(4)}", self._resolved(wanted), self.hub.changes
         )
-        result = subscription.start(list(self.hub.blocks))
+        result = subscription.start(list(self.hub.blocks), missed)
         self._subscriptions[subscription.id] = subscription
         self.hub.join(self)
         self.wake()

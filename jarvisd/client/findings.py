@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from jarvisd import __version__, paths
+from jarvisd.client import clock, sinks
 from jarvisd.client import format as fmt
 from jarvisd.client.client import Client
 from jarvisd.errors import JarvisError
@@ -172,7 +173,14 @@ def _health(health: HealthResult) -> Iterator[Finding]:
         )
 
     for problem in health.problems:
-        yield Finding("warn", problem.kind, problem.message, "jarvisctl health")
+        if problem.kind != "sink_failing":  # told with its sink, below
+            yield Finding("warn", problem.kind, problem.message, "jarvisctl health")
+
+    now_ms = clock.unix_ms()
+    for sink in health.sinks:
+        level: Level = "ok" if sink.error is None else "warn"
+        remedy = "" if sink.error is None else "see docs/sinks.md; nothing is lost"
+        yield Finding(level, "sink", sinks.described(sink, now_ms), remedy)
 
 
 def _sources(known: SourcesListResult) -> Iterator[Finding]:

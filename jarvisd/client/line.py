@@ -87,7 +87,7 @@ def _asked(form: str, width: int) -> str | None:
     except OSError:
         return None
 
-    return _text_of(answer.decode("utf-8", "replace"))
+    return text_of(answer.decode("utf-8", "replace"))
 
 
 def _exchange(path: str, request: bytes) -> bytes:
@@ -112,7 +112,8 @@ def _exchange(path: str, request: bytes) -> bytes:
         sock.close()
 
 
-def _text_of(answer: str) -> str | None:
+def text_of(answer: str) -> str | None:
+    """Return the text that *answer* gives, or None where it is an error."""
     from _json import scanstring  # noqa: PLC0415 - only when the file is stale
 
     # One known answer with one string in it; an error answer has no "text".
@@ -123,7 +124,7 @@ def _text_of(answer: str) -> str | None:
 
     try:
         text, _ = scanstring(rest, start, True)  # noqa: FBT003 - C, positional only
-    except ValueError:
+    except (ValueError, SystemError):  # the latter where `json.decoder` is not loaded
         return None
 
     return text

@@ -16,6 +16,13 @@ from jarvisd.config.settings import (
     LogLevel,
 )
 from jarvisd.config.show import Changes, Setting, changes, describe
+from jarvisd.config.sinks import (
+    Grouping,
+    JsonlSettings,
+    PosthogSettings,
+    Secret,
+    SinkSettings,
+)
 
 __all__ = [
     "AgentSettings",
@@ -24,8 +31,13 @@ __all__ = [
     "ConversationSettings",
     "FifoSettings",
     "Flags",
+    "Grouping",
+    "JsonlSettings",
     "LogLevel",
+    "PosthogSettings",
+    "Secret",
     "Setting",
+    "SinkSettings",
     "changes",
     "describe",
     "load",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from jarvisd.config.settings import AGENT_TYPES, NOT_IN_THE_FILE, TYPES, Key
+from jarvisd.config.sinks import Secret
 from jarvisd.errors import ConfigError
 
 
@@ -29,6 +30,9 @@ def typed(key: Key, told: Told, *, home: str) -> object:
     kind = AGENT_TYPES[key[-1]] if key[0] == "agents" else TYPES[key[0]]
 
     def custom(type_: type, value: object) -> object:
+        if type_ is Secret:
+            return _secret(value)
+
         return _path(value, home=home) if type_ is Path else value
 
     try:
@@ -82,6 +86,13 @@ def _path(value: object, *, home: str) -> Path:
     return Path(expanded)
 
 
+def _secret(value: object) -> Secret:
+    if not isinstance(value, str):
+        raise ValueError(f"Expected `str`, got `{type(value).__name__}`")  # noqa: TRY004
+
+    return Secret(value)
+
+
 def _expand(text: str, home: str) -> str:
     return home + text[1:] if text == "~" or text.startswith("~/") else text
 
@@ -92,5 +103,6 @@ def _wrong(key: Key, told: Told, kind: object, problem: str) -> str:
         problem = f"Expected one of {', '.join(kind)}"
 
     what = f"`{_dotted(*key)}{place.rstrip('`')}`"
-    found = "" if place else f" is {told.value!r}"
+    # What stands in a sink may be a key, and is not shown to anybody.
+    found = "" if place or key == ("sinks",) else f" is {told.value!r}"
     return f"{told.origin}: {what}{found}: {problem[0].lower()}{problem[1:]}"

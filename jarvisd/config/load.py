@@ -20,6 +20,7 @@ from jarvisd.config.settings import (
     Config,
     Key,
 )
+from jarvisd.config.sinks import SINK_KEYS, check_sinks
 from jarvisd.errors import ConfigError
 
 
@@ -66,6 +67,7 @@ def load(
     told |= _from_environment(environ)
     told |= _from_flags(parse_flags(argv))
     config = _assembled(told, environ)
+    check_sinks(config.sinks, str(path))
     if known_agents is not None:
         _check_agents(config, known_agents, path)
 
@@ -94,6 +96,7 @@ def _from_file(text: str, path: Path) -> Iterator[tuple[Key, Told]]:
     agents = document.pop("agents", {})
     _check_fifos(document.get("fifos"), path)
     _check_conversations(document.get("conversations"), path)
+    _check_sink_keys(document.get("sinks"), path)
     yield from _table(document, (), TYPES, path)
     for name, table in _agent_tables(agents, path):
         yield from _table(table, ("agents", name), AGENT_TYPES, path)
@@ -109,6 +112,23 @@ def _check_fifos(value: object, path: Path) -> None:
 def _check_conversations(value: object, path: Path) -> None:
     for name in value if isinstance(value, dict) else []:
         require_known(name, ("conversations",), CONVERSATION_KEYS, origin=str(path))
+
+
+def _check_sink_keys(value: object, path: Path) -> None:
+    for index, table in enumerate(value if isinstance(value, list) else []):
+        match table:
+            case {"kind": str(kind)} if kind in SINK_KEYS:
+                known = SINK_KEYS[kind]
+            case {"kind": str(kind)}:
+                raise ConfigError(
+                    f"{path}: `sinks[{index}].kind` is {kind!r}: expected one of "
+                    f"{', '.join(SINK_KEYS)}"
+                )
+            case _:
+                continue
+
+        for name in table:
+            require_known(name, (f"sinks[{index}]",), known, origin=str(path))
 
 
 def _agent_tables(

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from jarvisd.config.sinks import SinkSettings
 from jarvisd.model.conversation import MAX_AGE_HOURS, THRESHOLD, Limits
 
 
@@ -93,6 +94,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     agents: Mapping[str, AgentSettings] = {}
     prices: Mapping[str, Any] = {}
     conversations: ConversationSettings = ConversationSettings()
+    sinks: tuple[SinkSettings, ...] = ()
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:
@@ -147,5 +149,5 @@ ENVIRONMENT: Mapping[str, str] = {
 CONVERSATION_KEYS = ConversationSettings.__struct_fields__
 """The keys of `[conversations]`."""
 
-NEEDS_RESTART = frozenset({"store", "socket", "conversations"})
+NEEDS_RESTART = frozenset({"store", "socket", "conversations", "sinks"})
 """Keys that a reload cannot change: what was opened at the start stays open."""

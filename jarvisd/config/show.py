@@ -10,6 +10,7 @@ import msgspec
 
 from jarvisd.config.load import read
 from jarvisd.config.settings import NEEDS_RESTART, TYPES, Config
+from jarvisd.config.sinks import Secret
 
 DEFAULT = "default"
 
@@ -66,7 +67,9 @@ def _leaves(config: Config, agents: Iterable[str]) -> Iterator[tuple[str, object
 def _toml(value: object) -> str:
     match value:
         case msgspec.Struct():
-            return _toml(msgspec.structs.asdict(value))
+            return _toml(_table(value))
+        case Secret():
+            return f'"{value!r}"'
         case dict():
             pairs = ", ".join(f"{_key(key)} = {_toml(value[key])}" for key in value)
             return f"{{{pairs}}}"
@@ -76,6 +79,13 @@ def _toml(value: object) -> str:
             return json.dumps(str(value), ensure_ascii=False)
         case _:
             return json.dumps(value, ensure_ascii=False)
+
+
+def _table(struct: msgspec.Struct) -> dict[str, object]:
+    """Return what a table of the file would hold: its kind, and what is not absent."""
+    config, fields = struct.__struct_config__, msgspec.structs.asdict(struct)
+    kind = {} if config.tag_field is None else {config.tag_field: config.tag}
+    return kind | {key: fields[key] for key in fields if fields[key] is not None}
 
 
 def _key(name: str) -> str:

@@ -4,6 +4,7 @@ import gc
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 import structlog
@@ -12,12 +13,16 @@ from jarvisd import __version__
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
+from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.rules import BookRules
+from jarvisd.accumulators.states import FORGOTTEN_MS
+from jarvisd.api.desk import HookDesk
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.render import Renderer
 from jarvisd.api.reports import Reports
 from jarvisd.api.server import Server
+from jarvisd.api.states import LiveStates
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
@@ -31,8 +36,15 @@ from jarvisd.daemon.service import Service
 from jarvisd.daemon.signals import obey_signals
 from jarvisd.daemon.trees import configured_trees
 from jarvisd.daemon.watchdog import feed_watchdog
+from jarvisd.errors import StoreError
+from jarvisd.export import Exporter, make_sinks
 from jarvisd.flusher import Flusher
 from jarvisd.model.block import Kind
+from jarvisd.model.evidence import HookCalled
+from jarvisd.model.statusline import StatusLineRead
+from jarvisd.presence.keeper import Keeper
+from jarvisd.presence.presence import Presence
+from jarvisd.presence.wanted import wanted_of
 from jarvisd.reader.intake import Intake
 from jarvisd.reader.pipes import read_pipe
 from jarvisd.reader.pushes import Pushes
@@ -40,8 +52,12 @@ from jarvisd.reader.reader import Reader
 from jarvisd.reader.recording import Recorder
 from jarvisd.reader.survey import Survey
 from jarvisd.store import Scribe, Store, open_store
+from jarvisd.store.transitions import Which, last_number, read_transitions
 
 log = structlog.get_logger()
+
+MAX_RECALLED = 1_000_000
+"""Transitions of a day, to know what each session was told to be last."""
 
 
 async def run(
@@ -80,7 +96,14 @@ async def run(
                 max_pause_s=config.scan_interval_s,
             )
             kept = config.conversations
-            parts = await _assembled(store, survey, prices, reloader, clock, kept=kept)
+            sinks = make_sinks(config.sinks, config.store.parent)
+            exporter = Exporter(sinks, store, clock)
+            parts = await _assembled(
+                store, survey, prices, reloader, clock, kept=kept, exporter=exporter
+            )
+            if exporter.sinks:
+                parts.flusher.listen(lambda _revision: exporter.wake())
+
             writers.start_soon(parts.flusher.run)
             writers.start_soon(parts.scribe.run)
             try:
@@ -96,9 +119,13 @@ class _Parts:
     clock: Clock
     store: Store
     blocks: Blocks
+    journal: Journal
+    keeper: Keeper
+    presence: Presence
     flusher: Flusher
     scribe: Scribe
     conversations: Conversations
+    exporter: Exporter
     intake: Intake
     reader: Reader
     service: Service
@@ -113,10 +140,19 @@ async def _assembled(
     clock: Clock,
     *,
     kept: ConversationSettings,
+    exporter: Exporter,
 ) -> _Parts:
     blocks = Blocks(Books(prices.cost_micros, prices.window))
     blocks.books.restore(await store.load_books())
-    flusher = Flusher(store, clock, blocks, blocks.books)
+    journal = await _journal(store, blocks, clock)
+    keeper = Keeper(blocks.books.states, journal, blocks, clock)
+    presence = Presence(
+        keeper.report,
+        clock,
+        trees=lambda: survey.trees,
+        wanted=lambda: wanted_of(blocks.books),
+    )
+    flusher = Flusher(store, clock, blocks, blocks.books, journal)
     recorder = Recorder(kept.limits) if kept.record else None
     intake = Intake(blocks, flusher, clock, recorder)
     reader = Reader(survey, intake)
@@ -136,6 +172,7 @@ async def _assembled(
         flusher=flusher,
         store=store,
         conversations=conversations,
+        exporter=exporter,
         clock=clock,
         reload=reloader.bound(survey, prices),
     )
@@ -143,9 +180,13 @@ async def _assembled(
         clock=clock,
         store=store,
         blocks=blocks,
+        journal=journal,
+        keeper=keeper,
+        presence=presence,
         flusher=flusher,
         scribe=scribe,
         conversations=conversations,
+        exporter=exporter,
         intake=intake,
         reader=reader,
         service=service,
@@ -168,12 +209,15 @@ async def _serve(
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
         group.start_soon(keep_decaying, parts.conversations, clock)
+        group.start_soon(parts.exporter.run)
         group.start_soon(
             keep_priced, parts.prices, parts.blocks.books.ledger, parts.flusher
         )
         for fifo in fifos:
             group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
 
+        group.start_soon(parts.keeper.run)
+        await group.start(parts.presence.run)
         await group.start(parts.reader.run)
         log.info("daemon.started", version=__version__, blocks=len(parts.blocks))
 
@@ -181,16 +225,21 @@ async def _serve(
 def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Renderer]:
     """Return what the outside sees: who answers, who tells, and what is rendered."""
     blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
-    subscriptions = Subscriptions(blocks, clock, instance_id=service.instance_id)
+    subscriptions = Subscriptions(
+        blocks, clock, instance_id=service.instance_id, journal=parts.journal
+    )
     parts.flusher.listen(subscriptions.flushed)
     reports = Reports(
         books=blocks.books, store=parts.store, clock=clock, daemon=service
     )
+    states = LiveStates(blocks, parts.journal, parts.store, clock)
     handlers = Handlers(
         blocks=blocks,
         clock=clock,
         daemon=service,
         reports=reports,
+        states=states,
+        desk=_desk(parts, states),
         subscriptions=subscriptions,
         tally=tally,
     )
@@ -199,8 +248,37 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Ren
     return server, subscriptions, renderer
 
 
+def _desk(parts: _Parts, states: LiveStates) -> HookDesk:
+    """Return where agents tell of themselves."""
+    ledger = parts.blocks.books.ledger
+
+    def hooked(signal: HookCalled) -> None:
+        parts.keeper.report(signal)
+        parts.presence.told(signal)
+
+    def read(read: StatusLineRead) -> None:
+        if read.limits is not None:
+            ledger.hear_limits(read.agent, read.limits, read.at_ms)
+
+    return HookDesk(parts.clock, report=hooked, read=read, needs=states.needs)
+
+
+async def _journal(store: Store, blocks: Blocks, clock: Clock) -> Journal:
+    """Return the journal, gone on from what is stored, so far as that can be asked."""
+    recent = Which(since_ms=clock.unix_ms() - FORGOTTEN_MS, limit=MAX_RECALLED)
+    try:
+        number = await store.read(last_number)
+        recalled = await store.read(partial(read_transitions, which=recent))
+    except StoreError:
+        return Journal()
+
+    blocks.books.states.recall(recalled)
+    return Journal(number)
+
+
 def _restore(block: Block, blocks: Blocks, reader: Reader, clock: Clock) -> None:
     blocks.add(block, clock.unix_ms())
     blocks.books.bind_restored(block)
+    blocks.books.meet_restored(block, clock.unix_ms())
     if block.origin.kind is Kind.TRANSCRIPT:
         reader.catalogue.restore(block)

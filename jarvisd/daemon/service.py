@@ -12,6 +12,7 @@ from jarvisd.accumulators.block import Block
 from jarvisd.clock import MS_PER_S, Clock
 from jarvisd.daemon.conversations import Conversations
 from jarvisd.errors import ProtocolError, SourceError
+from jarvisd.export import Exporter
 from jarvisd.flusher import Flusher
 from jarvisd.model.block import BlockView, Kind
 from jarvisd.protocol.conversations import ConversationParams
@@ -55,6 +56,7 @@ class Service:
         flusher: Flusher,
         store: Store,
         conversations: Conversations,
+        exporter: Exporter,
         clock: Clock,
         reload: Callable[[], Awaitable[ConfigReloadResult]],
     ) -> None:
@@ -66,6 +68,7 @@ class Service:
         self._flusher = flusher
         self._store = store
         self._conversations = conversations
+        self._exporter = exporter
         self._clock = clock
         self._reload = reload
 
@@ -173,6 +176,7 @@ class Service:
             subscriptions=subscriptions,
             rss_bytes=_rss_bytes(),
             problems=problems,
+            sinks=self._exporter.health(),
         )
 
     def problems(self) -> list[Problem]:
@@ -194,7 +198,7 @@ class Service:
         if doubts.are_raised:
             problems.append(_hints_lost(doubts.lost_count, doubts.lost_ms or now_ms))
 
-        return problems
+        return problems + self._exporter.problems()
 
     def summary(self) -> str:
         """Return one line for systemd's status."""

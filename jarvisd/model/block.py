@@ -1,17 +1,23 @@
 """A block: one stream of an agent's output, and the few numbers kept about it."""
 
 from enum import StrEnum
-from typing import NewType
 
 import msgspec
 
+from jarvisd.model.ids import BlockId, SessionId
+from jarvisd.model.state import Activity, State
 from jarvisd.model.usage import Tokens
 
-BlockId = NewType("BlockId", str)
-"""16 lower-case hex digits; a client may show and accept any unique prefix."""
-
-SessionId = NewType("SessionId", str)
-"""The agent's own id of a conversation, as the agent wrote it."""
+__all__ = [
+    "CHARS_PER_TOKEN",
+    "BlockId",
+    "BlockView",
+    "Counts",
+    "Kind",
+    "Life",
+    "Origin",
+    "SessionId",
+]
 
 CHARS_PER_TOKEN = 4
 """The commissioned estimate: floor(all characters / 4), never summed per line."""
@@ -89,7 +95,7 @@ class BlockView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     *exit_status* is that of a process block once it has ended. From *tokens* on it is
     what the whole session spent that the block is of; null if it is of none.
     *cost_micros* leaves out *unpriced* responses, and *tool_errors* counts calls that
-    failed.
+    failed. *state* and what follows it is what the session is doing, as in `StateView`.
     """
 
     block_id: BlockId
@@ -121,3 +127,7 @@ class BlockView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     context_percent: float | None = None
     last_tool: str | None = None
     tool_errors: int | None = None
+    state: State | None = None
+    state_since_ms: int | None = None
+    activity: Activity | None = None
+    state_tool: str | None = None

@@ -49,6 +49,20 @@ class CommandGiven(_Event, frozen=True, kw_only=True, gc=False):
     name: str
 
 
+class Cue(StrEnum):
+    """What the agent's last words of a turn ask for."""
+
+    QUESTION = "question"
+    PLAN = "plan"
+    """That a plan be approved."""
+
+
+class Asked(_Event, frozen=True, kw_only=True, gc=False):
+    """The words that end a turn ask something: a guess, but for a plan marked as one."""
+
+    cue: Cue
+
+
 class MessageWritten(_Event, frozen=True, kw_only=True, gc=False):
     """The agent wrote a line of a message; *stop_reason* None means more will come."""
 
@@ -60,7 +74,9 @@ class ToolCalled(_Event, frozen=True, kw_only=True, gc=False):
     """The agent asked for a tool.
 
     *server* is that of an MCP tool, *skill* the skill that is loaded, *subagent* the
-    type of agent that is started.
+    type of agent that is started. *digest* is alike for calls of one tool with the same
+    input, 0 if it was not taken; *escalated* says that it asks for more leave than it
+    has.
     """
 
     call_id: str
@@ -69,6 +85,8 @@ class ToolCalled(_Event, frozen=True, kw_only=True, gc=False):
     server: str | None = None
     skill: str | None = None
     subagent: str | None = None
+    digest: int = 0
+    escalated: bool = False
 
 
 class ToolReturned(_Event, frozen=True, kw_only=True, gc=False):
@@ -167,6 +185,7 @@ class ThreadOpened(_Event, frozen=True, kw_only=True, gc=False):
         forked_from: The thread whose history this one continues.
         parent: The thread that started this one as its subagent.
         reviewer: The thread only judges what another wants to do.
+        headless: The thread's process ends with its turn.
         own_from_ordinal: Records below this ordinal were copied from an ancestor.
 
     """
@@ -175,6 +194,7 @@ class ThreadOpened(_Event, frozen=True, kw_only=True, gc=False):
     forked_from: str | None = None
     parent: str | None = None
     reviewer: bool = False
+    headless: bool = False
     own_from_ordinal: int | None = None
 
 
@@ -264,15 +284,20 @@ class TitleGiven(_Event, frozen=True, kw_only=True, gc=False):
 
 
 class ModeChanged(_Event, frozen=True, kw_only=True, gc=False):
-    """The agent asks for leave from here on as *mode* says, in its own word."""
+    """The agent asks for leave from here on as *mode* says, in its own word.
+
+    *reviewed* says that a program answers, and no person.
+    """
 
     mode: str
+    reviewed: bool = False
 
 
 class TaskStarted(_Event, frozen=True, kw_only=True, gc=False):
-    """A process or subagent goes on in the background."""
+    """A command, or with *works* agents, goes on in the background."""
 
     task_id: str
+    works: bool = False
 
 
 class TaskEnded(_Event, frozen=True, kw_only=True, gc=False):
@@ -285,6 +310,7 @@ class TaskEnded(_Event, frozen=True, kw_only=True, gc=False):
 Event = (
     PromptGiven
     | CommandGiven
+    | Asked
     | MessageWritten
     | ToolCalled
     | ToolReturned

@@ -51,7 +51,9 @@ class RegistryRead(_Signal, frozen=True, kw_only=True, gc=False):
     """The agent's own registry says what a living process of it is doing.
 
     *status* and *waiting_for* are the agent's own words; None if it does not say. It
-    was checked that the process is alive and the one that is meant.
+    was checked that the process is alive and the one that is meant. *at_ms* is since
+    when it does so, by the agent's own account. If the entry is taken away and the
+    process lives, this comes once more, with a status of None.
     """
 
     agent: str
@@ -65,6 +67,8 @@ class RegistryRead(_Signal, frozen=True, kw_only=True, gc=False):
 
 class ProcessFound(_Signal, frozen=True, kw_only=True, gc=False):
     """A living process works on a session.
+
+    Told once for each session and process, and once more if a guess becomes sure.
 
     Attributes:
         agent: Whose process.
@@ -89,10 +93,12 @@ class ProcessFound(_Signal, frozen=True, kw_only=True, gc=False):
 
 
 class ProcessGone(_Signal, frozen=True, kw_only=True, gc=False):
-    """The process of a session is gone.
+    """The process of a session is gone, or works on it no longer.
 
-    *tidy* is True if it took its registry entry or lock with it, False if it left it
-    behind, None where there is no such thing to tell by.
+    *tidy* is True if it took its registry entry or lock with it, or gave the session up
+    and lives on (`/clear`, a server that let go of a thread). It is False if it left
+    that behind, and None where there is no such thing to tell by. *at_ms* is when; of a
+    process that died while nobody watched it, the last sign of its life.
     """
 
     agent: str

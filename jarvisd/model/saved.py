@@ -15,6 +15,7 @@ from jarvisd.model.ledger import (
     Repriced,
 )
 from jarvisd.model.source import Position, SourceState
+from jarvisd.model.state import Transition
 
 
 class BadLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -62,6 +63,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     blocks: tuple[SavedBlock, ...]
     durable: bool = False
     ledger: LedgerBatch | None = None
+    transitions: tuple[Transition, ...] = ()
     number: int = 0
 
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from jarvisd.model.block import BlockId, SessionId
+from jarvisd.model.state import StateView
 from jarvisd.model.usage import Tokens
 
 
@@ -54,6 +55,7 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         last_tool: The newest tool called.
         blocks: The ids of the blocks that it is written in.
         revision: The flush that stored it last, or the next one.
+        state: What it is doing, and how we know.
 
     """
 
@@ -90,3 +92,4 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_tool: str | None
     blocks: list[BlockId]
     revision: int
+    state: StateView | None = None

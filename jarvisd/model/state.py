@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from jarvisd.model.block import SessionId
+from jarvisd.model.ids import SessionId
 
 
 class State(StrEnum):
@@ -30,6 +30,15 @@ class State(StrEnum):
 
 WAITS = frozenset({State.WAITING_APPROVAL, State.WAITING_ANSWER})
 """The states in which a person is needed now."""
+
+NEEDS = (
+    State.WAITING_APPROVAL,
+    State.WAITING_ANSWER,
+    State.LIMITED,
+    State.CRASHED,
+    State.STALLED,
+)
+"""The states in which somebody should look, the most urgent first."""
 
 OVER = frozenset({State.ENDED, State.CRASHED})
 
@@ -123,9 +132,9 @@ class StateView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One change of state of one session: one row, one notification.
 
-    *number* counts all transitions ever, without gaps, and is the cursor of those who
-    follow them; 0 until it is given. *before* is None for the first state of a session.
-    *at_ms* is when the new state began.
+    *number* ascends and is never used twice: it is the cursor of those who follow; 0
+    until it is given. *before* is None for the first state of a session. *at_ms* is when
+    the new state began.
     """
 
     number: int = 0

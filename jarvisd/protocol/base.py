@@ -9,6 +9,8 @@ Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 Text = Annotated[str, msgspec.Meta(max_length=4096)]
 
+AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
+
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Parameters of a request; an unknown field is refused by name."""

@@ -25,8 +25,10 @@ from jarvisd.model.report import (
 from jarvisd.model.session import SessionView
 from jarvisd.model.source import SourceView
 from jarvisd.model.usage import Tokens
-from jarvisd.protocol.base import Params, Result, Text, Whole
+from jarvisd.protocol.base import AgentName, Params, Result, Text, Whole
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
+from jarvisd.protocol.states import STATE_METHODS
+from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine, StatusLineResult
 
 MAX_BLOCKS = 10_000
 MAX_SESSIONS = 10_000
@@ -36,13 +38,12 @@ MAX_PUSH_LINES = 10_000
 MAX_ATTRIBUTIONS = 10_000
 MAX_EXPLAINED_LINES = 10_000
 
-AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
 """A date, as 2026-11-21 or 20261121."""
 
-Topic = Literal["blocks", "session", "flushes", "health"]
+Topic = Literal["blocks", "session", "states", "flushes", "health"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
@@ -139,6 +140,24 @@ class WatchHealth(Result, frozen=True, kw_only=True):
     missed_files: int = 0
 
 
+class SinkHealth(Result, frozen=True, kw_only=True):
+    """How it goes with one sink that records of segments are sent to.
+
+    *waiting* records are not delivered yet; the oldest of them was closed at
+    *oldest_ms*. *delivered* and *dropped*, because too many waited, count since the
+    start of the daemon. *error* says why the last try failed.
+    """
+
+    name: str
+    kind: Literal["jsonl", "posthog"]
+    waiting: int
+    oldest_ms: int | None
+    delivered: int
+    dropped: int
+    failing_since_ms: int | None
+    error: str | None
+
+
 class HealthResult(Result, frozen=True, kw_only=True):
     """All is well when *status* is `ok`; else *problems* says what is not.
 
@@ -160,6 +179,8 @@ class HealthResult(Result, frozen=True, kw_only=True):
     subscriptions: int
     rss_bytes: int
     problems: list[Problem]
+    hooks: list[HookReceipt] = msgspec.field(default_factory=list)
+    sinks: list[SinkHealth] = msgspec.field(default_factory=list)
 
 
 class Sync(Params, frozen=True, kw_only=True):
@@ -195,7 +216,9 @@ class StatusResult(Result, frozen=True, kw_only=True):
     """The whole picture: totals, agents, and the newest live blocks (at most 20).
 
     What was spent today is since midnight where the daemon runs; *today_cost_micros*
-    leaves out *today_unpriced* responses, whose price is not known.
+    leaves out *today_unpriced* responses, whose price is not known. *states* counts the
+    sessions that people started and that are not over by state, *need* those of them
+    that somebody should look at.
     """
 
     version: str
@@ -213,6 +236,8 @@ class StatusResult(Result, frozen=True, kw_only=True):
     today_tokens: int = 0
     today_cost_micros: int = 0
     today_unpriced: int = 0
+    states: dict[str, int] = msgspec.field(default_factory=dict)
+    need: int = 0
 
 
 class Line(Params, frozen=True, kw_only=True):
@@ -381,16 +406,19 @@ class Subscribe(Params, frozen=True, kw_only=True):
     """Ask to be told of changes.
 
     Topics: `blocks` (the block as it is now, conflated per block), `session` (the same
-    for sessions), `health` (a change of status), `flushes` (a new revision). *filter* keeps one agent, project
+    for sessions), `states` (every transition of every session, none left out), `health`
+    (a change of status), `flushes` (a new revision). *filter* keeps one agent, project
     or block. *since* is the cursor of an earlier notification. *interval_ms* is the
     least time between two notifications of one block: 0 tells every change at once,
-    conflated only when the client cannot keep up.
+    conflated only when the client cannot keep up. *after* is the number of the last
+    transition known, of whatever run of the daemon: those after it come first.
     """
 
     topics: Annotated[list[Topic], msgspec.Meta(min_length=1, max_length=8)]
     filter: "SubscriptionFilter | None" = None
     since: Text | None = None
     interval_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 0
+    after: Whole | None = None
 
 
 class SubscriptionFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -615,6 +643,9 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "report.tools": (ReportTools, ReportToolsResult),
     "attribution.import": (AttributionImport, AttributionImportResult),
     "sessions.explain": (SessionsExplain, SessionsExplainResult),
+    **STATE_METHODS,
+    "hook": (Hook, Done),
+    "statusline": (StatusLine, StatusLineResult),
     **CONVERSATION_METHODS,
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""

@@ -116,7 +116,10 @@ class Catalogue:
         position = known.block.position
         inode = (position.dev, position.inode)
         other = self._by_inode.get(inode, known)
-        if other is not known and leads_to(other.path, inode):
+        if other is known or not leads_to(other.path, inode):
+            return
+
+        if leads_to(known.path, inode):  # else it had that inode once
             raise SourceError(known.path, f"is another name of {other.path}")
 
     def counted_elsewhere(self, known: Known) -> Position | None:

@@ -51,11 +51,19 @@ class Followers:
         known.woken_at = self._clock.monotonic()
         if known.wake is not None:
             self._followed.add(known)
-            known.wake.set()
+            if not self._read_at_once(known):
+                known.wake.set()
         elif self._group is not None:
             known.wake = anyio.Event()
             self._followed.add(known)
             self._group.start_soon(self._follow, known)
+
+    def _read_at_once(self, known: Known) -> bool:
+        """Read a file whose task sleeps, without waking it for a line or two.
+
+        Waking a task takes longer than reading a line. Return whether that was all.
+        """
+        return known.is_at_rest and self._turns.read_at_once(known)
 
     def let_go(self, known: Known) -> None:
         """Follow *known* no longer than until it has been read."""
@@ -86,6 +94,14 @@ class Followers:
             known.block.rest()
             self._handles.drop(known.path)
 
+    async def _rest(self, known: Known) -> None:
+        assert known.wake is not None
+        known.is_at_rest = not known.wake.is_set()
+        try:
+            await known.wake.wait()
+        finally:
+            known.is_at_rest = False
+
     async def _follow_in(self, folder: str, known: Known) -> None:
         """Read *known* whenever it is woken, as long as it lies in *folder*."""
         self._by_folder[folder] = self._by_folder.get(folder, 0) + 1
@@ -97,7 +113,7 @@ class Followers:
                 if known.block.ended and known.done == known.wakes:
                     self._followed.discard(known)
                 else:
-                    await known.wake.wait()
+                    await self._rest(known)
         finally:
             known.hinted = False
             self._by_folder[folder] -= 1

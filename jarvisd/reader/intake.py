@@ -41,6 +41,7 @@ class Intake:
         self.clock = clock
         self.flusher = flusher
         self._ledger = blocks.books.ledger
+        self._states = blocks.books.states
         self._recorder = recorder
 
     def fold(
@@ -59,7 +60,8 @@ class Intake:
         now_ms = self.clock.unix_ms()
         seen_ms = now_ms if written_ms is None else written_ms
         before = block.line_count
-        times = self._take_in(block, lines, now_ms=now_ms, seen_ms=seen_ms)
+        live = written_ms is None
+        times = self._take_in(block, lines, now_ms=now_ms, seen_ms=seen_ms, live=live)
         self.blocks.books.bind(block)
         if block.line_count > before:
             if written_ms is None:
@@ -78,6 +80,7 @@ class Intake:
         *,
         now_ms: int,
         seen_ms: int,
+        live: bool,
     ) -> list[int]:
         """Count *lines* and fold them into the ledger; return the times they tell.
 
@@ -85,7 +88,8 @@ class Intake:
         hand, which takes a fifth off the time of going line by line.
         """
         agent = agent_named(block.origin.agent)
-        records = self._read(block, lines, agent.parse, block.open_lane(agent.version))
+        lane = block.open_lane(agent.version)
+        records = self._read(block, lines, agent.parse, lane, live=live)
         for line, record in zip(lines, records, strict=True):
             _count(block, line, record)
 
@@ -102,7 +106,8 @@ class Intake:
         self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
     ) -> None:
         """Fold *lines*, which *block* has counted already, into the ledger alone."""
-        self._read(block, lines, agent_named(block.origin.agent).parse, lane)
+        parse = agent_named(block.origin.agent).parse
+        self._read(block, lines, parse, lane, live=False)
 
     def _read(
         self,
@@ -110,8 +115,10 @@ class Intake:
         lines: Sequence[Line | Oversize],
         parse: Parse,
         lane: Lane | None,
+        *,
+        live: bool,
     ) -> list[Record | None]:
-        """Return what *lines* say, once it is in the ledger; None for what is no line.
+        """Return what *lines* say, once it is in the books; None for what is no line.
 
         A bulkhead: a line that cannot be taken in is noted, and the next one read.
         """
@@ -119,11 +126,12 @@ class Intake:
         if lane is None:
             return records
 
-        fold = self._ledger.fold
+        fold, note = self._ledger.fold, self._states.fold
         for index, record in enumerate(records):
             if record is not None:
                 try:
                     fold(lane, record)
+                    note(lane, record, live=live)
                 except Exception as exc:
                     _note_crash(block, lines[index], exc)
                     records[index] = None

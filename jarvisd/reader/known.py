@@ -31,6 +31,8 @@ class Known:
     """Its former path, at which there may be a file of its own by now."""
     wake: anyio.Event | None = None
     """Set to wake the task that follows the file; None while no task does."""
+    is_at_rest: bool = False
+    """The task sleeps, and has no reading to finish."""
     hinted: bool = False
     """The watch of its folder has told of it, so it need not be looked at by time."""
 

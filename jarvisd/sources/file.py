@@ -101,12 +101,16 @@ class TailedFile:
             OSError: The disk failed.
 
         """
+        named = _named(self.path)
+        grown = self._read_grown(position, named, handles)
+        if grown is not None:
+            return grown
+
         part = read_beside(self.leaving, position, handles, now)
         if part is not None:
             return part
 
         self.leaving = [each for each in self.leaving if not each.ended]
-        named = _named(self.path)
         away = self._away(position, named, handles)
         if away is not None:
             return self._read_away(position, named, away, handles, now)
@@ -117,6 +121,29 @@ class TailedFile:
         except FileNotFoundError:
             partial_bytes = self._reading.partial_bytes
             return Slice([], position, partial_bytes=partial_bytes, gone=True)
+
+    def _read_grown(
+        self, position: Position, named: os.stat_result | None, handles: Handles
+    ) -> Slice | None:
+        """Return what was appended to the file that we have open and always had.
+
+        Nearly every look ends here; None leaves it to the tables.
+        """
+        if named is None or self._known is None or self.is_unsettled:
+            return None
+
+        dev, inode, size, _ = self._known
+        if (named.st_dev, named.st_ino) != (dev, inode) or named.st_size <= size:
+            return None
+
+        if handles.held(self.path) is None:
+            return None
+
+        part = self._reading.next_if_grown(position, named, handles.get(self.path))
+        if part is not None:
+            self._known = _signature(named)
+
+        return part
 
     def _look(self, position: Position, fd: int) -> Slice:
         """Read the file behind *fd*, if it is still what was read before."""

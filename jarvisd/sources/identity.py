@@ -93,16 +93,22 @@ def fits(position: Position, fd: int) -> bool:
 
 
 def advanced(
-    position: Position, seen: os.stat_result, fd: int, offset: int
+    position: Position, seen: os.stat_result, fd: int, offset: int, *, near: bytes = b""
 ) -> Position:
-    """Return *position* moved to *offset*, with head and mark taken from the file."""
+    """Return *position* moved to *offset*, with head and mark taken from the file.
+
+    *near* is what stands before *offset*, so far as it has been read.
+    """
     head_len = min(HEAD_BYTES, offset)
     head_hash = position.head_hash
     if head_len != position.head_len:
         head_hash = digest(os.pread(fd, head_len, 0))
 
     mark_len = min(MARK_BYTES, offset)
-    mark = os.pread(fd, mark_len, offset - mark_len)
+    mark = near[-mark_len:] if mark_len else b""
+    if len(mark) < mark_len:
+        mark = os.pread(fd, mark_len, offset - mark_len)
+
     return msgspec.structs.replace(
         position,
         dev=seen.st_dev,

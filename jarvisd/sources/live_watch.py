@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -10,12 +11,15 @@ import structlog
 from jarvisd.sources.hints import Hint, Lost
 
 try:  # Linux only; elsewhere the tree watch and the scan do all the work
-    from inotify_simple import INotify
+    from inotify_simple import Event, INotify
     from inotify_simple import flags as inotify
 except ImportError:  # pragma: no cover
     INotify = None
 
 log = structlog.get_logger()
+
+TURN_S = 0.001
+"""How long hints are told before others get a turn: each may be a line to read."""
 
 MAX_FAILURES = 1000
 """More folders than anybody reads the names of."""
@@ -31,6 +35,7 @@ class LiveWatch:
         self._folders: dict[int, str] = {}
         self._watches: dict[str, int] = {}
         self._failures: dict[str, str] = {}
+        self._events: deque[Event] = deque()
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -106,15 +111,30 @@ class LiveWatch:
         self._notify = None
 
     def _read(self) -> None:
-        assert self._notify is not None
-        for event in self._notify.read(timeout=0):
-            if event.mask & inotify.Q_OVERFLOW:
-                log.warning("watch.overflowed")
-                self._lost()
-            elif event.mask & inotify.IGNORED:
-                self._watches.pop(self._folders.pop(event.wd, ""), None)
-            elif event.name and event.wd in self._folders:
-                self._hint(f"{self._folders[event.wd]}/{event.name}")
+        if self._events or self._notify is None:
+            return  # the kernel keeps the next ones until we have told of these
+
+        self._events += self._notify.read(timeout=0)
+        self._tell()
+
+    def _tell(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + TURN_S
+        events = self._events
+        while events and self._notify is not None:
+            self._take(events.popleft())
+            if events and loop.time() >= until:
+                loop.call_soon(self._tell)
+                return
+
+    def _take(self, event: "Event") -> None:
+        if event.mask & inotify.Q_OVERFLOW:
+            log.warning("watch.overflowed")
+            self._lost()
+        elif event.mask & inotify.IGNORED:
+            self._watches.pop(self._folders.pop(event.wd, ""), None)
+        elif event.name and event.wd in self._folders:
+            self._hint(f"{self._folders[event.wd]}/{event.name}")
 
     def _failed(self, folder: str, reason: str) -> None:
         if not self._failures:

@@ -37,11 +37,26 @@ class Reading:
                 self._memory.rewind(position.offset)
 
         part = self._stream.next(position, seen, fd, self._memory)
-        if self._memory is not None and self._memory.is_full:
-            base = advanced(part.position, seen, fd, self._memory.middle)
-            self._memory.forget_until(base)
+        self._forget_some(part.position, seen, fd)
+        return part
+
+    def next_if_grown(
+        self, position: Position, seen: os.stat_result, fd: int
+    ) -> Slice | None:
+        """Return the next slice of a file that goes on where we stopped, or None."""
+        if self._stream is None:
+            return None
+
+        part = self._stream.next_if_grown(position, seen, fd, self._memory)
+        if part is not None:
+            self._forget_some(part.position, seen, fd)
 
         return part
+
+    def _forget_some(self, position: Position, seen: os.stat_result, fd: int) -> None:
+        if self._memory is not None and self._memory.is_full:
+            base = advanced(position, seen, fd, self._memory.middle)
+            self._memory.forget_until(base)
 
     def begin_at(self, start: Position) -> None:
         """Read on from *start*, which may lie before what was read or in a new file."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from jarvisd.lines import Line, LineSplitter, Oversize
 from jarvisd.model.source import Position
-from jarvisd.sources.identity import advanced
+from jarvisd.sources.identity import MARK_BYTES, advanced
 from jarvisd.sources.memory import LineMemory
 
 SLICE_BYTES = 64 * 1024
@@ -16,8 +16,8 @@ SLICE_LINES = 400
 
 MIN_SLICE_BYTES = 4 * 1024
 
-_REST_BYTES = 512
-"""Compared of an unfinished line to know whether it is still the same one."""
+_TAIL_BYTES = MARK_BYTES
+"""Read again before what is new, to know whether the file still goes on from there."""
 
 
 @dataclass(slots=True)
@@ -43,12 +43,12 @@ class Slice:
 class Stream:
     """Reads a file on from *position*, holding back its unfinished last line."""
 
-    __slots__ = ("_rest", "_slice_bytes", "_splitter")
+    __slots__ = ("_head", "_slice_bytes", "_splitter", "_tail")
 
     def __init__(self, position: Position) -> None:
         self._splitter = LineSplitter(offset=position.offset)
         self._slice_bytes = SLICE_BYTES
-        self._rest = b""
+        self._head = self._tail = b""
 
     @property
     def partial_bytes(self) -> int:
@@ -66,20 +66,76 @@ class Stream:
 
         *seen* is the status of *fd* before anything is read.
         """
-        splitter = self._splitter
-        chunk = os.pread(fd, self._slice_bytes, splitter.next_offset)
+        before = min(_TAIL_BYTES, self._splitter.next_offset)
+        data = self._read(fd, before)
+        return self._take(data, before, position, seen=seen, fd=fd, memory=memory)
+
+    def next_if_grown(
+        self,
+        position: Position,
+        seen: os.stat_result,
+        fd: int,
+        memory: LineMemory | None = None,
+    ) -> Slice | None:
+        """Do the same if the file is known to go on where we stopped; else None.
+
+        Two reads in all, of head and tail as they were and of what is new.
+        """
+        head, tail = self._head, self._tail
+        if len(head) != position.head_len or not tail:
+            return None
+
+        data = self._read(fd, len(tail))
+        if not data.startswith(tail) or os.pread(fd, len(head), 0) != head:
+            return None
+
+        return self._take(data, len(tail), position, seen=seen, fd=fd, memory=memory)
+
+    def still_fits(self, fd: int) -> bool:
+        """Say whether the unfinished line is as it was: agents cut off their own."""
+        rest = self._tail[-self.partial_bytes :] if self.partial_bytes else b""
+        if not rest:
+            return True
+
+        return os.pread(fd, len(rest), self._splitter.next_offset - len(rest)) == rest
+
+    def finish(self) -> Line | Oversize | None:
+        """Return the unfinished line of a file that has ended, if any."""
+        return self._splitter.finish()
+
+    def _read(self, fd: int, before: int) -> bytes:
+        return os.pread(
+            fd, before + self._slice_bytes, self._splitter.next_offset - before
+        )
+
+    def _take(
+        self,
+        data: bytes,
+        before: int,
+        position: Position,
+        *,
+        seen: os.stat_result,
+        fd: int,
+        memory: LineMemory | None,
+    ) -> Slice:
+        """Cut into lines what *data* holds behind the *before* bytes known already."""
+        splitter, chunk = self._splitter, data[before:]
+        start = splitter.next_offset - before
         if memory is not None:
             memory.add(chunk, splitter.next_offset)
 
         lines = splitter.feed(chunk)
+        self._tail = data[-_TAIL_BYTES:]
         if chunk and not lines and not splitter.partial_bytes:
             _pass_hole(splitter, seen, fd)
+            self._tail = b""
 
         more = len(chunk) == self._slice_bytes and splitter.next_offset < seen.st_size
         self._slice_bytes = _next_slice_bytes(len(chunk), len(lines))
-        self._note(chunk)
         if splitter.offset != position.offset or not _is_of(position, seen):
-            position = advanced(position, seen, fd, splitter.offset)
+            near = data[: max(0, splitter.offset - start)]
+            position = advanced(position, seen, fd, splitter.offset, near=near)
+            self._remember_head(position, fd)
 
         return Slice(
             lines,
@@ -89,21 +145,9 @@ class Stream:
             more=more,
         )
 
-    def still_fits(self, fd: int) -> bool:
-        """Say whether the unfinished line is as it was: agents cut off their own."""
-        if not self._rest:
-            return True
-
-        start = self._splitter.next_offset - len(self._rest)
-        return os.pread(fd, len(self._rest), start) == self._rest
-
-    def finish(self) -> Line | Oversize | None:
-        """Return the unfinished line of a file that has ended, if any."""
-        return self._splitter.finish()
-
-    def _note(self, chunk: bytes) -> None:
-        kept = min(_REST_BYTES, self.partial_bytes)
-        self._rest = (self._rest + chunk)[-kept:] if kept else b""
+    def _remember_head(self, position: Position, fd: int) -> None:
+        if len(self._head) != position.head_len:
+            self._head = os.pread(fd, position.head_len, 0)
 
 
 def _is_of(position: Position, seen: os.stat_result) -> bool:

@@ -29,6 +29,7 @@ from jarvisd.store.known import Known
 from jarvisd.store.messages import record
 from jarvisd.store.opening import Opening
 from jarvisd.store.rows import next_revision, write_blocks
+from jarvisd.store.transitions import write_transitions
 
 WRITE_TIMEOUT_S: Final = 5.0
 """A thousand rows take 15 ms; a disk that needs longer than this is failing."""
@@ -197,6 +198,8 @@ class Writer:
                 news = self._write_books(raw, batch, revision)
                 for block in batch.blocks:
                     record(raw, block.recorded, self._limits)
+
+                write_transitions(raw, self._known, batch.transitions)
         except BaseException:
             self._known.forget()
             raise

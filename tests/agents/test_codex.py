@@ -30,6 +30,7 @@ from jarvisd.model.events import (
 from jarvisd.model.record import Record
 from jarvisd.model.usage import STANDARD, Tokens, Variant
 from tests.accumulators.books import line
+from tests.agents.undigested import undigested
 
 AT = "2026-11-21T02:26:53.890Z"
 AT_MS = 1_795_228_013_890
@@ -255,7 +256,9 @@ def test_a_usage_record_is_one_response() -> None:
     ("payload", "expected"),
     [
         pytest.param(
-            {"id": "t1", "source": "exec"}, ThreadOpened(thread_id="t1"), id="plain"
+            {"id": "t1", "source": "exec"},
+            ThreadOpened(thread_id="t1", headless=True),
+            id="plain",
         ),
         pytest.param(
             {"id": "t2", "forked_from_id": "t1"},
@@ -376,7 +379,7 @@ def test_tool_calls(name: str, namespace: str | None, expected: ToolCalled) -> N
         arguments="{}",
     ).events
 
-    assert events == (expected,)
+    assert undigested(events) == (expected,)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from jarvisd.api.handlers import Handlers
 from jarvisd.api.patience import Patience
 from jarvisd.api.reports import Reports
 from jarvisd.api.server import Server
+from jarvisd.api.states import LiveStates
 from jarvisd.api.subscriptions import Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock, SystemClock
@@ -320,6 +321,7 @@ async def running(
         clock=clock,
         daemon=daemon,
         reports=Reports(books=blocks.books, store=store, clock=clock, daemon=daemon),
+        states=LiveStates(blocks, subscriptions.changes.journal, store, clock),
         subscriptions=subscriptions,
         tally=tally,
     )

@@ -24,6 +24,7 @@ async def test_hello_says_who_answers() -> None:
         *METHODS,
         "topic:blocks",
         "topic:session",
+        "topic:states",
         "topic:flushes",
         "topic:health",
     ]

@@ -55,6 +55,12 @@ HALF_WAY = Backfill(
 )
 
 
+class _Request(msgspec.Struct):
+    id: int
+    method: str
+    params: msgspec.Raw
+
+
 class HangUp(Exception):  # noqa: N818 - an order, not an error
     """Raised by an answer: close the connection instead."""
 
@@ -226,11 +232,12 @@ class FakeDaemon:
                 return
 
     def _reply(self, line: bytes) -> bytes:
-        request = msgspec.json.decode(line)
-        reply: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
+        request = msgspec.json.decode(line, type=_Request)
+        reply: dict[str, Any] = {"jsonrpc": "2.0", "id": request.id}
         try:
-            params = msgspec.convert(request["params"], METHODS[request["method"]][0])
-            reply["result"] = self._result(request["method"], params)
+            kind = METHODS[request.method][0]
+            params = msgspec.json.decode(request.params, type=kind)
+            reply["result"] = self._result(request.method, params)
         except ProtocolError as exc:
             data = {"kind": exc.kind, **exc.data}
             reply["error"] = {"code": exc.number, "message": str(exc), "data": data}

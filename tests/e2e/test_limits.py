@@ -75,10 +75,9 @@ async def test_five_thousand_known_files_are_answered_for_at_once(home: Home) ->
     async with running_daemon(home) as daemon:
         await daemon.sync()
         await daemon.terminate()
-        before = anyio.current_time()
-        await daemon.start()
-        status = await daemon.ask("status", StatusResult)
-        assert anyio.current_time() - before < 3
+        with anyio.fail_after(20):  # a second; far more if each file cost a look
+            await daemon.start()
+            status = await daemon.ask("status", StatusResult)
 
     assert (status.blocks, status.line_count) == (5000, 5000)
 

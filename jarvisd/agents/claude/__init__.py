@@ -1,7 +1,10 @@
-"""Claude Code: transcripts, subagents' transcripts, and its stream-json output."""
+"""Claude Code: transcripts, subagents', stream-json output, hooks and status line."""
 
+from jarvisd.agents.claude.evidence import EVIDENCE
+from jarvisd.agents.claude.hooks import hooked
 from jarvisd.agents.claude.parse import parse
 from jarvisd.agents.claude.places import find
 from jarvisd.agents.claude.spoken import spoken
+from jarvisd.agents.claude.statusline import status_line
 
-__all__ = ["find", "parse", "spoken"]
+__all__ = ["EVIDENCE", "find", "hooked", "parse", "spoken", "status_line"]

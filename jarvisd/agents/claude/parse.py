@@ -15,12 +15,15 @@ from jarvisd.agents.claude.prose import command_in, notices_in, own_words
 from jarvisd.agents.claude.shape import Block, Line, Message
 from jarvisd.agents.claude.tools import call_of, results_in
 from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
+from jarvisd.agents.cue import asks
 from jarvisd.agents.decode import count, decode, decode_raw, text_of, unix_ms
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import (
     MAX_TITLE_CHARS,
     ApiFailed,
+    Asked,
     Compacted,
+    Cue,
     Event,
     LimitReached,
     MessageWritten,
@@ -47,6 +50,10 @@ _SESSION_WITHIN = 200
 _PICTURES = {"image", "document"}
 _CALL, _RESULT = "tool_use", "tool_result"
 _LIMIT = re.compile(r"usage limit reached\|(\d{9,11})$")
+_NEWER_LIMIT = re.compile(r"You(?:'|\u2019)ve (?:hit|reached) your .{0,40}\blimit\b")
+"""It says when in local time only."""
+
+_LAST_WORDS = {"end_turn", "stop_sequence"}
 
 
 def parse(text: bytes, *, offset: int) -> Record | None:
@@ -165,15 +172,25 @@ def _assistant(line: Line) -> Iterable[Event]:
     if line.is_api_error_message:
         events.extend(_api_failure(line, message))
     elif message.model != SYNTHETIC:
-        events.append(
-            MessageWritten(message_id=message.id, stop_reason=message.stop_reason)
-        )
+        stop = message.stop_reason
+        events.append(MessageWritten(message_id=message.id, stop_reason=stop))
+        if stop in _LAST_WORDS and _asks(message):
+            events.append(Asked(cue=Cue.QUESTION))
 
     events.extend(usage_in(message, key=line.uuid))
     if isinstance(message.content, tuple):
         events += [call_of(each) for each in message.content if each.type == _CALL]
 
     return events
+
+
+def _asks(message: Message) -> bool:
+    content = message.content
+    if not isinstance(content, tuple):
+        return asks(content or "")
+
+    texts = [text_of(each.text) for each in content if each.type == "text"]
+    return bool(texts) and asks(texts[-1] or "")
 
 
 def _api_failure(line: Line, message: Message) -> Iterator[Event]:
@@ -187,6 +204,8 @@ def _api_failure(line: Line, message: Message) -> Iterator[Event]:
         limit = _LIMIT.search(text.strip())
         if limit is not None:
             yield LimitReached(resets_at_ms=int(limit.group(1)) * 1000)
+        elif _NEWER_LIMIT.match(text.strip()):
+            yield LimitReached()
 
 
 class _ErrorDetail(msgspec.Struct, gc=False):
@@ -246,6 +265,10 @@ def _progress(line: Line) -> Iterator[Event]:
         yield from usage_in(inner.message, key=inner.uuid or line.uuid)
 
 
+def _result(_: Line) -> Iterable[Event]:
+    return (TurnEnded(),)
+
+
 def _stream_event(line: Line) -> Iterator[Event]:
     event = line.event
     if event is None:
@@ -290,6 +313,7 @@ _EVENTS: dict[str, Callable[[Line], Iterable[Event]]] = {
     "system": _system,
     "attachment": _attachment,
     "progress": _progress,
+    "result": _result,
     "stream_event": _stream_event,
     "ai-title": _title,
     "custom-title": _title,

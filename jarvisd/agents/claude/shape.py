@@ -88,6 +88,8 @@ class ToolOutcome(Struct, gc=False):
 
     agentId: Raw = ABSENT  # noqa: N815
     backgroundTaskId: Raw = ABSENT  # noqa: N815
+    taskId: Raw = ABSENT  # noqa: N815
+    status: Raw = ABSENT
     durationMs: Raw = ABSENT  # noqa: N815
     totalDurationMs: Raw = ABSENT  # noqa: N815
 

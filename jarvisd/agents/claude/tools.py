@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from jarvisd.agents.claude.shape import Block, Line, ToolOutcome
-from jarvisd.agents.decode import ABSENT, decode_raw, head_of, text_of
+from jarvisd.agents.decode import ABSENT, decode_raw, digest_of, head_of, text_of
 from jarvisd.model.events import (
     Event,
     Outcome,
@@ -25,6 +25,7 @@ _DENIED = re.compile(
     rb"|Permission to use .{1,200} has been denied"
     rb"|User rejected tool use"
 )
+_LAUNCHED = "async_launched"
 _OK = Outcome.OK
 _NOTHING_NOTED = ToolOutcome()
 _HEAD_BYTES = 400
@@ -41,21 +42,33 @@ class _Input(msgspec.Struct, gc=False):
 def call_of(block: Block) -> ToolCalled:
     """Return the call that the content item *block* is."""
     tool, call_id = block.name or "", block.id or ""
+    digest = digest_of(tool, block.input)
     if tool.startswith(_MCP):
         server, _, name = tool.removeprefix(_MCP).partition("__")
-        return ToolCalled(call_id=call_id, tool=name, kind=ToolKind.MCP, server=server)
+        return ToolCalled(
+            call_id=call_id,
+            tool=name,
+            kind=ToolKind.MCP,
+            server=server,
+            digest=digest,
+        )
 
     if tool in _SUBAGENTS:
         given = decode_raw(block.input, _Input)
         subagent = (None if given is None else given.subagent_type) or tool
         return ToolCalled(
-            call_id=call_id, tool=tool, kind=ToolKind.SUBAGENT, subagent=subagent
+            call_id=call_id,
+            tool=tool,
+            kind=ToolKind.SUBAGENT,
+            subagent=subagent,
+            digest=digest,
         )
 
     if tool == "Skill":
-        return ToolCalled(call_id=call_id, tool=tool, skill=_skill(block.input))
+        skill = _skill(block.input)
+        return ToolCalled(call_id=call_id, tool=tool, skill=skill, digest=digest)
 
-    return ToolCalled(call_id=call_id, tool=tool)
+    return ToolCalled(call_id=call_id, tool=tool, digest=digest)
 
 
 def results_in(blocks: Iterable[Block], line: Line) -> list[Event]:
@@ -103,7 +116,11 @@ def _duration(noted: ToolOutcome) -> int | None:
 
 
 def _started(call_id: str, noted: ToolOutcome) -> Iterable[Event]:
-    if noted.agentId is ABSENT and noted.backgroundTaskId is ABSENT:
+    if (
+        noted.agentId is ABSENT
+        and noted.backgroundTaskId is ABSENT
+        and noted.taskId is ABSENT
+    ):
         return ()
 
     return _all_started(call_id, noted)
@@ -115,3 +132,7 @@ def _all_started(call_id: str, noted: ToolOutcome) -> Iterator[Event]:
 
     if task_id := text_of(noted.backgroundTaskId):
         yield TaskStarted(task_id=task_id)
+
+    agents_id = agent_id or text_of(noted.taskId)
+    if agents_id and text_of(noted.status) == _LAUNCHED:
+        yield TaskStarted(task_id=agents_id, works=True)

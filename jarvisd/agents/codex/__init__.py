@@ -1,7 +1,9 @@
-"""Codex: rollouts of the command line, the desktop and the editor, and exec --json."""
+"""Codex: rollouts of the command line, the desktop and the editor, and exec --json, hooks."""
 
+from jarvisd.agents.codex.evidence import EVIDENCE
+from jarvisd.agents.codex.hooks import hooked
 from jarvisd.agents.codex.parse import parse
 from jarvisd.agents.codex.places import find
 from jarvisd.agents.codex.spoken import spoken
 
-__all__ = ["find", "parse", "spoken"]
+__all__ = ["EVIDENCE", "find", "hooked", "parse", "spoken"]

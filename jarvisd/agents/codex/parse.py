@@ -17,12 +17,16 @@ from jarvisd.agents.codex.prose import is_human, texts_in
 from jarvisd.agents.codex.shape import Item, Line, Payload
 from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
 from jarvisd.agents.codex.usage import buckets, response_in, totals_in, variant_of
-from jarvisd.agents.decode import count, decode, decode_raw, text_of, unix_ms
+from jarvisd.agents.cue import asks
+from jarvisd.agents.decode import ABSENT, count, decode, decode_raw, text_of, unix_ms
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import (
+    Asked,
     Compacted,
+    Cue,
     Event,
     Interrupted,
+    LimitReached,
     MessageWritten,
     ModeChanged,
     ModelChanged,
@@ -37,6 +41,9 @@ from jarvisd.model.record import Record, Speaker
 
 _DECODER = msgspec.json.Decoder(Line)
 _NO_PAYLOAD = Payload()
+_PLAN, _PLAN_ENDS = "<proposed_plan>", "</proposed_plan>"
+_PERSON = "user"
+_LIMITS = {"usage_limit_exceeded", "usage_limit_reached"}
 
 
 def parse(text: bytes, *, offset: int) -> Record | None:
@@ -94,6 +101,7 @@ def _session_meta(payload: Payload, _: int | None) -> Iterator[Event]:
         forked_from=payload.forked_from_id or None,
         parent=_parent(payload),
         reviewer=_is_reviewer(payload),
+        headless=text_of(payload.source) == "exec",
         own_from_ordinal=own_from,
     )
 
@@ -107,7 +115,8 @@ def _turn_context(payload: Payload, _: int | None) -> Iterator[Event]:
         for_turn=True,
     )
     if payload.approval_policy:
-        yield ModeChanged(mode=payload.approval_policy)
+        reviewer = payload.approvals_reviewer or _PERSON
+        yield ModeChanged(mode=payload.approval_policy, reviewed=reviewer != _PERSON)
 
 
 def _usage_record(payload: Payload, _: int | None) -> Iterator[Event]:
@@ -125,19 +134,20 @@ def _compacted(_: Payload, __: int | None) -> Iterator[Event]:
 
 
 def _call(payload: Payload, _: int | None) -> Iterable[Event]:
-    return call_of(payload.call_id, payload.name, payload.namespace)
+    given = payload.input if payload.arguments is ABSENT else payload.arguments
+    return call_of(payload.call_id, payload.name, payload.namespace, given)
 
 
 def _tool_search(payload: Payload, _: int | None) -> Iterable[Event]:
-    return call_of(payload.call_id, "tool_search")
+    return call_of(payload.call_id, "tool_search", given=payload.arguments)
 
 
 def _local_shell(payload: Payload, _: int | None) -> Iterable[Event]:
-    return call_of(payload.call_id or payload.id, "shell")
+    return call_of(payload.call_id or payload.id, "shell", given=payload.action)
 
 
 def _web_search(payload: Payload, _: int | None) -> Iterator[Event]:
-    yield from call_of(payload.id, "web_search")
+    yield from call_of(payload.id, "web_search", given=payload.action)
     if payload.id:
         yield ToolReturned(call_id=payload.id)
 
@@ -158,12 +168,41 @@ def _task_started(payload: Payload, _: int | None) -> Iterator[Event]:
 
 
 def _task_complete(payload: Payload, _: int | None) -> Iterator[Event]:
+    if payload.error is not ABSENT:
+        yield from _limit_in(payload.error)
+
+    words = text_of(payload.last_agent_message)
+    if words:
+        yield from _cue_in(words)
+
     yield TurnEnded(turn_id=payload.turn_id, duration_ms=payload.duration_ms)
 
 
 def _turn_aborted(payload: Payload, _: int | None) -> Iterator[Event]:
     yield Interrupted(reason=payload.reason or "")
     yield TurnEnded(turn_id=payload.turn_id, duration_ms=payload.duration_ms)
+
+
+def _cue_in(words: str) -> Iterator[Event]:
+    if _PLAN_ENDS in words and _PLAN in words:
+        yield Asked(cue=Cue.PLAN)
+    elif asks(words):
+        yield Asked(cue=Cue.QUESTION)
+
+
+class _Error(msgspec.Struct, gc=False):
+    codex_error_info: Raw = ABSENT
+
+
+def _limit_in(error: Raw) -> Iterator[Event]:
+    found = decode_raw(error, _Error)
+    if found is not None and text_of(found.codex_error_info) in _LIMITS:
+        yield LimitReached()
+
+
+def _error(payload: Payload, _: int | None) -> Iterator[Event]:
+    if text_of(payload.codex_error_info) in _LIMITS:
+        yield LimitReached()
 
 
 def _user_message(payload: Payload, _: int | None) -> Iterator[Event]:
@@ -202,6 +241,8 @@ def _item_completed(payload: Payload, _: int | None) -> Iterator[Event]:
             yield from _prompt("\n".join(texts_in(item.content)), key=item.id)
         case "AgentMessage":
             yield MessageWritten(message_id=item.id)
+        case "Plan":
+            yield Asked(cue=Cue.PLAN)
         case "CommandExecution" | "FileChange" | "McpToolCall" | "CollabAgentToolCall":
             yield from item_of(item)
         case _:
@@ -294,7 +335,7 @@ def _bare_events(line: Line) -> Iterator[Event]:
         case "message" if line.role == "assistant":
             yield MessageWritten(message_id=line.id)
         case "function_call":
-            yield from call_of(line.call_id, line.name)
+            yield from call_of(line.call_id, line.name, given=line.arguments)
         case "function_call_output":
             yield from result_of(line.call_id, line.output)
         case _:
@@ -338,6 +379,7 @@ _MESSAGES: dict[str, _Events] = {
     "task_started": _task_started,
     "task_complete": _task_complete,
     "turn_aborted": _turn_aborted,
+    "error": _error,
     "user_message": _user_message,
     "agent_message": _agent_message,
     "token_count": _token_count,

@@ -12,7 +12,14 @@ import msgspec
 from msgspec import Raw
 
 from jarvisd.agents.codex.shape import Item, Payload
-from jarvisd.agents.decode import ABSENT, decode_raw, head_of, text_of
+from jarvisd.agents.decode import (
+    ABSENT,
+    DIGEST_BYTES,
+    decode_raw,
+    digest_of,
+    head_of,
+    text_of,
+)
 from jarvisd.model.events import (
     Event,
     Outcome,
@@ -35,6 +42,10 @@ _RUNNING = b"Process running"
 _STARTED = re.compile(rb"Process running with session ID (\w+)")
 _ABORTED = b"aborted by user"
 _ABORT = re.compile(rb'"?(?:\[[^\]]{0,200}"text":\s?")?aborted by user')
+_ESCALATED = re.compile(
+    rb'\\"sandbox_permissions\\":\s?\\"require_escalated'
+    rb'|\\"with_escalated_permissions\\":\s?true'
+)
 _SCRIPT_ERROR = re.compile(rb'"?Script (?:failed|error:)')
 _OK = Outcome.OK
 _SPAWN = "spawn_agent"
@@ -48,22 +59,35 @@ class _Result(msgspec.Struct, gc=False):
 
 
 def call_of(
-    call_id: str | None, name: str | None, namespace: str | None = None
+    call_id: str | None,
+    name: str | None,
+    namespace: str | None = None,
+    given: Raw = ABSENT,
 ) -> tuple[Event, ...]:
-    """Return the call of the tool *name*, if it can be told from others."""
+    """Return the call of the tool *name* with *given*, if it can be told from others."""
     if not call_id:
         return ()
 
     tool, server = _tool(name or "", namespace)
+    digest = digest_of(tool, given)
     if server is not None:
         kind, subagent = ToolKind.MCP, None
     elif tool == _SPAWN:
         kind, subagent = ToolKind.SUBAGENT, tool
     else:
-        return (ToolCalled(call_id=call_id, tool=tool),)
+        escalated = _ESCALATED.search(head_of(given, DIGEST_BYTES)) is not None
+        call = ToolCalled(
+            call_id=call_id, tool=tool, digest=digest, escalated=escalated
+        )
+        return (call,)
 
     call = ToolCalled(
-        call_id=call_id, tool=tool, kind=kind, server=server, subagent=subagent
+        call_id=call_id,
+        tool=tool,
+        kind=kind,
+        server=server,
+        subagent=subagent,
+        digest=digest,
     )
     return (call,)
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from jarvisd.client import blocks, clock, terminal
+from jarvisd.client import blocks, clock, sinks, terminal
 from jarvisd.client import format as fmt
 from jarvisd.client.parser import (
     Subparsers,
@@ -14,6 +14,7 @@ from jarvisd.client.parser import (
 from jarvisd.client.text import safe
 from jarvisd.errors import EXIT_FAILURE
 from jarvisd.protocol.methods import Health, HealthResult, Problem
+from jarvisd.protocol.telling import HookReceipt
 
 EXAMPLES = """\
 jarvisctl health                        for people
@@ -47,6 +48,9 @@ def _print(health: HealthResult, now_ms: int) -> None:
     for name, value in _facts(health, now_ms):
         print(f"{name:<9} {safe(value)}")
 
+    for sink in health.sinks:
+        print(f"{'sink':<9} {safe(sinks.described(sink, now_ms))}")
+
     backfill = blocks.progress(health.backfill)
     if backfill is not None:
         print(backfill)
@@ -71,7 +75,14 @@ def _facts(health: HealthResult, now_ms: int) -> list[tuple[str, str]]:
         ("flush", f"{flushed}, {store.dirty_blocks} blocks waiting"),
         ("watch", f"{watch.live} (files), {watch.trees} (folders)"),
         ("scan", f"{scanned}, {watch.known_files:,} files known"),
+        *(("hooks", _hooks(each, now_ms)) for each in health.hooks),
     ]
+
+
+def _hooks(receipt: HookReceipt, now_ms: int) -> str:
+    last = fmt.moment(receipt.last_ms, now_ms)
+    refused = f", {receipt.refused:,} not understood" if receipt.refused else ""
+    return f"{receipt.agent}: {receipt.count:,}, last {last}{refused}"
 
 
 def _problem(problem: Problem, now_ms: int) -> str:

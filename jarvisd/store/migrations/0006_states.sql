@@ -1,17 +1,20 @@
--- Version 6: every change of state of every session, in order. Times are Unix ms, UTC.
+-- Version 6: every change of state of every session. Times are Unix ms, UTC. Numbers of
+-- `text` stand for strings.
+
+-- `number` ascends and is never used twice: the cursor of those who follow. Enumerations
+-- are words of jarvisd/model/state.py.
 CREATE TABLE transition (
-    number     INTEGER PRIMARY KEY,           -- without gaps: the cursor of followers
-    agent      TEXT NOT NULL,
-    session_id TEXT NOT NULL,
+    number     INTEGER PRIMARY KEY,
+    session    INTEGER NOT NULL REFERENCES session,
     at_ms      INTEGER NOT NULL,
-    before     TEXT,                          -- NULL: the first that is known
-    state      TEXT NOT NULL,
-    activity   TEXT,
-    tool       TEXT,
-    evidence   TEXT NOT NULL,
-    tier       TEXT NOT NULL,
-    confidence TEXT NOT NULL,
+    before     INTEGER REFERENCES text,       -- NULL: the first that is known
+    state      INTEGER NOT NULL REFERENCES text,
+    activity   INTEGER REFERENCES text,
+    tool       INTEGER REFERENCES text,
+    evidence   INTEGER NOT NULL REFERENCES text,
+    tier       INTEGER NOT NULL REFERENCES text,
+    confidence INTEGER NOT NULL REFERENCES text,
     until_ms   INTEGER
 ) STRICT;
-CREATE INDEX transition_session ON transition (agent, session_id, number);
+CREATE INDEX transition_session ON transition (session, number);
 CREATE INDEX transition_at ON transition (at_ms);

@@ -1,0 +1,83 @@
+"""What one block tells of its session's state: a few words, times and ids.
+
+It is saved in the lane's carry, so that reading can stop behind any line. What these
+facts mean is the business of `jarvisd.accumulators.states`.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+from jarvisd.model.events import Cue
+from jarvisd.model.state import Activity
+
+MAX_TASKS = 64
+MAX_ESCALATED = 8
+
+
+class Phase(IntEnum):
+    """Whose turn it is."""
+
+    NONE = 0
+    """Nothing was said so far."""
+    WORKING = 1
+    DONE = 2
+
+
+class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The facts of one block, as of its last line; times are Unix ms.
+
+    Attributes:
+        phase: Whose turn it is, *word* what told so, *since_ms* since when.
+        settled: The turn's end was announced; else it was concluded from a message.
+        announced: Turns are announced, so that nothing else begins or ends one.
+        turn_ms: When the turn began; calls older than that will not come back.
+        heard_ms: The newest sign of work; bookkeeping is none.
+        doing: What the newest sign of work was.
+        attempt: How often the provider was asked again.
+        cue: What the last words ask for.
+        agents: Agents at work in the background, and since when.
+        pending: How many of them, in the agent's own count.
+        shells: Commands that go on in the background.
+        mode: How leave is asked for; *reviewed*: of a program, not of a person.
+        escalated: Calls that ask for more leave, newest last.
+        limited_ms: When the provider refused to serve; None once it serves again.
+        until_ms: When it will serve again; *full_ms*: when a window that is used up
+            starts anew.
+        compacted_ms: When the context was compacted last.
+        headless: The process ends with its turn.
+        call: Digest and name of the newest call, and how often in a row it was made
+            since *call_ms*.
+
+    """
+
+    phase: Phase = Phase.NONE
+    word: str = ""
+    since_ms: int | None = None
+    settled: bool = False
+    announced: bool = False
+    turn_ms: int | None = None
+    heard_ms: int | None = None
+    doing: Activity | None = None
+    attempt: int = 0
+    cue: Cue | None = None
+    agents: dict[str, int | None] = {}
+    pending: int = 0
+    shells: dict[str, int | None] = {}
+    mode: str | None = None
+    reviewed: bool = False
+    escalated: list[str] = []
+    limited_ms: int | None = None
+    until_ms: int | None = None
+    full_ms: int | None = None
+    compacted_ms: int | None = None
+    headless: bool = False
+    call: int = 0
+    call_tool: str = ""
+    call_count: int = 0
+    call_ms: int | None = None
+
+    @property
+    def background(self) -> int:
+        """Return how many agents are at work in the background."""
+        return len(self.agents) or self.pending

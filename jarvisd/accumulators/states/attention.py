@@ -1,0 +1,82 @@
+"""Reasons to look at a session whatever its state is: loops, silence, cost."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jarvisd.accumulators.facts import Facts
+from jarvisd.accumulators.states.case import Case, Verdict
+from jarvisd.accumulators.states.constants import (
+    COST_MICROS,
+    COST_MS,
+    LOOP_CALLS,
+    LOOP_CALLS_POLLING,
+    POLLING,
+    SILENCE_MS,
+)
+from jarvisd.model.state import Attention, Reason, State
+
+_AT_WORK = frozenset({State.WORKING, State.COMPACTING})
+
+
+def attention_to(case: Case, verdict: Verdict) -> tuple[Attention, ...]:
+    """Return the reasons to look at a session of which *verdict* is told."""
+    if verdict.state not in _AT_WORK:
+        return ()
+
+    return (*_loop(case.facts), *_silence(case, verdict))
+
+
+def silence_due_ms(case: Case, verdict: Verdict) -> int | None:
+    """Return when the session's silence will be worth a word, if it goes on."""
+    heard_ms = case.facts.heard_ms
+    if verdict.state not in _AT_WORK or heard_ms is None:
+        return None
+
+    due_ms = heard_ms + SILENCE_MS
+    return due_ms if due_ms > case.now_ms else None
+
+
+def _loop(facts: Facts) -> Iterator[Attention]:
+    limit = LOOP_CALLS_POLLING if facts.call_tool.lower() in POLLING else LOOP_CALLS
+    if facts.call_count >= limit and facts.call_ms is not None:
+        yield Attention(
+            reason=Reason.LOOP,
+            message=f"{facts.call_tool} was called {facts.call_count} times alike",
+            since_ms=facts.call_ms,
+        )
+
+
+def _silence(case: Case, verdict: Verdict) -> Iterator[Attention]:
+    heard_ms = case.facts.heard_ms
+    if heard_ms is not None and case.now_ms - heard_ms >= SILENCE_MS:
+        where = f" in {verdict.tool}" if verdict.tool else ""
+        yield Attention(
+            reason=Reason.SILENCE,
+            message=f"nothing is heard{where}",
+            since_ms=heard_ms,
+        )
+
+
+@dataclass(slots=True)
+class Burn:
+    """What a session cost when the current stretch of time began."""
+
+    since_ms: int
+    micros: int
+
+    def attention(self, micros: int, now_ms: int) -> tuple[Attention, ...]:
+        """Return that *micros*, the cost so far, is too much for the time."""
+        burnt = micros - self.micros
+        if burnt >= COST_MICROS:
+            return (
+                Attention(
+                    reason=Reason.COST,
+                    message=f"${burnt // 1_000_000} within {COST_MS // 60_000} min",
+                    since_ms=self.since_ms,
+                ),
+            )
+
+        if now_ms - self.since_ms >= COST_MS:
+            self.since_ms, self.micros = now_ms, micros
+
+        return ()

@@ -1,0 +1,330 @@
+"""The board: every session that is alive or recent, judged when it has to be.
+
+Synchronous and clockless: what time it is comes with `judge`. Sessions of long ago have
+no seat, and cost nothing but the facts in their lanes. A session is judged together with
+all that it started and was started by, for they share a process and needs roll up.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from heapq import heappop, heappush
+
+from jarvisd.accumulators.facts import Facts
+from jarvisd.accumulators.lane import Lane
+from jarvisd.accumulators.states.attention import Burn, attention_to, silence_due_ms
+from jarvisd.accumulators.states.case import Case, Verdict
+from jarvisd.accumulators.states.constants import (
+    FORGOTTEN_MS,
+    GIVEN_UP_MS,
+    HISTORY_MS,
+    QUESTIONS,
+)
+from jarvisd.accumulators.states.held import Held
+from jarvisd.accumulators.states.ladder import verdict_on
+from jarvisd.accumulators.states.reading import note
+from jarvisd.accumulators.states.seat import Seat, SeatKey
+from jarvisd.model.block import SessionId
+from jarvisd.model.evidence import ProcessGone, RegistryRead, Signal
+from jarvisd.model.record import Record
+from jarvisd.model.state import (
+    OVER,
+    WAITS,
+    Attention,
+    Confidence,
+    State,
+    StateView,
+    Tier,
+    Transition,
+)
+
+Cost = Callable[[str, SessionId], int | None]
+"""(agent, session) -> what it cost so far, in micro-dollars; None if not known."""
+
+MAX_DEPTH = 8
+"""Subagents of subagents; deeper ones are not rolled up."""
+
+_LONG_SILENT = StateView(
+    state=State.ENDED, evidence="silent for long", confidence=Confidence.LOW
+)
+_NO_WORD = StateView(
+    state=State.UNKNOWN, evidence="the output of this agent tells no state"
+)
+
+
+class States:
+    """Facts and signals in, verdicts and transitions out.
+
+    Lines are folded behind the ledger, whose open tool calls are used, too.
+    """
+
+    def __init__(self, cost: Cost | None = None) -> None:
+        self._cost = cost
+        self._seats: dict[SeatKey, Seat] = {}
+        self._children: dict[SeatKey, set[SeatKey]] = {}
+        self._lanes: dict[Lane, bool] = {}
+        self._newest: tuple[Lane | None, bool] = (None, False)
+        self._touched: set[SeatKey] = set()
+        self._calls: list[tuple[int, SeatKey]] = []
+        self._pids: dict[tuple[str, int], SeatKey] = {}
+        self._before: dict[SeatKey, State] = {}
+
+    # What comes in
+
+    def recall(self, transitions: Iterable[Transition]) -> None:
+        """Take back the last transition of each session that is recent, from the store.
+
+        So a restart is no change of state.
+        """
+        for each in transitions:
+            self._before[each.agent, each.session_id] = each.state
+
+    def meet(self, lane: Lane) -> None:
+        """Take back the facts of a block that was read in an earlier run."""
+        self._lanes.setdefault(lane, False)
+
+    def fold(self, lane: Lane, record: Record, *, live: bool) -> None:
+        """Take in what a line says; *live* False means history, read late."""
+        if record.events:
+            note(lane, record)
+            if self._newest != (lane, live):
+                self._newest = lane, live
+                self._lanes[lane] = live
+
+    def hear(self, signal: Signal) -> None:
+        """Take in what somebody witnessed."""
+        key = (signal.agent, signal.session_id)
+        seat = self._seat(key, _parent_in(signal.session_id))
+        if isinstance(signal, RegistryRead):
+            self._move(signal, key)
+
+        seat.held.hear(signal)
+        self._touched.add(key)
+
+    # What goes out
+
+    def judge(self, now_ms: int) -> list[Transition]:
+        """Judge all that was touched or is due, and return what that changes."""
+        self._take_lanes(now_ms)
+        due = self._take_due(now_ms)
+        roots = dict.fromkeys(self._root(key) for key in (*self._touched, *due))
+        self._touched = set()
+        changes: list[Transition] = []
+        for key in roots:
+            self._judge_family(key, now_ms, changes)
+
+        return changes
+
+    @property
+    def next_ms(self) -> int | None:
+        """Return when to judge although nothing happens."""
+        while self._calls:
+            due_ms, key = self._calls[0]
+            seat = self._seats.get(key)
+            if seat is not None and seat.due_ms == due_ms:
+                return due_ms
+
+            heappop(self._calls)
+
+        return None
+
+    def view(self, agent: str, session_id: SessionId) -> StateView:
+        """Return the state as it was judged last."""
+        seat = self._seats.get((agent, session_id))
+        if seat is not None:
+            return seat.view()
+
+        return _LONG_SILENT if agent in QUESTIONS else _NO_WORD
+
+    def sessions(self) -> Iterator[SeatKey]:
+        """Return those that are alive or recent."""
+        return iter(tuple(self._seats))
+
+    def roots(self) -> Iterator[SeatKey]:
+        """Return those of them that no session started."""
+        return iter([key for key, seat in self._seats.items() if seat.parent is None])
+
+    # Seats
+
+    def _seat(self, key: SeatKey, parent_id: SessionId | None) -> Seat:
+        seat = self._seats.get(key)
+        if seat is None:
+            seat = self._seats[key] = Seat(key, before=self._before.pop(key, None))
+
+        if parent_id is not None and seat.parent is None:
+            seat.parent = (key[0], parent_id)
+            self._children.setdefault(seat.parent, set()).add(key)
+
+        return seat
+
+    def _take_lanes(self, now_ms: int) -> None:
+        lanes, self._lanes, self._newest = self._lanes, {}, (None, False)
+        for lane, live in lanes.items():
+            key, facts = (lane.agent, lane.session_id), lane.carry.facts
+            heard_ms = facts.heard_ms
+            known = key in self._seats
+            recent = heard_ms is not None and now_ms - heard_ms < GIVEN_UP_MS
+            if known or recent:
+                self._sit(key, lane, live=live or known, now_ms=now_ms)
+
+    def _sit(self, key: SeatKey, lane: Lane, *, live: bool, now_ms: int) -> None:
+        seat = self._seat(key, lane.parent_session_id)
+        old = seat.lane
+        if old is None or _heard_ms(lane) >= _heard_ms(old):
+            seat.lane = lane
+
+        if live:
+            self._touched.add(key)
+        else:
+            seat.call_back(now_ms + HISTORY_MS)
+            self._enlist(seat)
+
+    def _move(self, signal: RegistryRead, key: SeatKey) -> None:
+        """Note that a process may have left one session for another."""
+        process = (signal.agent, signal.pid)
+        old = self._seats.get(self._pids.get(process, key))
+        self._pids[process] = key
+        if old is not None and old.key != key:
+            agent, session_id = old.key
+            old.held.hear(
+                ProcessGone(
+                    agent=agent,
+                    session_id=session_id,
+                    pid=signal.pid,
+                    at_ms=signal.at_ms,
+                    tidy=True,
+                )
+            )
+            self._touched.add(old.key)
+
+    def _root(self, key: SeatKey) -> SeatKey:
+        for _ in range(MAX_DEPTH):
+            seat = self._seats.get(key)
+            if seat is None or seat.parent is None or seat.parent not in self._seats:
+                break
+
+            key = seat.parent
+
+        return key
+
+    # Judging
+
+    def _judge_family(
+        self, key: SeatKey, now_ms: int, changes: list[Transition], depth: int = 0
+    ) -> None:
+        seat = self._seats.get(key)
+        if seat is None:
+            return
+
+        children = sorted(self._children.get(key, ()))
+        if depth < MAX_DEPTH:
+            for each in children:
+                self._judge_family(each, now_ms, changes, depth + 1)
+
+        seats = [self._seats[each] for each in children if each in self._seats]
+        verdicts = [each.told for each in seats if each.told is not None]
+        self._judge_seat(seat, verdicts, now_ms)
+        change = seat.change(now_ms)
+        if change is not None:
+            changes.append(change)
+
+        if _is_forgotten(seat, now_ms):
+            self._forget(seat)
+
+    def _judge_seat(self, seat: Seat, children: list[Verdict], now_ms: int) -> None:
+        case = self._case(seat, children, now_ms)
+        verdict, seat.due_ms = verdict_on(case), None
+        seat.told = told = seat.settle(verdict, now_ms)
+        seat.attention = attention_to(case, told) + self._burn(seat, now_ms)
+        seat.call_back(verdict.recheck_ms)
+        seat.call_back(silence_due_ms(case, told))
+        if told.state in OVER and told.since_ms is not None:
+            seat.call_back(told.since_ms + FORGOTTEN_MS)
+
+        self._enlist(seat)
+
+    def _case(self, seat: Seat, children: list[Verdict], now_ms: int) -> Case:
+        above = self._seats.get(self._root(seat.key))
+        needs = [each for each in children if each.state in WAITS]
+        working = [each for each in children if each.state is State.WORKING]
+        carry = None if seat.lane is None else seat.lane.carry
+        return Case(
+            agent=seat.key[0],
+            now_ms=now_ms,
+            facts=Facts() if carry is None else carry.facts,
+            calls={} if carry is None else carry.open_tools,
+            held=seat.held,
+            above=_above(seat, above),
+            needs=min(needs, key=_urgency, default=None),
+            working=len(working),
+        )
+
+    def _burn(self, seat: Seat, now_ms: int) -> tuple[Attention, ...]:
+        micros = None if self._cost is None else self._cost(*seat.key)
+        if micros is None:
+            return ()
+
+        if seat.burn is None:
+            seat.burn = Burn(now_ms, micros)
+
+        return seat.burn.attention(micros, now_ms)
+
+    def _enlist(self, seat: Seat) -> None:
+        if seat.due_ms is not None:
+            heappush(self._calls, (seat.due_ms, seat.key))
+
+    def _take_due(self, now_ms: int) -> list[SeatKey]:
+        due = []
+        while self._calls and self._calls[0][0] <= now_ms:
+            due_ms, key = heappop(self._calls)
+            seat = self._seats.get(key)
+            if seat is not None and seat.due_ms == due_ms:
+                due.append(key)
+
+        return due
+
+    def _forget(self, seat: Seat) -> None:
+        del self._seats[seat.key]
+        if seat.parent is not None:
+            siblings = self._children.get(seat.parent, set())
+            siblings.discard(seat.key)
+            if not siblings:
+                self._children.pop(seat.parent, None)
+
+        pid = seat.held.pid
+        if pid is not None:
+            self._pids.pop((seat.key[0], pid), None)
+
+
+def _above(seat: Seat, root: Seat | None) -> Held | None:
+    """Return the signals of the session at the top; None if *seat* is that."""
+    if seat.parent is None:
+        return None
+
+    return Held() if root is None or root is seat else root.held
+
+
+def _heard_ms(lane: Lane) -> int:
+    return lane.carry.facts.heard_ms or 0
+
+
+def _parent_in(session_id: SessionId) -> SessionId | None:
+    parent, slash, _ = session_id.partition("/")
+    return SessionId(parent) if slash else None
+
+
+def _urgency(verdict: Verdict) -> tuple[bool, int]:
+    return verdict.state is not State.WAITING_APPROVAL, verdict.since_ms or 0
+
+
+def _is_forgotten(seat: Seat, now_ms: int) -> bool:
+    told = seat.told
+    if told is None or seat.held.pid is not None:
+        return False
+
+    if told.state is State.UNKNOWN and told.tier is Tier.NONE:
+        return seat.due_ms is None and seat.lane is None and not seat.held.hooked
+
+    return (
+        told.state in OVER
+        and told.since_ms is not None
+        and now_ms - told.since_ms >= FORGOTTEN_MS
+    )

@@ -1,0 +1,204 @@
+"""The case of one session at one moment: everything that a verdict may rest on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jarvisd.accumulators.facts import Facts, Phase
+from jarvisd.accumulators.lane import OpenTool
+from jarvisd.accumulators.states.constants import (
+    APPROVAL_CEILING_MS,
+    FREE_MODES,
+    HOOKS_HINT,
+    RESUMED_MS,
+    SELF_ANSWERING_MODES,
+)
+from jarvisd.accumulators.states.held import Held, is_question
+from jarvisd.model.evidence import HookCalled
+from jarvisd.model.state import Activity, Confidence, State, Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the ladder says: a state, what it rests on, and when to look again.
+
+    *settled* False says that the evidence is of a sort that more lines often follow.
+    """
+
+    state: State
+    since_ms: int | None = None
+    activity: Activity | None = None
+    tool: str | None = None
+    evidence: str = ""
+    evidence_ms: int | None = None
+    tier: Tier = Tier.TRANSCRIPT
+    confidence: Confidence = Confidence.HIGH
+    hint: str | None = None
+    until_ms: int | None = None
+    recheck_ms: int | None = None
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whose turn it is, by the best witness; *at_ms* is when that was last seen."""
+
+    phase: Phase
+    since_ms: int | None
+    at_ms: int | None
+    word: str
+    tier: Tier
+    settled: bool = True
+    shell: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Case:
+    """What is known of one session at *now_ms*.
+
+    *calls* are those of the transcript that have no result. *needs* is the verdict on a
+    subagent that waits for a person, *working* how many subagents are at work. *above*
+    holds the signals of the session that started this one.
+    """
+
+    agent: str
+    now_ms: int
+    facts: Facts = field(default_factory=Facts)
+    calls: Mapping[str, OpenTool] = field(default_factory=dict)
+    held: Held = field(default_factory=Held)
+    above: Held | None = None
+    needs: Verdict | None = None
+    working: int = 0
+
+    @property
+    def mode(self) -> str | None:
+        """Return how leave is asked for, in the agent's own word."""
+        return self.held.mode or self.facts.mode
+
+    @property
+    def asks(self) -> bool:
+        """Say whether a tool may have to wait for a person's leave, as far as known."""
+        free = FREE_MODES | SELF_ANSWERING_MODES
+        return self.mode not in free and not self.facts.reviewed
+
+    @property
+    def process(self) -> Held:
+        """Return the signals that tell of the process: a subagent is in its parent's."""
+        return self.held if self.above is None else self.above
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether a process is known to live."""
+        return self.process.pid is not None or self.held.pid is not None
+
+    @property
+    def hint(self) -> str | None:
+        """Return what would make a verdict on a dialog sure."""
+        known = self.held.hooked or self.process.hooked
+        registry = self.process.registry
+        sure = known or (registry is not None and registry.status is not None)
+        return None if sure else HOOKS_HINT
+
+    def silent_ms(self, turn: Turn) -> int:
+        """Return for how long nothing was heard."""
+        heard = [each for each in (self.facts.heard_ms, turn.at_ms) if each is not None]
+        return self.now_ms - max(heard) if heard else 0
+
+    def questions(self) -> dict[str, OpenTool]:
+        """Return the open calls that wait for a person's words."""
+        return {
+            call_id: each
+            for call_id, each in self.calls.items()
+            if is_question(self.agent, each.tool)
+        }
+
+    def at_work(self) -> dict[str, OpenTool]:
+        """Return the open calls of this turn; older ones will not come back."""
+        turn_ms = self.facts.turn_ms
+        if self.facts.phase is not Phase.WORKING:
+            return {}
+
+        return {
+            call_id: each
+            for call_id, each in self.calls.items()
+            if each.at_ms is None or turn_ms is None or each.at_ms >= turn_ms
+        }
+
+    def stands(self, at_ms: int) -> bool:
+        """Say whether a dialog that was open at *at_ms* may still be, by the records."""
+        facts = self.facts
+        if self.now_ms - at_ms > APPROVAL_CEILING_MS:
+            return False
+
+        ended = facts.phase is Phase.DONE and facts.settled
+        began = facts.turn_ms if facts.phase is Phase.WORKING else None
+        boundary = facts.since_ms if ended else began
+        return boundary is None or boundary <= at_ms
+
+    def is_unanswered(self, ask: HookCalled) -> bool:
+        """Say whether no record tells that *ask* was answered."""
+        if not self.stands(ask.at_ms):
+            return False
+
+        heard_ms = self.facts.heard_ms
+        if heard_ms is None or heard_ms <= ask.at_ms:
+            return True
+
+        if ask.call_id is not None:
+            return ask.call_id in self.calls
+
+        return any(
+            ask.tool in {None, each.tool} and (each.at_ms or 0) <= ask.at_ms
+            for each in self.calls.values()
+        )
+
+    def turn(self) -> Turn:
+        """Return whose turn it is, by the newest witness.
+
+        A busy registry beats an end that was only concluded from a message: hooks of the
+        user may send the agent on.
+        """
+        facts, registry = self.facts, self.held.registry
+        best = Turn(
+            phase=facts.phase,
+            since_ms=facts.since_ms,
+            at_ms=facts.heard_ms,
+            word=facts.word,
+            tier=Tier.TRANSCRIPT,
+            settled=facts.settled,
+        )
+        hook = self.held.turn
+        if hook is not None and hook.at_ms > (best.at_ms or 0):
+            same = self.held.phase is best.phase
+            best = Turn(
+                phase=self.held.phase,
+                since_ms=best.since_ms if same else hook.at_ms,
+                at_ms=hook.at_ms,
+                word=" ".join(filter(None, (hook.event, hook.tool))),
+                tier=Tier.HOOK,
+            )
+
+        phase = Phase.NONE if registry is None else _PHASES.get(registry.status or "")
+        if registry is None or not phase:
+            return best
+
+        concluded = best.phase is Phase.DONE and not best.settled
+        overruled = concluded and phase is Phase.WORKING
+        is_older = (best.at_ms or 0) > registry.at_ms
+        if is_older and best.phase is not phase and not overruled:
+            return best
+
+        return Turn(
+            phase=phase,
+            since_ms=best.since_ms if best.phase is phase else registry.at_ms,
+            at_ms=max(registry.at_ms, best.at_ms or 0),
+            word=f"registry {registry.status}",
+            tier=Tier.REGISTRY,
+            shell=registry.status == "shell",
+        )
+
+    def has_resumed(self, gone_ms: int) -> bool:
+        """Say whether records are newer than the end of the process."""
+        return (self.facts.heard_ms or 0) > gone_ms + RESUMED_MS
+
+
+_PHASES = {"busy": Phase.WORKING, "idle": Phase.DONE, "shell": Phase.DONE}

@@ -1,0 +1,93 @@
+"""The numbers and names that the ladder goes by; docs/states.md says where from.
+
+Times are ms.
+"""
+
+APPROVAL_CEILING_MS = 12 * 3_600_000
+"""Nobody leaves a dialog open for longer: its end was missed."""
+
+COMPACTION_CEILING_MS = 5 * 60_000
+"""A compaction of which no end was heard."""
+
+STALLED_EDIT_MS = 30_000
+"""Edits take no time, so one that is open waits for leave; one took 16.2 s."""
+
+ESCALATED_MS = 3_000
+"""A call that asks for more leave waits for it, if it is open for this long."""
+
+UNANSWERED_MS = 1_000
+"""In modes that answer by themselves, a request must stand this long to be one."""
+
+STALLED_MS = 10 * 60_000
+"""Silence without a tool at work."""
+
+STALLED_CALL_MS = 30 * 60_000
+"""Silence with a tool at work, where no process is known that could be at it."""
+
+SILENCE_MS = 10 * 60_000
+"""Silence in a turn that a person may want to know of."""
+
+GIVEN_UP_MS = 12 * 3_600_000
+"""Silence after which a session without a known process counts as over."""
+
+FORGOTTEN_MS = 24 * 3_600_000
+"""How long after its last sign a session that is over stays on the board."""
+
+DWELL_MS = 3_000
+"""How long work must last to end a wait, where nothing tells that it was answered."""
+
+SETTLE_MS = 500
+"""How long a turn's end must last that was only concluded: more lines may come."""
+
+HISTORY_MS = 1_000
+"""How long after the last line of history a session is judged for the first time."""
+
+RESUMED_MS = 2_000
+"""A record so much newer than the end of a process was written by another one."""
+
+LOOP_CALLS = 5
+"""Calls in a row with the same input."""
+
+LOOP_CALLS_POLLING = 50
+
+COST_MICROS = 20_000_000
+"""What a session may burn within `COST_MS` unremarked: $20."""
+
+COST_MS = 15 * 60_000
+
+QUESTIONS = {
+    "claude": frozenset({"askuserquestion", "exitplanmode"}),
+    "codex": frozenset({"request_user_input"}),
+}
+"""Tools that wait for a person by what they are, lower case."""
+
+EDITS = {
+    "claude": frozenset({"edit", "write", "multiedit", "notebookedit"}),
+    "codex": frozenset({"apply_patch"}),
+}
+"""Tools that would be done at once if they were let."""
+
+POLLING = frozenset(
+    {
+        "bashoutput",
+        "taskoutput",
+        "tasklist",
+        "wait",
+        "wait_agent",
+        "write_stdin",
+        "schedulewakeup",
+        "sleep",
+    }
+)
+"""Tools that are called alike again and again, by design."""
+
+FREE_MODES = frozenset({"bypassPermissions", "dontAsk", "never"})
+"""Modes in which nobody is asked."""
+
+SELF_ANSWERING_MODES = frozenset({"auto"})
+"""Modes in which a program answers, and a person only if it cannot."""
+
+EDIT_MODES = frozenset({"acceptEdits"})
+"""Modes in which edits need no leave."""
+
+HOOKS_HINT = "install hooks: jarvisctl hooks install"

@@ -1,0 +1,189 @@
+"""What was heard of a session from outside its transcript, as far as it still holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jarvisd.accumulators.facts import Phase
+from jarvisd.accumulators.states.constants import QUESTIONS
+from jarvisd.model.evidence import (
+    HookCalled,
+    ProcessFound,
+    ProcessGone,
+    RegistryRead,
+    Signal,
+)
+
+
+@dataclass(slots=True)
+class Held:
+    """The newest signals of each sort.
+
+    Attributes:
+        registry: What the agent's registry says of its living process.
+        process: A living process; *gone*: that it ended. One of them at most.
+        ask: A hook that told of a dialog which was not answered since.
+        turn: The newest hook that says whose turn it is.
+        over: The hook that said goodbye.
+        compacting_ms: When a compaction began that has not ended.
+        mode: How leave is asked for, as hooks say.
+        hooked: Hooks are installed: one was heard.
+
+    """
+
+    registry: RegistryRead | None = None
+    process: ProcessFound | None = None
+    gone: ProcessGone | None = None
+    ask: HookCalled | None = None
+    turn: HookCalled | None = None
+    over: HookCalled | None = None
+    compacting_ms: int | None = None
+    mode: str | None = None
+    hooked: bool = False
+
+    def hear(self, signal: Signal) -> None:
+        """Take in one more; what is older than the same sort of thing is no news."""
+        match signal:
+            case HookCalled():
+                self._hook(signal)
+            case RegistryRead():
+                self._registry(signal)
+            case ProcessFound():
+                self.process = signal
+                self.gone = None
+            case ProcessGone():
+                self._gone(signal)
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process of the agent, as long as it lives."""
+        if self.registry is not None:
+            return self.registry.pid
+
+        return None if self.process is None else self.process.pid
+
+    @property
+    def phase(self) -> Phase:
+        """Return whose turn it is, by hooks."""
+        return Phase.NONE if self.turn is None else phase_of(self.turn)
+
+    def _registry(self, signal: RegistryRead) -> None:
+        self.registry, self.gone, self.over = signal, None, None
+
+    def _gone(self, signal: ProcessGone) -> None:
+        process, registry = self.process, self.registry
+        if registry is not None and registry.pid == signal.pid:
+            self.registry = None
+
+        if process is not None and process.pid != signal.pid:
+            return  # an older one: the session goes on in another
+
+        self.process = None
+        if process is None or process.is_sure:
+            self.gone = signal
+            self.ask = self.compacting_ms = None
+
+    def _hook(self, hook: HookCalled) -> None:
+        self.hooked = True
+        self.mode = hook.mode or self.mode
+        if phase_of(hook) is not Phase.NONE and _is_newer(hook, self.turn):
+            self.turn = hook
+
+        handler = _HOOKS.get(hook.event)
+        if handler is not None:
+            handler(self, hook)
+
+
+def phase_of(hook: HookCalled) -> Phase:
+    """Return whose turn it is right behind *hook*; NONE if it does not say."""
+    if hook.event in _WORK:
+        return Phase.DONE if hook.detail == "interrupt" else Phase.WORKING
+
+    if hook.event in _REST and hook.detail != "compact":
+        return Phase.DONE
+
+    return Phase.NONE
+
+
+def is_question(agent: str, tool: str | None) -> bool:
+    """Say whether *tool* waits for a person's words, and not for leave."""
+    return tool is not None and tool.lower() in QUESTIONS.get(agent, ())
+
+
+def _is_newer(hook: HookCalled, than: HookCalled | None) -> bool:
+    return than is None or hook.at_ms >= than.at_ms
+
+
+def _is_about(hook: HookCalled, ask: HookCalled) -> bool:
+    if hook.call_id and ask.call_id:
+        return hook.call_id == ask.call_id
+
+    return not (hook.tool and ask.tool) or hook.tool == ask.tool
+
+
+# What single hooks mean, beside whose turn it is
+
+
+def _started(held: Held, hook: HookCalled) -> None:
+    held.over = None
+    if hook.detail != "compact":
+        held.ask = held.compacting_ms = None
+
+
+def _freed(held: Held, _: HookCalled) -> None:
+    held.ask = held.compacting_ms = None
+
+
+def _calling(held: Held, hook: HookCalled) -> None:
+    if is_question(hook.agent, hook.tool):
+        held.ask = hook
+
+
+def _asking(held: Held, hook: HookCalled) -> None:
+    held.ask = hook
+
+
+def _notified(held: Held, hook: HookCalled) -> None:
+    if hook.detail in _DIALOGS and held.ask is None:
+        held.ask = hook
+
+
+def _answered(held: Held, hook: HookCalled) -> None:
+    ask = held.ask
+    if ask is not None and _is_about(hook, ask):
+        held.ask = None
+
+
+def _compacting(held: Held, hook: HookCalled) -> None:
+    held.compacting_ms = hook.at_ms
+
+
+def _compacted(held: Held, _: HookCalled) -> None:
+    held.compacting_ms = None
+
+
+def _ended(held: Held, hook: HookCalled) -> None:
+    held.over, held.ask, held.compacting_ms = hook, None, None
+
+
+_WORK = frozenset(
+    {"UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure"}
+)
+_REST = frozenset({"SessionStart", "Stop", "StopFailure", "SubagentStop"})
+_DIALOGS = frozenset({"permission_prompt", "elicitation_dialog"})
+
+_HOOKS: dict[str, Callable[[Held, HookCalled], None]] = {
+    "SessionStart": _started,
+    "UserPromptSubmit": _freed,
+    "Stop": _freed,
+    "StopFailure": _freed,
+    "SubagentStop": _freed,
+    "PreToolUse": _calling,
+    "PermissionRequest": _asking,
+    "Notification": _notified,
+    "PermissionDenied": _answered,
+    "PostToolUse": _answered,
+    "PostToolUseFailure": _answered,
+    "PreCompact": _compacting,
+    "PostCompact": _compacted,
+    "SessionEnd": _ended,
+}

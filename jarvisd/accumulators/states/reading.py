@@ -1,0 +1,242 @@
+"""What each event means to the state of a session: the facts of one block, line by line.
+
+Only events that are in the table wake a session: bookkeeping (titles, snapshots, last
+prompts, modes) says nothing of work. Every line of history passes here, so a handler
+sets a few attributes and no more.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from jarvisd.accumulators.facts import MAX_ESCALATED, MAX_TASKS, Facts, Phase
+from jarvisd.accumulators.lane import Lane
+from jarvisd.model.events import (
+    ApiFailed,
+    Asked,
+    Compacted,
+    Interrupted,
+    LimitReached,
+    LimitsReported,
+    MessageWritten,
+    ModeChanged,
+    Outcome,
+    PromptGiven,
+    TaskEnded,
+    TaskStarted,
+    ThreadOpened,
+    ToolCalled,
+    ToolReturned,
+    TurnEnded,
+    TurnStarted,
+)
+from jarvisd.model.record import Record
+from jarvisd.model.state import Activity
+
+GOES_ON = frozenset({"tool_use", "pause_turn"})
+"""Stop reasons that do not end a turn; without any, more of the message will come."""
+
+_WORKING, _DONE = Phase.WORKING, Phase.DONE
+
+
+def note(lane: Lane, record: Record) -> None:
+    """Fold what *record* says into the facts of its *lane*."""
+    carry = lane.carry
+    facts = carry.facts
+    if record.sidechain and lane.parent_session_id is None:
+        facts.heard_ms = carry.last_ms  # a subagent in its parent's transcript
+        return
+
+    at_ms = carry.last_ms if record.at_ms is None else record.at_ms
+    for event in record.events:
+        handler = _HANDLERS.get(event.__class__)
+        if handler is not None:
+            handler(facts, event, at_ms)
+
+
+# Turns
+
+
+def _begin(facts: Facts, word: str, at_ms: int | None) -> None:
+    facts.phase, facts.word, facts.since_ms = _WORKING, word, at_ms
+    facts.turn_ms = facts.heard_ms = at_ms
+    facts.doing, facts.cue, facts.settled = Activity.THINKING, None, False
+
+
+def _end(facts: Facts, word: str, at_ms: int | None, *, settled: bool) -> None:
+    facts.heard_ms = at_ms
+    if facts.phase is not _DONE:
+        facts.phase, facts.word, facts.since_ms = _DONE, word, at_ms
+
+    facts.settled = settled or facts.settled
+    facts.doing, facts.attempt = None, 0
+
+
+def _prompt(facts: Facts, event: PromptGiven, at_ms: int | None) -> None:
+    if facts.phase is _WORKING and (event.queued or facts.announced):
+        facts.heard_ms = at_ms
+        facts.cue = None
+    else:
+        _begin(facts, "prompt", at_ms)
+
+    facts.limited_ms = facts.until_ms = None
+    facts.attempt = facts.call_count = 0
+
+
+def _turn_started(facts: Facts, event: TurnStarted, at_ms: int | None) -> None:
+    if event.announced:
+        _begin(facts, "turn started", at_ms)
+        facts.announced = True
+
+
+def _turn_ended(facts: Facts, event: TurnEnded, at_ms: int | None) -> None:
+    _end(facts, "turn ended", at_ms, settled=True)
+    if facts.announced:
+        facts.shells.clear()  # nothing tells when they end
+
+    if event.pending is not None:
+        facts.pending = event.pending
+        if not event.pending:
+            facts.agents.clear()
+
+
+def _interrupted(facts: Facts, _: Interrupted, at_ms: int | None) -> None:
+    facts.phase, facts.cue = _WORKING, None
+    _end(facts, "interrupted", at_ms, settled=True)
+
+
+def _message(facts: Facts, event: MessageWritten, at_ms: int | None) -> None:
+    if facts.announced:  # words before a tool call look like the last ones
+        facts.heard_ms = at_ms
+        if facts.phase is _WORKING:
+            facts.doing = Activity.STREAMING
+
+        return
+
+    stop = event.stop_reason
+    if stop is None or stop in GOES_ON:
+        if facts.phase is not _WORKING:
+            _begin(facts, "message", at_ms)
+
+        facts.heard_ms = at_ms
+        facts.doing = Activity.STREAMING if stop is None else Activity.THINKING
+    else:
+        _end(facts, stop, at_ms, settled=False)
+
+    facts.attempt = 0
+
+
+def _asked(facts: Facts, event: Asked, _: int | None) -> None:
+    facts.cue = event.cue
+
+
+# Calls
+
+
+def _called(facts: Facts, event: ToolCalled, at_ms: int | None) -> None:
+    if facts.phase is not _WORKING and not facts.announced:
+        _begin(facts, "call", at_ms)
+
+    facts.heard_ms = at_ms
+    facts.doing, facts.attempt = Activity.TOOL, 0
+    if event.digest and event.digest == facts.call:
+        facts.call_count += 1
+    else:
+        facts.call, facts.call_tool = event.digest, event.tool
+        facts.call_count, facts.call_ms = 1, at_ms
+
+    if event.escalated:
+        facts.escalated.append(event.call_id)
+        del facts.escalated[:-MAX_ESCALATED]
+
+
+def _returned(facts: Facts, event: ToolReturned, at_ms: int | None) -> None:
+    if (
+        facts.phase is _DONE
+        and not facts.announced
+        and event.outcome is not Outcome.DENIED
+    ):
+        _begin(facts, "result", at_ms)  # an answer that came after the turn
+
+    facts.heard_ms = at_ms
+    if facts.phase is _WORKING:
+        facts.doing = Activity.THINKING
+
+
+# The background
+
+
+def _task_started(facts: Facts, event: TaskStarted, at_ms: int | None) -> None:
+    tasks = facts.agents if event.works else facts.shells
+    tasks[event.task_id] = at_ms
+    if len(tasks) > MAX_TASKS:
+        del tasks[next(iter(tasks))]
+
+
+def _task_ended(facts: Facts, event: TaskEnded, at_ms: int | None) -> None:
+    if facts.shells.pop(event.task_id, 0) == 0:
+        facts.agents.pop(event.task_id, None)
+        facts.pending = max(0, facts.pending - 1)
+
+    if facts.phase is not _WORKING:
+        _begin(facts, "task ended", at_ms)  # the agent is told, and goes on
+
+    facts.heard_ms = at_ms
+
+
+# What stands in the way
+
+
+def _failed(facts: Facts, event: ApiFailed, at_ms: int | None) -> None:
+    if not event.retrying:
+        _end(facts, "API error", at_ms, settled=True)
+        return
+
+    if facts.phase is not _WORKING:
+        _begin(facts, "API error", at_ms)
+
+    facts.heard_ms = at_ms
+    facts.doing, facts.attempt = Activity.RETRYING, event.attempt or 1
+
+
+def _limited(facts: Facts, event: LimitReached, at_ms: int | None) -> None:
+    facts.limited_ms, facts.until_ms = at_ms, event.resets_at_ms
+    _end(facts, "limit reached", at_ms, settled=True)
+
+
+def _limits(facts: Facts, event: LimitsReported, _: int | None) -> None:
+    full = [each.resets_at_ms for each in event.windows if each.used_percent >= 100]
+    facts.full_ms = max((each for each in full if each is not None), default=None)
+
+
+def _compacted(facts: Facts, event: Compacted, at_ms: int | None) -> None:
+    facts.compacted_ms = at_ms
+    if event.trigger == "manual":
+        _end(facts, "compacted", at_ms, settled=True)
+
+
+def _mode(facts: Facts, event: ModeChanged, _: int | None) -> None:
+    facts.mode, facts.reviewed = event.mode, event.reviewed
+
+
+def _opened(facts: Facts, event: ThreadOpened, _: int | None) -> None:
+    facts.headless = facts.headless or event.headless
+
+
+_HANDLERS: dict[type, Callable[[Facts, Any, int | None], None]] = {
+    PromptGiven: _prompt,
+    TurnStarted: _turn_started,
+    TurnEnded: _turn_ended,
+    Interrupted: _interrupted,
+    MessageWritten: _message,
+    Asked: _asked,
+    ToolCalled: _called,
+    ToolReturned: _returned,
+    TaskStarted: _task_started,
+    TaskEnded: _task_ended,
+    ApiFailed: _failed,
+    LimitReached: _limited,
+    LimitsReported: _limits,
+    Compacted: _compacted,
+    ModeChanged: _mode,
+    ThreadOpened: _opened,
+}

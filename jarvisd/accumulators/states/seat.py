@@ -1,0 +1,150 @@
+"""The seat of one session on the board: what is known of it, and what was said of it.
+
+A verdict is not told at once where it may be gone in a moment: an end of a turn that
+was only concluded, and work behind a wait that nobody answered. To enter a wait and to
+end are never delayed.
+"""
+
+from dataclasses import dataclass, field
+
+from jarvisd.accumulators.lane import Lane
+from jarvisd.accumulators.states.attention import Burn
+from jarvisd.accumulators.states.case import Verdict
+from jarvisd.accumulators.states.constants import DWELL_MS, SETTLE_MS
+from jarvisd.accumulators.states.held import Held
+from jarvisd.model.block import SessionId
+from jarvisd.model.state import (
+    OVER,
+    WAITS,
+    Attention,
+    State,
+    StateView,
+    Tier,
+    Transition,
+)
+
+SeatKey = tuple[str, SessionId]
+
+
+@dataclass(slots=True)
+class Seat:
+    """One session.
+
+    Attributes:
+        key: Agent and session; *parent* is that of the session that started it.
+        lane: The block that was heard last.
+        held: What was heard from outside.
+        told: What was said of it last; None before the first judgement.
+        before: The state that transitions tell of last, perhaps of an earlier run.
+        doubted: A verdict that is not told yet, and since when.
+        due_ms: When it is to be judged again though nothing happens.
+        burn: What it costs.
+
+    """
+
+    key: SeatKey
+    parent: SeatKey | None = None
+    lane: Lane | None = None
+    held: Held = field(default_factory=Held)
+    told: Verdict | None = None
+    before: State | None = None
+    doubted: tuple[State, int] | None = None
+    due_ms: int | None = None
+    attention: tuple[Attention, ...] = ()
+    burn: Burn | None = None
+
+    def settle(self, verdict: Verdict, now_ms: int) -> Verdict:
+        """Return what is to be told now, given that *verdict* was reached."""
+        told = self.told
+        pause_ms = 0 if told is None else pause_between(told, verdict)
+        if told is None or not pause_ms:
+            self.doubted = None
+            return verdict
+
+        if self.doubted is None or self.doubted[0] is not verdict.state:
+            self.doubted = (verdict.state, now_ms)
+
+        until_ms = self.doubted[1] + pause_ms
+        if now_ms >= until_ms:
+            self.doubted = None
+            return verdict
+
+        self.call_back(until_ms)
+        return told
+
+    def call_back(self, at_ms: int | None) -> None:
+        """Have the session judged at *at_ms*, if not sooner."""
+        if at_ms is not None and (self.due_ms is None or at_ms < self.due_ms):
+            self.due_ms = at_ms
+
+    def view(self) -> StateView:
+        """Return what was said last."""
+        told = self.told
+        if told is None:
+            return StateView(state=State.UNKNOWN)
+
+        return StateView(
+            state=told.state,
+            since_ms=told.since_ms,
+            activity=told.activity,
+            tool=told.tool,
+            evidence=told.evidence,
+            evidence_ms=told.evidence_ms,
+            tier=told.tier,
+            confidence=told.confidence,
+            hint=told.hint,
+            until_ms=told.until_ms,
+            pid=self.held.pid,
+            attention=self.attention,
+        )
+
+    def change(self, now_ms: int) -> Transition | None:
+        """Return the transition to what is told now, if there is one to tell of.
+
+        The first that is heard of a session is none if it is over, or unknown.
+        """
+        told, before = self.told, self.before
+        if told is None or told.state is before:
+            return None
+
+        if before is None and (told.state in OVER or told.state is State.UNKNOWN):
+            return None
+
+        self.before = told.state
+        agent, session_id = self.key
+        return Transition(
+            agent=agent,
+            session_id=session_id,
+            at_ms=now_ms if told.since_ms is None else told.since_ms,
+            before=before,
+            state=told.state,
+            activity=told.activity,
+            tool=told.tool,
+            evidence=told.evidence,
+            tier=told.tier,
+            confidence=told.confidence,
+            until_ms=told.until_ms,
+        )
+
+
+def pause_between(told: Verdict, verdict: Verdict) -> int:
+    """Return for how long *verdict* must last before it takes the place of *told*."""
+    if told.state is verdict.state:
+        return 0
+
+    if told.state in WAITS and verdict.state is State.WORKING:
+        return 0 if _is_answered(told, verdict) else DWELL_MS
+
+    if told.state is State.WORKING and verdict.state in {State.IDLE, State.ENDED}:
+        return 0 if verdict.settled else SETTLE_MS
+
+    return 0
+
+
+def _is_answered(told: Verdict, verdict: Verdict) -> bool:
+    """Say whether work behind a wait is witnessed, and not just the wait unseen."""
+    if verdict.tier in {Tier.REGISTRY, Tier.HOOK}:
+        return True
+
+    asked_ms, heard_ms = told.since_ms, verdict.evidence_ms
+    return asked_ms is not None and heard_ms is not None and heard_ms > asked_ms

@@ -1,0 +1,28 @@
+"""What Claude Code tells its hooks.
+
+A subagent's hooks have the session of the main thread and an `agent_id`, which some
+versions write with the prefix that its transcript's name has.
+"""
+
+from jarvisd.agents.hooks import Payload, called, payload_of
+from jarvisd.model.block import SessionId
+from jarvisd.model.evidence import HookCalled
+
+_AGENT = "agent-"
+
+
+def hooked(payload: bytes, *, at_ms: int) -> HookCalled | None:
+    """Say which session *payload* is of, and what has happened there."""
+    found = payload_of(payload)
+    if found is None:
+        return None
+
+    return called(found, agent="claude", session_id=_session(found), at_ms=at_ms)
+
+
+def _session(payload: Payload) -> SessionId:
+    if not (payload.session_id and payload.agent_id):
+        return SessionId(payload.session_id or "")
+
+    subagent = payload.agent_id.removeprefix(_AGENT)
+    return SessionId(f"{payload.session_id}/{_AGENT}{subagent}")

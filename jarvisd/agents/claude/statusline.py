@@ -1,0 +1,139 @@
+"""What Claude Code writes to its status line: context, cost and the account's limits.
+
+The percentages of the five-hour and the weekly limit are in no transcript. Every field
+is optional: limits are absent without a subscription and before the first reply.
+
+Facts: the documentation of `statusLine`, and its inputs up to version 2.1.329.
+"""
+
+from msgspec import Struct, field, json
+
+from jarvisd.agents.decode import count, decode, unix_ms
+from jarvisd.model.block import SessionId
+from jarvisd.model.events import LimitsReported, LimitWindow
+from jarvisd.model.statusline import StatusLineRead
+
+FIVE_HOURS_MIN = 300
+SEVEN_DAYS_MIN = 10_080
+MAX_PERCENT = 1_000.0
+MAX_COST_DOLLARS = 1e9
+
+
+class Model(Struct, gc=False):
+    """The model, for programs and for people."""
+
+    id: str | None = None
+    display_name: str | None = None
+
+
+class Cost(Struct, gc=False):
+    """What the session has cost."""
+
+    total_cost_usd: float | None = None
+
+
+class CurrentUsage(Struct, gc=False):
+    """The tokens of the latest message; its input fields add up to the context."""
+
+    input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+
+
+class ContextWindow(Struct, gc=False):
+    """How full the window is."""
+
+    context_window_size: int | None = None
+    used_percentage: float | None = None
+    current_usage: CurrentUsage | None = None
+
+
+class Limit(Struct, gc=False):
+    """One limit of the account."""
+
+    used_percentage: float | None = None
+    resets_at: int | float | str | None = None
+
+
+class RateLimits(Struct, gc=False):
+    """The limits of the account."""
+
+    five_hour: Limit | None = None
+    seven_day: Limit | None = None
+
+
+class Input(Struct, gc=False):
+    """What we read of the input."""
+
+    session_id: str | None = None
+    transcript_path: str | None = None
+    cwd: str | None = None
+    version: str | None = None
+    model: Model = field(default_factory=Model)
+    cost: Cost = field(default_factory=Cost)
+    context_window: ContextWindow = field(default_factory=ContextWindow)
+    rate_limits: RateLimits = field(default_factory=RateLimits)
+
+
+_decoder = json.Decoder(Input)
+
+
+def status_line(payload: bytes, *, at_ms: int) -> StatusLineRead | None:
+    """Return what *payload* says; None if it names no session."""
+    found = decode(payload, _decoder)
+    if found is None or not found.session_id:
+        return None
+
+    window = found.context_window
+    return StatusLineRead(
+        agent="claude",
+        session_id=SessionId(found.session_id),
+        at_ms=at_ms,
+        model=found.model.id,
+        model_name=found.model.display_name,
+        version=found.version,
+        cwd=found.cwd,
+        transcript_path=found.transcript_path,
+        context_tokens=_context(window.current_usage),
+        window_tokens=count(window.context_window_size) or None,
+        context_percent=_within(window.used_percentage, MAX_PERCENT),
+        cost_micros=_micros(found.cost.total_cost_usd),
+        limits=_limits(found.rate_limits),
+    )
+
+
+def _context(usage: CurrentUsage | None) -> int | None:
+    if usage is None:
+        return None
+
+    parts = (
+        usage.input_tokens,
+        usage.cache_creation_input_tokens,
+        usage.cache_read_input_tokens,
+    )
+    return sum(map(count, parts)) or None
+
+
+def _micros(dollars: float | None) -> int | None:
+    cost = _within(dollars, MAX_COST_DOLLARS)
+    return None if cost is None else round(cost * 1e6)
+
+
+def _limits(limits: RateLimits) -> LimitsReported | None:
+    windows = tuple(
+        LimitWindow(
+            used_percent=percent, minutes=minutes, resets_at_ms=unix_ms(each.resets_at)
+        )
+        for each, minutes in (
+            (limits.five_hour, FIVE_HOURS_MIN),
+            (limits.seven_day, SEVEN_DAYS_MIN),
+        )
+        if each is not None
+        and (percent := _within(each.used_percentage, MAX_PERCENT)) is not None
+    )
+    return LimitsReported(windows=windows) if windows else None
+
+
+def _within(number: float | None, limit: float) -> float | None:
+    """Return *number*, or None where it is damage."""
+    return number if number is not None and 0 <= number <= limit else None

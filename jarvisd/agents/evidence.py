@@ -1,0 +1,129 @@
+"""What agents leave beside their transcripts that tells of living sessions.
+
+Some keep a registry: a folder with a file for each living process. Some keep locks: a
+folder with a file for each session, locked as long as somebody may write to it. Where
+these lie, what is in them and how an agent's processes are known is data here; who
+looks, and how often, is the business of `jarvisd.presence`.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from jarvisd.model.block import SessionId
+from jarvisd.model.process import Role
+
+MAX_ENTRY_BYTES = 64 * 1024
+"""A hundred times what an entry of a registry takes."""
+
+_SCRIPTED = {"node", "nodejs", "bun", "deno"}
+_FLAGS_WITH_VALUE = {"-r", "--require", "--import", "--loader", "-C", "--conditions"}
+_SESSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one file of a registry says; None where it does not.
+
+    Attributes:
+        pid: The process that wrote it.
+        session_id: The session that this works on now.
+        status: The agent's word for what it is doing.
+        waiting_for: The agent's word for what it waits for.
+        at_ms: Since when it is doing that.
+        written_ms: When it was written last.
+        cwd: The working folder.
+        start: What the agent knows of its own start: on Linux, the 22nd number of
+            /proc/PID/stat.
+        namespace: The namespace in which *pid* is meant, as /proc/PID/ns/pid calls it.
+
+    """
+
+    pid: int
+    session_id: SessionId
+    status: str | None = None
+    waiting_for: str | None = None
+    at_ms: int | None = None
+    written_ms: int | None = None
+    cwd: str | None = None
+    start: str | None = None
+    namespace: str | None = None
+
+
+class Registry(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder with a file for each living process.
+
+    Attributes:
+        folder: Given the root of a tree of transcripts, where it lies, if anywhere.
+        pid_of: Given the name of a file in it, whose process's it is, or None.
+        decode: What a file says. None if it says nothing yet: it is written anew in
+            place, and so may be read when it is half there.
+
+    """
+
+    folder: Callable[[Path], Path | None]
+    pid_of: Callable[[str], int | None]
+    decode: Callable[[bytes], Entry | None]
+
+
+class Locks(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder with a file for each session, locked while its writer lives.
+
+    Attributes:
+        folder: Given the root of a tree of transcripts, where it lies, if anywhere.
+        session_of: Given the name of a file in it, whose lock it is, or None.
+
+    """
+
+    folder: Callable[[Path], Path | None]
+    session_of: Callable[[str], SessionId | None]
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What one agent leaves.
+
+    Attributes:
+        role: What a process with these arguments is there for; None if it is another
+            program.
+        registry: Its registry, if it keeps one.
+        locks: Its locks, if it keeps any.
+
+    """
+
+    role: Callable[[Sequence[str]], Role | None]
+    registry: Registry | None = None
+    locks: Locks | None = None
+
+
+def command_of(argv: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Return the path of the program that *argv* runs, and its arguments.
+
+    That of a script run by an interpreter of JavaScript is the script's.
+    """
+    if not argv:
+        return "", ()
+
+    if name_of(argv[0]) not in _SCRIPTED:
+        return argv[0], argv[1:]
+
+    at = _script_index(argv)
+    return (argv[at], argv[at + 1 :]) if at < len(argv) else (argv[0], argv[1:])
+
+
+def name_of(path: str) -> str:
+    """Return the bare name of a program: that of /opt/x/claude.exe is claude."""
+    return PurePosixPath(path).name.removesuffix(".exe")
+
+
+def session_id_of(text: str | None) -> SessionId | None:
+    """Return *text* if it can be the id of a session: it becomes part of answers."""
+    return SessionId(text) if text and _SESSION.fullmatch(text) else None
+
+
+def _script_index(argv: Sequence[str]) -> int:
+    at = 1
+    while at < len(argv) and argv[at].startswith("-"):
+        at += 2 if argv[at] in _FLAGS_WITH_VALUE else 1
+
+    return at

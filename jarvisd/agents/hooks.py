@@ -1,0 +1,99 @@
+"""What agents tell their hooks, as a signal: the parts that are alike for all of them.
+
+Codex took over the payloads of Claude Code, so one Struct names the fields of both.
+Which fields may be looked at is said in `protocol.hooks`. Pure and total: whatever the
+bytes are, the answer is a signal or None.
+
+Facts: the payloads of Claude Code 2.1.329 and Codex 0.169, and their documentation.
+"""
+
+from typing import Protocol
+
+from msgspec import Struct, json
+
+from jarvisd.agents.decode import decode
+from jarvisd.model.block import SessionId
+from jarvisd.model.evidence import HookCalled
+from jarvisd.protocol.hooks import DETAIL, MAX_CHARS
+
+MAX_WORD_CHARS = 200
+"""Of ids and names; what is longer was not made by an agent."""
+
+INTERRUPT = "interrupt"
+
+
+class Hooked(Protocol):
+    """What one payload of a hook says; None if it says nothing."""
+
+    def __call__(self, payload: bytes, *, at_ms: int) -> HookCalled | None:
+        """Read *payload*, which came at *at_ms*."""
+        ...
+
+
+class Payload(Struct, gc=False):
+    """The fields that are evidence; each is text, and may be absent."""
+
+    session_id: str | None = None
+    agent_id: str | None = None
+    hook_event_name: str | None = None
+    cwd: str | None = None
+    permission_mode: str | None = None
+    tool_name: str | None = None
+    tool_use_id: str | None = None
+    source: str | None = None
+    reason: str | None = None
+    trigger: str | None = None
+    notification_type: str | None = None
+    error: str | None = None
+    is_interrupt: bool | None = None
+
+
+_decoder = json.Decoder(Payload)
+
+
+def payload_of(text: bytes) -> Payload | None:
+    """Return what *text* has of the fields, or None if it is no JSON object."""
+    return decode(text, _decoder)
+
+
+def called(
+    payload: Payload, *, agent: str, session_id: SessionId, at_ms: int
+) -> HookCalled | None:
+    """Return the signal; None where neither session nor event are named."""
+    event = _word(payload.hook_event_name)
+    if event is None or not session_id:
+        return None
+
+    return HookCalled(
+        agent=agent,
+        session_id=session_id,
+        event=event,
+        at_ms=at_ms,
+        tool=_word(payload.tool_name),
+        call_id=_word(payload.tool_use_id),
+        agent_id=_word(payload.agent_id),
+        detail=_detail(payload, event),
+        mode=_word(payload.permission_mode),
+        cwd=_path(payload.cwd),
+    )
+
+
+def _detail(payload: Payload, event: str) -> str | None:
+    if event == "PostToolUseFailure":
+        return INTERRUPT if payload.is_interrupt else None
+
+    name = DETAIL.get(event)
+    return None if name is None else _word(getattr(payload, name))
+
+
+def _word(text: str | None) -> str | None:
+    return text if text and len(text) <= MAX_WORD_CHARS else None
+
+
+def _path(text: str | None) -> str | None:
+    return text if text and len(text) <= MAX_CHARS else None
+
+
+def silent(payload: bytes, *, at_ms: int) -> HookCalled | None:  # noqa: ARG001
+    """Return None: of an agent of unknown form no payload is known to be a hook's."""
+    return None

@@ -1,0 +1,112 @@
+"""Where agents' own words on themselves come in: their hooks and status lines.
+
+The desk takes a payload apart, passes on what it says, and gives a receipt, by which a
+person sees that hooks arrive. It decides nothing: what a hook means for a session's
+state is the business of whoever was given as *report*.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from jarvisd.agents import agent_named
+from jarvisd.api.sanitize import sanitize
+from jarvisd.clock import Clock
+from jarvisd.model.evidence import HookCalled
+from jarvisd.model.statusline import StatusLineRead
+from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine, StatusLineResult
+
+MAX_AGENTS = 64
+"""Receipts are kept of this many agents; there is no such number of agents."""
+
+
+def drop(_signal: object) -> None:
+    """Do nothing with what was told."""
+
+
+def nothing(_read: StatusLineRead) -> str:
+    """Say that nobody is needed."""
+    return ""
+
+
+@dataclass(slots=True)
+class _Receipt:
+    count: int = 0
+    refused: int = 0
+    last_event: str | None = None
+    last_ms: int | None = None
+
+
+class HookDesk:
+    """Takes in hooks and status lines.
+
+    Args:
+        clock: When something comes in is when it was told.
+        report: Given each signal, at once and in order; must not wait.
+        read: Given what each status line says, likewise.
+        needs: Asked, with what the status line says, what needs the person; the answer
+            is shown there.
+
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        report: Callable[[HookCalled], None] = drop,
+        read: Callable[[StatusLineRead], None] = drop,
+        needs: Callable[[StatusLineRead], str] = nothing,
+    ) -> None:
+        self._clock = clock
+        self._report = report
+        self._read = read
+        self._needs = needs
+        self._receipts: dict[str, _Receipt] = {}
+
+    def call(self, asked: Hook) -> HookCalled | None:
+        """Report what the hook *asked* says, and return it; None if it says nothing."""
+        at_ms = self._clock.unix_ms()
+        hooked = agent_named(asked.agent).hooked
+        signal = hooked(bytes(asked.payload), at_ms=at_ms)
+        receipt = self._receipt_of(asked.agent)
+        if signal is None:
+            receipt.refused += 1
+            return None
+
+        if asked.pid is not None:
+            signal = msgspec.structs.replace(signal, pid=asked.pid)
+
+        receipt.count += 1
+        receipt.last_event, receipt.last_ms = signal.event, at_ms
+        self._report(signal)
+        return signal
+
+    def status_line(self, asked: StatusLine) -> StatusLineResult:
+        """Pass on what the status line *asked* says; return what else to show there."""
+        at_ms = self._clock.unix_ms()
+        read = agent_named(asked.agent).status_line(bytes(asked.payload), at_ms=at_ms)
+        if read is None:
+            return StatusLineResult(text="")
+
+        self._read(read)
+        return StatusLineResult(text=sanitize(self._needs(read)))
+
+    def receipts(self) -> list[HookReceipt]:
+        """Return what has come of each agent's hooks, in order of the agents' names."""
+        return [
+            HookReceipt(
+                agent=agent,
+                count=each.count,
+                refused=each.refused,
+                last_event=each.last_event,
+                last_ms=each.last_ms,
+            )
+            for agent, each in sorted(self._receipts.items())
+        ]
+
+    def _receipt_of(self, agent: str) -> _Receipt:
+        if len(self._receipts) >= MAX_AGENTS:
+            return self._receipts.get(agent, _Receipt())
+
+        return self._receipts.setdefault(agent, _Receipt())

@@ -1,0 +1,148 @@
+"""Answers of `states.*`: who needs somebody, and what state each was in before."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.books import Entry
+from jarvisd.accumulators.journal import Journal
+from jarvisd.api.daemon import Store
+from jarvisd.api.line import need_words
+from jarvisd.api.matching import is_session_in
+from jarvisd.clock import Clock
+from jarvisd.model.state import NEEDS, State, Transition
+from jarvisd.model.statusline import StatusLineRead
+from jarvisd.protocol.states import (
+    LiveSession,
+    StatesHistory,
+    StatesHistoryResult,
+    StatesList,
+    StatesListResult,
+)
+from jarvisd.store.transitions import Which, read_transitions
+
+ORDER = (
+    *NEEDS,
+    State.IDLE,
+    State.UNKNOWN,
+    State.WORKING,
+    State.COMPACTING,
+    State.ENDED,
+)
+"""Who needs somebody most comes first."""
+
+_RANK = {state: rank for rank, state in enumerate(ORDER)}
+MAX_CAUGHT_UP = 10_000
+"""Transitions given at once to a follower who was away; for longer, `states.history`."""
+
+
+class LiveStates:
+    """Answers from the states in memory, and from the store for what has been."""
+
+    def __init__(
+        self, blocks: Blocks, journal: Journal, store: Store, clock: Clock
+    ) -> None:
+        self._blocks = blocks
+        self._journal = journal
+        self._store = store
+        self._clock = clock
+
+    def current(self, wanted: StatesList) -> StatesListResult:
+        """Return what sessions are doing, those first that need somebody."""
+        found = [each for each in self._sessions() if _matches(each, wanted)]
+        shown = sorted(map(self._live, found), key=_urgency)
+        if not wanted.over:
+            shown = [each for each in shown if each.state.state is not State.ENDED]
+
+        if wanted.need:
+            shown = [each for each in shown if each.state.state in NEEDS]
+
+        return StatesListResult(
+            now_ms=self._clock.unix_ms(),
+            number=self._journal.last_number,
+            sessions=shown[: wanted.limit],
+        )
+
+    def needs(self, read: StatusLineRead) -> str:
+        """Return how many other sessions than that of a status line need somebody."""
+        books = self._blocks.books
+        others = [
+            books.states.view(*each).state
+            for each in books.states.roots()
+            if each != (read.agent, read.session_id)
+        ]
+        return need_words(sum(state in NEEDS for state in others))
+
+    async def history(self, wanted: StatesHistory) -> StatesHistoryResult:
+        """Return transitions from the store, and what is not stored yet."""
+        which = Which(
+            after=wanted.after, agent=wanted.agent, session_id=wanted.session_id
+        )
+        if wanted.since_ms is not None:
+            which = which._replace(since_ms=wanted.since_ms)
+
+        if wanted.until_ms is not None:
+            which = which._replace(until_ms=wanted.until_ms)
+
+        found = await self._read(which._replace(limit=wanted.limit + 1))
+        page = found[: wanted.limit]
+        more = len(found) > wanted.limit and page
+        return StatesHistoryResult(
+            transitions=page, next=page[-1].number if more else None
+        )
+
+    async def missed(self, after: int) -> list[Transition]:
+        """Return what a follower missed who knows all up to the number *after*."""
+        missed: list[Transition] = []
+        if after < self._journal.floor:
+            missed = await self._read(Which(after=after, limit=MAX_CAUGHT_UP))
+            after = missed[-1].number if missed else after
+
+        # Behind the last await: nothing can come between this and the subscription.
+        return missed + self._journal.after(after)
+
+    async def _read(self, which: Which) -> list[Transition]:
+        """Return what is stored and what waits to be, as one list without doubles."""
+        waiting = [each for each in self._journal.waiting() if _is_asked(each, which)]
+        query = partial(read_transitions, which=which)
+        found = {each.number: each for each in await self._store.read(query)}
+        found |= {each.number: each for each in waiting}
+        return [found[number] for number in sorted(found)][: which.limit]
+
+    def _sessions(self) -> Iterator[Entry]:
+        books = self._blocks.books
+        for agent, session_id in books.states.sessions():
+            entry = books.entry_of(agent, session_id)
+            if entry is not None:
+                yield entry
+
+    def _live(self, entry: Entry) -> LiveSession:
+        session, books = entry.session, self._blocks.books
+        return LiveSession(
+            agent=session.agent,
+            session_id=session.session_id,
+            parent_session_id=session.parent_session_id,
+            project=books.project(session),
+            cwd=None if session.place is None else session.place[1],
+            title=None if session.title is None else session.title[2],
+            state=books.state(session),
+        )
+
+
+def _matches(entry: Entry, wanted: StatesList) -> bool:
+    return (wanted.agent is None or entry.session.agent == wanted.agent) and (
+        wanted.project is None or is_session_in(entry, wanted.project)
+    )
+
+
+def _urgency(live: LiveSession) -> tuple[int, int, str]:
+    return _RANK[live.state.state], live.state.since_ms or 0, live.session_id
+
+
+def _is_asked(each: Transition, which: Which) -> bool:
+    return (
+        each.number > which.after
+        and which.agent in {None, each.agent}
+        and which.session_id in {None, each.session_id}
+        and which.since_ms <= each.at_ms < which.until_ms
+    )

@@ -1,0 +1,26 @@
+"""`jarvisctl hook`: declared here for its help; `client.hook` does the work."""
+
+import argparse
+
+from jarvisd.client import hook
+from jarvisd.client.parser import Subparsers, declare
+
+EXAMPLES = """\
+jarvisctl hooks install      makes your agents run this
+jarvisctl hook claude        what they run, with the payload on standard input"""
+
+MORE = """It
+prints nothing, ends within 0.2 s and always exits with 0, whatever happens and
+whether or not a daemon runs. Ids and names are sent, never a prompt or what a
+tool is given or returns."""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "hook", run, examples=EXAMPLES, more=MORE)
+    parser.add_argument("agent", metavar="AGENT", help="claude or codex")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Tell the daemon; the fast path has done so before it comes to this."""
+    return hook.tell([args.agent])

@@ -1,0 +1,260 @@
+"""`jarvisctl hooks`: let agents tell what they do, as they do it."""
+
+import argparse
+import difflib
+import os
+from collections.abc import Iterable, Iterator
+
+from jarvisd.client import clock, terminal
+from jarvisd.client import format as fmt
+from jarvisd.client.client import Client
+from jarvisd.client.hooks import agents, files, surgery
+from jarvisd.client.hooks.agents import Target
+from jarvisd.client.hooks.files import Backups, Change, HooksFileError
+from jarvisd.client.parser import (
+    Parser,
+    Subparsers,
+    add_connection,
+    add_json,
+    client_of,
+    declare,
+)
+from jarvisd.client.text import safe
+from jarvisd.errors import EXIT_FAILURE, EXIT_USAGE, JarvisError
+from jarvisd.protocol.methods import Health, HealthResult
+from jarvisd.protocol.telling import HookReceipt
+
+EXAMPLES = """\
+jarvisctl hooks install --dry-run   show what would be changed
+jarvisctl hooks install             for every agent that is here
+jarvisctl hooks install claude --root ~/.claude-work
+jarvisctl hooks status              installed or not, and when the last one came
+jarvisctl hooks uninstall           as if it had never been"""
+
+MORE = """Your
+own hooks, and every byte that is not ours, stay as they are; what a file was
+before is kept in the state folder. An agent runs `jarvisctl hook` at each event:
+it takes some 20 ms, never stops the agent, and sends no content."""
+
+STATUS_TIMEOUT_S = 2.0
+
+_ACTIONS = {
+    "install": "put our hooks into the agents' settings, after yours",
+    "uninstall": "take them out again",
+    "status": "say where they are installed, and when the last one came",
+}
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command and its actions."""
+    parser = declare(subparsers, "hooks", run, examples=EXAMPLES, more=MORE)
+    actions = parser.add_subparsers(
+        title="actions", dest="action", metavar="ACTION", required=True
+    )
+    for name, summary in _ACTIONS.items():
+        action = actions.add_parser(name, help=summary, allow_abbrev=False)
+        _add_options(action)
+        if name == "status":
+            add_connection(action, timeout_s=STATUS_TIMEOUT_S)
+        else:
+            action.add_argument(
+                "--dry-run", action="store_true", help="show it, and write nothing"
+            )
+
+
+def _add_options(action: Parser) -> None:
+    action.add_argument(
+        "agent", nargs="?", choices=tuple(agents.TITLES), help="of this agent only"
+    )
+    action.add_argument(
+        "--root", metavar="DIR", help="the agent's folder, instead of all known ones"
+    )
+    add_json(action)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the action for each agent that is here."""
+    if args.root and not args.agent:
+        terminal.say("say whose folder it is: `--root` needs `claude` or `codex`")
+        return EXIT_USAGE
+
+    targets = agents.targets(os.environ, args.agent, args.root)
+    if args.action == "status":
+        return _status(args, targets)
+
+    return _change(args, targets)
+
+
+# install and uninstall
+
+
+def _change(args: argparse.Namespace, targets: list[Target]) -> int:
+    backups, told, status = Backups(os.environ), [], 0
+    for target in targets:
+        try:
+            change = _planned(args.action, target, backups)
+            kept = _made(change, backups, dry_run=args.dry_run)
+        except HooksFileError as exc:
+            terminal.say(str(exc))
+            status = EXIT_FAILURE
+            continue
+
+        told.append(_as_json(change, kept))
+        if not args.json:
+            _tell(args, change, kept)
+
+    if args.json:
+        terminal.print_json(dry_run=args.dry_run, files=told)
+
+    return status
+
+
+def _planned(action: str, target: Target, backups: Backups) -> Change:
+    if action == "install":
+        return files.installing(target)
+
+    return files.uninstalling(target, backups)
+
+
+def _made(change: Change, backups: Backups, *, dry_run: bool) -> str | None:
+    """Make *change* unless it is none; return where the file of before is kept."""
+    if change.is_none or dry_run:
+        return None
+
+    return str(files.apply(change, backups))
+
+
+def _as_json(change: Change, kept: str | None) -> dict[str, object]:
+    return {
+        "agent": change.target.agent,
+        "path": str(change.found.path),
+        "changed": not change.is_none,
+        "left_out": change.target.left_out,
+        "diff": "\n".join(_diff(change)),
+        "backup": kept,
+    }
+
+
+def _tell(args: argparse.Namespace, change: Change, kept: str | None) -> None:
+    for line in _diff(change):
+        print(safe(line))
+
+    path, target = change.found.path, change.target
+    if change.is_none:
+        terminal.say(f"{path}: nothing to {args.action}")
+    elif args.dry_run:
+        terminal.say(f"{path} was not written: this is a dry run")
+    elif change.data is None:
+        terminal.say(f"removed {path}: we had made it")
+    else:
+        terminal.say(f"wrote {path}; what it was before is kept in {kept}")
+
+    if args.action == "install" and not change.is_none:
+        if target.left_out:
+            terminal.say(_left_out(target))
+
+        terminal.say(agents.advice(target))
+
+
+def _left_out(target: Target) -> str:
+    events = ", ".join(target.left_out)
+    return (
+        f"left out {events}: this {target.title} may not know them, and would pass "
+        "over the whole file. Install again after an upgrade."
+    )
+
+
+def _diff(change: Change) -> Iterator[str]:
+    name = str(change.found.path)
+    new = (change.data or b"").decode()
+    return difflib.unified_diff(
+        change.found.text.splitlines(),
+        new.removeprefix("\ufeff").splitlines(),
+        fromfile=name if change.found.data is not None else os.devnull,
+        tofile=name if change.data is not None else os.devnull,
+        lineterm="",
+    )
+
+
+# status
+
+
+def _status(args: argparse.Namespace, targets: list[Target]) -> int:
+    with client_of(args) as client:
+        receipts = _receipts(client)
+
+    views = [_view(target) for target in targets]
+    if args.json:
+        terminal.print_json(daemon=receipts is not None, files=views, hooks=receipts)
+        return 0
+
+    for view in views:
+        print(safe(_line(view)))
+
+    if receipts is None:
+        terminal.say("no daemon answers, so nothing is known of hooks that came")
+    else:
+        for line in _receipt_lines({each.agent for each in targets}, receipts):
+            print(safe(line))
+
+    return 0
+
+
+def _receipts(client: Client) -> list[HookReceipt] | None:
+    try:
+        return client.call(Health(), HealthResult).hooks
+    except JarvisError:
+        return None
+
+
+def _view(target: Target) -> dict[str, object]:
+    view: dict[str, object] = {"agent": target.agent, "path": str(target.path)}
+    try:
+        found = surgery.commands(files.read(target.path).text)
+    except (HooksFileError, ValueError) as exc:
+        return view | {"state": "unreadable", "error": str(exc)}
+
+    missing = [event for event in target.wanted if event not in found]
+    stale = any(
+        target.wanted[event]["command"] != command
+        for event, command in found.items()
+        if event in target.wanted
+    )
+    state = _state(found, missing=missing, stale=stale)
+    return view | {"state": state, "events": list(found), "missing": missing}
+
+
+def _state(found: Iterable[str], *, missing: list[str], stale: bool) -> str:
+    if not found:
+        return "not installed"
+
+    if missing:
+        return "partly installed"
+
+    return "of another installation" if stale else "installed"
+
+
+def _line(view: dict[str, object]) -> str:
+    error = f" ({view['error']})" if "error" in view else ""
+    missing = view.get("missing")
+    events = ""
+    if view["state"] == "partly installed" and isinstance(missing, list):
+        events = f" without {', '.join(missing)}"
+
+    return f"{view['agent']:<7} {view['state']}{events}: {view['path']}{error}"
+
+
+def _receipt_lines(
+    wanted: Iterable[str], receipts: Iterable[HookReceipt]
+) -> Iterator[str]:
+    by_agent = {each.agent: each for each in receipts}
+    for agent in sorted(wanted):
+        receipt = by_agent.get(agent)
+        if receipt is None or receipt.last_ms is None:
+            yield f"{agent:<7} no hook since the daemon was started"
+        else:
+            passed_s = (clock.unix_ms() - receipt.last_ms) / fmt.MS_PER_S
+            yield (
+                f"{agent:<7} last hook {fmt.duration(passed_s)} ago "
+                f"({receipt.last_event}), {receipt.count:,} since the daemon was started"
+            )

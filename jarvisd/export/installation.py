@@ -1,0 +1,56 @@
+"""The random id of this installation: made when first needed, and told to no other use.
+
+It lies beside the store, readable by its user alone; who deletes the file is somebody
+else from then on.
+"""
+
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Final
+
+from jarvisd.errors import SinkError
+
+NAME: Final = "install_id"
+
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+
+def install_id(folder: Path) -> str:
+    """Return the id that is kept in *folder*, after making one if there is none.
+
+    Raises:
+        SinkError: It can be neither read nor made.
+
+    """
+    path = folder / NAME
+    try:
+        return _read(path) or _make(path)
+    except OSError as exc:
+        raise SinkError(f"{path}: {exc.strerror}") from exc
+
+
+def _read(path: Path) -> str | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+
+    with os.fdopen(fd, "rb") as file:
+        text = file.read(64).decode("ascii", "replace").strip()
+
+    return text if _ID.fullmatch(text) else None
+
+
+def _make(path: Path) -> str:
+    """Put a new id in place by a rename, so that it is never seen half written."""
+    made = secrets.token_hex(16)
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(draft, flags, 0o600), "w") as file:
+        file.write(f"{made}\n")
+
+    draft.replace(path)
+    return made

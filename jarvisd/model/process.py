@@ -1,0 +1,62 @@
+"""A process of an agent, as the system tells of it."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Role(StrEnum):
+    """What a process of an agent is there for."""
+
+    TALKS = "talks"
+    """Somebody talks with it; it lives for many turns."""
+    ONCE = "once"
+    """It ends with its turn, by design."""
+    SERVES = "serves"
+    """It serves many sessions, so its folder and start say nothing of any of them."""
+
+
+class Program(msgspec.Struct, frozen=True, gc=False):
+    """Which agent a process runs, and as what."""
+
+    agent: str
+    role: Role
+
+
+class Life(msgspec.Struct, frozen=True, gc=False):
+    """One life of a process: numbers are used again, numbers with a start are not.
+
+    *ticks* is when it was started, in the system's own unit since it was booted; it is
+    compared and nothing else.
+    """
+
+    pid: int
+    ticks: int
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A living process of an agent.
+
+    *started_ms* is Unix time and good to a second or so. *cwd* is None if the process
+    may not be asked for it.
+    """
+
+    life: Life
+    program: Program
+    started_ms: int
+    cwd: str | None = None
+
+
+class Terminal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Where a person sees a process; what is not known is None.
+
+    Attributes:
+        tty: The path of its terminal, "/dev/pts/3".
+        tmux_pane: The pane of tmux that it was started in, "%3".
+        tmux_socket: The socket of that tmux.
+
+    """
+
+    tty: str | None = None
+    tmux_pane: str | None = None
+    tmux_socket: str | None = None

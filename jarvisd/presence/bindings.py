@@ -1,0 +1,161 @@
+"""Which process works on which session, told once when it begins and once at its end."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jarvisd.clock import Clock
+from jarvisd.model.block import SessionId
+from jarvisd.model.evidence import ProcessFound, ProcessGone, Signal
+from jarvisd.model.process import Life
+from jarvisd.sources.exits import Exits
+from jarvisd.sources.processes import started_ms
+
+REMEMBERED = 1000
+"""So many ends are kept in mind, so that none is told twice."""
+
+Report = Callable[[Signal], None]
+"""Told of each signal; quick, and never waits."""
+
+
+class How(StrEnum):
+    """How a session and a process were joined, in words for people."""
+
+    REGISTRY = "registry"
+    LOCK = "lock"
+    TRANSCRIPT = "open transcript"
+    HOOK = "hook"
+    GUESS = "folder and start time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A session, and a living process that works on it.
+
+    *mark* is the file that the process takes with it if it ends in order.
+    """
+
+    agent: str
+    session_id: SessionId
+    life: Life
+    how: How
+    headless: bool = False
+    mark: str | None = None
+
+    @property
+    def session(self) -> tuple[str, SessionId]:
+        """Return the agent and the session: two agents may use one id."""
+        return self.agent, self.session_id
+
+    @property
+    def is_sure(self) -> bool:
+        """Say whether nothing else can be meant."""
+        return self.how is not How.GUESS
+
+
+_Key = tuple[str, SessionId, Life]
+
+
+class Bindings:
+    """All sessions with their processes; reports what begins and ends."""
+
+    def __init__(self, report: Report, exits: Exits, clock: Clock) -> None:
+        self._report = report
+        self._exits = exits
+        self._clock = clock
+        self._bound: dict[_Key, Binding] = {}
+        self._ended: OrderedDict[tuple[str, SessionId, int], None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._bound)
+
+    def sure(self) -> set[tuple[str, SessionId]]:
+        """Return the sessions that surely have a living process."""
+        return {each.session for each in self._bound.values() if each.is_sure}
+
+    def busy(self) -> set[Life]:
+        """Return the processes of which a session is surely known."""
+        return {each.life for each in self._bound.values() if each.is_sure}
+
+    def has_ended(self, agent: str, session_id: SessionId, pid: int) -> bool:
+        """Say whether the end of this process on this session was told lately."""
+        return (agent, session_id, pid) in self._ended
+
+    def bind(self, binding: Binding) -> None:
+        """Take note of *binding*, and report what is new in it."""
+        key = (binding.agent, binding.session_id, binding.life)
+        before = self._bound.get(key)
+        if before is not None and before.mark and not binding.mark:
+            return
+
+        if before is not None and before.is_sure and not binding.is_sure:
+            return
+
+        self._bound[key] = binding
+        self._exits.watch(binding.life)
+        if binding.is_sure:
+            self._withdraw_guesses(binding)
+
+        if before is None or before.is_sure != binding.is_sure:
+            self._report(self._found(binding))
+
+    def release(
+        self, agent: str, session_id: SessionId, life: Life, *, tidy: bool | None
+    ) -> None:
+        """Note that the process works no longer on the session."""
+        binding = self._bound.pop((agent, session_id, life), None)
+        if binding is None:
+            return
+
+        if not any(each.life == life for each in self._bound.values()):
+            self._exits.forget(life)
+
+        self._tell_gone(binding, tidy=tidy)
+
+    def died(self, life: Life) -> None:
+        """Note that the process has ended."""
+        for key in [each for each in self._bound if each[2] == life]:
+            binding = self._bound.pop(key)
+            mark = binding.mark
+            tidy = None if mark is None else not os.path.lexists(mark)
+            self._tell_gone(binding, tidy=tidy)
+
+    def _withdraw_guesses(self, sure: Binding) -> None:
+        """Take back what was guessed of a session or process that is known now."""
+        for each in list(self._bound.values()):
+            about_it = each.life == sure.life or each.session == sure.session
+            if not each.is_sure and about_it:
+                self.release(each.agent, each.session_id, each.life, tidy=None)
+
+    def _found(self, binding: Binding) -> ProcessFound:
+        self._ended.pop((binding.agent, binding.session_id, binding.life.pid), None)
+        return ProcessFound(
+            agent=binding.agent,
+            session_id=binding.session_id,
+            pid=binding.life.pid,
+            started_ms=started_ms(binding.life.pid) or self._clock.unix_ms(),
+            how=binding.how.value,
+            is_sure=binding.is_sure,
+            headless=binding.headless,
+        )
+
+    def _tell_gone(self, binding: Binding, *, tidy: bool | None) -> None:
+        self.tell_ended(
+            ProcessGone(
+                agent=binding.agent,
+                session_id=binding.session_id,
+                pid=binding.life.pid,
+                at_ms=self._clock.unix_ms(),
+                tidy=tidy,
+            )
+        )
+
+    def tell_ended(self, gone: ProcessGone) -> None:
+        """Report *gone*, which is not told again."""
+        self._ended[gone.agent, gone.session_id, gone.pid] = None
+        if len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
+
+        self._report(gone)

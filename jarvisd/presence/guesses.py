@@ -1,0 +1,50 @@
+"""Sessions and processes joined by folder and time, where only one can be meant.
+
+The weakest of all evidence, for agents or versions that leave nothing better. The
+newest file, or the newest process, is never taken for the right one: where two are
+possible, there is no answer.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from jarvisd.model.process import Process, Role
+from jarvisd.presence.wanted import Wanted
+
+SLACK_MS = 2_000
+"""The start of a process is known to a second or so."""
+
+
+def guessed(
+    wanted: Sequence[Wanted], processes: Iterable[Process]
+) -> list[tuple[Wanted, Process]]:
+    """Return the pairs in which neither side has another choice.
+
+    *wanted* are sessions without a process, *processes* those without a session.
+    """
+    pairs = [
+        (session, process)
+        for process in processes
+        for session in wanted
+        if _fits(session, process)
+    ]
+    return [
+        (session, process)
+        for session, process in pairs
+        if sum(each is session for each, _ in pairs) == 1
+        and sum(each is process for _, each in pairs) == 1
+    ]
+
+
+def _fits(session: Wanted, process: Process) -> bool:
+    """Say whether the process can have written the newest line of the session."""
+    return (
+        session.agent == process.program.agent
+        and process.program.role is not Role.SERVES
+        and _folder(session.cwd) == _folder(process.cwd) is not None
+        and session.last_ms is not None
+        and session.last_ms >= process.started_ms - SLACK_MS
+    )
+
+
+def _folder(path: str | None) -> str | None:
+    return None if path is None else path.rstrip("/")

@@ -1,0 +1,93 @@
+"""The keeper of states: judges when something is heard, and when time is due.
+
+Lines come to the states through the readers, signals through `report`. Whatever a
+judgement changes goes to the journal, which is stored and told of.
+"""
+
+import math
+
+import anyio
+import structlog
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.journal import Journal
+from jarvisd.accumulators.states import States
+from jarvisd.clock import MS_PER_S, Clock
+from jarvisd.model.evidence import Signal
+from jarvisd.model.state import Transition
+
+log = structlog.get_logger()
+
+MAX_SLEEP_S = 60.0
+"""Due times are wall times; a clock that was set is noticed within this."""
+
+
+class Keeper:
+    """Keeps *states* judged, from `run` until it is cancelled."""
+
+    def __init__(
+        self, states: States, journal: Journal, blocks: Blocks, clock: Clock
+    ) -> None:
+        self.states = states
+        self.journal = journal
+        self._blocks = blocks
+        self._clock = clock
+        self._wake = anyio.Event()
+        self._planned_ms = -math.inf
+        self._judging = False
+        blocks.listen(self._block_changed)
+        journal.listen(self._changed)
+
+    def report(self, signal: Signal) -> None:
+        """Take in what somebody witnessed; cheap, to be called between awaits."""
+        self.states.hear(signal)
+        self.judge()
+
+    def judge(self) -> None:
+        """Judge all that was touched or is due, and tell what has changed."""
+        if self._judging:
+            return  # a transition changes blocks, and these call us
+
+        self._judging = True
+        try:
+            now_ms = self._clock.unix_ms()
+            self.journal.add(self.states.judge(now_ms), now_ms)
+        finally:
+            self._judging = False
+
+        if self._next_ms < self._planned_ms:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Judge what only time changes, until cancelled."""
+        while True:
+            self._wake, self._planned_ms = anyio.Event(), self._next_ms
+            pause_s = (self._planned_ms - self._clock.unix_ms()) / MS_PER_S
+            until = self._clock.monotonic() + min(max(pause_s, 0.0), MAX_SLEEP_S)
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._until_woken, group.cancel_scope)
+                await self._clock.sleep_until(until)
+                group.cancel_scope.cancel()
+
+            self.judge()
+
+    async def _until_woken(self, scope: anyio.CancelScope) -> None:
+        await self._wake.wait()
+        scope.cancel()
+
+    @property
+    def _next_ms(self) -> float:
+        next_ms = self.states.next_ms
+        return math.inf if next_ms is None else next_ms
+
+    def _block_changed(self, _block: Block) -> None:
+        self.judge()
+
+    def _changed(self, transition: Transition) -> None:
+        """Have the session's blocks told anew: they show its state."""
+        log.debug("state.changed", agent=transition.agent, state=transition.state)
+        now_ms = self._clock.unix_ms()
+        entry = self._blocks.books.entry_of(transition.agent, transition.session_id)
+        for block in () if entry is None else entry.blocks:
+            self._blocks.changed(block, now_ms)

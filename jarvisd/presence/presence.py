@@ -1,0 +1,161 @@
+"""Finds the processes of sessions, watches them, and reports what witnesses say.
+
+What can be told of by the kernel is: changes of registries and folders of locks by
+inotify, ends of processes by their descriptors. One task takes up what was told and,
+now and then, looks at all of it again, since no notification is trusted. All processes
+are only looked through while a session is wanted that no better witness knows.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import anyio
+from anyio.abc import TaskStatus
+
+from jarvisd.clock import Clock
+from jarvisd.model.evidence import HookCalled
+from jarvisd.model.process import Life, Role
+from jarvisd.model.source import Tree
+from jarvisd.presence.bindings import Bindings, Report
+from jarvisd.presence.folders import Folders
+from jarvisd.presence.registries import Registries
+from jarvisd.presence.search import Search, role_of
+from jarvisd.presence.wanted import Wanted
+from jarvisd.presence.writers import Writers
+from jarvisd.sources.exits import Exits
+from jarvisd.sources.live_watch import LiveWatch
+
+WATCHED_S = 2.0
+BLIND_S = 1.0
+"""How often all is looked at while sessions live; more often where inotify fails."""
+
+IDLE_S = 30.0
+IDLE_BLIND_S = 5.0
+"""The same while none does; more often while a folder is not there to be watched."""
+
+SHARE = 500
+LONGEST = 5
+"""A look that took t is followed by a pause of t times SHARE, but of no more than
+LONGEST times the usual one: what takes long may be the machine's fault."""
+
+
+class Presence:
+    """Reports which processes work on which sessions, and what registries say.
+
+    *report* is called from the loop with each signal and must be quick. *trees* gives
+    the folders of transcripts, beside which agents leave their evidence. *wanted* gives
+    the sessions that are not over and were heard of lately; it is asked with every
+    look.
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        clock: Clock,
+        *,
+        trees: Callable[[], Iterable[Tree]],
+        wanted: Callable[[], Iterable[Wanted]],
+    ) -> None:
+        self._clock = clock
+        self._wanted = wanted
+        self._exits = Exits(self._ended)
+        self._watch = LiveWatch(self._changed, self.hurry)
+        self._folders = Folders(trees, self._watch)
+        self._bindings = Bindings(report, self._exits, clock)
+        self._registries = Registries(
+            report,
+            self._bindings,
+            clock,
+            is_headless=lambda agent, pid: role_of(agent, pid) is Role.ONCE,
+        )
+        self._writers = Writers(self._bindings, clock, role_of)
+        self._search = Search(self._bindings, clock)
+        self._hints: set[str] = set()
+        self._dead: list[Life] = []
+        self._due = 0.0
+        self._wake = anyio.Event()
+
+    @property
+    def error(self) -> str | None:
+        """Return why not all is told of at once that could be; None if it is."""
+        return self._watch.error
+
+    def __len__(self) -> int:
+        return len(self._bindings)
+
+    async def run(
+        self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Watch and report until cancelled. Started once all was looked at."""
+        with self._watch.opened(), self._exits.opened():
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._exits.run)
+                group.start_soon(self._search.run)
+                self._look()
+                task_status.started()
+                while True:
+                    await self._woken()
+                    self._act()
+
+    def told(self, hook: HookCalled) -> None:
+        """Take note of the process that a hook names. Cheap; call it for each."""
+        self._search.told(hook)
+
+    def hurry(self) -> None:
+        """Look at everything soon: a session has begun, or hints were lost."""
+        self._due = 0.0
+        self._wake.set()
+
+    async def _woken(self) -> None:
+        """Wait until something was told or is due."""
+        due = min(self._due, self._registries.due_at, self._writers.due_at)
+        with anyio.move_on_after(max(0.0, due - self._clock.monotonic())):
+            await self._wake.wait()
+
+        self._wake = anyio.Event()
+
+    def _act(self) -> None:
+        hints, self._hints = self._hints, set()
+        for path in hints:
+            self._registries.look(path)
+            self._writers.hint(path.rpartition("/")[0])
+
+        self._take_dead()
+        self._registries.settle()
+        self._writers.settle()
+        if self._due <= self._clock.monotonic():
+            self._look()
+
+    def _take_dead(self) -> None:
+        dead, self._dead = self._dead, []
+        for life in dead:
+            self._bindings.died(life)
+            self._registries.died(life)
+            self._writers.died(life)
+
+    def _look(self) -> None:
+        """Look at all that may have changed without being told of."""
+        started = self._clock.monotonic()
+        self._folders.refresh()
+        self._registries.scan(self._folders.registries)
+        self._writers.look(self._folders.locks)
+        wanted = list(self._wanted())
+        self._registries.tell_leftovers(wanted)
+        took = self._clock.monotonic() - started
+        usual = self._pause(wanted)
+        self._due = started + min(max(usual, took * SHARE), usual * LONGEST)
+        self._search.want(wanted)
+
+    def _pause(self, wanted: Sequence[Wanted]) -> float:
+        blind = self._folders.is_blind
+        if wanted or self._bindings:
+            return BLIND_S if blind else WATCHED_S
+
+        return IDLE_BLIND_S if blind else IDLE_S
+
+    def _changed(self, path: str) -> None:
+        self._hints.add(path)
+        self._wake.set()
+
+    def _ended(self, life: Life) -> None:
+        self._dead.append(life)
+        self._wake.set()

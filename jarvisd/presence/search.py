@@ -1,0 +1,172 @@
+"""The search for processes of sessions that neither a registry nor a lock tells of.
+
+In order: the process that a hook named, one that has the transcript open for writing,
+and, where only one can be meant, one that was started in the session's folder before
+its newest line. The longer nothing is found, the rarer it is looked for.
+"""
+
+from collections.abc import Sequence
+
+import anyio
+from anyio import lowlevel
+
+from jarvisd.agents import AGENTS
+from jarvisd.clock import Clock
+from jarvisd.model.block import SessionId
+from jarvisd.model.evidence import HookCalled
+from jarvisd.model.process import Process, Program, Role
+from jarvisd.presence.bindings import Binding, Bindings, How
+from jarvisd.presence.guesses import guessed
+from jarvisd.presence.wanted import Wanted
+from jarvisd.sources.processes import (
+    Processes,
+    ancestors_of,
+    argv_of,
+    written_files,
+)
+
+FIRST_PAUSE_S = 2.0
+LAST_PAUSE_S = 60.0
+
+SHARE = 1000
+"""A search that took t is followed by a pause of t times this, at least."""
+
+HOOK_PAUSE_S = 5.0
+"""How often hooks of a session whose process is not found are followed up."""
+
+MAX_HOOKS = 1000
+
+
+class Search:
+    """Finds processes of wanted sessions among all processes of this user."""
+
+    def __init__(self, bindings: Bindings, clock: Clock) -> None:
+        self._bindings = bindings
+        self._clock = clock
+        self._processes = Processes(program_of)
+        self._lacking: frozenset[tuple[str, SessionId]] = frozenset()
+        self._pause = FIRST_PAUSE_S
+        self._due = 0.0
+        self._wanted: Sequence[Wanted] = ()
+        self._wake = anyio.Event()
+        self._followed: dict[tuple[str, SessionId], float] = {}
+
+    def told(self, hook: HookCalled) -> None:
+        """Bind the session of *hook* to the agent that ran it, if it names one.
+
+        A hook may be run by a shell of the agent's, so that its parents are asked. It
+        tells nothing new of a session whose process is known.
+        """
+        parent, _, _ = hook.session_id.partition("/")
+        key = (hook.agent, SessionId(parent))
+        if hook.pid is None or not self._may_follow(key):
+            return
+
+        for pid in ancestors_of(hook.pid):
+            process = self._processes.look_at(pid)
+            if process is not None and process.program.agent == hook.agent:
+                self._bind(*key, process, How.HOOK)
+                return
+
+    def want(self, wanted: Sequence[Wanted]) -> None:
+        """Say which sessions are wanted now. Those without a process are searched for.
+
+        Not at once, if they were lately.
+        """
+        sure = self._bindings.sure()
+        self._wanted = [each for each in wanted if _key(each) not in sure]
+        if self._wanted and self._is_time(self._wanted):
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Search when there is something to search for, until cancelled."""
+        while True:
+            await self._wake.wait()
+            await self._look()
+            self._wake = anyio.Event()
+
+    async def _look(self) -> None:
+        busy_s = 0.0
+        started = self._clock.monotonic()
+        for _ in self._processes.look():
+            busy_s += self._clock.monotonic() - started
+            await lowlevel.checkpoint()
+            started = self._clock.monotonic()
+
+        self._join(self._wanted)
+        now = self._clock.monotonic()
+        self._due = now + max(self._pause, (busy_s + now - started) * SHARE)
+        self._pause = min(self._pause * 2, LAST_PAUSE_S)
+
+    def _is_time(self, lacking: Sequence[Wanted]) -> bool:
+        """Say whether to search now: after a pause, or at once for a new session."""
+        before, self._lacking = self._lacking, frozenset(map(_key, lacking))
+        if not self._lacking <= before:
+            self._pause = FIRST_PAUSE_S
+            return True
+
+        return self._clock.monotonic() >= self._due
+
+    def _join(self, lacking: Sequence[Wanted]) -> None:
+        sure, agents = self._bindings.sure(), self._processes.agents
+        lacking = [each for each in lacking if _key(each) not in sure]
+        by_path = {path: each for each in lacking for path in each.paths}
+        for process in agents if by_path else ():
+            for path in written_files(process.life.pid):
+                if (session := by_path.get(path)) is not None:
+                    self._bind_process(session, process, How.TRANSCRIPT)
+
+        sure, busy = self._bindings.sure(), self._bindings.busy()
+        without = [each for each in lacking if _key(each) not in sure]
+        free = [each for each in agents if each.life not in busy]
+        for session, process in guessed(without, free):
+            self._bind_process(session, process, How.GUESS)
+
+    def _bind_process(self, session: Wanted, process: Process, how: How) -> None:
+        if session.agent == process.program.agent:
+            self._bind(session.agent, session.session_id, process, how)
+
+    def _bind(
+        self, agent: str, session_id: SessionId, process: Process, how: How
+    ) -> None:
+        self._bindings.bind(
+            Binding(
+                agent=agent,
+                session_id=session_id,
+                life=process.life,
+                how=how,
+                headless=process.program.role is Role.ONCE,
+            )
+        )
+
+    def _may_follow(self, key: tuple[str, SessionId]) -> bool:
+        """Say whether the process of this session is neither known nor looked for."""
+        now = self._clock.monotonic()
+        if key in self._bindings.sure() or now < self._followed.get(key, 0.0):
+            return False
+
+        if len(self._followed) >= MAX_HOOKS:
+            self._followed.clear()
+
+        self._followed[key] = now + HOOK_PAUSE_S
+        return True
+
+
+def program_of(argv: Sequence[str]) -> Program | None:
+    """Return which agent a process with these arguments is."""
+    for agent in AGENTS.values():
+        role = agent.evidence.role(argv) if agent.evidence else None
+        if role is not None:
+            return Program(agent.name, role)
+
+    return None
+
+
+def role_of(agent: str, pid: int) -> Role | None:
+    """Return what the process is there for, or None if it is not that agent's."""
+    program = program_of(argv_of(pid))
+    return program.role if program and program.agent == agent else None
+
+
+def _key(session: Wanted) -> tuple[str, SessionId]:
+    return session.agent, session.session_id

@@ -1,0 +1,92 @@
+"""The desk passes on what agents tell, in order, and gives receipts."""
+
+import msgspec
+import pytest
+
+from jarvisd.api.desk import MAX_AGENTS, HookDesk
+from jarvisd.model.evidence import HookCalled
+from jarvisd.model.statusline import StatusLineRead
+from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine
+from tests.api.fakes import Client, running
+from tests.support import FakeClock
+
+STOP = msgspec.Raw(b'{"session_id":"5e55","hook_event_name":"Stop"}')
+STATUS = msgspec.Raw(b'{"session_id":"5e55","model":{"id":"m"}}')
+
+
+@pytest.fixture
+def signals() -> list[HookCalled]:
+    return []
+
+
+@pytest.fixture
+def desk(signals: list[HookCalled]) -> HookDesk:
+    return HookDesk(FakeClock(), report=signals.append)
+
+
+def test_a_hook_is_reported_with_its_process(
+    desk: HookDesk, signals: list[HookCalled]
+) -> None:
+    called = desk.call(Hook(agent="claude", payload=STOP, pid=4711))
+
+    assert signals == [called]
+    assert (signals[0].event, signals[0].pid) == ("Stop", 4711)
+
+
+def test_what_is_no_hook_is_refused_and_counted(
+    desk: HookDesk, signals: list[HookCalled]
+) -> None:
+    assert desk.call(Hook(agent="claude", payload=msgspec.Raw(b"{}"))) is None
+    assert desk.call(Hook(agent="aider", payload=STOP)) is None
+
+    assert signals == []
+    assert [(each.agent, each.refused) for each in desk.receipts()] == [
+        ("aider", 1),
+        ("claude", 1),
+    ]
+
+
+def test_the_receipt_tells_of_the_last_one() -> None:
+    clock = FakeClock()
+    desk = HookDesk(clock)
+    desk.call(Hook(agent="codex", payload=STOP))
+
+    assert desk.receipts() == [
+        HookReceipt(
+            agent="codex",
+            count=1,
+            refused=0,
+            last_event="Stop",
+            last_ms=clock.unix_ms(),
+        )
+    ]
+
+
+def test_receipts_of_agents_without_end_are_not_kept(desk: HookDesk) -> None:
+    for number in range(2 * MAX_AGENTS):
+        desk.call(Hook(agent=f"a{number}", payload=STOP))
+
+    assert len(desk.receipts()) == MAX_AGENTS
+
+
+def test_a_status_line_is_passed_on_and_answered() -> None:
+    read: list[StatusLineRead] = []
+    desk = HookDesk(FakeClock(), read=read.append, needs=lambda _: "2 need\x1b[31m you")
+    answer = desk.status_line(StatusLine(payload=STATUS))
+
+    assert [each.model for each in read] == ["m"]
+    assert answer.text == "2 need[31m you"
+    assert desk.status_line(StatusLine(payload=msgspec.Raw(b"[]"))).text == ""
+
+
+async def test_hooks_come_in_over_the_socket_and_show_in_health() -> None:
+    stop = {"session_id": "5e55", "hook_event_name": "Stop"}
+    async with running() as server:
+        with Client(server.endpoint.path) as client:
+            done = await client.result("hook", agent="claude", payload=stop, pid=1)
+            refused = await client.ask("hook", agent="claude", payload={"prompt": "x"})
+            health = await client.result("health")
+
+    assert done == {"ok": True}
+    assert refused["error"]["data"]["kind"] == "invalid_params"
+    assert [each["count"] for each in health["hooks"]] == [1]

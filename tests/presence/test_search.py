@@ -1,0 +1,190 @@
+"""Processes found by looking: hooks, open transcripts, and folders."""
+
+from pathlib import Path
+
+import pytest
+
+from jarvisd.model.block import SessionId
+from jarvisd.model.evidence import HookCalled, ProcessFound, ProcessGone
+from jarvisd.model.process import Life, Process, Program, Role
+from jarvisd.presence.guesses import guessed
+from jarvisd.presence.wanted import Wanted
+from tests.presence.rig import Heard, Home, agent, agents, watching
+from tests.support import eventually
+
+THREAD = "01a1fbed-862a-75b1-bce3-2029626f135b"
+
+WITH_A_CHILD = """
+import subprocess
+child = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE)
+with open({path!r}, "w") as file:
+    file.write(str(child.pid))
+"""
+"""The child ends when its parent does."""
+
+
+def hook(pid: int | None, session: str = "s1") -> HookCalled:
+    return HookCalled(
+        agent="claude",
+        session_id=SessionId(session),
+        event="PreToolUse",
+        at_ms=1,
+        pid=pid,
+    )
+
+
+async def test_an_open_transcript_belongs_to_its_writer(
+    home: Home, heard: Heard
+) -> None:
+    path = home.folder / "rollout.jsonl"
+    heard.want(THREAD, "codex", paths=[path])
+    reads = f"file = open({str(path)!r})"
+    with (
+        agent("codex", code=f"file = open({str(path)!r}, 'a')") as codex,
+        agent("codex", code=reads),
+    ):
+        async with watching(home, heard):
+            found = await heard.next(ProcessFound)
+            assert (found.pid, found.how, found.is_sure) == (
+                codex.pid,
+                "open transcript",
+                True,
+            )
+            codex.kill()
+            gone = await heard.next(ProcessGone)
+
+    assert gone.tidy is None
+    assert len(heard.all(ProcessFound)) == 1
+
+
+async def test_a_hook_names_its_agent_or_a_shell_of_it(
+    home: Home, heard: Heard
+) -> None:
+    path = home.folder / "child.pid"
+    with agent("claude", code=WITH_A_CHILD.format(path=str(path))) as claude:
+        child = int(path.read_text())
+        async with watching(home, heard) as presence:
+            presence.told(hook(None))
+            presence.told(hook(child, "s1/agent-a1"))
+            presence.told(hook(child))
+
+    found = heard.all(ProcessFound)
+    assert [(each.session_id, each.pid, each.how) for each in found] == [
+        ("s1", claude.pid, "hook")
+    ]
+
+
+async def test_a_hook_that_names_no_agent_names_nobody(
+    home: Home, heard: Heard
+) -> None:
+    with agent("cat") as other:
+        async with watching(home, heard) as presence:
+            presence.told(hook(other.pid))
+            presence.told(hook(2**22 + 1))
+
+    assert heard.signals == []
+
+
+async def test_the_only_process_of_a_folder_is_a_guess(
+    home: Home, heard: Heard, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    with agent("claude", cwd=work) as claude:
+        heard.want("s1", cwd=work)
+        async with watching(home, heard):
+            found = await heard.next(ProcessFound)
+            assert (found.pid, found.how, found.is_sure) == (
+                claude.pid,
+                "folder and start time",
+                False,
+            )
+            home.register(claude, "s2")
+            await heard.next(ProcessFound, "s2")
+
+    assert [each.tidy for each in heard.all(ProcessGone, "s1")] == [None]
+
+
+async def test_a_guess_becomes_sure(home: Home, heard: Heard, tmp_path: Path) -> None:
+    with agent("claude", cwd=tmp_path) as claude:
+        heard.want("s1", cwd=tmp_path)
+        async with watching(home, heard):
+            await heard.next(ProcessFound)
+            home.register(claude)
+            await eventually(lambda: heard.all(ProcessFound)[-1].is_sure)
+
+    assert len(heard.all(ProcessFound)) == 2
+
+
+async def test_a_process_among_hundreds_is_found(
+    home: Home, heard: Heard, tmp_path: Path
+) -> None:
+    with agents(100), agent("claude", cwd=tmp_path) as claude:
+        heard.want("s1", cwd=tmp_path)
+        async with watching(home, heard):
+            found = await heard.next(ProcessFound)
+
+    assert found.pid == claude.pid
+
+
+async def test_a_session_that_comes_later_is_searched_for(
+    home: Home, heard: Heard, tmp_path: Path
+) -> None:
+    async with watching(home, heard) as presence:
+        with agent("claude", cwd=tmp_path):
+            heard.want("s1", cwd=tmp_path)
+            presence.hurry()
+            await heard.next(ProcessFound)
+
+
+def session(name: str, cwd: str | None = "/w", last_ms: int | None = 9_000) -> Wanted:
+    return Wanted(agent="claude", session_id=SessionId(name), cwd=cwd, last_ms=last_ms)
+
+
+def process(
+    pid: int,
+    cwd: str | None = "/w",
+    *,
+    started_ms: int = 5_000,
+    agent: str = "claude",
+    role: Role = Role.TALKS,
+) -> Process:
+    return Process(
+        life=Life(pid, pid),
+        program=Program(agent, role),
+        started_ms=started_ms,
+        cwd=cwd,
+    )
+
+
+@pytest.mark.parametrize(
+    ("sessions", "processes", "expected"),
+    [
+        pytest.param([session("a")], [process(1)], [("a", 1)], id="only one each"),
+        pytest.param([session("a")], [process(1, "/w/")], [("a", 1)], id="slash"),
+        pytest.param([session("a")], [process(1), process(2)], [], id="two processes"),
+        pytest.param([session("a"), session("b")], [process(1)], [], id="two sessions"),
+        pytest.param(
+            [session("a"), session("b", "/v")],
+            [process(1), process(2, "/v")],
+            [("a", 1), ("b", 2)],
+            id="folders tell them apart",
+        ),
+        pytest.param(
+            [session("a", last_ms=1_000)], [process(1)], [], id="silent since before it"
+        ),
+        pytest.param([session("a", last_ms=None)], [process(1)], [], id="no line yet"),
+        pytest.param([session("a", None)], [process(1, None)], [], id="no folders"),
+        pytest.param(
+            [session("a")], [process(1, agent="codex")], [], id="another agent"
+        ),
+        pytest.param(
+            [session("a")], [process(1, role=Role.SERVES)], [], id="a server of many"
+        ),
+    ],
+)
+def test_guesses(
+    sessions: list[Wanted], processes: list[Process], expected: list[tuple[str, int]]
+) -> None:
+    pairs = guessed(sessions, processes)
+    assert [(each.session_id, found.life.pid) for each, found in pairs] == expected

@@ -1,0 +1,42 @@
+"""Which sessions are asked for, from the books of a daemon that has read their files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from jarvisd.accumulators.states import States
+from jarvisd.model.block import SessionId
+from jarvisd.model.state import State, StateView
+from jarvisd.presence.wanted import wanted_of
+from tests.accumulators import test_ledger_claude as claude
+from tests.books.rig import append, running, transcript
+
+
+class KnownStates(States):
+    """States that are what they are said to be."""
+
+    def __init__(self, **states: State) -> None:
+        super().__init__()
+        self.known = states
+
+    def roots(self) -> Iterator[tuple[str, SessionId]]:
+        return (("claude", SessionId(each)) for each in self.known)
+
+    def view(self, agent: str, session_id: SessionId) -> StateView:
+        return StateView(state=self.known[session_id])
+
+
+async def test_sessions_that_are_not_over_are_wanted(tmp_path: Path) -> None:
+    path = transcript(tmp_path, "s1")
+    append(path, claude.prompt(second=1), claude.reply("m1", second=2))
+    append(transcript(tmp_path, "s2"), claude.prompt(second=1))
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        books = daemon.blocks.books
+        books.states = KnownStates(
+            s1=State.IDLE, s2=State.ENDED, never_seen=State.UNKNOWN
+        )
+        (wanted,) = wanted_of(books)
+        assert wanted.last_ms == daemon.session().spans.last_ms
+
+    assert (wanted.agent, wanted.session_id) == ("claude", "s1")
+    assert wanted.paths == (str(path),)

@@ -1,0 +1,42 @@
+"""Names and inodes that come apart and together again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sources.disk import Disk
+from tests.sources.looker import Looker
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    return Disk(tmp_path)
+
+
+@pytest.fixture
+def looker(disk: Disk) -> Iterator[Looker]:
+    looker = Looker(disk.root)
+    yield looker
+    looker.close()
+
+
+def test_a_name_that_comes_back_is_read_though_its_old_inode_has_another_name(
+    disk: Disk, looker: Looker
+) -> None:
+    first, second = disk.path("p/1"), disk.path("p/2")
+    first.touch()
+    disk.append(first, 1)
+    looker.look()
+    first.unlink()
+    looker.look()
+    first.touch()
+    first.rename(second)
+
+    disk.append(second, 2)
+    looker.look()
+    first.touch()
+    disk.append(first, 1)
+    looker.look()
+
+    assert looker.counted.keys() >= disk.events()
