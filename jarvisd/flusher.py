@@ -184,8 +184,9 @@ class Flusher:
         return {(lane.agent, lane.session_id) for lane in lanes if lane is not None}
 
     @property
-    def _is_full(self) -> bool:
-        return self._books.ledger.unsaved >= MAX_UNSAVED
+    def _is_pressing(self) -> bool:
+        ledger = self._books.ledger
+        return ledger.has_closings or ledger.unsaved >= MAX_UNSAVED
 
     @property
     def is_behind(self) -> bool:
@@ -238,6 +239,11 @@ class Flusher:
             pass  # a flush under way may hold an older state of it
 
         await self._flush(self._take([block.block_id]), durable=True, tell=True)
+        async with self._writing:
+            pass  # another who waits for the same block may have taken it with theirs
+
+        if block.block_id in self._dirty and self.error is not None:
+            raise StoreError(self.error)
 
     async def _sleep_until_due(self) -> None:
         while self._next_due > self._clock.monotonic():
@@ -267,7 +273,7 @@ class Flusher:
     ) -> None:
         """Store *blocks*; on failure keep them changed, and raise if *tell*."""
         try:
-            if blocks or self._is_told_due or self._is_full:
+            if blocks or self._is_told_due or self._is_pressing:
                 await self._save(blocks, durable=durable)
         except StoreError as exc:
             self._postpone(blocks, exc)
@@ -279,13 +285,13 @@ class Flusher:
     async def _save(self, blocks: list[Block], *, durable: bool) -> None:
         async with self._writing:
             now = self._began = self._clock.monotonic()
+            # Now and not when it is done: what changes meanwhile is due a second later.
+            self._flushed_at |= {each.block_id: now for each in blocks}
             await self._begin_anew()
             if self._unanswered is not None:
                 await self._send(self._unanswered)
                 await self._begin_anew()
 
-            # Now and not when it is done: what changes meanwhile is due a second later.
-            self._flushed_at |= {each.block_id: now for each in blocks}
             await self._send(self._taken(blocks, durable=durable))
             await self._begin_anew()
 
@@ -327,6 +333,7 @@ class Flusher:
 
         self._unanswered = None
         ledger.stored(done.corrections, done.repriced)
+        self._books.segments.stored(sent.news.closings)
         self._journal.stored(sent.batch.transitions)
         if sent.batch.transitions:
             self._told_at = self._began

@@ -14,6 +14,7 @@ from benchmarks.figures import (
     parse,
     peers,
     reports,
+    segments,
     start,
     status,
     status_line,
@@ -36,5 +37,6 @@ FIGURES: dict[str, Measure] = {
     "conversations": conversations.measure,
     "peers": peers.measure,
     "reports": reports.measure,
+    "segments": segments.measure,
 }
 """Every figure by the name that the command line takes, in the order of the table."""

@@ -119,13 +119,17 @@ class Block:
 
     def add_line(self, text: bytes, *, malformed: bool = False) -> None:
         """Count one line that is not blank; *text* is without its line end."""
-        self.line_count += 1
-        # Looking for other than ASCII takes a twelfth of the time of decoding.
-        self.char_count += len(
-            text if text.isascii() else text.decode(errors="replace")
-        )
-        if malformed:
-            self.malformed_count += 1
+        self.add_lines([text], malformed=int(malformed))
+
+    def add_lines(self, texts: list[bytes], *, malformed: int = 0) -> None:
+        """Count lines that are not blank, *malformed* of them no record."""
+        self.line_count += len(texts)
+        self.malformed_count += malformed
+        for text in texts:
+            # Looking for other than ASCII takes a twelfth of the time of decoding.
+            self.char_count += len(
+                text if text.isascii() else text.decode(errors="replace")
+            )
 
     def add_bad_line(self, offset: int, length: int, reason: str) -> None:
         """Remember a line that could not be taken in, if there are few so far."""

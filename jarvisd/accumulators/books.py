@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from jarvisd.accumulators.block import Account, Block
 from jarvisd.accumulators.ledger import Ledger, SessionKey
+from jarvisd.accumulators.segments import IDLE_S, Segments, Surroundings
 from jarvisd.accumulators.session import Price, Session
 from jarvisd.accumulators.states import GIVEN_UP_MS, States
 from jarvisd.errors import ProtocolError
@@ -45,9 +46,17 @@ class Books:
     """The ledger, the states of its sessions, and the blocks of each of them."""
 
     def __init__(
-        self, price: Price = no_price, window: Window = lambda _model: None
+        self,
+        price: Price = no_price,
+        window: Window = lambda _model: None,
+        *,
+        idle_s: float = IDLE_S,
+        sinks: tuple[str, ...] = (),
     ) -> None:
-        self.ledger = Ledger(price)
+        self.ledger = Ledger(price, idle_ms=round(idle_s * 1000))
+        self.segments = Segments(
+            self.ledger, self._surroundings, idle_s=idle_s, sinks=sinks
+        )
         self.states = States(self.ledger.cost_so_far)
         self._window = window
         self._blocks: dict[SessionKey, list[Block]] = {}
@@ -58,6 +67,8 @@ class Books:
         self.ledger.clear()
         self.ledger.restore(saved.sessions, saved.limits, saved.cells, saved.priced)
         self.ledger.known.restore(saved.keys)
+        self.segments.since_ms = saved.segments_since_ms
+        self.segments.forget()
 
     def bind(self, block: Block) -> None:
         """Note whose *block* is; cheap, to be called after its lines are folded."""
@@ -208,6 +219,13 @@ class Books:
             state=self.state(session),
         )
 
+    def _surroundings(self, session: Session) -> Surroundings:
+        blocks = self._blocks.get((session.agent, session.session_id), [])
+        newest = max(blocks, key=_active_ms, default=None)
+        return Surroundings(
+            None if newest is None else newest.block_id, self.project(session)
+        )
+
     def _context(self, session: Session) -> Context | None:
         if session.context is None:
             return None
@@ -236,6 +254,10 @@ class Books:
 def revision_of(entry: Entry) -> int:
     """Return the flush that stored a session last, or will."""
     return max((each.revision for each in entry.blocks), default=0)
+
+
+def _active_ms(block: Block) -> int:
+    return block.last_activity_ms or 0
 
 
 def _project(blocks: Iterable[Block]) -> str | None:

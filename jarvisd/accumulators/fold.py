@@ -146,6 +146,10 @@ def _usage(line: _Line, event: UsageReported) -> None:
     if called is None or not line.is_own:
         return
 
+    latency_ms = None
+    if called != carry.answered:
+        latency_ms = _answer(line, called, event)
+
     name, shelf = (line.agent, called), line.shelves.responses
     row = shelf.at_hand(name)
     if row is None or not _repeats(row, event, line):
@@ -156,6 +160,7 @@ def _usage(line: _Line, event: UsageReported) -> None:
             event,
             input_cached=read if event.has_cache else NO_INPUT,
             input_bare=NO_INPUT if event.has_cache else read,
+            latency_ms=latency_ms,
         )
     elif tokens.output > row.output:
         shelf.change(name, row, replace(row, output=tokens.output))
@@ -165,6 +170,19 @@ def _usage(line: _Line, event: UsageReported) -> None:
         flat = event.cache_write_flat
         written = max(split, flat)
         _occupy(line, tokens.input + tokens.cache_read + written)
+
+
+def _answer(line: _Line, called: str, event: UsageReported) -> float | None:
+    """Note the first line of a response; return how long it took, if that is known."""
+    carry, at_ms = line.lane.carry, line.at_ms
+    handed_ms, carry.handed_ms, carry.answered = carry.handed_ms, None, called
+    if event.latency_ms is not None:
+        return event.latency_ms
+
+    if handed_ms is None or at_ms is None or at_ms < handed_ms:
+        return None
+
+    return float(at_ms - handed_ms)
 
 
 def _repeats(row: ResponseRow, event: UsageReported, line: _Line) -> bool:
@@ -197,6 +215,7 @@ def _put_response(
     *,
     input_cached: int,
     input_bare: int = NO_INPUT,
+    latency_ms: float | None = None,
 ) -> None:
     lane, shelf, tokens = line.lane, line.shelves.responses, event.tokens
     model = event.model or lane.carry.model
@@ -220,6 +239,7 @@ def _put_response(
         output=tokens.output,
         reasoning=tokens.reasoning,
         web_searches=event.web_searches,
+        latency_ms=latency_ms,
     )
     shelf.put(name, row)
     if model is not None:
@@ -241,7 +261,13 @@ def _totals(line: _Line, event: TotalsReported) -> None:
         model=event.model, tokens=tokens, variant=event.variant or STANDARD
     )
     called = _report_name(thread.root, event.total) or line.name
-    _put_response(line, (line.agent, called), usage, input_cached=tokens.input)
+    _put_response(
+        line,
+        (line.agent, called),
+        usage,
+        input_cached=tokens.input,
+        latency_ms=_answer(line, called, usage),
+    )
 
 
 def _report_name(root: str | None, total: Tokens | None) -> str | None:
@@ -352,6 +378,7 @@ def _tool_returned(line: _Line, event: ToolReturned) -> None:
 
     lane, shelf = line.lane, line.shelves.calls
     name = (line.agent, event.call_id)
+    lane.carry.handed_ms = line.at_ms
     lane.closes(event.call_id)
     row = shelf.at_hand(name)
     if (
@@ -393,6 +420,7 @@ def _prompt(line: _Line, event: PromptGiven) -> None:
     carry = line.lane.carry
     again = carry.aborted and event.digest != 0 and event.digest == carry.asked
     carry.aborted, carry.asked, carry.in_turn = False, event.digest, True
+    carry.handed_ms = line.at_ms
     if not again:
         _mark(line, Mark.PROMPT, key=event.key, chars=event.chars)
 

@@ -52,7 +52,7 @@ class KeySet:
     def add(self, key: int) -> bool:
         """Take *key* in; say whether it is new."""
         shard = self._sets[key & 255]
-        if key in shard or self._has_base(key):
+        if key in shard or (self._base and self._has_base(key)):
             return False
 
         shard.add(key)

@@ -43,6 +43,8 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
         open_tools: Calls without a result, oldest first.
         thread: What a Codex thread needs.
         facts: What the state of the session is told from.
+        handed_ms: When the agent was last handed something to answer.
+        answered: The response that did: other lines may be copies of it.
         user_lines: Lines in the user's name, whoever wrote them.
         assistant_lines: Lines in the agent's name; a message may be several.
 
@@ -65,6 +67,8 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
     open_tools: dict[str, OpenTool] = {}
     thread: Thread = msgspec.field(default_factory=Thread)
     facts: Facts = msgspec.field(default_factory=Facts)
+    handed_ms: int | None = None
+    answered: str | None = None
     user_lines: int = 0
     assistant_lines: int = 0
 

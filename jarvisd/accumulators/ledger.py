@@ -23,7 +23,9 @@ from jarvisd.accumulators.session import (
     count,
     count_response,
     decoded,
+    summed,
 )
+from jarvisd.accumulators.stretches import IDLE_MS
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import LimitsReported
 from jarvisd.model.ledger import (
@@ -39,6 +41,7 @@ from jarvisd.model.ledger import (
     Row,
 )
 from jarvisd.model.record import Record
+from jarvisd.model.segment import Closing
 from jarvisd.model.usage import Tokens
 
 WINDOW_ROWS = 4_096
@@ -55,8 +58,11 @@ class Ledger:
     records may be folded, but no second batch taken.
     """
 
-    def __init__(self, price: Price, *, window: int = WINDOW_ROWS) -> None:
+    def __init__(
+        self, price: Price, *, window: int = WINDOW_ROWS, idle_ms: int = IDLE_MS
+    ) -> None:
         self._price = price
+        self._idle_ms = idle_ms
         self._window = window
         self.clear()
 
@@ -71,6 +77,7 @@ class Ledger:
         self._told_limits: dict[tuple[str, str], LimitRow] = {}
         self._repricing = Repricing()
         self._outdated: dict[SessionKey, int] = {}
+        self._closings: list[Closing] = []
 
     def restore(
         self,
@@ -85,6 +92,7 @@ class Ledger:
         """
         for state in sessions:
             session = decoded(state)
+            session.stretches.idle_ms = self._idle_ms
             self._sessions[session.agent, session.session_id] = session
 
         for limit in limits:
@@ -128,6 +136,11 @@ class Ledger:
             self._newest = session
             self._dirty.add((lane.agent, session.session_id))
 
+        at_ms = record.at_ms
+        if at_ms is not None and not session.stretches.extend(at_ms):
+            self.settle()
+            session.stretches.begin(at_ms, summed(session))
+
         fold(self._shelves, lane, session, record)
 
     def session(self, agent: str, session_id: SessionId) -> Session | None:
@@ -170,6 +183,24 @@ class Ledger:
         shelves = self._shelves
         return shelves.responses.unsaved + shelves.calls.unsaved + shelves.marks.unsaved
 
+    def holds(self, session: Session) -> bool:
+        """Say whether *session* is what is kept, and not what another database had."""
+        return self._sessions.get((session.agent, session.session_id)) is session
+
+    def touch(self, session: Session) -> None:
+        """Note that *session* is to be stored, though no line has changed it."""
+        self._dirty.add((session.agent, session.session_id))
+
+    def close(self, session: Session, closing: Closing) -> None:
+        """Have a segment of *session*, in which it is no more, stored with it."""
+        self._closings.append(closing)
+        self.touch(session)
+
+    @property
+    def has_closings(self) -> bool:
+        """Say whether closed segments wait to be stored."""
+        return bool(self._closings)
+
     def take(self) -> LedgerBatch:
         """Return what is to be stored, consistent with every lane as it is now."""
         self.settle()
@@ -179,6 +210,7 @@ class Ledger:
         marks, contested_marks = shelves.marks.take()
         dirty, self._dirty, self._newest = self._dirty, set(), None
         reprice = self._repricing.take(self._sessions, self.rollup)
+        closings, self._closings = tuple(self._closings), []
         return LedgerBatch(
             responses=responses,
             calls=calls,
@@ -190,6 +222,7 @@ class Ledger:
             prices=self._repricing.version,
             reprice=reprice,
             outdated=self._take_outdated(),
+            closings=closings,
         )
 
     def stored(
@@ -226,6 +259,7 @@ class Ledger:
             self.reread(each.agent, each.session_id, each.version)
 
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
+        self._closings[:0] = batch.closings
 
     def _take_outdated(self) -> tuple[Outdated, ...]:
         outdated, self._outdated = self._outdated, {}
@@ -245,6 +279,7 @@ class Ledger:
         session = self._sessions.get(key)
         if session is None:
             session = Session(session_id=lane.session_id, agent=lane.agent)
+            session.stretches.idle_ms = self._idle_ms
             self._sessions[key] = session
 
         session.parent_session_id = session.parent_session_id or lane.parent_session_id

@@ -4,6 +4,7 @@ Each merge is commutative, associative and idempotent, so that accounts do not d
 on which copy was read first, nor on how often. Rules: docs/ledger.md.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
@@ -61,6 +62,16 @@ def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
         output=max(old.output, new.output),
         reasoning=max(old.reasoning, new.reasoning),
         web_searches=max(old.web_searches, new.web_searches),
+        latency_ms=min(old, new, key=_answered).latency_ms,
+    )
+
+
+def _answered(row: ResponseRow) -> tuple[float, float]:
+    """Return what the least of is the first word of a response, and how long it took."""
+    at_ms, latency_ms = row.at_ms, row.latency_ms
+    return (
+        math.inf if at_ms is None else at_ms,
+        math.inf if latency_ms is None else latency_ms,
     )
 
 

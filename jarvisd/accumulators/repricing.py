@@ -89,8 +89,10 @@ class Repricing:
             key = (each.agent, each.session_id)
             since = self._sessions[key]
             session = sessions[key]
+            before = _cost(session)
             session.cost_micros = each.cost_micros + since[0]
             session.unpriced = each.unpriced + since[1]
+            session.stretches.reprice(*_minus(_cost(session), before))
             for cell in each.cells:
                 place = (cell.quarter, (cell.agent, cell.session_id, cell.model))
                 since = self._cells.get(place, NOTHING)

@@ -38,6 +38,7 @@ class BookRules:
     ) -> tuple[SessionRow, Sequence[Cell]]:
         """Return a session with the costs of its *responses* now, and its cells."""
         session, cells = restored(stored), Rollup()
+        before = session.cost_micros, session.unpriced
         session.cost_micros = session.unpriced = 0
         for row in responses:
             tokens, cost = priced(row, self._price)
@@ -45,4 +46,7 @@ class BookRules:
             session.cost_micros += cost or 0
             session.unpriced += cost is None
 
+        session.stretches.reprice(
+            session.cost_micros - before[0], session.unpriced - before[1]
+        )
         return session.row(), cells.take()

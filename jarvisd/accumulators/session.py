@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from jarvisd.accumulators.stretches import Stretch, Stretches
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import Outcome, ToolKind
 from jarvisd.model.ledger import CallRow, Mark, MarkRow, ResponseRow, Row, SessionRow
@@ -94,6 +95,7 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
         title: (rank, time, text) of the best one.
         place: (time, folder) of the newest working folder.
         mode: (time, word) of the newest way to ask for leave.
+        stretches: Its open segments.
 
     """
 
@@ -133,6 +135,7 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
     title: tuple[int, int, str] | None = None
     place: tuple[int, str] | None = None
     mode: tuple[int, str] | None = None
+    stretches: Stretches = msgspec.field(default_factory=Stretches)
 
     @property
     def tokens(self) -> Tokens:
@@ -206,6 +209,20 @@ def decoded(state: bytes) -> Session:
     return _DECODER.decode(state)
 
 
+def summed(session: Session) -> Stretch:
+    """Return the totals of *session* as its segments tell them."""
+    return Stretch(
+        turns=session.messages,
+        tokens_in=session.tokens.prompt_total,
+        tokens_out=session.output,
+        cost_micros=session.cost_micros,
+        unpriced=session.unpriced,
+        errors=session.tool_errors + session.api_errors,
+        tools=dict(session.tools),
+        models=dict(session.models),
+    )
+
+
 def count(session: Session, row: Row, sign: int = 1) -> None:
     """Add what *row*, which is no response, says; with *sign* -1 take it away again."""
     match row:
@@ -239,12 +256,16 @@ def count_response(
     else:
         session.cost_micros += sign * cost_micros
 
+    session.stretches.count_response(row, tokens, cost_micros, sign)
+
 
 def _count_call(session: Session, row: CallRow, sign: int) -> None:
     if row.tool is None:
         return
 
-    _tally(session.tools, tool_name(row.server, row.tool), sign)
+    name = tool_name(row.server, row.tool)
+    _tally(session.tools, name, sign)
+    session.stretches.count_call(row, name, sign)
     session.tool_errors += sign * (row.outcome is Outcome.ERROR)
     session.tool_denials += sign * (row.outcome is Outcome.DENIED)
     session.skills += sign * (row.skill is not None)
@@ -269,6 +290,7 @@ def _count_mark(session: Session, row: MarkRow, sign: int) -> None:
             session.interrupts += sign
         case Mark.API_ERROR:
             session.api_errors += sign
+            session.stretches.count_error(row.at_ms, sign)
 
 
 def tool_name(server: str | None, tool: str) -> str:

@@ -13,6 +13,7 @@ from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.books import Books, Entry
 from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.session import Session
+from jarvisd.model.segment import Segment
 from jarvisd.model.state import Transition
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import Topic
@@ -30,7 +31,8 @@ class Change:
     """The newest change of one thing: of a block or session, or of a topic of one.
 
     A session's change has the *block* through which it came. A transition has *data*,
-    its number as *key*, and some block of its session, if there is one.
+    its number as *key*, and some block of its session, if there is one; so has a
+    segment, with its id.
     """
 
     sequence: int
@@ -81,6 +83,11 @@ class Changes:
         change = self._transition_change(transition)
         change.sequence = self.sequence + 1
         self._add(change)
+
+    def add_segment(self, segment: Segment, block: Block | None) -> None:
+        """Note a closed segment of *block*; no other ever takes its place."""
+        key, data = segment.segment_id, wire.encode(segment)
+        self._add(Change(self.sequence + 1, "segments", key, block, data=data))
 
     def transitions(self, transitions: Iterable[Transition]) -> list[Change]:
         """Return *transitions* as if they had just been made."""

@@ -18,6 +18,7 @@ from jarvisd.protocol.methods import (
     SourcesList,
     SourcesListResult,
 )
+from jarvisd.protocol.segments import SegmentParams
 from jarvisd.store.connection import Unit
 
 T = TypeVar("T")
@@ -77,6 +78,10 @@ class Daemon(Protocol):
 
     async def converse(self, params: ConversationParams, /) -> object:
         """Keep, find or forget what was said; return the method's result."""
+        ...
+
+    async def segment(self, params: SegmentParams, /) -> object:
+        """List or record; return the method's result."""
         ...
 
     async def push_open(self, params: PushOpen, /) -> PushOpenResult:

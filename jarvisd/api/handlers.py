@@ -66,6 +66,7 @@ from jarvisd.protocol.methods import (
     SyncResult,
     Unsubscribe,
 )
+from jarvisd.protocol.segments import SEGMENT_METHODS
 from jarvisd.protocol.states import StatesHistory, StatesList
 from jarvisd.protocol.telling import Hook, StatusLine
 
@@ -164,6 +165,9 @@ class Handlers:
             ReportWindows: _later(reports.windows),
             ReportTools: _later(reports.tools),
             AttributionImport: _later(reports.attribute),
+            **{
+                params: _later(daemon.segment) for params, _ in SEGMENT_METHODS.values()
+            },
             **{
                 params: _later(daemon.converse)
                 for params, _ in CONVERSATION_METHODS.values()

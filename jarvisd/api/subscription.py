@@ -17,6 +17,9 @@ from jarvisd.model.state import Transition
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import Resync, Subscribe, SubscribeResult
 
+OF_SESSIONS = {"states", "segments"}
+"""What a filter can leave out; the rest is of the daemon."""
+
 MAX_SPACED = 1024
 """Things whose last telling is remembered; beyond it spacing is given up, not news."""
 
@@ -125,7 +128,7 @@ class Subscription:
             return False
 
         if change.block is None:
-            return change.topic != "states" or self.wanted.filter is None
+            return change.topic not in OF_SESSIONS or self.wanted.filter is None
 
         return matches_filter(change.block, self.wanted.filter)
 

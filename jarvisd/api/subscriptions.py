@@ -18,6 +18,7 @@ from jarvisd.accumulators.journal import Journal
 from jarvisd.api.changes import Changes
 from jarvisd.api.subscription import Subscription
 from jarvisd.clock import Clock
+from jarvisd.model.segment import Segment
 from jarvisd.model.state import Transition
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import (
@@ -62,6 +63,13 @@ class Subscriptions:
     def flushed(self, revision: int) -> None:
         """Say that *revision* is stored."""
         self.changes.add("flushes", wire.encode(Revision(revision=revision)))
+        self._wake()
+
+    def segment_closed(self, segment: Segment) -> None:
+        """Say that *segment* is closed and stored."""
+        id_ = segment.block_id
+        block = None if id_ is None else self.blocks.get(id_)
+        self.changes.add_segment(segment, block)
         self._wake()
 
     def health_changed(self, health: HealthResult) -> None:

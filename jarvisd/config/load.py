@@ -14,6 +14,7 @@ from jarvisd.config.settings import (
     CONVERSATION_KEYS,
     ENVIRONMENT,
     FIFO_KEYS,
+    SEGMENT_KEYS,
     TEXT,
     TYPES,
     AgentSettings,
@@ -95,8 +96,9 @@ def _from_file(text: str, path: Path) -> Iterator[tuple[Key, Told]]:
 
     agents = document.pop("agents", {})
     _check_fifos(document.get("fifos"), path)
-    _check_conversations(document.get("conversations"), path)
     _check_sink_keys(document.get("sinks"), path)
+    _check_keys(document, "conversations", CONVERSATION_KEYS, path)
+    _check_keys(document, "segments", SEGMENT_KEYS, path)
     yield from _table(document, (), TYPES, path)
     for name, table in _agent_tables(agents, path):
         yield from _table(table, ("agents", name), AGENT_TYPES, path)
@@ -109,9 +111,12 @@ def _check_fifos(value: object, path: Path) -> None:
             require_known(name, (f"fifos[{index}]",), FIFO_KEYS, origin=str(path))
 
 
-def _check_conversations(value: object, path: Path) -> None:
+def _check_keys(
+    document: Mapping[str, object], table: str, known: Collection[str], path: Path
+) -> None:
+    value = document.get(table)
     for name in value if isinstance(value, dict) else []:
-        require_known(name, ("conversations",), CONVERSATION_KEYS, origin=str(path))
+        require_known(name, (table,), known, origin=str(path))
 
 
 def _check_sink_keys(value: object, path: Path) -> None:

@@ -76,6 +76,14 @@ class ConversationSettings(
         )
 
 
+class SegmentSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """When a session that does nothing is over: more than *idle_s* after its last line."""
+
+    idle_s: Annotated[float, msgspec.Meta(ge=1.0, le=86_400.0)] = 300.0
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the daemon was told, complete and checked.
 
@@ -94,6 +102,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     agents: Mapping[str, AgentSettings] = {}
     prices: Mapping[str, Any] = {}
     conversations: ConversationSettings = ConversationSettings()
+    segments: SegmentSettings = SegmentSettings()
     sinks: tuple[SinkSettings, ...] = ()
     origins: Mapping[str, str] = {}
 
@@ -149,5 +158,8 @@ ENVIRONMENT: Mapping[str, str] = {
 CONVERSATION_KEYS = ConversationSettings.__struct_fields__
 """The keys of `[conversations]`."""
 
-NEEDS_RESTART = frozenset({"store", "socket", "conversations", "sinks"})
+SEGMENT_KEYS = SegmentSettings.__struct_fields__
+"""The keys of `[segments]`."""
+
+NEEDS_RESTART = frozenset({"store", "socket", "conversations", "segments", "sinks"})
 """Keys that a reload cannot change: what was opened at the start stays open."""

@@ -32,6 +32,7 @@ from jarvisd.daemon.conversations import Conversations, keep_decaying
 from jarvisd.daemon.news import tell_of_health
 from jarvisd.daemon.prices import Prices, keep_priced
 from jarvisd.daemon.reload import Reloader
+from jarvisd.daemon.segments import SegmentDesk
 from jarvisd.daemon.service import Service
 from jarvisd.daemon.signals import obey_signals
 from jarvisd.daemon.trees import configured_trees
@@ -45,6 +46,7 @@ from jarvisd.model.statusline import StatusLineRead
 from jarvisd.presence.keeper import Keeper
 from jarvisd.presence.presence import Presence
 from jarvisd.presence.wanted import wanted_of
+from jarvisd.reader.chats import Chats
 from jarvisd.reader.intake import Intake
 from jarvisd.reader.pipes import read_pipe
 from jarvisd.reader.pushes import Pushes
@@ -98,8 +100,21 @@ async def run(
             kept = config.conversations
             sinks = make_sinks(config.sinks, config.store.parent)
             exporter = Exporter(sinks, store, clock)
+            books = Books(
+                prices.cost_micros,
+                prices.window,
+                idle_s=config.segments.idle_s,
+                sinks=exporter.sinks,
+            )
             parts = await _assembled(
-                store, survey, prices, reloader, clock, kept=kept, exporter=exporter
+                store,
+                survey,
+                prices,
+                reloader,
+                clock,
+                books=books,
+                kept=kept,
+                exporter=exporter,
             )
             if exporter.sinks:
                 parts.flusher.listen(lambda _revision: exporter.wake())
@@ -109,6 +124,7 @@ async def run(
             try:
                 await _serve(endpoint, parts, config.fifos)
             finally:
+                parts.blocks.books.segments.end_all(clock.unix_ms())
                 writers.cancel_scope.cancel()
 
 
@@ -126,6 +142,7 @@ class _Parts:
     scribe: Scribe
     conversations: Conversations
     exporter: Exporter
+    segments: SegmentDesk
     intake: Intake
     reader: Reader
     service: Service
@@ -139,11 +156,12 @@ async def _assembled(
     reloader: Reloader,
     clock: Clock,
     *,
+    books: Books,
     kept: ConversationSettings,
     exporter: Exporter,
 ) -> _Parts:
-    blocks = Blocks(Books(prices.cost_micros, prices.window))
-    blocks.books.restore(await store.load_books())
+    blocks = Blocks(books)
+    books.restore(await store.load_books())
     journal = await _journal(store, blocks, clock)
     keeper = Keeper(blocks.books.states, journal, blocks, clock)
     presence = Presence(
@@ -159,12 +177,22 @@ async def _assembled(
     for saved in await store.load():
         _restore(Block.restored(saved), blocks, reader, clock)
 
+    _close_interrupted(books, clock)
+
     # What was loaded stays for the daemon's life: the garbage collector need not
     # look at it again and again.
     gc.freeze()
     scribe = Scribe(store)
     conversations = Conversations(
         store, scribe, clock, limits=kept.limits, flush=flusher.flush_all
+    )
+    desk = SegmentDesk(
+        segments=books.segments,
+        chats=Chats(intake, flusher),
+        flusher=flusher,
+        is_complete=reader.is_complete,
+        store=store,
+        clock=clock,
     )
     service = Service(
         reader=reader,
@@ -173,6 +201,7 @@ async def _assembled(
         store=store,
         conversations=conversations,
         exporter=exporter,
+        segments=desk,
         clock=clock,
         reload=reloader.bound(survey, prices),
     )
@@ -187,6 +216,7 @@ async def _assembled(
         scribe=scribe,
         conversations=conversations,
         exporter=exporter,
+        segments=desk,
         intake=intake,
         reader=reader,
         service=service,
@@ -210,6 +240,7 @@ async def _serve(
         group.start_soon(keep_backups, parts.store, clock)
         group.start_soon(keep_decaying, parts.conversations, clock)
         group.start_soon(parts.exporter.run)
+        group.start_soon(parts.segments.run)
         group.start_soon(
             keep_priced, parts.prices, parts.blocks.books.ledger, parts.flusher
         )
@@ -229,6 +260,7 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Ren
         blocks, clock, instance_id=service.instance_id, journal=parts.journal
     )
     parts.flusher.listen(subscriptions.flushed)
+    blocks.books.segments.listen(subscriptions.segment_closed)
     reports = Reports(
         books=blocks.books, store=parts.store, clock=clock, daemon=service
     )
@@ -246,6 +278,12 @@ def _face(endpoint: Endpoint, parts: _Parts) -> tuple[Server, Subscriptions, Ren
     server = Server(handlers, subscriptions, clock, tally)
     renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
     return server, subscriptions, renderer
+
+
+def _close_interrupted(books: Books, clock: Clock) -> None:
+    interrupted = books.segments.interrupt(clock.unix_ms())
+    if interrupted:
+        log.warning("segments.interrupted", segments=interrupted)
 
 
 def _desk(parts: _Parts, states: LiveStates) -> HookDesk:

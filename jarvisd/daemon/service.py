@@ -11,6 +11,7 @@ from jarvisd import __version__
 from jarvisd.accumulators.block import Block
 from jarvisd.clock import MS_PER_S, Clock
 from jarvisd.daemon.conversations import Conversations
+from jarvisd.daemon.segments import SegmentDesk
 from jarvisd.errors import ProtocolError, SourceError
 from jarvisd.export import Exporter
 from jarvisd.flusher import Flusher
@@ -32,6 +33,7 @@ from jarvisd.protocol.methods import (
     StoreHealth,
     WatchHealth,
 )
+from jarvisd.protocol.segments import SegmentParams
 from jarvisd.reader.pushes import Pushes
 from jarvisd.reader.reader import Reader
 from jarvisd.sources.tail import last_lines
@@ -57,6 +59,7 @@ class Service:
         store: Store,
         conversations: Conversations,
         exporter: Exporter,
+        segments: SegmentDesk,
         clock: Clock,
         reload: Callable[[], Awaitable[ConfigReloadResult]],
     ) -> None:
@@ -69,6 +72,7 @@ class Service:
         self._store = store
         self._conversations = conversations
         self._exporter = exporter
+        self._segments = segments
         self._clock = clock
         self._reload = reload
 
@@ -86,6 +90,7 @@ class Service:
         """Read and store all that is there now; return the revision that holds it."""
         await self._reader.sync()
         await self._flusher.reprice()
+        await self._segments.sweep()
         return await self._flusher.flush_all()
 
     async def reload(self) -> ConfigReloadResult:
@@ -95,6 +100,10 @@ class Service:
     async def converse(self, asked: ConversationParams) -> object:
         """See Conversations.answer."""
         return await self._conversations.answer(asked)
+
+    async def segment(self, asked: SegmentParams) -> object:
+        """See SegmentDesk.answer."""
+        return await self._segments.answer(asked)
 
     async def push_open(self, asked: PushOpen) -> PushOpenResult:
         """See Pushes.open."""

@@ -157,9 +157,9 @@ class Lane:
         if self._error is not None:
             log.info("sink.recovered", sink=self.sink.name)
 
-        self._delivered += len(ids)
         self.failures, self._error, self._failing_since_ms = 0, None, None
         await self._change(partial(outbox.delivered, sink=self.sink.name, ids=ids))
+        self._delivered += len(ids)
         self._moved()
 
     async def _put_off(self, ids: Sequence[str], reason: str) -> None:

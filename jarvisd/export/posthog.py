@@ -136,6 +136,7 @@ class _Library:
         try:
             import requests  # noqa: PLC0415 - an extra, wanted by few
             from posthog import request  # noqa: PLC0415
+            from urllib3.exceptions import HTTPError  # noqa: PLC0415
         except ImportError as exc:
             raise SinkError(
                 "the posthog library is missing: pip install 'jarvisd[posthog]'"
@@ -145,7 +146,8 @@ class _Library:
         self._failures = requests.exceptions
         self._session = requests.Session()
         self._session.max_redirects = 0
-        self._session.hooks["response"] = [_shortened]
+        self._session.hooks["response"] = [self._shortened]
+        self._cut_off = (HTTPError, OSError)
 
     def post(
         self, batch: list[dict[str, Any]], host: str, key: str, timeout_s: float
@@ -169,21 +171,23 @@ class _Library:
             raise SinkError(f"{host} cannot be reached, or hung up") from exc
         except (failures.RequestException, OSError) as exc:
             raise SinkError(f"{host}: {type(exc).__name__}") from exc
+        finally:
+            # Minutes lie between two posts; a connection kept would be found dead.
+            self._session.close()
+
+    def _shortened(self, response: Any, **_: object) -> None:
+        """Read the beginning of an answer instead of all of it, whatever its length."""
+        raw = response.raw
+        try:
+            text = raw.read(MAX_ANSWER_BYTES, decode_content=True)
+        except self._cut_off as exc:
+            raise ConnectionAbortedError("the answer was cut off") from exc
+        finally:
+            raw.close()
+
+        response.raw = io.BytesIO(text)
 
 
 def _refusal(host: str, status: str) -> str:
     hint = "; is the key right?" if status in {"401", "403"} else ""
     return f"{host} answers {status}{hint}"
-
-
-def _shortened(response: Any, **_: object) -> None:
-    """Read the beginning of an answer instead of all of it, whatever its length."""
-    raw = response.raw
-    try:
-        text = raw.read(MAX_ANSWER_BYTES, decode_content=True)
-    except Exception as exc:
-        raise ConnectionAbortedError("the answer was cut off") from exc
-    finally:
-        raw.close()
-
-    response.raw = io.BytesIO(text)

@@ -124,6 +124,7 @@ class UsageReported(_Event, frozen=True, kw_only=True, gc=False):
         web_searches: Searches done by the provider, billed apart.
         follows: The copy belongs to the response that `ResponseStarted` named.
         in_context: The prompt occupies the session's context window.
+        latency_ms: How long it took, where whoever reports it has measured that.
 
     """
 
@@ -137,6 +138,7 @@ class UsageReported(_Event, frozen=True, kw_only=True, gc=False):
     web_searches: int = 0
     follows: bool = False
     in_context: bool = True
+    latency_ms: float | None = None
 
 
 class ResponseStarted(_Event, frozen=True, kw_only=True, gc=False):

@@ -16,6 +16,7 @@ import msgspec
 
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import LimitWindow, Outcome, ToolKind
+from jarvisd.model.segment import Closing
 from jarvisd.model.usage import STANDARD, Tokens, Variant
 
 NO_INPUT = -1
@@ -71,6 +72,8 @@ class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
     *input_bare* among those that do not: the former counts where there is one.
     *cache_write_flat* is the unsplit sum: the split counts where there is one.
     *model_ms* is the time of the copy that *model* is from. Times are Unix ms.
+    *latency_ms* is the time from the hand-over (a prompt, the result of a tool) to the
+    earliest copy; None if there was none to wait for.
     """
 
     at_ms: int | None = None
@@ -86,6 +89,7 @@ class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
     output: int = 0
     reasoning: int = 0
     web_searches: int = 0
+    latency_ms: float | None = None
 
     @property
     def tokens(self) -> Tokens:
@@ -259,6 +263,7 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     the costs of the sessions in *reprice* are counted anew from their responses;
     *prices* names the price table behind all costs. *outdated* are sessions of which
     every line was read again: rows of a parser before that *version* are dropped.
+    *closings* are segments that the sessions as given have closed.
     """
 
     responses: tuple[ResponseRow, ...] = ()
@@ -271,6 +276,7 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     prices: str = ""
     reprice: tuple[tuple[str, SessionId], ...] = ()
     outdated: tuple[Outdated, ...] = ()
+    closings: tuple[Closing, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(
@@ -282,6 +288,7 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
             or self.limits
             or self.reprice
             or self.outdated
+            or self.closings
         )
 
 

@@ -79,7 +79,8 @@ class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):
     """The books as one start reads them back.
 
     *sessions* are the states of `SessionRow`. *keys* are those of all rows, sorted.
-    *priced* tells, by price table, whose costs are counted with it.
+    *priced* tells, by price table, whose costs are counted with it. Segments that ended
+    before *segments_since_ms*, when there was no jarvisd that told of them, are history.
     """
 
     sessions: list[bytes]
@@ -87,6 +88,7 @@ class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):
     limits: list[LimitRow]
     keys: "array[int]"
     priced: dict[str, set[tuple[str, SessionId]]] = {}
+    segments_since_ms: int = 0
 
 
 class StoreFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -1,10 +1,11 @@
 """A segment: one stretch of activity of a session, and the one record of it."""
 
 from enum import StrEnum
+from hashlib import blake2b
 
 import msgspec
 
-from jarvisd.model.block import BlockId, SessionId
+from jarvisd.model.ids import BlockId, SessionId
 
 
 class Closed(StrEnum):
@@ -76,3 +77,16 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     engine: str | None
     project: str | None
     closed_ms: int
+
+
+class Closing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A segment that is closed and not stored yet, and the *sinks* that are to have it."""
+
+    segment: Segment
+    sinks: tuple[str, ...] = ()
+
+
+def segment_id(agent: str, session_id: SessionId, number: int) -> str:
+    """Return the id of a segment: the same whoever makes it, and however often."""
+    name = f"{agent}\0{session_id}\0{number}".encode(errors="surrogatepass")
+    return blake2b(name, digest_size=8).hexdigest()

@@ -27,6 +27,7 @@ from jarvisd.model.source import SourceView
 from jarvisd.model.usage import Tokens
 from jarvisd.protocol.base import AgentName, Params, Result, Text, Whole
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
+from jarvisd.protocol.segments import SEGMENT_METHODS
 from jarvisd.protocol.states import STATE_METHODS
 from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine, StatusLineResult
 
@@ -43,7 +44,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
 """A date, as 2026-11-21 or 20261121."""
 
-Topic = Literal["blocks", "session", "states", "flushes", "health"]
+Topic = Literal["blocks", "session", "states", "segments", "flushes", "health"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
@@ -406,8 +407,9 @@ class Subscribe(Params, frozen=True, kw_only=True):
     """Ask to be told of changes.
 
     Topics: `blocks` (the block as it is now, conflated per block), `session` (the same
-    for sessions), `states` (every transition of every session, none left out), `health`
-    (a change of status), `flushes` (a new revision). *filter* keeps one agent, project
+    for sessions), `states` (every transition of every session, none left out),
+    `segments` (every segment once it is closed and stored), `health` (a change of
+    status), `flushes` (a new revision). *filter* keeps one agent, project
     or block. *since* is the cursor of an earlier notification. *interval_ms* is the
     least time between two notifications of one block: 0 tells every change at once,
     conflated only when the client cannot keep up. *after* is the number of the last
@@ -646,6 +648,7 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     **STATE_METHODS,
     "hook": (Hook, Done),
     "statusline": (StatusLine, StatusLineResult),
+    **SEGMENT_METHODS,
     **CONVERSATION_METHODS,
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""

@@ -72,7 +72,9 @@ class Catalogue:
 
         known = Known(block, tail, size=block.position.size)
         self._add(known)
-        self._by_inode[block.position.dev, block.position.inode] = known
+        inode = (block.position.dev, block.position.inode)
+        if not block.ended or inode not in self._by_inode:
+            self._by_inode[inode] = known  # not one that only had it last
 
     def adopt(self, found: Found, now_ms: int) -> Known | None:
         """Return the file behind a path that is new to us, with a block to feed.

@@ -12,6 +12,7 @@ from jarvisd.clock import Clock
 from jarvisd.flusher import Flusher
 from jarvisd.lines import Line, Oversize
 from jarvisd.model.record import Record
+from jarvisd.model.segment import Closed
 from jarvisd.model.source import Position
 from jarvisd.reader.recording import Recorder
 
@@ -67,6 +68,7 @@ class Intake:
             if written_ms is None:
                 block.rate.add(block.line_count - before, now_ms)
                 block.came_at(now_ms)
+                self._note_activity(block, now_ms)
             else:
                 _date(block, times, written_ms)
 
@@ -90,9 +92,7 @@ class Intake:
         agent = agent_named(block.origin.agent)
         lane = block.open_lane(agent.version)
         records = self._read(block, lines, agent.parse, lane, live=live)
-        for line, record in zip(lines, records, strict=True):
-            _count(block, line, record)
-
+        _count(block, lines, records)
         if self._recorder is not None:
             for line, record in zip(lines, records, strict=True):
                 if isinstance(line, Line) and record and record.speaker is not None:
@@ -100,7 +100,11 @@ class Intake:
                         block, agent, line, now_ms=now_ms, seen_ms=seen_ms
                     )
 
-        return [each.at_ms for each in records if each and each.at_ms is not None]
+        return [
+            each.at_ms
+            for each in records
+            if each is not None and each.at_ms is not None
+        ]
 
     def fold_again(
         self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
@@ -122,7 +126,7 @@ class Intake:
 
         A bulkhead: a line that cannot be taken in is noted, and the next one read.
         """
-        records = [self._parsed(block, each, parse) for each in lines]
+        records = _parsed(block, lines, parse)
         if lane is None:
             return records
 
@@ -138,23 +142,10 @@ class Intake:
 
         return records
 
-    def _parsed(
-        self, block: Block, line: Line | Oversize, parse: Parse
-    ) -> Record | None:
-        if isinstance(line, Oversize):
-            block.add_bad_line(line.offset, line.chars, TOO_LONG)
-            return None
-
-        try:
-            record = parse(line.text, offset=line.offset)
-        except Exception as exc:
-            _note_crash(block, line, exc)
-            return None
-
-        if record is None and line.text.strip(_BLANK):
-            block.add_bad_line(line.offset, len(line.text), NOT_JSON)
-
-        return record
+    def _note_activity(self, block: Block, now_ms: int) -> None:
+        session, segments = block.session, self.blocks.books.segments
+        if session is not None:
+            segments.touched(session, now_s=self.clock.monotonic(), now_ms=now_ms)
 
     def is_record(self, block: Block, line: Line | Oversize) -> bool:
         """Say whether *line*, though without an end, is all of a record."""
@@ -182,6 +173,14 @@ class Intake:
             block.error, block.ended = None, False
             self.touch(block)
 
+    def close(self, block: Block, exit_status: int | None = None) -> None:
+        """Note that whoever wrote *block* has ended, and the session with it."""
+        session, now_ms = block.session, self.clock.unix_ms()
+        if session is not None and not block.ended:
+            self.blocks.books.segments.end(session, Closed.END, now_ms)
+
+        self.end(block, exit_status)
+
     def end(self, block: Block, exit_status: int | None = None) -> None:
         """Note that no more comes of *block*."""
         if not block.ended:
@@ -195,14 +194,45 @@ def _note_crash(block: Block, line: Line | Oversize, exc: Exception) -> None:
     block.add_bad_line(line.offset, length, POISON)
 
 
-def _count(block: Block, line: Line | Oversize, record: Record | None) -> None:
-    if isinstance(line, Oversize):
-        block.add_oversize(line.chars)
-    elif record is not None:
-        block.add_line(line.text)
-        _learn(block, record)
-    elif line.text.strip(_BLANK):
-        block.add_line(line.text, malformed=True)
+def _parsed(
+    block: Block, lines: Sequence[Line | Oversize], parse: Parse
+) -> list[Record | None]:
+    """Return what each of *lines* says; None for what is no line of the agent."""
+    records: list[Record | None] = []
+    for line in lines:
+        record = None
+        if isinstance(line, Oversize):
+            block.add_bad_line(line.offset, line.chars, TOO_LONG)
+        else:
+            try:
+                record = parse(line.text, offset=line.offset)
+                if record is None and line.text.strip(_BLANK):
+                    block.add_bad_line(line.offset, len(line.text), NOT_JSON)
+            except Exception as exc:
+                _note_crash(block, line, exc)
+
+        records.append(record)
+
+    return records
+
+
+def _count(
+    block: Block, lines: Sequence[Line | Oversize], records: list[Record | None]
+) -> None:
+    """Count *lines*; what of them is no record and not blank is malformed."""
+    texts, malformed = [], 0
+    for line, record in zip(lines, records, strict=True):
+        if isinstance(line, Oversize):
+            block.add_oversize(line.chars)
+        elif record is not None:
+            texts.append(line.text)
+            if record.cwd != block.origin.cwd or block.origin.session_id is None:
+                _learn(block, record)
+        elif line.text.strip(_BLANK):
+            texts.append(line.text)
+            malformed += 1
+
+    block.add_lines(texts, malformed=malformed)
 
 
 def _date(block: Block, times: list[int], written_ms: int) -> None:
@@ -215,7 +245,7 @@ def _date(block: Block, times: list[int], written_ms: int) -> None:
 
 
 def _learn(block: Block, record: Record) -> None:
-    """Take from *record* what the file's name did not say; mostly nothing is new."""
+    """Take from *record* what the file's name did not say."""
     origin = block.origin
     new_cwd = record.cwd is not None and record.cwd != origin.cwd
     if new_cwd or (origin.session_id is None and record.session_id is not None):

@@ -1,9 +1,8 @@
 """One transcript file that is known, and the block it feeds."""
 
+import asyncio
 import os
 from dataclasses import dataclass
-
-import anyio
 
 from jarvisd.accumulators.block import Block
 from jarvisd.model.source import SourceView
@@ -29,7 +28,7 @@ class Known:
     woken_at: float = 0.0
     moved_from: str | None = None
     """Its former path, at which there may be a file of its own by now."""
-    wake: anyio.Event | None = None
+    wake: asyncio.Event | None = None
     """Set to wake the task that follows the file; None while no task does."""
     is_at_rest: bool = False
     """The task sleeps, and has no reading to finish."""

@@ -97,7 +97,7 @@ class Pushes:
     async def close(self, asked: PushClose) -> BlockView:
         """End a block; what it counted stays."""
         block = self._pushed(asked.block_id)
-        self._intake.end(block, asked.exit_status)
+        self._intake.close(block, asked.exit_status)
         await self._committed(block)
         return self._blocks.view(block, self._intake.clock.unix_ms())
 

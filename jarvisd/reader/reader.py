@@ -70,6 +70,11 @@ class Reader:
         )
         self._group: TaskGroup | None = None
 
+    def is_complete(self) -> bool:
+        """Say whether all that lay there when it was last looked has been read."""
+        progress = self.progress.view(self._clock.monotonic())
+        return self.survey.finished_ms is not None and not progress.files_total
+
     def restore(self, block: Block) -> None:
         """Take in a block from the store; to be called before `run`."""
         self.catalogue.restore(block)

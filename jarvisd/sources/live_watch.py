@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,7 @@ import structlog
 from jarvisd.sources.hints import Hint, Lost
 
 try:  # Linux only; elsewhere the tree watch and the scan do all the work
-    from inotify_simple import Event, INotify
+    from inotify_simple import Event, INotify, parse_events
     from inotify_simple import flags as inotify
 except ImportError:  # pragma: no cover
     INotify = None
@@ -20,6 +21,11 @@ log = structlog.get_logger()
 
 TURN_S = 0.001
 """How long hints are told before others get a turn: each may be a line to read."""
+
+READ_BYTES = 16 * 1024
+"""Some two hundred events; what is left makes the loop come again at once."""
+
+_Q_OVERFLOW, _IGNORED = 0x4000, 0x8000  # of inotify.h; an enum is slow to ask
 
 MAX_FAILURES = 1000
 """More folders than anybody reads the names of."""
@@ -114,7 +120,11 @@ class LiveWatch:
         if self._events or self._notify is None:
             return  # the kernel keeps the next ones until we have told of these
 
-        self._events += self._notify.read(timeout=0)
+        with suppress(BlockingIOError):
+            # Not INotify.read, which first asks how much there is.
+            told = os.read(self._notify.fileno(), READ_BYTES)
+            self._events += parse_events(told)
+
         self._tell()
 
     def _tell(self) -> None:
@@ -122,19 +132,22 @@ class LiveWatch:
         until = loop.time() + TURN_S
         events = self._events
         while events and self._notify is not None:
-            self._take(events.popleft())
+            watch, mask, _, name = events.popleft()
+            if mask & (_Q_OVERFLOW | _IGNORED):
+                self._take_unusual(watch, mask)
+            elif name and watch in self._folders:
+                self._hint(f"{self._folders[watch]}/{name}")
+
             if events and loop.time() >= until:
                 loop.call_soon(self._tell)
                 return
 
-    def _take(self, event: "Event") -> None:
-        if event.mask & inotify.Q_OVERFLOW:
+    def _take_unusual(self, watch: int, mask: int) -> None:
+        if mask & _Q_OVERFLOW:
             log.warning("watch.overflowed")
             self._lost()
-        elif event.mask & inotify.IGNORED:
-            self._watches.pop(self._folders.pop(event.wd, ""), None)
-        elif event.name and event.wd in self._folders:
-            self._hint(f"{self._folders[event.wd]}/{event.name}")
+        else:
+            self._watches.pop(self._folders.pop(watch, ""), None)
 
     def _failed(self, folder: str, reason: str) -> None:
         if not self._failures:

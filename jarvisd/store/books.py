@@ -33,6 +33,7 @@ from jarvisd.store.facts import (
     Table,
 )
 from jarvisd.store.known import Known
+from jarvisd.store.segments import segments_since_ms, write_closings
 from jarvisd.store.totals import (
     CELLS_SELECT,
     LIMITS_SELECT,
@@ -94,6 +95,7 @@ def write_books(
     write_sessions(raw, known, batch.sessions, stamp)
     write_cells(raw, known, batch.cells)
     write_limits(raw, known, batch.limits)
+    write_closings(raw, batch.closings)
     effective = tuple(each for each in corrections if each.before != each.after)
     if effective and rules is not None:
         _revise(raw, known, effective, stamp, rules)
@@ -119,6 +121,7 @@ def read_books(raw: sqlite3.Connection) -> SavedBooks:
         limits=[limit_of(texts, each) for each in raw.execute(LIMITS_SELECT)],
         keys=_read_keys(raw),
         priced=priced,
+        segments_since_ms=segments_since_ms(raw),
     )
 
 

@@ -15,6 +15,7 @@ from jarvisd.model.events import Outcome, ToolKind
 from jarvisd.model.ledger import NO_INPUT, CallRow, Mark, MarkRow, ResponseRow, Row
 from jarvisd.model.usage import STANDARD, Variant
 from jarvisd.store.known import Known
+from jarvisd.store.many import put
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 
@@ -47,7 +48,7 @@ class Table(Generic[R]):
 
     def write(self, raw: sqlite3.Connection, known: Known, rows: Iterable[R]) -> None:
         """Store *rows* in place of those with the same keys."""
-        raw.executemany(self.upsert, (self.encode(raw, known, row) for row in rows))
+        put(raw, self.upsert, (self.encode(raw, known, row) for row in rows))
 
     def read(self, raw: sqlite3.Connection, known: Known, key: int) -> R | None:
         """Return the row under *key*."""
@@ -99,8 +100,8 @@ _RESPONSE_UPSERT: Final = """
 INSERT INTO response (
     key, session, rank, start_ms, version, at_ms, model, model_ms, served,
     input_cached, input_bare, cache_read, cache_write_flat, cache_write_5m,
-    cache_write_1h, output, reasoning, web_searches
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    cache_write_1h, output, reasoning, web_searches, latency_ms
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET
     session = excluded.session, rank = excluded.rank, start_ms = excluded.start_ms,
     version = excluded.version, at_ms = excluded.at_ms, model = excluded.model,
@@ -109,13 +110,13 @@ ON CONFLICT (key) DO UPDATE SET
     cache_read = excluded.cache_read, cache_write_flat = excluded.cache_write_flat,
     cache_write_5m = excluded.cache_write_5m, cache_write_1h = excluded.cache_write_1h,
     output = excluded.output, reasoning = excluded.reasoning,
-    web_searches = excluded.web_searches
+    web_searches = excluded.web_searches, latency_ms = excluded.latency_ms
 """
 _RESPONSE_SELECT: Final = """
 SELECT r.key, s.agent, s.session_id, r.rank, r.start_ms, r.version, r.at_ms, r.model,
     r.model_ms, r.served, r.input_cached, r.input_bare, r.cache_read,
     r.cache_write_flat, r.cache_write_5m, r.cache_write_1h, r.output, r.reasoning,
-    r.web_searches
+    r.web_searches, r.latency_ms
 FROM response AS r JOIN session AS s ON s.session_key = r.session
 WHERE r.key = ?
 """
@@ -140,6 +141,7 @@ def _response_values(raw: sqlite3.Connection, known: Known, row: ResponseRow) ->
         row.output,
         row.reasoning,
         row.web_searches,
+        row.latency_ms,
     )
 
 
@@ -160,6 +162,7 @@ def _response_of(texts: Mapping[int | None, str], values: Values) -> ResponseRow
         output=values[16],
         reasoning=values[17],
         web_searches=values[18],
+        latency_ms=values[19],
     )
 
 

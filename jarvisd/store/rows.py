@@ -13,6 +13,7 @@ from jarvisd.model.block import Counts, Kind, Origin
 from jarvisd.model.saved import SavedBlock
 from jarvisd.model.source import Position, SourceState
 from jarvisd.store.known import Known, storable
+from jarvisd.store.many import put
 
 _UPSERT: Final = """
 INSERT INTO block (
@@ -120,7 +121,7 @@ def write_blocks(
     if moved and updated != len(moved):
         fresh = list(blocks)  # another program has deleted rows
 
-    raw.executemany(_UPSERT, _upserts(raw, fresh, known, revision))
+    put(raw, _UPSERT, _upserts(raw, fresh, known, revision))
     raw.executemany(_BAD_LINE, _bad_lines(blocks))
     known.learn(fresh)
 

@@ -12,6 +12,7 @@ from jarvisd.model.ledger import Cell, LimitRow, SessionRow
 from jarvisd.model.usage import Tokens
 from jarvisd.store.facts import Values
 from jarvisd.store.known import Known, storable
+from jarvisd.store.many import put
 
 SessionKey = tuple[str, SessionId]
 
@@ -150,14 +151,14 @@ FROM cell
 
 def write_cells(raw: sqlite3.Connection, known: Known, cells: Sequence[Cell]) -> None:
     """Store *cells* in place of those stored; one without responses is deleted."""
-    raw.executemany(_CELL_PUT, (_cell_values(raw, known, each) for each in cells))
+    put(raw, _CELL_PUT, (_cell_values(raw, known, each) for each in cells))
     empty = [each for each in cells if not each.responses]
     raw.executemany(_CELL_DELETE, (_cell_key(raw, known, each) for each in empty))
 
 
 def add_to_cells(raw: sqlite3.Connection, known: Known, cells: Sequence[Cell]) -> None:
     """Add *cells*, whose numbers may be negative, to those that are stored."""
-    raw.executemany(_CELL_ADD, (_cell_values(raw, known, each) for each in cells))
+    put(raw, _CELL_ADD, (_cell_values(raw, known, each) for each in cells))
     raw.executemany(_CELL_DELETE, (_cell_key(raw, known, each) for each in cells))
 
 

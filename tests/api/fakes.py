@@ -34,6 +34,8 @@ from jarvisd.model.conversation import (
     MessageId,
     MessageView,
 )
+from jarvisd.model.ids import SessionId
+from jarvisd.model.segment import Closed, Segment, segment_id
 from jarvisd.protocol.conversations import (
     ConversationParams,
     ConversationsConsolidate,
@@ -71,6 +73,17 @@ from jarvisd.protocol.methods import (
     SourcesListResult,
     StoreHealth,
     WatchHealth,
+)
+from jarvisd.protocol.segments import (
+    ChatsEndSession,
+    ChatsEndSessionResult,
+    ChatsRecordError,
+    ChatsRecordInference,
+    ChatsRecordResult,
+    ChatsRecordTool,
+    SegmentParams,
+    SegmentsList,
+    SegmentsListResult,
 )
 from jarvisd.store.connection import Unit
 from jarvisd.store.migrate import shipped_scripts
@@ -127,6 +140,41 @@ CONVERSING: dict[type[ConversationParams], object] = {
     ),
 }
 """What is answered about conversations; the real thing is tried in tests/daemon."""
+
+SEGMENT = Segment(
+    segment_id=segment_id("chat", SessionId("c1"), 1),
+    agent="chat",
+    session_id=SessionId("c1"),
+    segment=1,
+    block_id=None,
+    started_ms=1_795_228_010_000,
+    ended_ms=1_795_228_070_000,
+    duration_ms=60_000,
+    reason=Closed.IDLE,
+    turns=5,
+    tokens_in=50,
+    tokens_out=25,
+    cost_micros=0,
+    unpriced=5,
+    latency_p50_ms=300.0,
+    latency_p95_ms=480.0,
+    tools=3,
+    unique_tools=2,
+    unique_models=1,
+    errors=1,
+    model="llama3.1:8b",
+    engine="ollama",
+    project=None,
+    closed_ms=1_795_228_371_000,
+)
+SEGMENTING: dict[type[SegmentParams], object] = {
+    SegmentsList: SegmentsListResult(segments=[SEGMENT], next=1, more=False),
+    ChatsRecordInference: ChatsRecordResult(segment=1),
+    ChatsRecordTool: ChatsRecordResult(segment=1),
+    ChatsRecordError: ChatsRecordResult(segment=1),
+    ChatsEndSession: ChatsEndSessionResult(segment=1),
+}
+"""What is answered about segments; the real thing is tried in tests/daemon."""
 
 PATIENCE_S = 5.0
 """How long a test waits for what must come."""
@@ -224,6 +272,10 @@ class FakeDaemon:
         await self._wait()
         self.pushed.append(params)
         return PushLinesResult(next_seq=params.seq + 1, line_count=len(params.lines))
+
+    async def segment(self, params: SegmentParams) -> object:
+        await self._wait()
+        return SEGMENTING[type(params)]
 
     async def push_close(self, params: PushClose) -> BlockView:
         await self._wait()

@@ -25,6 +25,7 @@ async def test_hello_says_who_answers() -> None:
         "topic:blocks",
         "topic:session",
         "topic:states",
+        "topic:segments",
         "topic:flushes",
         "topic:health",
     ]

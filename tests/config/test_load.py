@@ -125,7 +125,7 @@ def test_who_speaks_last(
         pytest.param(
             "zzz = 1",
             "unknown key `zzz`; there are agents, conversations, exclude, fifos, log_level, "
-            "prices, scan_interval_s, sinks, store",
+            "prices, scan_interval_s, segments, sinks, store",
             id="unknown key like no other",
         ),
         pytest.param(

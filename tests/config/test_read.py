@@ -80,6 +80,7 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
             "{record = false, max_age_hours = 24.0, consolidation_threshold = 100}",
             "default",
         ),
+        Setting("segments", "{idle_s = 300.0}", "default"),
         Setting("sinks", "[]", "default"),
         Setting("agents.claude.enabled", "true", "default"),
         Setting("agents.claude.roots", '["/r", "/ü"]', str(file)),

@@ -355,7 +355,7 @@ async def test_memory_does_not_grow_with_what_waits(
 async def test_a_file_and_a_collector_each_get_everything(path: Path) -> None:
     sink = FakeSink("net")
     file = path.with_name("segments.jsonl")
-    local = JsonlSink("local", file, max_waiting=100)
+    local = JsonlSink("local", file, max_waiting=1_000)
     async with running(path, sink, local) as it:
         await it.put(150)
         await it.later(

@@ -40,3 +40,24 @@ def test_a_name_that_comes_back_is_read_though_its_old_inode_has_another_name(
     looker.look()
 
     assert looker.counted.keys() >= disk.events()
+
+
+def test_a_second_name_stays_one_after_a_restart_whoever_had_the_inode_before(
+    disk: Disk, looker: Looker
+) -> None:
+    first, moved, linked = disk.path("q/1"), disk.path("p/1"), disk.path("p/2")
+    first.touch()
+    moved.touch()
+    disk.tear(first)
+    disk.tear(moved)
+    looker.look()
+    disk.tear(first)
+    first.rename(moved)
+    looker.look()
+    linked.hardlink_to(moved)
+
+    looker.store()
+    looker.start()
+    looker.look()
+
+    assert set(looker.counted.values()) == {1}

@@ -6,7 +6,6 @@ silence: a record without events. See `jarvisd.agents` for the contract.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import cast
 
 import msgspec
 from msgspec import Raw
@@ -86,13 +85,14 @@ def _record(line: Line, *, offset: int, events: tuple[Event, ...]) -> Record:
     session_id = line.session_id or line.stdout_session_id or None
     sidechain, parent_id = _is_sidechain(line), None
     if sidechain and line.agent_id and session_id:
-        parent_id, session_id = session_id, f"{session_id}/agent-{line.agent_id}"
+        parent_id = session_id
+        session_id = SessionId(f"{session_id}/agent-{line.agent_id}")
 
     return Record(
         kind=line.type if line.subtype is None else f"{line.type}:{line.subtype}",
         at_ms=unix_ms(line.timestamp),
-        session_id=cast("SessionId | None", session_id),
-        parent_session_id=cast("SessionId | None", parent_id),
+        session_id=session_id,
+        parent_session_id=parent_id,
         cwd=line.cwd or None,
         key=line.uuid,
         offset=offset,

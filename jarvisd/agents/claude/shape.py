@@ -8,6 +8,7 @@ that no line of theirs is strange. Measured on versions 2.0.76 to 2.1.329.
 from msgspec import Raw, Struct, field
 
 from jarvisd.agents.decode import ABSENT
+from jarvisd.model.block import SessionId
 
 
 class Block(Struct, gc=False):
@@ -123,8 +124,8 @@ class Line(Struct, gc=False, rename="camel"):
     type: str = ""
     subtype: str | None = None
     timestamp: str | int | float | None = None
-    session_id: str | None = None
-    stdout_session_id: str | None = field(default=None, name="session_id")
+    session_id: SessionId | None = None
+    stdout_session_id: SessionId | None = field(default=None, name="session_id")
     agent_id: str | None = None
     cwd: str | None = None
     uuid: str | None = None

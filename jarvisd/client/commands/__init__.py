@@ -6,6 +6,7 @@ COMMANDS: dict[str, str] = {
     "watch": "see the blocks live",
     "tail": "print the last lines of a block",
     "report": "say what was spent, when and on what",
+    "segments": "show what each stretch of work came to",
     "explain": "say of each line of a session what it counted for",
     "recall": "find what was said, here or anywhere",
     "conversation": "keep people's conversations across channels",

@@ -1,0 +1,257 @@
+"""Segments: which sessions are open, when they close, and what is told of them then.
+
+A session that somebody has seen grow is *watched*. It closes when it ends, when it has
+been quiet for longer than the idle time, by the monotonic clock, or when the daemon
+stops. What was written while nobody looked is history: its stretches close once all
+there is has been read, and close as if somebody had looked.
+
+A closed segment waits in the ledger and is stored in the transaction that stores its
+session as one without it. Only then is anybody told.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from jarvisd.accumulators.ledger import Ledger, SessionKey
+from jarvisd.accumulators.session import Session, summed
+from jarvisd.accumulators.stretches import Stretch
+from jarvisd.model.ids import BlockId, SessionId
+from jarvisd.model.segment import Closed, Closing, Segment, segment_id
+
+IDLE_S = 300.0
+
+MAX_CLOSED = 128
+"""Segments to close in one go: some milliseconds, and as many for the flush after it."""
+
+SLICE = 1_024
+"""Sessions to look at before others get a turn: a tenth of a millisecond."""
+
+
+class Surroundings(NamedTuple):
+    """Where a session is at work: what the ledger does not know."""
+
+    block_id: BlockId | None
+    project: str | None
+
+
+@dataclass(slots=True)
+class _Seen:
+    """When a session was seen to grow: first and last by the wall, last by the clock."""
+
+    at_s: float
+    first_ms: int
+    last_ms: int
+
+
+class Segments:
+    """Closes segments, and tells of them when they are stored.
+
+    Times in s are of the monotonic clock, times in ms of the wall's.
+
+    Attributes:
+        sinks: The names of those who are to have each record.
+        since_ms: What ended before is history, which no sink is to have.
+
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        surroundings: Callable[[Session], Surroundings],
+        *,
+        idle_s: float = IDLE_S,
+        sinks: tuple[str, ...] = (),
+    ) -> None:
+        self.idle_s = idle_s
+        self.sinks = sinks
+        self.since_ms = 0
+        self._ledger = ledger
+        self._surroundings = surroundings
+        self._seen: dict[SessionKey, _Seen] = {}
+        self._listeners: list[Callable[[Segment], None]] = []
+
+    def listen(self, listener: Callable[[Segment], None]) -> None:
+        """Call *listener* with each segment, once it is stored."""
+        self._listeners.append(listener)
+
+    def stored(self, closings: Iterable[Closing]) -> None:
+        """Note that *closings* are stored."""
+        for each in closings:
+            for listener in self._listeners:
+                listener(each.segment)
+
+    @property
+    def has_unstored(self) -> bool:
+        """Say whether closed segments wait to be stored."""
+        return self._ledger.has_closings
+
+    def forget(self) -> None:
+        """Forget who was seen: the sessions were replaced by others."""
+        self._seen.clear()
+
+    def touched(self, session: Session, *, now_s: float, now_ms: int) -> None:
+        """Note that *session* has just grown. Cheap; once for all lines that came."""
+        key = (session.agent, session.session_id)
+        seen = self._seen.get(key)
+        if seen is None:
+            self._seen[key] = _Seen(now_s, now_ms, now_ms)
+            session.stretches.watched = True
+        else:
+            seen.at_s, seen.last_ms = now_s, now_ms
+
+    def interrupt(self, now_ms: int) -> int:
+        """Close what was watched by a daemon that died; return how many there were."""
+        found = [each for each in self._ledger.sessions() if each.stretches.watched]
+        for session in found:
+            self._close(session, Closed.INTERRUPTED, now_ms)
+
+        return len(found)
+
+    def sweep(self, now_s: float, now_ms: int, *, complete: bool) -> Iterator[int]:
+        """Close what has been idle for long enough, in slices.
+
+        *complete* says that all there is has been read: until then history stays
+        open, for more of it may come. Each slice gives how many were closed in it.
+        """
+        sessions = list(self._ledger.sessions())
+        for start in range(0, len(sessions), SLICE):
+            closed = 0
+            for session in sessions[start : start + SLICE]:
+                if session.stretches and self._ledger.holds(session):
+                    before = session.stretches.closed
+                    self._sweep(session, now_s, now_ms, complete=complete)
+                    closed += session.stretches.closed - before
+                    if closed >= MAX_CLOSED:
+                        yield closed
+                        closed = 0
+
+            yield closed
+
+        self._prune(now_s)
+
+    def end(self, session: Session, reason: Closed, now_ms: int) -> None:
+        """Close *session*, whose end somebody has said or seen."""
+        self._close(session, reason, now_ms)
+
+    def end_all(self, now_ms: int) -> int:
+        """Close all that is watched, because nobody will watch any more."""
+        found = [each for each in self._ledger.sessions() if each.stretches.watched]
+        for session in found:
+            self._close(session, Closed.SHUTDOWN, now_ms)
+
+        return len(found)
+
+    def _sweep(
+        self, session: Session, now_s: float, now_ms: int, *, complete: bool
+    ) -> None:
+        key = (session.agent, session.session_id)
+        seen = self._seen.get(key)
+        if seen is None:
+            if not complete:
+                return
+
+            seen = _seen_before(session, now_s, now_ms)
+
+        if complete:
+            self._tell(session, session.stretches.close_older(), Closed.IDLE, now_ms)
+
+        if now_s - seen.at_s > self.idle_s:
+            self._close(session, Closed.IDLE, now_ms)
+        elif key not in self._seen:
+            self._seen[key] = seen
+            session.stretches.watched = True
+            self._ledger.touch(session)
+
+    def _close(self, session: Session, reason: Closed, now_ms: int) -> None:
+        """Close the newest stretch of *session*, and all that was to be corrected."""
+        self._ledger.settle()
+        closed = session.stretches.close_newest(summed(session))
+        self._tell(session, closed, reason, now_ms)
+        self._seen.pop((session.agent, session.session_id), None)
+        self._ledger.touch(session)
+
+    def _tell(
+        self,
+        session: Session,
+        stretches: Iterable[Stretch],
+        reason: Closed,
+        now_ms: int,
+    ) -> None:
+        for stretch in stretches:
+            segment = self._segment(session, stretch, reason, now_ms)
+            sinks = self.sinks if segment.ended_ms >= self.since_ms else ()
+            self._ledger.close(session, Closing(segment=segment, sinks=sinks))
+
+    def _segment(
+        self, session: Session, stretch: Stretch, reason: Closed, now_ms: int
+    ) -> Segment:
+        started_ms, ended_ms = self._span(session, stretch, now_ms)
+        number, around = session.stretches.closed, self._surroundings(session)
+        return Segment(
+            segment_id=segment_id(session.agent, session.session_id, number),
+            agent=session.agent,
+            session_id=SessionId(_clean(session.session_id)),
+            segment=number,
+            block_id=around.block_id,
+            started_ms=started_ms,
+            ended_ms=ended_ms,
+            duration_ms=ended_ms - started_ms,
+            reason=reason,
+            turns=stretch.turns,
+            tokens_in=stretch.tokens_in,
+            tokens_out=stretch.tokens_out,
+            cost_micros=stretch.cost_micros,
+            unpriced=stretch.unpriced,
+            latency_p50_ms=stretch.latencies.percentile(0.50),
+            latency_p95_ms=stretch.latencies.percentile(0.95),
+            tools=sum(stretch.tools.values()),
+            unique_tools=len(stretch.tools.keys() - {""}),
+            unique_models=len(stretch.models),
+            errors=stretch.errors,
+            model=_only(map(_clean, stretch.models)),
+            engine=_only(stretch.engines),
+            project=around.project and _clean(around.project),
+            closed_ms=now_ms,
+        )
+
+    def _span(self, session: Session, stretch: Stretch, now_ms: int) -> tuple[int, int]:
+        """Return when *stretch* was; of what tells no time, when it came."""
+        if stretch.last_ms:
+            return stretch.first_ms, stretch.last_ms
+
+        seen = self._seen.get((session.agent, session.session_id))
+        if seen is not None:
+            return min(seen.first_ms, seen.last_ms), max(seen.first_ms, seen.last_ms)
+
+        last_ms = session.spans.last_ms
+        at_ms = now_ms if last_ms is None else last_ms
+        return at_ms, at_ms
+
+    def _prune(self, now_s: float) -> None:
+        """Forget sessions that were seen and never had anything to close."""
+        quiet_s = now_s - self.idle_s
+        for key in [each for each, seen in self._seen.items() if seen.at_s < quiet_s]:
+            del self._seen[key]
+
+
+def _seen_before(session: Session, now_s: float, now_ms: int) -> _Seen:
+    """Return when *session* was last active, as if somebody had been looking."""
+    stretches = session.stretches.open
+    if not stretches:
+        return _Seen(-math.inf, now_ms, now_ms)
+
+    first_ms, last_ms = stretches[-1].first_ms, stretches[-1].last_ms
+    return _Seen(now_s - max(0, now_ms - last_ms) / 1000, first_ms, last_ms)
+
+
+def _clean(text: str) -> str:
+    """Return *text* without what is no Unicode, and in no JSON: half a surrogate."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def _only(names: Iterable[str]) -> str | None:
+    """Return the one name there is; None if there is none, or several."""
+    found = list(names)
+    return found[0] if len(found) == 1 else None

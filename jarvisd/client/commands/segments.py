@@ -1,0 +1,161 @@
+"""`jarvisctl segments`: what each stretch of work came to, once it was over."""
+
+import argparse
+import os
+from datetime import date, datetime, time
+
+from jarvisd.client import clock, terminal
+from jarvisd.client import format as fmt
+from jarvisd.client.blocks import ID_SHOWN
+from jarvisd.client.commands.conversation import count
+from jarvisd.client.parser import (
+    Subparsers,
+    add_colour,
+    add_connection,
+    add_json,
+    client_of,
+    declare,
+)
+from jarvisd.client.reports import when
+from jarvisd.client.table import Cell, Column, render
+from jarvisd.client.text import safe
+from jarvisd.errors import EXIT_USAGE
+from jarvisd.model.ids import SessionId
+from jarvisd.model.segment import Closed, Segment
+from jarvisd.protocol.segments import (
+    MAX_SEGMENTS,
+    SegmentsList,
+    SegmentsListResult,
+)
+
+EXAMPLES = """\
+jarvisctl segments                           the last twenty stretches of work
+jarvisctl segments --project shop --since 7d  those of a project in a week
+jarvisctl segments --json | jq '.segments[] | select(.errors > 0) | .session_id'"""
+
+MORE = """\
+A segment is a stretch of work of one session. It closes when the session ends, after five
+minutes without a line, or when the daemon stops; what comes then is the next one."""
+
+SHOWN = 20
+NOTHING = "no segment has been closed yet that matches"
+
+COLUMNS = [
+    Column(title="ENDED", right=True),
+    Column(title="AGENT", least=5),
+    Column(title="PROJECT", least=6),
+    Column(title="SESSION", least=4),
+    Column(title="NO", right=True),
+    Column(title="TOOK", right=True),
+    Column(title="TURNS", right=True),
+    Column(title="TOKENS", right=True),
+    Column(title="COST", right=True),
+    Column(title="P50", right=True),
+    Column(title="P95", right=True),
+    Column(title="TOOLS", right=True),
+    Column(title="ERRORS", right=True),
+    Column(title="MODEL", least=5),
+    Column(title="BY"),
+]
+_REASON_STYLE = {Closed.INTERRUPTED: "33"}
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "segments", run, examples=EXAMPLES, more=MORE)
+    parser.add_argument("--agent", metavar="NAME", help="only this agent's")
+    parser.add_argument(
+        "--project", metavar="NAME", help="only this project's: the end of a path"
+    )
+    parser.add_argument(
+        "--session", metavar="ID", help="only this session's; the start of its id"
+    )
+    parser.add_argument("--since", metavar="DAY", help=f"ended since {when.EXPECTED}")
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        type=count,
+        default=SHOWN,
+        help=f"how many at most ({SHOWN})",
+    )
+    add_json(parser)
+    add_colour(parser)
+    add_connection(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the segments that were asked for, the newest last, where a person looks."""
+    try:
+        since_ms = None if args.since is None else _start_ms(args.since)
+    except (ValueError, OverflowError):
+        terminal.say(f"--since: expected {when.EXPECTED}, not `{args.since}`")
+        return EXIT_USAGE
+
+    asked = SegmentsList(
+        agent=args.agent,
+        project=args.project,
+        session_id=None if args.session is None else SessionId(args.session),
+        since_ms=since_ms,
+        limit=min(args.limit, MAX_SEGMENTS),
+    )
+    with client_of(args) as client:
+        answer = client.call(asked, SegmentsListResult)
+
+    if args.json:
+        terminal.print_json(
+            segments=answer.segments, next=answer.next, more=answer.more
+        )
+    elif answer.segments:
+        _print(answer.segments, args)
+    else:
+        terminal.say(NOTHING)
+
+    return 0
+
+
+def _start_ms(text: str) -> int:
+    """Return when the day *text* begins here, Unix ms."""
+    today = datetime.fromtimestamp(clock.unix_ms() / 1000).astimezone().date()
+    day = date.fromisoformat(when.day(text, today))
+    return round(datetime.combine(day, time()).astimezone().timestamp() * 1000)
+
+
+def _print(segments: list[Segment], args: argparse.Namespace) -> None:
+    now_ms = clock.unix_ms()
+    rows = [_row(each, now_ms) for each in reversed(segments)]
+    colour = terminal.wants_colour(args.color, os.environ)
+    for line in render(COLUMNS, rows, room=terminal.columns(), colour=colour):
+        print(line)
+
+
+def _row(segment: Segment, now_ms: int) -> list[Cell]:
+    errors = fmt.count(segment.errors)
+    more = "+" if segment.unpriced else ""
+    return [
+        Cell(fmt.ago(segment.ended_ms, now_ms)),
+        Cell(safe(segment.agent)),
+        Cell(safe((segment.project or fmt.ABSENT).rpartition("/")[2])),
+        Cell(safe(segment.session_id)[:ID_SHOWN]),
+        Cell(str(segment.segment)),
+        Cell(fmt.duration(segment.duration_ms / fmt.MS_PER_S)),
+        Cell(fmt.count(segment.turns)),
+        Cell(fmt.count(segment.tokens_in + segment.tokens_out)),
+        Cell(f"{fmt.dollars(segment.cost_micros)}{more}"),
+        Cell(_latency(segment.latency_p50_ms)),
+        Cell(_latency(segment.latency_p95_ms)),
+        Cell(fmt.count(segment.tools)),
+        Cell(errors, "31" if segment.errors else ""),
+        Cell(_model(segment)),
+        Cell(segment.reason, _REASON_STYLE.get(segment.reason, "")),
+    ]
+
+
+def _latency(took_ms: float | None) -> str:
+    return fmt.ABSENT if took_ms is None else fmt.duration(took_ms / fmt.MS_PER_S)
+
+
+def _model(segment: Segment) -> str:
+    if segment.model is not None:
+        return safe(segment.model)
+
+    return f"{segment.unique_models} models" if segment.unique_models else fmt.ABSENT

@@ -1,0 +1,123 @@
+"""Segments in the running daemon: when to look for idle ones, and who asks about them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import structlog
+from anyio import lowlevel
+
+from jarvisd.accumulators.segments import Segments
+from jarvisd.clock import Clock
+from jarvisd.errors import StoreError
+from jarvisd.flusher import Flusher
+from jarvisd.protocol.segments import (
+    ChatParams,
+    ChatsEndSession,
+    SegmentParams,
+    SegmentsList,
+    SegmentsListResult,
+)
+from jarvisd.reader.chats import Chats
+from jarvisd.store import Store
+from jarvisd.store.segments import Wanted, list_segments
+
+log = structlog.get_logger()
+
+TICK_S: Final = 30.0
+"""How long a segment may stay open behind its idle time."""
+
+TICKS: Final = 10
+"""Of a shorter idle time a tenth."""
+
+
+class SegmentDesk:
+    """Closes idle segments, and answers `segments.*` and `chats.*`.
+
+    *is_complete* says whether all history has been read; see `Segments.sweep`.
+    """
+
+    def __init__(
+        self,
+        *,
+        segments: Segments,
+        chats: Chats,
+        flusher: Flusher,
+        is_complete: Callable[[], bool],
+        store: Store,
+        clock: Clock,
+    ) -> None:
+        self._segments = segments
+        self._flusher = flusher
+        self._is_complete = is_complete
+        self._store = store
+        self._clock = clock
+        self._chats = chats
+
+    async def run(self) -> None:
+        """Close what is idle, now and at every tick."""
+        tick_s = min(TICK_S, self._segments.idle_s / TICKS)
+        while True:
+            try:
+                closed = await self.sweep()
+            except StoreError as exc:  # the flusher tries again by itself
+                log.warning("segments.postponed", reason=str(exc))
+            else:
+                if closed:
+                    log.info("segments.closed", segments=closed)
+
+            await self._clock.sleep_until(self._clock.monotonic() + tick_s)
+
+    async def sweep(self) -> int:
+        """Close what has been idle for too long, and store it; return how many.
+
+        Raises:
+            StoreError: What was closed so far is not stored; it will be.
+
+        """
+        now_s, now_ms = self._clock.monotonic(), self._clock.unix_ms()
+        total = 0
+        for closed in self._segments.sweep(now_s, now_ms, complete=self._is_complete()):
+            if self._segments.has_unstored:
+                # With every block: a line that is read again behind a crash must not
+                # begin a segment that it was in.
+                await self._flusher.flush_all()
+
+            total += closed
+
+            await lowlevel.checkpoint()
+
+        return total
+
+    async def answer(self, asked: SegmentParams) -> object:
+        """Return the result of *asked*.
+
+        Raises:
+            ProtocolError: It cannot be answered as asked.
+            StoreError: It could not be read.
+
+        """
+        match asked:
+            case SegmentsList():
+                return await self._list(asked)
+            case ChatsEndSession():
+                return await self._chats.end(asked)
+            case ChatParams():
+                return await self._chats.record(asked)
+            case _:
+                raise AssertionError(type(asked))
+
+    async def _list(self, asked: SegmentsList) -> SegmentsListResult:
+        wanted = Wanted(
+            agent=asked.agent,
+            session_id=asked.session_id,
+            project=asked.project,
+            since_ms=asked.since_ms,
+            until_ms=asked.until_ms,
+            after=asked.after,
+            limit=asked.limit,
+        )
+        page = await self._store.read(partial(list_segments, wanted=wanted))
+        return SegmentsListResult(
+            segments=page.segments, next=page.newest, more=page.more
+        )

@@ -1,0 +1,187 @@
+"""Chat programs that are no coding agents: what they did, recorded call by call.
+
+A call becomes a record, as a line of a transcript would, and is folded into the books:
+so segments, totals, reports and restarts are the same as for every other session. A
+session is one block without lines, whose position is the number of calls taken.
+
+Times within a session go by the monotonic clock: whoever sets the wall's makes no
+session longer, and none shorter than nothing.
+"""
+
+from hashlib import blake2b
+
+from msgspec.structs import replace
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.session import Session
+from jarvisd.clock import MS_PER_S
+from jarvisd.errors import StoreError
+from jarvisd.flusher import Flusher
+from jarvisd.model.block import Kind, Origin
+from jarvisd.model.events import ApiFailed, Event, ToolCalled, UsageReported
+from jarvisd.model.ids import BlockId, SessionId
+from jarvisd.model.record import Record
+from jarvisd.model.segment import Closed
+from jarvisd.model.usage import Tokens
+from jarvisd.protocol import wire
+from jarvisd.protocol.segments import (
+    ChatParams,
+    ChatsEndSession,
+    ChatsEndSessionResult,
+    ChatsRecordError,
+    ChatsRecordInference,
+    ChatsRecordResult,
+    ChatsRecordTool,
+)
+from jarvisd.reader.intake import Intake
+
+PARSER_VERSION = 1
+"""There is no parser; but rows say by which they were read."""
+
+MAX_TIMED = 10_000
+"""Sessions whose last call is remembered; of older ones the wall clock is asked."""
+
+
+class Chats:
+    """Counts what chat programs say they did."""
+
+    def __init__(self, intake: Intake, flusher: Flusher) -> None:
+        self._blocks = intake.blocks
+        self._books = intake.blocks.books
+        self._clock = intake.clock
+        self._flusher = flusher
+        self._intake = intake
+        self._last: dict[BlockId, tuple[float, int]] = {}
+
+    async def record(self, asked: ChatParams) -> ChatsRecordResult:
+        """Count one call, and answer once it is stored.
+
+        Raises:
+            ProtocolError: It could not be stored (storage_degraded). It is counted all
+                the same, so that sending it again takes a key.
+
+        """
+        block = self._block(asked)
+        session = self._fold(block, asked)
+        segment = session.stretches.closed + max(1, len(session.stretches.open))
+        await self._committed(block)
+        return ChatsRecordResult(segment=segment)
+
+    async def end(self, asked: ChatsEndSession) -> ChatsEndSessionResult:
+        """Close the open segment, and answer once that is stored.
+
+        Raises:
+            ProtocolError: It could not be stored yet (storage_degraded).
+
+        """
+        session = self._books.ledger.session(asked.agent, asked.session_id)
+        block = self._blocks.get(_block_id(asked.agent, asked.session_id))
+        if session is None or block is None or not session.stretches:
+            return ChatsEndSessionResult(segment=None)
+
+        before = session.stretches.closed
+        self._books.segments.end(session, Closed.END, self._clock.unix_ms())
+        self._last.pop(block.block_id, None)
+        self._intake.touch(block)
+        closed = session.stretches.closed
+        await self._committed(block)
+        return ChatsEndSessionResult(segment=closed if closed > before else None)
+
+    def _block(self, asked: ChatParams) -> Block:
+        block_id = _block_id(asked.agent, asked.session_id)
+        block = self._blocks.get(block_id)
+        if block is None:
+            origin = Origin(
+                block_id=block_id,
+                kind=Kind.PUSH,
+                agent=asked.agent,
+                session_id=asked.session_id,
+                project=asked.project,
+            )
+            block = Block(origin)
+            self._blocks.add(block, self._clock.unix_ms())
+
+        return block
+
+    def _fold(self, block: Block, asked: ChatParams) -> Session:
+        now_s, now_ms = self._clock.monotonic(), self._clock.unix_ms()
+        lane = block.open_lane(PARSER_VERSION)
+        assert lane is not None  # of no block that could be read again
+        at_ms = self._at_ms(block, now_s, now_ms)
+        record = Record(
+            kind=_METHODS[type(asked)],
+            at_ms=at_ms,
+            session_id=asked.session_id,
+            key=None if asked.key is None else f"{block.block_id}:{asked.key}",
+            offset=block.position.offset,
+            events=(_event(asked),),
+        )
+        self._books.ledger.fold(lane, record)
+        self._books.bind(block)
+        session = lane.session
+        assert session is not None
+        if isinstance(asked, ChatsRecordInference) and asked.engine:
+            session.stretches.name_engine(at_ms, asked.engine)
+
+        self._books.segments.touched(session, now_s=now_s, now_ms=now_ms)
+        block.position = replace(block.position, offset=block.position.offset + 1)
+        block.came_at(now_ms)
+        self._intake.touch(block)
+        return session
+
+    def _at_ms(self, block: Block, now_s: float, now_ms: int) -> int:
+        """Return when a call came: as long after the last as the clock has gone on."""
+        at_ms = now_ms
+        last, session = self._last.pop(block.block_id, None), block.session
+        if session is not None and session.stretches.open and last is not None:
+            at_ms = last[1] + round((now_s - last[0]) * MS_PER_S)
+        elif session is not None:  # nothing new can be in what is told already
+            at_ms = max(now_ms, session.stretches.closed_ms + 1)
+
+        self._last[block.block_id] = (now_s, at_ms)
+        if len(self._last) > MAX_TIMED:
+            del self._last[next(iter(self._last))]
+
+        return at_ms
+
+    async def _committed(self, block: Block) -> None:
+        try:
+            await self._flusher.commit(block)
+        except StoreError as exc:
+            message = f"counted, and not stored yet: {exc}"
+            raise wire.failure(
+                "storage_degraded", message, retry_after_ms=1000
+            ) from exc
+
+
+_METHODS: dict[type[ChatParams], str] = {
+    ChatsRecordInference: "record_inference",
+    ChatsRecordTool: "record_tool",
+    ChatsRecordError: "record_error",
+}
+
+
+def _event(asked: ChatParams) -> Event:
+    match asked:
+        case ChatsRecordInference():
+            tokens = Tokens(
+                input=max(0, asked.tokens_in), output=max(0, asked.tokens_out)
+            )
+            return UsageReported(
+                model=asked.model_hash or None,
+                tokens=tokens,
+                has_cache=False,
+                in_context=False,
+                latency_ms=asked.latency_ms if asked.latency_ms > 0 else None,
+            )
+        case ChatsRecordTool():
+            return ToolCalled(call_id="", tool=asked.tool_name)
+        case ChatsRecordError():
+            return ApiFailed()
+        case _:
+            raise AssertionError(type(asked))
+
+
+def _block_id(agent: str, session_id: SessionId) -> BlockId:
+    name = f"chat\0{agent}\0{session_id}".encode(errors="surrogatepass")
+    return BlockId(blake2b(name, digest_size=8).hexdigest())

@@ -1,0 +1,143 @@
+"""Closed segments: stored once each, with a row of the outbox for each sink.
+
+Both go into the transaction that stores the session as one without the segment, so a
+crash neither loses a record nor makes two of it.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from jarvisd.model.segment import Closing, Segment
+from jarvisd.store.outbox import put
+
+_SEGMENT_INSERT: Final = """
+INSERT INTO segment (segment_id, agent, session_id, number, ended_ms, record)
+VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_SINCE: Final = "SELECT segments_since_ms FROM store"
+_SELECT: Final = """
+SELECT segment_key, record FROM segment
+WHERE {filters} ORDER BY segment_key {order} LIMIT ?
+"""
+
+_NEWEST: Final = "SELECT max(segment_key) FROM segment"
+
+_DECODER: Final = msgspec.json.Decoder(Segment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which segments are asked for; None is any.
+
+    Attributes:
+        session_id: The session, or the beginning of its id.
+        project: The folder of work, or the end of its path.
+        since_ms: Those that ended then or later.
+        until_ms: Those that ended before.
+        after: Those that were closed after that one, oldest first; without it, the
+            newest first.
+        limit: How many at most.
+
+    """
+
+    agent: str | None = None
+    session_id: str | None = None
+    project: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    after: int | None = None
+    limit: int
+
+
+class Page(NamedTuple):
+    """Segments, the number of the newest of them or of all, and whether more match."""
+
+    segments: list[Segment]
+    newest: int
+    more: bool
+
+
+def write_closings(raw: sqlite3.Connection, closings: Sequence[Closing]) -> None:
+    """Store *closings* inside the caller's transaction."""
+    records = [msgspec.json.encode(each.segment).decode() for each in closings]
+    told = list(zip(closings, records, strict=True))
+    raw.executemany(
+        _SEGMENT_INSERT, (_values(each.segment, record) for each, record in told)
+    )
+    put(
+        raw,
+        (
+            (sink, each.segment.segment_id, record)
+            for each, record in told
+            for sink in each.sinks
+        ),
+    )
+
+
+def segments_since_ms(raw: sqlite3.Connection) -> int:
+    """Return when this database began to have segments, Unix ms."""
+    since_ms: int | None = raw.execute(_SINCE).fetchone()[0]
+    return since_ms or 0
+
+
+def list_segments(raw: sqlite3.Connection, *, wanted: Wanted) -> Page:
+    """Return the segments that are *wanted*."""
+    filters = list(_filters(wanted))
+    where = " AND ".join(each for each, _ in filters) or "1"
+    order = "DESC" if wanted.after is None else "ASC"
+    query = _SELECT.format(filters=where, order=order)
+    values = [value for _, each in filters for value in each]
+    rows = raw.execute(query, (*values, wanted.limit + 1)).fetchall()
+    shown = rows[: wanted.limit]
+    return Page(
+        [_DECODER.decode(record) for _, record in shown],
+        max((key for key, _ in shown), default=_newest(raw)),
+        len(rows) > len(shown),
+    )
+
+
+def _newest(raw: sqlite3.Connection) -> int:
+    newest: int | None = raw.execute(_NEWEST).fetchone()[0]
+    return newest or 0
+
+
+def _filters(wanted: Wanted) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Give conditions and their values; what a user says is never part of the query."""
+    if wanted.agent is not None:
+        yield "agent = ?", (wanted.agent,)
+
+    if wanted.session_id is not None:
+        yield (
+            "substr(session_id, 1, ?) = ?",
+            (len(wanted.session_id), wanted.session_id),
+        )
+
+    if wanted.project is not None:
+        end = "/" + wanted.project.strip("/")
+        project = "json_extract(record, '$.project')"
+        ends = f"({project} = ? OR substr({project}, ?) = ?)"
+        yield ends, (wanted.project, -len(end), end)
+
+    if wanted.since_ms is not None:
+        yield "ended_ms >= ?", (wanted.since_ms,)
+
+    if wanted.until_ms is not None:
+        yield "ended_ms < ?", (wanted.until_ms,)
+
+    if wanted.after is not None:
+        yield "segment_key > ?", (wanted.after,)
+
+
+def _values(segment: Segment, record: str) -> tuple[Any, ...]:
+    return (
+        segment.segment_id,
+        segment.agent,
+        segment.session_id,
+        segment.segment,
+        segment.ended_ms,
+        record,
+    )

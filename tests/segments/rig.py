@@ -1,0 +1,173 @@
+"""Books, store and recorder without a socket, under a clock that moves when told."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.books import Books
+from jarvisd.accumulators.rules import BookRules
+from jarvisd.accumulators.session import Session
+from jarvisd.daemon.segments import SegmentDesk
+from jarvisd.flusher import Flusher
+from jarvisd.lines import Line
+from jarvisd.model.block import Kind, Origin
+from jarvisd.model.ids import BlockId, SessionId
+from jarvisd.model.segment import Segment
+from jarvisd.model.source import Position
+from jarvisd.protocol.segments import (
+    ChatsEndSession,
+    ChatsEndSessionResult,
+    ChatsRecordError,
+    ChatsRecordInference,
+    ChatsRecordTool,
+    SegmentsList,
+    SegmentsListResult,
+)
+from jarvisd.reader.chats import Chats
+from jarvisd.reader.intake import Intake
+from jarvisd.store import Store, open_store
+from tests.accumulators.books import flat_price
+from tests.books.rig import Fragile
+from tests.support import FakeClock, eventually
+
+CHAT = SessionId("c1")
+
+
+@dataclass(slots=True)
+class Desk:
+    """What runs; a test records, lets time pass, and looks at what is stored."""
+
+    clock: FakeClock
+    store: Store
+    books: Books
+    blocks: Blocks
+    flusher: Flusher
+    intake: Intake
+    desk: SegmentDesk
+    complete: list[bool]
+    disk: Fragile
+    told: list[Segment] = field(default_factory=list)
+
+    async def infer(self, session: str = CHAT, **given: Any) -> None:
+        await self.desk.answer(
+            ChatsRecordInference(session_id=SessionId(session), **given)
+        )
+
+    async def tool(self, name: str = "", session: str = CHAT, **given: Any) -> None:
+        asked = ChatsRecordTool(session_id=SessionId(session), tool_name=name, **given)
+        await self.desk.answer(asked)
+
+    async def error(self, session: str = CHAT, **given: Any) -> None:
+        await self.desk.answer(ChatsRecordError(session_id=SessionId(session), **given))
+
+    async def end(self, session: str = CHAT) -> int | None:
+        asked = ChatsEndSession(session_id=SessionId(session))
+        answer = await self.desk.answer(asked)
+        assert isinstance(answer, ChatsEndSessionResult)
+        return answer.segment
+
+    async def pass_by(self, seconds: float) -> None:
+        """Let time pass, and the daemon look at its ticks as it does."""
+        await self.clock.advance(seconds)
+        await eventually(lambda: bool(self.clock._sleepers), within_s=20)
+
+    async def segments(self, **asked: Any) -> list[Segment]:
+        """Return what is stored, the first closed first."""
+        asked.setdefault("limit", 1_000)
+        answer = await self.desk.answer(SegmentsList(after=0, **asked))
+        assert isinstance(answer, SegmentsListResult)
+        return answer.segments
+
+    async def only(self) -> Segment:
+        (segment,) = await self.segments()
+        return segment
+
+    def fold(
+        self,
+        lines: Iterable[bytes],
+        *,
+        session: str = "s1",
+        live: bool = True,
+        agent: str = "claude",
+    ) -> Block:
+        """Take in lines of a transcript, as it is written or as history."""
+        block_id = BlockId(f"{agent}-{session}")
+        block = self.blocks.get(block_id)
+        if block is None:
+            block = Block(
+                Origin(
+                    block_id=block_id,
+                    kind=Kind.TRANSCRIPT,
+                    agent=agent,
+                    session_id=SessionId(session),
+                    project="/home/ada/shop",
+                    path=f"/home/ada/{session}.jsonl",
+                )
+            )
+            self.blocks.add(block, self.clock.unix_ms())
+
+        start = block.position.offset
+        folded = [Line(start + at, text) for at, text in enumerate(lines)]
+        position = Position(offset=start + len(folded))
+        written_ms = None if live else self.clock.unix_ms()
+        self.intake.fold(block, folded, position, written_ms=written_ms)
+        return block
+
+    def session(self, session: str = CHAT, agent: str = "chat") -> Session:
+        found = self.books.ledger.session(agent, SessionId(session))
+        assert found is not None
+        return found
+
+
+@asynccontextmanager
+async def desk_at(
+    home: Path,
+    clock: FakeClock | None = None,
+    *,
+    idle_s: float = 300.0,
+    sinks: tuple[str, ...] = (),
+    shutdown: bool = True,
+) -> AsyncIterator[Desk]:
+    """Run on the database in *home*; without *shutdown* it ends as by SIGKILL."""
+    clock = clock or FakeClock()
+    rules, complete = BookRules(flat_price), [True]
+    async with (
+        open_store(home / "s.db", clock=clock, rules=rules) as store,
+        anyio.create_task_group() as group,
+    ):
+        books = Books(flat_price, idle_s=idle_s, sinks=sinks)
+        blocks = Blocks(books)
+        books.restore(await store.load_books())
+        disk = Fragile(store)
+        flusher = Flusher(disk, clock, blocks, books)
+        intake = Intake(blocks, flusher, clock)
+        for saved in await store.load():
+            block = Block.restored(saved)
+            blocks.add(block, clock.unix_ms())
+            books.bind_restored(block)
+
+        desk = SegmentDesk(
+            segments=books.segments,
+            chats=Chats(intake, flusher),
+            flusher=flusher,
+            is_complete=lambda: complete[0],
+            store=store,
+            clock=clock,
+        )
+        made = Desk(clock, store, books, blocks, flusher, intake, desk, complete, disk)
+        books.segments.listen(made.told.append)
+        books.segments.interrupt(clock.unix_ms())
+        group.start_soon(desk.run)
+        await made.pass_by(0)
+        yield made
+        group.cancel_scope.cancel()
+        if shutdown:
+            with anyio.CancelScope(shield=True):
+                books.segments.end_all(clock.unix_ms())
+                await flusher.flush_all()
