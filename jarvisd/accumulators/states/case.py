@@ -70,6 +70,7 @@ class Case:
     above: Held | None = None
     needs: Verdict | None = None
     working: int = 0
+    _turn: Turn | None = None
 
     @property
     def mode(self) -> str | None:
@@ -158,13 +159,16 @@ class Case:
         )
 
     def turn(self) -> Turn:
-        """Return whose turn it is, by the newest witness.
+        """Return whose turn it is, by the newest witness."""
+        if self._turn is None:
+            told = self._told_by_hook(self._told_by_records())
+            self._turn = self._told_by_registry(told)
 
-        A busy registry beats an end that was only concluded from a message: hooks of the
-        user may send the agent on.
-        """
-        facts, registry = self.facts, self.held.registry
-        best = Turn(
+        return self._turn
+
+    def _told_by_records(self) -> Turn:
+        facts = self.facts
+        return Turn(
             phase=facts.phase,
             since_ms=facts.since_ms,
             at_ms=facts.heard_ms,
@@ -172,31 +176,41 @@ class Case:
             tier=Tier.TRANSCRIPT,
             settled=facts.settled,
         )
-        hook = self.held.turn
-        if hook is not None and hook.at_ms > (best.at_ms or 0):
-            same = self.held.phase is best.phase
-            best = Turn(
-                phase=self.held.phase,
-                since_ms=best.since_ms if same else hook.at_ms,
-                at_ms=hook.at_ms,
-                word=" ".join(filter(None, (hook.event, hook.tool))),
-                tier=Tier.HOOK,
-            )
 
-        phase = Phase.NONE if registry is None else _PHASES.get(registry.status or "")
-        if registry is None or not phase:
-            return best
-
-        concluded = best.phase is Phase.DONE and not best.settled
-        overruled = concluded and phase is Phase.WORKING
-        is_older = (best.at_ms or 0) > registry.at_ms
-        if is_older and best.phase is not phase and not overruled:
-            return best
+    def _told_by_hook(self, told: Turn) -> Turn:
+        hook, phase = self.held.turn, self.held.phase
+        if hook is None or hook.at_ms <= (told.at_ms or 0):
+            return told
 
         return Turn(
             phase=phase,
-            since_ms=best.since_ms if best.phase is phase else registry.at_ms,
-            at_ms=max(registry.at_ms, best.at_ms or 0),
+            since_ms=told.since_ms if phase is told.phase else hook.at_ms,
+            at_ms=hook.at_ms,
+            word=" ".join(filter(None, (hook.event, hook.tool))),
+            tier=Tier.HOOK,
+        )
+
+    def _told_by_registry(self, told: Turn) -> Turn:
+        """Return what the registry says, unless something newer says otherwise.
+
+        A busy registry beats an end that was only concluded from a message: hooks of the
+        user may send the agent on.
+        """
+        registry = self.held.registry
+        phase = None if registry is None else _PHASES.get(registry.status or "")
+        if registry is None or phase is None:
+            return told
+
+        concluded = told.phase is Phase.DONE and not told.settled
+        overruled = concluded and phase is Phase.WORKING
+        is_newer = (told.at_ms or 0) > registry.at_ms
+        if is_newer and told.phase is not phase and not overruled:
+            return told
+
+        return Turn(
+            phase=phase,
+            since_ms=told.since_ms if told.phase is phase else registry.at_ms,
+            at_ms=max(registry.at_ms, told.at_ms or 0),
             word=f"registry {registry.status}",
             tier=Tier.REGISTRY,
             shell=registry.status == "shell",
