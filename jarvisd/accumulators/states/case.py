@@ -101,6 +101,39 @@ class Case:
         sure = known or (registry is not None and registry.status is not None)
         return None if sure else HOOKS_HINT
 
+    @property
+    def renewed_ms(self) -> int | None:
+        """Return when a new process took over, since when nothing was heard.
+
+        What the old one was at has died with it.
+        """
+        found, heard_ms = self.process.process, self.facts.heard_ms
+        if found is None or not found.is_sure or heard_ms is None:
+            return None
+
+        return found.started_ms if heard_ms + RESUMED_MS < found.started_ms else None
+
+    @property
+    def background(self) -> int:
+        """Return how many agents are at work in the background, by the records."""
+        facts = self.facts
+        alive = self._living(facts.agents) or facts.pending
+        if self.renewed_ms is not None:
+            alive = 0
+
+        return alive + self._living(facts.workflows)
+
+    @property
+    def has_shells(self) -> bool:
+        """Say whether commands go on in the background, by the records."""
+        return bool(self._living(self.facts.shells))
+
+    def _living(self, tasks: Mapping[str, int | None]) -> int:
+        """Return how many of *tasks* the process that lives has started."""
+        found = self.process.process
+        since_ms = 0 if found is None or not found.is_sure else found.started_ms
+        return sum((at_ms or since_ms) >= since_ms for at_ms in tasks.values())
+
     def silent_ms(self, turn: Turn) -> int:
         """Return for how long nothing was heard."""
         heard = [each for each in (self.facts.heard_ms, turn.at_ms) if each is not None]
@@ -108,7 +141,7 @@ class Case:
 
     def questions(self) -> dict[str, OpenTool]:
         """Return the open calls that wait for a person's words."""
-        if self.facts.word == INTERRUPTED:
+        if self.facts.word == INTERRUPTED or self.renewed_ms is not None:
             return {}
 
         return {
@@ -119,7 +152,10 @@ class Case:
 
     def at_work(self) -> dict[str, OpenTool]:
         """Return the open calls of the turn that goes on."""
-        return self._of_this_turn() if self.facts.phase is Phase.WORKING else {}
+        if self.facts.phase is not Phase.WORKING or self.renewed_ms is not None:
+            return {}
+
+        return self._of_this_turn()
 
     def _of_this_turn(self) -> dict[str, OpenTool]:
         """Return the open calls that may come back: those of older turns will not."""
@@ -167,7 +203,16 @@ class Case:
         return self._turn
 
     def _told_by_records(self) -> Turn:
-        facts = self.facts
+        facts, renewed_ms = self.facts, self.renewed_ms
+        if renewed_ms is not None and facts.phase is Phase.WORKING:
+            return Turn(
+                phase=Phase.DONE,
+                since_ms=renewed_ms,
+                at_ms=renewed_ms,
+                word="a new process",
+                tier=Tier.PROCESS,
+            )
+
         return Turn(
             phase=facts.phase,
             since_ms=facts.since_ms,

@@ -41,13 +41,13 @@ def done(case: Case) -> Verdict | None:
     if turn.phase is not Phase.DONE:
         return None
 
-    if case.working or case.facts.background:
+    if case.working or case.background:
         return _in_background(case, turn)
 
     verdict = Verdict(
         state=State.IDLE,
         since_ms=turn.since_ms,
-        activity=Activity.BACKGROUND if turn.shell or case.facts.shells else None,
+        activity=Activity.BACKGROUND if turn.shell or case.has_shells else None,
         evidence=turn.word,
         evidence_ms=turn.at_ms,
         tier=turn.tier,
@@ -86,7 +86,7 @@ def _asking(case: Case, idle: Verdict) -> Verdict:
 
 
 def _in_background(case: Case, turn: Turn) -> Verdict:
-    number = case.working or case.facts.background
+    number = case.working or case.background
     return _unless_silent(
         case,
         turn,
