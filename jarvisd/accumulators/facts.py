@@ -82,8 +82,3 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     call_tool: str = ""
     call_count: int = 0
     call_ms: int | None = None
-
-    @property
-    def background(self) -> int:
-        """Return how many agents are at work in the background."""
-        return (len(self.agents) or self.pending) + len(self.workflows)

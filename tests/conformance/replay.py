@@ -24,6 +24,9 @@ from tests.conformance.shared import SHARED
 
 FOLDERS = {"claudecode": "claude", "codex": "codex"}
 ADAPTERS = {"claude-code": "claude", "codex": "codex"}
+SLOW_MS = 1_000
+"""How late the recorded watcher found processes."""
+
 LINGER_MS = 20_000
 """How long a recording is played beyond its last entry."""
 
@@ -62,6 +65,7 @@ class Player:
     _pids: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
     _told: dict[tuple[str, str], str] = field(default_factory=dict)
     _names: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _starts: dict[int, int] = field(default_factory=dict)
     _children: set[str] = field(default_factory=set)
     calls: list[tuple[int, str]] = field(default_factory=list)
 
@@ -135,7 +139,7 @@ class Player:
                     agent=agent,
                     session_id=SessionId(session_id),
                     pid=pid,
-                    started_ms=at_ms,
+                    started_ms=self._began(pid, at_ms),
                     how="recording",
                 )
             )
@@ -156,6 +160,10 @@ class Player:
 
         if kind not in {"state_transition", "debounce_coalesced"}:
             self.seen.append(Seen(at_ms, session, kind=kind))
+
+    def _began(self, pid: int, at_ms: int) -> int:
+        """Return when a process was started: before the log had its first word of it."""
+        return self._starts.setdefault(pid, at_ms - SLOW_MS)
 
     def _hook(self, entry: dict[str, Any], agent: str, at_ms: int) -> HookCalled:
         """Return the hook with the tool of the call before it: the log leaves it out."""

@@ -70,6 +70,7 @@ class Case:
     above: Held | None = None
     needs: Verdict | None = None
     working: int = 0
+    _turn: Turn | None = None
 
     @property
     def mode(self) -> str | None:
@@ -100,6 +101,39 @@ class Case:
         sure = known or (registry is not None and registry.status is not None)
         return None if sure else HOOKS_HINT
 
+    @property
+    def renewed_ms(self) -> int | None:
+        """Return when a new process took over, since when nothing was heard.
+
+        What the old one was at has died with it.
+        """
+        found, heard_ms = self.process.process, self.facts.heard_ms
+        if found is None or not found.is_sure or heard_ms is None:
+            return None
+
+        return found.started_ms if heard_ms + RESUMED_MS < found.started_ms else None
+
+    @property
+    def background(self) -> int:
+        """Return how many agents are at work in the background, by the records."""
+        facts = self.facts
+        alive = self._living(facts.agents) or facts.pending
+        if self.renewed_ms is not None:
+            alive = 0
+
+        return alive + self._living(facts.workflows)
+
+    @property
+    def has_shells(self) -> bool:
+        """Say whether commands go on in the background, by the records."""
+        return bool(self._living(self.facts.shells))
+
+    def _living(self, tasks: Mapping[str, int | None]) -> int:
+        """Return how many of *tasks* the process that lives has started."""
+        found = self.process.process
+        since_ms = 0 if found is None or not found.is_sure else found.started_ms
+        return sum((at_ms or since_ms) >= since_ms for at_ms in tasks.values())
+
     def silent_ms(self, turn: Turn) -> int:
         """Return for how long nothing was heard."""
         heard = [each for each in (self.facts.heard_ms, turn.at_ms) if each is not None]
@@ -107,7 +141,7 @@ class Case:
 
     def questions(self) -> dict[str, OpenTool]:
         """Return the open calls that wait for a person's words."""
-        if self.facts.word == INTERRUPTED:
+        if self.facts.word == INTERRUPTED or self.renewed_ms is not None:
             return {}
 
         return {
@@ -118,7 +152,10 @@ class Case:
 
     def at_work(self) -> dict[str, OpenTool]:
         """Return the open calls of the turn that goes on."""
-        return self._of_this_turn() if self.facts.phase is Phase.WORKING else {}
+        if self.facts.phase is not Phase.WORKING or self.renewed_ms is not None:
+            return {}
+
+        return self._of_this_turn()
 
     def _of_this_turn(self) -> dict[str, OpenTool]:
         """Return the open calls that may come back: those of older turns will not."""
@@ -158,13 +195,25 @@ class Case:
         )
 
     def turn(self) -> Turn:
-        """Return whose turn it is, by the newest witness.
+        """Return whose turn it is, by the newest witness."""
+        if self._turn is None:
+            told = self._told_by_hook(self._told_by_records())
+            self._turn = self._told_by_registry(told)
 
-        A busy registry beats an end that was only concluded from a message: hooks of the
-        user may send the agent on.
-        """
-        facts, registry = self.facts, self.held.registry
-        best = Turn(
+        return self._turn
+
+    def _told_by_records(self) -> Turn:
+        facts, renewed_ms = self.facts, self.renewed_ms
+        if renewed_ms is not None and facts.phase is Phase.WORKING:
+            return Turn(
+                phase=Phase.DONE,
+                since_ms=renewed_ms,
+                at_ms=renewed_ms,
+                word="a new process",
+                tier=Tier.PROCESS,
+            )
+
+        return Turn(
             phase=facts.phase,
             since_ms=facts.since_ms,
             at_ms=facts.heard_ms,
@@ -172,31 +221,41 @@ class Case:
             tier=Tier.TRANSCRIPT,
             settled=facts.settled,
         )
-        hook = self.held.turn
-        if hook is not None and hook.at_ms > (best.at_ms or 0):
-            same = self.held.phase is best.phase
-            best = Turn(
-                phase=self.held.phase,
-                since_ms=best.since_ms if same else hook.at_ms,
-                at_ms=hook.at_ms,
-                word=" ".join(filter(None, (hook.event, hook.tool))),
-                tier=Tier.HOOK,
-            )
 
-        phase = Phase.NONE if registry is None else _PHASES.get(registry.status or "")
-        if registry is None or not phase:
-            return best
-
-        concluded = best.phase is Phase.DONE and not best.settled
-        overruled = concluded and phase is Phase.WORKING
-        is_older = (best.at_ms or 0) > registry.at_ms
-        if is_older and best.phase is not phase and not overruled:
-            return best
+    def _told_by_hook(self, told: Turn) -> Turn:
+        hook, phase = self.held.turn, self.held.phase
+        if hook is None or hook.at_ms <= (told.at_ms or 0):
+            return told
 
         return Turn(
             phase=phase,
-            since_ms=best.since_ms if best.phase is phase else registry.at_ms,
-            at_ms=max(registry.at_ms, best.at_ms or 0),
+            since_ms=told.since_ms if phase is told.phase else hook.at_ms,
+            at_ms=hook.at_ms,
+            word=" ".join(filter(None, (hook.event, hook.tool))),
+            tier=Tier.HOOK,
+        )
+
+    def _told_by_registry(self, told: Turn) -> Turn:
+        """Return what the registry says, unless something newer says otherwise.
+
+        A busy registry beats an end that was only concluded from a message: hooks of the
+        user may send the agent on.
+        """
+        registry = self.held.registry
+        phase = None if registry is None else _PHASES.get(registry.status or "")
+        if registry is None or phase is None:
+            return told
+
+        concluded = told.phase is Phase.DONE and not told.settled
+        overruled = concluded and phase is Phase.WORKING
+        is_newer = (told.at_ms or 0) > registry.at_ms
+        if is_newer and told.phase is not phase and not overruled:
+            return told
+
+        return Turn(
+            phase=phase,
+            since_ms=told.since_ms if told.phase is phase else registry.at_ms,
+            at_ms=max(registry.at_ms, told.at_ms or 0),
             word=f"registry {registry.status}",
             tier=Tier.REGISTRY,
             shell=registry.status == "shell",

@@ -311,7 +311,20 @@ def test_a_session_goes_on_in_another_process() -> None:
     assert sut.at(9).state is State.CRASHED
 
     sut.hear(found(20))
-    assert sut.at(20).state in {State.WORKING, State.IDLE}
+    view = sut.at(20)
+    assert (view.state, view.evidence) == (State.IDLE, "a new process")
+
+
+def test_what_a_killed_process_left_open_is_not_its_successors() -> None:
+    launched = {"status": "async_launched", "taskId": "w1"}
+    sut = desk(*TURN, call(1, "q", "AskUserQuestion"), result(2, noted=launched))
+    sut.read(reply(2, "x", stop="tool_use"), session="s1/agent-a1", parent="s1")
+    sut.hear(found(), gone(9, tidy=False))
+    assert sut.at(9, "s1/agent-a1").state is State.CRASHED
+
+    sut.hear(found(60))
+    assert sut.at(61, "s1/agent-a1").state is State.ENDED
+    assert sut.at(61).state is State.IDLE
 
 
 def test_records_behind_the_end_of_a_process_are_of_another_one() -> None:

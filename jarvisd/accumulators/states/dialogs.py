@@ -1,0 +1,190 @@
+"""Rungs of the ladder: a person is needed, by what others witnessed or by a guess."""
+
+from dataclasses import replace
+
+from jarvisd.accumulators.facts import Phase
+from jarvisd.accumulators.lane import OpenTool
+from jarvisd.accumulators.states.case import Case, Verdict
+from jarvisd.accumulators.states.constants import (
+    APPROVAL_CEILING_MS,
+    COMPACTION_CEILING_MS,
+    EDIT_MODES,
+    EDITS,
+    ESCALATED_MS,
+    FREE_MODES,
+    STALLED_EDIT_MS,
+    UNANSWERED_MS,
+)
+from jarvisd.accumulators.states.held import is_question
+from jarvisd.accumulators.states.turns import verdict_of_nothing, working
+from jarvisd.model.state import Confidence, State, Tier
+
+_OF_CHILD = "subagent: "
+
+
+def registry_wait(case: Case) -> Verdict | None:
+    """Say what dialog the agent's registry tells of."""
+    registry = case.held.registry
+    if registry is None or registry.status != "waiting":
+        return None
+
+    if not case.stands(registry.at_ms):
+        return None
+
+    asked = next(iter(case.questions().values()), None)
+    open_tools = [each.tool for each in case.at_work().values()]
+    dialog = registry.waiting_for == "dialog open"
+    if dialog and asked is None and case.turn().phase is not Phase.WORKING:
+        return None  # a menu that the person opened
+
+    answer = asked is not None or dialog
+    return Verdict(
+        state=State.WAITING_ANSWER if answer else State.WAITING_APPROVAL,
+        since_ms=registry.at_ms,
+        tool=asked.tool if asked else (open_tools[-1] if open_tools else None),
+        evidence=f"registry: {registry.waiting_for or registry.status}",
+        evidence_ms=registry.at_ms,
+        tier=Tier.REGISTRY,
+        recheck_ms=registry.at_ms + APPROVAL_CEILING_MS,
+    )
+
+
+def hook_wait(case: Case) -> Verdict | None:
+    """Say what dialog a hook told of, unless it was answered."""
+    ask = case.held.ask
+    if ask is None or not case.is_unanswered(ask):
+        return None
+
+    answer = is_question(case.agent, ask.tool) or ask.detail == "elicitation_dialog"
+    verdict = Verdict(
+        state=State.WAITING_ANSWER if answer else State.WAITING_APPROVAL,
+        since_ms=ask.at_ms,
+        tool=ask.tool,
+        evidence=" ".join(filter(None, (ask.event, ask.detail, ask.tool))),
+        evidence_ms=ask.at_ms,
+        tier=Tier.HOOK,
+        recheck_ms=ask.at_ms + APPROVAL_CEILING_MS,
+    )
+    if answer or case.asks:
+        return verdict
+
+    return _unless_answered(case, verdict, ask.at_ms)
+
+
+def _unless_answered(case: Case, verdict: Verdict, asked_ms: int) -> Verdict | None:
+    """Return *verdict* if the request stood long enough where programs answer.
+
+    Where nobody is ever asked a request is none. A request that is too young is one
+    that is looked at again.
+    """
+    if case.mode in FREE_MODES:
+        return None
+
+    if case.now_ms - asked_ms < UNANSWERED_MS:
+        at_work = working(case) or verdict_of_nothing(case)
+        return replace(at_work, recheck_ms=asked_ms + UNANSWERED_MS)
+
+    return replace(verdict, confidence=Confidence.MEDIUM)
+
+
+def subagent_wait(case: Case) -> Verdict | None:
+    """Say what a subagent needs: its parent needs it, too."""
+    needs = case.needs
+    if needs is None:
+        return None
+
+    evidence = needs.evidence.removeprefix(_OF_CHILD)
+    return replace(needs, evidence=_OF_CHILD + evidence, recheck_ms=None, of_child=True)
+
+
+def compacting(case: Case) -> Verdict | None:
+    """Say that the context is being compacted, as a hook told."""
+    began_ms = case.held.compacting_ms
+    if began_ms is None or (case.facts.compacted_ms or 0) >= began_ms:
+        return None
+
+    until_ms = began_ms + COMPACTION_CEILING_MS
+    if case.now_ms >= until_ms:
+        return None
+
+    return Verdict(
+        state=State.COMPACTING,
+        since_ms=began_ms,
+        evidence="PreCompact",
+        evidence_ms=began_ms,
+        tier=Tier.HOOK,
+        recheck_ms=until_ms,
+    )
+
+
+# What the transcript shows, or lets guess
+
+
+def question(case: Case) -> Verdict | None:
+    """Say that a question or a plan is open, as the transcript shows."""
+    for each in case.questions().values():
+        return Verdict(
+            state=State.WAITING_ANSWER,
+            since_ms=each.at_ms,
+            tool=each.tool,
+            evidence=f"{each.tool} is open",
+            evidence_ms=each.at_ms,
+        )
+
+    return None
+
+
+def stalled_edit(case: Case) -> Verdict | None:
+    """Guess that an edit waits for leave, as it takes too long."""
+    edits = EDITS.get(case.agent, frozenset())
+    if not case.asks or case.mode in EDIT_MODES:
+        return None
+
+    for each in case.at_work().values():
+        if each.tool.lower() in edits and each.at_ms is not None:
+            return _guess(case, each, STALLED_EDIT_MS, Confidence.LOW)
+
+    return None
+
+
+def escalated(case: Case) -> Verdict | None:
+    """Guess that a call waits for the leave that it asks for."""
+    if not case.asks:
+        return None
+
+    calls = case.at_work()
+    for call_id in case.facts.escalated:
+        each = calls.get(call_id)
+        if each is not None and each.at_ms is not None:
+            return _guess(case, each, ESCALATED_MS, Confidence.MEDIUM)
+
+    return None
+
+
+def _guess(
+    case: Case, call: OpenTool, after_ms: int, confidence: Confidence
+) -> Verdict | None:
+    """Return that *call* waits for leave, once it has been open for *after_ms*."""
+    due_ms = (call.at_ms or 0) + after_ms
+    if _knows_better(case):
+        return None
+
+    if case.now_ms < due_ms:
+        at_work = working(case)
+        return None if at_work is None else replace(at_work, recheck_ms=due_ms)
+
+    return Verdict(
+        state=State.WAITING_APPROVAL,
+        since_ms=call.at_ms,
+        tool=call.tool,
+        evidence=f"{call.tool} is open for {after_ms // 1000} s or more",
+        evidence_ms=call.at_ms,
+        confidence=confidence,
+        hint=case.hint,
+    )
+
+
+def _knows_better(case: Case) -> bool:
+    """Say whether somebody would have told of a dialog, if there were one."""
+    registry = case.held.registry
+    return case.held.hooked or (registry is not None and registry.status is not None)

@@ -1,0 +1,61 @@
+"""Rungs of the ladder: sessions that are over."""
+
+from jarvisd.accumulators.facts import Phase
+from jarvisd.accumulators.states.case import Case, Verdict
+from jarvisd.accumulators.states.constants import GIVEN_UP_MS
+from jarvisd.model.evidence import ProcessGone
+from jarvisd.model.state import Confidence, State, Tier
+
+
+def over(case: Case) -> Verdict | None:
+    """Say that it is over: nobody is there any more, or goodbye was said."""
+    gone = case.process.gone or case.held.gone
+    if gone is not None and not case.has_resumed(gone.at_ms) and not case.is_alive:
+        return _gone(case, gone)
+
+    bye = case.process.over
+    if bye is not None and not case.has_resumed(bye.at_ms):
+        return Verdict(
+            state=State.ENDED,
+            since_ms=bye.at_ms,
+            evidence=" ".join(filter(None, (bye.event, bye.detail))),
+            evidence_ms=bye.at_ms,
+            tier=Tier.HOOK,
+        )
+
+    return None
+
+
+def _gone(case: Case, gone: ProcessGone) -> Verdict:
+    midst = not gone.tidy and (
+        case.turn().phase is Phase.WORKING or bool(case.questions())
+    )
+    how = "is gone in the midst of work" if midst else "is gone or done with it"
+    return Verdict(
+        state=State.CRASHED if midst else State.ENDED,
+        since_ms=gone.at_ms,
+        evidence=f"process {gone.pid} {how}",
+        evidence_ms=gone.at_ms,
+        tier=Tier.PROCESS,
+        confidence=Confidence.MEDIUM
+        if midst and gone.tidy is None
+        else Confidence.HIGH,
+    )
+
+
+def given_up(case: Case) -> Verdict | None:
+    """Say that what was silent for half a day, without a process, is over."""
+    turn = case.turn()
+    heard_ms = max(case.facts.heard_ms or 0, turn.at_ms or 0)
+    if case.is_alive or not heard_ms or case.now_ms - heard_ms < GIVEN_UP_MS:
+        return None
+
+    return Verdict(
+        state=State.ENDED,
+        since_ms=heard_ms,
+        evidence="silent for long, and no process is known",
+        evidence_ms=heard_ms,
+        tier=Tier.NONE,
+        confidence=Confidence.LOW,
+        hint=case.hint,
+    )

@@ -1,0 +1,199 @@
+"""Rungs of the ladder: whose turn it is, and what the agent is at."""
+
+from dataclasses import replace
+
+from jarvisd.accumulators.facts import Phase
+from jarvisd.accumulators.states.case import Case, Turn, Verdict
+from jarvisd.accumulators.states.constants import (
+    GIVEN_UP_MS,
+    LIMIT_CEILING_MS,
+    STALLED_CALL_MS,
+    STALLED_MS,
+)
+from jarvisd.model.events import Cue
+from jarvisd.model.state import Activity, Confidence, State, Tier
+
+
+def limited(case: Case) -> Verdict | None:
+    """Say that the provider serves nothing more for now."""
+    facts = case.facts
+    if facts.limited_ms is None or facts.phase is Phase.WORKING:
+        return None
+
+    until_ms = facts.until_ms or facts.full_ms
+    ends_ms = until_ms or facts.limited_ms + LIMIT_CEILING_MS
+    if case.now_ms >= ends_ms:
+        return None
+
+    return Verdict(
+        state=State.LIMITED,
+        since_ms=facts.limited_ms,
+        evidence="limit reached",
+        evidence_ms=facts.limited_ms,
+        until_ms=until_ms,
+        recheck_ms=ends_ms,
+    )
+
+
+def done(case: Case) -> Verdict | None:
+    """Say what is left when the turn is over."""
+    turn = case.turn()
+    if turn.phase is not Phase.DONE:
+        return None
+
+    if case.working or case.background:
+        return _in_background(case, turn)
+
+    verdict = Verdict(
+        state=State.IDLE,
+        since_ms=turn.since_ms,
+        activity=Activity.BACKGROUND if turn.shell or case.has_shells else None,
+        evidence=turn.word,
+        evidence_ms=turn.at_ms,
+        tier=turn.tier,
+        settled=turn.settled,
+        recheck_ms=_until_given_up(case, turn),
+    )
+    if case.above is not None and case.agent == "claude":
+        return replace(verdict, state=State.ENDED)  # nobody can prompt a subagent
+
+    if case.facts.headless:
+        return replace(verdict, state=State.ENDED)
+
+    return _asking(case, verdict)
+
+
+def _asking(case: Case, idle: Verdict) -> Verdict:
+    """Return *idle*, or that its last words ask something."""
+    match case.facts.cue:
+        case Cue.PLAN:
+            return replace(
+                idle,
+                state=State.WAITING_ANSWER,
+                evidence="plan proposed",
+                tier=Tier.TRANSCRIPT,
+            )
+        case Cue.QUESTION:
+            return replace(
+                idle,
+                state=State.WAITING_ANSWER,
+                evidence="the last words ask something",
+                tier=Tier.TRANSCRIPT,
+                confidence=Confidence.LOW,
+            )
+        case _:
+            return idle
+
+
+def _in_background(case: Case, turn: Turn) -> Verdict:
+    number = case.working or case.background
+    return _unless_silent(
+        case,
+        turn,
+        Verdict(
+            state=State.WORKING,
+            since_ms=turn.since_ms,
+            activity=Activity.BACKGROUND,
+            evidence=f"{number} in the background",
+            evidence_ms=turn.at_ms,
+            tier=turn.tier,
+        ),
+        has_tool=True,
+    )
+
+
+def working(case: Case) -> Verdict | None:
+    """Say what it is at, or that it has stalled."""
+    turn = case.turn()
+    if turn.phase is not Phase.WORKING:
+        return None
+
+    calls = case.at_work()
+    hook = case.held.turn
+    tool = list(calls.values())[-1].tool if calls else None
+    if tool is None and turn.tier is Tier.HOOK and hook and hook.event == "PreToolUse":
+        tool = hook.tool
+
+    doing = Activity.TOOL if tool else case.facts.doing or Activity.THINKING
+    if doing is Activity.TOOL and tool is None:
+        doing = Activity.THINKING
+
+    verdict = Verdict(
+        state=State.WORKING,
+        since_ms=turn.since_ms,
+        activity=doing,
+        tool=tool,
+        evidence=f"{tool} is open" if calls else turn.word,
+        evidence_ms=turn.at_ms,
+        tier=turn.tier,
+        confidence=_sureness(case, turn, tool),
+        hint=case.hint if tool and case.asks else None,
+    )
+    return _unless_silent(case, turn, verdict, has_tool=bool(tool or case.working))
+
+
+def _sureness(case: Case, turn: Turn, tool: str | None) -> Confidence:
+    """A tool at work looks like a dialog where only the transcript is heard."""
+    unsure = tool and case.asks and turn.tier is Tier.TRANSCRIPT and case.hint
+    return Confidence.MEDIUM if unsure else Confidence.HIGH
+
+
+def _unless_silent(
+    case: Case, turn: Turn, at_work: Verdict, *, has_tool: bool
+) -> Verdict:
+    """Return *at_work*, or that it stalled: nothing is heard where something should."""
+    if turn.tier is Tier.REGISTRY or (has_tool and case.is_alive):
+        return at_work
+
+    ceiling_ms = STALLED_CALL_MS if has_tool else STALLED_MS
+    left_ms = ceiling_ms - case.silent_ms(turn)
+    if left_ms > 0:
+        return replace(at_work, recheck_ms=case.now_ms + left_ms)
+
+    return Verdict(
+        state=State.STALLED,
+        since_ms=case.now_ms + left_ms,
+        tool=at_work.tool,
+        evidence=f"silent for {ceiling_ms // 60_000} min or more in a turn",
+        evidence_ms=turn.at_ms,
+        tier=turn.tier,
+        confidence=Confidence.MEDIUM if case.is_alive else Confidence.LOW,
+        hint=case.hint,
+        recheck_ms=_until_given_up(case, turn),
+    )
+
+
+def _until_given_up(case: Case, turn: Turn) -> int | None:
+    if case.is_alive:
+        return None
+
+    return case.now_ms - case.silent_ms(turn) + GIVEN_UP_MS
+
+
+def fresh(case: Case) -> Verdict | None:
+    """Say that a session of which only a process is known waits for its first prompt."""
+    if case.working:
+        return _in_background(case, case.turn())
+
+    if not case.is_alive:
+        return None
+
+    process = case.process.process
+    return Verdict(
+        state=State.IDLE,
+        since_ms=None if process is None else process.started_ms,
+        evidence="a process, and no prompt so far",
+        tier=Tier.PROCESS,
+        confidence=Confidence.MEDIUM,
+    )
+
+
+def verdict_of_nothing(case: Case) -> Verdict:
+    """Return what is said of a session of which nothing is known."""
+    return Verdict(
+        state=State.UNKNOWN,
+        evidence="nothing was said so far",
+        tier=Tier.NONE,
+        confidence=Confidence.LOW,
+        hint=case.hint,
+    )
