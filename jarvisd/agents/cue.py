@@ -7,7 +7,7 @@ answered in the next breath. False questions are worse than missed ones.
 
 import re
 
-MAX_CHARS = 2_000
+MAX_CHARS = 1_000
 """Looked at from the end; the question is there, if there is one."""
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
@@ -36,9 +36,17 @@ _CUES = re.compile(
     r"decision|input|choice|ok\b|review|instruction))"
     r"|\b(?:wdyt|lmk)\b"
 )
-_HINTS = re.compile(
-    r"let me know|ready for|your|waiting|confirm|approve|tell me|please|wdyt|lmk",
-    re.IGNORECASE,
+_HINTS = (
+    "let me know",
+    "ready for",
+    "your",
+    "waiting",
+    "confirm",
+    "approve",
+    "tell me",
+    "please",
+    "wdyt",
+    "lmk",
 )
 """A word of every cue: most last words have none, and need not be looked at."""
 
@@ -47,8 +55,10 @@ def asks(text: str) -> bool:
     """Say whether *text*, the last words of a turn, asks something."""
     # Most last words say what was done: no mark and no cue word, and nothing to look at.
     tail = text[-MAX_CHARS:].replace("\u2019", "'")
-    if not any(mark in tail for mark in _MARKS) and not _HINTS.search(tail):
-        return False
+    if not any(mark in tail for mark in _MARKS):
+        words = tail.lower()
+        if not any(hint in words for hint in _HINTS):
+            return False
 
     plain = _URL.sub(" ", _CODE.sub(" ", _COMMENT.sub(" ", _FENCE.sub("\n", tail))))
     paragraph = _CHOICES.sub("", plain).rstrip(_TRAIL).rpartition("\n\n")[2]

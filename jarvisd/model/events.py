@@ -83,9 +83,8 @@ class ToolCalled(_Event, frozen=True, kw_only=True, gc=False):
     """The agent asked for a tool.
 
     *server* is that of an MCP tool, *skill* the skill that is loaded, *subagent* the
-    type of agent that is started. *digest* is alike for calls of one tool with the same
-    input, 0 if it was not taken; *escalated* says that it asks for more leave than it
-    has.
+    type of agent that is started. *digest* is alike for inputs that are alike, 0 if it
+    was not taken; *escalated* says that it asks for more leave than it has.
     """
 
     call_id: str

@@ -116,11 +116,10 @@ def test_an_agent_that_came_back_is_not_in_the_background() -> None:
     assert not any(isinstance(each, TaskStarted) for each in events)
 
 
-def test_calls_are_alike_if_tool_and_input_are() -> None:
+def test_calls_are_alike_if_their_input_is() -> None:
     same = digest_of(claude(call(1, "a", given={"command": "make"})))
     assert same == digest_of(claude(call(9, "b", given={"command": "make"})))
     assert same != digest_of(claude(call(1, "a", given={"command": "make test"})))
-    assert same != digest_of(claude(call(1, "a", "Zsh", given={"command": "make"})))
     assert digest_of(codex(codex_call(1, cmd="ls"))) != 0
 
 

@@ -174,7 +174,7 @@ def _called(facts: Facts, event: ToolCalled, at_ms: int | None) -> None:
 
     facts.heard_ms = at_ms
     facts.doing, facts.attempt = _TOOL, 0
-    if event.digest and event.digest == facts.call:
+    if event.digest == facts.call and event.tool == facts.call_tool and event.digest:
         facts.call_count += 1
     else:
         facts.call, facts.call_tool = event.digest, event.tool

@@ -179,7 +179,11 @@ def _assistant(line: Line) -> Iterable[Event]:
     if line.is_api_error_message:
         events.extend(_api_failure(line, message))
     elif message.model != SYNTHETIC:
-        events.extend(_written(message))
+        stop = message.stop_reason
+        if stop in _LAST_WORDS:
+            events += _last_words(message)
+        else:
+            events.append(MessageWritten(message_id=message.id, stop_reason=stop))
 
     events.extend(usage_in(message, key=line.uuid))
     if isinstance(message.content, tuple):
@@ -188,17 +192,13 @@ def _assistant(line: Line) -> Iterable[Event]:
     return events
 
 
-def _written(message: Message) -> Iterable[Event]:
-    stop = message.stop_reason
-    if stop not in _LAST_WORDS:
-        return (MessageWritten(message_id=message.id, stop_reason=stop),)
-
+def _last_words(message: Message) -> Iterable[Event]:
     words = _words(message.content)
     if words is None:  # thoughts alone: the words have a line of their own
         return (MessageWritten(message_id=message.id),)
 
-    written = MessageWritten(message_id=message.id, stop_reason=stop)
-    return (written, Asked(cue=Cue.QUESTION)) if asks(words) else (written,)
+    said = MessageWritten(message_id=message.id, stop_reason=message.stop_reason)
+    return (said, Asked(cue=Cue.QUESTION)) if asks(words) else (said,)
 
 
 def _words(content: str | tuple[Block, ...] | None) -> str | None:

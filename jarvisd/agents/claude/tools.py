@@ -43,7 +43,7 @@ class _Input(msgspec.Struct, gc=False):
 def call_of(block: Block) -> ToolCalled:
     """Return the call that the content item *block* is."""
     tool, call_id = block.name or "", block.id or ""
-    digest = digest_of(tool, block.input)
+    digest = digest_of(block.input)
     if tool.startswith(_MCP):
         server, _, name = tool.removeprefix(_MCP).partition("__")
         return ToolCalled(

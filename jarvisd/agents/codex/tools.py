@@ -14,7 +14,6 @@ from msgspec import Raw
 from jarvisd.agents.codex.shape import Item, Payload
 from jarvisd.agents.decode import (
     ABSENT,
-    DIGEST_BYTES,
     decode_raw,
     digest_of,
     head_of,
@@ -33,6 +32,9 @@ from jarvisd.model.events import (
 _HEAD_BYTES = 600
 """An output's header is at its start; the output itself may be megabytes."""
 
+_GIVEN_BYTES = 4_096
+"""Arguments that say more than what to run are short."""
+
 _HEADER_END = b"Output:"
 _EXIT_WORD = b"xit"
 _EXIT = re.compile(rb"(?:Process exited with code|[Ee]xit code:) (-?\d+)")
@@ -42,6 +44,7 @@ _RUNNING = b"Process running"
 _STARTED = re.compile(rb"Process running with session ID (\w+)")
 _ABORTED = b"aborted by user"
 _ABORT = re.compile(rb'"?(?:\[[^\]]{0,200}"text":\s?")?aborted by user')
+_ESCALATED_WORD = b"escalated"
 _ESCALATED = re.compile(
     rb'\\"sandbox_permissions\\":\s?\\"require_escalated'
     rb'|\\"with_escalated_permissions\\":\s?true'
@@ -69,17 +72,14 @@ def call_of(
         return ()
 
     tool, server = _tool(name or "", namespace)
-    digest = digest_of(tool, given)
+    digest = digest_of(given)
     if server is not None:
         kind, subagent = ToolKind.MCP, None
     elif tool == _SPAWN:
         kind, subagent = ToolKind.SUBAGENT, tool
     else:
-        escalated = _ESCALATED.search(head_of(given, DIGEST_BYTES)) is not None
-        call = ToolCalled(
-            call_id=call_id, tool=tool, digest=digest, escalated=escalated
-        )
-        return (call,)
+        more = _asks_for_more(given)
+        return (ToolCalled(call_id=call_id, tool=tool, digest=digest, escalated=more),)
 
     call = ToolCalled(
         call_id=call_id,
@@ -90,6 +90,11 @@ def call_of(
         digest=digest,
     )
     return (call,)
+
+
+def _asks_for_more(given: Raw) -> bool:
+    head = head_of(given, _GIVEN_BYTES)
+    return _ESCALATED_WORD in head and _ESCALATED.search(head) is not None
 
 
 def result_of(call_id: str | None, output: Raw) -> tuple[Event, ...]:

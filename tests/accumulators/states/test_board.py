@@ -256,8 +256,16 @@ def test_the_same_call_again_and_again_wants_attention() -> None:
     assert view.attention[0].message == "Bash was called 5 times alike"
     assert view.attention[0].since_ms == ms(0)
 
-    desk.read(call(11, "other", given={"command": "make test"}))
+    desk.read(call(11, "other", "Zsh", given={"command": "make"}))
     assert reasons(desk, 11) == []
+
+
+def test_other_inputs_are_other_calls() -> None:
+    desk = Desk().read(prompt(0))
+    for number in range(LOOP_CALLS * 2):
+        desk.read(call(number, f"t{number}", given={"command": f"make {number}"}))
+
+    assert reasons(desk, 10) == []
 
 
 def test_calls_that_poll_are_alike_by_design() -> None:
