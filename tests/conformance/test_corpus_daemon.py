@@ -1,6 +1,5 @@
 """Real runs through the real daemon: what it answers against what was really sent."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -37,4 +36,9 @@ def test_the_daemon_counts_every_token_once(run: Run, tmp_path: Path) -> None:
         again = daemon.ask("sessions.list")["sessions"]
 
     assert account(first) == logged(run, truth_of(run))
-    assert json.dumps(again) == json.dumps(first)
+    assert books(again) == books(first)
+
+
+def books(sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return *sessions* but for their states, which come and go with time."""
+    return [{**each, "state": None} for each in sessions]

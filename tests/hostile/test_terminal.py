@@ -99,7 +99,7 @@ async def test_files_for_a_status_bar_hold_nothing_it_would_obey(home: Home) -> 
         await evil_block(daemon)
         texts = [each.read_text() for each in rendered(home)]
 
-    assert len(texts) == 2
+    assert len(texts) == 3  # line, tmux, status.json
     assert harm_in("".join(texts)) == []
 
 
