@@ -11,12 +11,18 @@ longer than 1.5 s for the store.
 """
 
 import math
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Generic, TypeVar
 
 FIRST_S = 0.05
 """First lines are stored on ticks of this length, after settling for as long."""
 
 INTERVAL_S = 1.0
 """The commissioned limit: one write per block and second."""
+
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 
 def due_at(*, dirty_since: float, flushed_at: float) -> float:
@@ -39,3 +45,70 @@ def due_at(*, dirty_since: float, flushed_at: float) -> float:
 
 def _tick(at: float, length: float) -> float:
     return math.ceil(at / length) * length
+
+
+class Agenda(Generic[K, T]):
+    """What is to be stored, and when each is due; the rule of this module, applied.
+
+    Attributes:
+        next_due: When the first is due; infinity while nothing waits.
+
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[K, tuple[T, float]] = {}
+        self._stored_at: dict[K, float] = {}
+        self.next_due = math.inf
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._waiting
+
+    def __iter__(self) -> Iterator[T]:
+        return (each for each, _ in self._waiting.values())
+
+    def add(self, key: K, thing: T, now: float, *, urgent: bool = True) -> bool:
+        """Let *thing* wait; say whether it is due before all that waited.
+
+        What is not *urgent* is treated as if it had been stored just now.
+        """
+        if key in self._waiting:
+            return False
+
+        if not urgent:
+            self._stored_at.setdefault(key, now)
+
+        stored_at = self._stored_at.get(key, -math.inf)
+        due = due_at(dirty_since=now, flushed_at=stored_at)
+        self._waiting[key] = (thing, due)
+        if due >= self.next_due:
+            return False
+
+        self.next_due = due
+        return True
+
+    def take(self, now: float = math.inf) -> list[T]:
+        """Return what is due at *now*; it waits no more. Without *now*, everything."""
+        return self.take_only(
+            [k for k, (_, due) in self._waiting.items() if due <= now]
+        )
+
+    def take_only(self, keys: Iterable[K]) -> list[T]:
+        """Return those of *keys* that wait; they wait no more."""
+        return [self._waiting.pop(key)[0] for key in keys if key in self._waiting]
+
+    def begun(self, keys: Iterable[K], now: float) -> None:
+        """Note that *keys* are being stored: what changes meanwhile is due later."""
+        for key in keys:
+            self._stored_at[key] = now
+
+    def put_back(self, key: K, thing: T, now: float) -> None:
+        """Let *thing*, which could not be stored, wait again, unless it does."""
+        self._waiting.setdefault(key, (thing, now))
+
+    def plan(self) -> None:
+        """Find out anew when the first is due, after some were taken."""
+        dues = [due for _, due in self._waiting.values()]
+        self.next_due = min(dues, default=math.inf)

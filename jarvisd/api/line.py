@@ -16,9 +16,10 @@ def render_line(
 ) -> str:
     """Return one line like `1 needs you · claude 3 live · 1.2k lines · ~34k tok`.
 
-    Who needs somebody comes first, and is never left out. What today has cost follows, as soon as it has. In *width* columns (0: as many as it
-    takes) what matters least is left out first: lines, tokens, which agents, cost. For tmux each `#` is doubled, which it
-    shows as one.
+    How many need somebody comes first, and is never left out; what today has cost comes
+    as soon as it has. In *width* columns (0: as many as it takes) what matters least is
+    left out first: lines, tokens, which agents, cost. For tmux each `#` is doubled, which
+    it shows as one.
     """
     for text in map(SEPARATOR.join, _wordings(status)):
         if not width or len(text) <= width:
@@ -27,6 +28,14 @@ def render_line(
         text = _cut(text, width)
 
     return text.replace("#", "##") if format_ == "tmux" else text
+
+
+def render_tmux(status: StatusResult) -> str:
+    """Return the line for tmux, with styles where somebody is needed."""
+    text = render_line(status, format_="tmux")
+    need = "".join(_need(status))
+    rest = text.removeprefix(need)
+    return f"#[fg=yellow,bold]{need}#[default]{rest}" if need else text
 
 
 def _wordings(status: StatusResult) -> Iterator[list[str]]:

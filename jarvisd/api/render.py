@@ -1,9 +1,10 @@
-"""Two small files beside the socket, for status lines that would rather `cat`.
+"""Three small files beside the socket, for status lines that would rather `cat`.
 
-`line` is the text, `status.json` the answer to `status`. A reader sees the old file or
-the new one, never half of either. They are written when something has changed, at most
-four times a second, and touched every five seconds: a file older than fifteen is the
-word of a daemon that died. A clean exit takes both away.
+`line` is the text, `tmux` the same with its styles, `status.json` the answer to
+`status`. A reader sees the old file or the new one, never half of either. They are
+written when something has changed, at most four times a second, and touched every five
+seconds: a file older than fifteen is the word of a daemon that died. A clean exit takes
+them away.
 """
 
 import os
@@ -16,7 +17,7 @@ import structlog
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
-from jarvisd.api.line import render_line
+from jarvisd.api.line import render_line, render_tmux
 from jarvisd.api.status import StatusBoard
 from jarvisd.clock import Clock
 from jarvisd.protocol.methods import StatusResult
@@ -40,6 +41,7 @@ class Renderer:
         self._status = status
         self._clock = clock
         self._line = _RenderedFile(folder / "line")
+        self._tmux = _RenderedFile(folder / "tmux")
         self._json = _RenderedFile(folder / "status.json")
         self._wake = anyio.Event()
         self._shown: StatusResult | None = None
@@ -65,8 +67,8 @@ class Renderer:
                     pause_s = max(INTERVAL_S, min((ended - began) / MAX_SHARE, 1.0))
                     await self._clock.sleep_until(ended + pause_s)
         finally:
-            self._line.remove()
-            self._json.remove()
+            for file in self._files:
+                file.remove()
 
     async def _beat(self) -> None:
         while True:
@@ -83,13 +85,19 @@ class Renderer:
             self._shown = status
             self._try(self._write)
 
+    @property
+    def _files(self) -> tuple["_RenderedFile", ...]:
+        return self._line, self._tmux, self._json
+
     def _write(self) -> None:
-        self._line.write(render_line(self._status.result()).encode() + b"\n")
+        status = self._status.result()
+        self._line.write(render_line(status).encode() + b"\n")
+        self._tmux.write(render_tmux(status).encode() + b"\n")
         self._json.write(self._status.encoded() + b"\n")
 
     def _touch(self) -> None:
-        self._line.touch()
-        self._json.touch()
+        for file in self._files:
+            file.touch()
 
     def _try(self, act: Callable[[], None]) -> None:
         """Do without the files while the folder cannot be written."""

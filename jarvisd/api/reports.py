@@ -6,15 +6,18 @@ from functools import partial
 
 from jarvisd.accumulators import reports
 from jarvisd.accumulators.books import Books, Entry
+from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.reports import Days, Facts, Usage
 from jarvisd.api.accounts import Accounts
 from jarvisd.api.asked import days_of, is_in, tools_of, zone_of
+from jarvisd.api.attention import AttentionReport
 from jarvisd.api.daemon import Daemon, Store
 from jarvisd.api.explaining import explain
 from jarvisd.clock import Clock
 from jarvisd.model.block import SessionId
 from jarvisd.model.report import Attribution
 from jarvisd.protocol import wire
+from jarvisd.protocol.attention import ReportAttention, ReportAttentionResult
 from jarvisd.protocol.methods import (
     AttributionImport,
     AttributionImportResult,
@@ -52,11 +55,20 @@ class Reports:
         store: Store,
         clock: Clock,
         daemon: Daemon,
+        journal: Journal | None = None,
     ) -> None:
         self._books = books
         self._store = store
         self._clock = clock
         self._daemon = daemon
+        self._attention = AttentionReport(
+            books=books,
+            journal=Journal() if journal is None else journal,
+            store=store,
+            clock=clock,
+            daemon=daemon,
+            facts=self._facts,
+        )
         self._days: dict[str, Days] = {}
         self._answers: dict[ReportUsage, tuple[Stamp, bytes]] = {}
 
@@ -109,6 +121,10 @@ class Reports:
             rates=told.rates,
             limits=told.limits,
         )
+
+    async def attention(self, asked: ReportAttention) -> ReportAttentionResult:
+        """Return what waited for a person, and what worked meanwhile."""
+        return await self._attention.answer(asked)
 
     async def tools(self, asked: ReportTools) -> ReportToolsResult:
         """Return how tools were used."""

@@ -6,9 +6,11 @@
 from collections.abc import Iterable
 
 from jarvisd.client import format as fmt
+from jarvisd.client import states
 from jarvisd.client.table import Cell, Column
 from jarvisd.client.text import safe
 from jarvisd.model.block import BlockView, Life
+from jarvisd.model.state import NEEDS, State
 from jarvisd.protocol.methods import Backfill
 
 RECENT_MS = 24 * 3600 * 1000
@@ -26,7 +28,7 @@ _LIFE_STYLE = {Life.LIVE: "32", Life.QUIET: "", Life.ENDED: "2", Life.FAILED: "3
 
 COLUMNS = [
     Column(title="BLOCK"),
-    Column(title="LIFE", least=4),
+    Column(title="STATE", least=8),
     Column(title="AGENT", least=5),
     Column(title="PROJECT", least=6),
     Column(title="SESSION", least=4),
@@ -42,10 +44,9 @@ COLUMNS = [
 
 def row(block: BlockView, now_ms: int) -> list[Cell]:
     """Return what the table says of *block*, one cell for each of COLUMNS."""
-    life = Cell(block.life, _LIFE_STYLE[block.life])
     return [
         Cell(block.block_id[:ID_SHOWN]),
-        life,
+        state(block),
         Cell(safe(block.agent)),
         Cell(project(block)),
         Cell(safe(block.session_id or fmt.ABSENT)[:ID_SHOWN]),
@@ -57,6 +58,15 @@ def row(block: BlockView, now_ms: int) -> list[Cell]:
         Cell(fmt.ago(block.last_activity_ms, now_ms)),
         Cell(fmt.rate(block.lines_per_s)),
     ]
+
+
+def state(block: BlockView) -> Cell:
+    """Return what its session is doing; where nobody knows, whether it is live."""
+    if block.state in (None, State.UNKNOWN) or block.life is Life.FAILED:
+        return Cell(block.life, _LIFE_STYLE[block.life])
+
+    shown = states.label(block.state, activity=block.activity, tool=block.state_tool)
+    return Cell(shown, states.STYLES[block.state])
 
 
 def tokens(block: BlockView) -> str:
@@ -100,6 +110,15 @@ def newest_first(blocks: Iterable[BlockView]) -> list[BlockView]:
     return sorted(
         blocks, key=lambda each: (-(each.last_activity_ms or 0), each.block_id)
     )
+
+
+def neediest_first(blocks: Iterable[BlockView]) -> list[BlockView]:
+    """Return *blocks* newest first, but before them those that need somebody."""
+    return sorted(newest_first(blocks), key=_need)
+
+
+def _need(block: BlockView) -> int:
+    return NEEDS.index(block.state) if block.state in NEEDS else len(NEEDS)
 
 
 def is_recent(block: BlockView, now_ms: int) -> bool:

@@ -21,6 +21,12 @@ def local_time(at_ms: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(at_ms / 1000))
 
 
+def minute_of_day(at_ms: int) -> int:
+    """Return which minute of its day *at_ms* is in the user's zone."""
+    moment = time.localtime(at_ms / 1000)
+    return moment.tm_hour * 60 + moment.tm_min
+
+
 def iso(at_ms: int) -> str:
     """Return *at_ms* in UTC, to the millisecond, as JavaScript writes it."""
     seconds, rest_ms = divmod(at_ms, 1000)

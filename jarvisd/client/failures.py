@@ -14,6 +14,8 @@ METHOD_NOT_FOUND = -32601
 _EXIT_BY_KIND = {
     "unknown_block": EXIT_NO_SUCH_BLOCK,
     "ambiguous_block": EXIT_NO_SUCH_BLOCK,
+    "unknown_session": EXIT_NO_SUCH_BLOCK,
+    "ambiguous_session": EXIT_NO_SUCH_BLOCK,
     "unknown_conversation": EXIT_NO_SUCH_BLOCK,
     "protocol_mismatch": EXIT_PROTOCOL,
     "timeout": EXIT_TIMEOUT,

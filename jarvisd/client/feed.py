@@ -78,6 +78,11 @@ class Feed:
         """Return how far history is read, where it is known."""
         return self.status.backfill if self.status else None
 
+    @property
+    def is_loaded(self) -> bool:
+        """Say whether the whole picture is known."""
+        return self.status is not None
+
     def wait_on(self) -> list[int]:
         """Return the descriptors that become readable when there is news."""
         return [] if self._connection is None else [self._connection.fileno()]

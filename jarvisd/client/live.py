@@ -6,6 +6,7 @@ a pipe, a dumb terminal) a whole table every two seconds.
 
 import os
 import select
+from typing import Protocol
 
 from jarvisd.client import blocks, clock, terminal
 from jarvisd.client.feed import Feed
@@ -21,6 +22,45 @@ LEAST_PAUSE_S = 0.2
 """A thousand busy blocks must not keep us painting."""
 
 SNAPSHOT_S = 2.0
+
+
+class Following(Protocol):
+    """What keeps a view up to date; `is_loaded` once there is something to show."""
+
+    @property
+    def is_loaded(self) -> bool:
+        """See `Feed`."""
+        ...
+
+    def refresh(self) -> None:
+        """See `Feed`."""
+
+    def wait_on(self) -> list[int]:
+        """See `Feed`."""
+        ...
+
+    def due_in_s(self) -> float:
+        """See `Feed`."""
+        ...
+
+    def close(self) -> None:
+        """See `Feed`."""
+
+
+class Shown(Protocol):
+    """What is shown, and what keys do to it; `ended` when the person leaves."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the person has left."""
+        ...
+
+    def press(self, keys: str) -> None:
+        """Do what *keys* stand for."""
+
+    def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
+        """Return what to draw on a screen of *columns* and *rows*."""
+        ...
 
 
 class View:
@@ -53,7 +93,7 @@ class View:
     def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
         """Return the view as lines for a screen of *columns* and *rows*."""
         now_ms = clock.unix_ms()
-        known = blocks.newest_first(self._feed.blocks.values())
+        known = blocks.neediest_first(self._feed.blocks.values())
         if self._project is not None:
             known = [each for each in known if blocks.in_project(each, self._project)]
 
@@ -68,9 +108,11 @@ class View:
         self, shown: list[BlockView], *, hidden: int, columns: int | None
     ) -> list[str]:
         live = sum(each.life is Life.LIVE for each in shown)
+        need = self._feed.status.need if self._feed.status else 0
         more = f" · {hidden} older" if hidden else ""
         facts = [
             (f"jarvisd · {live} live · {len(shown)} shown{more}", "1"),
+            (f"{need} need{'s' if need == 1 else ''} you" if need else "", "1;33"),
             (_progress(self._feed), "36"),
             (_banner(self._feed), "33"),
         ]
@@ -106,18 +148,18 @@ def _banner(feed: Feed) -> str:
     return "" if feed.status is not None else "connecting to jarvisd"
 
 
-def run(feed: Feed, view: View) -> None:
+def run(feed: Following, view: Shown) -> None:
     """Show *view* until the person leaves, in the best way stdout allows."""
     try:
         if terminal.can_redraw(os.environ):
-            _run_screen(feed, view)
+            run_screen(feed, view)
         else:
             _run_snapshots(feed, view)
     finally:
         feed.close()
 
 
-def _run_screen(feed: Feed, view: View) -> None:
+def run_screen(feed: Following, view: Shown) -> None:
     """Draw on the terminal until the person leaves."""
     with Screen() as screen:
         while not view.ended:
@@ -133,16 +175,16 @@ def _run_screen(feed: Feed, view: View) -> None:
             view.press(keys)
 
 
-def _run_snapshots(feed: Feed, view: View) -> None:
+def _run_snapshots(feed: Following, view: Shown) -> None:
     """Print a table every `SNAPSHOT_S`, for ever."""
     while True:
-        _gather(feed, SNAPSHOT_S if feed.status else 0.0)
+        _gather(feed, SNAPSHOT_S if feed.is_loaded else 0.0)
         print(
             *view.lines(columns=terminal.columns(), rows=None), "", sep="\n", flush=True
         )
 
 
-def _gather(feed: Feed, for_s: float) -> None:
+def _gather(feed: Following, for_s: float) -> None:
     until = clock.monotonic() + for_s
     while True:
         feed.refresh()

@@ -18,6 +18,7 @@ EXIT_STATUSES: dict[int, str] = {
     errors.EXIT_NO_SUCH_BLOCK: "Nothing has this id, or several begin with it.",
     errors.EXIT_NO_DAEMON: "No daemon answers.",
     errors.EXIT_PROTOCOL: "Client and daemon are of versions that do not fit.",
+    errors.EXIT_ALREADY_RUNNING: "Another one runs already.",
     errors.EXIT_TIMEOUT: "The daemon is there and did not answer in time.",
     errors.EXIT_INTERRUPTED: "Ended by Ctrl-C.",
 }
@@ -26,6 +27,7 @@ EXIT_STATUSES: dict[int, str] = {
 ENVIRONMENT: dict[str, str] = {
     "JARVISD_SOCKET": "The daemon's socket, instead of the usual one.",
     "JARVISD_CONFIG": "The configuration file, instead of the usual one.",
+    "JARVISD_JUMP": "The command of `jump` where there is no tmux.",
     "JARVISD_DEBUG": "Show where an error came from.",
     "NO_COLOR": "Print no colours.",
     "XDG_RUNTIME_DIR": "Where the socket and the status files lie, below jarvisd/.",
@@ -34,6 +36,8 @@ ENVIRONMENT: dict[str, str] = {
 FILES: dict[str, str] = {
     "$XDG_RUNTIME_DIR/jarvisd/rpc.sock": "The socket.",
     "$XDG_RUNTIME_DIR/jarvisd/line": "The line that `jarvisctl line` prints.",
+    "$XDG_RUNTIME_DIR/jarvisd/tmux": "The same, with the styles of tmux.",
+    "$XDG_STATE_HOME/jarvisd/notify.json": "What `jarvisctl notify` has told.",
     "$XDG_CONFIG_HOME/jarvisd/config.toml": "The configuration.",
 }
 

@@ -79,6 +79,9 @@ def _method(kind: str) -> tuple[str, dict[str, str]]:
     if kind == "blocks":
         return "windows", {}
 
+    if kind == "attention":
+        return "attention", {}
+
     if kind in {"tool", "plugin"}:
         return "tools", {"by": kind}
 

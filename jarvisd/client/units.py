@@ -10,14 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jarvisd import config, paths
+from jarvisd.client.packaged import packaged
 from jarvisd.errors import JarvisError
 
 SERVICE = "jarvisd.service"
 SOCKET = "jarvisd.socket"
+NOTIFY = "jarvisd-notify.service"
 SANDBOX = "50-sandbox.conf"
 MARK = "# Written by `jarvisctl service install`; `uninstall` removes it.\n"
 
-_PLACEHOLDER = "@JARVISD@"
+_PLACEHOLDERS = {"@JARVISD@": "jarvisd", "@JARVISCTL@": "jarvisctl"}
+_MODULES = {"jarvisd": "jarvisd", "jarvisctl": "jarvisd.client.main"}
 
 
 class ForeignUnitError(JarvisError):
@@ -37,10 +40,13 @@ def folder(environ: Mapping[str, str]) -> Path:
     return Path(paths.config_home(environ)) / "systemd" / "user"
 
 
-def files(environ: Mapping[str, str], *, sandbox: bool) -> dict[Path, str]:
+def files(
+    environ: Mapping[str, str], *, sandbox: bool, notify: bool = False
+) -> dict[Path, str]:
     """Return each file to write with its text; *sandbox* adds the drop-in."""
     here = folder(environ)
-    texts = {here / name: _text(name) for name in (SOCKET, SERVICE)}
+    names = (SOCKET, SERVICE, *((NOTIFY,) if notify else ()))
+    texts = {here / name: _text(name) for name in names}
     if sandbox:
         texts[_sandbox_file(here)] = _text(SANDBOX) + _also_writable(environ)
 
@@ -87,7 +93,7 @@ def uninstall(environ: Mapping[str, str]) -> list[Path]:
     sandbox = _sandbox_file(here)
     written = [
         path
-        for path in (here / SERVICE, here / SOCKET, sandbox)
+        for path in (here / SERVICE, here / SOCKET, here / NOTIFY, sandbox)
         if path.is_file() and _is_ours(path)
     ]
     for path in written:
@@ -99,6 +105,11 @@ def uninstall(environ: Mapping[str, str]) -> list[Path]:
     return written
 
 
+def tells(environ: Mapping[str, str]) -> bool:
+    """Say whether the unit that tells of needs is installed."""
+    return (folder(environ) / NOTIFY).is_file()
+
+
 def remove_sandbox(environ: Mapping[str, str]) -> None:
     """Remove our drop-in where an earlier install wrote one."""
     sandbox = _sandbox_file(folder(environ))
@@ -108,8 +119,12 @@ def remove_sandbox(environ: Mapping[str, str]) -> None:
 
 def daemon_command() -> list[str]:
     """Return how to start this installation's daemon, by absolute paths."""
-    script = Path(sys.executable).with_name("jarvisd")
-    return [str(script)] if script.is_file() else [sys.executable, "-m", "jarvisd"]
+    return _command("jarvisd")
+
+
+def _command(name: str) -> list[str]:
+    script = Path(sys.executable).with_name(name)
+    return [str(script)] if script.is_file() else [sys.executable, "-m", _MODULES[name]]
 
 
 def _sandbox_file(here: Path) -> Path:
@@ -117,15 +132,12 @@ def _sandbox_file(here: Path) -> Path:
 
 
 def _text(name: str) -> str:
-    command = " ".join(map(quoted, daemon_command()))
-    source = _packaged() / name
-    return MARK + source.read_text(encoding="utf-8").replace(_PLACEHOLDER, command)
+    text = (packaged("systemd") / name).read_text(encoding="utf-8")
+    for placeholder, program in _PLACEHOLDERS.items():
+        command = " ".join(map(quoted, _command(program)))
+        text = text.replace(placeholder, command)
 
-
-def _packaged() -> Path:
-    # In a checkout the units are where their author looks for them.
-    inside = Path(__file__).with_name("units")
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "systemd"
+    return MARK + text
 
 
 def quoted(word: str) -> str:

@@ -7,13 +7,14 @@ file, the key and the remedy. docs/configuration.md tells users of every key.
 """
 
 from jarvisd.config.flags import Flags, parse_flags
-from jarvisd.config.load import load, read
+from jarvisd.config.load import load, notify_settings, read
 from jarvisd.config.settings import (
     AgentSettings,
     Config,
     ConversationSettings,
     FifoSettings,
     LogLevel,
+    NotifySettings,
 )
 from jarvisd.config.show import Changes, Setting, changes, describe
 from jarvisd.config.sinks import (
@@ -34,6 +35,7 @@ __all__ = [
     "Grouping",
     "JsonlSettings",
     "LogLevel",
+    "NotifySettings",
     "PosthogSettings",
     "Secret",
     "Setting",
@@ -41,6 +43,7 @@ __all__ = [
     "changes",
     "describe",
     "load",
+    "notify_settings",
     "parse_flags",
     "read",
 ]

@@ -14,12 +14,14 @@ from jarvisd.config.settings import (
     CONVERSATION_KEYS,
     ENVIRONMENT,
     FIFO_KEYS,
+    NOTIFY_KEYS,
     SEGMENT_KEYS,
     TEXT,
     TYPES,
     AgentSettings,
     Config,
     Key,
+    NotifySettings,
 )
 from jarvisd.config.sinks import SINK_KEYS, check_sinks
 from jarvisd.errors import ConfigError
@@ -75,6 +77,23 @@ def load(
     return config
 
 
+def notify_settings(
+    settings: NotifySettings, told: Mapping[str, object]
+) -> NotifySettings:
+    """Return *settings* with what options of the command line say instead.
+
+    Raises:
+        ConfigError: A value is not what its key wants.
+
+    """
+    values = {**msgspec.to_builtins(settings), **told}
+    try:
+        return msgspec.convert(values, NotifySettings)
+    except msgspec.ValidationError as exc:
+        problem, _, place = str(exc).partition(" - at `$.")
+        raise ConfigError(f"notify: {place.rstrip('`')}: {problem}") from None
+
+
 def _text(path: Path, *, required: bool) -> str | None:
     try:
         return path.read_text(encoding="utf-8")
@@ -96,6 +115,7 @@ def _from_file(text: str, path: Path) -> Iterator[tuple[Key, Told]]:
 
     agents = document.pop("agents", {})
     _check_fifos(document.get("fifos"), path)
+    _check_keys(document, "notify", NOTIFY_KEYS, path)
     _check_sink_keys(document.get("sinks"), path)
     _check_keys(document, "conversations", CONVERSATION_KEYS, path)
     _check_keys(document, "segments", SEGMENT_KEYS, path)

@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from jarvisd.config.sinks import SinkSettings
 from jarvisd.model.conversation import MAX_AGE_HOURS, THRESHOLD, Limits
+from jarvisd.model.state import State
 
 
 class LogLevel(StrEnum):
@@ -84,6 +85,31 @@ class SegmentSettings(
     idle_s: Annotated[float, msgspec.Meta(ge=1.0, le=86_400.0)] = 300.0
 
 
+class NotifySettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """Of what `jarvisctl notify` tells, how, and when not; the daemon has no use for it.
+
+    *after_s* is for how long it must have been so. *quiet* are hours of the day in which
+    nothing is told; what is still so afterwards is told then.
+    """
+
+    states: tuple[State, ...] = (
+        State.WAITING_APPROVAL,
+        State.WAITING_ANSWER,
+        State.CRASHED,
+        State.LIMITED,
+    )
+    by: tuple[Literal["desktop", "bell", "command"], ...] = ("desktop", "bell")
+    command: tuple[str, ...] = ()
+    after_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
+    quiet: Annotated[
+        str,
+        msgspec.Meta(pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"),
+    ] = ""
+    per_minute: Annotated[int, msgspec.Meta(ge=1, le=600)] = 6
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the daemon was told, complete and checked.
 
@@ -103,6 +129,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     prices: Mapping[str, Any] = {}
     conversations: ConversationSettings = ConversationSettings()
     segments: SegmentSettings = SegmentSettings()
+    jump: tuple[str, ...] = ()
+    notify: NotifySettings = NotifySettings()
     sinks: tuple[SinkSettings, ...] = ()
     origins: Mapping[str, str] = {}
 
@@ -160,6 +188,9 @@ CONVERSATION_KEYS = ConversationSettings.__struct_fields__
 
 SEGMENT_KEYS = SegmentSettings.__struct_fields__
 """The keys of `[segments]`."""
+
+NOTIFY_KEYS = NotifySettings.__struct_fields__
+"""The keys of `[notify]`."""
 
 NEEDS_RESTART = frozenset({"store", "socket", "conversations", "segments", "sinks"})
 """Keys that a reload cannot change: what was opened at the start stays open."""

@@ -10,6 +10,7 @@ import anyio
 from jarvisd import __version__
 from jarvisd.accumulators.block import Block
 from jarvisd.clock import MS_PER_S, Clock
+from jarvisd.daemon.awake import Awake
 from jarvisd.daemon.conversations import Conversations
 from jarvisd.daemon.segments import SegmentDesk
 from jarvisd.errors import ProtocolError, SourceError
@@ -61,6 +62,7 @@ class Service:
         exporter: Exporter,
         segments: SegmentDesk,
         clock: Clock,
+        awake: Awake,
         reload: Callable[[], Awaitable[ConfigReloadResult]],
     ) -> None:
         self.instance_id = uuid.uuid4().hex[:12]
@@ -74,7 +76,13 @@ class Service:
         self._exporter = exporter
         self._segments = segments
         self._clock = clock
+        self._awake = awake
         self._reload = reload
+
+    @property
+    def awake(self) -> tuple[int, int]:
+        """Return since when nothing can have been missed, and now."""
+        return self._awake.span
 
     @property
     def revision(self) -> int:

@@ -9,6 +9,9 @@ Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 Text = Annotated[str, msgspec.Meta(max_length=4096)]
 
+Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
+"""A date, as 2026-11-21 or 20261121."""
+
 AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 
 

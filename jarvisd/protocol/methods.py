@@ -25,7 +25,8 @@ from jarvisd.model.report import (
 from jarvisd.model.session import SessionView
 from jarvisd.model.source import SourceView
 from jarvisd.model.usage import Tokens
-from jarvisd.protocol.base import AgentName, Params, Result, Text, Whole
+from jarvisd.protocol.attention import ATTENTION_METHODS
+from jarvisd.protocol.base import AgentName, Day, Params, Result, Text, Whole
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
 from jarvisd.protocol.segments import SEGMENT_METHODS
 from jarvisd.protocol.states import STATE_METHODS
@@ -41,8 +42,6 @@ MAX_EXPLAINED_LINES = 10_000
 
 NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
-Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$|^\d{8}$")]
-"""A date, as 2026-11-21 or 20261121."""
 
 Topic = Literal["blocks", "session", "states", "segments", "flushes", "health"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
@@ -646,6 +645,7 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "attribution.import": (AttributionImport, AttributionImportResult),
     "sessions.explain": (SessionsExplain, SessionsExplainResult),
     **STATE_METHODS,
+    **ATTENTION_METHODS,
     "hook": (Hook, Done),
     "statusline": (StatusLine, StatusLineResult),
     **SEGMENT_METHODS,

@@ -32,8 +32,11 @@ def leads_to(path: str, inode: tuple[int, int]) -> bool:
 
 def has_moved(known: Known, path: str, handles: Handles) -> bool:
     """Say whether the file at *path*, of its inode, is *known* under a new name."""
-    if not known.block.position.offset:  # nothing of it was counted yet
-        return not known.tail.leaving and not known.block.ended
+    if not known.block.position.offset:
+        # Nothing of it was counted yet, so nothing tells it from another file but that
+        # its name leads nowhere; and if it has ended, this only got its inode.
+        unread = not known.tail.leaving and not known.block.ended
+        return unread and status(known.path) is None
 
     seen, held = status(path), handles.held(known.path)
     if seen is not None and held is not None and os.path.samestat(os.fstat(held), seen):
@@ -44,12 +47,16 @@ def has_moved(known: Known, path: str, handles: Handles) -> bool:
 
 def left_behind(other: Known, path: str, handles: Handles) -> Position | None:
     """Return how far the file at *path* was read as *other*, which is to leave it."""
+    seen = status(path)
     for each in other.tail.leaving:
-        if goes_on(other, path, each.position) is not None:
+        goes = goes_on(other, path, each.position) is not None
+        if goes or each.is_at(seen, handles):
             each.end(handles)
+
+        if goes:
             return each.position
 
-    seen, held = status(path), handles.held(other.path)
+    held = handles.held(other.path)
     if seen is not None and held is not None and os.path.samestat(os.fstat(held), seen):
         handles.drop(other.path)
 

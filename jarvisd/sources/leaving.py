@@ -44,7 +44,7 @@ class Leaving:
     def read(self, handles: Handles, now: float) -> Slice:
         """Return what was appended since; sets *ended* when that was all."""
         fd = handles.held(self.key)
-        if fd is None or not fits(self.position, fd):
+        if fd is None or not (fits(self.position, fd) and self.stream.still_fits(fd)):
             # Others needed the descriptor more, or it is no longer what it was.
             self.end(handles)
             return Slice([], self.position)
@@ -57,6 +57,14 @@ class Leaving:
             self.end(handles)
 
         return part
+
+    def is_at(self, seen: os.stat_result | None, handles: Handles) -> bool:
+        """Say whether *seen* is this file, under another name."""
+        fd = handles.held(self.key)
+        if fd is None or seen is None:
+            return False
+
+        return os.path.samestat(os.fstat(fd), seen)
 
     def end(self, handles: Handles) -> None:
         """Read no more of it."""

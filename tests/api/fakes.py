@@ -189,6 +189,7 @@ class FakeDaemon:
     """Answers what it was told to, and remembers what it was asked."""
 
     instance_id: str = "i1"
+    awake: tuple[int, int] = (0, 0)
     started_ms: int = 1_700_000_000_000
     revision: int = 7
     degraded: bool = False

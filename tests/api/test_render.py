@@ -61,7 +61,7 @@ async def test_the_files_are_there_from_the_start_and_gone_at_the_end(
     async with rendering(tmp_path) as files:
         assert files.line == "idle · 0 lines · ~0 tok\n"
         assert json.loads(files.status.read_text())["blocks"] == 0
-        assert set(files_in(tmp_path)) == {"line", "status.json"}
+        assert set(files_in(tmp_path)) == {"line", "tmux", "status.json"}
 
     assert files_in(tmp_path) == {}
 
@@ -139,8 +139,9 @@ async def test_a_folder_that_is_gone_is_said_once_and_hurts_nothing(
     folder.mkdir()
     with capture_logs() as logs:
         async with rendering(folder) as files:
-            (folder / "line").unlink()
-            files.status.unlink()
+            for each in folder.iterdir():
+                each.unlink()
+
             folder.rmdir()
             await files.clock.advance(3 * HEARTBEAT_S)
             folder.mkdir()

@@ -13,7 +13,7 @@ from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.rules import BookRules
-from jarvisd.accumulators.session import Price, Session
+from jarvisd.accumulators.session import Price, Session, decoded
 from jarvisd.agents import AGENTS
 from jarvisd.clock import SystemClock
 from jarvisd.errors import StoreError, StoreUnansweredError
@@ -164,7 +164,17 @@ def append(path: Path, *lines: bytes) -> None:
 def accounts(home: Path) -> dict[str, list[Any]]:
     """Return all that is stored in the books, without numbers that mean nothing."""
     with closing(sqlite3.connect(home / "s.db")) as raw:
-        return {name: raw.execute(query).fetchall() for name, query in _ASKED.items()}
+        found = {name: raw.execute(query).fetchall() for name, query in _ASKED.items()}
+
+    found["sessions"] = [(id_, _as_read(state)) for id_, state in found["sessions"]]
+    return found
+
+
+def _as_read(state: bytes) -> Session:
+    """Return a session but for whether it was read as it grew or afterwards."""
+    session = decoded(state)
+    session.stretches.watched = False
+    return session
 
 
 _ASKED = {

@@ -4,6 +4,7 @@ It speaks the real protocol with the real Structs, remembers what it was asked, 
 be made to hang up at any moment. The real daemon is tried in tests/e2e.
 """
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -16,6 +17,10 @@ import msgspec
 from jarvisd import __version__
 from jarvisd.errors import ProtocolError
 from jarvisd.model.block import BlockId, BlockView, Kind, Life
+from jarvisd.model.ids import SessionId
+from jarvisd.model.session import SessionView
+from jarvisd.model.state import State, StateView, Transition
+from jarvisd.model.usage import Tokens
 from jarvisd.protocol.base import Params
 from jarvisd.protocol.methods import (
     METHODS,
@@ -35,6 +40,7 @@ from jarvisd.protocol.methods import (
     PushLinesResult,
     PushOpen,
     PushOpenResult,
+    SessionsGet,
     SourcesListResult,
     StatusResult,
     StoreHealth,
@@ -42,6 +48,7 @@ from jarvisd.protocol.methods import (
     SyncResult,
     WatchHealth,
 )
+from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
 
 WAIT_S = 10.0
 NOW_MS = 1_790_000_000_000
@@ -93,6 +100,38 @@ def block(block_id: str = "0123456789abcdef", **fields: Any) -> BlockView:
     return BlockView(**usual | fields)
 
 
+def live_session(session_id: str = "5e55-10n1", **fields: Any) -> LiveSession:
+    """Return a session; *fields* are of it or of its state."""
+    of_state = {key: fields.pop(key) for key in [*fields] if key in _OF_STATE}
+    usual: dict[str, Any] = {
+        "agent": "claude",
+        "session_id": SessionId(session_id),
+        "parent_session_id": None,
+        "project": "demo",
+        "cwd": "/home/ada/demo",
+        "title": None,
+        "state": StateView(**{"state": State.IDLE, **of_state}),
+    }
+    return LiveSession(**usual | fields)
+
+
+_OF_STATE = {*StateView.__struct_fields__}
+
+
+def view(session: LiveSession) -> SessionView:
+    """Return all that is known of *session*: nothing was spent in it."""
+    counts = {
+        name: 0
+        for name in SessionView.__struct_fields__
+        if name.endswith(("s", "micros", "unpriced", "revision"))
+    }
+    known = msgspec.structs.asdict(session)
+    absent = dict.fromkeys(SessionView.__struct_fields__, None)
+    return SessionView(
+        **{**absent, **counts, **known, "tokens": Tokens(), "blocks": []}
+    )
+
+
 class FakeDaemon:
     """Answers on *path* while it is entered.
 
@@ -105,6 +144,8 @@ class FakeDaemon:
         closed: The ending of each pushed block that was closed.
         before: Called with each request before it is answered; may raise.
         raw: Answers by method, instead of true ones.
+        sessions: What `states.list` has, in its order.
+        number: That of the newest transition.
         after: Called with each request once it has had its effect, before the answer.
 
     """
@@ -117,6 +158,8 @@ class FakeDaemon:
         self.health: HealthResult | None = None
         self.sources = SourcesListResult(roots=[], sources=[])
         self.raw: dict[str, Any] = {}
+        self.sessions: list[LiveSession] = []
+        self.number = 0
         self.asked: list[Params] = []
         self.pushed: dict[str, list[str]] = {}
         self.oversize: dict[str, list[int]] = {}
@@ -185,12 +228,24 @@ class FakeDaemon:
         }
         self.notify("event", params)
 
+    def tell_transition(self, made: Transition) -> None:
+        """Let every client know of a change of state."""
+        self.number = max(self.number, made.number)
+        params = {
+            "subscription": "s1",
+            "topic": "states",
+            "cursor": "i:1",
+            "data": made,
+        }
+        self.notify("event", params)
+
     def notify(self, method: str, params: Any) -> None:
         """Send a notification to every client."""
         note = {"jsonrpc": "2.0", "method": method, "params": params}
         with self._changed:
             for client in self._clients:
-                client.sendall(msgspec.json.encode(note) + b"\n")
+                with contextlib.suppress(OSError):  # it has left
+                    client.sendall(msgspec.json.encode(note) + b"\n")
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Return once *condition* holds; it is looked at after each request."""
@@ -329,6 +384,23 @@ class FakeDaemon:
         return BlocksTailResult(
             block_id=params.block_id, first_line=first, lines=lines[first:]
         )
+
+    def _states_list(self, params: StatesList) -> StatesListResult:
+        found = [each for each in self.sessions if params.agent in (None, each.agent)]
+        return StatesListResult(
+            now_ms=NOW_MS, number=self.number, sessions=found[: params.limit]
+        )
+
+    def _sessions_get(self, params: SessionsGet) -> SessionView:
+        found = [
+            each
+            for each in sorted(self.sessions, key=lambda each: len(each.session_id))
+            if each.session_id.startswith(params.session_id)
+        ]
+        if found:
+            return view(found[0])
+
+        raise ProtocolError(-32005, "unknown_session", "no such session")
 
     def _sources_list(self, _: Params) -> SourcesListResult:
         return self.sources

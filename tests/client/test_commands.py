@@ -47,7 +47,7 @@ def test_ps_shows_newest_first_and_hides_the_old(ctl: Ctl, daemon: FakeDaemon) -
 
     header, *rows = done.stdout.splitlines()
     assert header.split() == [
-        *("BLOCK", "LIFE", "AGENT", "PROJECT", "SESSION"),
+        *("BLOCK", "STATE", "AGENT", "PROJECT", "SESSION"),
         *("LINES", "TOKENS", "COST", "CTX", "TOOL", "ACTIVE", "RATE"),
     ]
     assert [row.split()[0] for row in rows] == ["ffff0000", "01234567"]
@@ -101,7 +101,7 @@ def test_ps_plain_has_stable_columns(ctl: Ctl, daemon: FakeDaemon) -> None:
 
     assert ctl("ps", "--plain").stdout == (
         f"0123456789abcdef\tpush\tclaude\tlive\tdemo\t\t1234\t10000\t{NOW_MS}\t0.500"
-        "\t\t\t\t\t\n"
+        "\t\t\t\t\t\t\t\t\t\n"
     )
 
 

@@ -13,6 +13,13 @@ import pytest
 from jarvisd.client import clock, quick
 from jarvisd.client.attributions import AttributionFileError, read
 from jarvisd.client.reports import bars, compat, heatmap, when
+from jarvisd.model.attention import (
+    AttentionDay,
+    AttentionHour,
+    AttentionSession,
+    Latency,
+    Usage,
+)
 from jarvisd.model.block import SessionId
 from jarvisd.model.report import (
     ExplainedBlock,
@@ -22,6 +29,7 @@ from jarvisd.model.report import (
     WindowRow,
 )
 from jarvisd.model.usage import Tokens
+from jarvisd.protocol.attention import ReportAttention, ReportAttentionResult
 from jarvisd.protocol.methods import (
     AttributionImport,
     AttributionImportResult,
@@ -32,9 +40,40 @@ from jarvisd.protocol.methods import (
     SessionsExplainResult,
 )
 from tests.client.conftest import Ctl
-from tests.client.fake_daemon import FakeDaemon, block
+from tests.client.fake_daemon import NOW_MS, FakeDaemon, block
 
 TOKENS = Tokens(10, 2_000, 300, 40, 500, 60)
+USED = Usage(
+    awake_ms=3_600_000,
+    working_ms=1_800_000,
+    utilisation=0.5,
+    concurrency=0.75,
+    most=2,
+    waiting_ms=150_000,
+)
+TAKEN = Latency(count=3, p50_ms=14_000, p95_ms=120_000)
+ATTENTION = ReportAttentionResult(
+    revision=7,
+    now_ms=NOW_MS,
+    tz="UTC",
+    usage=USED,
+    approvals=TAKEN,
+    answers=Latency(count=0, p50_ms=None, p95_ms=None),
+    states={"working": 1_800_000},
+    days=[AttentionDay(day="2026-11-20", usage=USED, approvals=TAKEN)],
+    hours=[AttentionHour(hour=9, usage=USED)],
+    sessions=[
+        AttentionSession(
+            agent="claude",
+            session_id=SessionId("5e55"),
+            project="/home/ada/demo",
+            title="Fix the cart",
+            waiting_ms=150_000,
+            approvals=TAKEN,
+            states={"working": 1_800_000},
+        )
+    ],
+)
 DAY_MS = 86_400_000
 START_MS = 1_790_000_000_000 // 3_600_000 * 3_600_000
 
@@ -454,3 +493,40 @@ def test_a_wrong_file_of_attributions_is_refused(
 
     with pytest.raises(AttributionFileError, match=told):
         read(path)
+
+
+def test_attention_is_told_by_day_hour_and_session(
+    ctl: Ctl, daemon: FakeDaemon
+) -> None:
+    daemon.raw["report.attention"] = ATTENTION
+
+    shown = ctl("report", "attention", "--since", "7d").stdout
+
+    assert "2026-11-20" in shown
+    assert "approvals: 3, half within 14 s, 19 of 20 within 2 m" in shown
+    assert "by hour   0     6" in shown
+    assert "Fix the cart" in shown
+    (asked,) = [each for each in daemon.asked if isinstance(each, ReportAttention)]
+    assert asked.since is not None
+
+
+def test_attention_says_when_nothing_was_seen(ctl: Ctl, daemon: FakeDaemon) -> None:
+    nothing = msgspec.structs.replace(
+        ATTENTION, usage=msgspec.structs.replace(USED, awake_ms=0)
+    )
+    daemon.raw["report.attention"] = nothing
+
+    done = ctl("report", "attention")
+
+    assert done.stdout == ""
+    assert "nothing was seen" in done.stderr
+
+
+def test_attention_is_printed_for_programs_as_it_came(
+    ctl: Ctl, daemon: FakeDaemon
+) -> None:
+    daemon.raw["report.attention"] = ATTENTION
+
+    told = json.loads(ctl("report", "attention", "--json").stdout)
+
+    assert told == {"schema": 1, **msgspec.to_builtins(ATTENTION)}

@@ -72,6 +72,26 @@ def test_install_writes_the_units_and_starts_them(
     assert (tmp_path / ".local" / "state" / "jarvisd").is_dir()
 
 
+def test_who_wants_to_be_told_has_a_unit_for_it_until_all_is_removed(
+    ctl: Ctl, asked: Path, tmp_path: Path
+) -> None:
+    first = ctl("service", "install", "--notify")
+    ctl("service", "install")  # an upgrade starts it anew
+
+    unit = installed(tmp_path)["jarvisd-notify.service"]
+    assert first.returncode == 0, first.stderr
+    assert f"ExecStart={Path(sys.executable).parent}" in unit
+    assert "@JARVISCTL@" not in unit
+    assert asked.read_text().count("restart jarvisd-notify.service") == 2
+
+    ctl("service", "uninstall")
+
+    assert installed(tmp_path) == {}
+    assert "disable --now jarvisd.socket jarvisd.service jarvisd-notify.service" in (
+        asked.read_text()
+    )
+
+
 def test_the_sandbox_is_left_out_where_it_does_not_work(
     ctl: Ctl, asked: Path, environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -123,9 +123,14 @@ def test_who_speaks_last(
             id="unknown key",
         ),
         pytest.param(
+            "notify.quite = ''",
+            "unknown key `notify.quite`; did you mean `notify.quiet`?",
+            id="unknown key of notifications",
+        ),
+        pytest.param(
             "zzz = 1",
-            "unknown key `zzz`; there are agents, conversations, exclude, fifos, log_level, "
-            "prices, scan_interval_s, segments, sinks, store",
+            "unknown key `zzz`; there are agents, conversations, exclude, fifos, jump, log_level, "
+            "notify, prices, scan_interval_s, segments, sinks, store",
             id="unknown key like no other",
         ),
         pytest.param(

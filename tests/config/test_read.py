@@ -81,6 +81,14 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
             "default",
         ),
         Setting("segments", "{idle_s = 300.0}", "default"),
+        Setting("jump", "[]", "default"),
+        Setting(
+            "notify",
+            '{states = ["waiting_approval", "waiting_answer", "crashed", "limited"], '
+            'by = ["desktop", "bell"], command = [], after_s = 0.0, quiet = "", '
+            "per_minute = 6}",
+            "default",
+        ),
         Setting("sinks", "[]", "default"),
         Setting("agents.claude.enabled", "true", "default"),
         Setting("agents.claude.roots", '["/r", "/ü"]', str(file)),

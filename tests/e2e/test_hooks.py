@@ -4,7 +4,10 @@ import json
 
 import anyio
 
+from jarvisd.model.segment import Closed, Segment
 from jarvisd.protocol.methods import ReportWindowsResult
+from jarvisd.protocol.segments import SegmentsListResult
+from tests.accumulators.test_ledger_claude import prompt, reply
 from tests.e2e.commands import LIMIT_S, jarvisctl
 from tests.e2e.home import append, record
 from tests.e2e.rig import Daemon
@@ -71,3 +74,26 @@ async def test_a_status_line_tells_of_others_that_wait(daemon: Daemon) -> None:
 async def tell(daemon: Daemon, **payload: str) -> None:
     written = json.dumps(payload).encode()
     assert (await jarvisctl(daemon.home, "hook", "claude", stdin=written)).stdout == b""
+
+
+async def test_the_end_of_a_session_ends_its_segment(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    lines = prompt(second=0, key="q1"), reply("x1", second=4, inp=5, out=70)
+    append(path, *(each.decode() for each in lines))
+    await daemon.block_at(path)
+
+    await tell(daemon, session_id=path.stem, hook_event_name="UserPromptSubmit")
+    await tell(
+        daemon, session_id=path.stem, hook_event_name="SessionEnd", reason="exit"
+    )
+
+    async def ended() -> bool:
+        return [each.reason for each in await segments_of(path.stem)] == [Closed.END]
+
+    async def segments_of(session_id: str) -> list[Segment]:
+        asked = {"session_id": session_id}
+        return (await daemon.ask("segments.list", SegmentsListResult, **asked)).segments
+
+    with anyio.fail_after(LIMIT_S):
+        while not await ended():
+            await daemon.sync()

@@ -123,8 +123,9 @@ async def test_what_is_no_record_is_refused(daemon: Daemon, given: Any) -> None:
 async def test_a_gap_closes_a_segment_of_a_live_file_too(
     home: Home, daemon: Daemon
 ) -> None:
-    append(home.transcript(session="s1"), *(each.decode() for each in WORK))
     async with daemon.connected() as client:
+        await client.sync()  # what is there before the first look is history
+        append(home.transcript(session="s1"), *(each.decode() for each in WORK))
         await client.sync()
         (segment,) = await listed(client)
 

@@ -46,9 +46,11 @@ async def figures(_home: Home, *, share: float = 1.0) -> list[Figure]:
     """Try every mutant, or every n-th of them."""
     found = [each for name in TABLES for each in mutants(_path(name))]
     tried = found[:: max(1, round(1 / share))]
-    survivors = [name for name, path, text in tried if _survives(path, text)]
-    for each in survivors:
-        print(f"mutants: survived: {each}", flush=True)
+    survivors = []
+    for name, path, text in tried:
+        if _survives(path, text):
+            survivors.append(name)
+            print(f"mutants: survived: {name}", flush=True)
 
     return [
         Figure("mutants of the decision tables", len(tried)),
@@ -61,13 +63,21 @@ async def figures(_home: Home, *, share: float = 1.0) -> list[Figure]:
 def mutants(path: Path) -> Iterator[tuple[str, Path, str]]:
     """Give each mutant of the module at *path*: its name, its path and its text."""
     tree = ast.parse(path.read_text())
+    left_alone = set(_decorations(tree))
     for number, node in enumerate(ast.walk(tree)):
-        for variant in range(_variants(node)):
+        for variant in range(0 if node in left_alone else _variants(node)):
             mutant = copy.deepcopy(tree)
             changed = next(n for i, n in enumerate(ast.walk(mutant)) if i == number)
             _change(changed, variant)
             name = f"{path.stem}:{getattr(node, 'lineno', 0)}: {_shown(changed)}"
             yield name, path, ast.unparse(mutant)
+
+
+def _decorations(tree: ast.AST) -> Iterator[ast.AST]:
+    """Give what says how a class is built, and not what it does."""
+    for each in ast.walk(tree):
+        for decorator in getattr(each, "decorator_list", ()):
+            yield from ast.walk(decorator)
 
 
 def _shown(node: ast.AST) -> str:

@@ -120,4 +120,8 @@ async def test_the_socket_itself_sends_nothing_a_terminal_would_obey(
 def rendered(home: Home) -> list[Path]:
     """Return the files that the daemon keeps for status bars."""
     folder = home.socket.parent
-    return [each for each in folder.iterdir() if each.name in {"line", "status.json"}]
+    return [
+        each
+        for each in folder.iterdir()
+        if each.name in {"line", "tmux", "status.json"}
+    ]

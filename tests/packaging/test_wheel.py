@@ -51,8 +51,10 @@ def files_below(folder: str) -> Iterator[Path]:
 def test_the_wheel_holds_the_whole_package(names: set[str]) -> None:
     expected = {f"jarvisd/{path}" for path in files_below("jarvisd")}
     expected |= {f"jarvisd/client/units/{path}" for path in files_below("systemd")}
+    expected |= {f"jarvisd/client/share/{path}" for path in files_below("share")}
 
     assert expected <= names
+    assert "jarvisd/client/share/jarvisd.tmux" in names
     assert {"jarvisd.service", "jarvisd.socket", "50-sandbox.conf"} <= {
         name.removeprefix("jarvisd/client/units/") for name in names
     }

@@ -71,9 +71,16 @@ def test_an_atomic_rewrite_with_the_same_beginning_goes_on(path: Path) -> None:
     assert reading.position.generation == 0
 
 
-@pytest.mark.parametrize("place", [0, 1200])
-def test_a_change_far_before_the_offset_is_seen_in_the_head_alone(
-    path: Path, place: int
+@pytest.mark.parametrize(
+    ("place", "lines"),
+    [
+        pytest.param(0, 201, id="in the head"),
+        pytest.param(1_200, 1, id="between head and mark"),
+        pytest.param(1_990, 201, id="in the mark"),
+    ],
+)
+def test_a_change_before_the_offset_is_seen_in_the_head_and_in_the_mark(
+    path: Path, place: int, lines: int
 ) -> None:
     path.write_text("".join(f"line {number:04}\n" for number in range(200)))
     reading = Reading(path)
@@ -85,7 +92,7 @@ def test_a_change_far_before_the_offset_is_seen_in_the_head_alone(
     append(path, "end\n")
 
     # Only the first 1,024 bytes and the last 512 are known of a file nobody follows.
-    assert len(reading.drain()) == (1 if place else 201)
+    assert len(reading.drain()) == lines
 
 
 def test_an_emptied_file_is_waited_for_and_goes_on_if_it_comes_back(path: Path) -> None:

@@ -146,6 +146,28 @@ def test_a_file_moved_away_is_read_on_until_it_is_silent(
     assert len(reading.handles) == 0
 
 
+def test_a_file_moved_away_is_read_in_as_many_slices_as_it_takes(
+    reading: Reading, path: Path
+) -> None:
+    moved = path.rename(path.with_suffix(".bak"))
+    append(moved, "x\n" * 500_000)
+
+    assert len(reading.drain()) == 500_000
+
+
+def test_a_rotated_file_gives_up_its_descriptor_where_others_need_it(
+    reading: Reading, path: Path
+) -> None:
+    rotated = path.rename(path.with_suffix(".1"))
+    path.write_text("new\n")
+    reading.drain()
+    reading.handles.close()
+    append(rotated, "late\n")
+
+    assert reading.drain() == []
+    assert not reading.tail.leaving
+
+
 def test_a_file_moved_away_and_back_goes_on(reading: Reading, path: Path) -> None:
     moved = path.rename(path.with_suffix(".bak"))
     append(moved, "thr")

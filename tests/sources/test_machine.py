@@ -12,6 +12,9 @@ daemon looked:
                              start, or if the daemon was killed before it stored that;
                              what a copy or a fork holds
     not counted              what was gone before anybody looked
+
+Being stopped and going on is not looking for a while. Modes are left out, since root
+reads whatever they say; e2e/test_bad_input.py has a daemon that cannot.
 """
 
 import os

@@ -41,13 +41,16 @@ def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         service += SANDBOX
 
     (tmp_path / "jarvisd.service").write_text(service)
+    notify = (UNITS / "jarvisd-notify.service").read_text()
+    notify = notify.replace("@JARVISCTL@", "/bin/true")
+    (tmp_path / "jarvisd-notify.service").write_text(notify)
     shutil.copy(UNITS / "jarvisd.socket", tmp_path)
     return tmp_path
 
 
 @needs_analyze
 def test_systemd_has_nothing_to_remark(installed: Path) -> None:
-    units = ["./jarvisd.service", "./jarvisd.socket"]
+    units = ["./jarvisd.service", "./jarvisd.socket", "./jarvisd-notify.service"]
 
     verified = analyze(installed, "verify", "--user", *units)
 

@@ -1,9 +1,16 @@
 """Reports: pure functions of the rollup, the sessions and the limits.
 
 `days` folds the rollup into local days of one zone; `usage` adds days up by whatever a
-report is about; `windows`, `pace` and `limits` are about the money that is left.
+report is about; `windows`, `pace` and `limits` are about the money that is left; `attention` is about
+what waited for a person.
 """
 
+from jarvisd.accumulators.reports.attention import (
+    Asked,
+    Attention,
+    attention,
+    latency,
+)
 from jarvisd.accumulators.reports.days import Days, Numbers, numbers_of
 from jarvisd.accumulators.reports.limits import limit_views, official
 from jarvisd.accumulators.reports.pace import HORIZON_MS, Spending, rates
@@ -13,6 +20,8 @@ from jarvisd.accumulators.reports.zone import day_name, day_number, day_of, star
 
 __all__ = [
     "HORIZON_MS",
+    "Asked",
+    "Attention",
     "Bounds",
     "Days",
     "Entry",
@@ -20,9 +29,11 @@ __all__ = [
     "Numbers",
     "Spending",
     "Usage",
+    "attention",
     "day_name",
     "day_number",
     "day_of",
+    "latency",
     "limit_views",
     "numbers_of",
     "official",

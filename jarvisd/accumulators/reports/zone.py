@@ -12,6 +12,8 @@ from jarvisd.model.ledger import QUARTER_MS
 
 _QUARTER_S = QUARTER_MS // 1000
 _DAY_S = 86_400
+_HOUR_S = 3_600
+_HOUR_MS = _HOUR_S * 1000
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _QUARTERS_A_DAY = _DAY_S // _QUARTER_S
 _LAST_DAY = date.max.toordinal() - _EPOCH_DAY - 1
@@ -64,6 +66,24 @@ def start_of(day: int, zone: tzinfo) -> int:
     # A midnight that does not exist is read with the offset before the gap, and so
     # lies behind it: in the same moment in which the day begins.
     return int(utc.timestamp()) * 1000
+
+
+def hours_of(day: int, zone: tzinfo) -> list[tuple[int, int]]:
+    """Return when each hour of the local *day* begins (Unix ms), and which it is.
+
+    On the days when clocks are changed there are 23 or 25, one of them missing or twice.
+    """
+    start_ms, end_ms = start_of(day, zone), start_of(day + 1, zone)
+    starts = range(start_ms, end_ms, _HOUR_MS)
+    if end_ms - start_ms == _DAY_S * 1000:
+        return list(zip(starts, range(24), strict=True))
+
+    return [(each, _hour_of(each, zone)) for each in starts]
+
+
+def _hour_of(at_ms: int, zone: tzinfo) -> int:
+    at_s = at_ms // 1000
+    return (at_s + _offset_s(at_s, zone)) // _HOUR_S % 24
 
 
 def day_number(text: str) -> int:

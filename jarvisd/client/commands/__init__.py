@@ -1,6 +1,9 @@
 """The commands, one module each; the table is what `--help` shows."""
 
 COMMANDS: dict[str, str] = {
+    "next": "say who needs somebody, since when and why",
+    "jump": "go to the terminal of a session",
+    "pick": "choose a session from a list, and go to it",
     "ps": "list blocks, newest activity first",
     "show": "show everything known of one block",
     "watch": "see the blocks live",
@@ -12,6 +15,8 @@ COMMANDS: dict[str, str] = {
     "conversation": "keep people's conversations across channels",
     "forget": "remove what was said, for ever",
     "line": "print one line for a status bar",
+    "tmux": "print where the file for tmux lies",
+    "notify": "tell of sessions that need somebody, as they come to",
     "hooks": "let agents tell what they do, as they do it",
     "hook": "tell the daemon of a hook; agents run this",
     "statusline": "fill Claude Code's status line, and take figures from it",

@@ -27,7 +27,8 @@ jarvisctl ps --json | jq '.blocks[] | select(.life == "live") | .block_id'"""
 PLAIN = """\
 --plain prints, tab separated: block_id, kind, agent, life, project, session_id, lines,
 tokens (estimate), last activity (Unix ms), lines per second; then of its session: tokens,
-cost (micro-dollars), context (percent), last tool, tool errors. Absent is empty."""
+cost (micro-dollars), context (percent), last tool, tool errors; then what it is doing:
+state, since (Unix ms), activity, tool. Absent is empty."""
 
 
 def add(subparsers: Subparsers) -> None:
@@ -92,6 +93,10 @@ def _print_plain(shown: list[BlockView]) -> None:
             block.context_percent,
             block.last_tool,
             block.tool_errors,
+            block.state,
+            block.state_since_ms,
+            block.activity,
+            block.state_tool,
         )
         print("\t".join("" if each is None else safe(str(each)) for each in fields))
 

@@ -22,6 +22,7 @@ from jarvisd.client.reports import when
 from jarvisd.client.zone import local_zone
 from jarvisd.errors import EXIT_USAGE
 from jarvisd.model.report import Grouping
+from jarvisd.protocol.attention import ReportAttention, ReportAttentionResult
 from jarvisd.protocol.base import Params
 from jarvisd.protocol.methods import (
     BlocksList,
@@ -37,6 +38,7 @@ from jarvisd.protocol.methods import (
 EXAMPLES = """\
 jarvisctl report daily --since 7d           the last week, day by day
 jarvisctl report session --project shop     what each session of a project cost
+jarvisctl report attention --since 7d       what waited for me, and for how long
 jarvisctl report blocks                     five-hour windows, burn rate, limits
 jarvisctl report daily --json | jq '.total.cost_micros / 1e6'
 jarvisctl report daily --compat ccusage     JSON for scripts written for ccusage"""
@@ -50,7 +52,7 @@ GROUPINGS: dict[str, Grouping] = {
     "model": "model",
     "agent": "agent",
 }
-KINDS = (*GROUPINGS, "tool", "plugin", "blocks", "heatmap")
+KINDS = (*GROUPINGS, "tool", "plugin", "blocks", "heatmap", "attention")
 COMPATIBLE = {"daily", "weekly", "monthly", "session", "blocks"}
 
 
@@ -141,6 +143,8 @@ def _asked(args: argparse.Namespace) -> Params:
     match args.kind:
         case "blocks":
             return ReportWindows(agent=args.agent, **days)
+        case "attention":
+            return ReportAttention(agent=args.agent, project=args.project, **days)
         case "tool" | "plugin":
             return ReportTools(
                 by=args.kind,
@@ -172,6 +176,12 @@ def _print(client: Client, args: argparse.Namespace) -> None:
 
             used = client.call(_asked(args), ReportToolsResult)
             _show(tools.lines(used.rows, room=room, colour=colour), [])
+        case "attention":
+            from jarvisd.client.reports import attention  # noqa: PLC0415 - as needed
+
+            waited = client.call(_asked(args), ReportAttentionResult)
+            shown = attention.lines(waited, room=room, colour=colour)
+            _show(shown, attention.notes(waited))
         case "heatmap":
             _print_map(client, args, room, colour=colour)
         case _:

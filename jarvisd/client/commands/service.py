@@ -12,6 +12,7 @@ from jarvisd.errors import EXIT_FAILURE, EXIT_NO_DAEMON, EXIT_USAGE
 
 EXAMPLES = """\
 jarvisctl service install       write the units, start now and at every login
+jarvisctl service install --notify    and tell me when an agent needs me
 jarvisctl service status
 jarvisctl service logs -f
 jarvisctl service uninstall     stop, and remove exactly what install wrote"""
@@ -41,6 +42,13 @@ def add(subparsers: Subparsers) -> None:
     )
     for name, summary in _ACTIONS.items():
         action = actions.add_parser(name, help=summary, allow_abbrev=False)
+        if name == "install":
+            action.add_argument(
+                "--notify",
+                action="store_true",
+                help="also run `jarvisctl notify` at every login",
+            )
+
         if name == "logs":
             _add_log_options(action)
 
@@ -67,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_NO_DAEMON
 
     actions: dict[str, Callable[[], int]] = {
-        "install": _install,
+        "install": lambda: _install(notify=args.notify or units.tells(os.environ)),
         "uninstall": _uninstall,
         "start": lambda: _systemctl("start", *UNITS),
         "stop": lambda: _systemctl("stop", *UNITS),
@@ -77,9 +85,9 @@ def run(args: argparse.Namespace) -> int:
     return actions[args.action]()
 
 
-def _install() -> int:
+def _install(*, notify: bool) -> int:
     sandbox = _can_sandbox()
-    texts = units.files(os.environ, sandbox=sandbox)
+    texts = units.files(os.environ, sandbox=sandbox, notify=notify)
     # The sandbox can open only what is there when the daemon starts.
     units.store_folder(os.environ).mkdir(parents=True, exist_ok=True, mode=0o700)
     units.install(texts)
@@ -100,6 +108,7 @@ def _install() -> int:
         ("enable", *UNITS),
         ("start", units.SOCKET),
         ("restart", units.SERVICE),
+        *([("enable", units.NOTIFY), ("restart", units.NOTIFY)] if notify else []),
     ):
         if _systemctl(*step):
             terminal.say("`jarvisctl service logs` may tell why")
@@ -114,7 +123,8 @@ def _uninstall() -> int:
         terminal.say("nothing to remove: install has written no unit here")
         return 0
 
-    _systemctl("disable", "--now", *UNITS)
+    notify = [units.NOTIFY] if units.tells(os.environ) else []
+    _systemctl("disable", "--now", *UNITS, *notify)
     for path in units.uninstall(os.environ):
         print(f"removed {path}")
 

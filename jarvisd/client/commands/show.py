@@ -2,8 +2,9 @@
 
 import argparse
 
-from jarvisd.client import clock, terminal
+from jarvisd.client import clock, states, terminal
 from jarvisd.client import format as fmt
+from jarvisd.client.client import Client
 from jarvisd.client.parser import (
     Subparsers,
     add_connection,
@@ -12,9 +13,12 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.text import safe
+from jarvisd.errors import ProtocolError
 from jarvisd.model.block import BlockId, BlockView
+from jarvisd.model.session import SessionView
+from jarvisd.model.state import StateView
 from jarvisd.model.usage import Tokens
-from jarvisd.protocol.methods import BlocksGet
+from jarvisd.protocol.methods import BlocksGet, SessionsGet
 
 EXAMPLES = """\
 jarvisctl show 3fa9          the start of an id is enough
@@ -33,16 +37,51 @@ def run(args: argparse.Namespace) -> int:
     """Print the block."""
     with client_of(args) as client:
         block = client.call(BlocksGet(block_id=BlockId(args.block)), BlockView)
+        view = _state(client, block)
 
     if args.json:
-        terminal.print_json(block=block)
+        terminal.print_json(block=block, state=view)
         return 0
 
-    for name, value in _facts(block, clock.unix_ms()):
+    now_ms = clock.unix_ms()
+    for name, value in [*_facts(block, now_ms), *_state_facts(view, now_ms)]:
         if value is not None:
             print(f"{name:<14} {safe(value)}")
 
     return 0
+
+
+def _state(client: Client, block: BlockView) -> StateView | None:
+    """Return what the session of *block* is doing, and how that is known."""
+    if block.session_id is None:
+        return None
+
+    try:
+        asked = SessionsGet(session_id=block.session_id, agent=block.agent)
+        return client.call(asked, SessionView).state
+    except ProtocolError:  # nothing that was said in it is known yet
+        return None
+
+
+def _state_facts(view: StateView | None, now_ms: int) -> list[tuple[str, str | None]]:
+    if view is None:
+        return []
+
+    return [
+        ("state", states.doubted(view)),
+        ("since", _moment(view.since_ms, now_ms)),
+        ("until", None if view.until_ms is None else clock.local_time(view.until_ms)),
+        ("because", f"{states.why(view, now_ms)}, confidence {view.confidence}"),
+        ("to be sure", view.hint),
+        ("state process", _number(view.pid)),
+        *[
+            (
+                f"look: {each.reason}",
+                f"{each.message} ({fmt.moment(each.since_ms, now_ms)})",
+            )
+            for each in view.attention
+        ],
+    ]
 
 
 def _facts(block: BlockView, now_ms: int) -> list[tuple[str, str | None]]:

@@ -1,0 +1,173 @@
+"""The answer of `report.attention`: from the store's transitions and awake times.
+
+What takes long is done beside the loop: a hundred thousand transitions are read and
+added up by a thread, and the loop only says whose they are.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+import anyio.to_thread
+
+from jarvisd.accumulators import reports
+from jarvisd.accumulators.books import Books
+from jarvisd.accumulators.journal import Journal
+from jarvisd.accumulators.reports import Attention, Facts
+from jarvisd.api.asked import days_of, is_in, zone_of
+from jarvisd.api.daemon import Daemon, Store
+from jarvisd.clock import Clock
+from jarvisd.model.attention import AttentionSession
+from jarvisd.model.ids import SessionId
+from jarvisd.model.state import State
+from jarvisd.protocol.attention import (
+    MAX_SESSIONS_TOLD,
+    ReportAttention,
+    ReportAttentionResult,
+)
+from jarvisd.store.attention import Seen, seen
+
+FactsOf = Callable[[str, SessionId], Facts]
+
+
+class _Session(NamedTuple):
+    agent: str
+    session_id: SessionId
+    facts: Facts
+
+
+class AttentionReport:
+    """Answers `report.attention`."""
+
+    def __init__(
+        self,
+        *,
+        books: Books,
+        journal: Journal,
+        store: Store,
+        clock: Clock,
+        daemon: Daemon,
+        facts: FactsOf,
+    ) -> None:
+        self._books = books
+        self._journal = journal
+        self._store = store
+        self._clock = clock
+        self._daemon = daemon
+        self._facts = facts
+
+    async def answer(self, asked: ReportAttention) -> ReportAttentionResult:
+        """Return where attention went.
+
+        Raises:
+            ProtocolError: There is no such time zone or date.
+
+        """
+        now_ms = self._clock.unix_ms()
+        span = _span(asked, now_ms)
+        query = partial(seen, since_ms=span.since_ms)
+        found = _with_waiting(await self._store.read(query), self._journal, span)
+        sessions = self._chosen(found, asked)
+        made = await anyio.to_thread.run_sync(
+            partial(
+                reports.attention,
+                [row for row in found.rows if row[0] in sessions],
+                found.states,
+                awake=[*found.awake, self._daemon.awake],
+                lasting=self._lasting(sessions),
+                asked=span,
+            )
+        )
+        return self._result(asked, made, sessions, now_ms)
+
+    def _chosen(self, found: Seen, asked: ReportAttention) -> dict[int, _Session]:
+        """Return the sessions that count: those asked for, without subagents."""
+        every = (
+            (key, _Session(agent, session_id, self._facts(agent, session_id)))
+            for key, (agent, session_id) in found.sessions.items()
+            if asked.agent in {None, agent}
+        )
+        return {
+            key: session
+            for key, session in every
+            if session.facts.root == session.session_id
+            and (asked.project is None or is_in(asked.project, session.facts.project))
+        }
+
+    def _lasting(self, sessions: dict[int, _Session]) -> set[tuple[int, State]]:
+        """Return who is alive or was of late, each with the state that it is in."""
+        states = self._books.states
+        alive = set(states.sessions())
+        return {
+            (key, states.view(each.agent, each.session_id).state)
+            for key, each in sessions.items()
+            if (each.agent, each.session_id) in alive
+        }
+
+    def _result(
+        self,
+        asked: ReportAttention,
+        made: Attention,
+        sessions: dict[int, _Session],
+        now_ms: int,
+    ) -> ReportAttentionResult:
+        return ReportAttentionResult(
+            revision=self._daemon.revision,
+            now_ms=now_ms,
+            tz=asked.tz,
+            usage=made.usage,
+            approvals=made.approvals,
+            answers=made.answers,
+            states=_by_name(made.states),
+            days=made.days,
+            hours=made.hours,
+            sessions=list(_longest_first(made, sessions))[:MAX_SESSIONS_TOLD],
+        )
+
+
+def _span(asked: ReportAttention, now_ms: int) -> reports.Asked:
+    first, last = days_of(asked)
+    zone = zone_of(asked.tz)
+    since_ms = 0 if first is None else reports.start_of(first, zone)
+    until_ms = now_ms if last is None else reports.start_of(last + 1, zone)
+    return reports.Asked(since_ms, min(until_ms, now_ms), zone)
+
+
+def _with_waiting(found: Seen, journal: Journal, span: reports.Asked) -> Seen:
+    """Return *found* with what is not stored yet."""
+    keys = {session: key for key, session in found.sessions.items()}
+    numbers = {state: number for number, state in found.states.items()}
+    rows, sessions, states = list(found.rows), dict(found.sessions), dict(found.states)
+    for each in journal.waiting():
+        if each.number >= span.since_ms:
+            key = keys.setdefault((each.agent, each.session_id), -len(keys) - 1)
+            number = numbers.setdefault(
+                each.state, max(numbers.values(), default=0) + 1
+            )
+            sessions[key], states[number] = (each.agent, each.session_id), each.state
+            rows.append((key, each.at_ms, each.number, number))
+
+    return Seen(rows, sessions, states, found.awake)
+
+
+def _longest_first(
+    made: Attention, sessions: dict[int, _Session]
+) -> Iterator[AttentionSession]:
+    ranked = sorted(
+        made.sessions.items(), key=lambda pair: (-pair[1].waiting_ms, pair[0])
+    )
+    for key, each in ranked:
+        session = sessions[key]
+        yield AttentionSession(
+            agent=session.agent,
+            session_id=session.session_id,
+            project=session.facts.project,
+            title=session.facts.title,
+            waiting_ms=each.waiting_ms,
+            approvals=reports.latency(each.approvals),
+            states=_by_name(each.states),
+        )
+
+
+def _by_name(states: dict[State, int]) -> dict[str, int]:
+    return {state.value: states[state] for state in State if state in states}

@@ -1,0 +1,49 @@
+"""`jarvisctl jump`: to the terminal in which a session runs."""
+
+import argparse
+import os
+
+from jarvisd.client import jumping
+from jarvisd.client.parser import Subparsers, add_connection, client_of, declare
+from jarvisd.client.text import safe
+
+EXAMPLES = """\
+jarvisctl jump              to the session that needs you most
+jarvisctl jump 5e55         the start of a session's id is enough
+jarvisctl jump --dry-run    only say where it is
+JARVISD_JUMP='wezterm cli activate-pane --pane-id {pid}' jarvisctl jump"""
+
+MORE = """In tmux it shows the pane. For other terminals `jump` in the configuration, or
+JARVISD_JUMP, names a command; {pid}, {tty}, {agent}, {session_id} and {cwd} in it are
+filled in, and no shell is started."""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "jump", run, examples=EXAMPLES, more=MORE)
+    parser.add_argument(
+        "session", metavar="SESSION", nargs="?", help="the session's id, or its start"
+    )
+    parser.add_argument(
+        "-n", "--dry-run", action="store_true", help="say where it is, and stay"
+    )
+    parser.add_argument(
+        "--client", metavar="NAME", help="the tmux client to take there"
+    )
+    add_connection(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Go there."""
+    with client_of(args) as client:
+        if args.session is None:
+            wanted = jumping.most_urgent(client)
+        else:
+            wanted = jumping.target_of(client, args.session)
+
+    if args.dry_run:
+        print(safe(jumping.where(wanted, os.environ)))
+    else:
+        jumping.jump(wanted, os.environ, client=args.client)
+
+    return 0

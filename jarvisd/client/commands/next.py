@@ -1,0 +1,173 @@
+"""`jarvisctl next`: which session needs somebody, since when, and why."""
+
+import argparse
+import os
+import select
+
+from jarvisd import paths
+from jarvisd.client import clock, live, states, terminal
+from jarvisd.client.parser import (
+    Parser,
+    Subparsers,
+    add_colour,
+    add_connection,
+    add_json,
+    client_of,
+    declare,
+)
+from jarvisd.client.table import render, styled
+from jarvisd.client.text import cut, safe
+from jarvisd.client.watching import StatesFeed
+from jarvisd.errors import EXIT_FAILURE
+from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
+
+EXAMPLES = """\
+jarvisctl next                        what needs me, the most urgent first
+jarvisctl next --watch                the same, live; q leaves
+jarvisctl next --check || jarvisctl jump
+jarvisctl next --json | jq -r '.sessions[0].session_id'"""
+
+MORE = """Approvals come first, then questions, limits, crashes, stalled sessions,
+what stands out (loops, silence, cost), and idle ones, the longest first. A question
+mark behind a state says that it is little more than a guess; the hint says what would
+make it sure."""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "next", run, examples=EXAMPLES, more=MORE)
+    add_filters(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--check", action="store_true", help="exit with 1 when somebody is needed"
+    )
+    form.add_argument("-w", "--watch", action="store_true", help="go on until q")
+    add_json(parser)
+    add_colour(parser)
+    add_connection(parser)
+
+
+def add_filters(parser: Parser) -> None:
+    """Add the options that choose sessions."""
+    parser.add_argument("--agent", metavar="NAME", help="only this agent's")
+    parser.add_argument(
+        "--project", metavar="NAME", help="only this project's: the end of a path"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print who needs somebody; 0 whoever does, save with --check."""
+    chosen = StatesList(agent=args.agent, project=args.project)
+    if args.watch:
+        _watch(args, chosen)
+        return 0
+
+    with client_of(args) as client:
+        answer = client.call(chosen, StatesListResult)
+
+    found = states.in_need(answer.sessions)
+    if args.json:
+        _print_json(found, answer.now_ms)
+    else:
+        _print(found, answer.now_ms, args)
+
+    needed = any(map(states.needs_somebody, found))
+    return EXIT_FAILURE if args.check and needed else 0
+
+
+def lines(
+    sessions: list[LiveSession], now_ms: int, *, room: int | None, colour: bool
+) -> list[str]:
+    """Return *sessions* as a table; none are no lines."""
+    if not sessions:
+        return []
+
+    rows = [states.row(each, now_ms) for each in sessions]
+    columns = states.COLUMNS
+    if not any(each.state.hint for each in sessions):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+
+    return render(columns, rows, room=room, colour=colour)
+
+
+def _print(found: list[LiveSession], now_ms: int, args: argparse.Namespace) -> None:
+    colour = terminal.wants_colour(args.color, os.environ)
+    for line in lines(found, now_ms, room=terminal.columns(), colour=colour):
+        print(line)
+
+    if not any(map(states.needs_somebody, found)):
+        terminal.say(states.NOBODY)
+
+
+def _print_json(found: list[LiveSession], now_ms: int, *, stream: bool = False) -> None:
+    show = terminal.print_json_line if stream else terminal.print_json
+    show(now_ms=now_ms, sessions=found)
+
+
+def _watch(args: argparse.Namespace, chosen: StatesList) -> None:
+    feed = StatesFeed(args.socket or paths.socket_path(os.environ), chosen)
+    feed.connect()
+    if args.json or terminal.columns() is None:
+        _stream(feed)
+    else:
+        colour = terminal.wants_colour(args.color, os.environ)
+        live.run(feed, View(feed, colour=colour))
+
+
+def _stream(feed: StatesFeed) -> None:
+    """Print a line each time that the answer is another one, for ever."""
+    told: list[LiveSession] | None = None
+    while True:
+        feed.refresh()
+        found = states.in_need(feed.sessions)
+        if found != told:
+            told = found
+            _print_json(found, feed.now_ms, stream=True)
+
+        select.select(feed.wait_on(), [], [], feed.due_in_s())
+
+
+class View:
+    """The table of `next`, for `live.run`.
+
+    Attributes:
+        ended: Whether the person asked to leave.
+
+    """
+
+    def __init__(self, feed: StatesFeed, *, colour: bool) -> None:
+        self.ended = False
+        self._feed = feed
+        self._colour = colour
+
+    def press(self, keys: str) -> None:
+        """Do what *keys* stand for."""
+        self.ended = self.ended or bool({"q", "\x04"} & set(keys))
+
+    def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
+        """Return the view as lines for a screen of *columns* and *rows*."""
+        found = states.in_need(self._feed.sessions)
+        head = self.head(found, columns)
+        room = None if rows is None else max(0, rows - len(head) - 2)
+        now_ms = clock.unix_ms()
+        table = lines(found[:room], now_ms, room=columns, colour=self._colour)
+        return [*head, "", *table]
+
+    def head(self, found: list[LiveSession], columns: int | None) -> list[str]:
+        """Return what stands above the table."""
+        needed = sum(map(states.needs_somebody, found))
+        verb = "need" if needed > 1 else "needs"
+        title = f"jarvisd · {needed or 'nobody'} {verb} you"
+        facts = [(title, "1")]
+        if self._feed.trouble is not None:
+            facts.append(
+                (f"waiting for jarvisd: {safe(str(self._feed.trouble))}", "33")
+            )
+
+        return [
+            styled(
+                text if columns is None else cut(text, columns),
+                style if self._colour else "",
+            )
+            for text, style in facts
+        ]

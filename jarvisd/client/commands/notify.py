@@ -1,0 +1,130 @@
+"""`jarvisctl notify`: tell of sessions that come to need somebody, once each."""
+
+import argparse
+import os
+
+from jarvisd import config, paths
+from jarvisd.client import clock, terminal
+from jarvisd.client.commands.next import add_filters
+from jarvisd.client.notices import Notice, Shower
+from jarvisd.client.notifying import Diary, Notifier
+from jarvisd.client.parser import Subparsers, add_json, declare
+from jarvisd.client.pending import Allowance, Pending, quiet_hours
+from jarvisd.config import NotifySettings
+from jarvisd.errors import EXIT_USAGE
+from jarvisd.model.state import State
+from jarvisd.protocol.methods import SubscriptionFilter
+
+EXAMPLES = """\
+jarvisctl notify                            on the desktop, and by the bell
+jarvisctl notify --after 20 --quiet 22:00-07:00
+jarvisctl notify --on waiting_approval --by command --command ntfy publish mine '{title}'
+jarvisctl service install --notify          at every login"""
+
+MORE = """Tells of approvals, questions, crashes and limits as they come, each once,
+even over restarts; whoever needs nobody any more is not told of. What a subagent needs
+is told as its parent's. What to tell of, and how, is `[notify]` in the configuration;
+options go before it. It prints what it tells, and goes on until Ctrl-C."""
+
+WAYS = ("desktop", "bell", "command")
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "notify", run, examples=EXAMPLES, more=MORE)
+    parser.add_argument(
+        "--on",
+        metavar="STATE",
+        action="append",
+        choices=[each.value for each in State],
+        help="tell when a session comes to this; may be repeated",
+    )
+    parser.add_argument(
+        "--by",
+        metavar="WAY",
+        action="append",
+        choices=WAYS,
+        help=f"how: {', '.join(WAYS)}; may be repeated",
+    )
+    parser.add_argument(
+        "--after",
+        metavar="SECONDS",
+        type=float,
+        help="tell only of what has lasted so long",
+    )
+    parser.add_argument(
+        "--quiet", metavar="FROM-TO", help="tell nothing meanwhile, as 22:00-07:00"
+    )
+    add_filters(parser)
+    add_json(parser)
+    parser.add_argument(
+        "--socket", metavar="PATH", help="ask the daemon on this socket"
+    )
+    parser.add_argument(
+        "--command",
+        metavar="WORD",
+        nargs=argparse.REMAINDER,
+        help="run this for each; {title}, {session_id} and others are filled in",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Tell until Ctrl-C."""
+    wanted = config.notify_settings(config.read([], os.environ).notify, _told(args))
+    if "command" in wanted.by and not wanted.command:
+        terminal.say(
+            "--by command: which one? Name it with --command, as the last option"
+        )
+        return EXIT_USAGE
+
+    diary = Diary(os.environ)
+    try:
+        _notifier(args, wanted, diary).run()
+    finally:
+        diary.close()
+
+    return 0
+
+
+def _told(args: argparse.Namespace) -> dict[str, object]:
+    given = {
+        "states": args.on,
+        "by": args.by or (["command"] if args.command else None),
+        "command": args.command,
+        "after_s": args.after,
+        "quiet": args.quiet,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _notifier(
+    args: argparse.Namespace, wanted: NotifySettings, diary: Diary
+) -> Notifier:
+    shower = Shower(wanted.by, wanted.command)
+
+    def show(shown: Notice) -> None:
+        shower.show(shown)
+        _print(shown, as_json=args.json)
+
+    return Notifier(
+        args.socket or paths.socket_path(os.environ),
+        Pending(
+            states=frozenset(wanted.states),
+            after_ms=wanted.after_s * 1000,
+            is_quiet=quiet_hours(wanted.quiet, clock.minute_of_day),
+            last=0,
+        ),
+        Allowance(wanted.per_minute),
+        diary,
+        show=show,
+        chosen=SubscriptionFilter(agent=args.agent, project=args.project),
+    )
+
+
+def _print(shown: Notice, *, as_json: bool) -> None:
+    if as_json:
+        terminal.print_json_line(notice=shown)
+        return
+
+    when = clock.local_time(shown.since_ms)
+    print(when, shown.title, *shown.body.splitlines(), sep="  ", flush=True)

@@ -1,0 +1,57 @@
+"""`jarvisctl pick`: the sessions as a list to choose from, for a popup of tmux."""
+
+import argparse
+import os
+import sys
+
+from jarvisd import paths
+from jarvisd.client import jumping, picking, terminal
+from jarvisd.client.commands.next import add_filters
+from jarvisd.client.live import run_screen
+from jarvisd.client.parser import Subparsers, add_colour, add_connection, declare
+from jarvisd.client.watching import StatesFeed
+from jarvisd.errors import EXIT_USAGE
+from jarvisd.protocol.states import StatesList
+
+EXAMPLES = """\
+jarvisctl pick                                          arrows and Enter, or a number
+tmux display-popup -w 90% -h 50% -E 'jarvisctl pick'    as the file for tmux binds it"""
+
+MORE = """Those that need somebody come first, and those at work last. Enter goes to the
+chosen session as `jump` does, 1 to 9 to one of the first nine, q leaves."""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = declare(subparsers, "pick", run, examples=EXAMPLES, more=MORE)
+    add_filters(parser)
+    parser.add_argument(
+        "--client", metavar="NAME", help="the tmux client to take there"
+    )
+    add_colour(parser)
+    add_connection(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Let the person choose, and go there."""
+    if not (terminal.is_terminal(sys.stdin) and terminal.can_redraw(os.environ)):
+        terminal.say("choosing needs a terminal; `jarvisctl next` only lists")
+        return EXIT_USAGE
+
+    chosen = StatesList(agent=args.agent, project=args.project)
+    feed = StatesFeed(args.socket or paths.socket_path(os.environ), chosen)
+    colour = terminal.wants_colour(args.color, os.environ)
+    picker = picking.Picker(feed, _goer(args.client), colour=colour)
+    try:
+        run_screen(feed, picker)
+    finally:
+        feed.close()
+
+    return 0
+
+
+def _goer(client: str | None) -> picking.Goer:
+    def go(wanted: jumping.Target) -> None:
+        jumping.jump(wanted, os.environ, client=client)
+
+    return go

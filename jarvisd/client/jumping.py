@@ -1,0 +1,178 @@
+"""Going to the terminal of a session: its pane in tmux, else by the user's command."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from jarvisd import config
+from jarvisd.client import processes, states, terminal, tmux
+from jarvisd.client.client import Client
+from jarvisd.client.filling import fill
+from jarvisd.errors import EXIT_FAILURE, JarvisError
+from jarvisd.model.ids import SessionId
+from jarvisd.model.session import SessionView
+from jarvisd.protocol.methods import SessionsGet
+from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
+
+VARIABLE = "JARVISD_JUMP"
+LIMIT_S = 10.0
+
+
+class NowhereError(JarvisError):
+    """There is no terminal to go to."""
+
+    code = "nowhere_to_go"
+    exit_status = EXIT_FAILURE
+
+
+class Target(NamedTuple):
+    """Whose terminal is wanted, and the process that runs in it."""
+
+    agent: str
+    session_id: str
+    name: str
+    pid: int
+    cwd: str | None = None
+
+
+def target_of(client: Client, session_id: str) -> Target:
+    """Return the session that *session_id* begins, by the process that runs it.
+
+    Raises:
+        ProtocolError: There is none, or several.
+        NowhereError: No process of it is known.
+
+    """
+    asked = SessionsGet(session_id=SessionId(session_id))
+    session = client.call(asked, SessionView)
+    name = session.title or session.session_id[: states.ID_SHOWN]
+    while session.state is None or session.state.pid is None:
+        if session.parent_session_id is None:
+            raise NowhereError(_no_process(session.agent, name))
+
+        # A subagent has no process of its own.
+        asked = SessionsGet(session_id=session.parent_session_id, agent=session.agent)
+        session = client.call(asked, SessionView)
+
+    return Target(session.agent, session_id, name, session.state.pid, session.cwd)
+
+
+def most_urgent(client: Client) -> Target:
+    """Return the first of `next` that has a process.
+
+    Raises:
+        NowhereError: Nobody needs anybody, or none has a process.
+
+    """
+    answer = client.call(StatesList(), StatesListResult)
+    found = states.in_need(answer.sessions)
+    for each in found:
+        if each.state.pid is not None:
+            return target(each, each.state.pid)
+
+    if not found:
+        raise NowhereError(states.NOBODY)
+
+    first = found[0]
+    raise NowhereError(_no_process(first.agent, first.title or first.session_id))
+
+
+def target(session: LiveSession, pid: int) -> Target:
+    """Return *session*, which runs in the process *pid*, as a place to go to."""
+    return Target(
+        session.agent, session.session_id, states.name(session), pid, session.cwd
+    )
+
+
+def jump(
+    wanted: Target, environ: Mapping[str, str], *, client: str | None = None
+) -> None:
+    """Go to the terminal of *wanted*; *client* is the tmux client to take there.
+
+    Raises:
+        NowhereError: It is in no pane, and there is no command for other terminals.
+        TmuxError: tmux refused.
+        ConfigError: The configuration cannot be read.
+
+    """
+    pane = tmux.pane_of(wanted.pid, environ)
+    if pane is not None:
+        _show(pane, environ, client)
+        return
+
+    command = _command(environ)
+    if not command:
+        raise NowhereError(_no_pane(wanted))
+
+    _run(command, wanted)
+
+
+def where(wanted: Target, environ: Mapping[str, str]) -> str:
+    """Return where *wanted* is, for people."""
+    pane = tmux.pane_of(wanted.pid, environ)
+    if pane is not None:
+        return f"tmux {pane.name} ({pane.id}), process {wanted.pid}"
+
+    tty = processes.terminal_of(wanted.pid) or "no terminal"
+    return f"{tty}, process {wanted.pid}"
+
+
+def _show(pane: tmux.Pane, environ: Mapping[str, str], client: str | None) -> None:
+    own = tmux.own_server(environ)
+    if client is not None or own == pane.server:
+        pane.server.switch(pane, client)
+        return
+
+    pane.server.select(pane)
+    attach = ["tmux", *_socket_of(pane.server), "attach-session", "-t", pane.session]
+    if own is None and terminal.is_terminal(sys.stdin) and terminal.columns():
+        os.execvp(attach[0], attach)  # noqa: S606 - we become it
+
+    raise NowhereError(
+        f"{pane.name} is selected in another terminal: {shlex.join(attach)}"
+    )
+
+
+def _socket_of(server: tmux.Server) -> list[str]:
+    return ["-S", server.socket] if server.socket else []
+
+
+def _command(environ: Mapping[str, str]) -> Sequence[str]:
+    told = environ.get(VARIABLE, "")
+    return shlex.split(told) if told else config.read([], environ).jump
+
+
+def _run(command: Sequence[str], wanted: Target) -> None:
+    facts = {
+        "pid": wanted.pid,
+        "tty": processes.terminal_of(wanted.pid) or "",
+        "agent": wanted.agent,
+        "session_id": wanted.session_id,
+        "cwd": wanted.cwd or "",
+    }
+    words = fill(command, facts)
+    try:
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, timeout=LIMIT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise NowhereError(f"{shlex.join(words)}: {exc}") from exc
+
+    if done.returncode:
+        raise NowhereError(f"{shlex.join(words)} ended with {done.returncode}")
+
+
+def _no_process(agent: str, name: str) -> str:
+    return f"no process of {agent} is known that works on {name}: it may have ended"
+
+
+def _no_pane(wanted: Target) -> str:
+    tty = processes.terminal_of(wanted.pid)
+    place = f"runs on {tty}" if tty else "has no terminal"
+    return (
+        f"{wanted.agent} on {wanted.name} (process {wanted.pid}) {place}, which is no "
+        "pane of tmux. `jump` in the configuration can name a command for other terminals."
+    )

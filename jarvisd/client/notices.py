@@ -1,0 +1,156 @@
+"""How a notification is shown: on the desktop, by the bell, by the user's command."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from jarvisd.client import states, terminal
+from jarvisd.client.filling import fill
+from jarvisd.client.text import safe
+from jarvisd.model.session import SessionView
+from jarvisd.model.state import State, Transition
+
+LIMIT_S = 10.0
+Way = Literal["desktop", "bell", "command"]
+
+_TITLES = {
+    State.WAITING_APPROVAL: "needs your approval",
+    State.WAITING_ANSWER: "has a question",
+    State.CRASHED: "has crashed",
+    State.LIMITED: "has reached a limit",
+    State.STALLED: "has gone silent",
+    State.IDLE: "is done",
+    State.ENDED: "has ended",
+}
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One notification: of one session, or of as many as come at once.
+
+    Attributes:
+        title: What has happened, in a few words.
+        body: Where, and how that is known.
+        more: The ids of other sessions that this tells of too.
+
+    """
+
+    title: str
+    body: str
+    agent: str
+    session_id: str
+    state: State
+    tool: str | None
+    evidence: str
+    project: str | None
+    cwd: str | None
+    since_ms: int
+    number: int
+    more: tuple[str, ...] = ()
+
+
+def notice(each: Transition, session: SessionView | None) -> Notice:
+    """Return what is told of *each*; *session* is None where nothing more is known."""
+    what = _TITLES.get(each.state, f"is {each.state}")
+    tool = f" ({each.tool})" if each.tool else ""
+    project = None if session is None else session.project
+    name = (session.title if session else None) or each.session_id[: states.ID_SHOWN]
+    folder = (project or "").rpartition("/")[2]
+    place = " · ".join(safe(part) for part in (folder, name) if part)
+    return Notice(
+        title=safe(f"{each.agent} {what}{tool}"),
+        body=f"{place}\n{safe(each.evidence)} ({each.tier})",
+        agent=each.agent,
+        session_id=each.session_id,
+        state=each.state,
+        tool=each.tool,
+        evidence=each.evidence,
+        project=project,
+        cwd=None if session is None else session.cwd,
+        since_ms=each.at_ms,
+        number=each.number,
+    )
+
+
+def gathered(notices: Sequence[Notice]) -> Notice:
+    """Return *notices* as one."""
+    first, *rest = notices
+    if not rest:
+        return first
+
+    return msgspec.structs.replace(
+        first,
+        title=f"{len(notices)} sessions need you",
+        body="\n".join(each.title for each in notices),
+        more=tuple(each.session_id for each in rest),
+    )
+
+
+class Shower:
+    """Shows notices in the chosen *ways*; says once of each way that it fails."""
+
+    def __init__(self, ways: Sequence[Way], command: Sequence[str]) -> None:
+        self._ways = ways
+        self._command = command
+        self._failing: set[str] = set()
+
+    def show(self, shown: Notice) -> None:
+        """Show *shown* in every way that works."""
+        for way in self._ways:
+            self._note(way, self._show(way, shown))
+
+    def _show(self, way: Way, shown: Notice) -> str | None:
+        """Show it; return what went wrong."""
+        match way:
+            case "desktop":
+                return _run(_desktop(shown), b"")
+            case "bell":
+                _ring()
+                return None
+            case "command":
+                words = fill(self._command, msgspec.structs.asdict(shown))
+                return _run(words, msgspec.json.encode(shown)) if words else None
+
+    def _note(self, way: Way, trouble: str | None) -> None:
+        if trouble is None:
+            self._failing.discard(way)
+        elif way not in self._failing:
+            self._failing.add(way)
+            terminal.say(f"{way}: {trouble}")
+
+
+def _desktop(shown: Notice) -> list[str]:
+    # Bodies are markup to most servers, and names are anybody's.
+    body = shown.body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return ["notify-send", "--app-name=jarvisd", "--", shown.title, body]
+
+
+def _ring() -> None:
+    """Ring where there is a terminal; a service has none."""
+    for stream in (sys.stdout, sys.stderr):
+        if terminal.is_terminal(stream):
+            stream.write("\a")
+            stream.flush()
+            return
+
+
+def _run(words: Sequence[str], given: bytes) -> str | None:
+    try:
+        done = subprocess.run(
+            words,
+            input=given,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    except FileNotFoundError:
+        return f"there is no `{words[0]}`"
+    except OSError as exc:
+        return exc.strerror or str(exc)
+    except subprocess.TimeoutExpired:
+        return f"`{words[0]}` did not end within {LIMIT_S:g} s"
+
+    return f"`{words[0]}` ended with {done.returncode}" if done.returncode else None

@@ -1,0 +1,275 @@
+"""The subscriber behind `jarvisctl notify`: hears of transitions, tells of some, once.
+
+It follows the topic `states` by number, so that no restart of either side loses any. A
+transition is told when the daemon says that it is still so; what is told is written
+down first, so a kill in between loses one rather than telling it twice.
+"""
+
+import fcntl
+import select
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from jarvisd import paths
+from jarvisd.client import clock
+from jarvisd.client.connection import Connection, decode
+from jarvisd.client.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
+from jarvisd.client.notices import Notice, gathered, notice
+from jarvisd.client.pending import Allowance, Memory, Pending
+from jarvisd.client.terminal import say
+from jarvisd.errors import EXIT_ALREADY_RUNNING, JarvisError, ProtocolError
+from jarvisd.model.session import SessionView
+from jarvisd.model.state import Transition
+from jarvisd.protocol.methods import (
+    Event,
+    SessionsGet,
+    Subscribe,
+    SubscribeResult,
+    SubscriptionFilter,
+)
+from jarvisd.protocol.states import StatesList, StatesListResult
+
+OLDEST_MS = 86_400_000
+"""Who was away for longer is not told of what came before that."""
+
+ANSWER_TIMEOUT_S = 5.0
+CATCH_UP_S = 1.0
+SAVE_EVERY_S = 60.0
+LONGEST_SLEEP_S = 60.0
+
+
+class AlreadyNotifyingError(JarvisError):
+    """Another one runs, and everything would be told twice."""
+
+    code = "already_notifying"
+    exit_status = EXIT_ALREADY_RUNNING
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"another `jarvisctl notify` runs already ({path} is locked)")
+
+
+class Diary:
+    """The file that says what is settled, and the lock that keeps it ours."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        folder = Path(paths.state_folder(environ))
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = folder / "notify.json"
+        self._lock = _locked(folder / "notify.lock")
+
+    def read(self) -> Memory | None:
+        """Return what was written last; None if nothing was, or nobody can read it."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Memory)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def write(self, memory: Memory) -> None:
+        """Write *memory*, whole or not at all."""
+        new = self._path.with_name(".notify.json.new")
+        new.write_bytes(msgspec.json.encode(memory) + b"\n")
+        new.replace(self._path)
+
+    def close(self) -> None:
+        """Give up the lock."""
+        self._lock.close()
+
+
+def _locked(path: Path) -> TextIO:
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise AlreadyNotifyingError(path) from None
+
+    return file
+
+
+class Notifier:
+    """Follows transitions and calls *show* with what is to be told."""
+
+    def __init__(
+        self,
+        path: str,
+        pending: Pending,
+        allowance: Allowance,
+        diary: Diary,
+        *,
+        show: Callable[[Notice], None],
+        chosen: SubscriptionFilter,
+    ) -> None:
+        self._path = path
+        self._pending = pending
+        self._allowance = allowance
+        self._diary = diary
+        self._show = show
+        self._chosen = chosen
+        self._connection: Connection | None = None
+        self._pause_s = FIRST_PAUSE_S
+        self._try_at = 0.0
+        self._begun = False
+        self._level = 0
+        self._level_until = 0.0
+        self._written: Memory | None = None
+        self._write_at = 0.0
+
+    def run(self) -> None:
+        """Tell, until somebody ends us.
+
+        Raises:
+            DaemonUnreachableError: Nobody listens there at the start; later that is
+                waited for.
+
+        """
+        self._connect()
+        try:
+            while True:
+                self.step()
+                select.select(self._wait_on(), [], [], self._sleep_s())
+        finally:
+            self._write()
+            self._hang_up()
+
+    def step(self) -> None:
+        """Take what has come, and tell what is due."""
+        try:
+            if self._connection is None:
+                self._connect()
+
+            if self._connection is not None:
+                self._take(self._connection)
+                self._tell(self._connection)
+        except JarvisError as exc:
+            self._stumbled(exc)
+
+        if clock.monotonic() >= self._write_at:
+            self._write()
+
+    def _connect(self) -> None:
+        if clock.monotonic() < self._try_at:
+            return
+
+        connection = Connection(self._path, timeout_s=ANSWER_TIMEOUT_S)
+        try:
+            newest = connection.call(StatesList(limit=0), StatesListResult).number
+            self._begin(newest)
+            asked = Subscribe(
+                topics=["states"], filter=self._chosen, after=self._pending.last
+            )
+            connection.call(asked, SubscribeResult)
+        except BaseException:
+            connection.close()
+            raise
+
+        self._level = newest if self._pending.last < newest else 0
+        self._level_until = clock.monotonic() + CATCH_UP_S
+        self._connection, self._pause_s = connection, FIRST_PAUSE_S
+
+    def _begin(self, newest: int) -> None:
+        """Decide, once, from where on to tell: where we left off, else from now on."""
+        if self._begun:
+            return
+
+        self._begun = True
+        left_off = self._diary.read() or Memory(after=newest)
+        oldest = clock.unix_ms() - OLDEST_MS
+        self._pending.remember(
+            Memory(after=max(left_off.after, oldest), told=left_off.told)
+        )
+
+    def _take(self, connection: Connection) -> None:
+        for _ in range(MAX_TAKEN):
+            heard = connection.notice(0.0)
+            if heard is None:
+                return
+
+            if heard.method != "event":
+                continue
+
+            event = decode("event", heard.params, Event)
+            if event.topic == "states":
+                self._pending.take(decode("event", event.data, Transition))
+
+    def _tell(self, connection: Connection) -> None:
+        now_ms = clock.unix_ms()
+        left = self._allowance.left(now_ms)
+        due = self._pending.due(now_ms) if self._is_caught_up and left else []
+        found = [(each, self._asked(connection, each)) for each in due]
+        notices = [notice(*pair) for pair in found if _is_news(*pair)]
+        if not due:
+            return
+
+        self._pending.settle(due)
+        self._write()
+        singles, rest = notices[: left - 1], notices[left - 1 :]
+        for each in [*singles, *([gathered(rest)] if rest else [])]:
+            self._allowance.spend(now_ms)
+            self._show(each)
+
+    @property
+    def _is_caught_up(self) -> bool:
+        """Whether what we missed has come: only then is it known what is still so."""
+        return self._pending.last >= self._level or (
+            clock.monotonic() >= self._level_until
+        )
+
+    def _asked(self, connection: Connection, each: Transition) -> SessionView | None:
+        asked = SessionsGet(session_id=each.session_id, agent=each.agent)
+        try:
+            return connection.call(asked, SessionView)
+        except ProtocolError:  # nothing but its process is known of it
+            return None
+
+    def _wait_on(self) -> list[int]:
+        return [] if self._connection is None else [self._connection.fileno()]
+
+    def _sleep_s(self) -> float:
+        """Return how long there is nothing to do, but for news."""
+        if self._connection is None:
+            return max(0.0, self._try_at - clock.monotonic())
+
+        now_ms = clock.unix_ms()
+        due_ms = self._pending.next_ms(now_ms)
+        if due_ms is None:
+            return LONGEST_SLEEP_S
+
+        if not self._is_caught_up:
+            return max(0.0, self._level_until - clock.monotonic())
+
+        if not self._allowance.left(now_ms):
+            due_ms = max(due_ms, self._allowance.next_ms())
+
+        return min(max(0.0, (due_ms - now_ms) / 1000), LONGEST_SLEEP_S)
+
+    def _write(self) -> None:
+        self._write_at = clock.monotonic() + SAVE_EVERY_S
+        memory = self._pending.memory()
+        if self._begun and memory != self._written:
+            self._diary.write(memory)
+            self._written = memory
+
+    def _stumbled(self, error: JarvisError) -> None:
+        if self._connection is not None:
+            say(f"waiting for jarvisd: {error}")
+
+        self._hang_up()
+        self._try_at = clock.monotonic() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _is_news(each: Transition, session: SessionView | None) -> bool:
+    """Say whether it is still so, and the session's own: a subagent's is its parent's."""
+    if session is None:
+        return True
+
+    is_still_so = session.state is None or session.state.state is each.state
+    return is_still_so and session.parent_session_id is None

@@ -1,0 +1,154 @@
+"""What is still to be told, and what was: pure, so that each is told once.
+
+A transition is due when it has lasted long enough; the next one of its session takes it
+back. The memory says from which number on to ask the daemon again, and which of those
+numbers were told nevertheless: so neither a restart of ours nor one of the daemon loses
+or doubles a notification.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import msgspec
+
+from jarvisd.model.state import State, Transition
+
+MINUTE_MS = 60_000
+QUIET_LOOK_MS = 30_000
+"""During quiet hours the clock is looked at this often, if there is something to tell."""
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What outlives a restart: all up to *after* is settled, and the *told* beyond it."""
+
+    after: int
+    told: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Pending:
+    """Transitions that may have to be told.
+
+    Attributes:
+        states: Those worth telling of.
+        after_ms: For how long it must have been so.
+        is_quiet: Says of a moment whether nothing shall be told.
+        last: The greatest number heard of.
+
+    """
+
+    states: Collection[State]
+    after_ms: float
+    is_quiet: Callable[[int], bool]
+    last: int
+    _told: set[int] = field(default_factory=set)
+    _waiting: dict[tuple[str, str], Transition] = field(default_factory=dict)
+
+    def remember(self, memory: Memory) -> None:
+        """Go on where an earlier run ended."""
+        self.last = memory.after
+        self._told = set(memory.told)
+
+    def take(self, each: Transition) -> None:
+        """Take in what a session has come to."""
+        if each.number <= self.last:
+            return
+
+        self.last = each.number
+        key = (each.agent, each.session_id)
+        before = self._waiting.get(key)
+        if before is not None and _is_same(before, each):
+            return
+
+        self._waiting.pop(key, None)
+        if each.state in self.states and each.number not in self._told:
+            self._waiting[key] = each
+
+    def due(self, now_ms: int) -> list[Transition]:
+        """Return what is to be told now, in the order in which it began."""
+        if not self._waiting or self.is_quiet(now_ms):
+            return []
+
+        ripe = [
+            each
+            for each in self._waiting.values()
+            if each.at_ms + self.after_ms <= now_ms
+        ]
+        return sorted(ripe, key=lambda each: each.number)
+
+    def next_ms(self, now_ms: int) -> float | None:
+        """Return when something may be due; None if only news can change that."""
+        if not self._waiting:
+            return None
+
+        if self.is_quiet(now_ms):
+            return now_ms + QUIET_LOOK_MS
+
+        return min(each.at_ms for each in self._waiting.values()) + self.after_ms
+
+    def settle(self, transitions: Collection[Transition]) -> None:
+        """Note that *transitions* are told, or are not to be."""
+        for each in transitions:
+            self._waiting.pop((each.agent, each.session_id), None)
+            self._told.add(each.number)
+
+    def memory(self) -> Memory:
+        """Return what a later run needs to know."""
+        after = min(
+            (each.number - 1 for each in self._waiting.values()), default=self.last
+        )
+        self._told = {number for number in self._told if number > after}
+        return Memory(after=after, told=tuple(sorted(self._told)))
+
+
+@dataclass(slots=True)
+class Allowance:
+    """So many notifications a minute."""
+
+    per_minute: int
+    _spent: deque[int] = field(default_factory=deque)
+
+    def left(self, now_ms: int) -> int:
+        """Return how many may be shown now."""
+        while self._spent and self._spent[0] <= now_ms - MINUTE_MS:
+            self._spent.popleft()
+
+        return self.per_minute - len(self._spent)
+
+    def spend(self, now_ms: int) -> None:
+        """Note that one was shown."""
+        self._spent.append(now_ms)
+
+    def next_ms(self) -> int:
+        """Return when there is one more, after there was none."""
+        return self._spent[0] + MINUTE_MS
+
+
+def quiet_hours(text: str, minute_of: Callable[[int], int]) -> Callable[[int], bool]:
+    """Return whether a moment lies in the hours *text*, such as `22:00-07:00`.
+
+    *minute_of* gives the minute of the local day of a moment. Empty text is never.
+    """
+    if not text:
+        return lambda _now_ms: False
+
+    start, end = (int(each[:2]) * 60 + int(each[3:]) for each in text.split("-"))
+
+    def is_quiet(now_ms: int) -> bool:
+        minute = minute_of(now_ms)
+        if start <= end:
+            return start <= minute < end
+
+        return minute >= start or minute < end
+
+    return is_quiet
+
+
+def _is_same(before: Transition, each: Transition) -> bool:
+    """Say whether *each* only says better what *before* said."""
+    return (each.before, each.state, each.tool) == (
+        before.state,
+        before.state,
+        before.tool,
+    )

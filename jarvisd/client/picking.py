@@ -1,0 +1,152 @@
+"""The picker: sessions with numbers, one of them chosen, keys that move and go."""
+
+from collections.abc import Callable
+
+from jarvisd.client import clock, jumping, states
+from jarvisd.client.table import Cell, Column, render, styled
+from jarvisd.client.text import cut, safe
+from jarvisd.client.watching import StatesFeed
+from jarvisd.errors import JarvisError
+from jarvisd.protocol.states import LiveSession
+
+Goer = Callable[[jumping.Target], None]
+
+_COLUMNS = [Column(title="", right=True), *states.COLUMNS[:-1]]
+_KEYS = {
+    "\x1b[A": "up",
+    "\x1bOA": "up",
+    "k": "up",
+    "\x10": "up",
+    "\x1b[B": "down",
+    "\x1bOB": "down",
+    "j": "down",
+    "\x0e": "down",
+    "\t": "down",
+    "g": "first",
+    "G": "last",
+    "\r": "go",
+    "\n": "go",
+    "q": "leave",
+    "\x1b": "leave",
+    "\x04": "leave",
+}
+_MARK = ">"
+FOOT = "Enter goes there, 1-9 at once, arrows choose, q leaves"
+
+
+class Picker:
+    """What is drawn and what keys do, for `live.run_screen`.
+
+    Attributes:
+        ended: Whether the person has gone somewhere, or asked to leave.
+
+    """
+
+    def __init__(self, feed: StatesFeed, go: Goer, *, colour: bool) -> None:
+        self.ended = False
+        self._feed = feed
+        self._go = go
+        self._colour = colour
+        self._chosen: tuple[str, str] | None = None
+        self._trouble = ""
+
+    def press(self, keys: str) -> None:
+        """Do what *keys* stand for."""
+        while keys and not self.ended:
+            sequence = next(
+                (each for each in _KEYS if len(each) > 1 and keys.startswith(each)),
+                keys[0],
+            )
+            self._act(_KEYS.get(sequence, sequence))
+            keys = keys[len(sequence) :]
+
+    def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
+        """Return the picker as lines for a screen of *columns* and *rows*."""
+        shown = self._sessions()
+        at = self._at(shown)
+        room = max(1, (rows or 24) - 4)
+        first = max(0, min(at - room // 2, len(shown) - room))
+        visible = list(enumerate(shown))[first : first + room]
+        now_ms = clock.unix_ms()
+        cells = [_row(number, each, now_ms, at) for number, each in visible]
+        table = render(_COLUMNS, cells, room=columns, colour=self._colour)
+        if self._colour and visible:
+            table[at - first + 1] = f"\x1b[7m{_plain(table[at - first + 1])}\x1b[0m"
+
+        return [*table, "", *self._foot(shown, columns)]
+
+    def _act(self, action: str) -> None:
+        shown = self._sessions()
+        at = self._at(shown)
+        match action:
+            case "up" | "down" | "first" | "last":
+                self._move(shown, at, action)
+            case "go" if shown:
+                self._visit(shown[at])
+            case "leave":
+                self.ended = True
+            case digit if digit in "123456789" and int(digit) <= len(shown):
+                self._visit(shown[int(digit) - 1])
+
+    def _move(self, shown: list[LiveSession], at: int, how: str) -> None:
+        if not shown:
+            return
+
+        last = len(shown) - 1
+        place = {"up": at - 1, "down": at + 1, "first": 0, "last": last}[how]
+        self._chosen = _key(shown[min(max(place, 0), last)])
+
+    def _visit(self, session: LiveSession) -> None:
+        """Go there; where that fails, say why and let another one be chosen."""
+        self._chosen = _key(session)
+        pid = session.state.pid
+        if pid is None:
+            self._trouble = f"no process of {states.name(session)} is known"
+            return
+
+        try:
+            self._go(jumping.target(session, pid))
+        except JarvisError as exc:
+            self._trouble = str(exc)
+        else:
+            self.ended = True
+
+    def _sessions(self) -> list[LiveSession]:
+        """Return those in need, then those at work; subagents are in their parents."""
+        first = states.in_need(self._feed.sessions)
+        keys = {_key(each) for each in first}
+        rest = [
+            each
+            for each in self._feed.sessions
+            if each.parent_session_id is None and _key(each) not in keys
+        ]
+        return first + rest
+
+    def _at(self, shown: list[LiveSession]) -> int:
+        """Return where the chosen one is now, for the list may have changed."""
+        keys = [_key(each) for each in shown]
+        return keys.index(self._chosen) if self._chosen in keys else 0
+
+    def _foot(self, shown: list[LiveSession], columns: int | None) -> list[str]:
+        trouble = self._trouble or (
+            "" if self._feed.trouble is None else str(self._feed.trouble)
+        )
+        empty = self._feed.is_loaded and not shown
+        text = trouble or ("no agent is running" if empty else FOOT)
+        shown_text = safe(text) if columns is None else cut(safe(text), columns)
+        style = ("33" if trouble else "2") if self._colour else ""
+        return [styled(shown_text, style)]
+
+
+def _row(number: int, session: LiveSession, now_ms: int, at: int) -> list[Cell]:
+    mark = _MARK if number == at else " "
+    return [Cell(f"{mark}{number + 1}"), *states.row(session, now_ms)[:-1]]
+
+
+def _key(session: LiveSession) -> tuple[str, str]:
+    return session.agent, session.session_id
+
+
+def _plain(line: str) -> str:
+    """Return *line* without its colours, which reverse video would break off."""
+    return safe(line)

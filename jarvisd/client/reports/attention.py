@@ -1,0 +1,160 @@
+"""Attention as tables: what waited for you day by day, and when work was done."""
+
+from collections.abc import Iterator
+
+from jarvisd.client import format as fmt
+from jarvisd.client.reports import bars
+from jarvisd.client.reports.usage import BAR_COLUMNS
+from jarvisd.client.table import Cell, Column, render
+from jarvisd.client.text import safe
+from jarvisd.model.attention import AttentionDay, AttentionSession, Latency, Usage
+from jarvisd.protocol.attention import ReportAttentionResult
+
+MAX_SHOWN = 10
+_ROOM_FOR_BARS = 90
+_ID_SHOWN = 8
+_DAYS = (
+    "WAITED",
+    "APPROVALS",
+    "P50",
+    "P95",
+    "AWAKE",
+    "WORKING",
+    "SHARE",
+    "MEAN",
+    "MOST",
+)
+_SESSIONS = ("WAITED", "APPROVALS", "P50", "P95")
+
+
+def lines(
+    report: ReportAttentionResult, *, room: int | None, colour: bool
+) -> list[str]:
+    """Return the report as lines; *room* is the terminal's width, None for no limit."""
+    if not report.usage.awake_ms:
+        return []
+
+    drawn = room is not None and room >= _ROOM_FOR_BARS
+    return [
+        *_by_day(report, room, colour=colour, drawn=drawn),
+        "",
+        *_by_hour(report),
+        "",
+        *_in_words(report),
+        *_by_session(report, room, colour=colour, drawn=drawn),
+    ]
+
+
+def notes(report: ReportAttentionResult) -> list[str]:
+    """Return what the reader must know to read the numbers right."""
+    if not report.usage.awake_ms:
+        return ["no daemon was awake in that time, so nothing was seen"]
+
+    return []
+
+
+def _by_day(
+    report: ReportAttentionResult, room: int | None, *, colour: bool, drawn: bool
+) -> list[str]:
+    most = max((each.usage.waiting_ms for each in report.days), default=0)
+    columns = [Column(title="DAY"), *(Column(title=each, right=True) for each in _DAYS)]
+    rows = [_day(each, most, drawn=drawn) for each in report.days]
+    total = AttentionDay(day="total", usage=report.usage, approvals=report.approvals)
+    rows.append(_day(total, 0, drawn=drawn))
+    if drawn:
+        columns.append(Column(title="", least=0))
+
+    return render(columns, rows, room=room, colour=colour)
+
+
+def _day(each: AttentionDay, most: int, *, drawn: bool) -> list[Cell]:
+    usage = each.usage
+    return [
+        Cell(each.day),
+        Cell(_span(usage.waiting_ms), "1"),
+        *_latency(each.approvals),
+        Cell(_span(usage.awake_ms)),
+        Cell(_span(usage.working_ms)),
+        Cell(_percent(usage)),
+        Cell(fmt.ABSENT if usage.concurrency is None else f"{usage.concurrency:.2f}"),
+        Cell(f"{usage.most}"),
+        *([_bar(usage.waiting_ms, most)] if drawn else []),
+    ]
+
+
+def _by_hour(report: ReportAttentionResult) -> Iterator[str]:
+    """Yield a line a quantity, with a character an hour from midnight on."""
+    plain = bars.is_plain()
+    hours = {each.hour: each.usage for each in report.hours}
+    usages = [hours.get(hour) for hour in range(24)]
+    for title, values in (
+        ("working", [(each and each.utilisation) or 0.0 for each in usages]),
+        ("at once", [(each and each.concurrency) or 0.0 for each in usages]),
+        ("waiting", [float(each.waiting_ms) if each else 0.0 for each in usages]),
+    ):
+        yield f"{title}  |{bars.sparkline(values, plain=plain)}|"
+
+    yield "by hour   0     6     12    18"
+
+
+def _in_words(report: ReportAttentionResult) -> Iterator[str]:
+    for title, each in (("approvals", report.approvals), ("answers", report.answers)):
+        if each.count:
+            yield (
+                f"{title}: {each.count:,}, half within {_span(each.p50_ms)}, "
+                f"19 of 20 within {_span(each.p95_ms)}"
+            )
+
+    parts = (f"{name} {_span(ms)}" for name, ms in report.states.items())
+    yield f"states: {', '.join(parts) or 'none'}"
+
+
+def _by_session(
+    report: ReportAttentionResult, room: int | None, *, colour: bool, drawn: bool
+) -> list[str]:
+    shown = [each for each in report.sessions if each.waiting_ms][:MAX_SHOWN]
+    if not shown:
+        return []
+
+    columns = [
+        Column(title="SESSION", least=8),
+        Column(title="AGENT", least=5),
+        Column(title="PROJECT", least=6),
+        *(Column(title=each, right=True) for each in _SESSIONS),
+        *([Column(title="", least=0)] if drawn else []),
+    ]
+    most = shown[0].waiting_ms
+    rows = [_session(each, most, drawn=drawn) for each in shown]
+    return ["", *render(columns, rows, room=room, colour=colour)]
+
+
+def _session(each: AttentionSession, most: int, *, drawn: bool) -> list[Cell]:
+    project = (each.project or "").rpartition("/")[2]
+    return [
+        Cell(safe(each.title or each.session_id[:_ID_SHOWN])),
+        Cell(safe(each.agent)),
+        Cell(safe(project) or fmt.ABSENT),
+        Cell(_span(each.waiting_ms), "1"),
+        *_latency(each.approvals),
+        *([_bar(each.waiting_ms, most)] if drawn else []),
+    ]
+
+
+def _latency(each: Latency) -> list[Cell]:
+    count = f"{each.count:,}" if each.count else ""
+    return [Cell(count), Cell(_span(each.p50_ms)), Cell(_span(each.p95_ms))]
+
+
+def _bar(value: float, most: float) -> Cell:
+    return Cell(bars.bar(value, most, BAR_COLUMNS, plain=bars.is_plain()), "33")
+
+
+def _percent(usage: Usage) -> str:
+    share = usage.utilisation
+    return fmt.ABSENT if share is None else f"{100 * share:.0f}%"
+
+
+def _span(span_ms: int | None) -> str:
+    return (
+        fmt.ABSENT if span_ms is None else fmt.duration(round(span_ms / fmt.MS_PER_S))
+    )

@@ -1,0 +1,154 @@
+"""States in words, for everything that shows them: what, since when, how we know.
+
+A verdict that is not sure ends with a question mark; one in colour says the same in
+letters.
+"""
+
+from collections.abc import Iterable
+
+from jarvisd.client import format as fmt
+from jarvisd.client.table import Cell, Column
+from jarvisd.client.text import safe
+from jarvisd.model.state import (
+    NEEDS,
+    Activity,
+    Confidence,
+    State,
+    StateView,
+)
+from jarvisd.protocol.states import LiveSession
+
+ID_SHOWN = 8
+NOBODY = "nobody needs you"
+
+_LABELS = {State.WAITING_APPROVAL: "approval", State.WAITING_ANSWER: "answer"}
+"""Others are called what they are."""
+
+STYLES = {
+    State.WORKING: "32",
+    State.WAITING_APPROVAL: "1;33",
+    State.WAITING_ANSWER: "1;33",
+    State.IDLE: "",
+    State.LIMITED: "1;35",
+    State.COMPACTING: "36",
+    State.STALLED: "1;31",
+    State.ENDED: "2",
+    State.CRASHED: "1;31",
+    State.UNKNOWN: "2",
+}
+ATTENTION_STYLE = "33"
+
+COLUMNS = [
+    Column(title="STATE", least=8),
+    Column(title="SINCE", right=True),
+    Column(title="AGENT", least=5),
+    Column(title="PROJECT", least=6),
+    Column(title="TITLE", least=8),
+    Column(title="WHY", least=12),
+    Column(title="HINT", least=0),
+]
+"""Cut from the left: why comes behind what, and is the longest."""
+
+
+def label(
+    state: State, *, activity: Activity | None = None, tool: str | None = None
+) -> str:
+    """Return a state in a few letters: `approval (Bash)`, `working (thinking)`."""
+    detail = tool or (None if activity is None else activity.value)
+    name = _LABELS.get(state, state.value)
+    return f"{name} ({safe(detail)})" if detail else name
+
+
+def doubted(view: StateView) -> str:
+    """Return the label of *view*, with a question mark where it is little more than a guess."""
+    name = label(view.state, activity=view.activity, tool=view.tool)
+    sure = view.confidence is not Confidence.LOW or view.state is State.UNKNOWN
+    return name if sure else f"{name}?"
+
+
+def why(view: StateView, now_ms: int) -> str:
+    """Return what a verdict rests on: `PermissionRequest Bash, 14 s ago (hook)`."""
+    if not view.evidence:
+        return "no evidence"
+
+    parts = [safe(view.evidence)]
+    if view.evidence_ms is not None:
+        passed_s = max(0, now_ms - view.evidence_ms) / fmt.MS_PER_S
+        parts.append(f"{fmt.duration(round(passed_s))} ago")
+
+    return f"{', '.join(parts)} ({view.tier})"
+
+
+def reasons(view: StateView, now_ms: int) -> str:
+    """Return what is to be looked at, and else what the verdict rests on."""
+    return "; ".join(safe(each.message) for each in view.attention) or why(view, now_ms)
+
+
+def since(view: StateView, now_ms: int) -> str:
+    """Return for how long it has been so; of a limited one, how long it will be."""
+    if view.state is State.LIMITED and view.until_ms is not None:
+        left_s = max(0, view.until_ms - now_ms) / fmt.MS_PER_S
+        return f"{fmt.duration(round(left_s))} left"
+
+    return fmt.ago(view.since_ms, now_ms)
+
+
+def name(session: LiveSession) -> str:
+    """Return what people know a session by."""
+    return safe(session.title or "") or safe(session.session_id)[:ID_SHOWN]
+
+
+def project(session: LiveSession) -> str:
+    """Return the last folder of the project, else of where it ran."""
+    folder = session.project or session.cwd or ""
+    return safe(folder.rpartition("/")[2] or fmt.ABSENT)
+
+
+def row(session: LiveSession, now_ms: int) -> list[Cell]:
+    """Return what a table says of *session*, one cell for each of COLUMNS."""
+    view = session.state
+    urgent = view.state in NEEDS
+    style = STYLES[view.state] if urgent or not view.attention else ATTENTION_STYLE
+    mark = "" if urgent or not view.attention else "!"
+    return [
+        Cell(mark + doubted(view), style),
+        Cell(since(view, now_ms)),
+        Cell(safe(session.agent)),
+        Cell(project(session)),
+        Cell(name(session)),
+        Cell(why(view, now_ms) if urgent else reasons(view, now_ms)),
+        Cell(safe(view.hint or ""), "2"),
+    ]
+
+
+def in_need(sessions: Iterable[LiveSession]) -> list[LiveSession]:
+    """Return those to look at, in order: in need, noticed, idle longest.
+
+    *sessions* come as `states.list` gives them, those in need first. What a subagent
+    needs is its parent's need, so it is left out unless its parent is not there.
+    """
+    listed = list(sessions)
+    keys = {(each.agent, each.session_id) for each in listed}
+    own = [
+        each
+        for each in listed
+        if each.parent_session_id is None
+        or (each.agent, each.parent_session_id) not in keys
+    ]
+    return sorted((each for each in own if _rank(each) < 3), key=_rank)
+
+
+def needs_somebody(session: LiveSession) -> bool:
+    """Say whether somebody should look at *session*, and not only may."""
+    return _rank(session) < 2
+
+
+def _rank(session: LiveSession) -> int:
+    view = session.state
+    if view.state in NEEDS:
+        return 0
+
+    if view.attention:
+        return 1
+
+    return 2 if view.state is State.IDLE else 3

@@ -1,0 +1,62 @@
+"""What the outside sees: who answers, who tells, and what is rendered."""
+
+from jarvisd.api.desk import HookDesk
+from jarvisd.api.endpoint import Endpoint
+from jarvisd.api.handlers import Handlers
+from jarvisd.api.render import Renderer
+from jarvisd.api.reports import Reports
+from jarvisd.api.server import Server
+from jarvisd.api.states import LiveStates
+from jarvisd.api.subscriptions import Subscriptions
+from jarvisd.api.tally import Tally
+from jarvisd.daemon.parts import Parts
+from jarvisd.model.evidence import HookCalled
+from jarvisd.model.statusline import StatusLineRead
+
+
+def made_face(
+    endpoint: Endpoint, parts: Parts
+) -> tuple[Server, Subscriptions, Renderer]:
+    """Return who answers at *endpoint*, who tells, and who renders beside it."""
+    blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
+    subscriptions = Subscriptions(
+        blocks, clock, instance_id=service.instance_id, journal=parts.journal
+    )
+    parts.flusher.listen(subscriptions.flushed)
+    blocks.books.segments.listen(subscriptions.segment_closed)
+    reports = Reports(
+        books=blocks.books,
+        store=parts.store,
+        clock=clock,
+        daemon=service,
+        journal=parts.journal,
+    )
+    states = LiveStates(blocks, parts.journal, parts.store, clock)
+    handlers = Handlers(
+        blocks=blocks,
+        clock=clock,
+        daemon=service,
+        reports=reports,
+        states=states,
+        desk=_desk(parts, states),
+        subscriptions=subscriptions,
+        tally=tally,
+    )
+    server = Server(handlers, subscriptions, clock, tally)
+    renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
+    return server, subscriptions, renderer
+
+
+def _desk(parts: Parts, states: LiveStates) -> HookDesk:
+    """Return where agents tell of themselves."""
+    ledger = parts.blocks.books.ledger
+
+    def hooked(signal: HookCalled) -> None:
+        parts.keeper.report(signal)
+        parts.presence.told(signal)
+
+    def read(read: StatusLineRead) -> None:
+        if read.limits is not None:
+            ledger.hear_limits(read.agent, read.limits, read.at_ms)
+
+    return HookDesk(parts.clock, report=hooked, read=read, needs=states.needs)

@@ -1,0 +1,52 @@
+"""How attention may be asked about. Fields are only ever added, as in `methods`."""
+
+import msgspec
+
+from jarvisd.model.attention import (
+    AttentionDay,
+    AttentionHour,
+    AttentionSession,
+    Latency,
+    Usage,
+)
+from jarvisd.protocol.base import Day, Params, Result, Text
+
+MAX_SESSIONS_TOLD = 100
+
+
+class ReportAttention(Params, frozen=True, kw_only=True):
+    """Ask what waited for a person, for how long, and what worked meanwhile.
+
+    Days are those of the time zone *tz*; *since* and *until* are days of it, both
+    included. *project* is a folder or the end of its path.
+    """
+
+    since: Day | None = None
+    until: Day | None = None
+    tz: Text = "UTC"
+    agent: str | None = None
+    project: str | None = None
+
+
+class ReportAttentionResult(Result, frozen=True, kw_only=True):
+    """Sums as of *now_ms*; sessions are those that people started, with their subagents.
+
+    *approvals* and *answers* are waits that somebody ended. *states* are ms by state of
+    all sessions together. *sessions* are the hundred that waited longest.
+    """
+
+    revision: int
+    now_ms: int
+    tz: str
+    usage: Usage
+    approvals: Latency
+    answers: Latency
+    states: dict[str, int]
+    days: list[AttentionDay]
+    hours: list[AttentionHour]
+    sessions: list[AttentionSession]
+
+
+ATTENTION_METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
+    "report.attention": (ReportAttention, ReportAttentionResult),
+}

@@ -1,0 +1,75 @@
+"""What the report of attention asks of the store: bare changes of state, and awake times.
+
+A hundred thousand rows are read in some tens of milliseconds, since nothing is joined
+to them: sessions and states come as numbers, with a table for each.
+"""
+
+import json
+import sqlite3
+from typing import Final, NamedTuple
+
+from jarvisd.model.ids import SessionId
+from jarvisd.model.state import State
+
+Row = tuple[int, int, int, int]
+"""Session, when the state began and when that was told (Unix ms), state; session and
+state as the numbers of their tables. A transition's number is the time of its telling."""
+
+_ROWS: Final = """
+SELECT session, at_ms, number, state FROM transition
+WHERE number >= ? ORDER BY number
+"""
+"""By the time of telling: a state may be told today that began yesterday. What was told
+after the time that is asked for ends states that began within it.
+"""
+_BEFORE: Final = """
+SELECT session, at_ms, number, state FROM transition
+WHERE number IN (SELECT max(number) FROM transition WHERE number < ? GROUP BY session)
+"""
+_SESSIONS: Final = """
+SELECT session_key, text, session_id FROM session JOIN text ON text_key = agent
+"""
+_AWAKE: Final = "SELECT start_ms, end_ms FROM awake WHERE end_ms > ? ORDER BY start_ms"
+_BEAT: Final = """
+INSERT INTO awake (start_ms, end_ms) VALUES (?, ?)
+ON CONFLICT DO UPDATE SET end_ms = max(end_ms, excluded.end_ms)
+"""
+
+
+class Seen(NamedTuple):
+    """Changes of state in the order in which they were told, and what they refer to."""
+
+    rows: list[Row]
+    sessions: dict[int, tuple[str, SessionId]]
+    states: dict[int, State]
+    awake: list[tuple[int, int]]
+
+
+def seen(raw: sqlite3.Connection, *, since_ms: int) -> Seen:
+    """Return what was told since then, after the state that each session was in."""
+    rows = raw.execute(_BEFORE, [since_ms]).fetchall()
+    rows += raw.execute(_ROWS, [since_ms]).fetchall()
+    told = {row[0] for row in rows}
+    words = raw.execute(
+        "SELECT text_key, text FROM text WHERE text IN (SELECT value"
+        " FROM json_each(?))",
+        [_WORDS],
+    )
+    return Seen(
+        rows,
+        {
+            key: (agent, SessionId(session_id))
+            for key, agent, session_id in raw.execute(_SESSIONS)
+            if key in told
+        },
+        {key: State(word) for key, word in words},
+        raw.execute(_AWAKE, [since_ms]).fetchall(),
+    )
+
+
+def was_awake(raw: sqlite3.Connection, *, start_ms: int, end_ms: int) -> None:
+    """Note that a daemon has run since *start_ms*, inside the caller's transaction."""
+    raw.execute(_BEAT, [start_ms, end_ms])
+
+
+_WORDS: Final = json.dumps(list(State))

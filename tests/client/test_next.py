@@ -1,0 +1,219 @@
+"""Who needs somebody: in what order, in which words, and with which exit status."""
+
+import json
+
+import pytest
+
+from jarvisd.client import states
+from jarvisd.errors import EXIT_FAILURE
+from jarvisd.model.ids import SessionId
+from jarvisd.model.state import (
+    Activity,
+    Attention,
+    Confidence,
+    Reason,
+    State,
+    StateView,
+    Tier,
+)
+from jarvisd.protocol.states import LiveSession
+from tests.client.conftest import Ctl, command
+from tests.client.fake_daemon import NOW_MS, FakeDaemon, block, live_session
+from tests.client.terminal import Terminal
+
+APPROVAL = live_session(
+    "aaaa",
+    title="Fix the cart",
+    state=State.WAITING_APPROVAL,
+    tool="Bash",
+    since_ms=NOW_MS - 14_000,
+    evidence="PermissionRequest Bash",
+    evidence_ms=NOW_MS - 14_000,
+    tier=Tier.HOOK,
+    confidence=Confidence.HIGH,
+)
+LOOP = Attention(
+    reason=Reason.LOOP, message="the same call 6 times", since_ms=NOW_MS - 5_000
+)
+LOOPING = live_session("bbbb", state=State.WORKING, attention=(LOOP,))
+IDLE = live_session("cccc", state=State.IDLE, hint="install the hooks")
+BUSY = live_session("dddd", state=State.WORKING)
+CHILD = live_session(
+    "aaaa/agent-1",
+    state=State.WAITING_APPROVAL,
+    parent_session_id=SessionId("aaaa"),
+)
+ORPHAN = live_session(
+    "gone/agent-1",
+    state=State.WAITING_APPROVAL,
+    parent_session_id=SessionId("gone"),
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        pytest.param([APPROVAL, IDLE, BUSY], [APPROVAL, IDLE], id="work needs nobody"),
+        pytest.param(
+            [IDLE, LOOPING], [LOOPING, IDLE], id="what stands out comes first"
+        ),
+        pytest.param([APPROVAL, LOOPING], [APPROVAL, LOOPING], id="but behind needs"),
+        pytest.param(
+            [CHILD, APPROVAL], [APPROVAL], id="a child's need is its parent's"
+        ),
+        pytest.param([ORPHAN], [ORPHAN], id="unless the parent is not there"),
+    ],
+)
+def test_who_is_listed(told: list[LiveSession], shown: list[LiveSession]) -> None:
+    assert states.in_need(told) == shown
+
+
+@pytest.mark.parametrize(
+    ("view", "label"),
+    [
+        pytest.param(APPROVAL.state, "approval (Bash)", id="with its tool"),
+        pytest.param(IDLE.state, "idle?", id="a guess has a question mark"),
+        pytest.param(
+            StateView(state=State.UNKNOWN), "unknown", id="not knowing is sure"
+        ),
+        pytest.param(
+            StateView(
+                state=State.WORKING,
+                activity=Activity.THINKING,
+                confidence=Confidence.MEDIUM,
+            ),
+            "working (thinking)",
+            id="with what it is at",
+        ),
+    ],
+)
+def test_a_state_in_words(view: StateView, label: str) -> None:
+    assert states.doubted(view) == label
+
+
+def test_a_limit_tells_how_long_it_lasts() -> None:
+    limited = StateView(state=State.LIMITED, since_ms=0, until_ms=NOW_MS + 3_600_000)
+
+    assert states.since(limited, NOW_MS) == "1 h left"
+
+
+def test_next_tells_state_time_place_and_evidence(ctl: Ctl, daemon: FakeDaemon) -> None:
+    daemon.sessions = [APPROVAL, IDLE, BUSY]
+
+    done = ctl("next")
+
+    header, first, second = done.stdout.splitlines()
+    assert header.split() == [
+        *("STATE", "SINCE", "AGENT", "PROJECT", "TITLE", "WHY", "HINT"),
+    ]
+    assert [word.strip() for word in first.split("  ") if word.strip()] == [
+        *("approval (Bash)", "14s", "claude", "demo", "Fix the cart"),
+        "PermissionRequest Bash, 14 s ago (hook)",
+    ]
+    assert second.startswith("idle?")
+    assert "install the hooks" in second
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("sessions", "status"),
+    [
+        pytest.param([APPROVAL], EXIT_FAILURE, id="one in need"),
+        pytest.param([LOOPING], EXIT_FAILURE, id="one that stands out"),
+        pytest.param([IDLE, BUSY], 0, id="idle ones need nobody"),
+        pytest.param([], 0, id="none"),
+    ],
+)
+def test_a_check_finds_whom_somebody_must_look_at(
+    ctl: Ctl, daemon: FakeDaemon, sessions: list[LiveSession], status: int
+) -> None:
+    daemon.sessions = sessions
+
+    checked, listed = ctl("next", "--check"), ctl("next")
+
+    assert (checked.returncode, listed.returncode) == (status, 0)
+    assert ("nobody needs you" in listed.stderr) == (status == 0)
+
+
+def test_next_json_has_the_sessions_as_they_came(ctl: Ctl, daemon: FakeDaemon) -> None:
+    daemon.sessions = [APPROVAL, BUSY]
+
+    answer = json.loads(ctl("next", "--json").stdout)
+
+    assert (answer["schema"], answer["now_ms"]) == (1, NOW_MS)
+    assert [each["session_id"] for each in answer["sessions"]] == ["aaaa"]
+    assert answer["sessions"][0]["state"]["tier"] == "hook"
+
+
+def test_next_never_passes_an_escape_sequence_on(ctl: Ctl, daemon: FakeDaemon) -> None:
+    evil = "\x1b]0;evil\x07\u202e"
+    daemon.sessions = [
+        live_session(title=evil, project=evil, agent=evil, evidence=evil, hint=evil)
+    ]
+
+    shown = ctl("next").stdout
+
+    assert "evil" not in shown
+    assert "\x1b" not in shown
+
+
+def test_colour_is_for_those_who_want_it(ctl: Ctl, daemon: FakeDaemon) -> None:
+    daemon.sessions = [APPROVAL]
+
+    assert "\x1b[1;33mapproval" in ctl("next", "--color=always").stdout
+    assert "\x1b" not in ctl("next").stdout
+
+
+def test_the_watched_list_changes_by_itself(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    daemon.sessions = [IDLE]
+    with Terminal(command("next", "--watch"), environ, columns=120) as terminal:
+        terminal.see("nobody needs you")
+        daemon.sessions = [APPROVAL, IDLE]
+        daemon.notify(
+            "event",
+            {"subscription": "s1", "topic": "states", "cursor": "i:1", "data": {}},
+        )
+        terminal.see("1 needs you")
+        terminal.see("approval (Bash)")
+        terminal.type(b"q")
+
+        assert terminal.status() == 0
+        assert terminal.is_restored()
+
+
+def test_show_tells_what_a_state_rests_on(ctl: Ctl, daemon: FakeDaemon) -> None:
+    daemon.blocks = [block(session_id="aaaa")]
+    daemon.sessions = [APPROVAL]
+
+    shown = ctl("show", "0123").stdout
+
+    assert "state          approval (Bash)" in shown
+    assert "PermissionRequest Bash" in shown
+    assert "confidence high" in shown
+
+
+def test_ps_shows_what_a_session_is_doing(ctl: Ctl, daemon: FakeDaemon) -> None:
+    daemon.blocks = [
+        block(state=State.WAITING_APPROVAL, state_tool="Bash", state_since_ms=1)
+    ]
+
+    assert "approval (Bash)" in ctl("ps").stdout
+    assert ctl("ps", "--plain").stdout.endswith("waiting_approval\t1\t\tBash\n")
+
+
+def test_watch_puts_those_first_that_need_somebody(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    daemon.blocks = [
+        block("1" * 16, last_activity_ms=NOW_MS + 9),
+        block("2" * 16, state=State.WAITING_ANSWER),
+        block("3" * 16, state=State.WAITING_APPROVAL),
+    ]
+    with Terminal(command("watch", "--all"), environ) as terminal:
+        seen = terminal.see("11111111")
+        terminal.type(b"q")
+
+    places = [seen.index(each * 8) for each in (b"3", b"2", b"1")]
+    assert places == sorted(places)

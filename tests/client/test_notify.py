@@ -1,0 +1,229 @@
+"""`jarvisctl notify` against a daemon: each is told once, whatever is restarted."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from jarvisd.client import clock
+from jarvisd.client.filling import fill
+from jarvisd.errors import EXIT_ALREADY_RUNNING, EXIT_USAGE
+from jarvisd.model.ids import SessionId
+from jarvisd.model.state import State, Transition
+from jarvisd.protocol.methods import SessionsGet, Subscribe
+from tests.client.conftest import LIMIT_S, Ctl, command
+from tests.client.fake_daemon import FakeDaemon, live_session
+
+WAITING = live_session("aaaa", title="Fix <b>it</b>", state=State.WAITING_APPROVAL)
+
+
+def transition(number: int, **fields: Any) -> Transition:
+    usual: dict[str, Any] = {
+        "number": number,
+        "agent": "claude",
+        "session_id": SessionId("aaaa"),
+        "at_ms": clock.unix_ms() - 1_000,
+        "before": State.WORKING,
+        "state": State.WAITING_APPROVAL,
+        "tool": "Bash",
+        "evidence": "PermissionRequest Bash",
+    }
+    return Transition(**usual | fields)
+
+
+@contextmanager
+def notifying(
+    environ: dict[str, str], *options: str
+) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        command("notify", "--json", *options),
+        env=environ,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(LIMIT_S)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def told(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    assert process.stdout is not None
+    notice: dict[str, Any] = json.loads(process.stdout.readline())["notice"]
+    return notice
+
+
+def wait_for_followers(daemon: FakeDaemon, *, count: int = 1) -> None:
+    daemon.wait_until(
+        lambda: sum(isinstance(each, Subscribe) for each in daemon.asked) >= count
+    )
+
+
+@pytest.fixture
+def desktop(environ: dict[str, str], tmp_path: Path) -> Path:
+    """Put a notify-send into PATH that writes down what it is given."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    fake = folder / "notify-send"
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> "$HOME/shown"\n')
+    fake.chmod(0o755)
+    environ["PATH"] = f"{folder}:{environ['PATH']}"
+    return tmp_path / "shown"
+
+
+def test_a_need_is_shown_on_the_desktop_without_its_markup(
+    environ: dict[str, str], daemon: FakeDaemon, desktop: Path
+) -> None:
+    daemon.sessions = [WAITING]
+    with notifying(environ, "--by", "desktop") as process:
+        wait_for_followers(daemon)
+        daemon.tell_transition(transition(clock.unix_ms()))
+        notice = told(process)
+
+    assert notice["title"] == "claude needs your approval (Bash)"
+    assert desktop.read_text().splitlines() == [
+        *("--app-name=jarvisd", "--", "claude needs your approval (Bash)"),
+        "demo · Fix &lt;b&gt;it&lt;/b&gt;",
+        "PermissionRequest Bash (none)",
+    ]
+
+
+def test_each_is_told_once_over_restarts_of_both_sides(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    first = transition(clock.unix_ms())
+    second = replace(first, number=first.number + 5, session_id=SessionId("bbbb"))
+    daemon.sessions = [WAITING, live_session("bbbb", state=State.WAITING_APPROVAL)]
+    with notifying(environ, "--by", "bell") as process:
+        wait_for_followers(daemon)
+        daemon.tell_transition(first)
+        assert told(process)["number"] == first.number
+        daemon.hang_up()
+        wait_for_followers(daemon, count=2)
+        again = [each for each in daemon.asked if isinstance(each, Subscribe)]
+        assert again[-1].after == first.number
+
+    with notifying(environ, "--by", "bell") as process:
+        wait_for_followers(daemon, count=3)
+        daemon.tell_transition(first)
+        daemon.tell_transition(second)
+        assert told(process)["number"] == second.number
+
+
+def test_what_is_over_or_a_subagents_is_not_told(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    daemon.sessions = [
+        live_session("over", state=State.WORKING),
+        live_session(
+            "aaaa/agent-1",
+            state=State.WAITING_APPROVAL,
+            parent_session_id=SessionId("aaaa"),
+        ),
+        WAITING,
+    ]
+    number = clock.unix_ms()
+    with notifying(environ, "--by", "bell") as process:
+        wait_for_followers(daemon)
+        for place, name in enumerate(("over", "aaaa/agent-1", "aaaa")):
+            daemon.tell_transition(
+                transition(number + place, session_id=SessionId(name))
+            )
+
+        assert told(process)["session_id"] == "aaaa"
+
+
+def test_many_at_once_are_told_as_one(
+    environ: dict[str, str], daemon: FakeDaemon, tmp_path: Path
+) -> None:
+    config = tmp_path / ".config" / "jarvisd" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("[notify]\nper_minute = 1\n")
+    names = ["aaaa", "bbbb", "cccc"]
+    daemon.sessions = [
+        live_session(each, state=State.WAITING_APPROVAL) for each in names
+    ]
+    number = clock.unix_ms()
+    with notifying(environ, "--by", "bell", "--after", "1.5") as process:
+        wait_for_followers(daemon)
+        for place, name in enumerate(names):
+            daemon.tell_transition(
+                transition(number + place, session_id=SessionId(name), at_ms=number)
+            )
+
+        notice = told(process)
+
+    assert notice["title"] == "3 sessions need you"
+    assert notice["more"] == ["bbbb", "cccc"]
+
+
+def test_the_users_command_gets_words_and_json(
+    environ: dict[str, str], daemon: FakeDaemon, tmp_path: Path
+) -> None:
+    script = tmp_path / "tell"
+    script.write_text('#!/bin/sh\necho "$1" > "$HOME/words"; cat > "$HOME/json"\n')
+    script.chmod(0o755)
+    daemon.sessions = [WAITING]
+    with notifying(environ, "--command", str(script), "{agent}: {tool}; rm") as process:
+        wait_for_followers(daemon)
+        daemon.tell_transition(transition(clock.unix_ms()))
+        told(process)
+        daemon.hang_up()
+        wait_for_followers(daemon, count=2)  # so it is done with the command
+
+    assert (tmp_path / "words").read_text() == "claude: Bash; rm\n"
+    assert json.loads((tmp_path / "json").read_text())["session_id"] == "aaaa"
+
+
+def test_two_would_tell_everything_twice(
+    ctl: Ctl, environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    with notifying(environ):
+        wait_for_followers(daemon)
+        second = ctl("notify")
+
+    assert second.returncode == EXIT_ALREADY_RUNNING
+    assert "another" in second.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("--by", "command"), id="no command"),
+        pytest.param(("--quiet", "at night"), id="no hours"),
+        pytest.param(("--on", "tired"), id="no state"),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_once(
+    ctl: Ctl, options: tuple[str, ...]
+) -> None:
+    assert ctl("notify", *options).returncode == EXIT_USAGE
+
+
+def test_placeholders_are_filled_once_and_never_split() -> None:
+    facts = {"title": "{agent} a b", "agent": "claude", "tool": None}
+
+    assert fill(["say", "{title}", "{agent}{tool}{else}"], facts) == [
+        *("say", "{agent} a b", "claude{else}"),
+    ]
+
+
+def test_asking_again_is_what_makes_it_sure(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    daemon.sessions = [WAITING]
+    with notifying(environ, "--by", "bell") as process:
+        wait_for_followers(daemon)
+        daemon.tell_transition(transition(clock.unix_ms()))
+        told(process)
+
+    assert daemon.was_asked(SessionsGet)

@@ -1,0 +1,138 @@
+"""The picker: what is listed, what keys do, and what a person at a terminal sees."""
+
+import pytest
+
+from jarvisd.client.jumping import NowhereError, Target
+from jarvisd.client.picking import Picker
+from jarvisd.client.watching import StatesFeed
+from jarvisd.errors import EXIT_USAGE
+from jarvisd.model.ids import SessionId
+from jarvisd.model.state import State
+from jarvisd.protocol.states import LiveSession, StatesList
+from tests.client.conftest import Ctl, command
+from tests.client.fake_daemon import FakeDaemon, live_session
+from tests.client.terminal import Terminal
+
+SESSIONS = [
+    live_session("aaaa", state=State.WAITING_APPROVAL, pid=1),
+    live_session("bbbb", state=State.IDLE, pid=2),
+    live_session("cccc", state=State.WORKING, pid=3),
+    live_session("aaaa/agent-1", parent_session_id=SessionId("aaaa"), pid=4),
+    live_session("dddd", state=State.WORKING),
+]
+
+
+class Person:
+    """Someone with a picker, and where they went."""
+
+    def __init__(self, sessions: list[LiveSession]) -> None:
+        self.went: list[str] = []
+        self.trouble = ""
+        self.feed = StatesFeed("/nowhere", StatesList())
+        self.feed.sessions, self.feed.is_loaded = sessions, True
+        self.picker = Picker(self.feed, self._go, colour=False)
+
+    def _go(self, wanted: Target) -> None:
+        if self.trouble:
+            raise NowhereError(self.trouble)
+
+        self.went.append(wanted.session_id)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.picker.lines(columns=80, rows=24)
+
+
+@pytest.mark.parametrize(
+    ("keys", "went"),
+    [
+        pytest.param("\r", "aaaa", id="the most urgent is chosen"),
+        pytest.param("\x1b[B\x1b[B\r", "cccc", id="arrows"),
+        pytest.param("jjk\n", "bbbb", id="letters"),
+        pytest.param("2", "bbbb", id="a number goes at once"),
+        pytest.param("kk\r", "aaaa", id="not above the first"),
+        pytest.param("jx?9\r", "bbbb", id="other keys do nothing"),
+        pytest.param("Gk\r", "cccc", id="from the last"),
+    ],
+)
+def test_keys(keys: str, went: str) -> None:
+    person = Person(SESSIONS)
+
+    person.picker.press(keys)
+
+    assert (person.went, person.picker.ended) == ([went], True)
+
+
+@pytest.mark.parametrize("keys", ["q", "\x1b", "\x04", "jjq\r"])
+def test_leaving_goes_nowhere(keys: str) -> None:
+    person = Person(SESSIONS)
+
+    person.picker.press(keys)
+
+    assert (person.went, person.picker.ended) == ([], True)
+
+
+def test_those_in_need_stand_first_and_subagents_in_their_parents() -> None:
+    rows = [line.split() for line in Person(SESSIONS).lines[1:5]]
+
+    assert [row[0] for row in rows] == [">1", "2", "3", "4"]
+    assert "approval?" in rows[0]
+    assert "idle?" in rows[1]
+
+
+def test_the_choice_stays_when_the_list_changes() -> None:
+    person = Person(SESSIONS[1:3])
+    person.picker.press("j")
+    person.feed.sessions = SESSIONS
+
+    person.picker.press("\r")
+
+    assert person.went == ["cccc"]
+
+
+def test_where_going_fails_another_may_be_chosen() -> None:
+    person = Person(SESSIONS)
+    person.trouble = "it is in no pane"
+    person.picker.press("1")
+    assert person.lines[-1] == "it is in no pane"
+
+    person.picker.press("4")
+    assert "no process" in person.lines[-1]
+    assert not person.picker.ended
+
+
+def test_an_empty_list_says_so() -> None:
+    person = Person([])
+
+    person.picker.press("\rj1")
+
+    assert person.lines[-1] == "no agent is running"
+
+
+def test_a_long_list_shows_what_is_chosen() -> None:
+    person = Person([live_session(f"s{number:03}", pid=1) for number in range(90)])
+
+    person.picker.press("G")
+
+    assert any(line.startswith(">90") for line in person.lines)
+    assert len(person.lines) <= 24
+
+
+def test_a_person_sees_it_and_leaves(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    daemon.sessions = SESSIONS
+    with Terminal(command("pick"), environ) as terminal:
+        terminal.see("approval?")
+        terminal.type(b"4")
+        terminal.see("no process of dddd is known")
+        terminal.type(b"q")
+
+        assert terminal.status() == 0
+        assert terminal.is_restored()
+
+
+def test_without_a_terminal_there_is_nothing_to_choose_on(
+    ctl: Ctl, daemon: FakeDaemon
+) -> None:
+    assert ctl("pick").returncode == EXIT_USAGE

@@ -1,0 +1,130 @@
+"""Who needs somebody, through the real daemon: from a hook to the list, the bell, the report."""
+
+import json
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import anyio
+import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from jarvisd.client import clock
+from jarvisd.protocol.attention import ReportAttentionResult
+from jarvisd.protocol.methods import Done
+from tests.e2e.commands import LIMIT_S, jarvisctl, started
+from tests.e2e.home import Home, append
+from tests.e2e.rig import Daemon, running_daemon
+from tests.support import eventually
+
+
+@pytest.fixture
+async def daemon(home: Home) -> AsyncIterator[Daemon]:
+    async with running_daemon(home) as running:
+        yield running
+
+
+async def a_session(daemon: Daemon) -> str:
+    session = str(uuid4())
+    prompt = {
+        "type": "user",
+        "uuid": str(uuid4()),
+        "sessionId": session,
+        "timestamp": clock.iso(clock.unix_ms()),
+        "cwd": "/home/me/demo",
+        "message": {"role": "user", "content": "make it so"},
+    }
+    append(daemon.home.transcript(session=session), json.dumps(prompt))
+    await daemon.sync()
+    return session
+
+
+async def hook(daemon: Daemon, session: str, event: str, **fields: str) -> None:
+    payload = {"session_id": session, "hook_event_name": event, **fields}
+    await daemon.ask("hook", Done, agent="claude", payload=payload)
+
+
+async def needs(daemon: Daemon) -> list[tuple[str, str]]:
+    shown = await jarvisctl(daemon.home, "next", "--json")
+    return [
+        (each["session_id"], each["state"]["state"])
+        for each in json.loads(shown.stdout)["sessions"]
+    ]
+
+
+async def test_an_approval_is_listed_while_it_waits(daemon: Daemon) -> None:
+    session = await a_session(daemon)
+    await hook(daemon, session, "PermissionRequest", tool_name="Bash")
+
+    async def waits() -> bool:
+        return await needs(daemon) == [(session, "waiting_approval")]
+
+    await eventually(waits)
+    shown = await jarvisctl(daemon.home, "next")
+    checked = await jarvisctl(daemon.home, "next", "--check")
+    line = await jarvisctl(daemon.home, "line", "--width", "90")
+    assert b"approval (Bash)" in shown.stdout
+    assert b"(hook)" in shown.stdout
+    assert checked.returncode == 1
+    assert line.stdout.startswith(b"1 needs you")
+
+    await hook(daemon, session, "PostToolUse", tool_name="Bash")
+
+    async def goes_on() -> bool:
+        return await needs(daemon) == []
+
+    await eventually(goes_on)
+
+
+async def test_a_need_is_told_once_over_a_restart_of_the_daemon(daemon: Daemon) -> None:
+    first, second = await a_session(daemon), await a_session(daemon)
+    async with await started(daemon.home, "notify", "--json", "--by", "bell") as told:
+        assert told.stdout is not None
+        lines = BufferedByteReceiveStream(told.stdout)
+        await _followed(daemon)
+        await hook(daemon, first, "PermissionRequest", tool_name="Bash")
+        assert (await _next(lines))["session_id"] == first
+
+        await daemon.terminate()
+        await daemon.start()
+        await _followed(daemon)
+        await hook(daemon, second, "PermissionRequest", tool_name="Edit")
+        notice = await _next(lines)
+        told.terminate()
+
+    assert (notice["session_id"], notice["tool"]) == (second, "Edit")
+
+
+async def test_the_report_counts_the_wait(daemon: Daemon) -> None:
+    session = await a_session(daemon)
+    await hook(daemon, session, "PermissionRequest", tool_name="Bash")
+    await hook(daemon, session, "PostToolUse", tool_name="Bash")
+
+    async def is_counted() -> bool:
+        found = await daemon.ask("report.attention", ReportAttentionResult)
+        return found.approvals.count == 1
+
+    await eventually(is_counted)
+    shown = await jarvisctl(daemon.home, "report", "attention")
+    for_programs = await jarvisctl(daemon.home, "report", "attention", "--json")
+    assert b"WAITED" in shown.stdout
+    assert b"approvals: 1, half within" in shown.stdout
+    assert json.loads(for_programs.stdout)["approvals"]["count"] == 1
+
+
+async def _followed(daemon: Daemon) -> None:
+    """Wait until somebody follows the states."""
+
+    async def is_there() -> bool:
+        health = await jarvisctl(daemon.home, "health", "--json")
+        subscriptions: int = json.loads(health.stdout)["health"]["subscriptions"]
+        return subscriptions > 0
+
+    await eventually(is_there)
+
+
+async def _next(lines: BufferedByteReceiveStream) -> dict[str, str]:
+    with anyio.fail_after(LIMIT_S):
+        told = json.loads(await lines.receive_until(b"\n", 1 << 16))
+
+    notice: dict[str, str] = told["notice"]
+    return notice

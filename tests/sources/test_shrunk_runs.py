@@ -1,0 +1,59 @@
+"""Runs in which the writers once found a mistake, shrunk and kept."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from tests.sources.test_machine import Writers
+
+Step = Callable[[Writers], None]
+
+HALF_A_LINE_IS_ROTATED_AND_A_COPY_TAKES_ITS_NAME: list[Step] = [
+    partial(Writers.append_a_part_of_a_line, name="q/1"),
+    Writers.look,
+    partial(Writers.append_a_part_of_a_line, name="p/1"),
+    partial(Writers.rotate, name="q/1"),
+    partial(Writers.copy, name="p/1", to="q/1"),
+    Writers.look,
+]
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param(
+            [
+                Writers.let_time_pass,
+                Writers.look,
+                partial(Writers.bring_back_a_rotated_file, name="q/1", to="p/2"),
+            ],
+            id="two unread files of one block took each other's name for ever",
+        ),
+        pytest.param(
+            [
+                partial(Writers.bring_back_a_rotated_file, name="q/1", to="q/1"),
+                partial(Writers.cut, name="q/1", keep=0.0, new=2, aside=False),
+            ],
+            id="a rewritten file was read under both of its names",
+        ),
+        pytest.param(
+            [
+                partial(Writers.bring_back_a_rotated_file, name="q/1", to="p/2"),
+                partial(Writers.cut, name="p/2", keep=0.0, new=1, aside=False),
+            ],
+            id="a rewritten file had half a line of its past before its first",
+        ),
+    ],
+)
+def test_half_a_line_that_is_rotated(then: list[Step]) -> None:
+    writers = Writers()
+    try:
+        for step in (*HALF_A_LINE_IS_ROTATED_AND_A_COPY_TAKES_ITS_NAME, *then):
+            step(writers)
+            writers.nothing_is_counted_too_often()
+
+        writers.look()
+        writers.nothing_is_counted_too_often()
+    finally:
+        writers.teardown()
