@@ -8,13 +8,14 @@ all that it started and was started by, for they share a process and needs roll 
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 
-from jarvisd.accumulators.facts import Facts
+from jarvisd.accumulators.facts import Facts, Phase
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.states.attention import Burn, attention_to, silence_due_ms
 from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import (
     FORGOTTEN_MS,
     GIVEN_UP_MS,
+    LATER_MS,
     QUESTIONS,
 )
 from jarvisd.accumulators.states.held import Held
@@ -37,6 +38,9 @@ from jarvisd.model.state import (
 
 Cost = Callable[[str, SessionId], int | None]
 """(agent, session) -> what it cost so far, in micro-dollars; None if not known."""
+
+MAX_SEATS = 10_000
+"""Sessions of one day; a seat takes a kilobyte."""
 
 MAX_DEPTH = 8
 """Subagents of subagents; deeper ones are not rolled up."""
@@ -112,12 +116,15 @@ class States:
     def next_ms(self) -> int | None:
         """Return when to judge although nothing happens."""
         while self._calls:
-            due_ms, key = self._calls[0]
+            at_ms, key = self._calls[0]
             seat = self._seats.get(key)
-            if seat is not None and seat.due_ms == due_ms:
-                return due_ms
+            if seat is not None and at_ms == seat.enlisted_ms == seat.due_ms:
+                return at_ms
 
             heappop(self._calls)
+            if seat is not None and at_ms == seat.enlisted_ms:
+                seat.enlisted_ms = None
+                self._enlist(seat)  # it was put off
 
         return None
 
@@ -142,6 +149,7 @@ class States:
     def _seat(self, key: SeatKey, parent_id: SessionId | None) -> Seat:
         seat = self._seats.get(key)
         if seat is None:
+            self._make_room()
             seat = self._seats[key] = Seat(key, before=self._before.pop(key, None))
 
         if parent_id is not None and seat.parent is None:
@@ -150,11 +158,20 @@ class States:
 
         return seat
 
+    def _make_room(self) -> None:
+        """Let the oldest session without a process go where there are too many."""
+        if len(self._seats) >= MAX_SEATS:
+            seats = self._seats.values()
+            oldest = next((each for each in seats if each.held.pid is None), None)
+            self._forget(oldest or next(iter(seats)))
+
     def _take_lanes(self, now_ms: int) -> None:
         lanes, self._lanes, self._newest = self._lanes, {}, None
         for lane, live in lanes.items():
-            key, facts = (lane.agent, lane.session_id), lane.carry.facts
-            heard_ms = facts.heard_ms
+            if live:
+                _date(lane, now_ms)
+
+            key, heard_ms = (lane.agent, lane.session_id), lane.carry.facts.heard_ms
             recent = heard_ms is not None and now_ms - heard_ms < GIVEN_UP_MS
             if recent or key in self._seats:
                 self._sit(key, lane, live=live, now_ms=now_ms)
@@ -198,6 +215,8 @@ class States:
         seats = [self._seats[each] for each in children if each in self._seats]
         verdicts = [each.told for each in seats if each.told is not None]
         if now_ms < seat.quiet_ms:
+            seat.due_ms = seat.quiet_ms
+            self._enlist(seat)
             return
 
         self._judge_seat(seat, verdicts, now_ms)
@@ -217,6 +236,9 @@ class States:
         seat.call_back(silence_due_ms(case, told))
         if told.state in OVER and told.since_ms is not None:
             seat.call_back(told.since_ms + FORGOTTEN_MS)
+
+        if seat.due_ms is not None and seat.due_ms <= now_ms:
+            seat.due_ms = now_ms + LATER_MS  # it is not to be gone, for all we know
 
         self._enlist(seat)
 
@@ -247,16 +269,21 @@ class States:
         return seat.burn.attention(micros, now_ms)
 
     def _enlist(self, seat: Seat) -> None:
-        if seat.due_ms is not None:
-            heappush(self._calls, (seat.due_ms, seat.key))
+        """Note when *seat* is due, unless it is called sooner anyway.
+
+        So a session that is judged again and again has one call, and not many.
+        """
+        due_ms, enlisted_ms = seat.due_ms, seat.enlisted_ms
+        if due_ms is not None and (enlisted_ms is None or due_ms < enlisted_ms):
+            seat.enlisted_ms = due_ms
+            heappush(self._calls, (due_ms, seat.key))
 
     def _take_due(self, now_ms: int) -> list[SeatKey]:
         due = []
-        while self._calls and self._calls[0][0] <= now_ms:
-            due_ms, key = heappop(self._calls)
-            seat = self._seats.get(key)
-            if seat is not None and seat.due_ms == due_ms:
-                due.append(key)
+        while (at_ms := self.next_ms) is not None and at_ms <= now_ms:
+            key = heappop(self._calls)[1]
+            self._seats[key].enlisted_ms = None
+            due.append(key)
 
         return due
 
@@ -275,6 +302,14 @@ def _above(seat: Seat, root: Seat | None) -> Held | None:
         return None
 
     return Held() if root is None or root is seat else root.held
+
+
+def _date(lane: Lane, now_ms: int) -> None:
+    """Give what is printed without times the time at which it came."""
+    facts = lane.carry.facts
+    if facts.heard_ms is None and facts.phase is not Phase.NONE:
+        facts.heard_ms = now_ms
+        facts.since_ms = facts.since_ms or now_ms
 
 
 def _heard_ms(lane: Lane) -> int:

@@ -37,6 +37,9 @@ GIVEN_UP_MS = 12 * 3_600_000
 FORGOTTEN_MS = 24 * 3_600_000
 """How long after its last sign a session that is over stays on the board."""
 
+LATER_MS = 60_000
+"""When a session is looked at again that was due and is still the same."""
+
 DWELL_MS = 3_000
 """How long work must last to end a wait, where nothing tells that it was answered."""
 

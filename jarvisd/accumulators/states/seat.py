@@ -42,7 +42,8 @@ class Seat:
         told: What was said of it last; None before the first judgement.
         before: The state that transitions tell of last, perhaps of an earlier run.
         doubted: A verdict that is not told yet, and since when.
-        due_ms: When it is to be judged again though nothing happens.
+        due_ms: When it is to be judged again though nothing happens; *enlisted_ms*: when
+            the board will look at that.
         history_ms: When history of it was read first; *quiet_ms*: until when it is not
             judged, because more of that may come.
         burn: What it costs.
@@ -57,6 +58,7 @@ class Seat:
     before: State | None = None
     doubted: tuple[State, int] | None = None
     due_ms: int | None = None
+    enlisted_ms: int | None = None
     history_ms: int | None = None
     quiet_ms: int = 0
     attention: tuple[Attention, ...] = ()

@@ -4,11 +4,12 @@ import gc
 
 import pytest
 
-from jarvisd.accumulators.states import States
+from jarvisd.accumulators.states import States, board
 from jarvisd.accumulators.states.constants import LOOP_CALLS
 from jarvisd.accumulators.states.seat import Seat
 from jarvisd.model.block import SessionId
 from jarvisd.model.state import Activity, Reason, State, Transition
+from tests.accumulators.books import line
 from tests.accumulators.states.rig import (
     MAIN,
     Desk,
@@ -208,6 +209,38 @@ def test_nothing_is_due_for_a_session_that_can_only_be_prompted() -> None:
     desk.at(2)
 
     assert desk.states.next_ms is None
+
+
+def test_a_busy_session_is_due_once() -> None:
+    desk = Desk().read(prompt(0))
+    for number in range(300):
+        desk.read(call(number, f"t{number}"), result(number, f"t{number}"))
+        desk.at(number)
+
+    assert len(desk.states._calls) <= 2
+    assert desk.states.next_ms is not None
+    assert desk.at(299 + 599).state is State.WORKING
+    assert desk.at(299 + 601).state is State.STALLED
+
+
+def test_too_many_sessions_push_out_the_oldest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(board, "MAX_SEATS", 3)
+    desk = Desk().hear(found(session_id="alive"))
+    for number in range(5):
+        desk.hear(hook(number, "UserPromptSubmit", f"s{number}"))
+
+    assert [session for _, session in desk.states.sessions()] == ["alive", "s3", "s4"]
+
+
+def test_what_is_printed_without_times_has_those_at_which_it_came() -> None:
+    desk = Desk("codex").read(line(type="turn.started"))
+    view = desk.at(5)
+    assert (view.state, view.since_ms) == (State.WORKING, ms(5))
+
+    desk.read(line(type="turn.completed"))
+    assert desk.at(9).state is State.IDLE
 
 
 def test_a_restart_is_no_transition() -> None:
