@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from jarvisd.accumulators.keys import KeySet
 from jarvisd.accumulators.lane import MAX_UNNAMED, Lane
+from jarvisd.accumulators.samples import Samples, followed
 from jarvisd.accumulators.session import Session, tool_name
 from jarvisd.accumulators.shelf import Name, Shelf
 from jarvisd.model.events import (
@@ -58,6 +59,7 @@ class Shelves:
     calls: Shelf[CallRow]
     marks: Shelf[MarkRow]
     limits: dict[tuple[str, str], LimitRow] = field(default_factory=dict)
+    samples: dict[tuple[str, str], tuple[Samples, ...]] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, known: KeySet, window: int) -> "Shelves":
@@ -71,6 +73,12 @@ class Shelves:
     def all(self) -> tuple[Shelf[ResponseRow], Shelf[CallRow], Shelf[MarkRow]]:
         """Return all three."""
         return self.responses, self.calls, self.marks
+
+    def put_limit(self, row: LimitRow) -> None:
+        """Keep *row* as the newest word on its limit, and a sample of each window."""
+        key = (row.agent, row.limit)
+        self.limits[key] = row
+        self.samples[key] = followed(self.samples.get(key, ()), row)
 
 
 def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None:
@@ -522,13 +530,14 @@ def note_limits(
     limit = event.limit or agent
     known = shelves.limits.get((agent, limit))
     if known is None or at_ms > known.at_ms:
-        shelves.limits[agent, limit] = LimitRow(
+        row = LimitRow(
             agent=agent,
             limit=limit,
             at_ms=at_ms,
             plan=event.plan,
             windows=event.windows,
         )
+        shelves.put_limit(row)
 
 
 def _newer(old: Any, new: Any) -> Any:

@@ -17,6 +17,7 @@ from jarvisd.accumulators.keys import KeySet
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.repricing import Priced, Repricing
 from jarvisd.accumulators.rollup import Rollup
+from jarvisd.accumulators.samples import Samples
 from jarvisd.accumulators.session import (
     Price,
     Session,
@@ -96,7 +97,7 @@ class Ledger:
             self._sessions[session.agent, session.session_id] = session
 
         for limit in limits:
-            self._shelves.limits[limit.agent, limit.limit] = limit
+            self._shelves.put_limit(limit)
 
         self._told_limits = dict(self._shelves.limits)
 
@@ -172,6 +173,10 @@ class Ledger:
     def limits(self) -> Iterator[LimitRow]:
         """Return the newest word on every limit."""
         return iter(self._shelves.limits.values())
+
+    def samples(self) -> dict[tuple[str, str], tuple[Samples, ...]]:
+        """Return what was said lately of each window of each limit, by its name."""
+        return dict(self._shelves.samples)
 
     def hear_limits(self, agent: str, event: LimitsReported, at_ms: int) -> None:
         """Take in what is left of an account's limits, from outside of transcripts."""

@@ -44,7 +44,7 @@ class Accounts:
     async def told(self, asked: ReportWindows, now_ms: int) -> Told:
         """Return what is asked of them."""
         chosen = _chooser(asked)
-        limits = list(self._ledger.limits())
+        limits, samples = list(self._ledger.limits()), self._ledger.samples()
         placed = _placed(limits, now_ms)
         since_ms = _first_moment(placed, now_ms)
         lately = await self._store.read(partial(responses_since, since_ms=since_ms))
@@ -64,7 +64,9 @@ class Accounts:
         return Told(
             await self._edged([row for row in rows if chosen.has(row)]),
             reports.rates(self._spending(lately), now_ms=now_ms),
-            reports.limit_views(limits, now_ms=now_ms, agent=asked.agent),
+            reports.limit_views(
+                limits, now_ms=now_ms, agent=asked.agent, samples=samples
+            ),
         )
 
     def _entries(

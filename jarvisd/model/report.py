@@ -116,6 +116,8 @@ class LimitWindowView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     *label* is `5h`, `weekly`, `monthly` or a length such as `3h`. *over* says that the
     window has ended since it was observed, so that *used_percent* is of the past.
+    *full_at_ms* is when nothing will be left at the pace of late; None if that cannot
+    be told, or if the window begins anew before.
     """
 
     label: str
@@ -123,6 +125,7 @@ class LimitWindowView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     used_percent: float
     resets_at_ms: int | None
     over: bool
+    full_at_ms: int | None = None
 
 
 class LimitView(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,9 +1,9 @@
 """Rate limits: one word for each, the newest, whichever session it came from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from jarvisd.accumulators.reports.windows import WINDOW_MS, Bounds
-from jarvisd.model.events import LimitWindow
+from jarvisd.accumulators.samples import Samples, followed, forecast
 from jarvisd.model.ledger import LimitRow
 from jarvisd.model.report import LimitView, LimitWindowView
 
@@ -11,17 +11,27 @@ _LABELS = ((300, "5h"), (10_080, "weekly"), (43_200, "monthly"))
 _NEARLY = 2
 """Agents say 299 minutes and mean 300."""
 
+_NONE: Mapping[tuple[str, str], tuple[Samples, ...]] = {}
+
 
 def limit_views(
-    limits: Iterable[LimitRow], *, now_ms: int, agent: str | None = None
+    limits: Iterable[LimitRow],
+    *,
+    now_ms: int,
+    agent: str | None = None,
+    samples: Mapping[tuple[str, str], tuple[Samples, ...]] = _NONE,
 ) -> list[LimitView]:
-    """Return all limits, or those of *agent*, with the age of what is known of them."""
+    """Return all limits, or those of *agent*, with the age of what is known of them.
+
+    *samples* are those of each window, by agent and limit; without them there is no
+    forecast.
+    """
     return [
         LimitView(
             agent=row.agent,
             limit=row.limit,
             plan=row.plan,
-            windows=[_view(each, now_ms) for each in row.windows],
+            windows=[_view(each, now_ms) for each in _samples_of(row, samples)],
             observed_ms=row.at_ms,
             age_s=max(0, now_ms - row.at_ms) // 1000,
         )
@@ -44,7 +54,14 @@ def official(limits: Iterable[LimitRow], *, agent: str) -> Bounds | None:
     return None
 
 
-def _view(window: LimitWindow, now_ms: int) -> LimitWindowView:
+def _samples_of(
+    row: LimitRow, samples: Mapping[tuple[str, str], tuple[Samples, ...]]
+) -> tuple[Samples, ...]:
+    return samples.get((row.agent, row.limit)) or followed((), row)
+
+
+def _view(samples: Samples, now_ms: int) -> LimitWindowView:
+    window, full_ms = samples[-1].window, forecast(samples)
     resets_ms = window.resets_at_ms
     return LimitWindowView(
         label=_label(window.minutes),
@@ -52,6 +69,8 @@ def _view(window: LimitWindow, now_ms: int) -> LimitWindowView:
         used_percent=window.used_percent,
         resets_at_ms=resets_ms,
         over=resets_ms is not None and resets_ms <= now_ms,
+        # A moment that has passed without a word was forecast in vain.
+        full_at_ms=None if full_ms is None or full_ms <= now_ms else full_ms,
     )
 
 

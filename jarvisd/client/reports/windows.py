@@ -27,7 +27,7 @@ def lines(report: ReportWindowsResult, *, room: int | None, colour: bool) -> lis
     most = max((each.cost_micros for each in rows), default=0)
     table = [_cells(each, most, report.now_ms, drawn=room is not None) for each in rows]
     shown = render(_COLUMNS, table, room=room, colour=colour) if rows else []
-    return [*shown, *_burning(report), *map(_limit, report.limits)]
+    return [*shown, *_burning(report), *_limits(report)]
 
 
 def _cells(row: WindowRow, most: int, now_ms: int, *, drawn: bool) -> list[Cell]:
@@ -68,8 +68,13 @@ def _rate(rate: Rate) -> str:
     return f"{tokens}/min {money(rate.cost_micros_per_hour)}/h ({rate.minutes} m)"
 
 
-def _limit(limit: LimitView) -> str:
-    windows = ", ".join(map(_limit_window, limit.windows)) or "nothing said"
+def _limits(report: ReportWindowsResult) -> list[str]:
+    return [_limit(each, report.now_ms) for each in report.limits]
+
+
+def _limit(limit: LimitView, now_ms: int) -> str:
+    told = [_limit_window(each, now_ms) for each in limit.windows]
+    windows = ", ".join(told) or "nothing said"
     named = (
         limit.agent if limit.limit == limit.agent else f"{limit.agent} {limit.limit}"
     )
@@ -77,13 +82,16 @@ def _limit(limit: LimitView) -> str:
     return f"limit    {safe(named)}: {safe(windows)} ({limit.source}, {age} ago)"
 
 
-def _limit_window(window: LimitWindowView) -> str:
+def _limit_window(window: LimitWindowView, now_ms: int) -> str:
     if window.over:
         return f"{window.label} has begun anew"
 
-    resets = (
-        ""
-        if window.resets_at_ms is None
-        else (f", resets {clock.local_time(window.resets_at_ms)[:16]}")
-    )
-    return f"{window.label} {window.used_percent:g} % used{resets}"
+    told = f"{window.label} {window.used_percent:g} % used"
+    if window.resets_at_ms is not None:
+        told += f", resets {clock.local_time(window.resets_at_ms)[:16]}"
+
+    if window.full_at_ms is not None:
+        left = fmt.duration((window.full_at_ms - now_ms) / fmt.MS_PER_S)
+        told += f", full in {left} at this pace"
+
+    return told
