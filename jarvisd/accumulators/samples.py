@@ -5,7 +5,6 @@ kept for each window, some time apart, and the newest one. They live in memory b
 `LimitRow`, which is what is stored: a restart goes on from that one word.
 """
 
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 from jarvisd.model.events import LimitWindow
@@ -95,11 +94,11 @@ def _near(one_ms: int | None, other_ms: int | None) -> bool:
 
 def _thinned(samples: Samples) -> Samples:
     """Return *samples* without the newest, if that was there only as the newest."""
-    for before, newest in pairwise(samples[-2:]):
-        if newest.at_ms - before.at_ms < _apart_ms(newest.window):
-            return samples[:-1]
-
-    return samples
+    newest = samples[-1]
+    close = len(samples) > 1 and (
+        newest.at_ms - samples[-2].at_ms < _apart_ms(newest.window)
+    )
+    return samples[:-1] if close else samples
 
 
 def _apart_ms(window: LimitWindow) -> int:

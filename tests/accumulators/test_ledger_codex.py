@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from jarvisd.accumulators.samples import forecast
 from jarvisd.model.ledger import ResponseRow
 from jarvisd.model.usage import Tokens, Variant
 from tests.accumulators.books import Block, Books, block, line, read_all
@@ -505,3 +506,28 @@ def test_the_newest_word_on_a_limit_wins_whichever_file_is_read_first() -> None:
     for files in ((first, second), (second, first)):
         (limit,) = read_all(*files).ledger.limits()
         assert [each.used_percent for each in limit.windows] == [30]
+
+
+def test_codex_lines_amount_to_a_forecast_of_their_window() -> None:
+    """CX-077."""
+
+    def limits(percent: float, length: int, after_min: int) -> bytes:
+        window = {
+            "used_percent": percent,
+            "window_minutes": length,
+            "resets_in_seconds": (200 - after_min) * 60,
+        }
+        return envelope(
+            "event_msg",
+            ms=T0_MS + after_min * 60_000,
+            type="token_count",
+            rate_limits={"primary": window},
+        )
+
+    first = rollout(meta(), limits(20, 299, 0), name="a")
+    second = rollout(meta("t-2"), limits(30, 300, 10), thread="t-2", name="b")
+    ledger = read_all(first, second).ledger
+
+    ((samples,),) = ledger.samples().values()
+
+    assert forecast(samples) == T0_MS + (10 + 70) * 60_000

@@ -24,6 +24,8 @@ from jarvisd.model.block import SessionId
 from jarvisd.model.report import (
     ExplainedBlock,
     ExplainedLine,
+    LimitView,
+    LimitWindowView,
     ModelUsage,
     UsageRow,
     WindowRow,
@@ -353,6 +355,39 @@ def test_compatible_sessions_are_called_as_ccusage_does(
         "reasoningOutputTokens": 60,
     }
     assert list(session) == sorted(session)
+
+
+def test_blocks_tell_when_a_limit_is_full(ctl: Ctl, daemon: FakeDaemon) -> None:
+    hours = LimitWindowView(
+        label="5h",
+        minutes=300,
+        used_percent=30,
+        resets_at_ms=NOW_MS + 3 * 3_600_000,
+        over=False,
+        full_at_ms=NOW_MS + 70 * 60_000,
+    )
+    week = msgspec.structs.replace(hours, label="weekly", full_at_ms=None)
+    limit = LimitView(
+        agent="codex",
+        limit="codex",
+        plan="plus",
+        windows=[hours, week],
+        observed_ms=NOW_MS,
+        age_s=0,
+    )
+    daemon.raw["report.windows"] = ReportWindowsResult(
+        revision=7, now_ms=NOW_MS, complete=True, windows=[], rates=[], limits=[limit]
+    )
+
+    (told,) = ctl("report", "blocks").stdout.splitlines()[-1:]
+    written = json.loads(ctl("report", "blocks", "--json").stdout)
+
+    assert ", full in 1 h 10 m at this pace, weekly 30 % used" in told
+    assert told.count("at this pace") == 1
+    assert [each["full_at_ms"] for each in written["limits"][0]["windows"]] == [
+        NOW_MS + 70 * 60_000,
+        None,
+    ]
 
 
 def test_compatible_blocks_have_gaps_and_burn() -> None:
