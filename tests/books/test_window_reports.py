@@ -101,3 +101,38 @@ async def test_a_long_report_comes_in_pieces_that_make_one_answer(
     assert report.rows[0].key == "s69"
     assert sum(row.tokens.output for row in report.rows) == sum(range(70))
     assert report.total.sessions == 70
+
+
+def limits(percent: float, at_ms: int, resets_ms: int) -> bytes:
+    window = {
+        "used_percent": percent,
+        "window_minutes": 300,
+        "resets_at": resets_ms // 1000,
+    }
+    return line(
+        type="event_msg",
+        timestamp=clock.iso(at_ms),
+        payload={"type": "token_count", "rate_limits": {"primary": window}},
+    )
+
+
+async def test_a_limit_is_forecast_from_the_lines_of_a_daemon_or_of_two(
+    tmp_path: Path,
+) -> None:
+    now_ms = SystemClock().unix_ms()
+    resets_ms = now_ms + 100 * MINUTE_MS
+    path = transcript(tmp_path, "t1", agent="codex")
+    append(path, limits(20, now_ms - 10 * MINUTE_MS, resets_ms))
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        before = await desk(daemon).reports.windows(ReportWindows())
+
+    append(path, limits(30, now_ms, resets_ms))
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        after = await desk(daemon).reports.windows(ReportWindows())
+
+    assert [each.windows[0].full_at_ms for each in before.limits] == [None]
+    assert [each.windows[0].full_at_ms for each in after.limits] == [
+        now_ms + 70 * MINUTE_MS
+    ]
