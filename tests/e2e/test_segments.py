@@ -16,7 +16,8 @@ from anyio import BrokenResourceError, EndOfStream
 
 from jarvisd.model.segment import Closed, Segment
 from jarvisd.model.session import SessionView
-from jarvisd.protocol.methods import PushOpenResult, SubscribeResult
+from jarvisd.protocol.following import SubscribeResult
+from jarvisd.protocol.pushes import PushOpenResult
 from jarvisd.protocol.segments import (
     ChatsEndSessionResult,
     ChatsRecordResult,
