@@ -43,6 +43,17 @@ async def test_show_takes_the_start_of_an_id(daemon: Daemon) -> None:
     assert str(path) in shown.stdout.decode()
 
 
+async def test_show_takes_the_start_of_a_sessions_id(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    append(path, record())
+    await daemon.block_at(path)
+
+    shown = await jarvisctl(daemon.home, "show", path.stem[:-1])
+
+    assert shown.returncode == 0
+    assert str(path) in shown.stdout.decode()
+
+
 @pytest.mark.parametrize("name", ["show", "tail"])
 async def test_an_unknown_block_has_a_status_of_its_own(
     daemon: Daemon, name: str
