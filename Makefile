@@ -49,7 +49,7 @@ soak: $(VENV)/dev  ## Live through an hour of agents and frontends in twenty min
 fuzz: $(VENV)/dev  ## Feed noise to lines, parsers and protocol until it is ended; ARGS="-k word" chooses
 	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/hostile/test_fuzz.py --timeout=0 $(ARGS)
 
-mutants: $(VENV)/dev  ## Make one mistake at a time in the decision tables, and see who notices; 10 minutes
+mutants: $(VENV)/dev  ## Make one mistake at a time in the decision tables, and see who notices; 20 minutes
 	@$(BIN)/python -m tests.hostile mutants $(ARGS)
 
 format: $(VENV)/dev  ## Mend the style

@@ -18,7 +18,7 @@ from jarvisd.api.asked import days_of, zone_of
 from jarvisd.api.daemon import Store
 from jarvisd.model.ledger import QUARTER_MS, Cell, LimitRow, ResponseRow
 from jarvisd.model.report import LimitView, Rate, WindowRow
-from jarvisd.protocol.methods import ReportWindows
+from jarvisd.protocol.reports import ReportWindows
 from jarvisd.store.reports import edges, responses_since
 
 LATE_MS = 86_400_000

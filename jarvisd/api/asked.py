@@ -8,7 +8,7 @@ from jarvisd.accumulators import reports
 from jarvisd.model.report import ToolRow
 from jarvisd.protocol import wire
 from jarvisd.protocol.attention import ReportAttention
-from jarvisd.protocol.methods import ReportTools, ReportUsage, ReportWindows
+from jarvisd.protocol.reports import ReportTools, ReportUsage, ReportWindows
 from jarvisd.store.reports import Span, Wanted, times_of_use, tool_rows
 
 MAX_DAYS = 3_660

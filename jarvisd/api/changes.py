@@ -16,7 +16,7 @@ from jarvisd.accumulators.session import Session
 from jarvisd.model.segment import Segment
 from jarvisd.model.state import Transition
 from jarvisd.protocol import wire
-from jarvisd.protocol.methods import Topic
+from jarvisd.protocol.following import Topic
 
 MAX_KEPT = 4096
 """Things remembered as changed; who is further behind is given a snapshot."""

@@ -5,18 +5,19 @@ from typing import Protocol, TypeVar
 from jarvisd.accumulators.block import Block
 from jarvisd.model.block import BlockView
 from jarvisd.protocol.conversations import ConversationParams
+from jarvisd.protocol.health import Backfill, HealthResult
 from jarvisd.protocol.methods import (
-    Backfill,
     BlocksTailResult,
     ConfigReloadResult,
-    HealthResult,
+    SourcesList,
+    SourcesListResult,
+)
+from jarvisd.protocol.pushes import (
     PushClose,
     PushLines,
     PushLinesResult,
     PushOpen,
     PushOpenResult,
-    SourcesList,
-    SourcesListResult,
 )
 from jarvisd.protocol.segments import SegmentParams
 from jarvisd.store.connection import Unit

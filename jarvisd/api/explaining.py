@@ -30,7 +30,7 @@ from jarvisd.lines import Line, LineSplitter, Oversize
 from jarvisd.model.block import Kind, Origin
 from jarvisd.model.report import ExplainedBlock, ExplainedLine
 from jarvisd.model.usage import Tokens
-from jarvisd.protocol.methods import SessionsExplain, SessionsExplainResult
+from jarvisd.protocol.reports import SessionsExplain, SessionsExplainResult
 from jarvisd.sources.handles import open_regular
 from jarvisd.store.reports import owners
 

@@ -33,11 +33,10 @@ from jarvisd.protocol.attention import ReportAttention
 from jarvisd.protocol.base import Params
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
 from jarvisd.protocol.discover import document
+from jarvisd.protocol.following import TOPICS, Subscribe, Unsubscribe
+from jarvisd.protocol.health import Health
 from jarvisd.protocol.methods import (
-    MAX_PUSH_LINES,
     METHODS,
-    TOPICS,
-    AttributionImport,
     BlocksGet,
     BlocksList,
     BlocksTail,
@@ -45,27 +44,25 @@ from jarvisd.protocol.methods import (
     ConfigReload,
     Discover,
     Done,
-    Health,
     Hello,
     HelloResult,
     Limits,
     Line,
     LineResult,
-    PushClose,
-    PushLines,
-    PushOpen,
-    ReportTools,
-    ReportUsage,
-    ReportWindows,
-    SessionsExplain,
     SessionsGet,
     SessionsList,
     SourcesList,
     Status,
-    Subscribe,
     Sync,
     SyncResult,
-    Unsubscribe,
+)
+from jarvisd.protocol.pushes import MAX_PUSH_LINES, PushClose, PushLines, PushOpen
+from jarvisd.protocol.reports import (
+    AttributionImport,
+    ReportTools,
+    ReportUsage,
+    ReportWindows,
+    SessionsExplain,
 )
 from jarvisd.protocol.segments import SEGMENT_METHODS
 from jarvisd.protocol.states import StatesHistory, StatesList

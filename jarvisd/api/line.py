@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from jarvisd.api.sanitize import sanitize
-from jarvisd.protocol.methods import Backfill, StatusResult
+from jarvisd.protocol.health import Backfill
+from jarvisd.protocol.methods import StatusResult
 
 SEPARATOR = " · "
 

@@ -3,7 +3,8 @@
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.books import Entry, revision_of
 from jarvisd.model.block import Life
-from jarvisd.protocol.methods import BlocksList, SessionsList, SubscriptionFilter
+from jarvisd.protocol.following import SubscriptionFilter
+from jarvisd.protocol.methods import BlocksList, SessionsList
 
 OPEN = frozenset({Life.LIVE, Life.QUIET})
 

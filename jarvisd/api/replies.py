@@ -20,13 +20,9 @@ from jarvisd.errors import ConfigError, ProtocolError, SourceError, StoreError
 from jarvisd.protocol import wire
 from jarvisd.protocol.base import Params
 from jarvisd.protocol.conversations import ConversationsDecay, ConversationsForget
-from jarvisd.protocol.methods import (
-    PushClose,
-    PushLines,
-    PushOpen,
-    SessionsExplain,
-    Sync,
-)
+from jarvisd.protocol.methods import Sync
+from jarvisd.protocol.pushes import PushClose, PushLines, PushOpen
+from jarvisd.protocol.reports import SessionsExplain
 
 log = structlog.get_logger()
 

@@ -18,7 +18,7 @@ from jarvisd.model.block import SessionId
 from jarvisd.model.report import Attribution
 from jarvisd.protocol import wire
 from jarvisd.protocol.attention import ReportAttention, ReportAttentionResult
-from jarvisd.protocol.methods import (
+from jarvisd.protocol.reports import (
     AttributionImport,
     AttributionImportResult,
     ReportTools,

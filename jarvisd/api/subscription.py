@@ -15,7 +15,7 @@ from jarvisd.api.changes import Change, Changes
 from jarvisd.api.matching import matches_filter
 from jarvisd.model.state import Transition
 from jarvisd.protocol import wire
-from jarvisd.protocol.methods import Resync, Subscribe, SubscribeResult
+from jarvisd.protocol.following import Resync, Subscribe, SubscribeResult
 
 OF_SESSIONS = {"states", "segments"}
 """What a filter can leave out; the rest is of the daemon."""

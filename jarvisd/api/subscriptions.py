@@ -21,13 +21,8 @@ from jarvisd.clock import Clock
 from jarvisd.model.segment import Segment
 from jarvisd.model.state import Transition
 from jarvisd.protocol import wire
-from jarvisd.protocol.methods import (
-    HealthResult,
-    Ping,
-    Revision,
-    Subscribe,
-    SubscribeResult,
-)
+from jarvisd.protocol.following import Ping, Revision, Subscribe, SubscribeResult
+from jarvisd.protocol.health import HealthResult
 
 PING_S = 30.0
 MAX_SUBSCRIPTIONS = 16

@@ -9,7 +9,7 @@ import msgspec
 
 from jarvisd.errors import EXIT_USAGE, JarvisError
 from jarvisd.model.report import Attribution
-from jarvisd.protocol.methods import MAX_ATTRIBUTIONS
+from jarvisd.protocol.reports import MAX_ATTRIBUTIONS
 
 
 class AttributionFileError(JarvisError):

@@ -11,7 +11,7 @@ from jarvisd.client.table import Cell, Column
 from jarvisd.client.text import safe
 from jarvisd.model.block import BlockView, Life
 from jarvisd.model.state import NEEDS, State
-from jarvisd.protocol.methods import Backfill
+from jarvisd.protocol.health import Backfill
 
 RECENT_MS = 24 * 3600 * 1000
 """What is shown without --all: live blocks, and those with a line in the last day."""

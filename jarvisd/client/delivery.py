@@ -12,7 +12,7 @@ from jarvisd.client.failures import AnswerTimeoutError
 from jarvisd.client.lines import Batch
 from jarvisd.errors import DaemonUnreachableError, JarvisError, ProtocolError
 from jarvisd.model.block import BlockId, BlockView
-from jarvisd.protocol.methods import (
+from jarvisd.protocol.pushes import (
     PushClose,
     PushLines,
     PushLinesResult,

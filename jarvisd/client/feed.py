@@ -11,17 +11,14 @@ from jarvisd.client import clock
 from jarvisd.client.connection import Connection, Message, decode
 from jarvisd.errors import JarvisError
 from jarvisd.model.block import BlockId, BlockView
-from jarvisd.protocol.methods import (
-    Backfill,
-    BlocksList,
-    BlocksListResult,
+from jarvisd.protocol.following import (
     Event,
-    Status,
-    StatusResult,
     Subscribe,
     SubscribeResult,
     SubscriptionFilter,
 )
+from jarvisd.protocol.health import Backfill
+from jarvisd.protocol.methods import BlocksList, BlocksListResult, Status, StatusResult
 
 INTERVAL_MS = 250
 """Four updates a second of one block are as many as people can follow."""

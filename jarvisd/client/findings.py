@@ -18,12 +18,8 @@ from jarvisd.client import clock, sinks
 from jarvisd.client import format as fmt
 from jarvisd.client.client import Client
 from jarvisd.errors import JarvisError
-from jarvisd.protocol.methods import (
-    Health,
-    HealthResult,
-    SourcesList,
-    SourcesListResult,
-)
+from jarvisd.protocol.health import Health, HealthResult
+from jarvisd.protocol.methods import SourcesList, SourcesListResult
 
 Level = Literal["ok", "warn", "fail"]
 

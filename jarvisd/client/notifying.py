@@ -23,13 +23,13 @@ from jarvisd.client.terminal import say
 from jarvisd.errors import EXIT_ALREADY_RUNNING, JarvisError, ProtocolError
 from jarvisd.model.session import SessionView
 from jarvisd.model.state import Transition
-from jarvisd.protocol.methods import (
+from jarvisd.protocol.following import (
     Event,
-    SessionsGet,
     Subscribe,
     SubscribeResult,
     SubscriptionFilter,
 )
+from jarvisd.protocol.methods import SessionsGet
 from jarvisd.protocol.states import StatesList, StatesListResult
 
 OLDEST_MS = 86_400_000

@@ -16,7 +16,7 @@ from jarvisd.client import clock
 from jarvisd.client.delivery import Delivery, Pauses, may_pass
 from jarvisd.client.lines import Cutter, Oversize, Packer
 from jarvisd.errors import JarvisError
-from jarvisd.protocol.methods import PushOpen
+from jarvisd.protocol.pushes import PushOpen
 
 MAX_QUEUED_BYTES = 32 * 1024 * 1024
 """A verbose build writes this in minutes; a restart of the daemon takes seconds."""

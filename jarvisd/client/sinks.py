@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from jarvisd.client import format as fmt
-from jarvisd.protocol.methods import SinkHealth
+from jarvisd.protocol.health import SinkHealth
 
 
 def described(sink: SinkHealth, now_ms: int) -> str:

@@ -8,7 +8,7 @@ from jarvisd.client import clock
 from jarvisd.client.connection import Connection
 from jarvisd.client.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
 from jarvisd.errors import JarvisError
-from jarvisd.protocol.methods import Subscribe, SubscribeResult
+from jarvisd.protocol.following import Subscribe, SubscribeResult
 from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
 
 LIST_EVERY_S = 5.0

@@ -18,21 +18,25 @@ from jarvisd.export import Exporter
 from jarvisd.flusher import Flusher
 from jarvisd.model.block import BlockView, Kind
 from jarvisd.protocol.conversations import ConversationParams
-from jarvisd.protocol.methods import (
+from jarvisd.protocol.health import (
     Backfill,
-    BlocksTailResult,
-    ConfigReloadResult,
     HealthResult,
     Problem,
+    StoreHealth,
+    WatchHealth,
+)
+from jarvisd.protocol.methods import (
+    BlocksTailResult,
+    ConfigReloadResult,
+    SourcesList,
+    SourcesListResult,
+)
+from jarvisd.protocol.pushes import (
     PushClose,
     PushLines,
     PushLinesResult,
     PushOpen,
     PushOpenResult,
-    SourcesList,
-    SourcesListResult,
-    StoreHealth,
-    WatchHealth,
 )
 from jarvisd.protocol.segments import SegmentParams
 from jarvisd.reader.pushes import Pushes

@@ -11,7 +11,7 @@ from jarvisd.clock import Clock
 from jarvisd.errors import StoreError
 from jarvisd.export.lane import LIMIT_S, STORE_PAUSE_S, Lane, Outbox
 from jarvisd.export.sink import Sink
-from jarvisd.protocol.methods import Problem, SinkHealth
+from jarvisd.protocol.health import Problem, SinkHealth
 from jarvisd.store import outbox
 from jarvisd.store.outbox import Queue
 

@@ -17,7 +17,7 @@ from jarvisd.errors import SinkError, StoreError
 from jarvisd.export.backoff import LONGEST_S, pause_s
 from jarvisd.export.errand import Hand
 from jarvisd.export.sink import Sink
-from jarvisd.protocol.methods import SinkHealth
+from jarvisd.protocol.health import SinkHealth
 from jarvisd.store import outbox
 from jarvisd.store.connection import Unit
 from jarvisd.store.outbox import Due, Queue, Waiting

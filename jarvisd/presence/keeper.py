@@ -15,6 +15,7 @@ from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.states import States
 from jarvisd.clock import MS_PER_S, Clock
 from jarvisd.model.evidence import Signal
+from jarvisd.model.ids import SessionId
 from jarvisd.model.state import Transition
 
 log = structlog.get_logger()
@@ -53,6 +54,8 @@ class Keeper:
         try:
             now_ms = self._clock.unix_ms()
             self.journal.add(self.states.judge(now_ms), now_ms)
+            for agent, session_id in self.states.take_attended():
+                self._show(agent, session_id)
         finally:
             self._judging = False
 
@@ -87,7 +90,10 @@ class Keeper:
     def _changed(self, transition: Transition) -> None:
         """Have the session's blocks told anew: they show its state."""
         log.debug("state.changed", agent=transition.agent, state=transition.state)
+        self._show(transition.agent, transition.session_id)
+
+    def _show(self, agent: str, session_id: SessionId) -> None:
         now_ms = self._clock.unix_ms()
-        entry = self._blocks.books.entry_of(transition.agent, transition.session_id)
+        entry = self._blocks.books.entry_of(agent, session_id)
         for block in () if entry is None else entry.blocks:
             self._blocks.changed(block, now_ms)

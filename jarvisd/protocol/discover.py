@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from jarvisd.protocol import PROTOCOL_VERSION
-from jarvisd.protocol.methods import METHODS, NOTIFICATIONS
+from jarvisd.protocol.following import NOTIFICATIONS
+from jarvisd.protocol.methods import METHODS
 from jarvisd.protocol.wire import NUMBERS
 
 Json = dict[str, Any]

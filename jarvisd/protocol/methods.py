@@ -6,45 +6,46 @@ numbers are integers, absent is null, enumerations are lower-case words; units e
 name as everywhere.
 """
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import msgspec
 
 from jarvisd.model.block import BlockId, BlockView, Kind, Life, SessionId
-from jarvisd.model.report import (
-    Attribution,
-    ExplainedBlock,
-    ExplainedLine,
-    Grouping,
-    LimitView,
-    Rate,
-    ToolRow,
-    UsageRow,
-    WindowRow,
-)
 from jarvisd.model.session import SessionView
 from jarvisd.model.source import SourceView
-from jarvisd.model.usage import Tokens
 from jarvisd.protocol.attention import ATTENTION_METHODS
-from jarvisd.protocol.base import AgentName, Day, Params, Result, Text, Whole
+from jarvisd.protocol.base import Params, Result, Text, Whole
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
+from jarvisd.protocol.following import Subscribe, SubscribeResult, Unsubscribe
+from jarvisd.protocol.health import Backfill, Health, HealthResult
+from jarvisd.protocol.pushes import (
+    PushClose,
+    PushLines,
+    PushLinesResult,
+    PushOpen,
+    PushOpenResult,
+)
+from jarvisd.protocol.reports import (
+    AttributionImport,
+    AttributionImportResult,
+    ReportTools,
+    ReportToolsResult,
+    ReportUsage,
+    ReportUsageResult,
+    ReportWindows,
+    ReportWindowsResult,
+    SessionsExplain,
+    SessionsExplainResult,
+)
 from jarvisd.protocol.segments import SEGMENT_METHODS
 from jarvisd.protocol.states import STATE_METHODS
-from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine, StatusLineResult
+from jarvisd.protocol.telling import Hook, StatusLine, StatusLineResult
 
 MAX_BLOCKS = 10_000
 MAX_SESSIONS = 10_000
 MAX_TAIL_LINES = 10_000
 DEFAULT_TAIL_LINES = 20
-MAX_PUSH_LINES = 10_000
-MAX_ATTRIBUTIONS = 10_000
-MAX_EXPLAINED_LINES = 10_000
-
-NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
-
-Topic = Literal["blocks", "session", "states", "segments", "flushes", "health"]
-TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
 class Hello(Params, frozen=True, kw_only=True):
@@ -80,107 +81,6 @@ class HelloResult(Result, frozen=True, kw_only=True):
 
 class Discover(Params, frozen=True, kw_only=True):
     """Ask for the OpenRPC document of this daemon."""
-
-
-class Health(Params, frozen=True, kw_only=True):
-    """Ask whether all is well."""
-
-
-class Backfill(Result, frozen=True, kw_only=True):
-    """How far the first reading of history has come; all zero when done.
-
-    *eta_s* is None until the speed is known.
-    """
-
-    files_total: int
-    files_done: int
-    bytes_total: int
-    bytes_done: int
-    eta_s: float | None
-
-
-class Problem(Result, frozen=True, kw_only=True):
-    """One thing that is not as it should be, and what to do about it.
-
-    *kind* is a closed vocabulary of snake_case words; *count* how often so far.
-    """
-
-    kind: str
-    message: str
-    since_ms: int
-    count: int = 1
-
-
-class StoreHealth(Result, frozen=True, kw_only=True):
-    """The state of the database."""
-
-    path: str | None
-    size_bytes: int
-    schema_version: int
-    revision: int
-    dirty_blocks: int
-    last_flush_ms: int | None
-    last_backup_ms: int | None
-    error: str | None
-
-
-class WatchHealth(Result, frozen=True, kw_only=True):
-    """How file changes are noticed now, and what the last full look cost.
-
-    *missed_files* counts files that went before they were read to their end.
-    """
-
-    live: str
-    trees: str
-    watched_folders: int
-    last_scan_ms: int | None
-    scan_took_ms: float
-    known_files: int
-    open_files: int
-    missed_files: int = 0
-
-
-class SinkHealth(Result, frozen=True, kw_only=True):
-    """How it goes with one sink that records of segments are sent to.
-
-    *waiting* records are not delivered yet; the oldest of them was closed at
-    *oldest_ms*. *delivered* and *dropped*, because too many waited, count since the
-    start of the daemon. *error* says why the last try failed.
-    """
-
-    name: str
-    kind: Literal["jsonl", "posthog"]
-    waiting: int
-    oldest_ms: int | None
-    delivered: int
-    dropped: int
-    failing_since_ms: int | None
-    error: str | None
-
-
-class HealthResult(Result, frozen=True, kw_only=True):
-    """All is well when *status* is `ok`; else *problems* says what is not.
-
-    `degraded` means that counting goes on and something is not stored or not seen
-    as fast as it should be.
-    """
-
-    status: Literal["ok", "degraded"]
-    version: str
-    pid: int
-    started_ms: int
-    uptime_s: float
-    store: StoreHealth
-    watch: WatchHealth
-    backfill: Backfill
-    blocks: int
-    live_blocks: int
-    clients: int
-    subscriptions: int
-    rss_bytes: int
-    problems: list[Problem]
-    hooks: list[HookReceipt] = msgspec.field(default_factory=list)
-    sinks: list[SinkHealth] = msgspec.field(default_factory=list)
 
 
 class Sync(Params, frozen=True, kw_only=True):
@@ -351,102 +251,6 @@ class SourcesListResult(Result, frozen=True, kw_only=True):
     sources: list[SourceView]
 
 
-class PushOpen(Params, frozen=True, kw_only=True):
-    """Open a block of pushed lines, or go on with one.
-
-    The client chooses *block_id* (16 hex digits) so that a retry is harmless.
-    """
-
-    block_id: NewBlockId
-    agent: AgentName = "text"
-    kind: Literal["push", "process"] = "push"
-    project: Text | None = None
-    cwd: Text | None = None
-    pid: Whole | None = None
-
-
-class PushOpenResult(Result, frozen=True, kw_only=True):
-    """Go on with batch number *next_seq*; smaller ones are stored already."""
-
-    block_id: BlockId
-    next_seq: int
-
-
-class PushLines(Params, frozen=True, kw_only=True):
-    """Hand over the lines of batch *seq*, without line ends.
-
-    A batch with a number that was taken before changes nothing and is acknowledged.
-    *oversize_chars* tells the lengths, in code points, of lines of this batch that are
-    too long for a request: they are counted like oversize lines of a file.
-    """
-
-    block_id: BlockId
-    seq: Whole
-    lines: Annotated[list[str], msgspec.Meta(max_length=MAX_PUSH_LINES)]
-    oversize_chars: Annotated[list[Whole], msgspec.Meta(max_length=MAX_PUSH_LINES)] = (
-        msgspec.field(default_factory=list)
-    )
-
-
-class PushLinesResult(Result, frozen=True, kw_only=True):
-    """Given only after the lines are committed."""
-
-    next_seq: int
-    line_count: int
-
-
-class PushClose(Params, frozen=True, kw_only=True):
-    """Say that no more lines come."""
-
-    block_id: BlockId
-    exit_status: int | None = None
-
-
-class Subscribe(Params, frozen=True, kw_only=True):
-    """Ask to be told of changes.
-
-    Topics: `blocks` (the block as it is now, conflated per block), `session` (the same
-    for sessions), `states` (every transition of every session, none left out),
-    `segments` (every segment once it is closed and stored), `health` (a change of
-    status), `flushes` (a new revision). *filter* keeps one agent, project
-    or block. *since* is the cursor of an earlier notification. *interval_ms* is the
-    least time between two notifications of one block: 0 tells every change at once,
-    conflated only when the client cannot keep up. *after* is the number of the last
-    transition known, of whatever run of the daemon: those after it come first.
-    """
-
-    topics: Annotated[list[Topic], msgspec.Meta(min_length=1, max_length=8)]
-    filter: "SubscriptionFilter | None" = None
-    since: Text | None = None
-    interval_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 0
-    after: Whole | None = None
-
-
-class SubscriptionFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Only what matches every given field."""
-
-    agent: str | None = None
-    project: str | None = None
-    block_id: BlockId | None = None
-
-
-class SubscribeResult(Result, frozen=True, kw_only=True):
-    """The subscription's id, and the cursor it starts from.
-
-    *reset* is true when *since* was unknown or too old: what follows is a snapshot.
-    """
-
-    subscription: str
-    cursor: str
-    reset: bool
-
-
-class Unsubscribe(Params, frozen=True, kw_only=True):
-    """End a subscription of this connection."""
-
-    subscription: str
-
-
 class Done(Result, frozen=True, kw_only=True):
     """Nothing more to say."""
 
@@ -462,162 +266,6 @@ class ConfigReloadResult(Result, frozen=True, kw_only=True):
 
     changed: list[str]
     needs_restart: list[str]
-
-
-class ReportUsage(Params, frozen=True, kw_only=True):
-    """Ask what was spent: tokens and cost, in rows told apart *by* something.
-
-    Days are those of the time zone *tz*, an IANA name; the week begins on Monday.
-    *since* and *until* are days of it, both included. *project* is a folder or the end
-    of its path.
-    """
-
-    by: Grouping = "day"
-    since: Day | None = None
-    until: Day | None = None
-    tz: Text = "UTC"
-    agent: str | None = None
-    project: str | None = None
-
-
-class ReportUsageResult(Result, frozen=True, kw_only=True):
-    """Rows, and their sum.
-
-    Periods come oldest first, all else the dearest first. A row by session is of one
-    that a person started, with its subagents. *complete* is false while history is
-    being read for the first time.
-    """
-
-    revision: int
-    by: Grouping
-    tz: str
-    complete: bool
-    total: UsageRow
-    rows: list[UsageRow]
-
-
-class ReportWindows(Params, frozen=True, kw_only=True):
-    """Ask for five-hour windows, how fast tokens burn now, and what limits say."""
-
-    since: Day | None = None
-    until: Day | None = None
-    tz: Text = "UTC"
-    agent: str | None = None
-
-
-class ReportWindowsResult(Result, frozen=True, kw_only=True):
-    """Windows with something in them, oldest first; rates and limits as of *now_ms*."""
-
-    revision: int
-    now_ms: int
-    complete: bool
-    windows: list[WindowRow]
-    rates: list[Rate]
-    limits: list[LimitView]
-
-
-class ReportTools(Params, frozen=True, kw_only=True):
-    """Ask how tools, skills, subagents and slash commands were used.
-
-    *by* plugin counts only what an imported attribution knows. *daily* gives each day
-    of *tz* its own rows; otherwise there is one for all the time.
-    """
-
-    by: Literal["tool", "plugin"] = "tool"
-    daily: bool = False
-    since: Day | None = None
-    until: Day | None = None
-    tz: Text = "UTC"
-    agent: str | None = None
-    project: str | None = None
-
-
-class ReportToolsResult(Result, frozen=True, kw_only=True):
-    """Rows, day by day, the most used first."""
-
-    revision: int
-    tz: str
-    complete: bool
-    rows: list[ToolRow]
-
-
-class AttributionImport(Params, frozen=True, kw_only=True):
-    """Replace all that is known of where skills, agents and commands come from."""
-
-    entries: Annotated[list[Attribution], msgspec.Meta(max_length=MAX_ATTRIBUTIONS)]
-
-
-class AttributionImportResult(Result, frozen=True, kw_only=True):
-    """How many names are known now, of each source."""
-
-    curated: int
-    flea: int
-
-
-class SessionsExplain(Params, frozen=True, kw_only=True):
-    """Read a session's files again, and tell of each line what it counted for.
-
-    *session_id* is the agent's own id, or a unique prefix. Lines are numbered through
-    all blocks; *after* skips as many. *all* lists lines that mean nothing, too.
-    """
-
-    session_id: SessionId
-    after: Whole = 0
-    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_EXPLAINED_LINES)] = 1_000
-    all: bool = False
-
-
-class SessionsExplainResult(Result, frozen=True, kw_only=True):
-    """What became of each line, without its content.
-
-    *blocks* sum up all of the session; *lines* are those asked for, in the order of
-    *blocks*, and *next* is the *after* of the next page, None on the last. *tokens* are
-    what these lines counted; *booked* is what the ledger holds of the session.
-    """
-
-    agent: str
-    session_id: SessionId
-    blocks: list[ExplainedBlock]
-    lines: list[ExplainedLine]
-    next: int | None
-    tokens: Tokens
-    booked: Tokens
-
-
-class Event(Result, frozen=True, kw_only=True):
-    """The params of an `event` notification.
-
-    *cursor* is `instance:sequence`; hand it to `subscribe` to go on after it.
-    *data* is the full object of the topic.
-    """
-
-    subscription: str
-    topic: str
-    cursor: str
-    data: msgspec.Raw
-
-
-class Revision(Result, frozen=True, kw_only=True):
-    """The data of topic `flushes`: the revision that is stored now."""
-
-    revision: int
-
-
-class Resync(Result, frozen=True, kw_only=True):
-    """The params of a `resync` notification: changes were missed.
-
-    Forget what was known under this subscription: every block that matches follows.
-    """
-
-    subscription: str
-    cursor: str
-
-
-class Ping(Result, frozen=True, kw_only=True):
-    """The params of a `ping` notification: a sign of life when all is quiet."""
-
-    now_ms: int
-    cursor: str
 
 
 METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
@@ -652,10 +300,3 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     **CONVERSATION_METHODS,
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""
-
-NOTIFICATIONS: dict[str, type[msgspec.Struct]] = {
-    "event": Event,
-    "resync": Resync,
-    "ping": Ping,
-}
-"""What a subscriber is sent without asking, by name."""

@@ -119,8 +119,8 @@ class ChatsEndSessionResult(Result, frozen=True, kw_only=True):
 
 SEGMENT_METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "segments.list": (SegmentsList, SegmentsListResult),
-    "chats.record_inference": (ChatsRecordInference, ChatsRecordResult),
-    "chats.record_tool": (ChatsRecordTool, ChatsRecordResult),
-    "chats.record_error": (ChatsRecordError, ChatsRecordResult),
-    "chats.end_session": (ChatsEndSession, ChatsEndSessionResult),
+    "record_inference": (ChatsRecordInference, ChatsRecordResult),
+    "record_tool": (ChatsRecordTool, ChatsRecordResult),
+    "record_error": (ChatsRecordError, ChatsRecordResult),
+    "end_session": (ChatsEndSession, ChatsEndSessionResult),
 }

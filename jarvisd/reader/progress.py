@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jarvisd.protocol.methods import Backfill
+from jarvisd.protocol.health import Backfill
 
 MIN_ELAPSED_S = 0.2
 """Before that a speed is noise, and no time left is told."""

@@ -14,7 +14,7 @@ from jarvisd.errors import ProtocolError, StoreError
 from jarvisd.flusher import Flusher
 from jarvisd.lines import Line, Oversize
 from jarvisd.model.block import BlockView, Kind, Origin
-from jarvisd.protocol.methods import (
+from jarvisd.protocol.pushes import (
     MAX_PUSH_LINES,
     PushClose,
     PushLines,

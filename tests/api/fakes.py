@@ -59,20 +59,19 @@ from jarvisd.protocol.conversations import (
     ConversationsSaveMessageResult,
     RecallHit,
 )
+from jarvisd.protocol.health import Backfill, HealthResult, StoreHealth, WatchHealth
 from jarvisd.protocol.methods import (
-    Backfill,
     BlocksTailResult,
     ConfigReloadResult,
-    HealthResult,
+    SourcesList,
+    SourcesListResult,
+)
+from jarvisd.protocol.pushes import (
     PushClose,
     PushLines,
     PushLinesResult,
     PushOpen,
     PushOpenResult,
-    SourcesList,
-    SourcesListResult,
-    StoreHealth,
-    WatchHealth,
 )
 from jarvisd.protocol.segments import (
     ChatsEndSession,

@@ -5,7 +5,8 @@ import pytest
 
 from jarvisd.api.line import render_line, short
 from jarvisd.api.sanitize import sanitize
-from jarvisd.protocol.methods import AgentStatus, Backfill, StatusResult
+from jarvisd.protocol.health import Backfill
+from jarvisd.protocol.methods import AgentStatus, StatusResult
 from tests.api.fakes import NOTHING_TO_READ
 
 

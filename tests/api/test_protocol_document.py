@@ -22,7 +22,8 @@ from jarvisd.model.events import PromptGiven, ToolCalled, UsageReported
 from jarvisd.model.record import Record, Speaker
 from jarvisd.model.usage import Tokens
 from jarvisd.protocol import wire
-from jarvisd.protocol.methods import METHODS, NOTIFICATIONS
+from jarvisd.protocol.following import NOTIFICATIONS
+from jarvisd.protocol.methods import METHODS
 from tests.api.fakes import Client, Running, block, running
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "protocol.md"

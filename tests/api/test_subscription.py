@@ -10,7 +10,7 @@ from jarvisd.accumulators.block import Block
 from jarvisd.api.changes import Changes
 from jarvisd.api.subscription import MAX_SPACED, Subscription
 from jarvisd.model.block import BlockId
-from jarvisd.protocol.methods import Subscribe, SubscriptionFilter, Topic
+from jarvisd.protocol.following import Subscribe, SubscriptionFilter, Topic
 from tests.api.fakes import block
 
 A, B, C = (block(f"{name}" * 16) for name in "abc")

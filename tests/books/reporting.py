@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from jarvisd.api.reports import Reports
 from jarvisd.clock import Clock, SystemClock
 from jarvisd.model.report import Attribution, ExplainedLine, ToolRow
-from jarvisd.protocol.methods import (
+from jarvisd.protocol.health import Backfill
+from jarvisd.protocol.reports import (
     AttributionImport,
-    Backfill,
     ReportTools,
     SessionsExplain,
     SessionsExplainResult,

@@ -6,11 +6,7 @@ import msgspec
 
 from jarvisd.client import clock
 from jarvisd.clock import SystemClock
-from jarvisd.protocol.methods import (
-    ReportUsage,
-    ReportUsageResult,
-    ReportWindows,
-)
+from jarvisd.protocol.reports import ReportUsage, ReportUsageResult, ReportWindows
 from tests.accumulators.books import line
 from tests.books.reporting import Desk, desk
 from tests.books.rig import append, running, transcript

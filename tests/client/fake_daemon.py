@@ -22,31 +22,30 @@ from jarvisd.model.session import SessionView
 from jarvisd.model.state import State, StateView, Transition
 from jarvisd.model.usage import Tokens
 from jarvisd.protocol.base import Params
+from jarvisd.protocol.following import SubscribeResult
+from jarvisd.protocol.health import Backfill, HealthResult, StoreHealth, WatchHealth
 from jarvisd.protocol.methods import (
     METHODS,
-    Backfill,
     BlocksGet,
     BlocksList,
     BlocksListResult,
     BlocksTail,
     BlocksTailResult,
     Done,
-    HealthResult,
     HelloResult,
     Limits,
     LineResult,
+    SessionsGet,
+    SourcesListResult,
+    StatusResult,
+    SyncResult,
+)
+from jarvisd.protocol.pushes import (
     PushClose,
     PushLines,
     PushLinesResult,
     PushOpen,
     PushOpenResult,
-    SessionsGet,
-    SourcesListResult,
-    StatusResult,
-    StoreHealth,
-    SubscribeResult,
-    SyncResult,
-    WatchHealth,
 )
 from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
 

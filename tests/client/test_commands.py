@@ -20,12 +20,8 @@ from jarvisd.errors import (
 from jarvisd.model.block import Kind, Life
 from jarvisd.model.source import SourceState, SourceView
 from jarvisd.protocol.base import Params
-from jarvisd.protocol.methods import (
-    Problem,
-    RootView,
-    SourcesListResult,
-    Status,
-)
+from jarvisd.protocol.health import Problem
+from jarvisd.protocol.methods import RootView, SourcesListResult, Status
 from tests.client.conftest import Ctl
 from tests.client.fake_daemon import HALF_WAY, NOW_MS, FakeDaemon, HangUp, block, well
 

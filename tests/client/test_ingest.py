@@ -7,7 +7,7 @@ import pytest
 
 from jarvisd.errors import EXIT_NO_DAEMON, EXIT_USAGE, ProtocolError
 from jarvisd.protocol.base import Params
-from jarvisd.protocol.methods import PushClose, PushLines, PushOpen
+from jarvisd.protocol.pushes import PushClose, PushLines, PushOpen
 from tests.client.conftest import LIMIT_S, Ctl, command
 from tests.client.fake_daemon import FakeDaemon, HangUp
 

@@ -15,7 +15,7 @@ from jarvisd.client.lines import (
     Packer,
 )
 from jarvisd.client.recorder import Queue
-from jarvisd.protocol.methods import MAX_PUSH_LINES
+from jarvisd.protocol.pushes import MAX_PUSH_LINES
 
 MAX_REQUEST_BYTES = 1024 * 1024
 

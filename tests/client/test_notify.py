@@ -16,7 +16,8 @@ from jarvisd.client.filling import fill
 from jarvisd.errors import EXIT_ALREADY_RUNNING, EXIT_USAGE
 from jarvisd.model.ids import SessionId
 from jarvisd.model.state import State, Transition
-from jarvisd.protocol.methods import SessionsGet, Subscribe
+from jarvisd.protocol.following import Subscribe
+from jarvisd.protocol.methods import SessionsGet
 from tests.client.conftest import LIMIT_S, Ctl, command
 from tests.client.fake_daemon import FakeDaemon, live_session
 

@@ -32,7 +32,7 @@ from jarvisd.model.report import (
 )
 from jarvisd.model.usage import Tokens
 from jarvisd.protocol.attention import ReportAttention, ReportAttentionResult
-from jarvisd.protocol.methods import (
+from jarvisd.protocol.reports import (
     AttributionImport,
     AttributionImportResult,
     ReportToolsResult,

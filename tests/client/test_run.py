@@ -11,7 +11,7 @@ from jarvisd.client.recorder import Recorder
 from jarvisd.errors import EXIT_USAGE
 from jarvisd.model.block import BlockId
 from jarvisd.protocol.base import Params
-from jarvisd.protocol.methods import PushLines, PushOpen
+from jarvisd.protocol.pushes import PushLines, PushOpen
 from tests.client.conftest import LIMIT_S, Ctl, command
 from tests.client.fake_daemon import FakeDaemon, HangUp
 from tests.client.terminal import Terminal

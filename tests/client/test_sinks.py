@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jarvisd.client.sinks import described
-from jarvisd.protocol.methods import Problem, SinkHealth
+from jarvisd.protocol.health import Problem, SinkHealth
 from tests.client.conftest import Ctl
 from tests.client.fake_daemon import NOW_MS, FakeDaemon, well
 

@@ -13,7 +13,7 @@ import pytest
 
 from jarvisd.client import clock
 from jarvisd.model.block import BlockView, Life
-from jarvisd.protocol.methods import Subscribe
+from jarvisd.protocol.following import Subscribe
 from tests.client.conftest import LIMIT_S, command
 from tests.client.fake_daemon import HALF_WAY, FakeDaemon, block
 from tests.client.terminal import Terminal

@@ -12,7 +12,8 @@ import msgspec
 from anyio.abc import ByteStream
 
 from jarvisd.model.block import BlockView
-from jarvisd.protocol.methods import BlocksListResult, Event, SyncResult
+from jarvisd.protocol.following import Event
+from jarvisd.protocol.methods import BlocksListResult, SyncResult
 
 T = TypeVar("T")
 

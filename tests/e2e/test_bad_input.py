@@ -7,7 +7,8 @@ import pytest
 
 from jarvisd.model.block import Life
 from jarvisd.model.source import SourceState, SourceView
-from jarvisd.protocol.methods import HealthResult, SourcesListResult
+from jarvisd.protocol.health import HealthResult
+from jarvisd.protocol.methods import SourcesListResult
 from tests.e2e.home import append, append_bytes, record
 from tests.e2e.rig import AS_A_USER, Daemon
 from tests.support import eventually

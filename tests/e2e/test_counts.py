@@ -4,7 +4,8 @@ import anyio
 import pytest
 
 from jarvisd.model.block import BlockView, Life
-from jarvisd.protocol.methods import BlocksTailResult, HealthResult, StatusResult
+from jarvisd.protocol.health import HealthResult
+from jarvisd.protocol.methods import BlocksTailResult, StatusResult
 from tests.e2e.home import append, append_bytes, record
 from tests.e2e.rig import Daemon
 

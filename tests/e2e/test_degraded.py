@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from jarvisd.model.block import BlockView
-from jarvisd.protocol.methods import HealthResult, PushLinesResult, PushOpenResult
+from jarvisd.protocol.health import HealthResult
+from jarvisd.protocol.pushes import PushLinesResult, PushOpenResult
 from tests.e2e.client import RpcError
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon

@@ -5,9 +5,7 @@ import os
 import anyio
 import pytest
 
-from jarvisd.protocol.methods import (
-    HealthResult,
-)
+from jarvisd.protocol.health import HealthResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually

@@ -5,7 +5,7 @@ import json
 import anyio
 
 from jarvisd.model.segment import Closed, Segment
-from jarvisd.protocol.methods import ReportWindowsResult
+from jarvisd.protocol.reports import ReportWindowsResult
 from jarvisd.protocol.segments import SegmentsListResult
 from tests.accumulators.test_ledger_claude import prompt, reply
 from tests.e2e.commands import LIMIT_S, jarvisctl

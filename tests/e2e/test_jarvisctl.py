@@ -8,6 +8,7 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from jarvisd.errors import EXIT_NO_DAEMON, EXIT_NO_SUCH_BLOCK, EXIT_USAGE
+from tests.accumulators.test_ledger_claude import prompt
 from tests.e2e.commands import LIMIT_S, jarvisctl, started
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon
@@ -38,6 +39,17 @@ async def test_show_takes_the_start_of_an_id(daemon: Daemon) -> None:
     block = await daemon.block_at(path)
 
     shown = await jarvisctl(daemon.home, "show", block.block_id[:10])
+
+    assert shown.returncode == 0
+    assert str(path) in shown.stdout.decode()
+
+
+async def test_show_takes_the_start_of_a_sessions_id(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    append(path, prompt(second=0, key=path.stem).decode())
+    await daemon.block_at(path)
+
+    shown = await jarvisctl(daemon.home, "show", path.stem[:-1])
 
     assert shown.returncode == 0
     assert str(path) in shown.stdout.decode()

@@ -6,7 +6,8 @@ import signal
 import anyio
 import pytest
 
-from jarvisd.protocol.methods import HealthResult, StatusResult
+from jarvisd.protocol.health import HealthResult
+from jarvisd.protocol.methods import StatusResult
 from tests.e2e.home import Home, append, append_bytes, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually

@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from jarvisd.model.block import BlockView, Life
-from jarvisd.protocol.methods import PushLinesResult, PushOpenResult
+from jarvisd.protocol.pushes import PushLinesResult, PushOpenResult
 from tests.e2e.client import Client, RpcError
 from tests.e2e.home import Home
 from tests.e2e.rig import Daemon, running_daemon

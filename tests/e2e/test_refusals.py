@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jarvisd.errors import EXIT_ALREADY_RUNNING, EXIT_RUNTIME_FOLDER, EXIT_USAGE
-from jarvisd.protocol.methods import HealthResult
+from jarvisd.protocol.health import HealthResult
 from tests.e2e.client import RpcError
 from tests.e2e.home import Home
 from tests.e2e.rig import Daemon, running_daemon

@@ -5,10 +5,7 @@ from uuid import uuid4
 
 import anyio
 
-from jarvisd.protocol.methods import (
-    ConfigReloadResult,
-    SourcesListResult,
-)
+from jarvisd.protocol.methods import ConfigReloadResult, SourcesListResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually

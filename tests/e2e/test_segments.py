@@ -16,7 +16,8 @@ from anyio import BrokenResourceError, EndOfStream
 
 from jarvisd.model.segment import Closed, Segment
 from jarvisd.model.session import SessionView
-from jarvisd.protocol.methods import PushOpenResult, SubscribeResult
+from jarvisd.protocol.following import SubscribeResult
+from jarvisd.protocol.pushes import PushOpenResult
 from jarvisd.protocol.segments import (
     ChatsEndSessionResult,
     ChatsRecordResult,
@@ -45,7 +46,7 @@ server = socket.socket(socket.AF_UNIX)
 server.connect(path)
 answers = server.makefile("rb")
 for number in range(200):
-    request = {"jsonrpc": "2.0", "id": 1, "method": "chats.record_inference",
+    request = {"jsonrpc": "2.0", "id": 1, "method": "record_inference",
         "params": {"session_id": "shared", "tokens_in": 2, "latency_ms": 5}}
     server.sendall(json.dumps(request).encode() + b"\\n")
     json.loads(answers.readline())["result"]
@@ -61,13 +62,13 @@ async def daemon(home: Home) -> AsyncIterator[Daemon]:
 
 async def infer(client: Client, session: str = "c1", **given: Any) -> int:
     given = {"session_id": session} | given
-    answer = await client.ask("chats.record_inference", ChatsRecordResult, **given)
+    answer = await client.ask("record_inference", ChatsRecordResult, **given)
     return answer.segment
 
 
 async def end(client: Client, session: str = "c1") -> int | None:
     asked = {"session_id": session}
-    answer = await client.ask("chats.end_session", ChatsEndSessionResult, **asked)
+    answer = await client.ask("end_session", ChatsEndSessionResult, **asked)
     return answer.segment
 
 
@@ -89,9 +90,9 @@ async def test_a_chat_is_summed_up_when_it_ends(daemon: Daemon) -> None:
 
         for name in ("x", "x", "y"):
             asked = {"session_id": "c1", "tool_name": name}
-            await client.ask("chats.record_tool", ChatsRecordResult, **asked)
+            await client.ask("record_tool", ChatsRecordResult, **asked)
 
-        await client.ask("chats.record_error", ChatsRecordResult, session_id="c1")
+        await client.ask("record_error", ChatsRecordResult, session_id="c1")
         assert await end(client) == 1
         assert await end(client) is None
         (segment,) = await listed(client)

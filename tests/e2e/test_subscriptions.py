@@ -7,12 +7,8 @@ import anyio
 import msgspec
 
 from jarvisd.model.block import BlockView
-from jarvisd.protocol.methods import (
-    ConfigReloadResult,
-    Revision,
-    StatusResult,
-    SubscribeResult,
-)
+from jarvisd.protocol.following import Revision, SubscribeResult
+from jarvisd.protocol.methods import ConfigReloadResult, StatusResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record, write_steadily
 from tests.e2e.rig import Daemon, running_daemon

@@ -10,7 +10,7 @@ from socket import socket
 import anyio
 import pytest
 
-from jarvisd.protocol.methods import HealthResult, SinkHealth
+from jarvisd.protocol.health import HealthResult, SinkHealth
 from tests.e2e.home import Home
 from tests.e2e.rig import Daemon, running_daemon
 from tests.export import collector as answers

@@ -16,7 +16,7 @@ import pytest
 from jarvisd.errors import SinkError, StoreError
 from jarvisd.export import Exporter, exporter
 from jarvisd.export.jsonl import JsonlSink
-from jarvisd.protocol.methods import SinkHealth
+from jarvisd.protocol.health import SinkHealth
 from jarvisd.store import Store, open_store, outbox
 from jarvisd.store.outbox import Waiting
 from tests.export.records import ids, rows, segment

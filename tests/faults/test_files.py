@@ -12,11 +12,8 @@ import anyio
 import pytest
 
 from jarvisd.model.block import Life
-from jarvisd.protocol.methods import (
-    ConfigReloadResult,
-    HealthResult,
-    SourcesListResult,
-)
+from jarvisd.protocol.health import HealthResult
+from jarvisd.protocol.methods import ConfigReloadResult, SourcesListResult
 from jarvisd.sources.leaving import SILENT_S
 from tests.e2e.home import Home, append, append_bytes
 from tests.e2e.rig import Daemon, running_daemon

@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from jarvisd.protocol.methods import HealthResult, SourcesListResult
+from jarvisd.protocol.health import HealthResult
+from jarvisd.protocol.methods import SourcesListResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.faults.kernel import (

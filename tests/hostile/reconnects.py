@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from jarvisd.model.block import BlockView
-from jarvisd.protocol.methods import SubscribeResult
+from jarvisd.protocol.following import SubscribeResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import anyio
 
-from jarvisd.protocol.methods import HealthResult, StatusResult
+from jarvisd.protocol.health import HealthResult
+from jarvisd.protocol.methods import StatusResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.hostile.figures import Figure, part

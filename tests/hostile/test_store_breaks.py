@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from jarvisd.errors import EXIT_STORE_TOO_NEW
-from jarvisd.protocol.methods import HealthResult
+from jarvisd.protocol.health import HealthResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually

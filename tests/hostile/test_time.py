@@ -16,7 +16,9 @@ import pytest
 
 from jarvisd.clock import SystemClock
 from jarvisd.model.block import BlockView, Life
-from jarvisd.protocol.methods import HealthResult, StatusResult, SubscribeResult
+from jarvisd.protocol.following import SubscribeResult
+from jarvisd.protocol.health import HealthResult
+from jarvisd.protocol.methods import StatusResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon

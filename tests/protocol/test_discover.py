@@ -5,7 +5,8 @@ from pathlib import Path
 import msgspec
 
 from jarvisd.protocol.discover import document
-from jarvisd.protocol.methods import METHODS, NOTIFICATIONS
+from jarvisd.protocol.following import NOTIFICATIONS
+from jarvisd.protocol.methods import METHODS
 from jarvisd.protocol.wire import NUMBERS
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvisd.protocol import wire
-from jarvisd.protocol.methods import METHODS, BlocksGet, Line, Status, Subscribe
+from jarvisd.protocol.following import Subscribe
+from jarvisd.protocol.methods import METHODS, BlocksGet, Line, Status
 
 
 def call(line: bytes) -> wire.Call:

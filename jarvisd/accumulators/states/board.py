@@ -68,7 +68,8 @@ class States:
         self._live = False
         self._touched: set[SeatKey] = set()
         self._calls: list[tuple[int, SeatKey]] = []
-        self._before: dict[SeatKey, State] = {}
+        self._before: dict[SeatKey, tuple[State, int]] = {}
+        self._attended: list[SeatKey] = []
 
     # What comes in
 
@@ -78,7 +79,7 @@ class States:
         So a restart is no change of state.
         """
         for each in transitions:
-            self._before[each.agent, each.session_id] = each.state
+            self._before[each.agent, each.session_id] = (each.state, each.at_ms)
 
     def meet(self, lane: Lane) -> None:
         """Take back the facts of a block that was read in an earlier run."""
@@ -111,6 +112,11 @@ class States:
             self._judge_family(key, now_ms, changes)
 
         return changes
+
+    def take_attended(self) -> list[SeatKey]:
+        """Return whose attention the judgements since the last call have changed."""
+        attended, self._attended = self._attended, []
+        return attended
 
     @property
     def next_ms(self) -> int | None:
@@ -150,7 +156,9 @@ class States:
         seat = self._seats.get(key)
         if seat is None:
             self._make_room()
-            seat = self._seats[key] = Seat(key, before=self._before.pop(key, None))
+            seat = self._seats[key] = Seat(key)
+            if key in self._before:
+                seat.before, seat.changed_ms = self._before.pop(key)
 
         if parent_id is not None and seat.parent is None:
             seat.parent = (key[0], parent_id)
@@ -231,7 +239,11 @@ class States:
         case = self._case(seat, children, now_ms)
         verdict, seat.due_ms = verdict_on(case), None
         seat.told = told = seat.settle(verdict, now_ms)
-        seat.attention = attention_to(case, told) + self._burn(seat, now_ms)
+        attention = attention_to(case, told) + self._burn(seat, now_ms)
+        if attention != seat.attention:
+            seat.attention = attention
+            self._attended.append(seat.key)
+
         seat.call_back(verdict.recheck_ms)
         seat.call_back(silence_due_ms(case, told))
         if told.state in OVER and told.since_ms is not None:

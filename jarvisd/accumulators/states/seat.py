@@ -40,7 +40,8 @@ class Seat:
         lane: The block that was heard last.
         held: What was heard from outside.
         told: What was said of it last; None before the first judgement.
-        before: The state that transitions tell of last, perhaps of an earlier run.
+        before: The state that transitions tell of last, perhaps of an earlier run, and
+            *changed_ms* since when; *judged_ms* is when it was last judged.
         doubted: A verdict that is not told yet, and since when.
         due_ms: When it is to be judged again though nothing happens; *enlisted_ms*: when
             the board will look at that.
@@ -56,6 +57,8 @@ class Seat:
     held: Held = field(default_factory=Held)
     told: Verdict | None = None
     before: State | None = None
+    changed_ms: int = 0
+    judged_ms: int = 0
     doubted: tuple[State, int] | None = None
     due_ms: int | None = None
     enlisted_ms: int | None = None
@@ -103,7 +106,7 @@ class Seat:
 
         return StateView(
             state=told.state,
-            since_ms=told.since_ms,
+            since_ms=self._within(told.since_ms),
             activity=told.activity,
             tool=told.tool,
             evidence=told.evidence,
@@ -121,19 +124,21 @@ class Seat:
 
         The first that is heard of a session is none if it is over, or unknown.
         """
-        told, before = self.told, self.before
+        told, before, self.judged_ms = self.told, self.before, now_ms
         if told is None or told.state is before:
             return None
 
         if before is None and (told.state in OVER or told.state is State.UNKNOWN):
             return None
 
-        self.before = told.state
+        at_ms = self._within(now_ms if told.since_ms is None else told.since_ms)
+        assert at_ms is not None
+        self.before, self.changed_ms = told.state, at_ms
         agent, session_id = self.key
         return Transition(
             agent=agent,
             session_id=session_id,
-            at_ms=now_ms if told.since_ms is None else told.since_ms,
+            at_ms=at_ms,
             before=before,
             state=told.state,
             activity=told.activity,
@@ -143,6 +148,17 @@ class Seat:
             confidence=told.confidence,
             until_ms=told.until_ms,
         )
+
+    def _within(self, since_ms: int | None) -> int | None:
+        """Return when a state began that began at *since_ms*, by what told of it.
+
+        Not before the state before it began, however old the evidence is; nor in the
+        future, whatever an agent's clock says.
+        """
+        if since_ms is None:
+            return None
+
+        return max(self.changed_ms, min(since_ms, self.judged_ms))
 
 
 def told_from(told: Verdict, verdict: Verdict, since_ms: int) -> int:

@@ -11,7 +11,7 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.protocol.methods import AttributionImport, AttributionImportResult
+from jarvisd.protocol.reports import AttributionImport, AttributionImportResult
 
 EXAMPLES = """\
 jarvisctl attribution import plugins.json

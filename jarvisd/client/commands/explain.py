@@ -18,7 +18,7 @@ from jarvisd.client.table import Cell, Column, render
 from jarvisd.client.text import safe
 from jarvisd.model.block import SessionId
 from jarvisd.model.report import ExplainedBlock, ExplainedLine
-from jarvisd.protocol.methods import (
+from jarvisd.protocol.reports import (
     MAX_EXPLAINED_LINES,
     SessionsExplain,
     SessionsExplainResult,

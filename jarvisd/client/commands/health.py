@@ -13,7 +13,7 @@ from jarvisd.client.parser import (
 )
 from jarvisd.client.text import safe
 from jarvisd.errors import EXIT_FAILURE
-from jarvisd.protocol.methods import Health, HealthResult, Problem
+from jarvisd.protocol.health import Health, HealthResult, Problem
 from jarvisd.protocol.telling import HookReceipt
 
 EXAMPLES = """\

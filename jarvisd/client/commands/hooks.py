@@ -21,7 +21,7 @@ from jarvisd.client.parser import (
 )
 from jarvisd.client.text import safe
 from jarvisd.errors import EXIT_FAILURE, EXIT_USAGE, JarvisError
-from jarvisd.protocol.methods import Health, HealthResult
+from jarvisd.protocol.health import Health, HealthResult
 from jarvisd.protocol.telling import HookReceipt
 
 EXAMPLES = """\

@@ -15,7 +15,7 @@ from jarvisd.client.lines import Batch, Cutter, Packer
 from jarvisd.client.parser import Subparsers, add_connection, declare
 from jarvisd.errors import EXIT_INTERRUPTED, JarvisError
 from jarvisd.model.block import BlockId
-from jarvisd.protocol.methods import PushOpen
+from jarvisd.protocol.pushes import PushOpen
 
 EXAMPLES = """\
 some-command | jarvisctl ingest

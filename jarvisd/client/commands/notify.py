@@ -13,7 +13,7 @@ from jarvisd.client.pending import Allowance, Pending, quiet_hours
 from jarvisd.config import NotifySettings
 from jarvisd.errors import EXIT_USAGE
 from jarvisd.model.state import State
-from jarvisd.protocol.methods import SubscriptionFilter
+from jarvisd.protocol.following import SubscriptionFilter
 
 EXAMPLES = """\
 jarvisctl notify                            on the desktop, and by the bell

@@ -24,9 +24,8 @@ from jarvisd.errors import EXIT_USAGE
 from jarvisd.model.report import Grouping
 from jarvisd.protocol.attention import ReportAttention, ReportAttentionResult
 from jarvisd.protocol.base import Params
-from jarvisd.protocol.methods import (
-    BlocksList,
-    BlocksListResult,
+from jarvisd.protocol.methods import BlocksList, BlocksListResult
+from jarvisd.protocol.reports import (
     ReportTools,
     ReportToolsResult,
     ReportUsage,

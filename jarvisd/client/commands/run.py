@@ -11,7 +11,7 @@ from jarvisd.client.delivery import new_block_id
 from jarvisd.client.parser import Subparsers, declare
 from jarvisd.client.recorder import Outcome, Recorder
 from jarvisd.errors import EXIT_USAGE
-from jarvisd.protocol.methods import PushOpen
+from jarvisd.protocol.pushes import PushOpen
 
 EXAMPLES = """\
 jarvisctl run -- make test

@@ -14,7 +14,7 @@ from jarvisd.client.parser import (
 )
 from jarvisd.client.text import safe
 from jarvisd.errors import ProtocolError
-from jarvisd.model.block import BlockId, BlockView
+from jarvisd.model.block import BlockId, BlockView, SessionId
 from jarvisd.model.session import SessionView
 from jarvisd.model.state import StateView
 from jarvisd.model.usage import Tokens
@@ -28,7 +28,9 @@ jarvisctl show 3fa9 --json | jq .block.cwd"""
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
     parser = declare(subparsers, "show", run, examples=EXAMPLES)
-    parser.add_argument("block", metavar="BLOCK", help="the block's id, or its start")
+    parser.add_argument(
+        "block", metavar="BLOCK", help="the id of a block or session, or its start"
+    )
     add_json(parser)
     add_connection(parser)
 
@@ -36,7 +38,7 @@ def add(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the block."""
     with client_of(args) as client:
-        block = client.call(BlocksGet(block_id=BlockId(args.block)), BlockView)
+        block = _block(client, args.block)
         view = _state(client, block)
 
     if args.json:
@@ -49,6 +51,32 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:<14} {safe(value)}")
 
     return 0
+
+
+def _block(client: Client, prefix: str) -> BlockView:
+    """Return the block that *prefix* names, or that of the session it names."""
+    try:
+        return client.call(BlocksGet(block_id=BlockId(prefix)), BlockView)
+    except ProtocolError as no_block:
+        if no_block.kind != "unknown_block":
+            raise
+
+        blocks = _blocks_of_session(client, prefix)
+        if not blocks:
+            raise
+
+        return client.call(BlocksGet(block_id=blocks[-1]), BlockView)
+
+
+def _blocks_of_session(client: Client, prefix: str) -> list[BlockId]:
+    try:
+        asked = SessionsGet(session_id=SessionId(prefix))
+        return client.call(asked, SessionView).blocks
+    except ProtocolError as exc:
+        if exc.kind != "unknown_session":
+            raise
+
+        return []
 
 
 def _state(client: Client, block: BlockView) -> StateView | None:

@@ -18,13 +18,13 @@ from jarvisd.client.parser import (
 from jarvisd.client.text import safe
 from jarvisd.errors import JarvisError
 from jarvisd.model.block import BlockId, BlockView, Life
+from jarvisd.protocol.following import SubscriptionFilter
 from jarvisd.protocol.methods import (
     DEFAULT_TAIL_LINES,
     MAX_TAIL_LINES,
     BlocksGet,
     BlocksTail,
     BlocksTailResult,
-    SubscriptionFilter,
 )
 
 EXAMPLES = """\

@@ -17,7 +17,7 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.model.block import BlockView
-from jarvisd.protocol.methods import SubscriptionFilter
+from jarvisd.protocol.following import SubscriptionFilter
 
 EXAMPLES = """\
 jarvisctl watch                     q leaves, a shows old blocks too

@@ -12,7 +12,7 @@ from typing import Any
 
 from jarvisd.model.report import ModelUsage, UsageRow, WindowRow
 from jarvisd.model.usage import Tokens
-from jarvisd.protocol.methods import ReportUsageResult, ReportWindowsResult
+from jarvisd.protocol.reports import ReportUsageResult, ReportWindowsResult
 
 Json = dict[str, Any]
 Names = Mapping[str, tuple[str, str]]

@@ -5,7 +5,7 @@ from jarvisd.client.reports import bars
 from jarvisd.client.table import Cell, Column, render
 from jarvisd.client.text import safe
 from jarvisd.model.report import Grouping, UsageRow
-from jarvisd.protocol.methods import ReportUsageResult
+from jarvisd.protocol.reports import ReportUsageResult
 
 BAR_COLUMNS = 12
 SPARK_COLUMNS = 90

@@ -7,7 +7,7 @@ from jarvisd.client.reports.usage import BAR_COLUMNS, money, short_model
 from jarvisd.client.table import Cell, Column, render
 from jarvisd.client.text import safe
 from jarvisd.model.report import LimitView, LimitWindowView, Rate, WindowRow
-from jarvisd.protocol.methods import ReportWindowsResult
+from jarvisd.protocol.reports import ReportWindowsResult
 
 _COLUMNS = [
     Column(title="WINDOW FROM"),

@@ -97,6 +97,24 @@ def test_transitions_hang_together() -> None:
     assert wait.evidence == "PermissionRequest Bash"
 
 
+def test_no_state_begins_before_the_one_before_it() -> None:
+    desk = Desk().read(prompt(0))
+    desk.at(1_000)  # silent in a turn for so long that it is stalled
+    desk.hear(hook(1_001, "UserPromptSubmit")).at(1_001)
+
+    times = [each.at_ms for each in desk.transitions]
+    assert len(times) == 2
+    assert times == sorted(times)
+    assert desk.at(1_001).since_ms == times[-1]
+
+
+def test_no_state_begins_in_the_future_whatever_the_agents_clock_says() -> None:
+    desk = Desk().read(prompt(500))
+
+    assert desk.at(10).since_ms == ms(10)
+    assert desk.transitions[0].at_ms == ms(10)
+
+
 # Subagents
 
 

@@ -1,0 +1,112 @@
+"""What the daemon says of itself: whether all is well, and what is not.
+
+Fields are only ever added, as in `jarvisd.protocol.methods`.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from jarvisd.protocol.base import Params, Result
+from jarvisd.protocol.telling import HookReceipt
+
+
+class Health(Params, frozen=True, kw_only=True):
+    """Ask whether all is well."""
+
+
+class Backfill(Result, frozen=True, kw_only=True):
+    """How far the first reading of history has come; all zero when done.
+
+    *eta_s* is None until the speed is known.
+    """
+
+    files_total: int
+    files_done: int
+    bytes_total: int
+    bytes_done: int
+    eta_s: float | None
+
+
+class Problem(Result, frozen=True, kw_only=True):
+    """One thing that is not as it should be, and what to do about it.
+
+    *kind* is a closed vocabulary of snake_case words; *count* how often so far.
+    """
+
+    kind: str
+    message: str
+    since_ms: int
+    count: int = 1
+
+
+class StoreHealth(Result, frozen=True, kw_only=True):
+    """The state of the database."""
+
+    path: str | None
+    size_bytes: int
+    schema_version: int
+    revision: int
+    dirty_blocks: int
+    last_flush_ms: int | None
+    last_backup_ms: int | None
+    error: str | None
+
+
+class WatchHealth(Result, frozen=True, kw_only=True):
+    """How file changes are noticed now, and what the last full look cost.
+
+    *missed_files* counts files that went before they were read to their end.
+    """
+
+    live: str
+    trees: str
+    watched_folders: int
+    last_scan_ms: int | None
+    scan_took_ms: float
+    known_files: int
+    open_files: int
+    missed_files: int = 0
+
+
+class SinkHealth(Result, frozen=True, kw_only=True):
+    """How it goes with one sink that records of segments are sent to.
+
+    *waiting* records are not delivered yet; the oldest of them was closed at
+    *oldest_ms*. *delivered* and *dropped*, because too many waited, count since the
+    start of the daemon. *error* says why the last try failed.
+    """
+
+    name: str
+    kind: Literal["jsonl", "posthog"]
+    waiting: int
+    oldest_ms: int | None
+    delivered: int
+    dropped: int
+    failing_since_ms: int | None
+    error: str | None
+
+
+class HealthResult(Result, frozen=True, kw_only=True):
+    """All is well when *status* is `ok`; else *problems* says what is not.
+
+    `degraded` means that counting goes on and something is not stored or not seen
+    as fast as it should be.
+    """
+
+    status: Literal["ok", "degraded"]
+    version: str
+    pid: int
+    started_ms: int
+    uptime_s: float
+    store: StoreHealth
+    watch: WatchHealth
+    backfill: Backfill
+    blocks: int
+    live_blocks: int
+    clients: int
+    subscriptions: int
+    rss_bytes: int
+    problems: list[Problem]
+    hooks: list[HookReceipt] = msgspec.field(default_factory=list)
+    sinks: list[SinkHealth] = msgspec.field(default_factory=list)

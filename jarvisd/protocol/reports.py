@@ -1,0 +1,146 @@
+"""What may be asked about what was spent, and what a line counted for.
+
+Fields are only ever added, as in `jarvisd.protocol.methods`.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from jarvisd.model.block import SessionId
+from jarvisd.model.report import (
+    Attribution,
+    ExplainedBlock,
+    ExplainedLine,
+    Grouping,
+    LimitView,
+    Rate,
+    ToolRow,
+    UsageRow,
+    WindowRow,
+)
+from jarvisd.model.usage import Tokens
+from jarvisd.protocol.base import Day, Params, Result, Text, Whole
+
+MAX_ATTRIBUTIONS = 10_000
+MAX_EXPLAINED_LINES = 10_000
+
+
+class ReportUsage(Params, frozen=True, kw_only=True):
+    """Ask what was spent: tokens and cost, in rows told apart *by* something.
+
+    Days are those of the time zone *tz*, an IANA name; the week begins on Monday.
+    *since* and *until* are days of it, both included. *project* is a folder or the end
+    of its path.
+    """
+
+    by: Grouping = "day"
+    since: Day | None = None
+    until: Day | None = None
+    tz: Text = "UTC"
+    agent: str | None = None
+    project: str | None = None
+
+
+class ReportUsageResult(Result, frozen=True, kw_only=True):
+    """Rows, and their sum.
+
+    Periods come oldest first, all else the dearest first. A row by session is of one
+    that a person started, with its subagents. *complete* is false while history is
+    being read for the first time.
+    """
+
+    revision: int
+    by: Grouping
+    tz: str
+    complete: bool
+    total: UsageRow
+    rows: list[UsageRow]
+
+
+class ReportWindows(Params, frozen=True, kw_only=True):
+    """Ask for five-hour windows, how fast tokens burn now, and what limits say."""
+
+    since: Day | None = None
+    until: Day | None = None
+    tz: Text = "UTC"
+    agent: str | None = None
+
+
+class ReportWindowsResult(Result, frozen=True, kw_only=True):
+    """Windows with something in them, oldest first; rates and limits as of *now_ms*."""
+
+    revision: int
+    now_ms: int
+    complete: bool
+    windows: list[WindowRow]
+    rates: list[Rate]
+    limits: list[LimitView]
+
+
+class ReportTools(Params, frozen=True, kw_only=True):
+    """Ask how tools, skills, subagents and slash commands were used.
+
+    *by* plugin counts only what an imported attribution knows. *daily* gives each day
+    of *tz* its own rows; otherwise there is one for all the time.
+    """
+
+    by: Literal["tool", "plugin"] = "tool"
+    daily: bool = False
+    since: Day | None = None
+    until: Day | None = None
+    tz: Text = "UTC"
+    agent: str | None = None
+    project: str | None = None
+
+
+class ReportToolsResult(Result, frozen=True, kw_only=True):
+    """Rows, day by day, the most used first."""
+
+    revision: int
+    tz: str
+    complete: bool
+    rows: list[ToolRow]
+
+
+class AttributionImport(Params, frozen=True, kw_only=True):
+    """Replace all that is known of where skills, agents and commands come from."""
+
+    entries: Annotated[list[Attribution], msgspec.Meta(max_length=MAX_ATTRIBUTIONS)]
+
+
+class AttributionImportResult(Result, frozen=True, kw_only=True):
+    """How many names are known now, of each source."""
+
+    curated: int
+    flea: int
+
+
+class SessionsExplain(Params, frozen=True, kw_only=True):
+    """Read a session's files again, and tell of each line what it counted for.
+
+    *session_id* is the agent's own id, or a unique prefix. Lines are numbered through
+    all blocks; *after* skips as many. *all* lists lines that mean nothing, too.
+    """
+
+    session_id: SessionId
+    after: Whole = 0
+    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_EXPLAINED_LINES)] = 1_000
+    all: bool = False
+
+
+class SessionsExplainResult(Result, frozen=True, kw_only=True):
+    """What became of each line, without its content.
+
+    *blocks* sum up all of the session; *lines* are those asked for, in the order of
+    *blocks*, and *next* is the *after* of the next page, None on the last. *tokens* are
+    what these lines counted; *booked* is what the ledger holds of the session.
+    """
+
+    agent: str
+    session_id: SessionId
+    blocks: list[ExplainedBlock]
+    lines: list[ExplainedLine]
+    next: int | None
+    tokens: Tokens
+    booked: Tokens
