@@ -5,6 +5,7 @@ import select
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 from benchmarks.errors import RigError
@@ -102,6 +103,24 @@ class Client:
         while (left := deadline - time.perf_counter()) > 0:
             if self._lines or select.select([self._socket], [], [], left)[0]:
                 self._keep(*self._next_line())
+
+    def told(self, topic: str, matches: Callable[[dict[str, Any]], bool]) -> int:
+        """Return when the first event of *topic* was here whose data *matches*.
+
+        Raises:
+            RigError: None came within PATIENCE_S.
+
+        """
+        deadline = time.perf_counter() + PATIENCE_S
+        while time.perf_counter() < deadline:
+            events, self._events = self._events, []
+            for at_ns, event in events:
+                if event["topic"] == topic and matches(event["data"]):
+                    return at_ns
+
+            self._keep(*self._next_line())
+
+        raise RigError(f"no event of {topic} came that was waited for")
 
     def seen(self) -> list[Seen]:
         """Return the blocks that events have shown so far, oldest first."""

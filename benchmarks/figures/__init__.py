@@ -16,6 +16,7 @@ from benchmarks.figures import (
     reports,
     segments,
     start,
+    states,
     status,
     status_line,
 )
@@ -38,5 +39,6 @@ FIGURES: dict[str, Measure] = {
     "peers": peers.measure,
     "reports": reports.measure,
     "segments": segments.measure,
+    "states": states.measure,
 }
 """Every figure by the name that the command line takes, in the order of the table."""

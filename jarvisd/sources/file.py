@@ -220,6 +220,10 @@ class TailedFile:
         now: float,
     ) -> Slice:
         """Read the file that has lost its name, and decide what to do at its end."""
+        if self._is_overwritten(position, fd):
+            self._drop(handles)
+            return Slice([], position, more=named is not None, gone=named is None)
+
         part = self._look(position, fd)
         if part.more:
             return part
@@ -239,6 +243,18 @@ class TailedFile:
             part.gone = named is None
 
         return part
+
+    def _is_overwritten(self, position: Position, fd: int) -> bool:
+        """Say whether nothing of what we read is left in a file without a name.
+
+        What is in it now has most likely been moved on: it was written here, and then
+        aside and renamed. Its lines are those of the file that has our name.
+        """
+        seen = os.fstat(fd)
+        if seen.st_nlink or not self.changed(seen):
+            return False
+
+        return self.judge(position, fd)[0] is Verdict.REWRITTEN
 
     def _give_way(
         self, part: Slice, seen: os.stat_result, handles: Handles, now: float

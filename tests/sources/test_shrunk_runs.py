@@ -57,3 +57,21 @@ def test_half_a_line_that_is_rotated(then: list[Step]) -> None:
         writers.nothing_is_counted_too_often()
     finally:
         writers.teardown()
+
+
+def test_what_was_written_over_and_then_moved_on_is_read_once() -> None:
+    writers = Writers()
+    steps: list[Step] = [
+        partial(Writers.append, count=1, name="p/2"),
+        Writers.look,
+        partial(Writers.rename, name="p/2", to="p/1"),
+        partial(Writers.cut, name="p/1", keep=0.0, new=1, aside=False),
+        partial(Writers.cut, name="p/1", keep=1.0, new=0, aside=True),
+        Writers.look,
+    ]
+    try:
+        for step in steps:
+            step(writers)
+            writers.nothing_is_counted_too_often()
+    finally:
+        writers.teardown()
