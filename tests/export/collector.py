@@ -48,8 +48,8 @@ class Collector:
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                collector.received.append(_request(self.request))
-                with suppress(OSError):
+                with suppress(OSError):  # whoever asks may be killed meanwhile
+                    collector.received.append(_request(self.request))
                     collector.answer(collector, self.request)
 
         class Server(socketserver.ThreadingTCPServer):
