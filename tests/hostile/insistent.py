@@ -12,6 +12,7 @@ import json
 import select
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
@@ -74,12 +75,20 @@ class Insistent:
             try:
                 return self._asked_once(request)
             except (OSError, EOFError):
-                self._hang_up()
+                self.hang_up()
 
             self.repeats += 1
-            select.select([], [], [], AGAIN_S)
+            time.sleep(AGAIN_S)  # noqa: TID251 - a dead daemon cannot be awaited
 
         raise TimeoutError(request.method)
+
+    def hang_up(self) -> None:
+        """Close the connection if there is one; the next request opens another."""
+        for each in (self._answers, self._socket):
+            if each is not None:
+                each.close()
+
+        self._socket = self._answers = None
 
     def _asked_once(self, request: Request) -> Any:
         if self._socket is None or self._answers is None:
@@ -103,13 +112,6 @@ class Insistent:
             raise
 
         return connection, connection.makefile("rb")
-
-    def _hang_up(self) -> None:
-        for each in (self._answers, self._socket):
-            if each is not None:
-                each.close()
-
-        self._socket = self._answers = None
 
 
 def content(name: str, number: int) -> str:
@@ -156,6 +158,7 @@ def main(path: str, work: str, name: str) -> None:
         client.ask(make(answered))
         answered += 1
 
+    client.hang_up()
     print(json.dumps({"answered": answered, "repeats": client.repeats}))
 
 

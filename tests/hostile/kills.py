@@ -187,13 +187,21 @@ async def _talking(daemon: Daemon, seed: int) -> AsyncIterator[Said]:
 
 
 def _moody(chance: random.Random) -> answers.Answer:
-    """Return what takes most requests well, refuses some, and hangs up on others."""
-    moods = [answers.well] * 8 + [answers.hang_up, answers.status(503)]
+    """Return what takes most requests well, refuses some, and hangs up on others.
+
+    What is refused counts as never received.
+    """
+    moods = [answers.well] * 8 + [answers.hang_up, _refuse]
 
     def answer(collector: Collector, connection: socket.socket) -> None:
         chance.choice(moods)(collector, connection)
 
     return answer
+
+
+def _refuse(collector: Collector, connection: socket.socket) -> None:
+    collector.received.remove(collector.request)
+    answers.status(503)(collector, connection)
 
 
 async def _settled(daemon: Daemon) -> None:
