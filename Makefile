@@ -37,7 +37,7 @@ bench: $(VENV)/dev  ## Measure the figures of docs/performance.md
 crash: $(VENV)/dev  ## Kill the daemon 1,000 times while transcripts grow; 10 minutes. ARGS="--share 0.1": a tenth
 	@$(BIN)/python -m tests.hostile crash $(ARGS)
 
-kills: $(VENV)/dev  ## Kill it 200 times while programs save, segments close and sinks are fed; 8 minutes
+kills: $(VENV)/dev  ## Kill it 200 times while programs save, segments close and sinks are fed; 6 minutes
 	@$(BIN)/python -m tests.hostile kills $(ARGS)
 
 faults: $(VENV)/dev  ## Let clients, disks and system calls misbehave; 15 minutes, as root
