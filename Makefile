@@ -13,7 +13,7 @@ endif
 
 GENAI_PRICES ?= 0.2.3
 
-.PHONY: help run test check bench crash faults scan soak fuzz mutants format man prices lock clean stale
+.PHONY: help run test check bench crash kills faults scan soak fuzz mutants format man prices lock clean stale
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ bench: $(VENV)/dev  ## Measure the figures of docs/performance.md
 
 crash: $(VENV)/dev  ## Kill the daemon 1,000 times while transcripts grow; 10 minutes. ARGS="--share 0.1": a tenth
 	@$(BIN)/python -m tests.hostile crash $(ARGS)
+
+kills: $(VENV)/dev  ## Kill it 200 times while programs save, segments close and sinks are fed; 6 minutes
+	@$(BIN)/python -m tests.hostile kills $(ARGS)
 
 faults: $(VENV)/dev  ## Let clients, disks and system calls misbehave; 15 minutes, as root
 	@$(BIN)/python -m tests.hostile crowd disk faults $(ARGS)

@@ -24,6 +24,13 @@ class Collector:
         self.flooded_bytes = 0
         self._server: socketserver.ThreadingTCPServer | None = None
         self._port = 0
+        self._now = threading.local()
+
+    @property
+    def request(self) -> bytes:
+        """The request that this thread is answering."""
+        request: bytes = self._now.request
+        return request
 
     @property
     def url(self) -> str:
@@ -37,6 +44,11 @@ class Collector:
     def events(self) -> list[dict[str, Any]]:
         return [event for body in self.bodies for event in body["batch"]]
 
+    def note(self, request: bytes) -> None:
+        """Remember what has come."""
+        self._now.request = request
+        self.received.append(request)
+
     @property
     def insert_ids(self) -> list[str]:
         return [each["properties"]["$insert_id"] for each in self.events]
@@ -48,8 +60,8 @@ class Collector:
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                collector.received.append(_request(self.request))
-                with suppress(OSError):
+                with suppress(OSError):  # whoever asks may be killed meanwhile
+                    collector.note(_request(self.request))
                     collector.answer(collector, self.request)
 
         class Server(socketserver.ThreadingTCPServer):

@@ -18,7 +18,17 @@ import anyio
 
 from jarvisd.clock import SystemClock
 from tests.e2e.home import Home, temporary_home
-from tests.hostile import crash, crowd, disk, mutants, overflow, scan, soak, syscalls
+from tests.hostile import (
+    crash,
+    crowd,
+    disk,
+    kills,
+    mutants,
+    overflow,
+    scan,
+    soak,
+    syscalls,
+)
 from tests.hostile.figures import Figure
 
 
@@ -42,6 +52,7 @@ SUITES = {
     "crowd": Suite(crowd.figures, 1),
     "disk": Suite(disk.figures, 5),
     "faults": Suite(syscalls.figures, 12),
+    "kills": Suite(kills.figures, 10),
     "mutants": Suite(mutants.figures, 15),
     "overflow": Suite(overflow.figures, 10),
     "scan": Suite(scan.figures, 10),

@@ -108,7 +108,7 @@ async def endure(home: Home, *, kills: int, sources: int, seed: int) -> Outcome:
             lost=sum(each for each in off if each > 0),
             doubled=-sum(each for each in off if each < 0),
             wrong_chars=wrong_chars,
-            damage=_damage(home),
+            damage=damage(home),
             log=daemon.log(),
         )
 
@@ -135,7 +135,7 @@ async def _compare(daemon: Daemon, sources: list[Source]) -> tuple[list[int], in
     return lacking, wrong_chars
 
 
-def _damage(home: Home) -> str:
+def damage(home: Home) -> str:
     """Return what SQLite says of the store: `ok` if it is whole."""
     with closing(sqlite3.connect(home.state / "jarvisd.db")) as database:
         return str(database.execute("PRAGMA integrity_check").fetchone()[0])
