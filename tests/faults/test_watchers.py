@@ -108,7 +108,8 @@ async def test_a_file_system_without_events_is_looked_through(home: Home) -> Non
                 append(hidden, record())
                 await eventually(partial(daemon.shows, path, lines=2), within_s=FOUND_S)
 
-            assert await has_problem(daemon, "hints_lost")
+            told = partial(has_problem, daemon, "hints_lost")
+            await eventually(told, within_s=FOUND_S)
             assert (await daemon.ask("health", HealthResult)).status == "ok"
 
 

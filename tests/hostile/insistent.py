@@ -135,18 +135,18 @@ def chat_call(name: str, number: int) -> Request:
     """Return call *number* of a chat program: answers, tools, errors, some ends."""
     given: dict[str, Any] = {"session_id": f"{name}-{number // TURN % CHATS}"}
     if number % END_EVERY == END_EVERY - 1:
-        return Request("chats.end_session", given)  # to end it twice is no harm
+        return Request("end_session", given)  # to end it twice is no harm
 
     given["key"] = f"k{number}"
     if number % 17 == 5:
-        return Request("chats.record_error", given)
+        return Request("record_error", given)
 
     if number % 3 == 2:
-        return Request("chats.record_tool", given | {"tool_name": f"t{number % 5}"})
+        return Request("record_tool", given | {"tool_name": f"t{number % 5}"})
 
     numbers = {"tokens_in": number % 11, "tokens_out": 1 + number % 7}
     latency = {"latency_ms": 1 + number % 500}
-    return Request("chats.record_inference", given | numbers | latency)
+    return Request("record_inference", given | numbers | latency)
 
 
 def main(path: str, work: str, name: str) -> None:

@@ -177,13 +177,13 @@ def chat_sums(name: str, answered: int) -> Sums:
     for method, params in (chat_call(name, number) for number in range(answered)):
         session_id = params["session_id"]
         match method:
-            case "chats.record_inference":
+            case "record_inference":
                 done[session_id, "turns"] += 1
                 done[session_id, "tokens_in"] += params["tokens_in"]
                 done[session_id, "tokens_out"] += params["tokens_out"]
-            case "chats.record_tool":
+            case "record_tool":
                 done[session_id, "tools"] += 1
-            case "chats.record_error":
+            case "record_error":
                 done[session_id, "errors"] += 1
 
     return done
