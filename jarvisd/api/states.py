@@ -12,6 +12,7 @@ from jarvisd.api.matching import is_session_in
 from jarvisd.clock import Clock
 from jarvisd.model.state import NEEDS, State, Transition
 from jarvisd.model.statusline import StatusLineRead
+from jarvisd.protocol import wire
 from jarvisd.protocol.states import (
     LiveSession,
     StatesHistory,
@@ -92,11 +93,23 @@ class LiveStates:
         )
 
     async def missed(self, after: int) -> list[Transition]:
-        """Return what a follower missed who knows all up to the number *after*."""
+        """Return what a follower missed who knows all up to the number *after*.
+
+        Raises:
+            ProtocolError: That is more than is told at once (cursor_expired).
+
+        """
         missed: list[Transition] = []
         if after < self._journal.floor:
-            missed = await self._read(Which(after=after, limit=MAX_CAUGHT_UP))
+            missed = await self._read(Which(after=after, limit=MAX_CAUGHT_UP + 1))
             after = missed[-1].number if missed else after
+
+        if len(missed) > MAX_CAUGHT_UP:
+            message = (
+                f"more than {MAX_CAUGHT_UP} transitions since then; "
+                "read on with states.history, and subscribe from its last number"
+            )
+            raise wire.failure("cursor_expired", message, limit=MAX_CAUGHT_UP)
 
         # Behind the last await: nothing can come between this and the subscription.
         return missed + self._journal.after(after)

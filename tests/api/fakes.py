@@ -343,6 +343,7 @@ class Running:
     handlers: Handlers
     tally: Tally
     clock: Clock
+    store: FakeStore
 
     def add(self, made: Block) -> Block:
         self.blocks.add(made, self.clock.unix_ms())
@@ -385,7 +386,7 @@ async def running(
         async with anyio.create_task_group() as tasks:
             await tasks.start(server.serve, endpoint)
             yield Running(
-                endpoint, blocks, daemon, subscriptions, handlers, tally, clock
+                endpoint, blocks, daemon, subscriptions, handlers, tally, clock, store
             )
             tasks.cancel_scope.cancel()
 

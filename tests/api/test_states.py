@@ -1,0 +1,149 @@
+"""Who follows states is told every change, in order, from wherever it left off."""
+
+from typing import Any
+
+import msgspec
+
+from jarvisd.accumulators.lane import Lane
+from jarvisd.api import states
+from jarvisd.model.evidence import HookCalled
+from jarvisd.model.ids import SessionId
+from jarvisd.model.record import Record
+from jarvisd.model.state import Confidence, State, Tier, Transition
+from jarvisd.store.known import Known
+from jarvisd.store.transitions import write_transitions
+from tests.api.fakes import Client, Running, block, running
+
+
+def transition(number: int = 0, session: str = "s") -> Transition:
+    return Transition(
+        number=number,
+        agent="claude",
+        session_id=SessionId(session),
+        at_ms=5,
+        before=None,
+        state=State.WORKING,
+        evidence="prompt",
+        tier=Tier.TRANSCRIPT,
+        confidence=Confidence.HIGH,
+    )
+
+
+def make(server: Running, count: int) -> list[int]:
+    """Let *count* transitions happen; return their numbers."""
+    journal = server.subscriptions.changes.journal
+    before = journal.last_number
+    journal.add([transition() for _ in range(count)], server.clock.unix_ms())
+    return [each.number for each in journal.after(before)]
+
+
+def remember(server: Running, count: int) -> None:
+    """Let *count* transitions be stored by an earlier run, numbered from 1."""
+    stored = [transition(number) for number in range(1, count + 1)]
+    write_transitions(server.store.raw, Known(), stored)
+    journal = server.subscriptions.changes.journal
+    journal.last_number = journal._began = count
+
+
+def know(server: Running, session: str) -> None:
+    """Let there be a session with a block."""
+    made = server.add(block(session * 16, lines=1))
+    origin = msgspec.structs.replace(made.origin, session_id=SessionId(session))
+    made.lane = Lane(origin)
+    server.blocks.books.ledger.fold(made.lane, Record(kind="x", at_ms=5))
+    server.blocks.books.bind(made)
+
+
+async def ask(client: Client, method: str, **params: object) -> Any:
+    """Return the answer to *method*, its result or its error."""
+    request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    await client.send(request)
+    answer = await client.receive()
+    return answer.get("result", answer.get("error"))
+
+
+async def told(client: Client, count: int) -> list[int]:
+    """Return the numbers of the next *count* transitions that a client is told."""
+    found: list[int] = []
+    while len(found) < count:
+        message = await client.receive()
+        if message.get("method") == "event":
+            found.append(message["params"]["data"]["number"])
+
+    return found
+
+
+async def test_every_change_is_told_though_many_are_of_one_session() -> None:
+    async with running() as server:
+        with Client(server.endpoint.path) as client:
+            await ask(client, "subscribe", topics=["states"], interval_ms=60_000)
+
+            numbers = make(server, 500)
+
+            assert await told(client, 500) == numbers
+
+
+async def test_what_came_behind_a_known_number_comes_first() -> None:
+    async with running() as server:
+        numbers = make(server, 10)
+        with Client(server.endpoint.path) as client:
+            await ask(client, "subscribe", topics=["states"], after=numbers[3])
+            later = make(server, 2)
+
+            assert await told(client, 8) == numbers[4:] + later
+
+
+async def test_what_an_earlier_run_has_stored_comes_first() -> None:
+    async with running() as server:
+        remember(server, 5)
+        with Client(server.endpoint.path) as client:
+            await ask(client, "subscribe", topics=["states"], after=3)
+            later = make(server, 1)
+
+            assert await told(client, 3) == [4, 5, *later]
+
+
+async def test_who_missed_too_much_is_told_to_read_on() -> None:
+    async with running() as server:
+        remember(server, states.MAX_CAUGHT_UP + 2)
+        with Client(server.endpoint.path) as client:
+            refused = await ask(client, "subscribe", topics=["states"], after=1)
+
+    assert refused["data"]["kind"] == "cursor_expired"
+
+
+async def test_history_comes_in_pages() -> None:
+    async with running() as server:
+        remember(server, 5)
+        with Client(server.endpoint.path) as client:
+            first = await ask(client, "states.history", limit=3)
+            second = await ask(client, "states.history", limit=3, after=first["next"])
+
+    assert [each["number"] for each in first["transitions"]] == [1, 2, 3]
+    assert [each["number"] for each in second["transitions"]] == [4, 5]
+    assert second["next"] is None
+
+
+async def test_those_come_first_that_need_somebody() -> None:
+    async with running() as server:
+        for session, event in (("a", "Stop"), ("b", "PermissionRequest")):
+            know(server, session)
+            server.blocks.books.states.hear(
+                HookCalled(
+                    agent="claude",
+                    session_id=SessionId(session),
+                    event=event,
+                    at_ms=server.clock.unix_ms(),
+                    tool="Bash",
+                )
+            )
+        server.blocks.books.states.judge(server.clock.unix_ms())
+        with Client(server.endpoint.path) as client:
+            everybody = await ask(client, "states.list")
+            needy = await ask(client, "states.list", need=True)
+
+    found = [
+        (each["session_id"], each["state"]["state"]) for each in everybody["sessions"]
+    ]
+    assert found == [("b", "waiting_approval"), ("a", "idle")]
+    assert [each["session_id"] for each in needy["sessions"]] == ["b"]
