@@ -5,6 +5,7 @@ every turn of the loop notes the longest pause between two of its turns.
 """
 
 import logging
+import sys
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from anyio import lowlevel
 from benchmarks.effort import Effort
 from benchmarks.home import new_home
 from benchmarks.rows import Row
+from jarvisd.__main__ import SWITCH_S
 from jarvisd.accumulators.block import Block
 from jarvisd.clock import SystemClock
 from jarvisd.flusher import Flusher
@@ -26,6 +28,7 @@ SIZES = (1_000, 10_000)
 
 def measure(effort: Effort) -> list[Row]:
     rows = []
+    sys.setswitchinterval(SWITCH_S)  # as the daemon does
     level = structlog.make_filtering_bound_logger(logging.INFO)
     structlog.configure(wrapper_class=level)  # as the daemon logs
     with new_home() as home:
