@@ -68,7 +68,7 @@ class LiveStates:
         """Return how many other sessions than that of a status line need somebody."""
         books = self._blocks.books
         others = [
-            books.states.view(*each).state
+            books.states.state_of(each)
             for each in books.states.roots()
             if each != (read.agent, read.session_id)
         ]

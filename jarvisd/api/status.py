@@ -85,12 +85,8 @@ class StatusBoard:
 
     def _states(self) -> Counter[State]:
         """Count the sessions that people started and that are not over."""
-        states = self.blocks.books.states
-        found = Counter(states.view(*each).state for each in states.roots())
-        for state in OVER:
-            del found[state]
-
-        return found
+        counts = self.blocks.books.states.counts()
+        return Counter({state: n for state, n in counts.items() if state not in OVER})
 
     def _spent_today(self, now_ms: int) -> dict[str, Spent]:
         ledger = self.blocks.books.ledger

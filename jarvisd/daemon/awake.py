@@ -29,6 +29,11 @@ _AT_REST = OVER | {State.IDLE, State.UNKNOWN}
 class Changing(Protocol):
     """What is needed of the store."""
 
+    @property
+    def revision(self) -> int:
+        """The number of flushes ever committed."""
+        ...
+
     async def change(self, unit: Unit[None], /) -> None:
         """Run *unit* in a transaction, or raise StoreError."""
         ...
@@ -57,14 +62,17 @@ async def keep_awake(
 ) -> None:
     """Write down that we are awake, while there is something to see; until cancelled.
 
-    What is not busy needs no beat: the next one tells of all the time since the last.
+    What is not busy needs no beat, and where nothing else was stored the disk is left
+    alone: the next one tells of all the time since the last.
     """
+    beaten_at = -1
     while True:
         await clock.sleep_until(clock.monotonic() + BEAT_S)
         start_ms, end_ms = awake.span
-        if not is_busy():
+        if not is_busy() or store.revision == beaten_at:
             continue
 
+        beaten_at = store.revision
         try:
             await store.change(partial(was_awake, start_ms=start_ms, end_ms=end_ms))
         except StoreError as exc:
@@ -73,4 +81,4 @@ async def keep_awake(
 
 def is_busy(states: States) -> bool:
     """Say whether a session works, or waits for somebody."""
-    return any(states.view(*each).state not in _AT_REST for each in states.roots())
+    return any(state not in _AT_REST for state in states.counts())

@@ -31,7 +31,7 @@ from jarvisd.model.segment import Closed
 from jarvisd.model.state import OVER, Transition
 from jarvisd.presence.keeper import Keeper
 from jarvisd.presence.presence import Presence
-from jarvisd.presence.wanted import wanted_of
+from jarvisd.presence.wanted import Wanting
 from jarvisd.reader.chats import Chats
 from jarvisd.reader.intake import Intake
 from jarvisd.reader.pushes import Pushes
@@ -126,7 +126,7 @@ async def assembled(
             keeper.report,
             clock,
             trees=lambda: survey.trees,
-            wanted=lambda: wanted_of(books),
+            wanted=Wanting(books, clock),
         ),
         flusher=flusher,
         scribe=scribe,

@@ -53,7 +53,7 @@ class Presence:
         clock: Clock,
         *,
         trees: Callable[[], Iterable[Tree]],
-        wanted: Callable[[], Iterable[Wanted]],
+        wanted: Callable[[], Sequence[Wanted]],
     ) -> None:
         self._clock = clock
         self._wanted = wanted
@@ -138,7 +138,7 @@ class Presence:
         self._folders.refresh()
         self._registries.scan(self._folders.registries)
         self._writers.look(self._folders.locks)
-        wanted = list(self._wanted())
+        wanted = self._wanted()
         self._registries.tell_leftovers(wanted)
         took = self._clock.monotonic() - started
         usual = self._pause(wanted)

@@ -48,6 +48,8 @@ class Search:
         self._pause = FIRST_PAUSE_S
         self._due = 0.0
         self._wanted: Sequence[Wanted] = ()
+        self._given: Sequence[Wanted] | None = None
+        self._sure: set[tuple[str, SessionId]] = set()
         self._wake = anyio.Event()
         self._followed: dict[tuple[str, SessionId], float] = {}
 
@@ -74,7 +76,10 @@ class Search:
         Not at once, if they were lately.
         """
         sure = self._bindings.sure()
-        self._wanted = [each for each in wanted if _key(each) not in sure]
+        if wanted is not self._given or sure != self._sure:
+            self._given, self._sure = wanted, sure
+            self._wanted = [each for each in wanted if _key(each) not in sure]
+
         if self._wanted and self._is_time(self._wanted):
             self._wake.set()
 

@@ -1,12 +1,15 @@
 """What is asked: the sessions whose processes somebody wants to know."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from jarvisd.accumulators.books import Books, Entry
+from jarvisd.clock import Clock
 from jarvisd.model.block import SessionId
 from jarvisd.model.state import OVER
+
+MAX_AGE_S = 60.0
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -31,12 +34,33 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def wanted_of(books: Books) -> Iterator[Wanted]:
     """Return the sessions that people started, are alive or recent, and are not over."""
-    for agent, session_id in books.states.roots():
-        entry = books.entry_of(agent, session_id)
-        if entry is None or books.states.view(agent, session_id).state in OVER:
-            continue
+    for key in books.states.roots():
+        entry = None if books.states.state_of(key) in OVER else books.entry_of(*key)
+        if entry is not None:
+            yield _wanted(entry)
 
-        yield _wanted(entry)
+
+class Wanting:
+    """Knows the sessions of `wanted_of`, without going through all at each look.
+
+    The list is made anew when a session comes, goes or changes its state, and now and
+    then for the times of the newest lines.
+    """
+
+    def __init__(self, books: Books, clock: Clock) -> None:
+        self._books = books
+        self._clock = clock
+        self._made: tuple[int, float] = (-1, 0.0)
+        self._wanted: list[Wanted] = []
+
+    def __call__(self) -> Sequence[Wanted]:
+        """Return the sessions that are wanted: the same list until it is made anew."""
+        version, now = self._books.states.version, self._clock.monotonic()
+        made_of, made_at = self._made
+        if made_of != version or now - made_at > MAX_AGE_S:
+            self._made, self._wanted = (version, now), list(wanted_of(self._books))
+
+        return self._wanted
 
 
 def _wanted(entry: Entry) -> Wanted:

@@ -18,9 +18,16 @@ BEAT_MS = int(BEAT_S * 1000)
 class Store:
     """Counts what it is asked to write."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, grows: bool = True) -> None:
         self.beats = 0
+        self._revision = 0
+        self._grows = grows
         self.error: StoreError | None = None
+
+    @property
+    def revision(self) -> int:
+        self._revision += self._grows
+        return self._revision
 
     async def change(self, unit: Unit[None], /) -> None:
         if self.error is not None:
@@ -67,6 +74,14 @@ async def test_it_is_noted_while_there_is_something_to_see(
     await beating(FakeClock(), store, lambda: busy)
 
     assert store.beats == beats
+
+
+async def test_a_disk_to_which_nothing_else_is_written_is_left_alone() -> None:
+    store = Store(grows=False)
+
+    await beating(FakeClock(), store, lambda: True)
+
+    assert store.beats == 1
 
 
 async def test_a_store_that_fails_is_asked_again() -> None:

@@ -199,7 +199,7 @@ class Heard:
 async def watching(home: Home, heard: Heard) -> AsyncIterator[Presence]:
     """Watch *home* and write what is reported to *heard*."""
     presence = Presence(
-        heard.report, SystemClock(), trees=home.trees, wanted=lambda: heard.wanted
+        heard.report, SystemClock(), trees=home.trees, wanted=lambda: list(heard.wanted)
     )
     async with anyio.create_task_group() as group:
         await group.start(presence.run)

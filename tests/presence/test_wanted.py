@@ -21,6 +21,9 @@ class KnownStates(States):
     def roots(self) -> Iterator[tuple[str, SessionId]]:
         return (("claude", SessionId(each)) for each in self.known)
 
+    def state_of(self, key: tuple[str, SessionId]) -> State:
+        return self.known[key[1]]
+
     def view(self, agent: str, session_id: SessionId) -> StateView:
         return StateView(state=self.known[session_id])
 

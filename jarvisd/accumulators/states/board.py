@@ -5,8 +5,10 @@ no seat, and cost nothing but the facts in their lanes. A session is judged toge
 all that it started and was started by, for they share a process and needs roll up.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
+from itertools import islice
 
 from jarvisd.accumulators.facts import Facts, Phase
 from jarvisd.accumulators.lane import Lane
@@ -42,6 +44,9 @@ Cost = Callable[[str, SessionId], int | None]
 MAX_SEATS = 10_000
 """Sessions of one day; a seat takes a kilobyte."""
 
+MAX_JUDGED = 256
+"""Sessions judged in one turn of the loop: some ten milliseconds."""
+
 MAX_DEPTH = 8
 """Subagents of subagents; deeper ones are not rolled up."""
 
@@ -56,7 +61,8 @@ _NO_WORD = StateView(
 class States:
     """Facts and signals in, verdicts and transitions out.
 
-    Lines are folded behind the ledger, whose open tool calls are used, too.
+    Lines are folded behind the ledger, whose open tool calls are used, too. *version*
+    grows whenever a session comes, goes or changes its state.
     """
 
     def __init__(self, cost: Cost | None = None) -> None:
@@ -69,7 +75,10 @@ class States:
         self._touched: set[SeatKey] = set()
         self._calls: list[tuple[int, SeatKey]] = []
         self._before: dict[SeatKey, tuple[State, int]] = {}
+        self._left: list[SeatKey] = []
         self._attended: list[SeatKey] = []
+        self._counts: tuple[int, Counter[State]] = (-1, Counter())
+        self.version = 0
 
     # What comes in
 
@@ -105,12 +114,15 @@ class States:
         """Judge all that was touched or is due, and return what that changes."""
         self._take_lanes(now_ms)
         due = self._take_due(now_ms)
-        roots = dict.fromkeys(self._root(key) for key in (*self._touched, *due))
+        touched = (*self._left, *self._touched, *due)
+        roots = dict.fromkeys(map(self._root, touched))
         self._touched = set()
         changes: list[Transition] = []
-        for key in roots:
+        for key in islice(roots, MAX_JUDGED):
             self._judge_family(key, now_ms, changes)
 
+        # The rest at once, but not in this turn of the loop: after a start they are many.
+        self._left = list(islice(roots, MAX_JUDGED, None))
         return changes
 
     def take_attended(self) -> list[SeatKey]:
@@ -120,7 +132,11 @@ class States:
 
     @property
     def next_ms(self) -> int | None:
-        """Return when to judge although nothing happens."""
+        """Return when to judge although nothing happens; 0 for at once."""
+        return 0 if self._left else self._next_call_ms
+
+    @property
+    def _next_call_ms(self) -> int | None:
         while self._calls:
             at_ms, key = self._calls[0]
             seat = self._seats.get(key)
@@ -142,6 +158,23 @@ class States:
 
         return _LONG_SILENT if agent in QUESTIONS else _NO_WORD
 
+    def state_of(self, key: SeatKey) -> State:
+        """Return the state alone, as it was judged last."""
+        seat = self._seats.get(key)
+        if seat is None or seat.told is None:
+            return State.UNKNOWN
+
+        return seat.told.state
+
+    def counts(self) -> Counter[State]:
+        """Count the sessions that nobody started by state; the same until one changes."""
+        version, counted = self._counts
+        if version != self.version:
+            counted = Counter(map(self.state_of, self.roots()))
+            self._counts = self.version, counted
+
+        return counted
+
     def sessions(self) -> Iterator[SeatKey]:
         """Return those that are alive or recent."""
         return iter(tuple(self._seats))
@@ -156,11 +189,13 @@ class States:
         seat = self._seats.get(key)
         if seat is None:
             self._make_room()
+            self.version += 1
             seat = self._seats[key] = Seat(key)
             if key in self._before:
                 seat.before, seat.changed_ms = self._before.pop(key)
 
         if parent_id is not None and seat.parent is None:
+            self.version += 1
             seat.parent = (key[0], parent_id)
             self._children.setdefault(seat.parent, set()).add(key)
 
@@ -238,7 +273,11 @@ class States:
     def _judge_seat(self, seat: Seat, children: list[Verdict], now_ms: int) -> None:
         case = self._case(seat, children, now_ms)
         verdict, seat.due_ms = verdict_on(case), None
-        seat.told = told = seat.settle(verdict, now_ms)
+        before, told = seat.told, seat.settle(verdict, now_ms)
+        seat.told = told
+        if before is None or before.state is not told.state:
+            self.version += 1
+
         attention = attention_to(case, told) + self._burn(seat, now_ms)
         if attention != seat.attention:
             seat.attention = attention
@@ -292,7 +331,7 @@ class States:
 
     def _take_due(self, now_ms: int) -> list[SeatKey]:
         due = []
-        while (at_ms := self.next_ms) is not None and at_ms <= now_ms:
+        while (at_ms := self._next_call_ms) is not None and at_ms <= now_ms:
             key = heappop(self._calls)[1]
             self._seats[key].enlisted_ms = None
             due.append(key)
@@ -300,6 +339,7 @@ class States:
         return due
 
     def _forget(self, seat: Seat) -> None:
+        self.version += 1
         del self._seats[seat.key]
         if seat.parent is not None:
             siblings = self._children.get(seat.parent, set())
