@@ -5,6 +5,7 @@ and, where only one can be meant, one that was started in the session's folder b
 its newest line. The longer nothing is found, the rarer it is looked for.
 """
 
+import math
 from collections.abc import Sequence
 
 import anyio
@@ -78,9 +79,9 @@ class Search:
         sure = self._bindings.sure()
         if wanted is not self._given or sure != self._sure:
             self._given, self._sure = wanted, sure
-            self._wanted = [each for each in wanted if _key(each) not in sure]
+            self._lack([each for each in wanted if _key(each) not in sure])
 
-        if self._wanted and self._is_time(self._wanted):
+        if self._wanted and self._clock.monotonic() >= self._due:
             self._wake.set()
 
     async def run(self) -> None:
@@ -103,14 +104,12 @@ class Search:
         self._due = now + max(self._pause, (busy_s + now - started) * SHARE)
         self._pause = min(self._pause * 2, LAST_PAUSE_S)
 
-    def _is_time(self, lacking: Sequence[Wanted]) -> bool:
-        """Say whether to search now: after a pause, or at once for a new session."""
+    def _lack(self, lacking: Sequence[Wanted]) -> None:
+        """Note who is to be searched for; at once if somebody is new among them."""
         before, self._lacking = self._lacking, frozenset(map(_key, lacking))
+        self._wanted = lacking
         if not self._lacking <= before:
-            self._pause = FIRST_PAUSE_S
-            return True
-
-        return self._clock.monotonic() >= self._due
+            self._pause, self._due = FIRST_PAUSE_S, -math.inf
 
     def _join(self, lacking: Sequence[Wanted]) -> None:
         sure, agents = self._bindings.sure(), self._processes.agents
