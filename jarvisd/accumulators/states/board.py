@@ -25,7 +25,7 @@ from jarvisd.accumulators.states.ladder import verdict_on
 from jarvisd.accumulators.states.reading import note
 from jarvisd.accumulators.states.seat import Seat, SeatKey
 from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import Signal
+from jarvisd.model.evidence import HookCalled, Signal
 from jarvisd.model.record import Record
 from jarvisd.model.state import (
     OVER,
@@ -105,7 +105,11 @@ class States:
     def hear(self, signal: Signal) -> None:
         """Take in what somebody witnessed."""
         key = (signal.agent, signal.session_id)
-        self._seat(key, _parent_in(signal.session_id)).held.hear(signal)
+        seat = self._seat(key, _parent_in(signal.session_id))
+        seat.held.hear(signal)
+        if isinstance(signal, HookCalled):
+            seat.quiet_ms = 0  # it is alive now, however much history is still to come
+
         self._touched.add(key)
 
     # What goes out

@@ -195,6 +195,14 @@ def test_history_gives_a_state_and_no_transitions_on_the_way() -> None:
     assert desk.told() == ["idle"]
 
 
+def test_a_hook_is_not_held_back_by_history() -> None:
+    desk = Desk().read(prompt(0), live=False)
+    desk.at(1)
+    desk.hear(hook(1, "PermissionRequest", tool="Bash", call_id="t1"))
+
+    assert desk.at(1).state is State.WAITING_APPROVAL
+
+
 def test_old_history_gives_neither_seats_nor_transitions() -> None:
     desk = Desk()
     for number in range(200):
