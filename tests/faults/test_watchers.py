@@ -108,8 +108,7 @@ async def test_a_file_system_without_events_is_looked_through(home: Home) -> Non
                 append(hidden, record())
                 await eventually(partial(daemon.shows, path, lines=2), within_s=FOUND_S)
 
-            told = partial(has_problem, daemon, "hints_lost")
-            await eventually(told, within_s=FOUND_S)
+            # Not that hints were lost: a scan that is soon enough has nothing to miss.
             assert (await daemon.ask("health", HealthResult)).status == "ok"
 
 
