@@ -175,7 +175,7 @@ SEGMENTING: dict[type[SegmentParams], object] = {
 }
 """What is answered about segments; the real thing is tried in tests/daemon."""
 
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 """How long a test waits for what must come."""
 
 NOTHING_TO_READ = Backfill(

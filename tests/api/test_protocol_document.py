@@ -25,6 +25,7 @@ from jarvisd.protocol import wire
 from jarvisd.protocol.following import NOTIFICATIONS
 from jarvisd.protocol.methods import METHODS
 from tests.api.fakes import Client, Running, block, running
+from tests.support import PATIENCE_S
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "protocol.md"
 TEXT = DOCUMENT.read_text()
@@ -152,7 +153,7 @@ async def run_beside(
     """Run *command* as if the server were at the usual place in *folder*."""
     (folder / "jarvisd").symlink_to(server.endpoint.path.parent)
     environ = {"XDG_RUNTIME_DIR": str(folder), "PATH": os.environ["PATH"]}
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         return await anyio.run_process(command, env=environ, check=False)
 
 

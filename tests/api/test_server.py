@@ -20,7 +20,7 @@ from jarvisd.api.patience import Patience
 from jarvisd.errors import ConfigError, SourceError, StoreError
 from jarvisd.protocol.wire import MAX_REQUEST_BYTES
 from tests.api.fakes import Client, block, running
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 STATUS = {"jsonrpc": "2.0", "id": 1, "method": "status"}
 SYNC = {"jsonrpc": "2.0", "id": 2, "method": "sync"}
@@ -259,7 +259,7 @@ async def test_a_client_that_does_not_read_its_news_is_dropped() -> None:
         busy = server.add(block())
         with Client(server.endpoint.path) as client:
             await client.result("subscribe", topics=["blocks"])
-            with anyio.fail_after(5):
+            with anyio.fail_after(PATIENCE_S):
                 while not server.tally.dropped_blocked:
                     server.grow(busy)
                     await checkpoint()

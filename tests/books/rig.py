@@ -26,7 +26,7 @@ from jarvisd.reader.survey import Survey
 from jarvisd.store import Store, open_store
 from tests.accumulators.books import flat_price
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 @dataclass(slots=True)

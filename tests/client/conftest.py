@@ -10,7 +10,7 @@ import pytest
 
 from tests.client.fake_daemon import FakeDaemon
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 Ctl = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class Terminal:

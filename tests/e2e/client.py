@@ -17,7 +17,7 @@ from jarvisd.protocol.methods import BlocksListResult, SyncResult
 
 T = TypeVar("T")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """No answer takes this long, however busy the machine is."""
 
 

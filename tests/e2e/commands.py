@@ -8,7 +8,7 @@ from anyio.abc import Process
 
 from tests.e2e.home import Home
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 async def jarvisctl(

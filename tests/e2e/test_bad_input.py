@@ -128,7 +128,7 @@ async def test_a_file_nobody_may_read_is_reported_and_read_once_it_may(
     assert source.state is SourceState.QUARANTINED
     assert source.error
     assert "Permission denied" in source.error
-    await eventually(lambda: daemon.shows(path, lines=1), within_s=5)
+    await eventually(lambda: daemon.shows(path, lines=1))
 
 
 @needs_modes
@@ -173,7 +173,7 @@ async def test_a_name_that_is_not_utf8_is_reported_and_stops_nothing(
     append(good, record())
     assert (await daemon.block_at(good)).line_count == 1
     append(good, record())
-    await eventually(lambda: daemon.shows(good, lines=2), within_s=3)
+    await eventually(lambda: daemon.shows(good, lines=2))
 
     answer = await daemon.ask("sources.list", SourcesListResult, problems=True)
     told = {each.path: each.error for each in answer.sources}

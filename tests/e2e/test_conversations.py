@@ -206,9 +206,7 @@ async def test_acknowledged_messages_survive_kills_and_none_is_doubled(
                 reach = number + chance.randrange(1, 60)
 
                 async def kill(reach: int = reach) -> None:
-                    await eventually(
-                        lambda: len(home.stored_messages()) >= reach, within_s=30
-                    )
+                    await eventually(lambda: len(home.stored_messages()) >= reach)
                     await daemon.kill()
 
                 tasks.start_soon(kill)

@@ -42,7 +42,7 @@ async def test_a_full_disk_is_told_and_nothing_is_lost(home: Home) -> None:
             assert [each.kind for each in health.problems] == ["store_degraded"]
 
             ballast.unlink()
-            await eventually(lambda: status_is(daemon, "ok"), within_s=15)
+            await eventually(lambda: status_is(daemon, "ok"))
             await daemon.restart()
             found = [await daemon.block_at(path) for path in paths]
             assert [each.line_count for each in found] == [101] * 3
@@ -70,7 +70,7 @@ async def test_pushed_lines_are_not_acknowledged_while_the_disk_is_full(
                     return False
                 return answer.line_count == 1
 
-            await eventually(is_stored, within_s=15)
+            await eventually(is_stored)
         assert home.stored_lines(block_id) == 1
 
 
@@ -90,7 +90,7 @@ async def test_a_daemon_on_a_read_only_disk_counts_and_stores_once_it_can(
             assert await status_is(daemon, "degraded")
 
             remount(home.state, "rw")
-            await eventually(lambda: status_is(daemon, "ok"), within_s=15)
+            await eventually(lambda: status_is(daemon, "ok"))
             append(path, record())
             await daemon.sync()
             await daemon.restart()

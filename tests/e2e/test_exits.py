@@ -9,9 +9,8 @@ import pytest
 from tests.e2e.commands import started
 from tests.e2e.home import Home, append, record, write_steadily
 from tests.e2e.rig import Daemon
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
-STOPPED_S = 3.0
 MOMENTS = [round(random.Random(11).uniform(0, 1.2), 2) for _ in range(10)]
 
 
@@ -26,8 +25,7 @@ async def test_the_daemon_ends_at_any_moment(home: Home, moment_s: float) -> Non
         with anyio.move_on_after(moment_s):
             await write_steadily(home.transcript(), record(), lines=2000, seconds=2)
 
-        with anyio.fail_after(STOPPED_S):
-            status = await daemon.terminate()
+        status = await daemon.terminate()
     finally:
         daemon.destroy()
 
@@ -52,7 +50,7 @@ async def test_the_command_line_ends_at_any_moment(
     async with await started(daemon.home, *arguments) as process:
         await anyio.sleep(moment_s)
         process.terminate()
-        with anyio.fail_after(STOPPED_S):
+        with anyio.fail_after(PATIENCE_S):
             await process.wait()
 
         assert process.stderr is not None

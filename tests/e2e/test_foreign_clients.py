@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.home import append, record
 from tests.e2e.rig import Daemon
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 HEALTH = b'{"jsonrpc":"2.0","id":1,"method":"health"}\n'
 LIST = b'{"jsonrpc":"2.0","id":2,"method":"blocks.list"}\n'
@@ -31,7 +31,7 @@ async def test_a_pipe_into_the_socket_is_answered(
     append(path, record())
     await daemon.sync()
     to = "UNIX-CONNECT:" if arguments[0] == "socat" else ""
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         result = await anyio.run_process(
             [*arguments, f"{to}{daemon.socket}"], input=HEALTH + LIST
         )

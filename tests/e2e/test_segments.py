@@ -247,7 +247,7 @@ async def test_segments_are_exact_over_kills_at_random_moments(home: Home) -> No
 
         async with daemon.connected() as client:
             await client.sync()
-            await eventually(lambda: _all_told(client), within_s=20)
+            await eventually(lambda: _all_told(client))
             segments = await listed(client)
             chat = await client.ask("sessions.get", SessionView, session_id="c1")
 

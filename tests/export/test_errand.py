@@ -8,7 +8,7 @@ import pytest
 
 from jarvisd.errors import SinkError
 from jarvisd.export.errand import Hand
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 
 async def test_what_work_returns_or_raises_comes_back() -> None:
@@ -35,7 +35,7 @@ async def test_work_that_hangs_is_left_behind_and_nothing_is_begun_beside_it() -
 async def test_whoever_is_cancelled_does_not_wait_for_the_work() -> None:
     hand, released = Hand("test"), threading.Event()
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         with anyio.move_on_after(0.01):
             await hand.do(released.wait, limit_s=1_000)
 

@@ -74,7 +74,7 @@ class Running:
             await self.clock.advance(step_s)
             return check()
 
-        await eventually(holds, within_s=30)
+        await eventually(holds)
 
     def health(self, name: str = "a") -> SinkHealth:
         [found] = [each for each in self.exporter.health() if each.name == name]

@@ -17,7 +17,7 @@ from jarvisd.protocol.methods import ConfigReloadResult, SourcesListResult
 from jarvisd.sources.leaving import SILENT_S
 from tests.e2e.home import Home, append, append_bytes
 from tests.e2e.rig import Daemon, running_daemon
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 MB = 1_000_000
 
@@ -314,7 +314,7 @@ async def test_a_writer_faster_than_the_reader_is_told_of_and_caught_up_with(
         )
         async with daemon.connected() as client:
             behind: set[bool] = set()
-            with anyio.fail_after(30):
+            with anyio.fail_after(PATIENCE_S):
                 while behind != {True, False}:
                     source = (
                         await client.ask("sources.list", SourcesListResult)
@@ -336,7 +336,7 @@ async def test_a_hole_of_a_gigabyte_is_passed_in_seconds(home: Home) -> None:
             file.seek(1000 * MB)
             file.write(b'{"n":100}\n')
 
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             assert (await daemon.block_at(path)).line_count == 11
         assert daemon.resident_bytes() - before < 32 * MB
 

@@ -22,7 +22,7 @@ from tests.hostile.figures import Figure, part
 TIMES = 1000
 GROWING = 5
 LONGEST_S = 0.05
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 @dataclass(slots=True)

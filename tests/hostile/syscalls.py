@@ -35,7 +35,6 @@ CALLS = ("write", "pwrite64", "fdatasync", "openat", "inotify_add_watch", "accep
 ERRORS = ("EIO", "ENOSPC", "EMFILE", "EINTR")
 MAX_N = {"openat": 12, "inotify_add_watch": 3, "accept4": 6, "fdatasync": 3}
 """About as many calls as a run makes; of the others there are more."""
-HEALED_S = 20.0
 LINES = 30
 PIECE_BYTES = 37
 """Most ends are torn ones: a record has 40 characters."""
@@ -100,10 +99,10 @@ async def survives(home: Home, fault: Fault) -> bool:
 
     async with _daemon(home) as daemon:
         ended = await _under(fault, daemon, paths)
-        await eventually(lambda: _is_exact(daemon, paths), within_s=HEALED_S)
+        await eventually(lambda: _is_exact(daemon, paths))
         await daemon.kill()
         await daemon.start()
-        await eventually(lambda: _is_exact(daemon, paths), within_s=HEALED_S)
+        await eventually(lambda: _is_exact(daemon, paths))
 
     _check_store(home)
     return ended

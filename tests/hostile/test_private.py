@@ -16,6 +16,7 @@ from tests.e2e.client import RpcError
 from tests.e2e.commands import command
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import running_daemon
+from tests.support import PATIENCE_S
 
 SECRET = "the secret of somebody else"
 LIST_OPEN = "import os; print(*os.listdir('/proc/self/fd'))"
@@ -133,7 +134,7 @@ async def test_a_transcript_that_becomes_a_pipe_holds_nobody_up(home: Home) -> N
         path.unlink()
         os.mkfifo(path)
 
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             await client.sync()
             sources = await client.ask("sources.list", SourcesListResult)
             with pytest.raises(RpcError):

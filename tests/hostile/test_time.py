@@ -22,12 +22,10 @@ from jarvisd.protocol.methods import StatusResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 YEAR = "365d"
-STALL_S = 3.0
-"""A flush is due 1 to 1.5 s after the last; the rest is for a busy machine."""
 
 needs_faketime = pytest.mark.skipif(LIBRARY is None, reason="faketime is not installed")
 
@@ -57,7 +55,7 @@ class WallClock:
 
 async def told_of(client: Client, lines: int) -> BlockView:
     """Return the block as soon as the subscriber is told that it has so many lines."""
-    with anyio.fail_after(STALL_S):
+    with anyio.fail_after(PATIENCE_S):
         while True:
             event = await client.next_event()
             block = msgspec.json.decode(event.data, type=BlockView)
@@ -81,9 +79,7 @@ async def is_live_and_stored_now(daemon: Daemon, client: Client, path: Path) -> 
     assert status.last_activity_ms == block.last_activity_ms
     assert block.start_ts_ms is not None
     assert block.start_ts_ms <= block.last_activity_ms
-    await eventually(
-        lambda: daemon.home.stored_lines(block.block_id) == lines, within_s=STALL_S
-    )
+    await eventually(lambda: daemon.home.stored_lines(block.block_id) == lines)
 
 
 @needs_faketime
@@ -161,7 +157,7 @@ def suspended(daemon: Daemon) -> Iterator[None]:
         daemon.signal(signal.SIGCONT)
 
 
-async def test_what_happened_during_a_sleep_is_there_three_seconds_after_it(
+async def test_what_happened_during_a_sleep_is_all_there_after_it(
     home: Home,
 ) -> None:
     paths = [home.transcript(f"p{number % 50}") for number in range(500)]
@@ -173,7 +169,7 @@ async def test_what_happened_during_a_sleep_is_there_three_seconds_after_it(
         async def is_complete() -> bool:
             return (await client.ask("status", StatusResult)).line_count == 2000
 
-        await eventually(is_complete, within_s=3)
+        await eventually(is_complete)
         with suspended(daemon):
             for path in paths:
                 append(path, record())

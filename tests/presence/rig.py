@@ -156,18 +156,14 @@ class Heard:
             if isinstance(each, kind) and session in {None, each.session_id}
         ]
 
-    async def next(
-        self, kind: type[T], session: str | None = None, *, within_s: float = 10
-    ) -> T:
+    async def next(self, kind: type[T], session: str | None = None) -> T:
         """Wait for a first signal of that kind, and return the newest."""
-        await eventually(lambda: bool(self.all(kind, session)), within_s=within_s)
+        await eventually(lambda: bool(self.all(kind, session)))
         return self.all(kind, session)[-1]
 
-    async def said(self, status: str | None, *, within_s: float = 10) -> RegistryRead:
+    async def said(self, status: str | None) -> RegistryRead:
         """Wait until the newest word of the registry is *status*."""
-        await eventually(
-            lambda: self._newest_status() == (True, status), within_s=within_s
-        )
+        await eventually(lambda: self._newest_status() == (True, status))
         return self.all(RegistryRead)[-1]
 
     def want(

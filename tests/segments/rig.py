@@ -75,7 +75,7 @@ class Desk:
     async def pass_by(self, seconds: float) -> None:
         """Let time pass, and the daemon look at its ticks as it does."""
         await self.clock.advance(seconds)
-        await eventually(lambda: bool(self.clock._sleepers), within_s=20)
+        await eventually(lambda: bool(self.clock._sleepers))
 
     async def segments(self, **asked: Any) -> list[Segment]:
         """Return what is stored, the first closed first."""

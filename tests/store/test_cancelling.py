@@ -16,7 +16,7 @@ from jarvisd.store import Store, open_store
 from jarvisd.store import connection as connection_module
 from jarvisd.store.connection import Connection
 from tests.store.building import batch, block_id, lines_by_id, many, saved
-from tests.support import FakeClock, eventually
+from tests.support import PATIENCE_S, FakeClock, eventually
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ async def test_a_disk_that_does_not_answer_is_told_and_waited_out(
         await store.save(batch(saved(1)))
         identity = "jarvisd.store.writer.identity"
         with monkeypatch.context() as hanging:
-            hanging.setattr(identity, lambda _: answering.wait(5) and None)
+            hanging.setattr(identity, lambda _: answering.wait(PATIENCE_S) and None)
             with pytest.raises(StoreError, match="does not answer"):
                 await store.save(batch(saved(2)))
             with pytest.raises(StoreError, match="not answered an earlier request"):
@@ -98,7 +98,7 @@ async def test_a_stuck_connection_takes_no_more_work_until_it_is_free(
     connection = Connection(in_memory)
     await connection.open()
     with anyio.move_on_after(0.02):
-        await connection.run(lambda _: answering.wait(5))
+        await connection.run(lambda _: answering.wait(PATIENCE_S))
 
     assert connection.stuck
     with pytest.raises(StoreError):
@@ -115,9 +115,9 @@ async def test_closing_does_not_wait_for_a_stuck_disk(short_grace: None) -> None
     connection = Connection(in_memory)
     await connection.open()
     with anyio.move_on_after(0.02):
-        await connection.run(lambda _: answering.wait(5))
+        await connection.run(lambda _: answering.wait(PATIENCE_S))
 
-    with anyio.fail_after(1):
+    with anyio.fail_after(PATIENCE_S / 2):
         await connection.close(lambda _: None)
 
     answering.set()
@@ -131,7 +131,7 @@ async def test_opening_gives_up_a_stuck_disk_and_closes_what_comes_late(
     late: list[sqlite3.Connection] = []
 
     def slow() -> sqlite3.Connection:
-        assert answering.wait(5)
+        assert answering.wait(PATIENCE_S)
         late.append(sqlite3.connect(":memory:", check_same_thread=False))
         return late[0]
 
