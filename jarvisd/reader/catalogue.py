@@ -6,7 +6,8 @@
     has the inode and the content of one whose    that one, moved
       name leads nowhere or to other content
     has the inode and the content of one that     what that one has left behind: a block
-      was replaced since                            of its own that begins where it ended
+      was replaced since                            of its own that begins where it ended,
+                                                    whichever of both is looked at first
     has name, size, time and content of one       a copy (`cp -a`, a backup): a block of
                                                     its own that begins where that ends
     is anything else                              new
@@ -28,6 +29,7 @@ from jarvisd.model.block import BlockId, Kind, Origin
 from jarvisd.model.source import Place, Position
 from jarvisd.reader.kinship import (
     copied,
+    goes_on,
     has_moved,
     here,
     leads_to,
@@ -42,6 +44,9 @@ from jarvisd.sources.scan import Found
 MAX_NAMESAKES = 64
 """Looked at for one that a new file may be a copy of."""
 
+MAX_LEFT = 256
+"""Files whose names lead elsewhere now, remembered until they show up again."""
+
 
 class Catalogue:
     """Finds, adopts and renames known files. Synchronous: it only looks and notes."""
@@ -52,6 +57,7 @@ class Catalogue:
         self._by_path: dict[str, Known] = {}
         self._by_inode: dict[tuple[int, int], Known] = {}
         self._by_name: defaultdict[str, list[Known]] = defaultdict(list)
+        self._left: dict[tuple[int, int], Position] = {}
 
     def __len__(self) -> int:
         return len(self._by_path)
@@ -109,6 +115,7 @@ class Catalogue:
         left = (before.dev, before.inode)
         if self._by_inode.get(left) is known and not known.tail.leaving:
             del self._by_inode[left]
+            self._leave(left, before)
 
         if position.inode:
             self._by_inode[position.dev, position.inode] = known
@@ -138,8 +145,7 @@ class Catalogue:
         inode = (seen.st_dev, seen.st_ino)
         other = self._by_inode.get(inode)
         if other is None or other is known:
-            namesakes = self._by_name[os.path.basename(known.path)]
-            begins = copied(known, namesakes[-MAX_NAMESAKES:])
+            begins = self._left_or_copied(known, inode)
         elif leads_to(other.path, inode):
             raise SourceError(known.path, f"is another name of {other.path}")
         else:
@@ -147,6 +153,23 @@ class Catalogue:
 
         generation = known.block.position.generation
         return None if begins is None else here(begins, seen, generation)
+
+    def _leave(self, inode: tuple[int, int], position: Position) -> None:
+        """Remember how far a file was read that its name does not lead to any more."""
+        if position.offset:
+            self._left.pop(inode, None)
+            self._left[inode] = position
+
+        if len(self._left) > MAX_LEFT:
+            del self._left[next(iter(self._left))]
+
+    def _left_or_copied(self, known: Known, inode: tuple[int, int]) -> Position | None:
+        left = self._left.pop(inode, None)
+        if left is not None and goes_on(known, known.path, left) is not None:
+            return left
+
+        namesakes = self._by_name[os.path.basename(known.path)]
+        return copied(known, namesakes[-MAX_NAMESAKES:])
 
     def _created(self, found: Found, place: Place, now_ms: int) -> Known:
         agent = found.tree.agent

@@ -59,18 +59,36 @@ def test_half_a_line_that_is_rotated(then: list[Step]) -> None:
         writers.teardown()
 
 
-def test_what_was_written_over_and_then_moved_on_is_read_once() -> None:
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(
+            [
+                partial(Writers.append, count=1, name="p/2"),
+                Writers.look,
+                partial(Writers.rename, name="p/2", to="p/1"),
+                partial(Writers.cut, name="p/1", keep=0.0, new=1, aside=False),
+                partial(Writers.cut, name="p/1", keep=1.0, new=0, aside=True),
+            ],
+            id="what was written over and then moved on was read twice",
+        ),
+        pytest.param(
+            [
+                partial(Writers.append, count=2, name="p/1"),
+                partial(Writers.append_a_part_of_a_line, name="p/2"),
+                Writers.look,
+                Writers.restart,
+                partial(Writers.rename, name="p/1", to="p/2"),
+                partial(Writers.append_a_part_of_a_line, name="p/1"),
+            ],
+            id="what took another's name was read twice if its own was looked at first",
+        ),
+    ],
+)
+def test_what_is_moved_is_read_once(steps: list[Step]) -> None:
     writers = Writers()
-    steps: list[Step] = [
-        partial(Writers.append, count=1, name="p/2"),
-        Writers.look,
-        partial(Writers.rename, name="p/2", to="p/1"),
-        partial(Writers.cut, name="p/1", keep=0.0, new=1, aside=False),
-        partial(Writers.cut, name="p/1", keep=1.0, new=0, aside=True),
-        Writers.look,
-    ]
     try:
-        for step in steps:
+        for step in (*steps, Writers.look):
             step(writers)
             writers.nothing_is_counted_too_often()
     finally:
