@@ -5,6 +5,7 @@ when it is lost.
 """
 
 import socket
+import struct
 from collections import deque
 from pathlib import Path
 from types import TracebackType
@@ -29,13 +30,16 @@ Answer = TypeVar("Answer")
 Fields = dict[str, msgspec.Raw]
 """The fields of a result as they came: to be printed, not looked at."""
 
-CONNECT_TIMEOUT_S = 2.0
+CONNECT_TIMEOUT_S = 2
 ANSWER_TIMEOUT_S = 10.0
 RECEIVE_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Ten thousand blocks are 6 MB; a daemon that sends more than this is not ours."""
 
 MAX_UNREAD_NOTICES = 10_000
+
+_CONNECT_TIMEOUT = struct.pack("ll", CONNECT_TIMEOUT_S, 0)
+"""As the kernel wants it: seconds and microseconds."""
 
 _METHOD_OF = {params: name for name, (params, _) in METHODS.items()}
 
@@ -210,7 +214,8 @@ class Connection:
 
 def _connected(path: str) -> socket.socket:
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    client.settimeout(CONNECT_TIMEOUT_S)
+    # Not `settimeout`: with it a full queue is an error at once, instead of a wait.
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _CONNECT_TIMEOUT)
     try:
         client.connect(path)
     except OSError as exc:

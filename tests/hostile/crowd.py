@@ -17,6 +17,7 @@ from tests.e2e.home import CODE, Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.hostile.figures import Figure
 from tests.hostile.rogues import COUNT, STATUS
+from tests.support import PATIENCE_S
 
 BLOCKS = 200
 ASK_EVERY_S = 0.01
@@ -73,9 +74,7 @@ async def endure(daemon: Daemon) -> Ordeal:
 
     await daemon.sync()
     waits_ms: list[float] = []
-    with _rogues(daemon.socket) as rogues, socket.socket(socket.AF_UNIX) as honest:
-        honest.settimeout(20)
-        honest.connect(str(daemon.socket))
+    with _connected(daemon.socket) as honest, _rogues(daemon.socket) as rogues:
         while rogues.poll() is None:
             append(paths[len(waits_ms) % BLOCKS], record())
             waits_ms.append(await to_thread.run_sync(_ask, honest))
@@ -90,6 +89,14 @@ async def endure(daemon: Daemon) -> Ordeal:
         peak_bytes=daemon.peak_bytes(),
         clients_left=health.clients,
     )
+
+
+def _connected(path: Path) -> socket.socket:
+    """Return an honest client, let in before the rogues fill the queue."""
+    honest = socket.socket(socket.AF_UNIX)
+    honest.settimeout(PATIENCE_S)
+    honest.connect(str(path))
+    return honest
 
 
 @contextmanager
