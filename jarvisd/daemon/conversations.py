@@ -41,6 +41,7 @@ from jarvisd.protocol.conversations import (
     RecallHit,
 )
 from jarvisd.store import Scribe, Store, conversations, forgetting, messages, recall
+from jarvisd.store.saving import SaveMessage
 
 log = structlog.get_logger()
 
@@ -156,9 +157,7 @@ class Conversations:
             asked.metadata,
             None if asked.key is None else _origin(asked.conversation_id, asked.key),
         )
-        saved = await self._scribe.write(
-            partial(messages.save_message, new=new, limits=self._limits, now_ms=now_ms)
-        )
+        saved = await self._scribe.write(SaveMessage(new, self._limits, now_ms))
         if saved is None:
             raise _unknown(asked.conversation_id)
 

@@ -114,13 +114,17 @@ def save_message(
     if earlier is not None:
         return SavedMessage(earlier, count, repeated=True)
 
-    metadata = msgspec.json.encode(new.metadata).decode()
-    values = (key, new.role, new.channel, new.at_ms, new.content, metadata)
-    saved = _add(raw, values, last_ms=now_ms, limits=limits)
+    saved = _add(raw, (key, *columns(new)), last_ms=now_ms, limits=limits)
     if new.origin is not None:
         raw.execute(_ORIGIN, (new.origin, saved.message_id, key, None))
 
     return saved
+
+
+def columns(new: NewMessage) -> tuple[Any, ...]:
+    """Return the columns of a message from its role to its metadata."""
+    metadata = msgspec.json.encode(new.metadata).decode()
+    return (new.role, new.channel, new.at_ms, new.content, metadata)
 
 
 def record(

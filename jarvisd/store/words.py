@@ -5,7 +5,10 @@ words are dropped before the row is. https://sqlite.org/fts5.html, part 4.4.3
 """
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Final
+
+from jarvisd.store.many import put
 
 MERGE_PAGES: Final = 200
 """Pages of the index merged in one transaction: a few ms."""
@@ -19,6 +22,11 @@ SELECT 'delete', message_key, content FROM conversation_message WHERE """
 def add_words(raw: sqlite3.Connection, message_key: int, content: str) -> None:
     """Take in the words of a new message."""
     raw.execute(_ADD, (message_key, content))
+
+
+def put_words(raw: sqlite3.Connection, rows: Iterable[tuple[int, str]]) -> None:
+    """Take in the words of new messages, of each its key and its text."""
+    put(raw, _ADD, rows)
 
 
 def delete_messages(raw: sqlite3.Connection, where: str, *values: object) -> int:

@@ -22,13 +22,14 @@ from jarvisd.model.ledger import Corrections, Repriced
 from jarvisd.model.saved import Batch, Saved
 from jarvisd.store.books import Rules, write_books
 from jarvisd.store.connection import Connection, Unit
-from jarvisd.store.database import apart, fold_log, transaction
+from jarvisd.store.database import fold_log, transaction
 from jarvisd.store.failures import DamagedError, ReplacedError, store_errors
 from jarvisd.store.files import FileId, identity, size_bytes
 from jarvisd.store.known import Known
 from jarvisd.store.messages import record
 from jarvisd.store.opening import Opening
 from jarvisd.store.rows import next_revision, write_blocks
+from jarvisd.store.saving import run_apart
 from jarvisd.store.transitions import write_transitions
 
 WRITE_TIMEOUT_S: Final = 5.0
@@ -178,7 +179,7 @@ class Writer:
     ) -> list[Any | StoreError]:
         self._refuse_replaced()
         with transaction(raw, durable=durable):
-            return [apart(raw, unit) for unit in units]
+            return run_apart(raw, units)
 
     def _refuse_replaced(self) -> None:
         if identity(self._path) != self._file:
