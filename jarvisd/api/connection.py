@@ -25,7 +25,7 @@ from anyio.abc import TaskGroup
 from jarvisd.api.handlers import MAX_IN_FLIGHT, Pieces
 from jarvisd.api.inbox import Inbox
 from jarvisd.api.patience import Deadline, Patience
-from jarvisd.api.replies import Replies
+from jarvisd.api.replies import Promised, Replies
 from jarvisd.api.subscriptions import Outbox, Subscriptions
 from jarvisd.api.tally import Tally
 from jarvisd.clock import Clock
@@ -159,7 +159,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _do_what_can_be_done(self) -> None:
         if self._writing and self._writable:
-            self._write_piece()
+            self._write_pieces()
         elif self._writable and not self._writing:
             self._answer_lines()
             self._tell_news()
@@ -196,6 +196,11 @@ class Connection(asyncio.BufferedProtocol):
                 return answer
             case bytes() as answer:
                 self._writing.append(_sliced(answer))
+            case Promised() as promised:
+                self._in_flight += 1
+                promised.promise.add_done_callback(
+                    lambda _: self._answered(promised.read())
+                )
             case pieces if not callable(pieces):
                 self._writing.append(pieces)
             case wait:
@@ -205,21 +210,31 @@ class Connection(asyncio.BufferedProtocol):
         return b""
 
     async def _answer_later(self, wait: Callable[[], Awaitable[bytes]]) -> None:
+        answer = b""
         try:
             answer = await wait()
         finally:
-            self._in_flight -= 1
+            self._answered(answer)
 
+    def _answered(self, answer: bytes) -> None:
+        self._in_flight -= 1
         if answer:
             self._writing.append(_sliced(answer))
         self._turn_soon()
 
-    def _write_piece(self) -> None:
-        piece = next(self._writing[0], None)
-        if piece is None:
-            self._writing.popleft()
-        else:
-            self._transport.write(piece)
+    def _write_pieces(self) -> None:
+        """Write one piece of a long answer, or as many short ones as fit into one."""
+        pieces: list[bytes] = []
+        size = 0
+        while self._writing and size < PIECE_BYTES:
+            piece = next(self._writing[0], None)
+            if piece is None:
+                self._writing.popleft()
+            else:
+                pieces.append(piece)
+                size += len(piece)
+
+        self._transport.write(b"".join(pieces))
 
     def _tell_news(self) -> None:
         if not len(self._outbox):

@@ -1,10 +1,15 @@
 """What this package needs of the daemon, as the daemon's other parts are not its business."""
 
+from asyncio import Future
 from typing import Protocol, TypeVar
 
 from jarvisd.accumulators.block import Block
 from jarvisd.model.block import BlockView
-from jarvisd.protocol.conversations import ConversationParams
+from jarvisd.protocol.conversations import (
+    ConversationParams,
+    ConversationsSaveMessage,
+    ConversationsSaveMessageResult,
+)
 from jarvisd.protocol.health import Backfill, HealthResult
 from jarvisd.protocol.methods import (
     BlocksTailResult,
@@ -80,6 +85,12 @@ class Daemon(Protocol):
 
     async def reload(self) -> ConfigReloadResult:
         """Read the configuration again."""
+        ...
+
+    def save_message(
+        self, params: ConversationsSaveMessage, /
+    ) -> Future[ConversationsSaveMessageResult]:
+        """Save a message; the result comes once it is on the disk."""
         ...
 
     async def converse(self, params: ConversationParams, /) -> object:

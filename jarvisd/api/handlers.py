@@ -2,9 +2,11 @@
 
 A quick answer is given at once, from memory, as JSON; a long list comes in pieces, so
 that neither the loop nor a client that does not read holds all of it; what must wait
-is a function to be awaited, which the connection runs beside its client's others.
+is a function to be awaited, which the connection runs beside its client's others, or,
+where thousands wait, a promise, which needs no task.
 """
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -31,7 +33,10 @@ from jarvisd.model.session import SessionView
 from jarvisd.protocol import PROTOCOL_VERSION, wire
 from jarvisd.protocol.attention import ReportAttention
 from jarvisd.protocol.base import Params
-from jarvisd.protocol.conversations import CONVERSATION_METHODS
+from jarvisd.protocol.conversations import (
+    CONVERSATION_METHODS,
+    ConversationsSaveMessage,
+)
 from jarvisd.protocol.discover import document
 from jarvisd.protocol.following import TOPICS, Subscribe, Unsubscribe
 from jarvisd.protocol.health import Health
@@ -92,7 +97,8 @@ T = TypeVar("T")
 
 Pieces = Iterator[bytes]
 Waiting = Callable[[], Awaitable[object]]
-Answer = bytes | Pieces | Waiting
+Promise = asyncio.Future[Any]
+Answer = bytes | Pieces | Waiting | Promise
 Answerer = Callable[[Any, Outbox], Answer]
 
 
@@ -171,6 +177,7 @@ class Handlers:
                 params: _later(daemon.converse)
                 for params, _ in CONVERSATION_METHODS.values()
             },
+            ConversationsSaveMessage: _as_it_is(daemon.save_message),
         }
 
     def _hello(self, request: Hello) -> HelloResult:

@@ -5,16 +5,18 @@ comes from our own errors; of anything else the client is given a number, under 
 the traceback is in the log.
 """
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import anyio
 import anyio.lowlevel
 import structlog
 
-from jarvisd.api.handlers import Handlers, Pieces, Waiting
+from jarvisd.api.handlers import Handlers, Pieces, Promise, Waiting
 from jarvisd.api.subscriptions import Outbox
 from jarvisd.errors import ConfigError, ProtocolError, SourceError, StoreError
 from jarvisd.protocol import wire
@@ -42,7 +44,15 @@ _LONG = (
 )
 MAX_BATCH_BYTES = 4 << 20
 
-Reply = bytes | Pieces | Callable[[], Awaitable[bytes]]
+
+class Promised(NamedTuple):
+    """A reply that comes by itself: *read* gives it once *promise* is done."""
+
+    promise: Promise
+    read: Callable[[], bytes]
+
+
+Reply = bytes | Pieces | Callable[[], Awaitable[bytes]] | Promised
 
 
 @dataclass(slots=True)
@@ -79,8 +89,26 @@ class Replies:
                 return _result(call.id, answer)
             case Iterator():
                 return _framed(call.id, answer)
+            case asyncio.Future():
+                return self._promised(call, answer)
             case _:
                 return partial(self._wait_for, call, answer)
+
+    def _promised(self, call: wire.Call, promise: Promise) -> Promised:
+        """Return the wait for *promise*, which is cancelled when it takes too long."""
+        limit_s = self._limit_s(call.params)
+        late = promise.get_loop().call_later(limit_s, promise.cancel)
+
+        def reply() -> bytes:
+            late.cancel()
+            try:
+                return _result(call.id, wire.encode(promise.result()))
+            except asyncio.CancelledError:
+                return _refusal(call.id, _timeout(call.method, limit_s))
+            except Exception as exc:
+                return _refusal(call.id, _told(exc, call.method))
+
+        return Promised(promise, reply)
 
     async def _wait_for(self, call: wire.Call, answer: Waiting) -> bytes:
         limit_s = self._limit_s(call.params)
@@ -88,8 +116,7 @@ class Replies:
             with anyio.fail_after(limit_s):
                 return _result(call.id, wire.encode(await answer()))
         except TimeoutError:
-            message = f"{call.method} took longer than {limit_s:g} s"
-            return _refusal(call.id, wire.failure("timeout", message))
+            return _refusal(call.id, _timeout(call.method, limit_s))
         except Exception as exc:
             return _refusal(call.id, _told(exc, call.method))
 
@@ -119,12 +146,19 @@ class Replies:
                 return reply
             case Iterator():
                 return b"".join(reply)
+            case Promised():
+                await asyncio.wait([reply.promise])
+                return reply.read()
             case _:
                 return await reply()
 
     def _limit_s(self, params: Params) -> float:
         long = isinstance(params, _LONG)
         return self.long_request_s if long else self.request_s
+
+
+def _timeout(method: str, limit_s: float) -> ProtocolError:
+    return wire.failure("timeout", f"{method} took longer than {limit_s:g} s")
 
 
 def _result(id_: bytes, result: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Conversations as clients ask for them: what is wrong is refused, the rest is stored."""
 
 import hashlib
+from asyncio import Future
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -93,7 +94,7 @@ class Conversations:
             case ConversationsGetOrCreate():
                 return await self._get_or_create(asked)
             case ConversationsSaveMessage():
-                return await self._save_message(asked)
+                return await self.save_message(asked)
             case ConversationsLinkChannel():
                 return await self._link_channel(asked)
             case ConversationsResolve():
@@ -144,9 +145,13 @@ class Conversations:
             conversation=found.conversation, created=found.created
         )
 
-    async def _save_message(
+    def save_message(
         self, asked: ConversationsSaveMessage
-    ) -> ConversationsSaveMessageResult:
+    ) -> Future[ConversationsSaveMessageResult]:
+        """Return what will be the result once the message is on the disk.
+
+        Or one of the errors of `answer`.
+        """
         now_ms = self._clock.unix_ms()
         new = messages.NewMessage(
             asked.conversation_id,
@@ -157,14 +162,9 @@ class Conversations:
             asked.metadata,
             None if asked.key is None else _origin(asked.conversation_id, asked.key),
         )
-        saved = await self._scribe.write(SaveMessage(new, self._limits, now_ms))
-        if saved is None:
-            raise _unknown(asked.conversation_id)
-
-        return ConversationsSaveMessageResult(
-            message_id=saved.message_id,
-            message_count=saved.message_count,
-            repeated=saved.repeated,
+        return self._scribe.promise(
+            SaveMessage(new, self._limits, now_ms),
+            partial(_saved, asked.conversation_id),
         )
 
     async def _link_channel(
@@ -334,6 +334,19 @@ def _require_one(asked: ConversationsForget) -> None:
             "give exactly one of session_id, project, conversation_id and everything"
         )
         raise wire.failure("invalid_params", message)
+
+
+def _saved(
+    id_: ConversationId, saved: messages.SavedMessage | None
+) -> ConversationsSaveMessageResult:
+    if saved is None:
+        raise _unknown(id_)
+
+    return ConversationsSaveMessageResult(
+        message_id=saved.message_id,
+        message_count=saved.message_count,
+        repeated=saved.repeated,
+    )
 
 
 def _unknown(id_: ConversationId) -> ProtocolError:

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from asyncio import Future
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,7 +18,11 @@ from jarvisd.errors import ProtocolError, SourceError
 from jarvisd.export import Exporter
 from jarvisd.flusher import Flusher
 from jarvisd.model.block import BlockView, Kind
-from jarvisd.protocol.conversations import ConversationParams
+from jarvisd.protocol.conversations import (
+    ConversationParams,
+    ConversationsSaveMessage,
+    ConversationsSaveMessageResult,
+)
 from jarvisd.protocol.health import (
     Backfill,
     HealthResult,
@@ -108,6 +113,12 @@ class Service:
     async def reload(self) -> ConfigReloadResult:
         """Read the configuration again."""
         return await self._reload()
+
+    def save_message(
+        self, asked: ConversationsSaveMessage
+    ) -> Future[ConversationsSaveMessageResult]:
+        """See Conversations.save_message."""
+        return self._conversations.save_message(asked)
 
     async def converse(self, asked: ConversationParams) -> object:
         """See Conversations.answer."""

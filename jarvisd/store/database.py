@@ -34,6 +34,9 @@ _WRITER: Final = (
     "PRAGMA journal_size_limit = 67108864",
 )
 
+STATEMENTS: Final = 256
+"""Kept prepared: those for many rows, each in six widths, are most of them."""
+
 T = TypeVar("T")
 
 
@@ -135,7 +138,10 @@ def snapshot(query: Callable[[sqlite3.Connection], T], raw: sqlite3.Connection) 
 
 def _connect(path: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
     raw = sqlite3.connect(
-        f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None
+        f"{path.as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        cached_statements=STATEMENTS,
     )
     try:
         for pragma in pragmas:

@@ -4,8 +4,9 @@ Nobody can read a client's message again, so it is acknowledged when the disk ha
 wait for the disk takes milliseconds, whatever it is for: all who wait share one.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final, Protocol, TypeVar, cast
+from asyncio import Future, get_running_loop
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import anyio
 
@@ -15,6 +16,7 @@ from jarvisd.store.connection import Unit
 MAX_GROUP: Final = 256
 """Units of one transaction: some 20 ms, in which a flush waits."""
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -48,14 +50,17 @@ class Scribe:
             StoreError: It was not written; see `Store.apply`.
 
         """
-        entry = _Entry(unit)
-        self._waiting.append(entry)
-        self._wake.set()
-        await entry.done.wait()
-        if entry.error is not None:
-            raise entry.error
+        return await self.promise(unit, lambda answer: answer)
 
-        return cast("T", entry.answer)
+    def promise(self, unit: Unit[T], read: Callable[[T], R]) -> "Future[R]":
+        """Return what will be what *read* makes of what *unit* returns, or an error.
+
+        As `write`, without a task that waits: for what comes by the thousand.
+        """
+        promised: Future[R] = get_running_loop().create_future()
+        self._waiting.append(_Entry(unit, read, promised))
+        self._wake.set()
+        return promised
 
     async def run(self) -> None:
         """Write until cancelled, then what still waits."""
@@ -85,21 +90,21 @@ class Scribe:
             entry.settle(answer)
 
 
-class _Entry:
+class _Entry(NamedTuple):
     """One unit that somebody waits for."""
 
-    __slots__ = ("answer", "done", "error", "unit")
-
-    def __init__(self, unit: Unit[Any]) -> None:
-        self.unit = unit
-        self.done = anyio.Event()
-        self.answer: object = None
-        self.error: Exception | None = None
+    unit: Unit[Any]
+    read: Callable[[Any], Any]
+    promised: "Future[Any]"
 
     def settle(self, answer: object) -> None:
-        if isinstance(answer, Exception):
-            self.error = answer
-        else:
-            self.answer = answer
+        if self.promised.done():  # whoever waited has stopped
+            return
 
-        self.done.set()
+        try:
+            if isinstance(answer, Exception):
+                raise answer
+
+            self.promised.set_result(self.read(answer))
+        except Exception as exc:
+            self.promised.set_exception(exc)

@@ -1,5 +1,6 @@
 """A daemon made by hand, a server around it, and a client of blocking sockets."""
 
+import asyncio
 import json
 import os
 import socket
@@ -263,6 +264,18 @@ class FakeDaemon:
     async def converse(self, params: ConversationParams) -> object:
         await self._wait()
         return CONVERSING[type(params)]
+
+    def save_message(
+        self, params: ConversationsSaveMessage
+    ) -> asyncio.Future[ConversationsSaveMessageResult]:
+        return asyncio.ensure_future(self._saved(params))  # noqa: TID251 - a promise
+
+    async def _saved(
+        self, params: ConversationsSaveMessage
+    ) -> ConversationsSaveMessageResult:
+        result = await self.converse(params)
+        assert isinstance(result, ConversationsSaveMessageResult)
+        return result
 
     async def push_open(self, params: PushOpen) -> PushOpenResult:
         await self._wait()

@@ -24,6 +24,16 @@ from tests.support import PATIENCE_S, eventually
 
 STATUS = {"jsonrpc": "2.0", "id": 1, "method": "status"}
 SYNC = {"jsonrpc": "2.0", "id": 2, "method": "sync"}
+WORDS = {"conversation_id": "0" * 16, "role": "user", "content": "hello"}
+SAVE = {"jsonrpc": "2.0", "id": 3, "method": "conversations.save_message"}
+
+waits = pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(SYNC, id="task"),
+        pytest.param({**SAVE, "params": WORDS}, id="promise"),
+    ],
+)
 
 
 def resident_bytes() -> int:
@@ -166,42 +176,52 @@ async def test_a_bug_in_a_handler_is_told_to_its_client_alone() -> None:
         pytest.param(ConfigError("agents.x"), -32009, "config_invalid", id="config"),
     ],
 )
+@waits
 async def test_a_known_error_becomes_an_answer(
-    error: Exception, number: int, kind: str
+    error: Exception, number: int, kind: str, request_: dict[str, object]
 ) -> None:
     async with running() as server:
         server.daemon.error = error
         with Client(server.endpoint.path) as client:
-            answer = await client.ask("config.reload")
+            await client.send(request_)
+            answer = await client.receive()
 
     assert answer["error"]["code"] == number
     assert answer["error"]["data"]["kind"] == kind
     assert answer["error"]["message"] == str(error)
 
 
-async def test_a_request_that_takes_too_long_is_given_up() -> None:
+@waits
+async def test_a_request_that_takes_too_long_is_given_up(
+    request_: dict[str, object],
+) -> None:
     async with running(request_s=0.05) as server:
         server.daemon.hold = anyio.Event()
         with Client(server.endpoint.path) as client:
-            answer = await client.ask("sync")
+            await client.send(request_)
+            answer = await client.receive()
 
     assert answer["error"]["data"]["kind"] == "timeout"
 
 
-async def test_no_more_requests_are_begun_than_may_wait() -> None:
+@waits
+async def test_no_more_requests_are_begun_than_may_wait(
+    request_: dict[str, object],
+) -> None:
     async with running() as server:
         hold = server.daemon.hold = anyio.Event()
         with Client(server.endpoint.path) as client:
-            await client.send(*({**SYNC, "id": n} for n in range(3 * MAX_IN_FLIGHT)))
+            many = range(3 * MAX_IN_FLIGHT)
+            await client.send(*({**request_, "id": each} for each in many))
             await eventually(lambda: server.daemon.waiting == MAX_IN_FLIGHT)
             with Client(server.endpoint.path) as other:
                 assert "result" in await other.ask("status")
             assert server.daemon.waiting == MAX_IN_FLIGHT
 
             hold.set()
-            ids = [(await client.receive())["id"] for _ in range(3 * MAX_IN_FLIGHT)]
+            ids = [(await client.receive())["id"] for _ in many]
 
-    assert sorted(ids) == list(range(3 * MAX_IN_FLIGHT))
+    assert sorted(ids) == list(many)
 
 
 async def test_a_request_once_begun_is_carried_out_though_its_client_goes() -> None:
