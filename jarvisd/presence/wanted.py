@@ -65,11 +65,18 @@ class Wanting:
 
 def _wanted(entry: Entry) -> Wanted:
     session, blocks = entry
-    times = (each.last_activity_ms for each in blocks)
+    # Plain loops: made for each of thousands in one go, while everybody waits.
+    paths, last_ms = [], 0
+    for block in blocks:
+        if block.origin.path:
+            paths.append(block.origin.path)
+
+        last_ms = max(last_ms, block.last_activity_ms or 0)
+
     return Wanted(
         agent=session.agent,
         session_id=session.session_id,
         cwd=None if session.place is None else session.place[1],
-        paths=tuple(each.origin.path for each in blocks if each.origin.path),
-        last_ms=max((each for each in times if each is not None), default=None),
+        paths=tuple(paths),
+        last_ms=last_ms or None,
     )
