@@ -54,6 +54,12 @@ class Home:
             "LANG": "C.UTF-8",
         }
 
+    def configure(self, settings: str) -> None:
+        """Write the configuration file."""
+        path = self.folder / ".config" / "jarvisd" / "config.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(settings)
+
     def write(self, count: int, *, lines: int = 1, age_s: float = 0) -> list[str]:
         """Make *count* transcripts, last changed *age_s* ago, in a few projects."""
         paths = []

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from jarvisd.agents import claude, codex, hooks, text
+from jarvisd.agents import claude, codex, hooks, outline, text
 from jarvisd.agents.evidence import Evidence
 from jarvisd.model.conversation import Said
 from jarvisd.model.record import Record
@@ -63,6 +63,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         status_line: What an input of its status line says.
         version: Raised when `parse` says something else about the same line; what was
             read with an older one is read again.
+        ledger: Whether what its lines say is taken into the books.
 
     """
 
@@ -74,6 +75,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     hooked: hooks.Hooked = hooks.silent
     status_line: ReadStatusLine = no_status_line
     version: int = 1
+    ledger: bool = True
 
 
 TEXT = Agent(name="text", find=text.find, parse=text.parse)
@@ -111,3 +113,9 @@ def agent_named(name: str) -> Agent:
         return known
 
     return Agent(name=name, find=TEXT.find, parse=TEXT.parse)
+
+
+def only_counted(agent: Agent) -> Agent:
+    """Return *agent* as one whose lines are counted and dated, and no more."""
+    parse = agent.parse if agent.parse is TEXT.parse else outline.parse
+    return Agent(name=agent.name, find=agent.find, parse=parse, ledger=False)

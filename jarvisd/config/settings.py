@@ -44,11 +44,13 @@ TEXT = "text"
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the user says about one agent.
 
-    *roots* are read besides the folders in which the agent is known to write.
+    *roots* are read besides the folders in which the agent is known to write. Without
+    *ledger* its lines are counted, and what they say is left alone.
     """
 
     enabled: bool = True
     roots: tuple[Path, ...] = ()
+    ledger: bool = True
 
 
 class FifoSettings(
@@ -192,5 +194,9 @@ SEGMENT_KEYS = SegmentSettings.__struct_fields__
 NOTIFY_KEYS = NotifySettings.__struct_fields__
 """The keys of `[notify]`."""
 
-NEEDS_RESTART = frozenset({"store", "socket", "conversations", "segments", "sinks"})
-"""Keys that a reload cannot change: what was opened at the start stays open."""
+_OPENED = frozenset({"store", "socket", "conversations", "segments", "sinks"})
+
+
+def needs_restart(key: str) -> bool:
+    """Say whether a reload cannot change *key*: what was opened at the start stays so."""
+    return key in _OPENED or (key.startswith("agents.") and key.endswith(".ledger"))

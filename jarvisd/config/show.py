@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from jarvisd.config.load import read
-from jarvisd.config.settings import NEEDS_RESTART, TYPES, Config
+from jarvisd.config.settings import TYPES, Config, needs_restart
 from jarvisd.config.sinks import Secret
 
 DEFAULT = "default"
@@ -52,7 +52,7 @@ def changes(old: Config, new: Config) -> Changes:
     agents = {*old.agents, *new.agents}
     before, after = dict(_leaves(old, agents)), dict(_leaves(new, agents))
     changed = [key for key in before if before[key] != after[key]]
-    return Changes(changed, [key for key in changed if key in NEEDS_RESTART])
+    return Changes(changed, [key for key in changed if needs_restart(key)])
 
 
 def _leaves(config: Config, agents: Iterable[str]) -> Iterator[tuple[str, object]]:

@@ -15,6 +15,7 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.states import FORGOTTEN_MS
+from jarvisd.agents import Agent, agent_named, only_counted
 from jarvisd.clock import Clock
 from jarvisd.config import Config
 from jarvisd.daemon.awake import Awake
@@ -97,7 +98,8 @@ async def assembled(
 
     kept = config.conversations
     recorder = Recorder(kept.limits) if kept.record else None
-    intake = Intake(blocks, flusher, clock, recorder)
+    agents = partial(_agent, config)
+    intake = Intake(blocks, flusher, clock, recorder, agents=agents)
     reader = Reader(survey, intake)
     await _take_back(store, blocks, reader, clock)
     # What was loaded stays for the daemon's life: the garbage collector need not
@@ -150,6 +152,11 @@ async def assembled(
             reload=reloader.bound(survey, prices),
         ),
     )
+
+
+def _agent(config: Config, name: str) -> Agent:
+    agent = agent_named(name)
+    return agent if config.agent(name).ledger else only_counted(agent)
 
 
 async def _journal(store: Store, books: Books, clock: Clock) -> Journal:

@@ -1,13 +1,13 @@
 """Lines into blocks: the one place where sources, agents and accumulators meet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.lane import Lane
-from jarvisd.agents import Parse, agent_named
+from jarvisd.agents import Agent, Parse, agent_named
 from jarvisd.clock import Clock
 from jarvisd.flusher import Flusher
 from jarvisd.lines import Line, Oversize
@@ -37,8 +37,11 @@ class Intake:
         flusher: Flusher,
         clock: Clock,
         recorder: Recorder | None = None,
+        *,
+        agents: Callable[[str], Agent] = agent_named,
     ) -> None:
         self.blocks = blocks
+        self.agent_named = agents
         self.clock = clock
         self.flusher = flusher
         self._ledger = blocks.books.ledger
@@ -89,8 +92,8 @@ class Intake:
         Each step for all lines before the next one: the processor then has its code at
         hand, which takes a fifth off the time of going line by line.
         """
-        agent = agent_named(block.origin.agent)
-        lane = block.open_lane(agent.version)
+        agent = self.agent_named(block.origin.agent)
+        lane = _lane(block, agent)
         records = self._read(block, lines, agent.parse, lane, live=live)
         _count(block, lines, records)
         if self._recorder is not None:
@@ -110,7 +113,7 @@ class Intake:
         self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
     ) -> None:
         """Fold *lines*, which *block* has counted already, into the ledger alone."""
-        parse = agent_named(block.origin.agent).parse
+        parse = self.agent_named(block.origin.agent).parse
         self._read(block, lines, parse, lane, live=False)
 
     def _read(
@@ -152,7 +155,7 @@ class Intake:
         if isinstance(line, Oversize):
             return False
 
-        parse = agent_named(block.origin.agent).parse
+        parse = self.agent_named(block.origin.agent).parse
         return parse(line.text, offset=line.offset) is not None
 
     def touch(self, block: Block, *, urgent: bool = True) -> None:
@@ -186,6 +189,17 @@ class Intake:
         if not block.ended:
             block.ended, block.exit_status, block.partial_bytes = True, exit_status, 0
             self.touch(block)
+
+
+def _lane(block: Block, agent: Agent) -> Lane | None:
+    """Return where the lines of *block* go; None where they are only counted now."""
+    if agent.ledger:
+        return block.open_lane(agent.version)
+
+    if block.parser_version:
+        block.unread()  # should they be wanted again, all of them are
+
+    return None
 
 
 def _note_crash(block: Block, line: Line | Oversize, exc: Exception) -> None:

@@ -13,7 +13,6 @@ import anyio
 import structlog
 
 from jarvisd.accumulators.lane import Lane
-from jarvisd.agents import agent_named
 from jarvisd.errors import SourceError
 from jarvisd.lines import LineSplitter
 from jarvisd.reader.catalogue import Catalogue
@@ -91,8 +90,9 @@ class Rereader:
 
     def _is_lacking(self, known: Known) -> bool:
         block = known.block
-        version = agent_named(block.origin.agent).version
-        return not block.ended and block.must_be_reread(version)
+        agent = self._intake.agent_named(block.origin.agent)
+        lacks = agent.ledger and block.must_be_reread(agent.version)
+        return lacks and not block.ended
 
     async def _read(self, known: Known) -> None:
         """Read one file; a bulkhead as `Reader` has one, of which the user is told."""
@@ -111,7 +111,7 @@ class Rereader:
 
     async def _read_open(self, known: Known, fd: int) -> None:
         block = known.block
-        version = agent_named(block.origin.agent).version
+        version = self._intake.agent_named(block.origin.agent).version
         lane = Lane.opened(block.origin, version=version)
         generation, splitter = block.position.generation, LineSplitter()
         while block.position.generation == generation:

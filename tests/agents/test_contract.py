@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jarvisd.agents import AGENTS
+from jarvisd.agents import AGENTS, only_counted
 from jarvisd.model.record import Record
 
 CLAUDE_REPLY = {
@@ -186,6 +186,17 @@ def test_no_line_is_slow(agent: str, text: bytes) -> None:
 @pytest.mark.parametrize("text", HOSTILE[:11])
 def test_what_is_no_object_is_malformed(agent: str, text: bytes) -> None:
     assert parse(agent, text) is None
+
+
+@pytest.mark.parametrize("agent", [each for each in AGENTS if each != "text"])
+@given(
+    text=st.binary(max_size=40) | st.sampled_from([each.values[0] for each in HOSTILE])
+)
+@settings(max_examples=150, deadline=None)
+def test_the_outline_finds_the_same_lines_malformed(agent: str, text: bytes) -> None:
+    only = only_counted(AGENTS[agent]).parse(text, offset=7)
+
+    assert (only is None) == (parse(agent, text) is None)
 
 
 @agents

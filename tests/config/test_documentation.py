@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 from jarvisd import config
-from jarvisd.config.settings import AGENT_TYPES, ENVIRONMENT, NEEDS_RESTART, TYPES
+from jarvisd.config.settings import AGENT_TYPES, ENVIRONMENT, TYPES, needs_restart
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 ROW = re.compile(
@@ -30,7 +30,11 @@ def test_every_key_has_its_row_and_its_chapter() -> None:
 def test_the_table_tells_the_defaults() -> None:
     environ = {"HOME": "~", "XDG_RUNTIME_DIR": "/run"}
     shown = {key: value for key, value, _ in config.describe(environ)}
-    shown |= {"agents.NAME.enabled": "true", "agents.NAME.roots": "[]"}
+    shown |= {
+        "agents.NAME.enabled": "true",
+        "agents.NAME.roots": "[]",
+        "agents.NAME.ledger": "true",
+    }
     shown["store"] = shown["store"].strip('"')
     shown["socket"] = shown["socket"].strip('"').replace("/run", "$XDG_RUNTIME_DIR", 1)
 
@@ -43,7 +47,7 @@ def test_the_table_tells_where_else_a_key_is_set() -> None:
         assert row["flag"] == (
             f"--{key.replace('_', '-')}" if row["variable"] else None
         )
-        assert (row["after"] == "restart") == (key in NEEDS_RESTART)
+        assert (row["after"] == "restart") == needs_restart(key)
 
 
 def test_the_example_is_a_good_configuration() -> None:

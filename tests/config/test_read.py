@@ -92,6 +92,7 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
         Setting("sinks", "[]", "default"),
         Setting("agents.claude.enabled", "true", "default"),
         Setting("agents.claude.roots", '["/r", "/ü"]', str(file)),
+        Setting("agents.claude.ledger", "true", "default"),
     ]
 
 
@@ -100,13 +101,16 @@ def test_a_reload_tells_what_changed_and_what_has_to_wait(
 ) -> None:
     write(environ, 'log_level = "debug"\nagents.claude.enabled = true')
     old = config.read([], environ)
-    write(environ, 'store = "/new.db"\nagents.codex.enabled = false')
+    write(
+        environ, 'store = "/new.db"\nagents.codex = {enabled = false, ledger = false}'
+    )
     new = config.read([], environ)
 
     changed, needs_restart = config.changes(old, new)
 
-    assert changed == ["store", "log_level", "agents.codex.enabled"]
-    assert needs_restart == ["store"]
+    codex = ["agents.codex.enabled", "agents.codex.ledger"]
+    assert changed == ["store", "log_level", *codex]
+    assert needs_restart == ["store", "agents.codex.ledger"]
 
 
 def test_saying_the_default_aloud_is_no_change(environ: dict[str, str]) -> None:
