@@ -10,6 +10,7 @@ before any other, until there is one.
 """
 
 import math
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -63,6 +64,10 @@ class Saver(Protocol):
 
     async def load_books(self) -> SavedBooks:
         """Return the books as they are stored, or raise StoreError."""
+        ...
+
+    async def load_keys(self) -> "array[int]":
+        """Return the keys of their rows, sorted, or raise StoreError."""
         ...
 
 
@@ -343,6 +348,7 @@ class Flusher:
 
         self._unanswered = None
         self._books.restore(await self._store.load_books())
+        self._books.know(await self._store.load_keys())
         self._generation = self._store.generation
         for block in self._blocks:
             block.unread()

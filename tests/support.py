@@ -97,7 +97,10 @@ class FakeStore:
         return Saved(self.revision)
 
     async def load_books(self) -> SavedBooks:
-        return SavedBooks(sessions=[], cells=[], limits=[], keys=array("q"))
+        return SavedBooks(sessions=[], cells=[], limits=[])
+
+    async def load_keys(self) -> "array[int]":
+        return array("q")
 
     def stored(self, block_id: str) -> SavedBlock:
         """Return the newest state of a block."""

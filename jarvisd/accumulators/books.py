@@ -4,6 +4,7 @@ The ledger knows sessions by what lines say; here they meet the blocks that the 
 are in, and the windows of their models. Answers are from memory.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -62,13 +63,20 @@ class Books:
         self._blocks: dict[SessionKey, list[Block]] = {}
 
     def restore(self, saved: SavedBooks) -> None:
-        """Take back what was stored, in place of all that is known of sessions."""
+        """Take back what was stored, in place of all that is known of sessions.
+
+        Until `know` gets the keys of all rows as well, each row is held against those.
+        """
         self._blocks.clear()
         self.ledger.clear()
         self.ledger.restore(saved.sessions, saved.limits, saved.cells, saved.priced)
-        self.ledger.known.restore(saved.keys)
+        self.ledger.known.complete = False
         self.segments.since_ms = saved.segments_since_ms
         self.segments.forget()
+
+    def know(self, keys: "array[int]") -> None:
+        """Take in the *keys* of all rows that are stored, sorted."""
+        self.ledger.known.restore(keys)
 
     def bind(self, block: Block) -> None:
         """Note whose *block* is; cheap, to be called after its lines are folded."""

@@ -41,7 +41,7 @@ class KeySet:
 
     def restore(self, keys: "array[int]") -> None:
         """Take *keys*, sorted, as they are: no time for each, and 8 bytes."""
-        self._base = keys
+        self._base, self.complete = keys, True
 
     def __len__(self) -> int:
         return len(self._base) + sum(map(len, self._sets))

@@ -16,6 +16,7 @@ from jarvisd.daemon.awake import is_busy, keep_awake
 from jarvisd.daemon.backups import keep_backups
 from jarvisd.daemon.conversations import keep_decaying
 from jarvisd.daemon.face import made_face
+from jarvisd.daemon.keys import learn_keys
 from jarvisd.daemon.news import tell_of_health
 from jarvisd.daemon.parts import Parts, assembled
 from jarvisd.daemon.prices import Prices, keep_priced
@@ -98,6 +99,7 @@ async def _serve(
             parts.store,
             clock,
         )
+        group.start_soon(learn_keys, parts.store, parts.blocks.books, clock)
         group.start_soon(keep_decaying, parts.conversations, clock)
         group.start_soon(parts.exporter.run)
         group.start_soon(parts.segments.run)

@@ -80,6 +80,7 @@ async def assembled(
     clock: Clock,
 ) -> Parts:
     """Return every part, with what *store* holds taken back."""
+    gc.disable()
     exporter = Exporter(make_sinks(config.sinks, config.store.parent), store, clock)
     books = Books(
         prices.cost_micros,
@@ -103,8 +104,9 @@ async def assembled(
     reader = Reader(survey, intake)
     await _take_back(store, blocks, reader, clock)
     # What was loaded stays for the daemon's life: the garbage collector need not
-    # look at it again and again.
+    # look at it again and again, nor while it is being loaded.
     gc.freeze()
+    gc.enable()
 
     scribe, awake = Scribe(store), Awake(clock)
     segments = SegmentDesk(

@@ -1,6 +1,5 @@
 """What one flush writes and one start reads back."""
 
-from array import array
 from typing import NamedTuple
 
 import msgspec
@@ -78,15 +77,13 @@ class Saved(NamedTuple):
 class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):
     """The books as one start reads them back.
 
-    *sessions* are the states of `SessionRow`. *keys* are those of all rows, sorted.
-    *priced* tells, by price table, whose costs are counted with it. Segments that ended
+    *sessions* are the states of `SessionRow`. The keys of rows come apart. *priced* tells, by price table, whose costs are counted with it. Segments that ended
     before *segments_since_ms*, when there was no jarvisd that told of them, are history.
     """
 
     sessions: list[bytes]
     cells: list[Cell]
     limits: list[LimitRow]
-    keys: "array[int]"
     priced: dict[str, set[tuple[str, SessionId]]] = {}
     segments_since_ms: int = 0
 

@@ -119,7 +119,6 @@ def read_books(raw: sqlite3.Connection) -> SavedBooks:
         sessions=[state for *_, state in found if state],
         cells=[cell_of(texts, sessions, each) for each in raw.execute(CELLS_SELECT)],
         limits=[limit_of(texts, each) for each in raw.execute(LIMITS_SELECT)],
-        keys=_read_keys(raw),
         priced=priced,
         segments_since_ms=segments_since_ms(raw),
     )
@@ -162,7 +161,8 @@ def _drop(
             yield from (Correction(row, None) for row in rows)
 
 
-def _read_keys(raw: sqlite3.Connection) -> "array[int]":
+def read_keys(raw: sqlite3.Connection) -> "array[int]":
+    """Return the keys of all rows, sorted."""
     found = [*RESPONSES.all_keys(raw), *CALLS.all_keys(raw), *MARKS.all_keys(raw)]
     found.sort()  # three sorted runs: merged, not sorted
     return array("q", found)

@@ -27,7 +27,7 @@ from jarvisd.store.backup import (
     make_backup,
     old_backups,
 )
-from jarvisd.store.books import Rules, read_books
+from jarvisd.store.books import Rules, read_books, read_keys
 from jarvisd.store.connection import Unit
 from jarvisd.store.database import (
     connect_copier,
@@ -48,7 +48,7 @@ LOAD_TIMEOUT_S: Final = 30.0
 CHECK_TIMEOUT_S: Final = 120.0
 BACKUP_TIMEOUT_S: Final = 600.0
 
-NO_BOOKS: Final = SavedBooks(sessions=[], cells=[], limits=[], keys=array("q"))
+NO_BOOKS: Final = SavedBooks(sessions=[], cells=[], limits=[])
 
 T = TypeVar("T")
 
@@ -153,6 +153,10 @@ class Store:
 
         """
         return await self._load(read_books) or NO_BOOKS
+
+    async def load_keys(self) -> "array[int]":
+        """Return the keys of all rows of the books, sorted, likewise."""
+        return await self._load(read_keys) or array("q")
 
     async def save(self, batch: Batch) -> Saved:
         """Write *batch* in one transaction, all of it or none; say what came of it.

@@ -1,6 +1,7 @@
 """A daemon without its socket: real files, real reader, real store; it can crash."""
 
 import sqlite3
+from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
@@ -61,6 +62,9 @@ class Fragile:
     async def load_books(self) -> SavedBooks:
         return await self.store.load_books()
 
+    async def load_keys(self) -> "array[int]":
+        return await self.store.load_keys()
+
 
 @dataclass(slots=True)
 class Daemon:
@@ -107,8 +111,13 @@ class Daemon:
 
 
 @asynccontextmanager
-async def running(home: Path, *, price: Price = flat_price) -> AsyncIterator[Daemon]:
-    """Run on the transcripts and the database below *home* until the block ends."""
+async def running(
+    home: Path, *, price: Price = flat_price, learned: bool = True
+) -> AsyncIterator[Daemon]:
+    """Run on the transcripts and the database below *home* until the block ends.
+
+    Unless it has *learned* which rows are stored, it goes on as if that took for ever.
+    """
     clock = SystemClock()
     trees = tuple(
         tree for agent in AGENTS.values() for tree in agent.find({}, home, ())
@@ -120,6 +129,9 @@ async def running(home: Path, *, price: Price = flat_price) -> AsyncIterator[Dae
     ):
         blocks, disk = Blocks(Books(price)), Fragile(store)
         blocks.books.restore(await store.load_books())
+        if learned:
+            blocks.books.know(await store.load_keys())
+
         flusher = Flusher(disk, clock, blocks, blocks.books)
         intake = Intake(blocks, flusher, clock)
         survey = Survey(trees, clock, excluded=lambda _: False, max_pause_s=60)

@@ -57,8 +57,8 @@ async def eventfully(home: Path, steps: list[tuple[str, int, int]]) -> None:
         if step[0] in {"crash", "stop"}:
             lives.append([])
 
-    for life in lives:
-        async with running(home) as daemon:
+    for age, life in enumerate(lives):
+        async with running(home, learned=age % 2 == 0) as daemon:
             for what, number, count in life:
                 match what:
                     case "grow":
@@ -125,14 +125,17 @@ async def test_totals_and_rows_come_back_after_a_restart(tmp_path: Path) -> None
         assert daemon.block().spoken() == (2, 2)
 
 
-async def test_a_row_of_yesterday_is_settled_by_the_store(tmp_path: Path) -> None:
+@pytest.mark.parametrize("learned", [True, False])
+async def test_a_row_of_yesterday_is_settled_by_the_store(
+    tmp_path: Path, *, learned: bool
+) -> None:
     append(transcript(tmp_path, "z"), *SPENT)
     async with running(tmp_path) as daemon:
         await daemon.sync()
 
     early = claude.prompt(second=-60, key="early")
     append(transcript(tmp_path, "a"), early, *SPENT)
-    async with running(tmp_path) as daemon:
+    async with running(tmp_path, learned=learned) as daemon:
         await daemon.sync()
 
         assert (daemon.session("z").messages, daemon.session("a").messages) == (0, 2)

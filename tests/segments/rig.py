@@ -144,6 +144,7 @@ async def desk_at(
         books = Books(flat_price, idle_s=idle_s, sinks=sinks)
         blocks = Blocks(books)
         books.restore(await store.load_books())
+        books.know(await store.load_keys())
         disk = Fragile(store)
         flusher = Flusher(disk, clock, blocks, books)
         intake = Intake(blocks, flusher, clock)
