@@ -9,7 +9,7 @@ import os
 
 from jarvisd import paths
 from jarvisd.client import clock
-from jarvisd.client.zone import local_zone
+from jarvisd.zone import local_zone
 
 TIMEOUT_S = 10.0
 PIECE_BYTES = 256 * 1024

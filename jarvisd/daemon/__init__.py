@@ -27,6 +27,7 @@ from jarvisd.daemon.watchdog import feed_watchdog
 from jarvisd.reader.pipes import read_pipe
 from jarvisd.reader.survey import Survey
 from jarvisd.store import open_store
+from jarvisd.zone import local_zone
 
 log = structlog.get_logger()
 
@@ -72,24 +73,25 @@ async def run(
             writers.start_soon(parts.flusher.run)
             writers.start_soon(parts.scribe.run)
             try:
-                await _serve(endpoint, parts, config.fifos)
+                await _serve(endpoint, parts, config.fifos, tz=local_zone(environ))
             finally:
                 parts.blocks.books.segments.end_all(clock.unix_ms())
                 writers.cancel_scope.cancel()
 
 
 async def _serve(
-    endpoint: Endpoint, parts: Parts, fifos: Sequence[FifoSettings]
+    endpoint: Endpoint, parts: Parts, fifos: Sequence[FifoSettings], *, tz: str
 ) -> None:
     """Answer and read until signalled."""
     clock, service = parts.clock, parts.service
-    server, subscriptions, renderer = made_face(endpoint, parts)
+    face = made_face(endpoint, parts)
     async with anyio.create_task_group() as group:
         # Signals first: whoever was answered once may rely on a clean end.
         await group.start(obey_signals, group.cancel_scope, service, clock)
-        await group.start(server.serve, endpoint)
-        group.start_soon(renderer.run)
-        group.start_soon(tell_of_health, service, subscriptions, renderer)
+        await group.start(face.server.serve, endpoint)
+        group.start_soon(face.renderer.run)
+        group.start_soon(face.reports.keep_ready, tz)
+        group.start_soon(tell_of_health, service, face.subscriptions, face.renderer)
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
         group.start_soon(

@@ -1,5 +1,7 @@
 """What the outside sees: who answers, who tells, and what is rendered."""
 
+from typing import NamedTuple
+
 from jarvisd.api.desk import HookDesk
 from jarvisd.api.endpoint import Endpoint
 from jarvisd.api.handlers import Handlers
@@ -14,10 +16,17 @@ from jarvisd.model.evidence import HookCalled
 from jarvisd.model.statusline import StatusLineRead
 
 
-def made_face(
-    endpoint: Endpoint, parts: Parts
-) -> tuple[Server, Subscriptions, Renderer]:
-    """Return who answers at *endpoint*, who tells, and who renders beside it."""
+class Face(NamedTuple):
+    """Who answers, who tells, who renders, and who has reports ready."""
+
+    server: Server
+    subscriptions: Subscriptions
+    renderer: Renderer
+    reports: Reports
+
+
+def made_face(endpoint: Endpoint, parts: Parts) -> Face:
+    """Return what is seen at *endpoint* and beside it."""
     blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
     subscriptions = Subscriptions(
         blocks, clock, instance_id=service.instance_id, journal=parts.journal
@@ -31,6 +40,7 @@ def made_face(
         daemon=service,
         journal=parts.journal,
     )
+    parts.flusher.listen(reports.flushed)
     states = LiveStates(blocks, parts.journal, parts.store, clock)
     handlers = Handlers(
         blocks=blocks,
@@ -44,7 +54,7 @@ def made_face(
     )
     server = Server(handlers, subscriptions, clock, tally)
     renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
-    return server, subscriptions, renderer
+    return Face(server, subscriptions, renderer, reports)
 
 
 def _desk(parts: Parts, states: LiveStates) -> HookDesk:

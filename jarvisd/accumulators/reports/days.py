@@ -12,7 +12,7 @@ from typing import NamedTuple
 from jarvisd.accumulators.reports.zone import days_of
 from jarvisd.accumulators.rollup import Rollup
 from jarvisd.model.block import SessionId
-from jarvisd.model.ledger import UNDATED, Cell
+from jarvisd.model.ledger import QUARTER_MS, UNDATED, Cell
 from jarvisd.model.usage import Tokens
 
 Numbers = tuple[int, ...]
@@ -61,6 +61,7 @@ class Days:
         self._seen = -1
         self._day_of: dict[int, int] = {}
         self._quarters: dict[int, list[int]] = {}
+        self._stale: set[int | None] = set()
         self._days: dict[int | None, _Day] = {}
 
     def by_agent(self, first: int | None, last: int | None) -> list[Slice]:
@@ -71,8 +72,26 @@ class Days:
         """Return a slice for each day and session, from *first* to *last*, inclusive."""
         return [each for day in self._between(first, last) for each in day.by_session]
 
+    def add_up_one(self, before_ms: int) -> bool:
+        """Add up a day that has changed and was over by *before_ms*, if there is one.
+
+        Say whether there was: for whoever does it ahead of time, a day at a time.
+        """
+        self._note_changes()
+        quarter = before_ms // QUARTER_MS
+        today = days_of([quarter], self._zone)[quarter]
+        over = (day for day in self._stale if day is not None and day < today)
+        day = next(over, None)
+        if day is not None:
+            self._add_up(day)
+
+        return day is not None
+
     def _between(self, first: int | None, last: int | None) -> Iterator["_Day"]:
-        self._catch_up()
+        self._note_changes()
+        for day in list(self._stale):
+            self._add_up(day)
+
         for day, found in self._days.items():
             if day is None:
                 if first is None:
@@ -80,21 +99,25 @@ class Days:
             elif (first is None or day >= first) and (last is None or day <= last):
                 yield found
 
-    def _catch_up(self) -> None:
+    def _note_changes(self) -> None:
         changed = self.rollup.changed_since(self._seen)
         self._seen = self.rollup.changes
         if UNDATED in changed:
             changed.remove(UNDATED)
-            self._days[None] = _Day(None, self.rollup.quarter(UNDATED))
+            self._stale.add(None)
 
         new = [each for each in changed if each not in self._day_of]
         self._day_of |= days_of(new, self._zone)
         for quarter in new:
             self._quarters.setdefault(self._day_of[quarter], []).append(quarter)
 
-        for day in {self._day_of[each] for each in changed}:
-            quarters = map(self.rollup.quarter, self._quarters[day])
-            self._days[day] = _Day(day, (cell for each in quarters for cell in each))
+        self._stale |= {self._day_of[each] for each in changed}
+
+    def _add_up(self, day: int | None) -> None:
+        self._stale.discard(day)
+        names = [UNDATED] if day is None else self._quarters[day]
+        quarters = map(self.rollup.quarter, names)
+        self._days[day] = _Day(day, (cell for each in quarters for cell in each))
 
 
 class _Day:

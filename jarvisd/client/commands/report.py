@@ -19,7 +19,6 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.reports import when
-from jarvisd.client.zone import local_zone
 from jarvisd.errors import EXIT_USAGE
 from jarvisd.model.report import Grouping
 from jarvisd.protocol.attention import ReportAttention, ReportAttentionResult
@@ -33,6 +32,7 @@ from jarvisd.protocol.reports import (
     ReportWindows,
     ReportWindowsResult,
 )
+from jarvisd.zone import local_zone
 
 EXAMPLES = """\
 jarvisctl report daily --since 7d           the last week, day by day
