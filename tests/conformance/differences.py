@@ -20,7 +20,7 @@ STREAM_S = 60
 """Longer than any reply of the generator takes to be written."""
 
 _NAMES = ("period", "date", "week", "month", "sessionId")
-_MONEY = {"cost", "totalCost", "costUSD"}
+_MONEY = {"cost", "totalCost", "costUSD", "costPerHour"}
 TOKENS = (
     "inputTokens",
     "outputTokens",
@@ -66,13 +66,19 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A difference that is meant: a row of the page, and how the values are related."""
+class Row:
+    """A difference that is meant, as a row of the page."""
 
     where: str
     theirs: str
     ours: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Row):
+    """One whose two values must be related in some way."""
+
     explains: Callable[[Difference, Facts], bool]
 
 
@@ -110,7 +116,8 @@ def explanation(difference: Difference, facts: Facts) -> Known | None:
 def _name(row: Json) -> str:
     """Return what a row is of: windows and gaps are known by the hour they begin in."""
     if "isGap" in row:
-        return ("gap " if row["isGap"] else "window ") + row["startTime"][:13]
+        kind = "gap" if row["isGap"] else "window"
+        return f"{kind} {row['startTime'][:13]}"
 
     return next(str(row[name]) for name in _NAMES if name in row)
 
@@ -216,12 +223,13 @@ def _sundays(found: Difference, facts: Facts) -> bool:
 
 
 def _official(found: Difference, _: Facts) -> bool:
-    return found.report == "official blocks"
+    # Rows are known by where they begin, which is what differs.
+    return found.report == "official blocks" and (ABSENT in found or not found.row)
 
 
 KNOWN = (
     Known(
-        where="`totalCost`, `cost`, `costUSD`",
+        where="`totalCost`, `cost`, `costUSD`, `costPerHour`",
         theirs="sums of floating-point numbers",
         ours="each response rounded to a micro-dollar",
         why="sums that are exact in any order; at most half a micro-dollar a response",
@@ -277,3 +285,25 @@ KNOWN = (
         explains=_official,
     ),
 )
+
+TOKSCALE = (
+    Row(
+        where="`output`",
+        theirs="without reasoning, which is apart",
+        ours="with reasoning, which is a part of it",
+        why="it is billed as output",
+    ),
+    Row(
+        where="`cost` of cache writes for an hour",
+        theirs="the price of five minutes, 1.25 times that of input",
+        ours="twice the price of input",
+        why="that is the list price",
+    ),
+    Row(
+        where="`cost` of models whose price it does not have built in, without a network",
+        theirs="$0",
+        ours="priced, or said to have no price",
+        why="0 would be a price",
+    ),
+)
+"""Where tokscale comes to something else; test_peers.py has a test for each."""
