@@ -66,12 +66,10 @@ class Corpus:
 
 
 def cache_folder() -> Path:
-    """Return the folder of all that is kept between runs."""
+    """Return the folder of all that is kept between runs, which need not exist."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     root = Path(base) if base.startswith("/") else Path.home() / ".cache"
-    folder = root / "jarvisd-bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return root / "jarvisd-bench"
 
 
 def corpus(*, size: str, files: int) -> Corpus:
@@ -81,30 +79,36 @@ def corpus(*, size: str, files: int) -> Corpus:
         SkippedError: The generator is not there.
 
     """
-    generator = _generator()
     arguments = ["--size", size, "--files", str(files), "--seed", "1", "--end", END]
     key = hashlib.blake2b(
-        generator.read_bytes() + " ".join(arguments).encode(), digest_size=4
+        _generator().read_bytes() + " ".join(arguments).encode(), digest_size=4
     )
     root = cache_folder() / f"corpus-{size}-{files}-{key.hexdigest()}"
     if not root.exists():
-        _generate(generator, arguments, root)
+        print(f"making {root.name}, once ...", file=sys.stderr)
+        generate(root, *arguments)
 
     found = Corpus(root)
     found.warm()
     return found
 
 
-def _generate(generator: Path, arguments: list[str], root: Path) -> None:
-    print(f"making {root.name}, once ...", file=sys.stderr)
+def generate(root: Path, *arguments: str) -> Corpus:
+    """Let the generator fill the folder *root*, which must not exist yet.
+
+    Raises:
+        SkippedError: The generator is not there.
+
+    """
     unfinished = root.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     subprocess.run(
-        [sys.executable, str(generator), "corpus", str(unfinished), *arguments],
+        [sys.executable, str(_generator()), "corpus", str(unfinished), *arguments],
         check=True,
         stdout=subprocess.DEVNULL,
     )
     unfinished.rename(root)
+    return Corpus(root)
 
 
 def _generator() -> Path:

@@ -81,7 +81,7 @@ class Home:
 def new_home() -> Iterator[Home]:
     """Give an empty home, and remove it with all that came into it."""
     homes = cache_folder() / "homes"
-    homes.mkdir(exist_ok=True)
+    homes.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=homes))
     base = MEMORY if os.access(MEMORY, os.W_OK) else None
     runtime = Path(tempfile.mkdtemp(prefix="jarvisd-", dir=base))

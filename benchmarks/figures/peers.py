@@ -1,32 +1,24 @@
 """The first full read next to the tools that users have: in turn, on the same files.
 
-Everything is read, priced and stored here, and a report is printed there. Both peers
-come from npm into the cache folder, once; without npm the figure is skipped.
+Everything is read, priced and stored here, and a report is printed there. Without the
+peers and without npm, from which they come, the figure is skipped.
 """
 
-import os
 import resource
-import shutil
 import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import proc
-from benchmarks.corpora import Corpus, cache_folder
+from benchmarks import peers, proc
+from benchmarks.corpora import Corpus
 from benchmarks.effort import Effort
-from benchmarks.errors import RigError, SkippedError
+from benchmarks.errors import RigError
 from benchmarks.home import new_home
 from benchmarks.rig import running
 from benchmarks.rows import Row
 
-PACKAGES = (
-    "@ccusage/ccusage-linux-x64@20.0.24",
-    "@tokscale/cli-linux-x64-gnu@4.17.0",
-)
-CCUSAGE = "node_modules/@ccusage/ccusage-linux-x64/bin/ccusage"
-TOKSCALE = "node_modules/@tokscale/cli-linux-x64-gnu/bin/tokscale"
 LIMIT_S = 300
 
 
@@ -38,12 +30,12 @@ class Cost(NamedTuple):
 
 
 def measure(effort: Effort) -> list[Row]:
-    history, tools = effort.history(), _tools()
+    history, tools = effort.history(), peers.fetched()
     ours, ccusages, tokscales = [], [], []
     for _ in range(effort.runs(3)):
         ours.append(_first_read(history))
-        ccusages.append(_peer(history, tools / CCUSAGE, "daily", "--json", "--offline"))
-        tokscales.append(_peer(history, tools / TOKSCALE, "models", "--json"))
+        ccusages.append(_peer(history, tools.ccusage, "daily", "--json", "--offline"))
+        tokscales.append(_peer(history, tools.tokscale, "models", "--json"))
 
     return [
         _ratio(
@@ -107,7 +99,7 @@ def _peer(history: Corpus, program: Path, *words: str) -> Cost:
         started = time.perf_counter()
         result = subprocess.run(
             [program, *words],
-            env=home.environ(),
+            env=home.environ() | peers.OFFLINE,
             capture_output=True,
             timeout=LIMIT_S,
             check=False,
@@ -119,26 +111,3 @@ def _peer(history: Corpus, program: Path, *words: str) -> Cost:
 
         user_s = after.ru_utime - before.ru_utime
         return Cost(user_s + after.ru_stime - before.ru_stime, wall_s)
-
-
-def _tools() -> Path:
-    """Return the folder with the peers, fetched into the cache if need be."""
-    folder = cache_folder() / "peers"
-    if (folder / CCUSAGE).exists() and (folder / TOKSCALE).exists():
-        return folder
-
-    npm = shutil.which("npm")
-    if npm is None:
-        raise SkippedError("npm is not installed, and the peers come from it")
-
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [npm, "install", "--no-save", "--no-fund", "--no-audit", *PACKAGES]
-    result = subprocess.run(
-        command, cwd=folder, env=dict(os.environ), capture_output=True, check=False
-    )
-    if result.returncode:
-        raise SkippedError(
-            f"npm cannot fetch the peers: {result.stderr.decode()[-200:]}"
-        )
-
-    return folder

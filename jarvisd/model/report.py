@@ -39,7 +39,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
         agent: Of a session, whose it is.
         project: Of a session, its folder.
         title: Of a session, what it is called.
-        started_ms: Of a session, its first line.
+        started_ms: Of a session, the first line of it or of its subagents.
         last_activity_ms: Of a session, the newest line of it or of its subagents.
 
     """

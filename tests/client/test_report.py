@@ -420,6 +420,30 @@ def test_compatible_blocks_have_gaps_and_burn() -> None:
     assert set(first) == set(gap)
 
 
+def test_compatible_blocks_come_in_the_order_of_their_starts() -> None:
+    # It starts with its hour, before the gap ends in the middle of that hour.
+    minute_ms = 60_000
+    start_ms = START_MS + 6 * compat.HOUR_MS
+    before = window(last_ms=start_ms + 5 * minute_ms - compat.GAP_MS)
+    after = window(
+        start_ms,
+        first_ms=start_ms + 40 * minute_ms,
+        last_ms=start_ms + 50 * minute_ms,
+    )
+    report = ReportWindowsResult(
+        revision=7,
+        now_ms=start_ms + DAY_MS,
+        complete=True,
+        windows=[before, after],
+        rates=[],
+        limits=[],
+    )
+
+    found = compat.blocks(report, clock.iso)["blocks"]
+
+    assert [each["isGap"] for each in found] == [False, False, True]
+
+
 def test_the_map_is_darker_where_more_was_spent() -> None:
     today = date(2026, 11, 21)
     first = heatmap.first_day(today, 20)

@@ -119,11 +119,15 @@ class Usage:
             return row
 
         own = self._facts(group.agent, SessionId(group.key))
-        last = [own.last_ms, *(self._facts(*each).last_ms for each in group.sessions)]
+        parts = [own, *(self._facts(*each) for each in group.sessions)]
         row.project, row.title = own.project, own.title
-        row.started_ms = own.started_ms
-        row.last_activity_ms = max(filter(None, last), default=None)
+        row.started_ms = min(_known(each.started_ms for each in parts), default=None)
+        row.last_activity_ms = max(_known(each.last_ms for each in parts), default=None)
         return row
+
+
+def _known(times: Iterable[int | None]) -> list[int]:
+    return [each for each in times if each is not None]
 
 
 def usage(

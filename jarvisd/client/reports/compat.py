@@ -8,6 +8,7 @@ Facts: the output of ccusage 20.0.24 on generated logs.
 """
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from jarvisd.model.report import ModelUsage, UsageRow, WindowRow
@@ -50,7 +51,8 @@ def blocks(report: ReportWindowsResult, iso: Callable[[int], str]) -> Json:
         found.append(_block(row, report.now_ms, iso))
         before = row
 
-    return {"blocks": found}
+    # A window starts with its hour, so it may start before the gap that it ends.
+    return {"blocks": sorted(found, key=itemgetter("startTime"))}
 
 
 def _row(row: UsageRow, by: str, names: Names, iso: Callable[[int], str]) -> Json:

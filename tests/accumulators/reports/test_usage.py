@@ -103,6 +103,22 @@ def test_a_session_has_its_subagents() -> None:
     assert (row.project, row.title, row.last_activity_ms) == ("/shop", "Mend it", 9)
 
 
+def test_a_session_began_with_whatever_of_it_began_first() -> None:
+    def facts(agent: str, session_id: SessionId) -> Facts:
+        # A fork can be younger than the subagents it was given; a root may be gone.
+        started_ms = None if session_id == "root" else 500
+        return Facts(SessionId("root"), started_ms=started_ms)
+
+    of = days(
+        cell("2026-11-02 10:00", session="root"),
+        cell("2026-11-02 10:00", session="child"),
+    )
+
+    (row,) = usage(of, "session", facts).rows()
+
+    assert row.started_ms == 500
+
+
 def test_only_what_has_changed_is_added_up_again() -> None:
     of = days(*CELLS)
     before = rows("day", of=of)

@@ -1,0 +1,15 @@
+"""The home of a test, as in tests/e2e."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.home import Home, temporary_home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """Return an empty home of the test's own."""
+    with temporary_home(tmp_path) as home:
+        yield home
