@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from jarvisd.errors import SourceError
 from jarvisd.model.source import Position
@@ -138,3 +139,19 @@ def test_more_files_than_descriptors_can_be_read_in_turns(tmp_path: Path) -> Non
 
     assert len(handles) == 4
     handles.close()
+
+
+@pytest.mark.parametrize("unread", ["", "thr", "three\n"])
+def test_what_was_read_to_its_end_is_no_news_after_a_restart(
+    path: Path, unread: str
+) -> None:
+    first = Reading(path)
+    first.drain()
+    tail = TailedFile(str(path))
+    append(path, unread)
+    seen = path.stat()
+    position = replace(first.position, size=seen.st_size, mtime_ns=seen.st_mtime_ns)
+
+    tail.assume_unchanged(position)
+
+    assert tail.changed(seen) == bool(unread)

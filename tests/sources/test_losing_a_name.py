@@ -230,3 +230,18 @@ def test_a_name_that_becomes_a_link_is_refused_after_the_rest(
     assert reading.drain() == ["three"]
     with pytest.raises(SourceError, match="symbolic link"):
         reading.drain()
+
+
+def test_a_file_that_is_let_go_is_known_under_its_other_name(
+    reading: Reading, path: Path
+) -> None:
+    rotated = path.rename(path.with_suffix(".1"))
+    path.write_text("new\n")
+    reading.drain()
+    (leaving,) = reading.tail.leaving
+
+    assert leaving.is_at(rotated.stat(), reading.handles)
+    assert not leaving.is_at(path.stat(), reading.handles)
+    assert not leaving.is_at(None, reading.handles)
+    leaving.end(reading.handles)
+    assert not leaving.is_at(rotated.stat(), reading.handles)
