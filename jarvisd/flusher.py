@@ -93,8 +93,11 @@ class Flusher:
         blocks: Iterable[Block],
         books: Books | None = None,
         journal: Journal | None = None,
+        *,
+        awake: Callable[[], tuple[int, int] | None] = lambda: None,
     ) -> None:
         self._store = store
+        self._awake = awake
         self._clock = clock
         self._blocks = blocks
         self._books = Books() if books is None else books
@@ -308,6 +311,7 @@ class Flusher:
             durable=durable,
             ledger=news or None,
             transitions=self._journal.waiting(but_of=self._dirty_sessions()),
+            awake=self._awake(),
             number=self._batches,
         )
         return _Sent(batch, blocks, news)

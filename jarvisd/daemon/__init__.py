@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import anyio
 import structlog
@@ -12,7 +11,7 @@ from jarvisd.accumulators.rules import BookRules
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.clock import Clock
 from jarvisd.config import Config, FifoSettings
-from jarvisd.daemon.awake import is_busy, keep_awake
+from jarvisd.daemon.awake import stay_awake
 from jarvisd.daemon.backups import keep_backups
 from jarvisd.daemon.conversations import keep_decaying
 from jarvisd.daemon.face import made_face
@@ -94,13 +93,7 @@ async def _serve(
         group.start_soon(tell_of_health, service, face.subscriptions, face.renderer)
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
-        group.start_soon(
-            keep_awake,
-            parts.awake,
-            partial(is_busy, parts.keeper.states),
-            parts.store,
-            clock,
-        )
+        group.start_soon(stay_awake, parts.awake, clock)
         group.start_soon(learn_keys, parts.store, parts.blocks.books, clock)
         group.start_soon(keep_decaying, parts.conversations, clock)
         group.start_soon(parts.exporter.run)

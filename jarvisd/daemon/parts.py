@@ -93,7 +93,8 @@ async def assembled(
     journal = await _journal(store, books, clock)
     journal.listen(partial(_end_segment, books, clock))
     keeper = Keeper(books.states, journal, blocks, clock)
-    flusher = Flusher(store, clock, blocks, books, journal)
+    awake = Awake(clock)
+    flusher = Flusher(store, clock, blocks, books, journal, awake=awake.told)
     if exporter.sinks:
         flusher.listen(lambda _revision: exporter.wake())
 
@@ -108,7 +109,7 @@ async def assembled(
     gc.freeze()
     gc.enable()
 
-    scribe, awake = Scribe(store), Awake(clock)
+    scribe = Scribe(store)
     segments = SegmentDesk(
         segments=books.segments,
         chats=Chats(intake, flusher),

@@ -56,13 +56,16 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     *durable* asks for the disk's word before the answer: for pushed lines, which
     nobody can read again. A batch with a *number* may be sent again when its answer
-    did not come in time: it is committed once, and answered as it was then.
+    did not come in time: it is committed once, and answered as it was then. *awake* is
+    since when the daemon has seen everything, and until when, Unix ms; None for as
+    before.
     """
 
     blocks: tuple[SavedBlock, ...]
     durable: bool = False
     ledger: LedgerBatch | None = None
     transitions: tuple[Transition, ...] = ()
+    awake: tuple[int, int] | None = None
     number: int = 0
 
 

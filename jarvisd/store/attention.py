@@ -67,8 +67,8 @@ def seen(raw: sqlite3.Connection, *, since_ms: int) -> Seen:
     )
 
 
-def was_awake(raw: sqlite3.Connection, *, start_ms: int, end_ms: int) -> None:
-    """Note that a daemon has run since *start_ms*, inside the caller's transaction."""
+def was_awake(raw: sqlite3.Connection, start_ms: int, end_ms: int) -> None:
+    """Note that a daemon has run from *start_ms* to *end_ms*, inside the caller's transaction."""
     raw.execute(_BEAT, [start_ms, end_ms])
 
 

@@ -20,6 +20,7 @@ from jarvisd.errors import StoreError
 from jarvisd.model.conversation import Limits
 from jarvisd.model.ledger import Corrections, Repriced
 from jarvisd.model.saved import Batch, Saved
+from jarvisd.store.attention import was_awake
 from jarvisd.store.books import Rules, write_books
 from jarvisd.store.connection import Connection, Unit
 from jarvisd.store.database import fold_log, transaction
@@ -201,6 +202,8 @@ class Writer:
                     record(raw, block.recorded, self._limits)
 
                 write_transitions(raw, self._known, batch.transitions)
+                if batch.awake is not None:
+                    was_awake(raw, *batch.awake)
         except BaseException:
             self._known.forget()
             raise

@@ -1,56 +1,29 @@
 """Since when we are awake: a sleep, a set clock and a restart all begin anew."""
 
-from collections.abc import Callable
+from pathlib import Path
 
 import anyio
 import pytest
-from structlog.testing import capture_logs
 
-from jarvisd.accumulators.states import States
-from jarvisd.daemon.awake import BEAT_S, Awake, is_busy, keep_awake
-from jarvisd.errors import StoreError
-from jarvisd.store.connection import Unit
-from tests.support import EPOCH_MS, FakeClock
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.daemon.awake import BEAT_S, Awake, stay_awake
+from jarvisd.flusher import Flusher
+from jarvisd.store import open_store
+from tests.store.building import ask
+from tests.support import EPOCH_MS, FakeClock, block
 
-BEAT_MS = int(BEAT_S * 1000)
-
-
-class Store:
-    """Counts what it is asked to write."""
-
-    def __init__(self, *, grows: bool = True) -> None:
-        self.beats = 0
-        self._revision = 0
-        self._grows = grows
-        self.error: StoreError | None = None
-
-    @property
-    def revision(self) -> int:
-        self._revision += self._grows
-        return self._revision
-
-    async def change(self, unit: Unit[None], /) -> None:
-        if self.error is not None:
-            raise self.error
-
-        self.beats += 1
-
-
-async def beating(
-    clock: FakeClock, store: Store, is_at_work: Callable[[], bool]
-) -> None:
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(keep_awake, Awake(clock), is_at_work, store, clock)
-        await clock.advance(3 * BEAT_S)
-        tasks.cancel_scope.cancel()
+HOUR_S = 3600.0
 
 
 async def test_looks_at_a_steady_clock_make_one_stretch() -> None:
     clock = FakeClock()
     awake = Awake(clock)
-    for _ in range(5):
-        await clock.advance(BEAT_S)
-        assert awake.span == (EPOCH_MS, clock.unix_ms())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stay_awake, awake, clock)
+        await clock.advance(HOUR_S)
+        tasks.cancel_scope.cancel()
+
+    assert awake.span == (EPOCH_MS, clock.unix_ms())
 
 
 @pytest.mark.parametrize(
@@ -65,34 +38,21 @@ async def test_a_wall_clock_that_jumps_begins_anew(jump_ms: int) -> None:
     assert awake.span == (clock.unix_ms(), clock.unix_ms())
 
 
-@pytest.mark.parametrize(("busy", "beats"), [(True, 3), (False, 0)])
-async def test_it_is_noted_while_there_is_something_to_see(
-    busy: bool, beats: int
-) -> None:
-    store = Store()
+async def test_it_is_stored_with_a_flush_once_a_minute(tmp_path: Path) -> None:
+    clock, found = FakeClock(), block()
+    awake = Awake(clock)
+    async with open_store(tmp_path / "s.db", clock=clock) as store:
+        flusher = Flusher(store, clock, Blocks(), awake=awake.told)
 
-    await beating(FakeClock(), store, lambda: busy)
+        async def until_ms() -> list[int]:
+            found.line_count += 1
+            flusher.touch(found)
+            await flusher.flush_all()
+            return [row[0] for row in ask(store.path, "SELECT end_ms FROM awake")]
 
-    assert store.beats == beats
-
-
-async def test_a_disk_to_which_nothing_else_is_written_is_left_alone() -> None:
-    store = Store(grows=False)
-
-    await beating(FakeClock(), store, lambda: True)
-
-    assert store.beats == 1
-
-
-async def test_a_store_that_fails_is_asked_again() -> None:
-    store = Store()
-    store.error = StoreError("the disk is full")
-
-    with capture_logs() as logs:
-        await beating(FakeClock(), store, lambda: True)
-
-    assert [each["event"] for each in logs] == ["awake.not_noted"] * 3
-
-
-def test_nobody_is_busy_where_nobody_is() -> None:
-    assert not is_busy(States())
+        first = clock.unix_ms()
+        assert await until_ms() == [first]
+        await clock.advance(BEAT_S - 1)
+        assert await until_ms() == [first]
+        await clock.advance(1)
+        assert await until_ms() == [clock.unix_ms()]
