@@ -1,7 +1,8 @@
 """The case of one session at one moment: everything that a verdict may rest on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from jarvisd.accumulators.facts import INTERRUPTED, Facts, Phase
 from jarvisd.accumulators.lane import OpenTool
@@ -17,8 +18,7 @@ from jarvisd.model.evidence import HookCalled
 from jarvisd.model.state import Activity, Confidence, State, Tier
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the ladder says: a state, what it rests on, and when to look again.
 
     *settled* False says that the evidence is of a sort that more lines often follow;
@@ -40,8 +40,7 @@ class Verdict:
     of_child: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True, gc=False):
     """Whose turn it is, by the best witness; *at_ms* is when that was last seen."""
 
     phase: Phase
@@ -53,8 +52,7 @@ class Turn:
     shell: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class Case:
+class Case(msgspec.Struct, kw_only=True):
     """What is known of one session at *now_ms*.
 
     *calls* are those of the transcript that have no result. *needs* is the verdict on a
@@ -64,9 +62,9 @@ class Case:
 
     agent: str
     now_ms: int
-    facts: Facts = field(default_factory=Facts)
-    calls: Mapping[str, OpenTool] = field(default_factory=dict)
-    held: Held = field(default_factory=Held)
+    facts: Facts = msgspec.field(default_factory=Facts)
+    calls: Mapping[str, OpenTool] = msgspec.field(default_factory=dict)
+    held: Held = msgspec.field(default_factory=Held)
     above: Held | None = None
     needs: Verdict | None = None
     working: int = 0
@@ -80,8 +78,7 @@ class Case:
     @property
     def asks(self) -> bool:
         """Say whether a tool may have to wait for a person's leave, as far as known."""
-        free = FREE_MODES | SELF_ANSWERING_MODES
-        return self.mode not in free and not self.facts.reviewed
+        return self.mode not in _UNASKED_MODES and not self.facts.reviewed
 
     @property
     def process(self) -> Held:
@@ -141,7 +138,7 @@ class Case:
 
     def questions(self) -> dict[str, OpenTool]:
         """Return the open calls that wait for a person's words."""
-        if self.facts.word == INTERRUPTED or self.renewed_ms is not None:
+        if not self.calls or self.facts.word == INTERRUPTED or self.renewed_ms:
             return {}
 
         return {
@@ -152,7 +149,7 @@ class Case:
 
     def at_work(self) -> dict[str, OpenTool]:
         """Return the open calls of the turn that goes on."""
-        if self.facts.phase is not Phase.WORKING or self.renewed_ms is not None:
+        if not self.calls or self.facts.phase is not Phase.WORKING or self.renewed_ms:
             return {}
 
         return self._of_this_turn()
@@ -266,4 +263,5 @@ class Case:
         return (self.facts.heard_ms or 0) > gone_ms + RESUMED_MS
 
 
+_UNASKED_MODES = FREE_MODES | SELF_ANSWERING_MODES
 _PHASES = {"busy": Phase.WORKING, "idle": Phase.DONE, "shell": Phase.DONE}

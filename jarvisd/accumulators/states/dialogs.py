@@ -1,6 +1,6 @@
 """Rungs of the ladder: a person is needed, by what others witnessed or by a guess."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from jarvisd.accumulators.facts import Phase
 from jarvisd.accumulators.lane import OpenTool

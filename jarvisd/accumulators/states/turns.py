@@ -1,6 +1,6 @@
 """Rungs of the ladder: whose turn it is, and what the agent is at."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from jarvisd.accumulators.facts import Phase
 from jarvisd.accumulators.states.case import Case, Turn, Verdict
