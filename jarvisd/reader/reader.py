@@ -132,7 +132,7 @@ class Reader:
     def _look_at_followed(self) -> None:
         """Look at followed files that no watch tells of, or not of all of them."""
         for known in self._followers:
-            if not known.hinted or known.tail.is_unsettled or self.doubts.are_raised:
+            if not known.hinted or known.tail.is_unsettled:
                 self._look_at(known.path, known)
 
     async def _scan(self, found: Callable[[Found], object]) -> None:
@@ -237,6 +237,8 @@ class Reader:
 
         if self.doubts.should_have_been_told(found.status, since_ms):
             self.doubts.hints_were_lost()
+            if waits is not None:
+                waits.hinted = False  # not believed any more, until it is told of again
 
     def _noticed(
         self, known: Known, status: os.stat_result, *, historic: bool = False
@@ -254,6 +256,9 @@ class Reader:
         return True
 
     def _overflowed(self) -> None:
+        for known in self._followers:
+            known.hinted = False
+
         self.doubts.hints_were_lost()
         self.survey.hurry()
 
