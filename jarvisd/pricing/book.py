@@ -56,6 +56,7 @@ class PriceBook:
         self._table = table
         self._overrides = overrides
         self._schedules: dict[Served, Schedule] = {}
+        self._windows: dict[tuple[str | None, str], int | None] = {}
         self.problem = problem
         self.table_version = f"{table.version}{overrides.version}"
 
@@ -107,6 +108,17 @@ class PriceBook:
 
     def window(self, model: str, *, provider: str | None = None) -> int | None:
         """Return the context window of *model* in tokens, as of now."""
+        key = (provider, model)
+        if key in self._windows:
+            return self._windows[key]
+
+        found = self._look_up_window(provider, model)
+        if len(model) <= MAX_CHARS and len(self._windows) < CACHE_LIMIT:
+            self._windows[key] = found
+
+        return found
+
+    def _look_up_window(self, provider: str | None, model: str) -> int | None:
         name = self._name(provider, model)
         if (own := first(self._overrides.windows, name)) is not None:
             return own
