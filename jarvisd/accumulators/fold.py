@@ -37,6 +37,7 @@ from jarvisd.model.events import (
 )
 from jarvisd.model.ledger import (
     NO_INPUT,
+    UNKNOWN_START_MS,
     CallRow,
     LimitRow,
     Mark,
@@ -134,6 +135,15 @@ class _Line:
         self.rank = 1 if record.sidechain or lane.parent_session_id is not None else 0
 
     @property
+    def start_ms(self) -> int:
+        """Return when the transcript starts; one that the line is copied into, never."""
+        lane, record = self.lane, self.record
+        if record.session_id == lane.session_id and not record.copied:  # mostly
+            return lane.start_ms
+
+        return UNKNOWN_START_MS if lane.copies(record) else lane.start_ms
+
+    @property
     def is_own(self) -> bool:
         """Say whether the line is the session's own, and no copied history."""
         return self.lane.carry.thread.owns(self.record.ordinal)
@@ -213,6 +223,7 @@ def _repeats(row: ResponseRow, event: UsageReported, line: _Line) -> bool:
         and row.model_ms <= line.since_ms
         and row.at_ms is not None
         and row.at_ms <= line.since_ms
+        and row.start_ms <= line.lane.start_ms
     )
 
 
@@ -232,7 +243,7 @@ def _put_response(
         agent=line.agent,
         session_id=lane.session_id,
         rank=line.rank,
-        start_ms=lane.start_ms,
+        start_ms=line.start_ms,
         version=lane.version,
         at_ms=line.at_ms,
         model=model,
@@ -369,7 +380,7 @@ def _tool_called(line: _Line, event: ToolCalled) -> None:
         agent=line.agent,
         session_id=lane.session_id,
         rank=line.rank,
-        start_ms=lane.start_ms,
+        start_ms=line.start_ms,
         version=lane.version,
         tool=event.tool,
         kind=event.kind,
@@ -399,6 +410,7 @@ def _tool_returned(line: _Line, event: ToolReturned) -> None:
         and row.outcome is None
         and row.session_id == lane.session_id
         and row.version == lane.version
+        and row.start_ms <= lane.start_ms
     ):
         new = replace(
             row,
@@ -418,7 +430,7 @@ def _result(line: _Line, event: ToolReturned, key: int) -> CallRow:
         agent=line.agent,
         session_id=line.lane.session_id,
         rank=line.rank,
-        start_ms=line.lane.start_ms,
+        start_ms=line.start_ms,
         version=line.lane.version,
         returned_ms=line.at_ms,
         measured_ms=event.duration_ms,
@@ -477,7 +489,7 @@ def _mark(
         agent=line.agent,
         session_id=lane.session_id,
         rank=line.rank,
-        start_ms=lane.start_ms,
+        start_ms=line.start_ms,
         version=lane.version,
         mark=mark,
         at_ms=line.at_ms,

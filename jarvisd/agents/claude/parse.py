@@ -70,6 +70,9 @@ def parse(text: bytes, *, offset: int) -> Record | None:
     if line is None:
         return None
 
+    if line.forked_from is not None:
+        line.uuid = line.forked_from.message_uuid or line.uuid
+
     events = _EVENTS.get(line.type, _nothing)
     return _record(line, offset=offset, events=tuple(events(line)))
 
@@ -104,6 +107,7 @@ def _record(line: Line, *, offset: int, events: tuple[Event, ...]) -> Record:
         offset=offset,
         speaker=_SPEAKERS.get(line.type),
         sidechain=sidechain,
+        copied=line.forked_from is not None,
         events=events,
     )
 

@@ -118,6 +118,13 @@ class StreamEvent(Struct, gc=False):
     usage: Usage | None = None
 
 
+class Fork(Struct, gc=False, rename="camel"):
+    """Where a line was copied from."""
+
+    session_id: SessionId | None = None
+    message_uuid: str | None = None
+
+
 class Line(Struct, gc=False, rename="camel"):
     """One line of a transcript, or of the agent's standard output."""
 
@@ -129,6 +136,7 @@ class Line(Struct, gc=False, rename="camel"):
     agent_id: str | None = None
     cwd: str | None = None
     uuid: str | None = None
+    forked_from: Fork | None = None
     is_sidechain: bool = False
     is_meta: bool = False
     is_compact_summary: bool = False
