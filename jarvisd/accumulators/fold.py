@@ -38,6 +38,7 @@ from jarvisd.model.events import (
 from jarvisd.model.ledger import (
     NO_INPUT,
     UNKNOWN_START_MS,
+    VOID_RANK,
     CallRow,
     LimitRow,
     Mark,
@@ -138,10 +139,11 @@ class _Line:
     def start_ms(self) -> int:
         """Return when the transcript starts; one that the line is copied into, never."""
         lane, record = self.lane, self.record
-        if record.session_id == lane.session_id and not record.copied:  # mostly
-            return lane.start_ms
+        named = record.session_id
+        if record.copied or (named != lane.session_id and named is not None):
+            return UNKNOWN_START_MS if lane.copies(record) else lane.start_ms
 
-        return UNKNOWN_START_MS if lane.copies(record) else lane.start_ms
+        return lane.start_ms
 
     @property
     def is_own(self) -> bool:
@@ -159,10 +161,14 @@ class _Line:
 
 def _usage(line: _Line, event: UsageReported) -> None:
     carry, tokens = line.lane.carry, event.tokens
-    carry.thread.by_response = True
+    thread = carry.thread
+    thread.by_response = True
     called = carry.streaming if event.follows else event.response or line.name
-    if called is None or not line.is_own:
+    if called is None or not thread.owns(line.record.ordinal):
         return
+
+    if not thread.told:
+        _void_printed(line)
 
     latency_ms = None
     if called != carry.answered:
@@ -205,7 +211,7 @@ def _answer(line: _Line, called: str, event: UsageReported) -> float | None:
 
 def _repeats(row: ResponseRow, event: UsageReported, line: _Line) -> bool:
     """Say that merging could change the output at most, as with nearly every copy."""
-    tokens = event.tokens
+    tokens, lane = event.tokens, line.lane
     return (
         event.has_cache
         and row.input_cached >= tokens.input
@@ -217,13 +223,13 @@ def _repeats(row: ResponseRow, event: UsageReported, line: _Line) -> bool:
         and row.web_searches >= event.web_searches
         and row.variant == event.variant
         and row.model == event.model
-        and row.session_id == line.lane.session_id
-        and row.version == line.lane.version
+        and row.session_id == lane.session_id
+        and row.version == lane.version
         and row.rank <= line.rank
         and row.model_ms <= line.since_ms
         and row.at_ms is not None
         and row.at_ms <= line.since_ms
-        and row.start_ms <= line.lane.start_ms
+        and row.start_ms <= lane.start_ms
     )
 
 
@@ -278,7 +284,18 @@ def _totals(line: _Line, event: TotalsReported) -> None:
         _measure(line, event)
 
     tokens = thread.spent(event, own=own)
-    if tokens is None or thread.by_response:
+    if tokens is None:
+        return
+
+    if thread.printed is not None:
+        thread.printed += tokens
+        _put_printed(line, thread.printed)
+        return
+
+    if not thread.told:
+        _void_printed(line)
+
+    if thread.by_response:
         return
 
     usage = UsageReported(
@@ -292,6 +309,47 @@ def _totals(line: _Line, event: TotalsReported) -> None:
         input_cached=tokens.input,
         latency_ms=_answer(line, called, usage),
     )
+
+
+# All that `codex exec` prints of one thread, by however many processes, is one row, for
+# the totals go on from one to the next. The row is void as soon as a rollout tells the
+# same, and so that it does not matter which is read first, every rollout says that.
+
+
+def _put_printed(line: _Line, tokens: Tokens) -> None:
+    printed = replace(
+        _printed_row(line, line.rank),
+        input_cached=tokens.input,
+        cache_read=tokens.cache_read,
+        cache_write_5m=tokens.cache_write_5m,
+        output=tokens.output,
+        reasoning=tokens.reasoning,
+    )
+    line.shelves.responses.put(_printed_name(line), printed)
+
+
+def _void_printed(line: _Line) -> None:
+    thread = line.lane.carry.thread
+    thread.told = True
+    if thread.thread_id is not None:
+        row = _printed_row(line, VOID_RANK)
+        line.shelves.responses.put(_printed_name(line), row)
+
+
+def _printed_row(line: _Line, rank: int) -> ResponseRow:
+    lane = line.lane
+    return ResponseRow(
+        key=line.shelves.responses.key_of(_printed_name(line)),
+        agent=line.agent,
+        session_id=lane.session_id,
+        rank=rank,
+        start_ms=lane.start_ms,
+        version=lane.version,
+    )
+
+
+def _printed_name(line: _Line) -> Name:
+    return line.agent, f"{line.lane.carry.thread.thread_id}:printed"
 
 
 def _report_name(root: str | None, total: Tokens | None) -> str | None:

@@ -27,6 +27,10 @@ UNKNOWN_START_MS = 2**53
 """The start of a transcript without a time, and of one that says of a line that it is
 copied: later than any other."""
 
+VOID_RANK = -1
+"""Of a response that counts as nothing, because others tell the same in more detail. It
+is before any other, so a row is void for good, and says no more, once one copy is."""
+
 
 QUARTER_MS = 900_000
 """The length of a cell of the rollup: a quarter of an hour, of UTC."""
@@ -52,7 +56,7 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         key: A signed 64-bit hash of the agent and its own id of the thing.
         agent: Whose it is.
         session_id: The session it is counted in.
-        rank: 0 in a main transcript, 1 in a subagent's.
+        rank: 0 in a main transcript, 1 in a subagent's; `VOID_RANK` of what is void.
         start_ms: When that session's transcript starts; see `UNKNOWN_START_MS`.
         version: Of the parser that read it. What a newer one has read takes its place
             instead of being merged with it.

@@ -16,7 +16,7 @@ from jarvisd.agents.claude.prose import (
     notices_in,
     own_words,
 )
-from jarvisd.agents.claude.shape import Block, Line, Message
+from jarvisd.agents.claude.shape import Block, Line, Message, key_of
 from jarvisd.agents.claude.tools import call_of, results_in
 from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
 from jarvisd.agents.cue import asks
@@ -71,7 +71,7 @@ def parse(text: bytes, *, offset: int) -> Record | None:
         return None
 
     if line.forked_from is not None:
-        line.uuid = line.forked_from.message_uuid or line.uuid
+        line.uuid = key_of(line)
 
     events = _EVENTS.get(line.type, _nothing)
     return _record(line, offset=offset, events=tuple(events(line)))

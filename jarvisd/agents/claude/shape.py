@@ -162,3 +162,9 @@ class Line(Struct, gc=False, rename="camel"):
     retry_attempt: int | None = None
     tool_use_id: str | None = field(default=None, name="tool_use_id")
     is_error: bool | None = field(default=None, name="is_error")
+
+
+def key_of(line: Line) -> str | None:
+    """Return the id of *line*, or of the one that it is a copy of."""
+    fork = line.forked_from
+    return line.uuid if fork is None else fork.message_uuid or line.uuid
