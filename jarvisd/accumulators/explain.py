@@ -22,7 +22,7 @@ from jarvisd.model.events import (
     TotalsReported,
     UsageReported,
 )
-from jarvisd.model.ledger import CallRow, MarkRow, ResponseRow, Row
+from jarvisd.model.ledger import VOID_RANK, CallRow, MarkRow, ResponseRow, Row
 from jarvisd.model.record import Record, Speaker
 from jarvisd.model.usage import Tokens
 
@@ -71,7 +71,10 @@ class Explainer:
         lane.meet(record)
         fold(self._shelves, lane, self._session, record)
         changes = [
-            change for shelf in self._shelves.all() for change in shelf.changes()
+            (before, after)
+            for shelf in self._shelves.all()
+            for before, after in shelf.changes()
+            if after.rank != VOID_RANK
         ]
         if changes:
             return _changed(changes)

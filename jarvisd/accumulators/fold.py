@@ -37,6 +37,8 @@ from jarvisd.model.events import (
 )
 from jarvisd.model.ledger import (
     NO_INPUT,
+    UNKNOWN_START_MS,
+    VOID_RANK,
     CallRow,
     LimitRow,
     Mark,
@@ -134,6 +136,16 @@ class _Line:
         self.rank = 1 if record.sidechain or lane.parent_session_id is not None else 0
 
     @property
+    def start_ms(self) -> int:
+        """Return when the transcript starts; one that the line is copied into, never."""
+        lane, record = self.lane, self.record
+        named = record.session_id
+        if record.copied or (named != lane.session_id and named is not None):
+            return UNKNOWN_START_MS if lane.copies(record) else lane.start_ms
+
+        return lane.start_ms
+
+    @property
     def is_own(self) -> bool:
         """Say whether the line is the session's own, and no copied history."""
         return self.lane.carry.thread.owns(self.record.ordinal)
@@ -149,10 +161,14 @@ class _Line:
 
 def _usage(line: _Line, event: UsageReported) -> None:
     carry, tokens = line.lane.carry, event.tokens
-    carry.thread.by_response = True
+    thread = carry.thread
+    thread.by_response = True
     called = carry.streaming if event.follows else event.response or line.name
-    if called is None or not line.is_own:
+    if called is None or not thread.owns(line.record.ordinal):
         return
+
+    if not thread.told:
+        _void_printed(line)
 
     latency_ms = None
     if called != carry.answered:
@@ -195,7 +211,7 @@ def _answer(line: _Line, called: str, event: UsageReported) -> float | None:
 
 def _repeats(row: ResponseRow, event: UsageReported, line: _Line) -> bool:
     """Say that merging could change the output at most, as with nearly every copy."""
-    tokens = event.tokens
+    tokens, lane = event.tokens, line.lane
     return (
         event.has_cache
         and row.input_cached >= tokens.input
@@ -207,12 +223,13 @@ def _repeats(row: ResponseRow, event: UsageReported, line: _Line) -> bool:
         and row.web_searches >= event.web_searches
         and row.variant == event.variant
         and row.model == event.model
-        and row.session_id == line.lane.session_id
-        and row.version == line.lane.version
+        and row.session_id == lane.session_id
+        and row.version == lane.version
         and row.rank <= line.rank
         and row.model_ms <= line.since_ms
         and row.at_ms is not None
         and row.at_ms <= line.since_ms
+        and row.start_ms <= lane.start_ms
     )
 
 
@@ -232,7 +249,7 @@ def _put_response(
         agent=line.agent,
         session_id=lane.session_id,
         rank=line.rank,
-        start_ms=lane.start_ms,
+        start_ms=line.start_ms,
         version=lane.version,
         at_ms=line.at_ms,
         model=model,
@@ -267,7 +284,18 @@ def _totals(line: _Line, event: TotalsReported) -> None:
         _measure(line, event)
 
     tokens = thread.spent(event, own=own)
-    if tokens is None or thread.by_response:
+    if tokens is None:
+        return
+
+    if thread.printed is not None:
+        thread.printed += tokens
+        _put_printed(line, thread.printed)
+        return
+
+    if not thread.told:
+        _void_printed(line)
+
+    if thread.by_response:
         return
 
     usage = UsageReported(
@@ -281,6 +309,47 @@ def _totals(line: _Line, event: TotalsReported) -> None:
         input_cached=tokens.input,
         latency_ms=_answer(line, called, usage),
     )
+
+
+# All that `codex exec` prints of one thread, by however many processes, is one row, for
+# the totals go on from one to the next. The row is void as soon as a rollout tells the
+# same, and so that it does not matter which is read first, every rollout says that.
+
+
+def _put_printed(line: _Line, tokens: Tokens) -> None:
+    printed = replace(
+        _printed_row(line, line.rank),
+        input_cached=tokens.input,
+        cache_read=tokens.cache_read,
+        cache_write_5m=tokens.cache_write_5m,
+        output=tokens.output,
+        reasoning=tokens.reasoning,
+    )
+    line.shelves.responses.put(_printed_name(line), printed)
+
+
+def _void_printed(line: _Line) -> None:
+    thread = line.lane.carry.thread
+    thread.told = True
+    if thread.thread_id is not None:
+        row = _printed_row(line, VOID_RANK)
+        line.shelves.responses.put(_printed_name(line), row)
+
+
+def _printed_row(line: _Line, rank: int) -> ResponseRow:
+    lane = line.lane
+    return ResponseRow(
+        key=line.shelves.responses.key_of(_printed_name(line)),
+        agent=line.agent,
+        session_id=lane.session_id,
+        rank=rank,
+        start_ms=lane.start_ms,
+        version=lane.version,
+    )
+
+
+def _printed_name(line: _Line) -> Name:
+    return line.agent, f"{line.lane.carry.thread.thread_id}:printed"
 
 
 def _report_name(root: str | None, total: Tokens | None) -> str | None:
@@ -369,7 +438,7 @@ def _tool_called(line: _Line, event: ToolCalled) -> None:
         agent=line.agent,
         session_id=lane.session_id,
         rank=line.rank,
-        start_ms=lane.start_ms,
+        start_ms=line.start_ms,
         version=lane.version,
         tool=event.tool,
         kind=event.kind,
@@ -399,6 +468,7 @@ def _tool_returned(line: _Line, event: ToolReturned) -> None:
         and row.outcome is None
         and row.session_id == lane.session_id
         and row.version == lane.version
+        and row.start_ms <= lane.start_ms
     ):
         new = replace(
             row,
@@ -418,7 +488,7 @@ def _result(line: _Line, event: ToolReturned, key: int) -> CallRow:
         agent=line.agent,
         session_id=line.lane.session_id,
         rank=line.rank,
-        start_ms=line.lane.start_ms,
+        start_ms=line.start_ms,
         version=line.lane.version,
         returned_ms=line.at_ms,
         measured_ms=event.duration_ms,
@@ -477,7 +547,7 @@ def _mark(
         agent=line.agent,
         session_id=lane.session_id,
         rank=line.rank,
-        start_ms=lane.start_ms,
+        start_ms=line.start_ms,
         version=lane.version,
         mark=mark,
         at_ms=line.at_ms,

@@ -30,7 +30,7 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The memory of one block; small, and encoded as it is.
 
     Attributes:
-        start_ms: The time of the first line that has one.
+        start_ms: The time of the first line of its own that has one.
         last_ms: That of the newest line: what lines without a time inherit.
         session_id: Learned from the content, where the file's name does not say.
         model: The current model.
@@ -97,6 +97,7 @@ class Lane:
         parent_session_id: The session that started that one.
         carry: What is remembered; saved with the block's position.
         session: The totals that lines go into; the ledger's own note.
+        start_ms: When what is the transcript's own starts.
         version: Of the parser that reads the block.
 
     """
@@ -108,6 +109,7 @@ class Lane:
         "parent_session_id",
         "session",
         "session_id",
+        "start_ms",
         "version",
     )
 
@@ -119,6 +121,8 @@ class Lane:
         self.agent = origin.agent
         self.carry = Carry() if carry is None else carry
         self.session: Session | None = None
+        start_ms = self.carry.start_ms
+        self.start_ms = UNKNOWN_START_MS if start_ms is None else start_ms
         self.session_id: SessionId
         self.parent_session_id: SessionId | None
         self._settle_ids()
@@ -137,12 +141,6 @@ class Lane:
         return _ENCODER.encode(self.carry)
 
     @property
-    def start_ms(self) -> int:
-        """Return when the transcript starts."""
-        start_ms = self.carry.start_ms
-        return UNKNOWN_START_MS if start_ms is None else start_ms
-
-    @property
     def variant(self) -> Variant:
         """Return how responses are served now."""
         return self.carry.fleeting or self.carry.sticky
@@ -150,11 +148,6 @@ class Lane:
     def meet(self, record: Record) -> None:
         """Learn from *record* when and whose the lines are."""
         carry, at_ms = self.carry, record.at_ms
-        if at_ms is not None:
-            carry.last_ms = at_ms
-            if carry.start_ms is None:
-                carry.start_ms = at_ms
-
         if carry.session_id is None and record.session_id is not None:
             carry.session_id = record.session_id
             self._settle_ids()
@@ -163,6 +156,21 @@ class Lane:
         if parent is not None and carry.parent_session_id is None:
             carry.parent_session_id = None if parent == self.session_id else parent
             self._settle_ids()
+
+        if at_ms is not None:
+            carry.last_ms = at_ms
+            if carry.start_ms is None and not self.copies(record):
+                carry.start_ms = self.start_ms = at_ms
+
+    def copies(self, record: Record) -> bool:
+        """Say whether *record* tells that it is a copy of another session's line."""
+        named = record.session_id
+        if named is None or named == self.session_id:
+            return record.copied
+
+        # Of a subagent, lines may name the session that started it.
+        of_main = self.parent_session_id is None and not record.sidechain
+        return record.copied or of_main
 
     def _settle_ids(self) -> None:
         origin, carry, before = (

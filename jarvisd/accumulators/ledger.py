@@ -30,6 +30,7 @@ from jarvisd.accumulators.stretches import IDLE_MS
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import LimitsReported
 from jarvisd.model.ledger import (
+    VOID_RANK,
     CallRow,
     Cell,
     Corrections,
@@ -331,6 +332,9 @@ def _count(
 ) -> None:
     session = _session_of(sessions, row)
     if isinstance(row, ResponseRow):
+        if row.rank == VOID_RANK:
+            return
+
         tokens, cost = priced(row, price)
         count_response(session, row, tokens, cost, sign)
         rollup.count(row, tokens, cost, sign)

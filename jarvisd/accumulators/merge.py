@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 from msgspec.structs import replace
 
 from jarvisd.model.events import Outcome
-from jarvisd.model.ledger import CallRow, MarkRow, ResponseRow, Row
+from jarvisd.model.ledger import VOID_RANK, CallRow, MarkRow, ResponseRow, Row
 from jarvisd.model.usage import STANDARD, Variant
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
@@ -42,6 +42,9 @@ def merged(old: Row, new: Row) -> Row:
 
 def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
     owner, named = _owner(old, new), _named(old, new)
+    if owner.rank == VOID_RANK:
+        return owner
+
     return replace(
         owner,
         at_ms=_earliest(old.at_ms, new.at_ms),

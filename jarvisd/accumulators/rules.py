@@ -6,7 +6,14 @@ from jarvisd.accumulators.ledger import SessionKey, priced, recount
 from jarvisd.accumulators.merge import merged
 from jarvisd.accumulators.rollup import Rollup
 from jarvisd.accumulators.session import Price, restored
-from jarvisd.model.ledger import Cell, Corrections, ResponseRow, Row, SessionRow
+from jarvisd.model.ledger import (
+    VOID_RANK,
+    Cell,
+    Corrections,
+    ResponseRow,
+    Row,
+    SessionRow,
+)
 
 
 class BookRules:
@@ -41,6 +48,9 @@ class BookRules:
         before = session.cost_micros, session.unpriced
         session.cost_micros = session.unpriced = 0
         for row in responses:
+            if row.rank == VOID_RANK:
+                continue
+
             tokens, cost = priced(row, self._price)
             cells.count(row, tokens, cost)
             session.cost_micros += cost or 0

@@ -27,6 +27,8 @@ class Thread(msgspec.Struct, kw_only=True, array_like=True):
         guessed: That is so by time only, so reports within *total* stay suspect.
         by_response: The rollout reports each response; totals are not counted.
         total: The greatest totals seen.
+        told: A rollout has told usage of its own, and what was printed is void.
+        printed: What was printed of the thread in all; None in a rollout.
 
     """
 
@@ -41,10 +43,14 @@ class Thread(msgspec.Struct, kw_only=True, array_like=True):
     announced: str | None = None
     by_response: bool = False
     total: Tokens | None = None
+    told: bool = False
+    printed: Tokens | None = None
 
     def opened(self, event: ThreadOpened, at_ms: int | None) -> None:
         """Note whose rollout it is, or whose history follows."""
-        if self.thread_id is None:
+        if event.printed:
+            self._print(event.thread_id)
+        elif self.thread_id is None:
             self.thread_id, self.opened_ms = event.thread_id, at_ms
             self.root = event.forked_from or event.thread_id
             self.subagent = event.parent is not None
@@ -58,6 +64,11 @@ class Thread(msgspec.Struct, kw_only=True, array_like=True):
             self.copies and self.total is None
         ):
             self.own = False
+
+    def _print(self, thread_id: str) -> None:
+        if thread_id != self.thread_id:  # one stream may hold thread after thread
+            self.thread_id = self.root = thread_id
+            self.total, self.printed = None, _NO_TOKENS
 
     def turned(self, event: TurnStarted, at_ms: int | None) -> None:
         """Note that a turn starts: the first that is not copied ends the copy."""

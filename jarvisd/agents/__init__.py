@@ -92,6 +92,7 @@ AGENTS = {
             evidence=claude.EVIDENCE,
             hooked=claude.hooked,
             status_line=claude.status_line,
+            version=2,
         ),
         Agent(
             name="codex",

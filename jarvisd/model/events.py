@@ -197,6 +197,7 @@ class ThreadOpened(_Event, frozen=True, kw_only=True, gc=False):
         reviewer: The thread only judges what another wants to do.
         headless: The thread's process ends with its turn.
         own_from_ordinal: Records below this ordinal were copied from an ancestor.
+        printed: It is no rollout: the agent prints what a thread does as it works.
 
     """
 
@@ -206,6 +207,7 @@ class ThreadOpened(_Event, frozen=True, kw_only=True, gc=False):
     reviewer: bool = False
     headless: bool = False
     own_from_ordinal: int | None = None
+    printed: bool = False
 
 
 class TurnStarted(_Event, frozen=True, kw_only=True, gc=False):

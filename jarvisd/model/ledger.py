@@ -7,7 +7,8 @@ twice changes nothing. Rows are therefore upserts, and reading a line again is h
 
 Several sessions may hold a copy. The row belongs to the least by (*rank*, *start_ms*,
 *session_id*): main transcripts before subagents', then the transcript that starts
-earliest, by the time of its first line that has one.
+earliest, by the time of the first line of its own that has one. A copy that says that it
+is one is behind all others.
 """
 
 from enum import StrEnum
@@ -23,7 +24,12 @@ NO_INPUT = -1
 """No copy of that sort said how long the prompt was."""
 
 UNKNOWN_START_MS = 2**53
-"""The start of a transcript without a time: later than any other."""
+"""The start of a transcript without a time, and of one that says of a line that it is
+copied: later than any other."""
+
+VOID_RANK = -1
+"""Of a response that counts as nothing, because others tell the same in more detail. It
+is before any other, so a row is void for good, and says no more, once one copy is."""
 
 
 QUARTER_MS = 900_000
@@ -50,8 +56,8 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         key: A signed 64-bit hash of the agent and its own id of the thing.
         agent: Whose it is.
         session_id: The session it is counted in.
-        rank: 0 in a main transcript, 1 in a subagent's.
-        start_ms: When that session's transcript starts.
+        rank: 0 in a main transcript, 1 in a subagent's; `VOID_RANK` of what is void.
+        start_ms: When that session's transcript starts; see `UNKNOWN_START_MS`.
         version: Of the parser that read it. What a newer one has read takes its place
             instead of being merged with it.
 

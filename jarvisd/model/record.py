@@ -31,6 +31,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         offset: Where the line starts in its source.
         speaker: Who is speaking, if it is a line of the conversation.
         sidechain: The line is of a subagent's conversation, whatever file it is in.
+        copied: The line says that another session's transcript is where it was written.
         events: What happened, in order.
 
     """
@@ -45,4 +46,5 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     offset: int = 0
     speaker: Speaker | None = None
     sidechain: bool = False
+    copied: bool = False
     events: tuple[Event, ...] = ()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jarvisd.accumulators.samples import forecast
-from jarvisd.model.ledger import ResponseRow
+from jarvisd.model.ledger import VOID_RANK, ResponseRow
 from jarvisd.model.usage import Tokens, Variant
 from tests.accumulators.books import Block, Books, block, line, read_all
 
@@ -81,9 +81,17 @@ def spent(*lines: bytes) -> Tokens:
     return read_all(rollout(meta(), *lines)).tokens()
 
 
+def responses(books: Books) -> list[ResponseRow]:
+    """Return all but what says that the printed form of the same is void."""
+    return [
+        each
+        for each in books.store.rows.values()
+        if isinstance(each, ResponseRow) and each.rank != VOID_RANK
+    ]
+
+
 def inputs(books: Books) -> list[int]:
-    rows = [each for each in books.store.rows.values() if isinstance(each, ResponseRow)]
-    return sorted(row.tokens.input for row in rows)
+    return sorted(row.tokens.input for row in responses(books))
 
 
 @pytest.mark.parametrize(
@@ -155,8 +163,7 @@ def test_a_reset_is_a_response_of_its_own() -> None:
     small = usage(10, 2, 3)
     books = read_all(rollout(meta(), count(50_000, 50_000), count(small, small)))
 
-    rows = [each for each in books.store.rows.values() if isinstance(each, ResponseRow)]
-    assert Tokens(8, 2, 0, 0, 3) in [row.tokens for row in rows]
+    assert Tokens(8, 2, 0, 0, 3) in [row.tokens for row in responses(books)]
 
 
 def test_an_estimate_is_the_context() -> None:
@@ -227,7 +234,7 @@ def models(books: Books) -> dict[str, int]:
 
 
 def variants(books: Books) -> list[str]:
-    rows = [each for each in books.store.rows.values() if isinstance(each, ResponseRow)]
+    rows = responses(books)
     return [row.variant.tier for row in sorted(rows, key=lambda row: row.at_ms or 0)]
 
 
@@ -297,8 +304,10 @@ def test_the_tier_of_one_response_is_its_own() -> None:
     )
     books = read_all(rollout(meta(), fast, record("r2", 5)))
 
-    rows = [each for each in books.store.rows.values() if isinstance(each, ResponseRow)]
-    assert {row.variant for row in rows} == {Variant(), Variant(tier="priority")}
+    assert {row.variant for row in responses(books)} == {
+        Variant(),
+        Variant(tier="priority"),
+    }
 
 
 # Forks and subagents

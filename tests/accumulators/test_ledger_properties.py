@@ -1,5 +1,6 @@
 """Accounts do not depend on the order, the splits, the crashes or the repeats."""
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -13,7 +14,7 @@ from jarvisd.accumulators.merge import merged
 from jarvisd.accumulators.session import Spans
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import Outcome
-from jarvisd.model.ledger import NO_INPUT, CallRow, ResponseRow
+from jarvisd.model.ledger import NO_INPUT, VOID_RANK, CallRow, ResponseRow
 from jarvisd.model.usage import Variant
 from tests.accumulators import test_ledger_claude as claude
 from tests.accumulators import test_ledger_codex as codex
@@ -34,6 +35,13 @@ CODEX_HISTORY = (
     codex.count(100, 100),
     codex.count(250, 150),
 )
+
+
+def branched(text: bytes) -> bytes:
+    """Return a line as /branch copies it from the first file."""
+    return line(**json.loads(text), forkedFrom={"sessionId": "z-main"})
+
+
 FILES = (
     block(
         [
@@ -70,6 +78,14 @@ FILES = (
         codex.count(300, 50),
         codex.record("r1", 11),
         thread=codex.CHILD,
+    ),
+    block(
+        [
+            *map(branched, HISTORY),
+            claude.prompt(second=31, key="p4"),
+            claude.reply("m5", second=32, inp=1, out=2, read=0),
+        ],
+        session="b-branch",
     ),
 )
 EXPECTED = read_all(*FILES)
@@ -155,7 +171,7 @@ def test_a_rollout_may_be_cut_behind_any_line(cut: int) -> None:
     books.flush()
     books.restart()
 
-    assert_same(finished(books, FILES[4:]), read_all(FILES[4]))
+    assert_same(finished(books, FILES[4:5]), read_all(FILES[4]))
 
 
 def test_a_file_may_be_read_again_from_its_start() -> None:
@@ -212,6 +228,14 @@ responses = st.builds(
     reasoning=numbers,
     web_searches=numbers,
 )
+voids = st.builds(
+    ResponseRow,
+    key=st.just(1),
+    agent=st.just("codex"),
+    session_id=st.sampled_from([SessionId("a"), SessionId("b")]),
+    rank=st.just(VOID_RANK),
+    start_ms=numbers,
+)
 calls = st.builds(
     CallRow,
     key=st.just(1),
@@ -229,7 +253,7 @@ calls = st.builds(
 
 
 @given(
-    rows=st.lists(responses, min_size=3, max_size=3)
+    rows=st.lists(responses | voids, min_size=3, max_size=3)
     | st.lists(calls, min_size=3, max_size=3)
 )
 @settings(max_examples=300, deadline=None)

@@ -575,6 +575,27 @@ def test_a_subagents_line_is_of_its_own_session() -> None:
     assert record.sidechain
 
 
+@pytest.mark.parametrize(
+    ("origin", "key"),
+    [
+        pytest.param({"sessionId": "s0", "messageUuid": "u0"}, "u0", id="of a line"),
+        pytest.param({"sessionId": "s0"}, "u1", id="of a session"),
+        pytest.param({"sessionId": 7, "messageUuid": [1]}, "u1", id="nonsense"),
+    ],
+)
+def test_a_line_that_a_fork_copied_says_so_and_keeps_its_first_id(
+    origin: dict[str, Any], key: str
+) -> None:
+    record = said(type="user", message={"content": "Go"}, forkedFrom=origin)
+
+    assert (record.session_id, record.copied, record.key) == ("s1", True, key)
+    assert record.events == (PromptGiven(chars=2, key=key),)
+
+
+def test_a_line_that_is_no_copy_says_nothing_of_it() -> None:
+    assert not said(type="user", message={"content": "Go"}, forkedFrom=None).copied
+
+
 def test_a_copied_request_is_passed_over_unread() -> None:
     record = parse(
         b'{"type":"api-request-blob","sessionId":"s1","message":{"any":[]}}', offset=5

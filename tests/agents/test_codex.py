@@ -138,6 +138,13 @@ def test_the_real_sum_is_neither_cached_nor_reasoned_twice() -> None:
     assert event.total.total == 16_909_180
 
 
+def test_a_thread_that_is_printed_says_so() -> None:
+    record = bare(type="thread.started", thread_id="t1")
+
+    assert record.session_id == "t1"
+    assert record.events == (ThreadOpened(thread_id="t1", printed=True),)
+
+
 def test_printed_usage_may_lie_a_level_deeper() -> None:
     """CX-002."""
     counts = {"input_tokens": 50, "cached_input_tokens": 5, "output_tokens": 12}

@@ -59,6 +59,12 @@ REMINDER = "<system-reminder>secret</system-reminder>"
             said(Role.ASSISTANT, "Done.\n\nDone.", "u1"),
             id="an answer without its tool calls",
         ),
+        pytest.param(
+            "claude",
+            claude("user", "Go.", forkedFrom={"messageUuid": "u0"}),
+            said(Role.USER, "Go.", "u0"),
+            id="a prompt that a fork copied",
+        ),
         pytest.param("claude", claude("assistant", [TOOL]), None, id="a tool call"),
         pytest.param(
             "claude",

@@ -25,6 +25,7 @@ from tests.accumulators.test_ledger_properties import FILES
 from tests.books.rig import Daemon, accounts, append, running, transcript
 from tests.support import eventually
 
+NEWER = AGENTS["claude"].version + 1
 SPENT = [
     claude.prompt(second=0),
     claude.reply("m1", second=1, inp=5, out=7, read=10),
@@ -232,7 +233,7 @@ async def test_a_parser_that_says_something_else_replaces_what_was_said(
     correct = accounts(tmp_path)
     with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as raw:
         raw.execute("UPDATE response SET output = output + 1000")
-    newer = replace(AGENTS["claude"], version=2)
+    newer = replace(AGENTS["claude"], version=NEWER)
     monkeypatch.setitem(AGENTS, "claude", newer)
 
     async with running(tmp_path) as daemon:
@@ -242,7 +243,7 @@ async def test_a_parser_that_says_something_else_replaces_what_was_said(
 
     assert accounts(tmp_path)["responses"] == correct["responses"]
     async with running(tmp_path) as daemon:
-        assert not daemon.block().must_be_reread(2)
+        assert not daemon.block().must_be_reread(NEWER)
 
 
 async def test_what_a_newer_parser_does_not_say_is_dropped(
@@ -266,7 +267,7 @@ async def test_what_a_newer_parser_does_not_say_is_dropped(
             await daemon.sync()
             assert daemon.session().messages == 6
 
-    monkeypatch.setitem(AGENTS, "claude", replace(AGENTS["claude"], version=2))
+    monkeypatch.setitem(AGENTS, "claude", replace(AGENTS["claude"], version=NEWER))
     for home in (right, wrong):
         async with running(home) as daemon:
             await daemon.sync()

@@ -5,9 +5,10 @@ import secrets
 import pytest
 
 from jarvisd.model.block import BlockView, Life
+from jarvisd.model.session import SessionView
 from jarvisd.protocol.pushes import PushLinesResult, PushOpenResult
 from tests.e2e.client import Client, RpcError
-from tests.e2e.home import Home
+from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon
 
 
@@ -159,3 +160,57 @@ async def test_nobody_pushes_into_a_transcript(daemon: Daemon) -> None:
         await daemon.ask("push.open", PushOpenResult, block_id=block.block_id)
 
     assert refusal.value.kind == "block_in_use"
+
+
+THREAD = "019a9775-ef93-7c41-ae1f-a37beed9aaf2"
+PRINTED = (
+    f'{{"type":"thread.started","thread_id":"{THREAD}"}}',
+    '{"type":"turn.completed","usage":{"input_tokens":250,"output_tokens":7}}',
+)
+WRITTEN = tuple(
+    f'{{"timestamp":"2026-11-21T02:51:24Z","type":"{kind}","payload":{payload}}}'
+    for kind, payload in (
+        ("session_meta", f'{{"id":"{THREAD}","source":"exec"}}'),
+        ("token_usage_record", '{"response_id":"r1","usage":{"input_tokens":100}}'),
+        (
+            "token_usage_record",
+            '{"response_id":"r2","usage":{"input_tokens":150,"output_tokens":7}}',
+        ),
+    )
+)
+
+
+async def spent(daemon: Daemon) -> tuple[int, int, int]:
+    """Return what the thread spent, and on how many responses."""
+    await daemon.sync()
+    view = await daemon.ask("sessions.get", SessionView, session_id=THREAD)
+    return view.tokens.input, view.tokens.output, view.assistant_messages
+
+
+@pytest.mark.parametrize(
+    "printed_first",
+    [pytest.param(True, id="printed first"), pytest.param(False, id="written first")],
+)
+async def test_what_codex_prints_beside_its_rollout_counts_once(
+    home: Home, *, printed_first: bool
+) -> None:
+    rollout = (
+        home.sessions / "2026/11/21" / f"rollout-2026-11-21T02-51-24-{THREAD}.jsonl"
+    )
+    rollout.parent.mkdir(parents=True)
+    async with running_daemon(home) as daemon:
+        if not printed_first:
+            append(rollout, *WRITTEN)
+            assert await spent(daemon) == (250, 7, 2)
+
+        async with daemon.connected() as client:
+            block_id = new_id()
+            await opened(client, block_id, agent="codex")
+            await push(client, block_id, 0, *PRINTED)
+
+        assert await spent(daemon) == (250, 7, 1 if printed_first else 2)
+        await daemon.restart()
+        if printed_first:
+            append(rollout, *WRITTEN)
+
+        assert await spent(daemon) == (250, 7, 2)

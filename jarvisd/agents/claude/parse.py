@@ -16,7 +16,7 @@ from jarvisd.agents.claude.prose import (
     notices_in,
     own_words,
 )
-from jarvisd.agents.claude.shape import Block, Line, Message
+from jarvisd.agents.claude.shape import Block, Line, Message, key_of
 from jarvisd.agents.claude.tools import call_of, results_in
 from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
 from jarvisd.agents.cue import asks
@@ -70,6 +70,9 @@ def parse(text: bytes, *, offset: int) -> Record | None:
     if line is None:
         return None
 
+    if line.forked_from is not None:
+        line.uuid = key_of(line)
+
     events = _EVENTS.get(line.type, _nothing)
     return _record(line, offset=offset, events=tuple(events(line)))
 
@@ -104,6 +107,7 @@ def _record(line: Line, *, offset: int, events: tuple[Event, ...]) -> Record:
         offset=offset,
         speaker=_SPEAKERS.get(line.type),
         sidechain=sidechain,
+        copied=line.forked_from is not None,
         events=events,
     )
 

@@ -118,6 +118,13 @@ class StreamEvent(Struct, gc=False):
     usage: Usage | None = None
 
 
+class Fork(Struct, gc=False, rename="camel"):
+    """Where a line was copied from."""
+
+    session_id: SessionId | None = None
+    message_uuid: str | None = None
+
+
 class Line(Struct, gc=False, rename="camel"):
     """One line of a transcript, or of the agent's standard output."""
 
@@ -129,6 +136,7 @@ class Line(Struct, gc=False, rename="camel"):
     agent_id: str | None = None
     cwd: str | None = None
     uuid: str | None = None
+    forked_from: Fork | None = None
     is_sidechain: bool = False
     is_meta: bool = False
     is_compact_summary: bool = False
@@ -154,3 +162,9 @@ class Line(Struct, gc=False, rename="camel"):
     retry_attempt: int | None = None
     tool_use_id: str | None = field(default=None, name="tool_use_id")
     is_error: bool | None = field(default=None, name="is_error")
+
+
+def key_of(line: Line) -> str | None:
+    """Return the id of *line*, or of the one that it is a copy of."""
+    fork = line.forked_from
+    return line.uuid if fork is None else fork.message_uuid or line.uuid

@@ -7,7 +7,7 @@ conversation. See prose.py for what of a user's line a human wrote.
 import msgspec
 
 from jarvisd.agents.claude.prose import command_in, own_words
-from jarvisd.agents.claude.shape import Line
+from jarvisd.agents.claude.shape import Line, key_of
 from jarvisd.agents.claude.usage import SYNTHETIC
 from jarvisd.agents.decode import decode, text_of, unix_ms
 from jarvisd.model.conversation import Role, Said
@@ -35,7 +35,7 @@ def spoken(text: bytes) -> Said | None:
         role=role,
         content="\n\n".join(words),
         at_ms=unix_ms(line.timestamp),
-        key=line.uuid,
+        key=key_of(line),
     )
 
 
