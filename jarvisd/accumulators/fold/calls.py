@@ -1,0 +1,79 @@
+"""Calls of tools, joined with their results whenever these come."""
+
+from msgspec.structs import replace
+
+from jarvisd.accumulators.fold.line import Line, newer
+from jarvisd.accumulators.session import tool_name
+from jarvisd.model.events import ToolCalled, ToolReturned
+from jarvisd.model.ledger import CallRow
+
+
+def tool_called(line: Line, event: ToolCalled) -> None:
+    """Take in a call, unless a result told of it already."""
+    if not line.is_own:
+        return
+
+    lane, shelf = line.lane, line.shelves.calls
+    name = (line.agent, event.call_id or line.name)
+    row = CallRow(
+        key=shelf.key_of(name),
+        agent=line.agent,
+        session_id=lane.session_id,
+        rank=line.rank,
+        start_ms=line.start_ms,
+        version=lane.version,
+        tool=event.tool,
+        kind=event.kind,
+        server=event.server,
+        skill=event.skill,
+        subagent=event.subagent,
+        called_ms=line.at_ms,
+    )
+    shelf.put(name, row)
+    called = tool_name(event.server, event.tool)
+    line.session.last_tool = newer(line.session.last_tool, (line.since_ms, called))
+    if event.call_id:
+        lane.opens(event.call_id, called)
+
+
+def tool_returned(line: Line, event: ToolReturned) -> None:
+    """Take in a result, wherever its call is."""
+    if not line.is_own:
+        return
+
+    lane, shelf = line.lane, line.shelves.calls
+    name = (line.agent, event.call_id)
+    lane.carry.handed_ms = line.at_ms
+    lane.closes(event.call_id)
+    row = shelf.at_hand(name)
+    if (
+        row is not None
+        and row.outcome is None
+        and row.session_id == lane.session_id
+        and row.version == lane.version
+        and row.start_ms <= lane.start_ms
+    ):
+        new = replace(
+            row,
+            returned_ms=line.at_ms,
+            measured_ms=event.duration_ms,
+            outcome=event.outcome,
+        )
+        shelf.change(name, row, new)
+    else:
+        shelf.put(name, _result(line, event, shelf.key_of(name)))
+
+
+def _result(line: Line, event: ToolReturned, key: int) -> CallRow:
+    """Return the row of a result whose call is in another file, or not at hand."""
+    return CallRow(
+        key=key,
+        agent=line.agent,
+        session_id=line.lane.session_id,
+        rank=line.rank,
+        start_ms=line.start_ms,
+        version=line.lane.version,
+        returned_ms=line.at_ms,
+        measured_ms=event.duration_ms,
+        outcome=event.outcome,
+    )

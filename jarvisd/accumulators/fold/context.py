@@ -1,0 +1,31 @@
+"""How full a session's context is, and how large it may be."""
+
+from jarvisd.accumulators.fold.line import Line, newer
+from jarvisd.model.events import TotalsReported
+
+
+def measure(line: Line, event: TotalsReported) -> None:
+    """Take what totals say of the context."""
+    if event.window_tokens:
+        widen(line, event.window_tokens)
+
+    if event.last is not None and event.last.total:
+        occupy(line, event.last.prompt_total)
+    elif event.last_total_tokens:  # an estimate, after a compaction
+        occupy(line, event.last_total_tokens)
+    elif event.total_tokens and event.total is not None and not event.total.total:
+        occupy(line, event.total_tokens)  # the context is full
+
+
+def occupy(line: Line, tokens: int) -> None:
+    """Note that the context holds *tokens*."""
+    session, now = line.session, (line.since_ms, tokens)
+    if session.context is None or now > session.context:
+        session.context = now
+
+    session.widest_prompt = max(session.widest_prompt, tokens)
+
+
+def widen(line: Line, tokens: int) -> None:
+    """Note that the context window is *tokens* long."""
+    line.session.window = newer(line.session.window, (line.since_ms, tokens))

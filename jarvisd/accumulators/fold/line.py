@@ -1,0 +1,98 @@
+"""One line on its way into the books, and the shelves that it goes to."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jarvisd.accumulators.keys import KeySet
+from jarvisd.accumulators.lane import Lane
+from jarvisd.accumulators.samples import Samples, followed
+from jarvisd.accumulators.session import Session
+from jarvisd.accumulators.shelf import Shelf
+from jarvisd.model.ledger import (
+    UNKNOWN_START_MS,
+    CallRow,
+    LimitRow,
+    MarkRow,
+    ResponseRow,
+)
+from jarvisd.model.record import Record
+
+
+@dataclass(slots=True)
+class Shelves:
+    """The rows at hand, and the newest word on each limit."""
+
+    responses: Shelf[ResponseRow]
+    calls: Shelf[CallRow]
+    marks: Shelf[MarkRow]
+    limits: dict[tuple[str, str], LimitRow] = field(default_factory=dict)
+    samples: dict[tuple[str, str], tuple[Samples, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, known: KeySet, window: int) -> "Shelves":
+        """Return shelves with nothing on them, to keep *window* rows of each kind."""
+        return cls(
+            Shelf(known, "response", window),
+            Shelf(known, "call", window),
+            Shelf(known, "mark", window),
+        )
+
+    def all(self) -> tuple[Shelf[ResponseRow], Shelf[CallRow], Shelf[MarkRow]]:
+        """Return all three."""
+        return self.responses, self.calls, self.marks
+
+    def put_limit(self, row: LimitRow) -> None:
+        """Keep *row* as the newest word on its limit, and a sample of each window."""
+        key = (row.agent, row.limit)
+        self.limits[key] = row
+        self.samples[key] = followed(self.samples.get(key, ()), row)
+
+
+class Line:
+    """One line on its way into the books."""
+
+    __slots__ = (
+        "agent",
+        "at_ms",
+        "lane",
+        "rank",
+        "record",
+        "session",
+        "shelves",
+        "since_ms",
+    )
+
+    def __init__(
+        self, shelves: Shelves, lane: Lane, session: Session, record: Record
+    ) -> None:
+        self.shelves, self.lane, self.session = shelves, lane, session
+        self.record, self.agent = record, lane.agent
+        # A line without a time has that of the line before; 0 is for comparing only.
+        self.at_ms = lane.carry.last_ms
+        self.since_ms = self.at_ms or 0
+        self.rank = 1 if record.sidechain or lane.parent_session_id is not None else 0
+
+    @property
+    def start_ms(self) -> int:
+        """Return when the transcript starts; one that the line is copied into, never."""
+        lane, record = self.lane, self.record
+        named = record.session_id
+        if record.copied or (named != lane.session_id and named is not None):
+            return UNKNOWN_START_MS if lane.copies(record) else lane.start_ms
+
+        return lane.start_ms
+
+    @property
+    def is_own(self) -> bool:
+        """Say whether the line is the session's own, and no copied history."""
+        return self.lane.carry.thread.owns(self.record.ordinal)
+
+    @property
+    def name(self) -> str:
+        """Return what the line is called: by the agent, or else by its place."""
+        return self.record.key or f"@{self.lane.session_id}:{self.record.offset}"
+
+
+def newer(old: Any, new: Any) -> Any:
+    """Return the greater of two (time, value); of one time the greater value."""
+    return new if old is None or new > old else old

@@ -1,0 +1,74 @@
+"""Marks: prompts, commands, compactions, interrupts and errors of the provider."""
+
+from jarvisd.accumulators.fold.line import Line
+from jarvisd.model.events import (
+    ApiFailed,
+    CommandGiven,
+    Compacted,
+    Interrupted,
+    PromptGiven,
+)
+from jarvisd.model.ledger import Mark, MarkRow
+
+
+def prompt(line: Line, event: PromptGiven) -> None:
+    """Mark a prompt; the same words right after an interrupt are no second one."""
+    carry = line.lane.carry
+    again = carry.aborted and event.digest != 0 and event.digest == carry.asked
+    carry.aborted, carry.asked, carry.in_turn = False, event.digest, True
+    carry.handed_ms = line.at_ms
+    if not again:
+        _mark(line, Mark.PROMPT, key=event.key, chars=event.chars)
+
+
+def command(line: Line, event: CommandGiven) -> None:
+    """Mark a slash command."""
+    _mark(line, Mark.COMMAND, name=event.name)
+
+
+def compacted(line: Line, event: Compacted) -> None:
+    """Mark a compaction, once for its boundary and its summary."""
+    carry = line.lane.carry
+    announced, carry.boundary = carry.boundary, not event.is_summary
+    if not (event.is_summary and announced):
+        _mark(line, Mark.COMPACTION, name=event.trigger)
+
+
+def interrupted(line: Line, event: Interrupted) -> None:
+    """Mark an interrupt."""
+    line.lane.carry.aborted = True
+    _mark(line, Mark.INTERRUPT, name=event.reason)
+
+
+def api_failed(line: Line, event: ApiFailed) -> None:
+    """Mark an error that is not tried again."""
+    if not event.retrying:
+        _mark(line, Mark.API_ERROR, name=event.error)
+
+
+def _mark(
+    line: Line,
+    mark: Mark,
+    *,
+    key: str | None = None,
+    name: str | None = None,
+    chars: int = 0,
+) -> None:
+    if not line.is_own:
+        return
+
+    lane, shelf = line.lane, line.shelves.marks
+    called = (line.agent, f"{key or line.name}:{mark.value}")
+    row = MarkRow(
+        key=shelf.key_of(called),
+        agent=line.agent,
+        session_id=lane.session_id,
+        rank=line.rank,
+        start_ms=line.start_ms,
+        version=lane.version,
+        mark=mark,
+        at_ms=line.at_ms,
+        name=name,
+        chars=chars,
+    )
+    shelf.put(called, row)

@@ -1,0 +1,51 @@
+"""What `codex exec` prints of a thread, which a rollout may tell as well.
+
+All that is printed of one thread, by however many processes, is one row, for the totals
+go on from one to the next. The row is void as soon as a rollout tells the same, and so
+that it does not matter which is read first, every rollout says that.
+"""
+
+from msgspec.structs import replace
+
+from jarvisd.accumulators.fold.line import Line
+from jarvisd.accumulators.shelf import Name
+from jarvisd.model.ledger import VOID_RANK, ResponseRow
+from jarvisd.model.usage import Tokens
+
+
+def put_printed(line: Line, tokens: Tokens) -> None:
+    """Take in that *tokens* are what was printed in all."""
+    printed = replace(
+        _printed_row(line, line.rank),
+        input_cached=tokens.input,
+        cache_read=tokens.cache_read,
+        cache_write_5m=tokens.cache_write_5m,
+        output=tokens.output,
+        reasoning=tokens.reasoning,
+    )
+    line.shelves.responses.put(_printed_name(line), printed)
+
+
+def void_printed(line: Line) -> None:
+    """Note that the rollout tells its own usage: what was printed is void."""
+    thread = line.lane.carry.thread
+    thread.told = True
+    if thread.thread_id is not None:
+        row = _printed_row(line, VOID_RANK)
+        line.shelves.responses.put(_printed_name(line), row)
+
+
+def _printed_row(line: Line, rank: int) -> ResponseRow:
+    lane = line.lane
+    return ResponseRow(
+        key=line.shelves.responses.key_of(_printed_name(line)),
+        agent=line.agent,
+        session_id=lane.session_id,
+        rank=rank,
+        start_ms=lane.start_ms,
+        version=lane.version,
+    )
+
+
+def _printed_name(line: Line) -> Name:
+    return line.agent, f"{line.lane.carry.thread.thread_id}:printed"

@@ -1,0 +1,69 @@
+"""Threads and turns, and what is known of a session or an account besides."""
+
+from jarvisd.accumulators.fold.context import widen
+from jarvisd.accumulators.fold.line import Line, Shelves, newer
+from jarvisd.model.events import (
+    LimitsReported,
+    ModeChanged,
+    ThreadOpened,
+    TitleGiven,
+    TurnEnded,
+    TurnStarted,
+)
+from jarvisd.model.ledger import LimitRow
+
+
+def thread_opened(line: Line, event: ThreadOpened) -> None:
+    """Note whose rollout it is."""
+    thread = line.lane.carry.thread
+    thread.opened(event, line.at_ms)
+    if event.thread_id == thread.thread_id:
+        line.session.reviewer = line.session.reviewer or event.reviewer
+
+
+def turn_started(line: Line, event: TurnStarted) -> None:
+    """Note that a turn has begun."""
+    carry = line.lane.carry
+    carry.thread.turned(event, line.at_ms)
+    carry.in_turn, carry.turn_ms = True, line.at_ms
+    if event.window_tokens and line.is_own:
+        widen(line, event.window_tokens)
+
+
+def turn_ended(line: Line, _: TurnEnded) -> None:
+    """Note that the turn is over."""
+    line.lane.settle_turn()
+
+
+def titled(line: Line, event: TitleGiven) -> None:
+    """Give the session its title, by rank and time."""
+    title = (int(event.rank), line.since_ms, event.title)
+    line.session.title = newer(line.session.title, title)
+
+
+def mode_changed(line: Line, event: ModeChanged) -> None:
+    """Note how leave is asked for."""
+    mode = (line.since_ms, event.mode)
+    line.session.mode = newer(line.session.mode, mode)
+
+
+def limited(line: Line, event: LimitsReported) -> None:
+    """Keep what is said of the account's limits."""
+    note_limits(line.shelves, line.agent, event, line.since_ms)
+
+
+def note_limits(
+    shelves: Shelves, agent: str, event: LimitsReported, at_ms: int
+) -> None:
+    """Keep what *event* says of an account, unless something newer is known."""
+    limit = event.limit or agent
+    known = shelves.limits.get((agent, limit))
+    if known is None or at_ms > known.at_ms:
+        row = LimitRow(
+            agent=agent,
+            limit=limit,
+            at_ms=at_ms,
+            plan=event.plan,
+            windows=event.windows,
+        )
+        shelves.put_limit(row)
