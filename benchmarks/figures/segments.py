@@ -74,12 +74,16 @@ def write(home: Home, number: int) -> None:
 
 
 def _wait_for_history(daemon: Daemon) -> None:
-    """Return when all is read; no look for idle segments comes before half a minute."""
+    """Return when all is read and stored, which is not to be taken for the closing.
+
+    No look for idle segments comes before half a minute.
+    """
     deadline = time.perf_counter() + READ_LIMIT_S
     with daemon.connect() as client:
         while time.perf_counter() < deadline:
             health = client.ask("health")
-            if health["blocks"] and not health["backfill"]["files_total"]:
+            is_read = health["blocks"] and not health["backfill"]["files_total"]
+            if is_read and not health["store"]["dirty_blocks"]:
                 return
 
             time.sleep(PAUSE_S)  # noqa: TID251 - nothing tells of it
