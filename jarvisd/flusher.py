@@ -208,6 +208,10 @@ class Flusher:
             StoreError: It is not stored; it stays changed and is tried again.
 
         """
+        if self._writing.locked():
+            async with self._writing:
+                pass  # what a flush under way holds does not count as changed any more
+
         await self._flush(self._dirty.take(), told=self._told.take(), tell=True)
         return self._store.revision
 

@@ -85,9 +85,13 @@ class FakeStore:
         self.generation = 0
         self.batches: list[Batch] = []
         self.failures = 0
+        self.hold: anyio.Event | None = None
 
     async def save(self, batch: Batch) -> Saved:
         await checkpoint()
+        if self.hold is not None:
+            await self.hold.wait()
+
         if self.failures:
             self.failures -= 1
             raise StoreError("no space left on the device")

@@ -135,6 +135,29 @@ async def test_a_change_during_a_write_is_not_lost_and_has_the_next_revision() -
         assert rig.store.revision == 2
 
 
+@pytest.mark.parametrize("failures", [0, 1])
+async def test_a_flush_of_everything_waits_for_the_one_under_way(failures: int) -> None:
+    async with running() as rig, anyio.create_task_group() as group:
+        rig.store.hold, rig.store.failures = anyio.Event(), failures
+        rig.line(block())
+        await rig.clock.advance(0.2)
+        assert not rig.flusher.dirty_blocks
+
+        done = anyio.Event()
+
+        async def flush() -> None:
+            await rig.flusher.flush_all()
+            done.set()
+
+        group.start_soon(flush)
+        await settle()
+        assert not done.is_set()
+        rig.store.hold.set()
+        await done.wait()
+
+        assert rig.store.stored("b1").counts.line_count == 1
+
+
 async def test_a_commit_says_when_it_is_not_on_the_disk() -> None:
     async with running() as rig:
         one = block()
