@@ -94,7 +94,6 @@ async def _serve(
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
         group.start_soon(stay_awake, parts.awake, clock)
-        group.start_soon(learn_keys, parts.store, parts.blocks.books, clock)
         group.start_soon(keep_decaying, parts.conversations, clock)
         group.start_soon(parts.exporter.run)
         group.start_soon(parts.segments.run)
@@ -106,5 +105,6 @@ async def _serve(
 
         group.start_soon(parts.keeper.run)
         await group.start(parts.presence.run)
+        await group.start(learn_keys, parts.store, parts.blocks.books, clock)
         await group.start(parts.reader.run)
         log.info("daemon.started", version=__version__, blocks=len(parts.blocks))
