@@ -15,7 +15,6 @@ from jarvisd.daemon.awake import stay_awake
 from jarvisd.daemon.backups import keep_backups
 from jarvisd.daemon.conversations import keep_decaying
 from jarvisd.daemon.face import made_face
-from jarvisd.daemon.keys import learn_keys
 from jarvisd.daemon.news import tell_of_health
 from jarvisd.daemon.parts import Parts, assembled
 from jarvisd.daemon.prices import Prices, keep_priced
@@ -105,6 +104,5 @@ async def _serve(
 
         group.start_soon(parts.keeper.run)
         await group.start(parts.presence.run)
-        await group.start(learn_keys, parts.store, parts.blocks.books, clock)
         await group.start(parts.reader.run)
         log.info("daemon.started", version=__version__, blocks=len(parts.blocks))

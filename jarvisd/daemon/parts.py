@@ -90,6 +90,7 @@ async def assembled(
     )
     blocks = Blocks(books)
     books.restore(await store.load_books())
+    books.know(await store.load_keys())
     journal = await _journal(store, books, clock)
     journal.listen(partial(_end_segment, books, clock))
     keeper = Keeper(books.states, journal, blocks, clock)
