@@ -77,6 +77,7 @@ async def tell(daemon: Daemon, **payload: str) -> None:
 
 
 async def test_the_end_of_a_session_ends_its_segment(daemon: Daemon) -> None:
+    await daemon.sync()  # what is there before the first look is history
     path = daemon.home.transcript()
     lines = prompt(second=0, key="q1"), reply("x1", second=4, inp=5, out=70)
     append(path, *(each.decode() for each in lines))
