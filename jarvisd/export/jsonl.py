@@ -16,6 +16,10 @@ from jarvisd.store.outbox import Waiting
 
 EVENT: Final = "chat_session_ended"
 
+_BEGINNING: Final = f'{{"event":"{EVENT}",'
+_LONGEST: Final = 1 << 16
+"""Bytes at the end of a file in which a line that we did not finish is looked for."""
+
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 _NOTHING_ELSE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """No link is followed, and no pipe that nobody reads can hold us up."""
@@ -67,7 +71,7 @@ def _line(waiting: Waiting) -> bytes:
     if not (text.startswith("{") and text.endswith("}")) or "\n" in text:
         raise SinkError(f"record {waiting.record_id} is damaged in the store")
 
-    return f'{{"event":"{EVENT}",{text[1:]}\n'.encode(errors="replace")
+    return f"{_BEGINNING}{text[1:]}\n".encode(errors="replace")
 
 
 def _open(path: Path) -> int:
@@ -112,11 +116,13 @@ def _is_at(path: Path, fd: int) -> bool:
 
 def _append(fd: int, data: bytes) -> None:
     """Write *data* on lines of its own, and take back what was not written whole."""
-    before = os.fstat(fd).st_size
-    if before and os.pread(fd, 1, before - 1) != b"\n":
-        data = b"\n" + data  # somebody was cut off in the middle of a line
+    unfinished = _unfinished(fd)
+    if _is_ours(unfinished):  # a kill cut it off; its record is in *data*, or comes
+        os.ftruncate(fd, os.fstat(fd).st_size - len(unfinished))
+    elif unfinished:
+        data = b"\n" + data
 
-    written = 0
+    before, written = os.fstat(fd).st_size, 0
     try:
         while written < len(data):
             written += os.write(fd, data[written:])
@@ -125,3 +131,17 @@ def _append(fd: int, data: bytes) -> None:
         if os.fstat(fd).st_size == before + written:  # nobody else has written since
             os.ftruncate(fd, before)
         raise
+
+
+def _unfinished(fd: int) -> bytes:
+    """Return what is behind the last line of a file, or the end of that."""
+    size = os.fstat(fd).st_size
+    end = os.pread(fd, _LONGEST, max(0, size - _LONGEST))
+    return end[end.rfind(b"\n") + 1 :]
+
+
+def _is_ours(unfinished: bytes) -> bool:
+    beginning = _BEGINNING.encode()
+    return bool(unfinished) and (
+        unfinished.startswith(beginning) or beginning.startswith(unfinished)
+    )

@@ -76,6 +76,23 @@ def test_a_line_that_somebody_left_unfinished_spoils_no_other(path: Path) -> Non
     assert [json.loads(line)["segment_id"] for line in rest] == ids(1, first=1)
 
 
+@pytest.mark.parametrize("length", [1, 20, 31, 32, 200])
+@pytest.mark.parametrize("before", [0, 1, 300])
+def test_a_line_that_a_kill_cut_off_is_taken_back(
+    path: Path, before: int, length: int
+) -> None:
+    one = sink(path)
+    for number in range(before):
+        one.deliver([waiting(number)])
+    size = path.stat().st_size if before else 0
+    one.deliver([waiting(before)])
+    os.truncate(path, size + length)
+
+    sink(path).deliver([waiting(before), waiting(before + 1)])
+
+    assert found(path) == ids(before + 2)
+
+
 @pytest.mark.parametrize("gone", ["moved", "deleted"])
 def test_a_file_that_is_rotated_away_is_begun_anew(path: Path, gone: str) -> None:
     one = sink(path)

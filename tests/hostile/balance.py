@@ -37,16 +37,12 @@ class Messages:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a sink has, and how that differs from the segments that are listed.
-
-    *torn* are lines that a kill has cut off; their records must have come again.
-    """
+    """What a sink has, and how that differs from the segments that are listed."""
 
     received: int
     missing: int
     unknown: int
     differing: int
-    torn: int = 0
 
 
 def compare_messages(wanted: Iterable[list[str]], found: Iterable[str]) -> Messages:
@@ -82,17 +78,10 @@ def misnumbered(segments: Iterable[Segment]) -> int:
 
 def compare_file(file: Path, segments: Sequence[Segment]) -> Delivery:
     """Hold the lines of a JSONL sink against *segments*."""
-    records: list[tuple[str, Any]] = []
-    torn = 0
-    for line in file.read_bytes().splitlines():
-        try:
-            record = msgspec.json.decode(line, type=Segment)
-        except msgspec.DecodeError:
-            torn += 1
-        else:
-            records.append((record.segment_id, record))
-
-    return _compare(records, {each.segment_id: each for each in segments}, torn)
+    lines = file.read_bytes().splitlines()
+    told = [msgspec.json.decode(line, type=Segment) for line in lines]
+    records = [(each.segment_id, each) for each in told]
+    return _compare(records, {each.segment_id: each for each in segments})
 
 
 def compare_events(
@@ -147,16 +136,13 @@ async def all_messages(client: Client, conversation_id: str) -> list[str]:
     return [each for page in reversed(pages) for each in page]
 
 
-def _compare(
-    records: Sequence[tuple[str, Any]], listed: Mapping[str, Any], torn: int = 0
-) -> Delivery:
+def _compare(records: Sequence[tuple[str, Any]], listed: Mapping[str, Any]) -> Delivery:
     ids = {id_ for id_, _ in records}
     return Delivery(
         received=len(records),
         missing=len(listed.keys() - ids),
         unknown=len(ids - listed.keys()),
         differing=sum(id_ in listed and listed[id_] != one for id_, one in records),
-        torn=torn,
     )
 
 

@@ -121,7 +121,6 @@ async def figures(home: Home, *, share: float = 1.0) -> list[Figure]:
         Figure("sums that segments do not add up to", outcome.wrong_sums, 0),
         Figure("sessions misnumbered", balance.misnumbered(closed), 0),
         *_of_sink("file", outcome.file),
-        Figure("file: lines torn by a kill", outcome.file.torn),
         *_of_sink("collector", outcome.net),
         Figure(
             f"damage found in the store: {outcome.damage}", outcome.damage != "ok", 0
