@@ -7,17 +7,15 @@ from zoneinfo import ZoneInfo
 from jarvisd.accumulators import reports
 from jarvisd.model.report import ToolRow
 from jarvisd.protocol import wire
-from jarvisd.protocol.attention import ReportAttention
-from jarvisd.protocol.reports import ReportTools, ReportUsage, ReportWindows
+from jarvisd.protocol.base import OfDays
+from jarvisd.protocol.reports import ReportTools
 from jarvisd.store.reports import Span, Wanted, times_of_use, tool_rows
 
 MAX_DAYS = 3_660
 """Days that a report of tools by day may have."""
 
-Ranged = ReportUsage | ReportWindows | ReportTools | ReportAttention
 
-
-def days_of(asked: Ranged) -> tuple[int | None, int | None]:
+def days_of(asked: OfDays) -> tuple[int | None, int | None]:
     """Return the first and the last day that count, since 1970-01-01.
 
     Raises:

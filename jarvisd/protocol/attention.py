@@ -9,22 +9,17 @@ from jarvisd.model.attention import (
     Latency,
     Usage,
 )
-from jarvisd.protocol.base import Day, Params, Result, Text
+from jarvisd.protocol.base import OfDays, Params, Result
 
 MAX_SESSIONS_TOLD = 100
 
 
-class ReportAttention(Params, frozen=True, kw_only=True):
+class ReportAttention(OfDays, frozen=True, kw_only=True):
     """Ask what waited for a person, for how long, and what worked meanwhile.
 
-    Days are those of the time zone *tz*; *since* and *until* are days of it, both
-    included. *project* is a folder or the end of its path.
+    *project* is a folder or the end of its path.
     """
 
-    since: Day | None = None
-    until: Day | None = None
-    tz: Text = "UTC"
-    agent: str | None = None
     project: str | None = None
 
 

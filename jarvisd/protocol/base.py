@@ -21,3 +21,15 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """An answer."""
+
+
+class OfDays(Params, frozen=True, kw_only=True):
+    """What a report is about: days *since* and *until*, both included, of one *agent*.
+
+    Days are those of the time zone *tz*, an IANA name.
+    """
+
+    since: Day | None = None
+    until: Day | None = None
+    tz: Text = "UTC"
+    agent: str | None = None

@@ -20,25 +20,19 @@ from jarvisd.model.report import (
     WindowRow,
 )
 from jarvisd.model.usage import Tokens
-from jarvisd.protocol.base import Day, Params, Result, Text, Whole
+from jarvisd.protocol.base import OfDays, Params, Result, Whole
 
 MAX_ATTRIBUTIONS = 10_000
 MAX_EXPLAINED_LINES = 10_000
 
 
-class ReportUsage(Params, frozen=True, kw_only=True):
+class ReportUsage(OfDays, frozen=True, kw_only=True):
     """Ask what was spent: tokens and cost, in rows told apart *by* something.
 
-    Days are those of the time zone *tz*, an IANA name; the week begins on Monday.
-    *since* and *until* are days of it, both included. *project* is a folder or the end
-    of its path.
+    The week begins on Monday. *project* is a folder or the end of its path.
     """
 
     by: Grouping = "day"
-    since: Day | None = None
-    until: Day | None = None
-    tz: Text = "UTC"
-    agent: str | None = None
     project: str | None = None
 
 
@@ -58,13 +52,8 @@ class ReportUsageResult(Result, frozen=True, kw_only=True):
     rows: list[UsageRow]
 
 
-class ReportWindows(Params, frozen=True, kw_only=True):
+class ReportWindows(OfDays, frozen=True, kw_only=True):
     """Ask for five-hour windows, how fast tokens burn now, and what limits say."""
-
-    since: Day | None = None
-    until: Day | None = None
-    tz: Text = "UTC"
-    agent: str | None = None
 
 
 class ReportWindowsResult(Result, frozen=True, kw_only=True):
@@ -78,7 +67,7 @@ class ReportWindowsResult(Result, frozen=True, kw_only=True):
     limits: list[LimitView]
 
 
-class ReportTools(Params, frozen=True, kw_only=True):
+class ReportTools(OfDays, frozen=True, kw_only=True):
     """Ask how tools, skills, subagents and slash commands were used.
 
     *by* plugin counts only what an imported attribution knows. *daily* gives each day
@@ -87,10 +76,6 @@ class ReportTools(Params, frozen=True, kw_only=True):
 
     by: Literal["tool", "plugin"] = "tool"
     daily: bool = False
-    since: Day | None = None
-    until: Day | None = None
-    tz: Text = "UTC"
-    agent: str | None = None
     project: str | None = None
 
 
