@@ -186,6 +186,24 @@ class Books:
         return sum((each.tokens for each in self.ledger.sessions()), Tokens())
 
 
+def take_steps(
+    books: Books, files: Sequence[Block], steps: Iterable[tuple[str, int, int]]
+) -> None:
+    """Let *books* go through *steps*: what, with which of *files*, how many lines."""
+    for step, file, lines in steps:
+        match step:
+            case "read":
+                books.read(files[file], lines)
+            case "flush":
+                books.flush()
+            case "fail":
+                books.fail_to_flush()
+            case "restart":
+                books.restart()
+            case _:
+                list(books.ledger.sessions())
+
+
 def read_all(*files: Block) -> Books:
     """Return books in which *files* were read in order and stored."""
     books = Books()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jarvisd.accumulators.session import summed
 from jarvisd.model.usage import Tokens
 from tests.accumulators import test_ledger_codex as codex
-from tests.accumulators.books import Block, Books, block, line, read_all
+from tests.accumulators.books import Block, Books, block, line, read_all, take_steps
 from tests.accumulators.test_ledger_codex import THREAD, count, meta, record, rollout
 from tests.accumulators.test_ledger_properties import assert_same, finished
 
@@ -157,16 +157,7 @@ def test_it_is_the_same_in_any_order_and_over_restarts(
     steps: list[tuple[str, int, int]], order: list[Block], window: int
 ) -> None:
     books = Books(window=window)
-    for step, file, lines in steps:
-        match step:
-            case "read":
-                books.read(FILES[file], lines)
-            case "flush":
-                books.flush()
-            case "fail":
-                books.fail_to_flush()
-            case _:
-                books.restart()
+    take_steps(books, FILES, steps)
 
     finished(books, order)
     assert_same(books, read_all(*FILES))

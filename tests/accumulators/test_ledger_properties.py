@@ -18,7 +18,7 @@ from jarvisd.model.ledger import NO_INPUT, VOID_RANK, CallRow, ResponseRow
 from jarvisd.model.usage import Variant
 from tests.accumulators import test_ledger_claude as claude
 from tests.accumulators import test_ledger_codex as codex
-from tests.accumulators.books import Block, Books, block, line, read_all
+from tests.accumulators.books import Block, Books, block, line, read_all, take_steps
 
 HISTORY = (
     claude.prompt(second=0, cwd="/a"),
@@ -126,18 +126,7 @@ def test_reading_may_stop_fail_and_start_again_anywhere(
     steps: list[tuple[str, int, int]], window: int
 ) -> None:
     books = Books(window=window)
-    for step, file, lines in steps:
-        match step:
-            case "read":
-                books.read(FILES[file], lines)
-            case "flush":
-                books.flush()
-            case "fail":
-                books.fail_to_flush()
-            case "restart":
-                books.restart()
-            case _:
-                list(books.ledger.sessions())
+    take_steps(books, FILES, steps)
 
     assert_same(finished(books, FILES))
 
