@@ -100,12 +100,14 @@ async def test_a_batch_is_answered_in_one_line_without_its_notifications() -> No
         note = {"jsonrpc": "2.0", "method": "status"}
         listing = {**STATUS, "id": 3, "method": "blocks.list"}
         with Client(server.endpoint.path) as client:
-            await client.send([STATUS, note, SYNC, 7, listing])
+            save = {**SAVE, "params": WORDS}
+            await client.send([STATUS, note, SYNC, 7, listing, save])
             answers = await client.receive()
             await client.send([note, note])
             after = await client.ask("sync")
 
-    assert [each["id"] for each in answers] == [1, 2, None, 3]
+    assert [each["id"] for each in answers] == [1, 2, None, 3, 3]
+    assert answers[4]["result"]["message_id"] == 1
     assert answers[2]["error"]["code"] == -32600
     assert len(answers[3]["result"]["blocks"]) == 1
     assert after["id"] == 1

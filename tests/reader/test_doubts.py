@@ -1,0 +1,61 @@
+"""Whose hints are believed: a file that was missed is looked at by time, no other."""
+
+from itertools import count
+from pathlib import Path
+
+from jarvisd.clock import SystemClock
+from jarvisd.reader.doubts import HINT_MS
+from jarvisd.reader.reader import Reader
+from tests.accumulators import test_ledger_claude as claude
+from tests.books.rig import append, running, transcript
+from tests.support import eventually
+
+AGAIN_S = 3 * HINT_MS / 1000
+
+
+def is_hinted(reader: Reader, path: Path) -> bool:
+    known = reader.catalogue.get(str(path))
+    return known is not None and known.hinted
+
+
+async def followed_by_hints(reader: Reader, path: Path) -> None:
+    """Let *path* grow until its watch has told of it."""
+    number = count()
+
+    def is_told() -> bool:
+        append(path, claude.prompt(second=0, key=f"{path.stem} {next(number)}"))
+        return is_hinted(reader, path)
+
+    await eventually(is_told)
+
+
+async def test_a_file_whose_hints_were_lost_is_looked_at_by_time_and_no_other(
+    tmp_path: Path,
+) -> None:
+    first, second = transcript(tmp_path, "first"), transcript(tmp_path, "second")
+    second = second.parent.with_name("-elsewhere") / second.name
+    second.parent.mkdir()
+    async with running(tmp_path) as daemon:
+        reader = daemon.reader
+        for path in (first, second):
+            await followed_by_hints(reader, path)
+
+        await daemon.sync()
+        reader.live_watch.remove(str(first.parent))
+        clock, unheard = SystemClock(), 0.0
+
+        def is_missed() -> bool:
+            # A scan that came by before a hint would have come blames nobody.
+            nonlocal unheard
+            age_s = clock.monotonic() - unheard
+            if not unheard or age_s > AGAIN_S:
+                append(first, claude.prompt(second=1, key=f"unheard {unheard}"))
+                unheard = clock.monotonic()
+            elif age_s > HINT_MS / 1000:
+                reader.survey.hurry()
+
+            return not is_hinted(reader, first)
+
+        await eventually(is_missed)
+        assert is_hinted(reader, second)
+        await daemon.sync()
