@@ -15,6 +15,7 @@ from jarvisd.daemon.awake import stay_awake
 from jarvisd.daemon.backups import keep_backups
 from jarvisd.daemon.conversations import keep_decaying
 from jarvisd.daemon.face import made_face
+from jarvisd.daemon.garbage import keep_history
 from jarvisd.daemon.news import tell_of_health
 from jarvisd.daemon.parts import Parts, assembled
 from jarvisd.daemon.prices import Prices, keep_priced
@@ -94,6 +95,7 @@ async def _serve(
         group.start_soon(keep_backups, parts.store, clock)
         group.start_soon(stay_awake, parts.awake, clock)
         group.start_soon(keep_decaying, parts.conversations, clock)
+        group.start_soon(keep_history, parts.reader.is_complete, clock)
         group.start_soon(parts.exporter.run)
         group.start_soon(parts.segments.run)
         group.start_soon(

@@ -4,30 +4,25 @@ Everything is given what it needs here, and nothing looks anything up. What was 
 is taken back before anybody reads or answers.
 """
 
-import gc
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
-import structlog
-
-from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.journal import Journal
-from jarvisd.accumulators.states import FORGOTTEN_MS
 from jarvisd.agents import Agent, agent_named, only_counted
 from jarvisd.clock import Clock
 from jarvisd.config import Config
 from jarvisd.daemon.awake import Awake
 from jarvisd.daemon.conversations import Conversations
+from jarvisd.daemon.garbage import loading
 from jarvisd.daemon.prices import Prices
+from jarvisd.daemon.recall import recall_blocks, recall_books, recalled_journal
 from jarvisd.daemon.reload import Reloader
 from jarvisd.daemon.segments import SegmentDesk
 from jarvisd.daemon.service import Service
-from jarvisd.errors import StoreError
 from jarvisd.export import Exporter, make_sinks
 from jarvisd.flusher import Flusher
-from jarvisd.model.block import Kind
 from jarvisd.model.segment import Closed
 from jarvisd.model.state import OVER, Transition
 from jarvisd.presence.keeper import Keeper
@@ -40,12 +35,9 @@ from jarvisd.reader.reader import Reader
 from jarvisd.reader.recording import Recorder
 from jarvisd.reader.survey import Survey
 from jarvisd.store import Scribe, Store
-from jarvisd.store.transitions import Which, last_number, read_transitions
 
-log = structlog.get_logger()
-
-MAX_RECALLED = 1_000_000
-"""Transitions of a day, to know what each session was told to be last."""
+MAX_AGENTS = 64
+"""Whose settings are at hand; names come from clients as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +72,6 @@ async def assembled(
     clock: Clock,
 ) -> Parts:
     """Return every part, with what *store* holds taken back."""
-    gc.disable()
     exporter = Exporter(make_sinks(config.sinks, config.store.parent), store, clock)
     books = Books(
         prices.cost_micros,
@@ -88,29 +79,31 @@ async def assembled(
         idle_s=config.segments.idle_s,
         sinks=exporter.sinks,
     )
-    blocks = Blocks(books)
-    books.restore(await store.load_books())
-    books.know(await store.load_keys())
-    journal = await _journal(store, books, clock)
-    journal.listen(partial(_end_segment, books, clock))
-    keeper = Keeper(books.states, journal, blocks, clock)
-    awake = Awake(clock)
-    flusher = Flusher(store, clock, blocks, books, journal, awake=awake.told)
+    blocks, awake = Blocks(books), Awake(clock)
+    with loading():
+        await recall_books(books, store)
+        journal = await recalled_journal(store, books, clock)
+        journal.listen(partial(_end_segment, books, clock))
+        keeper = Keeper(books.states, journal, blocks, clock)
+        flusher = Flusher(store, clock, blocks, books, journal, awake=awake.told)
+        intake = _intake(config, blocks, flusher, clock)
+        reader = Reader(survey, intake)
+        await recall_blocks(blocks, store, reader.catalogue, clock)
+
     if exporter.sinks:
         flusher.listen(lambda _revision: exporter.wake())
 
-    kept = config.conversations
-    recorder = Recorder(kept.limits) if kept.record else None
-    agents = partial(_agent, config)
-    intake = Intake(blocks, flusher, clock, recorder, agents=agents)
-    reader = Reader(survey, intake)
-    await _take_back(store, blocks, reader, clock)
-    # What was loaded stays for the daemon's life: the garbage collector need not
-    # look at it again and again, nor while it is being loaded.
-    gc.freeze()
-    gc.enable()
-
     scribe = Scribe(store)
+    limits = config.conversations.limits
+    conversations = Conversations(
+        store, scribe, clock, limits=limits, flush=flusher.flush_all
+    )
+    presence = Presence(
+        keeper.report,
+        clock,
+        trees=lambda: survey.trees,
+        wanted=Wanting(books, clock),
+    )
     segments = SegmentDesk(
         segments=books.segments,
         chats=Chats(intake, flusher),
@@ -119,8 +112,17 @@ async def assembled(
         store=store,
         clock=clock,
     )
-    conversations = Conversations(
-        store, scribe, clock, limits=kept.limits, flush=flusher.flush_all
+    service = Service(
+        reader=reader,
+        pushes=Pushes(intake, flusher),
+        flusher=flusher,
+        store=store,
+        conversations=conversations,
+        exporter=exporter,
+        segments=segments,
+        clock=clock,
+        awake=awake,
+        reload=reloader.bound(survey, prices),
     )
     return Parts(
         clock=clock,
@@ -128,12 +130,7 @@ async def assembled(
         blocks=blocks,
         journal=journal,
         keeper=keeper,
-        presence=Presence(
-            keeper.report,
-            clock,
-            trees=lambda: survey.trees,
-            wanted=Wanting(books, clock),
-        ),
+        presence=presence,
         flusher=flusher,
         scribe=scribe,
         conversations=conversations,
@@ -141,57 +138,22 @@ async def assembled(
         segments=segments,
         intake=intake,
         reader=reader,
+        service=service,
         awake=awake,
         prices=prices,
-        service=Service(
-            reader=reader,
-            pushes=Pushes(intake, flusher),
-            flusher=flusher,
-            store=store,
-            conversations=conversations,
-            exporter=exporter,
-            segments=segments,
-            clock=clock,
-            awake=awake,
-            reload=reloader.bound(survey, prices),
-        ),
     )
+
+
+def _intake(config: Config, blocks: Blocks, flusher: Flusher, clock: Clock) -> Intake:
+    kept = config.conversations
+    recorder = Recorder(kept.limits) if kept.record else None
+    agents = lru_cache(MAX_AGENTS)(partial(_agent, config))
+    return Intake(blocks, flusher, clock, recorder, agents=agents)
 
 
 def _agent(config: Config, name: str) -> Agent:
     agent = agent_named(name)
     return agent if config.agent(name).ledger else only_counted(agent)
-
-
-async def _journal(store: Store, books: Books, clock: Clock) -> Journal:
-    """Return the journal, gone on from what is stored, so far as that can be asked."""
-    recent = Which(since_ms=clock.unix_ms() - FORGOTTEN_MS, limit=MAX_RECALLED)
-    try:
-        number = await store.read(last_number)
-        recalled = await store.read(partial(read_transitions, which=recent))
-    except StoreError:
-        return Journal()
-
-    books.states.recall(recalled)
-    return Journal(number)
-
-
-async def _take_back(
-    store: Store, blocks: Blocks, reader: Reader, clock: Clock
-) -> None:
-    """Take in the blocks that are stored, and close what a killed daemon left open."""
-    books, now_ms = blocks.books, clock.unix_ms()
-    for saved in await store.load():
-        block = Block.restored(saved)
-        blocks.add(block, now_ms)
-        books.bind_restored(block)
-        books.meet_restored(block, now_ms)
-        if block.origin.kind is Kind.TRANSCRIPT:
-            reader.catalogue.restore(block)
-
-    interrupted = books.segments.interrupt(now_ms)
-    if interrupted:
-        log.warning("segments.interrupted", segments=interrupted)
 
 
 def _end_segment(books: Books, clock: Clock, transition: Transition) -> None:
