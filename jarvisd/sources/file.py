@@ -129,9 +129,13 @@ class TailedFile:
     ) -> Slice | None:
         """Return what was appended to the file that we have open and always had.
 
-        Nearly every look ends here; None leaves it to the tables.
+        Nearly every look ends here; None leaves it to the tables, as it does before
+        the first line has come: only they ask whether it is text at all.
         """
         if named is None or self._known is None or self.is_unsettled:
+            return None
+
+        if not position.head_len:
             return None
 
         dev, inode, size, _ = self._known

@@ -70,7 +70,7 @@ class Stream:
         *seen* is the status of *fd* before anything is read.
         """
         before = min(_TAIL_BYTES, self._splitter.next_offset)
-        data = self._read(fd, before)
+        data = self._read(fd, before, seen)
         return self._take(data, before, position, seen=seen, fd=fd, memory=memory)
 
     def next_if_grown(
@@ -88,7 +88,7 @@ class Stream:
         if len(head) != position.head_len or not tail:
             return None
 
-        data = self._read(fd, len(tail))
+        data = self._read(fd, len(tail), seen)
         if not data.startswith(tail) or os.pread(fd, len(head), 0) != head:
             return None
 
@@ -106,10 +106,14 @@ class Stream:
         """Return the unfinished line of a file that has ended, if any."""
         return self._splitter.finish()
 
-    def _read(self, fd: int, before: int) -> bytes:
-        return os.pread(
-            fd, before + self._slice_bytes, self._splitter.next_offset - before
-        )
+    def _read(self, fd: int, before: int, seen: os.stat_result) -> bytes:
+        """Return *before* known bytes and the next ones of those that were *seen*.
+
+        What came since has not been looked at, and may be anything.
+        """
+        start = self._splitter.next_offset
+        new = min(self._slice_bytes, max(0, seen.st_size - start))
+        return os.pread(fd, before + new, start - before)
 
     def _take(
         self,

@@ -1,3 +1,4 @@
+import gzip
 import os
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from jarvisd.errors import SourceError
 from jarvisd.model.source import Position
 from jarvisd.sources.file import TailedFile
 from jarvisd.sources.handles import Handles
-from jarvisd.sources.stream import SLICE_BYTES
+from jarvisd.sources.stream import SLICE_BYTES, Stream
 from tests.sources.reading import Reading, append
 
 
@@ -155,3 +156,30 @@ def test_what_was_read_to_its_end_is_no_news_after_a_restart(
     tail.assume_unchanged(position)
 
     assert tail.changed(seen) == bool(unread)
+
+
+def test_what_comes_behind_a_look_waits_for_the_next(path: Path) -> None:
+    path.write_text("")
+    with path.open("rb") as file:
+        seen = os.fstat(file.fileno())
+        append(path, "one\n")
+
+        part = Stream(Position()).next(Position(), seen, file.fileno())
+
+    assert part.read_bytes == 0
+    assert part.lines == []
+
+
+@pytest.mark.parametrize("begun", [0, 1])
+def test_what_begins_like_text_is_refused_once_it_shows_what_it_is(
+    path: Path, begun: int
+) -> None:
+    packed = gzip.compress(b"{}\n" * 99)
+    reading = Reading(path)
+    path.write_bytes(packed[:begun])
+    reading.drain()
+
+    path.write_bytes(packed)
+
+    with pytest.raises(SourceError, match="gzip"):
+        reading.drain()
