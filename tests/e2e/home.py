@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+from zlib import crc32
 
 import anyio
 
@@ -136,9 +137,28 @@ async def write_steadily(path: Path, line: str, *, lines: int, seconds: float) -
 def record(chars: int = 40) -> str:
     """Return a record of exactly *chars* characters that an agent could have written.
 
-    Two characters are the least that a JSON object needs.
+    Two characters are the least that a JSON object needs. It is the same within a test,
+    and another in the next one, see `numbered`.
     """
     if chars < 9:
         return "{" + " " * (chars - 2) + "}"
 
-    return json.dumps({"p": "x" * (chars - 9)})
+    return json.dumps({"p": (_test() + "x" * chars)[: chars - 9]})
+
+
+def numbered(count: int, start: int = 0, *, word: str = "n") -> list[str]:
+    """Return records that are all different, and not those of another test.
+
+    Tests that share a daemon share inodes as well: what one has removed, the next one
+    may get. With the same lines in it, it is the same file for all that can be known.
+    """
+    test = _test()
+    return [
+        f'{{"{word}":{number},"of":"{test}"}}' for number in range(start, start + count)
+    ]
+
+
+def _test() -> str:
+    """Return eight characters of the running test's own."""
+    name = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+    return f"{crc32(name.encode()):08x}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jarvisd.model.block import Life
 from jarvisd.protocol.methods import BlocksTailResult, SourcesListResult
-from tests.e2e.home import append, append_bytes, record
+from tests.e2e.home import append, append_bytes, numbered, record
 from tests.e2e.rig import Daemon
 
 
@@ -14,7 +14,7 @@ async def test_a_file_replaced_by_a_shorter_one_is_counted_from_its_start(
     daemon: Daemon,
 ) -> None:
     path = daemon.home.transcript()
-    append(path, *(f'{{"old":{number}}}' for number in range(10)))
+    append(path, *numbered(10, word="old"))
     block = await daemon.block_at(path)
 
     replace(path, b'{"new":1}\n{"new":2}\n{"new":3}\n')
@@ -44,7 +44,7 @@ async def test_a_file_cut_to_nothing_and_written_beyond_its_old_end_is_new(
     daemon: Daemon,
 ) -> None:
     path = daemon.home.transcript()
-    append(path, *(f'{{"old":{number}}}' for number in range(10)))
+    append(path, *numbered(10, word="old"))
     await daemon.sync()
 
     path.write_text("".join(f'{{"new":{number}}}\n' for number in range(30)))
@@ -84,7 +84,7 @@ async def test_a_removed_file_that_comes_back_is_read_from_its_start(
     daemon: Daemon,
 ) -> None:
     path = daemon.home.transcript()
-    append(path, *(f'{{"old":{number}}}' for number in range(10)))
+    append(path, *numbered(10, word="old"))
     await daemon.sync()
     path.unlink()
     assert (await daemon.block_at(path)).life is Life.ENDED
@@ -166,10 +166,10 @@ async def test_a_second_name_of_a_file_is_not_a_second_block(daemon: Daemon) -> 
 
 async def test_a_log_that_is_rotated_is_counted_to_its_end(daemon: Daemon) -> None:
     path = daemon.home.transcript()
-    append(path, *(f'{{"old":{number}}}' for number in range(10)))
+    append(path, *numbered(10, word="old"))
     await daemon.sync()
 
-    append(path, '{"old":10}')
+    append(path, *numbered(1, start=10, word="old"))
     path.rename(path.with_suffix(".jsonl.1"))
     append(path, '{"new":1}')
 
@@ -180,7 +180,7 @@ async def test_a_new_file_under_the_name_of_a_moved_one_is_a_block_of_its_own(
     daemon: Daemon,
 ) -> None:
     path, other = daemon.home.transcript(), daemon.home.transcript()
-    append(path, *(f'{{"old":{number}}}' for number in range(10)))
+    append(path, *numbered(10, word="old"))
     await daemon.sync()
     path.rename(other)
     await daemon.sync()
@@ -195,7 +195,7 @@ async def test_an_unfinished_line_of_a_moved_file_is_counted_once(
     daemon: Daemon,
 ) -> None:
     path, other = daemon.home.transcript(), daemon.home.transcript()
-    append_bytes(path, b'{"n":1}\n{"n":')
+    append_bytes(path, f'{record()}\n{{"n":'.encode())
     await daemon.sync()
 
     path.rename(other)
@@ -203,15 +203,15 @@ async def test_an_unfinished_line_of_a_moved_file_is_counted_once(
     append_bytes(other, b"2}\n")
 
     block = await daemon.block_at(other)
-    assert (block.line_count, block.char_count) == (2, 14)
+    assert (block.line_count, block.char_count) == (2, 47)
 
 
 async def test_an_unfinished_line_that_is_cut_off_is_forgotten(daemon: Daemon) -> None:
     path = daemon.home.transcript()
-    append_bytes(path, b'{"n":1}\n{"torn":"')
+    append_bytes(path, f'{record()}\n{{"torn":"'.encode())
     await daemon.sync()
 
-    os.truncate(path, 8)
+    os.truncate(path, 41)
     assert (await daemon.block_at(path)).partial_bytes == 0
     append(path, '{"n":2}', '{"n":3}')
 
@@ -232,13 +232,13 @@ async def test_old_and_odd_times_of_files_do_not_matter(daemon: Daemon) -> None:
 
 async def test_sources_tell_how_far_each_file_is_read(daemon: Daemon) -> None:
     path = daemon.home.transcript()
-    append_bytes(path, b'{"n":1}\n{"half')
+    append_bytes(path, f'{record()}\n{{"half'.encode())
     await daemon.sync()
 
     answer = await daemon.ask("sources.list", SourcesListResult)
 
     source = next(each for each in answer.sources if each.path == str(path))
-    assert (source.offset, source.size, source.partial_bytes) == (8, 14, 6)
+    assert (source.offset, source.size, source.partial_bytes) == (41, 47, 6)
 
 
 def replace(path: Path, data: bytes) -> None:
