@@ -36,6 +36,11 @@ class Followers:
     def __iter__(self) -> Iterator[Known]:
         return iter(list(self._followed))
 
+    @property
+    def number(self) -> int:
+        """Return how many files are followed."""
+        return len(self._followed)
+
     @contextmanager
     def within(self, group: TaskGroup) -> Iterator[None]:
         """Start tasks in *group* while the context lasts, and none outside of it."""
@@ -72,6 +77,12 @@ class Followers:
         if known.wake is not None:
             known.wake.set()
 
+    def put_away(self, known: Known) -> None:
+        """Close *known*, and keep no more of it than of any file that was read."""
+        known.tail.forget()
+        known.block.rest()
+        self._handles.drop(known.path)
+
     def let_go_of_quiet(self) -> None:
         """Let go of the files that have not changed for as long as a block is live."""
         quiet_since = self._clock.monotonic() - LIVE_MS / MS_PER_S
@@ -91,9 +102,7 @@ class Followers:
                 await self._follow_at(known.path, known, wake)
         finally:
             known.wake = None
-            known.tail.forget()
-            known.block.rest()
-            self._handles.drop(known.path)
+            self.put_away(known)
 
     async def _rest(self, known: Known, wake: asyncio.Event) -> None:
         known.is_at_rest = not wake.is_set()

@@ -1,15 +1,25 @@
-"""What was written before we looked: read by one task, newest files first."""
+"""What was written before we looked: read by one task, newest files first.
+
+Agents that were at work when the daemon came go on writing. So the newest files are
+followed as soon as they have been read, and kept open meanwhile: their next line shows
+at once, also if their names are taken from them before it.
+"""
 
 import heapq
 
 import anyio
 
+from jarvisd.accumulators.block import LIVE_MS
 from jarvisd.clock import Clock
 from jarvisd.reader.catalogue import Catalogue
+from jarvisd.reader.followers import Followers
 from jarvisd.reader.known import Known
 from jarvisd.reader.progress import Progress
 from jarvisd.reader.turns import Turns
-from jarvisd.sources.handles import Handles
+
+MAX_FOLLOWED = 64
+"""More agents than anybody has at work, and no load where all files seem new: somebody
+has just copied them."""
 
 
 class History:
@@ -18,14 +28,14 @@ class History:
     def __init__(
         self,
         catalogue: Catalogue,
-        handles: Handles,
         turns: Turns,
+        followers: Followers,
         progress: Progress,
         clock: Clock,
     ) -> None:
         self._catalogue = catalogue
-        self._handles = handles
         self._turns = turns
+        self._followers = followers
         self._progress = progress
         self._clock = clock
         self._waiting: list[tuple[int, str]] = []
@@ -51,8 +61,16 @@ class History:
                 known = self._catalogue.get(path)
                 if known is not None and known.backlog_bytes is not None:
                     began = await self._turns.drain(known, began)
-                    known.tail.forget()
-                    known.block.rest()
-                    self._handles.drop(path)
+                    self._leave(known)
 
             await self._grew.wait()
+
+    def _leave(self, known: Known) -> None:
+        """Follow a file that has been read if it may go on, else put it away."""
+        if self._followers.number < MAX_FOLLOWED and self._is_recent(known):
+            self._followers.wake(known)
+        elif known.wake is None:
+            self._followers.put_away(known)
+
+    def _is_recent(self, known: Known) -> bool:
+        return self._clock.unix_ms() - known.mtime_ms < LIVE_MS

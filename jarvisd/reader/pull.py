@@ -86,6 +86,9 @@ class Puller:
         if not part.gone:
             self._intake.recover(block)
 
+        if known.tail.seen_bytes is not None:
+            known.size = known.tail.seen_bytes  # hints wake it without a look
+
         historic = before.offset < known.historic_until
         block.bytes_read += part.read_bytes
         block.partial_bytes = part.partial_bytes

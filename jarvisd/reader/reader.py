@@ -63,12 +63,13 @@ class Reader:
             self.live_watch, self.handles, self._turns, self._clock
         )
         self._history = History(
-            self.catalogue, self.handles, self._turns, self.progress, self._clock
+            self.catalogue, self._turns, self._followers, self.progress, self._clock
         )
         self.rereader = Rereader(
             self.catalogue, intake, self.progress, give_way=self._turns.give_way
         )
         self._group: TaskGroup | None = None
+        survey.listen(self._trees_changed)
 
     def is_complete(self) -> bool:
         """Say whether all that lay there when it was last looked has been read."""
@@ -148,10 +149,19 @@ class Reader:
     def _vanished(self, known: Known) -> None:
         """Look where a file that the scan did not come across has gone."""
         if not self.survey.covers(known.path):
-            self._turns.pass_by(known, known.wakes)
-            self._followers.let_go(known)
+            self._pass_over(known)
         elif not self.survey.findings.is_closed(known.path):
             self._followers.wake(known)
+
+    def _trees_changed(self) -> None:
+        """Read no more, from this moment on, of what is excluded now."""
+        for known in self.catalogue:
+            if self.survey.covers(known.path) is None:
+                self._pass_over(known)
+
+    def _pass_over(self, known: Known) -> None:
+        self._turns.pass_by(known, known.wakes)
+        self._followers.let_go(known)
 
     def live_hint(self, path: str) -> None:
         """Wake the file at *path*, of which the watch of its folder tells."""

@@ -78,6 +78,7 @@ class Survey:
         self._max_pause_s = max_pause_s
         self._scanning = anyio.Lock()
         self._due = 0.0
+        self._listeners: list[Callable[[], None]] = []
         self._identities: frozenset[tuple[str, int, int]] = frozenset()
 
     def roots(self) -> list[str]:
@@ -113,6 +114,12 @@ class Survey:
         """Look through these trees from the next scan on, which is due now."""
         self.trees, self.excluded, self._max_pause_s = trees, excluded, max_pause_s
         self.hurry()
+        for listener in self._listeners:
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call *listener* when other trees are to be looked through from now on."""
+        self._listeners.append(listener)
 
     def hurry(self) -> None:
         """Make the next scan due now: something may have been missed."""

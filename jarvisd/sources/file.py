@@ -60,6 +60,11 @@ class TailedFile:
     _away_since: float | None = None
 
     @property
+    def seen_bytes(self) -> int | None:
+        """Return how large the file was at the last look; None before the first."""
+        return None if self._known is None else self._known[2]
+
+    @property
     def is_unsettled(self) -> bool:
         """Say whether a file that has lost its name is read: no hint tells of it."""
         return bool(self.leaving) or self._away_since is not None

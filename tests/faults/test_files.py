@@ -14,32 +14,28 @@ import pytest
 from jarvisd.model.block import Life
 from jarvisd.protocol.health import HealthResult
 from jarvisd.protocol.methods import ConfigReloadResult, SourcesListResult
+from jarvisd.reader.history import MAX_FOLLOWED
 from jarvisd.sources.leaving import SILENT_S
-from tests.e2e.home import Home, append, append_bytes
+from tests.e2e.home import Home, append, append_bytes, numbered, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import PATIENCE_S, eventually
 
 MB = 1_000_000
 
 
-def events(count: int, start: int = 0) -> list[str]:
-    """Return records that are all different."""
-    return [f'{{"n":{number}}}' for number in range(start, start + count)]
-
-
 async def test_a_writer_that_keeps_a_renamed_file_open_is_heard(daemon: Daemon) -> None:
     path = daemon.home.transcript()
-    append(path, *events(10))
+    append(path, *numbered(10))
     await daemon.sync()
 
     rotated = path.with_suffix(".jsonl.1")
     with path.open("a") as writer:
         path.rename(rotated)
-        append(path, *events(5, start=100))
+        append(path, *numbered(5, start=100))
         assert (await daemon.block_at(path)).line_count == 15
         for number in range(3):
             print(f'{{"late":{number}}}', file=writer, flush=True)
-            append(path, *events(1, start=200 + number))
+            append(path, *numbered(1, start=200 + number))
             assert (await daemon.block_at(path)).line_count == 17 + 2 * number
 
 
@@ -47,13 +43,13 @@ async def test_three_renames_at_once_with_a_writer_on_each_lose_no_line(
     daemon: Daemon,
 ) -> None:
     path = daemon.home.transcript()
-    append(path, *events(10))
+    append(path, *numbered(10))
     await daemon.sync()
     writers = []
     for number in (1, 2, 3):
         writers.append(path.open("a"))
         path.rename(path.with_suffix(f".jsonl.{number}"))
-        append(path, *events(10, start=100 * number))
+        append(path, *numbered(10, start=100 * number))
         expected = 10 + 10 * number
         await eventually(lambda n=expected: daemon.shows(path, lines=n))
 
@@ -68,7 +64,7 @@ async def test_a_writer_may_be_silent_for_long_after_its_file_left_the_tree(
     daemon: Daemon,
 ) -> None:
     path, outside = daemon.home.transcript(), daemon.home.folder / "left"
-    append(path, *events(10))
+    append(path, *numbered(10))
     await daemon.sync()
     with path.open("a") as writer:
         path.rename(outside)
@@ -84,13 +80,13 @@ async def test_a_writer_may_be_silent_for_long_after_its_file_left_the_tree(
 
 async def test_a_rotation_while_no_daemon_runs_loses_no_line(home: Home) -> None:
     path = home.transcript()
-    append(path, *events(10))
+    append(path, *numbered(10))
     async with running_daemon(home) as daemon:
         await daemon.sync()
         await daemon.kill()
-        append(path, *events(5, start=10))
+        append(path, *numbered(5, start=10))
         path.rename(path.with_suffix(".jsonl.1"))
-        append(path, *events(3, start=100))
+        append(path, *numbered(3, start=100))
         await daemon.start()
 
         assert (await daemon.block_at(path)).line_count == 18
@@ -100,7 +96,7 @@ async def test_what_is_left_of_a_file_that_was_cut_is_not_counted_again(
     daemon: Daemon,
 ) -> None:
     path = daemon.home.transcript()
-    append(path, *events(1000))
+    append(path, *numbered(1000))
     await daemon.sync()
 
     os.truncate(path, path.stat().st_size // 2)
@@ -115,7 +111,7 @@ async def test_a_file_that_was_cut_while_no_daemon_ran_is_read_from_its_start(
     home: Home,
 ) -> None:
     path = home.transcript()
-    append(path, *events(10))
+    append(path, *numbered(10))
     async with running_daemon(home) as daemon:
         await daemon.sync()
         await daemon.terminate()
@@ -128,16 +124,16 @@ async def test_a_file_that_was_cut_while_no_daemon_ran_is_read_from_its_start(
 
 async def test_a_file_renamed_over_another_is_counted_once(daemon: Daemon) -> None:
     path, other = daemon.home.transcript(), daemon.home.transcript()
-    append(path, *events(10))
-    append(other, *events(7, start=100))
+    append(path, *numbered(10))
+    append(other, *numbered(7, start=100))
     await daemon.sync()
 
-    append(path, *events(1, start=50))
+    append(path, *numbered(1, start=50))
     path.rename(other)
-    append(other, *events(2, start=60))
+    append(other, *numbered(2, start=60))
 
     await daemon.sync()
-    append(other, *events(1, start=70))
+    append(other, *numbered(1, start=70))
 
     async with daemon.connected() as client:
         await client.sync()
@@ -147,41 +143,41 @@ async def test_a_file_renamed_over_another_is_counted_once(daemon: Daemon) -> No
 
 async def test_the_first_name_of_a_hard_link_may_go(daemon: Daemon) -> None:
     path, other = daemon.home.transcript(), daemon.home.transcript()
-    append(path, *events(5))
+    append(path, *numbered(5))
     await daemon.sync()
     other.hardlink_to(path)
     await daemon.sync()
 
     path.unlink()
-    append(other, *events(5, start=5))
+    append(other, *numbered(5, start=5))
 
     assert (await daemon.block_at(other)).line_count == 10
 
 
 async def test_a_copy_with_all_times_is_not_counted_again(daemon: Daemon) -> None:
     path = daemon.home.transcript("original")
-    append(path, *events(10))
+    append(path, *numbered(10))
     await daemon.sync()
 
     backup = daemon.home.transcript("backup", session=path.stem)
     shutil.copy2(path, backup)
     assert (await daemon.block_at(backup)).line_count == 0
 
-    append(backup, *events(2, start=10))
+    append(backup, *numbered(2, start=10))
     assert (await daemon.block_at(backup)).line_count == 2
     assert (await daemon.block_at(path)).line_count == 10
 
 
 async def test_a_file_moved_out_and_back_goes_on(daemon: Daemon) -> None:
     path, outside = daemon.home.transcript(), daemon.home.folder / "outside"
-    append(path, *events(10))
+    append(path, *numbered(10))
     before = await daemon.block_at(path)
 
     path.rename(outside)
-    append(outside, *events(2, start=10))
+    append(outside, *numbered(2, start=10))
     assert (await daemon.block_at(path)).line_count == 12
     outside.rename(path)
-    append(path, *events(1, start=12))
+    append(path, *numbered(1, start=12))
 
     after = await daemon.block_at(path)
     assert (after.line_count, after.block_id) == (13, before.block_id)
@@ -190,12 +186,12 @@ async def test_a_file_moved_out_and_back_goes_on(daemon: Daemon) -> None:
 async def test_a_reused_inode_is_another_file(daemon: Daemon) -> None:
     path = daemon.home.transcript()
     for number in range(20):
-        append(path, *events(10, start=100 * number))
+        append(path, *numbered(10, start=100 * number))
         inode = path.stat().st_ino
         await daemon.sync()
         path.unlink()
         await daemon.sync()
-        append(path, *events(3, start=100 * number + 50))
+        append(path, *numbered(3, start=100 * number + 50))
         block = await daemon.block_at(path)
         assert block.line_count == 13 * (number + 1)
         if path.stat().st_ino == inode:
@@ -211,10 +207,10 @@ async def test_a_link_that_is_switched_is_never_followed(daemon: Daemon) -> None
     targets = [daemon.home.folder / name for name in ("one", "two")]
     path, good = daemon.home.transcript(), daemon.home.transcript()
     for target in targets:
-        append(target, *events(3))
+        append(target, *numbered(3))
         path.unlink(missing_ok=True)
         path.symlink_to(target)
-        append(good, *events(1))
+        append(good, *numbered(1))
         await daemon.sync()
 
     async with daemon.connected() as client:
@@ -227,11 +223,11 @@ async def test_a_file_that_becomes_a_link_is_read_to_its_end_and_told(
     daemon: Daemon,
 ) -> None:
     path, target = daemon.home.transcript(), daemon.home.folder / "three"
-    append(path, *events(3))
-    append(target, *events(3, start=100))
+    append(path, *numbered(3))
+    append(target, *numbered(3, start=100))
     await daemon.sync()
 
-    append(path, *events(2, start=3))
+    append(path, *numbered(2, start=3))
     path.unlink()
     path.symlink_to(target)
 
@@ -240,20 +236,47 @@ async def test_a_file_that_becomes_a_link_is_read_to_its_end_and_told(
     assert "symbolic link" in str(await error_of(daemon, path))
 
 
+async def test_what_lived_before_the_daemon_is_kept_open_like_what_came_later(
+    home: Home,
+) -> None:
+    path = home.transcript()
+    append(path, *numbered(3))
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+
+        append(path, *numbered(2, start=3))
+        path.unlink()
+
+        assert (await daemon.block_at(path)).line_count == 5
+
+
+async def test_of_many_new_files_that_lay_there_only_some_are_kept_open(
+    home: Home,
+) -> None:
+    for _ in range(MAX_FOLLOWED + 20):
+        append(home.transcript(), *numbered(1))
+
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+        opened = [each for each in daemon.open_files() if each.endswith(".jsonl")]
+
+        assert len(opened) == MAX_FOLLOWED
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 async def test_the_same_files_on_another_device_go_on(home: Home) -> None:
     path = home.transcript()
-    append(path, *events(10))
+    append(path, *numbered(10))
     async with running_daemon(home) as daemon:
         before = await daemon.block_at(path)
         device = path.stat().st_dev
         with mounted_copy(home.projects):
             assert path.stat().st_dev != device
-            append(path, *events(1, start=10))
+            append(path, *numbered(1, start=10))
             after = await daemon.block_at(path)
             assert (after.line_count, after.block_id) == (11, before.block_id)
 
-        append(path, *events(2, start=10))
+        append(path, *numbered(2, start=10))
         assert (await daemon.block_at(path)).line_count == 12
 
 
@@ -270,7 +293,7 @@ async def test_what_is_no_text_is_told_with_a_reason(
 ) -> None:
     path, good = daemon.home.transcript(), daemon.home.transcript()
     append_bytes(path, content)
-    append(good, *events(2))
+    append(good, *numbered(2))
 
     block = await daemon.block_at(path)
 
@@ -287,7 +310,7 @@ async def test_a_line_that_comes_byte_by_byte_is_counted_when_it_ends(
     daemon: Daemon,
 ) -> None:
     path = daemon.home.transcript()
-    append(path, *events(1))
+    append(path, record())
     await daemon.sync()
     line = b'{"slow":"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"}\r\n'
     for number in range(len(line)):
@@ -298,14 +321,14 @@ async def test_a_line_that_comes_byte_by_byte_is_counted_when_it_ends(
 
     block = await daemon.block_at(path)
     assert (block.line_count, block.malformed_count) == (2, 0)
-    assert block.char_count == len('{"n":0}') + len('{"slow":"ä€😀"}')
+    assert block.char_count == len(record()) + len('{"slow":"ä€😀"}')
 
 
 async def test_a_writer_faster_than_the_reader_is_told_of_and_caught_up_with(
     home: Home,
 ) -> None:
     path, lines = home.transcript(), 100_000
-    append(path, *events(1))
+    append(path, *numbered(1))
     async with running_daemon(home) as daemon:
         await daemon.sync()
         before = daemon.resident_bytes()
@@ -327,7 +350,7 @@ async def test_a_writer_faster_than_the_reader_is_told_of_and_caught_up_with(
 
 async def test_a_hole_of_a_gigabyte_is_passed_in_seconds(home: Home) -> None:
     path = home.transcript()
-    append(path, *events(10))
+    append(path, *numbered(10))
     async with running_daemon(home) as daemon:
         await daemon.sync()
         before = daemon.resident_bytes()
@@ -348,7 +371,7 @@ async def test_files_that_go_at_once_are_counted_whole_or_told_of(
         before = (await client.ask("health", HealthResult)).watch.missed_files
         paths = [daemon.home.transcript("fleeting") for _ in range(30)]
         for number, path in enumerate(paths):
-            append(path, *events(4, start=10 * number))
+            append(path, *numbered(4, start=10 * number))
             await anyio.sleep(0.01)  # so that some are noticed, and some of these read
             path.unlink()
 
@@ -364,14 +387,14 @@ async def test_files_that_go_at_once_are_counted_whole_or_told_of(
 
 async def test_a_file_that_is_excluded_later_is_not_read_any_more(home: Home) -> None:
     secret, public = home.transcript("secret"), home.transcript("open")
-    append(secret, *events(1))
-    append(public, *events(1))
+    append(secret, *numbered(1))
+    append(public, *numbered(1))
     async with running_daemon(home) as daemon:
         await daemon.sync()
         home.configure('exclude = ["*/-home-me-secret"]\n')
         await daemon.ask("config.reload", ConfigReloadResult)
-        append(secret, *events(5, start=1))
-        append(public, *events(5, start=1))
+        append(secret, *numbered(5, start=1))
+        append(public, *numbered(5, start=1))
         assert (await daemon.block_at(public)).line_count == 6
         assert (await daemon.block_at(secret)).line_count == 1
 
