@@ -154,7 +154,7 @@ class Segments:
 
             seen = _seen_before(session, now_s, now_ms)
 
-        if complete:
+        if complete and len(session.stretches.open) > 1:
             self._tell(session, session.stretches.close_older(), Closed.IDLE, now_ms)
 
         if now_s - seen.at_s > self.idle_s:

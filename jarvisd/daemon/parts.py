@@ -132,7 +132,7 @@ async def assembled(
             keeper.report,
             clock,
             trees=lambda: survey.trees,
-            wanted=Wanting(books, clock),
+            wanted=Wanting(blocks, clock),
         ),
         flusher=flusher,
         scribe=scribe,

@@ -1,6 +1,6 @@
 """The folders in which agents leave evidence, and the watch on each."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from jarvisd.agents import AGENTS
@@ -12,9 +12,10 @@ from jarvisd.sources.live_watch import LiveWatch
 class Folders:
     """Registries and locks beside the trees of transcripts, watched if they exist."""
 
-    def __init__(self, trees: Callable[[], Iterable[Tree]], watch: LiveWatch) -> None:
+    def __init__(self, trees: Callable[[], tuple[Tree, ...]], watch: LiveWatch) -> None:
         self._trees = trees
         self._watch = watch
+        self._arranged: tuple[Tree, ...] | None = None
         self._identities: dict[str, tuple[int, int] | None] = {}
         self.registries: dict[str, tuple[str, Registry]] = {}
         self.locks: dict[str, tuple[str, Locks]] = {}
@@ -29,8 +30,17 @@ class Folders:
 
     def refresh(self) -> None:
         """Take note of trees and folders that have come, gone or been replaced."""
-        self.registries, self.locks = {}, {}
-        for tree in self._trees():
+        trees = self._trees()
+        if trees is not self._arranged:
+            self._arrange(trees)
+
+        for folder in self._identities:
+            self._follow(folder)
+
+    def _arrange(self, trees: tuple[Tree, ...]) -> None:
+        """Find out where the agents of *trees* leave evidence."""
+        self._arranged, self.registries, self.locks = trees, {}, {}
+        for tree in trees:
             self._add(tree)
 
         folders = self.registries.keys() | self.locks.keys()
@@ -39,7 +49,7 @@ class Folders:
             del self._identities[folder]
 
         for folder in folders:
-            self._follow(folder)
+            self._identities.setdefault(folder, None)
 
     def _add(self, tree: Tree) -> None:
         evidence = AGENTS[tree.agent].evidence if tree.agent in AGENTS else None

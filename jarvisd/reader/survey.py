@@ -23,10 +23,11 @@ log = structlog.get_logger()
 MIN_PAUSE_S = 2.0
 """Scanning more often finds nothing that a person would have noticed."""
 
-WATCHED_SHARE = 1000
+WATCHED_SHARE = 5000
 BLIND_SHARE = 100
-"""A scan that took t is followed by a pause of t times this: a thousandth of a core
-while the watchers work, a hundredth while they do not."""
+"""A scan that took t is followed by a pause of t times this, if that is shorter than
+was asked for: a fiftieth of a percent of a core while the watchers work, a whole one
+while they do not."""
 
 WATCHED_LIMIT = 200
 BLIND_LIMIT = 50
@@ -85,6 +86,11 @@ class Survey:
         # Noted, so that the first look does not find that all of them have come:
         # watching anew stops the loop for as long as it takes to add every folder.
         self._identities = _identities(self.trees)
+        return self.roots_seen
+
+    @property
+    def roots_seen(self) -> list[str]:
+        """Return the roots that existed at the last look at them."""
         return [path for path, _, _ in self._identities]
 
     def roots_changed(self) -> bool:
@@ -162,8 +168,8 @@ class Survey:
         findings.files[root] = 0
         started = self._clock.monotonic()
         for folder in walk(tree, self.excluded):
+            findings.paths.update([each.path for each in folder.files])
             for each in folder.files:
-                findings.paths.add(each.path)
                 found(each)
 
             findings.files[root] += len(folder.files)

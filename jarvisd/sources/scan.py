@@ -17,12 +17,17 @@ PIECE = 50
 
 
 class Found(NamedTuple):
-    """A file below a tree's root; *parts* are the names from the root to it."""
+    """A file below a tree's root; *above* names the folders between both."""
 
     tree: Tree
     path: str
-    parts: tuple[str, ...]
+    above: tuple[str, ...]
     status: os.stat_result
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the names from the root to it. Most files are known, and need none."""
+        return (*self.above, self.path.rpartition("/")[2])
 
 
 @dataclass(slots=True)
@@ -57,7 +62,7 @@ def walk(
                     folder = Folder(path)
                     for entry in piece:
                         if not excluded(entry.path):
-                            _sort(entry, (*parts, entry.name), tree, folder)
+                            _sort(entry, parts, tree, folder)
 
                     pending += folder.inner
                     yield folder
@@ -81,29 +86,24 @@ def is_utf8(path: str) -> bool:
 
 
 def _sort(
-    entry: os.DirEntry[str], parts: tuple[str, ...], tree: Tree, folder: Folder
+    entry: os.DirEntry[str], above: tuple[str, ...], tree: Tree, folder: Folder
 ) -> None:
-    """Put *entry* where it belongs in *folder*."""
+    """Put *entry* where it belongs in *folder*, which *above* leads to."""
     if not is_utf8(entry.name):
         folder.odd[_shown(entry.path)] = "its name is not UTF-8"
     elif entry.is_file(follow_symlinks=False):
-        _take(folder, tree, entry, parts)
+        # Not suppress(): thousands of files are looked at for ever.
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return
+
+        folder.files.append(Found(tree, entry.path, above, status))
     elif entry.is_dir(follow_symlinks=False):
-        if tree.enters(parts):
+        if tree.enters(parts := (*above, entry.name)):
             folder.inner.append((entry.path, parts))
-    elif tree.place(parts) is not None:
+    elif tree.place((*above, entry.name)) is not None:
         folder.odd[entry.path] = _why_not_read(entry)
-
-
-def _take(
-    folder: Folder, tree: Tree, entry: os.DirEntry[str], parts: tuple[str, ...]
-) -> None:
-    try:
-        status = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return
-
-    folder.files.append(Found(tree, entry.path, parts, status))
 
 
 def _why_not_read(entry: os.DirEntry[str]) -> str:
