@@ -1,7 +1,7 @@
 """The folders in which agents leave evidence, and the watch on each."""
 
+import os
 from collections.abc import Callable
-from pathlib import Path
 
 from jarvisd.agents import AGENTS
 from jarvisd.agents.evidence import Locks, Registry
@@ -24,7 +24,7 @@ class Folders:
     def is_blind(self) -> bool:
         """Say whether changes could go untold: a watch failed, or awaits its folder."""
         return self._watch.error is not None or any(
-            identity is None and Path(folder).parent.is_dir()
+            identity is None and _identity_of(folder.rpartition("/")[0]) is not None
             for folder, identity in self._identities.items()
         )
 
@@ -75,7 +75,7 @@ class Folders:
 
 def _identity_of(folder: str) -> tuple[int, int] | None:
     try:
-        seen = Path(folder).stat()
+        seen = os.stat(folder)  # noqa: PTH116 - asked each second
     except OSError:
         return None
 

@@ -150,7 +150,7 @@ class Reader:
         blind = self.live_watch.error or self.tree_watch.error or self.doubts.are_raised
         findings = await self.survey.scan(found, blind=bool(blind))
         for number, known in enumerate(self.catalogue):
-            if known.path not in findings.paths and not known.block.ended:
+            if known.scan < findings.number and not known.block.ended:
                 self._vanished(known)
 
             if number % STEP == STEP - 1:
@@ -221,6 +221,7 @@ class Reader:
         """
         known = self.catalogue.get(found.path)
         if known is not None:
+            known.scan = self.survey.number
             return self._noticed(known, found.status, historic=historic)
 
         now_ms = self._clock.unix_ms()
@@ -228,6 +229,7 @@ class Reader:
         if known is None:
             return False
 
+        known.scan = self.survey.number
         if historic or now_ms - known.mtime_ms > OLD_MS:
             self._history.add(known)
         else:
@@ -242,6 +244,7 @@ class Reader:
     def _found_by_scan(self, found: Found) -> None:
         known = self.catalogue.get(found.path)
         if known is not None and not _is_news(known, found.status):
+            known.scan = self.survey.number
             known.note(found.status)
             return
 

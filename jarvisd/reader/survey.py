@@ -45,7 +45,8 @@ MAX_TROUBLES = 1000
 class Findings:
     """What one scan saw besides the files it handed over."""
 
-    paths: set[str] = field(default_factory=set)
+    number: int = 0
+    """Which scan it was, so that each file can be told when it was last come across."""
     files: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     """Why a root cannot be looked through, by its path."""
@@ -74,6 +75,8 @@ class Survey:
         self.trees = trees
         self.excluded = excluded
         self.findings = Findings()
+        self.number = 0
+        """Of the scan under way, or of the last one."""
         self.finished_ms: int | None = None
         self._clock = clock
         self._max_pause_s = max_pause_s
@@ -143,7 +146,8 @@ class Survey:
         """
         async with self._scanning:
             self._due = self._clock.monotonic() + self._max_pause_s
-            findings = Findings()
+            self.number += 1
+            findings = Findings(self.number)
             for tree in self.trees:
                 await self._scan_tree(tree, findings, found)
 
@@ -168,7 +172,6 @@ class Survey:
         findings.files[root] = 0
         started = self._clock.monotonic()
         for folder in walk(tree, self.excluded):
-            findings.paths.update([each.path for each in folder.files])
             for each in folder.files:
                 found(each)
 

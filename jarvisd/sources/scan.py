@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+
+import msgspec
 
 from jarvisd.model.source import Tree
 
@@ -16,7 +17,7 @@ PIECE = 50
 """Entries looked at before others get a turn: half a millisecond, or two for new ones."""
 
 
-class Found(NamedTuple):
+class Found(msgspec.Struct, frozen=True, gc=False):
     """A file below a tree's root; *above* names the folders between both."""
 
     tree: Tree
@@ -60,10 +61,7 @@ def walk(
             with os.scandir(path) as entries:
                 while piece := list(islice(entries, PIECE)):
                     folder = Folder(path)
-                    for entry in piece:
-                        if not excluded(entry.path):
-                            _sort(entry, parts, tree, folder)
-
+                    _look_at(piece, parts, tree, folder, excluded)
                     pending += folder.inner
                     yield folder
         except FileNotFoundError:
@@ -85,20 +83,38 @@ def is_utf8(path: str) -> bool:
     return True
 
 
+def _look_at(
+    piece: list[os.DirEntry[str]],
+    above: tuple[str, ...],
+    tree: Tree,
+    folder: Folder,
+    excluded: Callable[[str], bool],
+) -> None:
+    """Put what of *piece* is not *excluded* where it belongs in *folder*."""
+    files = folder.files
+    for entry in piece:
+        path = entry.path
+        if excluded(path):
+            continue
+
+        # In place, and not in a function: thousands of files are looked at for ever.
+        if entry.is_file(follow_symlinks=False) and is_utf8(entry.name):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+
+            files.append(Found(tree, path, above, status))
+        else:
+            _sort(entry, above, tree, folder)
+
+
 def _sort(
     entry: os.DirEntry[str], above: tuple[str, ...], tree: Tree, folder: Folder
 ) -> None:
-    """Put *entry* where it belongs in *folder*, which *above* leads to."""
+    """Put *entry*, which is no file to be read, where it belongs in *folder*."""
     if not is_utf8(entry.name):
         folder.odd[_shown(entry.path)] = "its name is not UTF-8"
-    elif entry.is_file(follow_symlinks=False):
-        # Not suppress(): thousands of files are looked at for ever.
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            return
-
-        folder.files.append(Found(tree, entry.path, above, status))
     elif entry.is_dir(follow_symlinks=False):
         if tree.enters(parts := (*above, entry.name)):
             folder.inner.append((entry.path, parts))
