@@ -34,7 +34,8 @@ async def feed_watchdog(service: Service, clock: Clock) -> None:
             log.error("watchdog.withheld", lag_s=round(lag_s, 1), stuck=stuck)
             continue
 
-        systemd.notify(WATCHDOG=1)
+        words = {}
         if systemd.listens() and now - told_at >= STATUS_EVERY_S - pause_s / 2:
-            told_at = now
-            systemd.notify(STATUS=service.summary())
+            told_at, words = now, {"STATUS": service.summary()}
+
+        systemd.notify(WATCHDOG=1, **words)
