@@ -72,12 +72,13 @@ class Client:
 
         return answer["result"]
 
-    def time_lock_step(self, method: str, times: int) -> list[float]:
+    def time_lock_step(self, method: str, times: int, **params: str) -> list[float]:
         """Ask *method* again and again; return what each answer took, in ms.
 
         Bytes only: what decoding would cost here is not the daemon's.
         """
-        request = b'{"jsonrpc":"2.0","id":1,"method":"%b"}\n' % method.encode()
+        asked = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        request = json.dumps(asked).encode() + b"\n"
         taken = []
         for _ in range(times):
             started = time.perf_counter()

@@ -4,10 +4,10 @@ A block is written at most once a second, its first line within 0.1 s, and its l
 change is never left unwritten: there is always a next deadline while it is dirty.
 
 Blocks change at their own moments, but one transaction should serve all of them. So
-every due time lies on a common tick of the monotonic clock: a full second where one
-is less than half a second away, else the half second before it. Whatever their
-phases, steady blocks meet on the full seconds after two flushes, and no change waits
-longer than 1.5 s for the store.
+every due time lies on a common tick of the monotonic clock: the next half second for a
+block that was quiet, else a full one, or the half second before it where the change
+would wait for longer than 1.5 s. Whatever their phases, steady blocks meet on the full
+seconds after two flushes, and stay there, even if some lines come just behind a tick.
 """
 
 import math
@@ -19,6 +19,12 @@ FIRST_S = 0.05
 
 INTERVAL_S = 1.0
 """The commissioned limit: one write per block and second."""
+
+QUIET_S = 2.0
+"""A block that was not stored for so long does not change every second."""
+
+LONGEST_S = 1.5
+"""No change waits longer for the store."""
 
 
 K = TypeVar("K", bound=Hashable)
@@ -40,7 +46,10 @@ def due_at(*, dirty_since: float, flushed_at: float) -> float:
     began = math.floor(flushed_at / FIRST_S) * FIRST_S
     earliest = max(dirty_since, began + INTERVAL_S)
     full, half = _tick(earliest, INTERVAL_S), INTERVAL_S / 2
-    return full if full - earliest <= half else full - half
+    if dirty_since - began >= QUIET_S:
+        return _tick(dirty_since, half)
+
+    return full if full - dirty_since <= LONGEST_S else full - half
 
 
 def _tick(at: float, length: float) -> float:

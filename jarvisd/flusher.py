@@ -289,6 +289,9 @@ class Flusher:
         async with self._writing:
             now = self._began = self._clock.monotonic()
             self._dirty.begun((each.block_id for each in blocks), now)
+            if self._journal.has_waiting:
+                self._told.begun([None], now)
+
             await self._begin_anew()
             if self._unanswered is not None:
                 await self._send(self._unanswered)
@@ -339,8 +342,6 @@ class Flusher:
         ledger.stored(done.corrections, done.repriced)
         self._books.segments.stored(sent.news.closings)
         self._journal.stored(sent.batch.transitions)
-        if sent.batch.transitions:
-            self._told.begun([None], self._began)
 
         for block, stored in zip(sent.blocks, sent.batch.blocks, strict=True):
             del block.recorded[: len(stored.recorded)]

@@ -1,8 +1,10 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from jarvisd.debounce import due_at
+from jarvisd.debounce import FIRST_S, INTERVAL_S, LONGEST_S, due_at
 
 
 @pytest.mark.parametrize(
@@ -13,7 +15,8 @@ from jarvisd.debounce import due_at
         pytest.param(7.0, 7.2, 8.0, id="never twice within the interval"),
         pytest.param(7.01, 7.2, 8.0, id="whatever time the flush itself took"),
         pytest.param(7.7, 7.9, 9.0, id="on the full second when that is near"),
-        pytest.param(7.2, 7.9, 8.5, id="else on the half second before it"),
+        pytest.param(7.0, 8.01, 9.0, id="and when it missed its tick by little"),
+        pytest.param(7.2, 7.4, 8.5, id="else on the half second before it"),
         pytest.param(7.0, 30.2, 30.5, id="quiet for long, so soon again"),
         pytest.param(7.0, 29.8, 30.0, id="quiet for long, and a tick is near"),
     ],
@@ -22,6 +25,18 @@ def test_due_at(flushed_at: float, dirty_since: float, expected: float) -> None:
     due = due_at(dirty_since=dirty_since, flushed_at=flushed_at)
 
     assert due == pytest.approx(expected)
+
+
+@given(flushed_at=st.floats(0, 10), since=st.floats(0, 4))
+def test_no_change_waits_long_and_none_is_stored_too_soon(
+    flushed_at: float, since: float
+) -> None:
+    dirty_since = flushed_at + since
+    due = due_at(dirty_since=dirty_since, flushed_at=flushed_at)
+
+    assert due >= dirty_since
+    assert due - flushed_at >= INTERVAL_S - FIRST_S
+    assert due - dirty_since <= LONGEST_S
 
 
 @pytest.mark.parametrize("phase", [n / 20 for n in range(20)])
@@ -33,3 +48,11 @@ def test_steady_blocks_meet_on_the_full_seconds(phase: float) -> None:
             flushed_at = due + 0.002
 
     assert flushed_at == pytest.approx(round(flushed_at) + 0.002)
+
+
+def test_steady_blocks_stay_there_though_lines_come_a_little_late() -> None:
+    flushed_at = 100.002
+    for second in range(101, 110):
+        flushed_at = due_at(dirty_since=second + 0.003, flushed_at=flushed_at) + 0.002
+
+        assert flushed_at == pytest.approx(second + 1.002)

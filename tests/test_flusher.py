@@ -5,21 +5,56 @@ import anyio
 import pytest
 
 from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.journal import Journal
 from jarvisd.errors import StoreError
 from jarvisd.flusher import Flusher
+from jarvisd.model.block import SessionId
+from jarvisd.model.saved import Batch, Saved
+from jarvisd.model.state import Confidence, State, Tier, Transition
 from tests.support import FakeClock, FakeStore, block, settle
+
+WRITING_S = 0.06
+
+
+class SlowStore(FakeStore):
+    """Takes as long for a batch as a disk does."""
+
+    def __init__(self, clock: FakeClock, writing_s: float) -> None:
+        super().__init__()
+        self._clock, self._writing_s = clock, writing_s
+
+    async def save(self, batch: Batch) -> Saved:
+        await self._clock.sleep_until(self._clock.monotonic() + self._writing_s)
+        return await super().save(batch)
 
 
 class Rig:
-    def __init__(self) -> None:
+    def __init__(self, writing_s: float = 0.0) -> None:
         self.clock = FakeClock()
-        self.store = FakeStore()
+        self.store = SlowStore(self.clock, writing_s)
         self.blocks: list[Block] = []
-        self.flusher = Flusher(self.store, self.clock, self.blocks)
+        self.journal = Journal()
+        self.flusher = Flusher(
+            self.store, self.clock, self.blocks, journal=self.journal
+        )
 
     def line(self, to: Block) -> None:
         to.add_line(b"x" * 40)
         self.flusher.touch(to)
+
+    def transition(self) -> None:
+        now_ms = self.clock.unix_ms()
+        made = Transition(
+            agent="claude",
+            session_id=SessionId("s"),
+            at_ms=now_ms,
+            before=None,
+            state=State.WORKING,
+            evidence="prompt",
+            tier=Tier.TRANSCRIPT,
+            confidence=Confidence.HIGH,
+        )
+        self.journal.add([made], now_ms)
 
     def writes(self, block_id: str) -> int:
         return sum(
@@ -30,8 +65,8 @@ class Rig:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Rig]:
-    rig = Rig()
+async def running(writing_s: float = 0.0) -> AsyncIterator[Rig]:
+    rig = Rig(writing_s)
     async with anyio.create_task_group() as group:
         group.start_soon(rig.flusher.run)
         await settle()
@@ -83,6 +118,22 @@ async def test_many_busy_blocks_share_one_transaction_a_second() -> None:
             await rig.clock.advance(0.01)
 
         assert len(rig.store.batches) - settled <= 4
+
+
+async def test_states_that_change_all_the_time_share_that_transaction() -> None:
+    async with running(writing_s=WRITING_S) as rig:
+        blocks = [block(f"b{n}") for n in range(20)]
+        for step in range(600):
+            rig.line(blocks[step % 20])
+            rig.transition()
+            await rig.clock.advance(0.01)
+        settled = len(rig.store.batches)
+        for step in range(600):
+            rig.line(blocks[step % 20])
+            rig.transition()
+            await rig.clock.advance(0.01)
+
+        assert len(rig.store.batches) - settled <= 7
 
 
 async def test_nothing_is_written_while_nothing_changes() -> None:

@@ -25,11 +25,10 @@ def measure(effort: Effort) -> list[Row]:
             daemon.read_all()
             time.sleep(SETTLED_S)  # noqa: TID251 - nothing tells of it
             with daemon.connect() as client:
-                answers, zone = [], local_zone(home.environ())
-                for _ in range(effort.runs(40) + 10):
-                    started = time.perf_counter()
-                    client.ask("report.usage", by="day", tz=zone)
-                    answers.append((time.perf_counter() - started) * 1e3)
+                zone, times = local_zone(home.environ()), effort.runs(40) + 10
+                answers = client.time_lock_step(
+                    "report.usage", times, by="day", tz=zone
+                )
 
             commands = [_command_ms(home) for _ in range(effort.runs(20) + 4)]
 

@@ -155,7 +155,7 @@ class Rollup:
         spent.cost_micros += cost[0] - cell.cost_micros
         spent.unpriced += cost[1] - cell.unpriced
         cell.cost_micros, cell.unpriced = cost
-        self.changes += 1
+        self._note_change(quarter)
 
     def take(self) -> tuple[Cell, ...]:
         """Return copies of the cells that have changed since the last time.

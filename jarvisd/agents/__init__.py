@@ -14,6 +14,7 @@ import msgspec
 
 from jarvisd.agents import claude, codex, hooks, outline, text
 from jarvisd.agents.evidence import Evidence
+from jarvisd.agents.outline import Outlined
 from jarvisd.model.conversation import Said
 from jarvisd.model.record import Record
 from jarvisd.model.source import Tree
@@ -63,7 +64,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         status_line: What an input of its status line says.
         version: Raised when `parse` says something else about the same line; what was
             read with an older one is read again.
-        ledger: Whether what its lines say is taken into the books.
+        outlined: What lines say together where they are only counted; None where the
+            books take in each of them.
 
     """
 
@@ -75,7 +77,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     hooked: hooks.Hooked = hooks.silent
     status_line: ReadStatusLine = no_status_line
     version: int = 1
-    ledger: bool = True
+    outlined: Outlined | None = None
 
 
 TEXT = Agent(name="text", find=text.find, parse=text.parse)
@@ -118,5 +120,10 @@ def agent_named(name: str) -> Agent:
 
 def only_counted(agent: Agent) -> Agent:
     """Return *agent* as one whose lines are counted and dated, and no more."""
-    parse = agent.parse if agent.parse is TEXT.parse else outline.parse
-    return Agent(name=agent.name, find=agent.find, parse=parse, ledger=False)
+    is_text = agent.parse is TEXT.parse
+    return Agent(
+        name=agent.name,
+        find=agent.find,
+        parse=agent.parse,
+        outlined=outline.of_text if is_text else outline.of_objects,
+    )

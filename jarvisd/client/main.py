@@ -2,9 +2,11 @@
 
 A status bar runs `jarvisctl line` every few seconds for ever, and scripts `jarvisctl
 report --json`; agents wait for `jarvisctl hook` at every tool call. So these are looked
-for before anything is imported. Tests hold the list of modules that they may load.
+for before anything is imported, and are gone as soon as they are done. Tests hold the
+list of modules that they may load.
 """
 
+import os
 import sys
 
 _HELP = (["-h"], ["--help"])
@@ -13,35 +15,38 @@ _HELP = (["-h"], ["--help"])
 def main() -> int:
     """Run the command line of this process and return its exit status."""
     argv = sys.argv[1:]
-    if argv[:1] == ["hook"] and argv[1:] not in _HELP:
-        from jarvisd.client import hook  # noqa: PLC0415 - see above
-
-        return hook.tell(argv[1:])
-
-    if argv[:1] == ["statusline"] and argv[1:] not in _HELP:
-        from jarvisd.client import statusline  # noqa: PLC0415 - see above
-
-        status = statusline.show(argv[1:])
-        if status is not None:
-            return status
-
-    if argv[:1] == ["line"]:
-        from jarvisd.client import line  # noqa: PLC0415 - see above
-
-        status = line.print_line(argv[1:])
-        if status is not None:
-            return status
-
-    if argv[:1] == ["report"] and "--json" in argv:
-        from jarvisd.client import quick  # noqa: PLC0415 - see above
-
-        status = quick.print_report(argv[1:])
-        if status is not None:
-            return status
+    status = _at_once(argv)
+    if status is not None:
+        # All has been written, past Python's buffers. To take the interpreter apart
+        # would be a sixth of all that they take.
+        os._exit(status)
 
     from jarvisd.client import shell  # noqa: PLC0415 - see above
 
     return shell.run(argv)
+
+
+def _at_once(argv: list[str]) -> int | None:
+    """Do what must be quick; None means that *argv* is not, or is not understood."""
+    match argv:
+        case ["hook", *words] if words not in _HELP:
+            from jarvisd.client import hook  # noqa: PLC0415 - see above
+
+            return hook.tell(words)
+        case ["statusline", *words] if words not in _HELP:
+            from jarvisd.client import statusline  # noqa: PLC0415 - see above
+
+            return statusline.show(words)
+        case ["line", *words]:
+            from jarvisd.client import line  # noqa: PLC0415 - see above
+
+            return line.print_line(words)
+        case ["report", *words] if "--json" in words:
+            from jarvisd.client import quick  # noqa: PLC0415 - see above
+
+            return quick.print_report(words)
+        case _:
+            return None
 
 
 if __name__ == "__main__":

@@ -14,14 +14,18 @@ from jarvisd.lines import Line, Oversize
 from jarvisd.model.record import Record
 from jarvisd.model.segment import Closed
 from jarvisd.model.source import Position
+from jarvisd.reader.counting import (
+    NOT_JSON,
+    TOO_LONG,
+    count,
+    count_outlined,
+    date,
+    is_blank,
+)
 from jarvisd.reader.recording import Recorder
 
 log = structlog.get_logger()
 
-_BLANK = b" \t\r\v\f\0"
-
-NOT_JSON = "not a JSON object"
-TOO_LONG = "longer than a line may be"
 POISON = "internal error; see the daemon's log"
 
 
@@ -73,7 +77,7 @@ class Intake:
                 block.came_at(now_ms)
                 self._note_activity(block, now_ms)
             else:
-                _date(block, times, written_ms)
+                date(block, times, written_ms)
 
         block.position = position
         self.touch(block, urgent=written_ms is None)
@@ -86,7 +90,7 @@ class Intake:
         now_ms: int,
         seen_ms: int,
         live: bool,
-    ) -> list[int]:
+    ) -> Sequence[int]:
         """Count *lines* and fold them into the ledger; return the times they tell.
 
         Each step for all lines before the next one: the processor then has its code at
@@ -94,8 +98,11 @@ class Intake:
         """
         agent = self.agent_named(block.origin.agent)
         lane = _lane(block, agent)
+        if agent.outlined is not None:
+            return count_outlined(block, lines, agent.outlined)
+
         records = self._read(block, lines, agent.parse, lane, live=live)
-        _count(block, lines, records)
+        count(block, lines, records)
         if self._recorder is not None:
             for line, record in zip(lines, records, strict=True):
                 if isinstance(line, Line) and record and record.speaker is not None:
@@ -150,6 +157,10 @@ class Intake:
         if session is not None:
             segments.touched(session, now_s=self.clock.monotonic(), now_ms=now_ms)
 
+    def only_counts(self, block: Block) -> bool:
+        """Say whether lines of *block* are counted, and no more."""
+        return self.agent_named(block.origin.agent).outlined is not None
+
     def is_record(self, block: Block, line: Line | Oversize) -> bool:
         """Say whether *line*, though without an end, is all of a record."""
         if isinstance(line, Oversize):
@@ -193,7 +204,7 @@ class Intake:
 
 def _lane(block: Block, agent: Agent) -> Lane | None:
     """Return where the lines of *block* go; None where they are only counted now."""
-    if agent.ledger:
+    if agent.outlined is None:
         return block.open_lane(agent.version)
 
     if block.parser_version:
@@ -220,7 +231,7 @@ def _parsed(
         else:
             try:
                 record = parse(line.text, offset=line.offset)
-                if record is None and line.text.strip(_BLANK):
+                if record is None and not is_blank(line):
                     block.add_bad_line(line.offset, len(line.text), NOT_JSON)
             except Exception as exc:
                 _note_crash(block, line, exc)
@@ -228,43 +239,3 @@ def _parsed(
         records.append(record)
 
     return records
-
-
-def _count(
-    block: Block, lines: Sequence[Line | Oversize], records: list[Record | None]
-) -> None:
-    """Count *lines*; what of them is no record and not blank is malformed."""
-    texts, malformed = [], 0
-    for line, record in zip(lines, records, strict=True):
-        if isinstance(line, Oversize):
-            block.add_oversize(line.chars)
-        elif record is not None:
-            texts.append(line.text)
-            if record.cwd != block.origin.cwd or block.origin.session_id is None:
-                _learn(block, record)
-        elif line.text.strip(_BLANK):
-            texts.append(line.text)
-            malformed += 1
-
-    block.add_lines(texts, malformed=malformed)
-
-
-def _date(block: Block, times: list[int], written_ms: int) -> None:
-    """Say when lines of history happened that tell *times*, in any order."""
-    if times:
-        block.seen_at(min(times))
-        block.seen_at(max(times))
-    elif block.start_ts_ms is None:
-        block.seen_at(written_ms)
-
-
-def _learn(block: Block, record: Record) -> None:
-    """Take from *record* what the file's name did not say."""
-    origin = block.origin
-    new_cwd = record.cwd is not None and record.cwd != origin.cwd
-    if new_cwd or (origin.session_id is None and record.session_id is not None):
-        block.learn(
-            session_id=record.session_id,
-            cwd=record.cwd,
-            project=origin.project or record.cwd,
-        )

@@ -13,7 +13,7 @@ from jarvisd.reader.intake import Intake
 from jarvisd.reader.known import Known
 from jarvisd.reader.progress import Progress
 from jarvisd.sources.handles import Handles
-from jarvisd.sources.stream import Slice
+from jarvisd.sources.stream import COUNTED_SLICE_BYTES, Slice
 
 log = structlog.get_logger()
 
@@ -71,6 +71,9 @@ class Puller:
 
     def _begin(self, known: Known) -> None:
         """Let a file that is read from its start begin where others have ended."""
+        if self._intake.only_counts(known.block):
+            known.tail.slice_bytes = COUNTED_SLICE_BYTES
+
         begins = self._catalogue.counted_elsewhere(known)
         if begins is not None:
             before = known.block.position

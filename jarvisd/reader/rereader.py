@@ -91,8 +91,10 @@ class Rereader:
     def _is_lacking(self, known: Known) -> bool:
         block = known.block
         agent = self._intake.agent_named(block.origin.agent)
-        lacks = agent.ledger and block.must_be_reread(agent.version)
-        return lacks and not block.ended
+        if agent.outlined is not None or block.ended:
+            return False
+
+        return block.must_be_reread(agent.version)
 
     async def _read(self, known: Known) -> None:
         """Read one file; a bulkhead as `Reader` has one, of which the user is told."""

@@ -31,7 +31,7 @@ from jarvisd.sources.handles import Handles, opened_if_readable
 from jarvisd.sources.identity import Verdict, judge
 from jarvisd.sources.leaving import Leaving, is_abandoned, read_beside
 from jarvisd.sources.reading import Reading
-from jarvisd.sources.stream import Slice
+from jarvisd.sources.stream import SLICE_BYTES, Slice
 
 MAX_LEAVING = 4
 """Files of one name that were renamed within seconds and are still read."""
@@ -48,6 +48,8 @@ class TailedFile:
     """
 
     path: str
+    slice_bytes: int = SLICE_BYTES
+    """How much is read of it at a time, from the next time that it is opened."""
     moved_to: str | None = None
     """Where the file is that *position* belongs to, if somebody has seen it."""
     leaving: list[Leaving] = field(default_factory=list)
@@ -163,7 +165,7 @@ class TailedFile:
 
             reading.check_rest(fd)
 
-        part = reading.next(position, seen, fd)
+        part = reading.next(position, seen, fd, self.slice_bytes)
         self._known = _signature(seen)
         return part
 

@@ -29,10 +29,12 @@ class Reading:
         """Return what the file behind *position* has become, and where to go on."""
         return judge(position, seen, fd, self._memory)
 
-    def next(self, position: Position, seen: os.stat_result, fd: int) -> Slice:
-        """Return the next slice after *position*."""
+    def next(
+        self, position: Position, seen: os.stat_result, fd: int, slice_bytes: int
+    ) -> Slice:
+        """Return the next slice after *position*, of *slice_bytes* at most."""
         if self._stream is None:
-            self._stream = Stream(position)
+            self._stream = Stream(position, slice_bytes)
             if self._memory is not None:
                 self._memory.rewind(position.offset)
 

@@ -194,9 +194,12 @@ def test_what_is_no_object_is_malformed(agent: str, text: bytes) -> None:
 )
 @settings(max_examples=150, deadline=None)
 def test_the_outline_finds_the_same_lines_malformed(agent: str, text: bytes) -> None:
-    only = only_counted(AGENTS[agent]).parse(text, offset=7)
+    outlined = only_counted(AGENTS[agent]).outlined
+    assert outlined is not None
 
-    assert (only is None) == (parse(agent, text) is None)
+    outline = outlined([b"{}", text])
+
+    assert (outline.others == {1}) == (parse(agent, text) is None)
 
 
 @agents

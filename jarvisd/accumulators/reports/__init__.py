@@ -1,7 +1,7 @@
 """Reports: pure functions of the rollup, the sessions and the limits.
 
-`days` folds the rollup into local days of one zone; `usage` adds days up by whatever a
-report is about; `windows`, `pace` and `limits` are about the money that is left; `attention` is about
+`days` folds the rollup into `slices` of local days of one zone; `usage` adds these up in
+`groups`, by whatever a report is about; `windows`, `pace` and `limits` are about the money that is left; `attention` is about
 what waited for a person.
 """
 
@@ -11,9 +11,10 @@ from jarvisd.accumulators.reports.attention import (
     attention,
     latency,
 )
-from jarvisd.accumulators.reports.days import Days, Numbers, numbers_of
+from jarvisd.accumulators.reports.days import Days
 from jarvisd.accumulators.reports.limits import limit_views, official
 from jarvisd.accumulators.reports.pace import HORIZON_MS, Spending, rates
+from jarvisd.accumulators.reports.slices import Numbers, numbers_of
 from jarvisd.accumulators.reports.usage import Facts, Usage, usage
 from jarvisd.accumulators.reports.windows import Bounds, Entry, windows
 from jarvisd.accumulators.reports.zone import day_name, day_number, day_of, start_of

@@ -4,52 +4,22 @@ A report adds up days; a day adds up quarters of an hour. Of thousands of quarte
 change in a minute, and nobody wants the others added up again.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import tzinfo
-from operator import attrgetter
-from typing import NamedTuple
 
-from jarvisd.accumulators.reports.zone import days_of
-from jarvisd.accumulators.rollup import Rollup
-from jarvisd.model.block import SessionId
-from jarvisd.model.ledger import QUARTER_MS, UNDATED, Cell
-from jarvisd.model.usage import Tokens
-
-Numbers = tuple[int, ...]
-"""What is added up, in the order of `numbers_of`."""
-
-Models = dict[str | None, Numbers]
-"""The same by model; None where the log names none."""
-
-SessionKey = tuple[str, SessionId]
-"""Agent and session: two agents may use one id."""
-
-numbers_of: Callable[[Cell], Numbers] = attrgetter(
-    "input",
-    "cache_read",
-    "cache_write_5m",
-    "cache_write_1h",
-    "output",
-    "reasoning",
-    "cost_micros",
-    "unpriced",
-    "responses",
-    "web_searches",
+from jarvisd.accumulators.reports.groups import Group
+from jarvisd.accumulators.reports.slices import (
+    Numbers,
+    SessionKey,
+    Slice,
+    added,
+    joined,
+    numbers_of,
 )
-NOTHING: Numbers = (0,) * 10
-COST, UNPRICED, RESPONSES, WEB_SEARCHES = 6, 7, 8, 9
-
-
-class Slice(NamedTuple):
-    """What some sessions of one agent spent in one local day.
-
-    *day* counts from 1970-01-01; None is for what the logs give no date.
-    """
-
-    day: int | None
-    agent: str
-    sessions: tuple[SessionKey, ...]
-    models: Models
+from jarvisd.accumulators.reports.zone import day_name, days_of
+from jarvisd.accumulators.rollup import Rollup
+from jarvisd.model.ledger import QUARTER_MS, UNDATED, Cell
+from jarvisd.model.report import UsageRow
 
 
 class Days:
@@ -71,6 +41,11 @@ class Days:
     def by_session(self, first: int | None, last: int | None) -> list[Slice]:
         """Return a slice for each day and session, from *first* to *last*, inclusive."""
         return [each for day in self._between(first, last) for each in day.by_session]
+
+    def rows(self, first: int | None, last: int | None) -> list[UsageRow]:
+        """Return the row of each day, from *first* to *last*, inclusive: not yours to change."""
+        found = self._between(first, last)
+        return [day.row for day in found if day.row is not None]
 
     def add_up_one(self, before_ms: int) -> bool:
         """Add up a day that has changed and was over by *before_ms*, if there is one.
@@ -121,9 +96,13 @@ class Days:
 
 
 class _Day:
-    """One day in slices, by session and by agent."""
+    """One day in slices, by session and by agent, and as a row of a report by day.
 
-    __slots__ = ("by_agent", "by_session")
+    Whoever wants all days wants many rows of which few have changed: a row is made with
+    its day. It is None where nothing is left of the day.
+    """
+
+    __slots__ = ("by_agent", "by_session", "row")
 
     def __init__(self, day: int | None, cells: Iterable[Cell]) -> None:
         sessions: dict[SessionKey, dict[str | None, list[Numbers]]] = {}
@@ -145,31 +124,12 @@ class _Day:
             joined([each for each in self.by_session if each.agent == agent])
             for agent in sorted({each.agent for each in self.by_session})
         ]
+        self.row = _row_of(day, self.by_agent) if self.by_agent else None
 
 
-def joined(slices: list[Slice]) -> Slice:
-    """Return one slice for all *slices*, which are of one day and agent."""
-    models: dict[str | None, list[Numbers]] = {}
+def _row_of(day: int | None, slices: list[Slice]) -> UsageRow:
+    group = Group(None if day is None else day_name(day))
     for each in slices:
-        for model, numbers in each.models.items():
-            models.setdefault(model, []).append(numbers)
+        group.add(each)
 
-    return Slice(
-        slices[0].day,
-        slices[0].agent,
-        tuple({key for each in slices for key in each.sessions}),
-        {model: added(numbers) for model, numbers in models.items()},
-    )
-
-
-def added(numbers: list[Numbers]) -> Numbers:
-    """Return the sum, column by column; of nothing, zeros."""
-    if len(numbers) <= 1:
-        return numbers[0] if numbers else NOTHING
-
-    return tuple(map(sum, zip(*numbers, strict=True)))
-
-
-def tokens_of(numbers: Numbers) -> Tokens:
-    """Return the buckets among *numbers*."""
-    return Tokens(*numbers[:6])
+    return group.row()

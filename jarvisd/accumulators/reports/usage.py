@@ -4,25 +4,15 @@ The week begins on Monday. Distinct counts are exact: they are of sets, not sums
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from jarvisd.accumulators.reports.days import (
-    COST,
-    RESPONSES,
-    UNPRICED,
-    WEB_SEARCHES,
-    Days,
-    Models,
-    Numbers,
-    SessionKey,
-    Slice,
-    added,
-    tokens_of,
-)
+from jarvisd.accumulators.reports.days import Days
+from jarvisd.accumulators.reports.groups import Group
+from jarvisd.accumulators.reports.slices import COST, Models, Slice
 from jarvisd.accumulators.reports.zone import day_name, month_name, week_name
 from jarvisd.model.block import SessionId
-from jarvisd.model.report import Grouping, ModelUsage, UsageRow
+from jarvisd.model.report import Grouping, UsageRow
 
 _PERIODS: dict[Grouping, Callable[[int], str]] = {
     "day": day_name,
@@ -52,66 +42,23 @@ Keep = Callable[[Slice], bool]
 """Whether a report is about a slice."""
 
 
-@dataclass(slots=True)
-class Group:
-    """What goes into one row; *agent* only where rows are of one agent each."""
-
-    key: str | None
-    agent: str | None = None
-    agents: set[str] = field(default_factory=set)
-    sessions: set[SessionKey] = field(default_factory=set)
-    _numbers: dict[str | None, list[Numbers]] = field(default_factory=dict)
-    _sum: Numbers | None = None
-
-    def add(self, part: Slice, models: Models) -> None:
-        """Take in *models* of *part*."""
-        self.agents.add(part.agent)
-        self.sessions.update(part.sessions)
-        for model, numbers in models.items():
-            self._numbers.setdefault(model, []).append(numbers)
-
-    @property
-    def sum(self) -> Numbers:
-        """Return what all was; nothing must be added after that."""
-        if self._sum is None:
-            self._sum = added(
-                [each for many in self._numbers.values() for each in many]
-            )
-
-        return self._sum
-
-    def row(self) -> UsageRow:
-        """Return the row as frontends see it, without what is known of a session."""
-        numbers = self.sum
-        models = [_model(*each) for each in self._numbers.items()]
-        return UsageRow(
-            key=self.key,
-            agent=self.agent,
-            agents=sorted(self.agents),
-            sessions=len(self.sessions),
-            tokens=tokens_of(numbers),
-            cost_micros=numbers[COST],
-            unpriced=numbers[UNPRICED],
-            responses=numbers[RESPONSES],
-            web_searches=numbers[WEB_SEARCHES],
-            models=sorted(models, key=_dearest_first),
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Usage:
     """A report; rows are made when they are asked for, as there may be thousands."""
 
-    groups: list[Group]
+    _found: list[Group] | list[UsageRow]
     total: UsageRow
     _facts: FactsOf
 
     def __len__(self) -> int:
-        return len(self.groups)
+        return len(self._found)
 
     def rows(self, start: int = 0, stop: int | None = None) -> list[UsageRow]:
         """Return the rows from *start* to *stop*, which is not included."""
-        return [self._told(each) for each in self.groups[start:stop]]
+        return [self._row(each) for each in self._found[start:stop]]
+
+    def _row(self, found: Group | UsageRow) -> UsageRow:
+        return found if isinstance(found, UsageRow) else self._told(found)
 
     def _told(self, group: Group) -> UsageRow:
         row = group.row()
@@ -163,9 +110,13 @@ def usage(
     if project is not None:
         slices = [each for each in slices if project(_facts_of(each, facts).project)]
 
+    total = _total(slices)
+    if coarse and by == "day" and agent is None:
+        return Usage(sorted(days.rows(first, last), key=_by_period), total, facts)
+
     groups = list(_grouped(slices, by, facts).values())
     groups.sort(key=_by_period if by in _PERIODS else _by_cost)
-    return Usage(groups, _total(slices), facts)
+    return Usage(groups, total, facts)
 
 
 def _grouped(
@@ -210,29 +161,14 @@ def _facts_of(part: Slice, facts: FactsOf) -> Facts:
 def _total(slices: list[Slice]) -> UsageRow:
     group = Group(None)
     for part in slices:
-        group.add(part, part.models)
+        group.add(part)
 
     return group.row()
 
 
-def _model(model: str | None, parts: list[Numbers]) -> ModelUsage:
-    numbers = added(parts)
-    return ModelUsage(
-        model=model,
-        tokens=tokens_of(numbers),
-        cost_micros=numbers[COST],
-        unpriced=numbers[UNPRICED],
-        responses=numbers[RESPONSES],
-    )
-
-
-def _by_period(group: Group) -> str:
-    return group.key or ""
+def _by_period(found: Group | UsageRow) -> str:
+    return found.key or ""
 
 
 def _by_cost(group: Group) -> tuple[int, int, str]:
     return -group.sum[COST], -sum(group.sum[:5]), group.key or ""
-
-
-def _dearest_first(model: ModelUsage) -> tuple[int, int, str]:
-    return -model.cost_micros, -model.tokens.total, model.model or ""

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from jarvisd.accumulators.reports.days import (
+from jarvisd.accumulators.reports.pace import Spending, rate
+from jarvisd.accumulators.reports.slices import (
     COST,
     RESPONSES,
     UNPRICED,
@@ -20,7 +21,6 @@ from jarvisd.accumulators.reports.days import (
     added,
     tokens_of,
 )
-from jarvisd.accumulators.reports.pace import Spending, rate
 from jarvisd.model.report import Anchor, Projection, WindowRow
 
 HOUR_MS = 3_600_000

@@ -1,0 +1,74 @@
+"""What was spent, in slices: the numbers of cells, added up by session, agent and model."""
+
+from collections.abc import Callable, Collection
+from operator import attrgetter
+from typing import NamedTuple
+
+from jarvisd.model.block import SessionId
+from jarvisd.model.ledger import Cell
+from jarvisd.model.usage import Tokens
+
+Numbers = tuple[int, ...]
+"""What is added up, in the order of `numbers_of`."""
+
+Models = dict[str | None, Numbers]
+"""The same by model; None where the log names none."""
+
+SessionKey = tuple[str, SessionId]
+"""Agent and session: two agents may use one id."""
+
+numbers_of: Callable[[Cell], Numbers] = attrgetter(
+    "input",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+    "cost_micros",
+    "unpriced",
+    "responses",
+    "web_searches",
+)
+NOTHING: Numbers = (0,) * 10
+COST, UNPRICED, RESPONSES, WEB_SEARCHES = 6, 7, 8, 9
+
+
+class Slice(NamedTuple):
+    """What some sessions of one agent spent in one local day.
+
+    *day* counts from 1970-01-01; None is for what the logs give no date.
+    """
+
+    day: int | None
+    agent: str
+    sessions: Collection[SessionKey]
+    models: Models
+
+
+def joined(slices: list[Slice]) -> Slice:
+    """Return one slice for all *slices*, which are of one day and agent."""
+    models: dict[str | None, list[Numbers]] = {}
+    for each in slices:
+        for model, numbers in each.models.items():
+            models.setdefault(model, []).append(numbers)
+
+    return Slice(
+        slices[0].day,
+        slices[0].agent,
+        # A set joins others without hashing what is in it once more.
+        frozenset().union(*(each.sessions for each in slices)),
+        {model: added(numbers) for model, numbers in models.items()},
+    )
+
+
+def added(numbers: list[Numbers]) -> Numbers:
+    """Return the sum, column by column; of nothing, zeros."""
+    if len(numbers) <= 1:
+        return numbers[0] if numbers else NOTHING
+
+    return tuple(map(sum, zip(*numbers, strict=True)))
+
+
+def tokens_of(numbers: Numbers) -> Tokens:
+    """Return the buckets among *numbers*."""
+    return Tokens(*numbers[:6])

@@ -1,0 +1,87 @@
+"""Lines into the counts of a block, and what they say of the block itself."""
+
+from collections.abc import Sequence
+
+from jarvisd.accumulators.block import Block
+from jarvisd.agents.outline import Outlined
+from jarvisd.lines import Line, Oversize
+from jarvisd.model.block import SessionId
+from jarvisd.model.record import Record
+
+NOT_JSON = "not a JSON object"
+TOO_LONG = "longer than a line may be"
+
+_BLANK = b" \t\r\v\f\0"
+
+
+def is_blank(line: Line) -> bool:
+    """Say whether there is nothing in *line* to be counted."""
+    return not line.text.strip(_BLANK)
+
+
+def count(
+    block: Block, lines: Sequence[Line | Oversize], records: Sequence[Record | None]
+) -> None:
+    """Count *lines*; what of them is no record and not blank is malformed."""
+    texts, malformed = [], 0
+    for line, record in zip(lines, records, strict=True):
+        if isinstance(line, Oversize):
+            block.add_oversize(line.chars)
+        elif record is not None:
+            texts.append(line.text)
+            if record.cwd != block.origin.cwd or block.origin.session_id is None:
+                _learn(block, record.session_id, record.cwd)
+        elif not is_blank(line):
+            texts.append(line.text)
+            malformed += 1
+
+    block.add_lines(texts, malformed=malformed)
+
+
+def count_outlined(
+    block: Block, lines: Sequence[Line | Oversize], outlined: Outlined
+) -> Sequence[int]:
+    """Count *lines* and no more; return the times that they tell, as far as needed."""
+    whole = [line for line in lines if isinstance(line, Line)]
+    outline = outlined([line.text for line in whole])
+    blank = set()
+    for index in sorted(outline.others):
+        line = whole[index]
+        if is_blank(line):
+            blank.add(index)
+        else:
+            block.add_bad_line(line.offset, len(line.text), NOT_JSON)
+
+    if len(whole) < len(lines):
+        _count_oversize(block, lines)
+
+    texts = [line.text for index, line in enumerate(whole) if index not in blank]
+    block.add_lines(texts, malformed=len(outline.others) - len(blank))
+    for cwd in outline.cwds or (None,):
+        _learn(block, outline.session_id, cwd)
+
+    return outline.times
+
+
+def date(block: Block, times: Sequence[int], written_ms: int) -> None:
+    """Say when lines of history happened that tell *times*, in any order."""
+    if times:
+        block.seen_at(min(times))
+        block.seen_at(max(times))
+    elif block.start_ts_ms is None:
+        block.seen_at(written_ms)
+
+
+def _count_oversize(block: Block, lines: Sequence[Line | Oversize]) -> None:
+    for line in lines:
+        if isinstance(line, Oversize):
+            block.add_bad_line(line.offset, line.chars, TOO_LONG)
+            block.add_oversize(line.chars)
+
+
+def _learn(block: Block, session_id: SessionId | None, cwd: str | None) -> None:
+    """Take from records what the file's name did not say."""
+    origin = block.origin
+    new_cwd = cwd is not None and cwd != origin.cwd
+    if new_cwd or (origin.session_id is None and session_id is not None):
+        block.learn(session_id=session_id, cwd=cwd, project=origin.project or cwd)
