@@ -8,6 +8,9 @@ import anyio
 
 MS_PER_S = 1000
 
+EARLY_S = 0.001
+"""A timer that goes off so much before its tick has gone off at the tick."""
+
 
 class Clock(Protocol):
     """What the daemon may know about time."""
@@ -42,6 +45,19 @@ class SystemClock:
             await anyio.sleep_forever()
 
         await anyio.sleep(max(0.0, deadline - self.monotonic()))
+
+
+def next_tick(now: float, every_s: float) -> float:
+    """Return the next moment that everybody shares who looks *every_s*.
+
+    Ticks lie on the multiples of *every_s* on the monotonic scale, as flushes do, so
+    that an idle daemon is woken once for all that is to be done in a second, and not
+    by each task at a moment of its own.
+
+    >>> next_tick(100.3, 1.0), next_tick(101.0, 1.0), next_tick(101.0, 5.0)
+    (101.0, 102.0, 105.0)
+    """
+    return (math.floor((now + EARLY_S) / every_s) + 1) * every_s
 
 
 def midnight_ms(now_ms: int) -> int:

@@ -36,6 +36,11 @@ def notify(environ: Mapping[str, str] = os.environ, /, **fields: str | int) -> b
     return True
 
 
+def listens(environ: Mapping[str, str] = os.environ) -> bool:
+    """Say whether there is anybody to be told: for what is dear to put together."""
+    return environ.get("NOTIFY_SOCKET", "").startswith(("/", "@"))
+
+
 def ready(status: str, environ: Mapping[str, str] = os.environ) -> None:
     """Say that requests are answered from now on; also ends a reload."""
     notify(environ, READY=1, STATUS=status, MAINPID=os.getpid())

@@ -119,7 +119,7 @@ class Segments:
         for start in range(0, len(sessions), SLICE):
             closed = 0
             for session in sessions[start : start + SLICE]:
-                if session.stretches and self._ledger.holds(session):
+                if self._may_close(session, now_s) and self._ledger.holds(session):
                     before = session.stretches.closed
                     self._sweep(session, now_s, now_ms, complete=complete)
                     closed += session.stretches.closed - before
@@ -142,6 +142,14 @@ class Segments:
             self._close(session, Closed.SHUTDOWN, now_ms)
 
         return len(found)
+
+    def _may_close(self, session: Session, now_s: float) -> bool:
+        """Say whether a sweep is to look closer: of most sessions there is no need."""
+        seen = self._seen.get((session.agent, session.session_id))
+        if seen is None or now_s - seen.at_s > self.idle_s:
+            return bool(session.stretches)
+
+        return len(session.stretches.open) > 1
 
     def _sweep(
         self, session: Session, now_s: float, now_ms: int, *, complete: bool

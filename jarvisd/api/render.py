@@ -19,7 +19,7 @@ from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.api.line import render_line, render_tmux
 from jarvisd.api.status import StatusBoard
-from jarvisd.clock import Clock
+from jarvisd.clock import Clock, next_tick
 from jarvisd.protocol.methods import StatusResult
 
 log = structlog.get_logger()
@@ -45,6 +45,8 @@ class Renderer:
         self._json = _RenderedFile(folder / "status.json")
         self._wake = anyio.Event()
         self._shown: StatusResult | None = None
+        self._seen: StatusResult | None = None
+        """The newest picture; it may show no more than the one before it."""
         self._failing = False
         blocks.listen(self._block_changed)
 
@@ -72,15 +74,17 @@ class Renderer:
 
     async def _beat(self) -> None:
         while True:
-            await self._clock.sleep_until(self._clock.monotonic() + HEARTBEAT_S)
+            now = self._clock.monotonic()
+            await self._clock.sleep_until(next_tick(now, HEARTBEAT_S))
             self._try(self._touch)
-            self.wake()
+            if self._shown is None or not self._status.holds(self._seen):
+                self.wake()
 
     def _block_changed(self, _block: Block) -> None:
         self._wake.set()
 
     def _render(self) -> None:
-        status = self._status.result()
+        status = self._seen = self._status.result()
         if self._shown is None or _facts(status) != _facts(self._shown):
             self._shown = status
             self._try(self._write)

@@ -1,9 +1,11 @@
 """The whole picture: made from the totals, kept until something changes."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
 import jarvisd
+from jarvisd.accumulators.block import LIVE_MS, Block
 from jarvisd.accumulators.blocks import AgentTotals, Blocks
 from jarvisd.accumulators.rollup import Spent
 from jarvisd.api.daemon import Daemon
@@ -19,6 +21,9 @@ NOTHING = Spent()
 MAX_AGE_S = 1.0
 """Blocks grow quiet, rates fall and troubles end without a change of any block."""
 
+MAX_KEPT_S = 60.0
+"""A picture that holds is made anew after this: days end, and clocks are set right."""
+
 
 @dataclass(slots=True)
 class StatusBoard:
@@ -27,20 +32,38 @@ class StatusBoard:
     blocks: Blocks
     clock: Clock
     daemon: Daemon
-    _key: tuple[int, int] | None = field(default=None, init=False)
+    _key: tuple[int, int, int] | None = field(default=None, init=False)
     _made_at: float = field(default=0.0, init=False)
     _result: StatusResult | None = field(default=None, init=False)
     _encoded: bytes | None = field(default=None, init=False)
+    _live: list[Block] = field(default_factory=list, init=False)
+    _quiet_ms: float | None = field(default=None, init=False)
+    """When the first block of the picture grows quiet, once somebody has asked."""
 
     def result(self) -> StatusResult:
         """Return the picture as it is now."""
-        now = self.clock.monotonic()
-        key = (self.blocks.changes, self.daemon.revision)
+        now, key = self.clock.monotonic(), self._now_key()
         if self._result is None or key != self._key or now - self._made_at >= MAX_AGE_S:
             self._key, self._made_at = key, now
             self._result, self._encoded = self._make(), None
 
         return self._result
+
+    def holds(self, picture: StatusResult | None) -> bool:
+        """Say whether nothing but time and rates has changed since *picture* was made.
+
+        Then a new one would show the same, at a hundred times the cost.
+        """
+        if picture is None or picture is not self._result:
+            return False
+
+        return (
+            self._key == self._now_key()
+            and self.clock.monotonic() - self._made_at < MAX_KEPT_S
+            and picture.degraded == self.daemon.degraded
+            and picture.backfill == self.daemon.backfill()
+            and picture.now_ms <= self.clock.unix_ms() < self._first_quiet_ms()
+        )
 
     def encoded(self) -> bytes:
         """Return the picture as JSON."""
@@ -50,10 +73,24 @@ class StatusBoard:
 
         return self._encoded
 
+    def _now_key(self) -> tuple[int, int, int]:
+        return (
+            self.blocks.changes,
+            self.daemon.revision,
+            self.blocks.books.states.version,
+        )
+
+    def _first_quiet_ms(self) -> float:
+        if self._quiet_ms is None:
+            last = (each.last_activity_ms or 0 for each in self._live)
+            self._quiet_ms = min(last, default=math.inf) + LIVE_MS
+
+        return self._quiet_ms
+
     def _make(self) -> StatusResult:
-        now_ms = self.clock.unix_ms()
+        now_ms, self._quiet_ms = self.clock.unix_ms(), None
         totals = sorted(self.blocks.totals.values(), key=lambda each: each.agent)
-        live = self.blocks.live(now_ms)
+        live = self._live = self.blocks.live(now_ms)
         live_of = Counter(block.origin.agent for block in live)
         spent = self._spent_today(now_ms)
         states = self._states()

@@ -90,7 +90,9 @@ async def _serve(
         await group.start(face.server.serve, endpoint)
         group.start_soon(face.renderer.run)
         group.start_soon(face.reports.keep_ready, tz)
-        group.start_soon(tell_of_health, service, face.subscriptions, face.renderer)
+        group.start_soon(
+            tell_of_health, service, face.subscriptions, face.renderer, clock
+        )
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
         group.start_soon(stay_awake, parts.awake, clock)

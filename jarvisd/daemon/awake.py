@@ -8,7 +8,7 @@ tells of all the time since the last.
 
 import math
 
-from jarvisd.clock import MS_PER_S, Clock
+from jarvisd.clock import MS_PER_S, Clock, next_tick
 
 BEAT_S = 60.0
 """A daemon that is killed loses so much of what it saw; a row a minute is no load."""
@@ -47,5 +47,5 @@ class Awake:
 async def stay_awake(awake: Awake, clock: Clock) -> None:
     """Look at the clocks often enough to notice a sleep, until cancelled."""
     while True:
-        await clock.sleep_until(clock.monotonic() + BEAT_S)
+        await clock.sleep_until(next_tick(clock.monotonic(), BEAT_S))
         _ = awake.span

@@ -1,9 +1,8 @@
 """Notices what no block tells: that the daemon's own state has turned."""
 
-import anyio
-
 from jarvisd.api.render import Renderer
 from jarvisd.api.subscriptions import Subscriptions
+from jarvisd.clock import Clock, next_tick
 from jarvisd.daemon.service import Service
 
 PAUSE_S = 1.0
@@ -11,12 +10,12 @@ PAUSE_S = 1.0
 
 
 async def tell_of_health(
-    service: Service, subscriptions: Subscriptions, renderer: Renderer
+    service: Service, subscriptions: Subscriptions, renderer: Renderer, clock: Clock
 ) -> None:
     """Tell subscribers and the rendered files when problems or history come and go."""
     shown = _gist(service)
     while True:
-        await anyio.sleep(PAUSE_S)
+        await clock.sleep_until(next_tick(clock.monotonic(), PAUSE_S))
         gist = _gist(service)
         if gist != shown:
             shown = gist

@@ -102,7 +102,7 @@ async def assembled(
         keeper.report,
         clock,
         trees=lambda: survey.trees,
-        wanted=Wanting(books, clock),
+        wanted=Wanting(blocks, clock),
     )
     segments = SegmentDesk(
         segments=books.segments,

@@ -8,7 +8,7 @@ import structlog
 from anyio import lowlevel
 
 from jarvisd.accumulators.segments import Segments
-from jarvisd.clock import Clock
+from jarvisd.clock import Clock, next_tick
 from jarvisd.errors import StoreError
 from jarvisd.flusher import Flusher
 from jarvisd.protocol.segments import (
@@ -66,7 +66,7 @@ class SegmentDesk:
                 if closed:
                     log.info("segments.closed", segments=closed)
 
-            await self._clock.sleep_until(self._clock.monotonic() + tick_s)
+            await self._clock.sleep_until(next_tick(self._clock.monotonic(), tick_s))
 
     async def sweep(self) -> int:
         """Close what has been idle for too long, and store it; return how many.

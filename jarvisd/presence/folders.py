@@ -1,7 +1,7 @@
 """The folders in which agents leave evidence, and the watch on each."""
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
+import os
+from collections.abc import Callable
 
 from jarvisd.agents import AGENTS
 from jarvisd.agents.evidence import Locks, Registry
@@ -12,9 +12,10 @@ from jarvisd.sources.live_watch import LiveWatch
 class Folders:
     """Registries and locks beside the trees of transcripts, watched if they exist."""
 
-    def __init__(self, trees: Callable[[], Iterable[Tree]], watch: LiveWatch) -> None:
+    def __init__(self, trees: Callable[[], tuple[Tree, ...]], watch: LiveWatch) -> None:
         self._trees = trees
         self._watch = watch
+        self._arranged: tuple[Tree, ...] | None = None
         self._identities: dict[str, tuple[int, int] | None] = {}
         self.registries: dict[str, tuple[str, Registry]] = {}
         self.locks: dict[str, tuple[str, Locks]] = {}
@@ -23,14 +24,23 @@ class Folders:
     def is_blind(self) -> bool:
         """Say whether changes could go untold: a watch failed, or awaits its folder."""
         return self._watch.error is not None or any(
-            identity is None and Path(folder).parent.is_dir()
+            identity is None and _identity_of(folder.rpartition("/")[0]) is not None
             for folder, identity in self._identities.items()
         )
 
     def refresh(self) -> None:
         """Take note of trees and folders that have come, gone or been replaced."""
-        self.registries, self.locks = {}, {}
-        for tree in self._trees():
+        trees = self._trees()
+        if trees is not self._arranged:
+            self._arrange(trees)
+
+        for folder in self._identities:
+            self._follow(folder)
+
+    def _arrange(self, trees: tuple[Tree, ...]) -> None:
+        """Find out where the agents of *trees* leave evidence."""
+        self._arranged, self.registries, self.locks = trees, {}, {}
+        for tree in trees:
             self._add(tree)
 
         folders = self.registries.keys() | self.locks.keys()
@@ -39,7 +49,7 @@ class Folders:
             del self._identities[folder]
 
         for folder in folders:
-            self._follow(folder)
+            self._identities.setdefault(folder, None)
 
     def _add(self, tree: Tree) -> None:
         evidence = AGENTS[tree.agent].evidence if tree.agent in AGENTS else None
@@ -65,7 +75,7 @@ class Folders:
 
 def _identity_of(folder: str) -> tuple[int, int] | None:
     try:
-        seen = Path(folder).stat()
+        seen = os.stat(folder)  # noqa: PTH116 - asked each second
     except OSError:
         return None
 

@@ -6,7 +6,8 @@ now and then, looks at all of it again, since no notification is trusted. All pr
 are only looked through while a session is wanted that no better witness knows.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import anyio
 from anyio.abc import TaskStatus
@@ -52,7 +53,7 @@ class Presence:
         report: Report,
         clock: Clock,
         *,
-        trees: Callable[[], Iterable[Tree]],
+        trees: Callable[[], tuple[Tree, ...]],
         wanted: Callable[[], Sequence[Wanted]],
     ) -> None:
         self._clock = clock
@@ -142,7 +143,8 @@ class Presence:
         self._registries.tell_leftovers(wanted)
         took = self._clock.monotonic() - started
         usual = self._pause(wanted)
-        self._due = started + min(max(usual, took * SHARE), usual * LONGEST)
+        pause = min(max(usual, took * SHARE), usual * LONGEST)
+        self._due = math.floor(started + pause)  # at a tick that others have as well
         self._search.want(wanted)
 
     def _pause(self, wanted: Sequence[Wanted]) -> float:

@@ -4,12 +4,17 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books, Entry
 from jarvisd.clock import Clock
 from jarvisd.model.block import SessionId
 from jarvisd.model.state import OVER
 
 MAX_AGE_S = 60.0
+"""How old the time of a session's newest line may be."""
+
+MAX_QUIET_AGE_S = 600.0
+"""The same while no block changes: then all of it is as it was."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -44,21 +49,24 @@ class Wanting:
     """Knows the sessions of `wanted_of`, without going through all at each look.
 
     The list is made anew when a session comes, goes or changes its state, and now and
-    then for the times of the newest lines.
+    then for the times of the newest lines, if any have come.
     """
 
-    def __init__(self, books: Books, clock: Clock) -> None:
-        self._books = books
+    def __init__(self, blocks: Blocks, clock: Clock) -> None:
+        self._blocks = blocks
         self._clock = clock
-        self._made: tuple[int, float] = (-1, 0.0)
+        self._version = self._changes = -1
+        self._made_at = 0.0
         self._wanted: list[Wanted] = []
 
     def __call__(self) -> Sequence[Wanted]:
         """Return the sessions that are wanted: the same list until it is made anew."""
-        version, now = self._books.states.version, self._clock.monotonic()
-        made_of, made_at = self._made
-        if made_of != version or now - made_at > MAX_AGE_S:
-            self._made, self._wanted = (version, now), list(wanted_of(self._books))
+        books, now = self._blocks.books, self._clock.monotonic()
+        quiet = self._changes == self._blocks.changes
+        age_s = MAX_QUIET_AGE_S if quiet else MAX_AGE_S
+        if self._version != books.states.version or now - self._made_at > age_s:
+            self._version, self._changes = books.states.version, self._blocks.changes
+            self._made_at, self._wanted = now, list(wanted_of(books))
 
         return self._wanted
 

@@ -32,6 +32,8 @@ class Known:
     """Set to wake the task that follows the file; None while no task does."""
     is_at_rest: bool = False
     """The task sleeps, and has no reading to finish."""
+    scan: int = 0
+    """The number of the last scan that came across it."""
     hinted: bool = False
     """The watch of its folder has told of it, so it need not be looked at by time."""
 

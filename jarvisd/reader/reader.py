@@ -15,6 +15,7 @@ from anyio import lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
 from jarvisd.accumulators.block import Block
+from jarvisd.clock import next_tick
 from jarvisd.model.source import Tree
 from jarvisd.reader.catalogue import Catalogue
 from jarvisd.reader.doubts import Doubts
@@ -111,8 +112,9 @@ class Reader:
         await self._scan(self.found)
         while True:
             before = self.doubts.clocks()
-            await anyio.sleep(TICK_S)
-            if self.doubts.time_was_lost(before, TICK_S):
+            pause_s = next_tick(before[0], TICK_S) - before[0]
+            await anyio.sleep(pause_s)
+            if self.doubts.time_was_lost(before, pause_s):
                 self.survey.hurry()
 
             await self._tick()
@@ -123,7 +125,7 @@ class Reader:
         self._followers.let_go_of_quiet()
         self._followers.retry_watch()
         roots_changed = self.survey.roots_changed()
-        if roots_changed or self.tree_watch.misses(self.survey.roots()):
+        if roots_changed or self.tree_watch.misses(self.survey.roots_seen):
             self.tree_watch.restart()
             self.survey.hurry()
 
@@ -133,14 +135,23 @@ class Reader:
     def _look_at_followed(self) -> None:
         """Look at followed files that no watch tells of, or not of all of them."""
         for known in self._followers:
-            if not known.hinted or known.tail.is_unsettled:
+            if known.hinted and not known.tail.is_unsettled:
+                continue
+
+            # Nearly always there is nothing new, and then this is all that it costs.
+            try:
+                status = os.stat(known.path, follow_symlinks=False)
+            except OSError:
                 self._look_at(known.path, known)
+            else:
+                if _is_news(known, status):
+                    self._look_at(known.path, known)
 
     async def _scan(self, found: Callable[[Found], object]) -> None:
         blind = self.live_watch.error or self.tree_watch.error or self.doubts.are_raised
         findings = await self.survey.scan(found, blind=bool(blind))
         for number, known in enumerate(self.catalogue):
-            if known.path not in findings.paths and not known.block.ended:
+            if known.scan < findings.number and not known.block.ended:
                 self._vanished(known)
 
             if number % STEP == STEP - 1:
@@ -200,7 +211,7 @@ class Reader:
     ) -> None:
         """Take note of what is new to us: a file, or a folder of files."""
         if stat.S_ISREG(status.st_mode):
-            self.found(Found(tree, path, parts, status))
+            self.found(Found(tree, path, parts[:-1], status))
         elif stat.S_ISDIR(status.st_mode) and tree.enters(parts) and self._group:
             self._group.start_soon(self._look_through, tree, parts)
 
@@ -220,6 +231,7 @@ class Reader:
         """
         known = self.catalogue.get(found.path)
         if known is not None:
+            known.scan = self.survey.number
             return self._noticed(known, found.status, historic=historic)
 
         now_ms = self._clock.unix_ms()
@@ -227,6 +239,7 @@ class Reader:
         if known is None:
             return False
 
+        known.scan = self.survey.number
         if historic or now_ms - known.mtime_ms > OLD_MS:
             self._history.add(known)
         else:
@@ -239,23 +252,28 @@ class Reader:
         return True
 
     def _found_by_scan(self, found: Found) -> None:
+        known = self.catalogue.get(found.path)
+        if known is not None and not _is_news(known, found.status):
+            known.scan = self.survey.number
+            known.note(found.status)
+            return
+
         since_ms = self.survey.finished_ms or 0
-        waits = self.catalogue.get(found.path)
-        was_told = waits is not None and (waits.done < waits.wakes or waits.block.error)
+        was_told = known and (known.done < known.wakes or known.block.error is not None)
         if not self.found(found) or was_told:
             return
 
         if self.doubts.should_have_been_told(found.status, since_ms):
             self.doubts.hints_were_lost()
-            if waits is not None:
-                waits.hinted = False  # not believed any more, until it is told of again
+            if known is not None:
+                known.hinted = False  # not believed any more, until it is told of again
 
     def _noticed(
         self, known: Known, status: os.stat_result, *, historic: bool = False
     ) -> bool:
         grew = status.st_size != known.size
         known.note(status)
-        if not known.tail.changed(status) and known.block.error is None:
+        if not _is_news(known, status):
             return False
 
         if historic:
@@ -274,3 +292,8 @@ class Reader:
 
     def _lacking(self) -> None:
         self.rereader.hurry()
+
+
+def _is_news(known: Known, status: os.stat_result) -> bool:
+    """Say whether *status* is a reason to read the file, or to try to once more."""
+    return known.tail.changed(status) or known.block.error is not None

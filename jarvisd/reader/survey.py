@@ -23,10 +23,11 @@ log = structlog.get_logger()
 MIN_PAUSE_S = 2.0
 """Scanning more often finds nothing that a person would have noticed."""
 
-WATCHED_SHARE = 1000
+WATCHED_SHARE = 5000
 BLIND_SHARE = 100
-"""A scan that took t is followed by a pause of t times this: a thousandth of a core
-while the watchers work, a hundredth while they do not."""
+"""A scan that took t is followed by a pause of t times this, if that is shorter than
+was asked for: a fiftieth of a percent of a core while the watchers work, a whole one
+while they do not."""
 
 WATCHED_LIMIT = 200
 BLIND_LIMIT = 50
@@ -44,7 +45,8 @@ MAX_TROUBLES = 1000
 class Findings:
     """What one scan saw besides the files it handed over."""
 
-    paths: set[str] = field(default_factory=set)
+    number: int = 0
+    """Which scan it was, so that each file can be told when it was last come across."""
     files: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     """Why a root cannot be looked through, by its path."""
@@ -73,6 +75,8 @@ class Survey:
         self.trees = trees
         self.excluded = excluded
         self.findings = Findings()
+        self.number = 0
+        """Of the scan under way, or of the last one."""
         self.finished_ms: int | None = None
         self._clock = clock
         self._max_pause_s = max_pause_s
@@ -86,6 +90,11 @@ class Survey:
         # Noted, so that the first look does not find that all of them have come:
         # watching anew stops the loop for as long as it takes to add every folder.
         self._identities = _identities(self.trees)
+        return self.roots_seen
+
+    @property
+    def roots_seen(self) -> list[str]:
+        """Return the roots that existed at the last look at them."""
         return [path for path, _, _ in self._identities]
 
     def roots_changed(self) -> bool:
@@ -144,7 +153,8 @@ class Survey:
         """
         async with self._scanning:
             self._due = self._clock.monotonic() + self._max_pause_s
-            findings = Findings()
+            self.number += 1
+            findings = Findings(self.number)
             for tree in self.trees:
                 await self._scan_tree(tree, findings, found)
 
@@ -170,7 +180,6 @@ class Survey:
         started = self._clock.monotonic()
         for folder in walk(tree, self.excluded):
             for each in folder.files:
-                findings.paths.add(each.path)
                 found(each)
 
             findings.files[root] += len(folder.files)

@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+
+import msgspec
 
 from jarvisd.model.source import Tree
 
@@ -16,13 +17,18 @@ PIECE = 50
 """Entries looked at before others get a turn: half a millisecond, or two for new ones."""
 
 
-class Found(NamedTuple):
-    """A file below a tree's root; *parts* are the names from the root to it."""
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """A file below a tree's root; *above* names the folders between both."""
 
     tree: Tree
     path: str
-    parts: tuple[str, ...]
+    above: tuple[str, ...]
     status: os.stat_result
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the names from the root to it. Most files are known, and need none."""
+        return (*self.above, self.path.rpartition("/")[2])
 
 
 @dataclass(slots=True)
@@ -55,10 +61,7 @@ def walk(
             with os.scandir(path) as entries:
                 while piece := list(islice(entries, PIECE)):
                     folder = Folder(path)
-                    for entry in piece:
-                        if not excluded(entry.path):
-                            _sort(entry, (*parts, entry.name), tree, folder)
-
+                    _look_at(piece, parts, tree, folder, excluded)
                     pending += folder.inner
                     yield folder
         except FileNotFoundError:
@@ -80,30 +83,43 @@ def is_utf8(path: str) -> bool:
     return True
 
 
-def _sort(
-    entry: os.DirEntry[str], parts: tuple[str, ...], tree: Tree, folder: Folder
+def _look_at(
+    piece: list[os.DirEntry[str]],
+    above: tuple[str, ...],
+    tree: Tree,
+    folder: Folder,
+    excluded: Callable[[str], bool],
 ) -> None:
-    """Put *entry* where it belongs in *folder*."""
+    """Put what of *piece* is not *excluded* where it belongs in *folder*."""
+    files = folder.files
+    for entry in piece:
+        path = entry.path
+        if excluded(path):
+            continue
+
+        # In place, and not in a function: thousands of files are looked at for ever.
+        if entry.is_file(follow_symlinks=False) and is_utf8(entry.name):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+
+            files.append(Found(tree, path, above, status))
+        else:
+            _sort(entry, above, tree, folder)
+
+
+def _sort(
+    entry: os.DirEntry[str], above: tuple[str, ...], tree: Tree, folder: Folder
+) -> None:
+    """Put *entry*, which is no file to be read, where it belongs in *folder*."""
     if not is_utf8(entry.name):
         folder.odd[_shown(entry.path)] = "its name is not UTF-8"
-    elif entry.is_file(follow_symlinks=False):
-        _take(folder, tree, entry, parts)
     elif entry.is_dir(follow_symlinks=False):
-        if tree.enters(parts):
+        if tree.enters(parts := (*above, entry.name)):
             folder.inner.append((entry.path, parts))
-    elif tree.place(parts) is not None:
+    elif tree.place((*above, entry.name)) is not None:
         folder.odd[entry.path] = _why_not_read(entry)
-
-
-def _take(
-    folder: Folder, tree: Tree, entry: os.DirEntry[str], parts: tuple[str, ...]
-) -> None:
-    try:
-        status = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return
-
-    folder.files.append(Found(tree, entry.path, parts, status))
 
 
 def _why_not_read(entry: os.DirEntry[str]) -> str:

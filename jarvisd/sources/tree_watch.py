@@ -11,13 +11,15 @@ from jarvisd.sources.hints import Hint, Lost
 
 log = structlog.get_logger()
 
-TREE_STEP_MS = 100
+TREE_STEP_MS = 200
 TREE_DEBOUNCE_MS = 200
-"""A new session shows within half a second, and an idle watcher costs a hundredth of
-a percent of a core; live files do not wait for this."""
+"""A change is told one or two steps later, so a new session shows within half a second.
+watchfiles looks at each step whether anything came: the dearest of what an idle daemon
+does by itself. Live files do not wait for this."""
 
-SIGN_OF_LIFE_MS = 5_000
-"""watchfiles says at least so often that it still works."""
+SIGN_OF_LIFE_MS = 60_000
+AGAIN_ALIVE_MS = 5_000
+"""watchfiles says at least so often that it works; sooner after it has failed."""
 
 RETRY_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """How long to wait before a watcher that died is built again."""
@@ -95,7 +97,7 @@ class TreeWatch:
             watch_filter=None,
             step=TREE_STEP_MS,
             debounce=TREE_DEBOUNCE_MS,
-            rust_timeout=SIGN_OF_LIFE_MS,
+            rust_timeout=AGAIN_ALIVE_MS if self.error else SIGN_OF_LIFE_MS,
             yield_on_timeout=True,
             stop_event=self._stop,
             ignore_permission_denied=True,
@@ -124,7 +126,7 @@ def _panics_as_errors() -> Iterator[None]:
 
 async def _set_when_cancelled(stop: anyio.Event) -> None:
     # The watcher's thread is shielded from cancellation and only looks at its stop
-    # event; without this, stopping takes as long as its time limit, which is 5 s.
+    # event; without this, stopping takes as long as its time limit.
     try:
         await anyio.sleep_forever()
     finally:

@@ -14,17 +14,28 @@ from structlog.testing import capture_logs
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.api.render import HEARTBEAT_S, Renderer
-from jarvisd.api.status import StatusBoard
+from jarvisd.api.status import MAX_KEPT_S, StatusBoard
 from tests.api.fakes import FakeDaemon, block
 from tests.support import FakeClock
+
+
+class CountingBlocks(Blocks):
+    """Knows how many pictures were made of it."""
+
+    pictures = 0
+
+    def live(self, now_ms: int) -> list[Block]:
+        self.pictures += 1
+        return super().live(now_ms)
 
 
 @dataclass
 class Rendering:
     folder: Path
     clock: FakeClock
-    blocks: Blocks
+    blocks: CountingBlocks
     daemon: FakeDaemon
+    board: StatusBoard
 
     @property
     def line(self) -> str:
@@ -46,12 +57,12 @@ def files_in(folder: Path) -> dict[str, int]:
 
 @asynccontextmanager
 async def rendering(folder: Path) -> AsyncIterator[Rendering]:
-    clock, blocks, daemon = FakeClock(), Blocks(), FakeDaemon()
+    clock, blocks, daemon = FakeClock(), CountingBlocks(), FakeDaemon()
     board = StatusBoard(blocks, clock, daemon)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(Renderer(board, blocks, clock, folder).run)
         await clock.advance(1)
-        yield Rendering(folder, clock, blocks, daemon)
+        yield Rendering(folder, clock, blocks, daemon, board)
         tasks.cancel_scope.cancel()
 
 
@@ -123,6 +134,43 @@ async def test_a_block_that_grows_quiet_shows_without_any_change(
 
         await files.clock.advance(300 + 2 * HEARTBEAT_S)
         assert files.line.startswith("idle")
+
+
+async def test_a_block_that_grew_quiet_when_somebody_asked_shows_as_well(
+    tmp_path: Path,
+) -> None:
+    async with rendering(tmp_path) as files:
+        made = block()
+        files.blocks.add(made, files.clock.unix_ms())
+        files.grow(made)
+        await files.clock.advance(301)
+        assert files.board.result().live == 0
+
+        await files.clock.advance(HEARTBEAT_S)
+        assert files.line.startswith("idle")
+
+
+async def test_no_picture_is_made_while_it_would_be_the_same(tmp_path: Path) -> None:
+    async with rendering(tmp_path) as files:
+        made = block()
+        files.blocks.add(made, files.clock.unix_ms())
+        files.grow(made)
+        await files.clock.advance(1)
+        before = files.blocks.pictures
+        await files.clock.advance(MAX_KEPT_S - HEARTBEAT_S)
+        assert files.blocks.pictures == before
+
+        await files.clock.advance(2 * HEARTBEAT_S)  # for what nobody has thought of
+        assert files.blocks.pictures == before + 1
+
+
+async def test_trouble_that_no_change_tells_of_shows_at_the_next_heartbeat(
+    tmp_path: Path,
+) -> None:
+    async with rendering(tmp_path) as files:
+        files.daemon.degraded = True
+        await files.clock.advance(HEARTBEAT_S + 1)
+        assert files.line.endswith("degraded\n")
 
 
 async def test_files_that_somebody_removed_come_back(tmp_path: Path) -> None:

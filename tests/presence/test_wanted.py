@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.states import States
 from jarvisd.model.block import SessionId
 from jarvisd.model.state import State, StateView
-from jarvisd.presence.wanted import wanted_of
+from jarvisd.presence.wanted import MAX_AGE_S, MAX_QUIET_AGE_S, Wanting, wanted_of
 from tests.accumulators import test_ledger_claude as claude
+from tests.api.fakes import block
 from tests.books.rig import append, running, transcript
+from tests.support import FakeClock
 
 
 class KnownStates(States):
@@ -43,3 +46,35 @@ async def test_sessions_that_are_not_over_are_wanted(tmp_path: Path) -> None:
 
     assert (wanted.agent, wanted.session_id) == ("claude", "s1")
     assert wanted.paths == (str(path),)
+
+
+async def test_the_list_is_the_same_while_nothing_changes() -> None:
+    blocks, clock = Blocks(), FakeClock()
+    wanting = Wanting(blocks, clock)
+    first = wanting()
+    await clock.advance(MAX_QUIET_AGE_S - 1)
+
+    assert wanting() is first
+    await clock.advance(2)
+    assert wanting() is not first
+
+
+async def test_lines_that_came_make_the_list_anew_once_it_is_old() -> None:
+    blocks, clock, grown = Blocks(), FakeClock(), block()
+    blocks.add(grown, clock.unix_ms())
+    wanting = Wanting(blocks, clock)
+    first = wanting()
+    blocks.changed(grown, clock.unix_ms())
+
+    assert wanting() is first
+    await clock.advance(MAX_AGE_S + 1)
+    assert wanting() is not first
+
+
+def test_a_session_that_came_makes_the_list_anew_at_once() -> None:
+    blocks = Blocks()
+    wanting = Wanting(blocks, FakeClock())
+    first = wanting()
+    blocks.books.states.version += 1
+
+    assert wanting() is not first

@@ -53,8 +53,8 @@ def test_a_root_that_comes_later_is_told_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("took_s", "blind", "pause_s"),
     [
-        pytest.param(0.001, False, 2.0, id="a cheap scan is not repeated at once"),
-        pytest.param(0.010, False, 10.0, id="a dearer one pauses for longer"),
+        pytest.param(0.0003, False, 2.0, id="a cheap scan is not repeated at once"),
+        pytest.param(0.002, False, 10.0, id="a dearer one pauses for longer"),
         pytest.param(0.010, True, 2.0, id="and for less while watchers fail"),
         pytest.param(0.060, False, 15.0, id="at most as long as was asked for"),
         pytest.param(0.600, False, 120.0, id="unless it would cost too much"),
