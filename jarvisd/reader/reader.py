@@ -149,7 +149,9 @@ class Reader:
 
     async def _scan(self, found: Callable[[Found], object]) -> None:
         blind = self.live_watch.error or self.tree_watch.error or self.doubts.are_raised
-        findings = await self.survey.scan(found, blind=bool(blind))
+        findings = await self.survey.scan(
+            found, opening=self.handles.spare_one, blind=bool(blind)
+        )
         for number, known in enumerate(self.catalogue):
             if known.scan < findings.number and not known.block.ended:
                 self._vanished(known)
@@ -217,7 +219,8 @@ class Reader:
 
     async def _look_through(self, tree: Tree, below: tuple[str, ...]) -> None:
         """Look through a new folder: what came before its watch has told nobody."""
-        for folder in walk(tree, self.survey.excluded, below):
+        excluded, opening = self.survey.excluded, self.handles.spare_one
+        for folder in walk(tree, excluded, below, opening=opening):
             for each in folder.files:
                 self.found(each)
 

@@ -144,9 +144,13 @@ class Survey:
         return max(0.0, self._clock.monotonic() - self._due) if self._due else 0.0
 
     async def scan(
-        self, found: Callable[[Found], object], *, blind: bool = False
+        self,
+        found: Callable[[Found], object],
+        *,
+        opening: Callable[[], None],
+        blind: bool = False,
     ) -> Findings:
-        """Hand every file to *found*, giving way every STEP_S.
+        """Hand every file to *found*, giving way every STEP_S; *opening* as for `walk`.
 
         *blind* says that the watchers do not tell all, so that the next scan is due
         sooner.
@@ -156,7 +160,7 @@ class Survey:
             self.number += 1
             findings = Findings(self.number)
             for tree in self.trees:
-                await self._scan_tree(tree, findings, found)
+                await self._scan_tree(tree, findings, found, opening)
 
             # Somebody may have asked for the next scan to hurry while this one ran.
             if self._due:
@@ -173,12 +177,16 @@ class Survey:
         return max(wanted_s, took_s * limit)
 
     async def _scan_tree(
-        self, tree: Tree, findings: Findings, found: Callable[[Found], object]
+        self,
+        tree: Tree,
+        findings: Findings,
+        found: Callable[[Found], object],
+        opening: Callable[[], None],
     ) -> None:
         root = str(tree.root)
         findings.files[root] = 0
         started = self._clock.monotonic()
-        for folder in walk(tree, self.excluded):
+        for folder in walk(tree, self.excluded, opening=opening):
             for each in folder.files:
                 found(each)
 

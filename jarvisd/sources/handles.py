@@ -8,6 +8,9 @@ import os
 import resource
 import stat
 from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from jarvisd.errors import SourceError
 
@@ -75,7 +78,7 @@ class Handles:
         fd = self._fds.get(path)
         if fd is None:
             self._make_room()
-            fd = self._fds[path] = self._open(path)
+            fd = self._fds[path] = self._opened(partial(open_regular, path))
             self._limit = min(self._most, self._limit + 1)
         else:
             self._fds.move_to_end(path)
@@ -109,14 +112,19 @@ class Handles:
         for path in list(self._fds):
             self.drop(path)
 
+    def spare_one(self) -> None:
+        """Close old files if no descriptor is left, for what is to be opened now."""
+        with suppress(OSError):
+            os.close(self._opened(partial(os.open, os.devnull, _FLAGS)))
+
     def _make_room(self) -> None:
         while len(self._fds) >= self._limit:
             self.drop(next(iter(self._fds)))
 
-    def _open(self, path: str) -> int:
+    def _opened(self, opener: Callable[[], int]) -> int:
         while True:
             try:
-                return open_regular(path)
+                return opener()
             except OSError as exc:
                 # Out of descriptors: somebody else needs them more than old files.
                 if exc.errno not in _OUT_OF_DESCRIPTORS or not self._fds:

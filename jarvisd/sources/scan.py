@@ -45,18 +45,24 @@ class Folder:
 
 
 def walk(
-    tree: Tree, excluded: Callable[[str], bool], below: tuple[str, ...] = ()
+    tree: Tree,
+    excluded: Callable[[str], bool],
+    below: tuple[str, ...] = (),
+    *,
+    opening: Callable[[], None] = lambda: None,
 ) -> Iterator[Folder]:
     """Yield each folder of *tree* with its files, root first; nothing if it is absent.
 
     A folder of many entries comes in pieces of PIECE. Paths that *excluded* says yes
     to are neither entered nor read. *below* names the folder to begin with, from the
-    root, where not the whole tree is to be walked.
+    root, where not the whole tree is to be walked. *opening* is called before each
+    folder is opened: it may see to it that there is a descriptor left.
     """
     start = "/".join((str(tree.root), *below))
     pending: list[tuple[str, tuple[str, ...]]] = [(start, below)]
     while pending:
         path, parts = pending.pop()
+        opening()
         try:
             with os.scandir(path) as entries:
                 while piece := list(islice(entries, PIECE)):

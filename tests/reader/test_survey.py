@@ -68,7 +68,7 @@ async def test_the_pause_follows_from_what_a_scan_costs(
     clock = BusyClock()
     survey = survey_of(tmp_path, clock=clock, max_pause_s=15.0)
 
-    await survey.scan(lambda _: clock.spend(took_s), blind=blind)
+    await survey.scan(lambda _: clock.spend(took_s), opening=lambda: None, blind=blind)
 
     clock.spend(pause_s - 0.1)
     assert not survey.is_due()

@@ -1,0 +1,52 @@
+"""Descriptors where there are few."""
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from jarvisd.sources.handles import Handles
+
+FEW = 12
+MANY = 10_000
+
+
+@pytest.fixture
+def _few() -> Iterator[None]:
+    """Let this process open few more files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(each.name) for each in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + FEW, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def is_one_left(folder: Path) -> bool:
+    with suppress(OSError):
+        os.scandir(folder).close()
+        return True
+
+    return False
+
+
+@pytest.mark.usefixtures("_few")
+def test_a_folder_can_be_opened_though_files_hold_every_descriptor(
+    tmp_path: Path,
+) -> None:
+    with closing(Handles(limit=MANY)) as handles:
+        number = count()
+        while is_one_left(tmp_path):
+            path = tmp_path / str(next(number))
+            path.touch()
+            handles.get(str(path))
+
+        handles.spare_one()
+
+        assert is_one_left(tmp_path)
+        assert len(handles) > 0
