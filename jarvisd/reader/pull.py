@@ -77,6 +77,7 @@ class Puller:
         begins = self._catalogue.counted_elsewhere(known)
         if begins is not None:
             before = known.block.position
+            known.tail.begin_at(begins)
             self._intake.fold(known.block, [], begins)
             self._catalogue.reached(known, before)
             self._unread(known.block)

@@ -87,6 +87,10 @@ class TailedFile:
         """Say what the file behind *fd* is to one that was read to *position*."""
         return self._reading.judge(position, os.fstat(fd), fd)
 
+    def begin_at(self, position: Position) -> None:
+        """Read on from *position*, whatever was read of an unfinished line."""
+        self._reading.begin_at(position)
+
     def remember(self, position: Position) -> None:
         """Remember single lines from *position* on, in case the file is cut."""
         self._reading.remember(position)

@@ -47,9 +47,29 @@ HALF_A_LINE_IS_ROTATED_AND_A_COPY_TAKES_ITS_NAME: list[Step] = [
     ],
 )
 def test_half_a_line_that_is_rotated(then: list[Step]) -> None:
+    run([*HALF_A_LINE_IS_ROTATED_AND_A_COPY_TAKES_ITS_NAME, *then])
+
+
+def test_half_a_line_comes_back_as_a_whole_one_that_another_has_counted() -> None:
+    run(
+        [
+            partial(Writers.append_a_part_of_a_line, name="p/2"),
+            Writers.look,
+            partial(Writers.append_a_part_of_a_line, name="p/1"),
+            Writers.look,
+            partial(Writers.append_a_part_of_a_line, name="p/1"),
+            partial(Writers.rename, name="p/1", to="p/2"),
+            Writers.look,
+            partial(Writers.rename, name="p/2", to="p/1"),
+        ]
+    )
+
+
+def run(steps: list[Step]) -> None:
+    """Take *steps*, and look once more."""
     writers = Writers()
     try:
-        for step in (*HALF_A_LINE_IS_ROTATED_AND_A_COPY_TAKES_ITS_NAME, *then):
+        for step in steps:
             step(writers)
             writers.nothing_is_counted_too_often()
 
