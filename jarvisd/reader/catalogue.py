@@ -120,16 +120,29 @@ class Catalogue:
         if position.inode:
             self._by_inode[position.dev, position.inode] = known
 
-    def refuse_second_name(self, known: Known) -> None:
-        """Raise SourceError if another one reads the file of *known*: a hard link."""
+    def come_back(self, known: Known) -> Position | None:
+        """Return where another one stopped in the file of *known*, if that has it back.
+
+        Raises:
+            SourceError: The other one reads it still: it is a hard link.
+
+        """
         position = known.block.position
         inode = (position.dev, position.inode)
         other = self._by_inode.get(inode, known)
-        if other is known or not leads_to(other.path, inode):
-            return
+        if other is known or not leads_to(known.path, inode):
+            return None  # or it had that inode once
 
-        if leads_to(known.path, inode):  # else it had that inode once
+        if leads_to(other.path, inode):
             raise SourceError(known.path, f"is another name of {other.path}")
+
+        begins = left_behind(other, known.path, self._handles)
+        self._by_inode[inode] = known
+        seen = status(known.path)
+        if begins is None or seen is None or begins.offset <= position.offset:
+            return None
+
+        return here(begins, seen, position.generation)
 
     def counted_elsewhere(self, known: Known) -> Position | None:
         """Return where to begin a file whose first lines another one has counted.

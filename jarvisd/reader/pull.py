@@ -49,10 +49,7 @@ class Puller:
         """
         block = known.block
         try:
-            self._catalogue.refuse_second_name(known)
-            if not block.position.offset:
-                self._begin(known)
-
+            self._begin(known)
             part = known.tail.read(
                 block.position, self._handles, self._clock.monotonic()
             )
@@ -70,11 +67,13 @@ class Puller:
         return False
 
     def _begin(self, known: Known) -> None:
-        """Let a file that is read from its start begin where others have ended."""
-        if self._intake.only_counts(known.block):
-            known.tail.slice_bytes = COUNTED_SLICE_BYTES
+        """Let a file begin where others have ended that read it before."""
+        begins = self._catalogue.come_back(known)
+        if begins is None and not known.block.position.offset:
+            begins = self._catalogue.counted_elsewhere(known)
+            if self._intake.only_counts(known.block):
+                known.tail.slice_bytes = COUNTED_SLICE_BYTES
 
-        begins = self._catalogue.counted_elsewhere(known)
         if begins is not None:
             before = known.block.position
             known.tail.begin_at(begins)

@@ -65,6 +65,20 @@ def test_half_a_line_comes_back_as_a_whole_one_that_another_has_counted() -> Non
     )
 
 
+def test_half_a_line_comes_back_and_goes_on_where_two_have_read_it() -> None:
+    run(
+        [
+            *[partial(Writers.append_a_part_of_a_line, name="p/1")] * 3,
+            partial(Writers.append_a_part_of_a_line, name="p/2"),
+            Writers.look,
+            partial(Writers.rename, name="p/1", to="p/2"),
+            Writers.look,
+            partial(Writers.rename, name="p/2", to="p/1"),
+            partial(Writers.append_a_part_of_a_line, name="p/1"),
+        ]
+    )
+
+
 def run(steps: list[Step]) -> None:
     """Take *steps*, and look once more."""
     writers = Writers()
