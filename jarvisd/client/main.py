@@ -10,12 +10,18 @@ import os
 import sys
 
 _HELP = (["-h"], ["--help"])
+_EPIPE, _EXIT_BROKEN_PIPE = 32, 141
+"""As in `errno` and `shell`, which cost as much as the line itself."""
 
 
 def main() -> int:
     """Run the command line of this process and return its exit status."""
     argv = sys.argv[1:]
-    status = _at_once(argv)
+    try:
+        status = _at_once(argv)
+    except OSError as exc:  # where it can be told apart, it has been
+        status = _unwritten(exc)
+
     if status is not None:
         # All has been written, past Python's buffers. To take the interpreter apart
         # would be a sixth of all that they take.
@@ -47,6 +53,15 @@ def _at_once(argv: list[str]) -> int | None:
             return quick.print_report(words)
         case _:
             return None
+
+
+def _unwritten(exc: OSError) -> int:
+    """Say why the output could not be written, unless its reader has just gone."""
+    if exc.errno == _EPIPE:
+        return _EXIT_BROKEN_PIPE
+
+    os.write(2, f"jarvisctl: cannot write: {exc.strerror}\n".encode())
+    return 1
 
 
 if __name__ == "__main__":

@@ -57,9 +57,14 @@ def ctl(environ: dict[str, str]) -> Ctl:
         env: Mapping[str, str] = {},
         stdin: bytes = b"",
         closed_stdout: bool = False,
+        full_stdout: bool = False,
     ) -> "subprocess.CompletedProcess[str]":
         if closed_stdout:
             return _without_reader(command(*words), environ | dict(env))
+
+        if full_stdout:
+            with Path("/dev/full").open("w") as full:
+                return _writing_to(full.fileno(), command(*words), environ | dict(env))
 
         done = subprocess.run(
             command(*words),
@@ -81,15 +86,21 @@ def _without_reader(
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        return subprocess.run(
-            command,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=writing,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        return _writing_to(writing, command, environ)
     finally:
         os.close(writing)
+
+
+def _writing_to(
+    stdout: int, command: list[str], environ: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )

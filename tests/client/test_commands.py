@@ -22,6 +22,7 @@ from jarvisd.model.source import SourceState, SourceView
 from jarvisd.protocol.base import Params
 from jarvisd.protocol.health import Problem
 from jarvisd.protocol.methods import RootView, SourcesListResult, Status
+from jarvisd.protocol.reports import ReportToolsResult
 from tests.client.conftest import Ctl
 from tests.client.fake_daemon import HALF_WAY, NOW_MS, FakeDaemon, HangUp, block, well
 
@@ -412,15 +413,38 @@ def test_senseless_numbers_are_usage_errors(ctl: Ctl, words: tuple[str, ...]) ->
     assert ctl(*words).returncode == EXIT_USAGE
 
 
+NO_TOOLS = ReportToolsResult(revision=7, tz="UTC", complete=True, rows=[])
+
+writing = pytest.mark.parametrize(
+    "words", [("ps", "--plain"), ("line",), ("report", "tool", "--json")]
+)
+
+
+@writing
 def test_a_reader_that_has_gone_is_no_error(
-    environ: dict[str, str], daemon: FakeDaemon, ctl: Ctl
+    words: tuple[str, ...], daemon: FakeDaemon, ctl: Ctl
 ) -> None:
     daemon.blocks = [block(f"{n:016x}") for n in range(3000)]
+    daemon.raw["report.tools"] = NO_TOOLS
 
-    done = ctl("ps", "--plain", closed_stdout=True)
+    done = ctl(*words, closed_stdout=True)
 
     assert done.stderr == ""
     assert done.returncode == 141
+
+
+@writing
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_behind_the_output_is_told_in_a_sentence(
+    words: tuple[str, ...], daemon: FakeDaemon, ctl: Ctl
+) -> None:
+    daemon.blocks = [block("0" * 16)]
+    daemon.raw["report.tools"] = NO_TOOLS
+
+    done = ctl(*words, full_stdout=True)
+
+    assert done.stderr == "jarvisctl: cannot write: No space left on device\n"
+    assert done.returncode == 1
 
 
 def test_people_see_no_traceback_unless_they_ask(ctl: Ctl, daemon: FakeDaemon) -> None:
