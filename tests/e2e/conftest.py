@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from tests.e2e.home import Home, temporary_home
 from tests.e2e.rig import Daemon, running_daemon
+from tests.support import eventually
 
 
 @pytest.fixture
@@ -22,4 +23,7 @@ async def daemon(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daem
     """Return a daemon that all tests of a file share: write files of your own only."""
     with temporary_home(tmp_path_factory.mktemp("home")) as home:
         async with running_daemon(home) as daemon:
+            # What it finds in its first scan is history, and no test means that.
+            await eventually(lambda: "daemon.started" in daemon.log())
+            await daemon.sync()
             yield daemon
