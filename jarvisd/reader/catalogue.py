@@ -12,7 +12,8 @@
                                                     its own that begins where that ends
     is anything else                              new
 
-A copy under another name is a fork of a session, and counts as one.
+A copy under another name is a fork of a session, and counts as one. A file that comes
+back to a name that it had goes on where it was read last, under whichever name.
 """
 
 import hashlib

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jarvisd.accumulators.session import Session
 from tests.accumulators import test_ledger_claude as claude
-from tests.accumulators.books import Block, Books, block, read_all
+from tests.accumulators.books import Block, Books, block, read_all, take_steps
 from tests.accumulators.test_ledger_properties import assert_same, finished
 
 Line = dict[str, Any]
@@ -169,14 +169,7 @@ def test_whose_it_is_depends_on_no_order_and_no_restart(
 ) -> None:
     files = family(copy)
     books = Books(window=window)
-    for step, file, lines in steps:
-        match step:
-            case "read":
-                books.read(files[file], lines)
-            case "flush":
-                books.flush()
-            case _:
-                books.restart()
+    take_steps(books, files, steps)
 
     finished(books, [files[each] for each in order])
     assert_same(books, read_all(*files))

@@ -45,6 +45,12 @@ class Rendering:
     def status(self) -> Path:
         return self.folder / "status.json"
 
+    def begin(self) -> None:
+        """Let there be a live block."""
+        made = block()
+        self.blocks.add(made, self.clock.unix_ms())
+        self.grow(made)
+
     def grow(self, made: Block) -> None:
         made.add_line(b"x" * 40)
         made.seen_at(self.clock.unix_ms())
@@ -107,9 +113,7 @@ async def test_a_change_shows_at_once_and_then_four_times_a_second(
 
 async def test_nothing_is_written_while_nothing_changes(tmp_path: Path) -> None:
     async with rendering(tmp_path) as files:
-        made = block()
-        files.blocks.add(made, files.clock.unix_ms())
-        files.grow(made)
+        files.begin()
         await files.clock.advance(1)
         before = files.status.stat()
         os.utime(files.status, (1, 1))
@@ -126,9 +130,7 @@ async def test_a_block_that_grows_quiet_shows_without_any_change(
     tmp_path: Path,
 ) -> None:
     async with rendering(tmp_path) as files:
-        made = block()
-        files.blocks.add(made, files.clock.unix_ms())
-        files.grow(made)
+        files.begin()
         await files.clock.advance(1)
         assert files.line.startswith("claude 1 live")
 
@@ -140,9 +142,7 @@ async def test_a_block_that_grew_quiet_when_somebody_asked_shows_as_well(
     tmp_path: Path,
 ) -> None:
     async with rendering(tmp_path) as files:
-        made = block()
-        files.blocks.add(made, files.clock.unix_ms())
-        files.grow(made)
+        files.begin()
         await files.clock.advance(301)
         assert files.board.result().live == 0
 
@@ -152,9 +152,7 @@ async def test_a_block_that_grew_quiet_when_somebody_asked_shows_as_well(
 
 async def test_no_picture_is_made_while_it_would_be_the_same(tmp_path: Path) -> None:
     async with rendering(tmp_path) as files:
-        made = block()
-        files.blocks.add(made, files.clock.unix_ms())
-        files.grow(made)
+        files.begin()
         await files.clock.advance(1)
         before = files.blocks.pictures
         await files.clock.advance(MAX_KEPT_S - HEARTBEAT_S)
