@@ -153,6 +153,10 @@ class Books:
         session = self.ledger.session(agent, session_id)
         return None if session is None else self.entry(session)
 
+    def blocks_of(self, agent: str, session_id: SessionId) -> tuple[Block, ...]:
+        """Return the blocks of a session, without bringing its totals up to date."""
+        return tuple(self._blocks.get((agent, session_id), ()))
+
     def find(self, prefix: str, agent: str | None = None) -> Entry:
         """Return the one session whose id starts with *prefix*.
 

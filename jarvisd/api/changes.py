@@ -69,9 +69,8 @@ class Changes:
 
     def add_block(self, block: Block) -> None:
         """Note that *block* has changed; it is encoded only if somebody asks."""
-        for change in _changes_of(block):
+        for change in _changes_of(block, self.sequence):
             self._encoded.pop(change.key, None)
-            change.sequence = self.sequence + 1
             self._add(change)
 
     def add(self, topic: Topic, data: bytes) -> None:
@@ -109,7 +108,7 @@ class Changes:
         changes = {
             (change.topic, change.key): change
             for block in blocks
-            for change in _changes_of(block)
+            for change in _changes_of(block, -1)
         }
         return changes.values()
 
@@ -161,8 +160,8 @@ class Changes:
         return int(number) if self.floor <= int(number) <= self.sequence else None
 
     def _transition_change(self, each: Transition) -> Change:
-        entry = self.books.entry_of(each.agent, each.session_id)
-        block = next(iter(entry.blocks), None) if entry is not None else None
+        blocks = self.books.blocks_of(each.agent, each.session_id)
+        block = blocks[0] if blocks else None
         return Change(0, "states", str(each.number), block, data=wire.encode(each))
 
     def _add(self, change: Change) -> None:
@@ -175,11 +174,12 @@ class Changes:
             self.floor = self._kept.pop(oldest).sequence
 
 
-def _changes_of(block: Block) -> list[Change]:
-    found = [Change(0, "blocks", block.block_id, block)]
+def _changes_of(block: Block, after: int) -> list[Change]:
+    """Return the change of *block* and that of its session, numbered from *after*."""
+    change = Change(after + 1, "blocks", block.block_id, block)
     session = block.session
-    if session is not None:
-        key = f"{session.agent}/{session.session_id}"
-        found.append(Change(0, "session", key, block, session))
+    if session is None:
+        return [change]
 
-    return found
+    key = f"{session.agent}/{session.session_id}"
+    return [change, Change(after + 2, "session", key, block, session)]

@@ -85,7 +85,8 @@ class Keeper:
         return math.inf if next_ms is None else next_ms
 
     def _block_changed(self, _block: Block) -> None:
-        self.judge()
+        if self.states.has_news:  # of many blocks lines are only counted
+            self.judge()
 
     def _changed(self, transition: Transition) -> None:
         """Have the session's blocks told anew: they show its state."""
@@ -94,6 +95,5 @@ class Keeper:
 
     def _show(self, agent: str, session_id: SessionId) -> None:
         now_ms = self._clock.unix_ms()
-        entry = self._blocks.books.entry_of(agent, session_id)
-        for block in () if entry is None else entry.blocks:
+        for block in self._blocks.books.blocks_of(agent, session_id):
             self._blocks.changed(block, now_ms)

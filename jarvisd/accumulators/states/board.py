@@ -135,6 +135,11 @@ class States:
         return attended
 
     @property
+    def has_news(self) -> bool:
+        """Say whether something was heard that is not judged yet."""
+        return bool(self._lanes or self._touched or self._left)
+
+    @property
     def next_ms(self) -> int | None:
         """Return when to judge although nothing happens; 0 for at once."""
         return 0 if self._left else self._next_call_ms
@@ -254,13 +259,7 @@ class States:
         if seat is None:
             return
 
-        children = sorted(self._children.get(key, ()))
-        if depth < MAX_DEPTH:
-            for each in children:
-                self._judge_family(each, now_ms, changes, depth + 1)
-
-        seats = [self._seats[each] for each in children if each in self._seats]
-        verdicts = [each.told for each in seats if each.told is not None]
+        verdicts = self._judge_children(key, now_ms, changes, depth)
         if now_ms < seat.quiet_ms:
             seat.due_ms = seat.quiet_ms
             self._enlist(seat)
@@ -273,6 +272,22 @@ class States:
 
         if _is_forgotten(seat, now_ms):
             self._forget(seat)
+
+    def _judge_children(
+        self, key: SeatKey, now_ms: int, changes: list[Transition], depth: int
+    ) -> list[Verdict]:
+        """Judge whom the session of *key* has started; return what is said of them."""
+        found = self._children.get(key)
+        if found is None:
+            return []
+
+        children = sorted(found)
+        if depth < MAX_DEPTH:
+            for each in children:
+                self._judge_family(each, now_ms, changes, depth + 1)
+
+        seats = [self._seats[each] for each in children if each in self._seats]
+        return [each.told for each in seats if each.told is not None]
 
     def _judge_seat(self, seat: Seat, children: list[Verdict], now_ms: int) -> None:
         case = self._case(seat, children, now_ms)

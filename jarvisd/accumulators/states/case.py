@@ -69,6 +69,7 @@ class Case(msgspec.Struct, kw_only=True):
     needs: Verdict | None = None
     working: int = 0
     _turn: Turn | None = None
+    _open: dict[str, OpenTool] | None = None
 
     @property
     def mode(self) -> str | None:
@@ -156,12 +157,15 @@ class Case(msgspec.Struct, kw_only=True):
 
     def _of_this_turn(self) -> dict[str, OpenTool]:
         """Return the open calls that may come back: those of older turns will not."""
-        turn_ms = self.facts.turn_ms
-        return {
-            call_id: each
-            for call_id, each in self.calls.items()
-            if each.at_ms is None or turn_ms is None or each.at_ms >= turn_ms
-        }
+        if self._open is None:  # four rungs ask
+            turn_ms = self.facts.turn_ms
+            self._open = {
+                call_id: each
+                for call_id, each in self.calls.items()
+                if each.at_ms is None or turn_ms is None or each.at_ms >= turn_ms
+            }
+
+        return self._open
 
     def stands(self, at_ms: int) -> bool:
         """Say whether a dialog that was open at *at_ms* may still be, by the records."""

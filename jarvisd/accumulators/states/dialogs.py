@@ -136,10 +136,10 @@ def question(case: Case) -> Verdict | None:
 
 def stalled_edit(case: Case) -> Verdict | None:
     """Guess that an edit waits for leave, as it takes too long."""
-    edits = EDITS.get(case.agent, frozenset())
-    if not case.asks or case.mode in EDIT_MODES:
+    if not case.calls or not case.asks or case.mode in EDIT_MODES:
         return None
 
+    edits = EDITS.get(case.agent, frozenset())
     for each in case.at_work().values():
         if each.tool.lower() in edits and each.at_ms is not None:
             return _guess(case, each, STALLED_EDIT_MS, Confidence.LOW)
@@ -149,7 +149,7 @@ def stalled_edit(case: Case) -> Verdict | None:
 
 def escalated(case: Case) -> Verdict | None:
     """Guess that a call waits for the leave that it asks for."""
-    if not case.asks:
+    if not case.facts.escalated or not case.asks:
         return None
 
     calls = case.at_work()
