@@ -3,7 +3,7 @@
 import time
 from typing import NamedTuple
 
-from benchmarks import proc
+from benchmarks import floor, proc
 from benchmarks.corpora import Corpus
 from benchmarks.effort import Effort
 from benchmarks.errors import RigError
@@ -27,9 +27,11 @@ def measure(effort: Effort) -> list[Row]:
     history = effort.history()
     runs: list[Run] = []
     counted: list[Run] = []
+    floors: list[float] = []
     for _ in range(effort.runs(3)):
         runs.append(_run(history))
         counted.append(_run(history, settings=ONLY_COUNTED))
+        floors.append(_floor(history))
 
     speeds, walls, peaks, stores = zip(*runs, strict=True)
     return [
@@ -41,6 +43,20 @@ def measure(effort: Effort) -> list[Row]:
             ambition=450,
             more_is_better=True,
             note="with `agents.NAME.ledger = false`",
+        ),
+        Row(
+            figure="- its floor: lines known for JSON and counted, nothing else",
+            samples=tuple(floors),
+            unit="MB/CPU-s",
+            more_is_better=True,
+        ),
+        Row(
+            figure="- CPU to that of its floor",
+            samples=tuple(
+                floor_mb / each.mb_per_cpu_s
+                for floor_mb, each in zip(floors, counted, strict=True)
+            ),
+            unit="x",
         ),
         Row(
             figure="first read of 1 GB, block statistics only, peak memory",
@@ -89,3 +105,11 @@ def _run(history: Corpus, *, settings: str = "") -> Run:
             raise RigError(f"{read} lines were counted of {history.expected_lines()}")
 
         return Run(size / 1e6 / cpu_s, wall_s, peak_mb, 100 * home.store_bytes / size)
+
+
+def _floor(history: Corpus) -> float:
+    cpu_s, read = floor.read_cpu_s(history.root)
+    if read != history.expected_lines():
+        raise RigError(f"{read} lines were counted of {history.expected_lines()}")
+
+    return history.size_bytes() / 1e6 / cpu_s

@@ -11,6 +11,7 @@ from functools import partial
 import msgspec
 
 from benchmarks.effort import Effort
+from benchmarks.floor import OneField
 from benchmarks.rows import Row
 from jarvisd.agents import agent_named
 from jarvisd.lines import LineSplitter
@@ -18,12 +19,6 @@ from jarvisd.lines import LineSplitter
 AGENTS = ("claude", "codex")
 SAMPLE_BYTES = 60_000_000
 CHUNK_BYTES = 64 * 1024
-
-
-class OneField(msgspec.Struct, gc=False):
-    """As little as can be asked of a line."""
-
-    type: str = ""
 
 
 def measure(effort: Effort) -> list[Row]:
