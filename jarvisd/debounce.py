@@ -109,8 +109,12 @@ class Agenda(Generic[K, T]):
         return [self._waiting.pop(key)[0] for key in keys if key in self._waiting]
 
     def begun(self, keys: Iterable[K], now: float) -> None:
-        """Note that *keys* are being stored: what changes meanwhile is due later."""
+        """Note that *keys* are being stored as they are: none of it waits any more.
+
+        What changes from now on is due later.
+        """
         for key in keys:
+            self._waiting.pop(key, None)
             self._stored_at[key] = now
 
     def put_back(self, key: K, thing: T, now: float) -> None:

@@ -110,7 +110,8 @@ class Flusher:
         self._not_before = -math.inf
         """After a failure, the time to try again."""
         self._wake = anyio.Event()
-        self._writing = anyio.Lock()
+        # Without a turn of the loop in between, what is taken is what is written.
+        self._writing = anyio.Lock(fast_acquire=True)
         self._batches = 0
         self._unanswered: _Sent | None = None
         self._began = 0.0
@@ -312,6 +313,9 @@ class Flusher:
     def _taken(self, blocks: list[Block], *, durable: bool) -> _Sent:
         """Return *blocks* and the news of the books, as both are now, to be stored."""
         self._batches += 1
+        for each in blocks:
+            each.revision = self._store.revision + 1  # some changed while this waited
+
         saved, news = tuple(each.saved() for each in blocks), self._books.ledger.take()
         batch = Batch(
             blocks=saved,

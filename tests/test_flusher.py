@@ -186,6 +186,25 @@ async def test_a_change_during_a_write_is_not_lost_and_has_the_next_revision() -
         assert rig.store.revision == 2
 
 
+async def test_what_came_while_a_flush_waited_for_its_turn_is_written_with_it() -> None:
+    async with running() as rig, anyio.create_task_group() as group:
+        one, other = block("b1"), block("b2")
+        rig.store.hold = anyio.Event()
+        rig.line(other)
+        group.start_soon(rig.flusher.flush_all)
+        await settle()
+        rig.line(one)
+        await rig.clock.advance(0.11)
+        assert not rig.flusher.dirty_blocks  # both are taken, and one waits
+        rig.line(one)
+        rig.store.hold.set()
+        await rig.clock.advance(3)
+
+        assert rig.store.stored("b1").counts.line_count == 2
+        assert rig.writes("b1") == 1
+        assert one.revision == rig.store.revision == 2
+
+
 @pytest.mark.parametrize("failures", [0, 1])
 async def test_a_flush_of_everything_waits_for_the_one_under_way(failures: int) -> None:
     async with running() as rig, anyio.create_task_group() as group:
