@@ -170,5 +170,7 @@ def _by_period(found: Group | UsageRow) -> str:
     return found.key or ""
 
 
-def _by_cost(group: Group) -> tuple[int, int, str]:
-    return -group.sum[COST], -sum(group.sum[:5]), group.key or ""
+def _by_cost(group: Group) -> tuple[int, int, str, str]:
+    """Return a place that no other has: whoever pages must meet each row once."""
+    names = group.key or "", group.agent or ""
+    return -group.sum[COST], -sum(group.sum[:5]), *names

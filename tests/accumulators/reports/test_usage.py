@@ -51,6 +51,17 @@ def test_rows_are_told_apart(by: Grouping, expected: list[tuple[object, ...]]) -
     assert rows(by) == expected
 
 
+def test_sessions_of_one_id_and_cost_have_an_order_of_their_own() -> None:
+    twins = [
+        cell("2026-11-02 10:00", session="a", agent="codex"),
+        cell("2026-11-02 10:00", session="a", agent="claude"),
+    ]
+    for cells in (twins, twins[::-1]):
+        found = made("session", of=days(*cells)).rows()
+
+        assert [row.agent for row in found] == ["claude", "codex"]
+
+
 @pytest.mark.parametrize("by", ["day", "week", "month", "session", "model", "agent"])
 def test_every_report_adds_up_to_the_same(by: Grouping) -> None:
     found = made(by)
