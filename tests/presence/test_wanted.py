@@ -6,6 +6,7 @@ from pathlib import Path
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.states import States
 from jarvisd.model.block import SessionId
+from jarvisd.model.evidence import HookCalled
 from jarvisd.model.state import State, StateView
 from jarvisd.presence.wanted import MAX_AGE_S, MAX_QUIET_AGE_S, Wanting, wanted_of
 from tests.accumulators import test_ledger_claude as claude
@@ -75,6 +76,9 @@ def test_a_session_that_came_makes_the_list_anew_at_once() -> None:
     blocks = Blocks()
     wanting = Wanting(blocks, FakeClock())
     first = wanting()
-    blocks.books.states.version += 1
+    hook = HookCalled(
+        agent="claude", session_id=SessionId("s"), event="SessionStart", at_ms=1
+    )
+    blocks.books.states.hear(hook)
 
     assert wanting() is not first

@@ -7,12 +7,12 @@ all that it started and was started by, for they share a process and needs roll 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from heapq import heappop, heappush
 from itertools import islice
 
 from jarvisd.accumulators.facts import Facts, Phase
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.states.attention import Burn, attention_to, silence_due_ms
+from jarvisd.accumulators.states.calls import Calls
 from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import (
     FORGOTTEN_MS,
@@ -24,6 +24,7 @@ from jarvisd.accumulators.states.held import Held
 from jarvisd.accumulators.states.ladder import verdict_on
 from jarvisd.accumulators.states.reading import note
 from jarvisd.accumulators.states.seat import Seat, SeatKey
+from jarvisd.accumulators.states.seats import MAX_DEPTH, Seats
 from jarvisd.model.block import SessionId
 from jarvisd.model.evidence import HookCalled, Signal
 from jarvisd.model.record import Record
@@ -41,14 +42,8 @@ from jarvisd.model.state import (
 Cost = Callable[[str, SessionId], int | None]
 """(agent, session) -> what it cost so far, in micro-dollars; None if not known."""
 
-MAX_SEATS = 10_000
-"""Sessions of one day; a seat takes a kilobyte."""
-
 MAX_JUDGED = 256
 """Sessions judged in one turn of the loop: some ten milliseconds."""
-
-MAX_DEPTH = 8
-"""Subagents of subagents; deeper ones are not rolled up."""
 
 _LONG_SILENT = StateView(
     state=State.ENDED, evidence="silent for long", confidence=Confidence.LOW
@@ -61,24 +56,26 @@ _NO_WORD = StateView(
 class States:
     """Facts and signals in, verdicts and transitions out.
 
-    Lines are folded behind the ledger, whose open tool calls are used, too. *version*
-    grows whenever a session comes, goes or changes its state.
+    Lines are folded behind the ledger, whose open tool calls are used, too.
     """
 
     def __init__(self, cost: Cost | None = None) -> None:
         self._cost = cost
-        self._seats: dict[SeatKey, Seat] = {}
-        self._children: dict[SeatKey, set[SeatKey]] = {}
+        self._seats = Seats()
+        self._calls = Calls(self._seats.get)
         self._lanes: dict[Lane, bool] = {}
         self._newest: Lane | None = None  # which is in *_lanes*, as *_live* says
         self._live = False
         self._touched: set[SeatKey] = set()
-        self._calls: list[tuple[int, SeatKey]] = []
-        self._before: dict[SeatKey, tuple[State, int]] = {}
         self._left: list[SeatKey] = []
         self._attended: list[SeatKey] = []
         self._counts: tuple[int, Counter[State]] = (-1, Counter())
-        self.version = 0
+        self._changes = 0
+
+    @property
+    def version(self) -> int:
+        """Return a number that grows whenever a session comes, goes or changes state."""
+        return self._seats.version + self._changes
 
     # What comes in
 
@@ -87,8 +84,7 @@ class States:
 
         So a restart is no change of state.
         """
-        for each in transitions:
-            self._before[each.agent, each.session_id] = (each.state, each.at_ms)
+        self._seats.recall(transitions)
 
     def meet(self, lane: Lane) -> None:
         """Take back the facts of a block that was read in an earlier run."""
@@ -105,7 +101,7 @@ class States:
     def hear(self, signal: Signal) -> None:
         """Take in what somebody witnessed."""
         key = (signal.agent, signal.session_id)
-        seat = self._seat(key, _parent_in(signal.session_id))
+        seat = self._seats.take(key, _parent_in(signal.session_id))
         seat.held.hear(signal)
         if isinstance(signal, HookCalled):
             seat.quiet_ms = 0  # it is alive now, however much history is still to come
@@ -117,9 +113,8 @@ class States:
     def judge(self, now_ms: int) -> list[Transition]:
         """Judge all that was touched or is due, and return what that changes."""
         self._take_lanes(now_ms)
-        due = self._take_due(now_ms)
-        touched = (*self._left, *self._touched, *due)
-        roots = dict.fromkeys(map(self._root, touched))
+        touched = (*self._left, *self._touched, *self._calls.take(now_ms))
+        roots = dict.fromkeys(map(self._seats.root, touched))
         self._touched = set()
         changes: list[Transition] = []
         for key in islice(roots, MAX_JUDGED):
@@ -142,22 +137,7 @@ class States:
     @property
     def next_ms(self) -> int | None:
         """Return when to judge although nothing happens; 0 for at once."""
-        return 0 if self._left else self._next_call_ms
-
-    @property
-    def _next_call_ms(self) -> int | None:
-        while self._calls:
-            at_ms, key = self._calls[0]
-            seat = self._seats.get(key)
-            if seat is not None and at_ms == seat.enlisted_ms == seat.due_ms:
-                return at_ms
-
-            heappop(self._calls)
-            if seat is not None and at_ms == seat.enlisted_ms:
-                seat.enlisted_ms = None
-                self._enlist(seat)  # it was put off
-
-        return None
+        return 0 if self._left else self._calls.next_ms
 
     def view(self, agent: str, session_id: SessionId) -> StateView:
         """Return the state as it was judged last."""
@@ -186,36 +166,13 @@ class States:
 
     def sessions(self) -> Iterator[SeatKey]:
         """Return those that are alive or recent."""
-        return iter(tuple(self._seats))
+        return iter(self._seats)
 
     def roots(self) -> Iterator[SeatKey]:
         """Return those of them that no session started."""
-        return iter([key for key, seat in self._seats.items() if seat.parent is None])
+        return self._seats.roots()
 
     # Seats
-
-    def _seat(self, key: SeatKey, parent_id: SessionId | None) -> Seat:
-        seat = self._seats.get(key)
-        if seat is None:
-            self._make_room()
-            self.version += 1
-            seat = self._seats[key] = Seat(key)
-            if key in self._before:
-                seat.before, seat.changed_ms = self._before.pop(key)
-
-        if parent_id is not None and seat.parent is None:
-            self.version += 1
-            seat.parent = (key[0], parent_id)
-            self._children.setdefault(seat.parent, set()).add(key)
-
-        return seat
-
-    def _make_room(self) -> None:
-        """Let the oldest session without a process go where there are too many."""
-        if len(self._seats) >= MAX_SEATS:
-            seats = self._seats.values()
-            oldest = next((each for each in seats if each.held.pid is None), None)
-            self._forget(oldest or next(iter(seats)))
 
     def _take_lanes(self, now_ms: int) -> None:
         lanes, self._lanes, self._newest = self._lanes, {}, None
@@ -229,7 +186,7 @@ class States:
                 self._sit(key, lane, live=live, now_ms=now_ms)
 
     def _sit(self, key: SeatKey, lane: Lane, *, live: bool, now_ms: int) -> None:
-        seat = self._seat(key, lane.parent_session_id)
+        seat = self._seats.take(key, lane.parent_session_id)
         old = seat.lane
         if old is None or _heard_ms(lane) >= _heard_ms(old):
             seat.lane = lane
@@ -238,17 +195,7 @@ class States:
             self._touched.add(key)
         else:
             seat.hold_back(now_ms)
-            self._enlist(seat)
-
-    def _root(self, key: SeatKey) -> SeatKey:
-        for _ in range(MAX_DEPTH):
-            seat = self._seats.get(key)
-            if seat is None or seat.parent is None or seat.parent not in self._seats:
-                break
-
-            key = seat.parent
-
-        return key
+            self._calls.enlist(seat)
 
     # Judging
 
@@ -262,7 +209,7 @@ class States:
         verdicts = self._judge_children(key, now_ms, changes, depth)
         if now_ms < seat.quiet_ms:
             seat.due_ms = seat.quiet_ms
-            self._enlist(seat)
+            self._calls.enlist(seat)
             return
 
         self._judge_seat(seat, verdicts, now_ms)
@@ -271,23 +218,22 @@ class States:
             changes.append(change)
 
         if _is_forgotten(seat, now_ms):
-            self._forget(seat)
+            self._seats.leave(seat)
 
     def _judge_children(
         self, key: SeatKey, now_ms: int, changes: list[Transition], depth: int
     ) -> list[Verdict]:
         """Judge whom the session of *key* has started; return what is said of them."""
-        found = self._children.get(key)
-        if found is None:
-            return []
-
-        children = sorted(found)
+        children = self._seats.children(key)
         if depth < MAX_DEPTH:
             for each in children:
-                self._judge_family(each, now_ms, changes, depth + 1)
+                self._judge_family(each.key, now_ms, changes, depth + 1)
 
-        seats = [self._seats[each] for each in children if each in self._seats]
-        return [each.told for each in seats if each.told is not None]
+        return [
+            each.told
+            for each in children
+            if each.told is not None and each.key in self._seats
+        ]
 
     def _judge_seat(self, seat: Seat, children: list[Verdict], now_ms: int) -> None:
         case = self._case(seat, children, now_ms)
@@ -295,7 +241,7 @@ class States:
         before, told = seat.told, seat.settle(verdict, now_ms)
         seat.told = told
         if before is None or before.state is not told.state:
-            self.version += 1
+            self._changes += 1
 
         attention = attention_to(case, told) + self._burn(seat, now_ms)
         if attention != seat.attention:
@@ -310,10 +256,10 @@ class States:
         if seat.due_ms is not None and seat.due_ms <= now_ms:
             seat.due_ms = now_ms + LATER_MS  # it is not to be gone, for all we know
 
-        self._enlist(seat)
+        self._calls.enlist(seat)
 
     def _case(self, seat: Seat, children: list[Verdict], now_ms: int) -> Case:
-        above = self._seats.get(self._root(seat.key))
+        above = self._seats.get(self._seats.root(seat.key))
         needs = [each for each in children if each.state in WAITS]
         working = [each for each in children if each.state is State.WORKING]
         carry = None if seat.lane is None else seat.lane.carry
@@ -337,34 +283,6 @@ class States:
             seat.burn = Burn(now_ms, micros)
 
         return seat.burn.attention(micros, now_ms)
-
-    def _enlist(self, seat: Seat) -> None:
-        """Note when *seat* is due, unless it is called sooner anyway.
-
-        So a session that is judged again and again has one call, and not many.
-        """
-        due_ms, enlisted_ms = seat.due_ms, seat.enlisted_ms
-        if due_ms is not None and (enlisted_ms is None or due_ms < enlisted_ms):
-            seat.enlisted_ms = due_ms
-            heappush(self._calls, (due_ms, seat.key))
-
-    def _take_due(self, now_ms: int) -> list[SeatKey]:
-        due = []
-        while (at_ms := self._next_call_ms) is not None and at_ms <= now_ms:
-            key = heappop(self._calls)[1]
-            self._seats[key].enlisted_ms = None
-            due.append(key)
-
-        return due
-
-    def _forget(self, seat: Seat) -> None:
-        self.version += 1
-        del self._seats[seat.key]
-        if seat.parent is not None:
-            siblings = self._children.get(seat.parent, set())
-            siblings.discard(seat.key)
-            if not siblings:
-                self._children.pop(seat.parent, None)
 
 
 def _above(seat: Seat, root: Seat | None) -> Held | None:

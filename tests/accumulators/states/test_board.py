@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from jarvisd.accumulators.states import States, board
+from jarvisd.accumulators.states import States, seats
 from jarvisd.accumulators.states.constants import LOOP_CALLS
 from jarvisd.accumulators.states.seat import Seat
 from jarvisd.model.block import SessionId
@@ -252,7 +252,7 @@ def test_a_busy_session_is_due_once() -> None:
 def test_too_many_sessions_push_out_the_oldest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(board, "MAX_SEATS", 3)
+    monkeypatch.setattr(seats, "MAX_SEATS", 3)
     desk = Desk().hear(found(session_id="alive"))
     for number in range(5):
         desk.hear(hook(number, "UserPromptSubmit", f"s{number}"))

@@ -1,0 +1,55 @@
+"""When a session is to be judged though nothing happens: a heap of moments."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from jarvisd.accumulators.states.seat import Seat, SeatKey
+
+
+class Calls:
+    """Calls seats when they are due, as they say themselves; *seat_of* finds them."""
+
+    def __init__(self, seat_of: Callable[[SeatKey], Seat | None]) -> None:
+        self._seat_of = seat_of
+        self._moments: list[tuple[int, SeatKey]] = []
+
+    def __len__(self) -> int:
+        return len(self._moments)
+
+    def enlist(self, seat: Seat) -> None:
+        """Note when *seat* is due, unless it is called sooner anyway.
+
+        So a session that is judged again and again has one call, and not many.
+        """
+        due_ms, enlisted_ms = seat.due_ms, seat.enlisted_ms
+        if due_ms is not None and (enlisted_ms is None or due_ms < enlisted_ms):
+            seat.enlisted_ms = due_ms
+            heappush(self._moments, (due_ms, seat.key))
+
+    @property
+    def next_ms(self) -> int | None:
+        """Return when the first is due; None if none is."""
+        while self._moments:
+            at_ms, key = self._moments[0]
+            seat = self._seat_of(key)
+            if seat is not None and at_ms == seat.enlisted_ms == seat.due_ms:
+                return at_ms
+
+            heappop(self._moments)
+            if seat is not None and at_ms == seat.enlisted_ms:
+                seat.enlisted_ms = None
+                self.enlist(seat)  # it was put off
+
+        return None
+
+    def take(self, now_ms: int) -> list[SeatKey]:
+        """Return who is due at *now_ms*, each of them once."""
+        due = []
+        while (at_ms := self.next_ms) is not None and at_ms <= now_ms:
+            key = heappop(self._moments)[1]
+            seat = self._seat_of(key)
+            assert seat is not None, "who has no seat is not called"
+            seat.enlisted_ms = None
+            due.append(key)
+
+        return due

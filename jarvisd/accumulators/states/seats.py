@@ -1,0 +1,95 @@
+"""Who has a seat: the sessions that are alive or recent, and who started whom."""
+
+from collections.abc import Iterable, Iterator
+
+from jarvisd.accumulators.states.seat import Seat, SeatKey
+from jarvisd.model.ids import SessionId
+from jarvisd.model.state import State, Transition
+
+MAX_SEATS = 10_000
+"""Sessions of one day; a seat takes a kilobyte."""
+
+MAX_DEPTH = 8
+"""Subagents of subagents; deeper ones are not rolled up."""
+
+
+class Seats:
+    """The seats by session. *version* grows whenever a session comes or goes."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[SeatKey, Seat] = {}
+        self._children: dict[SeatKey, set[SeatKey]] = {}
+        self._before: dict[SeatKey, tuple[State, int]] = {}
+        self.version = 0
+
+    def __contains__(self, key: SeatKey) -> bool:
+        return key in self._by_key
+
+    def __iter__(self) -> Iterator[SeatKey]:
+        return iter(tuple(self._by_key))
+
+    def recall(self, transitions: Iterable[Transition]) -> None:
+        """Take back the last transition of each session, for when it has a seat."""
+        for each in transitions:
+            self._before[each.agent, each.session_id] = (each.state, each.at_ms)
+
+    def get(self, key: SeatKey) -> Seat | None:
+        """Return the seat of a session, if it has one."""
+        return self._by_key.get(key)
+
+    def take(self, key: SeatKey, parent_id: SessionId | None) -> Seat:
+        """Return the seat of a session that *parent_id* has started, if any has."""
+        seat = self._by_key.get(key)
+        if seat is None:
+            self._make_room()
+            self.version += 1
+            seat = self._by_key[key] = Seat(key)
+            if key in self._before:
+                seat.before, seat.changed_ms = self._before.pop(key)
+
+        if parent_id is not None and seat.parent is None:
+            self.version += 1
+            seat.parent = (key[0], parent_id)
+            self._children.setdefault(seat.parent, set()).add(key)
+
+        return seat
+
+    def leave(self, seat: Seat) -> None:
+        """Take away *seat*, whose session is forgotten."""
+        self.version += 1
+        del self._by_key[seat.key]
+        if seat.parent is not None:
+            siblings = self._children.get(seat.parent, set())
+            siblings.discard(seat.key)
+            if not siblings:
+                self._children.pop(seat.parent, None)
+
+    def root(self, key: SeatKey) -> SeatKey:
+        """Return the session at the top of those that have started *key*."""
+        for _ in range(MAX_DEPTH):
+            seat = self._by_key.get(key)
+            if seat is None or seat.parent is None or seat.parent not in self._by_key:
+                break
+
+            key = seat.parent
+
+        return key
+
+    def roots(self) -> Iterator[SeatKey]:
+        """Return those that no session started."""
+        return iter([key for key, seat in self._by_key.items() if seat.parent is None])
+
+    def children(self, key: SeatKey) -> list[Seat]:
+        """Return those that *key* has started, in the order of their names."""
+        found = self._children.get(key)
+        if found is None:
+            return []
+
+        return [self._by_key[each] for each in sorted(found) if each in self._by_key]
+
+    def _make_room(self) -> None:
+        """Let the oldest session without a process go where there are too many."""
+        if len(self._by_key) >= MAX_SEATS:
+            seats = self._by_key.values()
+            oldest = next((each for each in seats if each.held.pid is None), None)
+            self.leave(oldest or next(iter(seats)))
