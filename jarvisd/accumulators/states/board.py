@@ -12,7 +12,6 @@ from itertools import islice
 from jarvisd.accumulators.facts import Facts, Phase
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.states.attention import Burn, attention_to, silence_due_ms
-from jarvisd.accumulators.states.calls import Calls
 from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import (
     FORGOTTEN_MS,
@@ -23,6 +22,7 @@ from jarvisd.accumulators.states.constants import (
 from jarvisd.accumulators.states.held import Held
 from jarvisd.accumulators.states.ladder import verdict_on
 from jarvisd.accumulators.states.reading import note
+from jarvisd.accumulators.states.reminders import Reminders
 from jarvisd.accumulators.states.seat import Seat, SeatKey
 from jarvisd.accumulators.states.seats import MAX_DEPTH, Seats
 from jarvisd.model.block import SessionId
@@ -62,7 +62,7 @@ class States:
     def __init__(self, cost: Cost | None = None) -> None:
         self._cost = cost
         self._seats = Seats()
-        self._calls = Calls(self._seats.get)
+        self._reminders = Reminders(self._seats.get)
         self._lanes: dict[Lane, bool] = {}
         self._newest: Lane | None = None  # which is in *_lanes*, as *_live* says
         self._live = False
@@ -113,7 +113,7 @@ class States:
     def judge(self, now_ms: int) -> list[Transition]:
         """Judge all that was touched or is due, and return what that changes."""
         self._take_lanes(now_ms)
-        touched = (*self._left, *self._touched, *self._calls.take(now_ms))
+        touched = (*self._left, *self._touched, *self._reminders.take(now_ms))
         roots = dict.fromkeys(map(self._seats.root, touched))
         self._touched = set()
         changes: list[Transition] = []
@@ -137,7 +137,7 @@ class States:
     @property
     def next_ms(self) -> int | None:
         """Return when to judge although nothing happens; 0 for at once."""
-        return 0 if self._left else self._calls.next_ms
+        return 0 if self._left else self._reminders.next_ms
 
     def view(self, agent: str, session_id: SessionId) -> StateView:
         """Return the state as it was judged last."""
@@ -195,7 +195,7 @@ class States:
             self._touched.add(key)
         else:
             seat.hold_back(now_ms)
-            self._calls.enlist(seat)
+            self._reminders.note(seat)
 
     # Judging
 
@@ -209,7 +209,7 @@ class States:
         verdicts = self._judge_children(key, now_ms, changes, depth)
         if now_ms < seat.quiet_ms:
             seat.due_ms = seat.quiet_ms
-            self._calls.enlist(seat)
+            self._reminders.note(seat)
             return
 
         self._judge_seat(seat, verdicts, now_ms)
@@ -256,7 +256,7 @@ class States:
         if seat.due_ms is not None and seat.due_ms <= now_ms:
             seat.due_ms = now_ms + LATER_MS  # it is not to be gone, for all we know
 
-        self._calls.enlist(seat)
+        self._reminders.note(seat)
 
     def _case(self, seat: Seat, children: list[Verdict], now_ms: int) -> Case:
         above = self._seats.get(self._seats.root(seat.key))

@@ -243,7 +243,7 @@ def test_a_busy_session_is_due_once() -> None:
         desk.read(call(number, f"t{number}"), result(number, f"t{number}"))
         desk.at(number)
 
-    assert len(desk.states._calls) <= 2
+    assert len(desk.states._reminders) <= 2
     assert desk.states.next_ms is not None
     assert desk.at(299 + 599).state is State.WORKING
     assert desk.at(299 + 601).state is State.STALLED

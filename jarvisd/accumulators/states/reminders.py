@@ -6,8 +6,8 @@ from heapq import heappop, heappush
 from jarvisd.accumulators.states.seat import Seat, SeatKey
 
 
-class Calls:
-    """Calls seats when they are due, as they say themselves; *seat_of* finds them."""
+class Reminders:
+    """The moments at which seats are due, as they say; *seat_of* finds a seat."""
 
     def __init__(self, seat_of: Callable[[SeatKey], Seat | None]) -> None:
         self._seat_of = seat_of
@@ -16,10 +16,10 @@ class Calls:
     def __len__(self) -> int:
         return len(self._moments)
 
-    def enlist(self, seat: Seat) -> None:
-        """Note when *seat* is due, unless it is called sooner anyway.
+    def note(self, seat: Seat) -> None:
+        """Note when *seat* is due, unless there is a reminder before that.
 
-        So a session that is judged again and again has one call, and not many.
+        So a session that is judged again and again has one reminder, and not many.
         """
         due_ms, enlisted_ms = seat.due_ms, seat.enlisted_ms
         if due_ms is not None and (enlisted_ms is None or due_ms < enlisted_ms):
@@ -38,7 +38,7 @@ class Calls:
             heappop(self._moments)
             if seat is not None and at_ms == seat.enlisted_ms:
                 seat.enlisted_ms = None
-                self.enlist(seat)  # it was put off
+                self.note(seat)  # it was put off
 
         return None
 
@@ -48,7 +48,7 @@ class Calls:
         while (at_ms := self.next_ms) is not None and at_ms <= now_ms:
             key = heappop(self._moments)[1]
             seat = self._seat_of(key)
-            assert seat is not None, "who has no seat is not called"
+            assert seat is not None, "of who has no seat nobody is reminded"
             seat.enlisted_ms = None
             due.append(key)
 
