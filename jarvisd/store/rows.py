@@ -53,12 +53,20 @@ INSERT INTO block (
 
 _UPDATE: Final = """
 UPDATE block SET
-    revision = ?, ended = ?, exit_status = ?, state = ?, error = ?,
-    start_ts_ms = ?, last_activity_ms = ?, line_count = ?, char_count = ?,
-    malformed_count = ?, oversize_count = ?, bytes_read = ?,
-    dev = ?, inode = ?, read_offset = ?, head_len = ?, head_hash = ?, mark_len = ?,
-    mark_hash = ?, size = ?, mtime_ns = ?, generation = ?, parser_version = ?, carry = ?
-WHERE block_id = ?
+    revision = v.column1, ended = v.column2, exit_status = v.column3,
+    state = v.column4, error = v.column5,
+    start_ts_ms = v.column6, last_activity_ms = v.column7,
+    line_count = v.column8, char_count = v.column9, malformed_count = v.column10,
+    oversize_count = v.column11, bytes_read = v.column12,
+    dev = v.column13, inode = v.column14, read_offset = v.column15,
+    head_len = v.column16, head_hash = v.column17,
+    mark_len = v.column18, mark_hash = v.column19,
+    size = v.column20, mtime_ns = v.column21, generation = v.column22,
+    parser_version = v.column23, carry = v.column24
+FROM (VALUES (
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+)) AS v
+WHERE block.block_id = v.column25
 """
 
 _SELECT: Final = """
@@ -112,13 +120,15 @@ def write_blocks(
 ) -> None:
     """Insert or replace the rows of *blocks*, inside the caller's transaction.
 
-    Rows are made one at a time as SQLite takes them, which releases the interpreter
-    between any two: the event loop goes on beside a batch of any length.
+    Rows are made some at a time as SQLite takes them, which releases the interpreter
+    in between: the event loop goes on beside a batch of any length.
     """
+    before = raw.total_changes
     moved = [each for each in blocks if known.has(each.origin)]
-    updated = raw.executemany(_UPDATE, _updates(moved, revision)).rowcount
+    put(raw, _UPDATE, _updates(moved, revision))
+    updated = raw.total_changes - before
     fresh = [each for each in blocks if not known.has(each.origin)]
-    if moved and updated != len(moved):
+    if updated != len(moved):
         fresh = list(blocks)  # another program has deleted rows
 
     put(raw, _UPSERT, _upserts(raw, fresh, known, revision))

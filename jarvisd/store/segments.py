@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from jarvisd.model.segment import Closing, Segment
+from jarvisd.store import many
 from jarvisd.store.outbox import put
 
 _SEGMENT_INSERT: Final = """
@@ -65,9 +66,8 @@ def write_closings(raw: sqlite3.Connection, closings: Sequence[Closing]) -> None
     """Store *closings* inside the caller's transaction."""
     records = [msgspec.json.encode(each.segment).decode() for each in closings]
     told = list(zip(closings, records, strict=True))
-    raw.executemany(
-        _SEGMENT_INSERT, (_values(each.segment, record) for each, record in told)
-    )
+    rows = (_values(each.segment, record) for each, record in told)
+    many.put(raw, _SEGMENT_INSERT, rows)
     put(
         raw,
         (

@@ -26,12 +26,19 @@ MAX_INTEGER: Final = 2**62
 
 _SESSION_UPDATE: Final = """
 UPDATE session SET
-    revision = ?, prices = coalesce(prices, ?), parent_session_id = ?, cwd = ?, title = ?, model = ?, input = ?,
-    cache_read = ?, cache_write_5m = ?, cache_write_1h = ?, output = ?, reasoning = ?,
-    cost_micros = ?, unpriced = ?, messages = ?, prompts = ?, tool_calls = ?,
-    tool_errors = ?, started_ms = ?, last_ms = ?, active_ms = ?, context_tokens = ?,
-    window_tokens = ?, state = ?
-WHERE session_key = ?
+    revision = v.column1, prices = coalesce(prices, v.column2),
+    parent_session_id = v.column3, cwd = v.column4, title = v.column5,
+    model = v.column6, input = v.column7, cache_read = v.column8,
+    cache_write_5m = v.column9, cache_write_1h = v.column10, output = v.column11,
+    reasoning = v.column12, cost_micros = v.column13, unpriced = v.column14,
+    messages = v.column15, prompts = v.column16, tool_calls = v.column17,
+    tool_errors = v.column18, started_ms = v.column19, last_ms = v.column20,
+    active_ms = v.column21, context_tokens = v.column22,
+    window_tokens = v.column23, state = v.column24
+FROM (VALUES (
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+)) AS v
+WHERE session_key = v.column25
 """
 SESSION_PRICED: Final = "UPDATE session SET prices = ? WHERE session_key = ?"
 STATES_SELECT: Final = """
@@ -50,9 +57,7 @@ def write_sessions(
     raw: sqlite3.Connection, known: Known, rows: Iterable[SessionRow], stamp: Stamp
 ) -> None:
     """Store *rows* in place of what was stored of these sessions."""
-    raw.executemany(
-        _SESSION_UPDATE, (_session_values(raw, known, row, stamp) for row in rows)
-    )
+    put(raw, _SESSION_UPDATE, (_session_values(raw, known, row, stamp) for row in rows))
 
 
 def _session_values(

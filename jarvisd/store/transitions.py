@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from jarvisd.model.block import SessionId
 from jarvisd.model.state import Activity, Confidence, State, Tier, Transition
 from jarvisd.store.known import Known
+from jarvisd.store.many import put
 
 _INSERT: Final = """
 INSERT INTO transition (
@@ -53,7 +54,7 @@ def write_transitions(
     raw: sqlite3.Connection, known: Known, transitions: Iterable[Transition]
 ) -> None:
     """Store *transitions* inside the caller's transaction."""
-    raw.executemany(_INSERT, (_values(raw, known, each) for each in transitions))
+    put(raw, _INSERT, (_values(raw, known, each) for each in transitions))
 
 
 def read_transitions(raw: sqlite3.Connection, *, which: Which) -> list[Transition]:
