@@ -49,3 +49,20 @@ def test_rows_may_be_made_with_the_connection_they_go_to(
 
     found = raw.execute("SELECT word FROM thing WHERE key = ?", (AT_ONCE,)).fetchone()
     assert found == (str(AT_ONCE),)
+
+
+def test_many_rows_are_updated_by_few_statements(raw: sqlite3.Connection) -> None:
+    put(raw, _PUT, [(key, "old") for key in range(100)])
+    statements: list[str] = []
+    raw.set_trace_callback(statements.append)
+    update = (
+        "UPDATE thing SET word = v.column1 FROM (VALUES (?, ?)) AS v"
+        " WHERE key = v.column2"
+    )
+
+    put(raw, update, [(f"word {key}", key) for key in range(100)])
+
+    raw.set_trace_callback(None)
+    assert sum("UPDATE" in each for each in statements) <= 100 // AT_ONCE + 5
+    words = raw.execute("SELECT word FROM thing ORDER BY key").fetchall()
+    assert words == [(f"word {key}",) for key in range(100)]
