@@ -65,6 +65,7 @@ class Keeper:
     async def run(self) -> None:
         """Judge what only time changes, until cancelled."""
         while True:
+            self.judge()  # at first what was taken back from the store
             self._wake, self._planned_ms = anyio.Event(), self._next_ms
             pause_s = (self._planned_ms - self._clock.unix_ms()) / MS_PER_S
             until = self._clock.monotonic() + min(max(pause_s, 0.0), MAX_SLEEP_S)
@@ -72,8 +73,6 @@ class Keeper:
                 group.start_soon(self._until_woken, group.cancel_scope)
                 await self._clock.sleep_until(until)
                 group.cancel_scope.cancel()
-
-            self.judge()
 
     async def _until_woken(self, scope: anyio.CancelScope) -> None:
         await self._wake.wait()

@@ -128,3 +128,27 @@ async def _next(lines: BufferedByteReceiveStream) -> dict[str, str]:
 
     notice: dict[str, str] = told["notice"]
     return notice
+
+
+async def test_a_session_is_at_work_still_when_the_daemon_is_started_anew(
+    home: Home,
+) -> None:
+    async with running_daemon(home) as first:
+        session = await a_session(first)
+
+        async def shown() -> list[tuple[str, str]]:
+            told = await jarvisctl(home, "ps", "--json")
+            return [
+                (each["session_id"], each["state"])
+                for each in json.loads(told.stdout)["blocks"]
+            ]
+
+        async def works() -> bool:
+            return await shown() == [(session, "working")]
+
+        await eventually(works)
+
+    async with running_daemon(home) as second:
+        await second.sync()
+
+        assert await shown() == [(session, "working")]
