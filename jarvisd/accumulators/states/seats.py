@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from jarvisd.accumulators.states.seat import Seat, SeatKey
 from jarvisd.model.ids import SessionId
-from jarvisd.model.state import State, Transition
+from jarvisd.model.state import OVER, State, Transition
 
 MAX_SEATS = 10_000
 """Sessions of one day; a seat takes a kilobyte."""
@@ -32,6 +32,11 @@ class Seats:
         """Take back the last transition of each session, for when it has a seat."""
         for each in transitions:
             self._before[each.agent, each.session_id] = (each.state, each.at_ms)
+
+    def was_over(self, key: SeatKey, *, since_ms: int) -> bool:
+        """Say whether a session has no seat because it is over *since_ms* or later."""
+        state, at_ms = self._before.get(key, (State.UNKNOWN, 0))
+        return state in OVER and at_ms >= since_ms
 
     def get(self, key: SeatKey) -> Seat | None:
         """Return the seat of a session, if it has one."""

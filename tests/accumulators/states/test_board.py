@@ -279,6 +279,20 @@ def test_a_restart_is_no_transition() -> None:
     assert desk.transitions == before
 
 
+def test_what_was_over_is_so_after_a_restart_until_it_goes_on() -> None:
+    desk = Desk().read(prompt(0), reply(1, "Ok."), turn_end(1)).hear(found())
+    assert desk.at(1).state is State.IDLE
+    assert desk.hear(gone(2)).at(3).state is State.ENDED
+    before = list(desk.transitions)
+
+    desk.restart()
+    assert desk.at(50).state is State.ENDED
+    assert desk.transitions == before
+
+    desk.hear(found())
+    assert desk.at(60).state is State.IDLE
+
+
 def test_what_changed_while_nobody_looked_is_a_transition() -> None:
     desk = Desk().read(prompt(0))
     assert desk.at(1).state is State.WORKING
