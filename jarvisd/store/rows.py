@@ -52,21 +52,24 @@ INSERT INTO block (
 """
 
 _UPDATE: Final = """
-UPDATE block SET
-    revision = v.column1, ended = v.column2, exit_status = v.column3,
-    state = v.column4, error = v.column5,
-    start_ts_ms = v.column6, last_activity_ms = v.column7,
-    line_count = v.column8, char_count = v.column9, malformed_count = v.column10,
-    oversize_count = v.column11, bytes_read = v.column12,
-    dev = v.column13, inode = v.column14, read_offset = v.column15,
-    head_len = v.column16, head_hash = v.column17,
-    mark_len = v.column18, mark_hash = v.column19,
-    size = v.column20, mtime_ns = v.column21, generation = v.column22,
-    parser_version = v.column23, carry = v.column24
-FROM (VALUES (
+WITH v (
+    revision, ended, exit_status, state, error, start_ts_ms, last_activity_ms,
+    line_count, char_count, malformed_count, oversize_count, bytes_read, dev, inode,
+    read_offset, head_len, head_hash, mark_len, mark_hash, size, mtime_ns,
+    generation, parser_version, carry, block_id
+) AS (VALUES (
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
-)) AS v
-WHERE block.block_id = v.column25
+)) UPDATE block SET
+    revision = v.revision, ended = v.ended, exit_status = v.exit_status,
+    state = v.state, error = v.error, start_ts_ms = v.start_ts_ms,
+    last_activity_ms = v.last_activity_ms, line_count = v.line_count,
+    char_count = v.char_count, malformed_count = v.malformed_count,
+    oversize_count = v.oversize_count, bytes_read = v.bytes_read, dev = v.dev,
+    inode = v.inode, read_offset = v.read_offset, head_len = v.head_len,
+    head_hash = v.head_hash, mark_len = v.mark_len, mark_hash = v.mark_hash,
+    size = v.size, mtime_ns = v.mtime_ns, generation = v.generation,
+    parser_version = v.parser_version, carry = v.carry
+FROM v WHERE block.block_id = v.block_id
 """
 
 _SELECT: Final = """

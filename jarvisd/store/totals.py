@@ -25,20 +25,25 @@ MAX_INTEGER: Final = 2**62
 # Sessions
 
 _SESSION_UPDATE: Final = """
-UPDATE session SET
-    revision = v.column1, prices = coalesce(prices, v.column2),
-    parent_session_id = v.column3, cwd = v.column4, title = v.column5,
-    model = v.column6, input = v.column7, cache_read = v.column8,
-    cache_write_5m = v.column9, cache_write_1h = v.column10, output = v.column11,
-    reasoning = v.column12, cost_micros = v.column13, unpriced = v.column14,
-    messages = v.column15, prompts = v.column16, tool_calls = v.column17,
-    tool_errors = v.column18, started_ms = v.column19, last_ms = v.column20,
-    active_ms = v.column21, context_tokens = v.column22,
-    window_tokens = v.column23, state = v.column24
-FROM (VALUES (
+WITH v (
+    revision, prices, parent_session_id, cwd, title, model, input, cache_read,
+    cache_write_5m, cache_write_1h, output, reasoning, cost_micros, unpriced,
+    messages, prompts, tool_calls, tool_errors, started_ms, last_ms, active_ms,
+    context_tokens, window_tokens, state, session_key
+) AS (VALUES (
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
-)) AS v
-WHERE session_key = v.column25
+)) UPDATE session SET
+    revision = v.revision, prices = coalesce(session.prices, v.prices),
+    parent_session_id = v.parent_session_id, cwd = v.cwd, title = v.title,
+    model = v.model, input = v.input, cache_read = v.cache_read,
+    cache_write_5m = v.cache_write_5m, cache_write_1h = v.cache_write_1h,
+    output = v.output, reasoning = v.reasoning, cost_micros = v.cost_micros,
+    unpriced = v.unpriced, messages = v.messages, prompts = v.prompts,
+    tool_calls = v.tool_calls, tool_errors = v.tool_errors,
+    started_ms = v.started_ms, last_ms = v.last_ms, active_ms = v.active_ms,
+    context_tokens = v.context_tokens, window_tokens = v.window_tokens,
+    state = v.state
+FROM v WHERE session.session_key = v.session_key
 """
 SESSION_PRICED: Final = "UPDATE session SET prices = ? WHERE session_key = ?"
 STATES_SELECT: Final = """

@@ -64,7 +64,6 @@ class States:
         self._seats = Seats()
         self._reminders = Reminders(self._seats.get)
         self._lanes: dict[Lane, bool] = {}
-        self._over: dict[SeatKey, Lane] = {}
         self._newest: Lane | None = None  # which is in *_lanes*, as *_live* says
         self._live = False
         self._touched: set[SeatKey] = set()
@@ -104,10 +103,6 @@ class States:
         key = (signal.agent, signal.session_id)
         seat = self._seats.take(key, _parent_in(signal.session_id))
         seat.held.hear(signal)
-        lane = self._over.pop(key, None)
-        if lane is not None:
-            self._lanes.setdefault(lane, True)
-
         if isinstance(signal, HookCalled):
             seat.quiet_ms = 0  # it is alive now, however much history is still to come
 
@@ -187,9 +182,7 @@ class States:
 
             key, heard_ms = (lane.agent, lane.session_id), lane.carry.facts.heard_ms
             recent = heard_ms is not None and now_ms - heard_ms < GIVEN_UP_MS
-            if recent and self._seats.was_over(key, since_ms=heard_ms or 0):
-                self._over[key] = lane
-            elif recent or key in self._seats:
+            if recent or key in self._seats:
                 self._sit(key, lane, live=live, now_ms=now_ms)
 
     def _sit(self, key: SeatKey, lane: Lane, *, live: bool, now_ms: int) -> None:

@@ -4,7 +4,7 @@ from jarvisd.accumulators.facts import Phase
 from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import GIVEN_UP_MS
 from jarvisd.model.evidence import ProcessGone
-from jarvisd.model.state import Confidence, State, Tier
+from jarvisd.model.state import Confidence, State, Tier, Transition
 
 
 def over(case: Case) -> Verdict | None:
@@ -23,7 +23,22 @@ def over(case: Case) -> Verdict | None:
             tier=Tier.HOOK,
         )
 
+    recalled = case.held.recalled
+    if recalled is not None and not case.has_resumed(recalled.at_ms):
+        return _recalled(recalled)
+
     return None
+
+
+def _recalled(told: Transition) -> Verdict:
+    return Verdict(
+        state=told.state,
+        since_ms=told.at_ms,
+        evidence=told.evidence,
+        evidence_ms=told.at_ms,
+        tier=told.tier,
+        confidence=told.confidence,
+    )
 
 
 def _gone(case: Case, gone: ProcessGone) -> Verdict:

@@ -12,6 +12,7 @@ from jarvisd.model.evidence import (
     RegistryRead,
     Signal,
 )
+from jarvisd.model.state import Transition
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Held:
         compacting_ms: When a compaction began that has not ended.
         mode: How leave is asked for, as hooks say.
         hooked: Hooks are installed: one was heard.
+        recalled: The end that an earlier run has told of; its witnesses are not stored.
 
     """
 
@@ -41,9 +43,11 @@ class Held:
     compacting_ms: int | None = None
     mode: str | None = None
     hooked: bool = False
+    recalled: Transition | None = None
 
     def hear(self, signal: Signal) -> None:
         """Take in one more; what is older than the same sort of thing is no news."""
+        self.recalled = None
         match signal:
             case HookCalled():
                 self._hook(signal)

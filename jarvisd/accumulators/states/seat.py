@@ -67,6 +67,12 @@ class Seat:
     attention: tuple[Attention, ...] = ()
     burn: Burn | None = None
 
+    def recall(self, before: Transition) -> None:
+        """Go on from what an earlier run told of last."""
+        self.before, self.changed_ms = before.state, before.at_ms
+        if before.state in OVER:
+            self.held.recalled = before
+
     def settle(self, verdict: Verdict, now_ms: int) -> Verdict:
         """Return what is to be told now, given that *verdict* was reached."""
         told = self.told

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from jarvisd.accumulators.states.seat import Seat, SeatKey
 from jarvisd.model.ids import SessionId
-from jarvisd.model.state import OVER, State, Transition
+from jarvisd.model.state import Transition
 
 MAX_SEATS = 10_000
 """Sessions of one day; a seat takes a kilobyte."""
@@ -19,7 +19,7 @@ class Seats:
     def __init__(self) -> None:
         self._by_key: dict[SeatKey, Seat] = {}
         self._children: dict[SeatKey, set[SeatKey]] = {}
-        self._before: dict[SeatKey, tuple[State, int]] = {}
+        self._before: dict[SeatKey, Transition] = {}
         self.version = 0
 
     def __contains__(self, key: SeatKey) -> bool:
@@ -31,12 +31,7 @@ class Seats:
     def recall(self, transitions: Iterable[Transition]) -> None:
         """Take back the last transition of each session, for when it has a seat."""
         for each in transitions:
-            self._before[each.agent, each.session_id] = (each.state, each.at_ms)
-
-    def was_over(self, key: SeatKey, *, since_ms: int) -> bool:
-        """Say whether a session has no seat because it is over *since_ms* or later."""
-        state, at_ms = self._before.get(key, (State.UNKNOWN, 0))
-        return state in OVER and at_ms >= since_ms
+            self._before[each.agent, each.session_id] = each
 
     def get(self, key: SeatKey) -> Seat | None:
         """Return the seat of a session, if it has one."""
@@ -49,8 +44,9 @@ class Seats:
             self._make_room()
             self.version += 1
             seat = self._by_key[key] = Seat(key)
-            if key in self._before:
-                seat.before, seat.changed_ms = self._before.pop(key)
+            before = self._before.pop(key, None)
+            if before is not None:
+                seat.recall(before)
 
         if parent_id is not None and seat.parent is None:
             self.version += 1

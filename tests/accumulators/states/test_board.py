@@ -282,11 +282,12 @@ def test_a_restart_is_no_transition() -> None:
 def test_what_was_over_is_so_after_a_restart_until_it_goes_on() -> None:
     desk = Desk().read(prompt(0), reply(1, "Ok."), turn_end(1)).hear(found())
     assert desk.at(1).state is State.IDLE
-    assert desk.hear(gone(2)).at(3).state is State.ENDED
+    ended = desk.hear(gone(2)).at(3)
+    assert ended.state is State.ENDED
     before = list(desk.transitions)
 
     desk.restart()
-    assert desk.at(50).state is State.ENDED
+    assert desk.at(50) == ended
     assert desk.transitions == before
 
     desk.hear(found())
