@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from jarvisd.accumulators.block import Block
-from jarvisd.agents.outline import Outlined
+from jarvisd.agents.outline import Outline, Outlined
 from jarvisd.lines import Line, Oversize
 from jarvisd.model.block import SessionId
 from jarvisd.model.record import Record
@@ -40,27 +40,24 @@ def count(
 
 def count_outlined(
     block: Block, lines: Sequence[Line | Oversize], outlined: Outlined
-) -> Sequence[int]:
-    """Count *lines* and no more; return the times that they tell, as far as needed."""
+) -> Outline:
+    """Count *lines* and no more; return what they say together."""
     whole = [line for line in lines if isinstance(line, Line)]
-    outline = outlined([line.text for line in whole])
-    blank = set()
-    for index in sorted(outline.others):
-        line = whole[index]
-        if is_blank(line):
-            blank.add(index)
-        else:
-            block.add_bad_line(line.offset, len(line.text), NOT_JSON)
+    texts = [line.text for line in whole]
+    outline = outlined(texts)
+    if outline.others:
+        texts = _note_others(block, whole, outline.others)
 
     if len(whole) < len(lines):
         _count_oversize(block, lines)
 
-    texts = [line.text for index, line in enumerate(whole) if index not in blank]
-    block.add_lines(texts, malformed=len(outline.others) - len(blank))
-    for cwd in outline.cwds or (None,):
-        _learn(block, outline.session_id, cwd)
+    malformed = len(outline.others) - (len(whole) - len(texts))
+    block.add_lines(texts, malformed=malformed)
+    session_id = outline.session_id() if block.origin.session_id is None else None
+    for cwd in outline.cwds() or (None,):
+        _learn(block, session_id, cwd)
 
-    return outline.times
+    return outline
 
 
 def date(block: Block, times: Sequence[int], written_ms: int) -> None:
@@ -70,6 +67,21 @@ def date(block: Block, times: Sequence[int], written_ms: int) -> None:
         block.seen_at(max(times))
     elif block.start_ts_ms is None:
         block.seen_at(written_ms)
+
+
+def _note_others(
+    block: Block, lines: Sequence[Line], others: frozenset[int]
+) -> list[bytes]:
+    """Remember those of *lines* that are no record; return all that are not blank."""
+    texts = []
+    for index, line in enumerate(lines):
+        if index not in others:
+            texts.append(line.text)
+        elif not is_blank(line):
+            texts.append(line.text)
+            block.add_bad_line(line.offset, len(line.text), NOT_JSON)
+
+    return texts
 
 
 def _count_oversize(block: Block, lines: Sequence[Line | Oversize]) -> None:
