@@ -108,10 +108,12 @@ def test_lines_do_not_depend_on_where_chunks_break(
     if data[:3] == b"\xef\xbb\xbf" and 0 < len(chunks[0]) < 3:
         return  # a byte order mark cut in two is content; files are read in large pieces
 
-    whole, pieces = LineSplitter(max_line_bytes=40), LineSplitter(max_line_bytes=40)
+    whole, pieces, again = (LineSplitter(max_line_bytes=40) for _ in range(3))
     expected = whole.feed(data)
     actual = [line for chunk in chunks for line in pieces.feed(chunk)]
+    ends = itertools.pairwise(edges)
 
     assert actual == expected
-    assert pieces.offset == whole.offset
-    assert pieces.finish() == whole.finish()
+    assert [line for a, b in ends for line in again.feed(data[:b], a)] == expected
+    assert pieces.offset == again.offset == whole.offset
+    assert pieces.finish() == again.finish() == whole.finish()

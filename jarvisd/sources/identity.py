@@ -26,8 +26,6 @@ import hashlib
 import os
 from enum import Enum, auto
 
-import msgspec
-
 from jarvisd.model.source import Position
 from jarvisd.sources.memory import LineMemory
 
@@ -93,24 +91,27 @@ def fits(position: Position, fd: int) -> bool:
 
 
 def advanced(
-    position: Position, seen: os.stat_result, fd: int, offset: int, *, near: bytes = b""
+    position: Position,
+    seen: os.stat_result,
+    fd: int,
+    offset: int,
+    *,
+    data: bytes = b"",
+    start: int = 0,
 ) -> Position:
     """Return *position* moved to *offset*, with head and mark taken from the file.
 
-    *near* is what stands before *offset*, so far as it has been read.
+    *data* is what was read of it from *start* on.
     """
     head_len = min(HEAD_BYTES, offset)
     head_hash = position.head_hash
     if head_len != position.head_len:
-        head_hash = digest(os.pread(fd, head_len, 0))
+        head_hash = digest(between(0, head_len, fd, data, start))
 
     mark_len = min(MARK_BYTES, offset)
-    mark = near[-mark_len:] if mark_len else b""
-    if len(mark) < mark_len:
-        mark = os.pread(fd, mark_len, offset - mark_len)
-
-    return msgspec.structs.replace(
-        position,
+    mark = between(offset - mark_len, offset, fd, data, start)
+    return Position(
+        generation=position.generation,
         dev=seen.st_dev,
         inode=seen.st_ino,
         offset=offset,
@@ -121,6 +122,14 @@ def advanced(
         size=seen.st_size,
         mtime_ns=seen.st_mtime_ns,
     )
+
+
+def between(begin: int, end: int, fd: int, data: bytes, start: int) -> bytes:
+    """Return what stands there: of *data*, read from *start* on, or of the file."""
+    if start <= begin and end <= start + len(data):
+        return data[begin - start : end - start]
+
+    return os.pread(fd, end - begin, begin)
 
 
 def digest(data: bytes) -> int:

@@ -34,27 +34,30 @@ class LineMemory:
     @property
     def is_full(self) -> bool:
         """Say whether it is time to forget the older half."""
-        return self._end - self.base.offset > MAX_BYTES or len(self._ends) > MAX_LINES
+        ends = self._ends
+        if not ends:
+            return False
+
+        return ends[-1] - self.base.offset > MAX_BYTES or len(ends) > MAX_LINES
 
     @property
     def middle(self) -> int:
         """Return where the newer half of the lines begins."""
         return self._ends[len(self._ends) // 2]
 
-    @property
-    def _end(self) -> int:
-        return self._ends[-1] if self._ends else self.base.offset
+    def add(self, chunk: bytes, offset: int, start: int = 0) -> None:
+        """Remember the lines that *chunk*, which stands at *offset*, completes.
 
-    def add(self, chunk: bytes, offset: int) -> None:
-        """Remember the lines that *chunk*, which stands at *offset*, completes."""
-        start = 0
+        What stands before *start* in it was added already.
+        """
         while (end := chunk.find(b"\n", start) + 1) > 0:
             self._ends.append(offset + end)
             self._sums.append(zlib.crc32(chunk[start:end], self._unfinished))
             self._unfinished = 0
             start = end
 
-        self._unfinished = zlib.crc32(chunk[start:], self._unfinished)
+        if start < len(chunk):
+            self._unfinished = zlib.crc32(chunk[start:], self._unfinished)
 
     def forget_until(self, base: Position) -> None:
         """Forget what ends before *base*, which is the end of a line remembered."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from jarvisd.lines import Line, LineSplitter, Oversize
 from jarvisd.model.source import Position
-from jarvisd.sources.identity import MARK_BYTES, advanced
+from jarvisd.sources.identity import MARK_BYTES, advanced, between
 from jarvisd.sources.memory import LineMemory
 
 SLICE_BYTES = 64 * 1024
@@ -126,28 +126,29 @@ class Stream:
         memory: LineMemory | None,
     ) -> Slice:
         """Cut into lines what *data* holds behind the *before* bytes known already."""
-        splitter, chunk = self._splitter, data[before:]
+        splitter, read_bytes = self._splitter, len(data) - before
         start = splitter.next_offset - before
         if memory is not None:
-            memory.add(chunk, splitter.next_offset)
+            memory.add(data, start, before)
 
-        lines = splitter.feed(chunk)
+        lines = splitter.feed(data, before)
         self._tail = data[-_TAIL_BYTES:]
-        if chunk and not lines and not splitter.partial_bytes:
+        if read_bytes and not lines and not splitter.partial_bytes:
             _pass_hole(splitter, seen, fd)
             self._tail = b""
 
-        more = len(chunk) == self._slice_bytes and splitter.next_offset < seen.st_size
-        self._slice_bytes = self._next_slice_bytes(len(chunk), len(lines))
+        more = read_bytes == self._slice_bytes and splitter.next_offset < seen.st_size
+        self._slice_bytes = self._next_slice_bytes(read_bytes, len(lines))
         if splitter.offset != position.offset or not _is_of(position, seen):
-            near = data[: max(0, splitter.offset - start)]
-            position = advanced(position, seen, fd, splitter.offset, near=near)
-            self._remember_head(position, fd)
+            offset = splitter.offset
+            position = advanced(position, seen, fd, offset, data=data, start=start)
+            if len(self._head) != position.head_len:
+                self._head = between(0, position.head_len, fd, data, start)
 
         return Slice(
             lines,
             position,
-            read_bytes=len(chunk),
+            read_bytes=read_bytes,
             partial_bytes=splitter.partial_bytes,
             more=more,
         )
@@ -159,13 +160,9 @@ class Stream:
 
         return max(MIN_SLICE_BYTES, read_bytes * SLICE_LINES // lines)
 
-    def _remember_head(self, position: Position, fd: int) -> None:
-        if len(self._head) != position.head_len:
-            self._head = os.pread(fd, position.head_len, 0)
-
 
 def _is_of(position: Position, seen: os.stat_result) -> bool:
-    return (position.inode, position.dev) == (seen.st_ino, seen.st_dev)
+    return position.inode == seen.st_ino and position.dev == seen.st_dev
 
 
 def _pass_hole(splitter: LineSplitter, seen: os.stat_result, fd: int) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from jarvisd.model.source import Position
+from jarvisd.sources.identity import HEAD_BYTES, MARK_BYTES, advanced
 from tests.sources.reading import Reading, append
 
 
@@ -216,3 +218,19 @@ def test_a_full_memory_forgets_its_older_half(path: Path) -> None:
 
     path.write_text("".join(lines[:2000]))
     assert len(reading.drain()) == 2000
+
+
+@pytest.mark.parametrize("offset", [1, MARK_BYTES, HEAD_BYTES, HEAD_BYTES + 1, 4000])
+@pytest.mark.parametrize("start", [0, 1, 700, 3000])
+@pytest.mark.parametrize("end", [10, 3500, 4000])
+def test_a_position_is_the_same_whether_read_again_or_not(
+    tmp_path: Path, offset: int, start: int, end: int
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(bytes(number % 251 for number in range(4000)))
+    with path.open("rb") as file:
+        fd, seen = file.fileno(), path.stat()
+        read = os.pread(fd, max(0, end - start), start)
+        was_read = advanced(Position(), seen, fd, offset, data=read, start=start)
+
+        assert was_read == advanced(Position(), seen, fd, offset)
