@@ -149,10 +149,11 @@ class Flusher:
         past can wait for the others.
         """
         block.revision = self.next_revision
-        if self._is_pressing and not self._failures:
+        # Where lines are only counted, nothing has come that could press.
+        if block.lane is not None and self._is_pressing and not self._failures:
             self._wake.set()
 
-        block_id = block.block_id
+        block_id = block.origin.block_id
         if block_id in self._dirty:
             return
 

@@ -130,7 +130,8 @@ class Blocks:
         self._recent = {each.block_id: each for each in recent}
 
     def _count(self, block: Block, now_ms: int) -> None:
-        totals, counted = self._totals_of(block), self._counted[block.block_id]
+        block_id = block.origin.block_id
+        totals, counted = self._totals_of(block), self._counted[block_id]
         totals.line_count += block.line_count - counted.line_count
         totals.char_count += block.char_count - counted.char_count
         counted.line_count, counted.char_count = block.line_count, block.char_count
@@ -138,14 +139,13 @@ class Blocks:
         if last_ms is None:
             return
 
-        if totals.last_activity_ms is None or totals.last_activity_ms > now_ms:
-            totals.last_activity_ms = last_ms  # what lies ahead was a wrong clock's
-        else:
-            totals.last_activity_ms = max(totals.last_activity_ms, last_ms)
+        newest_ms = totals.last_activity_ms
+        if newest_ms is None or newest_ms > now_ms or newest_ms < last_ms:
+            totals.last_activity_ms = last_ms  # what lay ahead was a wrong clock's
 
-        self._recent.pop(block.block_id, None)
+        self._recent.pop(block_id, None)
         if _is_recent(block, now_ms):
-            self._recent[block.block_id] = block
+            self._recent[block_id] = block
 
     def _totals_of(self, block: Block) -> AgentTotals:
         agent = block.origin.agent

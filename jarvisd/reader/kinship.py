@@ -65,13 +65,14 @@ def left_behind(other: Known, path: str, handles: Handles) -> Position | None:
 
 def copied(known: Known, others: Iterable[Known]) -> Position | None:
     """Return how far *known*, not read yet, was read as the one it is a copy of."""
-    seen = status(known.path)
+    others = [each for each in others if each is not known]
+    seen = status(known.path) if others else None
+    if seen is None:
+        return None
+
     for other in others:
         position = other.block.position
-        if other is known or seen is None or _age(position) != _age_of(seen):
-            continue
-
-        if goes_on(other, known.path) is not None:
+        if _age(position) == _age_of(seen) and goes_on(other, known.path) is not None:
             return position
 
     return None

@@ -148,13 +148,14 @@ class TailedFile:
             return None
 
         dev, inode, size, _ = self._known
-        if (named.st_dev, named.st_ino) != (dev, inode) or named.st_size <= size:
+        if named.st_ino != inode or named.st_dev != dev or named.st_size <= size:
             return None
 
-        if handles.held(self.path) is None:
+        fd = handles.used(self.path)
+        if fd is None:
             return None
 
-        part = self._reading.next_if_grown(position, named, handles.get(self.path))
+        part = self._reading.next_if_grown(position, named, fd)
         if part is not None:
             self._known = _signature(named)
 

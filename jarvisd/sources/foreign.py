@@ -21,11 +21,12 @@ _SIGNATURES = {
     b"\xff\xfe": "is UTF-16 and not UTF-8",
     b"\xfe\xff": "is UTF-16 and not UTF-8",
 }
+_SIGNED = tuple(_SIGNATURES)
 
 
 def why_foreign(head: bytes) -> str | None:
     """Return why a file that begins with *head* is no text; None if it may be one."""
-    if head.startswith(tuple(_SIGNATURES)):
+    if head.startswith(_SIGNED):
         return next(why for each, why in _SIGNATURES.items() if head.startswith(each))
 
     # A run of NULs at the start is a hole, left by a writer that kept its offset.

@@ -88,6 +88,14 @@ class Handles:
         """Return the descriptor if it is open; the name may mean another file now."""
         return self._fds.get(path)
 
+    def used(self, path: str) -> int | None:
+        """Return what `held` does, and count that as a use."""
+        fd = self._fds.get(path)
+        if fd is not None:
+            self._fds.move_to_end(path)
+
+        return fd
+
     def put(self, path: str, fd: int) -> None:
         """Take charge of *fd*, as the descriptor of *path*."""
         self.drop(path)
