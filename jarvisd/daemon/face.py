@@ -1,5 +1,6 @@
 """What the outside sees: who answers, who tells, and what is rendered."""
 
+from functools import partial
 from typing import NamedTuple
 
 from jarvisd.api.desk import HookDesk
@@ -31,6 +32,7 @@ def made_face(endpoint: Endpoint, parts: Parts) -> Face:
     subscriptions = Subscriptions(
         blocks, clock, instance_id=service.instance_id, journal=parts.journal
     )
+    parts.reader.live_watch.gather_unless(partial(bool, subscriptions))
     parts.flusher.listen(subscriptions.flushed)
     blocks.books.segments.listen(subscriptions.segment_closed)
     reports = Reports(

@@ -1,10 +1,15 @@
-"""Hints about live files, by inotify, read in a callback of the event loop."""
+"""Hints about live files, by inotify, read in a callback of the event loop.
+
+Whoever waits for a line is told at once. While nobody does, the first hint after a
+pause is still told at once, and what comes just behind it is told together: lines that
+are read in a row take two thirds of the time of lines that each wake us.
+"""
 
 import asyncio
 import errno
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import structlog
@@ -25,6 +30,13 @@ TURN_S = 0.001
 READ_BYTES = 16 * 1024
 """Some two hundred events; what is left makes the loop come again at once."""
 
+EVENT_BYTES = 16 + 256
+"""The largest event: a read that has room for one more has left nothing behind."""
+
+PAUSE_S = 0.05
+"""For how long hints are gathered that nobody waits for. Twice as long saves a fiftieth
+more; and this is well below the quarter second in which a status line shows them."""
+
 _Q_OVERFLOW, _IGNORED = 0x4000, 0x8000  # of inotify.h; an enum is slow to ask
 
 MAX_FAILURES = 1000
@@ -42,6 +54,7 @@ class LiveWatch:
         self._watches: dict[str, int] = {}
         self._failures: dict[str, str] = {}
         self._events: deque[Event] = deque()
+        self._is_awaited: Callable[[], bool] = lambda: True
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -50,6 +63,10 @@ class LiveWatch:
     def error(self) -> str | None:
         """Return why not all is watched that should be; None if it is."""
         return next(iter(self._failures.values()), None)
+
+    def gather_unless(self, awaited: Callable[[], bool]) -> None:
+        """Tell hints in groups from now on, but while *awaited* says that one waits."""
+        self._is_awaited = awaited
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -104,9 +121,19 @@ class LiveWatch:
         else:
             self._failures.pop("", None)
 
+        self._listen()
+
+    def _listen(self) -> None:
         if self._notify is not None:
             loop = asyncio.get_running_loop()
             loop.add_reader(self._notify.fileno(), self._read)
+
+    def _pause(self) -> None:
+        """Let the kernel gather what comes, so that it is told together."""
+        if self._notify is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._notify.fileno())
+            loop.call_later(PAUSE_S, self._listen)
 
     def _close(self) -> None:
         if self._notify is None:
@@ -124,6 +151,8 @@ class LiveWatch:
             # Not INotify.read, which first asks how much there is.
             told = os.read(self._notify.fileno(), READ_BYTES)
             self._events += parse_events(told)
+            if len(told) <= READ_BYTES - EVENT_BYTES and not self._is_awaited():
+                self._pause()
 
         self._tell()
 
