@@ -149,7 +149,7 @@ class Flusher:
         past can wait for the others.
         """
         block.revision = self.next_revision
-        # Where lines are only counted, nothing has come that could press.
+        # Only a block whose lines are folded, by its lane, brings rows that could press.
         if block.lane is not None and self._is_pressing and not self._failures:
             self._wake.set()
 
