@@ -111,28 +111,38 @@ class LineSplitter:
         return self._complete(b"", ended=True) if self.partial_bytes else None
 
     def _complete(self, piece: bytes, *, ended: bool = False) -> Line | Oversize:
+        if not self.partial_bytes:
+            piece = self._behind_hole(piece)
+
         offset = self.offset
         self._next += len(piece) + (not ended)
         self.offset = self._next
         if not self._held and self._skipped_chars is None and len(piece) <= self._max:
-            return Line(offset, _trimmed(piece))
+            return Line(offset, piece.removesuffix(b"\r"))
 
         return self._complete_held(offset, piece)
+
+    def _behind_hole(self, piece: bytes) -> bytes:
+        """Return how a line begins without the NULs before it, and begin it there.
+
+        Where it begins must not depend on where a slice ended: that is its name.
+        """
+        kept = piece.lstrip(b"\0") if piece.startswith(b"\0") else piece
+        self.offset = self._next = self._next + len(piece) - len(kept)
+        return kept
 
     def _complete_held(self, offset: int, piece: bytes) -> Line | Oversize:
         held, self._held = self._held, []
         size, self._held_bytes = self._held_bytes + len(piece), 0
         skipped, self._skipped_chars = self._skipped_chars, None
         if skipped is None and size <= self._max:
-            return Line(offset, _trimmed(b"".join([*held, piece])))
+            return Line(offset, b"".join([*held, piece]).removesuffix(b"\r"))
 
         return Oversize(offset, (skipped or 0) + _chars([*held, piece]))
 
     def _hold(self, rest: bytes) -> None:
-        if not self.partial_bytes and rest.startswith(b"\0"):
-            kept = rest.lstrip(b"\0")
-            self.offset = self._next = self._next + len(rest) - len(kept)
-            rest = kept
+        if not self.partial_bytes:
+            rest = self._behind_hole(rest)
 
         if not rest:
             return
@@ -146,13 +156,6 @@ class LineSplitter:
                 self._held.clear()
         else:
             self._skipped_chars += _chars([rest])
-
-
-def _trimmed(text: bytes) -> bytes:
-    if text.startswith(b"\0"):
-        text = text.lstrip(b"\0")
-
-    return text.removesuffix(b"\r")
 
 
 def _chars(pieces: list[bytes]) -> int:

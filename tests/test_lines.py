@@ -1,7 +1,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jarvisd.lines import Line, LineSplitter, Oversize
@@ -96,8 +96,23 @@ def test_an_oversize_line_is_not_kept_in_memory() -> None:
     assert splitter.feed(b"\n") == [Oversize(0, 50_000)]
 
 
+PIECES = (
+    b"\n",
+    b"\n",
+    b"\r\n",
+    b"\r",
+    b"\0",
+    b"x",
+    b"a line",
+    b"x" * 41,
+    "\u2028é".encode(),
+)
+
+
+@example(data=b"x\n\0\n", cuts=[3])
+@example(data=b"\0" * 50 + b"x\n", cuts=[20])
 @given(
-    data=st.binary(max_size=300).map(lambda raw: raw.replace(b"a", b"\n")),
+    data=st.lists(st.sampled_from(PIECES) | st.binary(), max_size=60).map(b"".join),
     cuts=st.lists(st.integers(0, 300)),
 )
 def test_lines_do_not_depend_on_where_chunks_break(
