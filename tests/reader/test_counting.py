@@ -84,6 +84,7 @@ def told(one: Block) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["claude", "text"])
 @given(lines=lines, slices=st.integers(1, 4))
 @example(lines=[dated(each) for each in STAMPS[:4]], slices=1)
+@example(lines=[b'{"cwd":"/a"}', b'{"cwd":"/b"}', b'{"cwd":"/c"}'], slices=1)
 def test_it_makes_no_difference_to_counts_whether_lines_are_only_counted(
     name: str, lines: list[bytes | int], slices: int
 ) -> None:
