@@ -94,7 +94,7 @@ AGENTS = {
             evidence=claude.EVIDENCE,
             hooked=claude.hooked,
             status_line=claude.status_line,
-            version=2,
+            version=3,
         ),
         Agent(
             name="codex",
@@ -103,6 +103,7 @@ AGENTS = {
             spoken=codex.spoken,
             evidence=codex.EVIDENCE,
             hooked=codex.hooked,
+            version=2,
         ),
         TEXT,
     )
