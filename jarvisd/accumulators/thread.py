@@ -100,6 +100,9 @@ class Thread(msgspec.Struct, kw_only=True, array_like=True):
             return self._added(last) if own else None
 
         if not total.total:
+            if report.overflowed:  # the next totals start from nothing
+                self.total = _NO_TOKENS
+
             return None
 
         if not own or before is None:

@@ -170,6 +170,11 @@ class TotalsReported(_Event, frozen=True, kw_only=True, gc=False):
     model: str | None = None
     variant: Variant | None = None
 
+    @property
+    def overflowed(self) -> bool:
+        """Whether the context overflowed: a sum that is the window, without parts."""
+        return self.total is not None and not self.total.total and self.total_tokens > 0
+
 
 class ModelChanged(_Event, frozen=True, kw_only=True, gc=False):
     """The model, and the way it is served, from here on.

@@ -180,6 +180,32 @@ def test_an_estimate_is_the_context() -> None:
     assert session.context == (T0_MS + 1, 5_780)
 
 
+def test_a_context_that_overflowed_is_full_and_totals_start_anew() -> None:
+    books = read_all(
+        rollout(
+            meta(),
+            count(20_000, 20_000),
+            count(
+                usage(0, total_tokens=258_400),
+                usage(0, total_tokens=238_400),
+                ms=T0_MS + 1,
+            ),
+            count(9_000, 9_000, ms=T0_MS + 2),
+        )
+    )
+    full = read_all(
+        rollout(
+            meta(),
+            count(20_000, 20_000),
+            count(usage(0, total_tokens=258_400), usage(0, total_tokens=238_400)),
+        )
+    )
+
+    assert books.tokens().input == 29_000
+    assert books.session(THREAD, "codex").context == (T0_MS + 2, 9_000)
+    assert full.session(THREAD, "codex").row().context_tokens == 258_400
+
+
 def test_context_and_window_are_told() -> None:
     """CX-068."""
     session = read_all(rollout(meta(), count(151_839, 151_839))).session(
@@ -245,10 +271,17 @@ def test_a_report_before_the_first_model_gets_that_one() -> None:
     assert models(books) == {"gpt-5.5": 1}
 
 
-def test_a_report_before_other_things_has_no_model() -> None:
+@pytest.mark.parametrize(
+    "between",
+    [
+        envelope("event_msg", type="user_message", message="Go"),
+        envelope("response_item", type="message", role="developer", content=[]),
+        envelope("world_state"),
+    ],
+)
+def test_a_report_before_other_things_has_no_model(between: bytes) -> None:
     """CX-029: unknown, and therefore without a price."""
-    prompt = envelope("event_msg", type="user_message", message="Go")
-    books = read_all(rollout(meta(), count(100, 100), prompt, turn(model="gpt-5.5")))
+    books = read_all(rollout(meta(), count(100, 100), between, turn(model="gpt-5.5")))
 
     assert models(books) == {}
     assert books.session(THREAD, "codex").unpriced == 1

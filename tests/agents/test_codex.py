@@ -409,6 +409,18 @@ def test_tool_calls(name: str, namespace: str | None, expected: ToolCalled) -> N
         ),
         pytest.param("Script failed: x", Outcome.ERROR, id="a script"),
         pytest.param("aborted by user after 3 s", Outcome.DENIED, id="rejected"),
+        pytest.param(
+            "Wall time: 8.5 seconds\naborted by user", Outcome.DENIED, id="with a time"
+        ),
+        pytest.param(
+            "exec command rejected by user", Outcome.DENIED, id="rejected in words"
+        ),
+        pytest.param("patch rejected by user", Outcome.DENIED, id="a patch"),
+        pytest.param(
+            "Wall time: 8.5 seconds\nOutput:\naborted by user",
+            Outcome.OK,
+            id="said by the command",
+        ),
         pytest.param([{"type": "input_text", "text": "fine"}], Outcome.OK, id="blocks"),
         pytest.param(None, Outcome.OK, id="when unclear, it went well"),
     ],
@@ -463,16 +475,9 @@ def test_items(kind: str, fields: dict[str, Any], expected: tuple[Event, ...]) -
     assert item(kind, **fields) == expected
 
 
-def test_a_command_inside_a_script_is_a_call() -> None:
-    events = told(
-        "item_completed",
-        item={"type": "CommandExecution", "id": "exec-1", "exit_code": 0},
-    )
-
-    assert events == (
-        ToolCalled(call_id="exec-1", tool="exec_command"),
-        ToolReturned(call_id="exec-1"),
-    )
+@pytest.mark.parametrize("kind", ["CommandExecution", "FileChange", "McpToolCall"])
+def test_what_a_script_runs_is_no_call_of_its_own(kind: str) -> None:
+    assert item(kind, id="exec-1", status="failed", exit_code=3) == ()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import pytest
 
 from jarvisd.agents import AGENTS
 from jarvisd.model.block import SessionId
+from jarvisd.model.events import Outcome
 from jarvisd.model.ledger import CallRow
 from tests.accumulators.books import Block, Books, block, read_all
 from tests.conformance.shared import SHARED, needs_shared, runs
@@ -179,3 +180,22 @@ def test_a_subagent_is_a_session_of_its_own() -> None:
     assert [each.messages for each in children] == [3]
     assert books.session(parent).subagents == 1
     assert books.session(parent).mcp_calls == 2
+
+
+@needs_shared("recordings/codex/codemode")
+def test_a_script_is_one_call_whatever_it_runs() -> None:
+    run = ("codex", SHARED / "recordings/codex/codemode")
+
+    found = calls_of(read_all(*files_of(run)))
+
+    asked = [each["name"] for each in truth_of(run)["tool_calls"]]
+    assert [each.tool for each in found] == asked
+
+
+@needs_shared("recordings/codex/states")
+def test_what_was_aborted_by_hand_is_a_denial() -> None:
+    run = ("codex", SHARED / "recordings/codex/states")
+
+    found = calls_of(read_all(*files_of(run)))
+
+    assert [each.outcome for each in found] == [Outcome.OK, Outcome.DENIED]

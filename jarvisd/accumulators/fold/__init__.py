@@ -78,7 +78,9 @@ def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None
     if cwd is not None and (place is None or cwd != place[1]):
         session.place = newer(place, (lane.carry.last_ms or 0, cwd))
 
-    if record.events:
+    if not record.events:
+        lane.carry.unnamed = []
+    else:
         line, carry = Line(shelves, lane, session, record), lane.carry
         for event in record.events:
             kind = event.__class__

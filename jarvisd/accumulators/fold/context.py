@@ -9,12 +9,12 @@ def measure(line: Line, event: TotalsReported) -> None:
     if event.window_tokens:
         widen(line, event.window_tokens)
 
-    if event.last is not None and event.last.total:
+    if event.overflowed:
+        occupy(line, event.total_tokens)
+    elif event.last is not None and event.last.total:
         occupy(line, event.last.prompt_total)
     elif event.last_total_tokens:  # an estimate, after a compaction
         occupy(line, event.last_total_tokens)
-    elif event.total_tokens and event.total is not None and not event.total.total:
-        occupy(line, event.total_tokens)  # the context is full
 
 
 def occupy(line: Line, tokens: int) -> None:

@@ -42,8 +42,14 @@ _OLD_CODE = b"exit_code"
 _OLD_EXIT = re.compile(rb'\\"exit_code\\":\s?(-?\d+)')
 _RUNNING = b"Process running"
 _STARTED = re.compile(rb"Process running with session ID (\w+)")
-_ABORTED = b"aborted by user"
-_ABORT = re.compile(rb'"?(?:\[[^\]]{0,200}"text":\s?")?aborted by user')
+_BY_USER = b" by user"
+_REFUSED = re.compile(
+    rb'"?(?:\[[^\]]{0,200}"text":\s?")?'
+    rb"(?:(?:Wall time:? [\d.]{1,12} seconds\\n)?aborted by user"
+    rb"|(?:exec command|patch) rejected by user)"
+)
+"""An approval that was refused. A command that was interrupted reads the same."""
+
 _ESCALATED_WORD = b"escalated"
 _ESCALATED = re.compile(
     rb'\\"sandbox_permissions\\":\s?\\"require_escalated'
@@ -53,7 +59,7 @@ _SCRIPT_ERROR = re.compile(rb'"?Script (?:failed|error:)')
 _OK = Outcome.OK
 _SPAWN = "spawn_agent"
 _NESTED = "exec-"
-"""Commands run from inside a script have ids of their own, and no call of their own."""
+"""What a script of code mode runs has ids of its own. The script is the call."""
 
 
 class _Result(msgspec.Struct, gc=False):
@@ -135,8 +141,8 @@ def item_of(item: Item) -> Iterator[Event]:
         for thread_id in item.receiver_thread_ids or ():
             yield SubagentStarted(call_id=item.id, agent_id=thread_id)
 
-    if item.type == "CommandExecution" and item.id.startswith(_NESTED):
-        yield ToolCalled(call_id=item.id, tool="exec_command")
+    if item.id.startswith(_NESTED):
+        return
 
     failed = (
         item.status == "failed"
@@ -158,7 +164,7 @@ def _tool(name: str, namespace: str | None) -> tuple[str, str | None]:
 
 
 def _outcome(head: bytes, header: bytes) -> Outcome:
-    if _ABORTED in head and _ABORT.match(head):
+    if _BY_USER in head and _REFUSED.match(head):
         return Outcome.DENIED
 
     code = _EXIT.search(header) if _EXIT_WORD in header else None
