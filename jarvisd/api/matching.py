@@ -37,7 +37,7 @@ def matches_sessions(entry: Entry, wanted: SessionsList, now_ms: int) -> bool:
 def is_session_in(entry: Entry, wanted: str) -> bool:
     """Say whether a session works in the project *wanted*."""
     place = entry.session.place
-    return (place is not None and _is_at(place[1], wanted)) or any(
+    return is_place_in(place and place[1], wanted) or any(
         is_in_project(each, wanted) for each in entry.blocks
     )
 
@@ -58,11 +58,14 @@ def matches_filter(block: Block, wanted: SubscriptionFilter | None) -> bool:
 def is_in_project(block: Block, wanted: str) -> bool:
     """Say whether *wanted* is the block's project or the end of its path."""
     places = (block.origin.project, block.origin.cwd)
-    return any(place is not None and _is_at(place, wanted) for place in places)
+    return any(is_place_in(place, wanted) for place in places)
 
 
-def _is_at(place: str, wanted: str) -> bool:
-    return place == wanted or place.endswith("/" + wanted.strip("/"))
+def is_place_in(place: str | None, wanted: str) -> bool:
+    """Return True if the folder *place* is *wanted*, or its path ends like that."""
+    return place is not None and (
+        place == wanted or place.endswith("/" + wanted.strip("/"))
+    )
 
 
 def _is_as_lively(block: Block, wanted: BlocksList, now_ms: int) -> bool:

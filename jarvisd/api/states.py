@@ -8,8 +8,9 @@ from jarvisd.accumulators.books import Entry
 from jarvisd.accumulators.journal import Journal
 from jarvisd.api.daemon import Store
 from jarvisd.api.line import need_words
-from jarvisd.api.matching import is_session_in
+from jarvisd.api.matching import is_place_in, is_session_in
 from jarvisd.clock import Clock
+from jarvisd.model.ids import SessionId
 from jarvisd.model.state import NEEDS, State, Transition
 from jarvisd.model.statusline import StatusLineRead
 from jarvisd.protocol import wire
@@ -50,8 +51,7 @@ class LiveStates:
 
     def current(self, wanted: StatesList) -> StatesListResult:
         """Return what sessions are doing, those first that need somebody."""
-        found = [each for each in self._sessions() if _matches(each, wanted)]
-        shown = sorted(map(self._live, found), key=_urgency)
+        shown = sorted(self._sessions(wanted), key=_urgency)
         if not wanted.over:
             shown = [each for each in shown if each.state.state is not State.ENDED]
 
@@ -66,13 +66,8 @@ class LiveStates:
 
     def needs(self, read: StatusLineRead) -> str:
         """Return how many other sessions than that of a status line need somebody."""
-        books = self._blocks.books
-        others = [
-            books.states.state_of(each)
-            for each in books.states.roots()
-            if each != (read.agent, read.session_id)
-        ]
-        return need_words(sum(state in NEEDS for state in others))
+        states, own = self._blocks.books.states, (read.agent, read.session_id)
+        return need_words(states.counts().need - states.is_needy(own))
 
     async def history(self, wanted: StatesHistory) -> StatesHistoryResult:
         """Return transitions from the store, and what is not stored yet."""
@@ -122,12 +117,35 @@ class LiveStates:
         found |= {each.number: each for each in waiting}
         return [found[number] for number in sorted(found)][: which.limit]
 
-    def _sessions(self) -> Iterator[Entry]:
+    def _sessions(self, wanted: StatesList) -> Iterator[LiveSession]:
+        """Yield the sessions that *wanted* asks for.
+
+        One that only signals tell of is among them: it has no transcript yet, or one
+        that lies where nobody reads, and its need is counted all the same.
+        """
         books = self._blocks.books
-        for agent, session_id in books.states.sessions():
-            entry = books.entry_of(agent, session_id)
-            if entry is not None:
-                yield entry
+        for key in books.states.sessions():
+            if wanted.agent in {None, key[0]}:
+                entry = books.entry_of(*key)
+                if entry is None:
+                    live = self._heard_of(*key)
+                    if wanted.project is None or is_place_in(live.cwd, wanted.project):
+                        yield live
+                elif wanted.project is None or is_session_in(entry, wanted.project):
+                    yield self._live(entry)
+
+    def _heard_of(self, agent: str, session_id: SessionId) -> LiveSession:
+        states = self._blocks.books.states
+        parent_id, cwd = states.origin_of((agent, session_id))
+        return LiveSession(
+            agent=agent,
+            session_id=session_id,
+            parent_session_id=parent_id,
+            project=cwd,
+            cwd=cwd,
+            title=None,
+            state=states.view(agent, session_id),
+        )
 
     def _live(self, entry: Entry) -> LiveSession:
         session, books = entry.session, self._blocks.books
@@ -140,12 +158,6 @@ class LiveStates:
             title=None if session.title is None else session.title[2],
             state=books.state(session),
         )
-
-
-def _matches(entry: Entry, wanted: StatesList) -> bool:
-    return (wanted.agent is None or entry.session.agent == wanted.agent) and (
-        wanted.project is None or is_session_in(entry, wanted.project)
-    )
 
 
 def _urgency(live: LiveSession) -> tuple[int, int, str]:

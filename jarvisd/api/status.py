@@ -11,7 +11,7 @@ from jarvisd.accumulators.rollup import Spent
 from jarvisd.api.daemon import Daemon
 from jarvisd.clock import Clock, midnight_ms
 from jarvisd.model.block import CHARS_PER_TOKEN
-from jarvisd.model.state import NEEDS, OVER, State
+from jarvisd.model.state import OVER
 from jarvisd.protocol import wire
 from jarvisd.protocol.methods import AgentStatus, StatusResult
 
@@ -93,7 +93,7 @@ class StatusBoard:
         live = self._live = self.blocks.live(now_ms)
         live_of = Counter(block.origin.agent for block in live)
         spent = self._spent_today(now_ms)
-        states = self._states()
+        counts = self.blocks.books.states.counts()
         return StatusResult(
             version=jarvisd.__version__,
             now_ms=now_ms,
@@ -116,14 +116,13 @@ class StatusBoard:
             today_tokens=sum(each.tokens for each in spent.values()),
             today_cost_micros=sum(each.cost_micros for each in spent.values()),
             today_unpriced=sum(each.unpriced for each in spent.values()),
-            states={state.value: number for state, number in states.items()},
-            need=sum(states[state] for state in NEEDS),
+            states={
+                state.value: number
+                for state, number in counts.states.items()
+                if state not in OVER
+            },
+            need=counts.need,
         )
-
-    def _states(self) -> Counter[State]:
-        """Count the sessions that people started and that are not over."""
-        counts = self.blocks.books.states.counts()
-        return Counter({state: n for state, n in counts.items() if state not in OVER})
 
     def _spent_today(self, now_ms: int) -> dict[str, Spent]:
         ledger = self.blocks.books.ledger

@@ -15,6 +15,7 @@ from jarvisd.model.state import (
     Confidence,
     State,
     StateView,
+    needs_somebody,
 )
 from jarvisd.protocol.states import LiveSession
 
@@ -122,7 +123,7 @@ def row(session: LiveSession, now_ms: int) -> list[Cell]:
 
 
 def in_need(sessions: Iterable[LiveSession]) -> list[LiveSession]:
-    """Return those to look at, in order: in need, noticed, idle longest.
+    """Return those to look at, in order: in need, noticed, perhaps in need, idle longest.
 
     *sessions* come as `states.list` gives them, those in need first. What a subagent
     needs is its parent's need, so it is left out unless its parent is not there.
@@ -135,20 +136,23 @@ def in_need(sessions: Iterable[LiveSession]) -> list[LiveSession]:
         if each.parent_session_id is None
         or (each.agent, each.parent_session_id) not in keys
     ]
-    return sorted((each for each in own if _rank(each) < 3), key=_rank)
+    return sorted((each for each in own if _rank(each) < 4), key=_rank)
 
 
-def needs_somebody(session: LiveSession) -> bool:
-    """Say whether somebody should look at *session*, and not only may."""
+def needs_you(session: LiveSession) -> bool:
+    """Return True if somebody should look at *session*, and not only may."""
     return _rank(session) < 2
 
 
 def _rank(session: LiveSession) -> int:
     view = session.state
-    if view.state in NEEDS:
+    if needs_somebody(view.state, view.confidence):
         return 0
 
     if view.attention:
         return 1
 
-    return 2 if view.state is State.IDLE else 3
+    if view.state in NEEDS:
+        return 2  # a guess
+
+    return 3 if view.state is State.IDLE else 4

@@ -93,6 +93,14 @@ class Attention(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     since_ms: int
 
 
+def needs_somebody(state: State, confidence: Confidence) -> bool:
+    """Return True if a session in *state* is counted as one that needs you.
+
+    A guess is not: it is listed with a question mark, and counted nowhere.
+    """
+    return state in NEEDS and confidence is not Confidence.LOW
+
+
 class StateView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state of one session at one moment, with the evidence for it.
 

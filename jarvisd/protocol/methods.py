@@ -118,7 +118,7 @@ class StatusResult(Result, frozen=True, kw_only=True):
     What was spent today is since midnight where the daemon runs; *today_cost_micros*
     leaves out *today_unpriced* responses, whose price is not known. *states* counts the
     sessions that people started and that are not over by state, *need* those of them
-    that somebody should look at.
+    that somebody should look at; a state of low confidence is never counted there.
     """
 
     version: str

@@ -38,6 +38,7 @@ LOOP = Attention(
 LOOPING = live_session("bbbb", state=State.WORKING, attention=(LOOP,))
 IDLE = live_session("cccc", state=State.IDLE, hint="install the hooks")
 BUSY = live_session("dddd", state=State.WORKING)
+GUESS = live_session("eeee", state=State.STALLED, confidence=Confidence.LOW)
 CHILD = live_session(
     "aaaa/agent-1",
     state=State.WAITING_APPROVAL,
@@ -46,6 +47,7 @@ CHILD = live_session(
 ORPHAN = live_session(
     "gone/agent-1",
     state=State.WAITING_APPROVAL,
+    confidence=Confidence.HIGH,
     parent_session_id=SessionId("gone"),
 )
 
@@ -61,6 +63,8 @@ ORPHAN = live_session(
         pytest.param(
             [CHILD, APPROVAL], [APPROVAL], id="a child's need is its parent's"
         ),
+        pytest.param([GUESS, LOOPING], [LOOPING, GUESS], id="guesses come behind"),
+        pytest.param([IDLE, GUESS], [GUESS, IDLE], id="and before idle ones"),
         pytest.param([ORPHAN], [ORPHAN], id="unless the parent is not there"),
     ],
 )

@@ -10,7 +10,8 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from jarvisd.client import clock
 from jarvisd.protocol.attention import ReportAttentionResult
-from jarvisd.protocol.methods import Done
+from jarvisd.protocol.methods import Done, StatusResult
+from jarvisd.protocol.telling import StatusLineResult
 from tests.e2e.commands import LIMIT_S, jarvisctl, started
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon
@@ -73,6 +74,54 @@ async def test_an_approval_is_listed_while_it_waits(daemon: Daemon) -> None:
         return await needs(daemon) == []
 
     await eventually(goes_on)
+
+
+async def test_a_guess_is_listed_and_counted_nowhere(daemon: Daemon) -> None:
+    session = await a_session(daemon)
+    said = {
+        "type": "assistant",
+        "sessionId": session,
+        "timestamp": clock.iso(clock.unix_ms()),
+        "message": {
+            "id": "m1",
+            "model": "claude-opus-4-8",
+            "content": [{"type": "text", "text": "Shall I go on?"}],
+            "stop_reason": "end_turn",
+        },
+    }
+    append(daemon.home.transcript(session=session), json.dumps(said))
+    await daemon.sync()
+
+    async def asks() -> bool:
+        return await needs(daemon) == [(session, "waiting_answer")]
+
+    await eventually(asks)
+    shown = await jarvisctl(daemon.home, "next", "--check")
+    line = await jarvisctl(daemon.home, "line", "--width", "90")
+    status = await daemon.ask("status", StatusResult)
+    payload = {"session_id": str(uuid4()), "model": {"id": "x"}}
+    other = await daemon.ask("statusline", StatusLineResult, payload=payload)
+    assert b"answer?" in shown.stdout
+    assert b"nobody needs you" in shown.stderr
+    assert shown.returncode == 0
+    assert b"need" not in line.stdout
+    assert (status.need, status.states) == (0, {"waiting_answer": 1})
+    assert other.text == ""
+
+
+async def test_a_session_of_which_only_hooks_tell_is_counted_and_listed(
+    daemon: Daemon,
+) -> None:
+    session = str(uuid4())
+    await hook(daemon, session, "PermissionRequest", tool_name="Bash", cwd="/home/me/x")
+
+    shown = await jarvisctl(daemon.home, "next", "--check", "--project", "x")
+    elsewhere = await jarvisctl(daemon.home, "next", "--check", "--project", "y")
+    status = await daemon.ask("status", StatusResult)
+    assert await needs(daemon) == [(session, "waiting_approval")]
+    assert b"approval (Bash)" in shown.stdout
+    assert (shown.returncode, elsewhere.returncode) == (1, 0)
+    assert status.need == 1
 
 
 async def test_a_need_is_told_once_over_a_restart_of_the_daemon(daemon: Daemon) -> None:

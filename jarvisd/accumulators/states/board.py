@@ -8,6 +8,7 @@ all that it started and was started by, for they share a process and needs roll 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from jarvisd.accumulators.facts import Facts, Phase
 from jarvisd.accumulators.lane import Lane
@@ -37,6 +38,7 @@ from jarvisd.model.state import (
     StateView,
     Tier,
     Transition,
+    needs_somebody,
 )
 
 Cost = Callable[[str, SessionId], int | None]
@@ -51,6 +53,14 @@ _LONG_SILENT = StateView(
 _NO_WORD = StateView(
     state=State.UNKNOWN, evidence="the output of this agent tells no state"
 )
+
+
+class Counts(NamedTuple):
+    """How many sessions are in each state, and how many of them need somebody."""
+
+    version: int
+    states: Counter[State]
+    need: int
 
 
 class States:
@@ -69,7 +79,7 @@ class States:
         self._touched: set[SeatKey] = set()
         self._left: list[SeatKey] = []
         self._attended: list[SeatKey] = []
-        self._counts: tuple[int, Counter[State]] = (-1, Counter())
+        self._counts = Counts(-1, Counter(), 0)
         self._changes = 0
 
     @property
@@ -155,14 +165,28 @@ class States:
 
         return seat.told.state
 
-    def counts(self) -> Counter[State]:
-        """Count the sessions that nobody started by state; the same until one changes."""
-        version, counted = self._counts
-        if version != self.version:
-            counted = Counter(map(self.state_of, self.roots()))
-            self._counts = self.version, counted
+    def is_needy(self, key: SeatKey) -> bool:
+        """Return True if the session surely needs somebody."""
+        seat = self._seats.get(key)
+        told = None if seat is None else seat.told
+        return told is not None and needs_somebody(told.state, told.confidence)
 
-        return counted
+    def counts(self) -> Counts:
+        """Count the sessions that nobody started; the same until one changes."""
+        if self._counts.version != self.version:
+            states = Counter(map(self.state_of, self.roots()))
+            need = sum(map(self.is_needy, self.roots()))
+            self._counts = Counts(self.version, states, need)
+
+        return self._counts
+
+    def origin_of(self, key: SeatKey) -> tuple[SessionId | None, str | None]:
+        """Return who started the session and its working folder, as signals tell."""
+        seat = self._seats.get(key)
+        if seat is None:
+            return None, None
+
+        return None if seat.parent is None else seat.parent[1], seat.held.cwd
 
     def sessions(self) -> Iterator[SeatKey]:
         """Return those that are alive or recent."""
@@ -240,7 +264,7 @@ class States:
         verdict, seat.due_ms = verdict_on(case), None
         before, told = seat.told, seat.settle(verdict, now_ms)
         seat.told = told
-        if before is None or before.state is not told.state:
+        if before is None or _shown(before) != _shown(told):
             self._changes += 1
 
         attention = attention_to(case, told) + self._burn(seat, now_ms)
@@ -283,6 +307,11 @@ class States:
             seat.burn = Burn(now_ms, micros)
 
         return seat.burn.attention(micros, now_ms)
+
+
+def _shown(told: Verdict) -> tuple[State, bool]:
+    """Return what of a verdict counts of sessions depend on."""
+    return told.state, needs_somebody(told.state, told.confidence)
 
 
 def _above(seat: Seat, root: Seat | None) -> Held | None:

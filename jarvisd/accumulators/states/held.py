@@ -29,6 +29,7 @@ class Held:
         compacting_ms: When a compaction began that has not ended.
         mode: How leave is asked for, as hooks say.
         hooked: Hooks are installed: one was heard.
+        cwd: The working folder, as hooks or the registry named it last.
         recalled: The end that an earlier run has told of; its witnesses are not stored.
 
     """
@@ -43,6 +44,7 @@ class Held:
     compacting_ms: int | None = None
     mode: str | None = None
     hooked: bool = False
+    cwd: str | None = None
     recalled: Transition | None = None
 
     def hear(self, signal: Signal) -> None:
@@ -74,6 +76,7 @@ class Held:
 
     def _registry(self, signal: RegistryRead) -> None:
         self.registry, self.gone, self.over = signal, None, None
+        self.cwd = signal.cwd or self.cwd
 
     def _gone(self, signal: ProcessGone) -> None:
         process, registry = self.process, self.registry
@@ -91,6 +94,7 @@ class Held:
     def _hook(self, hook: HookCalled) -> None:
         self.hooked = True
         self.mode = hook.mode or self.mode
+        self.cwd = hook.cwd or self.cwd
         if phase_of(hook) is not Phase.NONE and _is_newer(hook, self.turn):
             self.turn = hook
 

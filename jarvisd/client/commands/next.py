@@ -28,9 +28,9 @@ jarvisctl next --check || jarvisctl jump
 jarvisctl next --json | jq -r '.sessions[0].session_id'"""
 
 MORE = """Approvals come first, then questions, limits, crashes, stalled sessions,
-what stands out (loops, silence, cost), and idle ones, the longest first. A question
-mark behind a state says that it is little more than a guess; the hint says what would
-make it sure."""
+what stands out (loops, silence, cost), guesses, and idle ones, the longest first. A
+guess has a question mark behind its state, and is not counted as somebody in need: the
+hint says what would make it sure."""
 
 
 def add(subparsers: Subparsers) -> None:
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(found, answer.now_ms, args)
 
-    needed = any(map(states.needs_somebody, found))
+    needed = any(map(states.needs_you, found))
     return EXIT_FAILURE if args.check and needed else 0
 
 
@@ -95,7 +95,7 @@ def _print(found: list[LiveSession], now_ms: int, args: argparse.Namespace) -> N
     for line in lines(found, now_ms, room=terminal.columns(), colour=colour):
         print(line)
 
-    if not any(map(states.needs_somebody, found)):
+    if not any(map(states.needs_you, found)):
         terminal.say(states.NOBODY)
 
 
@@ -155,7 +155,7 @@ class View:
 
     def head(self, found: list[LiveSession], columns: int | None) -> list[str]:
         """Return what stands above the table."""
-        needed = sum(map(states.needs_somebody, found))
+        needed = sum(map(states.needs_you, found))
         verb = "need" if needed > 1 else "needs"
         title = f"jarvisd · {needed or 'nobody'} {verb} you"
         facts = [(title, "1")]
