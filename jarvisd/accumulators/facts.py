@@ -12,7 +12,6 @@ from jarvisd.model.events import Cue
 from jarvisd.model.state import Activity
 
 MAX_TASKS = 64
-MAX_ESCALATED = 8
 INTERRUPTED = "interrupted"
 """The word for a turn that somebody cut short."""
 
@@ -44,7 +43,6 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
         workflows: Groups of agents at work in the background, which it does not count.
         shells: Commands that go on in the background.
         mode: How leave is asked for; *reviewed*: of a program, not of a person.
-        escalated: Calls that ask for more leave, newest last.
         limited_ms: When the provider refused to serve; None once it serves again.
         until_ms: When it will serve again; *full_ms*: when a window that is used up
             starts anew.
@@ -72,7 +70,6 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     shells: dict[str, int | None] = {}
     mode: str | None = None
     reviewed: bool = False
-    escalated: list[str] = []
     limited_ms: int | None = None
     until_ms: int | None = None
     full_ms: int | None = None

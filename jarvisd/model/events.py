@@ -84,7 +84,7 @@ class ToolCalled(_Event, frozen=True, kw_only=True, gc=False):
 
     *server* is that of an MCP tool, *skill* the skill that is loaded, *subagent* the
     type of agent that is started. *digest* is alike for inputs that are alike, 0 if it
-    was not taken; *escalated* says that it asks for more leave than it has.
+    was not taken.
     """
 
     call_id: str
@@ -94,7 +94,6 @@ class ToolCalled(_Event, frozen=True, kw_only=True, gc=False):
     skill: str | None = None
     subagent: str | None = None
     digest: int = 0
-    escalated: bool = False
 
 
 class ToolReturned(_Event, frozen=True, kw_only=True, gc=False):

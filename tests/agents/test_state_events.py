@@ -127,17 +127,6 @@ def test_the_end_of_a_printed_run_is_the_end_of_a_turn() -> None:
     assert claude(line(type="result", subtype="success")) == (TurnEnded(),)
 
 
-def test_a_call_says_that_it_asks_for_more_leave() -> None:
-    plain = codex(codex_call(1, cmd="ls"))[0]
-    more = codex(codex_call(1, cmd="ls", sandbox_permissions="require_escalated"))[0]
-    old = codex(codex_call(1, cmd="ls", with_escalated_permissions=True))[0]
-
-    assert isinstance(plain, ToolCalled)
-    assert isinstance(more, ToolCalled)
-    assert isinstance(old, ToolCalled)
-    assert [plain.escalated, more.escalated, old.escalated] == [False, True, True]
-
-
 def test_a_rollout_says_who_answers_and_whether_anybody_can() -> None:
     reviewed = codex(
         rollout(

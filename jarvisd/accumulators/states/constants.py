@@ -16,9 +16,6 @@ ends."""
 STALLED_EDIT_MS = 30_000
 """Edits take no time, so one that is open waits for leave; one took 16.2 s."""
 
-ESCALATED_MS = 3_000
-"""A call that asks for more leave waits for it, if it is open for this long."""
-
 UNANSWERED_MS = 1_000
 """In modes that answer by themselves, a request must stand this long to be one."""
 

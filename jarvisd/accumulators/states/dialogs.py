@@ -10,7 +10,6 @@ from jarvisd.accumulators.states.constants import (
     COMPACTION_CEILING_MS,
     EDIT_MODES,
     EDITS,
-    ESCALATED_MS,
     FREE_MODES,
     STALLED_EDIT_MS,
     UNANSWERED_MS,
@@ -142,44 +141,25 @@ def stalled_edit(case: Case) -> Verdict | None:
     edits = EDITS.get(case.agent, frozenset())
     for each in case.at_work().values():
         if each.tool.lower() in edits and each.at_ms is not None:
-            return _guess(case, each, STALLED_EDIT_MS, Confidence.LOW)
+            return None if _knows_better(case) else _guess(case, each, each.at_ms)
 
     return None
 
 
-def escalated(case: Case) -> Verdict | None:
-    """Guess that a call waits for the leave that it asks for."""
-    if not case.facts.escalated or not case.asks:
-        return None
-
-    calls = case.at_work()
-    for call_id in case.facts.escalated:
-        each = calls.get(call_id)
-        if each is not None and each.at_ms is not None:
-            return _guess(case, each, ESCALATED_MS, Confidence.MEDIUM)
-
-    return None
-
-
-def _guess(
-    case: Case, call: OpenTool, after_ms: int, confidence: Confidence
-) -> Verdict | None:
-    """Return that *call* waits for leave, once it has been open for *after_ms*."""
-    due_ms = (call.at_ms or 0) + after_ms
-    if _knows_better(case):
-        return None
-
+def _guess(case: Case, edit: OpenTool, since_ms: int) -> Verdict | None:
+    """Return that *edit* waits for leave, once it has been open for long."""
+    due_ms = since_ms + STALLED_EDIT_MS
     if case.now_ms < due_ms:
         at_work = working(case)
         return None if at_work is None else replace(at_work, recheck_ms=due_ms)
 
     return Verdict(
         state=State.WAITING_APPROVAL,
-        since_ms=call.at_ms,
-        tool=call.tool,
-        evidence=f"{call.tool} is open for {after_ms // 1000} s or more",
-        evidence_ms=call.at_ms,
-        confidence=confidence,
+        since_ms=since_ms,
+        tool=edit.tool,
+        evidence=f"{edit.tool} is open for {STALLED_EDIT_MS // 1000} s or more",
+        evidence_ms=since_ms,
+        confidence=Confidence.LOW,
         hint=case.hint,
     )
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.dialogs import (
     compacting,
-    escalated,
     hook_wait,
     question,
     registry_wait,
@@ -46,7 +45,6 @@ LADDER: tuple[Callable[[Case], Verdict | None], ...] = (
     compacting,
     question,
     stalled_edit,
-    escalated,
     limited,
     done,
     working,

@@ -11,7 +11,6 @@ from typing import Any
 
 from jarvisd.accumulators.facts import (
     INTERRUPTED,
-    MAX_ESCALATED,
     MAX_TASKS,
     Facts,
     Phase,
@@ -179,10 +178,6 @@ def _called(facts: Facts, event: ToolCalled, at_ms: int | None) -> None:
     else:
         facts.call, facts.call_tool = event.digest, event.tool
         facts.call_count, facts.call_ms = 1, at_ms
-
-    if event.escalated:
-        facts.escalated.append(event.call_id)
-        del facts.escalated[:-MAX_ESCALATED]
 
 
 def _returned(facts: Facts, event: ToolReturned, at_ms: int | None) -> None:

@@ -32,9 +32,6 @@ from jarvisd.model.events import (
 _HEAD_BYTES = 600
 """An output's header is at its start; the output itself may be megabytes."""
 
-_GIVEN_BYTES = 4_096
-"""Arguments that say more than what to run are short."""
-
 _HEADER_END = b"Output:"
 _EXIT_WORD = b"xit"
 _EXIT = re.compile(rb"(?:Process exited with code|[Ee]xit code:) (-?\d+)")
@@ -50,11 +47,6 @@ _REFUSED = re.compile(
 )
 """An approval that was refused. A command that was interrupted reads the same."""
 
-_ESCALATED_WORD = b"escalated"
-_ESCALATED = re.compile(
-    rb'\\"sandbox_permissions\\":\s?\\"require_escalated'
-    rb'|\\"with_escalated_permissions\\":\s?true'
-)
 _SCRIPT_ERROR = re.compile(rb'"?Script (?:failed|error:)')
 _OK = Outcome.OK
 _SPAWN = "spawn_agent"
@@ -84,8 +76,7 @@ def call_of(
     elif tool == _SPAWN:
         kind, subagent = ToolKind.SUBAGENT, tool
     else:
-        more = _asks_for_more(given)
-        return (ToolCalled(call_id=call_id, tool=tool, digest=digest, escalated=more),)
+        return (ToolCalled(call_id=call_id, tool=tool, digest=digest),)
 
     call = ToolCalled(
         call_id=call_id,
@@ -96,11 +87,6 @@ def call_of(
         digest=digest,
     )
     return (call,)
-
-
-def _asks_for_more(given: Raw) -> bool:
-    head = head_of(given, _GIVEN_BYTES)
-    return _ESCALATED_WORD in head and _ESCALATED.search(head) is not None
 
 
 def result_of(call_id: str | None, output: Raw) -> tuple[Event, ...]:

@@ -126,18 +126,19 @@ def test_what_a_rollout_tells(lines: list[bytes], expected: State) -> None:
     assert state_of(lines, agent="codex").state is expected
 
 
-def test_a_call_that_asks_for_more_leave_waits_for_it_after_three_seconds() -> None:
-    """CX-065."""
+def test_a_call_that_asks_for_more_permission_is_work_with_a_remedy() -> None:
+    """CX-065: a command that runs and a dialog leave the same records."""
     desk = Desk("codex").read(START, context(), codex_call(1, **ESCALATED))
 
-    assert desk.at(3.9).state is State.WORKING
-    view = desk.at(4)
-    assert (view.state, view.confidence) == (State.WAITING_APPROVAL, Confidence.MEDIUM)
-    assert (view.since_ms, view.tool) == (ms(1), "exec_command")
+    for second in (1, 4, 600):
+        view = desk.at(second)
+        assert (view.state, view.tool) == (State.WORKING, "exec_command")
+        assert view.confidence is Confidence.MEDIUM
+        assert view.hint == "install hooks: jarvisctl hooks install"
 
-    desk.read(codex_result(9, "ok"))
-    assert desk.at(9).state is State.WORKING
-    assert desk.told() == ["working", "waiting_approval", "working"]
+    desk.read(codex_result(700, "ok"))
+    assert desk.at(700).state is State.WORKING
+    assert desk.told() == ["working"]
 
 
 @pytest.mark.parametrize(
@@ -151,14 +152,9 @@ def test_a_call_that_asks_no_person_is_work(setting: bytes) -> None:
     """CX-065."""
     desk = Desk("codex").read(START, setting, codex_call(1, **ESCALATED))
 
-    assert desk.at(60).state is State.WORKING
-
-
-def test_words_on_leave_in_a_command_ask_for_none() -> None:
-    given = {"cmd": 'echo \'"sandbox_permissions": "require_escalated"\''}
-    desk = Desk("codex").read(START, context(), codex_call(1, **given))
-
-    assert desk.at(60).state is State.WORKING
+    view = desk.at(60)
+    assert (view.state, view.confidence) == (State.WORKING, Confidence.HIGH)
+    assert view.hint is None
 
 
 def test_a_limit_lasts_until_the_window_that_is_full_starts_anew() -> None:
