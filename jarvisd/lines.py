@@ -13,7 +13,19 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 several MB, which must be parsed; twice this bounds what one block can hold."""
 
 _BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\r\v\f\0"
 _CONTINUATION = bytes(range(0x80, 0xC0))
+
+
+def is_blank(text: bytes) -> bool:
+    """Return True if the line *text* is white space, of ASCII or of Unicode, or NULs."""
+    rest = text.strip(_SPACE)
+    if not rest or rest[0] < 0x80:
+        return not rest
+
+    # Only what begins with white space is decoded whole: lines may be megabytes.
+    begins = rest[:3].decode(errors="ignore").isspace()
+    return begins and rest.decode(errors="replace").isspace()
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):

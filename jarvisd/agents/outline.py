@@ -10,6 +10,7 @@ from itertools import repeat
 import msgspec
 
 from jarvisd.agents.decode import decode, unix_ms
+from jarvisd.lines import is_blank
 from jarvisd.model.block import SessionId
 
 
@@ -79,7 +80,7 @@ def of_objects(texts: Sequence[bytes]) -> Outline:
 
 def of_text(texts: Sequence[bytes]) -> Outline:
     """Return what plain lines say: nothing, and blank ones are no records."""
-    others = (index for index, text in enumerate(texts) if not text.strip())
+    others = (index for index, text in enumerate(texts) if is_blank(text))
     return Outline(others=frozenset(others))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from jarvisd.lines import is_blank
 from jarvisd.model.record import Record
 from jarvisd.model.source import Tree
 
@@ -12,7 +13,7 @@ def parse(text: bytes, *, offset: int) -> Record | None:
 
     No other line of plain text is malformed.
     """
-    if not text.strip():
+    if is_blank(text):
         return None
 
     return Record(kind="text", offset=offset)

@@ -26,7 +26,7 @@ from jarvisd.accumulators.explain import (
 from jarvisd.agents import Parse, agent_named
 from jarvisd.api.daemon import Store
 from jarvisd.errors import SourceError
-from jarvisd.lines import Line, LineSplitter, Oversize
+from jarvisd.lines import Line, LineSplitter, Oversize, is_blank
 from jarvisd.model.block import Kind, Origin
 from jarvisd.model.report import ExplainedBlock, ExplainedLine
 from jarvisd.model.usage import Tokens
@@ -38,7 +38,6 @@ MAX_LINES = 500_000
 """Of one session; the largest known has a tenth of that."""
 
 _SLICE_BYTES = 256 * 1024
-_BLANK = b" \t\r\v\f\0"
 
 
 @dataclass(slots=True)
@@ -124,7 +123,7 @@ def _read(explainer: Explainer, reading: _Reading, number: int) -> None:
 
     parse = agent_named(reading.origin.agent).parse
     for line in _lines(reading.origin.path, reading.end):
-        if isinstance(line, Line) and not line.text.strip(_BLANK):
+        if isinstance(line, Line) and is_blank(line.text):
             continue
 
         if len(reading.told) >= MAX_LINES:

@@ -4,19 +4,12 @@ from collections.abc import Sequence
 
 from jarvisd.accumulators.block import Block
 from jarvisd.agents.outline import Outline, Outlined
-from jarvisd.lines import Line, Oversize
+from jarvisd.lines import Line, Oversize, is_blank
 from jarvisd.model.block import SessionId
 from jarvisd.model.record import Record
 
 NOT_JSON = "not a JSON object"
 TOO_LONG = "longer than a line may be"
-
-_BLANK = b" \t\r\v\f\0"
-
-
-def is_blank(line: Line) -> bool:
-    """Say whether there is nothing in *line* to be counted."""
-    return not line.text.strip(_BLANK)
 
 
 def count(
@@ -31,7 +24,7 @@ def count(
             texts.append(line.text)
             if record.cwd != block.origin.cwd or block.origin.session_id is None:
                 _learn(block, record.session_id, record.cwd)
-        elif not is_blank(line):
+        elif not is_blank(line.text):
             texts.append(line.text)
             malformed += 1
 
@@ -77,7 +70,7 @@ def _note_others(
     for index, line in enumerate(lines):
         if index not in others:
             texts.append(line.text)
-        elif not is_blank(line):
+        elif not is_blank(line.text):
             texts.append(line.text)
             block.add_bad_line(line.offset, len(line.text), NOT_JSON)
 

@@ -10,7 +10,7 @@ from jarvisd.accumulators.lane import Lane
 from jarvisd.agents import Agent, Parse, agent_named
 from jarvisd.clock import Clock
 from jarvisd.flusher import Flusher
-from jarvisd.lines import Line, Oversize
+from jarvisd.lines import Line, Oversize, is_blank
 from jarvisd.model.record import Record
 from jarvisd.model.segment import Closed
 from jarvisd.model.source import Position
@@ -20,7 +20,6 @@ from jarvisd.reader.counting import (
     count,
     count_outlined,
     date,
-    is_blank,
 )
 from jarvisd.reader.recording import Recorder
 
@@ -235,7 +234,7 @@ def _parsed(
         else:
             try:
                 record = parse(line.text, offset=line.offset)
-                if record is None and not is_blank(line):
+                if record is None and not is_blank(line.text):
                     block.add_bad_line(line.offset, len(line.text), NOT_JSON)
             except Exception as exc:
                 _note_crash(block, line, exc)

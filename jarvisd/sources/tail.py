@@ -2,13 +2,12 @@
 
 import os
 
+from jarvisd.lines import is_blank
 from jarvisd.sources.handles import open_regular
 
 STEP_BYTES = 64 * 1024
 MAX_BYTES = 8 * 1024 * 1024
 """Looked at most, so that the tail of a file of huge lines is short, not slow."""
-
-_BLANK = b" \t\r\v\f\0"
 
 
 def last_lines(path: str, end: int, count: int) -> list[str]:
@@ -28,7 +27,7 @@ def last_lines(path: str, end: int, count: int) -> list[str]:
     finally:
         os.close(fd)
 
-    lines = [each for each in tail.split(b"\n") if each.strip(_BLANK)]
+    lines = [each for each in tail.split(b"\n") if not is_blank(each)]
     return [
         each.lstrip(b"\0").removesuffix(b"\r").decode(errors="replace")
         for each in lines[-count:]
@@ -43,7 +42,7 @@ def _tail(fd: int, end: int, count: int) -> bytes:
         start -= step
         tail = os.pread(fd, step, start) + tail
         first = tail.find(b"\n") + 1 if start else 0
-        if sum(1 for each in tail[first:].split(b"\n") if each.strip(_BLANK)) >= count:
+        if sum(1 for each in tail[first:].split(b"\n") if not is_blank(each)) >= count:
             return tail[first:]
 
     return tail[tail.find(b"\n") + 1 :] if start else tail

@@ -37,6 +37,12 @@ def figures(block: BlockView) -> tuple[int, int, int]:
         pytest.param("😀" * 4 + "\n", 1, 1, id="four bytes a character"),
         pytest.param("abcd\r\n", 1, 1, id="CRLF is no content"),
         pytest.param("abcd\n\n \n\t\r\n\nabcd\n", 2, 2, id="blank lines are none"),
+        pytest.param(
+            "abcd\n\u00a0\n \u3000\t\u2009\r\n\u2028\x85\nabcd\n\u3000x\n",
+            3,
+            2,
+            id="nor are lines of the white space of Unicode",
+        ),
         pytest.param("\ufeffabcd\n", 1, 1, id="a byte order mark is no content"),
         pytest.param(
             "ab\u2028cd\x0b\x0c\x85ef\n", 1, 2, id="only a newline ends a line"
@@ -147,7 +153,7 @@ async def test_a_line_of_five_megabytes_is_counted_while_others_are_answered(
 async def test_the_tail_gives_exactly_the_last_lines(daemon: Daemon) -> None:
     path = daemon.home.transcript()
     append(path, *(f'{{"n":{number}}}' for number in range(50)))
-    append_bytes(path, b'\n\r\n{"n":50}\r\n{"n":51}\n{"unfinished')
+    append_bytes(path, b'\n\xc2\xa0\r\n{"n":50}\r\n{"n":51}\n{"unfinished')
     block = await daemon.block_at(path)
 
     tail = await daemon.ask(
