@@ -262,7 +262,9 @@ class States:
     def _judge_seat(self, seat: Seat, children: list[Verdict], now_ms: int) -> None:
         case = self._case(seat, children, now_ms)
         verdict, seat.due_ms = verdict_on(case), None
-        before, told = seat.told, seat.settle(verdict, now_ms)
+        before = seat.told
+        answered = before is not None and case.has_left(before.since_ms or now_ms)
+        told = seat.settle(verdict, now_ms, answered=answered)
         seat.told = told
         if before is None or _shown(before) != _shown(told):
             self._changes += 1

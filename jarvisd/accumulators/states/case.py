@@ -178,9 +178,21 @@ class Case(msgspec.Struct, kw_only=True):
         boundary = facts.since_ms if ended else began
         return boundary is None or boundary <= at_ms
 
+    def has_left(self, asked_ms: int) -> bool:
+        """Return True if the registry shows that the dialog of *asked_ms* is closed.
+
+        The registry is that of the process: a subagent's dialogs are its parent's.
+        """
+        registry = self.process.registry
+        return (
+            registry is not None
+            and registry.status in _PHASES
+            and registry.at_ms > asked_ms
+        )
+
     def is_unanswered(self, ask: HookCalled) -> bool:
-        """Say whether no record tells that *ask* was answered."""
-        if not self.stands(ask.at_ms):
+        """Return True if neither the registry nor a record shows an answer to *ask*."""
+        if self.has_left(ask.at_ms) or not self.stands(ask.at_ms):
             return False
 
         heard_ms = self.facts.heard_ms

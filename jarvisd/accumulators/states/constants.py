@@ -68,6 +68,20 @@ QUESTIONS = {
 }
 """Tools that wait for a person by what they are, lower case."""
 
+APPROVAL_WORDS = frozenset(
+    {
+        "approve plan",
+        "goal proposal",
+        "permission prompt",
+        "sandbox request",
+        "worker request",
+    }
+)
+"""What Claude Code's registry waits for where a person must allow or refuse it."""
+
+ANSWER_WORDS = frozenset({"dialog open", "input needed"})
+"""What it waits for where a person must choose or type."""
+
 EDITS = {
     "claude": frozenset({"edit", "write", "multiedit", "notebookedit"}),
     "codex": frozenset({"apply_patch"}),

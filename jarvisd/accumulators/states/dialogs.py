@@ -6,7 +6,9 @@ from jarvisd.accumulators.facts import Phase
 from jarvisd.accumulators.lane import OpenTool
 from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import (
+    ANSWER_WORDS,
     APPROVAL_CEILING_MS,
+    APPROVAL_WORDS,
     COMPACTION_CEILING_MS,
     EDIT_MODES,
     EDITS,
@@ -32,18 +34,21 @@ def registry_wait(case: Case) -> Verdict | None:
 
     asked = next(iter(case.questions().values()), None)
     open_tools = [each.tool for each in case.at_work().values()]
-    dialog = registry.waiting_for == "dialog open"
+    word = registry.waiting_for
+    dialog = word == "dialog open"
     if dialog and asked is None and case.turn().phase is not Phase.WORKING:
         return None  # a menu that the person opened
 
-    answer = asked is not None or dialog
+    approval = asked is None and (word is None or word in APPROVAL_WORDS)
+    known = approval or asked is not None or word in ANSWER_WORDS
     return Verdict(
-        state=State.WAITING_ANSWER if answer else State.WAITING_APPROVAL,
+        state=State.WAITING_APPROVAL if approval else State.WAITING_ANSWER,
         since_ms=registry.at_ms,
         tool=asked.tool if asked else (open_tools[-1] if open_tools else None),
-        evidence=f"registry: {registry.waiting_for or registry.status}",
+        evidence=f"registry: {word or registry.status}",
         evidence_ms=registry.at_ms,
         tier=Tier.REGISTRY,
+        confidence=Confidence.HIGH if known else Confidence.LOW,
         recheck_ms=registry.at_ms + APPROVAL_CEILING_MS,
     )
 

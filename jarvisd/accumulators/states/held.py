@@ -179,6 +179,7 @@ def _ended(held: Held, hook: HookCalled) -> None:
 
 _WORK = frozenset(
     {
+        "SubagentStart",
         "UserPromptSubmit",
         "PreToolUse",
         "PermissionDenied",

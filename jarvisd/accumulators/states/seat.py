@@ -73,8 +73,11 @@ class Seat:
         if before.state in OVER:
             self.held.recalled = before
 
-    def settle(self, verdict: Verdict, now_ms: int) -> Verdict:
-        """Return what is to be told now, given that *verdict* was reached."""
+    def settle(self, verdict: Verdict, now_ms: int, *, answered: bool) -> Verdict:
+        """Return what is to be told now, given that *verdict* was reached.
+
+        *answered* says that a dialog which was told of is known to be closed.
+        """
         told = self.told
         if told is None:
             return verdict
@@ -82,7 +85,8 @@ class Seat:
         if self.doubted is None or self.doubted[0] is not verdict.state:
             self.doubted = (verdict.state, now_ms)
 
-        until_ms = told_from(told, verdict, self.doubted[1])
+        since_ms = self.doubted[1]
+        until_ms = told_from(told, verdict, since_ms, answered=answered)
         if now_ms >= until_ms:
             self.doubted = None
             return verdict
@@ -137,8 +141,8 @@ class Seat:
         if before is None and (told.state in OVER or told.state is State.UNKNOWN):
             return None
 
-        at_ms = self._within(now_ms if told.since_ms is None else told.since_ms)
-        assert at_ms is not None
+        at_ms = self._within(self._begun_ms(told, now_ms))
+        assert at_ms is not None, "a state that is reported has begun"
         self.before, self.changed_ms = told.state, at_ms
         agent, session_id = self.key
         return Transition(
@@ -155,6 +159,20 @@ class Seat:
             until_ms=told.until_ms,
         )
 
+    def _begun_ms(self, told: Verdict, now_ms: int) -> int:
+        """Return when *told*, which follows another state, began.
+
+        A turn is older than a dialog in it: behind one, work began with its evidence.
+        """
+        if told.since_ms is None:
+            return now_ms
+
+        if told.since_ms >= self.changed_ms:
+            return told.since_ms
+
+        evidence_ms = told.evidence_ms or 0
+        return evidence_ms if evidence_ms > self.changed_ms else now_ms
+
     def _within(self, since_ms: int | None) -> int | None:
         """Return when a state began that began at *since_ms*, by what told of it.
 
@@ -167,10 +185,11 @@ class Seat:
         return max(self.changed_ms, min(since_ms, self.judged_ms))
 
 
-def told_from(told: Verdict, verdict: Verdict, since_ms: int) -> int:
+def told_from(told: Verdict, verdict: Verdict, since_ms: int, *, answered: bool) -> int:
     """Return when *verdict*, reached at *since_ms*, takes the place of *told*."""
     if told.state in WAITS and verdict.state is State.WORKING:
-        return since_ms if _is_answered(told, verdict) else since_ms + DWELL_MS
+        is_sure = answered or _is_answered(told, verdict)
+        return since_ms if is_sure else since_ms + DWELL_MS
 
     ends = told.state is State.WORKING and verdict.state in _ENDS
     if ends and not verdict.settled:

@@ -171,12 +171,24 @@ def _until_given_up(case: Case, turn: Turn) -> int | None:
 
 
 def fresh(case: Case) -> Verdict | None:
-    """Say that a session of which only a process is known waits for its first prompt."""
+    """Say what a session does of which only a process is known.
+
+    It waits for its first prompt; a subagent has got its prompt with its start.
+    """
     if case.working:
         return _in_background(case, case.turn())
 
     if not case.is_alive:
         return None
+
+    if case.above is not None:
+        return Verdict(
+            state=State.WORKING,
+            activity=Activity.THINKING,
+            evidence="a subagent, and no output so far",
+            tier=Tier.PROCESS,
+            confidence=Confidence.MEDIUM,
+        )
 
     process = case.process.process
     return Verdict(

@@ -52,7 +52,7 @@ def asking(second: float = 2, **more: Any) -> HookCalled:
 def test_the_registry_is_believed(
     status: str | None, expected: State, activity: Activity | None
 ) -> None:
-    """CC-105."""
+    """CC-105, but for "input needed"."""
     view = desk(*TURN).hear(registry(2, status)).at(3)
 
     assert (view.state, view.activity, view.pid) == (expected, activity, PID)
@@ -72,6 +72,29 @@ def test_a_dialog_in_the_registry_is_seen_at_once_and_gone_when_it_is_answered()
 
     sut.hear(registry(30, "busy"))
     assert sut.at(30).state is State.WORKING
+
+
+@pytest.mark.parametrize(
+    ("word", "expected", "confidence"),
+    [
+        ("permission prompt", State.WAITING_APPROVAL, Confidence.HIGH),
+        ("sandbox request", State.WAITING_APPROVAL, Confidence.HIGH),
+        ("worker request", State.WAITING_APPROVAL, Confidence.HIGH),
+        ("approve plan", State.WAITING_APPROVAL, Confidence.HIGH),
+        ("goal proposal", State.WAITING_APPROVAL, Confidence.HIGH),
+        (None, State.WAITING_APPROVAL, Confidence.HIGH),
+        ("input needed", State.WAITING_ANSWER, Confidence.HIGH),
+        ("dialog open", State.WAITING_ANSWER, Confidence.HIGH),
+        ("a word of tomorrow", State.WAITING_ANSWER, Confidence.LOW),
+    ],
+)
+def test_the_registry_says_what_kind_of_dialog_is_open(
+    word: str | None, expected: State, confidence: Confidence
+) -> None:
+    view = desk(*TURN).hear(registry(2, "waiting", word)).at(3)
+
+    assert (view.state, view.confidence) == (expected, confidence)
+    assert view.evidence == f"registry: {word or 'waiting'}"
 
 
 def test_a_dialog_over_a_question_is_the_question() -> None:
@@ -144,6 +167,48 @@ def test_a_wait_ends_with_every_answer(answer: HookCalled) -> None:
     assert sut.at(2).state is State.WAITING_APPROVAL
 
     assert sut.hear(answer).at(9).state in {State.WORKING, State.IDLE}
+
+
+@pytest.mark.parametrize("status", ["busy", "idle", "shell"])
+def test_a_request_ends_when_the_registry_leaves_the_dialog(status: str) -> None:
+    sut = desk(*TURN).hear(registry(1, "busy"), asking())
+    assert sut.at(2).state is State.WAITING_APPROVAL
+
+    sut.hear(registry(2.2, "waiting", "permission prompt"))
+    assert sut.at(3).state is State.WAITING_APPROVAL
+
+    view = sut.hear(registry(9, status)).at(9)
+    assert view.state in {State.WORKING, State.IDLE}
+    assert view.since_ms == ms(9)
+
+
+def test_the_request_of_a_subagent_ends_with_the_dialog_of_its_parent() -> None:
+    child = "s1/agent-a1"
+    sut = desk(*TURN).hear(found(), registry(1, "busy"))
+    sut.hear(hook(2, "PermissionRequest", child, tool="Bash"))
+    assert (sut.at(2).state, sut.at(2, child).state) == (State.WAITING_APPROVAL,) * 2
+
+    sut.hear(registry(9, "busy"))
+    assert (sut.at(9).state, sut.at(9, child).state) == (State.WORKING,) * 2
+
+
+def test_work_behind_a_dialog_began_when_the_dialog_ended() -> None:
+    sut = desk(*TURN).hear(asking())
+    assert sut.at(2).since_ms == ms(2)
+
+    sut.hear(hook(9, "PostToolUse", tool="Bash", call_id="t1"))
+    assert sut.at(20).since_ms == ms(9)
+    assert sut.transitions[-1].at_ms == ms(9)
+
+
+def test_a_subagent_works_from_its_start_on() -> None:
+    child = "s1/agent-a1"
+    sut = desk(*TURN).hear(found(), hook(2, "SubagentStart", child))
+    assert sut.at(2, child).state is State.WORKING
+
+    sut.hear(hook(9, "SubagentStop", child))
+    assert sut.at(9, child).state is State.ENDED
+    assert sut.told(child) == ["working", "ended"]
 
 
 @pytest.mark.parametrize(
