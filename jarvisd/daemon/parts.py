@@ -79,6 +79,7 @@ async def assembled(
         idle_s=config.segments.idle_s,
         sinks=exporter.sinks,
     )
+    books.states.checks_processes = True  # `presence` does
     blocks, awake = Blocks(books), Awake(clock)
     with loading():
         await recall_books(books, store)

@@ -108,4 +108,17 @@ class ProcessGone(_Signal, frozen=True, kw_only=True, gc=False):
     tidy: bool | None = None
 
 
-Signal = HookCalled | RegistryRead | ProcessFound | ProcessGone
+class ProcessesChecked(_Signal, frozen=True, kw_only=True, gc=False):
+    """All processes of this user were checked for a session without a known process.
+
+    *can_own* is False if none of them can be at work on it: no process of its agent
+    that works on nothing else was there when its newest line was written.
+    """
+
+    agent: str
+    session_id: SessionId
+    at_ms: int
+    can_own: bool
+
+
+Signal = HookCalled | RegistryRead | ProcessFound | ProcessGone | ProcessesChecked

@@ -59,13 +59,18 @@ _Key = tuple[str, SessionId, Life]
 
 
 class Bindings:
-    """All sessions with their processes; reports what begins and ends."""
+    """All sessions with their processes; reports what begins and ends.
+
+    *elsewhere* are, by their files, entries of registries that speak of processes which
+    cannot be seen from here.
+    """
 
     def __init__(self, report: Report, exits: Exits, clock: Clock) -> None:
         self._report = report
         self._exits = exits
         self._clock = clock
         self._bound: dict[_Key, Binding] = {}
+        self.elsewhere: dict[str, tuple[str, SessionId]] = {}
         self._ended: OrderedDict[tuple[str, SessionId, int], None] = OrderedDict()
 
     def __len__(self) -> int:
@@ -74,6 +79,10 @@ class Bindings:
     def sure(self) -> set[tuple[str, SessionId]]:
         """Return the sessions that surely have a living process."""
         return {each.session for each in self._bound.values() if each.is_sure}
+
+    def bound(self) -> set[tuple[str, SessionId]]:
+        """Return the sessions that have a living process, surely or by a guess."""
+        return {each.session for each in self._bound.values()}
 
     def busy(self) -> set[Life]:
         """Return the processes of which a session is surely known."""

@@ -5,7 +5,7 @@ newest file, or the newest process, is never taken for the right one: where two 
 possible, there is no answer.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from jarvisd.model.process import Process, Role
 from jarvisd.presence.wanted import Wanted
@@ -33,6 +33,30 @@ def guessed(
         if sum(each is session for each, _ in pairs) == 1
         and sum(each is process for _, each in pairs) == 1
     ]
+
+
+def first_starts(processes: Iterable[Process]) -> dict[str, int]:
+    """Return when the oldest of *processes* of each agent was started, Unix ms."""
+    earliest: dict[str, int] = {}
+    for each in processes:
+        began_ms = earliest.get(each.program.agent, each.started_ms)
+        earliest[each.program.agent] = min(began_ms, each.started_ms)
+
+    return earliest
+
+
+def may_have_written(earliest: Mapping[str, int], session: Wanted) -> bool:
+    """Return True if a process of the session's agent was there at its newest line.
+
+    *earliest* is when the oldest of each agent was started. One that was started later
+    may have taken the session up, but waits in no dialog that was open before: what the
+    old process was at has died with it.
+    """
+    began_ms = earliest.get(session.agent)
+    if began_ms is None:
+        return False
+
+    return session.last_ms is None or session.last_ms >= began_ms - SLACK_MS
 
 
 def _fits(session: Wanted, process: Process) -> bool:

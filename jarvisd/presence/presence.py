@@ -33,6 +33,9 @@ IDLE_S = 30.0
 IDLE_BLIND_S = 5.0
 """The same while none does; more often while a folder is not there to be watched."""
 
+FIRST_S = 60.0
+"""How long after the start it counts as if sessions lived: history is being read."""
+
 SHARE = 500
 LONGEST = 5
 """A look that took t is followed by a pause of t times SHARE, but of no more than
@@ -69,10 +72,11 @@ class Presence:
             is_headless=lambda agent, pid: role_of(agent, pid) is Role.ONCE,
         )
         self._writers = Writers(self._bindings, clock, role_of)
-        self._search = Search(self._bindings, clock)
+        self._search = Search(self._bindings, report, clock)
         self._hints: set[str] = set()
         self._dead: list[Life] = []
         self._due = 0.0
+        self._settled_at = clock.monotonic() + FIRST_S
         self._wake = anyio.Event()
 
     @property
@@ -149,7 +153,7 @@ class Presence:
 
     def _pause(self, wanted: Sequence[Wanted]) -> float:
         blind = self._folders.is_blind
-        if wanted or self._bindings:
+        if wanted or self._bindings or self._clock.monotonic() < self._settled_at:
             return BLIND_S if blind else WATCHED_S
 
         return IDLE_BLIND_S if blind else IDLE_S

@@ -159,8 +159,10 @@ class Registries:
     def _heard(self, path: str, agent: str, entry: Entry) -> None:
         self._leftovers.drop(path)
         if entry.namespace and entry.namespace != (self._namespace or entry.namespace):
+            self.bindings.elsewhere[path] = (agent, entry.session_id)
             return
 
+        self.bindings.elsewhere.pop(path, None)
         before = self._living.get(path)
         life = before.life if before and _is_of(entry, before.life) else None
         life = life or life_of(entry.pid)
@@ -203,6 +205,7 @@ class Registries:
     def _lost(self, path: str) -> None:
         self._retries.pop(path, None)
         self._leftovers.drop(path)
+        self.bindings.elsewhere.pop(path, None)
         if path in self._living:
             self._missing.setdefault(path, self.clock.monotonic() + GRACE_S)
 

@@ -14,10 +14,10 @@ from anyio import lowlevel
 from jarvisd.agents import AGENTS
 from jarvisd.clock import Clock
 from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import HookCalled
+from jarvisd.model.evidence import HookCalled, ProcessesChecked
 from jarvisd.model.process import Process, Program, Role
-from jarvisd.presence.bindings import Binding, Bindings, How
-from jarvisd.presence.guesses import guessed
+from jarvisd.presence.bindings import Binding, Bindings, How, Report
+from jarvisd.presence.guesses import first_starts, guessed, may_have_written
 from jarvisd.presence.wanted import Wanted
 from jarvisd.sources.processes import (
     Processes,
@@ -37,12 +37,16 @@ HOOK_PAUSE_S = 5.0
 
 MAX_HOOKS = 1000
 
+STEP = 64
+"""Sessions checked in one turn of the loop."""
+
 
 class Search:
     """Finds processes of wanted sessions among all processes of this user."""
 
-    def __init__(self, bindings: Bindings, clock: Clock) -> None:
+    def __init__(self, bindings: Bindings, report: Report, clock: Clock) -> None:
         self._bindings = bindings
+        self._report = report
         self._clock = clock
         self._processes = Processes(program_of)
         self._lacking: frozenset[tuple[str, SessionId]] = frozenset()
@@ -53,6 +57,7 @@ class Search:
         self._sure: set[tuple[str, SessionId]] = set()
         self._wake = anyio.Event()
         self._followed: dict[tuple[str, SessionId], float] = {}
+        self._checked: dict[tuple[str, SessionId], tuple[bool, int | None]] = {}
 
     def told(self, hook: HookCalled) -> None:
         """Bind the session of *hook* to the agent that ran it, if it names one.
@@ -100,6 +105,7 @@ class Search:
             started = self._clock.monotonic()
 
         self._join(self._wanted)
+        await self._check(self._wanted)
         now = self._clock.monotonic()
         self._due = now + max(self._pause, (busy_s + now - started) * SHARE)
         self._pause = min(self._pause * 2, LAST_PAUSE_S)
@@ -125,6 +131,34 @@ class Search:
         free = [each for each in agents if each.life not in busy]
         for session, process in guessed(without, free):
             self._bind_process(session, process, How.GUESS)
+
+    async def _check(self, lacking: Sequence[Wanted]) -> None:
+        """Report of each session without a process whether any may be at work on it."""
+        busy, bound = self._bindings.busy(), self._bindings.bound()
+        elsewhere = set(self._bindings.elsewhere.values())
+        earliest = first_starts(
+            each for each in self._processes.agents if each.life not in busy
+        )
+        before, self._checked = self._checked, {}
+        for at, each in enumerate(lacking):
+            key = _key(each)
+            if key in bound:
+                continue
+
+            can_own = key in elsewhere or may_have_written(earliest, each)
+            found = self._checked[key] = (can_own, each.last_ms)
+            if before.get(key) != found:
+                self._report(
+                    ProcessesChecked(
+                        agent=each.agent,
+                        session_id=each.session_id,
+                        at_ms=self._clock.unix_ms(),
+                        can_own=can_own,
+                    )
+                )
+
+            if at % STEP == STEP - 1:
+                await lowlevel.checkpoint()
 
     def _bind_process(self, session: Wanted, process: Process, how: How) -> None:
         if session.agent == process.program.agent:

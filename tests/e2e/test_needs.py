@@ -11,6 +11,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from jarvisd.client import clock
 from jarvisd.protocol.attention import ReportAttentionResult
 from jarvisd.protocol.methods import Done, StatusResult
+from jarvisd.protocol.states import StatesHistoryResult, StatesListResult
 from jarvisd.protocol.telling import StatusLineResult
 from tests.e2e.commands import LIMIT_S, jarvisctl, started
 from tests.e2e.home import Home, append
@@ -201,3 +202,39 @@ async def test_a_session_is_at_work_still_when_the_daemon_is_started_anew(
         await second.sync()
 
         assert await shown() == [(session, "working")]
+
+
+async def test_a_first_start_on_old_logs_needs_nobody(home: Home) -> None:
+    """Nobody is at work on any of them: their processes are long gone."""
+    hours_ago_ms = clock.unix_ms() - 3 * 3_600_000
+    asked, cut_off = str(uuid4()), str(uuid4())
+    append(
+        home.transcript(session=asked), *_left(asked, "AskUserQuestion", hours_ago_ms)
+    )
+    append(home.transcript(session=cut_off), *_left(cut_off, "Bash", hours_ago_ms))
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+
+        async def all_told() -> bool:
+            told = await daemon.ask("states.list", StatesListResult, over=True)
+            states = {each.state.state for each in told.sessions}
+            return len(told.sessions) == 2 and "unknown" not in states
+
+        await eventually(all_told)
+        told = await daemon.ask("states.list", StatesListResult, over=True)
+        history = await daemon.ask("states.history", StatesHistoryResult)
+        status = await daemon.ask("status", StatusResult)
+
+    assert {each.state.state for each in told.sessions} == {"ended"}
+    assert history.transitions == []
+    assert status.need == 0
+
+
+def _left(session: str, tool: str, at_ms: int) -> list[str]:
+    """Return a transcript that ends with an open call of *tool*."""
+    block = {"type": "tool_use", "id": "t1", "name": tool, "input": {}}
+    message = {"id": "m1", "model": "x", "content": [block], "stop_reason": "tool_use"}
+    said = [{"type": "user", "message": {"role": "user", "content": "go"}}]
+    said.append({"type": "assistant", "message": message})
+    usual = {"sessionId": session, "timestamp": clock.iso(at_ms), "cwd": "/home/me/x"}
+    return [json.dumps({**usual, **each}) for each in said]

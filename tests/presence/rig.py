@@ -16,14 +16,20 @@ import anyio
 from jarvisd.agents import AGENTS
 from jarvisd.clock import SystemClock
 from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import ProcessFound, ProcessGone, RegistryRead, Signal
+from jarvisd.model.evidence import (
+    ProcessesChecked,
+    ProcessFound,
+    ProcessGone,
+    RegistryRead,
+    Signal,
+)
 from jarvisd.model.source import Tree
 from jarvisd.presence.presence import Presence
 from jarvisd.presence.wanted import Wanted
 from jarvisd.sources.processes import life_of
 from tests.support import eventually
 
-T = TypeVar("T", ProcessFound, ProcessGone, RegistryRead)
+T = TypeVar("T", ProcessesChecked, ProcessFound, ProcessGone, RegistryRead)
 
 PYTHON = os.path.realpath(sys.executable)
 READY = "\nprint('ready', flush=True)\nimport time\ntime.sleep(600)"

@@ -5,9 +5,14 @@ from pathlib import Path
 import pytest
 
 from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import HookCalled, ProcessFound, ProcessGone
+from jarvisd.model.evidence import (
+    HookCalled,
+    ProcessesChecked,
+    ProcessFound,
+    ProcessGone,
+)
 from jarvisd.model.process import Life, Process, Program, Role
-from jarvisd.presence.guesses import guessed
+from jarvisd.presence.guesses import first_starts, guessed, may_have_written
 from jarvisd.presence.wanted import Wanted
 from tests.presence.rig import Heard, Home, agent, agents, watching
 from tests.support import eventually
@@ -137,6 +142,32 @@ async def test_a_session_that_comes_later_is_searched_for(
             await heard.next(ProcessFound)
 
 
+async def test_it_is_told_whether_any_process_can_be_at_work(
+    home: Home, heard: Heard
+) -> None:
+    heard.want("old", last_ms=1_000)
+    heard.want("new")
+    with agent("claude"):
+        async with watching(home, heard):
+            await eventually(lambda: len(heard.all(ProcessesChecked)) == 2)
+
+    found = {each.session_id: each.can_own for each in heard.all(ProcessesChecked)}
+    assert found == {"old": False, "new": True}
+
+
+async def test_a_session_of_a_container_that_shares_the_home_may_have_a_process(
+    home: Home, heard: Heard
+) -> None:
+    heard.want("s1")
+    with agent("claude") as elsewhere:
+        home.register(elsewhere, "s1", pidDomain="linux:x:pid:[1]", procStart="1")
+        elsewhere.kill()
+        async with watching(home, heard):
+            told = await heard.next(ProcessesChecked)
+
+    assert told.can_own
+
+
 def session(name: str, cwd: str | None = "/w", last_ms: int | None = 9_000) -> Wanted:
     return Wanted(agent="claude", session_id=SessionId(name), cwd=cwd, last_ms=last_ms)
 
@@ -188,3 +219,20 @@ def test_guesses(
 ) -> None:
     pairs = guessed(sessions, processes)
     assert [(each.session_id, found.life.pid) for each, found in pairs] == expected
+
+
+@pytest.mark.parametrize(
+    ("processes", "expected"),
+    [
+        pytest.param([], False, id="no process"),
+        pytest.param([process(1, "/elsewhere")], True, id="whatever its folder"),
+        pytest.param([process(1, role=Role.SERVES)], True, id="a server"),
+        pytest.param([process(1, started_ms=20_000)], False, id="it came later"),
+        pytest.param(
+            [process(1, started_ms=20_000), process(2)], True, id="one was there"
+        ),
+        pytest.param([process(1, agent="codex")], False, id="another agent"),
+    ],
+)
+def test_who_may_be_at_work(processes: list[Process], expected: bool) -> None:
+    assert may_have_written(first_starts(processes), session("a")) is expected

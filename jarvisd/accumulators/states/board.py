@@ -7,6 +7,7 @@ all that it started and was started by, for they share a process and needs roll 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from enum import Enum, auto
 from itertools import islice
 from typing import NamedTuple
 
@@ -55,6 +56,14 @@ _NO_WORD = StateView(
 )
 
 
+class News(Enum):
+    """What is new in a lane: lines of long ago, facts of an earlier run, or lines now."""
+
+    HISTORY = auto()
+    RECALLED = auto()
+    LIVE = auto()
+
+
 class Counts(NamedTuple):
     """How many sessions are in each state, and how many of them need somebody."""
 
@@ -69,13 +78,16 @@ class States:
     Lines are folded behind the ledger, whose open tool calls are used, too.
     """
 
-    def __init__(self, cost: Cost | None = None) -> None:
+    def __init__(
+        self, cost: Cost | None = None, *, checks_processes: bool = False
+    ) -> None:
         self._cost = cost
         self._seats = Seats()
         self._reminders = Reminders(self._seats.get)
-        self._lanes: dict[Lane, bool] = {}
-        self._newest: Lane | None = None  # which is in *_lanes*, as *_live* says
-        self._live = False
+        self._lanes: dict[Lane, News] = {}
+        self._newest: Lane | None = None  # which is in *_lanes*, as *_news* says
+        self._news = News.HISTORY
+        self.checks_processes = checks_processes
         self._touched: set[SeatKey] = set()
         self._left: list[SeatKey] = []
         self._attended: list[SeatKey] = []
@@ -98,15 +110,16 @@ class States:
 
     def meet(self, lane: Lane) -> None:
         """Take back the facts of a block that was read in an earlier run."""
-        self._lanes.setdefault(lane, True)
+        self._lanes.setdefault(lane, News.RECALLED)
 
     def fold(self, lane: Lane, record: Record, *, live: bool) -> None:
         """Take in what a line says; *live* False means history, read late."""
         if record.events:
             note(lane, record)
-            if lane is not self._newest or live is not self._live:
-                self._newest, self._live = lane, live
-                self._lanes[lane] = live
+            news = News.LIVE if live else News.HISTORY
+            if lane is not self._newest or news is not self._news:
+                self._newest, self._news = lane, news
+                self._lanes[lane] = news
 
     def hear(self, signal: Signal) -> None:
         """Take in what somebody witnessed."""
@@ -200,26 +213,27 @@ class States:
 
     def _take_lanes(self, now_ms: int) -> None:
         lanes, self._lanes, self._newest = self._lanes, {}, None
-        for lane, live in lanes.items():
-            if live:
+        for lane, news in lanes.items():
+            if news is not News.HISTORY:
                 _date(lane, now_ms)
 
             key, heard_ms = (lane.agent, lane.session_id), lane.carry.facts.heard_ms
             recent = heard_ms is not None and now_ms - heard_ms < GIVEN_UP_MS
             if recent or key in self._seats:
-                self._sit(key, lane, live=live, now_ms=now_ms)
+                self._sit(key, lane, news, now_ms=now_ms)
 
-    def _sit(self, key: SeatKey, lane: Lane, *, live: bool, now_ms: int) -> None:
+    def _sit(self, key: SeatKey, lane: Lane, news: News, *, now_ms: int) -> None:
         seat = self._seats.take(key, lane.parent_session_id)
         old = seat.lane
         if old is None or _heard_ms(lane) >= _heard_ms(old):
             seat.lane = lane
 
-        if live:
-            self._touched.add(key)
-        else:
+        if news is News.HISTORY:
             seat.hold_back(now_ms)
             self._reminders.note(seat)
+        else:
+            seat.held.is_live |= news is News.LIVE
+            self._touched.add(key)
 
     # Judging
 
@@ -262,6 +276,11 @@ class States:
     def _judge_seat(self, seat: Seat, children: list[Verdict], now_ms: int) -> None:
         case = self._case(seat, children, now_ms)
         verdict, seat.due_ms = verdict_on(case), None
+        if self.checks_processes and seat.awaits_check(case, verdict):
+            seat.call_back(seat.check_by_ms)
+            self._reminders.note(seat)
+            return
+
         before = seat.told
         answered = before is not None and case.has_left(before.since_ms or now_ms)
         told = seat.settle(verdict, now_ms, answered=answered)

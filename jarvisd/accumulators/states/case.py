@@ -12,6 +12,7 @@ from jarvisd.accumulators.states.constants import (
     HOOKS_HINT,
     RESUMED_MS,
     SELF_ANSWERING_MODES,
+    UNOWNED_MS,
 )
 from jarvisd.accumulators.states.held import Held, is_question
 from jarvisd.model.evidence import HookCalled
@@ -136,6 +137,29 @@ class Case(msgspec.Struct, kw_only=True):
         """Return for how long nothing was heard."""
         heard = [each for each in (self.facts.heard_ms, turn.at_ms) if each is not None]
         return self.now_ms - max(heard) if heard else 0
+
+    @property
+    def is_out_of_sight(self) -> bool:
+        """Return True if it was heard live, and its process was never seen.
+
+        It may run in a container that shares the home.
+        """
+        is_live = self.process.is_live or self.held.is_live
+        return is_live and not self.process.was_seen
+
+    @property
+    def abandoned_ms(self) -> int | None:
+        """Return from when on it is over, as no process can be at work on it."""
+        checked = self.process.checked
+        if checked is None or checked.can_own or self.is_alive or self.is_out_of_sight:
+            return None
+
+        return self.last_ms + UNOWNED_MS if self.last_ms <= checked.at_ms else None
+
+    @property
+    def last_ms(self) -> int:
+        """Return when it was heard last; 0 for never."""
+        return max(self.facts.heard_ms or 0, self.turn().at_ms or 0)
 
     def questions(self) -> dict[str, OpenTool]:
         """Return the open calls that wait for a person's words."""

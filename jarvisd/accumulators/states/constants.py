@@ -31,6 +31,9 @@ SILENCE_MS = 10 * 60_000
 GIVEN_UP_MS = 12 * 3_600_000
 """Silence after which a session without a known process counts as over."""
 
+UNOWNED_MS = 2 * 60_000
+"""Silence after which a session is over that no process can be at work on."""
+
 FORGOTTEN_MS = 24 * 3_600_000
 """How long after its last sign a session that is over stays on the board."""
 
@@ -48,6 +51,9 @@ HISTORY_MS = 1_000
 
 HISTORY_CEILING_MS = 10_000
 """How long after the first line of history it is judged at the latest."""
+
+CHECK_CEILING_MS = 10_000
+"""How long a first verdict on what is long silent waits for a check of processes."""
 
 RESUMED_MS = 2_000
 """A record so much newer than the end of a process was written by another one."""

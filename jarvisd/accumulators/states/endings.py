@@ -1,10 +1,12 @@
 """Rungs of the ladder: sessions that are over."""
 
+from msgspec.structs import replace
+
 from jarvisd.accumulators.facts import Phase
 from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import GIVEN_UP_MS
 from jarvisd.model.evidence import ProcessGone
-from jarvisd.model.state import Confidence, State, Tier, Transition
+from jarvisd.model.state import OVER, Confidence, State, Tier, Transition
 
 
 def over(case: Case) -> Verdict | None:
@@ -60,8 +62,7 @@ def _gone(case: Case, gone: ProcessGone) -> Verdict:
 
 def given_up(case: Case) -> Verdict | None:
     """Say that what was silent for half a day, without a process, is over."""
-    turn = case.turn()
-    heard_ms = max(case.facts.heard_ms or 0, turn.at_ms or 0)
+    heard_ms = case.last_ms
     if case.is_alive or not heard_ms or case.now_ms - heard_ms < GIVEN_UP_MS:
         return None
 
@@ -74,3 +75,33 @@ def given_up(case: Case) -> Verdict | None:
         confidence=Confidence.LOW,
         hint=case.hint,
     )
+
+
+def unless_abandoned(case: Case, verdict: Verdict) -> Verdict:
+    """Return *verdict*, or that the session is over as nobody is there to go on.
+
+    A session at rest stays at rest: it needs nobody either way.
+    """
+    if verdict.state in AT_REST or verdict.of_child:
+        return verdict
+
+    abandoned_ms = case.abandoned_ms
+    if abandoned_ms is None:
+        return verdict
+
+    if case.now_ms < abandoned_ms:
+        again_ms = min(abandoned_ms, verdict.recheck_ms or abandoned_ms)
+        return replace(verdict, recheck_ms=again_ms)
+
+    return Verdict(
+        state=State.ENDED,
+        since_ms=case.last_ms,
+        evidence="no process can be at work on it",
+        evidence_ms=case.now_ms,
+        tier=Tier.PROCESS,
+        confidence=Confidence.MEDIUM,
+    )
+
+
+AT_REST = OVER | {State.IDLE, State.UNKNOWN}
+"""States that need nobody, whether somebody is there or not, and that a process left."""

@@ -7,6 +7,7 @@ from jarvisd.accumulators.facts import Phase
 from jarvisd.accumulators.states.constants import QUESTIONS
 from jarvisd.model.evidence import (
     HookCalled,
+    ProcessesChecked,
     ProcessFound,
     ProcessGone,
     RegistryRead,
@@ -30,6 +31,10 @@ class Held:
         mode: How leave is asked for, as hooks say.
         hooked: Hooks are installed: one was heard.
         cwd: The working folder, as hooks or the registry named it last.
+        is_live: Something of it was heard as it happened, and not read later.
+        was_seen: A process of it was seen.
+        checked: What the check of all processes found; None before that, and since a
+            process was found.
         recalled: The end that an earlier run has told of; its witnesses are not stored.
 
     """
@@ -45,10 +50,17 @@ class Held:
     mode: str | None = None
     hooked: bool = False
     cwd: str | None = None
+    is_live: bool = False
+    checked: ProcessesChecked | None = None
+    was_seen: bool = False
     recalled: Transition | None = None
 
     def hear(self, signal: Signal) -> None:
         """Take in one more; what is older than the same sort of thing is no news."""
+        if isinstance(signal, ProcessesChecked):
+            self.checked = signal
+            return
+
         self.recalled = None
         match signal:
             case HookCalled():
@@ -57,7 +69,8 @@ class Held:
                 self._registry(signal)
             case ProcessFound():
                 self.process = signal
-                self.gone = None
+                self.gone = self.checked = None
+                self.was_seen = True
             case ProcessGone():
                 self._gone(signal)
 
@@ -77,6 +90,7 @@ class Held:
     def _registry(self, signal: RegistryRead) -> None:
         self.registry, self.gone, self.over = signal, None, None
         self.cwd = signal.cwd or self.cwd
+        self.checked, self.was_seen = None, True
 
     def _gone(self, signal: ProcessGone) -> None:
         process, registry = self.process, self.registry
@@ -92,7 +106,7 @@ class Held:
             self.ask = self.compacting_ms = None
 
     def _hook(self, hook: HookCalled) -> None:
-        self.hooked = True
+        self.hooked = self.is_live = True
         self.mode = hook.mode or self.mode
         self.cwd = hook.cwd or self.cwd
         if phase_of(hook) is not Phase.NONE and _is_newer(hook, self.turn):

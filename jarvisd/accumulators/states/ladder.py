@@ -16,7 +16,7 @@ from jarvisd.accumulators.states.dialogs import (
     stalled_edit,
     subagent_wait,
 )
-from jarvisd.accumulators.states.endings import given_up, over
+from jarvisd.accumulators.states.endings import given_up, over, unless_abandoned
 from jarvisd.accumulators.states.turns import (
     done,
     fresh,
@@ -31,7 +31,7 @@ def verdict_on(case: Case) -> Verdict:
     for rung in LADDER:
         verdict = rung(case)
         if verdict is not None:
-            return verdict
+            return unless_abandoned(case, verdict)
 
     return verdict_of_nothing(case)
 

@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.states.attention import Burn
-from jarvisd.accumulators.states.case import Verdict
+from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import (
+    CHECK_CEILING_MS,
     DWELL_MS,
     HISTORY_CEILING_MS,
     HISTORY_MS,
     SETTLE_MS,
+    UNOWNED_MS,
 )
+from jarvisd.accumulators.states.endings import AT_REST
 from jarvisd.accumulators.states.held import Held
 from jarvisd.model.block import SessionId
 from jarvisd.model.state import (
@@ -47,6 +50,7 @@ class Seat:
             the board will look at that.
         history_ms: When history of it was read first; *quiet_ms*: until when it is not
             judged, because more of that may come.
+        check_by_ms: Until when its first verdict waits for a check of all processes.
         burn: What it costs.
 
     """
@@ -65,6 +69,7 @@ class Seat:
     history_ms: int | None = None
     quiet_ms: int = 0
     attention: tuple[Attention, ...] = ()
+    check_by_ms: int | None = None
     burn: Burn | None = None
 
     def recall(self, before: Transition) -> None:
@@ -72,6 +77,27 @@ class Seat:
         self.before, self.changed_ms = before.state, before.at_ms
         if before.state in OVER:
             self.held.recalled = before
+
+    def awaits_check(self, case: Case, verdict: Verdict) -> bool:
+        """Return True if *verdict*, the first, waits until all processes were checked.
+
+        Otherwise each session that was left in the midst of work hours ago would need
+        somebody for the moment until it is known that nobody is there.
+        """
+        known = (
+            case.is_alive or case.is_out_of_sight or case.process.checked is not None
+        )
+        silent_ms = case.now_ms - case.last_ms
+        if self.told is not None or known or verdict.state in AT_REST:
+            return False
+
+        if silent_ms < UNOWNED_MS:
+            return False
+
+        if self.check_by_ms is None:
+            self.check_by_ms = case.now_ms + CHECK_CEILING_MS
+
+        return case.now_ms < self.check_by_ms
 
     def settle(self, verdict: Verdict, now_ms: int, *, answered: bool) -> Verdict:
         """Return what is to be told now, given that *verdict* was reached.
