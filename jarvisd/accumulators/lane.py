@@ -31,9 +31,11 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     Attributes:
         start_ms: The time of the first line of its own that has one.
+        copied_ms: That of the newest line that says it is a copy: up to then all are.
         last_ms: That of the newest line: what lines without a time inherit.
         session_id: Learned from the content, where the file's name does not say.
         model: The current model.
+        speaking: That of the newest response of the conversation.
         sticky: How the thread is served; *fleeting* is how this turn is.
         unnamed: Responses that came before any model was named.
         streaming: The response that a stream is about.
@@ -51,10 +53,12 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
     """
 
     start_ms: int | None = None
+    copied_ms: int | None = None
     last_ms: int | None = None
     session_id: SessionId | None = None
     parent_session_id: SessionId | None = None
     model: str | None = None
+    speaking: str | None = None
     sticky: Variant = STANDARD
     fleeting: Variant | None = None
     unnamed: list[str] = []
@@ -159,18 +163,31 @@ class Lane:
 
         if at_ms is not None:
             carry.last_ms = at_ms
+            if record.copied:
+                carry.copied_ms = max(at_ms, carry.copied_ms or 0)
+
             if carry.start_ms is None and not self.copies(record):
                 carry.start_ms = self.start_ms = at_ms
 
     def copies(self, record: Record) -> bool:
-        """Say whether *record* tells that it is a copy of another session's line."""
+        """Say whether *record* is a copy of another session's line.
+
+        It says so, or is not newer than a line of the same file that does: some
+        versions write the copied lines twice, and mark only one of the two.
+        """
+        if record.copied or self._is_copied_again(record.at_ms):
+            return True
+
         named = record.session_id
         if named is None or named == self.session_id:
-            return record.copied
+            return False
 
         # Of a subagent, lines may name the session that started it.
-        of_main = self.parent_session_id is None and not record.sidechain
-        return record.copied or of_main
+        return self.parent_session_id is None and not record.sidechain
+
+    def _is_copied_again(self, at_ms: int | None) -> bool:
+        copied_ms = self.carry.copied_ms
+        return copied_ms is not None and at_ms is not None and at_ms <= copied_ms
 
     def _settle_ids(self) -> None:
         origin, carry, before = (

@@ -52,10 +52,12 @@ class CommandGiven(_Event, frozen=True, kw_only=True, gc=False):
 class Instructed(_Event, frozen=True, kw_only=True, gc=False):
     """Words that no human wrote were put before the agent, to act upon.
 
-    *by_hook* says that they are a hook's, which sends the agent on at the end of a turn.
+    *by_hook* says that they are a hook's, which sends the agent on at the end of a turn,
+    *by_agent* that another agent wrote them.
     """
 
     by_hook: bool = False
+    by_agent: bool = False
 
 
 class Cue(StrEnum):
@@ -130,7 +132,8 @@ class UsageReported(_Event, frozen=True, kw_only=True, gc=False):
         variant: How it was served.
         web_searches: Searches done by the provider, billed apart.
         follows: The copy belongs to the response that `ResponseStarted` named.
-        in_context: The prompt occupies the session's context window.
+        in_context: The prompt occupies the session's context window. What does not
+            and names no model is of the model that asked for it.
         latency_ms: How long it took, where whoever reports it has measured that.
 
     """

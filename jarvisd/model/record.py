@@ -31,7 +31,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         offset: Where the line starts in its source.
         speaker: Who is speaking, if it is a line of the conversation.
         sidechain: The line is of a subagent's conversation, whatever file it is in.
-        copied: The line says that another session's transcript is where it was written.
+        copied: The line says that it may be a copy of another session's line.
         events: What happened, in order.
 
     """

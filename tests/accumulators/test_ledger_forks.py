@@ -49,13 +49,22 @@ def resumed(each: Line, original: str, session: str) -> Line:
     return each
 
 
+def backgrounded(each: Line, original: str, session: str) -> Line:
+    """Return a line as a session in the background copies it: stamped, as are all."""
+    del original
+    return each | {"sessionId": session, "sessionKind": "bg"}
+
+
 def verbatim(each: Line, original: str, session: str) -> Line:
     """Return a line as --fork-session copies it: nothing says where it is from."""
     del original
     return each | {"sessionId": session}
 
 
-TOLD = [pytest.param(each, id=each.__name__) for each in (branched, forked, resumed)]
+TOLD = [
+    pytest.param(each, id=each.__name__)
+    for each in (branched, forked, resumed, backgrounded)
+]
 
 SHARED = of(
     ORIGINAL,
@@ -132,6 +141,20 @@ def test_forks_whose_original_is_gone_count_what_they_share_once(copy: Copy) -> 
     assert_same(books[0], books[1])
 
 
+@pytest.mark.parametrize("fork", [EARLIER, LATER])
+def test_lines_that_a_branch_writes_twice_are_copies_both_times(fork: str) -> None:
+    marked = copied(branched, SHARED, fork, ORIGINAL)
+    again = copied(verbatim, SHARED, fork, ORIGINAL)
+    pairs = [each for both in zip(marked, again, strict=True) for each in both]
+    for lines in (marked + again, pairs):
+        files = file_of(ORIGINAL, SHARED), file_of(fork, lines + own(fork, 30))
+        for order in permutations(files):
+            books = read_all(*order)
+
+            assert told_of(books.session(ORIGINAL)) == (93, 2, 1, 1)
+            assert told_of(books.session(fork)) == (20_000, 1, 1, 0)
+
+
 def test_without_a_word_of_it_the_lesser_id_owns_what_forks_share() -> None:
     files = family(verbatim)[:3]
     for order in permutations(files):
@@ -158,7 +181,7 @@ steps = st.lists(
 
 
 @given(
-    copy=st.sampled_from([branched, forked, resumed, verbatim]),
+    copy=st.sampled_from([branched, forked, resumed, backgrounded, verbatim]),
     steps=steps,
     order=st.permutations(range(4)),
     window=st.sampled_from([0, 1, 4_096]),

@@ -11,6 +11,7 @@ from jarvisd.model.events import (
     CommandGiven,
     Compacted,
     Event,
+    Instructed,
     Interrupted,
     LimitReached,
     ModeChanged,
@@ -109,6 +110,8 @@ NO_PROMPTS = [
     pytest.param([result()], {}, id="CC-062 only a result"),
     pytest.param("<task-notification>x</task-notification>", {}, id="CC-063"),
     pytest.param("[Request interrupted by user]", {}, id="CC-065 interrupt"),
+    pytest.param("<teammate-message x>hi</teammate-message>", {}, id="a teammate"),
+    pytest.param("<cross-session-message>hi", {}, id="another session"),
     pytest.param("Hello", {"isMeta": True}, id="meta"),
     pytest.param("Hello", {"isSidechain": True}, id="S001-36 sidechain"),
     pytest.param("Hello", {"isCompactSummary": True}, id="a summary"),
@@ -169,6 +172,15 @@ def test_a_prompt_typed_while_busy_counts_where_it_is_delivered() -> None:
     )
     assert (
         said(type="queue-operation", operation="enqueue", content="More").events == ()
+    )
+
+
+def test_a_teammates_message_while_busy_is_no_prompt() -> None:
+    words = '<teammate-message teammate_id="dev-1">Done.</teammate-message>'
+    attachment = {"type": "queued_command", "prompt": words, "commandMode": "prompt"}
+
+    assert said(type="attachment", attachment=attachment).events == (
+        Instructed(by_agent=True),
     )
 
 
@@ -545,6 +557,16 @@ def test_a_background_task_says_when_it_is_over() -> None:
             {"type": "tool_use_result", "tool_use_id": "t1", "is_error": True},
             ToolReturned(call_id="t1", outcome=Outcome.ERROR),
             id="a result of very old",
+        ),
+        pytest.param(
+            {"type": "tool_use_result", "toolUseId": "t1", "isError": True},
+            ToolReturned(call_id="t1", outcome=Outcome.ERROR),
+            id="a result of very old, by another spelling",
+        ),
+        pytest.param(
+            {"type": "user", "message": {"content": "<teammate-message teammate_id"}},
+            Instructed(by_agent=True),
+            id="words of a teammate",
         ),
     ],
 )

@@ -3,7 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from tests.accumulators import test_ledger_claude as claude
 from tests.accumulators import test_ledger_codex as codex
+from tests.accumulators.books import line
 from tests.books.process import started
 from tests.books.rig import append, transcript
 
@@ -59,3 +63,86 @@ def test_a_context_that_overflowed_is_full(tmp_path: Path) -> None:
 
     assert session["context"]["tokens"] == 258_400
     assert session["tokens"]["input"] == 200_000
+
+
+def test_searches_of_side_calls_are_counted_and_paid_for(tmp_path: Path) -> None:
+    def result(call_id: str, noted: dict[str, object], second: float) -> bytes:
+        block = {"type": "tool_result", "tool_use_id": call_id, "content": "x"}
+        return line(
+            type="user",
+            timestamp=claude.stamp(second),
+            message={"role": "user", "content": [block]},
+            toolUseResult=noted,
+        )
+
+    files = {"readCount": 1, "searchCount": 7}
+    append(
+        transcript(tmp_path),
+        claude.reply("m1", inp=10, blocks=[claude.call("t1", "WebSearch", query="x")]),
+        result("t1", {"query": "x", "results": [], "searchCount": 2}, 2),
+        claude.reply("m2", second=3, inp=10, blocks=[claude.call("t2", "Agent")]),
+        result("t2", {"agentId": "a1", "toolStats": files}, 4),
+    )
+
+    (row,) = told(tmp_path, "report.usage", by="model")["rows"]
+
+    assert row["web_searches"] == 2
+    assert row["responses"] == 3
+    assert row["tokens"]["input"] == 20
+    assert row["unpriced"] == 0
+    assert row["cost_micros"] == 20 * 5 + 2 * 10_000
+
+
+def test_messages_of_teammates_are_work_and_no_prompts(tmp_path: Path) -> None:
+    words = '<teammate-message teammate_id="dev-1">tests pass</teammate-message>'
+    append(
+        transcript(tmp_path),
+        claude.prompt("Split the work.", second=0),
+        claude.reply("m1", second=1, inp=1),
+        claude.prompt(words, second=2, key="p2"),
+    )
+
+    session = told(tmp_path, "sessions.get", session_id="s1")
+
+    assert (session["prompts"], session["user_lines"]) == (1, 2)
+
+
+def test_a_branch_that_writes_each_line_twice_has_only_its_own(tmp_path: Path) -> None:
+    shared = [
+        msgspec.json.decode(each)
+        for each in (
+            claude.prompt(second=0, key="p1"),
+            claude.reply("m1", second=1, key="a1", inp=100, out=50),
+        )
+    ]
+
+    def copies(session: str, **fields: object) -> list[bytes]:
+        return [
+            msgspec.json.encode({**each, "sessionId": session, **fields})
+            for each in shared
+        ]
+
+    marked = [
+        msgspec.json.encode(
+            {
+                **each,
+                "sessionId": "a-branch",
+                "forkedFrom": {"sessionId": "z", "messageUuid": each["uuid"]},
+            }
+        )
+        for each in shared
+    ]
+    append(transcript(tmp_path, "z"), *copies("z"))
+    append(
+        transcript(tmp_path, "a-branch"),
+        *marked,
+        *copies("a-branch"),
+        claude.prompt(second=60, key="p2"),
+        claude.reply("m2", second=61, inp=10, out=5),
+    )
+
+    both = told(tmp_path, "sessions.list")["sessions"]
+
+    assert {
+        each["session_id"]: (each["tokens"]["input"], each["prompts"]) for each in both
+    } == {"z": (100, 1), "a-branch": (10, 1)}

@@ -76,8 +76,8 @@ class Line:
     def start_ms(self) -> int:
         """Return when the transcript starts; one that the line is copied into, never."""
         lane, record = self.lane, self.record
-        named = record.session_id
-        if record.copied or (named != lane.session_id and named is not None):
+        named, copies = record.session_id, record.copied or lane.carry.copied_ms
+        if copies or (named != lane.session_id and named is not None):
             return UNKNOWN_START_MS if lane.copies(record) else lane.start_ms
 
         return lane.start_ms

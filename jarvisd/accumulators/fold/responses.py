@@ -30,8 +30,8 @@ def usage(line: Line, event: UsageReported) -> None:
     if not thread.told:
         void_printed(line)
 
-    latency_ms = None
-    if called != carry.answered:
+    latency_ms = event.latency_ms
+    if event.in_context and called != carry.answered:
         latency_ms = _answer(line, called, event)
 
     name, shelf = (line.agent, called), line.shelves.responses
@@ -48,6 +48,9 @@ def usage(line: Line, event: UsageReported) -> None:
         )
     elif tokens.output > row.output:
         shelf.change(name, row, replace(row, output=tokens.output))
+
+    if event.in_context and event.model is not None:
+        carry.speaking = event.model
 
     if event.in_context and not line.rank:
         split = tokens.cache_write_5m + tokens.cache_write_1h
@@ -104,6 +107,9 @@ def _put_response(
 ) -> None:
     lane, shelf, tokens = line.lane, line.shelves.responses, event.tokens
     model = event.model or lane.carry.model
+    if model is None and not event.in_context:
+        model = lane.carry.speaking
+
     row = ResponseRow(
         key=shelf.key_of(name),
         agent=line.agent,

@@ -110,6 +110,8 @@ def _command(facts: Facts, _: CommandGiven, __: int | None) -> None:
 def _instructed(facts: Facts, event: Instructed, at_ms: int | None) -> None:
     if event.by_hook:
         _begin(facts, FEEDBACK, at_ms)
+    elif event.by_agent:
+        _begin(facts, "message of an agent", at_ms)
     elif facts.commanded and facts.phase is not _WORKING:
         _begin(facts, "command", at_ms)
 

@@ -51,6 +51,9 @@ _SKIPPED = (
 )
 _SESSION = re.compile(rb'"sessionId":"([0-9A-Za-z-]{1,64})"')
 _SESSION_WITHIN = 200
+_BACKGROUND = "bg"
+"""The kind of session that goes on with a copy of another's lines."""
+
 _PICTURES = {"image", "document"}
 _CALL, _RESULT = "tool_use", "tool_result"
 _LIMIT = re.compile(r"usage limit reached\|(\d{9,11})$")
@@ -107,7 +110,7 @@ def _record(line: Line, *, offset: int, events: tuple[Event, ...]) -> Record:
         offset=offset,
         speaker=_SPEAKERS.get(line.type),
         sidechain=sidechain,
-        copied=line.forked_from is not None,
+        copied=line.forked_from is not None or line.session_kind == _BACKGROUND,
         events=events,
     )
 
@@ -277,7 +280,8 @@ def _attachment(line: Line) -> Iterator[Event]:
         return
 
     text = text_of(attachment.prompt) or ""
-    if attachment.commandMode == "prompt" and not _is_injected(line):
+    typed = not text or own_words(text)
+    if attachment.commandMode == "prompt" and typed and not _is_injected(line):
         yield PromptGiven(chars=len(text), key=line.uuid, queued=True)
     else:
         yield from notices_in(text)
@@ -326,7 +330,9 @@ def _mode(line: Line) -> Iterator[Event]:
 
 def _late_result(line: Line) -> Iterator[Event]:
     block = Block(
-        type="tool_result", tool_use_id=line.tool_use_id, is_error=line.is_error
+        type=_RESULT,
+        tool_use_id=line.tool_use_id or line.other_tool_use_id,
+        is_error=line.is_error or line.other_is_error,
     )
     yield from results_in((block,), line)
 

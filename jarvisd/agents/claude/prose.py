@@ -29,6 +29,9 @@ _FEEDBACK = "Stop hook feedback:"
 _LOCAL = ("Caveat: The messages below", "<local-command-")
 _INTERRUPT = "[Request interrupted"
 _TASK = "<task-notification>"
+_AGENTS = ("<teammate-message", "<cross-session-message")
+"""How words of other agents begin."""
+
 _INJECTED = (
     "This session is being continued",
     _FEEDBACK,
@@ -37,6 +40,7 @@ _INJECTED = (
     "<command-",
     _INTERRUPT,
     _TASK,
+    *_AGENTS,
 )
 _HEAD_CHARS = 2_000
 """How far into a text a closed reminder or a tag is looked for in one go."""
@@ -71,6 +75,8 @@ def notices_in(text: str) -> Iterator[Event]:
         yield Interrupted(reason="tool" if "for tool use" in start[:80] else "user")
     elif start.startswith(_TASK):
         yield from _task_ended(start)
+    elif start.startswith(_AGENTS):
+        yield Instructed(by_agent=True)
 
 
 def instructions_in(text: str) -> Iterator[Event]:

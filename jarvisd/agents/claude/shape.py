@@ -93,6 +93,7 @@ class ToolOutcome(Struct, gc=False):
     status: Raw = ABSENT
     durationMs: Raw = ABSENT  # noqa: N815
     totalDurationMs: Raw = ABSENT  # noqa: N815
+    searchCount: Raw = ABSENT  # noqa: N815
 
 
 class CompactMetadata(Struct, gc=False):
@@ -137,12 +138,16 @@ class Line(Struct, gc=False, rename="camel"):
     cwd: str | None = None
     uuid: str | None = None
     forked_from: Fork | None = None
+    session_kind: str | None = None
     is_sidechain: bool = False
     is_meta: bool = False
     is_compact_summary: bool = False
     is_api_error_message: bool = False
     message: Message | None = None
     tool_use_result: "ToolOutcome | str | tuple[Raw, ...] | None" = None
+    stdout_tool_use_result: "ToolOutcome | str | tuple[Raw, ...] | None" = field(
+        default=None, name="tool_use_result"
+    )
     tool_denial_kind: str | None = None
     parent_tool_use_id: str | None = field(default=None, name="parent_tool_use_id")
     prompt_source: str | None = None
@@ -162,6 +167,8 @@ class Line(Struct, gc=False, rename="camel"):
     retry_attempt: int | None = None
     tool_use_id: str | None = field(default=None, name="tool_use_id")
     is_error: bool | None = field(default=None, name="is_error")
+    other_tool_use_id: str | None = field(default=None, name="toolUseId")
+    other_is_error: bool | None = field(default=None, name="isError")
 
 
 def key_of(line: Line) -> str | None:

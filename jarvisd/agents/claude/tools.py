@@ -17,7 +17,9 @@ from jarvisd.model.events import (
     ToolCalled,
     ToolKind,
     ToolReturned,
+    UsageReported,
 )
+from jarvisd.model.usage import Tokens
 
 _MCP = "mcp__"
 _SUBAGENTS = {"Task", "Agent"}
@@ -27,6 +29,7 @@ _DENIED = re.compile(
     rb"|User rejected tool use"
 )
 _LAUNCHED = "async_launched"
+_MAX_SEARCHES_DIGITS = 6
 _OK = Outcome.OK
 _NOTHING_NOTED = ToolOutcome()
 _HEAD_BYTES = 400
@@ -75,11 +78,14 @@ def call_of(block: Block) -> ToolCalled:
 def results_in(blocks: Iterable[Block], line: Line) -> list[Event]:
     """Say which calls came back with the content items *blocks* of *line*."""
     found: list[Event] = []
-    noted = line.tool_use_result
+    noted = line.tool_use_result or line.stdout_tool_use_result
     known = noted if isinstance(noted, ToolOutcome) else _NOTHING_NOTED
     for block in blocks:
         call_id = block.tool_use_id
         if block.type == "tool_result" and call_id:
+            if known.searchCount is not ABSENT and not found:
+                found.extend(_searches(call_id, known))
+
             duration_ms = _duration(known)
             found.append(
                 ToolReturned(
@@ -91,6 +97,21 @@ def results_in(blocks: Iterable[Block], line: Line) -> list[Event]:
             found.extend(_started(call_id, known))
 
     return found
+
+
+def _searches(call_id: str, noted: ToolOutcome) -> Iterator[Event]:
+    """Say that a call of WebSearch was answered beside the conversation.
+
+    The transcript tells only how often that response searched, not its tokens.
+    """
+    written = head_of(noted.searchCount, _MAX_SEARCHES_DIGITS + 1)
+    if written.isdigit() and len(written) <= _MAX_SEARCHES_DIGITS and int(written):
+        yield UsageReported(
+            response=f"{call_id}:searches",
+            tokens=Tokens(),
+            web_searches=int(written),
+            in_context=False,
+        )
 
 
 def _skill(given: Raw) -> str | None:
