@@ -32,7 +32,8 @@ class Change:
 
     A session's change has the *block* through which it came. A transition has *data*,
     its number as *key*, and some block of its session, if there is one; so has a
-    segment, with its id.
+    segment, with its id. Both have the *agent* of the session, and its working folder
+    as *place*: a filter must not drop a session that has no block yet.
     """
 
     sequence: int
@@ -41,6 +42,8 @@ class Change:
     block: Block | None
     session: Session | None = None
     data: bytes = b""
+    agent: str | None = None
+    place: str | None = None
 
 
 @dataclass(slots=True)
@@ -85,8 +88,17 @@ class Changes:
 
     def add_segment(self, segment: Segment, block: Block | None) -> None:
         """Note a closed segment of *block*; no other ever takes its place."""
-        key, data = segment.segment_id, wire.encode(segment)
-        self._add(Change(self.sequence + 1, "segments", key, block, data=data))
+        self._add(
+            Change(
+                self.sequence + 1,
+                "segments",
+                segment.segment_id,
+                block,
+                data=wire.encode(segment),
+                agent=segment.agent,
+                place=segment.project,
+            )
+        )
 
     def transitions(self, transitions: Iterable[Transition]) -> list[Change]:
         """Return *transitions* as if they had just been made."""
@@ -161,8 +173,16 @@ class Changes:
 
     def _transition_change(self, each: Transition) -> Change:
         blocks = self.books.blocks_of(each.agent, each.session_id)
-        block = blocks[0] if blocks else None
-        return Change(0, "states", str(each.number), block, data=wire.encode(each))
+        _, place = self.books.states.origin_of((each.agent, each.session_id))
+        return Change(
+            0,
+            "states",
+            str(each.number),
+            blocks[0] if blocks else None,
+            data=wire.encode(each),
+            agent=each.agent,
+            place=place,
+        )
 
     def _add(self, change: Change) -> None:
         key: Key = (change.topic, change.key)

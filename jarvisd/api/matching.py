@@ -42,6 +42,20 @@ def is_session_in(entry: Entry, wanted: str) -> bool:
     )
 
 
+def matches_session(
+    agent: str, place: str | None, wanted: SubscriptionFilter | None
+) -> bool:
+    """Return True if *wanted* keeps a session of which no block is known.
+
+    *place* is its working folder, as far as signals name it.
+    """
+    return wanted is None or (
+        wanted.agent in {None, agent}
+        and wanted.block_id is None
+        and (wanted.project is None or is_place_in(place, wanted.project))
+    )
+
+
 def matches_filter(block: Block, wanted: SubscriptionFilter | None) -> bool:
     """Say whether a subscriber who wants *wanted* is told of *block*."""
     if wanted is None:

@@ -12,13 +12,10 @@ from dataclasses import dataclass, field
 
 from jarvisd.accumulators.block import Block
 from jarvisd.api.changes import Change, Changes
-from jarvisd.api.matching import matches_filter
+from jarvisd.api.matching import matches_filter, matches_session
 from jarvisd.model.state import Transition
 from jarvisd.protocol import wire
 from jarvisd.protocol.following import Resync, Subscribe, SubscribeResult
-
-OF_SESSIONS = {"states", "segments"}
-"""What a filter can leave out; the rest is of the daemon."""
 
 MAX_SPACED = 1024
 """Things whose last telling is remembered; beyond it spacing is given up, not news."""
@@ -127,10 +124,12 @@ class Subscription:
         if change.topic not in self.wanted.topics:
             return False
 
-        if change.block is None:
-            return change.topic not in OF_SESSIONS or self.wanted.filter is None
+        if change.block is not None:
+            return matches_filter(change.block, self.wanted.filter)
 
-        return matches_filter(change.block, self.wanted.filter)
+        return change.agent is None or matches_session(
+            change.agent, change.place, self.wanted.filter
+        )
 
     def _take_snapshot(self, now: float, max_bytes: int) -> list[bytes]:
         news: list[bytes] = []

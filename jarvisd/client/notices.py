@@ -10,8 +10,8 @@ import msgspec
 from jarvisd.client import states, terminal
 from jarvisd.client.filling import fill
 from jarvisd.client.text import safe
-from jarvisd.model.session import SessionView
 from jarvisd.model.state import State, Transition
+from jarvisd.protocol.states import LiveSession
 
 LIMIT_S = 10.0
 Way = Literal["desktop", "bell", "command"]
@@ -51,7 +51,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     more: tuple[str, ...] = ()
 
 
-def notice(each: Transition, session: SessionView | None) -> Notice:
+def notice(each: Transition, session: LiveSession | None) -> Notice:
     """Return what is told of *each*; *session* is None where nothing more is known."""
     what = _TITLES.get(each.state, f"is {each.state}")
     tool = f" ({each.tool})" if each.tool else ""

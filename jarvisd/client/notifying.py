@@ -20,23 +20,26 @@ from jarvisd.client.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
 from jarvisd.client.notices import Notice, gathered, notice
 from jarvisd.client.pending import Allowance, Memory, Pending
 from jarvisd.client.terminal import say
-from jarvisd.errors import EXIT_ALREADY_RUNNING, JarvisError, ProtocolError
-from jarvisd.model.session import SessionView
-from jarvisd.model.state import Transition
+from jarvisd.errors import EXIT_ALREADY_RUNNING, JarvisError
+from jarvisd.model.ids import SessionId
+from jarvisd.model.state import State, Transition
 from jarvisd.protocol.following import (
     Event,
     Subscribe,
     SubscribeResult,
     SubscriptionFilter,
 )
-from jarvisd.protocol.methods import SessionsGet
-from jarvisd.protocol.states import StatesList, StatesListResult
+from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
 
 OLDEST_MS = 86_400_000
 """Who was away for longer is not told of what came before that."""
 
 ANSWER_TIMEOUT_S = 5.0
 CATCH_UP_S = 1.0
+JUDGED_S = 15.0
+"""A daemon that has just started reads history for 10 s before it judges a session."""
+
+ASK_AGAIN_S = 0.5
 SAVE_EVERY_S = 60.0
 LONGEST_SLEEP_S = 60.0
 
@@ -114,6 +117,8 @@ class Notifier:
         self._begun = False
         self._level = 0
         self._level_until = 0.0
+        self._judged_at = 0.0
+        self._ask_at = 0.0
         self._written: Memory | None = None
         self._write_at = 0.0
 
@@ -167,6 +172,7 @@ class Notifier:
 
         self._level = newest if self._pending.last < newest else 0
         self._level_until = clock.monotonic() + CATCH_UP_S
+        self._judged_at = clock.monotonic() + JUDGED_S
         self._connection, self._pause_s = connection, FIRST_PAUSE_S
 
     def _begin(self, newest: int) -> None:
@@ -197,8 +203,11 @@ class Notifier:
     def _tell(self, connection: Connection) -> None:
         now_ms = clock.unix_ms()
         left = self._allowance.left(now_ms)
-        due = self._pending.due(now_ms) if self._is_caught_up and left else []
-        found = [(each, self._asked(connection, each)) for each in due]
+        if not left or not self._is_caught_up or clock.monotonic() < self._ask_at:
+            return
+
+        found = self._found(connection, self._pending.due(now_ms))
+        due = [each for each, _ in found]
         notices = [notice(*pair) for pair in found if _is_news(*pair)]
         if not due:
             return
@@ -217,12 +226,24 @@ class Notifier:
             clock.monotonic() >= self._level_until
         )
 
-    def _asked(self, connection: Connection, each: Transition) -> SessionView | None:
-        asked = SessionsGet(session_id=each.session_id, agent=each.agent)
-        try:
-            return connection.call(asked, SessionView)
-        except ProtocolError:  # nothing but its process is known of it
-            return None
+    def _found(
+        self, connection: Connection, due: list[Transition]
+    ) -> list[tuple[Transition, LiveSession | None]]:
+        """Return those of *due* that can be settled, each with its session.
+
+        A daemon that has just started has not judged all sessions: until it has, no
+        need counts as answered.
+        """
+        live = _live(connection) if due else {}
+        found = [(each, live.get((each.agent, each.session_id))) for each in due]
+        if clock.monotonic() < self._judged_at:
+            judged = [pair for pair in found if _is_judged(pair[1])]
+            if len(judged) < len(found):
+                self._ask_at = clock.monotonic() + ASK_AGAIN_S
+
+            return judged
+
+        return found
 
     def _wait_on(self) -> list[int]:
         return [] if self._connection is None else [self._connection.fileno()]
@@ -243,7 +264,8 @@ class Notifier:
         if not self._allowance.left(now_ms):
             due_ms = max(due_ms, self._allowance.next_ms())
 
-        return min(max(0.0, (due_ms - now_ms) / 1000), LONGEST_SLEEP_S)
+        wait_s = max((due_ms - now_ms) / 1000, self._ask_at - clock.monotonic(), 0.0)
+        return min(wait_s, LONGEST_SLEEP_S)
 
     def _write(self) -> None:
         self._write_at = clock.monotonic() + SAVE_EVERY_S
@@ -266,10 +288,22 @@ class Notifier:
             self._connection = None
 
 
-def _is_news(each: Transition, session: SessionView | None) -> bool:
-    """Say whether it is still so, and the session's own: a subagent's is its parent's."""
+def _live(connection: Connection) -> dict[tuple[str, SessionId], LiveSession]:
+    listed = connection.call(StatesList(over=True), StatesListResult)
+    return {(each.agent, each.session_id): each for each in listed.sessions}
+
+
+def _is_judged(session: LiveSession | None) -> bool:
+    return session is not None and session.state.state is not State.UNKNOWN
+
+
+def _is_news(each: Transition, session: LiveSession | None) -> bool:
+    """Say whether it is still so, and the session's own: a subagent's is its parent's.
+
+    Of a session that the daemon does not know every need is news.
+    """
     if session is None:
         return True
 
-    is_still_so = session.state is None or session.state.state is each.state
+    is_still_so = session.state.state is each.state
     return is_still_so and session.parent_session_id is None

@@ -17,7 +17,7 @@ from jarvisd.errors import EXIT_ALREADY_RUNNING, EXIT_USAGE
 from jarvisd.model.ids import SessionId
 from jarvisd.model.state import State, Transition
 from jarvisd.protocol.following import Subscribe
-from jarvisd.protocol.methods import SessionsGet
+from jarvisd.protocol.states import StatesList
 from tests.client.conftest import LIMIT_S, Ctl, command
 from tests.client.fake_daemon import FakeDaemon, live_session
 
@@ -227,4 +227,5 @@ def test_asking_again_is_what_makes_it_sure(
         daemon.tell_transition(transition(clock.unix_ms()))
         told(process)
 
-    assert daemon.was_asked(SessionsGet)
+    asked = [each for each in daemon.asked if isinstance(each, StatesList)]
+    assert asked[-1].over

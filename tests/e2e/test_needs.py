@@ -144,6 +144,63 @@ async def test_a_need_is_told_once_over_a_restart_of_the_daemon(daemon: Daemon) 
     assert (notice["session_id"], notice["tool"]) == (second, "Edit")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--agent", "claude"), ("--project", "demo"), ("--project", "/home/me/demo")],
+    ids=" ".join,
+)
+async def test_a_need_is_told_before_there_is_a_transcript(
+    daemon: Daemon, options: tuple[str, ...]
+) -> None:
+    notify = ("notify", "--json", "--by", "bell", *options)
+    async with await started(daemon.home, *notify) as told:
+        assert told.stdout is not None
+        lines = BufferedByteReceiveStream(told.stdout)
+        await _followed(daemon)
+        for tool in ("Edit", "Bash"):
+            session = str(uuid4())
+            await hook(daemon, session, "SessionStart", cwd="/home/me/demo")
+            await hook(daemon, session, "PermissionRequest", tool_name=tool)
+            notice = await _next(lines)
+            assert (notice["session_id"], notice["tool"]) == (session, tool)
+
+        told.terminate()
+
+
+async def test_a_filter_leaves_out_what_is_of_another_project(daemon: Daemon) -> None:
+    notify = ("notify", "--json", "--by", "bell", "--project", "demo")
+    async with await started(daemon.home, *notify) as told:
+        assert told.stdout is not None
+        lines = BufferedByteReceiveStream(told.stdout)
+        await _followed(daemon)
+        other, session = str(uuid4()), str(uuid4())
+        await hook(
+            daemon, other, "PermissionRequest", tool_name="Edit", cwd="/home/me/x"
+        )
+        await hook(
+            daemon, session, "PermissionRequest", tool_name="Edit", cwd="/home/me/demo"
+        )
+        assert (await _next(lines))["session_id"] == session
+        told.terminate()
+
+
+async def test_a_need_that_came_while_nobody_notified_is_told(daemon: Daemon) -> None:
+    notify = ("notify", "--json", "--by", "bell")
+    async with await started(daemon.home, *notify) as told:
+        await _followed(daemon)
+        told.terminate()
+
+    session, done = str(uuid4()), str(uuid4())
+    await hook(daemon, done, "PermissionRequest", tool_name="Bash")
+    await hook(daemon, done, "PostToolUse", tool_name="Bash")
+    await hook(daemon, session, "PermissionRequest", tool_name="Bash")
+    async with await started(daemon.home, *notify) as told:
+        assert told.stdout is not None
+        lines = BufferedByteReceiveStream(told.stdout)
+        assert (await _next(lines))["session_id"] == session
+        told.terminate()
+
+
 async def test_the_report_counts_the_wait(daemon: Daemon) -> None:
     session = await a_session(daemon)
     await hook(daemon, session, "PermissionRequest", tool_name="Bash")
