@@ -15,9 +15,32 @@ MAX_SOCKET_PATH_BYTES = 107
 """The kernel's limit for the path of a Unix socket (sockaddr_un, less the NUL)."""
 
 
+class HomeError(OSError):
+    """The user has no home directory, or a relative one; the message says which.
+
+    An OSError, so that status lines and hooks treat it like a daemon that is not there.
+    """
+
+
 def home(environ: Mapping[str, str]) -> str:
-    """Return the user's home directory."""
-    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - see above
+    """Return the user's home directory, an absolute path.
+
+    Raises:
+        HomeError: HOME is relative; or it is unset, and the password database has no
+            entry for this user.
+
+    """
+    found = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - see above
+    if found.startswith("/"):
+        return found
+
+    if environ.get("HOME"):
+        raise HomeError(f"HOME is {found!r}: expected an absolute path")
+
+    raise HomeError(
+        f"HOME is not set, and the password database has no entry for user {os.geteuid()}"
+        "; set HOME to an absolute path"
+    )
 
 
 def _xdg(environ: Mapping[str, str], variable: str, *fallback: str) -> str:

@@ -8,6 +8,7 @@ from jarvisd.client import failures, parser
 from jarvisd.client.commands import COMMANDS
 from jarvisd.client.terminal import say, silence_stdout
 from jarvisd.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, JarvisError
+from jarvisd.paths import HomeError
 
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: what a shell reports of a program that the signal ended."""
@@ -34,6 +35,9 @@ def run(argv: list[str]) -> int:
     except BrokenPipeError:
         silence_stdout()
         return EXIT_BROKEN_PIPE
+    except HomeError as exc:
+        say(str(exc))
+        return EXIT_USAGE
     except OSError as exc:
         if _debugging() or exc.filename is not None:
             raise

@@ -1,5 +1,6 @@
 """From file, environment and flags to one checked `Config`."""
 
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,11 @@ from jarvisd.config.settings import (
 from jarvisd.config.sinks import SINK_KEYS, check_sinks
 from jarvisd.errors import ConfigError
 
+MAX_DEPTH = 16
+"""Of a key, with a step for each table; the deepest setting has four."""
+
+_KEY = re.compile(r"""^\s*([\w."'-]+)\s*=""", re.MULTILINE)
+
 
 def read(
     argv: Sequence[str],
@@ -36,11 +42,15 @@ def read(
     """Find and read the file, then `load`. A file nobody asked for may be absent.
 
     Raises:
-        ConfigError: As `load`; or the file cannot be read.
+        ConfigError: As `load`; or the file cannot be read, or the user has no home.
 
     """
     asked = parse_flags(argv).config or environ.get("JARVISD_CONFIG")
-    path = Path(asked or paths.config_file(environ))
+    try:
+        path = Path(asked or paths.config_file(environ))
+    except paths.HomeError as exc:
+        raise ConfigError(str(exc)) from None
+
     text = _text(path, required=asked is not None)
     return load(argv, environ, text, path=path, known_agents=known_agents)
 
@@ -112,7 +122,13 @@ def _from_file(text: str, path: Path) -> Iterator[tuple[Key, Told]]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError(f"{path}: not TOML: {exc}") from None
+    except RecursionError:
+        name = _deepest_key(text)
+        raise ConfigError(
+            f"{path}: `{name}` is nested too deeply for a setting"
+        ) from None
 
+    _check_tree(document, path)
     agents = document.pop("agents", {})
     _check_fifos(document.get("fifos"), path)
     _check_keys(document, "notify", NOTIFY_KEYS, path)
@@ -122,6 +138,41 @@ def _from_file(text: str, path: Path) -> Iterator[tuple[Key, Told]]:
     yield from _table(document, (), TYPES, path)
     for name, table in _agent_tables(agents, path):
         yield from _table(table, ("agents", name), AGENT_TYPES, path)
+
+
+def _check_tree(document: Mapping[str, object], path: Path) -> None:
+    """Refuse what no setting can hold, and what is nested deeper than any setting.
+
+    A NUL ends every name that is given to the system; deep values cannot be shown.
+    """
+    waiting: list[tuple[Key, object]] = [((), document)]
+    while waiting:
+        key, value = waiting.pop()
+        name = ".".join(key).replace("\0", "\\0")
+        if "\0" in "".join(key[-1:]) or (isinstance(value, str) and "\0" in value):
+            raise ConfigError(f"{path}: `{name}` holds a NUL character; remove it")
+
+        if len(key) > MAX_DEPTH:
+            name = ".".join(key[:3])
+            raise ConfigError(f"{path}: `{name}` is nested too deeply for a setting")
+
+        if isinstance(value, dict):
+            waiting += [((*key, each), inner) for each, inner in value.items()]
+        elif isinstance(value, list):
+            *outer, last = key
+            waiting += [((*outer, f"{last}[{i}]"), v) for i, v in enumerate(value)]
+
+
+def _deepest_key(text: str) -> str:
+    """Return the key whose value has the most brackets open at once."""
+    depth = deepest = place = 0
+    for index, character in enumerate(text):
+        depth += (character in "[{") - (character in "]}")
+        if depth > deepest:
+            deepest, place = depth, index
+
+    keys = _KEY.findall(text, 0, place)
+    return keys[-1] if keys else text.lstrip()[:20]
 
 
 def _check_fifos(value: object, path: Path) -> None:
@@ -196,7 +247,11 @@ def _from_flags(flags: Flags) -> dict[Key, Told]:
 
 
 def _assembled(told: Mapping[Key, Told], environ: Mapping[str, str]) -> Config:
-    home = paths.home(environ)
+    try:
+        home = paths.home(environ)
+    except paths.HomeError as exc:
+        raise ConfigError(str(exc)) from None
+
     fields: dict[str, object] = {
         "store": Path(paths.state_folder(environ)) / "jarvisd.db",
         "socket": Path(paths.runtime_folder(environ)) / "rpc.sock",

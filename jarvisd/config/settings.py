@@ -68,8 +68,10 @@ class ConversationSettings(
     """What is kept of conversations, and whether those with agents are recorded."""
 
     record: bool = False
-    max_age_hours: Annotated[float, msgspec.Meta(ge=0)] = MAX_AGE_HOURS
-    consolidation_threshold: Annotated[int, msgspec.Meta(ge=0)] = THRESHOLD
+    max_age_hours: Annotated[float, msgspec.Meta(ge=0, le=8_760_000)] = MAX_AGE_HOURS
+    consolidation_threshold: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = (
+        THRESHOLD
+    )
 
     @property
     def limits(self) -> Limits:

@@ -28,6 +28,8 @@ PRICE_KEYS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output
 KEYS = (*PRICE_KEYS, "window")
 MAX_DOLLARS = 1_000_000
 """Per million tokens; more is a price per token in the wrong unit."""
+MAX_WINDOW = 1_000_000_000
+"""Tokens; the largest context windows of 2026 have ten million."""
 
 
 class Overrides(msgspec.Struct, frozen=True):
@@ -119,6 +121,11 @@ def _window(model: str, tokens: object) -> int:
     if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens <= 0:
         raise ConfigError(
             f'prices."{model}".window must be a number of tokens, not {tokens!r}'
+        )
+
+    if tokens > MAX_WINDOW:
+        raise ConfigError(
+            f'prices."{model}".window must be at most {MAX_WINDOW} tokens, not {tokens}'
         )
 
     return tokens

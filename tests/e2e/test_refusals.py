@@ -2,8 +2,10 @@
 
 import os
 import socket
+import sys
 from pathlib import Path
 
+import anyio
 import pytest
 
 from jarvisd.errors import EXIT_ALREADY_RUNNING, EXIT_RUNTIME_FOLDER, EXIT_USAGE
@@ -27,6 +29,23 @@ from tests.support import eventually
         pytest.param("scan_interval_s = 'x'", ["scan_interval_s"], id="a wrong type"),
         pytest.param("scan_interval_s = 0", ["scan_interval_s"], id="out of range"),
         pytest.param("exclude = 1 2", ["line 1"], id="no TOML"),
+        pytest.param('store = "/tmp/a\\u0000b"', ["store", "NUL"], id="NUL in a path"),
+        pytest.param('jump = ["x\\u0000"]', ["jump[0]", "NUL"], id="NUL in a command"),
+        pytest.param(
+            "exclude = " + "[" * 5_000 + "]" * 5_000,
+            ["`exclude`", "nested"],
+            id="arrays nested too deeply",
+        ),
+        pytest.param(
+            "notify." + "a." * 3_000 + "b = 1",
+            ["notify.a.a", "nested"],
+            id="tables nested too deeply",
+        ),
+        pytest.param(
+            "conversations.max_age_hours = inf",
+            ["conversations.max_age_hours"],
+            id="an endless age",
+        ),
     ],
 )
 async def test_a_wrong_setting_is_refused_by_its_name(
@@ -48,6 +67,42 @@ async def test_a_configuration_that_is_not_there_is_refused_when_named(
 
     assert status == EXIT_USAGE
     assert missing in said
+
+
+@pytest.mark.parametrize("command", ["ps", "hooks install", "doctor", "report daily"])
+async def test_a_relative_home_is_refused_and_no_folder_made(
+    home: Home, command: str
+) -> None:
+    environ = {"PATH": os.environ["PATH"], "HOME": "~"}
+    for program in ("jarvisd", f"jarvisd.client.main {command}"):
+        done = await anyio.run_process(
+            [sys.executable, "-m", *program.split()],
+            cwd=home.folder,
+            env=environ,
+            check=False,
+        )
+
+        assert done.returncode == EXIT_USAGE
+        assert b"HOME is '~': expected an absolute path" in done.stderr
+
+    assert not (home.folder / "~").exists()
+
+
+async def test_a_user_without_home_is_refused(home: Home) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become a user that no password database knows")
+
+    code = "import os, jarvisd.__main__ as m; os.setuid(4242); print(m.main())"
+    done = await anyio.run_process(
+        [sys.executable, "-c", code],
+        cwd=home.folder,
+        env={"PATH": os.environ["PATH"]},
+        check=False,
+    )
+
+    assert done.stdout.split()[-1:] == [b"2"], done
+    assert b"HOME is not set" in done.stderr
+    assert not (home.folder / "~").exists()
 
 
 async def test_a_wrong_reload_is_refused_and_changes_nothing(home: Home) -> None:
