@@ -22,7 +22,16 @@ _NOISE = (
     re.compile(r"[-@](?:\d{8}|\d{4}-\d\d-\d\d|\d\d-\d\d)$"),
     re.compile(r"-latest$"),
 )
-_BEDROCK = re.compile(r"(?:[a-z]+\.)?anthropic\.([^/]+?)(?:-v\d+(?::\d+)?)?")
+_BEDROCK = re.compile(
+    r"(?:bedrock/)?(?:(?:converse|invoke|[a-z]{2}(?:-[a-z]+)+-\d)/)*"
+    r"(?:arn:aws[a-z-]*:bedrock:[^/]{0,64}:(?:foundation-model|inference-profile)/)?"
+    r"(?:[a-z-]+\.)?anthropic\.([^/]+?)(?:-v\d+(?::\d+[a-z]*)*)?(?:\[[^\[\]]*\])?"
+)
+"""A region before it, a route of LiteLLM or what it has in an ARN says no more."""
+
+_DATABRICKS = re.compile(r"(?:databricks/)?databricks-(.+)")
+_DOTS = re.compile(r"(?<=\d)-(?=\d)")
+"""Databricks writes no dots: its gpt-5-1 is gpt-5.1."""
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -57,8 +66,16 @@ def parse_name(
     if bedrock := _BEDROCK.fullmatch(text):
         provider, text = provider or "anthropic", bedrock[1]
 
+    databricks = _DATABRICKS.fullmatch(text)
+    if databricks:
+        provider, text = None if provider == "databricks" else provider, databricks[1]
+
     provider, text = _split(provider, text, providers)
-    spellings = tuple(dict.fromkeys((written, *_shortened(text))))
+    shortened = [*_shortened(text)]
+    if databricks:
+        shortened += [_DOTS.sub(".", each) for each in shortened]
+
+    spellings = tuple(dict.fromkeys((written, *shortened)))
     fast = tuple(
         spelling.removesuffix(FAST_SUFFIX)
         for spelling in spellings

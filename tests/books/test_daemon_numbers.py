@@ -146,3 +146,21 @@ def test_a_branch_that_writes_each_line_twice_has_only_its_own(tmp_path: Path) -
     assert {
         each["session_id"]: (each["tokens"]["input"], each["prompts"]) for each in both
     } == {"z": (100, 1), "a-branch": (10, 1)}
+
+
+def test_a_model_named_by_a_cloud_costs_what_its_maker_lists(tmp_path: Path) -> None:
+    profile = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile"
+    models = (
+        f"{profile}/eu.anthropic.claude-opus-4-8-v1:0",
+        "us-gov.anthropic.claude-opus-4-8-v1:0",
+        "bedrock/us.anthropic.claude-opus-4-8-v1:0",
+        "databricks-claude-opus-4-8",
+    )
+    append(
+        transcript(tmp_path),
+        *(claude.reply(each, model=each, inp=1_000_000) for each in models),
+    )
+
+    total = told(tmp_path, "report.usage", by="model")["total"]
+
+    assert (total["unpriced"], total["cost_micros"]) == (0, 4 * 5_000_000)

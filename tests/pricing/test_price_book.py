@@ -185,6 +185,11 @@ def test_the_long_price_is_for_all_of_the_prompt_however_it_was_cached(
         pytest.param("big-pickle", id="given-away"),
         pytest.param("<synthetic>", id="no-model"),
         pytest.param("claude-" + "x" * 10_000_000, id="hostile"),
+        pytest.param("databricks-meta-llama-3-3-70b", id="another-maker"),
+        pytest.param(
+            "arn:aws:bedrock:us-east-1:1:application-inference-profile/a1b2c3",
+            id="a-profile-of-ones-own",
+        ),
     ],
 )
 def test_an_unknown_model_has_no_price_and_no_window(model: str) -> None:
@@ -206,6 +211,50 @@ def test_an_unknown_model_has_no_price_and_no_window(model: str) -> None:
             "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
             "claude-sonnet-4-5",
             id="bedrock",
+        ),
+        pytest.param(
+            None,
+            "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/"
+            "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "claude-sonnet-4-5",
+            id="bedrock-profile",
+        ),
+        pytest.param(
+            None,
+            "arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/"
+            "anthropic.claude-sonnet-4-5-20250929-v1:0:200k",
+            "claude-sonnet-4-5",
+            id="bedrock-model",
+        ),
+        pytest.param(
+            None,
+            "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "claude-sonnet-4-5",
+            id="bedrock-government",
+        ),
+        pytest.param(
+            None,
+            "bedrock/us.anthropic.claude-opus-4-8-v1:0[1m]",
+            "claude-opus-4-8",
+            id="bedrock-of-litellm",
+        ),
+        pytest.param(
+            None,
+            "bedrock/converse/us-east-1/anthropic.claude-opus-4-8-v1",
+            "claude-opus-4-8",
+            id="bedrock-by-a-route",
+        ),
+        pytest.param(
+            None, "databricks-claude-opus-4-8", "claude-opus-4-8", id="databricks"
+        ),
+        pytest.param(
+            None,
+            "databricks/databricks-gemini-2-5-pro",
+            "gemini-2.5-pro",
+            id="databricks-without-dots",
+        ),
+        pytest.param(
+            "databricks", "databricks-gpt-5-1", "gpt-5.1", id="databricks-apart"
         ),
         pytest.param(None, "openrouter/openai/gpt-5.5", "gpt-5.5", id="openrouter"),
         pytest.param("openrouter", "openai/gpt-5.5", "gpt-5.5", id="openrouter-apart"),
