@@ -76,7 +76,8 @@ def _cost(status: StatusResult) -> list[str]:
 def _news(status: StatusResult) -> list[str]:
     """Return what is there only now and then."""
     backfill = [f"backfill {_percent(status.backfill)}%"]
-    reading = status.backfill.files_done < status.backfill.files_total
+    backfilled = status.backfill
+    reading = backfilled.scanning or backfilled.files_done < backfilled.files_total
     return (backfill if reading else []) + (["degraded"] if status.degraded else [])
 
 

@@ -24,6 +24,9 @@ No agent's output was found yet. Start one (claude, codex), or try it with any c
 
     some-command | jarvisctl ingest"""
 
+STILL_READING = """\
+jarvisd is still reading the logs of your agents. What it finds is shown here."""
+
 _LIFE_STYLE = {Life.LIVE: "32", Life.QUIET: "", Life.ENDED: "2", Life.FAILED: "31"}
 
 COLUMNS = [
@@ -135,10 +138,20 @@ def in_project(block: BlockView, wanted: str) -> bool:
     )
 
 
+def nothing_found(backfill: Backfill) -> str:
+    """Return what is shown where no block is: what to do, unless it is too early."""
+    return STILL_READING if is_reading(backfill) else NOTHING_FOUND
+
+
+def is_reading(backfill: Backfill) -> bool:
+    """Return True while history is being searched for or read."""
+    return backfill.scanning or backfill.files_done < backfill.files_total
+
+
 def progress(backfill: Backfill) -> str | None:
     """Return how far the first reading of history is; None when it is done."""
     if backfill.bytes_done >= backfill.bytes_total:
-        return None
+        return "backfill: searching for transcripts" if backfill.scanning else None
 
     done = fmt.size_of(backfill.bytes_done, backfill.bytes_total)
     left = "" if backfill.eta_s is None else f", {fmt.duration(backfill.eta_s)} left"

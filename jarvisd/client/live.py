@@ -129,9 +129,11 @@ class View:
         self, shown: list[BlockView], now_ms: int, columns: int | None
     ) -> list[str]:
         if not shown:
-            return (
-                [] if self._feed.status is None else blocks.NOTHING_FOUND.splitlines()
-            )
+            status = self._feed.status
+            if status is None or self._feed.blocks:
+                return []
+
+            return blocks.nothing_found(status.backfill).splitlines()
 
         rows = [blocks.row(each, now_ms) for each in shown]
         return render(blocks.COLUMNS, rows, room=columns, colour=self._colour)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
+from msgspec.structs import replace
 
 from jarvisd import __version__
 from jarvisd.accumulators.block import Block
@@ -142,7 +143,9 @@ class Service:
 
     def backfill(self) -> Backfill:
         """Return how far the reading of history has come."""
-        return self._reader.progress.view(self._clock.monotonic())
+        scanning = self._reader.survey.finished_ms is None
+        now = self._clock.monotonic()
+        return replace(self._reader.progress.view(now), scanning=scanning)
 
     def sources(self, asked: SourcesList) -> SourcesListResult:
         """Return roots and files, only those with a problem if so asked."""

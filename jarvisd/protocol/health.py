@@ -18,7 +18,8 @@ class Health(Params, frozen=True, kw_only=True):
 class Backfill(Result, frozen=True, kw_only=True):
     """How far the first reading of history has come; all zero when done.
 
-    *eta_s* is None until the speed is known.
+    *eta_s* is None until the speed is known. *scanning* is True until all folders have
+    been looked through once: what is to be read is not known before.
     """
 
     files_total: int
@@ -26,6 +27,7 @@ class Backfill(Result, frozen=True, kw_only=True):
     bytes_total: int
     bytes_done: int
     eta_s: float | None
+    scanning: bool = False
 
 
 class Problem(Result, frozen=True, kw_only=True):

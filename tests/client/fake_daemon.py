@@ -52,6 +52,7 @@ from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
 WAIT_S = 60.0
 NOW_MS = 1_790_000_000_000
 DONE = Backfill(files_total=0, files_done=0, bytes_total=0, bytes_done=0, eta_s=None)
+SCANNING = msgspec.structs.replace(DONE, scanning=True)
 HALF_WAY = Backfill(
     files_total=10,
     files_done=3,

@@ -20,11 +20,19 @@ from jarvisd.errors import (
 from jarvisd.model.block import Kind, Life
 from jarvisd.model.source import SourceState, SourceView
 from jarvisd.protocol.base import Params
-from jarvisd.protocol.health import Problem
+from jarvisd.protocol.health import Backfill, Problem
 from jarvisd.protocol.methods import RootView, SourcesListResult, Status
 from jarvisd.protocol.reports import ReportToolsResult
 from tests.client.conftest import Ctl
-from tests.client.fake_daemon import HALF_WAY, NOW_MS, FakeDaemon, HangUp, block, well
+from tests.client.fake_daemon import (
+    HALF_WAY,
+    NOW_MS,
+    SCANNING,
+    FakeDaemon,
+    HangUp,
+    block,
+    well,
+)
 
 OLD = block("aaaa000000000000", life=Life.QUIET, last_activity_ms=1_000, project="old")
 EVIL = block("bbbb000000000000", project="\x1b]0;evil\x07na\tme\u202e", agent="codex")
@@ -109,6 +117,18 @@ def test_ps_tells_how_to_begin_where_nothing_is_found(
 
     assert done.stdout == ""
     assert "some-command | jarvisctl ingest" in done.stderr
+
+
+@pytest.mark.parametrize("backfill", [HALF_WAY, SCANNING])
+def test_ps_does_not_say_that_nothing_was_found_before_all_is_read(
+    ctl: Ctl, daemon: FakeDaemon, backfill: Backfill
+) -> None:
+    daemon.backfill = backfill
+
+    told = ctl("ps").stderr
+    assert "backfill: " in told
+    assert "still reading the logs" in told
+    assert "No agent's output" not in told
 
 
 def test_ps_and_health_show_how_far_history_is_read(

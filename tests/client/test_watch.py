@@ -15,7 +15,7 @@ from jarvisd.client import clock
 from jarvisd.model.block import BlockView, Life
 from jarvisd.protocol.following import Subscribe
 from tests.client.conftest import LIMIT_S, command
-from tests.client.fake_daemon import HALF_WAY, FakeDaemon, block
+from tests.client.fake_daemon import HALF_WAY, SCANNING, FakeDaemon, block
 from tests.client.terminal import Terminal
 
 LEFT = b"\x1b[?1049l"
@@ -68,6 +68,15 @@ def test_progress_of_history_is_shown(
     daemon.backfill = HALF_WAY
     with watching(environ) as terminal:
         terminal.see("backfill: 1.2 of 4.0 GB, 18 s left")
+
+
+def test_an_empty_view_says_so_while_history_is_read(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    daemon.backfill = SCANNING
+    with watching(environ) as terminal:
+        shown = terminal.see("still reading the logs")
+        assert b"backfill: searching for transcripts" in shown
 
 
 def test_an_empty_view_says_how_to_begin(

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from jarvisd.protocol.health import HealthResult
+from jarvisd.protocol.methods import StatusResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually, sometimes_soon
@@ -161,3 +162,24 @@ async def delay_until_shown(daemon: Daemon) -> float:
     append(path, record())
     await eventually(lambda: daemon.shows(path, lines=1))
     return anyio.current_time() - before
+
+
+MANY = 2_000
+"""So many that it answers before it has looked through all of them."""
+
+
+async def test_nobody_is_told_that_nothing_is_there_before_it_was_looked(
+    home: Home,
+) -> None:
+    for _ in range(MANY):
+        append(home.transcript(), record())
+
+    told: list[tuple[int, bool]] = []
+    async with running_daemon(home) as daemon:
+        while not told or told[-1] != (MANY, False):
+            status = await daemon.ask("status", StatusResult)
+            backfill = status.backfill
+            reading = backfill.scanning or backfill.files_done < backfill.files_total
+            told.append((status.blocks, reading))
+
+    assert (0, False) not in told

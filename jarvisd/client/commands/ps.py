@@ -112,13 +112,14 @@ def _print_table(shown: list[BlockView], now_ms: int, args: argparse.Namespace) 
 
 
 def _print_footer(client: Client, *, shown: int, more: int) -> None:
-    backfill = blocks.progress(client.call(Status(), StatusResult).backfill)
-    if backfill is not None:
-        terminal.say(backfill)
+    backfill = client.call(Status(), StatusResult).backfill
+    progress = blocks.progress(backfill)
+    if progress is not None:
+        terminal.say(progress)
 
     if more:
         terminal.say(
             f"{more} older {'block' if more == 1 else 'blocks'}: --all shows them"
         )
     elif not shown:
-        terminal.say(blocks.NOTHING_FOUND)
+        terminal.say(blocks.nothing_found(backfill))
