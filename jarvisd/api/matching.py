@@ -29,7 +29,7 @@ def matches_sessions(entry: Entry, wanted: SessionsList, now_ms: int) -> bool:
     return (
         (wanted.agent is None or session.agent == wanted.agent)
         and (wanted.since is None or revision_of(entry) > wanted.since)
-        and (wanted.active_s is None or now_ms - last_ms <= wanted.active_s * 1000)
+        and (wanted.active_s is None or abs(now_ms - last_ms) <= wanted.active_s * 1000)
         and (wanted.project is None or is_session_in(entry, wanted.project))
     )
 
@@ -85,7 +85,8 @@ def is_place_in(place: str | None, wanted: str) -> bool:
 def _is_as_lively(block: Block, wanted: BlocksList, now_ms: int) -> bool:
     if wanted.active_s is not None:
         last_ms = block.last_activity_ms
-        if last_ms is None or now_ms - last_ms > wanted.active_s * 1000:
+        # However far apart: a time far ahead was told by a wrong clock.
+        if last_ms is None or abs(now_ms - last_ms) > wanted.active_s * 1000:
             return False
 
     if wanted.life is not None:

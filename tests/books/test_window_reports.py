@@ -46,6 +46,23 @@ async def test_windows_have_the_exact_moments_of_their_responses(
     assert 0 < told.rates[0].tokens_per_minute < 100
 
 
+async def test_a_response_of_tomorrow_does_not_burn_today(tmp_path: Path) -> None:
+    now_ms = SystemClock().unix_ms()
+    append(
+        transcript(tmp_path),
+        reply("m1", now_ms - 3 * MINUTE_MS),
+        reply("m2", now_ms + 24 * 60 * MINUTE_MS, output=500_000),
+    )
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        told = await desk(daemon).reports.windows(ReportWindows())
+
+    present, ahead = told.windows
+    assert 0 < told.rates[-1].tokens_per_minute < 100
+    assert (present.active, ahead.active) == (True, False)
+    assert present.projection is not None
+
+
 async def test_days_choose_windows(tmp_path: Path) -> None:
     append(transcript(tmp_path), reply("m1", 1_790_000_000_000))
     async with running(tmp_path) as daemon:

@@ -18,6 +18,10 @@ HORIZON_MS: Final = 6 * MEMORIES[-1] * 60_000
 """What lies further back weighs less than a quarter of a percent."""
 
 
+SKEW_MS: Final = 60_000
+"""A clock may be ahead by so much. What is dated later has not happened yet."""
+
+
 class Spending(NamedTuple):
     """One response: when, how many tokens, and at what cost if it has a price."""
 
@@ -36,8 +40,11 @@ def rate(spending: Iterable[Spending], *, minutes: int, now_ms: int) -> Rate:
     """Return the rate at *now_ms*, with a memory of *minutes*."""
     tokens = uncached = cost = 0.0
     for each in spending:
-        age_ms = max(0, now_ms - each.at_ms)
-        weight = math.exp(-age_ms / (minutes * 60_000)) / minutes
+        age_ms = now_ms - each.at_ms
+        if age_ms < -SKEW_MS:
+            continue
+
+        weight = math.exp(-max(0, age_ms) / (minutes * 60_000)) / minutes
         tokens += weight * each.tokens.total
         uncached += weight * (each.tokens.input + each.tokens.output)
         cost += weight * each.cost_micros

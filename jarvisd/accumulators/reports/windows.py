@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from jarvisd.accumulators.reports.pace import Spending, rate
+from jarvisd.accumulators.reports.pace import SKEW_MS, Spending, rate
 from jarvisd.accumulators.reports.slices import (
     COST,
     RESPONSES,
@@ -73,10 +73,9 @@ def windows(
         spending: What was spent of late, to project from.
 
     """
-    found = list(_placed(entries, official))
+    lately = list(spending)
     return [
-        _row(window, agent, now_ms, list(spending), newest=window is found[-1])
-        for window in found
+        _row(window, agent, now_ms, lately) for window in _placed(entries, official)
     ]
 
 
@@ -111,18 +110,20 @@ def _begun(entry: Entry, official: Bounds | None) -> _Window:
 
 
 def _row(
-    window: _Window, agent: str, now_ms: int, spending: list[Spending], *, newest: bool
+    window: _Window, agent: str, now_ms: int, spending: list[Spending]
 ) -> WindowRow:
     numbers = added([each.numbers for each in window.entries])
-    active = newest and window.bounds.start_ms <= now_ms < window.bounds.end_ms
-    last_ms = max(each.last_ms for each in window.entries)
+    active = window.bounds.start_ms <= now_ms < window.bounds.end_ms
+    moments = [each.last_ms for each in window.entries]
+    until_ms = now_ms + SKEW_MS
+    latest_ms = max((each for each in moments if each <= until_ms), default=0)
     models = dict.fromkeys(each.model for each in window.entries)
     row = WindowRow(
         agent=agent,
         start_ms=window.bounds.start_ms,
         end_ms=window.bounds.end_ms,
         first_ms=min(each.first_ms for each in window.entries),
-        last_ms=last_ms,
+        last_ms=max(moments),
         anchor=window.anchor,
         active=active,
         tokens=tokens_of(numbers),
@@ -131,7 +132,7 @@ def _row(
         responses=numbers[RESPONSES],
         models=[each for each in models if each is not None],
     )
-    if active and now_ms - last_ms < IDLE_MS:
+    if active and now_ms - latest_ms < IDLE_MS:
         return _projected(row, spending, now_ms)
 
     return row

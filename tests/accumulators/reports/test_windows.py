@@ -78,6 +78,25 @@ def test_projections_stop_when_nothing_happens() -> None:
     assert idle.projection is None
 
 
+def test_what_is_dated_in_the_future_has_not_happened_yet() -> None:
+    spent = [Spending(NOW_MS - MINUTE_MS, Tokens(input=900), 60)]
+    ahead = [Spending(NOW_MS + 24 * 60 * MINUTE_MS, Tokens(input=50_000), 9_000)]
+    skewed = [Spending(NOW_MS + MINUTE_MS // 2, Tokens(input=900), 60)]
+
+    busy, later = made(
+        entry("2026-11-21 11:59"), entry("2026-11-22 12:00"), spending=spent + ahead
+    )
+    (idle,) = made(entry("2026-11-21 11:00"), entry("2026-11-21 13:00"), spending=ahead)
+
+    assert rates(spent + ahead, now_ms=NOW_MS) == rates(spent, now_ms=NOW_MS)
+    assert rates(skewed, now_ms=NOW_MS)[0].tokens_per_minute == 900
+    assert (busy.active, later.active) == (True, False)
+    assert busy.projection is not None
+    assert busy.projection.total_tokens < 30_000
+    assert idle.active
+    assert idle.projection is None
+
+
 def test_a_steady_stream_shows_its_rate_and_then_fades() -> None:
     steady = [
         Spending(NOW_MS - each * MINUTE_MS // 10, Tokens(input=60, cache_read=40), 5)
