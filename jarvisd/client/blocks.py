@@ -6,8 +6,8 @@
 from collections.abc import Iterable
 
 from jarvisd.client import format as fmt
-from jarvisd.client import states
-from jarvisd.client.table import Cell, Column
+from jarvisd.client import places, states
+from jarvisd.client.table import Cell, Column, faint
 from jarvisd.client.text import safe
 from jarvisd.model.block import BlockView, Life
 from jarvisd.model.state import NEEDS, State
@@ -30,37 +30,47 @@ jarvisd is still reading the logs of your agents. What it finds is shown here.""
 _LIFE_STYLE = {Life.LIVE: "32", Life.QUIET: "", Life.ENDED: "2", Life.FAILED: "31"}
 
 COLUMNS = [
-    Column(title="BLOCK"),
-    Column(title="STATE", least=8),
-    Column(title="AGENT", least=5),
-    Column(title="PROJECT", least=6),
-    Column(title="SESSION", least=4),
-    Column(title="LINES", right=True),
-    Column(title="TOKENS", right=True),
-    Column(title="COST", right=True),
-    Column(title="CTX", right=True),
-    Column(title="TOOL", least=4),
-    Column(title="ACTIVE", right=True),
-    Column(title="RATE", right=True),
+    Column(title="BLOCK", rank=2),
+    Column(title="STATE", least=18),
+    Column(title="AGENT", least=6),
+    Column(title="PROJECT", least=10, rank=1),
+    Column(title="SESSION", least=8, rank=10),
+    Column(title="LINES", right=True, rank=8),
+    Column(title="TOKENS", right=True, rank=6),
+    Column(title="COST", right=True, rank=4),
+    Column(title="CTX", right=True, rank=5),
+    Column(title="TOOL", least=6, rank=7),
+    Column(title="ACTIVE", right=True, rank=3),
+    Column(title="RATE", right=True, rank=9),
 ]
+"""What a table says of a block; the higher the rank, the earlier it is left out."""
+
+_FULL = ((95, "31"), (80, "33"))
+"""From which percentage on a context window is shown in which style."""
 
 
 def row(block: BlockView, now_ms: int) -> list[Cell]:
     """Return what the table says of *block*, one cell for each of COLUMNS."""
-    return [
+    cells = [
         Cell(block.block_id[:ID_SHOWN]),
         state(block),
-        Cell(safe(block.agent)),
+        Cell(block.agent),
         Cell(project(block)),
         Cell(safe(block.session_id or fmt.ABSENT)[:ID_SHOWN]),
         Cell(fmt.count(block.line_count)),
         Cell(tokens(block)),
         Cell(cost(block)),
-        Cell(percent(block.context_percent)),
+        context(block.context_percent),
         tool(block),
         Cell(fmt.ago(block.last_activity_ms, now_ms)),
         Cell(fmt.rate(block.lines_per_s)),
     ]
+    return faint(cells) if is_over(block) else cells
+
+
+def is_over(block: BlockView) -> bool:
+    """Say whether nothing more is to be expected of *block*."""
+    return block.life is Life.ENDED or block.state is State.ENDED
 
 
 def state(block: BlockView) -> Cell:
@@ -89,14 +99,18 @@ def cost(block: BlockView) -> str:
     return f"{fmt.dollars(block.cost_micros)}{more}"
 
 
-def percent(share: float | None) -> str:
+def context(share: float | None) -> Cell:
     """Return how full the context window is."""
-    return fmt.ABSENT if share is None else f"{share:.0f}%"
+    if share is None:
+        return Cell(fmt.ABSENT)
+
+    style = next((style for least, style in _FULL if share >= least), "")
+    return Cell(f"{share:.0f}%", style)
 
 
 def tool(block: BlockView) -> Cell:
     """Return the last tool, after how many calls of its session failed."""
-    name = safe(block.last_tool or fmt.ABSENT)
+    name = block.last_tool or fmt.ABSENT
     if not block.tool_errors:
         return Cell(name)
 
@@ -104,8 +118,8 @@ def tool(block: BlockView) -> Cell:
 
 
 def project(block: BlockView) -> str:
-    """Return the project's name, else the last folder of where it ran."""
-    return safe(block.project or (block.cwd or "").rpartition("/")[2] or fmt.ABSENT)
+    """Return the short name of the project, else of the folder where it ran."""
+    return places.short(block.project, block.cwd) or fmt.ABSENT
 
 
 def newest_first(blocks: Iterable[BlockView]) -> list[BlockView]:

@@ -17,7 +17,6 @@ from jarvisd import paths
 from jarvisd.client import clock, failures, live, terminal
 from jarvisd.client.connection import Connection
 from jarvisd.client.feed import Feed
-from jarvisd.client.text import safe
 from jarvisd.errors import (
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
@@ -117,7 +116,7 @@ def _has_ended(child: "subprocess.Popen[bytes]") -> bool:
 def _last_words(status: int, log: IO[bytes]) -> int:
     log.seek(0)
     words = log.read()[-LAST_WORDS_BYTES:].decode("utf-8", "replace")
-    print(*map(safe, words.splitlines()), sep="\n", file=sys.stderr)
+    print(terminal.as_prose(words.splitlines(), sys.stderr), file=sys.stderr)
     terminal.say(f"jarvisd ended with status {status}")
     return status
 

@@ -34,6 +34,9 @@ def print_line(argv: list[str]) -> int | None:
         return None
 
     form, width, check = wanted
+    if not width and os.isatty(1):
+        width = os.get_terminal_size(1).columns
+
     text = _line(form, width)
     if text:
         os.write(1, text.encode("utf-8", "replace") + b"\n")

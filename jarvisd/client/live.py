@@ -181,9 +181,8 @@ def _run_snapshots(feed: Following, view: Shown) -> None:
     """Print a table every `SNAPSHOT_S`, for ever."""
     while True:
         _gather(feed, SNAPSHOT_S if feed.is_loaded else 0.0)
-        print(
-            *view.lines(columns=terminal.columns(), rows=None), "", sep="\n", flush=True
-        )
+        terminal.draw([*view.lines(columns=terminal.columns(), rows=None), ""])
+        terminal.flush()
 
 
 def _gather(feed: Following, for_s: float) -> None:

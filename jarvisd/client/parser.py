@@ -8,10 +8,12 @@ import argparse
 import importlib
 import math
 import os
+import sys
 from collections.abc import Callable, Iterable
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from jarvisd import __version__, paths
+from jarvisd.client import terminal
 from jarvisd.client.client import Client
 from jarvisd.client.commands import COMMANDS
 from jarvisd.errors import EXIT_USAGE
@@ -50,6 +52,11 @@ class Parser(argparse.ArgumentParser):
             f"{self.prog}: {message}{self._suggestion(message)}\n"
             f"Try `{self.prog} --help`.\n",
         )
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message:
+            stream = file or sys.stderr
+            stream.write(f"{terminal.as_prose(message.splitlines(), stream)}\n")
 
     def _suggestion(self, message: str) -> str:
         _, found, words = message.partition("unrecognized arguments: ")

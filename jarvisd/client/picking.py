@@ -11,7 +11,7 @@ from jarvisd.protocol.states import LiveSession
 
 Goer = Callable[[jumping.Target], None]
 
-_COLUMNS = [Column(title="", right=True), *states.COLUMNS[:-1]]
+_COLUMNS = [Column(title="", right=True), *states.COLUMNS]
 _KEYS = {
     "\x1b[A": "up",
     "\x1bOA": "up",
@@ -70,6 +70,9 @@ class Picker:
         now_ms = clock.unix_ms()
         cells = [_row(number, each, now_ms, at) for number, each in visible]
         table = render(_COLUMNS, cells, room=columns, colour=self._colour)
+        if not visible:
+            return self._foot(shown, columns)
+
         if self._colour and visible:
             table[at - first + 1] = f"\x1b[7m{_plain(table[at - first + 1])}\x1b[0m"
 
@@ -140,7 +143,7 @@ class Picker:
 
 def _row(number: int, session: LiveSession, now_ms: int, at: int) -> list[Cell]:
     mark = _MARK if number == at else " "
-    return [Cell(f"{mark}{number + 1}"), *states.row(session, now_ms)[:-1]]
+    return [Cell(f"{mark}{number + 1}"), *states.row(session, now_ms)]
 
 
 def _key(session: LiveSession) -> tuple[str, str]:

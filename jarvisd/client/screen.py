@@ -16,9 +16,11 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from jarvisd.client import terminal
+from jarvisd.client.text import clip, painted
 
-_ENTER = "\x1b[?1049h\x1b[?25l"
-_LEAVE = "\x1b[0m\x1b[?25h\x1b[?1049l"
+# Without wrapping at the edge: a character of doubtful width costs no line.
+_ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"
+_LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
 
 
 class Screen:
@@ -35,15 +37,17 @@ class Screen:
 
     def paint(self, lines: list[str]) -> None:
         """Show *lines*, at most one for each row; the rest of the screen is blank."""
-        _, rows = terminal.size()
-        lines = lines[:rows] + [""] * (rows - len(lines))
+        columns, rows = terminal.size()
+        lines = [clip(painted(each), columns) for each in lines[:rows]]
+        lines += [""] * (rows - len(lines))
         if self._spoilt:
             self._spoilt = False
             self._painted = []
             _write("\x1b[2J")
 
         changes = [
-            f"\x1b[{row}H{line}\x1b[K"
+            # Erased first: behind a full line the cursor stands on its last column.
+            f"\x1b[{row}H\x1b[K{line}"
             for row, (line, old) in enumerate(
                 zip_longest(lines, self._painted[: len(lines)]), start=1
             )

@@ -4,9 +4,11 @@ A verdict that is not sure ends with a question mark; one in colour says the sam
 letters.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 from jarvisd.client import format as fmt
+from jarvisd.client import places
 from jarvisd.client.table import Cell, Column
 from jarvisd.client.text import safe
 from jarvisd.model.state import (
@@ -40,15 +42,13 @@ STYLES = {
 ATTENTION_STYLE = "33"
 
 COLUMNS = [
-    Column(title="STATE", least=8),
-    Column(title="SINCE", right=True),
-    Column(title="AGENT", least=5),
-    Column(title="PROJECT", least=6),
-    Column(title="TITLE", least=8),
-    Column(title="WHY", least=12),
-    Column(title="HINT", least=0),
+    Column(title="STATE", least=18),
+    Column(title="SINCE", right=True, rank=1),
+    Column(title="AGENT", least=6),
+    Column(title="PROJECT", least=8, rank=2),
+    Column(title="TITLE", least=12),
+    Column(title="WHY", least=14),
 ]
-"""Cut from the left: why comes behind what, and is the longest."""
 
 
 def label(
@@ -100,9 +100,8 @@ def name(session: LiveSession) -> str:
 
 
 def project(session: LiveSession) -> str:
-    """Return the last folder of the project, else of where it ran."""
-    folder = session.project or session.cwd or ""
-    return safe(folder.rpartition("/")[2] or fmt.ABSENT)
+    """Return the short name of the project, else of the folder where it runs."""
+    return places.short(session.project, session.cwd) or fmt.ABSENT
 
 
 def row(session: LiveSession, now_ms: int) -> list[Cell]:
@@ -114,11 +113,19 @@ def row(session: LiveSession, now_ms: int) -> list[Cell]:
     return [
         Cell(mark + doubted(view), style),
         Cell(since(view, now_ms)),
-        Cell(safe(session.agent)),
+        Cell(session.agent),
         Cell(project(session)),
         Cell(name(session)),
         Cell(why(view, now_ms) if urgent else reasons(view, now_ms)),
-        Cell(safe(view.hint or ""), "2"),
+    ]
+
+
+def hints(sessions: Iterable[LiveSession]) -> list[str]:
+    """Return what would make states sure, each hint once and of how many it is."""
+    counted = Counter(each.state.hint for each in sessions if each.state.hint)
+    return [
+        f"? {hint}" if count == 1 else f"? {hint} ({count} sessions)"
+        for hint, count in counted.items()
     ]
 
 

@@ -1,16 +1,25 @@
-"""Tables by hand: columns as wide as their content, the elastic ones as there is room."""
+"""The one engine of tables and lists of facts: nothing it makes is too wide.
 
+A table says in its columns what may be left out and what may be cut; `render` leaves
+out the least useful columns first, then cuts the widest, until all of it fits.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jarvisd.client import text
+from jarvisd.client.text import cut, safe, width, wrap
 
 GAP = "  "
-_HEADER_STYLE = "2"
+HEADING_STYLE = "1"
+TOTAL_STYLE = "1"
+FAINT = "2"
+_RULE = "-"
+_NARROWEST_VALUE = 8
 
 
 class Cell(NamedTuple):
-    """One field: safe text, and the SGR parameters to show it with (`32`: green)."""
+    """One field, and the SGR parameters to show it with (`32`: green)."""
 
     text: str
     style: str = ""
@@ -18,70 +27,172 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """How one column looks.
+    """How one column looks, and how it gives way.
 
     Attributes:
         title: What stands above it.
         right: Align to the right, as numbers are.
-        least: How far it may shrink when the table is wider than the terminal; None
-            never shrinks.
+        least: How far it may be cut while columns of a higher rank are there; None is
+            never cut.
+        rank: The highest is left out first; 0 always stays, and is cut further than
+            *least* where there is nothing else to gain.
+        front: Cut the beginning off, not the end: for paths.
+        style: Of its cells that have none of their own.
 
     """
 
     title: str
     right: bool = False
     least: int | None = None
+    rank: int = 0
+    front: bool = False
+    style: str = ""
 
 
 def render(
-    columns: list[Column], rows: list[list[Cell]], *, room: int | None, colour: bool
+    columns: list[Column],
+    rows: list[list[Cell]],
+    *,
+    room: int | None,
+    colour: bool,
+    total: list[Cell] | None = None,
 ) -> list[str]:
-    """Return a header and *rows* as lines.
+    """Return a heading and *rows* as lines.
 
     Args:
         columns: What is in each row, left to right.
         rows: Cells, as many in each as there are columns.
-        room: Columns of the terminal; None cuts nothing.
+        room: Columns of the terminal; None leaves out and cuts nothing.
         colour: Whether styles are shown.
+        total: A last row, set off by a line.
 
     """
-    table = [[Cell(each.title, _HEADER_STYLE) for each in columns], *rows]
-    widths = [
-        max(text.width(cell.text) for cell in cells)
-        for cells in zip(*table, strict=True)
-    ]
-    if room is not None:
-        _shrink(
-            widths, columns, too_wide=sum(widths) + len(GAP) * (len(widths) - 1) - room
-        )
-
+    heading = [Cell(each.title, HEADING_STYLE) for each in columns]
+    last = [] if total is None else [_bold(total)]
+    table = [[_safe(cell) for cell in cells] for cells in (heading, *rows, *last)]
+    natural = [max(map(width, _texts(cells))) for cells in zip(*table, strict=True)]
+    widths = _fitted(columns, natural, room)
     lines = [_line(columns, cells, widths, colour=colour) for cells in table]
-    return lines if room is None or colour else [text.cut(each, room) for each in lines]
+    if last:
+        rule = styled(_RULE * _sum(widths), FAINT if colour else "")
+        lines.insert(len(lines) - 1, rule)
+
+    return lines
 
 
-def _shrink(widths: list[int], columns: list[Column], *, too_wide: int) -> None:
-    for index, column in enumerate(columns):
-        if column.least is None or too_wide <= 0:
-            continue
-
-        taken = min(too_wide, max(0, widths[index] - column.least))
-        widths[index] -= taken
-        too_wide -= taken
+def faint(row: Iterable[Cell]) -> list[Cell]:
+    """Return *row* in the style of what is over."""
+    return [Cell(each.text, FAINT) for each in row]
 
 
-def _line(
-    columns: list[Column], cells: list[Cell], widths: list[int], *, colour: bool
-) -> str:
-    fields = [
-        styled(
-            text.pad(cell.text, width, right=column.right),
-            cell.style if colour else "",
-        )
-        for column, cell, width in zip(columns, cells, widths, strict=True)
-    ]
-    return GAP.join(fields).rstrip()
+def facts(
+    pairs: Iterable[tuple[str, str]], *, least: int, room: int | None
+) -> list[str]:
+    """Return names and values as lines; what is too long goes on below the value.
+
+    Args:
+        pairs: Names and values.
+        least: The width of the names.
+        room: Columns of the terminal; None breaks nothing.
+
+    """
+    lines = []
+    for name, value in pairs:
+        head = f"{safe(name):<{least}} "
+        left = None if room is None else max(_NARROWEST_VALUE, room - width(head))
+        first, *rest = wrap(safe(value).strip(), left)
+        lines += [head + first, *(" " * width(head) + each for each in rest)]
+
+    return lines
 
 
 def styled(shown: str, style: str) -> str:
-    """Return *shown* in *style* (SGR parameters); without one, as it is."""
-    return f"\x1b[{style}m{shown}\x1b[0m" if style else shown
+    """Return *shown*, made safe, in *style* (SGR parameters), if there is one."""
+    return f"\x1b[{style}m{safe(shown)}\x1b[0m" if style and shown else safe(shown)
+
+
+def _safe(cell: Cell) -> Cell:
+    return Cell(safe(cell.text), cell.style)
+
+
+def _bold(row: list[Cell]) -> list[Cell]:
+    return [Cell(each.text, TOTAL_STYLE) for each in row]
+
+
+def _texts(cells: Iterable[Cell]) -> Iterable[str]:
+    return (cell.text for cell in cells)
+
+
+def _sum(widths: Mapping[int, int]) -> int:
+    return sum(widths.values()) + len(GAP) * max(0, len(widths) - 1)
+
+
+def _fitted(
+    columns: list[Column], natural: list[int], room: int | None
+) -> dict[int, int]:
+    """Return the widths of the columns that are shown, by their place."""
+    if room is None:
+        return dict(enumerate(natural))
+
+    floors = {
+        place: wanted if column.least is None else min(column.least, wanted)
+        for place, (column, wanted) in enumerate(zip(columns, natural, strict=True))
+    }
+    _leave_out(columns, floors, room)
+    widths = {place: min(natural[place], room) for place in floors}
+    _narrow(widths, floors, room)
+    # What always stays gives way as well, before anything is broken.
+    _narrow(widths, dict.fromkeys(widths, 1), room)
+    while _sum(widths) > room:
+        widths.popitem()
+
+    return widths
+
+
+def _leave_out(columns: list[Column], floors: dict[int, int], room: int) -> None:
+    """Leave out what fits at no width, the highest rank first."""
+    left_out: list[tuple[int, int]] = []
+    while _sum(floors) > room:
+        place = max(floors, key=lambda each: columns[each].rank)
+        if not columns[place].rank:
+            return
+
+        left_out.append((place, floors.pop(place)))
+
+    # A wide one may have made room for narrow ones that went before it.
+    for place, floor in reversed(left_out):
+        if _sum(floors) + len(GAP) + floor <= room:
+            floors[place] = floor
+
+    kept = sorted(floors.items())
+    floors.clear()
+    floors.update(kept)
+
+
+def _narrow(widths: dict[int, int], floors: Mapping[int, int], room: int) -> None:
+    """Cut the widest column, again and again, until all fit or none may give way."""
+    while (too_wide := _sum(widths) - room) > 0:
+        elastic = [each for each in widths if widths[each] > floors[each]]
+        if not elastic:
+            return
+
+        widest = max(elastic, key=lambda each: widths[each])
+        next_widest = max(
+            (widths[each] for each in elastic if each != widest), default=1
+        )
+        spare = widths[widest] - max(floors[widest], next_widest)
+        widths[widest] -= max(1, min(too_wide, spare))
+
+
+def _line(
+    columns: list[Column], cells: list[Cell], widths: Mapping[int, int], *, colour: bool
+) -> str:
+    fields = []
+    for place, room in widths.items():
+        column, cell = columns[place], cells[place]
+        shown = cut(cell.text, room, front=column.front)
+        space = " " * (room - width(shown))
+        field = styled(shown, (cell.style or column.style) if colour else "")
+        fields.append(space + field if column.right else field + space)
+
+    return GAP.join(fields).rstrip()

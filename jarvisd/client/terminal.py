@@ -1,20 +1,24 @@
-"""What the terminal is and wants: size, colour, redrawing; and the two output streams.
+"""What the terminal is and wants: size, colour, redrawing; and the way out to it.
 
 Data goes to stdout and talk to stderr. Colour is for terminals only, and not where
 NO_COLOR is set or TERM is `dumb`.
+
+Every command prints through `show`, `draw`, `say` and the functions of JSON, so that
+nothing that a stranger wrote steers a terminal, and nothing is wider than it. Only here
+is `print` allowed; what must pass as it is goes through `pass_on`.
 """
 
 import os
 import select
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 import msgspec
 
-from jarvisd.client.text import safe
+from jarvisd.client.text import clip, painted, safe, wrap
 from jarvisd.protocol.guard import escape_unsafe
 
 SCHEMA = 1
@@ -52,28 +56,75 @@ def size() -> tuple[int, int]:
     return shutil.get_terminal_size((80, 24))
 
 
+def _columns_of(stream: TextIO) -> int | None:
+    if not is_terminal(stream) or is_terminal(sys.stdout):
+        return size()[0] if is_terminal(stream) else None
+
+    return os.get_terminal_size(stream.fileno()).columns or 80
+
+
+def show(*lines: str) -> None:
+    """Print *lines* of text on stdout, each made safe and wrapped between words."""
+    room = columns()
+    for line in lines:
+        print(*wrap(safe(line), room), sep="\n")
+
+
+def show_fields(fields: Iterable[object]) -> None:
+    """Print one line of fields for scripts, tab separated; None is empty."""
+    print("\t".join("" if each is None else safe(str(each)) for each in fields))
+
+
+def draw(lines: Iterable[str]) -> None:
+    """Print *lines* that `table` made, with their colours, on stdout."""
+    room = columns()
+    for line in lines:
+        shown = painted(line)
+        print(shown if room is None else clip(shown, room))
+
+
+def pass_on(text: str, *, end: str = "\n") -> None:
+    """Print *text* on stdout as it is: what the person asked for in that form."""
+    print(text, end=end)
+
+
+def flush() -> None:
+    """Let the reader of stdout have all that was printed."""
+    sys.stdout.flush()
+
+
 def say(message: str) -> None:
     """Tell the person something that is not data; it may have several lines."""
-    shown = "\n".join(safe(line) for line in message.splitlines())
-    print(f"jarvisctl: {shown}", file=sys.stderr, flush=True)
+    lines = message.splitlines() or [""]
+    shown = as_prose([f"jarvisctl: {lines[0]}", *lines[1:]], sys.stderr)
+    print(shown, file=sys.stderr, flush=True)
+
+
+def as_prose(lines: Iterable[str], stream: TextIO) -> str:
+    """Return *lines* safe for *stream*, and wrapped at its width."""
+    room = _columns_of(stream)
+    return "\n".join(each for line in lines for each in wrap(safe(line), room))
 
 
 def print_json(**fields: Any) -> None:
     """Print one object: indented for a person, on one line for a program."""
-    _print_encoded(fields, indent=2 if is_terminal(sys.stdout) else None)
+    print_encoded(_encoded(fields), indent=2 if is_terminal(sys.stdout) else None)
 
 
 def print_json_line(**fields: Any) -> None:
     """Print one object of a stream, on one line whoever reads it."""
-    _print_encoded(fields, indent=None)
+    print_encoded(_encoded(fields), indent=None)
 
 
-def _print_encoded(fields: dict[str, Any], *, indent: int | None) -> None:
-    encoded = msgspec.json.encode({"schema": SCHEMA, **fields})
+def _encoded(fields: dict[str, Any]) -> bytes:
+    return msgspec.json.encode({"schema": SCHEMA, **fields})
+
+
+def print_encoded(encoded: bytes, *, indent: int | None) -> None:
+    """Print JSON, with what could steer a terminal escaped, as it is on the wire."""
     if indent is not None:
         encoded = msgspec.json.format(encoded, indent=indent)
 
-    # JSON demands escapes for C0 controls only; what else could steer gets them too.
     print(escape_unsafe(encoded).decode(), flush=True)
 
 

@@ -31,18 +31,21 @@ def is_utf8(line: bytes) -> bool:
     return True
 
 
-# In UTF-8: C1 controls, soft hyphen, Arabic letter mark, zero-width characters,
+# In UTF-8: delete, C1 controls, soft hyphen, Arabic letter mark, zero-width characters,
 # line and paragraph separators, bidi embeddings, overrides and isolates, word joiner
 # and other invisible operators, byte order mark, interlinear annotation.
 _UNSAFE = re.compile(
-    rb"\xc2[\x80-\x9f\xad]|\xd8\x9c|\xe2\x80[\x8b-\x8f\xa8-\xae]"
+    rb"\x7f|\xc2[\x80-\x9f\xad]|\xd8\x9c|\xe2\x80[\x8b-\x8f\xa8-\xae]"
     rb"|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]"
 )
 
 
 def escape_unsafe(raw: bytes) -> bytes:
     """Return JSON *raw* with what could steer a terminal or hide text as escapes."""
-    return raw if raw.isascii() else _UNSAFE.sub(_escape, raw)
+    if raw.isascii() and b"\x7f" not in raw:
+        return raw
+
+    return _UNSAFE.sub(_escape, raw)
 
 
 def _escape(found: re.Match[bytes]) -> bytes:

@@ -106,17 +106,29 @@ def test_next_tells_state_time_place_and_evidence(ctl: Ctl, daemon: FakeDaemon) 
 
     done = ctl("next")
 
-    header, first, second = done.stdout.splitlines()
-    assert header.split() == [
-        *("STATE", "SINCE", "AGENT", "PROJECT", "TITLE", "WHY", "HINT"),
-    ]
+    header, first, second, hint = done.stdout.splitlines()
+    assert header.split() == ["STATE", "SINCE", "AGENT", "PROJECT", "TITLE", "WHY"]
     assert [word.strip() for word in first.split("  ") if word.strip()] == [
         *("approval (Bash)", "14s", "claude", "demo", "Fix the cart"),
         "PermissionRequest Bash, 14 s ago (hook)",
     ]
     assert second.startswith("idle?")
-    assert "install the hooks" in second
+    assert hint == "? install the hooks"
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_hint_of_many_sessions_stands_once_below(
+    ctl: Ctl, daemon: FakeDaemon
+) -> None:
+    daemon.sessions = [
+        live_session(name, state=State.IDLE, hint="install the hooks")
+        for name in ("aaaa", "bbbb", "cccc")
+    ]
+
+    shown = ctl("next").stdout
+
+    assert shown.count("install the hooks") == 1
+    assert shown.endswith("\n? install the hooks (3 sessions)\n")
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_a_report_is_a_table_with_its_sum(ctl: Ctl, daemon: FakeDaemon) -> None:
 
     done = ctl("report", "daily")
 
-    head, first, _, last = done.stdout.splitlines()
+    head, first, _, rule, last = done.stdout.splitlines()
     assert head.split() == [
         *(
             "DAY",
@@ -163,7 +163,37 @@ def test_a_report_is_a_table_with_its_sum(ctl: Ctl, daemon: FakeDaemon) -> None:
         "opus-4-5",
     ]
     assert last.startswith("total")
+    assert set(rule) == {"-"}
     assert done.stderr == ""
+
+
+def test_projects_are_called_by_their_short_names(ctl: Ctl, daemon: FakeDaemon) -> None:
+    folders = ("/home/ada/work/a/shop", "/home/ada/work/b/shop", "/home/ada/work/infra")
+    daemon.raw["report.usage"] = usage(*map(row, folders), by="project")
+
+    shown = ctl("report", "project").stdout.splitlines()
+
+    assert [line.split()[0] for line in shown[1:4]] == ["a/shop", "b/shop", "infra"]
+
+
+def test_compatible_output_has_no_character_that_steers_a_terminal(
+    ctl: Ctl, daemon: FakeDaemon
+) -> None:
+    model = "m\x1b]0;evil\x07\u202e\x9b\x7f"
+    daemon.raw["report.usage"] = usage(
+        row(
+            models=[
+                ModelUsage(
+                    model=model, tokens=TOKENS, cost_micros=1, unpriced=0, responses=1
+                )
+            ]
+        )
+    )
+
+    shown = ctl("report", "daily", "--compat", "ccusage").stdout
+
+    assert "".join(shown.split("\n")).isprintable()
+    assert json.loads(shown)["daily"][0]["modelsUsed"] == [model]
 
 
 def test_what_has_no_price_is_said_aloud(ctl: Ctl, daemon: FakeDaemon) -> None:

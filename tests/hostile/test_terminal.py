@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from jarvisd.client import clock
+from jarvisd.model.block import BlockView
 from tests.client.terminal import Terminal
 from tests.e2e.commands import command
 from tests.e2e.home import Home, append
@@ -40,6 +42,15 @@ COMMANDS = (
     ("health",),
     ("health", "--json"),
     ("doctor",),
+    ("next",),
+    ("report", "session"),
+    ("report", "model"),
+    ("report", "tool"),
+    ("report", "daily", "--json"),
+    ("report", "daily", "--compat", "ccusage"),
+    ("report", "session", "--compat", "ccusage"),
+    ("segments",),
+    ("explain", "SESSION"),
 )
 
 
@@ -55,6 +66,18 @@ async def evil_block(daemon: Daemon) -> str:
     line = {"type": "user", "cwd": f"/home/me/{EVIL}", "sessionId": EVIL}
     append(path, json.dumps({**line, "message": {"content": EVIL}}, ensure_ascii=False))
     append(path, EVIL.replace("\n", ""))
+    answer = {
+        "id": "m1",
+        "role": "assistant",
+        "model": f"m{EVIL}",
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+        "content": [{"type": "tool_use", "id": "t1", "name": EVIL, "input": {}}],
+    }
+    title = {"type": "ai-title", "sessionId": EVIL, "aiTitle": f"{EVIL}title"}
+    spoken = {**line, "type": "assistant", "timestamp": clock.iso(clock.unix_ms())}
+    for each in ({**spoken, "message": answer}, title):
+        append(path, json.dumps(each, ensure_ascii=False))
+
     return (await daemon.block_at(path)).block_id
 
 
@@ -72,7 +95,11 @@ async def test_no_command_shows_what_a_terminal_would_obey(
 ) -> None:
     async with running_daemon(home) as daemon:
         block_id = await evil_block(daemon)
-        chosen = [block_id if word == "BLOCK" else word for word in words]
+        session_id = (
+            await daemon.ask("blocks.get", BlockView, block_id=block_id)
+        ).session_id
+        named = {"BLOCK": block_id, "SESSION": str(session_id)}
+        chosen = [named.get(word, word) for word in words]
 
         shown = on_a_terminal(home, *chosen)
 

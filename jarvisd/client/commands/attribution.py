@@ -42,6 +42,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         terminal.print_json(curated=known.curated, flea=known.flea)
     else:
-        print(f"{known.curated} curated names, {known.flea} of the flea market")
+        terminal.show(f"{known.curated} curated names, {known.flea} of the flea market")
 
     return 0

@@ -2,7 +2,7 @@
 
 import argparse
 
-from jarvisd.client import completion, parser
+from jarvisd.client import completion, parser, terminal
 from jarvisd.client.parser import Subparsers, declare
 
 EXAMPLES = """\
@@ -19,5 +19,6 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the script."""
-    print(completion.SHELLS[args.shell](completion.describe(parser.build())), end="")
+    script = completion.SHELLS[args.shell](completion.describe(parser.build()))
+    terminal.pass_on(script, end="")
     return 0

@@ -6,8 +6,8 @@ import os
 
 from jarvisd.client import terminal
 from jarvisd.client.parser import Subparsers, add_json, declare
-from jarvisd.client.table import Cell, Column, render
-from jarvisd.client.text import safe
+from jarvisd.client.table import Cell, Column, facts, render
+from jarvisd.client.text import width
 
 EXAMPLES = """\
 jarvisctl config show            the settings in force
@@ -39,10 +39,15 @@ def run(args: argparse.Namespace) -> int:
         return 0
 
     columns = COLUMNS if args.origin else COLUMNS[:2]
-    rows = [
-        [Cell(safe(str(field))) for field in each[: len(columns)]] for each in settings
-    ]
-    for line in render(columns, rows, room=None, colour=False):
-        print(line)
+    rows = [[Cell(str(field)) for field in each[: len(columns)]] for each in settings]
+    room = terminal.columns()
+    lines = render(columns, rows, room=None, colour=False)
+    if room is not None and any(width(each) > room for each in lines):
+        # A value that is cut would be of no use.
+        told = [
+            (each[0].text, "  ".join(cell.text for cell in each[1:])) for each in rows
+        ]
+        lines = facts(told, least=max(len(key) for key, _ in told), room=room)
 
+    terminal.draw(lines)
     return 0

@@ -82,8 +82,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         terminal.print_json(**msgspec.structs.asdict(answer))
     else:
-        for line in lines:
-            print(line)
+        terminal.show(*lines)
 
     return 0
 

@@ -14,8 +14,7 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.table import styled
-from jarvisd.client.text import safe
+from jarvisd.client.table import facts, styled
 from jarvisd.errors import EXIT_FAILURE
 
 EXAMPLES = """\
@@ -53,7 +52,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(finding: Finding, *, colour: bool) -> None:
-    level = styled(f"{finding.level:<4}", _STYLES[finding.level] if colour else "")
-    print(f"{level}  {safe(finding.subject):<10} {safe(finding.detail)}")
+    room = terminal.columns()
+    told = [(finding.subject, finding.detail)]
     if finding.remedy:
-        print(f"{'':<16} -> {safe(finding.remedy)}")
+        told.append(("", f"-> {finding.remedy}"))
+
+    lines = facts(told, least=10, room=None if room is None else room - 6)
+    level = styled(f"{finding.level:<4}", _STYLES[finding.level] if colour else "")
+    terminal.draw([f"{level}  {lines[0]}", *(f"{'':<6}{each}" for each in lines[1:])])

@@ -15,7 +15,6 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.table import Cell, Column, render
-from jarvisd.client.text import safe
 from jarvisd.model.block import SessionId
 from jarvisd.model.report import ExplainedBlock, ExplainedLine
 from jarvisd.protocol.reports import (
@@ -32,10 +31,10 @@ jarvisctl explain 5e55 --json | jq '.lines[] | select(.verdict == "malformed")'"
 TIMEOUT_S = 40.0
 _COLUMNS = [
     Column(title="LINE", right=True),
-    Column(title="OFFSET", right=True),
-    Column(title="KIND", least=6),
+    Column(title="OFFSET", right=True, rank=2),
+    Column(title="KIND", least=8, rank=1),
     Column(title="VERDICT"),
-    Column(title="REASON", least=10),
+    Column(title="REASON", least=16),
 ]
 _STYLES = {
     "counted": "32",
@@ -113,33 +112,32 @@ def _asked(
 def _print_block(
     block: ExplainedBlock, lines: list[ExplainedLine], args: argparse.Namespace
 ) -> None:
-    print(safe(block.path or block.block_id))
+    terminal.show(block.path or block.block_id)
     if block.error is not None:
         terminal.say(block.error)
 
     if lines:
         colour = terminal.wants_colour(args.color, os.environ)
         rows = [_cells(each) for each in lines]
-        for line in render(_COLUMNS, rows, room=terminal.columns(), colour=colour):
-            print(line)
+        terminal.draw(render(_COLUMNS, rows, room=terminal.columns(), colour=colour))
 
     sums = ", ".join(f"{count:,} {word}" for word, count in block.verdicts.items())
-    print(f"{block.lines:,} lines: {sums or 'none'}\n")
+    terminal.show(f"{block.lines:,} lines: {sums or 'none'}", "")
 
 
 def _cells(line: ExplainedLine) -> list[Cell]:
     return [
         Cell(f"{line.line}"),
         Cell(f"{line.offset}"),
-        Cell(safe(line.kind)),
+        Cell(line.kind),
         Cell(line.verdict, _STYLES.get(line.verdict, "2")),
-        Cell(safe(line.reason)),
+        Cell(line.reason),
     ]
 
 
 def _print_sum(told: SessionsExplainResult) -> None:
     found, booked = told.tokens.total, told.booked.total
-    print(f"these lines count {found:,} tokens; the books hold {booked:,}")
+    terminal.show(f"these lines count {found:,} tokens; the books hold {booked:,}")
     if found != booked:
         terminal.say(
             "they differ where a copy in another session's file says more, or a file "

@@ -81,7 +81,7 @@ def _asked(target: str) -> ConversationsForget:
 
 
 def _print(gone: ConversationsForgetResult) -> None:
-    print(
+    terminal.show(
         f"forgot {gone.messages} messages, {gone.conversations} conversations "
         f"and {gone.summaries} summaries"
     )

@@ -11,7 +11,7 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.text import safe
+from jarvisd.client.table import facts
 from jarvisd.errors import EXIT_FAILURE
 from jarvisd.protocol.health import Health, HealthResult, Problem
 from jarvisd.protocol.telling import HookReceipt
@@ -45,18 +45,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(health: HealthResult, now_ms: int) -> None:
-    for name, value in _facts(health, now_ms):
-        print(f"{name:<9} {safe(value)}")
-
-    for sink in health.sinks:
-        print(f"{'sink':<9} {safe(sinks.described(sink, now_ms))}")
-
+    told = _facts(health, now_ms)
+    told += [("sink", sinks.described(each, now_ms)) for each in health.sinks]
+    terminal.draw(facts(told, least=9, room=terminal.columns()))
     backfill = blocks.progress(health.backfill)
     if backfill is not None:
-        print(backfill)
+        terminal.show(backfill)
 
-    for problem in health.problems:
-        print(safe(_problem(problem, now_ms)))
+    terminal.show(*(_problem(each, now_ms) for each in health.problems))
 
 
 def _facts(health: HealthResult, now_ms: int) -> list[tuple[str, str]]:

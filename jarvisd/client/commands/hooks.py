@@ -137,7 +137,7 @@ def _as_json(change: Change, kept: str | None) -> dict[str, object]:
 
 def _tell(args: argparse.Namespace, change: Change, kept: str | None) -> None:
     for line in _diff(change):
-        print(safe(line))
+        terminal.pass_on(safe(line))
 
     path, target = change.found.path, change.target
     if change.is_none:
@@ -188,14 +188,12 @@ def _status(args: argparse.Namespace, targets: list[Target]) -> int:
         terminal.print_json(daemon=receipts is not None, files=views, hooks=receipts)
         return 0
 
-    for view in views:
-        print(safe(_line(view)))
+    terminal.show(*map(_line, views))
 
     if receipts is None:
         terminal.say("no daemon answers, so nothing is known of hooks that came")
     else:
-        for line in _receipt_lines({each.agent for each in targets}, receipts):
-            print(safe(line))
+        terminal.show(*_receipt_lines({each.agent for each in targets}, receipts))
 
     return 0
 

@@ -3,9 +3,8 @@
 import argparse
 import os
 
-from jarvisd.client import jumping
+from jarvisd.client import jumping, terminal
 from jarvisd.client.parser import Subparsers, add_connection, client_of, declare
-from jarvisd.client.text import safe
 
 EXAMPLES = """\
 jarvisctl jump              to the session that needs you most
@@ -42,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
             wanted = jumping.target_of(client, args.session)
 
     if args.dry_run:
-        print(safe(jumping.where(wanted, os.environ)))
+        terminal.show(jumping.where(wanted, os.environ))
     else:
         jumping.jump(wanted, os.environ, client=args.client)
 

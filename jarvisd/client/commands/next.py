@@ -15,8 +15,8 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.table import render, styled
-from jarvisd.client.text import cut, safe
+from jarvisd.client.table import FAINT, render, styled
+from jarvisd.client.text import cut, safe, wrap
 from jarvisd.client.watching import StatesFeed
 from jarvisd.errors import EXIT_FAILURE
 from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
@@ -78,22 +78,19 @@ def run(args: argparse.Namespace) -> int:
 def lines(
     sessions: list[LiveSession], now_ms: int, *, room: int | None, colour: bool
 ) -> list[str]:
-    """Return *sessions* as a table; none are no lines."""
+    """Return *sessions* as a table, hints below it; none are no lines."""
     if not sessions:
         return []
 
     rows = [states.row(each, now_ms) for each in sessions]
-    columns = states.COLUMNS
-    if not any(each.state.hint for each in sessions):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-
-    return render(columns, rows, room=room, colour=colour)
+    table = render(states.COLUMNS, rows, room=room, colour=colour)
+    hints = (line for each in states.hints(sessions) for line in wrap(each, room))
+    return [*table, *(styled(each, FAINT if colour else "") for each in hints)]
 
 
 def _print(found: list[LiveSession], now_ms: int, args: argparse.Namespace) -> None:
     colour = terminal.wants_colour(args.color, os.environ)
-    for line in lines(found, now_ms, room=terminal.columns(), colour=colour):
-        print(line)
+    terminal.draw(lines(found, now_ms, room=terminal.columns(), colour=colour))
 
     if not any(map(states.needs_you, found)):
         terminal.say(states.NOBODY)

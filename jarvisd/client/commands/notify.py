@@ -127,4 +127,5 @@ def _print(shown: Notice, *, as_json: bool) -> None:
         return
 
     when = clock.local_time(shown.since_ms)
-    print(when, shown.title, *shown.body.splitlines(), sep="  ", flush=True)
+    terminal.show("  ".join((when, shown.title, *shown.body.splitlines())))
+    terminal.flush()

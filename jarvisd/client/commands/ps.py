@@ -15,7 +15,6 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.table import render
-from jarvisd.client.text import safe
 from jarvisd.model.block import BlockView
 from jarvisd.protocol.methods import BlocksList, BlocksListResult, Status, StatusResult
 
@@ -98,7 +97,7 @@ def _print_plain(shown: list[BlockView]) -> None:
             block.activity,
             block.state_tool,
         )
-        print("\t".join("" if each is None else safe(str(each)) for each in fields))
+        terminal.show_fields(fields)
 
 
 def _print_table(shown: list[BlockView], now_ms: int, args: argparse.Namespace) -> None:
@@ -107,8 +106,7 @@ def _print_table(shown: list[BlockView], now_ms: int, args: argparse.Namespace) 
 
     rows = [blocks.row(block, now_ms) for block in shown]
     colour = terminal.wants_colour(args.color, os.environ)
-    for line in render(blocks.COLUMNS, rows, room=terminal.columns(), colour=colour):
-        print(line)
+    terminal.draw(render(blocks.COLUMNS, rows, room=terminal.columns(), colour=colour))
 
 
 def _print_footer(client: Client, *, shown: int, more: int) -> None:

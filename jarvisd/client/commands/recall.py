@@ -12,7 +12,6 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.talk import message_lines
-from jarvisd.client.text import safe
 from jarvisd.protocol.conversations import (
     DEFAULT_RECALLED,
     ConversationsRecall,
@@ -75,7 +74,6 @@ def _print(hits: list[RecallHit], *, several: bool) -> None:
     now_ms = clock.unix_ms()
     for hit in reversed(hits):
         if several:
-            print(safe(f"{hit.project or hit.conversation_id}:"))
+            terminal.show(f"{hit.project or hit.conversation_id}:")
 
-        for line in message_lines(hit.message, now_ms):
-            print(line)
+        terminal.show(*message_lines(hit.message, now_ms))

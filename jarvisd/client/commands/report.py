@@ -208,9 +208,7 @@ def _print_map(
 
 
 def _show(lines: list[str], notes: list[str]) -> None:
-    for line in lines:
-        print(line)
-
+    terminal.draw(lines)
     for note in notes:
         terminal.say(note)
 
@@ -228,8 +226,7 @@ def _print_compatible(client: Client, args: argparse.Namespace) -> None:
         form = compat.claude_usage if args.agent == "claude" else compat.usage
         made = form(report, names, iso)
 
-    text = msgspec.json.encode(made, order="sorted")
-    print(msgspec.json.format(text, indent=2).decode(), flush=True)
+    terminal.print_encoded(msgspec.json.encode(made, order="sorted"), indent=2)
 
 
 def _names(client: Client) -> dict[str, tuple[str, str]]:

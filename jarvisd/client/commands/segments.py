@@ -42,20 +42,20 @@ NOTHING = "no segment has been closed yet that matches"
 
 COLUMNS = [
     Column(title="ENDED", right=True),
-    Column(title="AGENT", least=5),
-    Column(title="PROJECT", least=6),
-    Column(title="SESSION", least=4),
-    Column(title="NO", right=True),
-    Column(title="TOOK", right=True),
-    Column(title="TURNS", right=True),
-    Column(title="TOKENS", right=True),
+    Column(title="AGENT", least=6),
+    Column(title="PROJECT", least=8),
+    Column(title="SESSION", least=8, rank=1),
+    Column(title="NO", right=True, rank=7),
+    Column(title="TOOK", right=True, rank=2),
+    Column(title="TURNS", right=True, rank=8),
+    Column(title="TOKENS", right=True, rank=3),
     Column(title="COST", right=True),
-    Column(title="P50", right=True),
-    Column(title="P95", right=True),
-    Column(title="TOOLS", right=True),
-    Column(title="ERRORS", right=True),
-    Column(title="MODEL", least=5),
-    Column(title="BY"),
+    Column(title="P50", right=True, rank=10),
+    Column(title="P95", right=True, rank=11),
+    Column(title="TOOLS", right=True, rank=9),
+    Column(title="ERRORS", right=True, rank=4),
+    Column(title="MODEL", least=8, rank=6),
+    Column(title="BY", rank=5),
 ]
 _REASON_STYLE = {Closed.INTERRUPTED: "33"}
 
@@ -124,8 +124,7 @@ def _print(segments: list[Segment], args: argparse.Namespace) -> None:
     now_ms = clock.unix_ms()
     rows = [_row(each, now_ms) for each in reversed(segments)]
     colour = terminal.wants_colour(args.color, os.environ)
-    for line in render(COLUMNS, rows, room=terminal.columns(), colour=colour):
-        print(line)
+    terminal.draw(render(COLUMNS, rows, room=terminal.columns(), colour=colour))
 
 
 def _row(segment: Segment, now_ms: int) -> list[Cell]:

@@ -95,7 +95,7 @@ def _install(*, notify: bool) -> int:
         units.remove_sandbox(os.environ)
 
     for path in texts:
-        print(f"wrote {path}")
+        terminal.show(f"wrote {path}")
 
     if not sandbox:
         terminal.say(
@@ -114,7 +114,7 @@ def _install(*, notify: bool) -> int:
             terminal.say("`jarvisctl service logs` may tell why")
             return EXIT_FAILURE
 
-    print(LINGERING)
+    terminal.show(*LINGERING.splitlines())
     return 0
 
 
@@ -126,7 +126,7 @@ def _uninstall() -> int:
     notify = [units.NOTIFY] if units.tells(os.environ) else []
     _systemctl("disable", "--now", *UNITS, *notify)
     for path in units.uninstall(os.environ):
-        print(f"removed {path}")
+        terminal.show(f"removed {path}")
 
     return _systemctl("daemon-reload")
 

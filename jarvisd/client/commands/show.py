@@ -12,7 +12,7 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.text import safe
+from jarvisd.client.table import facts
 from jarvisd.errors import ProtocolError
 from jarvisd.model.block import BlockId, BlockView, SessionId
 from jarvisd.model.session import SessionView
@@ -46,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
 
     now_ms = clock.unix_ms()
-    for name, value in [*_facts(block, now_ms), *_state_facts(view, now_ms)]:
-        if value is not None:
-            print(f"{name:<14} {safe(value)}")
+    known = [*_facts(block, now_ms), *_state_facts(view, now_ms)]
+    told = [(name, value) for name, value in known if value is not None]
+    terminal.draw(facts(told, least=14, room=terminal.columns()))
 
     return 0
 

@@ -35,6 +35,6 @@ def run(args: argparse.Namespace) -> int:
         terminal.print_json(revision=answer.revision, took_ms=answer.took_ms)
     else:
         took = fmt.duration(answer.took_ms / fmt.MS_PER_S)
-        print(f"revision {answer.revision}, after {took}")
+        terminal.show(f"revision {answer.revision}, after {took}")
 
     return 0

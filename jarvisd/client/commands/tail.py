@@ -2,7 +2,6 @@
 
 import argparse
 import select
-import sys
 from itertools import islice
 
 from jarvisd.client import terminal
@@ -15,7 +14,6 @@ from jarvisd.client.parser import (
     declare,
     whole,
 )
-from jarvisd.client.text import safe
 from jarvisd.errors import JarvisError
 from jarvisd.model.block import BlockId, BlockView, Life
 from jarvisd.protocol.following import SubscriptionFilter
@@ -89,9 +87,12 @@ class _Tail:
         answer = self._client.call(asked, BlocksTailResult)
         known = max(0, self._next_line - answer.first_line)
         for line in islice(answer.lines, known, None):
-            print(line if self._raw else safe(line))
+            if self._raw:
+                terminal.pass_on(line)
+            else:
+                terminal.show(line)
 
-        sys.stdout.flush()
+        terminal.flush()
         end = answer.first_line + len(answer.lines)
         self._next_line = max(self._next_line, end)
 

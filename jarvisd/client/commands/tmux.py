@@ -2,6 +2,7 @@
 
 import argparse
 
+from jarvisd.client import terminal
 from jarvisd.client.packaged import packaged
 from jarvisd.client.parser import Subparsers, declare
 
@@ -23,8 +24,9 @@ def add(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the file's path, or the file."""
     path = packaged("share") / "jarvisd.tmux"
-    print(
-        path.read_text(encoding="utf-8") if args.print else path,
-        end="" if args.print else "\n",
-    )
+    if args.print:
+        terminal.pass_on(path.read_text(encoding="utf-8"), end="")
+    else:
+        terminal.show(str(path))
+
     return 0

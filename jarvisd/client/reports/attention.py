@@ -3,28 +3,28 @@
 from collections.abc import Iterator
 
 from jarvisd.client import format as fmt
+from jarvisd.client import places
 from jarvisd.client.reports import bars
 from jarvisd.client.reports.usage import BAR_COLUMNS
 from jarvisd.client.table import Cell, Column, render
-from jarvisd.client.text import safe
+from jarvisd.client.text import wrap
 from jarvisd.model.attention import AttentionDay, AttentionSession, Latency, Usage
 from jarvisd.protocol.attention import ReportAttentionResult
 
 MAX_SHOWN = 10
+_BAR = Column(title="", rank=9, style="33")
 _ROOM_FOR_BARS = 90
 _ID_SHOWN = 8
+_APPROVALS = (("WAITED", 0), ("APPROVALS", 1), ("P50", 4), ("P95", 3))
 _DAYS = (
-    "WAITED",
-    "APPROVALS",
-    "P50",
-    "P95",
-    "AWAKE",
-    "WORKING",
-    "SHARE",
-    "MEAN",
-    "MOST",
+    *_APPROVALS,
+    ("AWAKE", 5),
+    ("WORKING", 2),
+    ("SHARE", 7),
+    ("MEAN", 8),
+    ("MOST", 6),
 )
-_SESSIONS = ("WAITED", "APPROVALS", "P50", "P95")
+"""What is told of a day, and the ranks of the columns."""
 
 
 def lines(
@@ -40,7 +40,7 @@ def lines(
         "",
         *_by_hour(report),
         "",
-        *_in_words(report),
+        *(line for each in _in_words(report) for line in wrap(each, room)),
         *_by_session(report, room, colour=colour, drawn=drawn),
     ]
 
@@ -57,14 +57,17 @@ def _by_day(
     report: ReportAttentionResult, room: int | None, *, colour: bool, drawn: bool
 ) -> list[str]:
     most = max((each.usage.waiting_ms for each in report.days), default=0)
-    columns = [Column(title="DAY"), *(Column(title=each, right=True) for each in _DAYS)]
+    columns = [
+        Column(title="DAY"),
+        *(Column(title=each, right=True, rank=rank) for each, rank in _DAYS),
+    ]
     rows = [_day(each, most, drawn=drawn) for each in report.days]
-    total = AttentionDay(day="total", usage=report.usage, approvals=report.approvals)
-    rows.append(_day(total, 0, drawn=drawn))
+    whole = AttentionDay(day="total", usage=report.usage, approvals=report.approvals)
     if drawn:
-        columns.append(Column(title="", least=0))
+        columns.append(_BAR)
 
-    return render(columns, rows, room=room, colour=colour)
+    total = _day(whole, 0, drawn=drawn)
+    return render(columns, rows, room=room, colour=colour, total=total)
 
 
 def _day(each: AttentionDay, most: int, *, drawn: bool) -> list[Cell]:
@@ -117,11 +120,11 @@ def _by_session(
         return []
 
     columns = [
-        Column(title="SESSION", least=8),
-        Column(title="AGENT", least=5),
-        Column(title="PROJECT", least=6),
-        *(Column(title=each, right=True) for each in _SESSIONS),
-        *([Column(title="", least=0)] if drawn else []),
+        Column(title="SESSION", least=12),
+        Column(title="AGENT", least=6),
+        Column(title="PROJECT", least=8, rank=2),
+        *(Column(title=each, right=True, rank=rank) for each, rank in _APPROVALS),
+        *([_BAR] if drawn else []),
     ]
     most = shown[0].waiting_ms
     rows = [_session(each, most, drawn=drawn) for each in shown]
@@ -129,11 +132,10 @@ def _by_session(
 
 
 def _session(each: AttentionSession, most: int, *, drawn: bool) -> list[Cell]:
-    project = (each.project or "").rpartition("/")[2]
     return [
-        Cell(safe(each.title or each.session_id[:_ID_SHOWN])),
-        Cell(safe(each.agent)),
-        Cell(safe(project) or fmt.ABSENT),
+        Cell(each.title or each.session_id[:_ID_SHOWN]),
+        Cell(each.agent),
+        Cell(places.short(each.project) or fmt.ABSENT),
         Cell(_span(each.waiting_ms), "1"),
         *_latency(each.approvals),
         *([_bar(each.waiting_ms, most)] if drawn else []),
@@ -146,7 +148,7 @@ def _latency(each: Latency) -> list[Cell]:
 
 
 def _bar(value: float, most: float) -> Cell:
-    return Cell(bars.bar(value, most, BAR_COLUMNS, plain=bars.is_plain()), "33")
+    return Cell(bars.bar(value, most, BAR_COLUMNS, plain=bars.is_plain()))
 
 
 def _percent(usage: Usage) -> str:

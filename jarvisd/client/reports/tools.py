@@ -4,10 +4,17 @@ from jarvisd.client import format as fmt
 from jarvisd.client.reports import bars
 from jarvisd.client.reports.usage import BAR_COLUMNS
 from jarvisd.client.table import Cell, Column, render
-from jarvisd.client.text import safe
 from jarvisd.model.report import ToolRow
 
-_TITLES = ("CALLS", "ERRORS", "DENIED", "SESSIONS", "MEAN", "LONGEST")
+_NUMBERS = (
+    ("CALLS", 0),
+    ("ERRORS", 0),
+    ("DENIED", 1),
+    ("SESSIONS", 6),
+    ("MEAN", 2),
+    ("LONGEST", 3),
+)
+"""What is counted, and the ranks of the columns."""
 
 
 def lines(rows: list[ToolRow], *, room: int | None, colour: bool) -> list[str]:
@@ -19,11 +26,11 @@ def lines(rows: list[ToolRow], *, room: int | None, colour: bool) -> list[str]:
     most = max(each.calls for each in rows)
     columns = [
         *([Column(title="DAY")] if daily else []),
-        Column(title="NAME", least=8),
-        Column(title="KIND"),
-        Column(title="SOURCE", least=4),
-        *(Column(title=each, right=True) for each in _TITLES),
-        Column(title="", least=0),
+        Column(title="NAME", least=12),
+        Column(title="KIND", rank=4),
+        Column(title="SOURCE", rank=5),
+        *(Column(title=each, right=True, rank=rank) for each, rank in _NUMBERS),
+        Column(title="", rank=7),
     ]
     table = [_cells(each, most, drawn=room is not None) for each in rows]
     return render(columns, table, room=room, colour=colour)
@@ -33,7 +40,7 @@ def _cells(row: ToolRow, most: int, *, drawn: bool) -> list[Cell]:
     bar = bars.bar(row.calls, most, BAR_COLUMNS, plain=bars.is_plain())
     return [
         *([Cell(row.day)] if row.day is not None else []),
-        Cell(safe(row.name)),
+        Cell(row.name),
         Cell(row.kind),
         Cell(row.source),
         Cell(f"{row.calls:,}"),

@@ -1,6 +1,9 @@
 """Usage as a table: a row a period, session, project, model or agent."""
 
+from collections.abc import Iterable, Mapping
+
 from jarvisd.client import format as fmt
+from jarvisd.client import places
 from jarvisd.client.reports import bars
 from jarvisd.client.table import Cell, Column, render
 from jarvisd.client.text import safe
@@ -15,13 +18,33 @@ _TITLES: dict[Grouping, str] = {
     "day": "DAY",
     "week": "WEEK FROM",
     "month": "MONTH",
-    "session": "SESSION",
-    "project": "PROJECT",
-    "model": "MODEL",
-    "agent": "AGENT",
 }
-_NUMBERS = ("TOTAL", "INPUT", "OUTPUT", "CACHE W", "CACHE R", "COST")
+_NUMBERS = (
+    ("TOTAL", 0),
+    ("INPUT", 4),
+    ("OUTPUT", 3),
+    ("CACHE W", 6),
+    ("CACHE R", 5),
+)
+"""Counts of tokens, and the ranks of the columns."""
+
+_COST = Column(title="COST", right=True, style="1")
+_BAR = Column(title="", rank=7, style="36")
+_MODELS = Column(title="MODELS", least=8, rank=2)
+_ID = Column(title="SESSION", rank=2)
+_NAMES: dict[Grouping, list[Column]] = {
+    "session": [
+        Column(title="TITLE", least=12),
+        Column(title="PROJECT", least=8, rank=1),
+    ],
+    "project": [Column(title="PROJECT", least=12, front=True)],
+    "model": [Column(title="MODEL", least=12)],
+    "agent": [Column(title="AGENT", least=6)],
+}
+"""What names a row, where that is no span of days."""
+
 _SHORT_ID = 8
+_SPARK = "cost by day  "
 
 
 def lines(report: ReportUsageResult, *, room: int | None, colour: bool) -> list[str]:
@@ -29,15 +52,33 @@ def lines(report: ReportUsageResult, *, room: int | None, colour: bool) -> list[
     if not report.rows:
         return []
 
-    rows = [*report.rows, report.total]
     drawn = room is not None and room >= _ROOM_FOR_BARS
-    columns = _columns(report.by, drawn=drawn)
+    named = _NAMES.get(report.by, [Column(title=_TITLES.get(report.by, ""))])
+    numbers = [Column(title=each, right=True, rank=rank) for each, rank in _NUMBERS]
+    columns = [*named, *numbers, _COST, *([_BAR] if drawn else [])]
+    if report.by == "session":
+        columns.append(_ID)
+    elif report.by != "model":
+        columns.append(_MODELS)
+
     most = max(each.cost_micros for each in report.rows)
-    table = [_cells(each, report.by, most, drawn=drawn) for each in report.rows]
-    table.append([Cell("total"), *_cells(rows[-1], report.by, most, drawn=drawn)[1:]])
-    shown = render(columns, table, room=room, colour=colour)
+    projects = places.distinct(each.key for each in report.rows if each.key)
+    table = [
+        [
+            *_names(each, report.by, projects),
+            *_cells(each, report.by, most, drawn=drawn),
+        ]
+        for each in report.rows
+    ]
+    blank = [Cell("")] * (len(named) - 1)
+    total = [
+        Cell("total"),
+        *blank,
+        *_cells(report.total, report.by, most, drawn=drawn),
+    ]
+    shown = render(columns, table, room=room, colour=colour, total=total)
     if drawn and report.by == "day" and len(report.rows) > 1:
-        shown.append(_spark(report.rows))
+        shown += ["", _spark(report.rows, room)]
 
     return shown
 
@@ -73,12 +114,30 @@ def short_model(model: str | None) -> str:
     return safe(head if len(date) == 8 and date.isdecimal() else name)
 
 
-def _columns(by: Grouping, *, drawn: bool) -> list[Column]:
-    numbers = [Column(title=title, right=True) for title in _NUMBERS]
-    bar = [Column(title="")] if drawn else []
-    what = Column(title="PROJECT" if by == "session" else "MODELS", least=6)
-    least = None if by in {"day", "week", "month"} else 12
-    return [Column(title=_TITLES[by], least=least), *numbers, *bar, what]
+def short_models(models: Iterable[str | None]) -> str:
+    """Return the short names of *models*, each once."""
+    return ", ".join(dict.fromkeys(map(short_model, models)))
+
+
+def _names(row: UsageRow, by: Grouping, projects: Mapping[str, str]) -> list[Cell]:
+    """Return what names a row; *projects* are the short names of folders."""
+    if row.key is None:
+        return [Cell(UNKNOWN), *([Cell("")] * (len(_NAMES.get(by, [""])) - 1))]
+
+    match by:
+        case "session":
+            project = places.short(row.project) or fmt.ABSENT
+            return [Cell(row.title or ""), Cell(project)]
+        case "model":
+            return [Cell(short_model(row.key))]
+        case "project":
+            return [Cell(projects[row.key])]
+        case _:
+            return [Cell(row.key)]
+
+
+def _short_id(session_id: str) -> str:
+    return safe(session_id)[:_SHORT_ID] if len(session_id) > 20 else session_id
 
 
 def _cells(row: UsageRow, by: Grouping, most: int, *, drawn: bool) -> list[Cell]:
@@ -90,14 +149,19 @@ def _cells(row: UsageRow, by: Grouping, most: int, *, drawn: bool) -> list[Cell]
         tokens.cache_write_5m + tokens.cache_write_1h,
         tokens.cache_read,
     )
-    cost = Cell(money(row.cost_micros, row.unpriced), "1")
-    bar = [Cell(_bar(row, most), "36")] if drawn else []
+    match by:
+        case "session":
+            last = [_short_id(row.key or "")]
+        case "model":
+            last = []
+        case _:
+            last = [short_models(each.model for each in row.models)]
+
     return [
-        Cell(_name(row, by)),
         *(Cell(fmt.count(each)) for each in counts),
-        cost,
-        *bar,
-        Cell(_told(row, by)),
+        Cell(money(row.cost_micros, row.unpriced)),
+        *([Cell(_bar(row, most))] if drawn else []),
+        *map(Cell, last),
     ]
 
 
@@ -105,31 +169,10 @@ def _bar(row: UsageRow, most: int) -> str:
     if row.cost_micros > most:  # the total
         return ""
 
-    bar = bars.bar(row.cost_micros, most, BAR_COLUMNS, plain=bars.is_plain())
-    return f"{bar:<{BAR_COLUMNS}}"
+    return bars.bar(row.cost_micros, most, BAR_COLUMNS, plain=bars.is_plain())
 
 
-def _name(row: UsageRow, by: Grouping) -> str:
-    if row.key is None:
-        return UNKNOWN
-
-    match by:
-        case "session":
-            return safe(row.key)[:_SHORT_ID] if len(row.key) > 20 else safe(row.key)
-        case "model":
-            return short_model(row.key)
-        case _:
-            return safe(row.key)
-
-
-def _told(row: UsageRow, by: Grouping) -> str:
-    if by == "session" and row.project is not None:
-        place = row.project.rsplit("/", 1)[-1]
-        return safe(f"{place}: {row.title}" if row.title else place)
-
-    return ", ".join(short_model(each.model) for each in row.models)
-
-
-def _spark(rows: list[UsageRow]) -> str:
-    costs = [row.cost_micros for row in rows if row.key is not None][-SPARK_COLUMNS:]
-    return f"\ncost by day  {bars.sparkline(costs, plain=bars.is_plain())}"
+def _spark(rows: list[UsageRow], room: int | None) -> str:
+    most = SPARK_COLUMNS if room is None else min(SPARK_COLUMNS, room - len(_SPARK))
+    costs = [row.cost_micros for row in rows if row.key is not None][-most:]
+    return f"{_SPARK}{bars.sparkline(costs, plain=bars.is_plain())}"

@@ -3,21 +3,21 @@
 from jarvisd.client import clock
 from jarvisd.client import format as fmt
 from jarvisd.client.reports import bars
-from jarvisd.client.reports.usage import BAR_COLUMNS, money, short_model
+from jarvisd.client.reports.usage import BAR_COLUMNS, money, short_models
 from jarvisd.client.table import Cell, Column, render
-from jarvisd.client.text import safe
+from jarvisd.client.text import safe, wrap
 from jarvisd.model.report import LimitView, LimitWindowView, Rate, WindowRow
 from jarvisd.protocol.reports import ReportWindowsResult
 
 _COLUMNS = [
     Column(title="WINDOW FROM"),
-    Column(title="AGENT"),
-    Column(title="TOTAL", right=True),
-    Column(title="OUTPUT", right=True),
-    Column(title="COST", right=True),
-    Column(title="", least=0),
-    Column(title="STATE", least=6),
-    Column(title="MODELS", least=6),
+    Column(title="AGENT", least=6),
+    Column(title="TOTAL", right=True, rank=1),
+    Column(title="OUTPUT", right=True, rank=3),
+    Column(title="COST", right=True, style="1"),
+    Column(title="", rank=5, style="36"),
+    Column(title="STATE", least=20, rank=2),
+    Column(title="MODELS", least=8, rank=4),
 ]
 
 
@@ -27,20 +27,21 @@ def lines(report: ReportWindowsResult, *, room: int | None, colour: bool) -> lis
     most = max((each.cost_micros for each in rows), default=0)
     table = [_cells(each, most, report.now_ms, drawn=room is not None) for each in rows]
     shown = render(_COLUMNS, table, room=room, colour=colour) if rows else []
-    return [*shown, *_burning(report), *_limits(report)]
+    told = [*_burning(report), *_limits(report)]
+    return [*shown, *(line for each in told for line in wrap(each, room))]
 
 
 def _cells(row: WindowRow, most: int, now_ms: int, *, drawn: bool) -> list[Cell]:
     bar = bars.bar(row.cost_micros, most, BAR_COLUMNS, plain=bars.is_plain())
     return [
         Cell(clock.local_time(row.start_ms)[:16]),
-        Cell(safe(row.agent)),
+        Cell(row.agent),
         Cell(fmt.count(row.tokens.total)),
         Cell(fmt.count(row.tokens.output)),
-        Cell(money(row.cost_micros, row.unpriced), "1"),
-        Cell(bar if drawn else "", "36"),
+        Cell(money(row.cost_micros, row.unpriced)),
+        Cell(bar if drawn else ""),
         Cell(_state(row, now_ms), "32" if row.active else ""),
-        Cell(", ".join(map(short_model, row.models))),
+        Cell(short_models(row.models)),
     ]
 
 
