@@ -20,12 +20,13 @@ import structlog
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.journal import Journal
+from jarvisd.accumulators.refusals import Refusals
 from jarvisd.clock import Clock
 from jarvisd.debounce import Agenda
 from jarvisd.errors import StoreError, StoreUnansweredError
 from jarvisd.model.block import BlockId, SessionId
 from jarvisd.model.ledger import LedgerBatch
-from jarvisd.model.saved import Batch, Saved, SavedBooks
+from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
 from jarvisd.model.state import Transition
 
 log = structlog.get_logger()
@@ -43,6 +44,12 @@ step, for which a live line has to wait: some ten milliseconds."""
 
 MAX_AHEAD = 16_384
 """Rows that reading may be ahead of the disk before history has to wait: 6 MB."""
+
+
+CRASHED = (
+    "an internal error keeps what is new from being stored; the daemon's log says more. "
+    "Counting goes on in memory, and storing is tried again."
+)
 
 
 class Saver(Protocol):
@@ -120,6 +127,7 @@ class Flusher:
         self.begun_anew = anyio.Event()
         self.failed_since_ms: int | None = None
         self.error: str | None = None
+        self.refused = Refusals()
         self.last_flush_ms: int | None = None
 
     @property
@@ -288,6 +296,16 @@ class Flusher:
             self._told.plan()
 
     async def _save(self, blocks: list[Block], *, durable: bool) -> None:
+        """Store *blocks*; a bulkhead: an error of any sort is one of the store's."""
+        try:
+            await self._save_now(blocks, durable=durable)
+        except StoreError:
+            raise
+        except Exception as exc:
+            log.exception("flush.crashed")
+            raise StoreError(CRASHED) from exc
+
+    async def _save_now(self, blocks: list[Block], *, durable: bool) -> None:
         async with self._writing:
             now = self._began = self._clock.monotonic()
             self._dirty.begun((each.block_id for each in blocks), now)
@@ -317,7 +335,8 @@ class Flusher:
         for each in blocks:
             each.revision = self._store.revision + 1  # some changed while this waited
 
-        saved, news = tuple(each.saved() for each in blocks), self._books.ledger.take()
+        saved, news = tuple(map(self._saved, blocks)), self._books.ledger.take()
+        self._put_aside(self._books.ledger.take_refused())
         batch = Batch(
             blocks=saved,
             durable=durable,
@@ -327,6 +346,19 @@ class Flusher:
             number=self._batches,
         )
         return _Sent(batch, blocks, news)
+
+    def _saved(self, block: Block) -> SavedBlock:
+        saved = block.saved()
+        if block.lane is not None and not saved.carry:
+            self._put_aside(["memory of a block"])
+
+        return saved
+
+    def _put_aside(self, refused: Sequence[str]) -> None:
+        """Tell that what *refused* names is not stored, and will not be."""
+        if refused:
+            self.refused.add(len(refused), refused[-1], self._clock.unix_ms())
+            log.error("rows.refused", rows=len(refused), last=refused[-1])
 
     async def _send(self, sent: _Sent) -> None:
         """Have *sent* stored and take in the answer; take it back if it is refused."""
@@ -338,12 +370,13 @@ class Flusher:
             raise
         except BaseException as exc:
             # Cancelled before it was sent again, it may be stored as before.
-            if isinstance(exc, StoreError) or sent is not self._unanswered:
+            if isinstance(exc, Exception) or sent is not self._unanswered:
                 self._unanswered = None
                 ledger.failed(sent.news)
             raise
 
         self._unanswered = None
+        self._put_aside(done.refused)
         ledger.stored(done.corrections, done.repriced)
         self._books.segments.stored(sent.news.closings)
         self._journal.stored(sent.batch.transitions)

@@ -29,9 +29,9 @@ class SlowStore(FakeStore):
 
 
 class Rig:
-    def __init__(self, writing_s: float = 0.0) -> None:
+    def __init__(self, writing_s: float, store: type[SlowStore]) -> None:
         self.clock = FakeClock()
-        self.store = SlowStore(self.clock, writing_s)
+        self.store = store(self.clock, writing_s)
         self.blocks: list[Block] = []
         self.journal = Journal()
         self.flusher = Flusher(
@@ -65,8 +65,10 @@ class Rig:
 
 
 @asynccontextmanager
-async def running(writing_s: float = 0.0) -> AsyncIterator[Rig]:
-    rig = Rig(writing_s)
+async def running(
+    writing_s: float = 0.0, store: type[SlowStore] = SlowStore
+) -> AsyncIterator[Rig]:
+    rig = Rig(writing_s, store)
     async with anyio.create_task_group() as group:
         group.start_soon(rig.flusher.run)
         await settle()
@@ -169,6 +171,33 @@ async def test_a_failed_write_is_tried_again_and_the_total_appears() -> None:
         assert rig.store.stored("b1").counts.line_count == 2
         assert rig.flusher.error is None
         assert rig.flusher.failed_since_ms is None
+
+
+class CrashingStore(SlowStore):
+    """Fails for a while by a mistake of its own."""
+
+    async def save(self, batch: Batch) -> Saved:
+        if self.failures:
+            self.failures -= 1
+            raise KeyError("a mistake")
+
+        return await super().save(batch)
+
+
+async def test_a_mistake_while_writing_ends_nothing_and_loses_nothing() -> None:
+    async with running(store=CrashingStore) as rig:
+        one = block()
+        rig.store.failures = 2
+        rig.line(one)
+        await rig.clock.advance(0.2)
+        error = rig.flusher.error
+        rig.line(one)
+        await rig.clock.advance(4)
+
+        assert error is not None
+        assert "internal error" in error
+        assert rig.store.stored("b1").counts.line_count == 2
+        assert rig.flusher.error is None
 
 
 async def test_a_change_during_a_write_is_not_lost_and_has_the_next_revision() -> None:

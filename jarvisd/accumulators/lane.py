@@ -141,8 +141,14 @@ class Lane:
         return cls(origin, carry_of(saved), version=version)
 
     def saved(self) -> bytes:
-        """Return what must be remembered."""
-        return _ENCODER.encode(self.carry)
+        """Return what must be remembered; b"" if that cannot be encoded.
+
+        Reading then goes on from here without it, which is better than not at all.
+        """
+        try:
+            return _ENCODER.encode(self.carry)
+        except (OverflowError, TypeError, ValueError):
+            return b""
 
     @property
     def variant(self) -> Variant:

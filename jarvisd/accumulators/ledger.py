@@ -41,6 +41,7 @@ from jarvisd.model.ledger import (
     Repriced,
     ResponseRow,
     Row,
+    SessionRow,
 )
 from jarvisd.model.record import Record
 from jarvisd.model.segment import Closing
@@ -48,6 +49,9 @@ from jarvisd.model.usage import Tokens
 
 WINDOW_ROWS = 4_096
 """Stored rows kept at hand of each kind: two megabytes. Copies come close together."""
+
+MAX_COST_MICROS = 2**40
+"""One response costs no more: a million dollars. Only absurd prices come to that."""
 
 SessionKey = tuple[str, SessionId]
 """Agent and session: two agents may use one id."""
@@ -80,6 +84,7 @@ class Ledger:
         self._repricing = Repricing()
         self._outdated: dict[SessionKey, int] = {}
         self._closings: list[Closing] = []
+        self._refused: list[str] = []
 
     def restore(
         self,
@@ -221,7 +226,7 @@ class Ledger:
             responses=responses,
             calls=calls,
             marks=marks,
-            sessions=tuple(self._sessions[key].row() for key in dirty),
+            sessions=tuple(self._rows_of(dirty)),
             limits=self._take_limits(),
             cells=self.rollup.take(),
             contested=contested_responses | contested_calls | contested_marks,
@@ -267,6 +272,18 @@ class Ledger:
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
         self._closings[:0] = batch.closings
 
+    def take_refused(self) -> list[str]:
+        """Return the rows that could not be counted or made since the last time."""
+        refused, self._refused = self._refused, []
+        return refused
+
+    def _rows_of(self, sessions: Iterable[SessionKey]) -> Iterator[SessionRow]:
+        for key in sessions:
+            try:
+                yield self._sessions[key].row()
+            except Exception as exc:  # a row that fails is put aside
+                self._refused.append(f"session: {type(exc).__name__}")
+
     def _take_outdated(self) -> tuple[Outdated, ...]:
         outdated, self._outdated = self._outdated, {}
         return tuple(
@@ -298,7 +315,11 @@ class Ledger:
                 self._recount(before, after)
 
     def _recount(self, before: Row | None, after: Row | None) -> None:
-        recount(self._sessions, before, after, self._price, self.rollup)
+        try:
+            recount(self._sessions, before, after, self._price, self.rollup)
+        except Exception as exc:  # a row that fails is put aside
+            self._refused.append(f"count: {type(exc).__name__}")
+
         for row in (before, after):
             if row is not None:
                 self._dirty.add((row.agent, row.session_id))
@@ -345,7 +366,8 @@ def _count(
 def priced(row: ResponseRow, price: Price) -> tuple[Tokens, int | None]:
     """Return what *row* spent, and what that cost; None if it has no price."""
     tokens = row.tokens
-    return tokens, price(row.model, row.variant, row.at_ms, tokens, row.web_searches)
+    cost = price(row.model, row.variant, row.at_ms, tokens, row.web_searches)
+    return tokens, cost and min(cost, MAX_COST_MICROS)
 
 
 def _session_of(sessions: dict[SessionKey, Session], row: Row) -> Session:

@@ -8,6 +8,7 @@ give the same whatever the order in which the files are read.
 
 from bisect import bisect_right
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -191,12 +192,34 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
             active_ms=spans.active_ms,
             context_tokens=None if self.context is None else self.context[1],
             window_tokens=self.window_tokens,
-            state=_ENCODER.encode(self),
+            state=_encoded(self),
         )
 
 
+MAX_SUM = 2**63 - 1
+"""Sums end here, as SQLite's integers do."""
+
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Session)
+
+
+def _encoded(session: Session) -> bytes:
+    try:
+        return _ENCODER.encode(session)
+    except OverflowError:
+        return _ENCODER.encode(_saturated(msgspec.to_builtins(session)))
+
+
+def _saturated(value: Any) -> Any:
+    match value:
+        case int():
+            return max(-MAX_SUM, min(value, MAX_SUM))
+        case list():
+            return [_saturated(each) for each in value]
+        case dict():
+            return {key: _saturated(each) for key, each in value.items()}
+        case _:
+            return value
 
 
 def restored(row: SessionRow) -> Session:

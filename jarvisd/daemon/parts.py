@@ -124,6 +124,7 @@ async def assembled(
         clock=clock,
         awake=awake,
         reload=reloader.bound(survey, prices),
+        left_out=intake.left_out,
     )
     return Parts(
         clock=clock,

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from jarvisd import __version__
 from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.refusals import Refusals
 from jarvisd.clock import MS_PER_S, Clock
 from jarvisd.daemon.awake import Awake
 from jarvisd.daemon.conversations import Conversations
@@ -52,7 +53,12 @@ from jarvisd.store import Store
 
 UNAVAILABLE = -32008
 
-DEGRADING = {"store_degraded", "live_watch_failed", "tree_watch_failed"}
+DEGRADING = {
+    "store_degraded",
+    "rows_refused",
+    "live_watch_failed",
+    "tree_watch_failed",
+}
 
 STUCK_S = 30.0
 """A write is given up by the store long before; a scan of 100,000 files takes 1 s."""
@@ -74,6 +80,7 @@ class Service:
         clock: Clock,
         awake: Awake,
         reload: Callable[[], Awaitable[ConfigReloadResult]],
+        left_out: Refusals,
     ) -> None:
         self.instance_id = uuid.uuid4().hex[:12]
         self.started_ms = clock.unix_ms()
@@ -88,6 +95,7 @@ class Service:
         self._clock = clock
         self._awake = awake
         self._reload = reload
+        self._left_out = left_out
 
     @property
     def awake(self) -> tuple[int, int]:
@@ -233,6 +241,12 @@ class Service:
         if doubts.are_raised:
             problems.append(_hints_lost(doubts.lost_count, doubts.lost_ms or now_ms))
 
+        if self._flusher.refused.count:
+            problems.append(_rows_refused(self._flusher.refused))
+
+        if self._left_out.count:
+            problems.append(_numbers_left_out(self._left_out))
+
         return problems + self._exporter.problems()
 
     def summary(self) -> str:
@@ -285,6 +299,26 @@ def _hints_lost(count: int, at_ms: int) -> Problem:
         message="the system did not tell of some changes; they were found by scanning",
         since_ms=at_ms,
         count=count,
+    )
+
+
+def _rows_refused(refused: Refusals) -> Problem:
+    return Problem(
+        kind="rows_refused",
+        message=f"a row could not be stored and was put aside ({refused.where}); "
+        "everything else is stored. The daemon's log says when; please report it",
+        since_ms=refused.since_ms,
+        count=refused.count,
+    )
+
+
+def _numbers_left_out(left_out: Refusals) -> Problem:
+    return Problem(
+        kind="numbers_left_out",
+        message="a number in a transcript is outside of what its field can be, last in "
+        f"block {left_out.where}; it counts as absent, the rest of its line counts",
+        since_ms=left_out.since_ms,
+        count=left_out.count,
     )
 
 

@@ -32,6 +32,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         speaker: Who is speaking, if it is a line of the conversation.
         sidechain: The line is of a subagent's conversation, whatever file it is in.
         copied: The line says that it may be a copy of another session's line.
+        left_out: How many numbers of the line are left out as outside of their range.
         events: What happened, in order.
 
     """
@@ -47,4 +48,5 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     speaker: Speaker | None = None
     sidechain: bool = False
     copied: bool = False
+    left_out: int = 0
     events: tuple[Event, ...] = ()

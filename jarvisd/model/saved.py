@@ -70,11 +70,15 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Saved(NamedTuple):
-    """What came of a batch: the revision that it is, and what it changed of the books."""
+    """What came of a batch: the revision that it is, and what it changed of the books.
+
+    *refused* names the rows that the database would not take; all others are stored.
+    """
 
     revision: int
     corrections: Corrections = ()
     repriced: tuple[Repriced, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):

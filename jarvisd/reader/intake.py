@@ -7,6 +7,7 @@ import structlog
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.lane import Lane
+from jarvisd.accumulators.refusals import Refusals
 from jarvisd.agents import Agent, Parse, agent_named
 from jarvisd.clock import Clock
 from jarvisd.flusher import Flusher
@@ -32,6 +33,10 @@ class Intake:
     """Folds lines into a block, and says to flusher and listeners that it changed.
 
     Nothing here awaits, so counts and position of a block always move together.
+
+    Attributes:
+        left_out: The numbers of lines that are outside of their fields' ranges.
+
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Intake:
         self._ledger = blocks.books.ledger
         self._states = blocks.books.states
         self._recorder = recorder
+        self.left_out = Refusals()
 
     def fold(
         self,
@@ -146,6 +152,10 @@ class Intake:
         fold, note = self._ledger.fold, self._states.fold
         for index, record in enumerate(records):
             if record is not None:
+                if record.left_out:
+                    now_ms = self.clock.unix_ms()
+                    self.left_out.add(record.left_out, block.block_id, now_ms)
+
                 try:
                     fold(lane, record)
                     note(lane, record, live=live)

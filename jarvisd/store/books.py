@@ -95,13 +95,13 @@ def write_books(
     write_sessions(raw, known, batch.sessions, stamp)
     write_cells(raw, known, batch.cells)
     write_limits(raw, known, batch.limits)
-    write_closings(raw, batch.closings)
+    write_closings(raw, batch.closings, known.refused)
     effective = tuple(each for each in corrections if each.before != each.after)
     if effective and rules is not None:
-        _revise(raw, known, effective, stamp, rules)
+        with known.part(raw, "corrections"):
+            _revise(raw, known, effective, stamp, rules)
 
-    repriced = [_reprice(raw, known, key, stamp, rules) for key in batch.reprice]
-    return tuple(corrections), tuple(each for each in repriced if each is not None)
+    return tuple(corrections), tuple(_repriced(raw, known, batch, stamp, rules))
 
 
 def read_books(raw: sqlite3.Connection) -> SavedBooks:
@@ -142,7 +142,12 @@ def _write(
     for row in rows:
         if row.key in contested:
             before = table.read(raw, known, row.key)
-            after: Any = row if before is None else rules.merged(before, row)
+            try:
+                after: Any = row if before is None else rules.merged(before, row)
+            except TypeError as exc:  # two things of different kinds have one key
+                known.refused.append(f"merge: {type(exc).__name__}")
+                continue
+
             if after != before:
                 table.write(raw, known, (after,))
 
@@ -186,6 +191,22 @@ def _revise(
     sessions, cells = rules.revised(stored, corrections)
     write_sessions(raw, known, sessions, stamp)
     add_to_cells(raw, known, cells)
+
+
+def _repriced(
+    raw: sqlite3.Connection,
+    known: Known,
+    batch: LedgerBatch,
+    stamp: Stamp,
+    rules: Rules | None,
+) -> Iterator[Repriced]:
+    for key in batch.reprice:
+        repriced = None
+        with known.part(raw, "prices"):
+            repriced = _reprice(raw, known, key, stamp, rules)
+
+        if repriced is not None:
+            yield repriced
 
 
 def _reprice(

@@ -7,6 +7,7 @@ values in the order of its columns.
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -48,7 +49,8 @@ class Table(Generic[R]):
 
     def write(self, raw: sqlite3.Connection, known: Known, rows: Iterable[R]) -> None:
         """Store *rows* in place of those with the same keys."""
-        put(raw, self.upsert, (self.encode(raw, known, row) for row in rows))
+        values = map(partial(self.encode, raw, known), rows)
+        put(raw, self.upsert, values, known.refused)
 
     def read(self, raw: sqlite3.Connection, known: Known, key: int) -> R | None:
         """Return the row under *key*."""

@@ -1,11 +1,13 @@
 """What is in the database already, remembered so that a row costs no look-up."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from jarvisd.model.block import BlockId, Origin, SessionId
 from jarvisd.model.saved import SavedBlock
+from jarvisd.store.many import is_of_row
 
 
 @dataclass(slots=True)
@@ -13,7 +15,14 @@ class Known:
     """The numbers of shared strings and of sessions, and the origins that are stored.
 
     It is only as true as the last transaction: after one that failed, `forget`.
+
+    Attributes:
+        refused: The rows that this transaction has put aside, each by its table and
+            the kind of error; never by what is in it.
+
     """
+
+    refused: list[str] = field(default_factory=list)
 
     _keys: dict[str, int] = field(default_factory=dict)
     _origins: dict[BlockId, Origin] = field(default_factory=dict)
@@ -46,6 +55,26 @@ class Known:
             key = _session_key(raw, self.key(raw, agent), storable(id_))
             self._sessions[agent, id_] = key
         return key
+
+    @contextmanager
+    def part(self, raw: sqlite3.Connection, name: str) -> Iterator[None]:
+        """Undo and refuse, by *name*, what the body writes of values that are no good.
+
+        All else of the transaction stays.
+        """
+        raw.execute("SAVEPOINT part")
+        try:
+            yield
+        except Exception as exc:
+            if not is_of_row(exc):
+                raise
+
+            raw.execute("ROLLBACK TO part")
+            self.forget()
+            self.refused.append(f"{name}: {type(exc).__name__}")
+        finally:
+            if raw.in_transaction:  # after a full disk SQLite has rolled back by itself
+                raw.execute("RELEASE part")
 
     def has(self, origin: Origin) -> bool:
         """Say whether a row holds exactly this object; an equal one may be stored too."""

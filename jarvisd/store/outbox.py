@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from jarvisd.store import many
 from jarvisd.store.conversations import lenient_text
 
 DROP_SLICE: Final = 1_000
@@ -67,13 +68,17 @@ class _Closed(msgspec.Struct):
     closed_ms: int | None = None
 
 
-def put(raw: sqlite3.Connection, rows: Iterable[tuple[str, str, str]]) -> None:
+def put(
+    raw: sqlite3.Connection,
+    rows: Iterable[tuple[str, str, str]],
+    refused: list[str] | None = None,
+) -> None:
     """Let records wait, each row a sink's name, the record's id and the record's JSON.
 
     To be called in the transaction that closes the segment. A record that waits
     already is left as it is.
     """
-    raw.executemany(_PUT, rows)
+    many.put(raw, _PUT, rows, refused)
 
 
 def due(raw: sqlite3.Connection, sink: str, now_ms: int, limit: int) -> Due:

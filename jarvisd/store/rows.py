@@ -7,6 +7,7 @@ all, so `Known` remembers whose first half is stored.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from jarvisd.model.block import Counts, Kind, Origin
@@ -128,13 +129,14 @@ def write_blocks(
     """
     before = raw.total_changes
     moved = [each for each in blocks if known.has(each.origin)]
-    put(raw, _UPDATE, _updates(moved, revision))
+    put(raw, _UPDATE, map(partial(_update, revision), moved), known.refused)
     updated = raw.total_changes - before
     fresh = [each for each in blocks if not known.has(each.origin)]
     if updated != len(moved):
         fresh = list(blocks)  # another program has deleted rows
 
-    put(raw, _UPSERT, _upserts(raw, fresh, known, revision))
+    values = map(partial(_upsert, raw, known, revision), fresh)
+    put(raw, _UPSERT, values, known.refused)
     raw.executemany(_BAD_LINE, _bad_lines(blocks))
     known.learn(fresh)
 
@@ -161,16 +163,14 @@ def _bad_lines(blocks: Iterable[SavedBlock]) -> Iterator[Row]:
             )
 
 
-def _updates(blocks: Iterable[SavedBlock], revision: int) -> Iterator[Row]:
-    for block in blocks:
-        yield (*_progress(block, revision), block.origin.block_id)
+def _update(revision: int, block: SavedBlock) -> Row:
+    return (*_progress(block, revision), block.origin.block_id)
 
 
-def _upserts(
-    raw: sqlite3.Connection, blocks: Iterable[SavedBlock], known: Known, revision: int
-) -> Iterator[Row]:
-    for block in blocks:
-        yield (*_origin(raw, block.origin, known), *_progress(block, revision))
+def _upsert(
+    raw: sqlite3.Connection, known: Known, revision: int, block: SavedBlock
+) -> Row:
+    return (*_origin(raw, block.origin, known), *_progress(block, revision))
 
 
 def _origin(raw: sqlite3.Connection, origin: Origin, known: Known) -> Row:

@@ -7,6 +7,7 @@ crash neither loses a record nor makes two of it.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -62,20 +63,13 @@ class Page(NamedTuple):
     more: bool
 
 
-def write_closings(raw: sqlite3.Connection, closings: Sequence[Closing]) -> None:
+def write_closings(
+    raw: sqlite3.Connection, closings: Sequence[Closing], refused: list[str]
+) -> None:
     """Store *closings* inside the caller's transaction."""
-    records = [msgspec.json.encode(each.segment).decode() for each in closings]
-    told = list(zip(closings, records, strict=True))
-    rows = (_values(each.segment, record) for each, record in told)
-    many.put(raw, _SEGMENT_INSERT, rows)
-    put(
-        raw,
-        (
-            (sink, each.segment.segment_id, record)
-            for each, record in told
-            for sink in each.sinks
-        ),
-    )
+    many.put(raw, _SEGMENT_INSERT, map(_values, closings), refused)
+    waiting = ((each, sink) for each in closings for sink in each.sinks)
+    put(raw, starmap(_waiting, waiting), refused)
 
 
 def segments_since_ms(raw: sqlite3.Connection) -> int:
@@ -132,12 +126,21 @@ def _filters(wanted: Wanted) -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "segment_key > ?", (wanted.after,)
 
 
-def _values(segment: Segment, record: str) -> tuple[Any, ...]:
+def _waiting(closing: Closing, sink: str) -> tuple[str, str, str]:
+    return sink, closing.segment.segment_id, _record(closing)
+
+
+def _record(closing: Closing) -> str:
+    return msgspec.json.encode(closing.segment).decode()
+
+
+def _values(closing: Closing) -> tuple[Any, ...]:
+    segment = closing.segment
     return (
         segment.segment_id,
         segment.agent,
         segment.session_id,
         segment.segment,
         segment.ended_ms,
-        record,
+        _record(closing),
     )

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -18,9 +19,6 @@ SessionKey = tuple[str, SessionId]
 
 Stamp = tuple[int, int | None]
 """The revision that writes, and the number of its price table's name."""
-
-MAX_INTEGER: Final = 2**62
-"""Absurd logs add up to absurd sums; beyond this SQLite would refuse the whole batch."""
 
 # Sessions
 
@@ -62,11 +60,12 @@ def write_sessions(
     raw: sqlite3.Connection, known: Known, rows: Iterable[SessionRow], stamp: Stamp
 ) -> None:
     """Store *rows* in place of what was stored of these sessions."""
-    put(raw, _SESSION_UPDATE, (_session_values(raw, known, row, stamp) for row in rows))
+    values = map(partial(_session_values, raw, known, stamp), rows)
+    put(raw, _SESSION_UPDATE, values, known.refused)
 
 
 def _session_values(
-    raw: sqlite3.Connection, known: Known, row: SessionRow, stamp: Stamp
+    raw: sqlite3.Connection, known: Known, stamp: Stamp, row: SessionRow
 ) -> Values:
     parent, title = row.parent_session_id, row.title
     return (
@@ -75,8 +74,8 @@ def _session_values(
         known.key(raw, row.cwd),
         title and storable(title),
         known.key(raw, row.model),
-        *map(_fitting, msgspec.structs.astuple(row.tokens)),
-        _fitting(row.cost_micros),
+        *msgspec.structs.astuple(row.tokens),
+        row.cost_micros,
         row.unpriced,
         row.messages,
         row.prompts,
@@ -140,14 +139,18 @@ INSERT INTO cell (
     reasoning, cost_micros, unpriced, responses, web_searches
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (quarter, session, model) DO UPDATE SET
-    input = input + excluded.input, cache_read = cache_read + excluded.cache_read,
-    cache_write_5m = cache_write_5m + excluded.cache_write_5m,
-    cache_write_1h = cache_write_1h + excluded.cache_write_1h,
-    output = output + excluded.output, reasoning = reasoning + excluded.reasoning,
-    cost_micros = cost_micros + excluded.cost_micros,
-    unpriced = unpriced + excluded.unpriced, responses = responses + excluded.responses,
-    web_searches = web_searches + excluded.web_searches
+    input = min(9223372036854775807, input + excluded.input),
+    cache_read = min(9223372036854775807, cache_read + excluded.cache_read),
+    cache_write_5m = min(9223372036854775807, cache_write_5m + excluded.cache_write_5m),
+    cache_write_1h = min(9223372036854775807, cache_write_1h + excluded.cache_write_1h),
+    output = min(9223372036854775807, output + excluded.output),
+    reasoning = min(9223372036854775807, reasoning + excluded.reasoning),
+    cost_micros = min(9223372036854775807, cost_micros + excluded.cost_micros),
+    web_searches = min(9223372036854775807, web_searches + excluded.web_searches),
+    unpriced = unpriced + excluded.unpriced, responses = responses + excluded.responses
 """
+"""A sum beyond SQLite's integers would become a real number, which no column takes."""
+
 _CELL_DELETE: Final = """
 DELETE FROM cell WHERE quarter = ? AND session = ? AND model = ? AND responses = 0
 """
@@ -161,14 +164,14 @@ FROM cell
 
 def write_cells(raw: sqlite3.Connection, known: Known, cells: Sequence[Cell]) -> None:
     """Store *cells* in place of those stored; one without responses is deleted."""
-    put(raw, _CELL_PUT, (_cell_values(raw, known, each) for each in cells))
+    put(raw, _CELL_PUT, map(partial(_cell_values, raw, known), cells), known.refused)
     empty = [each for each in cells if not each.responses]
     raw.executemany(_CELL_DELETE, (_cell_key(raw, known, each) for each in empty))
 
 
 def add_to_cells(raw: sqlite3.Connection, known: Known, cells: Sequence[Cell]) -> None:
     """Add *cells*, whose numbers may be negative, to those that are stored."""
-    put(raw, _CELL_ADD, (_cell_values(raw, known, each) for each in cells))
+    put(raw, _CELL_ADD, map(partial(_cell_values, raw, known), cells), known.refused)
     raw.executemany(_CELL_DELETE, (_cell_key(raw, known, each) for each in cells))
 
 
@@ -183,16 +186,16 @@ def _cell_key(raw: sqlite3.Connection, known: Known, cell: Cell) -> Values:
 def _cell_values(raw: sqlite3.Connection, known: Known, cell: Cell) -> Values:
     return (
         *_cell_key(raw, known, cell),
-        _fitting(cell.input),
-        _fitting(cell.cache_read),
-        _fitting(cell.cache_write_5m),
-        _fitting(cell.cache_write_1h),
-        _fitting(cell.output),
-        _fitting(cell.reasoning),
-        _fitting(cell.cost_micros),
+        cell.input,
+        cell.cache_read,
+        cell.cache_write_5m,
+        cell.cache_write_1h,
+        cell.output,
+        cell.reasoning,
+        cell.cost_micros,
         cell.unpriced,
         cell.responses,
-        _fitting(cell.web_searches),
+        cell.web_searches,
     )
 
 
@@ -233,18 +236,16 @@ def write_limits(
     raw: sqlite3.Connection, known: Known, limits: Iterable[LimitRow]
 ) -> None:
     """Store the newest words on *limits*."""
-    raw.executemany(
-        _LIMIT_PUT,
-        (
-            (
-                known.key(raw, each.agent),
-                storable(each.limit),
-                each.at_ms,
-                each.plan and storable(each.plan),
-                msgspec.json.encode(each.windows).decode(),
-            )
-            for each in limits
-        ),
+    put(raw, _LIMIT_PUT, map(partial(_limit_values, raw, known), limits), known.refused)
+
+
+def _limit_values(raw: sqlite3.Connection, known: Known, limit: LimitRow) -> Values:
+    return (
+        known.key(raw, limit.agent),
+        storable(limit.limit),
+        limit.at_ms,
+        limit.plan and storable(limit.plan),
+        msgspec.json.encode(limit.windows).decode(),
     )
 
 
@@ -258,7 +259,3 @@ def limit_of(texts: Mapping[int | None, str], values: Values) -> LimitRow:
         plan=plan,
         windows=msgspec.json.decode(windows, type=tuple[LimitWindow, ...]),
     )
-
-
-def _fitting(number: int) -> int:
-    return number if abs(number) < MAX_INTEGER else MAX_INTEGER

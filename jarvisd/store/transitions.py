@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from jarvisd.model.block import SessionId
@@ -54,7 +55,7 @@ def write_transitions(
     raw: sqlite3.Connection, known: Known, transitions: Iterable[Transition]
 ) -> None:
     """Store *transitions* inside the caller's transaction."""
-    put(raw, _INSERT, (_values(raw, known, each) for each in transitions))
+    put(raw, _INSERT, map(partial(_values, raw, known), transitions), known.refused)
 
 
 def read_transitions(raw: sqlite3.Connection, *, which: Which) -> list[Transition]:

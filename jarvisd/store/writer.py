@@ -51,6 +51,7 @@ class Written(NamedTuple):
     size_bytes: int
     corrections: Corrections = ()
     repriced: tuple[Repriced, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 class Writer:
@@ -173,7 +174,9 @@ class Writer:
         unit = partial(self._write_unit, batch=batch, above=self.revision)
         written = await self.run(unit, limit_s=WRITE_TIMEOUT_S, shield=True)
         self.revision, self.size_bytes = written.revision, written.size_bytes
-        return Saved(self.revision, written.corrections, written.repriced)
+        return Saved(
+            self.revision, written.corrections, written.repriced, written.refused
+        )
 
     def _apply_units(
         self, raw: sqlite3.Connection, *, units: Sequence[Unit[Any]], durable: bool
@@ -194,12 +197,15 @@ class Writer:
             return self._answered[1]  # it was committed, and nobody heard of it
 
         try:
+            self._known.refused.clear()
             with transaction(raw, durable=batch.durable):
                 revision = next_revision(raw, above=above)
                 write_blocks(raw, batch.blocks, self._known, revision)
                 news = self._write_books(raw, batch, revision)
                 for block in batch.blocks:
-                    record(raw, block.recorded, self._limits)
+                    if block.recorded:
+                        with self._known.part(raw, "messages"):
+                            record(raw, block.recorded, self._limits)
 
                 write_transitions(raw, self._known, batch.transitions)
                 if batch.awake is not None:
@@ -208,7 +214,8 @@ class Writer:
             self._known.forget()
             raise
 
-        written = Written(revision, size_bytes(self._path), *news)
+        refused = tuple(self._known.refused)
+        written = Written(revision, size_bytes(self._path), *news, refused)
         self._answered = (batch.number, written)
         return written
 

@@ -25,6 +25,7 @@ from jarvisd.agents.evidence import (
     name_of,
     session_id_of,
 )
+from jarvisd.agents.numbers import Pid, Time, WholeTime
 from jarvisd.model.process import Role
 
 _NAME = re.compile(r"([1-9][0-9]{0,9})\.json", re.ASCII)
@@ -38,16 +39,16 @@ _MAX_PATH = 4096
 
 
 class _Line(msgspec.Struct, gc=False, rename="camel"):
-    pid: int = 0
+    pid: Pid = 0
     session_id: str | None = None
     cwd: str | None = None
-    proc_start: str | int | None = None
+    proc_start: str | WholeTime | None = None
     pid_domain: str | None = None
     status: str | None = None
     waiting_for: str | None = None
-    started_at: float | None = None
-    updated_at: float | None = None
-    status_updated_at: float | None = None
+    started_at: Time | None = None
+    updated_at: Time | None = None
+    status_updated_at: Time | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Line)

@@ -20,7 +20,8 @@ from jarvisd.agents.claude.shape import Block, Line, Message, key_of
 from jarvisd.agents.claude.tools import call_of, results_in
 from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
 from jarvisd.agents.cue import asks
-from jarvisd.agents.decode import count, decode, decode_raw, text_of, unix_ms
+from jarvisd.agents.decode import decode, decode_raw, text_of, unix_ms
+from jarvisd.agents.numbers import HttpStatus
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import (
     MAX_TITLE_CHARS,
@@ -111,6 +112,7 @@ def _record(line: Line, *, offset: int, events: tuple[Event, ...]) -> Record:
         speaker=_SPEAKERS.get(line.type),
         sidechain=sidechain,
         copied=line.forked_from is not None or line.session_kind == _BACKGROUND,
+        left_out=line.left_out,
         events=events,
     )
 
@@ -236,14 +238,14 @@ def _api_failure(line: Line, message: Message) -> Iterator[Event]:
 
 
 class _ErrorDetail(msgspec.Struct, gc=False):
-    status: int | None = None
+    status: HttpStatus | None = None
 
 
 def _system(line: Line) -> Iterator[Event]:
     match line.subtype:
         case "turn_duration":
             # The agent leaves the field out when nothing is pending.
-            pending = count(line.pending_background_agent_count)
+            pending = line.pending_background_agent_count or 0
             yield TurnEnded(duration_ms=line.duration_ms, pending=pending)
         case "stop_hook_summary":
             yield TurnEnded(pending=line.pending_background_agent_count)

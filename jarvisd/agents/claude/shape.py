@@ -7,7 +7,15 @@ that no line of theirs is strange. Measured on versions 2.0.76 to 2.1.329.
 
 from msgspec import Raw, Struct, field
 
-from jarvisd.agents.decode import ABSENT
+from jarvisd.agents.decode import ABSENT, Shape
+from jarvisd.agents.numbers import (
+    HttpStatus,
+    Milliseconds,
+    Requests,
+    Time,
+    TokenCount,
+    WholeTime,
+)
 from jarvisd.model.block import SessionId
 
 
@@ -27,29 +35,29 @@ class Block(Struct, gc=False):
 class CacheCreation(Struct, gc=False):
     """Tokens written to the cache, by how long it keeps them."""
 
-    ephemeral_5m_input_tokens: int | None = None
-    ephemeral_1h_input_tokens: int | None = None
+    ephemeral_5m_input_tokens: TokenCount | None = None
+    ephemeral_1h_input_tokens: TokenCount | None = None
 
 
 class ServerToolUse(Struct, gc=False):
     """What the provider did by itself."""
 
-    web_search_requests: int | None = None
+    web_search_requests: Requests | None = None
 
 
 class OutputDetails(Struct, gc=False):
     """What the output is made of."""
 
-    thinking_tokens: int | None = None
+    thinking_tokens: TokenCount | None = None
 
 
 class Usage(Struct, gc=False):
     """What the provider says a response took."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
+    input_tokens: TokenCount | None = None
+    output_tokens: TokenCount | None = None
+    cache_read_input_tokens: TokenCount | None = None
+    cache_creation_input_tokens: TokenCount | None = None
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
     server_tool_use: ServerToolUse | None = None
@@ -100,8 +108,8 @@ class CompactMetadata(Struct, gc=False):
     """Why and how far the context was compacted."""
 
     trigger: str | None = None
-    preTokens: int | None = None  # noqa: N815
-    postTokens: int | None = None  # noqa: N815
+    preTokens: TokenCount | None = None  # noqa: N815
+    postTokens: TokenCount | None = None  # noqa: N815
 
 
 class Progress(Struct, gc=False):
@@ -126,12 +134,12 @@ class Fork(Struct, gc=False, rename="camel"):
     message_uuid: str | None = None
 
 
-class Line(Struct, gc=False, rename="camel"):
+class Line(Shape, gc=False, rename="camel"):
     """One line of a transcript, or of the agent's standard output."""
 
     type: str = ""
     subtype: str | None = None
-    timestamp: str | int | float | None = None
+    timestamp: str | WholeTime | Time | None = None
     session_id: SessionId | None = None
     stdout_session_id: SessionId | None = field(default=None, name="session_id")
     agent_id: str | None = None
@@ -160,11 +168,11 @@ class Line(Struct, gc=False, rename="camel"):
     custom_title: str | None = None
     summary: str | None = None
     compact_metadata: CompactMetadata | None = None
-    duration_ms: int | None = None
-    pending_background_agent_count: int | None = None
+    duration_ms: Milliseconds | None = None
+    pending_background_agent_count: Requests | None = None
     error: Raw = ABSENT
-    api_error_status: int | None = None
-    retry_attempt: int | None = None
+    api_error_status: HttpStatus | None = None
+    retry_attempt: Requests | None = None
     tool_use_id: str | None = field(default=None, name="tool_use_id")
     is_error: bool | None = field(default=None, name="is_error")
     other_tool_use_id: str | None = field(default=None, name="toolUseId")

@@ -8,15 +8,14 @@ Facts: the documentation of `statusLine`, and its inputs up to version 2.1.329.
 
 from msgspec import Struct, field, json
 
-from jarvisd.agents.decode import count, decode, unix_ms
+from jarvisd.agents.decode import decode, unix_ms
+from jarvisd.agents.numbers import Dollars, Percent, Time, TokenCount, WholeTime
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import LimitsReported, LimitWindow
 from jarvisd.model.statusline import StatusLineRead
 
 FIVE_HOURS_MIN = 300
 SEVEN_DAYS_MIN = 10_080
-MAX_PERCENT = 1_000.0
-MAX_COST_DOLLARS = 1e9
 
 
 class Model(Struct, gc=False):
@@ -29,30 +28,30 @@ class Model(Struct, gc=False):
 class Cost(Struct, gc=False):
     """What the session has cost."""
 
-    total_cost_usd: float | None = None
+    total_cost_usd: Dollars | None = None
 
 
 class CurrentUsage(Struct, gc=False):
     """The tokens of the latest message; its input fields add up to the context."""
 
-    input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
+    input_tokens: TokenCount | None = None
+    cache_creation_input_tokens: TokenCount | None = None
+    cache_read_input_tokens: TokenCount | None = None
 
 
 class ContextWindow(Struct, gc=False):
     """How full the window is."""
 
-    context_window_size: int | None = None
-    used_percentage: float | None = None
+    context_window_size: TokenCount | None = None
+    used_percentage: Percent | None = None
     current_usage: CurrentUsage | None = None
 
 
 class Limit(Struct, gc=False):
     """One limit of the account."""
 
-    used_percentage: float | None = None
-    resets_at: int | float | str | None = None
+    used_percentage: Percent | None = None
+    resets_at: WholeTime | Time | str | None = None
 
 
 class RateLimits(Struct, gc=False):
@@ -95,8 +94,8 @@ def status_line(payload: bytes, *, at_ms: int) -> StatusLineRead | None:
         cwd=found.cwd,
         transcript_path=found.transcript_path,
         context_tokens=_context(window.current_usage),
-        window_tokens=count(window.context_window_size) or None,
-        context_percent=_within(window.used_percentage, MAX_PERCENT),
+        window_tokens=window.context_window_size or None,
+        context_percent=window.used_percentage,
         cost_micros=_micros(found.cost.total_cost_usd),
         limits=_limits(found.rate_limits),
     )
@@ -111,29 +110,24 @@ def _context(usage: CurrentUsage | None) -> int | None:
         usage.cache_creation_input_tokens,
         usage.cache_read_input_tokens,
     )
-    return sum(map(count, parts)) or None
+    return sum(each or 0 for each in parts) or None
 
 
 def _micros(dollars: float | None) -> int | None:
-    cost = _within(dollars, MAX_COST_DOLLARS)
-    return None if cost is None else round(cost * 1e6)
+    return None if dollars is None else round(dollars * 1e6)
 
 
 def _limits(limits: RateLimits) -> LimitsReported | None:
     windows = tuple(
         LimitWindow(
-            used_percent=percent, minutes=minutes, resets_at_ms=unix_ms(each.resets_at)
+            used_percent=each.used_percentage,
+            minutes=minutes,
+            resets_at_ms=unix_ms(each.resets_at),
         )
         for each, minutes in (
             (limits.five_hour, FIVE_HOURS_MIN),
             (limits.seven_day, SEVEN_DAYS_MIN),
         )
-        if each is not None
-        and (percent := _within(each.used_percentage, MAX_PERCENT)) is not None
+        if each is not None and each.used_percentage is not None
     )
     return LimitsReported(windows=windows) if windows else None
-
-
-def _within(number: float | None, limit: float) -> float | None:
-    """Return *number*, or None where it is damage."""
-    return number if number is not None and 0 <= number <= limit else None

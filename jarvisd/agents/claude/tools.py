@@ -32,6 +32,9 @@ _LAUNCHED = "async_launched"
 _MAX_SEARCHES_DIGITS = 6
 _OK = Outcome.OK
 _NOTHING_NOTED = ToolOutcome()
+_MAX_MS_DIGITS = 12
+"""Thirty years; what took longer is damage."""
+
 _HEAD_BYTES = 400
 """A denial says so at once; results may be megabytes."""
 
@@ -133,8 +136,11 @@ def _duration(noted: ToolOutcome) -> int | None:
     if noted.totalDurationMs is ABSENT and noted.durationMs is ABSENT:
         return None
 
-    written = head_of(noted.totalDurationMs, 16) or head_of(noted.durationMs, 16)
-    return int(written) if written.isdigit() else None
+    digits = _MAX_MS_DIGITS + 1
+    written = head_of(noted.totalDurationMs, digits) or head_of(
+        noted.durationMs, digits
+    )
+    return int(written) if written.isdigit() and len(written) < digits else None
 
 
 def _started(call_id: str, noted: ToolOutcome) -> Iterable[Event]:

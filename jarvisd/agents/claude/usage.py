@@ -9,7 +9,6 @@ output has none.
 from typing import Literal
 
 from jarvisd.agents.claude.shape import CacheCreation, Iteration, Message, Usage
-from jarvisd.agents.decode import MAX_COUNT, count
 from jarvisd.model.events import Event, UsageReported
 from jarvisd.model.usage import STANDARD, Tokens, Variant
 
@@ -43,16 +42,16 @@ def report(
     in_context: bool = True,
 ) -> UsageReported:
     """Return one copy of what *response* cost."""
-    flat, server = usage.cache_creation_input_tokens, usage.server_tool_use
+    server = usage.server_tool_use
     return UsageReported(
         response=response,
         model=model or None,
         tokens=_tokens(usage),
-        cache_write_flat=count(flat) if flat else 0,
+        cache_write_flat=usage.cache_creation_input_tokens or 0,
         has_cache=_has_cache(usage),
         has_input=usage.input_tokens is not None,
         variant=_variant(usage),
-        web_searches=0 if server is None else count(server.web_search_requests),
+        web_searches=0 if server is None else server.web_search_requests or 0,
         follows=follows,
         in_context=in_context,
     )
@@ -60,7 +59,7 @@ def report(
 
 def _tokens(usage: Usage) -> Tokens:
     split, details = usage.cache_creation or _NO_SPLIT, usage.output_tokens_details
-    counts = (
+    return Tokens(
         usage.input_tokens or 0,
         usage.cache_read_input_tokens or 0,
         split.ephemeral_5m_input_tokens or 0,
@@ -68,11 +67,6 @@ def _tokens(usage: Usage) -> Tokens:
         usage.output_tokens or 0,
         0 if details is None else details.thinking_tokens or 0,
     )
-    one, two, three, four, five, six = counts
-    if 0 <= (one | two | three | four | five | six) <= MAX_COUNT:  # none is strange
-        return Tokens(*counts)
-
-    return Tokens(*map(count, counts))
 
 
 def _advice(iteration: Iteration, *, response: str) -> UsageReported:

@@ -18,7 +18,7 @@ from jarvisd.agents.codex.shape import Item, Line, Payload
 from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
 from jarvisd.agents.codex.usage import buckets, response_in, totals_in, variant_of
 from jarvisd.agents.cue import asks
-from jarvisd.agents.decode import ABSENT, count, decode, decode_raw, text_of, unix_ms
+from jarvisd.agents.decode import ABSENT, decode, decode_raw, text_of, unix_ms
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import (
     Asked,
@@ -72,6 +72,7 @@ def _wrapped(line: Line, payload: Payload, *, at_ms: int | None, offset: int) ->
         ordinal=line.ordinal,
         offset=offset,
         speaker=_speaker(payload),
+        left_out=line.left_out,
         events=() if events_of is None else tuple(events_of(payload, at_ms)),
     )
 
@@ -94,15 +95,14 @@ def _session_meta(payload: Payload, _: int | None) -> Iterator[Event]:
     if not payload.id:
         return
 
-    ordinal = str(payload.subagent_history_start_ordinal)
-    own_from = int(ordinal) if ordinal.isdecimal() else None
+    ordinal = payload.subagent_history_start_ordinal
     yield ThreadOpened(
         thread_id=payload.id,
         forked_from=payload.forked_from_id or None,
         parent=_parent(payload),
         reviewer=_is_reviewer(payload),
         headless=text_of(payload.source) == "exec",
-        own_from_ordinal=own_from,
+        own_from_ordinal=None if ordinal is None else int(ordinal),
     )
 
 
@@ -307,6 +307,7 @@ def _bare(line: Line, *, at_ms: int | None, offset: int) -> Record:
         session_id=SessionId(line.thread_id) if line.thread_id else None,
         offset=offset,
         speaker=_bare_speaker(line),
+        left_out=line.left_out,
         events=tuple(_bare_events(line)),
     )
 
@@ -345,9 +346,7 @@ def _bare_events(line: Line) -> Iterator[Event]:
 def _printed_totals(line: Line) -> Iterator[Event]:
     usage = line.usage or (None if line.data is None else line.data.usage)
     if usage is not None:
-        yield TotalsReported(
-            total=buckets(usage), total_tokens=count(usage.total_tokens)
-        )
+        yield TotalsReported(total=buckets(usage), total_tokens=usage.total_tokens or 0)
 
 
 def _printed_item(item: Item) -> Iterator[Event]:

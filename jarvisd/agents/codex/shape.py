@@ -7,19 +7,31 @@ payloads is Raw. Measured on versions 0.118 to 0.169, and on the bare lines of 2
 
 from msgspec import Raw, Struct
 
-from jarvisd.agents.decode import ABSENT
+from jarvisd.agents.decode import ABSENT, Shape
+from jarvisd.agents.numbers import (
+    ExitCode,
+    Milliseconds,
+    Minutes,
+    Ordinal,
+    OrdinalText,
+    Percent,
+    Seconds,
+    Time,
+    TokenCount,
+    WholeTime,
+)
 
 
 class Usage(Struct, gc=False):
     """Token counts as the provider writes them: the parts are inside their sums."""
 
-    input_tokens: int | None = None
-    cached_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_write_input_tokens: int | None = None
-    output_tokens: int | None = None
-    reasoning_output_tokens: int | None = None
-    total_tokens: int | None = None
+    input_tokens: TokenCount | None = None
+    cached_input_tokens: TokenCount | None = None
+    cache_read_input_tokens: TokenCount | None = None
+    cache_write_input_tokens: TokenCount | None = None
+    output_tokens: TokenCount | None = None
+    reasoning_output_tokens: TokenCount | None = None
+    total_tokens: TokenCount | None = None
     service_tier: str | None = None
 
 
@@ -28,7 +40,7 @@ class Info(Struct, gc=False):
 
     total_token_usage: Usage | None = None
     last_token_usage: Usage | None = None
-    model_context_window: int | None = None
+    model_context_window: TokenCount | None = None
     model: str | None = None
     service_tier: str | None = None
 
@@ -36,10 +48,10 @@ class Info(Struct, gc=False):
 class Window(Struct, gc=False):
     """One window of a rate limit."""
 
-    used_percent: float | None = None
-    window_minutes: int | None = None
-    resets_at: int | None = None
-    resets_in_seconds: int | None = None
+    used_percent: Percent | None = None
+    window_minutes: Minutes | None = None
+    resets_at: WholeTime | None = None
+    resets_in_seconds: Seconds | None = None
 
 
 class RateLimits(Struct, gc=False):
@@ -78,7 +90,7 @@ class Item(Struct, gc=False):
     id: str | None = None
     tool: Raw = ABSENT
     status: str | None = None
-    exit_code: int | None = None
+    exit_code: ExitCode | None = None
     content: Raw = ABSENT
     text: Raw = ABSENT
     result: Raw = ABSENT
@@ -97,7 +109,7 @@ class Payload(Struct, gc=False):
     thread_source: str | None = None
     forked_from_id: str | None = None
     parent_thread_id: str | None = None
-    subagent_history_start_ordinal: int | str | None = None
+    subagent_history_start_ordinal: Ordinal | OrdinalText | None = None
     # turn_context, thread_settings_applied
     model: str | None = None
     model_info: ModelInfo | None = None
@@ -111,9 +123,9 @@ class Payload(Struct, gc=False):
     response_id: str | None = None
     usage: Usage | None = None
     # turns
-    started_at: int | None = None
-    duration_ms: int | None = None
-    model_context_window: int | None = None
+    started_at: WholeTime | None = None
+    duration_ms: Milliseconds | None = None
+    model_context_window: TokenCount | None = None
     reason: str | None = None
     last_agent_message: Raw = ABSENT
     codex_error_info: Raw = ABSENT
@@ -130,19 +142,19 @@ class Payload(Struct, gc=False):
     action: Raw = ABSENT
     output: Raw = ABSENT
     status: str | None = None
-    exit_code: int | None = None
+    exit_code: ExitCode | None = None
     success: bool | None = None
     invocation: Invocation | None = None
     result: Raw = ABSENT
     item: Item | None = None
 
 
-class Line(Struct, gc=False):
+class Line(Shape, gc=False):
     """One line: an envelope, or a bare item of the oldest and of the printed kind."""
 
     type: str = ""
-    timestamp: str | int | float | None = None
-    ordinal: int | None = None
+    timestamp: str | WholeTime | Time | None = None
+    ordinal: Ordinal | None = None
     payload: Payload | None = None
     # Bare lines
     id: str | None = None

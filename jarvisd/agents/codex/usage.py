@@ -5,23 +5,19 @@ The provider's `input_tokens` holds what was read from and written to the cache,
 """
 
 from jarvisd.agents.codex.shape import Info, Payload, Usage
-from jarvisd.agents.decode import count
 from jarvisd.model.events import TotalsReported, UsageReported
 from jarvisd.model.usage import STANDARD, Tokens, Variant
 
 
 def buckets(usage: Usage) -> Tokens:
     """Return *usage* as disjoint buckets; parts are cut to their sums."""
-    prompt, output = count(usage.input_tokens), count(usage.output_tokens)
-    cached, reasoning = usage.cached_input_tokens, usage.reasoning_output_tokens
-    if usage.cache_read_input_tokens:  # another version's word for it
-        cached = max(count(cached), count(usage.cache_read_input_tokens))
-
-    cached = min(count(cached), prompt)
-    written = usage.cache_write_input_tokens
-    written = min(count(written), prompt - cached) if written else 0
-    reasoning = min(count(reasoning), output) if reasoning else 0
-    return Tokens(prompt - cached - written, cached, written, 0, output, reasoning)
+    prompt, output = usage.input_tokens or 0, usage.output_tokens or 0
+    # Two versions' words for one number.
+    cached = usage.cached_input_tokens or 0, usage.cache_read_input_tokens or 0
+    read = min(max(cached), prompt)
+    written = min(usage.cache_write_input_tokens or 0, prompt - read)
+    reasoning = min(usage.reasoning_output_tokens or 0, output)
+    return Tokens(prompt - read - written, read, written, 0, output, reasoning)
 
 
 def response_in(payload: Payload) -> UsageReported | None:
@@ -42,8 +38,8 @@ def totals_in(info: Info) -> TotalsReported:
     return TotalsReported(
         total=None if total is None else buckets(total),
         last=None if last is None else buckets(last),
-        total_tokens=0 if total is None else count(total.total_tokens),
-        last_total_tokens=0 if last is None else count(last.total_tokens),
+        total_tokens=0 if total is None else total.total_tokens or 0,
+        last_total_tokens=0 if last is None else last.total_tokens or 0,
         window_tokens=info.model_context_window,
         model=info.model or None,
         variant=variant_of(info.service_tier) if info.service_tier else None,

@@ -1,0 +1,196 @@
+"""Lines with one absurd number each, in every numeric field that a shape has.
+
+The fields are found in the shapes themselves, so a new one is covered by itself.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from itertools import pairwise
+from typing import Any, NamedTuple, get_args
+
+import msgspec
+from msgspec import Struct
+
+from jarvisd.agents.claude import shape as claude
+from jarvisd.agents.codex import shape as codex
+
+ABSURD = (
+    "9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551616",
+    "1" + "0" * 40,
+    "1e308",
+    "1e999",
+    "-1",
+    "9007199254740991",
+    "12.5",
+    '"NaN"',
+    '"Infinity"',
+    "true",
+)
+"""As they stand in the line."""
+
+Path = tuple[str | int, ...]
+
+_AT = "2026-11-21T02:51:24.939Z"
+_USAGE = {"input_tokens": 3, "output_tokens": 7, "cache_read_input_tokens": 100}
+_MESSAGE = {
+    "id": "msg_1",
+    "model": "claude-opus-4-8",
+    "content": [{"type": "text", "text": "Done."}],
+    "stop_reason": "end_turn",
+    "usage": {
+        **_USAGE,
+        "server_tool_use": {"web_search_requests": 1},
+        "iterations": [{"type": "advisor_message", "model": "claude-opus-4-8"}],
+    },
+}
+_RESULT = [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "ok"}]
+_THREAD = "0199c2f4-7a11-7000-8000-000000000001"
+
+_CLAUDE: tuple[dict[str, Any], ...] = (
+    {"type": "assistant", "message": _MESSAGE},
+    {"type": "assistant", "isApiErrorMessage": True, "message": _MESSAGE},
+    {"type": "user", "message": {"content": "do it"}},
+    {"type": "user", "message": {"content": _RESULT}, "toolUseResult": {}},
+    {"type": "system", "subtype": "turn_duration"},
+    {"type": "system", "subtype": "stop_hook_summary"},
+    {"type": "system", "subtype": "compact_boundary", "compactMetadata": {}},
+    {"type": "system", "subtype": "api_error"},
+    {"type": "progress", "data": {"message": {"message": _MESSAGE}}},
+    {"type": "stream_event", "event": {"type": "message_start", "message": _MESSAGE}},
+    {"type": "stream_event", "event": {"type": "message_delta", "usage": _USAGE}},
+)
+_CODEX: tuple[dict[str, Any], ...] = (
+    {"type": "session_meta", "payload": {"id": _THREAD, "cwd": "/home/dev/x"}},
+    {"type": "turn_context", "payload": {"model": "gpt-5.2"}},
+    {"type": "token_usage_record", "payload": {"response_id": "r", "usage": _USAGE}},
+    *(
+        {"type": "event_msg", "payload": payload}
+        for payload in (
+            {"type": "token_count", "info": {"total_token_usage": _USAGE}},
+            {"type": "token_count", "rate_limits": {"primary": {"used_percent": 4}}},
+            {"type": "task_started", "turn_id": "t"},
+            {"type": "task_complete", "turn_id": "t"},
+            {"type": "turn_aborted", "turn_id": "t"},
+            {"type": "exec_command_end", "call_id": "c"},
+            {
+                "type": "item_completed",
+                "item": {"type": "CommandExecution", "id": "exec-1"},
+            },
+        )
+    ),
+    {"type": "turn.completed", "usage": _USAGE},
+    {"type": "other", "data": {"usage": _USAGE}},
+)
+
+
+class Agent(NamedTuple):
+    """The shape of an agent's lines, and lines that each of its fields means sth in."""
+
+    shape: type[Struct]
+    lines: tuple[dict[str, Any], ...]
+
+
+AGENTS = {
+    "claude": Agent(
+        claude.Line, tuple({**each, "timestamp": _AT, "uuid": "u1"} for each in _CLAUDE)
+    ),
+    "codex": Agent(codex.Line, tuple({**each, "timestamp": _AT} for each in _CODEX)),
+}
+
+
+class Poisoned(NamedTuple):
+    """A line, the same without the number, and whether the number is one to leave out."""
+
+    text: bytes
+    without: bytes
+    is_number: bool
+    is_allowed: bool
+
+
+def numeric_fields(shape: type[Struct]) -> dict[Path, Any]:
+    """Return where numbers are allowed below *shape*, and of what type."""
+    return dict(_fields(shape, (), (shape,)))
+
+
+def poisoned(agent: str) -> Iterator[Poisoned]:
+    """Give every line of *agent*, with every absurd value in every numeric field."""
+    shape, lines = AGENTS[agent]
+    fields = numeric_fields(shape)
+    for line in lines:
+        for path, kind in fields.items():
+            for literal in ABSURD:
+                yield Poisoned(
+                    _with(line, path, literal),
+                    _encoded(_without(line, path)),
+                    is_number=literal[0] in "-0123456789",
+                    is_allowed=_allows(kind, literal),
+                )
+
+
+def _fields(
+    shape: type[Struct], path: Path, above: tuple[type[Struct], ...]
+) -> Iterator[tuple[Path, Any]]:
+    for field in msgspec.structs.fields(shape):
+        if not field.encode_name:
+            continue
+
+        here: Path = (*path, field.encode_name)
+        for kind in (field.type, *get_args(field.type)):
+            if getattr(kind, "__origin__", None) is tuple:
+                (item, _) = get_args(kind)
+                below: Path = (*here, 0)
+            else:
+                item, below = kind, here
+
+            if isinstance(item, type) and issubclass(item, Struct):
+                if item not in above:
+                    yield from _fields(item, below, (*above, item))
+            elif item in {int, float} or _bounded(item):
+                yield here, field.type
+
+
+def _bounded(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) in {int, float}
+
+
+def _allows(kind: Any, literal: str) -> bool:
+    try:
+        msgspec.json.decode(literal, type=kind)
+    except msgspec.ValidationError:
+        return False
+
+    return True
+
+
+def _with(line: Mapping[str, Any], path: Path, literal: str) -> bytes:
+    copy = deepcopy(dict(line))
+    _at(copy, path)[path[-1]] = "@"
+    return _encoded(copy).replace(b'"@"', literal.encode())
+
+
+def _without(line: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    copy = deepcopy(dict(line))
+    _at(copy, path).pop(path[-1], None)
+    return copy
+
+
+def _at(line: dict[str, Any], path: Path) -> Any:
+    """Return the object that the last step of *path* is in, made where there is none."""
+    place: Any = line
+    for step, following in pairwise(path):
+        if isinstance(step, int):
+            if not place:
+                place.append({})
+        elif not isinstance(place.get(step), list if following == 0 else dict):
+            place[step] = [] if following == 0 else {}
+
+        place = place[step]
+
+    return place
+
+
+def _encoded(line: dict[str, Any]) -> bytes:
+    return json.dumps(line, separators=(",", ":")).encode()
