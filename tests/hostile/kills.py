@@ -46,7 +46,7 @@ idle_s = 1
 
 [conversations]
 record = true
-consolidation_threshold = 10000000
+consolidation_threshold = 1000000
 
 [[sinks]]
 name = "local"
