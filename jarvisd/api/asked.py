@@ -2,7 +2,6 @@
 
 import sqlite3
 from datetime import tzinfo
-from zoneinfo import ZoneInfo
 
 from jarvisd.accumulators import reports
 from jarvisd.model.report import ToolRow
@@ -10,6 +9,7 @@ from jarvisd.protocol import wire
 from jarvisd.protocol.base import OfDays
 from jarvisd.protocol.reports import ReportTools
 from jarvisd.store.reports import Span, Wanted, times_of_use, tool_rows
+from jarvisd.zone import zone_named
 
 MAX_DAYS = 3_660
 """Days that a report of tools by day may have."""
@@ -33,10 +33,9 @@ def zone_of(name: str) -> tzinfo:
 
     """
     try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        message = f"there is no time zone `{name}` on this machine"
-        raise wire.failure("invalid_params", message, field="tz") from None
+        return zone_named(name)
+    except ValueError as exc:
+        raise wire.failure("invalid_params", str(exc), field="tz") from None
 
 
 def is_in(wanted: str, folder: str | None) -> bool:

@@ -26,7 +26,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 class OfDays(Params, frozen=True, kw_only=True):
     """What a report is about: days *since* and *until*, both included, of one *agent*.
 
-    Days are those of the time zone *tz*, an IANA name.
+    Days are those of the time zone *tz*, an IANA name or a rule as POSIX writes it.
     """
 
     since: Day | None = None

@@ -12,12 +12,13 @@ LIMIT_S = 60.0
 
 
 async def jarvisctl(
-    home: Home, *arguments: str, stdin: bytes = b""
+    home: Home, *arguments: str, stdin: bytes = b"", zone: str | None = None
 ) -> CompletedProcess[bytes]:
-    """Run one command to its end."""
+    """Run one command to its end, in a time *zone* or that of the machine."""
+    environ = home.environ() if zone is None else {**home.environ(), "TZ": zone}
     with anyio.fail_after(LIMIT_S):
         return await anyio.run_process(
-            command(*arguments), input=stdin, check=False, env=home.environ()
+            command(*arguments), input=stdin, check=False, env=environ
         )
 
 

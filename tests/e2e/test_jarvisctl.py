@@ -8,7 +8,7 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from jarvisd.errors import EXIT_NO_DAEMON, EXIT_NO_SUCH_BLOCK, EXIT_USAGE
-from tests.accumulators.test_ledger_claude import prompt
+from tests.accumulators.test_ledger_claude import prompt, reply
 from tests.e2e.commands import LIMIT_S, jarvisctl, started
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon
@@ -53,6 +53,46 @@ async def test_show_takes_the_start_of_a_sessions_id(daemon: Daemon) -> None:
 
     assert shown.returncode == 0
     assert str(path) in shown.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("zone", "days"),
+    [
+        ("UTC", ["2026-11-21"]),
+        ("JST-9", ["2026-11-21", "2026-11-22"]),
+        ("EST5EDT,M3.2.0,M11.1.0", ["2026-11-20", "2026-11-21"]),
+        ("PST8PDT", ["2026-11-20", "2026-11-21"]),
+        ("<+0330>-3:30", ["2026-11-21"]),
+        (":/usr/share/zoneinfo/Asia/Tokyo", ["2026-11-21", "2026-11-22"]),
+    ],
+)
+async def test_days_are_those_of_the_zone_that_libc_would_take(
+    daemon: Daemon, zone: str, days: list[str]
+) -> None:
+    append(
+        daemon.home.transcript(),
+        reply("m1", second=0, inp=1).decode(),
+        reply("m2", inp=1).decode().replace("T02:", "T20:"),
+    )
+    await daemon.sync()
+
+    report = await jarvisctl(daemon.home, "report", "daily", "--json", zone=zone)
+
+    assert report.returncode == 0, report.stderr
+    rows = json.loads(report.stdout)["rows"]
+    assert [each["key"] for each in rows] == days
+
+
+async def test_a_zone_that_nobody_knows_is_utc_and_said(daemon: Daemon) -> None:
+    append(daemon.home.transcript(), reply("m1", inp=1).decode())
+    await daemon.sync()
+
+    report = await jarvisctl(daemon.home, "report", "daily", "--json", zone="Mars/X")
+
+    assert report.returncode == 0
+    assert json.loads(report.stdout)["tz"] == "UTC"
+    assert b"no time zone `Mars/X`" in report.stderr
+    assert b"UTC" in report.stderr
 
 
 @pytest.mark.parametrize("name", ["show", "tail"])

@@ -32,7 +32,7 @@ from jarvisd.protocol.reports import (
     ReportWindows,
     ReportWindowsResult,
 )
-from jarvisd.zone import local_zone
+from jarvisd.zone import local_zone, zone_named
 
 EXAMPLES = """\
 jarvisctl report daily --since 7d           the last week, day by day
@@ -94,7 +94,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report."""
-    args.tz = args.tz or local_zone(os.environ)
+    args.tz = args.tz or _local_zone()
     wrong = _wrong(args)
     if wrong is not None:
         terminal.say(wrong)
@@ -109,6 +109,19 @@ def run(args: argparse.Namespace) -> int:
             _print(client, args)
 
     return 0
+
+
+def _local_zone() -> str:
+    """Return the user's zone; UTC, as libc takes it, where `TZ` names none."""
+    zone = local_zone(os.environ)
+    if "TZ" in os.environ:
+        try:
+            zone_named(zone)
+        except ValueError as exc:
+            terminal.say(f"TZ: {exc}; days are those of UTC")
+            return "UTC"
+
+    return zone
 
 
 def _wrong(args: argparse.Namespace) -> str | None:

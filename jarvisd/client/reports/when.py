@@ -4,6 +4,7 @@ import re
 from datetime import date, timedelta
 
 from jarvisd.client import clock
+from jarvisd.zone import zone_named
 
 _RELATIVE = re.compile(r"(\d{1,4})([dwmy])")
 _LENGTHS = {"d": 1, "w": 7, "m": 30, "y": 365}
@@ -32,11 +33,10 @@ def day(text: str, today: date) -> str:
 
 def today(zone: str) -> date:
     """Return the present day in the time zone *zone*; in ours where it is unknown."""
-    import zoneinfo  # noqa: PLC0415 - only for words like `today`
-    from datetime import UTC, datetime  # noqa: PLC0415
+    from datetime import UTC, datetime  # noqa: PLC0415 - only for words like `today`
 
     moment = datetime.fromtimestamp(clock.unix_ms() / 1000, UTC)
     try:
-        return moment.astimezone(zoneinfo.ZoneInfo(zone)).date()
-    except (KeyError, ValueError, OSError):
+        return moment.astimezone(zone_named(zone)).date()
+    except ValueError:
         return moment.astimezone().date()
