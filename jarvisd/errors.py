@@ -182,9 +182,10 @@ class DaemonUnreachableError(JarvisError):
     code = "daemon_unreachable"
     exit_status = EXIT_NO_DAEMON
 
-    def __init__(self, socket: Path, reason: str) -> None:
-        super().__init__(
-            f"jarvisd does not answer on {socket} ({reason}). "
-            "Start it with `jarvisctl service start`, or `jarvisd` in a terminal."
-        )
+    def __init__(self, socket: Path, reason: str, elsewhere: str | None = None) -> None:
+        remedy = "Start it with `jarvisctl service start`, or `jarvisd` in a terminal."
+        if elsewhere is not None:
+            remedy = f"Your daemon listens on {elsewhere}: set JARVISD_SOCKET to that."
+
+        super().__init__(f"jarvisd does not answer on {socket} ({reason}). {remedy}")
         self.socket = socket

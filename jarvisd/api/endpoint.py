@@ -15,25 +15,23 @@ socket when they bind: hence all of this by hand.
 """
 
 import errno
-import fcntl
 import os
 import socket
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jarvisd.errors import (
-    AlreadyRunningError,
-    RuntimeFolderError,
-    SocketInUseError,
-)
+from jarvisd.errors import RuntimeFolderError, SocketInUseError
+from jarvisd.filelock import hold_lock
 from jarvisd.paths import MAX_SOCKET_PATH_BYTES
 
 BACKLOG = 128
 LOCK_NAME = "lock"
+RENDERED_NAMES = ("line", "tmux", "status.json")
+"""The files that lie beside the socket, see `jarvisd.api.render`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,12 @@ class Endpoint:
 
 @contextmanager
 def open_endpoint(
-    path: Path, *, activated: socket.socket | None = None
+    path: Path, *, activated: socket.socket | None = None, link: Path | None = None
 ) -> Iterator[Endpoint]:
     """Listen at *path*, or on the *activated* socket that was handed to us.
 
     An activated socket belongs to who made it: it is closed here and its path left.
+    *link*, if it is another path, is made to lead to the socket; see `_linked`.
 
     Raises:
         RuntimeFolderError: The folder is not private to this user, or the path is
@@ -61,13 +60,56 @@ def open_endpoint(
 
     """
     _check_length(path)
-    with _open_folder(path.parent) as folder, _locked(path.parent, folder):
+    with (
+        _open_folder(path.parent) as folder,
+        _locked(path.parent, folder),
+        _linked(path, link),
+    ):
         if activated is not None:
             with _accepting(activated, path) as listener:
                 yield Endpoint(listener, path, activated=True)
         else:
             with _bound(path, folder) as listener:
                 yield Endpoint(listener, path, activated=False)
+
+
+@contextmanager
+def _linked(path: Path, link: Path | None) -> Iterator[None]:
+    """Make *link* and its neighbours lead to the socket at *path* and to its files.
+
+    Clients that do not know the runtime folder, as under cron or su, look for it at
+    *link*. It is a convenience: where it cannot be made, or leads to another daemon's
+    living socket, it is left alone.
+    """
+    links = dict[Path, Path]()
+    if link == path and link.is_symlink() and not _somebody_listens(link):
+        link.unlink()  # of a daemon that was killed
+    elif link is not None and link.parent != path.parent:
+        links = {link.with_name(name): path.with_name(name) for name in RENDERED_NAMES}
+        links[link] = path
+
+    made = list[Path]()
+    with suppress(OSError, RuntimeFolderError):
+        if link is not None and links and _may_link(path, link):
+            for each, target in links.items():
+                new = each.with_name(f".{each.name}.new")
+                new.unlink(missing_ok=True)
+                new.symlink_to(target)
+                new.replace(each)
+                made.append(each)
+    try:
+        yield
+    finally:
+        for each in made:
+            with suppress(OSError):
+                if each.readlink() == links[each]:
+                    each.unlink()
+
+
+def _may_link(path: Path, link: Path) -> bool:
+    with _open_folder(link.parent):
+        ours = link.is_symlink() and link.readlink() == path
+        return ours or not _somebody_listens(link)
 
 
 def peer_uid(client: socket.socket) -> int:
@@ -128,34 +170,13 @@ def _told(exc: OSError) -> str:
 
 @contextmanager
 def _locked(path: Path, folder: int) -> Iterator[None]:
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-    try:
-        lock = os.open(LOCK_NAME, flags, 0o600, dir_fd=folder)
-    except OSError as exc:
-        raise RuntimeFolderError(path, f"{LOCK_NAME}: {_told(exc)}") from exc
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold_lock(path / LOCK_NAME, folder=folder))
+        except OSError as exc:
+            raise RuntimeFolderError(path, f"{LOCK_NAME}: {_told(exc)}") from exc
 
-    try:
-        _take(lock, path)
         yield
-    finally:
-        os.close(lock)
-
-
-def _take(lock: int, path: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise AlreadyRunningError(path / LOCK_NAME, pid=_pid_in(lock)) from None
-
-    # The lock itself needs no room on the disk; without it nobody learns our number.
-    with suppress(OSError):
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-
-
-def _pid_in(lock: int) -> int | None:
-    text = os.pread(lock, 20, 0).strip()
-    return int(text) if text.isdigit() else None
 
 
 @contextmanager

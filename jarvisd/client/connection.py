@@ -4,6 +4,7 @@ Plain blocking sockets; every wait has a limit. A `Connection` is one socket, an
 when it is lost.
 """
 
+import os
 import socket
 import struct
 from collections import deque
@@ -13,7 +14,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from jarvisd import __version__
+from jarvisd import __version__, paths
 from jarvisd.client import clock
 from jarvisd.client.failures import (
     AnswerTimeoutError,
@@ -220,9 +221,17 @@ def _connected(path: str) -> socket.socket:
         client.connect(path)
     except OSError as exc:
         client.close()
-        raise DaemonUnreachableError(Path(path), exc.strerror or str(exc)) from exc
+        elsewhere = _listening_elsewhere(path)
+        reason = exc.strerror or str(exc)
+        raise DaemonUnreachableError(Path(path), reason, elsewhere) from exc
 
     return client
+
+
+def _listening_elsewhere(path: str) -> str | None:
+    """Return where a daemon of this user listens, if it is not at *path*."""
+    found = (Path(paths.state_folder(os.environ)) / "run/rpc.sock").resolve()
+    return str(found) if found.exists() and str(found) != path else None
 
 
 def _left(deadline: float) -> float:

@@ -108,6 +108,7 @@ def _socket(path: str) -> Iterator[Finding]:
         )
         return
 
+    path = os.path.realpath(path)  # the daemon links the usual place to where it is
     yield _private(Path(path).parent, "runtime", wanted_mode=0o700)
     yield _private(Path(path), "socket", wanted_mode=0o600)
 

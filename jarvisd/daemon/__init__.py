@@ -2,11 +2,12 @@
 
 import socket
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import anyio
 import structlog
 
-from jarvisd import __version__
+from jarvisd import __version__, paths
 from jarvisd.accumulators.rules import BookRules
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.clock import Clock
@@ -25,7 +26,7 @@ from jarvisd.daemon.trees import configured_trees
 from jarvisd.daemon.watchdog import feed_watchdog
 from jarvisd.reader.pipes import read_pipe
 from jarvisd.reader.survey import Survey
-from jarvisd.store import open_store
+from jarvisd.store import hold_store, open_store
 from jarvisd.zone import local_zone
 
 log = structlog.get_logger()
@@ -41,8 +42,8 @@ async def run(
 ) -> None:
     """Run until SIGTERM or SIGINT.
 
-    The endpoint comes first, because its lock says that no other daemon writes the
-    store. Readers and server come last and are gone before the last flush.
+    The locks of store and endpoint come first: no other daemon writes this database,
+    none listens at this path. Readers and server come last and are gone before the last flush.
 
     Raises:
         JarvisError: The daemon cannot start; the message says what to do.
@@ -50,7 +51,11 @@ async def run(
     """
     prices = Prices(config.prices)
     rules = BookRules(prices.cost_micros)
-    with open_endpoint(config.socket, activated=activated) as endpoint:
+    usual = Path(paths.state_folder(environ)) / "run/rpc.sock"
+    with (
+        hold_store(config.store),
+        open_endpoint(config.socket, activated=activated, link=usual) as endpoint,
+    ):
         async with (
             open_store(
                 config.store,

@@ -5,7 +5,8 @@ it on a thread; `opening`, `repair`, `backup` and `migrate` see to the file. doc
 tells it to users.
 """
 
+from jarvisd.store.files import hold_store
 from jarvisd.store.scribe import Scribe
 from jarvisd.store.store import Store, open_store
 
-__all__ = ["Scribe", "Store", "open_store"]
+__all__ = ["Scribe", "Store", "hold_store", "open_store"]

@@ -9,10 +9,16 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+import structlog
+
+from jarvisd.filelock import hold_lock
+
+log = structlog.get_logger()
 
 SIDECARS: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database while it is open, or after a sudden end."""
@@ -72,6 +78,30 @@ def make_private_file(path: Path) -> None:
             os.fchmod(handle, 0o600)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def hold_store(path: Path) -> Iterator[None]:
+    """Keep every other daemon from the database at *path* while the body runs.
+
+    The lock lies beside the database itself, under the name of its real folder, so
+    neither another socket nor another name of the folder gets round it.
+
+    Raises:
+        AlreadyRunningError: Another daemon has this database; names its process.
+
+    """
+    lock = Path(os.path.realpath(path))
+    lock = lock.with_name(f"{lock.name}.lock")
+    with ExitStack() as stack:
+        try:
+            make_private_folder(lock.parent)
+            stack.enter_context(hold_lock(lock))
+        except OSError as exc:
+            # A folder that cannot be written degrades the store; it stops no daemon.
+            log.warning("store.not_locked", path=str(lock), error=exc.strerror)
+
+        yield
 
 
 @contextmanager

@@ -4,11 +4,17 @@ import os
 import socket
 import sys
 from pathlib import Path
+from unittest.mock import ANY
 
 import anyio
 import pytest
 
-from jarvisd.errors import EXIT_ALREADY_RUNNING, EXIT_RUNTIME_FOLDER, EXIT_USAGE
+from jarvisd.errors import (
+    EXIT_ALREADY_RUNNING,
+    EXIT_NO_DAEMON,
+    EXIT_RUNTIME_FOLDER,
+    EXIT_USAGE,
+)
 from jarvisd.protocol.health import HealthResult
 from tests.e2e.client import RpcError
 from tests.e2e.home import Home
@@ -124,6 +130,87 @@ async def test_a_second_daemon_names_the_first(home: Home) -> None:
         assert status == EXIT_ALREADY_RUNNING
         assert f"process {daemon.pid}" in said
         assert (await daemon.ask("health", HealthResult)).pid == daemon.pid
+
+
+async def test_a_second_daemon_on_one_store_is_refused_wherever_it_listens(
+    home: Home, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    alias = tmp_path / "alias"
+    alias.symlink_to(home.state)
+    ways = [
+        {"JARVISD_SOCKET": str(other / "a.sock")},
+        {"XDG_RUNTIME_DIR": str(other)},
+        {"XDG_RUNTIME_DIR": ""},
+        {"XDG_RUNTIME_DIR": str(other), "JARVISD_STORE": str(alias / "jarvisd.db")},
+    ]
+    async with running_daemon(home) as daemon:
+        for number, environ in enumerate(ways):
+            second = Daemon(home, environ=environ)
+            second.log_file = home.folder / f"second-{number}.log"
+            status, said = await refused(second)
+
+            assert status == EXIT_ALREADY_RUNNING
+            assert f"process {daemon.pid}" in said
+
+        assert (await daemon.ask("health", HealthResult)).pid == daemon.pid
+
+
+async def test_a_store_is_free_again_when_its_daemon_was_killed(
+    home: Home, tmp_path: Path
+) -> None:
+    other = tmp_path / "private"
+    other.mkdir(mode=0o700)
+    async with running_daemon(home) as daemon:
+        await daemon.kill()
+
+    async with running_daemon(
+        home, environ={"JARVISD_SOCKET": f"{other}/b.sock"}
+    ) as daemon:
+        assert (await daemon.ask("health", HealthResult)).pid == daemon.pid
+
+
+@pytest.mark.parametrize("ends", ["stop", "kill"])
+async def test_a_client_without_a_runtime_folder_finds_the_daemon(
+    home: Home, ends: str
+) -> None:
+    environ = home.environ()
+    del environ["XDG_RUNTIME_DIR"]
+
+    async def asked(*command: str) -> tuple[int, str]:
+        done = await anyio.run_process(
+            [sys.executable, "-m", "jarvisd.client.main", *command],
+            env=environ,
+            check=False,
+        )
+        return done.returncode, (done.stdout + done.stderr).decode()
+
+    # A daemon that was killed leaves its links, and the next one does not mind.
+    for _ in range(2):
+        async with running_daemon(home) as daemon:
+            assert await asked("health", "--json") == (0, ANY)
+            assert (await asked("line"))[1] != ""
+            assert "fail" not in (await asked("doctor"))[1]
+            if ends == "kill":
+                await daemon.kill()
+
+    links = list((home.state / "run").iterdir())
+    assert bool(links) == (ends == "kill")
+
+
+async def test_a_client_in_another_runtime_folder_is_told_where_the_daemon_is(
+    home: Home, tmp_path: Path
+) -> None:
+    async with running_daemon(home):
+        done = await anyio.run_process(
+            [sys.executable, "-m", "jarvisd.client.main", "ps"],
+            env=home.environ() | {"XDG_RUNTIME_DIR": str(tmp_path)},
+            check=False,
+        )
+
+        assert done.returncode == EXIT_NO_DAEMON
+        assert f"listens on {home.socket}".encode() in done.stderr
 
 
 async def test_the_socket_of_another_program_is_left_to_it(home: Home) -> None:
