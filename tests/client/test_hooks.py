@@ -69,6 +69,22 @@ def backups(home: Path) -> list[Path]:
     return sorted((home / ".local/state/jarvisd/hooks").glob("*/before"))
 
 
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_byte_order_mark_is_warned_of_and_kept(
+    ctl: Ctl, settings: Path, *, marked: bool
+) -> None:
+    mark = b"\xef\xbb\xbf" if marked else b""
+    settings.write_bytes(mark + WRITTEN)
+
+    installed = ctl("hooks", "install", "claude")
+    again = ctl("hooks", "install", "claude")
+    status = ctl("hooks", "status", "claude")
+
+    for told in (installed.stderr, again.stderr, status.stdout):
+        assert ("begins with a byte order mark" in told) is marked
+    assert settings.read_bytes().startswith(mark + b"{")
+
+
 def test_install_shows_the_difference_and_writes_it(ctl: Ctl, settings: Path) -> None:
     done = ctl("hooks", "install", "claude")
 

@@ -130,6 +130,7 @@ def _as_json(change: Change, kept: str | None) -> dict[str, object]:
         "path": str(change.found.path),
         "changed": not change.is_none,
         "left_out": change.target.left_out,
+        "byte_order_mark": change.found.is_marked,
         "diff": "\n".join(_diff(change)),
         "backup": kept,
     }
@@ -149,11 +150,21 @@ def _tell(args: argparse.Namespace, change: Change, kept: str | None) -> None:
     else:
         terminal.say(f"wrote {path}; what it was before is kept in {kept}")
 
+    if args.action == "install" and change.found.is_marked:
+        terminal.say(f"{path} {_marked(target)}")
+
     if args.action == "install" and not change.is_none:
         if target.left_out:
             terminal.say(_left_out(target))
 
         terminal.say(agents.advice(target))
+
+
+def _marked(target: Target) -> str:
+    return (
+        f"begins with a byte order mark; some versions of {target.title} pass over "
+        "such a file. Save it as UTF-8 without one"
+    )
 
 
 def _left_out(target: Target) -> str:
@@ -208,7 +219,8 @@ def _receipts(client: Client) -> list[HookReceipt] | None:
 def _view(target: Target) -> dict[str, object]:
     view: dict[str, object] = {"agent": target.agent, "path": str(target.path)}
     try:
-        found = surgery.commands(files.read(target.path).text)
+        file = files.read(target.path)
+        found = surgery.commands(file.text)
     except (HooksFileError, ValueError) as exc:
         return view | {"state": "unreadable", "error": str(exc)}
 
@@ -218,6 +230,9 @@ def _view(target: Target) -> dict[str, object]:
         for event, command in found.items()
         if event in target.wanted
     )
+    if file.is_marked:
+        view["warning"] = _marked(target)
+
     state = _state(found, missing=missing, stale=stale)
     return view | {"state": state, "events": list(found), "missing": missing}
 
@@ -233,7 +248,8 @@ def _state(found: Iterable[str], *, missing: list[str], stale: bool) -> str:
 
 
 def _line(view: dict[str, object]) -> str:
-    error = f" ({view['error']})" if "error" in view else ""
+    reason = view.get("error") or view.get("warning")
+    error = f" ({reason})" if reason else ""
     missing = view.get("missing")
     events = ""
     if view["state"] == "partly installed" and isinstance(missing, list):

@@ -46,10 +46,14 @@ class Found:
     data: bytes | None
     text: str
 
+    @property
+    def is_marked(self) -> bool:
+        """Return True if the file begins with a byte order mark."""
+        return self.data is not None and self.data.startswith(_BOM)
+
     def encoded(self, text: str) -> bytes:
         """Return the bytes of *text* in the way of this file."""
-        marked = self.data is not None and self.data.startswith(_BOM)
-        return (_BOM if marked else b"") + text.encode()
+        return (_BOM if self.is_marked else b"") + text.encode()
 
 
 @dataclass(frozen=True, slots=True)
