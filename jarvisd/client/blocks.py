@@ -45,6 +45,7 @@ COLUMNS = [
 ]
 """What a table says of a block; the higher the rank, the earlier it is left out."""
 
+_AT_WORK = frozenset({State.WORKING, State.COMPACTING})
 _FULL = ((95, "31"), (80, "33"))
 """From which percentage on a context window is shown in which style."""
 
@@ -129,13 +130,23 @@ def newest_first(blocks: Iterable[BlockView]) -> list[BlockView]:
     )
 
 
-def neediest_first(blocks: Iterable[BlockView]) -> list[BlockView]:
-    """Return *blocks* newest first, but before them those that need somebody."""
-    return sorted(newest_first(blocks), key=_need)
+def in_place(blocks: Iterable[BlockView]) -> list[BlockView]:
+    """Return *blocks* in an order that a new line does not change.
+
+    First those that need somebody, who has waited longest first; then live ones by when
+    they began, the newest first; then the others by their last line.
+    """
+    return sorted(blocks, key=_place)
 
 
-def _need(block: BlockView) -> int:
-    return NEEDS.index(block.state) if block.state in NEEDS else len(NEEDS)
+def _place(block: BlockView) -> tuple[int, int, str]:
+    if block.state in NEEDS:
+        return NEEDS.index(block.state), block.state_since_ms or 0, block.block_id
+
+    if block.life is Life.LIVE or block.state in _AT_WORK:
+        return len(NEEDS), -(block.start_ts_ms or 0), block.block_id
+
+    return len(NEEDS) + 1, -(block.last_activity_ms or 0), block.block_id
 
 
 def is_recent(block: BlockView, now_ms: int) -> bool:

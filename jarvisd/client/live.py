@@ -10,7 +10,9 @@ from typing import Protocol
 
 from jarvisd.client import blocks, clock, terminal
 from jarvisd.client.feed import Feed
+from jarvisd.client.keys import pressed
 from jarvisd.client.screen import Screen
+from jarvisd.client.scrolling import SCROLL_KEYS, Scroll, footer, on_screen
 from jarvisd.client.table import render, styled
 from jarvisd.client.text import cut, safe
 from jarvisd.model.block import BlockView, Life
@@ -77,23 +79,26 @@ class View:
     ) -> None:
         self.everything = everything
         self.ended = False
+        self._scroll = Scroll()
         self._feed = feed
         self._project = project
         self._colour = colour
 
     def press(self, keys: str) -> None:
         """Do what *keys* stand for."""
-        for key in keys:
+        for key in pressed(keys):
             match key:
-                case "q" | "\x04":
+                case "leave":
                     self.ended = True
                 case "a":
                     self.everything = not self.everything
+                case _:
+                    self._scroll.press(key)
 
     def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
         """Return the view as lines for a screen of *columns* and *rows*."""
         now_ms = clock.unix_ms()
-        known = blocks.neediest_first(self._feed.blocks.values())
+        known = blocks.in_place(self._feed.blocks.values())
         if self._project is not None:
             known = [each for each in known if blocks.in_project(each, self._project)]
 
@@ -101,8 +106,12 @@ class View:
             each for each in known if self.everything or blocks.is_recent(each, now_ms)
         ]
         head = self._head(shown, hidden=len(known) - len(shown), columns=columns)
-        room = None if rows is None else max(0, rows - len(head) - 2)
-        return [*head, "", *self._table(shown[:room], now_ms, columns)]
+        # A blank line, the heading, another blank line and the footer.
+        window = self._scroll.window(
+            len(shown), None if rows is None else rows - len(head) - 4
+        )
+        view = [*head, "", *self._table(shown[window], now_ms, columns)]
+        return view if rows is None else on_screen(view, self._foot(columns), rows)
 
     def _head(
         self, shown: list[BlockView], *, hidden: int, columns: int | None
@@ -124,6 +133,17 @@ class View:
             for text, style in facts
             if text
         ]
+
+    def _foot(self, columns: int | None) -> str:
+        older = "a hides older" if self.everything else "a shows older"
+        return footer(
+            self._scroll.place(),
+            "q quit",
+            older,
+            SCROLL_KEYS,
+            columns=columns,
+            colour=self._colour,
+        )
 
     def _table(
         self, shown: list[BlockView], now_ms: int, columns: int | None

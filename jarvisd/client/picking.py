@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from jarvisd.client import clock, jumping, states
+from jarvisd.client.keys import pressed
 from jarvisd.client.table import Cell, Column, render, styled
 from jarvisd.client.text import cut, safe
 from jarvisd.client.watching import StatesFeed
@@ -12,26 +13,9 @@ from jarvisd.protocol.states import LiveSession
 Goer = Callable[[jumping.Target], None]
 
 _COLUMNS = [Column(title="", right=True), *states.COLUMNS]
-_KEYS = {
-    "\x1b[A": "up",
-    "\x1bOA": "up",
-    "k": "up",
-    "\x10": "up",
-    "\x1b[B": "down",
-    "\x1bOB": "down",
-    "j": "down",
-    "\x0e": "down",
-    "\t": "down",
-    "g": "first",
-    "G": "last",
-    "\r": "go",
-    "\n": "go",
-    "q": "leave",
-    "\x1b": "leave",
-    "\x04": "leave",
-}
+PAGE = 10
 _MARK = ">"
-FOOT = "Enter goes there, 1-9 at once, arrows choose, q leaves"
+FOOT = "Enter jump · up/down select · 1-9 quick jump · q quit"
 
 
 class Picker:
@@ -52,13 +36,9 @@ class Picker:
 
     def press(self, keys: str) -> None:
         """Do what *keys* stand for."""
-        while keys and not self.ended:
-            sequence = next(
-                (each for each in _KEYS if len(each) > 1 and keys.startswith(each)),
-                keys[0],
-            )
-            self._act(_KEYS.get(sequence, sequence))
-            keys = keys[len(sequence) :]
+        for key in pressed(keys):
+            if not self.ended:
+                self._act(key)
 
     def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
         """Return the picker as lines for a screen of *columns* and *rows*."""
@@ -82,11 +62,11 @@ class Picker:
         shown = self._sessions()
         at = self._at(shown)
         match action:
-            case "up" | "down" | "first" | "last":
+            case "up" | "down" | "page up" | "page down" | "first" | "last":
                 self._move(shown, at, action)
-            case "go" if shown:
+            case "enter" if shown:
                 self._visit(shown[at])
-            case "leave":
+            case "leave" | "escape":
                 self.ended = True
             case digit if digit in "123456789" and int(digit) <= len(shown):
                 self._visit(shown[int(digit) - 1])
@@ -96,7 +76,14 @@ class Picker:
             return
 
         last = len(shown) - 1
-        place = {"up": at - 1, "down": at + 1, "first": 0, "last": last}[how]
+        place = {
+            "up": at - 1,
+            "down": at + 1,
+            "page up": at - PAGE,
+            "page down": at + PAGE,
+            "first": 0,
+            "last": last,
+        }[how]
         self._chosen = _key(shown[min(max(place, 0), last)])
 
     def _visit(self, session: LiveSession) -> None:

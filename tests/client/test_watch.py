@@ -1,6 +1,7 @@
 """The live view: what is painted, what is told to programs, and that it gives all back."""
 
 import json
+import re
 import shlex
 import signal
 import subprocess
@@ -145,6 +146,62 @@ def test_more_blocks_than_rows_fit_on_the_screen(
         terminal.see("1000 shown")
 
     assert b"\x1b[25H" not in terminal.output
+
+
+def test_rows_stay_where_they_are_while_lines_come(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    now_ms = clock.unix_ms()
+    names = [f"{number:x}" * 16 for number in range(1, 6)]
+    begun = {name: now_ms - 1_000 * place for place, name in enumerate(names)}
+    daemon.blocks = [
+        block(name, start_ts_ms=begun[name], last_activity_ms=now_ms) for name in names
+    ]
+    with watching(environ) as terminal:
+        terminal.see(names[-1][:8])
+        terminal.output = b""
+        for name in reversed(names):
+            busy = block(
+                name,
+                start_ts_ms=begun[name],
+                last_activity_ms=clock.unix_ms() + 1_000,
+                line_count=7_000,
+            )
+            daemon.tell(busy)
+
+        terminal.see("7.0k", times=5)
+        terminal.type(b"q")
+
+    painted = re.findall(rb"\x1b\[(\d+)H\x1b\[K(\w{8}) .*?7\.0k", terminal.output)
+    # The heading stands in the third row.
+    assert dict(painted) == {
+        b"%d" % (4 + place): name[:8].encode() for place, name in enumerate(names)
+    }
+
+
+def test_a_long_list_scrolls_and_says_where_one_is(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    now_ms = clock.unix_ms()
+    daemon.blocks = [
+        fresh(f"{n:04x}000000000000", start_ts_ms=now_ms - n) for n in range(100)
+    ]
+    with watching(environ) as terminal:
+        shown = terminal.see("1-19 of 100 · q quit")
+        assert b"00000000" in shown
+        assert b"00630000" not in shown
+        terminal.type(b"\x1b[6~")
+        terminal.see("19-37 of 100")
+        terminal.type(b"\x1b[F")
+        terminal.see("82-100 of 100")
+        terminal.see("00630000")
+        terminal.type(b"k")
+        terminal.see("81-99 of 100")
+        # A sequence that nobody knows is no key, whatever its letters stand for.
+        terminal.type(b"\x1b[1;5q\x1b[H")
+        terminal.see("1-19 of 100", times=2)
+        terminal.type(b"q")
+        assert terminal.status() == 0
 
 
 def test_ctrl_z_lends_the_terminal_to_the_shell(

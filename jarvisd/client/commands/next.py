@@ -6,6 +6,7 @@ import select
 
 from jarvisd import paths
 from jarvisd.client import clock, live, states, terminal
+from jarvisd.client.keys import pressed
 from jarvisd.client.parser import (
     Parser,
     Subparsers,
@@ -15,6 +16,7 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
+from jarvisd.client.scrolling import SCROLL_KEYS, Scroll, footer, on_screen
 from jarvisd.client.table import FAINT, render, styled
 from jarvisd.client.text import cut, safe, wrap
 from jarvisd.client.watching import StatesFeed
@@ -79,13 +81,23 @@ def lines(
     sessions: list[LiveSession], now_ms: int, *, room: int | None, colour: bool
 ) -> list[str]:
     """Return *sessions* as a table, hints below it; none are no lines."""
+    table = _table(sessions, now_ms, room=room, colour=colour)
+    return [*table, *_hints(sessions, room, colour=colour)]
+
+
+def _table(
+    sessions: list[LiveSession], now_ms: int, *, room: int | None, colour: bool
+) -> list[str]:
     if not sessions:
         return []
 
     rows = [states.row(each, now_ms) for each in sessions]
-    table = render(states.COLUMNS, rows, room=room, colour=colour)
+    return render(states.COLUMNS, rows, room=room, colour=colour)
+
+
+def _hints(sessions: list[LiveSession], room: int | None, *, colour: bool) -> list[str]:
     hints = (line for each in states.hints(sessions) for line in wrap(each, room))
-    return [*table, *(styled(each, FAINT if colour else "") for each in hints)]
+    return [styled(each, FAINT if colour else "") for each in hints]
 
 
 def _print(found: list[LiveSession], now_ms: int, args: argparse.Namespace) -> None:
@@ -134,21 +146,39 @@ class View:
 
     def __init__(self, feed: StatesFeed, *, colour: bool) -> None:
         self.ended = False
+        self._scroll = Scroll()
         self._feed = feed
         self._colour = colour
 
     def press(self, keys: str) -> None:
         """Do what *keys* stand for."""
-        self.ended = self.ended or bool({"q", "\x04"} & set(keys))
+        for key in pressed(keys):
+            if key == "leave":
+                self.ended = True
+            else:
+                self._scroll.press(key)
 
     def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
         """Return the view as lines for a screen of *columns* and *rows*."""
         found = states.in_need(self._feed.sessions)
         head = self.head(found, columns)
-        room = None if rows is None else max(0, rows - len(head) - 2)
-        now_ms = clock.unix_ms()
-        table = lines(found[:room], now_ms, room=columns, colour=self._colour)
-        return [*head, "", *table]
+        hints = _hints(found, columns, colour=self._colour)
+        # A blank line, the heading, another blank line and the footer.
+        window = self._scroll.window(
+            len(found), None if rows is None else rows - len(head) - len(hints) - 4
+        )
+        table = _table(
+            found[window], clock.unix_ms(), room=columns, colour=self._colour
+        )
+        view = [*head, "", *table, *hints]
+        if rows is None:
+            return view
+
+        place = self._scroll.place()
+        foot = footer(
+            place, "q quit", SCROLL_KEYS, columns=columns, colour=self._colour
+        )
+        return on_screen(view, foot, rows)
 
     def head(self, found: list[LiveSession], columns: int | None) -> list[str]:
         """Return what stands above the table."""

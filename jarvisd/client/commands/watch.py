@@ -20,7 +20,7 @@ from jarvisd.model.block import BlockView
 from jarvisd.protocol.following import SubscriptionFilter
 
 EXAMPLES = """\
-jarvisctl watch                     q leaves, a shows old blocks too
+jarvisctl watch                     arrows scroll, a shows old blocks too, q quits
 jarvisctl watch --agent codex
 jarvisctl watch --json | jq -r 'select(.topic == "blocks") | .data.line_count'"""
 
