@@ -31,7 +31,7 @@ LIMIT_S = 20
 
 # Runs before the daemon in the same sandbox, and fails the start where it may too much.
 PROBE = """
-import errno, pathlib, socket
+import errno, os, pathlib, socket, subprocess
 home = pathlib.Path.home()
 transcript = next(home.glob(".claude/projects/*/*.jsonl"))
 assert "hello" in transcript.read_text()
@@ -63,16 +63,49 @@ for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PAC
         assert exc.errno == errno.EAFNOSUPPORT, exc
     else:
         raise SystemExit(f"could open {family}")
+runtime = pathlib.Path(os.environ["XDG_RUNTIME_DIR"])
+assert sorted(os.listdir(runtime)) == ["jarvisd", "systemd"], os.listdir(runtime)
+assert os.listdir(runtime / "systemd") == ["notify"], os.listdir(runtime / "systemd")
+left = subprocess.run(
+    ["systemd-run", "--user", "--wait", "touch", str(home / "escaped")], check=False
+)
+assert left.returncode and not (home / "escaped").exists(), "left through the bus"
+for name in SECRETS:
+    path = pathlib.Path(name)
+    try:
+        os.listdir(path) if path.is_dir() else path.read_bytes()
+    except PermissionError:
+        continue
+    raise SystemExit(f"could read {name}")
+for server in (f"/tmp/tmux-{os.getuid()}/default", "/run/dbus/system_bus_socket"):
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(server)
+        except PermissionError:
+            continue
+        raise SystemExit(f"could connect to {server}")
 """
+
+SECRETS = [
+    *("~/.ssh", "~/.gnupg", "~/.aws", "~/.config/gh", "~/.netrc", "~/.password-store"),
+    *("~/.claude/.credentials.json", "~/.codex/auth.json", "/dev/shm"),
+]
+"""Some of what 50-sandbox.conf names; folders but for those with a name of a file."""
+
+FILES = ("~/.netrc", "~/.claude/.credentials.json", "~/.codex/auth.json")
 
 
 def main() -> None:
     write_a_transcript()
+    keep_secrets()
+    tmux = listen_as_tmux()
     install()
     systemctl("start", "jarvisd.socket", "jarvisd.service")
     say(
-        "starts, in a sandbox that reads the home, writes only its state, has no network"
+        "starts, in a sandbox that reads the home, writes only its state, has no network,"
+        " reaches no bus, server or secret"
     )
+    tmux.close()
 
     assert RPC.stat().st_mode & 0o777 == 0o600
     assert RPC.parent.stat().st_mode & 0o777 == 0o700
@@ -108,13 +141,35 @@ def write_a_transcript() -> None:
     TRANSCRIPT.write_text('{"type":"user","message":{"content":"hello"}}\n')
 
 
+def keep_secrets() -> None:
+    for name in SECRETS:
+        path = Path(name).expanduser()
+        if name in FILES:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("secret")
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / "key").write_text("secret")
+
+
+def listen_as_tmux() -> socket.socket:
+    """Listen where a server of tmux does; it runs any command for its clients."""
+    folder = Path(f"/tmp/tmux-{os.getuid()}")
+    folder.mkdir(mode=0o700)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(folder / "default"))
+    server.listen()
+    return server
+
+
 def install() -> None:
     """Do what `jarvisctl service install` does, and add the probe."""
     venv.create(HOME / "venv", symlinks=True)
     python = HOME / "venv/bin/python"
     (packages,) = (HOME / "venv").glob("lib/python*/site-packages")
     (packages / "jarvisd.pth").write_text(f"{SITE}\n")
-    (HOME / "probe.py").write_text(PROBE)
+    secrets = [str(Path(each).expanduser()) for each in SECRETS]
+    (HOME / "probe.py").write_text(f"SECRETS = {secrets}\n{PROBE}")
     (HOME / ".local/state/jarvisd").mkdir(parents=True)
 
     drop_ins = INSTALLED / "jarvisd.service.d"

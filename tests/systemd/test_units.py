@@ -100,4 +100,7 @@ def test_units_and_code_agree_on_the_places() -> None:
 
     assert f"ListenStream={socket}\n" in (UNITS / "jarvisd.socket").read_text()
     assert f"RuntimeDirectory={paths.APP}\n" in SERVICE
-    assert f"ReadWritePaths=-{paths.state_folder({'HOME': '%h'})}\n" in SANDBOX
+    assert (
+        f"ReadWritePaths=-{paths.state_folder({'HOME': '/%h'}).removeprefix('/')}\n"
+        in SANDBOX
+    )

@@ -155,11 +155,14 @@ def _has_manager() -> bool:
 
 def _can_sandbox() -> bool:
     """Try it: whether user namespaces work depends on kernel, AppArmor and version."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "/run")
     return (
         _call(
             [
                 *("systemd-run", "--user", "--wait", "--quiet"),
                 *("--property=PrivateUsers=yes", "--property=ProtectSystem=strict"),
+                f"--property=TemporaryFileSystem={runtime}:ro",
+                f"--property=BindPaths={runtime}/systemd/notify",
                 "true",
             ],
             quiet=True,
