@@ -153,6 +153,19 @@ class Books:
         session = self.ledger.session(agent, session_id)
         return None if session is None else self.entry(session)
 
+    def family_cost(self, agent: str, session_id: SessionId) -> int | None:
+        """Return what a session and its subagents cost; None if a part has no price."""
+        cost_micros = 0
+        for each in self.ledger.sessions():
+            ids = (each.session_id, each.parent_session_id)
+            if each.agent == agent and session_id in ids:
+                if each.unpriced:
+                    return None
+
+                cost_micros += each.cost_micros
+
+        return cost_micros
+
     def blocks_of(self, agent: str, session_id: SessionId) -> tuple[Block, ...]:
         """Return the blocks of a session, without bringing its totals up to date."""
         return tuple(self._blocks.get((agent, session_id), ()))

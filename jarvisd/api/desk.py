@@ -30,6 +30,11 @@ def nothing(_read: StatusLineRead) -> str:
     return ""
 
 
+def unknown(_read: StatusLineRead) -> int | None:
+    """Return None: nobody knows what a session cost."""
+    return None
+
+
 @dataclass(slots=True)
 class _Receipt:
     count: int = 0
@@ -47,6 +52,7 @@ class HookDesk:
         read: Given what each status line says, likewise.
         needs: Asked, with what the status line says, what needs the person; the answer
             is shown there.
+        spent: Asked likewise what the session cost, in micro-dollars.
 
     """
 
@@ -57,11 +63,13 @@ class HookDesk:
         report: Callable[[HookCalled], None] = drop,
         read: Callable[[StatusLineRead], None] = drop,
         needs: Callable[[StatusLineRead], str] = nothing,
+        spent: Callable[[StatusLineRead], int | None] = unknown,
     ) -> None:
         self._clock = clock
         self._report = report
         self._read = read
         self._needs = needs
+        self._spent = spent
         self._receipts: dict[str, _Receipt] = {}
 
     def call(self, asked: Hook) -> HookCalled | None:
@@ -90,7 +98,9 @@ class HookDesk:
             return StatusLineResult(text="")
 
         self._read(read)
-        return StatusLineResult(text=sanitize(self._needs(read)))
+        return StatusLineResult(
+            text=sanitize(self._needs(read)), cost_micros=self._spent(read)
+        )
 
     def receipts(self) -> list[HookReceipt]:
         """Return what has come of each agent's hooks, in order of the agents' names."""

@@ -43,7 +43,9 @@ def _print_own() -> int:
     told = hook.read_all(MAX_INPUT_BYTES)
     text = told.decode("utf-8", "replace")
     figures = _read(text)
-    parts = [*_parts(figures), _needs(text) if figures else ""]
+    answer = _answer(text) if figures else {}
+    needs = _at(answer, "result", "text")
+    parts = [*_parts(figures, answer), needs if isinstance(needs, str) else ""]
     line = SEPARATOR.join(part for part in parts if part)
     os.write(1, line.encode("utf-8", "replace") + b"\n")
     return 0
@@ -100,16 +102,12 @@ def _file_of(data: bytes) -> int:
     return file
 
 
-def _needs(text: str) -> str:
-    """Return what the daemon adds: nothing where it is away, or slow."""
-    from jarvisd.client.line import text_of  # noqa: PLC0415 - not needed to wrap
-
+def _answer(text: str) -> Figures:
+    """Return what the daemon says to it: nothing where it is away, or slow."""
     try:
-        return (
-            text_of(_ask(text, limit_s=hook.LIMIT_S).decode("utf-8", "replace")) or ""
-        )
+        return _read(_ask(text, limit_s=hook.LIMIT_S).decode("utf-8", "replace"))
     except OSError:
-        return ""
+        return {}
 
 
 def _ask(text: str, *, limit_s: float | None = None) -> bytes:
@@ -150,18 +148,29 @@ class _Scanning:
     parse_constant = _no_constant
 
 
-def _parts(figures: Figures) -> list[str]:
-    """Return the model, how full its window is, and what the session has cost."""
+def _parts(figures: Figures, answer: Figures) -> list[str]:
+    """Return the model, how full its window is, and what the session has cost.
+
+    The cost is the daemon's where it knows: Claude Code's own goes on over `/clear`.
+    """
     name = _at(figures, "model", "display_name") or _at(figures, "model", "id")
     used = _at(figures, "context_window", "used_percentage")
     cost = _at(figures, "cost", "total_cost_usd")
+    booked = _at(answer, "result", "cost_micros")
+    if isinstance(booked, float) and isinstance(cost, float):
+        cost = booked / 1e6
+
     limit = _at(figures, "rate_limits", "five_hour", "used_percentage")
     return [
         _printable(name) if isinstance(name, str) else "",
         f"{used:.0f}% context" if isinstance(used, float) else "",
-        f"${cost:.2f}" if isinstance(cost, float) else "",
+        _dollars(cost) if isinstance(cost, float) else "",
         f"5h {limit:.0f}%" if isinstance(limit, float) else "",
     ]
+
+
+def _dollars(cost: float) -> str:
+    return "<$0.01" if 0 < cost < 0.01 else f"${cost:.2f}"
 
 
 def _at(figures: object, *path: str) -> object:

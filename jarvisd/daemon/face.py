@@ -1,6 +1,7 @@
 """What the outside sees: who answers, who tells, and what is rendered."""
 
 from functools import partial
+from pathlib import PurePath
 from typing import NamedTuple
 
 from jarvisd.api.desk import HookDesk
@@ -15,6 +16,7 @@ from jarvisd.api.tally import Tally
 from jarvisd.daemon.parts import Parts
 from jarvisd.model.evidence import HookCalled
 from jarvisd.model.statusline import StatusLineRead
+from jarvisd.reader.survey import Survey
 
 
 class Face(NamedTuple):
@@ -71,4 +73,20 @@ def _desk(parts: Parts, states: LiveStates) -> HookDesk:
         if read.limits is not None:
             ledger.hear_limits(read.agent, read.limits, read.at_ms)
 
-    return HookDesk(parts.clock, report=hooked, read=read, needs=states.needs)
+    def spent(read: StatusLineRead) -> int | None:
+        books, reader = parts.blocks.books, parts.reader
+        known = ledger.session(read.agent, read.session_id) is not None
+        if not reader.is_complete() or not (known or _is_below(reader.survey, read)):
+            return None
+
+        return books.family_cost(read.agent, read.session_id)
+
+    return HookDesk(
+        parts.clock, report=hooked, read=read, needs=states.needs, spent=spent
+    )
+
+
+def _is_below(survey: Survey, read: StatusLineRead) -> bool:
+    """Return True if the transcript lies where it is read as soon as it is written."""
+    path = PurePath(read.transcript_path or "")
+    return any(path.is_relative_to(tree.root) for tree in survey.trees)

@@ -34,9 +34,15 @@ class StatusLine(Params, frozen=True, kw_only=True):
 
 
 class StatusLineResult(Result, frozen=True, kw_only=True):
-    """What needs the person, in a few words that are safe to print; may be empty."""
+    """What needs the person, in a few words that are safe to print; may be empty.
+
+    *cost_micros* is what the session and its subagents cost at list prices; None where
+    the daemon cannot say: history is being read, it does not know the session, or a
+    response has no price.
+    """
 
     text: str
+    cost_micros: Whole | None = None
 
 
 class HookReceipt(msgspec.Struct, frozen=True, kw_only=True):

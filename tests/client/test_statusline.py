@@ -44,6 +44,20 @@ def test_the_daemon_adds_what_needs_the_person(ctl: Ctl, daemon: FakeDaemon) -> 
     assert msgspec.json.decode(asked.payload) == INPUT
 
 
+@pytest.mark.parametrize(
+    ("micros", "cost"),
+    [(0, "$0.00"), (2_500, "<$0.01"), (12_340_000, "$12.34"), (None, "$1.23")],
+)
+def test_the_cost_is_that_of_the_books_where_they_know_it(
+    ctl: Ctl, daemon: FakeDaemon, micros: int | None, cost: str
+) -> None:
+    daemon.raw["statusline"] = StatusLineResult(text="", cost_micros=micros)
+
+    done = ctl("statusline", stdin=WRITTEN)
+
+    assert done.stdout == f"Opus 4.7 · 42% context · {cost} · 5h 35%\n"
+
+
 def test_without_a_daemon_there_is_a_line_all_the_same(ctl: Ctl) -> None:
     done = ctl("statusline", stdin=WRITTEN)
 

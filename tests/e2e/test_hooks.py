@@ -1,6 +1,7 @@
 """What an agent runs, what it was told to run, and the daemon between, for real."""
 
 import json
+from pathlib import Path
 
 import anyio
 
@@ -50,6 +51,33 @@ async def test_a_status_line_is_shown_and_its_limits_are_known(daemon: Daemon) -
         ("claude", "weekly")
     ]
     daemon.assert_clean_log()
+
+
+async def test_the_cost_of_a_status_line_begins_anew_after_clear(
+    daemon: Daemon,
+) -> None:
+    def written(path: Path) -> bytes:
+        return json.dumps(
+            {
+                "session_id": path.stem,
+                "transcript_path": str(path),
+                "cost": {"total_cost_usd": 541.2},
+            }
+        ).encode()
+
+    cleared, worked = daemon.home.transcript(), daemon.home.transcript()
+    append(worked, reply("m1", model="claude-opus-4-7", inp=400_000).decode())
+    child = worked.with_suffix("") / "subagents" / "agent-a1.jsonl"
+    child.parent.mkdir(parents=True)
+    append(child, reply("m2", model="claude-opus-4-7", inp=100_000).decode())
+    await daemon.sync()
+
+    shown = [
+        (await jarvisctl(daemon.home, "statusline", stdin=written(each))).stdout
+        for each in (cleared, worked, Path("/elsewhere/x.jsonl"))
+    ]
+
+    assert shown == [b"$0.00\n", b"$2.50\n", b"$541.20\n"]
 
 
 async def test_a_status_line_tells_of_others_that_wait(daemon: Daemon) -> None:
