@@ -37,6 +37,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         start: What the agent knows of its own start: on Linux, the 22nd number of
             /proc/PID/stat.
         namespace: The namespace in which *pid* is meant, as /proc/PID/ns/pid calls it.
+        is_provisional: The process has only just started, and may go on with an older
+            session instead of this one.
 
     """
 
@@ -49,6 +51,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cwd: str | None = None
     start: str | None = None
     namespace: str | None = None
+    is_provisional: bool = False
 
 
 class Registry(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,8 +66,9 @@ def _desk(parts: Parts, states: LiveStates) -> HookDesk:
     ledger = parts.blocks.books.ledger
 
     def hooked(signal: HookCalled) -> None:
-        parts.keeper.report(signal)
+        # First: whether the process ends with its turn tells what its hooks mean.
         parts.presence.told(signal)
+        parts.keeper.report(signal)
 
     def read(read: StatusLineRead) -> None:
         if read.limits is not None:

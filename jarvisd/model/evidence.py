@@ -80,6 +80,8 @@ class ProcessFound(_Signal, frozen=True, kw_only=True, gc=False):
         is_sure: Nothing else can be meant. A guess is never reason to call a session
             ended when the process goes.
         headless: It ends with its turn, by design.
+        took_up_ms: When it took up the session after another one (`/clear`, `/resume`);
+            None if it has worked on it from its start.
 
     """
 
@@ -90,6 +92,12 @@ class ProcessFound(_Signal, frozen=True, kw_only=True, gc=False):
     how: str
     is_sure: bool = True
     headless: bool = False
+    took_up_ms: int | None = None
+
+    @property
+    def since_ms(self) -> int:
+        """Return since when it works on the session."""
+        return self.started_ms if self.took_up_ms is None else self.took_up_ms
 
 
 class ProcessGone(_Signal, frozen=True, kw_only=True, gc=False):

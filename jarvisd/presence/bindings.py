@@ -34,7 +34,8 @@ class How(StrEnum):
 class Binding:
     """A session, and a living process that works on it.
 
-    *mark* is the file that the process takes with it if it ends in order.
+    *mark* is the file that the process takes with it if it ends in order, *took_up_ms*
+    when it took up the session after another one.
     """
 
     agent: str
@@ -43,6 +44,7 @@ class Binding:
     how: How
     headless: bool = False
     mark: str | None = None
+    took_up_ms: int | None = None
 
     @property
     def session(self) -> tuple[str, SessionId]:
@@ -148,6 +150,7 @@ class Bindings:
             how=binding.how.value,
             is_sure=binding.is_sure,
             headless=binding.headless,
+            took_up_ms=binding.took_up_ms,
         )
 
     def _tell_gone(self, binding: Binding, *, tidy: bool | None) -> None:

@@ -36,7 +36,7 @@ class Keeper:
         self._clock = clock
         self._wake = anyio.Event()
         self._planned_ms = -math.inf
-        self._judging = False
+        self._judging = True  # until `run`: the witnesses of before must be heard first
         blocks.listen(self._block_changed)
         journal.listen(self._changed)
 
@@ -63,7 +63,12 @@ class Keeper:
             self._wake.set()
 
     async def run(self) -> None:
-        """Judge what only time changes, until cancelled."""
+        """Judge what only time changes, until cancelled.
+
+        To be started when presence has looked at all processes and registries once: what
+        is taken back from the store was told with their help.
+        """
+        self._judging = False
         while True:
             self.judge()  # at first what was taken back from the store
             self._wake, self._planned_ms = anyio.Event(), self._next_ms

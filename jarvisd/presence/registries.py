@@ -170,6 +170,9 @@ class Registries:
             self._leftovers.add(path, agent, entry)
             return
 
+        if before is None and entry.is_provisional:
+            return  # it may choose another session before it says what it does
+
         now = self._living[path] = _Living(agent, entry, life)
         if before is None or before.who != now.who:
             self._replace(path, before, now)
@@ -177,23 +180,22 @@ class Registries:
         self._tell(path, _signal(agent, entry, self.clock.unix_ms()))
 
     def _replace(self, path: str, before: _Living | None, now: _Living) -> None:
+        took_up_ms = None
         if before is not None and before.life != now.life:
             self.bindings.died(before.life)
         elif before is not None:
-            session_id = before.entry.session_id
+            session_id, took_up_ms = before.entry.session_id, self.clock.unix_ms()
             self.bindings.release(before.agent, session_id, before.life, tidy=True)
 
-        self._bind(path, now.agent, now.entry, now.life)
-
-    def _bind(self, path: str, agent: str, entry: Entry, life: Life) -> None:
         self.bindings.bind(
             Binding(
-                agent=agent,
-                session_id=entry.session_id,
-                life=life,
+                agent=now.agent,
+                session_id=now.entry.session_id,
+                life=now.life,
                 how=How.REGISTRY,
-                headless=self.is_headless(agent, entry.pid),
+                headless=self.is_headless(now.agent, now.entry.pid),
                 mark=path,
+                took_up_ms=took_up_ms,
             )
         )
 

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from jarvisd.client import clock
+from jarvisd.protocol.attention import ReportAttentionResult
 from jarvisd.protocol.methods import Done
 from jarvisd.protocol.states import LiveSession, StatesHistoryResult, StatesListResult
 from tests.e2e.home import Home, append
@@ -29,18 +29,12 @@ def claude() -> Iterator[Agent]:
 
 
 class Session:
-    """One session of Claude Code, whose process lives."""
+    """One session of Claude Code, perhaps of a living process."""
 
-    def __init__(self, daemon: Daemon, process: Agent) -> None:
+    def __init__(self, daemon: Daemon, process: Agent | None = None) -> None:
         self.id = str(uuid4())
         self._daemon = daemon
         self._process = process
-
-    @property
-    def registry(self) -> Path:
-        folder = self._daemon.home.projects.parent / "sessions"
-        folder.mkdir(exist_ok=True)
-        return folder / f"{self._process.pid}.json"
 
     def write(self, **record: object) -> None:
         """Append a record to the transcript."""
@@ -49,28 +43,34 @@ class Session:
         path = self._daemon.home.transcript(session=self.id)
         append(path, json.dumps(fields))
 
-    def prompt(self) -> None:
+    async def prompt(self) -> None:
         """Write a prompt, and a call that the agent answers it with."""
         self.write(type="user", message={"role": "user", "content": "make it so"})
         call = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}
         message = {"id": "m1", "model": "x", "content": [call]}
         self.write(type="assistant", message={**message, "stop_reason": "tool_use"})
+        await self._daemon.sync()
 
-    def say(self, status: str, waiting_for: str | None = None) -> int:
-        """Write the entry of the registry; return the time that it gives."""
-        at_ms = clock.unix_ms()
+    def say(
+        self, status: str, waiting_for: str | None = None, *, at_ms: int | None = None
+    ) -> int:
+        """Write the entry of the registry; return since when it says so."""
+        process, at_ms = self._process, at_ms or clock.unix_ms()
+        assert process is not None, "only a process writes an entry"
         entry = {
-            "pid": self._process.pid,
+            "pid": process.pid,
             "sessionId": self.id,
             "cwd": "/home/me/demo",
-            "procStart": str(self._process.ticks),
+            "procStart": str(process.ticks),
             "status": status,
             "statusUpdatedAt": at_ms,
         }
         if waiting_for is not None:
             entry["waitingFor"] = waiting_for
 
-        write_in_place(self.registry, json.dumps(entry).encode())
+        folder = self._daemon.home.projects.parent / "sessions"
+        folder.mkdir(exist_ok=True)
+        write_in_place(folder / f"{process.pid}.json", json.dumps(entry).encode())
         return at_ms
 
     async def hook(self, event: str, **fields: str) -> None:
@@ -105,7 +105,7 @@ async def test_a_granted_approval_is_work_while_its_tool_runs(
 ) -> None:
     session = Session(daemon, claude)
     session.say("busy")
-    session.prompt()
+    await session.prompt()
     await session.comes_to("working")
     await session.hook("PermissionRequest", tool_name="Bash")
     session.say("waiting", "permission prompt")
@@ -125,8 +125,75 @@ async def test_the_registry_says_what_is_waited_for(
     daemon: Daemon, claude: Agent, word: str, expected: str
 ) -> None:
     session = Session(daemon, claude)
-    session.prompt()
+    await session.prompt()
     session.say("waiting", word)
 
     live = await session.comes_to(expected)
     assert live.state.evidence == f"registry: {word}"
+
+
+async def test_a_restart_under_an_open_dialog_changes_nothing(
+    daemon: Daemon, claude: Agent
+) -> None:
+    session = Session(daemon, claude)
+    session.say("busy")
+    await session.prompt()
+    await session.comes_to("working")
+    session.say("waiting", "permission prompt")
+    before = await session.comes_to("waiting_approval")
+    await daemon.sync()
+
+    for _ in range(2):
+        await daemon.restart()
+        live = await session.comes_to("waiting_approval")
+        assert live.state.since_ms == before.state.since_ms
+
+    session.say("busy")
+    await session.comes_to("working")
+    assert await session.told() == ["working", "waiting_approval", "working"]
+    report = await daemon.ask("report.attention", ReportAttentionResult)
+    assert report.approvals.count == 1
+
+
+@pytest.mark.parametrize("written", [True, False], ids=["read", "no transcript"])
+async def test_a_dialog_that_a_hook_told_of_outlives_a_restart(
+    daemon: Daemon, written: bool
+) -> None:
+    session = Session(daemon)
+    if written:
+        await session.prompt()
+        await session.comes_to("working")
+
+    await session.hook("PermissionRequest", tool_name="Bash")
+    before = await session.comes_to("waiting_approval")
+    told = await session.told()
+    await daemon.sync()
+    await daemon.restart()
+
+    live = await session.comes_to("waiting_approval")
+    assert (live.state.tool, live.state.tier) == ("Bash", "hook")
+    assert live.state.since_ms == before.state.since_ms
+    assert live.state.evidence == "PermissionRequest Bash"
+    assert await session.told() == told
+
+    await session.hook("PostToolUse", tool_name="Bash")
+    await session.comes_to("working")
+    assert await session.told() == [*told, "working"]
+
+
+async def test_a_cleared_session_ends_and_its_successor_begins_then(
+    daemon: Daemon, claude: Agent
+) -> None:
+    old, new = Session(daemon, claude), Session(daemon, claude)
+    at_ms = old.say("idle")
+    await old.comes_to("idle")
+    await old.hook("SessionEnd", reason="clear")
+    new.say("idle", at_ms=at_ms)
+
+    live = await new.comes_to("idle")
+    ended = await old.comes_to("ended")
+    assert ended.state.since_ms is not None
+    assert live.state.since_ms is not None
+    assert live.state.since_ms >= ended.state.since_ms
+    assert await old.told() == ["idle", "ended"]
+    assert await new.told() == ["idle"]

@@ -317,6 +317,38 @@ async def test_a_printing_process_is_headless(home: Home, heard: Heard) -> None:
             assert heard.all(ProcessFound)[0].headless
 
 
+async def test_a_process_that_resumes_is_of_the_session_that_it_resumes(
+    home: Home, heard: Heard
+) -> None:
+    """It names a session of its own for as long as a person chooses an older one."""
+    started = {"status": None, "startedAt": 1_795_231_362_202}
+    async with watching(home, heard):
+        with agent("claude", "--resume") as claude:
+            home.register(claude, "s0", **started)
+            home.register(claude, "s1", **started, updatedAt=1_795_231_362_500)
+            found = await heard.next(ProcessFound)
+            claude.kill()
+            await heard.next(ProcessGone)
+
+    assert {each.session_id for each in heard.signals} == {"s1"}
+    assert found.took_up_ms is None
+
+
+async def test_a_session_that_a_process_takes_up_begins_then(
+    home: Home, heard: Heard
+) -> None:
+    with agent("claude") as claude:
+        home.register(claude, "s1")
+        async with watching(home, heard):
+            first = await heard.next(ProcessFound, "s1")
+            home.register(claude, "s2")
+            second = await heard.next(ProcessFound, "s2")
+
+    assert first.took_up_ms is None
+    assert second.started_ms == first.started_ms
+    assert second.since_ms > first.since_ms
+
+
 async def test_what_agents_never_wrote_is_survived(home: Home, heard: Heard) -> None:
     async with watching(home, heard):
         with agent("claude") as claude:

@@ -104,9 +104,12 @@ class States:
     def recall(self, transitions: Iterable[Transition]) -> None:
         """Take back the last transition of each session that is recent, from the store.
 
-        So a restart is no change of state.
+        So a restart is no change of state. Who waited in a dialog that a hook told of has
+        a seat at once, for it may have no transcript that is read.
         """
-        self._seats.recall(transitions)
+        for key in self._seats.recall(transitions):
+            self._seats.take(key, _parent_in(key[1]))
+            self._touched.add(key)
 
     def meet(self, lane: Lane) -> None:
         """Take back the facts of a block that was read in an earlier run."""

@@ -93,6 +93,12 @@ class Case(msgspec.Struct, kw_only=True):
         return self.process.pid is not None or self.held.pid is not None
 
     @property
+    def is_headless(self) -> bool:
+        """Return True if the process has its prompt from the start, and ends with it."""
+        found = self.process.process
+        return self.facts.headless or (found is not None and found.headless)
+
+    @property
     def hint(self) -> str | None:
         """Return what would make a verdict on a dialog sure."""
         known = self.held.hooked or self.process.hooked
@@ -110,7 +116,8 @@ class Case(msgspec.Struct, kw_only=True):
         if found is None or not found.is_sure or heard_ms is None:
             return None
 
-        return found.started_ms if heard_ms + RESUMED_MS < found.started_ms else None
+        began_ms = found.since_ms
+        return began_ms if heard_ms + RESUMED_MS < began_ms else None
 
     @property
     def background(self) -> int:
@@ -159,7 +166,8 @@ class Case(msgspec.Struct, kw_only=True):
     @property
     def last_ms(self) -> int:
         """Return when it was heard last; 0 for never."""
-        return max(self.facts.heard_ms or 0, self.turn().at_ms or 0)
+        asked_ms = 0 if self.held.ask is None else self.held.ask.at_ms
+        return max(self.facts.heard_ms or 0, self.turn().at_ms or 0, asked_ms)
 
     def questions(self) -> dict[str, OpenTool]:
         """Return the open calls that wait for a person's words."""
@@ -264,6 +272,9 @@ class Case(msgspec.Struct, kw_only=True):
         if hook is None or hook.at_ms <= (told.at_ms or 0):
             return told
 
+        if hook.event == "SessionStart" and self.is_headless:
+            phase = Phase.WORKING
+
         return Turn(
             phase=phase,
             since_ms=told.since_ms if phase is told.phase else hook.at_ms,
@@ -282,6 +293,10 @@ class Case(msgspec.Struct, kw_only=True):
         phase = None if registry is None else _PHASES.get(registry.status or "")
         if registry is None or phase is None:
             return told
+
+        process = self.held.process
+        if process is not None and registry.at_ms < (process.took_up_ms or 0):
+            return told  # it is of the session that the process worked on before
 
         concluded = told.phase is Phase.DONE and not told.settled
         overruled = concluded and phase is Phase.WORKING

@@ -74,6 +74,9 @@ QUESTIONS = {
 }
 """Tools that wait for a person by what they are, lower case."""
 
+OF_CHILD = "subagent: "
+"""How the evidence begins of what a session needs because a subagent does."""
+
 APPROVAL_WORDS = frozenset(
     {
         "approve plan",

@@ -13,14 +13,13 @@ from jarvisd.accumulators.states.constants import (
     EDIT_MODES,
     EDITS,
     FREE_MODES,
+    OF_CHILD,
     STALLED_EDIT_MS,
     UNANSWERED_MS,
 )
 from jarvisd.accumulators.states.held import is_question
 from jarvisd.accumulators.states.turns import verdict_of_nothing, working
 from jarvisd.model.state import Confidence, State, Tier
-
-_OF_CHILD = "subagent: "
 
 
 def registry_wait(case: Case) -> Verdict | None:
@@ -97,8 +96,8 @@ def subagent_wait(case: Case) -> Verdict | None:
     if needs is None:
         return None
 
-    evidence = needs.evidence.removeprefix(_OF_CHILD)
-    return replace(needs, evidence=_OF_CHILD + evidence, recheck_ms=None, of_child=True)
+    evidence = needs.evidence.removeprefix(OF_CHILD)
+    return replace(needs, evidence=OF_CHILD + evidence, recheck_ms=None, of_child=True)
 
 
 def compacting(case: Case) -> Verdict | None:

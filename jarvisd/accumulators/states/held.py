@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jarvisd.accumulators.facts import Phase
-from jarvisd.accumulators.states.constants import QUESTIONS
+from jarvisd.accumulators.states.constants import QUESTIONS, RESUMED_MS
 from jarvisd.model.evidence import (
     HookCalled,
     ProcessesChecked,
@@ -88,7 +88,10 @@ class Held:
         return Phase.NONE if self.turn is None else phase_of(self.turn)
 
     def _registry(self, signal: RegistryRead) -> None:
-        self.registry, self.gone, self.over = signal, None, None
+        self.registry, self.gone = signal, None
+        if self.over is not None and signal.at_ms > self.over.at_ms + RESUMED_MS:
+            self.over = None  # it goes on: while it leaves, an entry may change again
+
         self.cwd = signal.cwd or self.cwd
         self.checked, self.was_seen = None, True
 

@@ -15,12 +15,14 @@ from jarvisd.accumulators.states.constants import (
     DWELL_MS,
     HISTORY_CEILING_MS,
     HISTORY_MS,
+    OF_CHILD,
     SETTLE_MS,
     UNOWNED_MS,
 )
 from jarvisd.accumulators.states.endings import AT_REST
 from jarvisd.accumulators.states.held import Held
 from jarvisd.model.block import SessionId
+from jarvisd.model.evidence import HookCalled
 from jarvisd.model.state import (
     OVER,
     WAITS,
@@ -77,6 +79,8 @@ class Seat:
         self.before, self.changed_ms = before.state, before.at_ms
         if before.state in OVER:
             self.held.recalled = before
+        elif is_hooked_wait(before):
+            self.held.ask, self.held.hooked = _ask_of(before), True
 
     def awaits_check(self, case: Case, verdict: Verdict) -> bool:
         """Return True if *verdict*, the first, waits until all processes were checked.
@@ -209,6 +213,31 @@ class Seat:
             return None
 
         return max(self.changed_ms, min(since_ms, self.judged_ms))
+
+
+def is_hooked_wait(told: Transition) -> bool:
+    """Return True if a hook told of the dialog, which stands until it is answered.
+
+    Registries tell of theirs again, and what a parent needs is its subagent's.
+    """
+    return (
+        told.state in WAITS
+        and told.tier is Tier.HOOK
+        and not told.evidence.startswith(OF_CHILD)
+    )
+
+
+def _ask_of(told: Transition) -> HookCalled:
+    """Return the hook that *told* is from."""
+    event, *words = told.evidence.split()
+    return HookCalled(
+        agent=told.agent,
+        session_id=told.session_id,
+        event=event,
+        at_ms=told.at_ms,
+        tool=told.tool,
+        detail=next((each for each in words if each != told.tool), None),
+    )
 
 
 def told_from(told: Verdict, verdict: Verdict, since_ms: int, *, answered: bool) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from jarvisd.accumulators.states.seat import Seat, SeatKey
+from jarvisd.accumulators.states.seat import Seat, SeatKey, is_hooked_wait
 from jarvisd.model.ids import SessionId
 from jarvisd.model.state import Transition
 
@@ -28,10 +28,15 @@ class Seats:
     def __iter__(self) -> Iterator[SeatKey]:
         return iter(tuple(self._by_key))
 
-    def recall(self, transitions: Iterable[Transition]) -> None:
-        """Take back the last transition of each session, for when it has a seat."""
+    def recall(self, transitions: Iterable[Transition]) -> list[SeatKey]:
+        """Take back the last transition of each session, for when it has a seat.
+
+        Return the sessions whose dialog a hook told of.
+        """
         for each in transitions:
             self._before[each.agent, each.session_id] = each
+
+        return [key for key, each in self._before.items() if is_hooked_wait(each)]
 
     def get(self, key: SeatKey) -> Seat | None:
         """Return the seat of a session, if it has one."""

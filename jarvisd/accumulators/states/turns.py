@@ -57,7 +57,7 @@ def done(case: Case) -> Verdict | None:
     if case.above is not None and case.agent == "claude":
         return replace(verdict, state=State.ENDED)  # nobody can prompt a subagent
 
-    if case.facts.headless:
+    if case.is_headless:
         return replace(verdict, state=State.ENDED)
 
     return _asking(case, verdict)
@@ -173,7 +173,8 @@ def _until_given_up(case: Case, turn: Turn) -> int | None:
 def fresh(case: Case) -> Verdict | None:
     """Say what a session does of which only a process is known.
 
-    It waits for its first prompt; a subagent has got its prompt with its start.
+    It waits for its first prompt. A subagent, and a process that ends with its turn, have
+    got theirs with their start.
     """
     if case.working:
         return _in_background(case, case.turn())
@@ -181,11 +182,11 @@ def fresh(case: Case) -> Verdict | None:
     if not case.is_alive:
         return None
 
-    if case.above is not None:
+    if case.above is not None or case.is_headless:
         return Verdict(
             state=State.WORKING,
             activity=Activity.THINKING,
-            evidence="a subagent, and no output so far",
+            evidence="a process with its prompt, and no output so far",
             tier=Tier.PROCESS,
             confidence=Confidence.MEDIUM,
         )
@@ -193,7 +194,7 @@ def fresh(case: Case) -> Verdict | None:
     process = case.process.process
     return Verdict(
         state=State.IDLE,
-        since_ms=None if process is None else process.started_ms,
+        since_ms=None if process is None else process.since_ms,
         evidence="a process, and no prompt so far",
         tier=Tier.PROCESS,
         confidence=Confidence.MEDIUM,

@@ -3,7 +3,8 @@
 ROOT/sessions/PID.json is made when a process starts, written anew in place (truncated,
 then written, without a newline) whenever its status or session changes, and removed
 when it ends in order; after SIGKILL it stays. `/clear` changes its session. It is the
-only place where a wait for approval shows. Older versions left `pid-PID.json`, which
+only place where a wait for approval shows. The first entry of a process says no status, and
+names a session of its own also if an older one is then continued or resumed. Older versions left `pid-PID.json`, which
 nobody removes; keys beside the files are for the agent's own socket.
 
 Measured on version 2.1.329.
@@ -72,7 +73,8 @@ def decode_entry(text: bytes) -> Entry | None:
     if line is None or session_id is None or line.pid <= 0:
         return None
 
-    written_ms = unix_ms(line.updated_at) or unix_ms(line.started_at)
+    started_ms, updated_ms = unix_ms(line.started_at), unix_ms(line.updated_at)
+    written_ms = updated_ms or started_ms
     return Entry(
         pid=line.pid,
         session_id=session_id,
@@ -83,6 +85,9 @@ def decode_entry(text: bytes) -> Entry | None:
         cwd=line.cwd if line.cwd and len(line.cwd) <= _MAX_PATH else None,
         start=None if line.proc_start is None else str(line.proc_start),
         namespace=_namespace(line.pid_domain),
+        is_provisional=line.status is None
+        and updated_ms is None
+        and started_ms is not None,
     )
 
 

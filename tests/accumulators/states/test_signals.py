@@ -134,6 +134,46 @@ def test_a_session_that_its_process_gave_up_is_over() -> None:
     assert sut.at(9, "s2").state is State.IDLE
 
 
+def test_a_session_behind_a_cleared_one_begins_when_that_ends() -> None:
+    """As real clients do it: the status of the old session is written for both."""
+    sut = desk(prompt(0), reply(1, "Done."), turn_end(2))
+    sut.hear(found(), registry(2, "idle"))
+    assert sut.at(3).state is State.IDLE
+
+    sut.hear(hook(9.1, "SessionEnd", detail="clear"), registry(9, "busy"))
+    assert sut.at(9.1).state is State.ENDED
+
+    new = found(0, session_id="s2", took_up_ms=ms(9.3))
+    sut.hear(gone(9.3, tidy=True), new, registry(9, "busy", session_id="s2"))
+    view = sut.at(9.3, "s2")
+    assert (view.state, view.since_ms) == (State.IDLE, ms(9.3))
+
+    sut.hear(registry(12, "busy", session_id="s2"))
+    assert sut.at(12, "s2").state is State.WORKING
+    assert sut.told() == ["idle", "ended"]
+    assert sut.told("s2") == ["idle", "working"]
+
+
+def test_a_registry_that_goes_on_behind_a_goodbye_is_a_new_life() -> None:
+    sut = desk(prompt(0), reply(1, "Done.")).hear(hook(9, "SessionEnd"))
+    assert sut.at(9).state is State.ENDED
+
+    assert sut.hear(registry(60, "idle")).at(60).state is State.IDLE
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_a_process_that_ends_with_its_turn_works_from_its_start(agent: str) -> None:
+    sut = Desk(agent).hear(found(agent=agent, headless=True))
+    assert sut.at(0).state is State.WORKING
+
+    for second, event in ((1, "SessionStart"), (2, "UserPromptSubmit"), (9, "Stop")):
+        sut.hear(hook(second, event, agent=agent))
+        sut.at(second)
+
+    sut.hear(gone(9.5, agent=agent)).at(9.5)
+    assert sut.told() == ["working", "ended"]
+
+
 # Hooks
 
 
