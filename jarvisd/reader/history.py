@@ -6,12 +6,12 @@ at once, also if their names are taken from them before it.
 """
 
 import heapq
+from itertools import count
 
 import anyio
 
 from jarvisd.accumulators.block import LIVE_MS
 from jarvisd.clock import Clock
-from jarvisd.reader.catalogue import Catalogue
 from jarvisd.reader.followers import Followers
 from jarvisd.reader.known import Known
 from jarvisd.reader.progress import Progress
@@ -27,18 +27,17 @@ class History:
 
     def __init__(
         self,
-        catalogue: Catalogue,
         turns: Turns,
         followers: Followers,
         progress: Progress,
         clock: Clock,
     ) -> None:
-        self._catalogue = catalogue
         self._turns = turns
         self._followers = followers
         self._progress = progress
         self._clock = clock
-        self._waiting: list[tuple[int, str]] = []
+        self._waiting: list[tuple[int, int, Known]] = []
+        self._numbers = count()
         self._grew = anyio.Event()
 
     def add(self, known: Known) -> None:
@@ -48,22 +47,26 @@ class History:
             unread = max(0, known.size - known.block.position.offset)
             known.backlog_bytes, known.historic_until = unread, known.size
             self._progress.found(unread, self._clock.monotonic())
-            heapq.heappush(self._waiting, (-known.mtime_ms, known.path))
+            # The file itself, not its path: another file may have that in its turn.
+            entry = (-known.mtime_ms, next(self._numbers), known)
+            heapq.heappush(self._waiting, entry)
             self._grew.set()
 
-    async def read(self) -> None:
+    async def run(self) -> None:
         """Read what waits, until cancelled."""
         while True:
             self._grew = anyio.Event()
-            began = self._clock.monotonic()
-            while self._waiting:
-                _, path = heapq.heappop(self._waiting)
-                known = self._catalogue.get(path)
-                if known is not None and known.backlog_bytes is not None:
-                    began = await self._turns.drain(known, began)
-                    self._leave(known)
-
+            await self.read()
             await self._grew.wait()
+
+    async def read(self) -> None:
+        """Read the files that wait now to their ends, newest first."""
+        began = self._clock.monotonic()
+        while self._waiting:
+            _, _, known = heapq.heappop(self._waiting)
+            if known.backlog_bytes is not None:
+                began = await self._turns.drain(known, began)
+                self._leave(known)
 
     def _leave(self, known: Known) -> None:
         """Follow a file that has been read if it may go on, else put it away."""

@@ -64,7 +64,7 @@ class Reader:
             self.live_watch, self.handles, self._turns, self._clock
         )
         self._history = History(
-            self.catalogue, self._turns, self._followers, self.progress, self._clock
+            self._turns, self._followers, self.progress, self._clock
         )
         self.rereader = Rereader(
             self.catalogue, intake, self.progress, give_way=self._turns.give_way
@@ -104,7 +104,7 @@ class Reader:
     async def _read(self, group: TaskGroup) -> None:
         self.survey.roots_changed()
         await self._scan(partial(self.found, historic=True))
-        group.start_soon(self._history.read)
+        group.start_soon(self._history.run)
         group.start_soon(self.rereader.run)
         group.start_soon(self.tree_watch.run, self.survey.roots)
         await lowlevel.checkpoint()

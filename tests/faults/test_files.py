@@ -13,7 +13,11 @@ import pytest
 
 from jarvisd.model.block import Life
 from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import ConfigReloadResult, SourcesListResult
+from jarvisd.protocol.methods import (
+    BlocksListResult,
+    ConfigReloadResult,
+    SourcesListResult,
+)
 from jarvisd.reader.history import MAX_FOLLOWED
 from jarvisd.sources.leaving import SILENT_S
 from tests.e2e.home import Home, append, append_bytes, numbered, record
@@ -90,6 +94,31 @@ async def test_a_rotation_while_no_daemon_runs_loses_no_line(home: Home) -> None
         await daemon.start()
 
         assert (await daemon.block_at(path)).line_count == 18
+
+
+async def test_files_that_grew_and_were_renamed_while_no_daemon_ran_are_read(
+    home: Home,
+) -> None:
+    # Several, because the order in which a folder lists its names differs.
+    paths = [home.transcript() for _ in range(8)]
+    for number, path in enumerate(paths):
+        append(path, *numbered(10, start=100 * number))
+
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+        await daemon.terminate()
+        for number, path in enumerate(paths):
+            append(path, *numbered(5, start=100 * number + 10))
+            path.rename(home.transcript())
+            append(path, *numbered(3, start=100 * number + 50))
+
+        await daemon.start()
+        await daemon.sync()
+        sources = (await daemon.ask("sources.list", SourcesListResult)).sources
+        blocks = (await daemon.ask("blocks.list", BlocksListResult)).blocks
+
+        assert [each.path for each in sources if each.offset < each.size] == []
+        assert sum(each.line_count for each in blocks) == 8 * 18
 
 
 async def test_what_is_left_of_a_file_that_was_cut_is_not_counted_again(

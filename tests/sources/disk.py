@@ -14,6 +14,8 @@ from pathlib import Path
 
 EVENT = re.compile(rb'\{"n":"(\d{6})"\}')
 TORN_BYTES = 12
+FIRST_MS = 1_700_000_000_000
+"""The time of the first change."""
 _NUMBER = re.compile(rb'"n":"(\d{6})')
 
 
@@ -24,7 +26,7 @@ class Disk:
         self.root = root
         self.may_count_again: Counter[int] = Counter()
         self._numbers = itertools.count()
-        self._times = itertools.count(1_700_000_000_000_000_000, 1_000_000)
+        self._times = itertools.count(FIRST_MS * 1_000_000, 1_000_000)
         for each in ("p", "q"):
             (root / each).mkdir()
 
@@ -74,6 +76,9 @@ class Disk:
         kept = data[: int(len(data) * keep)]
         if kept.endswith(b"}"):
             kept = kept[:-1]  # a whole record without an end would count as one
+
+        if len(kept.rpartition(b"\n")[2]) == TORN_BYTES:
+            kept = kept[:-1]  # its end would be appended: the same event once more
 
         if new:
             kept = kept[: kept.rfind(b"\n") + 1]

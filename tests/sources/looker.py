@@ -3,6 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
+
+import anyio
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
@@ -15,8 +18,10 @@ from jarvisd.reader.known import Known
 from jarvisd.reader.reader import Reader
 from jarvisd.reader.survey import Survey
 from jarvisd.sources.scan import walk
-from tests.sources.disk import EVENT
+from tests.sources.disk import EVENT, FIRST_MS
 from tests.support import FakeClock, FakeStore
+
+YEAR_MS = 365 * 86_400_000
 
 
 class CountingIntake(Intake):
@@ -44,6 +49,8 @@ class Looker:
     def __init__(self, root: Path) -> None:
         self._trees = (_tree(root),)
         self._clock = FakeClock()
+        # Before all times of the disk, so that a file found later is no history.
+        self._clock.step_wall(FIRST_MS - YEAR_MS - self._clock.unix_ms())
         self._saved: list[SavedBlock] = []
         self._saved_counts: Counter[int] = Counter()
         self.start()
@@ -68,6 +75,7 @@ class Looker:
             self._trees, self._clock, excluded=lambda _: False, max_pause_s=2
         )
         self._reader = Reader(survey, self._intake)
+        self._has_looked = False
         self._followed: set[Known] = set()
         for each in self._saved:
             block = Block.restored(each)
@@ -88,22 +96,38 @@ class Looker:
         """Let time pass."""
         self._clock._move_to(self._clock.monotonic() + seconds)
 
-    def look(self) -> None:
-        """Scan and read, as `sync` does."""
-        reader = self._reader
-        seen = set()
-        for folder in walk(self._trees[0], lambda _: False):
-            for found in folder.files:
-                seen.add(found.path)
-                reader.found(found)
+    def look(self, order: Random | None = None) -> None:
+        """Scan, in *order*, and read, as `sync` does; the first time as at a start."""
+        historic, self._has_looked = not self._has_looked, True
+        if historic:
+            self._scan(order, historic=True)
 
+        reader = self._reader
+        seen = self._scan(order)
         for known in reader.catalogue:
             if known.path not in seen and not known.block.ended:
                 known.wakes += 1
 
+        if reader._history._waiting:
+            anyio.run(reader._history.read)
+
         for known in reader.catalogue:
-            if known.done < known.wakes:
+            if known.done < known.wakes and known.backlog_bytes is None:
                 self._drain(known)
+
+        unread = [each.path for each in reader.catalogue if each.done < each.wakes]
+        assert not unread, f"nobody reads {unread}"
+
+    def _scan(self, order: Random | None, *, historic: bool = False) -> set[str]:
+        folders = walk(self._trees[0], lambda _: False)
+        files = [found for folder in folders for found in folder.files]
+        if order is not None:
+            order.shuffle(files)
+
+        for found in files:
+            self._reader.found(found, historic=historic)
+
+        return {found.path for found in files}
 
     def _drain(self, known: Known) -> None:
         if known not in self._followed:

@@ -20,6 +20,7 @@ reads whatever they say; e2e/test_bad_input.py has a daemon that cannot.
 import os
 import tempfile
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -45,8 +46,10 @@ class Writers(RuleBasedStateMachine):
         self.looker = Looker(self.disk.root)
         self.looked_at: set[int] = set()
         self.stored: set[int] = set()
+        self.has_looked = False
+        """The daemon has looked since it began; before it does, it is off."""
         self.old_files: set[int] = set()
-        """Inodes that the daemon has not read from their start since it began."""
+        """Inodes of which the daemon does not remember each line."""
         self.files_looked_at: set[int] = set()
         """Inodes that the last look saw."""
         self.cut_events: set[int] = set()
@@ -139,11 +142,14 @@ class Writers(RuleBasedStateMachine):
             data = bytes(path.stat().st_size) + self.disk.lines(count)
             self.disk.rewrite(path, data, aside=False)
 
-    @rule()
-    def look(self) -> None:
-        self.looker.look()
+    @rule(order=st.randoms(use_true_random=False))
+    def look(self, order: Random | None = None) -> None:
+        self.looker.look(order)
         self.looked_at |= self.disk.events()
         self.files_looked_at = {path.stat().st_ino for path in self.disk.all()}
+        if not self.has_looked:
+            self.has_looked = True
+            self.old_files |= self.files_looked_at  # read as history, line by line
         self.cut_and_looked_at |= self.cut_events
         self.cut_events.clear()
         lost = self.looked_at - self.looker.counted.keys()
@@ -167,6 +173,34 @@ class Writers(RuleBasedStateMachine):
         self.disk.may_count_again.update(self.cut_events | self.cut_and_looked_at)
         self.old_files = {path.stat().st_ino for path in self.disk.all()}
         self.files_looked_at.clear()
+        self.has_looked = False
+
+    @rule(
+        name=NAMES,
+        to=NAMES,
+        grown=st.integers(0, 2),
+        new=st.integers(0, 2),
+        order=st.randoms(use_true_random=False),
+        is_stored=st.booleans(),
+    )
+    def rename_while_no_daemon_runs(
+        self,
+        name: str,
+        to: str,
+        grown: int,
+        new: int,
+        order: Random,
+        *,
+        is_stored: bool,
+    ) -> None:
+        if is_stored:
+            self.store()
+
+        self.kill()
+        self.append(name, grown)
+        self.rename(name, to)
+        self.append(name, new)
+        self.look(order)
 
     @rule()
     def let_time_pass(self) -> None:

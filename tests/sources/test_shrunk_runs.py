@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from random import Random
 
 import pytest
 
@@ -117,6 +118,21 @@ def run(steps: list[Step]) -> None:
             ],
             id="what took another's name was read twice if its own was looked at first",
         ),
+        *[
+            pytest.param(
+                [
+                    partial(Writers.append, name="p/1", count=2),
+                    Writers.look,
+                    Writers.restart,
+                    partial(Writers.append, name="p/1", count=1),
+                    partial(Writers.rename, name="p/1", to="p/2"),
+                    partial(Writers.append, name="p/1", count=2),
+                    partial(Writers.look, order=Random(seed)),
+                ],
+                id="a file renamed while no daemon ran waited for ever" + order,
+            )
+            for seed, order in ((0, ""), (1, ", new name first"))
+        ],
     ],
 )
 def test_what_is_moved_is_read_once(steps: list[Step]) -> None:
