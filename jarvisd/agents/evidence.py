@@ -76,11 +76,13 @@ class Locks(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         folder: Given the root of a tree of transcripts, where it lies, if anywhere.
         session_of: Given the name of a file in it, whose lock it is, or None.
+        created_ms: When a session of such a file was created, if its id says so.
 
     """
 
     folder: Callable[[Path], Path | None]
     session_of: Callable[[str], SessionId | None]
+    created_ms: Callable[[SessionId], int | None] = lambda _: None
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +93,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
             program.
         registry: Its registry, if it keeps one.
         locks: Its locks, if it keeps any.
+        named_folder: The working folder that the arguments of a process name, if any.
 
     """
 
     role: Callable[[Sequence[str]], Role | None]
     registry: Registry | None = None
     locks: Locks | None = None
+    named_folder: Callable[[Sequence[str]], str | None] = lambda _: None
 
 
 def command_of(argv: Sequence[str]) -> tuple[str, Sequence[str]]:

@@ -14,13 +14,16 @@ class Role(StrEnum):
     """It ends with its turn, by design."""
     SERVES = "serves"
     """It serves many sessions, so its folder and start say nothing of any of them."""
+    HOSTS = "hosts"
+    """It serves sessions of terminals: other processes, in which people see them."""
 
 
 class Program(msgspec.Struct, frozen=True, gc=False):
-    """Which agent a process runs, and as what."""
+    """Which agent a process runs, as what, and the folder that its arguments name."""
 
     agent: str
     role: Role
+    folder: str | None = None
 
 
 class Life(msgspec.Struct, frozen=True, gc=False):
@@ -37,14 +40,16 @@ class Life(msgspec.Struct, frozen=True, gc=False):
 class Process(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A living process of an agent.
 
-    *started_ms* is Unix time and good to a second or so. *cwd* is None if the process
-    may not be asked for it.
+    *started_ms* is Unix time and good to a second or so. *cwd* is the folder that it
+    works in, None if the process may not be asked for it. *has_terminal* says that it
+    has one of its own.
     """
 
     life: Life
     program: Program
     started_ms: int
     cwd: str | None = None
+    has_terminal: bool = False
 
 
 class Terminal(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -27,6 +27,7 @@ class How(StrEnum):
     LOCK = "lock"
     TRANSCRIPT = "open transcript"
     HOOK = "hook"
+    TERMINAL = "lock and start time"
     GUESS = "folder and start time"
 
 
@@ -90,6 +91,11 @@ class Bindings:
         """Return the processes of which a session is surely known."""
         return {each.life for each in self._bound.values() if each.is_sure}
 
+    def writers(self) -> set[Life]:
+        """Return the processes that hold the lock of a session themselves."""
+        bound = self._bound.values()
+        return {each.life for each in bound if each.how is How.LOCK}
+
     def has_ended(self, agent: str, session_id: SessionId, pid: int) -> bool:
         """Say whether the end of this process on this session was told lately."""
         return (agent, session_id, pid) in self._ended
@@ -124,6 +130,12 @@ class Bindings:
             self._exits.forget(life)
 
         self._tell_gone(binding, tidy=tidy)
+
+    def give_up(self, agent: str, session_id: SessionId) -> None:
+        """Note that the terminals of the session have it open no longer."""
+        for each in list(self._bound.values()):
+            if each.session == (agent, session_id) and each.how is How.TERMINAL:
+                self.release(agent, session_id, each.life, tidy=True)
 
     def died(self, life: Life) -> None:
         """Note that the process has ended."""

@@ -13,6 +13,8 @@ from jarvisd.presence.wanted import Wanted
 SLACK_MS = 2_000
 """The start of a process is known to a second or so."""
 
+_SERVERS = {Role.SERVES, Role.HOSTS}
+
 
 def guessed(
     wanted: Sequence[Wanted], processes: Iterable[Process]
@@ -63,7 +65,7 @@ def _fits(session: Wanted, process: Process) -> bool:
     """Say whether the process can have written the newest line of the session."""
     return (
         session.agent == process.program.agent
-        and process.program.role is not Role.SERVES
+        and process.program.role not in _SERVERS
         and _folder(session.cwd) == _folder(process.cwd) is not None
         and session.last_ms is not None
         and session.last_ms >= process.started_ms - SLACK_MS

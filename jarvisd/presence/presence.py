@@ -18,6 +18,7 @@ from jarvisd.model.process import Life, Role
 from jarvisd.model.source import Tree
 from jarvisd.presence.bindings import Bindings, Report
 from jarvisd.presence.folders import Folders
+from jarvisd.presence.hosts import Hosts
 from jarvisd.presence.registries import Registries
 from jarvisd.presence.search import Search, role_of
 from jarvisd.presence.wanted import Wanted
@@ -71,8 +72,9 @@ class Presence:
             clock,
             is_headless=lambda agent, pid: role_of(agent, pid) is Role.ONCE,
         )
-        self._writers = Writers(self._bindings, clock, role_of)
-        self._search = Search(self._bindings, report, clock)
+        self._hosts = Hosts(self._bindings, self._exits, clock)
+        self._writers = Writers(self._bindings, self._hosts, clock, role_of)
+        self._search = Search(self._bindings, self._hosts, report, clock)
         self._hints: set[str] = set()
         self._dead: list[Life] = []
         self._due = 0.0
@@ -127,6 +129,7 @@ class Presence:
         self._take_dead()
         self._registries.settle()
         self._writers.settle()
+        self._search.meet()
         if self._due <= self._clock.monotonic():
             self._look()
 
@@ -136,6 +139,7 @@ class Presence:
             self._bindings.died(life)
             self._registries.died(life)
             self._writers.died(life)
+            self._hosts.died(life)
 
     def _look(self) -> None:
         """Look at all that may have changed without being told of."""

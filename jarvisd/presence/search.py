@@ -1,8 +1,9 @@
 """The search for processes of sessions that neither a registry nor a lock tells of.
 
 In order: the process that a hook named, one that has the transcript open for writing,
-and, where only one can be meant, one that was started in the session's folder before
-its newest line. The longer nothing is found, the rarer it is looked for.
+the terminal for which a server holds the lock, and, where only one can be meant, one
+that was started in the session's folder before its newest line. The longer nothing is
+found, the rarer it is looked for.
 """
 
 import math
@@ -18,6 +19,7 @@ from jarvisd.model.evidence import HookCalled, ProcessesChecked
 from jarvisd.model.process import Process, Program, Role
 from jarvisd.presence.bindings import Binding, Bindings, How, Report
 from jarvisd.presence.guesses import first_starts, guessed, may_have_written
+from jarvisd.presence.hosts import Hosts
 from jarvisd.presence.wanted import Wanted
 from jarvisd.sources.processes import (
     Processes,
@@ -44,8 +46,11 @@ STEP = 64
 class Search:
     """Finds processes of wanted sessions among all processes of this user."""
 
-    def __init__(self, bindings: Bindings, report: Report, clock: Clock) -> None:
+    def __init__(
+        self, bindings: Bindings, hosts: Hosts, report: Report, clock: Clock
+    ) -> None:
         self._bindings = bindings
+        self._hosts = hosts
         self._report = report
         self._clock = clock
         self._processes = Processes(program_of)
@@ -73,8 +78,10 @@ class Search:
         for pid in ancestors_of(hook.pid):
             process = self._processes.look_at(pid)
             if process is not None and process.program.agent == hook.agent:
-                self._bind(*key, process, How.HOOK)
-                return
+                if process.program.role is not Role.HOSTS:
+                    self._bind(*key, process, How.HOOK)
+
+                return  # a server was started by a terminal, but not by that of the hook
 
     def want(self, wanted: Sequence[Wanted]) -> None:
         """Say which sessions are wanted now. Those without a process are searched for.
@@ -89,12 +96,19 @@ class Search:
         if self._wanted and self._clock.monotonic() >= self._due:
             self._wake.set()
 
+        self.meet()
+
+    def meet(self) -> None:
+        """Look at once if a server has taken a lock, or a terminal of one has ended."""
+        if self._hosts.has_news:
+            self._wake.set()
+
     async def run(self) -> None:
         """Search when there is something to search for, until cancelled."""
         while True:
             await self._wake.wait()
-            await self._look()
             self._wake = anyio.Event()
+            await self._look()
 
     async def _look(self) -> None:
         busy_s = 0.0
@@ -122,12 +136,17 @@ class Search:
         lacking = [each for each in lacking if _key(each) not in sure]
         by_path = {path: each for each in lacking for path in each.paths}
         for process in agents if by_path else ():
+            if process.program.role is Role.HOSTS:
+                continue  # it writes for others
+
             for path in written_files(process.life.pid):
                 if (session := by_path.get(path)) is not None:
                     self._bind_process(session, process, How.TRANSCRIPT)
 
+        self._hosts.join(lacking, agents)
         sure, busy = self._bindings.sure(), self._bindings.busy()
-        without = [each for each in lacking if _key(each) not in sure]
+        known = sure | self._hosts.keys()
+        without = [each for each in lacking if _key(each) not in known]
         free = [each for each in agents if each.life not in busy]
         for session, process in guessed(without, free):
             self._bind_process(session, process, How.GUESS)
@@ -135,9 +154,11 @@ class Search:
     async def _check(self, lacking: Sequence[Wanted]) -> None:
         """Report of each session without a process whether any may be at work on it."""
         busy, bound = self._bindings.busy(), self._bindings.bound()
-        elsewhere = set(self._bindings.elsewhere.values())
+        elsewhere = set(self._bindings.elsewhere.values()) | self._hosts.open_keys()
         earliest = first_starts(
-            each for each in self._processes.agents if each.life not in busy
+            each
+            for each in self._processes.agents
+            if each.life not in busy and each.program.role is not Role.HOSTS
         )
         before, self._checked = self._checked, {}
         for at, each in enumerate(lacking):
@@ -193,9 +214,10 @@ class Search:
 def program_of(argv: Sequence[str]) -> Program | None:
     """Return which agent a process with these arguments is."""
     for agent in AGENTS.values():
-        role = agent.evidence.role(argv) if agent.evidence else None
-        if role is not None:
-            return Program(agent.name, role)
+        evidence = agent.evidence
+        role = evidence.role(argv) if evidence else None
+        if evidence and role is not None:
+            return Program(agent.name, role, evidence.named_folder(argv))
 
     return None
 

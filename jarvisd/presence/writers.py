@@ -16,8 +16,10 @@ from jarvisd.clock import Clock
 from jarvisd.model.block import SessionId
 from jarvisd.model.process import Life, Role
 from jarvisd.presence.bindings import Binding, Bindings, How
+from jarvisd.presence.hosted import OPENING_MS, Hosted
+from jarvisd.presence.hosts import Hosts
 from jarvisd.sources.locks import Holder, holders
-from jarvisd.sources.processes import is_alive, life_of
+from jarvisd.sources.processes import is_alive, life_of, started_ms
 
 AGAIN_S = (0.03, 0.3)
 """When a folder of locks is looked at again after something has changed in it."""
@@ -39,10 +41,11 @@ class Writers:
     """Binds sessions to the processes that hold their locks.
 
     *role_of* says what a process of an agent is there for, or None if it is another
-    program.
+    program. What a server holds for others goes to *hosts*.
     """
 
     bindings: Bindings
+    hosts: Hosts
     clock: Clock
     role_of: Callable[[str, int], Role | None]
     _folders: dict[str, tuple[str, Locks]] = field(default_factory=dict)
@@ -76,7 +79,7 @@ class Writers:
         files = dict(self._files())
         held = holders(list(files.values())) if files else {}
         for path, seen in files.items():
-            self._note(path, held.get(seen.st_ino, []))
+            self._note(path, held.get(seen.st_ino, []), round(seen.st_mtime * 1000))
 
         for path in self._held.keys() - files.keys():
             self._released(path)
@@ -85,6 +88,7 @@ class Writers:
         """Note that a process has ended."""
         for path in [path for path, each in self._held.items() if each.life == life]:
             del self._held[path]
+            self.hosts.drop(path, let_go=False)
 
     def _files(self) -> Iterator[tuple[str, os.stat_result]]:
         for folder, (_, locks) in self._folders.items():
@@ -94,7 +98,7 @@ class Writers:
                     with suppress(OSError):
                         yield each.path, each.stat(follow_symlinks=False)
 
-    def _note(self, path: str, found: list[Holder]) -> None:
+    def _note(self, path: str, found: list[Holder], at_ms: int) -> None:
         folder, _, name = path.rpartition("/")
         agent, locks = self._folders[folder]
         session_id = locks.session_of(name)
@@ -108,18 +112,43 @@ class Writers:
             self._released(path)
 
         if before is None or before.life != life:
-            self._bind(path, agent, session_id, life)
+            role = self.role_of(agent, life.pid)
+            if role is Role.HOSTS:
+                self._host(path, agent, session_id, life, at_ms)
+            else:
+                self._bind(path, agent, session_id, life, role)
 
         self._held[path] = _Held(agent, session_id, life)
 
-    def _bind(self, path: str, agent: str, session_id: SessionId, life: Life) -> None:
+    def _host(
+        self, path: str, agent: str, session_id: SessionId, life: Life, at_ms: int
+    ) -> None:
+        # A file that a killed server left is older than the lock on it.
+        at_ms = max(at_ms, started_ms(life.pid) or 0)
+        created_ms = self._folders[path.rpartition("/")[0]][1].created_ms(session_id)
+        session = Hosted(
+            key=(agent, session_id),
+            server=life,
+            locked_ms=at_ms,
+            is_new=created_ms is not None and abs(at_ms - created_ms) < OPENING_MS,
+        )
+        self.hosts.add(path, session)
+
+    def _bind(
+        self,
+        path: str,
+        agent: str,
+        session_id: SessionId,
+        life: Life,
+        role: Role | None,
+    ) -> None:
         self.bindings.bind(
             Binding(
                 agent=agent,
                 session_id=session_id,
                 life=life,
                 how=How.LOCK,
-                headless=self.role_of(agent, life.pid) is Role.ONCE,
+                headless=role is Role.ONCE,
                 mark=path,
             )
         )
@@ -143,8 +172,12 @@ class Writers:
 
     def _released(self, path: str) -> None:
         held = self._held[path]
+        lives = is_alive(held.life)
+        was_hosted = self.hosts.drop(path, let_go=lives)
         # Of one that has ended, its descriptor tells, and whether the file is left.
-        if is_alive(held.life):
+        if lives or was_hosted:
             del self._held[path]
+
+        if lives and not was_hosted:
             agent, session_id = held.agent, held.session_id
             self.bindings.release(agent, session_id, held.life, tidy=True)

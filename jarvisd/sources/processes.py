@@ -182,8 +182,13 @@ class Processes:
         if life is None or started is None:
             return None
 
-        cwd = _cwd_of(process)
-        return Process(life=life, program=program, started_ms=started, cwd=cwd)
+        return Process(
+            life=life,
+            program=program,
+            started_ms=started,
+            cwd=_folder_of(process, program.folder),
+            has_terminal=_tty_of(process.pid) is not None,
+        )
 
 
 def _key_of(pid: int) -> tuple[bytes, bytes] | None:
@@ -229,11 +234,17 @@ def _is_hidden(pid: int) -> bool:
     return not os.path.lexists(f"/proc/{pid}")
 
 
-def _cwd_of(process: psutil.Process) -> str | None:
+def _folder_of(process: psutil.Process, named: str | None) -> str | None:
+    """Return where the process works: in the folder *named*, if its arguments do so."""
+    if named is not None and os.path.isabs(named):
+        return os.path.normpath(named)
+
     try:
-        return process.cwd() or None
+        cwd = process.cwd()
     except (psutil.Error, OSError):
         return None
+
+    return os.path.normpath(os.path.join(cwd, named or "")) if cwd else None
 
 
 def _tty_of(pid: int) -> str | None:

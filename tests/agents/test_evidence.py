@@ -137,7 +137,9 @@ def test_commands_of_claude(command: str, role: Role | None) -> None:
         ("codex", Role.TALKS),
         ("/lib/@openai/codex/vendor/x86_64/codex/codex resume --last", Role.TALKS),
         ("codex --model x exec hi", Role.ONCE),
-        ("codex app-server --listen unix://", Role.SERVES),
+        ("codex app-server", Role.SERVES),
+        ("codex app-server --listen unix:// --managed-daemon", Role.HOSTS),
+        ("codex app-server daemon pid-update-loop", Role.SERVES),
         ("codex mcp-server", Role.SERVES),
         ("node /usr/bin/codex", None),
         ("codex-monitor", None),
@@ -146,6 +148,28 @@ def test_commands_of_claude(command: str, role: Role | None) -> None:
 )
 def test_commands_of_codex(command: str, role: Role | None) -> None:
     assert codex.role(command.split()) == role
+
+
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [
+        ("codex", None),
+        ("codex -C /w resume --last", "/w"),
+        ("codex --cd sub", "sub"),
+        ("codex --cd=sub", "sub"),
+        ("codex -C", None),
+    ],
+)
+def test_the_folder_that_codex_is_told_to_work_in(
+    command: str, folder: str | None
+) -> None:
+    assert codex.named_folder(command.split()) == folder
+
+
+def test_when_a_thread_was_created_is_in_its_id() -> None:
+    assert codex.created_ms(SessionId(THREAD)) == 0x01A1FBED862A
+    assert codex.created_ms(SessionId("00000000-0000-4000-8000-000000000000")) is None
+    assert codex.created_ms(SessionId("x")) is None
 
 
 @pytest.mark.conformance

@@ -1,0 +1,128 @@
+"""The sessions whose locks servers hold: joined to their terminals, and ended with them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from jarvisd.clock import Clock
+from jarvisd.model.evidence import ProcessGone
+from jarvisd.model.process import Life, Process
+from jarvisd.presence.bindings import Binding, Bindings, How
+from jarvisd.presence.hosted import Hosted, Key, joined
+from jarvisd.presence.wanted import Wanted
+from jarvisd.sources.exits import Exits
+from jarvisd.sources.processes import is_alive
+
+
+@dataclass(slots=True)
+class Hosts:
+    """Keeps such sessions by the files of their locks.
+
+    *has_news* says that processes have to be looked at: a session came, or a terminal
+    that may have had one is gone.
+    """
+
+    bindings: Bindings
+    exits: Exits
+    clock: Clock
+    has_news: bool = False
+    _by_path: dict[str, Hosted] = field(default_factory=dict)
+
+    def keys(self) -> set[Key]:
+        """Return the sessions."""
+        return {each.key for each in self._by_path.values()}
+
+    def open_keys(self) -> set[Key]:
+        """Return the sessions that a living terminal may have open."""
+        found = self._by_path.values()
+        return {each.key for each in found if _any_lives(each.terminals or ())}
+
+    def add(self, path: str, session: Hosted) -> None:
+        """Keep *session*, whose lock is on the file *path*."""
+        self._by_path[path] = session
+        self.has_news = True
+
+    def died(self, life: Life) -> None:
+        """Note that a process has ended."""
+        for each in self._by_path.values():
+            lives = [terminal.life for terminal in each.terminals or ()]
+            self.has_news |= life in lives
+
+    def drop(self, path: str, *, let_go: bool) -> bool:
+        """Forget the session of *path*, if there is one; return True if there was.
+
+        Where its server has *let_go* of it, its terminal has it open no longer. Where
+        the server is gone the terminal lives on, perhaps with another server.
+        """
+        session = self._by_path.pop(path, None)
+        if session is not None and let_go:
+            self.bindings.give_up(*session.key)
+
+        return session is not None
+
+    def join(self, lacking: Iterable[Wanted], agents: Sequence[Process]) -> None:
+        """Bind sessions to their terminals among *agents*.
+
+        Of those among *lacking* the folder is known, and whether there are newer lines.
+        """
+        self.has_news = False
+        wanted = {(each.agent, each.session_id): each for each in lacking}
+        for each in self._by_path.values():
+            if each.terminals is None:
+                self._note(each, agents)
+
+            if each.key in wanted and not _any_lives(each.terminals or ()):
+                self._outlived(each, wanted[each.key], agents)
+
+        folders = {key: each.cwd for key, each in wanted.items()}
+        taken = self.bindings.writers()
+        found = joined(self._by_path.values(), folders, taken)
+        for each in self._by_path.values():
+            terminal = found.get(each.key)
+            if terminal is not None and is_alive(terminal.life):
+                each.terminals = [terminal]
+                self._bind(each.key, terminal)
+
+    def _note(self, session: Hosted, agents: Sequence[Process]) -> None:
+        session.note(agents, self.clock.unix_ms())
+        for each in session.terminals or ():
+            self.exits.watch(each.life)
+
+    def _bind(self, key: Key, terminal: Process) -> None:
+        agent, session_id = key
+        self.bindings.bind(
+            Binding(
+                agent=agent,
+                session_id=session_id,
+                life=terminal.life,
+                how=How.TERMINAL,
+            )
+        )
+
+    def _outlived(
+        self, session: Hosted, wanted: Wanted, agents: Sequence[Process]
+    ) -> None:
+        """Report that the terminals of a session are gone, or look who went on with it.
+
+        Which of them it was need not be known. Where its end was told and there is a
+        newer line, it was opened once more.
+        """
+        agent, session_id = session.key
+        now_ms, last_ms = self.clock.unix_ms(), wanted.last_ms or 0
+        gone = [*(each.life for each in session.terminals or ()), session.server][0]
+        untold = bool(session.terminals) or not session.is_complete
+        if untold and not self.bindings.has_ended(agent, session_id, gone.pid):
+            self.bindings.tell_ended(
+                ProcessGone(
+                    agent=agent,
+                    session_id=session_id,
+                    pid=gone.pid,
+                    at_ms=now_ms if session.terminals else last_ms,
+                )
+            )
+        else:
+            session.locked_ms, session.is_new = max(session.locked_ms, last_ms), False
+            self._note(session, agents)
+
+
+def _any_lives(processes: Iterable[Process]) -> bool:
+    return any(is_alive(each.life) for each in processes)
