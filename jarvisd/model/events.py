@@ -265,12 +265,20 @@ class ApiFailed(_Event, frozen=True, kw_only=True, gc=False):
     retrying: bool = False
 
 
+class LimitSource(StrEnum):
+    """Where the word on a limit is from."""
+
+    TRANSCRIPT = "transcript"
+    STATUS_LINE = "status_line"
+
+
 class LimitWindow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One window of a limit: how much is used, how long it is, when it starts anew."""
 
     used_percent: float
     minutes: int | None = None
     resets_at_ms: int | None = None
+    source: LimitSource = LimitSource.TRANSCRIPT
 
 
 class LimitsReported(_Event, frozen=True, kw_only=True, gc=False):

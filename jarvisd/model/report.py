@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from jarvisd.model.block import SessionId
+from jarvisd.model.events import LimitSource
 from jarvisd.model.usage import Tokens
 
 Grouping = Literal["day", "week", "month", "session", "project", "model", "agent"]
@@ -141,7 +142,7 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
     windows: list[LimitWindowView]
     observed_ms: int
     age_s: int
-    source: str = "transcript"
+    source: LimitSource = LimitSource.TRANSCRIPT
 
 
 class ToolRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):

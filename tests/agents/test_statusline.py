@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jarvisd.agents import AGENTS
 from jarvisd.model.block import SessionId
-from jarvisd.model.events import LimitsReported, LimitWindow
+from jarvisd.model.events import LimitSource, LimitsReported, LimitWindow
 from jarvisd.model.statusline import StatusLineRead
 
 INPUT = {
@@ -38,14 +38,18 @@ INPUT = {
 }
 
 
+def window(**fields: Any) -> LimitWindow:
+    return LimitWindow(source=LimitSource.STATUS_LINE, **fields)
+
+
 def read(**fields: Any) -> StatusLineRead | None:
     return AGENTS["claude"].status_line(json.dumps(fields).encode(), at_ms=7)
 
 
 def test_a_whole_input_is_understood() -> None:
     windows = (
-        LimitWindow(used_percent=35.5, minutes=300, resets_at_ms=1_795_228_800_000),
-        LimitWindow(used_percent=12.0, minutes=10_080, resets_at_ms=1_795_564_800_000),
+        window(used_percent=35.5, minutes=300, resets_at_ms=1_795_228_800_000),
+        window(used_percent=12.0, minutes=10_080, resets_at_ms=1_795_564_800_000),
     )
 
     assert read(**INPUT) == StatusLineRead(
@@ -96,7 +100,7 @@ def test_a_limit_without_a_time_keeps_its_percentage(resets_at: object) -> None:
 
     assert found is not None
     assert found.limits is not None
-    assert found.limits.windows == (LimitWindow(used_percent=7.0, minutes=10_080),)
+    assert found.limits.windows == (window(used_percent=7.0, minutes=10_080),)
 
 
 @given(payload=st.binary(max_size=200))

@@ -50,6 +50,10 @@ async def test_a_status_line_is_shown_and_its_limits_are_known(daemon: Daemon) -
     assert [(each.agent, each.windows[0].label) for each in told.limits] == [
         ("claude", "weekly")
     ]
+    assert [each.source for each in told.limits] == ["status_line"]
+    for_people = await jarvisctl(daemon.home, "report", "blocks")
+    assert b"12.5 % used" in for_people.stdout
+    assert b"(status line, " in for_people.stdout
     daemon.assert_clean_log()
 
 

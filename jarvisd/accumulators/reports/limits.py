@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from jarvisd.accumulators.reports.windows import WINDOW_MS, Bounds
 from jarvisd.accumulators.samples import Samples, followed, forecast
+from jarvisd.model.events import LimitSource
 from jarvisd.model.ledger import LimitRow
 from jarvisd.model.report import LimitView, LimitWindowView
 
@@ -34,6 +35,7 @@ def limit_views(
             windows=[_view(each, now_ms) for each in _samples_of(row, samples)],
             observed_ms=row.at_ms,
             age_s=max(0, now_ms - row.at_ms) // 1000,
+            source=_source(row),
         )
         for row in sorted(limits, key=lambda each: (each.agent, each.limit))
         if agent in {None, row.agent}
@@ -52,6 +54,11 @@ def official(limits: Iterable[LimitRow], *, agent: str) -> Bounds | None:
                 return Bounds(window.resets_at_ms - WINDOW_MS, window.resets_at_ms)
 
     return None
+
+
+def _source(row: LimitRow) -> LimitSource:
+    """Return where the word is from; all windows of one word are from one place."""
+    return row.windows[0].source if row.windows else LimitSource.TRANSCRIPT
 
 
 def _samples_of(

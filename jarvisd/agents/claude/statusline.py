@@ -11,7 +11,7 @@ from msgspec import Struct, field, json
 from jarvisd.agents.decode import decode, unix_ms
 from jarvisd.agents.numbers import Dollars, Percent, Time, TokenCount, WholeTime
 from jarvisd.model.block import SessionId
-from jarvisd.model.events import LimitsReported, LimitWindow
+from jarvisd.model.events import LimitSource, LimitsReported, LimitWindow
 from jarvisd.model.statusline import StatusLineRead
 
 FIVE_HOURS_MIN = 300
@@ -123,6 +123,7 @@ def _limits(limits: RateLimits) -> LimitsReported | None:
             used_percent=each.used_percentage,
             minutes=minutes,
             resets_at_ms=unix_ms(each.resets_at),
+            source=LimitSource.STATUS_LINE,
         )
         for each, minutes in (
             (limits.five_hour, FIVE_HOURS_MIN),

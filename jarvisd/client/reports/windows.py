@@ -79,8 +79,8 @@ def _limit(limit: LimitView, now_ms: int) -> str:
     named = (
         limit.agent if limit.limit == limit.agent else f"{limit.agent} {limit.limit}"
     )
-    age = fmt.duration(limit.age_s)
-    return f"limit    {safe(named)}: {safe(windows)} ({limit.source}, {age} ago)"
+    age, source = fmt.duration(limit.age_s), limit.source.replace("_", " ")
+    return f"limit    {safe(named)}: {safe(windows)} ({source}, {age} ago)"
 
 
 def _limit_window(window: LimitWindowView, now_ms: int) -> str:
