@@ -43,6 +43,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
         workflows: Groups of agents at work in the background, which it does not count.
         shells: Commands that go on in the background.
         mode: How leave is asked for; *reviewed*: of a program, not of a person.
+        failed: What ended the last turn and only a person can put right, in words.
         limited_ms: When the provider refused to serve; None once it serves again.
         until_ms: When it will serve again; *full_ms*: when a window that is used up
             starts anew.
@@ -70,6 +71,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     shells: dict[str, int | None] = {}
     mode: str | None = None
     reviewed: bool = False
+    failed: str = ""
     limited_ms: int | None = None
     until_ms: int | None = None
     full_ms: int | None = None

@@ -14,7 +14,7 @@ The C halves `_json`, `_signal` and `_socket` are used on purpose, as in `line`.
 import os
 
 from jarvisd import paths
-from jarvisd.protocol.hooks import DETAIL, EVENT, INTERRUPTED, KEPT, MAX_CHARS
+from jarvisd.protocol.hooks import DETAIL, EVENT, INTERRUPTED, KEPT, MAX_CHARS, MESSAGES
 
 LIMIT_S = 0.2
 """For everything together. An answer normally takes 1 ms; a daemon that needs longer
@@ -89,8 +89,21 @@ def evidence(text: str) -> dict[str, str | bool]:
         for key, value in _members(text).items()
         if value is True or (isinstance(value, str) and len(value) <= MAX_CHARS)
     }
-    wanted = {*KEPT, INTERRUPTED, DETAIL.get(str(found.get(EVENT)), EVENT)}
+    detail = DETAIL.get(str(found.get(EVENT)), EVENT)
+    if detail == "notification_type" and detail not in found:
+        found |= _typed(str(found.get("message")))
+
+    wanted = {*KEPT, INTERRUPTED, detail}
     return {key: found[key] for key in found if key in wanted}
+
+
+def _typed(message: str) -> dict[str, str]:
+    """Return the type of a notification that only has a *message*, if it is known."""
+    for words, kind in MESSAGES.items():
+        if words in message:
+            return {"notification_type": kind}
+
+    return {}
 
 
 def _members(text: str) -> dict[str, object]:

@@ -256,10 +256,32 @@ class Compacted(_Event, frozen=True, kw_only=True, gc=False):
     is_summary: bool = False
 
 
+class Trouble(StrEnum):
+    """What ended a turn that only a person can set going again, as evidence in words."""
+
+    LOGGED_OUT = "not logged in"
+    NO_CREDIT = "no credit left"
+    DISABLED = "account disabled"
+    BILLING = "billing error"
+    API_ERROR = "API error"
+
+
+TROUBLES = {
+    "authentication_failed": Trouble.LOGGED_OUT,
+    "unauthorized": Trouble.LOGGED_OUT,
+    "billing_error": Trouble.BILLING,
+}
+"""By the agents' own words for the kind of an error."""
+
+
 class ApiFailed(_Event, frozen=True, kw_only=True, gc=False):
-    """The provider did not answer; *retrying* says that the agent goes on trying."""
+    """The provider did not answer; *retrying* says that the agent goes on trying.
+
+    *trouble* is what a person has to see to; None where a program is told of it.
+    """
 
     error: str | None = None
+    trouble: Trouble | None = None
     status: int | None = None
     attempt: int | None = None
     retrying: bool = False

@@ -29,6 +29,15 @@ Only of these: the `reason` of a PermissionDenied and the `error` of a failed to
 prose, and may quote what the tool was given.
 """
 
+MESSAGES = {
+    "is waiting for your input": "idle_prompt",
+    "needs your permission": "permission_prompt",
+}
+"""What a Notification of versions that name no type is about, by its message.
+
+The message itself is never sent: it may name files.
+"""
+
 INTERRUPTED = "is_interrupt"
 """True in a PostToolUseFailure where a person stopped the tool."""
 

@@ -25,6 +25,7 @@ from jarvisd.model.events import (
     ToolCalled,
     ToolKind,
     ToolReturned,
+    Trouble,
     TurnEnded,
     UsageReported,
 )
@@ -297,7 +298,8 @@ def test_a_line_of_no_model_costs_nothing() -> None:
         message={"model": "<synthetic>", "usage": {"input_tokens": 0}, "content": []},
     )
 
-    assert record.events == (ApiFailed(error="rate_limit", status=429),)
+    failed = ApiFailed(error="rate_limit", status=429, trouble=Trouble.API_ERROR)
+    assert record.events == (failed,)
 
 
 def test_a_false_mark_of_an_error_is_none() -> None:

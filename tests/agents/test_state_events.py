@@ -6,6 +6,7 @@ import pytest
 
 from jarvisd.agents import AGENTS
 from jarvisd.model.events import (
+    ApiFailed,
     Asked,
     Cue,
     Event,
@@ -17,6 +18,7 @@ from jarvisd.model.events import (
     TaskStarted,
     ThreadOpened,
     ToolCalled,
+    Trouble,
     TurnEnded,
 )
 from tests.accumulators.books import line
@@ -30,6 +32,7 @@ from tests.accumulators.states.rig import (
     told,
 )
 
+FAILED = Trouble.API_ERROR
 THOUGHT = {"type": "thinking", "thinking": "Which one?"}
 
 
@@ -143,8 +146,28 @@ def test_a_limit_is_said_by_an_error_or_by_the_turns_end() -> None:
 
     assert codex(told(1, "error", **error)) == (LimitReached(),)
     assert LimitReached() in codex(told(1, "task_complete", error=error))
-    other: dict[str, Any] = {"codex_error_info": {"http_connection_failed": {}}}
-    assert codex(told(1, "error", **other)) == ()
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        pytest.param("other", ApiFailed(error="other", trouble=FAILED), id="a word"),
+        pytest.param(
+            {"http_connection_failed": {}}, ApiFailed(trouble=FAILED), id="an object"
+        ),
+        pytest.param(
+            "unauthorized",
+            ApiFailed(error="unauthorized", trouble=Trouble.LOGGED_OUT),
+            id="logged out",
+        ),
+    ],
+)
+def test_a_fatal_error_is_said_like_that(info: Any, expected: ApiFailed) -> None:
+    error = {"codex_error_info": info}
+
+    assert codex(told(1, "error", **error)) == (expected,)
+    assert codex(told(1, "task_complete", error=error)) == (expected, TurnEnded())
+    assert codex(told(1, "task_complete", error=None)) == (TurnEnded(),)
 
 
 def test_a_plan_is_marked_as_one() -> None:

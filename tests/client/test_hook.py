@@ -83,6 +83,24 @@ def test_the_daemon_is_told_ids_and_names_only(ctl: Ctl, daemon: FakeDaemon) -> 
     assert SECRET not in str(daemon.asked)
 
 
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Claude is waiting for your input", "idle_prompt"),
+        ("Claude needs your permission to use Bash", "permission_prompt"),
+        ("Something else", None),
+    ],
+)
+def test_a_notification_without_a_type_is_told_with_one(
+    ctl: Ctl, daemon: FakeDaemon, message: str, kind: str | None
+) -> None:
+    fields = {"session_id": "s1", "hook_event_name": "Notification"}
+    ctl("hook", "claude", stdin=json.dumps({**fields, "message": message}).encode())
+
+    kinds = {} if kind is None else {"notification_type": kind}
+    assert told(daemon) == [fields | kinds]
+
+
 def test_the_process_that_ran_the_hook_is_named(ctl: Ctl, daemon: FakeDaemon) -> None:
     ctl("hook", "codex", stdin=written())
 

@@ -1,7 +1,7 @@
 """Recorded sessions in the order of time: every phase that the recording can show.
 
 The phases were written for another program; `UNSUPPORTED` names those that the recorded
-data cannot tell, with the reason.
+data cannot tell, or that we call otherwise, with the reason.
 """
 
 from pathlib import Path
@@ -21,6 +21,9 @@ _NO_RECORDS = "the recording has no transcript of the second session"
 UNSUPPORTED: dict[tuple[str, str], dict[str, str]] = {
     ("claudecode/1-5_session-reset", "2026-05-15-12-58-24"): {
         "old_session_ended": "an entry of the watcher's log, which is not there"
+    },
+    ("claudecode/2-14_turn-aborted-by-error", "2026-05-22-15-49-22"): {
+        "turn_end_error": "they call it ready; we say that somebody has to see to it"
     },
     ("claudecode/2-20_user-esc-interrupt", "2026-05-18-00-27-50"): {
         "interrupt_to_ready": "Esc while thinking left no trace, and no hook was heard"

@@ -140,6 +140,17 @@ class Case(msgspec.Struct, kw_only=True):
         since_ms = 0 if found is None or not found.is_sure else found.started_ms
         return sum((at_ms or since_ms) >= since_ms for at_ms in tasks.values())
 
+    def failure(self) -> HookCalled | None:
+        """Return the hook that told of the error that ended the last turn.
+
+        None where records tell of it themselves, or of a later turn.
+        """
+        hook, facts = self.held.failure, self.facts
+        if hook is None or facts.failed or facts.limited_ms is not None:
+            return None
+
+        return hook if (facts.turn_ms or 0) <= hook.at_ms else None
+
     def silent_ms(self, turn: Turn) -> int:
         """Return for how long nothing was heard."""
         heard = [each for each in (self.facts.heard_ms, turn.at_ms) if each is not None]

@@ -120,4 +120,7 @@ SELF_ANSWERING_MODES = frozenset({"auto"})
 EDIT_MODES = frozenset({"acceptEdits"})
 """Modes in which edits need no leave."""
 
+RATE_LIMIT = "rate_limit"
+"""The word of the hook StopFailure for a limit of the plan."""
+
 HOOKS_HINT = "install hooks: jarvisctl hooks install"

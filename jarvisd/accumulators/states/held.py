@@ -26,6 +26,7 @@ class Held:
         ask: A hook that told of a dialog which was not answered since; *answer* is the
             newest one that could answer one, for hooks may overtake each other.
         turn: The newest hook that says whose turn it is.
+        failure: The hook that told that an error ended the turn, until the next one.
         over: The hook that said goodbye.
         compacting_ms: When a compaction began that has not ended.
         mode: How leave is asked for, as hooks say.
@@ -45,6 +46,7 @@ class Held:
     ask: HookCalled | None = None
     answer: HookCalled | None = None
     turn: HookCalled | None = None
+    failure: HookCalled | None = None
     over: HookCalled | None = None
     compacting_ms: int | None = None
     mode: str | None = None
@@ -114,6 +116,8 @@ class Held:
         self.cwd = hook.cwd or self.cwd
         if phase_of(hook) is not Phase.NONE and _is_newer(hook, self.turn):
             self.turn = hook
+            if not is_idle_notice(hook):
+                self.failure = hook if hook.event == "StopFailure" else None
 
         handler = _HOOKS.get(hook.event)
         if handler is not None:
@@ -128,7 +132,12 @@ def phase_of(hook: HookCalled) -> Phase:
     if hook.event in _REST and hook.detail != "compact":
         return Phase.DONE
 
-    return Phase.NONE
+    return Phase.DONE if is_idle_notice(hook) else Phase.NONE
+
+
+def is_idle_notice(hook: HookCalled) -> bool:
+    """Return True if *hook* only repeats, a minute later, that a prompt is awaited."""
+    return hook.event == "Notification" and hook.detail == _IDLE
 
 
 def is_question(agent: str, tool: str | None) -> bool:
@@ -205,6 +214,7 @@ _WORK = frozenset(
     }
 )
 _REST = frozenset({"SessionStart", "Stop", "StopFailure", "SubagentStop"})
+_IDLE = "idle_prompt"
 _DIALOGS = frozenset({"permission_prompt", "elicitation_dialog"})
 
 _HOOKS: dict[str, Callable[[Held, HookCalled], None]] = {

@@ -19,6 +19,7 @@ from jarvisd.accumulators.states.dialogs import (
 from jarvisd.accumulators.states.endings import given_up, over, unless_abandoned
 from jarvisd.accumulators.states.turns import (
     done,
+    failed,
     fresh,
     limited,
     verdict_of_nothing,
@@ -46,6 +47,7 @@ LADDER: tuple[Callable[[Case], Verdict | None], ...] = (
     question,
     stalled_edit,
     limited,
+    failed,
     done,
     working,
     fresh,

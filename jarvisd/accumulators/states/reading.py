@@ -35,6 +35,7 @@ from jarvisd.model.events import (
     ThreadOpened,
     ToolCalled,
     ToolReturned,
+    Trouble,
     TurnEnded,
     TurnStarted,
 )
@@ -80,7 +81,7 @@ def _go_on(facts: Facts, word: str, at_ms: int | None) -> None:
     facts.phase, facts.word = _WORKING, word
     facts.since_ms = facts.heard_ms = at_ms
     facts.doing, facts.cue, facts.settled = _THINKING, None, False
-    facts.commanded = False
+    facts.commanded, facts.failed = False, ""
 
 
 def _end(facts: Facts, word: str, at_ms: int | None, *, settled: bool) -> None:
@@ -137,7 +138,7 @@ def _turn_ended(facts: Facts, event: TurnEnded, at_ms: int | None) -> None:
 
 
 def _interrupted(facts: Facts, _: Interrupted, at_ms: int | None) -> None:
-    facts.phase, facts.cue = _WORKING, None
+    facts.phase, facts.cue, facts.failed = _WORKING, None, ""
     _end(facts, INTERRUPTED, at_ms, settled=True)
 
 
@@ -227,6 +228,7 @@ def _task_ended(facts: Facts, event: TaskEnded, at_ms: int | None) -> None:
 def _failed(facts: Facts, event: ApiFailed, at_ms: int | None) -> None:
     if not event.retrying:
         _end(facts, "API error", at_ms, settled=True)
+        facts.failed = _words(event)
         return
 
     if facts.phase is not _WORKING:
@@ -236,8 +238,16 @@ def _failed(facts: Facts, event: ApiFailed, at_ms: int | None) -> None:
     facts.doing, facts.attempt = _RETRYING, event.attempt or 1
 
 
+def _words(event: ApiFailed) -> str:
+    if event.trouble is Trouble.API_ERROR and event.status is not None:
+        return f"{event.trouble} {event.status}"
+
+    return event.trouble or ""
+
+
 def _limited(facts: Facts, event: LimitReached, at_ms: int | None) -> None:
     facts.limited_ms, facts.until_ms = at_ms, event.resets_at_ms
+    facts.failed = ""
     _end(facts, "limit reached", at_ms, settled=True)
 
 

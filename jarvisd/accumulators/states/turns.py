@@ -7,32 +7,68 @@ from jarvisd.accumulators.states.case import Case, Turn, Verdict
 from jarvisd.accumulators.states.constants import (
     GIVEN_UP_MS,
     LIMIT_CEILING_MS,
+    RATE_LIMIT,
     STALLED_CALL_MS,
     STALLED_MS,
 )
-from jarvisd.model.events import Cue
+from jarvisd.model.events import TROUBLES, Cue, Trouble
 from jarvisd.model.state import Activity, Confidence, State, Tier
 
 
 def limited(case: Case) -> Verdict | None:
     """Say that the provider serves nothing more for now."""
-    facts = case.facts
-    if facts.limited_ms is None or facts.phase is Phase.WORKING:
+    facts, hook = case.facts, case.failure()
+    if facts.limited_ms is not None and facts.phase is not Phase.WORKING:
+        since_ms, evidence, tier = facts.limited_ms, "limit reached", Tier.TRANSCRIPT
+    elif hook is not None and hook.detail == RATE_LIMIT:
+        since_ms, evidence, tier = hook.at_ms, f"{hook.event} {hook.detail}", Tier.HOOK
+    else:
         return None
 
     until_ms = facts.until_ms or facts.full_ms
-    ends_ms = until_ms or facts.limited_ms + LIMIT_CEILING_MS
+    ends_ms = until_ms or since_ms + LIMIT_CEILING_MS
     if case.now_ms >= ends_ms:
         return None
 
     return Verdict(
         state=State.LIMITED,
-        since_ms=facts.limited_ms,
-        evidence="limit reached",
-        evidence_ms=facts.limited_ms,
+        since_ms=since_ms,
+        evidence=evidence,
+        evidence_ms=since_ms,
+        tier=tier,
         until_ms=until_ms,
         recheck_ms=ends_ms,
     )
+
+
+def failed(case: Case) -> Verdict | None:
+    """Say that an error ended the turn, and that a person has to see to it."""
+    turn, hook = case.turn(), case.failure()
+    if turn.phase is not Phase.DONE or case.above is not None or case.is_headless:
+        return None
+
+    if case.facts.failed and case.renewed_ms is None and not _is_reopened(case, turn):
+        tier, evidence, at_ms = Tier.TRANSCRIPT, case.facts.failed, case.facts.heard_ms
+    elif hook is not None and hook.detail != RATE_LIMIT:
+        trouble = TROUBLES.get(hook.detail or "", Trouble.API_ERROR)
+        tier, evidence, at_ms = Tier.HOOK, trouble.value, hook.at_ms
+    else:
+        return None
+
+    return Verdict(
+        state=State.WAITING_ANSWER,
+        since_ms=turn.since_ms,
+        evidence=evidence,
+        evidence_ms=at_ms,
+        tier=tier,
+        recheck_ms=_until_given_up(case, turn),
+    )
+
+
+def _is_reopened(case: Case, turn: Turn) -> bool:
+    """Return True if a hook tells that the session was opened anew since."""
+    hook = case.held.turn
+    return turn.tier is Tier.HOOK and hook is not None and hook.event == "SessionStart"
 
 
 def done(case: Case) -> Verdict | None:

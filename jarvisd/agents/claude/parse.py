@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 from msgspec import Raw
 
+from jarvisd.agents.claude.limits import limit_in, trouble_in
 from jarvisd.agents.claude.prose import (
     command_in,
     instructions_in,
@@ -30,13 +31,13 @@ from jarvisd.model.events import (
     Compacted,
     Cue,
     Event,
-    LimitReached,
     MessageWritten,
     ModeChanged,
     PromptGiven,
     ResponseStarted,
     TitleGiven,
     TitleRank,
+    Trouble,
     TurnEnded,
 )
 from jarvisd.model.record import Record, Speaker
@@ -57,9 +58,8 @@ _BACKGROUND = "bg"
 
 _PICTURES = {"image", "document"}
 _CALL, _RESULT = "tool_use", "tool_result"
-_LIMIT = re.compile(r"usage limit reached\|(\d{9,11})$")
-_NEWER_LIMIT = re.compile(r"You(?:'|\u2019)ve (?:hit|reached) your .{0,40}\blimit\b")
-"""It says when in local time only."""
+_PROGRAMS = "sdk-"
+"""How the entry points begin by which programs, and no people, use the agent."""
 
 _THOUGHTS = {"thinking", "redacted_thinking"}
 _LAST_WORDS = {"end_turn", "stop_sequence"}
@@ -223,18 +223,21 @@ def _words(content: str | tuple[Block, ...] | None) -> str | None:
 
 
 def _api_failure(line: Line, message: Message) -> Iterator[Event]:
-    yield ApiFailed(error=text_of(line.error), status=line.api_error_status)
     if isinstance(message.content, tuple):
         texts = [text_of(each.text) or "" for each in message.content]
     else:
         texts = [message.content or ""]
 
-    for text in texts:
-        limit = _LIMIT.search(text.strip())
-        if limit is not None:
-            yield LimitReached(resets_at_ms=int(limit.group(1)) * 1000)
-        elif _NEWER_LIMIT.match(text.strip()):
-            yield LimitReached()
+    error, words = text_of(line.error), "\n".join(texts).strip()
+    trouble = trouble_in(words, error)
+    if trouble is Trouble.API_ERROR and (line.entrypoint or "").startswith(_PROGRAMS):
+        yield ApiFailed(error=error, status=line.api_error_status)
+    else:
+        yield ApiFailed(error=error, status=line.api_error_status, trouble=trouble)
+
+    limit = limit_in(words, at_ms=unix_ms(line.timestamp))
+    if limit is not None:
+        yield limit
 
 
 class _ErrorDetail(msgspec.Struct, gc=False):

@@ -159,6 +159,7 @@ class Line(Shape, gc=False, rename="camel"):
     tool_denial_kind: str | None = None
     parent_tool_use_id: str | None = field(default=None, name="parent_tool_use_id")
     prompt_source: str | None = None
+    entrypoint: str | None = None
     permission_mode: str | None = None
     mode: str | None = None
     attachment: Attachment | None = None

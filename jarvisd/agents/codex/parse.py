@@ -21,6 +21,8 @@ from jarvisd.agents.cue import asks
 from jarvisd.agents.decode import ABSENT, decode, decode_raw, text_of, unix_ms
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import (
+    TROUBLES,
+    ApiFailed,
     Asked,
     Compacted,
     Cue,
@@ -34,6 +36,7 @@ from jarvisd.model.events import (
     ThreadOpened,
     ToolReturned,
     TotalsReported,
+    Trouble,
     TurnEnded,
     TurnStarted,
 )
@@ -168,8 +171,9 @@ def _task_started(payload: Payload, _: int | None) -> Iterator[Event]:
 
 
 def _task_complete(payload: Payload, _: int | None) -> Iterator[Event]:
-    if payload.error is not ABSENT:
-        yield from _limit_in(payload.error)
+    error = decode_raw(payload.error, _Error)
+    if error is not None:
+        yield from _failure(error.codex_error_info)
 
     words = text_of(payload.last_agent_message)
     if words:
@@ -194,15 +198,18 @@ class _Error(msgspec.Struct, gc=False):
     codex_error_info: Raw = ABSENT
 
 
-def _limit_in(error: Raw) -> Iterator[Event]:
-    found = decode_raw(error, _Error)
-    if found is not None and text_of(found.codex_error_info) in _LIMITS:
-        yield LimitReached()
+def _error(payload: Payload, _: int | None) -> Iterable[Event]:
+    return _failure(payload.codex_error_info)
 
 
-def _error(payload: Payload, _: int | None) -> Iterator[Event]:
-    if text_of(payload.codex_error_info) in _LIMITS:
-        yield LimitReached()
+def _failure(info: Raw) -> Iterable[Event]:
+    """Return what ended the turn; *info* is Codex's word for it, or an object."""
+    word = text_of(info)
+    if word in _LIMITS:
+        return (LimitReached(),)
+
+    trouble = TROUBLES.get(word or "", Trouble.API_ERROR)
+    return (ApiFailed(error=word, trouble=trouble),)
 
 
 def _user_message(payload: Payload, _: int | None) -> Iterator[Event]:

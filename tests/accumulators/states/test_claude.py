@@ -116,7 +116,7 @@ CASES = [
     ),
     pytest.param(
         [prompt(0), failure(1, "API Error: 500", error="unknown")],
-        State.IDLE,
+        State.WAITING_ANSWER,
         id="an error that is final",
     ),
     pytest.param(

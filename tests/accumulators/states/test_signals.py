@@ -456,3 +456,15 @@ def test_only_missing_evidence_gives_a_hint() -> None:
     assert state_of(TURN).hint == "install hooks: jarvisctl hooks install"
     assert desk(*TURN).hear(registry(1, "busy")).at(2).hint is None
     assert desk(*TURN).hear(hook(1, "UserPromptSubmit")).at(2).hint is None
+
+
+def test_an_idle_notice_ends_a_turn_that_nothing_else_ended() -> None:
+    """Esc before the first output leaves no line and runs no other hook."""
+    told = desk().hear(hook(1, "UserPromptSubmit"))
+    assert told.at(2).state is State.WORKING
+
+    view = told.hear(hook(62, "Notification", detail="idle_prompt")).at(62)
+
+    assert (view.state, view.tier) == (State.IDLE, Tier.HOOK)
+    assert view.confidence is Confidence.HIGH
+    assert told.read(prompt(70)).at(70).state is State.WORKING
