@@ -8,6 +8,7 @@ from jarvisd.protocol.health import Backfill
 from jarvisd.protocol.methods import StatusResult
 
 SEPARATOR = " · "
+CENT_MICROS = 10_000
 
 Format = Literal["plain", "tmux"]
 
@@ -116,6 +117,9 @@ def short(number: int) -> str:
 
 
 def dollars(micros: int) -> str:
-    """Return micro-dollars as `$0.04`, `$12.30` or, from a thousand on, `$1.2k`."""
+    """Return micro-dollars: `<$0.01`, `$0.04`, `$12.30`, from a thousand on `$1.2k`."""
+    if 0 < micros < CENT_MICROS:
+        return "<$0.01"
+
     value = micros / 1e6
     return f"${value:.2f}" if value < 1000 else f"${short(round(value))}"

@@ -2,6 +2,9 @@
 
 MS_PER_S = 1000
 ABSENT = "-"
+CENT_MICROS = 10_000
+LESS_THAN_A_CENT = "<$0.01"
+"""What costs next to nothing is not shown as free."""
 
 _COUNT_UNITS = ("", "k", "M", "G", "T")
 _SIZE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -15,7 +18,10 @@ def count(number: int) -> str:
 
 
 def dollars(micros: int) -> str:
-    """Return micro-dollars: `$0.04`, `$12.30`, from a thousand on `$1.2k`."""
+    """Return micro-dollars: `<$0.01`, `$0.04`, `$12.30`, from a thousand on `$1.2k`."""
+    if 0 < micros < CENT_MICROS:
+        return LESS_THAN_A_CENT
+
     value = micros / 1e6
     return f"${value:.2f}" if value < 999.995 else f"${count(round(value))}"
 

@@ -13,6 +13,7 @@ import pytest
 from jarvisd.client import clock, quick
 from jarvisd.client.attributions import AttributionFileError, read
 from jarvisd.client.reports import bars, compat, heatmap, when
+from jarvisd.client.reports import usage as usage_table
 from jarvisd.model.attention import (
     AttentionDay,
     AttentionHour,
@@ -499,6 +500,27 @@ def test_a_bar_is_as_long_as_its_value(value: int, drawn: str) -> None:
 def test_a_sparkline_has_a_character_a_value() -> None:
     assert bars.sparkline([0, 1, 50, 100]) == " ▁▅█"
     assert bars.sparkline([]) == ""
+
+
+def test_days_without_cost_have_their_place_on_the_axis() -> None:
+    days = ("2026-10-30", "2026-11-01", "2026-11-05")
+    report = usage(*map(row, days), row(None))
+
+    *_, drawn = usage_table.lines(report, room=100, colour=False)
+
+    assert drawn == "cost by day  █ █   █"
+
+
+@pytest.mark.parametrize(
+    ("micros", "told"),
+    [(0, "$0.00"), (1, "<$0.01"), (9_999, "<$0.01"), (10_000, "$0.01")],
+)
+def test_what_costs_next_to_nothing_is_not_shown_as_free(
+    ctl: Ctl, daemon: FakeDaemon, micros: int, told: str
+) -> None:
+    daemon.raw["report.usage"] = usage(row(cost_micros=micros))
+
+    assert told in ctl("report", "daily").stdout.splitlines()[1].split()
 
 
 def test_lines_are_explained_page_by_page(ctl: Ctl, daemon: FakeDaemon) -> None:

@@ -1,6 +1,7 @@
 """Usage as a table: a row a period, session, project, model or agent."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 
 from jarvisd.client import format as fmt
 from jarvisd.client import places
@@ -101,7 +102,11 @@ def notes(report: ReportUsageResult) -> list[str]:
 
 def money(micros: int, unpriced: int = 0) -> str:
     """Return dollars; a plus says that something has no price."""
-    return f"${micros / 1e6:,.2f}{'+' if unpriced else ''}"
+    more = "+" if unpriced else ""
+    if 0 < micros < fmt.CENT_MICROS:
+        return f"{fmt.LESS_THAN_A_CENT}{more}"
+
+    return f"${micros / 1e6:,.2f}{more}"
 
 
 def short_model(model: str | None) -> str:
@@ -173,6 +178,14 @@ def _bar(row: UsageRow, most: int) -> str:
 
 
 def _spark(rows: list[UsageRow], room: int | None) -> str:
+    """Return a character for each day up to the last, also for those without a row."""
     most = SPARK_COLUMNS if room is None else min(SPARK_COLUMNS, room - len(_SPARK))
-    costs = [row.cost_micros for row in rows if row.key is not None][-most:]
+    days = {
+        date.fromisoformat(row.key): row.cost_micros
+        for row in rows
+        if row.key is not None
+    }
+    first, last = min(days), max(days)
+    length = min(most, (last - first).days + 1)
+    costs = [days.get(last - timedelta(days=ago), 0) for ago in reversed(range(length))]
     return f"{_SPARK}{bars.sparkline(costs, plain=bars.is_plain())}"
