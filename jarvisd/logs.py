@@ -25,13 +25,12 @@ PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 """The levels as syslog and journald number them."""
 
 WINDOW_S = 60.0
-EVENT_LIMIT = 200
-"""Lines of one event in a window: the birth of some projects, not of ten thousand."""
-SUBJECT_LIMIT = 10
-"""Lines of one event about one block, path or connection in a window."""
-SUBJECTS = ("block_id", "path", "connection_id")
+EVENT_LIMIT = 20
+"""Lines of one event in a window, whatever their causes."""
+CAUSES = ("reason", "sink", "logger")
+"""Facts that tell causes of one event apart; which block or path it was does not."""
 MAX_COUNTED = 2048
-"""Events and subjects that are counted at a time; the oldest is forgotten first."""
+"""Events and causes that are counted at a time; the oldest is forgotten first."""
 MAX_FRAMES = 20
 """Frames of a traceback, from both ends."""
 MAX_MESSAGE = 200
@@ -99,18 +98,26 @@ class Threshold:
 
 
 class RepeatLimit:
-    """Drops what is said too often, and says with the next line how much that was.
+    """Drops repeated lines, and gives their number with the next line of their cause.
 
-    Counts by event and by event and subject, in windows of `WINDOW_S`.
+    Of one cause, an event with its reason, a line passes in `WINDOW_S`; of one event,
+    whatever its reasons, `EVENT_LIMIT`. Life events of level info have no cause: each
+    is another fact, and only the second limit holds.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._said: dict[tuple[str, str | None], _Counter] = {}
+        self._counters: dict[tuple[str, ...], _Counter] = {}
 
-    def __call__(self, _logger: object, _method: str, entry: Entry) -> Entry:
+    def __call__(self, _logger: object, method: str, entry: Entry) -> Entry:
         """Pass *entry* on with `suppressed` where lines are missing, or drop it."""
-        counters = self._counters(entry)
+        event = str(entry["event"])
+        counters = [self._counter((event,), EVENT_LIMIT)]
+        has_cause = "reason" in entry or PRIORITY.get(method, 0) < PRIORITY["info"]
+        if has_cause and counters[0].lines < EVENT_LIMIT:
+            causes = [str(entry[key]) for key in CAUSES if key in entry]
+            counters.append(self._counter((event, "", *causes), 1))
+
         full = next((each for each in counters if each.lines >= each.limit), None)
         if full:
             full.suppressed += 1
@@ -123,22 +130,13 @@ class RepeatLimit:
 
         return {**entry, "suppressed": suppressed} if suppressed else entry
 
-    def _counters(self, entry: Entry) -> list["_Counter"]:
-        event = str(entry["event"])
-        total = self._counter((event, None), EVENT_LIMIT)
-        subject = next((str(entry[key]) for key in SUBJECTS if key in entry), None)
-        if subject is None or total.lines >= total.limit:
-            return [total]
-
-        return [total, self._counter((event, subject), SUBJECT_LIMIT)]
-
-    def _counter(self, key: tuple[str, str | None], limit: int) -> "_Counter":
-        counter = self._said.setdefault(key, _Counter(limit, since=self._now()))
+    def _counter(self, key: tuple[str, ...], limit: int) -> "_Counter":
+        counter = self._counters.setdefault(key, _Counter(limit, since=self._now()))
         if self._now() - counter.since >= WINDOW_S:
             counter.since, counter.lines = self._now(), 0
 
-        if len(self._said) > MAX_COUNTED:
-            del self._said[next(iter(self._said))]
+        if len(self._counters) > MAX_COUNTED:
+            del self._counters[next(iter(self._counters))]
 
         return counter
 

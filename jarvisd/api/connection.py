@@ -5,7 +5,8 @@ answered in the very callback that its bytes came with: 41 us from question to a
 where anyio's stream took 107 (10 kB answers, one request at a time). What must wait runs
 in a task group that ends with the connection.
 
-Fairness: a client is answered for a millisecond at a time. Reading stops while an
+Fairness: a client is answered for a millisecond at a time, and requests that take
+milliseconds by their size alone get a share of each round of the loop. Reading stops while an
 answer is being written, while the client does not read, and while 16 of its
 requests wait; so a flood slows only its sender, and all that a client can make the
 daemon hold is one unfinished request and what the socket's buffer takes.
@@ -38,6 +39,30 @@ PIECE_BYTES = 64 * 1024
 NEWS_BYTES = 32 * 1024
 
 
+LARGE_SHARE_S = 0.004
+"""How long one round of the loop may decode large requests, of however many clients."""
+
+
+class Round:
+    """One round of the loop, which looks at every socket once."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began: float | None = None
+
+    def has_time(self) -> bool:
+        """Whether this round may still begin a large request."""
+        now = self._clock.monotonic()
+        if self._began is None:
+            self._began = now
+            asyncio.get_running_loop().call_soon(self._end)
+
+        return now - self._began < LARGE_SHARE_S
+
+    def _end(self) -> None:
+        self._began = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
     """What all connections of one server have in common.
@@ -52,6 +77,7 @@ class Shared:
     tally: Tally
     patience: Patience
     buffer: bytearray
+    round: Round
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -171,6 +197,9 @@ class Connection(asyncio.BufferedProtocol):
         answers: list[bytes] = []
         size = 0
         while self._may_answer and size < PIECE_BYTES:
+            if self._inbox.is_large and not self._shared.round.has_time():
+                break  # `_settle` plans the next turn, behind those who wait already
+
             line = self._inbox.next_line()
             if line is None:
                 break

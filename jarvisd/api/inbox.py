@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from jarvisd.protocol.wire import MAX_REQUEST_BYTES
 
+LARGE_BYTES = 64 * 1024
+"""From here on a request may take milliseconds to decode, 3 for a MiB of brackets."""
+
 
 @dataclass(slots=True)
 class Inbox:
@@ -22,6 +25,11 @@ class Inbox:
     def has_partial(self) -> bool:
         """Say whether a line has begun; meant for when `next_line` gave None."""
         return bool(self._bytes) or self._skipping
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the line to come may be larger than `LARGE_BYTES`, and is complete."""
+        return len(self._bytes) > LARGE_BYTES and self.has_line
 
     @property
     def has_line(self) -> bool:

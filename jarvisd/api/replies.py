@@ -194,6 +194,8 @@ def _told(exc: Exception, method: str) -> ProtocolError:
             return wire.failure("source_unreadable", str(exc))
         case ConfigError():
             return wire.failure("config_invalid", str(exc))
+        case RecursionError():
+            return wire.too_deep()
         case _:
             error_id = secrets.token_hex(4)
             log.error("request.crashed", method=method, error_id=error_id, exc_info=exc)

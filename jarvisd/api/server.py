@@ -15,7 +15,7 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup, TaskStatus
 
-from jarvisd.api.connection import READ_BYTES, Connection, Shared
+from jarvisd.api.connection import READ_BYTES, Connection, Round, Shared
 from jarvisd.api.endpoint import Endpoint, peer_uid
 from jarvisd.api.handlers import MAX_CLIENTS, Handlers
 from jarvisd.api.patience import Patience
@@ -71,6 +71,7 @@ class Server:
             tally=tally,
             patience=patience or Patience(),
             buffer=bytearray(READ_BYTES),
+            round=Round(clock),
         )
 
     async def serve(

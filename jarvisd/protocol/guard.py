@@ -1,24 +1,6 @@
 """What is done to bytes before JSON is read, and after it is written."""
 
 import re
-from itertools import accumulate
-
-# Possessive, and content with a missing closing quote: linear on any input.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_UP_AND_DOWN = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
-
-
-def deeper_than(line: bytes, limit: int) -> bool:
-    """Say whether *line* nests deeper than *limit*, without recursion.
-
-    What closes more than it opens may pass: the decoder stops where it does so.
-    """
-    if line.count(b"[") + line.count(b"{") <= limit:
-        return False
-
-    steps = _STRING.sub(b"", line).translate(_UP_AND_DOWN, _NO_BRACKETS)
-    return max(accumulate(memoryview(steps).cast("b")), default=0) > limit
 
 
 def is_utf8(line: bytes) -> bool:
@@ -29,6 +11,17 @@ def is_utf8(line: bytes) -> bool:
         return False
 
     return True
+
+
+# An escaped backslash, a pair of surrogates, or one alone; only the last is a group.
+_SURROGATES = re.compile(
+    rb"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)", re.DOTALL
+)
+
+
+def without_surrogates(line: bytes) -> bytes:
+    """Return JSON *line* with U+FFFD for each escape of a lone surrogate."""
+    return _SURROGATES.sub(lambda found: rb"\ufffd" if found[1] else found[0], line)
 
 
 # In UTF-8: delete, C1 controls, soft hyphen, Arabic letter mark, zero-width characters,

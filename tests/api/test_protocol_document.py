@@ -136,7 +136,7 @@ def test_every_limit_is_as_the_code_has_it() -> None:
     limits = patience.Patience()
 
     assert wire.MAX_REQUEST_BYTES == 1 << 20
-    assert (wire.MAX_DEPTH, wire.MAX_BATCH) == (64, 32)
+    assert wire.MAX_BATCH == 32
     assert (handlers.MAX_CLIENTS, handlers.MAX_IN_FLIGHT) == (80, 16)
     assert handlers.MAX_TAIL_BYTES == 1 << 20
     assert subscriptions.MAX_SUBSCRIPTIONS == 16

@@ -26,6 +26,14 @@ HUGE = (
     b'{"jsonrpc":"2.0","id":1,"method":"hello","params":{"client":"' + b"x" * 1_000_000
 )
 LIST = b'{"jsonrpc":"2.0","id":1,"method":"blocks.list"}\n'
+NESTED = tuple(
+    b'{"jsonrpc":"2.0","id":1,"method":"status","params":{"x":' + each + b"}}\n"
+    for each in (
+        b"[" * 500_000 + b"]" * 500_000,
+        b"[" + b"[]," * 300_000 + b"[]]",
+        b"[" + (b"[" * 60 + b"]" * 60 + b",") * 8_000 + b"1]",
+    )
+)
 STATUS = b'{"jsonrpc":"2.0","id":1,"method":"status"}\n'
 SUBSCRIBE = (
     b'{"jsonrpc":"2.0","id":1,"method":"subscribe","params":{"topics":["blocks"]}}\n'
@@ -133,7 +141,20 @@ async def vanish(rogue: Rogue) -> None:
         await rogue.connect()
 
 
-KINDS = (never_read, dribble, half_send, flood, pass_descriptors, vanish)
+async def nest(rogue: Rogue) -> None:
+    """Send megabytes of brackets, as fast as they are refused; no rule is broken."""
+    until = anyio.current_time() + STAY_S
+    while anyio.current_time() < until:
+        for request in NESTED:
+            await rogue.send(request)
+            with anyio.move_on_after(1):
+                await anyio.wait_readable(rogue.socket)
+
+            if not rogue.socket.recv(1 << 20):
+                raise GoneError
+
+
+KINDS = (never_read, dribble, half_send, flood, pass_descriptors, vanish, nest)
 
 
 async def misbehave(rogue: Rogue, conduct: Callable[[Rogue], Awaitable[None]]) -> None:

@@ -168,29 +168,39 @@ def test_one_bad_source_cannot_flood() -> None:
         written.log.warning("source.failed", path="/bad")
 
     written.log.warning("source.failed", path="/other")
-    assert len(written.lines()) == logs.SUBJECT_LIMIT + 1
+    written.log.warning("source.failed", path="/other", reason="is gone")
+    assert [each.get("reason") for each in written.entries()] == [None, "is gone"]
 
 
 def test_what_was_left_out_is_told_with_the_next_line() -> None:
     written = Written()
 
-    for _ in range(logs.SUBJECT_LIMIT + 5):
+    for _ in range(6):
         written.log.warning("source.failed", path="/bad")
 
     written.seconds += logs.WINDOW_S
     written.log.warning("source.failed", path="/bad")
     written.log.warning("source.failed", path="/bad")
 
-    assert [each.get("suppressed") for each in written.entries()[-2:]] == [5, None]
+    assert [each.get("suppressed") for each in written.entries()] == [None, 5]
 
 
 def test_ten_thousand_bad_sources_cannot_flood_either() -> None:
     written = Written()
 
     for number in range(10_000):
-        written.log.warning("source.failed", path=f"/{number}")
+        written.log.warning("source.failed", reason=f"/{number} is gone")
 
     assert len(written.lines()) == logs.EVENT_LIMIT
+
+
+def test_every_reload_is_told_though_the_event_is_the_same() -> None:
+    written = Written()
+
+    for each in ("log_level", "exclude"):
+        written.log.info("config.reloaded", changed=[each])
+
+    assert len(written.lines()) == 2
 
 
 def test_what_is_counted_is_bounded() -> None:
@@ -199,7 +209,7 @@ def test_what_is_counted_is_bounded() -> None:
     for number in range(3 * logs.MAX_COUNTED):
         limit(None, "info", {"event": f"e{number}", "path": "/a"})
 
-    assert len(limit._said) == logs.MAX_COUNTED
+    assert len(limit._counters) == logs.MAX_COUNTED
 
 
 class FullDisk(io.StringIO):

@@ -101,12 +101,26 @@ def asking(method: str, params: str = "{}", id_: str = "1") -> bytes:
         pytest.param(
             asking("blocks.get", '{"block_id":"\\ud800"}'),
             -32700,
-            b"null",
-            id="lone surrogate",
+            b"1",
+            id="lone surrogate in a parameter",
+        ),
+        pytest.param(
+            b'{"jsonrpc":"2.0","method":"\\ud800","id":"a"}',
+            -32700,
+            b'"a"',
+            id="lone surrogate in the method",
+        ),
+        pytest.param(
+            b'{"\\udc00":1,"jsonrpc":"2.0","method":"status","id":2}',
+            -32700,
+            b"2",
+            id="lone surrogate in a key",
         ),
         pytest.param(asking("status") + b" x", -32700, b"null", id="two in a line"),
         pytest.param(b"[" * 100_000, -32700, b"null", id="deep and unfinished"),
-        pytest.param(b'{"a":' * 65 + b"1" + b"}" * 65, -32700, b"null", id="deep"),
+        pytest.param(
+            b'{"a":' * 2_000 + b"1" + b"}" * 2_000, -32700, b"null", id="deep"
+        ),
         pytest.param(b"x" * (wire.MAX_REQUEST_BYTES + 1), -32006, b"null", id="long"),
         pytest.param(b"[" + b"1," * 99 + b"1]", -32600, b"null", id="long batch"),
     ],
