@@ -40,6 +40,7 @@ class Payload(Struct, gc=False):
     permission_mode: str | None = None
     tool_name: str | None = None
     tool_use_id: str | None = None
+    transcript_path: str | None = None
     source: str | None = None
     reason: str | None = None
     trigger: str | None = None
@@ -75,6 +76,7 @@ def called(
         detail=_detail(payload, event),
         mode=_word(payload.permission_mode),
         cwd=_path(payload.cwd),
+        transcript=_path(payload.transcript_path),
     )
 
 

@@ -5,8 +5,10 @@ person sees that hooks arrive. It decides nothing: what a hook means for a sessi
 state is the business of whoever was given as *report*.
 """
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
@@ -14,11 +16,26 @@ from jarvisd.agents import agent_named
 from jarvisd.api.sanitize import sanitize
 from jarvisd.clock import Clock
 from jarvisd.model.evidence import HookCalled
+from jarvisd.model.source import Tree
 from jarvisd.model.statusline import StatusLineRead
 from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine, StatusLineResult
 
 MAX_AGENTS = 64
 """Receipts are kept of this many agents; there is no such number of agents."""
+
+
+MAX_FOLDERS = 256
+"""Folders of transcripts are remembered of each agent; most keep to a few."""
+
+MAX_UNREAD = 16
+
+_NOBODY = Path(os.devnull)
+"""A home in which no agent has a folder of its own."""
+
+
+def no_trees() -> tuple[Tree, ...]:
+    """Return no tree."""
+    return ()
 
 
 def drop(_signal: object) -> None:
@@ -41,6 +58,8 @@ class _Receipt:
     refused: int = 0
     last_event: str | None = None
     last_ms: int | None = None
+    folders: dict[Path, Path] = field(default_factory=dict)
+    """Where transcripts were said to lie, with the same place without links."""
 
 
 class HookDesk:
@@ -53,6 +72,7 @@ class HookDesk:
         needs: Asked, with what the status line says, what needs the person; the answer
             is shown there.
         spent: Asked likewise what the session cost, in micro-dollars.
+        trees: Where transcripts are read.
 
     """
 
@@ -64,12 +84,14 @@ class HookDesk:
         read: Callable[[StatusLineRead], None] = drop,
         needs: Callable[[StatusLineRead], str] = nothing,
         spent: Callable[[StatusLineRead], int | None] = unknown,
+        trees: Callable[[], tuple[Tree, ...]] = no_trees,
     ) -> None:
         self._clock = clock
         self._report = report
         self._read = read
         self._needs = needs
         self._spent = spent
+        self._trees = trees
         self._receipts: dict[str, _Receipt] = {}
 
     def call(self, asked: Hook) -> HookCalled | None:
@@ -87,6 +109,9 @@ class HookDesk:
 
         receipt.count += 1
         receipt.last_event, receipt.last_ms = signal.event, at_ms
+        if signal.transcript is not None:
+            _remember(receipt, Path(signal.transcript).parent)
+
         self._report(signal)
         return signal
 
@@ -111,12 +136,46 @@ class HookDesk:
                 refused=each.refused,
                 last_event=each.last_event,
                 last_ms=each.last_ms,
+                unread_roots=self._unread(agent, each),
             )
             for agent, each in sorted(self._receipts.items())
         ]
+
+    def _unread(self, agent: str, receipt: _Receipt) -> list[str]:
+        """Return the roots of the folders in *receipt* that are below no tree."""
+        known = [each.root for each in self._trees() if each.agent == agent]
+        if not known:
+            return []  # nobody wants this agent to be read
+
+        known += [Path(os.path.realpath(each)) for each in known]
+        roots = [
+            str(_root_of(agent, named))
+            for named, real in receipt.folders.items()
+            if not any(named.is_relative_to(each) for each in known)
+            and not any(real.is_relative_to(each) for each in known)
+        ]
+        return list(dict.fromkeys(roots))[:MAX_UNREAD]
 
     def _receipt_of(self, agent: str) -> _Receipt:
         if len(self._receipts) >= MAX_AGENTS:
             return self._receipts.get(agent, _Receipt())
 
         return self._receipts.setdefault(agent, _Receipt())
+
+
+def _remember(receipt: _Receipt, folder: Path) -> None:
+    known = receipt.folders
+    if folder not in known and folder.is_absolute() and len(known) < MAX_FOLDERS:
+        known[folder] = Path(os.path.realpath(folder))
+
+
+def _root_of(agent: str, folder: Path) -> Path:
+    """Return the root that must be configured for *folder* to be read."""
+    find = agent_named(agent).find
+    found = [
+        root
+        for root in (folder, *folder.parents)
+        for tree in find({}, _NOBODY, (root,))
+        if tree.root.is_relative_to(root) and folder.is_relative_to(tree.root)
+    ]
+    return found[-1] if found else folder

@@ -173,6 +173,15 @@ def _health(health: HealthResult) -> Iterator[Finding]:
         if problem.kind != "sink_failing":  # told with its sink, below
             yield Finding("warn", problem.kind, problem.message, "jarvisctl health")
 
+    for receipt in health.hooks:
+        for root in receipt.unread_roots:
+            yield Finding(
+                "warn",
+                receipt.agent,
+                f"hooks come from sessions in {root}, whose transcripts are not read",
+                f"add this folder to agents.{receipt.agent}.roots in the configuration",
+            )
+
     now_ms = clock.unix_ms()
     for sink in health.sinks:
         level: Level = "ok" if sink.error is None else "warn"

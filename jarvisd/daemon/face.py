@@ -83,7 +83,12 @@ def _desk(parts: Parts, states: LiveStates) -> HookDesk:
         return books.family_cost(read.agent, read.session_id)
 
     return HookDesk(
-        parts.clock, report=hooked, read=read, needs=states.needs, spent=spent
+        parts.clock,
+        report=hooked,
+        read=read,
+        needs=states.needs,
+        spent=spent,
+        trees=lambda: parts.reader.survey.trees,
     )
 
 

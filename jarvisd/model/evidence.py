@@ -31,6 +31,7 @@ class HookCalled(_Signal, frozen=True, kw_only=True, gc=False):
         mode: The permission mode, in the agent's own word.
         pid: The agent's process, if the hook could tell.
         cwd: The working folder.
+        transcript: The path of the session's transcript.
 
     """
 
@@ -45,6 +46,7 @@ class HookCalled(_Signal, frozen=True, kw_only=True, gc=False):
     mode: str | None = None
     pid: int | None = None
     cwd: str | None = None
+    transcript: str | None = None
 
 
 class RegistryRead(_Signal, frozen=True, kw_only=True, gc=False):

@@ -184,8 +184,9 @@ class Registries:
         if before is not None and before.life != now.life:
             self.bindings.died(before.life)
         elif before is not None:
-            session_id, took_up_ms = before.entry.session_id, self.clock.unix_ms()
+            session_id = before.entry.session_id
             self.bindings.release(before.agent, session_id, before.life, tidy=True)
+            took_up_ms = self.clock.unix_ms()
 
         self.bindings.bind(
             Binding(

@@ -10,7 +10,7 @@ EVENT = "hook_event_name"
 KEPT = frozenset(
     (
         *("session_id", "agent_id", EVENT, "cwd", "permission_mode"),
-        *("tool_name", "tool_use_id"),
+        *("tool_name", "tool_use_id", "transcript_path"),
     )
 )
 """What every event may have, as text."""

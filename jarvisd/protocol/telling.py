@@ -49,7 +49,9 @@ class HookReceipt(msgspec.Struct, frozen=True, kw_only=True):
     """What has come of one agent's hooks since the daemon was started.
 
     *count* are those that were understood, *refused* the others; *last_event* is the
-    agent's own name of the last one, *last_ms* when it came, Unix ms.
+    agent's own name of the last one, *last_ms* when it came, Unix ms. *unread_roots* are
+    folders with transcripts that hooks have named and that are not read: they are missing
+    in `agents.NAME.roots`.
     """
 
     agent: AgentName
@@ -57,3 +59,4 @@ class HookReceipt(msgspec.Struct, frozen=True, kw_only=True):
     refused: Whole
     last_event: str | None
     last_ms: int | None
+    unread_roots: list[str] = []

@@ -100,7 +100,12 @@ def test_every_event_is_understood(
 ) -> None:
     signal = told(agent, **BASE, **more, hook_event_name=event)
 
-    expected = {"session_id": "5e55", "cwd": "/src/demo", "mode": "default"} | found
+    expected = {
+        "session_id": "5e55",
+        "cwd": "/src/demo",
+        "mode": "default",
+        "transcript": BASE["transcript_path"],
+    } | found
     assert signal == HookCalled(agent=agent, event=event, at_ms=7, **expected)
 
 

@@ -1,8 +1,12 @@
 """The desk passes on what agents tell, in order, and gives receipts."""
 
+import json
+from pathlib import Path
+
 import msgspec
 import pytest
 
+from jarvisd.agents import AGENTS
 from jarvisd.api.desk import MAX_AGENTS, HookDesk
 from jarvisd.model.evidence import HookCalled
 from jarvisd.model.statusline import StatusLineRead
@@ -90,3 +94,26 @@ async def test_hooks_come_in_over_the_socket_and_show_in_health() -> None:
     assert done == {"ok": True}
     assert refused["error"]["data"]["kind"] == "invalid_params"
     assert [each["count"] for each in health["hooks"]] == [1]
+
+
+@pytest.mark.parametrize(
+    ("agent", "transcript", "root"),
+    [
+        ("claude", "/w/.claude/projects/-p/s.jsonl", "/w/.claude"),
+        ("claude", "/w/projects/-p/s.jsonl", "/w"),
+        ("codex", "/w/.codex/sessions/2026/11/21/r.jsonl", "/w/.codex"),
+        ("codex", "/w/elsewhere/r.jsonl", "/w/elsewhere"),
+    ],
+)
+def test_a_receipt_names_the_root_that_is_missing(
+    agent: str, transcript: str, root: str
+) -> None:
+    trees = AGENTS[agent].find({}, Path("/home/me"), ())
+    desk = HookDesk(FakeClock(), trees=lambda: trees)
+    payload = {"session_id": "s", "hook_event_name": "Stop"}
+    for path in (transcript, "relative/s.jsonl", f"{trees[0].root}/-p/s.jsonl"):
+        fields = json.dumps(payload | {"transcript_path": path}).encode()
+        desk.call(Hook(agent=agent, payload=msgspec.Raw(fields)))
+
+    (receipt,) = desk.receipts()
+    assert receipt.unread_roots == [root]

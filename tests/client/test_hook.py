@@ -46,6 +46,7 @@ PAYLOAD = {
 }
 TOLD = {
     "session_id": "5e55",
+    "transcript_path": "/home/ada/.claude/projects/-src/5e55.jsonl",
     "cwd": "/src/démo",
     "permission_mode": "default",
     "hook_event_name": "PreToolUse",

@@ -10,6 +10,7 @@ from jarvisd.client import clock
 from jarvisd.protocol.attention import ReportAttentionResult
 from jarvisd.protocol.methods import Done
 from jarvisd.protocol.states import LiveSession, StatesHistoryResult, StatesListResult
+from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon
 from tests.presence.rig import Agent, agent, write_in_place
@@ -197,3 +198,47 @@ async def test_a_cleared_session_ends_and_its_successor_begins_then(
     assert live.state.since_ms >= ended.state.since_ms
     assert await old.told() == ["idle", "ended"]
     assert await new.told() == ["idle"]
+
+
+async def test_a_session_whose_transcript_lies_in_no_known_root_is_used_and_told_of(
+    daemon: Daemon,
+) -> None:
+    root = daemon.home.folder / ".claude-work"
+    session = "11111111-aaaa-4aaa-8aaa-111111111111"
+    path = root / "projects" / "-home-u-shop" / f"{session}.jsonl"
+    fields = {
+        "session_id": session,
+        "transcript_path": str(path),
+        "cwd": "/home/u/shop",
+        "hook_event_name": "PermissionRequest",
+        "tool_name": "Bash",
+    }
+    await jarvisctl(daemon.home, "hook", "claude", stdin=json.dumps(fields).encode())
+
+    needed = await jarvisctl(daemon.home, "next")
+    assert b"approval (Bash)" in needed.stdout
+    assert b"shop" in needed.stdout
+    remedy = "add it to agents.claude.roots"
+    status = (await jarvisctl(daemon.home, "hooks", "status")).stdout.decode()
+    assert "1 since the daemon was started" in status
+    assert f"transcripts in {root} are not read: {remedy}" in status
+    doctor = (await jarvisctl(daemon.home, "doctor")).stdout.decode()
+    assert f"hooks come from sessions in {root}" in doctor
+    assert "agents.claude.roots" in doctor
+
+
+async def test_nothing_is_missing_where_the_transcript_is_read(daemon: Daemon) -> None:
+    link = daemon.home.folder / "link"
+    link.symlink_to(daemon.home.projects.parent)
+    for root in (daemon.home.projects.parent, link):
+        path = root / "projects" / "-home-u-shop" / "5e55.jsonl"
+        fields = {"session_id": "5e55", "hook_event_name": "Stop"} | {
+            "transcript_path": str(path)
+        }
+        await jarvisctl(
+            daemon.home, "hook", "claude", stdin=json.dumps(fields).encode()
+        )
+
+    status = await jarvisctl(daemon.home, "hooks", "status")
+    assert b", 2 since the daemon was started" in status.stdout
+    assert b"not read" not in status.stdout

@@ -9,7 +9,7 @@ from jarvisd.client import clock, terminal
 from jarvisd.client import format as fmt
 from jarvisd.client.client import Client
 from jarvisd.client.hooks import agents, files, surgery
-from jarvisd.client.hooks.agents import Target
+from jarvisd.client.hooks.agents import NoAgentError, Target
 from jarvisd.client.hooks.files import Backups, Change, HooksFileError
 from jarvisd.client.parser import (
     Parser,
@@ -78,11 +78,10 @@ def run(args: argparse.Namespace) -> int:
         terminal.say("say whose folder it is: `--root` needs `claude` or `codex`")
         return EXIT_USAGE
 
-    targets = agents.targets(os.environ, args.agent, args.root)
     if args.action == "status":
-        return _status(args, targets)
+        return _status(args)
 
-    return _change(args, targets)
+    return _change(args, agents.targets(os.environ, args.agent, args.root))
 
 
 # install and uninstall
@@ -190,9 +189,18 @@ def _diff(change: Change) -> Iterator[str]:
 # status
 
 
-def _status(args: argparse.Namespace, targets: list[Target]) -> int:
+def _status(args: argparse.Namespace) -> int:
     with client_of(args) as client:
         receipts = _receipts(client)
+
+    came = {each.agent for each in receipts or () if args.agent in {None, each.agent}}
+    try:
+        targets = agents.targets(os.environ, args.agent, args.root)
+    except NoAgentError:
+        if not came:
+            raise
+
+        targets = []  # hooks come from a folder that is not known here
 
     views = [_view(target) for target in targets]
     if args.json:
@@ -204,7 +212,8 @@ def _status(args: argparse.Namespace, targets: list[Target]) -> int:
     if receipts is None:
         terminal.say("no daemon answers, so nothing is known of hooks that came")
     else:
-        terminal.show(*_receipt_lines({each.agent for each in targets}, receipts))
+        shown = came.union(each.agent for each in targets)
+        terminal.show(*_receipt_lines(shown, receipts))
 
     return 0
 
@@ -272,3 +281,8 @@ def _receipt_lines(
                 f"{agent:<7} last hook {fmt.duration(passed_s)} ago "
                 f"({receipt.last_event}), {receipt.count:,} since the daemon was started"
             )
+            for root in receipt.unread_roots:
+                yield (
+                    f"{agent:<7} transcripts in {root} are not read: "
+                    f"add it to agents.{agent}.roots in the configuration"
+                )
