@@ -227,6 +227,9 @@ class _Ends:
     def __init__(self, folder: Path) -> None:
         text = (folder / "_run" / "results.json").read_text()
         self._runs: list[dict[str, Any]] = json.loads(text)
+        for each in self._runs:
+            each["end"] = _closed_s(folder, each["tag"]) or each["end"]
+
         self._sessions: dict[int, dict[str, SessionId | str]] = {}
         self._at: dict[int, float] = {}
         self.tidy: set[int] = set()
@@ -265,6 +268,16 @@ class _Ends:
                     tidy=pid in self.tidy,
                 ),
             )
+
+
+def _closed_s(folder: Path, tag: str) -> float | None:
+    """Return when the terminal of a run was closed: with the process in it."""
+    screens = list(_json_lines(folder, f"{tag}.screens"))
+    if not screens or screens[-1]["s"].strip():
+        return None
+
+    shown = [each["t"] for each in screens if each["s"].strip()]
+    return next(each["t"] for each in screens if each["t"] > max(shown))
 
 
 def hook_steps(agent: str, folder: Path) -> Iterator[Step]:
