@@ -142,7 +142,7 @@ def test_a_thread_that_is_printed_says_so() -> None:
     record = bare(type="thread.started", thread_id="t1")
 
     assert record.session_id == "t1"
-    assert record.events == (ThreadOpened(thread_id="t1", printed=True),)
+    assert record.events == (ThreadOpened(thread_id="t1", headless=True, printed=True),)
 
 
 def test_printed_usage_may_lie_a_level_deeper() -> None:

@@ -276,8 +276,8 @@ def _closed_s(folder: Path, tag: str) -> float | None:
     if not screens or screens[-1]["s"].strip():
         return None
 
-    shown = [each["t"] for each in screens if each["s"].strip()]
-    return next(each["t"] for each in screens if each["t"] > max(shown))
+    shown = [float(each["t"]) for each in screens if each["s"].strip()]
+    return min(float(each["t"]) for each in screens if each["t"] > max(shown))
 
 
 def hook_steps(agent: str, folder: Path) -> Iterator[Step]:

@@ -1,16 +1,21 @@
 """Commands that are run, and pipes that are read, for their output to be counted."""
 
+import json
 import secrets
 import signal
+from uuid import uuid4
 
 import anyio
 from anyio.abc import Process
 
 from jarvisd.errors import EXIT_NO_DAEMON
 from jarvisd.model.block import BlockView, Kind, Life
+from jarvisd.model.session import SessionView
+from jarvisd.model.state import State
 from tests.e2e.commands import LIMIT_S, jarvisctl, started
 from tests.e2e.home import Home
 from tests.e2e.rig import Daemon, running_daemon
+from tests.support import eventually
 
 
 async def test_a_command_is_run_unchanged_and_counted(daemon: Daemon) -> None:
@@ -77,6 +82,24 @@ async def test_piped_lines_are_stored_before_the_command_ends(daemon: Daemon) ->
     block = await daemon.ask("blocks.get", BlockView, block_id=block_id)
     assert (block.agent, block.kind, block.life) == ("codex", Kind.PUSH, Life.ENDED)
     assert block.char_count == 3 + 3 + 6 + 16
+
+
+async def test_a_printed_run_of_codex_is_over_when_its_turn_is(daemon: Daemon) -> None:
+    thread = str(uuid4())
+    lines = [
+        {"type": "thread.started", "thread_id": thread},
+        {"type": "turn.started"},
+        {"type": "item.completed", "item": {"id": "i1", "type": "agent_message"}},
+        {"type": "turn.completed", "usage": {"input_tokens": 9, "output_tokens": 1}},
+    ]
+    stdin = "".join(f"{json.dumps(each)}\n" for each in lines).encode()
+    await jarvisctl(daemon.home, "ingest", "--agent", "codex", stdin=stdin)
+
+    async def has_ended() -> bool:
+        session = await daemon.ask("sessions.get", SessionView, session_id=thread)
+        return session.state is not None and session.state.state is State.ENDED
+
+    await eventually(has_ended)
 
 
 async def test_piping_on_into_the_same_block_adds_to_it(daemon: Daemon) -> None:

@@ -253,10 +253,14 @@ class States:
             self._reminders.note(seat)
             return
 
+        was_over = _is_over(seat)
         self._judge_seat(seat, verdicts, now_ms)
         change = seat.change(now_ms)
         if change is not None:
             changes.append(change)
+
+        if _is_over(seat) and not was_over:
+            self._judge_children(key, now_ms, changes, depth)  # they end with it
 
         if _is_forgotten(seat, now_ms):
             self._seats.leave(seat)
@@ -318,6 +322,7 @@ class States:
             calls={} if carry is None else carry.open_tools,
             held=seat.held,
             above=_above(seat, above),
+            root_over=_verdict_if_over(seat, above),
             needs=min(needs, key=_urgency, default=None),
             working=len(working),
         )
@@ -344,6 +349,18 @@ def _above(seat: Seat, root: Seat | None) -> Held | None:
         return None
 
     return Held() if root is None or root is seat else root.held
+
+
+def _is_over(seat: Seat) -> bool:
+    return seat.told is not None and seat.told.state in OVER
+
+
+def _verdict_if_over(seat: Seat, root: Seat | None) -> Verdict | None:
+    """Return what was said of the session at the top, if it is over and not *seat*."""
+    if root is None or root is seat or not _is_over(root):
+        return None
+
+    return root.told
 
 
 def _date(lane: Lane, now_ms: int) -> None:

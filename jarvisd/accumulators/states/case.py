@@ -58,7 +58,8 @@ class Case(msgspec.Struct, kw_only=True):
 
     *calls* are those of the transcript that have no result. *needs* is the verdict on a
     subagent that waits for a person, *working* how many subagents are at work. *above*
-    holds the signals of the session that started this one.
+    holds the signals of the session that started this one, *root_over* the verdict on
+    that if it is over.
     """
 
     agent: str
@@ -67,6 +68,7 @@ class Case(msgspec.Struct, kw_only=True):
     calls: Mapping[str, OpenTool] = msgspec.field(default_factory=dict)
     held: Held = msgspec.field(default_factory=Held)
     above: Held | None = None
+    root_over: Verdict | None = None
     needs: Verdict | None = None
     working: int = 0
     _turn: Turn | None = None

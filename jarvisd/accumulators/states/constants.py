@@ -74,6 +74,9 @@ QUESTIONS = {
 }
 """Tools that wait for a person by what they are, lower case."""
 
+STARTED_BY_PROMPT = frozenset({"codex"})
+"""Agents whose hook SessionStart runs with the first prompt, when a turn has begun."""
+
 OF_CHILD = "subagent: "
 """How the evidence begins of what a session needs because a subagent does."""
 

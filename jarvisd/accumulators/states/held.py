@@ -4,7 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jarvisd.accumulators.facts import Phase
-from jarvisd.accumulators.states.constants import QUESTIONS, RESUMED_MS
+from jarvisd.accumulators.states.constants import (
+    QUESTIONS,
+    RESUMED_MS,
+    STARTED_BY_PROMPT,
+)
 from jarvisd.model.evidence import (
     HookCalled,
     ProcessesChecked,
@@ -128,6 +132,9 @@ def phase_of(hook: HookCalled) -> Phase:
     """Return whose turn it is right behind *hook*; NONE if it does not say."""
     if hook.event in _WORK:
         return Phase.DONE if hook.detail == "interrupt" else Phase.WORKING
+
+    if hook.event == "SessionStart" and hook.agent in STARTED_BY_PROMPT:
+        return Phase.NONE
 
     if hook.event in _REST and hook.detail != "compact":
         return Phase.DONE

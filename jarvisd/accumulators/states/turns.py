@@ -96,7 +96,26 @@ def done(case: Case) -> Verdict | None:
     if case.is_headless:
         return replace(verdict, state=State.ENDED)
 
-    return _asking(case, verdict)
+    if case.root_over is not None:
+        return _ended_with_root(verdict, case.root_over)
+
+    # The last words of a subagent are for the session that started it.
+    return _asking(case, verdict) if case.above is None else verdict
+
+
+def _ended_with_root(idle: Verdict, root: Verdict) -> Verdict:
+    """Return that a subagent is over with the session that started it."""
+    since = [each.since_ms for each in (idle, root) if each.since_ms is not None]
+    return replace(
+        idle,
+        state=State.ENDED,
+        since_ms=max(since, default=None),
+        evidence="the session that started it is over",
+        evidence_ms=root.evidence_ms,
+        tier=root.tier,
+        confidence=root.confidence,
+        recheck_ms=None,
+    )
 
 
 def _asking(case: Case, idle: Verdict) -> Verdict:

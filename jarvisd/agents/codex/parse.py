@@ -329,7 +329,7 @@ def _bare_speaker(line: Line) -> Speaker | None:
 def _bare_events(line: Line) -> Iterator[Event]:
     match line.type:
         case "thread.started" if line.thread_id:
-            yield ThreadOpened(thread_id=line.thread_id, printed=True)
+            yield ThreadOpened(thread_id=line.thread_id, printed=True, headless=True)
         case "turn.started":
             yield TurnStarted()
         case "turn.completed" | "turn.failed":

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from jarvisd.model.state import Activity, Confidence, State
+from tests.accumulators.books import line
 from tests.accumulators.states.rig import (
     Desk,
     codex_call,
     codex_result,
     found,
+    hook,
     ms,
     rollout,
     state_of,
@@ -155,6 +157,53 @@ def test_a_call_that_asks_no_person_is_work(setting: bytes) -> None:
     view = desk.at(60)
     assert (view.state, view.confidence) == (State.WORKING, Confidence.HIGH)
     assert view.hint is None
+
+
+def test_a_subagent_ends_with_its_parent() -> None:
+    desk = Desk("codex")
+    desk.read(rollout(0, "session_meta", id="s1", source="exec"), START)
+    desk.read(START, end(2, "Shall I?"), session="s2", parent="s1")
+    assert desk.at(3, "s2").state is State.IDLE, "it asks its parent, and nobody else"
+    assert desk.at(3).state is State.WORKING
+
+    desk.read(end(4))
+    assert desk.at(5).state is State.ENDED
+    view = desk.at(5, "s2")
+    assert (view.state, view.since_ms) == (State.ENDED, ms(4))
+    assert desk.told("s2") == ["idle", "ended"]
+
+
+def test_a_subagent_at_rest_is_idle_while_its_parent_lives() -> None:
+    desk = Desk("codex").read(START)
+    desk.read(START, end(2), session="s2", parent="s1")
+    desk.at(3)
+    desk.read(end(4))
+
+    assert desk.at(5, "s2").state is State.IDLE
+
+
+def test_what_exec_prints_is_over_with_its_turn() -> None:
+    desk = Desk("codex").read(
+        line(type="thread.started", thread_id="s1"), line(type="turn.started")
+    )
+    desk.at(1)
+    desk.read(line(type="turn.completed"))
+
+    assert desk.at(2).state is State.ENDED
+
+
+def test_a_session_starts_with_its_prompt_and_does_not_rest_then() -> None:
+    """The hook SessionStart of Codex runs behind the record of the first turn."""
+    desk = Desk("codex").hear(found(agent="codex"))
+    desk.at(1)
+    desk.read(told(2, "task_started", turn_id="a"))
+    desk.at(2)
+    desk.hear(hook(2.03, "SessionStart", agent="codex", detail="startup"))
+    desk.at(2.03)
+    desk.hear(hook(2.04, "UserPromptSubmit", agent="codex"))
+    desk.at(3)
+
+    assert desk.told() == ["idle", "working"]
 
 
 def test_a_limit_lasts_until_the_window_that_is_full_starts_anew() -> None:
