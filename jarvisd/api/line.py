@@ -16,12 +16,12 @@ Format = Literal["plain", "tmux"]
 def render_line(
     status: StatusResult, *, width: int = 0, format_: Format = "plain"
 ) -> str:
-    """Return one line like `1 needs you · claude 3 live · 1.2k lines · ~34k tok`.
+    """Return one line like `1 needs you · claude 3 live · $4.20 today`.
 
     How many need somebody comes first, and is never left out; what today has cost comes
     as soon as it has. In *width* columns (0: as many as it takes) what matters least is
-    left out first: lines, tokens, which agents, cost. For tmux each `#` is doubled, which
-    it shows as one.
+    left out first: which agents, cost. For tmux each `#` is doubled, which it shows as
+    one.
     """
     for text in map(SEPARATOR.join, _wordings(status)):
         if not width or len(text) <= width:
@@ -33,27 +33,29 @@ def render_line(
 
 
 def render_tmux(status: StatusResult) -> str:
-    """Return the line for tmux, with styles where somebody is needed."""
-    text = render_line(status, format_="tmux")
+    """Return the shortest line with all of it, `2 need you · 3 live · $4.20`, for tmux.
+
+    Who needs somebody stands on a colour of its own, to be read on a bar of any colour.
+    """
     need = "".join(_need(status))
-    rest = text.removeprefix(need)
-    return f"#[fg=yellow,bold]{need}#[default]{rest}" if need else text
+    rest = SEPARATOR.join(
+        [*_live(status), *_cost(status, when=""), *_news(status)]
+    ).replace("#", "##")
+    if not need:
+        return rest
+
+    return f"#[fg=black,bg=yellow,bold] {need} #[default]{' ' * bool(rest)}{rest}"
 
 
 def _wordings(status: StatusResult) -> Iterator[list[str]]:
     """Give ways to say it, part by part, the fullest first."""
     live = [each for each in status.agents if each.live]
-    agents = [f"{sanitize(each.agent)} {each.live} live" for each in live] or ["idle"]
-    lines = [f"{short(status.line_count)} lines"]
-    tokens = [f"~{short(status.token_estimate)} tok"]
+    agents = [f"{sanitize(each.agent)} {each.live} live" for each in live]
     cost = _cost(status)
     news = _news(status)
-    agents = _need(status) + agents
-    yield agents + lines + tokens + cost + news
-    yield agents + tokens + cost + news
-    yield agents + cost + news
+    yield _need(status) + (agents or _live(status)) + cost + news
 
-    brief = [*_need(status), f"{status.live} live" if status.live else "idle"]
+    brief = _need(status) + _live(status)
     yield brief + cost + news
     yield brief + news
     yield brief
@@ -65,13 +67,21 @@ def _need(status: StatusResult) -> list[str]:
     return [words] if words else []
 
 
-def _cost(status: StatusResult) -> list[str]:
+def _live(status: StatusResult) -> list[str]:
+    """Return how many are at work; that none is only where nobody is needed."""
+    if status.live:
+        return [f"{status.live} live"]
+
+    return [] if status.need else ["idle"]
+
+
+def _cost(status: StatusResult, when: str = " today") -> list[str]:
     """Return what today has cost; with a plus where not all of it has a price."""
     if not (status.today_cost_micros or status.today_unpriced):
         return []
 
     more = "+" if status.today_unpriced else ""
-    return [f"{dollars(status.today_cost_micros)}{more} today"]
+    return [f"{dollars(status.today_cost_micros)}{more}{when}"]
 
 
 def _news(status: StatusResult) -> list[str]:

@@ -145,5 +145,5 @@ async def test_a_line_is_rendered_for_its_place() -> None:
             plain = await client.result("line")
             tmux = await client.result("line", format="tmux", width=10)
 
-    assert plain["text"] == "c# 1 live · 1 lines · ~10 tok"
+    assert plain["text"] == "c# 1 live"
     assert tmux["text"] == "c## 1 live"

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from jarvisd.api.line import render_line, short
+from jarvisd.api.line import render_line, render_tmux, short
 from jarvisd.api.sanitize import sanitize
 from jarvisd.protocol.health import Backfill
 from jarvisd.protocol.methods import AgentStatus, StatusResult
@@ -46,6 +46,7 @@ READING = msgspec.structs.replace(
     NOTHING_TO_READ, files_total=9, files_done=3, bytes_total=1000, bytes_done=429
 )
 TWO = status(agent("claude", 3), agent("codex", 1), agent("gemini", 0))
+NEEDED = msgspec.structs.replace(TWO, need=2, today_cost_micros=4_200_000)
 
 
 @pytest.mark.parametrize(
@@ -53,23 +54,23 @@ TWO = status(agent("claude", 3), agent("codex", 1), agent("gemini", 0))
     [
         pytest.param(
             TWO,
-            "claude 3 live · codex 1 live · 1.2k lines · ~34k tok",
+            "claude 3 live · codex 1 live",
             id="two agents at work",
         ),
-        pytest.param(status(), "idle · 1.2k lines · ~34k tok", id="nothing at work"),
+        pytest.param(status(), "idle", id="nothing at work"),
         pytest.param(
             status(agent("claude", 1), backfill=READING),
-            "claude 1 live · 1.2k lines · ~34k tok · backfill 42%",
+            "claude 1 live · backfill 42%",
             id="history is being read",
         ),
         pytest.param(
             status(degraded=True),
-            "idle · 1.2k lines · ~34k tok · degraded",
+            "idle · degraded",
             id="something is wrong",
         ),
         pytest.param(
             status(agent("cl\x1b]0;x\x07aude\u202e", 1)),
-            "cl]0;xaude 1 live · 1.2k lines · ~34k tok",
+            "cl]0;xaude 1 live",
             id="a name that would steer the terminal",
         ),
     ],
@@ -81,22 +82,43 @@ def test_the_line_says_what_is_going_on(given: StatusResult, text: str) -> None:
 @pytest.mark.parametrize(
     ("width", "text"),
     [
-        (52, "claude 3 live · codex 1 live · 1.2k lines · ~34k tok"),
-        (51, "claude 3 live · codex 1 live · ~34k tok"),
-        (38, "claude 3 live · codex 1 live"),
-        (27, "4 live"),
-        (6, "4 live"),
-        (5, "4 li…"),
+        (0, "2 need you · claude 3 live · codex 1 live · $4.20 today"),
+        (55, "2 need you · claude 3 live · codex 1 live · $4.20 today"),
+        (54, "2 need you · 4 live · $4.20 today"),
+        (32, "2 need you · 4 live"),
+        (18, "2 need you"),
+        (9, "2 need y…"),
         (1, "…"),
     ],
 )
 def test_what_matters_least_is_left_out_first(width: int, text: str) -> None:
-    assert render_line(TWO, width=width) == text
+    assert render_line(NEEDED, width=width) == text
 
 
 @pytest.mark.parametrize("width", range(1, 60))
 def test_the_line_is_never_wider_than_asked(width: int) -> None:
-    assert len(render_line(TWO, width=width)) <= width
+    assert len(render_line(NEEDED, width=width)) <= width
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        pytest.param(
+            NEEDED,
+            "#[fg=black,bg=yellow,bold] 2 need you #[default] 4 live · $4.20",
+            id="somebody is needed",
+        ),
+        pytest.param(
+            msgspec.structs.replace(status(), need=1),
+            "#[fg=black,bg=yellow,bold] 1 needs you #[default]",
+            id="and nothing is at work",
+        ),
+        pytest.param(TWO, "4 live", id="nobody is needed"),
+        pytest.param(status(), "idle", id="nothing at all"),
+    ],
+)
+def test_the_segment_of_tmux_is_short(given: StatusResult, text: str) -> None:
+    assert render_tmux(given) == text
 
 
 def test_tmux_is_given_each_hash_twice() -> None:
