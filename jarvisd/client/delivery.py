@@ -103,7 +103,9 @@ class Delivery:
         self._unanswered_seq = None
         self.stored_lines += len(batch)
 
-    def close(self, exit_status: int | None = None) -> None:
+    def close(
+        self, exit_status: int | None = None, *, timeout_s: float = COMMIT_TIMEOUT_S
+    ) -> None:
         """Say that no more lines come, and hang up.
 
         Raises:
@@ -113,7 +115,7 @@ class Delivery:
         ending = PushClose(block_id=self._opening.block_id, exit_status=exit_status)
         connection = self._opened()
         try:
-            connection.call(ending, BlockView, timeout_s=COMMIT_TIMEOUT_S)
+            connection.call(ending, BlockView, timeout_s=timeout_s)
         finally:
             self.hang_up()
 

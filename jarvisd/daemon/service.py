@@ -149,6 +149,10 @@ class Service:
         """See Pushes.close."""
         return await self._pushes.close(asked)
 
+    async def watch_senders(self) -> None:
+        """End pushed blocks whose senders are gone, until cancelled."""
+        await self._pushes.senders.run()
+
     def backfill(self) -> Backfill:
         """Return how far the reading of history has come."""
         scanning = self._reader.survey.finished_ms is None

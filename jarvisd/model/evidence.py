@@ -131,4 +131,19 @@ class ProcessesChecked(_Signal, frozen=True, kw_only=True, gc=False):
     can_own: bool
 
 
-Signal = HookCalled | RegistryRead | ProcessFound | ProcessGone | ProcessesChecked
+class OutputClosed(_Signal, frozen=True, kw_only=True, gc=False):
+    """What a session prints was handed to us, and whoever did so is done or gone."""
+
+    agent: str
+    session_id: SessionId
+    at_ms: int
+
+
+Signal = (
+    HookCalled
+    | RegistryRead
+    | ProcessFound
+    | ProcessGone
+    | ProcessesChecked
+    | OutputClosed
+)

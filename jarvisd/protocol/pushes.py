@@ -18,7 +18,8 @@ NewBlockId = Annotated[BlockId, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 class PushOpen(Params, frozen=True, kw_only=True):
     """Open a block of pushed lines, or go on with one.
 
-    The client chooses *block_id* (16 hex digits) so that a retry is harmless.
+    The client chooses *block_id* (16 hex digits) so that a retry is harmless. *pid* is
+    the process whose output it is, or that hands it over: the block ends with it.
     """
 
     block_id: NewBlockId

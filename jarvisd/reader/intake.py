@@ -12,6 +12,7 @@ from jarvisd.agents import Agent, Parse, agent_named
 from jarvisd.clock import Clock
 from jarvisd.flusher import Flusher
 from jarvisd.lines import Line, Oversize, is_blank
+from jarvisd.model.evidence import OutputClosed
 from jarvisd.model.record import Record
 from jarvisd.model.segment import Closed
 from jarvisd.model.source import Position
@@ -205,6 +206,10 @@ class Intake:
         session, now_ms = block.session, self.clock.unix_ms()
         if session is not None and not block.ended:
             self.blocks.books.segments.end(session, Closed.END, now_ms)
+            closed = OutputClosed(
+                agent=session.agent, session_id=session.session_id, at_ms=now_ms
+            )
+            self._states.hear(closed)
 
         self.end(block, exit_status)
 
@@ -212,6 +217,9 @@ class Intake:
         """Note that no more comes of *block*."""
         if not block.ended:
             block.ended, block.exit_status, block.partial_bytes = True, exit_status, 0
+            self.touch(block)
+        elif block.exit_status is None and exit_status is not None:
+            block.exit_status = exit_status  # its sender was taken for gone
             self.touch(block)
 
 

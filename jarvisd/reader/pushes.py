@@ -23,6 +23,7 @@ from jarvisd.protocol.pushes import (
     PushOpenResult,
 )
 from jarvisd.reader.intake import Intake
+from jarvisd.reader.senders import PUSHED, Senders
 
 _BLOCK_ID = re.compile(r"[0-9a-f]{16}")
 INVALID_PARAMS = -32602
@@ -37,6 +38,7 @@ class Pushes:
         self._intake = intake
         self._blocks = intake.blocks
         self._flusher = flusher
+        self.senders = Senders(intake.blocks, intake.clock, intake.close)
 
     async def open(self, asked: PushOpen) -> PushOpenResult:
         """Open a block, or go on with one after a lost connection or a restart.
@@ -60,6 +62,7 @@ class Pushes:
                 f"block {asked.block_id} is a {block.origin.kind}; choose another id",
             )
         self._intake.recover(block)
+        self.senders.opened(block, asked.pid)
         return PushOpenResult(block_id=block.block_id, next_seq=block.position.offset)
 
     async def lines(self, asked: PushLines) -> PushLinesResult:
@@ -87,6 +90,7 @@ class Pushes:
             )
 
         if asked.seq == expected:
+            self._intake.recover(block)  # a sender that was taken for gone
             self._take(block, asked)
 
         await self._committed(block)
@@ -97,6 +101,7 @@ class Pushes:
     async def close(self, asked: PushClose) -> BlockView:
         """End a block; what it counted stays."""
         block = self._pushed(asked.block_id)
+        self.senders.forget(block)
         self._intake.close(block, asked.exit_status)
         await self._committed(block)
         return self._blocks.view(block, self._intake.clock.unix_ms())
@@ -125,7 +130,7 @@ class Pushes:
 
     def _pushed(self, block_id: str) -> Block:
         block = self._blocks.find(block_id)
-        if block.origin.kind in {Kind.PUSH, Kind.PROCESS}:
+        if block.origin.kind in PUSHED:
             return block
 
         raise ProtocolError(

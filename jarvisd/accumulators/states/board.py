@@ -28,7 +28,7 @@ from jarvisd.accumulators.states.reminders import Reminders
 from jarvisd.accumulators.states.seat import Seat, SeatKey
 from jarvisd.accumulators.states.seats import MAX_DEPTH, Seats
 from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import HookCalled, Signal
+from jarvisd.model.evidence import HookCalled, OutputClosed, Signal
 from jarvisd.model.record import Record
 from jarvisd.model.state import (
     OVER,
@@ -127,6 +127,9 @@ class States:
     def hear(self, signal: Signal) -> None:
         """Take in what somebody witnessed."""
         key = (signal.agent, signal.session_id)
+        if isinstance(signal, OutputClosed) and key not in self._seats:
+            return  # of plain output no state is told
+
         seat = self._seats.take(key, _parent_in(signal.session_id))
         seat.held.hear(signal)
         if isinstance(signal, HookCalled):

@@ -25,6 +25,16 @@ def over(case: Case) -> Verdict | None:
             tier=Tier.HOOK,
         )
 
+    closed_ms = case.held.closed_ms
+    if closed_ms is not None and not case.has_resumed(closed_ms) and not case.is_alive:
+        return Verdict(
+            state=State.ENDED,
+            since_ms=closed_ms,
+            evidence="its output was closed",
+            evidence_ms=closed_ms,
+            tier=Tier.PROCESS,
+        )
+
     recalled = case.held.recalled
     if recalled is not None and not case.has_resumed(recalled.at_ms):
         return _recalled(recalled)

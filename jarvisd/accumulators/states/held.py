@@ -11,6 +11,7 @@ from jarvisd.accumulators.states.constants import (
 )
 from jarvisd.model.evidence import (
     HookCalled,
+    OutputClosed,
     ProcessesChecked,
     ProcessFound,
     ProcessGone,
@@ -32,6 +33,7 @@ class Held:
         turn: The newest hook that says whose turn it is.
         failure: The hook that told that an error ended the turn, until the next one.
         over: The hook that said goodbye.
+        closed_ms: When the output that it prints was closed.
         compacting_ms: When a compaction began that has not ended.
         mode: How leave is asked for, as hooks say.
         hooked: Hooks are installed: one was heard.
@@ -52,6 +54,7 @@ class Held:
     turn: HookCalled | None = None
     failure: HookCalled | None = None
     over: HookCalled | None = None
+    closed_ms: int | None = None
     compacting_ms: int | None = None
     mode: str | None = None
     hooked: bool = False
@@ -79,6 +82,8 @@ class Held:
                 self.was_seen = True
             case ProcessGone():
                 self._gone(signal)
+            case OutputClosed():
+                self.closed_ms = signal.at_ms
 
     @property
     def pid(self) -> int | None:

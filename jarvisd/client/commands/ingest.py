@@ -6,6 +6,7 @@ import os
 import re
 import select
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
 from jarvisd import paths
@@ -28,6 +29,7 @@ stored. A line of more than 1 MiB is counted with its length, but its text is no
 
 DEFAULT_TIMEOUT_S = 30.0
 GATHER_S = 0.1
+FAREWELL_S = 2.0
 READ_BYTES = 256 * 1024
 STDIN, STDOUT = 0, 1
 
@@ -69,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         agent=args.agent,
         project=args.project,
         cwd=terminal.folder(),
+        pid=os.getpid(),
     )
     if not args.quiet:
         terminal.say(f"block {opening.block_id}")
@@ -84,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         raise
     except KeyboardInterrupt:
         _tell_stored(delivery, "stored before the interrupt")
+        _break_off(delivery)
         return EXIT_INTERRUPTED
 
     if not args.quiet:
@@ -126,6 +130,14 @@ def _insist(attempt: Callable[[], None], patience_s: float) -> None:
             wait_patiently(pauses, exc, deadline)
         else:
             return
+
+
+def _break_off(delivery: Delivery) -> None:
+    """End the block of an interrupted pipe, if the daemon is there to hear of it."""
+    if delivery.was_opened:
+        with suppress(JarvisError, KeyboardInterrupt):
+            delivery.hang_up()  # an answer may be on its way
+            delivery.close(EXIT_INTERRUPTED, timeout_s=FAREWELL_S)
 
 
 def _tell_stored(delivery: Delivery, when: str) -> None:
