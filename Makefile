@@ -1,6 +1,6 @@
 # The words a newcomer needs, and the long suites. python3 with venv, and make, are enough.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11

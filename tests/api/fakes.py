@@ -338,6 +338,12 @@ class FakeStore:
         for script in shipped_scripts():
             self.raw.executescript(script)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.raw.close()
+
     async def read(self, query: Unit[T]) -> T:
         return query(self.raw)
 
@@ -379,31 +385,34 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Run a server at a short path of its own until the block ends."""
     clock = clock or SystemClock()
-    blocks, daemon, tally = Blocks(), FakeDaemon(), Tally()
-    store = FakeStore()
-    subscriptions = Subscriptions(blocks, clock, instance_id=daemon.instance_id)
-    handlers = Handlers(
-        blocks=blocks,
-        clock=clock,
-        daemon=daemon,
-        reports=Reports(books=blocks.books, store=store, clock=clock, daemon=daemon),
-        states=LiveStates(blocks, subscriptions.changes.journal, store, clock),
-        subscriptions=subscriptions,
-        tally=tally,
-    )
-    server = Server(handlers, subscriptions, clock, tally, patience=patience)
-    if request_s is not None:
-        server.replies.request_s = server.replies.long_request_s = request_s
+    with (
+        FakeStore() as store,
+        runtime_folder() as folder,
+        open_endpoint(folder / "rpc.sock") as endpoint,
+    ):
+        blocks, daemon, tally = Blocks(), FakeDaemon(), Tally()
+        subscriptions = Subscriptions(blocks, clock, instance_id=daemon.instance_id)
+        handlers = Handlers(
+            blocks=blocks,
+            clock=clock,
+            daemon=daemon,
+            reports=Reports(
+                books=blocks.books, store=store, clock=clock, daemon=daemon
+            ),
+            states=LiveStates(blocks, subscriptions.changes.journal, store, clock),
+            subscriptions=subscriptions,
+            tally=tally,
+        )
+        server = Server(handlers, subscriptions, clock, tally, patience=patience)
+        if request_s is not None:
+            server.replies.request_s = server.replies.long_request_s = request_s
 
-    with runtime_folder() as folder, open_endpoint(folder / "rpc.sock") as endpoint:
         async with anyio.create_task_group() as tasks:
             await tasks.start(server.serve, endpoint)
             yield Running(
                 endpoint, blocks, daemon, subscriptions, handlers, tally, clock, store
             )
             tasks.cancel_scope.cancel()
-
-    store.raw.close()
 
 
 @contextmanager

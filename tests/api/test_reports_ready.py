@@ -43,12 +43,13 @@ def added(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
 async def getting_ready(daemon: FakeDaemon) -> AsyncIterator[tuple[Reports, FakeClock]]:
     books, clock = Books(), FakeClock()
     books.ledger.rollup.restore([cell(at(each)) for each in range(3)])
-    reports = Reports(books=books, store=FakeStore(), clock=clock, daemon=daemon)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(reports.keep_ready, "UTC")
-        await clock.advance(READY_S)
-        yield reports, clock
-        tasks.cancel_scope.cancel()
+    with FakeStore() as store:
+        reports = Reports(books=books, store=store, clock=clock, daemon=daemon)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(reports.keep_ready, "UTC")
+            await clock.advance(READY_S)
+            yield reports, clock
+            tasks.cancel_scope.cancel()
 
 
 async def test_whoever_asks_first_waits_for_today_only(added: list[int | None]) -> None:
@@ -75,7 +76,7 @@ async def test_while_history_is_read_nothing_is_added_up(
 
 async def test_a_zone_that_nobody_can_ask_for_is_passed_over() -> None:
     books, clock = Books(), FakeClock()
-    reports = Reports(books=books, store=FakeStore(), clock=clock, daemon=FakeDaemon())
-
-    with anyio.fail_after(PATIENCE_S):
+    with FakeStore() as store, anyio.fail_after(PATIENCE_S):
+        daemon = FakeDaemon()
+        reports = Reports(books=books, store=store, clock=clock, daemon=daemon)
         await reports.keep_ready("Mars/Olympus")
