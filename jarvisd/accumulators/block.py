@@ -191,9 +191,14 @@ class Block:
 
         if self.lane is None:
             self.parser_version = version
-            self.lane = Lane.opened(self.origin, self.carry, version=version)
+            self.lane = self.new_lane(version, self.carry)
 
         return self.lane
+
+    def new_lane(self, version: int, carry: bytes = b"") -> Lane:
+        """Return a lane for lines of the file as it is now, as *carry* left it."""
+        generation = self.position.generation
+        return Lane.opened(self.origin, carry, version=version, generation=generation)
 
     def must_be_reread(self, version: int) -> bool:
         """Say whether the ledger lacks what was read, or has it from an older parser."""
@@ -205,12 +210,11 @@ class Block:
 
     def reread(self, lane: Lane) -> None:
         """Take *lane*, which has met all lines up to the position, for the true one."""
-        self.lane, self.parser_version = lane, lane.version
+        self.lane, self.parser_version = lane, lane.parser_version
 
     def unread(self) -> None:
-        """Forget that the block was read into the ledger."""
+        """Forget that the block was read into the ledger; whose it is stays known."""
         self.lane, self.carry, self.parser_version = None, b"", 0
-        self.session = None
 
     def rest(self) -> None:
         """Keep what must be remembered in the smallest form: no line comes for now."""

@@ -81,10 +81,20 @@ class Books:
     def bind(self, block: Block) -> None:
         """Note whose *block* is; cheap, to be called after its lines are folded."""
         lane = block.lane
-        if lane is not None and lane.session is not block.session:
-            self._unbind(block)
+        if lane is None or lane.session is None:
+            return  # no line of it has been folded since it was opened
+
+        if lane.session is not block.session:
+            self.unbind(block)
             block.session = lane.session
             self._index(block)
+
+    def unbind(self, block: Block) -> None:
+        """Note that *block* is of no session any more."""
+        session, block.session = block.session, None
+        if session is not None:
+            blocks = self._blocks[session.agent, session.session_id]
+            blocks[:] = [each for each in blocks if each is not block]
 
     def reread(self, block: Block) -> None:
         """Note that *block* was read again, by the parser that it names."""
@@ -268,12 +278,6 @@ class Books:
         if session is not None:
             key = (session.agent, session.session_id)
             self._blocks.setdefault(key, []).append(block)
-
-    def _unbind(self, block: Block) -> None:
-        session = block.session
-        if session is not None:
-            blocks = self._blocks[session.agent, session.session_id]
-            blocks[:] = [each for each in blocks if each is not block]
 
 
 def revision_of(entry: Entry) -> int:

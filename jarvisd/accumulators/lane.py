@@ -11,7 +11,7 @@ from jarvisd.accumulators.facts import Facts
 from jarvisd.accumulators.session import Session
 from jarvisd.accumulators.thread import Thread
 from jarvisd.model.block import Origin, SessionId
-from jarvisd.model.ledger import UNKNOWN_START_MS
+from jarvisd.model.ledger import UNKNOWN_START_MS, row_version
 from jarvisd.model.record import Record
 from jarvisd.model.usage import STANDARD, Variant
 
@@ -102,7 +102,8 @@ class Lane:
         carry: What is remembered; saved with the block's position.
         session: The totals that lines go into; the ledger's own note.
         start_ms: When what is the transcript's own starts.
-        version: Of the parser that reads the block.
+        version: Of the rows that its lines give; see `row_version`.
+        parser_version: Of the parser that reads the block.
 
     """
 
@@ -111,6 +112,7 @@ class Lane:
         "carry",
         "origin",
         "parent_session_id",
+        "parser_version",
         "session",
         "session_id",
         "start_ms",
@@ -118,9 +120,15 @@ class Lane:
     )
 
     def __init__(
-        self, origin: Origin, carry: Carry | None = None, *, version: int = 1
+        self,
+        origin: Origin,
+        carry: Carry | None = None,
+        *,
+        version: int = 1,
+        generation: int = 0,
     ) -> None:
-        self.version = version
+        self.parser_version = version
+        self.version = row_version(version, generation)
         self.origin = origin
         self.agent = origin.agent
         self.carry = Carry() if carry is None else carry
@@ -132,13 +140,22 @@ class Lane:
         self._settle_ids()
 
     @classmethod
-    def opened(cls, origin: Origin, saved: bytes = b"", *, version: int = 1) -> "Lane":
+    def opened(
+        cls,
+        origin: Origin,
+        saved: bytes = b"",
+        *,
+        version: int = 1,
+        generation: int = 0,
+    ) -> "Lane":
         """Return the lane of the block *origin* as it was *saved*.
+
+        *version* is that of the parser, *generation* that of the file that it reads.
 
         A memory that cannot be read is forgotten: the rows stay right, because they
         are merged, but a rollout that goes on may count its first report twice.
         """
-        return cls(origin, carry_of(saved), version=version)
+        return cls(origin, carry_of(saved), version=version, generation=generation)
 
     def saved(self) -> bytes:
         """Return what must be remembered; b"" if that cannot be encoded.

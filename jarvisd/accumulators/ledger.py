@@ -42,6 +42,7 @@ from jarvisd.model.ledger import (
     ResponseRow,
     Row,
     SessionRow,
+    row_version,
 )
 from jarvisd.model.record import Record
 from jarvisd.model.segment import Closing
@@ -118,11 +119,11 @@ class Ledger:
         self._repricing.use(version, self._sessions)
 
     def reread(self, agent: str, session_id: SessionId, version: int) -> None:
-        """Note that every line of a session was folded again, by a new parser.
+        """Note that every line of a session was folded again, by parser *version*.
 
         What an older one has read, and this one has not, goes with the next flush.
         """
-        self._outdated[agent, session_id] = version
+        self._outdated[agent, session_id] = row_version(version)
 
     @property
     def is_repricing(self) -> bool:
@@ -267,7 +268,7 @@ class Ledger:
         self._told_limits = {}
         self._repricing.put_back(batch.reprice)
         for each in batch.outdated:
-            self.reread(each.agent, each.session_id, each.version)
+            self._outdated[each.agent, each.session_id] = each.version
 
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
         self._closings[:0] = batch.closings

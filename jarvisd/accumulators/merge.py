@@ -11,7 +11,14 @@ from typing import Any, TypeVar, overload
 from msgspec.structs import replace
 
 from jarvisd.model.events import Outcome
-from jarvisd.model.ledger import VOID_RANK, CallRow, MarkRow, ResponseRow, Row
+from jarvisd.model.ledger import (
+    VOID_RANK,
+    CallRow,
+    MarkRow,
+    ResponseRow,
+    Row,
+    parser_of,
+)
 from jarvisd.model.usage import STANDARD, Variant
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
@@ -30,8 +37,13 @@ def merged(old: MarkRow, new: MarkRow) -> MarkRow: ...
 def merged(old: Row, new: Row) -> Row: ...
 def merged(old: Row, new: Row) -> Row:
     """Return the one row that copies *old* and *new* of one thing are."""
-    if old.version != new.version:
+    if parser_of(old.version) != parser_of(new.version):
         return max(old, new, key=_version)
+
+    if old.version != new.version:
+        old, new = sorted((old, new), key=_version)
+        if _is_replaced(old, new):
+            return new
 
     if type(old) is not type(new):
         raise TypeError(f"{type(old).__name__} is no copy of {type(new).__name__}")
@@ -105,6 +117,18 @@ def _merged_marks(old: MarkRow, new: MarkRow) -> MarkRow:
         name=max(old.name or "", new.name or "") or None,
         chars=max(old.chars, new.chars),
     )
+
+
+def _is_replaced(old: Row, new: Row) -> bool:
+    """Say whether *new*, of a file that was edited, takes the place of *old*.
+
+    Copies in other sessions' files were not edited. A result alone does not stand for
+    its call.
+    """
+    if old.session_id != new.session_id or old.rank == VOID_RANK:
+        return False
+
+    return not isinstance(new, CallRow) or new.tool is not None
 
 
 def _version(row: Row) -> int:

@@ -23,6 +23,9 @@ from jarvisd.model.usage import STANDARD, Tokens, Variant
 NO_INPUT = -1
 """No copy of that sort said how long the prompt was."""
 
+GENERATIONS = 2**16
+"""How many generations of a file one parser can tell apart; see `row_version`."""
+
 UNKNOWN_START_MS = 2**53
 """The start of a transcript without a time, and of one that says of a line that it is
 copied: later than any other."""
@@ -37,6 +40,19 @@ QUARTER_MS = 900_000
 
 UNDATED = 0
 """The quarter of responses without a time."""
+
+
+def row_version(parser: int, generation: int = 0) -> int:
+    """Return the version of rows that *parser* reads from a file of *generation*.
+
+    The generation of a file counts how often its content was found to be another.
+    """
+    return parser * GENERATIONS + min(generation, GENERATIONS - 1)
+
+
+def parser_of(version: int) -> int:
+    """Return the version of the parser of rows of *version*."""
+    return version // GENERATIONS
 
 
 class Mark(StrEnum):
@@ -58,8 +74,9 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         session_id: The session it is counted in.
         rank: 0 in a main transcript, 1 in a subagent's; `VOID_RANK` of what is void.
         start_ms: When that session's transcript starts; see `UNKNOWN_START_MS`.
-        version: Of the parser that read it. What a newer one has read takes its place
-            instead of being merged with it.
+        version: Of the parser that read it, and of the file that it read; see
+            `row_version`. What a newer parser has read takes its place instead of being
+            merged with it; so does what the session's file says since it was edited.
 
     """
 
@@ -252,7 +269,7 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Outdated(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A session without lines that a parser before *version* alone has read."""
+    """A session without rows that a parser before *version*, a row's, has read."""
 
     agent: str
     session_id: SessionId

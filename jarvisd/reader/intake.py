@@ -103,7 +103,7 @@ class Intake:
         hand, which takes a fifth off the time of going line by line.
         """
         agent = self.agent_named(block.origin.agent)
-        lane = _lane(block, agent)
+        lane = self._lane(block, agent)
         if agent.outlined is not None:
             outline = count_outlined(block, lines, agent.outlined)
             return () if live else outline.times()
@@ -125,6 +125,17 @@ class Intake:
             for each in records
             if each is not None and each.at_ms is not None
         ]
+
+    def _lane(self, block: Block, agent: Agent) -> Lane | None:
+        """Return where lines of *block* go; None where they are only counted now."""
+        if agent.outlined is None:
+            return block.open_lane(agent.version)
+
+        if block.parser_version:
+            block.unread()  # should they be wanted again, all of them are
+            self.blocks.books.unbind(block)
+
+        return None
 
     def fold_again(
         self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
@@ -221,17 +232,6 @@ class Intake:
         elif block.exit_status is None and exit_status is not None:
             block.exit_status = exit_status  # its sender was taken for gone
             self.touch(block)
-
-
-def _lane(block: Block, agent: Agent) -> Lane | None:
-    """Return where the lines of *block* go; None where they are only counted now."""
-    if agent.outlined is None:
-        return block.open_lane(agent.version)
-
-    if block.parser_version:
-        block.unread()  # should they be wanted again, all of them are
-
-    return None
 
 
 def _note_crash(block: Block, line: Line | Oversize, exc: Exception) -> None:

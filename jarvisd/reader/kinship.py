@@ -13,7 +13,7 @@ from jarvisd.reader.known import Known
 from jarvisd.sources.handles import Handles, opened_if_readable
 from jarvisd.sources.identity import Verdict
 
-_CONTINUED = {Verdict.SAME, Verdict.CUT}
+_CONTINUED = {Verdict.SAME, Verdict.EDITED, Verdict.CUT}
 
 
 def status(path: str) -> os.stat_result | None:

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 import anyio
 import structlog
 
-from jarvisd.accumulators.lane import Lane
 from jarvisd.errors import SourceError
 from jarvisd.lines import LineSplitter
 from jarvisd.reader.catalogue import Catalogue
@@ -114,7 +113,7 @@ class Rereader:
     async def _read_open(self, known: Known, fd: int) -> None:
         block = known.block
         version = self._intake.agent_named(block.origin.agent).version
-        lane = Lane.opened(block.origin, version=version)
+        lane = block.new_lane(version)
         generation, splitter = block.position.generation, LineSplitter()
         while block.position.generation == generation:
             left = block.position.offset - splitter.next_offset

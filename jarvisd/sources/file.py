@@ -28,7 +28,7 @@ from jarvisd.errors import SourceError
 from jarvisd.model.source import Position
 from jarvisd.sources.foreign import PROBE_BYTES, why_foreign
 from jarvisd.sources.handles import Handles, opened_if_readable
-from jarvisd.sources.identity import Verdict, judge
+from jarvisd.sources.identity import Verdict, edited, judge
 from jarvisd.sources.leaving import Leaving, is_abandoned, read_beside
 from jarvisd.sources.reading import Reading
 from jarvisd.sources.stream import SLICE_BYTES, Slice
@@ -36,7 +36,11 @@ from jarvisd.sources.stream import SLICE_BYTES, Slice
 MAX_LEAVING = 4
 """Files of one name that were renamed within seconds and are still read."""
 
-_CONTINUED = {Verdict.SAME, Verdict.CUT}
+EDIT_PAUSE_S = 60.0
+"""How often a file is read again that changes without growing: some network file systems
+set the time of a file once more after each line, and that tells no edit."""
+
+_CONTINUED = {Verdict.SAME, Verdict.EDITED, Verdict.CUT}
 
 
 @dataclass(slots=True)
@@ -58,6 +62,8 @@ class TailedFile:
     _known: tuple[int, int, int, int] | None = None
     """Device, inode, size and mtime at the last look."""
     _away_since: float | None = None
+    _edited_at: float | None = None
+    """When it was last read again because it was written to before its end."""
 
     @property
     def seen_bytes(self) -> int | None:
@@ -76,12 +82,7 @@ class TailedFile:
     def assume_unchanged(self, position: Position) -> None:
         """Take it that *position* was all there was when it was stored."""
         if position.offset == position.size:
-            self._known = (
-                position.dev,
-                position.inode,
-                position.size,
-                position.mtime_ns,
-            )
+            self._known = _signature_of(position)
 
     def judge(self, position: Position, fd: int) -> tuple[Verdict, Position]:
         """Say what the file behind *fd* is to one that was read to *position*."""
@@ -128,7 +129,7 @@ class TailedFile:
 
         self._away_since = None
         try:
-            return self._look(position, handles.get(self.path))
+            return self._look(position, handles.get(self.path), now)
         except FileNotFoundError:
             partial_bytes = self._reading.partial_bytes
             return Slice([], position, partial_bytes=partial_bytes, gone=True)
@@ -161,7 +162,7 @@ class TailedFile:
 
         return part
 
-    def _look(self, position: Position, fd: int) -> Slice:
+    def _look(self, position: Position, fd: int, now: float) -> Slice:
         """Read the file behind *fd*, if it is still what was read before."""
         reading, seen = self._reading, os.fstat(fd)
         if self.changed(seen):
@@ -176,12 +177,42 @@ class TailedFile:
                     return Slice([], position)
                 case Verdict.FRESH:
                     _refuse_foreign(self.path, fd)
+                case Verdict.EDITED:
+                    return self._begin_after_edit(start, seen, now)
+                case Verdict.SAME if self._is_edited(position, seen, fd):
+                    if self._edited_at is None or now - self._edited_at >= EDIT_PAUSE_S:
+                        start = edited(position, seen, fd)
+                        return self._begin_after_edit(start, seen, now)
+
+                    # Still a change at the next look.
+                    partial_bytes = reading.partial_bytes
+                    return Slice([], position, partial_bytes=partial_bytes)
 
             reading.check_rest(fd)
 
         part = reading.next(position, seen, fd, self.slice_bytes)
         self._known = _signature(seen)
         return part
+
+    def _is_edited(self, position: Position, seen: os.stat_result, fd: int) -> bool:
+        """Say whether a file that did not grow was written to all the same."""
+        _, _, size, mtime_ns = self._known or _signature_of(position)
+        if seen.st_size != size or seen.st_mtime_ns == mtime_ns:
+            return False
+
+        # A file that is being appended to has its new time a moment before its new size.
+        if _signature(os.fstat(fd)) != _signature(seen):
+            return False
+
+        return not self._reading.remembers_all(position, fd)
+
+    def _begin_after_edit(
+        self, start: Position, seen: os.stat_result, now: float
+    ) -> Slice:
+        """Go on at *start*; whoever gets the slice reads again what stands before."""
+        self._edited_at, self._known = now, _signature(seen)
+        self._reading.begin_after_edit(start)
+        return Slice([], start, restarted=True, more=True)
 
     def _away(
         self, position: Position, named: os.stat_result | None, handles: Handles
@@ -240,7 +271,7 @@ class TailedFile:
             self._drop(handles)
             return Slice([], position, more=named is not None, gone=named is None)
 
-        part = self._look(position, fd)
+        part = self._look(position, fd, now)
         if part.more:
             return part
 
@@ -313,6 +344,10 @@ def _refuse_foreign(path: str, fd: int) -> None:
     reason = why_foreign(os.pread(fd, PROBE_BYTES, 0))
     if reason is not None:
         raise SourceError(path, reason)
+
+
+def _signature_of(position: Position) -> tuple[int, int, int, int]:
+    return (position.dev, position.inode, position.size, position.mtime_ns)
 
 
 def _signature(seen: os.stat_result) -> tuple[int, int, int, int]:

@@ -11,6 +11,11 @@ that was rewritten in place to more than its old length.
     was never read to a line end                       FRESH      read from 0
     is empty, and says nothing yet                     EMPTY      wait
     has head and mark where they were                  SAME       go on at offset
+    the same, but its time changed and not its size    EDITED     go on at offset; what
+                                                                  stands before is read
+                                                                  into the books again
+    has what stood just before the offset there, and   EDITED     the same
+      other lines before
     has lines that we saw, up to some line end         CUT        go on there
     has nothing of what we saw                         REWRITTEN  read from 0
 
@@ -40,6 +45,7 @@ class Verdict(Enum):
     FRESH = auto()
     EMPTY = auto()
     SAME = auto()
+    EDITED = auto()
     CUT = auto()
     REWRITTEN = auto()
 
@@ -68,6 +74,9 @@ def judge(
     if fits(position, fd):
         return Verdict.SAME, position
 
+    if _ends_alike(position, fd, memory):
+        return Verdict.EDITED, edited(position, seen, fd)
+
     generation = position.generation + 1
     kept = _kept(memory, fd)
     if not kept:
@@ -86,8 +95,7 @@ def fits(position: Position, fd: int) -> bool:
     if len(head) < position.head_len or digest(head) != position.head_hash:
         return False
 
-    mark = os.pread(fd, position.mark_len, position.offset - position.mark_len)
-    return len(mark) == position.mark_len and digest(mark) == position.mark_hash
+    return _has_mark(position, fd)
 
 
 def advanced(
@@ -124,6 +132,16 @@ def advanced(
     )
 
 
+def edited(position: Position, seen: os.stat_result, fd: int) -> Position:
+    """Return *position* in the file *seen*: what stands before it was written again.
+
+    The same number of lines, for all that is known, which may say something else now.
+    They are of a new generation, which their rows tell by: see `row_version`.
+    """
+    start = Position(generation=position.generation + 1)
+    return advanced(start, seen, fd, position.offset)
+
+
 def between(begin: int, end: int, fd: int, data: bytes, start: int) -> bytes:
     """Return what stands there: of *data*, read from *start* on, or of the file."""
     if start <= begin and end <= start + len(data):
@@ -136,6 +154,19 @@ def digest(data: bytes) -> int:
     """Return 63 bits of a hash: what SQLite keeps as one integer."""
     raw = hashlib.blake2b(data, digest_size=8).digest()
     return int.from_bytes(raw) >> 1
+
+
+def _has_mark(position: Position, fd: int) -> bool:
+    mark = os.pread(fd, position.mark_len, position.offset - position.mark_len)
+    return len(mark) == position.mark_len and digest(mark) == position.mark_hash
+
+
+def _ends_alike(position: Position, fd: int, memory: LineMemory | None) -> bool:
+    """Say whether the last line that was read stands where it stood."""
+    if _has_mark(position, fd):
+        return True
+
+    return memory is not None and memory.ends_alike(position.offset, fd)
 
 
 def _kept(memory: LineMemory | None, fd: int) -> int:

@@ -73,6 +73,16 @@ class LineMemory:
 
         self._unfinished = 0
 
+    def ends_alike(self, offset: int, fd: int) -> bool:
+        """Say whether the last line remembered ends at *offset*, in *fd* as well."""
+        ends = self._ends
+        if not ends or ends[-1] != offset:
+            return False
+
+        start = ends[-2] if len(ends) > 1 else self.base.offset
+        line = os.pread(fd, offset - start, start)
+        return len(line) == offset - start and zlib.crc32(line) == self._sums[-1]
+
     def kept(self, fd: int) -> int:
         """Return the last line end up to which *fd* holds the lines remembered."""
         at = self.base.offset

@@ -69,6 +69,20 @@ class Reading:
         if start.offset < max(1, self._memory.base.offset):
             self._memory = LineMemory(start)
 
+    def begin_after_edit(self, start: Position) -> None:
+        """Read on from *start*: what stands before it is not what was remembered."""
+        self._stream = None
+        if self._memory is not None:
+            self._memory = LineMemory(start)
+
+    def remembers_all(self, position: Position, fd: int) -> bool:
+        """Say whether each line before *position* is known to be as it was."""
+        memory = self._memory
+        if memory is None or memory.base.offset:
+            return False
+
+        return memory.kept(fd) >= position.offset
+
     def check_rest(self, fd: int) -> None:
         """Read the unfinished line again if it is not as it was."""
         if self._stream is not None and not self._stream.still_fits(fd):

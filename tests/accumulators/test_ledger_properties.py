@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jarvisd.accumulators.keys import KeySet, key_of
 from jarvisd.accumulators.lane import Lane
@@ -14,7 +15,13 @@ from jarvisd.accumulators.merge import merged
 from jarvisd.accumulators.session import Spans
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import Outcome
-from jarvisd.model.ledger import NO_INPUT, VOID_RANK, CallRow, ResponseRow
+from jarvisd.model.ledger import (
+    NO_INPUT,
+    VOID_RANK,
+    CallRow,
+    ResponseRow,
+    row_version,
+)
 from jarvisd.model.usage import Variant
 from tests.accumulators import test_ledger_claude as claude
 from tests.accumulators import test_ledger_codex as codex
@@ -256,6 +263,41 @@ def test_merging_knows_no_order_and_no_repeats(
     assert merged(merged(one, two), three) == merged(one, merged(two, three))
     assert merged(merged(one, two), two) == merged(one, two)
     assert merged(one, two) == merged(two, one)
+
+
+@given(old=responses | voids, new=responses, copy=responses)
+@settings(max_examples=300, deadline=None)
+def test_what_a_file_says_since_it_was_edited_replaces_what_its_session_said(
+    old: ResponseRow, new: ResponseRow, copy: ResponseRow
+) -> None:
+    old, new, copy = (
+        replace(row, version=row_version(3, generation))
+        for row, generation in ((old, 0), (new, 1), (copy, 1))
+    )
+    if old.rank == VOID_RANK:
+        assert merged(old, new).rank == VOID_RANK
+    elif old.session_id == new.session_id:
+        assert merged(old, new) == merged(new, old) == new
+        if copy.session_id == new.session_id:
+            assert merged(merged(new, old), copy) == merged(new, copy)
+    else:
+        assert merged(old, new).output == max(old.output, new.output)
+
+
+def test_a_result_read_since_an_edit_is_that_of_its_call() -> None:
+    call = CallRow(
+        key=1,
+        agent="claude",
+        session_id=SessionId("a"),
+        rank=0,
+        start_ms=0,
+        tool="Bash",
+    )
+    call = replace(call, version=row_version(1))
+    result = replace(call, tool=None, outcome=Outcome.OK, version=row_version(1, 1))
+
+    for row in (merged(call, result), merged(result, call)):
+        assert (row.tool, row.outcome) == ("Bash", Outcome.OK)
 
 
 @given(responses)

@@ -1,10 +1,14 @@
 """Files that do not only grow: renamed, replaced, cut, removed, copied."""
 
+import json
 import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 from jarvisd.model.block import Life
+from jarvisd.model.session import SessionView
 from jarvisd.protocol.methods import BlocksTailResult, SourcesListResult
 from tests.e2e.home import append, append_bytes, numbered, record
 from tests.e2e.rig import Daemon
@@ -246,3 +250,130 @@ def replace(path: Path, data: bytes) -> None:
     aside = path.with_suffix(".tmp")
     aside.write_bytes(data)
     aside.rename(path)
+
+
+async def test_a_file_that_comes_back_keeps_its_session(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    append(path, response("msg_1", output=100), response("msg_2", output=200))
+    before = await daemon.block_at(path)
+    content = path.read_bytes()
+    path.unlink()
+    await daemon.sync()
+
+    path.write_bytes(content)
+
+    after = await daemon.block_at(path)
+    assert (after.line_count, after.tokens) == (before.line_count, before.tokens)
+    assert await blocks_of(daemon, path) == [after.block_id]
+
+
+async def test_a_file_that_is_rewritten_is_in_its_session_once(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    append(path, response("msg_1", output=100), response("msg_2", output=200))
+    block = await daemon.block_at(path)
+
+    replace(path, f"{response('msg_3', output=300)}\n".encode())
+
+    assert await output_of(daemon, path) == 600
+    assert await blocks_of(daemon, path) == [block.block_id]
+
+
+@pytest.mark.parametrize("output", [500, 9, 12345], ids=["same", "shorter", "longer"])
+@pytest.mark.parametrize("aside", [False, True], ids=["in place", "aside"])
+async def test_a_line_edited_in_the_middle_counts_for_what_it_says_now(
+    daemon: Daemon, output: int, *, aside: bool
+) -> None:
+    path = daemon.home.transcript()
+    outputs = [100, 200, 300]
+    append(path, *map(response, ("msg_1", "msg_2", "msg_3"), outputs))
+    assert await output_of(daemon, path) == 600
+
+    edited = path.read_text().replace(":200}", f":{output}}}")
+    edit(path, edited, aside=aside)
+
+    assert await output_of(daemon, path) == 400 + output
+    append(path, response("msg_4", output=1000))
+    assert await output_of(daemon, path) == 1400 + output
+
+
+async def test_a_line_edited_without_a_new_size_is_no_new_line(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    append(path, *map(response, ("msg_1", "msg_2", "msg_3"), (100, 200, 300)))
+    await daemon.sync()
+
+    edit(path, path.read_text().replace(":200}", ":500}"))
+
+    assert (await daemon.block_at(path)).line_count == 3
+
+
+@pytest.mark.parametrize("output", [500, 9, 12345], ids=["same", "shorter", "longer"])
+async def test_a_line_edited_while_no_daemon_runs_counts_for_what_it_says_now(
+    daemon: Daemon, output: int
+) -> None:
+    path = daemon.home.transcript()
+    append(path, *map(response, ("msg_1", "msg_2", "msg_3"), (100, 200, 300)))
+    await daemon.sync()
+    await daemon.terminate()
+
+    edit(path, path.read_text().replace(":200}", f":{output}}}"))
+    await daemon.start()
+
+    assert await output_of(daemon, path) == 400 + output
+
+
+async def test_what_an_agent_cuts_off_stays_counted(daemon: Daemon) -> None:
+    path = daemon.home.transcript()
+    append(path, *map(response, ("msg_1", "msg_2", "msg_3"), (100, 200, 300)))
+    await daemon.sync()
+
+    kept = path.read_text().splitlines()[:2]
+    edit(path, "".join(f"{each}\n" for each in kept))
+
+    assert await output_of(daemon, path) == 600
+
+
+def response(message: str, output: int) -> str:
+    """Return a line in which the agent tells what a response took."""
+    usage = {"input_tokens": 10, "output_tokens": output}
+    return json.dumps(
+        {
+            "type": "assistant",
+            "uuid": f"u-{message}",
+            "timestamp": "2026-11-21T10:00:00.000Z",
+            "message": {
+                # Of the test and its file, as all else that is kept by its id.
+                "id": f"{message}-{os.environ['PYTEST_CURRENT_TEST']}",
+                "role": "assistant",
+                "model": "claude-opus-4-5",
+                "content": [{"type": "text", "text": "Done."}],
+                "usage": usage,
+            },
+        },
+        separators=(",", ":"),
+    )
+
+
+def edit(path: Path, text: str, *, aside: bool = False) -> None:
+    """Write *text* in place of what *path* holds, at a time of its own."""
+    changed_ns = path.stat().st_mtime_ns + 1_000_000_000
+    if aside:
+        replace(path, text.encode())
+    else:
+        with path.open("r+") as file:
+            file.write(text)
+            file.truncate()
+
+    os.utime(path, ns=(changed_ns, changed_ns))
+
+
+async def output_of(daemon: Daemon, path: Path) -> int:
+    """Return the output tokens of the session of *path*, with all that is on disk."""
+    tokens = (await daemon.block_at(path)).tokens
+    assert tokens is not None
+    return tokens.output
+
+
+async def blocks_of(daemon: Daemon, path: Path) -> list[str]:
+    """Return the blocks of the session of *path*."""
+    session = await daemon.ask("sessions.get", SessionView, session_id=path.stem)
+    return list(session.blocks)
