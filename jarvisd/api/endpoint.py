@@ -30,7 +30,7 @@ from jarvisd.paths import MAX_SOCKET_PATH_BYTES
 
 BACKLOG = 128
 LOCK_NAME = "lock"
-RENDERED_NAMES = ("line", "tmux", "status.json")
+RENDERED_NAMES = ("line", "tmux", "need", "status.json")
 """The files that lie beside the socket, see `jarvisd.api.render`."""
 
 

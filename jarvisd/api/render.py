@@ -1,7 +1,7 @@
-"""Three small files beside the socket, for status lines that would rather `cat`.
+"""Small files beside the socket, for status lines that would rather `cat`.
 
-`line` is the text, `tmux` the same with its styles, `status.json` the answer to
-`status`. A reader sees the old file or the new one, never half of either. They are
+`line` is the text, `tmux` a short one with styles, `need` the numbers of the processes
+whose sessions need somebody, `status.json` the answer to `status`. A reader sees the old file or the new one, never half of either. They are
 written when something has changed, at most four times a second, and touched every five
 seconds: a file older than fifteen is the word of a daemon that died. A clean exit takes
 them away.
@@ -39,9 +39,11 @@ class Renderer:
         self, status: StatusBoard, blocks: Blocks, clock: Clock, folder: Path
     ) -> None:
         self._status = status
+        self._states = blocks.books.states
         self._clock = clock
         self._line = _RenderedFile(folder / "line")
         self._tmux = _RenderedFile(folder / "tmux")
+        self._need = _RenderedFile(folder / "need")
         self._json = _RenderedFile(folder / "status.json")
         self._wake = anyio.Event()
         self._shown: StatusResult | None = None
@@ -91,13 +93,20 @@ class Renderer:
 
     @property
     def _files(self) -> tuple["_RenderedFile", ...]:
-        return self._line, self._tmux, self._json
+        return self._line, self._tmux, self._need, self._json
 
     def _write(self) -> None:
         status = self._status.result()
         self._line.write(render_line(status).encode() + b"\n")
         self._tmux.write(render_tmux(status).encode() + b"\n")
+        self._need.write(" ".join(map(str, self._pids())).encode() + b"\n")
         self._json.write(self._status.encoded() + b"\n")
+
+    def _pids(self) -> list[int]:
+        """Return the processes whose sessions need somebody, as far as they are known."""
+        states = self._states
+        views = (states.view(*key) for key in states.roots() if states.is_needy(key))
+        return sorted({each.pid for each in views if each.pid is not None})
 
     def _touch(self) -> None:
         for file in self._files:

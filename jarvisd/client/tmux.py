@@ -13,7 +13,10 @@ from jarvisd.client import processes
 from jarvisd.errors import JarvisError
 
 LIMIT_S = 5.0
-_FIELDS = "#{pane_id}\t#{pane_pid}\t#{pane_tty}\t#{session_name}:#{window_index}.#{pane_index}"
+_NEED = "@jarvisd-need"
+"""Set in the windows that are marked."""
+
+_FIELDS = "#{pane_id}\t#{window_id}\t#{pane_pid}\t#{pane_tty}\t#{session_name}:#{window_index}.#{pane_index}"
 
 
 class TmuxError(JarvisError):
@@ -63,12 +66,26 @@ class Server(NamedTuple):
         except TmuxError:
             return []
 
-        rows = (line.split("\t", 3) for line in listed.splitlines())
+        rows = (line.split("\t", 4) for line in listed.splitlines())
         return [
-            Pane(self, row[0], int(row[1]), row[2], row[3])
+            Pane(self, row[0], row[1], int(row[2]), row[3], row[4])
             for row in rows
-            if len(row) == 4 and row[1].isdecimal()
+            if len(row) == 5 and row[2].isdecimal()
         ]
+
+    def mark(self, windows: Iterable[str], pids: Iterable[int]) -> None:
+        """Mark *windows*, and no other; note that it was for *pids*."""
+        wanted = set(windows)
+        listed = self.ask("list-windows", "-a", "-F", f"#{{window_id}}\t#{{{_NEED}}}")
+        rows = (line.partition("\t") for line in listed.splitlines())
+        marked = {window for window, _, mark in rows if mark}
+        for window in wanted - marked:
+            self.ask("set-option", "-w", "-t", window, _NEED, "1")
+
+        for window in marked - wanted:
+            self.ask("set-option", "-wu", "-t", window, _NEED)
+
+        self.ask("set-option", "-g", "@jarvisd-marked", " ".join(map(str, pids)))
 
     def select(self, pane: "Pane") -> None:
         """Make *pane* the one that its session shows."""
@@ -86,6 +103,7 @@ class Pane(NamedTuple):
 
     server: Server
     id: str
+    window: str
     pid: int
     tty: str
     name: str

@@ -85,7 +85,7 @@ async def test_the_files_are_there_from_the_start_and_gone_at_the_end(
     async with rendering(tmp_path) as files:
         assert files.line == "idle\n"
         assert json.loads(files.status.read_text())["blocks"] == 0
-        assert set(files_in(tmp_path)) == {"line", "tmux", "status.json"}
+        assert set(files_in(tmp_path)) == {"line", "tmux", "need", "status.json"}
 
     assert files_in(tmp_path) == {}
 

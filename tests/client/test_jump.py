@@ -20,7 +20,7 @@ SERVER = Server("/tmp/none")  # nobody listens there
 
 
 def pane(name: str, *, pid: int = 0, tty: str = "") -> Pane:
-    return Pane(SERVER, f"%{name}", pid, tty, f"work:{name}.0")
+    return Pane(SERVER, f"%{name}", f"@{name}", pid, tty, f"work:{name}.0")
 
 
 @pytest.fixture

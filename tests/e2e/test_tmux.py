@@ -102,6 +102,27 @@ async def test_the_segment_the_popup_and_the_way_there(
     await person.is_at(pane)
 
 
+async def test_the_window_of_who_needs_somebody_is_marked(
+    daemon: Daemon, person: Desk
+) -> None:
+    await an_agent_asks(daemon, person)
+    person.inner.ask("set", "-g", "status-interval", "1")
+    person.inner.ask("source-file", str(FILE))
+    person.inner.ask("source-file", str(FILE))
+
+    await person.sees("!1:agent")
+    assert "!!" not in person.shown
+    listed = person.inner.ask("list-windows", "-a", "-F", "#W=#{@jarvisd-need}")
+    assert [each for each in listed.splitlines() if each.endswith("=1")] == ["agent=1"]
+
+    await daemon.terminate()
+
+    async def is_unmarked() -> bool:
+        return "!" not in person.shown
+
+    await eventually(is_unmarked)
+
+
 async def test_jump_goes_to_who_needs_somebody(daemon: Daemon, person: Desk) -> None:
     pane = await an_agent_asks(daemon, person)
     told = await jarvisctl(daemon.home, "jump", "--dry-run")

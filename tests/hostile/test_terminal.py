@@ -126,7 +126,7 @@ async def test_files_for_a_status_bar_hold_nothing_it_would_obey(home: Home) -> 
         await evil_block(daemon)
         texts = [each.read_text() for each in rendered(home)]
 
-    assert len(texts) == 3  # line, tmux, status.json
+    assert len(texts) == 4  # line, tmux, need, status.json
     assert harm_in("".join(texts)) == []
 
 
@@ -150,5 +150,5 @@ def rendered(home: Home) -> list[Path]:
     return [
         each
         for each in folder.iterdir()
-        if each.name in {"line", "tmux", "status.json"}
+        if each.name in {"line", "tmux", "need", "status.json"}
     ]
