@@ -19,7 +19,7 @@ from jarvisd.model.block import (
 from jarvisd.model.conversation import Recorded
 from jarvisd.model.saved import BadLine, SavedBlock
 from jarvisd.model.source import Position, SourceState
-from jarvisd.model.state import Activity, State
+from jarvisd.model.state import Activity, Confidence, State
 from jarvisd.model.usage import Tokens
 
 LIVE_MS = 300_000
@@ -49,6 +49,9 @@ class Account(NamedTuple):
     state_since_ms: int | None
     activity: Activity | None
     state_tool: str | None
+    state_confidence: Confidence
+    title: str | None
+    model: str | None
 
 
 @dataclass(slots=True)

@@ -142,6 +142,9 @@ class Books:
             state_since_ms=state.since_ms,
             activity=state.activity,
             state_tool=state.tool,
+            state_confidence=state.confidence,
+            title=None if session.title is None else session.title[2],
+            model=session.model,
         )
 
     def state(self, session: Session) -> StateView:

@@ -22,6 +22,7 @@ from jarvisd.api.daemon import Daemon
 from jarvisd.api.desk import HookDesk
 from jarvisd.api.line import render_line
 from jarvisd.api.matching import matches_list, matches_sessions
+from jarvisd.api.prompts import prompts
 from jarvisd.api.reports import Reports
 from jarvisd.api.states import LiveStates
 from jarvisd.api.status import StatusBoard
@@ -56,6 +57,7 @@ from jarvisd.protocol.methods import (
     LineResult,
     SessionsGet,
     SessionsList,
+    SessionsPrompts,
     SourcesList,
     Status,
     Sync,
@@ -154,6 +156,7 @@ class Handlers:
             BlocksTail: _later(self._tail),
             SessionsList: _as_it_is(self._list_sessions),
             SessionsGet: _now(self._session),
+            SessionsPrompts: _later(partial(prompts, self._blocks.books)),
             SessionsExplain: _as_it_is(self._explain),
             SourcesList: _now(daemon.sources),
             Hook: _now(self._hook),

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 
 from jarvisd.client import format as fmt
 from jarvisd.client import places, states
+from jarvisd.client.reports.usage import short_model
 from jarvisd.client.table import Cell, Column, faint
 from jarvisd.client.text import safe
+from jarvisd.client.titles import Titles, of_block
 from jarvisd.model.block import BlockView, Life
-from jarvisd.model.state import NEEDS, State
+from jarvisd.model.state import NEEDS, Confidence, State, needs_somebody
 from jarvisd.protocol.health import Backfill
 
 RECENT_MS = 24 * 3600 * 1000
@@ -30,18 +32,20 @@ jarvisd is still reading the logs of your agents. What it finds is shown here.""
 _LIFE_STYLE = {Life.LIVE: "32", Life.QUIET: "", Life.ENDED: "2", Life.FAILED: "31"}
 
 COLUMNS = [
-    Column(title="BLOCK", rank=2),
+    Column(title="BLOCK", rank=3),
     Column(title="STATE", least=18),
     Column(title="AGENT", least=6),
-    Column(title="PROJECT", least=10, rank=1),
-    Column(title="SESSION", least=8, rank=10),
-    Column(title="LINES", right=True, rank=8),
-    Column(title="TOKENS", right=True, rank=6),
+    Column(title="PROJECT", least=8, rank=1),
+    Column(title="TITLE", least=16),
+    Column(title="MODEL", least=8, rank=6),
+    Column(title="TOKENS", right=True, rank=7),
     Column(title="COST", right=True, rank=4),
     Column(title="CTX", right=True, rank=5),
-    Column(title="TOOL", least=6, rank=7),
-    Column(title="ACTIVE", right=True, rank=3),
-    Column(title="RATE", right=True, rank=9),
+    Column(title="TOOL", least=6, rank=8),
+    Column(title="LINES", right=True, rank=9),
+    Column(title="RATE", right=True, rank=10),
+    Column(title="ACTIVE", right=True, rank=2),
+    Column(title="SESSION", least=8, rank=11),
 ]
 """What a table says of a block; the higher the rank, the earlier it is left out."""
 
@@ -50,21 +54,23 @@ _FULL = ((95, "31"), (80, "33"))
 """From which percentage on a context window is shown in which style."""
 
 
-def row(block: BlockView, now_ms: int) -> list[Cell]:
+def row(block: BlockView, now_ms: int, titles: Titles) -> list[Cell]:
     """Return what the table says of *block*, one cell for each of COLUMNS."""
     cells = [
         Cell(block.block_id[:ID_SHOWN]),
         state(block),
         Cell(block.agent),
         Cell(project(block)),
-        Cell(safe(block.session_id or fmt.ABSENT)[:ID_SHOWN]),
-        Cell(fmt.count(block.line_count)),
+        Cell(titles.of(of_block(block))),
+        Cell(short_model(block.model) if block.model else fmt.ABSENT),
         Cell(tokens(block)),
         Cell(cost(block)),
         context(block.context_percent),
         tool(block),
-        Cell(fmt.ago(block.last_activity_ms, now_ms)),
+        Cell(fmt.count(block.line_count)),
         Cell(fmt.rate(block.lines_per_s)),
+        Cell(fmt.ago(block.last_activity_ms, now_ms)),
+        Cell(safe(block.session_id or fmt.ABSENT)[:ID_SHOWN]),
     ]
     return faint(cells) if is_over(block) else cells
 
@@ -80,7 +86,8 @@ def state(block: BlockView) -> Cell:
         return Cell(block.life, _LIFE_STYLE[block.life])
 
     shown = states.label(block.state, activity=block.activity, tool=block.state_tool)
-    return Cell(shown, states.STYLES[block.state])
+    doubt = "?" if block.state_confidence is Confidence.LOW else ""
+    return Cell(shown + doubt, states.STYLES[block.state])
 
 
 def tokens(block: BlockView) -> str:
@@ -139,8 +146,15 @@ def in_place(blocks: Iterable[BlockView]) -> list[BlockView]:
     return sorted(blocks, key=_place)
 
 
+def needs_you(block: BlockView) -> bool:
+    """Return True if the session of *block* needs somebody, and that is no guess."""
+    # A daemon of before does not tell how sure it is.
+    sure = block.state_confidence or Confidence.HIGH
+    return block.state is not None and needs_somebody(block.state, sure)
+
+
 def _place(block: BlockView) -> tuple[int, int, str]:
-    if block.state in NEEDS:
+    if block.state is not None and needs_you(block):
         return NEEDS.index(block.state), block.state_since_ms or 0, block.block_id
 
     if block.life is Life.LIVE or block.state in _AT_WORK:

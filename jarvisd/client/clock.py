@@ -21,6 +21,13 @@ def local_time(at_ms: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(at_ms / 1000))
 
 
+def short_time(at_ms: int) -> str:
+    """Return *at_ms* in the user's zone: `14:03`, or `Nov 30 14:03` of another day."""
+    moment, now = time.localtime(at_ms / 1000), time.localtime(unix_ms() / 1000)
+    form = "%H:%M" if moment[:3] == now[:3] else "%b %d %H:%M"
+    return time.strftime(form, moment)
+
+
 def minute_of_day(at_ms: int) -> int:
     """Return which minute of its day *at_ms* is in the user's zone."""
     moment = time.localtime(at_ms / 1000)

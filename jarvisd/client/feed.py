@@ -5,10 +5,11 @@ has come. A lost daemon is a state (`trouble`), not an error: the last picture s
 and the feed tries again with growing pauses.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from jarvisd.client import clock
 from jarvisd.client.connection import Connection, Message, decode
+from jarvisd.client.titles import Titles, of_block
 from jarvisd.errors import JarvisError
 from jarvisd.model.block import BlockId, BlockView
 from jarvisd.protocol.following import (
@@ -41,6 +42,7 @@ class Feed:
         blocks: Every known block by its id, as told last.
         status: The whole picture as of a moment ago; None before the first answer.
         trouble: Why the picture is old; None while the daemon is there.
+        titles: What sessions are called; see `learn_titles`.
 
     """
 
@@ -62,6 +64,7 @@ class Feed:
         self.blocks: dict[BlockId, BlockView] = {}
         self.status: StatusResult | None = None
         self.trouble: JarvisError | None = None
+        self.titles = Titles()
         self._path = path
         self._chosen = chosen
         self._on_change = on_change
@@ -74,6 +77,11 @@ class Feed:
     def backfill(self) -> Backfill | None:
         """Return how far history is read, where it is known."""
         return self.status.backfill if self.status else None
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether only some blocks are followed."""
+        return self._chosen not in {None, SubscriptionFilter()}
 
     @property
     def is_loaded(self) -> bool:
@@ -106,6 +114,16 @@ class Feed:
 
             if self._connection is not None:
                 self._take(self._connection)
+        except JarvisError as exc:
+            self._stumbled(exc)
+
+    def learn_titles(self, shown: Iterable[BlockView]) -> None:
+        """Ask for the first words of *shown* where they have no title."""
+        if self._connection is None:
+            return
+
+        try:
+            self.titles.learn(self._connection.call, map(of_block, shown))
         except JarvisError as exc:
             self._stumbled(exc)
 

@@ -11,6 +11,7 @@ from jarvisd import config
 from jarvisd.client import processes, states, terminal, tmux
 from jarvisd.client.client import Client
 from jarvisd.client.filling import fill
+from jarvisd.client.titles import Named, called, of_session
 from jarvisd.errors import EXIT_FAILURE, JarvisError
 from jarvisd.model.ids import SessionId
 from jarvisd.model.session import SessionView
@@ -48,7 +49,9 @@ def target_of(client: Client, session_id: str) -> Target:
     """
     asked = SessionsGet(session_id=SessionId(session_id))
     session = client.call(asked, SessionView)
-    name = session.title or session.session_id[: states.ID_SHOWN]
+    name = called(
+        Named(session.agent, session.session_id, session.title, session.project)
+    )
     while session.state is None or session.state.pid is None:
         if session.parent_session_id is None:
             raise NowhereError(_no_process(session.agent, name))
@@ -77,14 +80,13 @@ def most_urgent(client: Client) -> Target:
         raise NowhereError(states.NOBODY)
 
     first = found[0]
-    raise NowhereError(_no_process(first.agent, first.title or first.session_id))
+    raise NowhereError(_no_process(first.agent, called(of_session(first))))
 
 
 def target(session: LiveSession, pid: int) -> Target:
     """Return *session*, which runs in the process *pid*, as a place to go to."""
-    return Target(
-        session.agent, session.session_id, states.name(session), pid, session.cwd
-    )
+    name = called(of_session(session))
+    return Target(session.agent, session.session_id, name, pid, session.cwd)
 
 
 def jump(

@@ -105,19 +105,20 @@ class View:
         shown = [
             each for each in known if self.everything or blocks.is_recent(each, now_ms)
         ]
-        head = self._head(shown, hidden=len(known) - len(shown), columns=columns)
+        hidden, need = len(known) - len(shown), self._need(known)
+        head = self._head(shown, hidden=hidden, need=need, columns=columns)
         # A blank line, the heading, another blank line and the footer.
         window = self._scroll.window(
             len(shown), None if rows is None else rows - len(head) - 4
         )
+        self._feed.learn_titles(shown[window])
         view = [*head, "", *self._table(shown[window], now_ms, columns)]
         return view if rows is None else on_screen(view, self._foot(columns), rows)
 
     def _head(
-        self, shown: list[BlockView], *, hidden: int, columns: int | None
+        self, shown: list[BlockView], *, hidden: int, need: int, columns: int | None
     ) -> list[str]:
         live = sum(each.life is Life.LIVE for each in shown)
-        need = self._feed.status.need if self._feed.status else 0
         more = f" · {hidden} older" if hidden else ""
         facts = [
             (f"jarvisd · {live} live · {len(shown)} shown{more}", "1"),
@@ -133,6 +134,17 @@ class View:
             for text, style in facts
             if text
         ]
+
+    def _need(self, known: list[BlockView]) -> int:
+        """Return how many sessions need somebody; with filters, of those followed."""
+        if self._feed.status is None:
+            return 0
+
+        if self._project is None and not self._feed.is_filtered:
+            return self._feed.status.need
+
+        own = (each for each in known if each.parent_session_id is None)
+        return len({(e.agent, e.session_id) for e in own if blocks.needs_you(e)})
 
     def _foot(self, columns: int | None) -> str:
         older = "a hides older" if self.everything else "a shows older"
@@ -155,7 +167,7 @@ class View:
 
             return blocks.nothing_found(status.backfill).splitlines()
 
-        rows = [blocks.row(each, now_ms) for each in shown]
+        rows = [blocks.row(each, now_ms, self._feed.titles) for each in shown]
         return render(blocks.COLUMNS, rows, room=columns, colour=self._colour)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from jarvisd.client import states, terminal
+from jarvisd.client import places, terminal
 from jarvisd.client.filling import fill
 from jarvisd.client.text import safe
 from jarvisd.model.state import State, Transition
@@ -56,9 +56,9 @@ def notice(each: Transition, session: LiveSession | None) -> Notice:
     what = _TITLES.get(each.state, f"is {each.state}")
     tool = f" ({each.tool})" if each.tool else ""
     project = None if session is None else session.project
-    name = (session.title if session else None) or each.session_id[: states.ID_SHOWN]
-    folder = (project or "").rpartition("/")[2]
-    place = " · ".join(safe(part) for part in (folder, name) if part)
+    # Not the first words: what is notified of may be kept, by the journal at least.
+    folder, title = places.short(project), session.title if session else None
+    place = " · ".join(safe(part) for part in (folder, title) if part)
     return Notice(
         title=safe(f"{each.agent} {what}{tool}"),
         body=f"{place}\n{safe(each.evidence)} ({each.tier})",

@@ -6,6 +6,7 @@ from jarvisd.client import clock, jumping, states
 from jarvisd.client.keys import pressed
 from jarvisd.client.table import Cell, Column, render, styled
 from jarvisd.client.text import cut, safe
+from jarvisd.client.titles import Titles, of_session
 from jarvisd.client.watching import StatesFeed
 from jarvisd.errors import JarvisError
 from jarvisd.protocol.states import LiveSession
@@ -48,7 +49,11 @@ class Picker:
         first = max(0, min(at - room // 2, len(shown) - room))
         visible = list(enumerate(shown))[first : first + room]
         now_ms = clock.unix_ms()
-        cells = [_row(number, each, now_ms, at) for number, each in visible]
+        self._feed.learn_titles(each for _, each in visible)
+        cells = [
+            _row(number, each, now_ms, at, self._feed.titles)
+            for number, each in visible
+        ]
         table = render(_COLUMNS, cells, room=columns, colour=self._colour)
         if not visible:
             return self._foot(shown, columns)
@@ -91,7 +96,9 @@ class Picker:
         self._chosen = _key(session)
         pid = session.state.pid
         if pid is None:
-            self._trouble = f"no process of {states.name(session)} is known"
+            self._trouble = (
+                f"no process of {self._feed.titles.of(of_session(session))} is known"
+            )
             return
 
         try:
@@ -128,9 +135,11 @@ class Picker:
         return [styled(shown_text, style)]
 
 
-def _row(number: int, session: LiveSession, now_ms: int, at: int) -> list[Cell]:
+def _row(
+    number: int, session: LiveSession, now_ms: int, at: int, titles: Titles
+) -> list[Cell]:
     mark = _MARK if number == at else " "
-    return [Cell(f"{mark}{number + 1}"), *states.row(session, now_ms)]
+    return [Cell(f"{mark}{number + 1}"), *states.row(session, now_ms, titles)]
 
 
 def _key(session: LiveSession) -> tuple[str, str]:

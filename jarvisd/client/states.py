@@ -11,6 +11,7 @@ from jarvisd.client import format as fmt
 from jarvisd.client import places
 from jarvisd.client.table import Cell, Column
 from jarvisd.client.text import safe
+from jarvisd.client.titles import Titles, of_session
 from jarvisd.model.state import (
     NEEDS,
     Activity,
@@ -21,7 +22,6 @@ from jarvisd.model.state import (
 )
 from jarvisd.protocol.states import LiveSession
 
-ID_SHOWN = 8
 NOBODY = "nobody needs you"
 
 _LABELS = {State.WAITING_APPROVAL: "approval", State.WAITING_ANSWER: "answer"}
@@ -94,17 +94,12 @@ def since(view: StateView, now_ms: int) -> str:
     return fmt.ago(view.since_ms, now_ms)
 
 
-def name(session: LiveSession) -> str:
-    """Return what people know a session by."""
-    return safe(session.title or "") or safe(session.session_id)[:ID_SHOWN]
-
-
 def project(session: LiveSession) -> str:
     """Return the short name of the project, else of the folder where it runs."""
     return places.short(session.project, session.cwd) or fmt.ABSENT
 
 
-def row(session: LiveSession, now_ms: int) -> list[Cell]:
+def row(session: LiveSession, now_ms: int, titles: Titles) -> list[Cell]:
     """Return what a table says of *session*, one cell for each of COLUMNS."""
     view = session.state
     urgent = view.state in NEEDS
@@ -115,7 +110,7 @@ def row(session: LiveSession, now_ms: int) -> list[Cell]:
         Cell(since(view, now_ms)),
         Cell(session.agent),
         Cell(project(session)),
-        Cell(name(session)),
+        Cell(titles.of(of_session(session))),
         Cell(why(view, now_ms) if urgent else reasons(view, now_ms)),
     ]
 

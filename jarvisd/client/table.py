@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from jarvisd.client.format import ABSENT
 from jarvisd.client.text import cut, safe, width, wrap
 
 GAP = "  "
@@ -15,6 +16,8 @@ HEADING_STYLE = "1"
 TOTAL_STYLE = "1"
 FAINT = "2"
 _RULE = "-"
+_BLANK_RANK = 100
+"""Added where a column tells nothing of any row: it goes before all others."""
 _NARROWEST_VALUE = 8
 
 
@@ -71,7 +74,11 @@ def render(
     last = [] if total is None else [_bold(total)]
     table = [[_safe(cell) for cell in cells] for cells in (heading, *rows, *last)]
     natural = [max(map(width, _texts(cells))) for cells in zip(*table, strict=True)]
-    widths = _fitted(columns, natural, room)
+    ranks = [
+        each.rank + (_BLANK_RANK if each.rank and _is_blank(cells[1:]) else 0)
+        for each, cells in zip(columns, zip(*table, strict=True), strict=True)
+    ]
+    widths = _fitted(columns, natural, ranks, room)
     lines = [_line(columns, cells, widths, colour=colour) for cells in table]
     if last:
         rule = styled(_RULE * _sum(widths), FAINT if colour else "")
@@ -127,8 +134,12 @@ def _sum(widths: Mapping[int, int]) -> int:
     return sum(widths.values()) + len(GAP) * max(0, len(widths) - 1)
 
 
+def _is_blank(cells: Iterable[Cell]) -> bool:
+    return all(cell.text in {"", ABSENT} for cell in cells)
+
+
 def _fitted(
-    columns: list[Column], natural: list[int], room: int | None
+    columns: list[Column], natural: list[int], ranks: list[int], room: int | None
 ) -> dict[int, int]:
     """Return the widths of the columns that are shown, by their place."""
     if room is None:
@@ -138,7 +149,7 @@ def _fitted(
         place: wanted if column.least is None else min(column.least, wanted)
         for place, (column, wanted) in enumerate(zip(columns, natural, strict=True))
     }
-    _leave_out(columns, floors, room)
+    _leave_out(ranks, floors, room)
     widths = {place: min(natural[place], room) for place in floors}
     _narrow(widths, floors, room)
     # What always stays gives way as well, before anything is broken.
@@ -149,12 +160,12 @@ def _fitted(
     return widths
 
 
-def _leave_out(columns: list[Column], floors: dict[int, int], room: int) -> None:
+def _leave_out(ranks: list[int], floors: dict[int, int], room: int) -> None:
     """Leave out what fits at no width, the highest rank first."""
     left_out: list[tuple[int, int]] = []
     while _sum(floors) > room:
-        place = max(floors, key=lambda each: columns[each].rank)
-        if not columns[place].rank:
+        place = max(floors, key=lambda each: ranks[each])
+        if not ranks[place]:
             return
 
         left_out.append((place, floors.pop(place)))

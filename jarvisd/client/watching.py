@@ -4,9 +4,12 @@ Used like `feed.Feed`: `wait_on` says what to select on, `refresh` takes what ha
 A transition only says that something is new; what is, is asked for as one list.
 """
 
+from collections.abc import Iterable
+
 from jarvisd.client import clock
 from jarvisd.client.connection import Connection
 from jarvisd.client.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
+from jarvisd.client.titles import Titles, of_session
 from jarvisd.errors import JarvisError
 from jarvisd.protocol.following import Subscribe, SubscribeResult
 from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
@@ -25,6 +28,7 @@ class StatesFeed:
         now_ms: The daemon's time of that list.
         trouble: Why the list is old; None while the daemon is there.
         is_loaded: Whether there ever was a list.
+        titles: What sessions are called; see `learn_titles`.
 
     """
 
@@ -34,6 +38,7 @@ class StatesFeed:
         self.now_ms = 0
         self.trouble: JarvisError | None = None
         self.is_loaded = False
+        self.titles = Titles()
         self._path = path
         self._chosen = chosen
         self._connection: Connection | None = None
@@ -75,16 +80,29 @@ class StatesFeed:
             elif self._has_news(self._connection) or clock.monotonic() >= self._due_at:
                 self._list(self._connection)
         except JarvisError as exc:
-            self.close()
-            self.trouble = exc
-            self._due_at = clock.monotonic() + self._pause_s
-            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            self._stumbled(exc)
+
+    def learn_titles(self, shown: Iterable[LiveSession]) -> None:
+        """Ask for the first words of *shown* where they have no title."""
+        if self._connection is None:
+            return
+
+        try:
+            self.titles.learn(self._connection.call, map(of_session, shown))
+        except JarvisError as exc:
+            self._stumbled(exc)
 
     def close(self) -> None:
         """Hang up."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _stumbled(self, error: JarvisError) -> None:
+        self.close()
+        self.trouble = error
+        self._due_at = clock.monotonic() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
     def _has_news(self, connection: Connection) -> bool:
         methods = set()

@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from jarvisd.model.ids import BlockId, SessionId
-from jarvisd.model.state import Activity, State
+from jarvisd.model.state import Activity, Confidence, State
 from jarvisd.model.usage import Tokens
 
 __all__ = [
@@ -95,7 +95,8 @@ class BlockView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     *exit_status* is that of a process block once it has ended. From *tokens* on it is
     what the whole session spent that the block is of; null if it is of none.
     *cost_micros* leaves out *unpriced* responses, and *tool_errors* counts calls that
-    failed. *state* and what follows it is what the session is doing, as in `StateView`.
+    failed. *state* and what follows it is what the session is doing, as in `StateView`;
+    *title* is what it is called, and *model* the model of most responses.
     """
 
     block_id: BlockId
@@ -131,3 +132,6 @@ class BlockView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state_since_ms: int | None = None
     activity: Activity | None = None
     state_tool: str | None = None
+    state_confidence: Confidence | None = None
+    title: str | None = None
+    model: str | None = None

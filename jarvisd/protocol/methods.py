@@ -44,6 +44,7 @@ from jarvisd.protocol.telling import Hook, StatusLine, StatusLineResult
 MAX_BLOCKS = 10_000
 MAX_SESSIONS = 10_000
 MAX_TAIL_LINES = 10_000
+MAX_PROMPTS = 500
 DEFAULT_TAIL_LINES = 20
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -227,6 +228,34 @@ class SessionsGet(Params, frozen=True, kw_only=True):
     agent: str | None = None
 
 
+class SessionName(msgspec.Struct, frozen=True, kw_only=True):
+    """Which session is meant; its id must be whole."""
+
+    agent: Text
+    session_id: SessionId
+
+
+class SessionsPrompts(Params, frozen=True, kw_only=True):
+    """Ask for the first words of sessions, read from the agents' files and not stored."""
+
+    sessions: Annotated[list[SessionName], msgspec.Meta(max_length=MAX_PROMPTS)]
+
+
+class SessionPrompt(Result, frozen=True, kw_only=True):
+    """The first words of one session; *words* is null where none are found."""
+
+    agent: str
+    session_id: SessionId
+    words: str | None
+    started_ms: int | None
+
+
+class SessionsPromptsResult(Result, frozen=True, kw_only=True):
+    """First words, in the order of the request; sessions that are not known are absent."""
+
+    sessions: list[SessionPrompt]
+
+
 class SourcesList(Params, frozen=True, kw_only=True):
     """Ask for all sources, or only for those with a problem."""
 
@@ -280,6 +309,7 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "blocks.tail": (BlocksTail, BlocksTailResult),
     "sessions.list": (SessionsList, SessionsListResult),
     "sessions.get": (SessionsGet, SessionView),
+    "sessions.prompts": (SessionsPrompts, SessionsPromptsResult),
     "sources.list": (SourcesList, SourcesListResult),
     "push.open": (PushOpen, PushOpenResult),
     "push.lines": (PushLines, PushLinesResult),

@@ -35,7 +35,10 @@ from jarvisd.protocol.methods import (
     HelloResult,
     Limits,
     LineResult,
+    SessionPrompt,
     SessionsGet,
+    SessionsPrompts,
+    SessionsPromptsResult,
     SourcesListResult,
     StatusResult,
     SyncResult,
@@ -146,6 +149,7 @@ class FakeDaemon:
         raw: Answers by method, instead of true ones.
         sessions: What `states.list` has, in its order.
         number: That of the newest transition.
+        prompts: The first words of sessions, by id.
         after: Called with each request once it has had its effect, before the answer.
 
     """
@@ -160,6 +164,7 @@ class FakeDaemon:
         self.raw: dict[str, Any] = {}
         self.sessions: list[LiveSession] = []
         self.number = 0
+        self.prompts: dict[str, str] = {}
         self.asked: list[Params] = []
         self.pushed: dict[str, list[str]] = {}
         self.oversize: dict[str, list[int]] = {}
@@ -401,6 +406,19 @@ class FakeDaemon:
             return view(found[0])
 
         raise ProtocolError(-32005, "unknown_session", "no such session")
+
+    def _sessions_prompts(self, params: SessionsPrompts) -> SessionsPromptsResult:
+        return SessionsPromptsResult(
+            sessions=[
+                SessionPrompt(
+                    agent=each.agent,
+                    session_id=each.session_id,
+                    words=self.prompts.get(each.session_id),
+                    started_ms=NOW_MS,
+                )
+                for each in params.sessions
+            ]
+        )
 
     def _sources_list(self, _: Params) -> SourcesListResult:
         return self.sources

@@ -52,8 +52,8 @@ def test_ps_shows_newest_first_and_hides_the_old(ctl: Ctl, daemon: FakeDaemon) -
 
     header, *rows = done.stdout.splitlines()
     assert header.split() == [
-        *("BLOCK", "STATE", "AGENT", "PROJECT", "SESSION"),
-        *("LINES", "TOKENS", "COST", "CTX", "TOOL", "ACTIVE", "RATE"),
+        *("BLOCK", "STATE", "AGENT", "PROJECT", "TITLE", "MODEL", "TOKENS", "COST"),
+        *("CTX", "TOOL", "LINES", "RATE", "ACTIVE", "SESSION"),
     ]
     assert [row.split()[0] for row in rows] == ["ffff0000", "01234567"]
     assert done.stderr == "jarvisctl: 1 older block: --all shows them\n"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from jarvisd.client import states
-from jarvisd.errors import EXIT_FAILURE
+from jarvisd.errors import EXIT_FAILURE, ProtocolError
 from jarvisd.model.ids import SessionId
 from jarvisd.model.state import (
     Activity,
@@ -16,7 +16,9 @@ from jarvisd.model.state import (
     StateView,
     Tier,
 )
-from jarvisd.protocol.states import LiveSession
+from jarvisd.protocol.base import Params
+from jarvisd.protocol.methods import SessionsPrompts
+from jarvisd.protocol.states import LiveSession, StatesList
 from tests.client.conftest import Ctl, command
 from tests.client.fake_daemon import NOW_MS, FakeDaemon, block, live_session
 from tests.client.terminal import Terminal
@@ -197,6 +199,57 @@ def test_the_watched_list_changes_by_itself(
 
         assert terminal.status() == 0
         assert terminal.is_restored()
+
+
+def test_a_session_without_a_title_is_called_by_its_first_words(
+    environ: dict[str, str], ctl: Ctl, daemon: FakeDaemon
+) -> None:
+    daemon.sessions = [IDLE, live_session("eeee", state=State.IDLE)]
+    daemon.prompts = {"cccc": "Mend the cart"}
+
+    named, unnamed = ctl("next").stdout.splitlines()[1:3]
+
+    assert "Mend the cart" in named
+    assert "demo " in unnamed
+    assert "eeee" not in unnamed
+
+
+def test_first_words_are_asked_for_once_each(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    daemon.sessions = [IDLE, APPROVAL]
+    daemon.prompts = {"cccc": "Mend the cart"}
+    with Terminal(command("next", "--watch"), environ, columns=120) as terminal:
+        terminal.see("Mend the cart")
+        daemon.sessions = [BUSY, *daemon.sessions]
+        daemon.notify(
+            "event",
+            {"subscription": "s1", "topic": "states", "cursor": "i:1", "data": {}},
+        )
+        daemon.wait_until(
+            lambda: sum(isinstance(each, StatesList) for each in daemon.asked) > 1
+        )
+        terminal.type(b"q")
+        assert terminal.status() == 0
+
+    asked = [each for each in daemon.asked if isinstance(each, SessionsPrompts)]
+    assert [[name.session_id for name in each.sessions] for each in asked] == [["cccc"]]
+
+
+def test_a_daemon_that_knows_no_first_words_is_no_hindrance(
+    ctl: Ctl, daemon: FakeDaemon
+) -> None:
+    def refuse(asked: Params) -> None:
+        if isinstance(asked, SessionsPrompts):
+            raise ProtocolError(-32601, "unknown_method", "no such method")
+
+    daemon.before = refuse
+    daemon.sessions = [IDLE]
+
+    done = ctl("next")
+
+    assert (done.returncode, done.stderr) == (0, "jarvisctl: nobody needs you\n")
+    assert "demo" in done.stdout
 
 
 def test_show_tells_what_a_state_rests_on(ctl: Ctl, daemon: FakeDaemon) -> None:

@@ -125,7 +125,7 @@ def test_a_person_sees_it_and_leaves(
     with Terminal(command("pick"), environ) as terminal:
         terminal.see("approval?")
         terminal.type(b"4")
-        terminal.see("no process of dddd is known")
+        terminal.see("no process of demo")
         terminal.type(b"q")
 
         assert terminal.status() == 0

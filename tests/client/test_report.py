@@ -14,6 +14,7 @@ from jarvisd.client import clock, quick
 from jarvisd.client.attributions import AttributionFileError, read
 from jarvisd.client.reports import bars, compat, heatmap, when
 from jarvisd.client.reports import usage as usage_table
+from jarvisd.client.titles import Titles
 from jarvisd.model.attention import (
     AttentionDay,
     AttentionHour,
@@ -506,7 +507,7 @@ def test_days_without_cost_have_their_place_on_the_axis() -> None:
     days = ("2026-10-30", "2026-11-01", "2026-11-05")
     report = usage(*map(row, days), row(None))
 
-    *_, drawn = usage_table.lines(report, room=100, colour=False)
+    *_, drawn = usage_table.lines(report, Titles(), room=100, colour=False)
 
     assert drawn == "cost by day  █ █   █"
 

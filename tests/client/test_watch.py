@@ -14,6 +14,7 @@ import pytest
 
 from jarvisd.client import clock
 from jarvisd.model.block import BlockView, Life
+from jarvisd.model.state import Confidence, State
 from jarvisd.protocol.following import Subscribe
 from tests.client.conftest import LIMIT_S, command
 from tests.client.fake_daemon import HALF_WAY, SCANNING, FakeDaemon, block
@@ -61,6 +62,21 @@ def test_the_newest_comes_first_and_the_old_on_demand(
         assert b"aaaa0000" not in shown
         terminal.type(b"a")
         terminal.see("aaaa0000")
+
+
+def test_with_a_filter_only_those_that_are_shown_need_somebody(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    asking = {"state": State.WAITING_APPROVAL, "state_confidence": Confidence.HIGH}
+    guess = {"state": State.WAITING_ANSWER, "state_confidence": Confidence.LOW}
+    daemon.blocks = [
+        fresh("aaaa000000000000", project="shop", session_id="s1", **asking),
+        fresh("bbbb000000000000", project="shop", session_id="s2", **guess),
+        fresh("cccc000000000000", project="infra", session_id="s3", **asking),
+    ]
+    with watching(environ, "--project", "shop") as terminal:
+        terminal.see("1 needs you")
+        terminal.see("answer?")
 
 
 def test_progress_of_history_is_shown(

@@ -19,6 +19,7 @@ from jarvisd.client.parser import (
 from jarvisd.client.scrolling import SCROLL_KEYS, Scroll, footer, on_screen
 from jarvisd.client.table import FAINT, render, styled
 from jarvisd.client.text import cut, safe, wrap
+from jarvisd.client.titles import Titles, of_session
 from jarvisd.client.watching import StatesFeed
 from jarvisd.errors import EXIT_FAILURE
 from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
@@ -66,32 +67,45 @@ def run(args: argparse.Namespace) -> int:
 
     with client_of(args) as client:
         answer = client.call(chosen, StatesListResult)
+        found = states.in_need(answer.sessions)
+        titles = Titles()
+        if not args.json:
+            titles.learn(client.call, map(of_session, found))
 
-    found = states.in_need(answer.sessions)
     if args.json:
         _print_json(found, answer.now_ms)
     else:
-        _print(found, answer.now_ms, args)
+        _print(found, answer.now_ms, titles, args)
 
     needed = any(map(states.needs_you, found))
     return EXIT_FAILURE if args.check and needed else 0
 
 
 def lines(
-    sessions: list[LiveSession], now_ms: int, *, room: int | None, colour: bool
+    sessions: list[LiveSession],
+    now_ms: int,
+    titles: Titles,
+    *,
+    room: int | None,
+    colour: bool,
 ) -> list[str]:
     """Return *sessions* as a table, hints below it; none are no lines."""
-    table = _table(sessions, now_ms, room=room, colour=colour)
+    table = _table(sessions, now_ms, titles, room=room, colour=colour)
     return [*table, *_hints(sessions, room, colour=colour)]
 
 
 def _table(
-    sessions: list[LiveSession], now_ms: int, *, room: int | None, colour: bool
+    sessions: list[LiveSession],
+    now_ms: int,
+    titles: Titles,
+    *,
+    room: int | None,
+    colour: bool,
 ) -> list[str]:
     if not sessions:
         return []
 
-    rows = [states.row(each, now_ms) for each in sessions]
+    rows = [states.row(each, now_ms, titles) for each in sessions]
     return render(states.COLUMNS, rows, room=room, colour=colour)
 
 
@@ -100,9 +114,11 @@ def _hints(sessions: list[LiveSession], room: int | None, *, colour: bool) -> li
     return [styled(each, FAINT if colour else "") for each in hints]
 
 
-def _print(found: list[LiveSession], now_ms: int, args: argparse.Namespace) -> None:
+def _print(
+    found: list[LiveSession], now_ms: int, titles: Titles, args: argparse.Namespace
+) -> None:
     colour = terminal.wants_colour(args.color, os.environ)
-    terminal.draw(lines(found, now_ms, room=terminal.columns(), colour=colour))
+    terminal.draw(lines(found, now_ms, titles, room=terminal.columns(), colour=colour))
 
     if not any(map(states.needs_you, found)):
         terminal.say(states.NOBODY)
@@ -167,8 +183,13 @@ class View:
         window = self._scroll.window(
             len(found), None if rows is None else rows - len(head) - len(hints) - 4
         )
+        self._feed.learn_titles(found[window])
         table = _table(
-            found[window], clock.unix_ms(), room=columns, colour=self._colour
+            found[window],
+            clock.unix_ms(),
+            self._feed.titles,
+            room=columns,
+            colour=self._colour,
         )
         view = [*head, "", *table, *hints]
         if rows is None:

@@ -15,6 +15,7 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.table import render
+from jarvisd.client.titles import Titles, of_block
 from jarvisd.model.block import BlockView
 from jarvisd.protocol.methods import BlocksList, BlocksListResult, Status, StatusResult
 
@@ -68,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
         elif args.plain:
             _print_plain(shown)
         else:
-            _print_table(shown, now_ms, args)
+            titles = Titles()
+            titles.learn(client.call, map(of_block, shown))
+            _print_table(shown, now_ms, args, titles)
             _print_footer(client, shown=len(shown), more=len(known) - len(shown))
 
     return 0
@@ -100,11 +103,13 @@ def _print_plain(shown: list[BlockView]) -> None:
         terminal.show_fields(fields)
 
 
-def _print_table(shown: list[BlockView], now_ms: int, args: argparse.Namespace) -> None:
+def _print_table(
+    shown: list[BlockView], now_ms: int, args: argparse.Namespace, titles: Titles
+) -> None:
     if not shown:
         return
 
-    rows = [blocks.row(block, now_ms) for block in shown]
+    rows = [blocks.row(block, now_ms, titles) for block in shown]
     colour = terminal.wants_colour(args.color, os.environ)
     terminal.draw(render(blocks.COLUMNS, rows, room=terminal.columns(), colour=colour))
 

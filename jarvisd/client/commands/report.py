@@ -19,6 +19,7 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.reports import when
+from jarvisd.client.titles import Titles
 from jarvisd.errors import EXIT_USAGE
 from jarvisd.model.report import Grouping
 from jarvisd.protocol.attention import ReportAttention, ReportAttentionResult
@@ -177,6 +178,7 @@ def _asked(args: argparse.Namespace) -> Params:
 def _print(client: Client, args: argparse.Namespace) -> None:
     room = terminal.columns()
     colour = terminal.wants_colour(args.color, os.environ)
+    titles = Titles()
     match args.kind:
         case "blocks":
             from jarvisd.client.reports import windows  # noqa: PLC0415 - as needed
@@ -192,7 +194,8 @@ def _print(client: Client, args: argparse.Namespace) -> None:
             from jarvisd.client.reports import attention  # noqa: PLC0415 - as needed
 
             waited = client.call(_asked(args), ReportAttentionResult)
-            shown = attention.lines(waited, room=room, colour=colour)
+            titles.learn(client.call, attention.untitled(waited))
+            shown = attention.lines(waited, titles, room=room, colour=colour)
             _show(shown, attention.notes(waited))
         case "heatmap":
             _print_map(client, args, room, colour=colour)
@@ -200,7 +203,8 @@ def _print(client: Client, args: argparse.Namespace) -> None:
             from jarvisd.client.reports import usage  # noqa: PLC0415 - as needed
 
             report = client.call(_asked(args), ReportUsageResult)
-            shown = usage.lines(report, room=room, colour=colour)
+            titles.learn(client.call, usage.untitled(report))
+            shown = usage.lines(report, titles, room=room, colour=colour)
             _show(shown, usage.notes(report))
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from jarvisd.client import clock, states, terminal
+from jarvisd.client import clock, places, states, terminal
 from jarvisd.client import format as fmt
 from jarvisd.client.client import Client
 from jarvisd.client.parser import (
@@ -13,6 +13,7 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.table import facts
+from jarvisd.client.titles import Titles, of_block
 from jarvisd.errors import ProtocolError
 from jarvisd.model.block import BlockId, BlockView, SessionId
 from jarvisd.model.session import SessionView
@@ -40,13 +41,20 @@ def run(args: argparse.Namespace) -> int:
     with client_of(args) as client:
         block = _block(client, args.block)
         view = _state(client, block)
+        titles = Titles()
+        if not args.json:
+            titles.learn(client.call, [of_block(block)])
 
     if args.json:
         terminal.print_json(block=block, state=view)
         return 0
 
     now_ms = clock.unix_ms()
-    known = [*_facts(block, now_ms), *_state_facts(view, now_ms)]
+    known = [
+        ("title", titles.of(of_block(block))),
+        *_facts(block, now_ms),
+        *_state_facts(view, now_ms),
+    ]
     told = [(name, value) for name, value in known if value is not None]
     terminal.draw(facts(told, least=14, room=terminal.columns()))
 
@@ -120,11 +128,11 @@ def _facts(block: BlockView, now_ms: int) -> list[tuple[str, str | None]]:
         ("life", block.life),
         ("error", block.error),
         ("exit status", _number(block.exit_status)),
-        ("project", block.project),
+        ("project", _place(block.project)),
         ("session", block.session_id),
         ("parent session", block.parent_session_id),
-        ("folder", block.cwd),
-        ("path", block.path),
+        ("folder", _place(block.cwd)),
+        ("path", _place(block.path)),
         ("process", _number(block.pid)),
         ("first line", _moment(block.start_ts_ms, now_ms)),
         ("last line", _moment(block.last_activity_ms, now_ms)),
@@ -152,6 +160,7 @@ def _session_facts(block: BlockView) -> list[tuple[str, str | None]]:
     cached = f"{tokens.cache_read:,} from cache, {_written(tokens):,} to it"
     unpriced = f" and {block.unpriced:,} without a price" if block.unpriced else ""
     return [
+        ("model", block.model),
         ("tokens", f"{tokens.total:,}: {tokens.input:,} in, {cached}"),
         ("", f"{tokens.output:,} out ({tokens.reasoning:,} reasoning)"),
         ("cost", f"{fmt.dollars(block.cost_micros or 0)}{unpriced}"),
@@ -167,6 +176,10 @@ def _written(tokens: Tokens) -> int:
 
 def _share(percent: float | None) -> str | None:
     return None if percent is None else f"{percent:.1f} % of the window"
+
+
+def _place(path: str | None) -> str | None:
+    return None if path is None else places.with_home(path)
 
 
 def _moment(at_ms: int | None, now_ms: int) -> str | None:

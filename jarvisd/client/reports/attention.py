@@ -8,13 +8,13 @@ from jarvisd.client.reports import bars
 from jarvisd.client.reports.usage import BAR_COLUMNS
 from jarvisd.client.table import Cell, Column, render
 from jarvisd.client.text import wrap
+from jarvisd.client.titles import Named, Titles
 from jarvisd.model.attention import AttentionDay, AttentionSession, Latency, Usage
 from jarvisd.protocol.attention import ReportAttentionResult
 
 MAX_SHOWN = 10
 _BAR = Column(title="", rank=9, style="33")
 _ROOM_FOR_BARS = 90
-_ID_SHOWN = 8
 _APPROVALS = (("WAITED", 0), ("APPROVALS", 1), ("P50", 4), ("P95", 3))
 _DAYS = (
     *_APPROVALS,
@@ -27,8 +27,13 @@ _DAYS = (
 """What is told of a day, and the ranks of the columns."""
 
 
+def untitled(report: ReportAttentionResult) -> list[Named]:
+    """Return what the sessions that are shown of *report* may be called."""
+    return list(map(_named, _shown(report)))
+
+
 def lines(
-    report: ReportAttentionResult, *, room: int | None, colour: bool
+    report: ReportAttentionResult, titles: Titles, *, room: int | None, colour: bool
 ) -> list[str]:
     """Return the report as lines; *room* is the terminal's width, None for no limit."""
     if not report.usage.awake_ms:
@@ -41,7 +46,7 @@ def lines(
         *_by_hour(report),
         "",
         *(line for each in _in_words(report) for line in wrap(each, room)),
-        *_by_session(report, room, colour=colour, drawn=drawn),
+        *_by_session(report, titles, room, colour=colour, drawn=drawn),
     ]
 
 
@@ -112,28 +117,43 @@ def _in_words(report: ReportAttentionResult) -> Iterator[str]:
     yield f"states: {', '.join(parts) or 'none'}"
 
 
+def _shown(report: ReportAttentionResult) -> list[AttentionSession]:
+    return [each for each in report.sessions if each.waiting_ms][:MAX_SHOWN]
+
+
+def _named(each: AttentionSession) -> Named:
+    return Named(each.agent, each.session_id, each.title, each.project)
+
+
 def _by_session(
-    report: ReportAttentionResult, room: int | None, *, colour: bool, drawn: bool
+    report: ReportAttentionResult,
+    titles: Titles,
+    room: int | None,
+    *,
+    colour: bool,
+    drawn: bool,
 ) -> list[str]:
-    shown = [each for each in report.sessions if each.waiting_ms][:MAX_SHOWN]
+    shown = _shown(report)
     if not shown:
         return []
 
     columns = [
-        Column(title="SESSION", least=12),
+        Column(title="TITLE", least=12),
         Column(title="AGENT", least=6),
         Column(title="PROJECT", least=8, rank=2),
         *(Column(title=each, right=True, rank=rank) for each, rank in _APPROVALS),
         *([_BAR] if drawn else []),
     ]
     most = shown[0].waiting_ms
-    rows = [_session(each, most, drawn=drawn) for each in shown]
+    rows = [_session(each, titles, most, drawn=drawn) for each in shown]
     return ["", *render(columns, rows, room=room, colour=colour)]
 
 
-def _session(each: AttentionSession, most: int, *, drawn: bool) -> list[Cell]:
+def _session(
+    each: AttentionSession, titles: Titles, most: int, *, drawn: bool
+) -> list[Cell]:
     return [
-        Cell(each.title or each.session_id[:_ID_SHOWN]),
+        Cell(titles.of(_named(each))),
         Cell(each.agent),
         Cell(places.short(each.project) or fmt.ABSENT),
         Cell(_span(each.waiting_ms), "1"),

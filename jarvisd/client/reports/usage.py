@@ -8,6 +8,7 @@ from jarvisd.client import places
 from jarvisd.client.reports import bars
 from jarvisd.client.table import Cell, Column, render
 from jarvisd.client.text import safe
+from jarvisd.client.titles import Named, Titles
 from jarvisd.model.report import Grouping, UsageRow
 from jarvisd.protocol.reports import ReportUsageResult
 
@@ -48,7 +49,14 @@ _SHORT_ID = 8
 _SPARK = "cost by day  "
 
 
-def lines(report: ReportUsageResult, *, room: int | None, colour: bool) -> list[str]:
+def untitled(report: ReportUsageResult) -> list[Named]:
+    """Return what the sessions of *report* may be called."""
+    return [_named(each) for each in report.rows if report.by == "session"]
+
+
+def lines(
+    report: ReportUsageResult, titles: Titles, *, room: int | None, colour: bool
+) -> list[str]:
     """Return the report as lines; *room* is the terminal's width, None for no limit."""
     if not report.rows:
         return []
@@ -66,7 +74,7 @@ def lines(report: ReportUsageResult, *, room: int | None, colour: bool) -> list[
     projects = places.distinct(each.key for each in report.rows if each.key)
     table = [
         [
-            *_names(each, report.by, projects),
+            *_names(each, report.by, projects, titles),
             *_cells(each, report.by, most, drawn=drawn),
         ]
         for each in report.rows
@@ -124,7 +132,13 @@ def short_models(models: Iterable[str | None]) -> str:
     return ", ".join(dict.fromkeys(map(short_model, models)))
 
 
-def _names(row: UsageRow, by: Grouping, projects: Mapping[str, str]) -> list[Cell]:
+def _named(row: UsageRow) -> Named:
+    return Named(row.agent or "", row.key, row.title, row.project, row.started_ms)
+
+
+def _names(
+    row: UsageRow, by: Grouping, projects: Mapping[str, str], titles: Titles
+) -> list[Cell]:
     """Return what names a row; *projects* are the short names of folders."""
     if row.key is None:
         return [Cell(UNKNOWN), *([Cell("")] * (len(_NAMES.get(by, [""])) - 1))]
@@ -132,7 +146,7 @@ def _names(row: UsageRow, by: Grouping, projects: Mapping[str, str]) -> list[Cel
     match by:
         case "session":
             project = places.short(row.project) or fmt.ABSENT
-            return [Cell(row.title or ""), Cell(project)]
+            return [Cell(titles.of(_named(row))), Cell(project)]
         case "model":
             return [Cell(short_model(row.key))]
         case "project":

@@ -1,0 +1,121 @@
+"""The answer to `sessions.prompts`: the first words of a session, from its own file.
+
+They are read when somebody asks, in a thread, and kept nowhere: not in memory, not in
+the store, not in the log.
+"""
+
+import os
+from functools import partial
+from typing import NamedTuple
+
+import anyio.to_thread
+
+from jarvisd.accumulators.books import Books
+from jarvisd.agents import agent_named
+from jarvisd.errors import SourceError
+from jarvisd.model.block import Kind
+from jarvisd.model.conversation import Role
+from jarvisd.model.ids import SessionId
+from jarvisd.protocol.methods import (
+    SessionPrompt,
+    SessionsPrompts,
+    SessionsPromptsResult,
+)
+from jarvisd.sources.handles import open_regular
+
+HEAD_BYTES = 128 * 1024
+"""Of a transcript; the first prompt is among its first lines."""
+
+MAX_LINES = 100
+MAX_CHARS = 120
+
+
+class _Start(NamedTuple):
+    """Where the beginning of a session lies."""
+
+    agent: str
+    session_id: SessionId
+    started_ms: int | None
+    path: str | None
+    end: int
+
+
+async def prompts(books: Books, asked: SessionsPrompts) -> SessionsPromptsResult:
+    """Return the first words of the sessions that are known, in the order asked for."""
+    starts = [
+        start
+        for each in asked.sessions
+        if (start := _start(books, each.agent, each.session_id)) is not None
+    ]
+    words = await anyio.to_thread.run_sync(
+        partial(_all_words, starts), abandon_on_cancel=True
+    )
+    return SessionsPromptsResult(
+        sessions=[
+            SessionPrompt(
+                agent=start.agent,
+                session_id=start.session_id,
+                words=found,
+                started_ms=start.started_ms,
+            )
+            for start, found in zip(starts, words, strict=True)
+        ]
+    )
+
+
+def _start(books: Books, agent: str, session_id: SessionId) -> _Start | None:
+    entry = books.entry_of(agent, session_id)
+    if entry is None:
+        return None
+
+    first = min(
+        (each for each in entry.blocks if each.origin.kind is Kind.TRANSCRIPT),
+        key=lambda block: block.start_ts_ms or 0,
+        default=None,
+    )
+    return _Start(
+        agent,
+        session_id,
+        entry.session.spans.first_ms,
+        None if first is None else first.origin.path,
+        0 if first is None else first.position.offset,
+    )
+
+
+def _all_words(starts: list[_Start]) -> list[str | None]:
+    return list(map(_words, starts))
+
+
+def _words(start: _Start) -> str | None:
+    if start.path is None:
+        return None
+
+    try:
+        fd = open_regular(start.path)
+    except (SourceError, OSError):
+        return None
+
+    try:
+        head = os.pread(fd, min(start.end, HEAD_BYTES), 0)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+
+    return first_words(start.agent, head)
+
+
+def first_words(agent_name: str, head: bytes) -> str | None:
+    """Return the beginning of the first prompt in *head*, whole lines of a transcript."""
+    agent = agent_named(agent_name)
+    # What stands behind the last line end is no whole line.
+    for text in head.split(b"\n", MAX_LINES)[:-1]:
+        record = agent.parse(text, offset=0)
+        if record is None or record.speaker is None:
+            continue
+
+        said = agent.spoken(text)
+        if said is not None and said.role is Role.USER:
+            return " ".join(said.content[: 2 * MAX_CHARS].split())[:MAX_CHARS] or None
+
+    return None

@@ -1,0 +1,127 @@
+"""What a session is called: its title, else its first words, else project and time.
+
+First words are asked for when a session is shown, and kept as long as the command runs.
+They are the person's own: they go to the terminal, and never where output is kept.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import NamedTuple
+
+from jarvisd.client import clock, places
+from jarvisd.errors import ProtocolError
+from jarvisd.model.block import BlockView
+from jarvisd.model.ids import SessionId
+from jarvisd.protocol.methods import (
+    MAX_PROMPTS,
+    SessionName,
+    SessionPrompt,
+    SessionsPrompts,
+    SessionsPromptsResult,
+)
+from jarvisd.protocol.states import LiveSession
+
+MAX_ASKED = 1_000
+"""Sessions whose first words are asked for at once: less than 0.1 s for the daemon."""
+
+MAX_TRIES = 3
+"""A session that has just begun may have no prompt yet; a subagent never has."""
+
+Ask = Callable[[SessionsPrompts, type[SessionsPromptsResult]], SessionsPromptsResult]
+_Key = tuple[str, str]
+
+
+class Named(NamedTuple):
+    """What is known of a session that is to be called something."""
+
+    agent: str
+    session_id: str | None
+    title: str | None
+    project: str | None
+    started_ms: int | None = None
+    is_subagent: bool = False
+
+    @property
+    def key(self) -> _Key:
+        """Return what no other session has."""
+        return self.agent, self.session_id or ""
+
+
+def of_block(block: BlockView) -> Named:
+    """Return what the session of *block* may be called."""
+    return Named(
+        block.agent,
+        block.session_id,
+        block.title,
+        block.project or block.cwd,
+        block.start_ts_ms,
+        block.parent_session_id is not None,
+    )
+
+
+def of_session(session: LiveSession) -> Named:
+    """Return what *session* may be called."""
+    return Named(
+        session.agent,
+        session.session_id,
+        session.title,
+        session.project or session.cwd,
+        is_subagent=session.parent_session_id is not None,
+    )
+
+
+class Titles:
+    """The names of sessions, with their first words as far as they are known."""
+
+    def __init__(self) -> None:
+        self._known: dict[_Key, SessionPrompt] = {}
+        self._tries: dict[_Key, int] = {}
+
+    def learn(self, ask: Ask, shown: Iterable[Named]) -> None:
+        """Ask for the first words of those of *shown* that have no title."""
+        wanted = islice(dict.fromkeys(filter(self._is_unknown, shown)), MAX_ASKED)
+        names = [
+            SessionName(agent=each.agent, session_id=SessionId(each.session_id or ""))
+            for each in wanted
+        ]
+        for start in range(0, len(names), MAX_PROMPTS):
+            page = names[start : start + MAX_PROMPTS]
+            for each in page:
+                key = (each.agent, each.session_id)
+                self._tries[key] = self._tries.get(key, 0) + 1
+
+            try:
+                answer = ask(SessionsPrompts(sessions=page), SessionsPromptsResult)
+            except ProtocolError:  # a daemon of before that has no such method
+                return
+
+            for found in answer.sessions:
+                self._known[found.agent, found.session_id] = found
+
+    def of(self, named: Named) -> str:
+        """Return what a session is called."""
+        known = self._known.get(named.key)
+        if named.title or known is None:
+            return called(named)
+
+        started_ms = named.started_ms or known.started_ms
+        return known.words or called(named._replace(started_ms=started_ms))
+
+    def _is_unknown(self, named: Named) -> bool:
+        known = self._known.get(named.key)
+        return (
+            named.session_id is not None
+            and not named.title
+            and (known is None or known.words is None)
+            and self._tries.get(named.key, 0) < MAX_TRIES
+        )
+
+
+def called(named: Named) -> str:
+    """Return what a session is called by those who have not read its words."""
+    if named.title:
+        return named.title
+
+    what = "subagent" if named.is_subagent else places.short(named.project)
+    when = "" if named.started_ms is None else clock.short_time(named.started_ms)
+    return " ".join(filter(None, (what, when))) or f"a session of {named.agent}"
