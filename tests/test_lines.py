@@ -1,10 +1,18 @@
 import itertools
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jarvisd.lines import Line, LineSplitter, Oversize
+from jarvisd.agents.condense import Head
+from jarvisd.lines import (
+    MAX_MARKS,
+    MAX_WHOLE_BYTES,
+    SHORT_BYTES,
+    Line,
+    LineSplitter,
+    Oversize,
+)
 
 
 def split(*chunks: bytes, max_line_bytes: int = 1000) -> list[Line | Oversize]:
@@ -132,3 +140,81 @@ def test_lines_do_not_depend_on_where_chunks_break(
     assert [line for a, b in ends for line in again.feed(data[:b], a)] == expected
     assert pieces.offset == again.offset == whole.offset
     assert pieces.finish() == again.finish() == whole.finish()
+
+
+class Joined:
+    """Condenses a line to what it is, so that it can be seen what it was given."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def feed(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+
+    def finish(self) -> bytes:
+        return b"condensed " + b"".join(self._pieces)
+
+
+LONG = (
+    b"\n",
+    b"\r\n",
+    b"x",
+    b"a line",
+    b"x" * (SHORT_BYTES - 1),
+    b"{}," * (MAX_MARKS // 3),
+    b"[" * (MAX_MARKS // 2),
+    b"\xff",
+    "é".encode() * SHORT_BYTES,
+    b"y" * (MAX_WHOLE_BYTES - SHORT_BYTES),
+)
+
+
+@given(
+    data=st.lists(st.sampled_from(LONG), max_size=12).map(b"".join),
+    cuts=st.lists(st.integers(0, 3 * MAX_WHOLE_BYTES), max_size=12),
+)
+@settings(max_examples=60, deadline=None)
+def test_which_lines_are_condensed_does_not_depend_on_where_chunks_break(
+    data: bytes, cuts: list[int]
+) -> None:
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    whole, pieces = (LineSplitter(condense=Joined) for _ in range(2))
+
+    expected = [*whole.feed(data), whole.finish()]
+    actual = [
+        each for a, b in itertools.pairwise(edges) for each in pieces.feed(data[a:b])
+    ]
+
+    assert [*actual, pieces.finish()] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "condensed"),
+    [
+        pytest.param(b"," * SHORT_BYTES, False, id="short"),
+        pytest.param(b"x" * MAX_WHOLE_BYTES, False, id="few marks"),
+        pytest.param(b"x" * (MAX_WHOLE_BYTES + 1), True, id="long"),
+        pytest.param(b"{},x" * (SHORT_BYTES // 4) + b"x", True, id="many marks"),
+        pytest.param(b"x" * SHORT_BYTES + b"\xff", True, id="no UTF-8"),
+    ],
+)
+def test_a_line_that_would_take_long_to_parse_is_condensed(
+    text: bytes, condensed: bool
+) -> None:
+    splitter = LineSplitter(condense=Joined)
+
+    (line,) = splitter.feed(text + b"\n")
+
+    assert isinstance(line, Line)
+    prefix = b"condensed " if condensed else b""
+    assert line.text == prefix + text
+    assert line.length == len(text)
+
+
+def test_of_a_condensed_line_all_characters_are_counted() -> None:
+    splitter = LineSplitter(condense=Head)
+
+    (line,) = splitter.feed("é".encode() * MAX_WHOLE_BYTES + b"\n")
+
+    assert isinstance(line, Line)
+    assert len(line.text.decode()) + line.omitted == MAX_WHOLE_BYTES

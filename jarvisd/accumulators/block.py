@@ -124,8 +124,14 @@ class Block:
         """Count one line that is not blank; *text* is without its line end."""
         self.add_lines([text], malformed=int(malformed))
 
-    def add_lines(self, texts: list[bytes], *, malformed: int = 0) -> None:
-        """Count lines that are not blank, *malformed* of them no record."""
+    def add_lines(
+        self, texts: list[bytes], *, malformed: int = 0, omitted: int = 0
+    ) -> None:
+        """Count lines that are not blank, *malformed* of them no record.
+
+        They had *omitted* more code points than *texts*, which are long ones condensed.
+        """
+        self.char_count += omitted
         self.line_count += len(texts)
         self.malformed_count += malformed
         try:

@@ -20,6 +20,7 @@ class AgentTotals:
     blocks: int = 0
     line_count: int = 0
     char_count: int = 0
+    oversize_count: int = 0
     last_activity_ms: int | None = None
 
 
@@ -29,6 +30,7 @@ class _Counted:
 
     line_count: int = 0
     char_count: int = 0
+    oversize_count: int = 0
 
 
 @dataclass(slots=True)
@@ -135,6 +137,10 @@ class Blocks:
         totals.line_count += block.line_count - counted.line_count
         totals.char_count += block.char_count - counted.char_count
         counted.line_count, counted.char_count = block.line_count, block.char_count
+        if block.oversize_count != counted.oversize_count:
+            totals.oversize_count += block.oversize_count - counted.oversize_count
+            counted.oversize_count = block.oversize_count
+
         last_ms = block.last_activity_ms
         if last_ms is None:
             return

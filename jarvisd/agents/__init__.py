@@ -13,8 +13,10 @@ from typing import Protocol
 import msgspec
 
 from jarvisd.agents import claude, codex, hooks, outline, text
+from jarvisd.agents.condense import Head
 from jarvisd.agents.evidence import Evidence
 from jarvisd.agents.outline import Outlined
+from jarvisd.lines import Condense
 from jarvisd.model.conversation import Said
 from jarvisd.model.record import Record
 from jarvisd.model.source import Tree
@@ -57,6 +59,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         name: What it is called in every answer.
         find: Where its transcripts may lie.
         parse: What one line says.
+        condense: Makes a small line of a long one, of which `parse` says the same.
         spoken: The words of one line; asked only where conversations are recorded, and
             only of lines whose record has a speaker.
         evidence: What it leaves beside its transcripts that tells of living sessions.
@@ -72,6 +75,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     find: Find
     parse: Parse
+    condense: Condense = Head
     spoken: Callable[[bytes], Said | None] = silent
     evidence: Evidence | None = None
     hooked: hooks.Hooked = hooks.silent
@@ -90,6 +94,7 @@ AGENTS = {
             name="claude",
             find=claude.find,
             parse=claude.parse,
+            condense=claude.condense,
             spoken=claude.spoken,
             evidence=claude.EVIDENCE,
             hooked=claude.hooked,
@@ -100,6 +105,7 @@ AGENTS = {
             name="codex",
             find=codex.find,
             parse=codex.parse,
+            condense=codex.condense,
             spoken=codex.spoken,
             evidence=codex.EVIDENCE,
             hooked=codex.hooked,
@@ -126,5 +132,6 @@ def only_counted(agent: Agent) -> Agent:
         name=agent.name,
         find=agent.find,
         parse=agent.parse,
+        condense=agent.condense,
         outlined=outline.of_text if is_text else outline.of_objects,
     )

@@ -6,7 +6,7 @@ type than it should is left at its default, and the rest is kept. Only what is n
 object at all is malformed.
 """
 
-import json
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar, get_args
@@ -32,6 +32,12 @@ ABSENT = msgspec.Raw()
 DIGEST_BYTES = 256
 
 _QUOTE = ord('"')
+_PAIRS = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""An escaped backslash, a surrogate pair, or half of one."""
+
 _BOM = b"\xef\xbb\xbf"
 _EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is an absent one
 _LATEST_MS = 4_102_444_800_000  # 2100-01-01
@@ -115,6 +121,18 @@ def unix_ms(stamp: str | float | None) -> int | None:
     return at_ms if at_ms is None or _EARLIEST_MS <= at_ms < _LATEST_MS else None
 
 
+def parts_of(kind: Any) -> tuple[type[msgspec.Struct] | None, Any]:
+    """Return the Struct and the item type of a tuple that *kind* allows."""
+    struct = item = None
+    for each in (kind, *get_args(kind)):
+        if isinstance(each, type) and issubclass(each, msgspec.Struct):
+            struct = each
+        elif getattr(each, "__origin__", None) is tuple:
+            item = get_args(each)[0]
+
+    return struct, item
+
+
 def _any_iso_ms(stamp: str) -> int:
     moment = datetime.fromisoformat(stamp)
     if moment.tzinfo is None:
@@ -147,11 +165,22 @@ def _number_ms(stamp: float | None) -> int | None:
 
 
 def _decode_strange(text: bytes, kind: type[T], error: Exception) -> T | None:
-    mender = _Mender()
-    try:
-        found: T = mender.mend(_readable(text, error), kind)
-    except (ValueError, RecursionError):
-        return None
+    text = _replaced(text)
+    for _ in range(2):  # a line may be strange in two ways
+        mender = _Mender()
+        try:
+            found: T = mender.mend(_readable(text, error), kind)
+        except ValueError as another:
+            error = another
+        except RecursionError:
+            break
+        else:
+            if isinstance(found, Shape):
+                found.left_out = mender.left_out
+
+            return found
+
+    return None
 
     if isinstance(found, Shape):
         found.left_out = mender.left_out
@@ -164,15 +193,11 @@ def _readable(text: bytes, error: Exception) -> bytes:
     if text.startswith(_BOM):
         return text[len(_BOM) :]
 
-    if isinstance(error, UnicodeDecodeError):
-        return _replaced(text)
-
     if isinstance(error, msgspec.ValidationError) or b"\\u" not in text:
         return text
 
-    # Half a surrogate pair is valid for json alone; what it stands for is lost anyway.
-    value = json.loads(text.decode(errors="replace"))
-    return json.dumps(value, ensure_ascii=False).encode(errors="replace")
+    # Half a surrogate pair is valid JSON; what it stands for is lost anyway.
+    return _PAIRS.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
 
 
 def _replaced(text: bytes) -> bytes:
@@ -194,7 +219,7 @@ class _Mender:
         except UnicodeDecodeError:
             return self.mend(_replaced(bytes(memoryview(text))), kind)
 
-        struct, item = _parts_of(kind)
+        struct, item = parts_of(kind)
         head = bytes(memoryview(text)[:64]).lstrip()[:1]
         if head == b"{" and struct is not None:
             return self._mend_object(text, struct)
@@ -234,18 +259,6 @@ class _Mender:
 def _fields_of(struct: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
     """Return the fields of a shape; to find them out takes a third of a millisecond."""
     return msgspec.structs.fields(struct)
-
-
-def _parts_of(kind: Any) -> tuple[type[msgspec.Struct] | None, Any]:
-    """Return the Struct and the item type of a tuple that *kind* allows."""
-    struct = item = None
-    for each in (kind, *get_args(kind)):
-        if isinstance(each, type) and issubclass(each, msgspec.Struct):
-            struct = each
-        elif getattr(each, "__origin__", None) is tuple:
-            item = get_args(each)[0]
-
-    return struct, item
 
 
 def _is_number(kind: Any) -> bool:

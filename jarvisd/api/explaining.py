@@ -26,7 +26,7 @@ from jarvisd.accumulators.explain import (
 from jarvisd.agents import Parse, agent_named
 from jarvisd.api.daemon import Store
 from jarvisd.errors import SourceError
-from jarvisd.lines import Line, LineSplitter, Oversize, is_blank
+from jarvisd.lines import Condense, Line, LineSplitter, Oversize, is_blank
 from jarvisd.model.block import Kind, Origin
 from jarvisd.model.report import ExplainedBlock, ExplainedLine
 from jarvisd.model.usage import Tokens
@@ -121,8 +121,8 @@ def _read(explainer: Explainer, reading: _Reading, number: int) -> None:
         reading.error = f"the lines of a {reading.origin.kind} block are kept nowhere"
         return
 
-    parse = agent_named(reading.origin.agent).parse
-    for line in _lines(reading.origin.path, reading.end):
+    agent = agent_named(reading.origin.agent)
+    for line in _lines(reading.origin.path, reading.end, agent.condense):
         if isinstance(line, Line) and is_blank(line.text):
             continue
 
@@ -130,14 +130,16 @@ def _read(explainer: Explainer, reading: _Reading, number: int) -> None:
             reading.error = f"only the first {MAX_LINES:,} lines are explained"
             return
 
-        reading.told.append(_told(explainer, parse, line, (number, len(reading.told))))
+        reading.told.append(
+            _told(explainer, agent.parse, line, (number, len(reading.told)))
+        )
 
 
-def _lines(path: str, end: int) -> Iterator[Line | Oversize]:
+def _lines(path: str, end: int, condense: Condense) -> Iterator[Line | Oversize]:
     """Give the lines of the file, as far as they are in the books."""
     fd = open_regular(path)
     try:
-        splitter = LineSplitter()
+        splitter = LineSplitter(condense=condense)
         while left := end - splitter.next_offset:
             chunk = os.pread(fd, min(left, _SLICE_BYTES), splitter.next_offset)
             if not chunk:
@@ -164,7 +166,7 @@ def _told(
             block=place[0],
             line=place[1] + 1,
             offset=line.offset,
-            bytes=len(line.text) if isinstance(line, Line) else line.chars,
+            bytes=line.length if isinstance(line, Line) else line.chars,
             kind=kind,
             at_ms=at_ms,
             verdict=verdict.word,

@@ -19,6 +19,7 @@ from jarvisd.daemon.segments import SegmentDesk
 from jarvisd.errors import ProtocolError, SourceError
 from jarvisd.export import Exporter
 from jarvisd.flusher import Flusher
+from jarvisd.lines import MAX_LINE_BYTES
 from jarvisd.model.block import BlockView, Kind
 from jarvisd.protocol.conversations import (
     ConversationParams,
@@ -251,6 +252,10 @@ class Service:
         if self._left_out.count:
             problems.append(_numbers_left_out(self._left_out))
 
+        unread = sum(each.oversize_count for each in reader.blocks.totals.values())
+        if unread:
+            problems.append(_lines_not_read(unread, self.started_ms))
+
         return problems + self._exporter.problems()
 
     def summary(self) -> str:
@@ -295,6 +300,18 @@ class Service:
             open_files=len(reader.handles),
             missed_files=reader.puller.missed_files,
         )
+
+
+def _lines_not_read(count: int, since_ms: int) -> Problem:
+    limit_mib = MAX_LINE_BYTES // (1024 * 1024)
+    lines = "1 line was" if count == 1 else f"{count} lines were"
+    message = (
+        f"{lines} longer than can be read ({limit_mib} MiB): counted by length alone, "
+        "without tokens or cost; jarvisctl show BLOCK says how many of a block"
+    )
+    return Problem(
+        kind="lines_not_read", message=message, since_ms=since_ms, count=count
+    )
 
 
 def _hints_lost(count: int, at_ms: int) -> Problem:

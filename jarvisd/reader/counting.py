@@ -16,19 +16,21 @@ def count(
     block: Block, lines: Sequence[Line | Oversize], records: Sequence[Record | None]
 ) -> None:
     """Count *lines*; what of them is no record and not blank is malformed."""
-    texts, malformed = [], 0
+    texts, malformed, omitted = [], 0, 0
     for line, record in zip(lines, records, strict=True):
         if isinstance(line, Oversize):
             block.add_oversize(line.chars)
         elif record is not None:
             texts.append(line.text)
+            omitted += line.omitted
             if record.cwd != block.origin.cwd or block.origin.session_id is None:
                 _learn(block, record.session_id, record.cwd)
         elif not is_blank(line.text):
             texts.append(line.text)
+            omitted += line.omitted
             malformed += 1
 
-    block.add_lines(texts, malformed=malformed)
+    block.add_lines(texts, malformed=malformed, omitted=omitted)
 
 
 def count_outlined(
@@ -45,7 +47,8 @@ def count_outlined(
         _count_oversize(block, lines)
 
     malformed = len(outline.others) - (len(whole) - len(texts))
-    block.add_lines(texts, malformed=malformed)
+    omitted = sum(line.omitted for line in whole if line.text)
+    block.add_lines(texts, malformed=malformed, omitted=omitted)
     session_id = outline.session_id() if block.origin.session_id is None else None
     for cwd in outline.cwds() or (None,):
         _learn(block, session_id, cwd)
@@ -72,7 +75,7 @@ def _note_others(
             texts.append(line.text)
         elif not is_blank(line.text):
             texts.append(line.text)
-            block.add_bad_line(line.offset, len(line.text), NOT_JSON)
+            block.add_bad_line(line.offset, line.length, NOT_JSON)
 
     return texts
 

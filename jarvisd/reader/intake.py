@@ -11,7 +11,7 @@ from jarvisd.accumulators.refusals import Refusals
 from jarvisd.agents import Agent, Parse, agent_named
 from jarvisd.clock import Clock
 from jarvisd.flusher import Flusher
-from jarvisd.lines import Line, Oversize, is_blank
+from jarvisd.lines import Condense, Line, Oversize, is_blank
 from jarvisd.model.evidence import OutputClosed
 from jarvisd.model.record import Record
 from jarvisd.model.segment import Closed
@@ -182,6 +182,10 @@ class Intake:
         if session is not None:
             segments.touched(session, now_s=self.clock.monotonic(), now_ms=now_ms)
 
+    def condense(self, block: Block) -> Condense:
+        """Return what makes small lines of the long ones of *block*."""
+        return self.agent_named(block.origin.agent).condense
+
     def only_counts(self, block: Block) -> bool:
         """Say whether lines of *block* are counted, and no more."""
         return self.agent_named(block.origin.agent).outlined is not None
@@ -235,7 +239,7 @@ class Intake:
 
 
 def _note_crash(block: Block, line: Line | Oversize, exc: Exception) -> None:
-    length = line.chars if isinstance(line, Oversize) else len(line.text)
+    length = line.chars if isinstance(line, Oversize) else line.length
     log.error("line.crashed", block_id=block.block_id, offset=line.offset, exc_info=exc)
     block.add_bad_line(line.offset, length, POISON)
 
@@ -253,7 +257,7 @@ def _parsed(
             try:
                 record = parse(line.text, offset=line.offset)
                 if record is None and not is_blank(line.text):
-                    block.add_bad_line(line.offset, len(line.text), NOT_JSON)
+                    block.add_bad_line(line.offset, line.length, NOT_JSON)
             except Exception as exc:
                 _note_crash(block, line, exc)
 

@@ -38,7 +38,7 @@ async def read_pipe(path: str, agent: str, intake: Intake) -> None:
 async def _read_open(fifo: Fifo, block: Block, intake: Intake) -> None:
     intake.recover(block)
     log.info("block.opened", block_id=block.block_id)
-    splitter = LineSplitter()
+    splitter = LineSplitter(condense=intake.condense(block))
     while True:
         piece = await fifo.receive()
         block.bytes_read += len(piece)

@@ -68,6 +68,9 @@ class Puller:
 
     def _begin(self, known: Known) -> None:
         """Let a file begin where others have ended that read it before."""
+        if known.tail.condense is None:
+            known.tail.condense = self._intake.condense(known.block)
+
         begins = self._catalogue.come_back(known)
         if begins is None and not known.block.position.offset:
             begins = self._catalogue.counted_elsewhere(known)

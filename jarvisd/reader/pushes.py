@@ -8,11 +8,12 @@ client that lost the answer sends the same batch again and nothing is counted tw
 import re
 
 import msgspec
+from anyio import lowlevel
 
 from jarvisd.accumulators.block import Block
 from jarvisd.errors import ProtocolError, StoreError
 from jarvisd.flusher import Flusher
-from jarvisd.lines import Line, Oversize
+from jarvisd.lines import SHORT_BYTES, Line, LongLine, Oversize
 from jarvisd.model.block import BlockView, Kind, Origin
 from jarvisd.protocol.pushes import (
     MAX_PUSH_LINES,
@@ -26,6 +27,7 @@ from jarvisd.reader.intake import Intake
 from jarvisd.reader.senders import PUSHED, Senders
 
 _BLOCK_ID = re.compile(r"[0-9a-f]{16}")
+_STEP_BYTES = 64 * 1024
 INVALID_PARAMS = -32602
 UNKNOWN_BLOCK = -32005
 STORAGE_DEGRADED = -32004
@@ -80,6 +82,8 @@ class Pushes:
                 INVALID_PARAMS, "too_large", f"at most {MAX_PUSH_LINES} lines a batch"
             )
 
+        texts = [each.encode(errors="replace") for each in asked.lines]
+        lines = await self._lines(block, texts)
         expected = block.position.offset
         if not 0 <= asked.seq <= expected:
             raise ProtocolError(
@@ -91,7 +95,10 @@ class Pushes:
 
         if asked.seq == expected:
             self._intake.recover(block)  # a sender that was taken for gone
-            self._take(block, asked)
+            lines += [Oversize(block.bytes_read, each) for each in asked.oversize_chars]
+            block.bytes_read += sum(len(each) + 1 for each in texts)
+            position = msgspec.structs.replace(block.position, offset=expected + 1)
+            self._intake.fold(block, lines, position)
 
         await self._committed(block)
         return PushLinesResult(
@@ -120,13 +127,23 @@ class Pushes:
         self._intake.touch(block)
         return block
 
-    def _take(self, block: Block, asked: PushLines) -> None:
-        texts = [each.encode(errors="replace") for each in asked.lines]
-        lines: list[Line | Oversize] = [Line(block.bytes_read, each) for each in texts]
-        lines += [Oversize(block.bytes_read, chars) for chars in asked.oversize_chars]
-        block.bytes_read += sum(len(each) + 1 for each in texts)
-        position = msgspec.structs.replace(block.position, offset=asked.seq + 1)
-        self._intake.fold(block, lines, position)
+    async def _lines(self, block: Block, texts: list[bytes]) -> list[Line | Oversize]:
+        """Return *texts* as lines; long ones condensed, giving way meanwhile."""
+        lines: list[Line | Oversize] = []
+        offset, condense = block.bytes_read, self._intake.condense(block)
+        for text in texts:
+            if len(text) <= SHORT_BYTES:
+                lines.append(Line(offset, text))
+                continue
+
+            long = LongLine(condense())
+            for start in range(0, len(text), _STEP_BYTES):
+                long.add(text[start : start + _STEP_BYTES])
+                await lowlevel.checkpoint()
+
+            lines.append(long.line(offset))
+
+        return lines
 
     def _pushed(self, block_id: str) -> Block:
         block = self._blocks.find(block_id)

@@ -112,9 +112,10 @@ class Rereader:
 
     async def _read_open(self, known: Known, fd: int) -> None:
         block = known.block
-        version = self._intake.agent_named(block.origin.agent).version
-        lane = block.new_lane(version)
-        generation, splitter = block.position.generation, LineSplitter()
+        agent = self._intake.agent_named(block.origin.agent)
+        lane = block.new_lane(agent.version)
+        generation = block.position.generation
+        splitter = LineSplitter(condense=agent.condense)
         while block.position.generation == generation:
             left = block.position.offset - splitter.next_offset
             if left <= 0:

@@ -25,6 +25,7 @@ import os
 from dataclasses import dataclass, field
 
 from jarvisd.errors import SourceError
+from jarvisd.lines import Condense
 from jarvisd.model.source import Position
 from jarvisd.sources.foreign import PROBE_BYTES, why_foreign
 from jarvisd.sources.handles import Handles, opened_if_readable
@@ -54,6 +55,8 @@ class TailedFile:
     path: str
     slice_bytes: int = SLICE_BYTES
     """How much is read of it at a time, from the next time that it is opened."""
+    condense: Condense | None = None
+    """What becomes of its long lines, from the next time that it is opened."""
     moved_to: str | None = None
     """Where the file is that *position* belongs to, if somebody has seen it."""
     leaving: list[Leaving] = field(default_factory=list)
@@ -190,7 +193,7 @@ class TailedFile:
 
             reading.check_rest(fd)
 
-        part = reading.next(position, seen, fd, self.slice_bytes)
+        part = reading.next(position, seen, fd, self.slice_bytes, self.condense)
         self._known = _signature(seen)
         return part
 

@@ -2,7 +2,7 @@
 
 import os
 
-from jarvisd.lines import Line, Oversize
+from jarvisd.lines import Condense, Line, Oversize
 from jarvisd.model.source import Position
 from jarvisd.sources.identity import Verdict, advanced, judge
 from jarvisd.sources.memory import LineMemory
@@ -30,11 +30,19 @@ class Reading:
         return judge(position, seen, fd, self._memory)
 
     def next(
-        self, position: Position, seen: os.stat_result, fd: int, slice_bytes: int
+        self,
+        position: Position,
+        seen: os.stat_result,
+        fd: int,
+        slice_bytes: int,
+        condense: Condense | None = None,
     ) -> Slice:
-        """Return the next slice after *position*, of *slice_bytes* at most."""
+        """Return the next slice after *position*, of *slice_bytes* at most.
+
+        Long lines go through *condense*.
+        """
         if self._stream is None:
-            self._stream = Stream(position, slice_bytes)
+            self._stream = Stream(position, slice_bytes, condense)
             if self._memory is not None:
                 self._memory.rewind(position.offset)
 

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from jarvisd.lines import Line, LineSplitter, Oversize
+from jarvisd.lines import Condense, Line, LineSplitter, Oversize
 from jarvisd.model.source import Position
 from jarvisd.sources.identity import MARK_BYTES, advanced, between
 from jarvisd.sources.memory import LineMemory
@@ -48,8 +48,13 @@ class Stream:
 
     __slots__ = ("_head", "_max_slice_bytes", "_slice_bytes", "_splitter", "_tail")
 
-    def __init__(self, position: Position, slice_bytes: int = SLICE_BYTES) -> None:
-        self._splitter = LineSplitter(offset=position.offset)
+    def __init__(
+        self,
+        position: Position,
+        slice_bytes: int = SLICE_BYTES,
+        condense: Condense | None = None,
+    ) -> None:
+        self._splitter = LineSplitter(offset=position.offset, condense=condense)
         self._slice_bytes = self._max_slice_bytes = slice_bytes
         self._head = self._tail = b""
 

@@ -86,13 +86,13 @@ async def test_ten_thousand_bad_lines_among_good_ones_are_told_apart(
 async def test_a_line_beyond_the_limit_is_counted_by_its_length(daemon: Daemon) -> None:
     path = daemon.home.transcript()
     append(path, record())
-    append(path, "é" * (17 * MIB // 2))
+    append(path, "é" * (65 * MIB // 2))
     append(path, record())
 
     block = await daemon.block_at(path)
 
     assert (block.line_count, block.oversize_count) == (3, 1)
-    assert block.char_count == 40 + 17 * MIB // 2 + 40
+    assert block.char_count == 40 + 65 * MIB // 2 + 40
     assert block.bytes_read == path.stat().st_size
     health = await daemon.ask("health", HealthResult)
     assert health.rss_bytes < 160 * MIB
@@ -103,12 +103,12 @@ async def test_a_line_beyond_the_limit_that_never_ends_is_no_line_yet(
 ) -> None:
     path = daemon.home.transcript()
     append(path, record())
-    append_bytes(path, b"x" * (17 * MIB))
+    append_bytes(path, b"x" * (65 * MIB))
     unfinished = await daemon.block_at(path)
     append_bytes(path, b"\n{}\n")
     finished = await daemon.block_at(path)
 
-    assert (unfinished.line_count, unfinished.partial_bytes) == (1, 17 * MIB)
+    assert (unfinished.line_count, unfinished.partial_bytes) == (1, 65 * MIB)
     assert (finished.line_count, finished.oversize_count) == (3, 1)
 
 

@@ -2,9 +2,9 @@
 
 from jarvisd.agents.claude.evidence import EVIDENCE
 from jarvisd.agents.claude.hooks import hooked
-from jarvisd.agents.claude.parse import parse
+from jarvisd.agents.claude.parse import condense, parse
 from jarvisd.agents.claude.places import find
 from jarvisd.agents.claude.spoken import spoken
 from jarvisd.agents.claude.statusline import status_line
 
-__all__ = ["EVIDENCE", "find", "hooked", "parse", "spoken", "status_line"]
+__all__ = ["EVIDENCE", "condense", "find", "hooked", "parse", "spoken", "status_line"]

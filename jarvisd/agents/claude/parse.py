@@ -20,6 +20,7 @@ from jarvisd.agents.claude.prose import (
 from jarvisd.agents.claude.shape import Block, Line, Message, key_of
 from jarvisd.agents.claude.tools import call_of, results_in
 from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
+from jarvisd.agents.condense import condenser_of
 from jarvisd.agents.cue import asks
 from jarvisd.agents.decode import decode, decode_raw, text_of, unix_ms
 from jarvisd.agents.numbers import HttpStatus
@@ -43,6 +44,7 @@ from jarvisd.model.events import (
 from jarvisd.model.record import Record, Speaker
 
 _DECODER = msgspec.json.Decoder(Line)
+condense = condenser_of(Line)
 
 # Copies of whole requests, a hundred kB each, and backups: nothing in them is wanted.
 # Quotes that are not escaped cannot be inside a string, so a match is what it seems.

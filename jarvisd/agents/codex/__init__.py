@@ -2,8 +2,8 @@
 
 from jarvisd.agents.codex.evidence import EVIDENCE
 from jarvisd.agents.codex.hooks import hooked
-from jarvisd.agents.codex.parse import parse
+from jarvisd.agents.codex.parse import condense, parse
 from jarvisd.agents.codex.places import find
 from jarvisd.agents.codex.spoken import spoken
 
-__all__ = ["EVIDENCE", "find", "hooked", "parse", "spoken"]
+__all__ = ["EVIDENCE", "condense", "find", "hooked", "parse", "spoken"]

@@ -17,6 +17,7 @@ from jarvisd.agents.codex.prose import is_human, texts_in
 from jarvisd.agents.codex.shape import Item, Line, Payload
 from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
 from jarvisd.agents.codex.usage import buckets, response_in, totals_in, variant_of
+from jarvisd.agents.condense import condenser_of
 from jarvisd.agents.cue import asks
 from jarvisd.agents.decode import ABSENT, decode, decode_raw, text_of, unix_ms
 from jarvisd.model.block import SessionId
@@ -43,6 +44,7 @@ from jarvisd.model.events import (
 from jarvisd.model.record import Record, Speaker
 
 _DECODER = msgspec.json.Decoder(Line)
+condense = condenser_of(Line)
 _NO_PAYLOAD = Payload()
 _PLAN, _PLAN_ENDS = "<proposed_plan>", "</proposed_plan>"
 _PERSON = "user"
