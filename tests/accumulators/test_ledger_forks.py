@@ -155,6 +155,19 @@ def test_lines_that_a_branch_writes_twice_are_copies_both_times(fork: str) -> No
             assert told_of(books.session(fork)) == (20_000, 1, 1, 0)
 
 
+def test_a_session_in_the_background_has_what_is_its_own() -> None:
+    """As recorded: of a branch, with what that was branched from, all lines stamped."""
+    branch = copied(branched, SHARED, LATER, ORIGINAL) + own(LATER, 40)
+    behind = copied(backgrounded, [*branch, *own(EARLIER, 60)], EARLIER, LATER)
+    files = file_of(ORIGINAL, SHARED), file_of(LATER, branch), file_of(EARLIER, behind)
+    for order in permutations(files):
+        books = read_all(*order)
+
+        assert told_of(books.session(ORIGINAL)) == (93, 2, 1, 1)
+        assert told_of(books.session(LATER)) == (20_000, 1, 1, 0)
+        assert told_of(books.session(EARLIER)) == (20_000, 1, 1, 0)
+
+
 def test_without_a_word_of_it_the_lesser_id_owns_what_forks_share() -> None:
     files = family(verbatim)[:3]
     for order in permutations(files):
