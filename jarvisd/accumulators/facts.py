@@ -48,6 +48,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
         until_ms: When it will serve again; *full_ms*: when a window that is used up
             starts anew.
         compacted_ms: When the context was compacted last.
+        closing: The newest line is one that the agent writes before it ends in order.
         headless: The process ends with its turn.
         call: Digest and name of the newest call, and how often in a row it was made
             since *call_ms*.
@@ -76,6 +77,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     until_ms: int | None = None
     full_ms: int | None = None
     compacted_ms: int | None = None
+    closing: bool = False
     headless: bool = False
     call: int = 0
     call_tool: str = ""

@@ -294,6 +294,10 @@ class LimitSource(StrEnum):
     STATUS_LINE = "status_line"
 
 
+class ClosingWritten(_Event, frozen=True, kw_only=True, gc=False):
+    """The agent wrote what it writes before it ends in order."""
+
+
 class LimitWindow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One window of a limit: how much is used, how long it is, when it starts anew."""
 
@@ -386,6 +390,7 @@ Event = (
     | ApiFailed
     | LimitsReported
     | LimitReached
+    | ClosingWritten
     | TitleGiven
     | ModeChanged
     | TaskStarted

@@ -8,6 +8,7 @@ from jarvisd.agents.claude import parse
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import (
     ApiFailed,
+    ClosingWritten,
     CommandGiven,
     Compacted,
     Event,
@@ -570,6 +571,7 @@ def test_a_background_task_says_when_it_is_over() -> None:
             Instructed(by_agent=True),
             id="words of a teammate",
         ),
+        pytest.param({"type": "cost-state"}, ClosingWritten(), id="closing lines"),
     ],
 )
 def test_single_events(fields: dict[str, Any], expected: Event) -> None:
@@ -578,7 +580,7 @@ def test_single_events(fields: dict[str, Any], expected: Event) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["last-prompt", "file-history-snapshot", "atis-latch", "foo-bar", "cost-state", ""],
+    ["last-prompt", "file-history-snapshot", "atis-latch", "foo-bar", ""],
 )
 def test_bookkeeping_says_nothing(kind: str) -> None:
     """CC-101, S001-14: not even with a tool call in it."""

@@ -14,7 +14,7 @@ from jarvisd.accumulators.states.constants import (
     SELF_ANSWERING_MODES,
     UNOWNED_MS,
 )
-from jarvisd.accumulators.states.held import Held, is_question
+from jarvisd.accumulators.states.held import Held, is_idle_notice, is_question
 from jarvisd.model.evidence import HookCalled
 from jarvisd.model.state import Activity, Confidence, State, Tier
 
@@ -288,11 +288,13 @@ class Case(msgspec.Struct, kw_only=True):
         if hook.event == "SessionStart" and self.is_headless:
             phase = Phase.WORKING
 
+        notice = hook.detail if is_idle_notice(hook) else None
+
         return Turn(
             phase=phase,
             since_ms=told.since_ms if phase is told.phase else hook.at_ms,
             at_ms=hook.at_ms,
-            word=" ".join(filter(None, (hook.event, hook.tool))),
+            word=" ".join(filter(None, (hook.event, hook.tool or notice))),
             tier=Tier.HOOK,
         )
 

@@ -46,6 +46,9 @@ DWELL_MS = 3_000
 SETTLE_MS = 250
 """How long a turn's end must last that was only concluded: more lines may come."""
 
+CLOSING_MS = 1_000
+"""How long after the end of a process its last lines may still be on their way."""
+
 HISTORY_MS = 1_000
 """How long after the last line of history a session is judged."""
 

@@ -54,9 +54,9 @@ def _recalled(told: Transition) -> Verdict:
 
 
 def _gone(case: Case, gone: ProcessGone) -> Verdict:
-    midst = not gone.tidy and (
-        case.turn().phase is Phase.WORKING or bool(case.questions())
-    )
+    in_order = gone.tidy or case.facts.closing
+    at_work = case.turn().phase is Phase.WORKING or bool(case.questions())
+    midst = at_work and not in_order
     how = "is gone in the midst of work" if midst else "is gone or done with it"
     return Verdict(
         state=State.CRASHED if midst else State.ENDED,

@@ -126,7 +126,7 @@ class Held:
         if phase_of(hook) is not Phase.NONE and _is_newer(hook, self.turn):
             self.turn = hook
             if not is_idle_notice(hook):
-                self.failure = hook if hook.event == "StopFailure" else None
+                self.failure = hook if hook.event == STOP_FAILURE else None
 
         handler = _HOOKS.get(hook.event)
         if handler is not None:
@@ -226,6 +226,7 @@ _WORK = frozenset(
     }
 )
 _REST = frozenset({"SessionStart", "Stop", "StopFailure", "SubagentStop"})
+STOP_FAILURE = "StopFailure"
 _IDLE = "idle_prompt"
 _DIALOGS = frozenset({"permission_prompt", "elicitation_dialog"})
 

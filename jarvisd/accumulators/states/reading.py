@@ -19,6 +19,7 @@ from jarvisd.accumulators.lane import Lane
 from jarvisd.model.events import (
     ApiFailed,
     Asked,
+    ClosingWritten,
     CommandGiven,
     Compacted,
     Instructed,
@@ -65,6 +66,7 @@ def note(lane: Lane, record: Record) -> None:
     for event in record.events:
         handler = _handler_of(event.__class__)
         if handler is not None:
+            facts.closing = False
             handler(facts, event, at_ms)
 
 
@@ -249,6 +251,7 @@ def _limited(facts: Facts, event: LimitReached, at_ms: int | None) -> None:
     facts.limited_ms, facts.until_ms = at_ms, event.resets_at_ms
     facts.failed = ""
     _end(facts, "limit reached", at_ms, settled=True)
+    facts.word = "limit reached"  # and not the error that told of it
 
 
 def _limits(facts: Facts, event: LimitsReported, _: int | None) -> None:
@@ -266,6 +269,10 @@ def _compacted(facts: Facts, event: Compacted, at_ms: int | None) -> None:
 
 def _mode(facts: Facts, event: ModeChanged, _: int | None) -> None:
     facts.mode, facts.reviewed = event.mode, event.reviewed
+
+
+def _closing(facts: Facts, _: ClosingWritten, __: int | None) -> None:
+    facts.closing = True
 
 
 def _opened(facts: Facts, event: ThreadOpened, _: int | None) -> None:
@@ -295,6 +302,7 @@ _HANDLERS: dict[type, Callable[[Facts, Any, int | None], None]] = {
     LimitReached: _limited,
     LimitsReported: _limits,
     Compacted: _compacted,
+    ClosingWritten: _closing,
     ModeChanged: _mode,
     ThreadOpened: _opened,
 }

@@ -12,6 +12,7 @@ from jarvisd.accumulators.states.attention import Burn
 from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import (
     CHECK_CEILING_MS,
+    CLOSING_MS,
     DWELL_MS,
     HISTORY_CEILING_MS,
     HISTORY_MS,
@@ -20,8 +21,9 @@ from jarvisd.accumulators.states.constants import (
     UNOWNED_MS,
 )
 from jarvisd.accumulators.states.endings import AT_REST
-from jarvisd.accumulators.states.held import Held
+from jarvisd.accumulators.states.held import STOP_FAILURE, Held
 from jarvisd.model.block import SessionId
+from jarvisd.model.events import Trouble
 from jarvisd.model.evidence import HookCalled
 from jarvisd.model.state import (
     OVER,
@@ -80,7 +82,11 @@ class Seat:
         if before.state in OVER:
             self.held.recalled = before
         elif is_hooked_wait(before):
-            self.held.ask, self.held.hooked = _ask_of(before), True
+            hook, self.held.hooked = _hook_of(before), True
+            if hook.event == STOP_FAILURE:
+                self.held.turn = self.held.failure = hook
+            else:
+                self.held.ask = hook
 
     def awaits_check(self, case: Case, verdict: Verdict) -> bool:
         """Return True if *verdict*, the first, waits until all processes were checked.
@@ -227,8 +233,17 @@ def is_hooked_wait(told: Transition) -> bool:
     )
 
 
-def _ask_of(told: Transition) -> HookCalled:
+def _hook_of(told: Transition) -> HookCalled:
     """Return the hook that *told* is from."""
+    if told.evidence in _ERRORS:
+        return HookCalled(
+            agent=told.agent,
+            session_id=told.session_id,
+            event=STOP_FAILURE,
+            at_ms=told.at_ms,
+            detail=_ERRORS[told.evidence],
+        )
+
     event, *words = told.evidence.split()
     return HookCalled(
         agent=told.agent,
@@ -240,11 +255,22 @@ def _ask_of(told: Transition) -> HookCalled:
     )
 
 
+_ERRORS: dict[str, str] = {
+    Trouble.LOGGED_OUT: "authentication_failed",
+    Trouble.BILLING: "billing_error",
+    Trouble.API_ERROR: "unknown",
+}
+"""The hook's word for each trouble that it tells of."""
+
+
 def told_from(told: Verdict, verdict: Verdict, since_ms: int, *, answered: bool) -> int:
     """Return when *verdict*, reached at *since_ms*, takes the place of *told*."""
     if told.state in WAITS and verdict.state is State.WORKING:
         is_sure = answered or _is_answered(told, verdict)
         return since_ms if is_sure else since_ms + DWELL_MS
+
+    if verdict.state is State.CRASHED and told.state not in WAITS:
+        return (verdict.since_ms or since_ms) + CLOSING_MS
 
     ends = told.state is State.WORKING and verdict.state in _ENDS
     if ends and not verdict.settled:

@@ -29,6 +29,7 @@ from jarvisd.model.events import (
     MAX_TITLE_CHARS,
     ApiFailed,
     Asked,
+    ClosingWritten,
     Compacted,
     Cue,
     Event,
@@ -335,6 +336,10 @@ def _mode(line: Line) -> Iterator[Event]:
         yield ModeChanged(mode=line.permission_mode)
 
 
+def _closing(_: Line) -> Iterable[Event]:
+    return (ClosingWritten(),)
+
+
 def _late_result(line: Line) -> Iterator[Event]:
     block = Block(
         type=_RESULT,
@@ -357,6 +362,7 @@ _EVENTS: dict[str, Callable[[Line], Iterable[Event]]] = {
     "summary": _title,
     "permission-mode": _mode,
     "tool_use_result": _late_result,
+    "cost-state": _closing,
 }
 
 _SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}

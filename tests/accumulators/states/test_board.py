@@ -161,8 +161,8 @@ def test_a_child_dies_with_its_parents_process() -> None:
     assert desk.at(3, CHILD).state is State.WORKING
 
     desk.hear(gone(5, tidy=False))
-    assert desk.at(5, CHILD).state is State.CRASHED
-    assert desk.at(5).state is State.CRASHED
+    assert desk.at(6, CHILD).state is State.CRASHED
+    assert desk.at(6).state is State.CRASHED
 
 
 def test_roots_are_sessions_that_nobody_started() -> None:

@@ -146,3 +146,19 @@ def test_a_subagent_that_failed_is_over() -> None:
     desk = Desk().read(prompt(0)).read(*FATAL, session=child, parent="s1")
 
     assert desk.at(2, child).state is State.ENDED
+
+
+@pytest.mark.parametrize(
+    ("error", "evidence"),
+    [("authentication_failed", "not logged in"), ("server_error", "API error")],
+)
+def test_a_failure_that_a_hook_told_of_is_no_dialog_after_a_restart(
+    error: str, evidence: str
+) -> None:
+    desk = Desk().read(prompt(0)).hear(hook(2, "StopFailure", detail=error))
+    desk.at(3)
+
+    desk.restart()
+
+    assert shown(desk.at(5)) == (State.WAITING_ANSWER, evidence, Tier.HOOK)
+    assert desk.told() == ["waiting_answer"]

@@ -6,6 +6,7 @@ import pytest
 
 from jarvisd.model.evidence import HookCalled
 from jarvisd.model.state import Activity, Confidence, State, Tier
+from tests.accumulators.books import line
 from tests.accumulators.states.rig import (
     PID,
     Desk,
@@ -405,6 +406,48 @@ def test_the_death_of_the_process_wins(
     assert view.tier is Tier.PROCESS
 
 
+@pytest.mark.parametrize("tidy", [None, False])
+def test_who_wrote_the_closing_lines_did_not_crash(tidy: bool | None) -> None:
+    sut = desk(*TURN, line(type="cost-state")).hear(found(), gone(9, tidy))
+    assert sut.at(9).state is State.ENDED
+
+
+def test_closing_lines_of_an_earlier_run_mean_nothing_to_the_next() -> None:
+    sut = desk(*TURN, line(type="cost-state"), prompt(3)).hear(found(), gone(9))
+
+    assert sut.at(9).state is State.CRASHED
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        pytest.param((reply(8.9, "Done."), turn_end(9)), id="of the turn"),
+        pytest.param((line(type="cost-state"),), id="of the session"),
+    ],
+)
+def test_the_last_lines_may_be_read_behind_the_end_of_the_process(
+    last: tuple[bytes, ...],
+) -> None:
+    sut = desk(*TURN).hear(found())
+    assert sut.at(8).state is State.WORKING
+    sut.hear(gone(9, tidy=False))
+    assert sut.at(9.1).state is State.WORKING
+
+    assert sut.read(*last).at(9.2).state is State.ENDED
+    assert sut.at(60).state is State.ENDED
+    assert sut.told() == ["working", "ended"]
+
+
+def test_where_no_more_lines_come_a_crash_is_told_a_second_later() -> None:
+    sut = desk(*TURN).hear(found())
+    sut.at(8)
+
+    sut.hear(gone(9, tidy=False)).at(9.1)
+
+    view = sut.at(10)
+    assert (view.state, view.since_ms) == (State.CRASHED, ms(9))
+
+
 def test_the_death_of_a_process_that_was_guessed_ends_nothing() -> None:
     sut = desk(*TURN).hear(found(is_sure=False), gone(9))
 
@@ -466,5 +509,8 @@ def test_an_idle_notice_ends_a_turn_that_nothing_else_ended() -> None:
     view = told.hear(hook(62, "Notification", detail="idle_prompt")).at(62)
 
     assert (view.state, view.tier) == (State.IDLE, Tier.HOOK)
-    assert view.confidence is Confidence.HIGH
+    assert (view.evidence, view.confidence) == (
+        "Notification idle_prompt",
+        Confidence.HIGH,
+    )
     assert told.read(prompt(70)).at(70).state is State.WORKING
