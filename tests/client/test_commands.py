@@ -134,10 +134,13 @@ def test_ps_does_not_say_that_nothing_was_found_before_all_is_read(
 def test_ps_and_health_show_how_far_history_is_read(
     ctl: Ctl, daemon: FakeDaemon
 ) -> None:
+    daemon.blocks = [OLD]
     daemon.backfill = HALF_WAY
     daemon.health = well(backfill=HALF_WAY)
 
-    assert "backfill: 1.2 of 4.0 GB, 18 s left" in ctl("ps").stderr
+    told = ctl("ps").stderr
+    assert "backfill: 1.2 of 4.0 GB, 18 s left" in told
+    assert "1 block, older or not yet read: --all shows them" in told
     assert "backfill: 1.2 of 4.0 GB, 18 s left" in ctl("health").stdout
 
 

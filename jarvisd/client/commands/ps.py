@@ -121,8 +121,11 @@ def _print_footer(client: Client, *, shown: int, more: int) -> None:
         terminal.say(progress)
 
     if more:
-        terminal.say(
-            f"{more} older {'block' if more == 1 else 'blocks'}: --all shows them"
+        named = "block" if more == 1 else "blocks"
+        # What has not been read yet has no time; it may be of this minute.
+        old = (
+            f"older {named}" if progress is None else f"{named}, older or not yet read"
         )
+        terminal.say(f"{more} {old}: --all shows them")
     elif not shown:
         terminal.say(blocks.nothing_found(backfill))
