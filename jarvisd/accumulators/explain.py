@@ -132,7 +132,12 @@ def _added(before: Row | None, after: Row) -> Tokens:
 
 
 def _sum(row: ResponseRow) -> str:
-    return _figures(row.tokens)
+    searches = row.web_searches
+    if not searches:
+        return _figures(row.tokens)
+
+    told = f"{searches} web search{'' if searches == 1 else 'es'}"
+    return told if row.tokens == NO_TOKENS else f"{_figures(row.tokens)}, {told}"
 
 
 def _figures(tokens: Tokens) -> str:

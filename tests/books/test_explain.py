@@ -43,6 +43,24 @@ async def test_each_line_is_told_what_it_counted_for(tmp_path: Path) -> None:
     assert told.tokens.total == 22
 
 
+async def test_the_searches_of_a_side_call_are_told(tmp_path: Path) -> None:
+    found = line(
+        type="user",
+        timestamp=claude.stamp(2),
+        message={"content": [{"type": "tool_result", "tool_use_id": "t1"}]},
+        toolUseResult={"query": "x", "searchCount": 2},
+    )
+    search = claude.call("t1", "WebSearch", query="x")
+    append(transcript(tmp_path), claude.reply("m1", inp=5, blocks=[search]), found)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        told = await desk(daemon).explain("s1", all=True)
+
+    assert reasons(told.lines)[1] == (
+        "response of claude-opus-4-7: 2 web searches; result of WebSearch: ok"
+    )
+
+
 async def test_lines_that_mean_nothing_are_left_out_unless_asked_for(
     tmp_path: Path,
 ) -> None:
