@@ -85,6 +85,13 @@ class Locks(msgspec.Struct, frozen=True, kw_only=True):
     created_ms: Callable[[SessionId], int | None] = lambda _: None
 
 
+class ToolMarks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The variables by which the process of a tool call names its *session* and *call*."""
+
+    session: str
+    call: str
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What one agent leaves.
 
@@ -94,6 +101,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         registry: Its registry, if it keeps one.
         locks: Its locks, if it keeps any.
         named_folder: The working folder that the arguments of a process name, if any.
+        tool_marks: How processes of its tool calls are marked, if nothing else tells
+            that a call was allowed.
 
     """
 
@@ -101,6 +110,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     registry: Registry | None = None
     locks: Locks | None = None
     named_folder: Callable[[Sequence[str]], str | None] = lambda _: None
+    tool_marks: ToolMarks | None = None
 
 
 def command_of(argv: Sequence[str]) -> tuple[str, Sequence[str]]:

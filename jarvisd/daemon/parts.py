@@ -104,6 +104,7 @@ async def assembled(
         clock,
         trees=lambda: survey.trees,
         wanted=Wanting(blocks, clock),
+        dialogs=books.states.dialogs,
     )
     segments = SegmentDesk(
         segments=books.segments,

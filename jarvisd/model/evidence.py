@@ -139,6 +139,26 @@ class OutputClosed(_Signal, frozen=True, kw_only=True, gc=False):
     at_ms: int
 
 
+class ToolRuns(_Signal, frozen=True, kw_only=True, gc=False):
+    """A process of a tool call of the session was seen: the call was allowed.
+
+    *call_id* is the call, if the process names it; *at_ms* is when it was seen.
+    """
+
+    agent: str
+    session_id: SessionId
+    call_id: str | None
+    at_ms: int
+
+
+class Dialog(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A dialog that a hook told of and that is open, and the process *pid* it is in."""
+
+    agent: str
+    session_id: SessionId
+    pid: int
+
+
 Signal = (
     HookCalled
     | RegistryRead
@@ -146,4 +166,5 @@ Signal = (
     | ProcessGone
     | ProcessesChecked
     | OutputClosed
+    | ToolRuns
 )

@@ -13,7 +13,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from jarvisd.clock import Clock
-from jarvisd.model.evidence import HookCalled
+from jarvisd.model.evidence import Dialog, HookCalled
 from jarvisd.model.process import Life, Role
 from jarvisd.model.source import Tree
 from jarvisd.presence.bindings import Bindings, Report
@@ -21,6 +21,7 @@ from jarvisd.presence.folders import Folders
 from jarvisd.presence.hosts import Hosts
 from jarvisd.presence.registries import Registries
 from jarvisd.presence.search import Search, role_of
+from jarvisd.presence.tools import Tools
 from jarvisd.presence.wanted import Wanted
 from jarvisd.presence.writers import Writers
 from jarvisd.sources.exits import Exits
@@ -49,7 +50,7 @@ class Presence:
     *report* is called from the loop with each signal and must be quick. *trees* gives
     the folders of transcripts, beside which agents leave their evidence. *wanted* gives
     the sessions that are not over and were heard of lately; it is asked with every
-    look.
+    look. *dialogs* gives those that hooks told of and that are open.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Presence:
         *,
         trees: Callable[[], tuple[Tree, ...]],
         wanted: Callable[[], Sequence[Wanted]],
+        dialogs: Callable[[], Sequence[Dialog]] = tuple,
     ) -> None:
         self._clock = clock
         self._wanted = wanted
@@ -75,6 +77,7 @@ class Presence:
         self._hosts = Hosts(self._bindings, self._exits, clock)
         self._writers = Writers(self._bindings, self._hosts, clock, role_of)
         self._search = Search(self._bindings, self._hosts, report, clock)
+        self._tools = Tools(report, clock, dialogs)
         self._hints: set[str] = set()
         self._dead: list[Life] = []
         self._due = 0.0
@@ -106,6 +109,8 @@ class Presence:
     def told(self, hook: HookCalled) -> None:
         """Take note of the process that a hook names. Cheap; call it for each."""
         self._search.told(hook)
+        if hook.event == "PermissionRequest":
+            self._wake.set()  # its answer may show in a process
 
     def hurry(self) -> None:
         """Look at everything soon: a session has begun, or hints were lost."""
@@ -114,7 +119,12 @@ class Presence:
 
     async def _woken(self) -> None:
         """Wait until something was told or is due."""
-        due = min(self._due, self._registries.due_at, self._writers.due_at)
+        due = min(
+            self._due,
+            self._registries.due_at,
+            self._writers.due_at,
+            self._tools.due_at,
+        )
         with anyio.move_on_after(max(0.0, due - self._clock.monotonic())):
             await self._wake.wait()
 
@@ -129,6 +139,7 @@ class Presence:
         self._take_dead()
         self._registries.settle()
         self._writers.settle()
+        self._tools.settle()
         self._search.meet()
         if self._due <= self._clock.monotonic():
             self._look()

@@ -5,15 +5,16 @@ question then has the answer None. A number alone names no process, because numb
 are used again; a number with the moment of its start does (`Life`).
 
 Arguments and environment may hold secrets. Arguments are only shown to the rules that
-know an agent's program, and of the environment only tmux's variables are looked at;
-neither is kept, told or logged.
+know an agent's program, and of the environment only named variables are looked at:
+tmux's, and those by which an agent marks the processes of its tools; neither is kept,
+told or logged.
 
 From proc_pid_stat(5), proc_pid_fd(5); the rest, and other systems, through psutil.
 """
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 import psutil
@@ -30,6 +31,7 @@ UNKNOWN_START = 0
 MAX_DESCRIPTORS = 4096
 MAX_PARENTS = 32
 _STAT_BYTES = 4096
+_ENVIRON_BYTES = 1024 * 1024
 _STATE, _TERMINAL, _START = 0, 4, 19
 """Fields of /proc/PID/stat, counted from behind the name: 3rd, 7th and 22nd."""
 
@@ -107,6 +109,30 @@ def ancestors_of(pid: int) -> Iterator[int]:
             pid = psutil.Process(pid).ppid()
         except (psutil.Error, OSError):
             return
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that *pid* has started and that live; none if unknown."""
+    found: list[int] = []
+    folder = f"/proc/{pid}/task"
+    with suppress(OSError):
+        for thread in os.listdir(folder):
+            with suppress(OSError), open(f"{folder}/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
+
+    return found
+
+
+def variables_of(pid: int, names: Collection[str]) -> dict[str, str]:
+    """Return the variables *names* of the environment that *pid* was started with."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            text = file.read(_ENVIRON_BYTES).decode(errors="replace")
+    except OSError:
+        return {}
+
+    pairs = (each.partition("=") for each in text.split("\0"))
+    return {name: value for name, _, value in pairs if name in names}
 
 
 def terminal_of(pid: int) -> Terminal:

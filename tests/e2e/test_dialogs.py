@@ -1,6 +1,9 @@
 """Dialogs of an agent, through the real daemon: its registry, its hooks, a living process."""
 
 import json
+import os
+import shutil
+import signal
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
@@ -10,6 +13,7 @@ from jarvisd.client import clock
 from jarvisd.protocol.attention import ReportAttentionResult
 from jarvisd.protocol.methods import Done
 from jarvisd.protocol.states import LiveSession, StatesHistoryResult, StatesListResult
+from jarvisd.sources.processes import children_of
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon
@@ -242,3 +246,47 @@ async def test_nothing_is_missing_where_the_transcript_is_read(daemon: Daemon) -
     status = await jarvisctl(daemon.home, "hooks", "status")
     assert b", 2 since the daemon was started" in status.stdout
     assert b"not read" not in status.stdout
+
+
+THREAD = "01a22f9f-ca5e-7f63-9eca-83fba649aa99"
+ALLOWED = """
+import ctypes, os, signal
+drop = ctypes.CDLL(None).prctl  # what root may do the daemon under test may not look at
+[drop(24, each, 0, 0, 0) for each in range(64)]
+def run(*_):
+    if os.fork() == 0:
+        os.execve({sleep!r}, ["sleep", "600"], {marks!r})
+signal.signal(signal.SIGUSR1, run)
+"""
+
+
+async def test_an_approved_command_of_codex_is_work_while_it_runs(
+    daemon: Daemon,
+) -> None:
+    """Its process is marked with the call; no record or hook tells before its end."""
+    marks = {"CODEX_THREAD_ID": THREAD, "CODEX_TOOL_CALL_ID": "call_1"}
+    code = ALLOWED.format(sleep=shutil.which("sleep"), marks=marks)
+
+    async def hook(event: str, **fields: str) -> None:
+        payload = {"session_id": THREAD, "hook_event_name": event, **fields}
+        given = {"agent": "codex", "payload": payload, "pid": codex.pid}
+        await daemon.ask("hook", Done, **given)
+
+    async def state() -> str | None:
+        listed = await daemon.ask("states.list", StatesListResult, agent="codex")
+        return listed.sessions[0].state.state if listed.sessions else None
+
+    async def is_work() -> bool:
+        return await state() == "working"
+
+    with agent("codex", code=code) as codex:
+        await hook("UserPromptSubmit")
+        await hook("PreToolUse", tool_name="Bash", tool_use_id="call_1")
+        await hook("PermissionRequest", tool_name="Bash")
+        assert await state() == "waiting_approval"
+        codex.kill(signal.SIGUSR1)
+        try:
+            await eventually(is_work)
+        finally:
+            for pid in children_of(codex.pid):
+                os.kill(pid, signal.SIGKILL)

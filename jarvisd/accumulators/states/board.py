@@ -28,7 +28,7 @@ from jarvisd.accumulators.states.reminders import Reminders
 from jarvisd.accumulators.states.seat import Seat, SeatKey
 from jarvisd.accumulators.states.seats import MAX_DEPTH, Seats
 from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import HookCalled, OutputClosed, Signal
+from jarvisd.model.evidence import Dialog, HookCalled, OutputClosed, Signal
 from jarvisd.model.record import Record
 from jarvisd.model.state import (
     OVER,
@@ -91,6 +91,7 @@ class States:
         self._touched: set[SeatKey] = set()
         self._left: list[SeatKey] = []
         self._attended: list[SeatKey] = []
+        self._asking: dict[SeatKey, None] = {}
         self._counts = Counts(-1, Counter(), 0)
         self._changes = 0
 
@@ -207,6 +208,22 @@ class States:
 
         return None if seat.parent is None else seat.parent[1], seat.held.cwd
 
+    def dialogs(self) -> list[Dialog]:
+        """Return the dialogs that hooks told of and whose process is known."""
+        found = []
+        for key in tuple(self._asking):
+            seat = self._seats.get(key)
+            ask = None if seat is None else seat.held.ask
+            if seat is None or ask is None:
+                del self._asking[key]
+                continue
+
+            pid = ask.pid or seat.held.pid
+            if pid is not None:
+                found.append(Dialog(agent=key[0], session_id=key[1], pid=pid))
+
+        return found
+
     def sessions(self) -> Iterator[SeatKey]:
         """Return those that are alive or recent."""
         return iter(self._seats)
@@ -297,6 +314,11 @@ class States:
         seat.told = told
         if before is None or _shown(before) != _shown(told):
             self._changes += 1
+
+        if told.state in WAITS and told.tier is Tier.HOOK:
+            self._asking[seat.key] = None
+        else:
+            self._asking.pop(seat.key, None)
 
         attention = attention_to(case, told) + self._burn(seat, now_ms)
         if attention != seat.attention:

@@ -224,16 +224,30 @@ class Case(msgspec.Struct, kw_only=True):
         return boundary is None or boundary <= at_ms
 
     def has_left(self, asked_ms: int) -> bool:
-        """Return True if the registry shows that the dialog of *asked_ms* is closed.
+        """Return True if the dialog of *asked_ms* is seen to be closed.
 
-        The registry is that of the process: a subagent's dialogs are its parent's.
+        The registry says so, which is that of the process (a subagent's dialogs are its
+        parent's), or what was asked for runs.
         """
         registry = self.process.registry
-        return (
+        return self._runs(asked_ms) or (
             registry is not None
             and registry.status in _PHASES
             and registry.at_ms > asked_ms
         )
+
+    def _runs(self, asked_ms: int) -> bool:
+        """Return True if a process was seen of the call that leave was asked for."""
+        held = self.held
+        if not held.ran_ms:
+            return False
+
+        call = held.asked_call
+        if call is None:
+            calls = self.at_work()
+            call = next(iter(calls)) if len(calls) == 1 else None
+
+        return call is not None and held.ran_ms.get(call, 0) > asked_ms
 
     def is_unanswered(self, ask: HookCalled) -> bool:
         """Return True if neither the registry nor a record shows an answer to *ask*."""

@@ -1,7 +1,7 @@
 """What was heard of a session from outside its transcript, as far as it still holds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jarvisd.accumulators.facts import Phase
 from jarvisd.accumulators.states.constants import (
@@ -17,8 +17,12 @@ from jarvisd.model.evidence import (
     ProcessGone,
     RegistryRead,
     Signal,
+    ToolRuns,
 )
 from jarvisd.model.state import Transition
+
+MAX_CALLS = 64
+"""Of one turn, that are not done."""
 
 
 @dataclass(slots=True)
@@ -40,6 +44,9 @@ class Held:
         cwd: The working folder, as hooks or the registry named it last.
         is_live: Something of it was heard as it happened, and not read later.
         was_seen: A process of it was seen.
+        calls: The tools of calls that hooks told of and that are not done, by call.
+        asked_call: The call that *ask* is about, where it can be but one.
+        ran_ms: When a process of a call was seen first, by call.
         checked: What the check of all processes found; None before that, and since a
             process was found.
         recalled: The end that an earlier run has told of; its witnesses are not stored.
@@ -63,6 +70,9 @@ class Held:
     checked: ProcessesChecked | None = None
     was_seen: bool = False
     recalled: Transition | None = None
+    calls: dict[str, str | None] = field(default_factory=dict)
+    asked_call: str | None = None
+    ran_ms: dict[str | None, int] = field(default_factory=dict)
 
     def hear(self, signal: Signal) -> None:
         """Take in one more; what is older than the same sort of thing is no news."""
@@ -84,6 +94,8 @@ class Held:
                 self._gone(signal)
             case OutputClosed():
                 self.closed_ms = signal.at_ms
+            case ToolRuns():
+                self.ran_ms.setdefault(signal.call_id, signal.at_ms)
 
     @property
     def pid(self) -> int | None:
@@ -179,9 +191,14 @@ def _started(held: Held, hook: HookCalled) -> None:
 
 def _freed(held: Held, hook: HookCalled) -> None:
     held.answer, held.ask, held.compacting_ms = hook, None, None
+    held.calls.clear()
+    held.ran_ms.clear()
 
 
 def _calling(held: Held, hook: HookCalled) -> None:
+    if hook.call_id is not None and len(held.calls) < MAX_CALLS:
+        held.calls[hook.call_id] = hook.tool
+
     if is_question(hook.agent, hook.tool):
         _asking(held, hook)
 
@@ -189,7 +206,13 @@ def _calling(held: Held, hook: HookCalled) -> None:
 def _asking(held: Held, hook: HookCalled) -> None:
     answer = held.answer
     if answer is None or answer.at_ms < hook.at_ms or not _is_about(answer, hook):
-        held.ask = hook
+        held.ask, held.asked_call = hook, hook.call_id or _only_call(held, hook.tool)
+
+
+def _only_call(held: Held, tool: str | None) -> str | None:
+    """Return the call of *tool* that is not done, if there is but one."""
+    found = [call for call, each in held.calls.items() if each == tool]
+    return found[0] if len(found) == 1 else None
 
 
 def _notified(held: Held, hook: HookCalled) -> None:
@@ -199,6 +222,7 @@ def _notified(held: Held, hook: HookCalled) -> None:
 
 def _answered(held: Held, hook: HookCalled) -> None:
     held.answer = hook
+    held.calls.pop(hook.call_id or "", None)
     if held.ask is not None and _is_about(hook, held.ask):
         held.ask = None
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from jarvisd.agents.evidence import Evidence, Locks, name_of
+from jarvisd.agents.evidence import Evidence, Locks, ToolMarks, name_of
 from jarvisd.model.block import SessionId
 from jarvisd.model.process import Role
 
@@ -81,4 +81,5 @@ EVIDENCE = Evidence(
     role=role,
     locks=Locks(folder=folder, session_of=session_of, created_ms=created_ms),
     named_folder=named_folder,
+    tool_marks=ToolMarks(session="CODEX_THREAD_ID", call="CODEX_TOOL_CALL_ID"),
 )

@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 
-from jarvisd.model.evidence import HookCalled
+from jarvisd.model.evidence import HookCalled, ToolRuns
 from jarvisd.model.state import Activity, Confidence, State, Tier
 from tests.accumulators.books import line
 from tests.accumulators.states.rig import (
+    MAIN,
     PID,
     Desk,
     call,
+    codex_call,
     found,
     gone,
     hook,
@@ -21,6 +23,7 @@ from tests.accumulators.states.rig import (
     reply,
     result,
     state_of,
+    told,
     turn_end,
 )
 
@@ -231,6 +234,62 @@ def test_the_request_of_a_subagent_ends_with_the_dialog_of_its_parent() -> None:
 
     sut.hear(registry(9, "busy"))
     assert (sut.at(9).state, sut.at(9, child).state) == (State.WORKING,) * 2
+
+
+def runs(second: float, call_id: str | None) -> ToolRuns:
+    return ToolRuns(agent="codex", session_id=MAIN, call_id=call_id, at_ms=ms(second))
+
+
+def calling(second: float, call_id: str, event: str = "PreToolUse") -> HookCalled:
+    return hook(second, event, agent="codex", tool="Bash", call_id=call_id)
+
+
+def wanting(second: float) -> HookCalled:
+    """Return a request of Codex, which does not name its call."""
+    return hook(second, "PermissionRequest", agent="codex", tool="Bash")
+
+
+def test_a_request_ends_when_its_call_runs() -> None:
+    sut = Desk("codex").hear(calling(1, "c1"), calling(2, "c1", "PostToolUse"))
+    sut.hear(calling(3, "c2"), wanting(4))
+    assert sut.at(4).state is State.WAITING_APPROVAL
+
+    view = sut.hear(runs(9, "c2")).at(9)
+    assert (view.state, view.since_ms) == (State.WORKING, ms(9))
+
+
+@pytest.mark.parametrize("call_id", ["c1", None])
+def test_another_call_that_runs_ends_no_request(call_id: str | None) -> None:
+    sut = Desk("codex").hear(calling(1, "c2"), wanting(2), runs(9, call_id))
+
+    assert sut.at(9).state is State.WAITING_APPROVAL
+
+
+def test_a_call_that_runs_ends_no_request_of_which_it_is_not_sure() -> None:
+    sut = Desk("codex").hear(calling(1, "c1"), calling(1, "c2"), wanting(2))
+
+    assert sut.hear(runs(9, "c2")).at(9).state is State.WAITING_APPROVAL
+
+
+def test_behind_a_restart_the_only_open_call_is_what_was_asked_for() -> None:
+    sut = Desk("codex").read(told(0, "task_started", turn_id="t1"), codex_call(1, "c1"))
+    sut.hear(calling(1, "c1"), wanting(2))
+    assert sut.at(2).state is State.WAITING_APPROVAL
+
+    sut.restart()
+    assert sut.at(5).state is State.WAITING_APPROVAL
+    assert sut.hear(runs(9, "c1")).at(9).state is State.WORKING
+    assert sut.told() == ["waiting_approval", "working"]
+
+
+def test_dialogs_are_told_of_with_the_process_that_shows_them() -> None:
+    sut = Desk("codex").hear(found(agent="codex"), wanting(2))
+    sut.at(2)
+    (dialog,) = sut.states.dialogs()
+    assert (dialog.agent, dialog.session_id, dialog.pid) == ("codex", MAIN, PID)
+
+    sut.hear(hook(9, "Stop", agent="codex")).at(9)
+    assert sut.states.dialogs() == []
 
 
 def test_work_behind_a_dialog_began_when_the_dialog_ended() -> None:

@@ -1,0 +1,120 @@
+"""Processes of tool calls, below an agent that shows a dialog: real processes."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from jarvisd.model.evidence import Dialog, ToolRuns
+from jarvisd.model.ids import SessionId
+from jarvisd.presence.tools import LONG_PAUSE_S, PATIENCE_S, PAUSE_S, TRIES, Tools
+from jarvisd.sources.processes import children_of
+from tests.presence.rig import Agent, Heard, agent
+from tests.support import FakeClock
+
+THREAD = "01a22f9f-ca5e-7f63-9eca-83fba649aa99"
+MARKS = {"CODEX_THREAD_ID": THREAD, "CODEX_TOOL_CALL_ID": "call_1"}
+CHILD = """
+import os
+if os.fork() == 0:
+    os.execve({sleep!r}, ["sleep", "600"], {marks!r})
+"""
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def shown() -> list[Dialog]:
+    return []
+
+
+@pytest.fixture
+def tools(heard: Heard, clock: FakeClock, shown: list[Dialog]) -> Tools:
+    return Tools(heard.report, clock, lambda: shown)
+
+
+def codex(marks: dict[str, str]) -> Iterator[Agent]:
+    code = CHILD.format(sleep=shutil.which("sleep"), marks=marks)
+    with agent("codex", code=code) as running:
+        try:
+            yield running
+        finally:
+            for pid in children_of(running.pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def at_work() -> Iterator[Agent]:
+    yield from codex(MARKS)
+
+
+@pytest.fixture
+def serving() -> Iterator[Agent]:
+    yield from codex({"PORT": "1"})
+
+
+def dialog(of: Agent, name: str = "codex") -> Dialog:
+    return Dialog(agent=name, session_id=SessionId(THREAD), pid=of.pid)
+
+
+async def test_the_process_of_a_call_is_reported_once(
+    tools: Tools, heard: Heard, clock: FakeClock, shown: list[Dialog], at_work: Agent
+) -> None:
+    shown.append(dialog(at_work))
+    tools.settle()
+    await clock.advance(PAUSE_S)
+    tools.settle()
+
+    assert heard.signals == [
+        ToolRuns(
+            agent="codex",
+            session_id=SessionId(THREAD),
+            call_id="call_1",
+            at_ms=heard.signals[0].at_ms,  # type: ignore[union-attr]
+        )
+    ]
+
+
+async def test_a_child_without_marks_is_given_up(
+    tools: Tools, heard: Heard, clock: FakeClock, shown: list[Dialog], serving: Agent
+) -> None:
+    shown.append(dialog(serving))
+    for _ in range(TRIES + 2):
+        tools.settle()
+        await clock.advance(PAUSE_S)
+
+    assert heard.signals == []
+
+
+def test_nothing_is_looked_at_while_no_dialog_is_open(
+    tools: Tools, heard: Heard, at_work: Agent
+) -> None:
+    assert tools.due_at == float("inf")
+    tools.settle()
+
+    assert heard.signals == []
+
+
+def test_the_dialogs_of_an_agent_that_marks_nothing_are_left_alone(
+    tools: Tools, shown: list[Dialog], at_work: Agent
+) -> None:
+    shown.append(dialog(at_work, "claude"))
+
+    assert tools.due_at == float("inf")
+
+
+async def test_a_dialog_that_was_left_alone_is_looked_at_less_often(
+    tools: Tools, clock: FakeClock, shown: list[Dialog], serving: Agent
+) -> None:
+    shown.append(dialog(serving))
+    tools.settle()
+    assert tools.due_at - clock.monotonic() == pytest.approx(PAUSE_S)
+
+    await clock.advance(PATIENCE_S + 1)
+    tools.settle()
+    assert tools.due_at - clock.monotonic() == pytest.approx(LONG_PAUSE_S)
