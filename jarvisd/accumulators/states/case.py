@@ -323,6 +323,9 @@ class Case(msgspec.Struct, kw_only=True):
         if registry is None or phase is None:
             return told
 
+        if phase is Phase.DONE and self.is_headless:
+            return told  # so it says before its first turn, too
+
         process = self.held.process
         if process is not None and registry.at_ms < (process.took_up_ms or 0):
             return told  # it is of the session that the process worked on before

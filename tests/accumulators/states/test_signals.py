@@ -573,3 +573,15 @@ def test_an_idle_notice_ends_a_turn_that_nothing_else_ended() -> None:
         Confidence.HIGH,
     )
     assert told.read(prompt(70)).at(70).state is State.WORKING
+
+
+def test_a_headless_process_that_is_at_rest_before_its_turn_has_not_ended() -> None:
+    """So does the registry of `claude -p` for a moment, with hooks and without."""
+    told = Desk().hear(found(headless=True), registry(0.1, "idle"))
+    assert told.at(0.1).state is State.WORKING
+    told.hear(hook(0.2, "SessionStart", detail="startup")).at(0.2)
+    told.hear(registry(0.3, "idle")).at(0.3)
+    told.hear(registry(0.4, "busy")).at(0.4)
+    told.read(prompt(0.5), reply(9, "Done."), turn_end(9)).at(9)
+
+    assert told.told() == ["working", "ended"]
