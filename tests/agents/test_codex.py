@@ -408,6 +408,17 @@ def test_tool_calls(name: str, namespace: str | None, expected: ToolCalled) -> N
             '{"output":"x","metadata":{"exit_code":3}}', Outcome.ERROR, id="older JSON"
         ),
         pytest.param("Script failed: x", Outcome.ERROR, id="a script"),
+        pytest.param(
+            [
+                {
+                    "type": "input_text",
+                    "text": "Script failed\nWall time 0.0 seconds\n",
+                },
+                {"type": "input_text", "text": "Script error:\nError: boom"},
+            ],
+            Outcome.ERROR,
+            id="a script, in blocks",
+        ),
         pytest.param("aborted by user after 3 s", Outcome.DENIED, id="rejected"),
         pytest.param(
             "Wall time: 8.5 seconds\naborted by user", Outcome.DENIED, id="with a time"

@@ -40,14 +40,16 @@ _OLD_EXIT = re.compile(rb'\\"exit_code\\":\s?(-?\d+)')
 _RUNNING = b"Process running"
 _STARTED = re.compile(rb"Process running with session ID (\w+)")
 _BY_USER = b" by user"
+_TEXT = rb'"?(?:\[[^\]]{0,200}"text":\s?")?'
+"""What stands before the text of an output: it may be the first of several blocks."""
+
 _REFUSED = re.compile(
-    rb'"?(?:\[[^\]]{0,200}"text":\s?")?'
-    rb"(?:(?:Wall time:? [\d.]{1,12} seconds\\n)?aborted by user"
+    _TEXT + rb"(?:(?:Wall time:? [\d.]{1,12} seconds\\n)?aborted by user"
     rb"|(?:exec command|patch) rejected by user)"
 )
 """An approval that was refused. A command that was interrupted reads the same."""
 
-_SCRIPT_ERROR = re.compile(rb'"?Script (?:failed|error:)')
+_SCRIPT_ERROR = re.compile(_TEXT + rb"Script (?:failed|error:)")
 _OK = Outcome.OK
 _SPAWN = "spawn_agent"
 _NESTED = "exec-"
