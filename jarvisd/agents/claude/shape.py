@@ -101,7 +101,7 @@ class ToolOutcome(Struct, gc=False):
     status: Raw = ABSENT
     durationMs: Raw = ABSENT  # noqa: N815
     totalDurationMs: Raw = ABSENT  # noqa: N815
-    searchCount: Raw = ABSENT  # noqa: N815
+    searchCount: Requests | None = None  # noqa: N815
 
 
 class CompactMetadata(Struct, gc=False):

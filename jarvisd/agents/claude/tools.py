@@ -29,7 +29,6 @@ _DENIED = re.compile(
     rb"|User rejected tool use"
 )
 _LAUNCHED = "async_launched"
-_MAX_SEARCHES_DIGITS = 6
 _OK = Outcome.OK
 _NOTHING_NOTED = ToolOutcome()
 _MAX_MS_DIGITS = 12
@@ -86,8 +85,8 @@ def results_in(blocks: Iterable[Block], line: Line) -> list[Event]:
     for block in blocks:
         call_id = block.tool_use_id
         if block.type == "tool_result" and call_id:
-            if known.searchCount is not ABSENT and not found:
-                found.extend(_searches(call_id, known))
+            if known.searchCount and not found:
+                found.append(_searches(call_id, known.searchCount))
 
             duration_ms = _duration(known)
             found.append(
@@ -102,19 +101,17 @@ def results_in(blocks: Iterable[Block], line: Line) -> list[Event]:
     return found
 
 
-def _searches(call_id: str, noted: ToolOutcome) -> Iterator[Event]:
-    """Say that a call of WebSearch was answered beside the conversation.
+def _searches(call_id: str, searches: int) -> UsageReported:
+    """Return the response in which a call of WebSearch searched so often.
 
-    The transcript tells only how often that response searched, not its tokens.
+    It was given beside the conversation; a transcript does not tell its tokens.
     """
-    written = head_of(noted.searchCount, _MAX_SEARCHES_DIGITS + 1)
-    if written.isdigit() and len(written) <= _MAX_SEARCHES_DIGITS and int(written):
-        yield UsageReported(
-            response=f"{call_id}:searches",
-            tokens=Tokens(),
-            web_searches=int(written),
-            in_context=False,
-        )
+    return UsageReported(
+        response=f"{call_id}:searches",
+        tokens=Tokens(),
+        web_searches=searches,
+        in_context=False,
+    )
 
 
 def _skill(given: Raw) -> str | None:
