@@ -10,6 +10,7 @@ import msgspec
 from jarvisd.client import places, terminal
 from jarvisd.client.filling import fill
 from jarvisd.client.text import safe
+from jarvisd.model.events import Trouble
 from jarvisd.model.state import State, Transition
 from jarvisd.protocol.states import LiveSession
 
@@ -25,6 +26,9 @@ _TITLES = {
     State.IDLE: "is done",
     State.ENDED: "has ended",
 }
+
+
+_TROUBLES = tuple(Trouble)
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +55,17 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     more: tuple[str, ...] = ()
 
 
+def _what(each: Transition) -> str:
+    """Return what has happened, in a few words."""
+    if each.state is State.WAITING_ANSWER and each.evidence.startswith(_TROUBLES):
+        return f"cannot go on: {each.evidence}"
+
+    return _TITLES.get(each.state, f"is {each.state}")
+
+
 def notice(each: Transition, session: LiveSession | None) -> Notice:
     """Return what is told of *each*; *session* is None where nothing more is known."""
-    what = _TITLES.get(each.state, f"is {each.state}")
+    what = _what(each)
     tool = f" ({each.tool})" if each.tool else ""
     project = None if session is None else session.project
     # Not the first words: what is notified of may be kept, by the journal at least.

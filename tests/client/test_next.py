@@ -20,7 +20,7 @@ from jarvisd.protocol.base import Params
 from jarvisd.protocol.methods import SessionsPrompts
 from jarvisd.protocol.states import LiveSession, StatesList
 from tests.client.conftest import Ctl, command
-from tests.client.fake_daemon import NOW_MS, FakeDaemon, block, live_session
+from tests.client.fake_daemon import HALF_WAY, NOW_MS, FakeDaemon, block, live_session
 from tests.client.terminal import Terminal
 
 APPROVAL = live_session(
@@ -173,6 +173,16 @@ def test_next_never_passes_an_escape_sequence_on(ctl: Ctl, daemon: FakeDaemon) -
 
     assert "evil" not in shown
     assert "\x1b" not in shown
+
+
+def test_that_nobody_is_needed_is_said_with_reserve_while_logs_are_read(
+    ctl: Ctl, daemon: FakeDaemon
+) -> None:
+    daemon.backfill = HALF_WAY
+
+    told = ctl("next").stderr
+
+    assert "nobody needs you so far; backfill: 1.2 of 4.0 GB, 18 s left" in told
 
 
 def test_colour_is_for_those_who_want_it(ctl: Ctl, daemon: FakeDaemon) -> None:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from jarvisd.client import clock
 from jarvisd.client.filling import fill
+from jarvisd.client.notices import notice
 from jarvisd.errors import EXIT_ALREADY_RUNNING, EXIT_USAGE
 from jarvisd.model.ids import SessionId
 from jarvisd.model.state import State, Transition
@@ -59,8 +60,8 @@ def notifying(
 
 def told(process: "subprocess.Popen[str]") -> dict[str, Any]:
     assert process.stdout is not None
-    notice: dict[str, Any] = json.loads(process.stdout.readline())["notice"]
-    return notice
+    found: dict[str, Any] = json.loads(process.stdout.readline())["notice"]
+    return found
 
 
 def wait_for_followers(daemon: FakeDaemon, *, count: int = 1) -> None:
@@ -88,9 +89,9 @@ def test_a_need_is_shown_on_the_desktop_without_its_markup(
     with notifying(environ, "--by", "desktop") as process:
         wait_for_followers(daemon)
         daemon.tell_transition(transition(clock.unix_ms()))
-        notice = told(process)
+        shown = told(process)
 
-    assert notice["title"] == "claude needs your approval (Bash)"
+    assert shown["title"] == "claude needs your approval (Bash)"
     assert desktop.read_text().splitlines() == [
         *("--app-name=jarvisd", "--", "claude needs your approval (Bash)"),
         "demo · Fix &lt;b&gt;it&lt;/b&gt;",
@@ -161,10 +162,10 @@ def test_many_at_once_are_told_as_one(
                 transition(number + place, session_id=SessionId(name), at_ms=number)
             )
 
-        notice = told(process)
+        shown = told(process)
 
-    assert notice["title"] == "3 sessions need you"
-    assert notice["more"] == ["bbbb", "cccc"]
+    assert shown["title"] == "3 sessions need you"
+    assert shown["more"] == ["bbbb", "cccc"]
 
 
 def test_the_users_command_gets_words_and_json(
@@ -208,6 +209,20 @@ def test_what_cannot_be_done_is_said_at_once(
     ctl: Ctl, options: tuple[str, ...]
 ) -> None:
     assert ctl("notify", *options).returncode == EXIT_USAGE
+
+
+@pytest.mark.parametrize(
+    ("evidence", "title"),
+    [
+        ("AskUserQuestion is open", "claude has a question"),
+        ("not logged in", "claude cannot go on: not logged in"),
+        ("API error 500", "claude cannot go on: API error 500"),
+    ],
+)
+def test_what_stopped_a_session_is_in_the_title(evidence: str, title: str) -> None:
+    waits = transition(1, state=State.WAITING_ANSWER, tool=None, evidence=evidence)
+
+    assert notice(waits, None).title == title
 
 
 def test_placeholders_are_filled_once_and_never_split() -> None:

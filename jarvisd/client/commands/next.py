@@ -5,7 +5,7 @@ import os
 import select
 
 from jarvisd import paths
-from jarvisd.client import clock, live, states, terminal
+from jarvisd.client import blocks, clock, live, states, terminal
 from jarvisd.client.keys import pressed
 from jarvisd.client.parser import (
     Parser,
@@ -22,6 +22,7 @@ from jarvisd.client.text import cut, safe, wrap
 from jarvisd.client.titles import Titles, of_session
 from jarvisd.client.watching import StatesFeed
 from jarvisd.errors import EXIT_FAILURE
+from jarvisd.protocol.methods import Status, StatusResult
 from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
 
 EXAMPLES = """\
@@ -68,16 +69,20 @@ def run(args: argparse.Namespace) -> int:
     with client_of(args) as client:
         answer = client.call(chosen, StatesListResult)
         found = states.in_need(answer.sessions)
-        titles = Titles()
+        needed = any(map(states.needs_you, found))
+        titles, nobody = Titles(), states.NOBODY
         if not args.json:
             titles.learn(client.call, map(of_session, found))
+            if not needed:
+                nobody = _nobody(client.call(Status(), StatusResult))
 
     if args.json:
         _print_json(found, answer.now_ms)
     else:
         _print(found, answer.now_ms, titles, args)
+        if not needed:
+            terminal.say(nobody)
 
-    needed = any(map(states.needs_you, found))
     return EXIT_FAILURE if args.check and needed else 0
 
 
@@ -120,8 +125,11 @@ def _print(
     colour = terminal.wants_colour(args.color, os.environ)
     terminal.draw(lines(found, now_ms, titles, room=terminal.columns(), colour=colour))
 
-    if not any(map(states.needs_you, found)):
-        terminal.say(states.NOBODY)
+
+def _nobody(status: StatusResult) -> str:
+    """Return that nobody needs you, as far as is known while logs are still read."""
+    progress = blocks.progress(status.backfill)
+    return states.NOBODY if progress is None else f"{states.NOBODY} so far; {progress}"
 
 
 def _print_json(found: list[LiveSession], now_ms: int, *, stream: bool = False) -> None:
