@@ -78,9 +78,7 @@ def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None
     if cwd is not None and (place is None or cwd != place[1]):
         session.place = newer(place, (lane.carry.last_ms or 0, cwd))
 
-    if not record.events:
-        lane.carry.unnamed = []
-    else:
+    if record.events:
         line, carry = Line(shelves, lane, session, record), lane.carry
         for event in record.events:
             kind = event.__class__
@@ -90,6 +88,8 @@ def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None
             handler = _HANDLERS.get(kind)
             if handler is not None:
                 handler(line, event)
+    elif lane.carry.unnamed:  # what says nothing is no header
+        lane.carry.unnamed = []
 
 
 _HANDLERS: dict[type, Callable[[Line, Any], None]] = {
