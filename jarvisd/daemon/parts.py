@@ -105,6 +105,8 @@ async def assembled(
         trees=lambda: survey.trees,
         wanted=Wanting(blocks, clock),
         dialogs=books.states.dialogs,
+        asking=books.states.asking,
+        is_at_work=books.states.is_at_work,
     )
     segments = SegmentDesk(
         segments=books.segments,

@@ -151,6 +151,20 @@ class ToolRuns(_Signal, frozen=True, kw_only=True, gc=False):
     at_ms: int
 
 
+class CommandSeen(_Signal, frozen=True, kw_only=True, gc=False):
+    """The process of a session runs a command that was started while a dialog was open.
+
+    *since_ms* is when the newest was seen first, *ended_ms* when the last was gone. It
+    is of this session: no other of the process was at work.
+    """
+
+    agent: str
+    session_id: SessionId
+    pid: int
+    since_ms: int
+    ended_ms: int | None = None
+
+
 class Dialog(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A dialog that a hook told of and that is open, and the process *pid* it is in."""
 
@@ -167,4 +181,5 @@ Signal = (
     | ProcessesChecked
     | OutputClosed
     | ToolRuns
+    | CommandSeen
 )

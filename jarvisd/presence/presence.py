@@ -7,7 +7,7 @@ are only looked through while a session is wanted that no better witness knows.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import anyio
 from anyio.abc import TaskStatus
@@ -17,7 +17,9 @@ from jarvisd.model.evidence import Dialog, HookCalled
 from jarvisd.model.process import Life, Role
 from jarvisd.model.source import Tree
 from jarvisd.presence.bindings import Bindings, Report
+from jarvisd.presence.commands import Commands
 from jarvisd.presence.folders import Folders
+from jarvisd.presence.hosted import Key
 from jarvisd.presence.hosts import Hosts
 from jarvisd.presence.registries import Registries
 from jarvisd.presence.search import Search, role_of
@@ -50,7 +52,9 @@ class Presence:
     *report* is called from the loop with each signal and must be quick. *trees* gives
     the folders of transcripts, beside which agents leave their evidence. *wanted* gives
     the sessions that are not over and were heard of lately; it is asked with every
-    look. *dialogs* gives those that hooks told of and that are open.
+    look. *dialogs* gives those that hooks told of and that are open, *asking* their
+    sessions, also of those that seem to be answered; *is_at_work* says of a session
+    whether it may be running commands.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class Presence:
         trees: Callable[[], tuple[Tree, ...]],
         wanted: Callable[[], Sequence[Wanted]],
         dialogs: Callable[[], Sequence[Dialog]] = tuple,
+        asking: Callable[[], Iterable[Key]] = tuple,
+        is_at_work: Callable[[Key], bool] = lambda _: False,
     ) -> None:
         self._clock = clock
         self._wanted = wanted
@@ -78,6 +84,7 @@ class Presence:
         self._writers = Writers(self._bindings, self._hosts, clock, role_of)
         self._search = Search(self._bindings, self._hosts, report, clock)
         self._tools = Tools(report, clock, dialogs)
+        self._commands = Commands(self._writers, report, clock, asking, is_at_work)
         self._hints: set[str] = set()
         self._dead: list[Life] = []
         self._due = 0.0
@@ -110,6 +117,7 @@ class Presence:
         """Take note of the process that a hook names. Cheap; call it for each."""
         self._search.told(hook)
         if hook.event == "PermissionRequest":
+            self._commands.hurry()
             self._wake.set()  # its answer may show in a process
 
     def hurry(self) -> None:
@@ -124,6 +132,7 @@ class Presence:
             self._registries.due_at,
             self._writers.due_at,
             self._tools.due_at,
+            self._commands.due_at,
         )
         with anyio.move_on_after(max(0.0, due - self._clock.monotonic())):
             await self._wake.wait()
@@ -141,6 +150,7 @@ class Presence:
         self._writers.settle()
         self._tools.settle()
         self._search.meet()
+        self._commands.settle()
         if self._due <= self._clock.monotonic():
             self._look()
 
@@ -160,6 +170,7 @@ class Presence:
         self._writers.look(self._folders.locks)
         wanted = self._wanted()
         self._registries.tell_leftovers(wanted)
+        self._commands.look()
         took = self._clock.monotonic() - started
         usual = self._pause(wanted)
         pause = min(max(usual, took * SHARE), usual * LONGEST)

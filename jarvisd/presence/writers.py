@@ -84,6 +84,23 @@ class Writers:
         for path in self._held.keys() - files.keys():
             self._released(path)
 
+    def holder_of(self, key: tuple[str, SessionId]) -> Life | None:
+        """Return the process that holds the lock of a session."""
+        for each in self._held.values():
+            if (each.agent, each.session_id) == key:
+                return each.life
+
+        return None
+
+    def others_of(
+        self, key: tuple[str, SessionId], life: Life
+    ) -> Iterator[tuple[str, SessionId]]:
+        """Return the other sessions whose locks the process holds."""
+        for each in self._held.values():
+            other = (each.agent, each.session_id)
+            if each.life == life and other != key:
+                yield other
+
     def died(self, life: Life) -> None:
         """Note that a process has ended."""
         for path in [path for path, each in self._held.items() if each.life == life]:

@@ -32,8 +32,8 @@ MAX_DESCRIPTORS = 4096
 MAX_PARENTS = 32
 _STAT_BYTES = 4096
 _ENVIRON_BYTES = 1024 * 1024
-_STATE, _TERMINAL, _START = 0, 4, 19
-"""Fields of /proc/PID/stat, counted from behind the name: 3rd, 7th and 22nd."""
+_STATE, _SESSION, _TERMINAL, _START = 0, 3, 4, 19
+"""Fields of /proc/PID/stat, counted from behind the name: 3rd, 6th, 7th and 22nd."""
 
 _HAS_PROC = os.path.exists("/proc/self/stat")
 _PTS_MAJORS = range(136, 144)
@@ -123,6 +123,17 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+def commands_of(pid: int) -> set[Life]:
+    """Return the children of the process that lead a session of their own."""
+    found = set()
+    for child in children_of(pid):
+        fields = _stat_of(child)
+        if fields is not None and int(fields[1][_SESSION]) == child:
+            found.add(Life(child, int(fields[1][_START])))
+
+    return found
+
+
 def variables_of(pid: int, names: Collection[str]) -> dict[str, str]:
     """Return the variables *names* of the environment that *pid* was started with."""
     try:
@@ -133,6 +144,17 @@ def variables_of(pid: int, names: Collection[str]) -> dict[str, str]:
 
     pairs = (each.partition("=") for each in text.split("\0"))
     return {name: value for name, _, value in pairs if name in names}
+
+
+def hides_environment(pid: int) -> bool:
+    """Return True if the environment of the process is not for us to read."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb"):
+            return False
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def terminal_of(pid: int) -> Terminal:

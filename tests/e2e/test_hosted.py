@@ -23,11 +23,13 @@ from tests.presence.test_writers import holding
 from tests.support import eventually
 
 WORK = "/home/me/demo"
+LOCKS = ".codex/thread-writer-locks"
 
 
 @pytest.fixture
 async def daemon(home: Home) -> AsyncIterator[Daemon]:
     """Yield a daemon of the test's own: its Codex is nobody else's."""
+    (home.folder / LOCKS).mkdir(parents=True)
     async with running_daemon(home) as running:
         yield running
 
@@ -36,8 +38,7 @@ async def opened(daemon: Daemon, started: ExitStack) -> tuple[Agent, str]:
     """Start a terminal, and a server that has opened a thread for it."""
     terminal = started.enter_context(agent("codex", code=TERMINAL))
     session = thread(SystemClock().unix_ms())
-    lock = daemon.home.folder / f".codex/thread-writer-locks/{session}.lock"
-    lock.parent.mkdir(exist_ok=True)
+    lock = daemon.home.folder / LOCKS / f"{session}.lock"
     started.enter_context(agent(*SERVER, code=holding(lock)))
     path = daemon.home.rollout()
     path = path.with_name(f"rollout-2026-11-21T02-27-13-{session}.jsonl")

@@ -191,6 +191,15 @@ class States:
         told = None if seat is None else seat.told
         return told is not None and needs_somebody(told.state, told.confidence)
 
+    def asking(self) -> list[SeatKey]:
+        """Return the sessions of which a hook told of a dialog that may be open."""
+        seats = map(self._seats.get, self._seats)
+        return [each.key for each in seats if each is not None and each.is_asking]
+
+    def is_at_work(self, key: SeatKey) -> bool:
+        """Return True if the session may be running commands."""
+        return self.state_of(key) in {State.WORKING, State.COMPACTING}
+
     def counts(self) -> Counts:
         """Count the sessions that nobody started; the same until one changes."""
         if self._counts.version != self.version:

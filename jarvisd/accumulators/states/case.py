@@ -1,5 +1,6 @@
 """The case of one session at one moment: everything that a verdict may rest on."""
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -9,6 +10,7 @@ from jarvisd.accumulators.lane import OpenTool
 from jarvisd.accumulators.states.constants import (
     APPROVAL_CEILING_MS,
     FREE_MODES,
+    GRANTED_MS,
     HOOKS_HINT,
     RESUMED_MS,
     SELF_ANSWERING_MODES,
@@ -230,10 +232,15 @@ class Case(msgspec.Struct, kw_only=True):
         parent's), or what was asked for runs.
         """
         registry = self.process.registry
-        return self._runs(asked_ms) or (
-            registry is not None
-            and registry.status in _PHASES
-            and registry.at_ms > asked_ms
+        granted = self.granted_until_ms(asked_ms) > self.now_ms
+        return (
+            granted
+            or self._runs(asked_ms)
+            or (
+                registry is not None
+                and registry.status in _PHASES
+                and registry.at_ms > asked_ms
+            )
         )
 
     def _runs(self, asked_ms: int) -> bool:
@@ -248,6 +255,18 @@ class Case(msgspec.Struct, kw_only=True):
             call = next(iter(calls)) if len(calls) == 1 else None
 
         return call is not None and held.ran_ms.get(call, 0) > asked_ms
+
+    def granted_until_ms(self, asked_ms: int) -> float:
+        """Return until when a command shows that it was approved; 0 if none does.
+
+        A hook follows the end of a command. Where none does, what ran was something
+        else, such as another hook of the user.
+        """
+        command = self.held.command
+        if command is None or command.since_ms <= asked_ms:
+            return 0
+
+        return math.inf if command.ended_ms is None else command.ended_ms + GRANTED_MS
 
     def is_unanswered(self, ask: HookCalled) -> bool:
         """Return True if neither the registry nor a record shows an answer to *ask*."""

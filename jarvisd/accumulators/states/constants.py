@@ -19,6 +19,9 @@ STALLED_EDIT_MS = 30_000
 UNANSWERED_MS = 1_000
 """In modes that answer by themselves, a request must stand this long to be one."""
 
+GRANTED_MS = 1_000
+"""How long after the end of a command its hook is waited for."""
+
 STALLED_MS = 10 * 60_000
 """Silence without a tool at work."""
 

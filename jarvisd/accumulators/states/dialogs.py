@@ -1,5 +1,7 @@
 """Rungs of the ladder: a person is needed, by what others witnessed or by a guess."""
 
+import math
+
 from msgspec.structs import replace
 
 from jarvisd.accumulators.facts import Phase
@@ -55,7 +57,15 @@ def registry_wait(case: Case) -> Verdict | None:
 def hook_wait(case: Case) -> Verdict | None:
     """Say what dialog a hook told of, unless it was answered."""
     ask = case.held.ask
-    if ask is None or not case.is_unanswered(ask):
+    if ask is None:
+        return None
+
+    until_ms = case.granted_until_ms(ask.at_ms)
+    if case.now_ms < until_ms < math.inf:
+        at_work = working(case) or verdict_of_nothing(case)
+        return replace(at_work, recheck_ms=round(until_ms))
+
+    if not case.is_unanswered(ask):
         return None
 
     answer = is_question(case.agent, ask.tool) or ask.detail == "elicitation_dialog"

@@ -10,6 +10,7 @@ from jarvisd.accumulators.states.constants import (
     STARTED_BY_PROMPT,
 )
 from jarvisd.model.evidence import (
+    CommandSeen,
     HookCalled,
     OutputClosed,
     ProcessesChecked,
@@ -40,6 +41,7 @@ class Held:
         closed_ms: When the output that it prints was closed.
         compacting_ms: When a compaction began that has not ended.
         mode: How leave is asked for, as hooks say.
+        command: What the process began to run while a dialog was open.
         hooked: Hooks are installed: one was heard.
         cwd: The working folder, as hooks or the registry named it last.
         is_live: Something of it was heard as it happened, and not read later.
@@ -64,6 +66,7 @@ class Held:
     closed_ms: int | None = None
     compacting_ms: int | None = None
     mode: str | None = None
+    command: CommandSeen | None = None
     hooked: bool = False
     cwd: str | None = None
     is_live: bool = False
@@ -78,6 +81,10 @@ class Held:
         """Take in one more; what is older than the same sort of thing is no news."""
         if isinstance(signal, ProcessesChecked):
             self.checked = signal
+            return
+
+        if isinstance(signal, CommandSeen):
+            self.command = signal
             return
 
         self.recalled = None

@@ -76,6 +76,14 @@ class Seat:
     check_by_ms: int | None = None
     burn: Burn | None = None
 
+    @property
+    def is_asking(self) -> bool:
+        """Return True if a hook told of a dialog that may still be open."""
+        if self.held.ask is None or self.told is None:
+            return False
+
+        return self.told.state in {State.WAITING_APPROVAL, State.WORKING}
+
     def recall(self, before: Transition) -> None:
         """Go on from what an earlier run told of last."""
         self.before, self.changed_ms = before.state, before.at_ms

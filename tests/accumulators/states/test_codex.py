@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from jarvisd.model.evidence import CommandSeen
 from jarvisd.model.state import Activity, Confidence, State
 from tests.accumulators.books import line
 from tests.accumulators.states.rig import (
+    MAIN,
+    PID,
     Desk,
     codex_call,
     codex_result,
@@ -157,6 +160,52 @@ def test_a_call_that_asks_no_person_is_work(setting: bytes) -> None:
     view = desk.at(60)
     assert (view.state, view.confidence) == (State.WORKING, Confidence.HIGH)
     assert view.hint is None
+
+
+ASK = {"agent": "codex", "tool": "Bash"}
+
+
+def ran(since: float, ended: float | None = None) -> CommandSeen:
+    return CommandSeen(
+        agent="codex",
+        session_id=MAIN,
+        pid=PID,
+        since_ms=ms(since),
+        ended_ms=None if ended is None else ms(ended),
+    )
+
+
+def test_an_approved_command_is_work_from_its_start() -> None:
+    desk = Desk("codex").read(START, context(), codex_call(1, **ESCALATED))
+    desk.hear(hook(2, "PermissionRequest", **ASK))
+    assert desk.at(60).state is State.WAITING_APPROVAL
+
+    view = desk.hear(ran(60)).at(60)
+    assert (view.state, view.since_ms) == (State.WORKING, ms(60))
+    assert desk.at(600).state is State.WORKING
+
+    desk.hear(ran(60, 601)).at(601)
+    desk.hear(hook(601.2, "PostToolUse", **ASK)).at(601.2)
+    desk.at(700)
+    assert desk.told() == ["waiting_approval", "working"]
+
+
+def test_what_ends_without_its_hook_was_no_approved_command() -> None:
+    desk = Desk("codex").read(START, context(), codex_call(1, **ESCALATED))
+    desk.hear(hook(2, "PermissionRequest", **ASK)).at(2)
+    desk.hear(ran(2.1)).at(2.1)
+    desk.hear(ran(2.1, 2.5)).at(2.5)
+    assert desk.at(3).state is State.WORKING
+
+    assert desk.at(3.6).state is State.WAITING_APPROVAL
+
+
+def test_a_command_of_before_does_not_answer_the_next_dialog() -> None:
+    desk = Desk("codex").read(START, context(), codex_call(1, **ESCALATED))
+    desk.hear(hook(2, "PermissionRequest", **ASK), ran(5)).at(5)
+    desk.hear(hook(8, "PermissionRequest", **ASK))
+
+    assert desk.at(9).state is State.WAITING_APPROVAL
 
 
 def test_a_subagent_ends_with_its_parent() -> None:
