@@ -5,16 +5,20 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
+import anyio
 import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from jarvisd.client import clock
 from jarvisd.protocol.attention import ReportAttentionResult
+from jarvisd.protocol.health import HealthResult
 from jarvisd.protocol.methods import Done
 from jarvisd.protocol.states import LiveSession, StatesHistoryResult, StatesListResult
 from jarvisd.sources.processes import children_of
-from tests.e2e.commands import jarvisctl
+from tests.e2e.commands import LIMIT_S, jarvisctl, started
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon
 from tests.presence.rig import Agent, agent, write_in_place
@@ -290,3 +294,68 @@ async def test_an_approved_command_of_codex_is_work_while_it_runs(
         finally:
             for pid in children_of(codex.pid):
                 os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_need_that_came_while_the_daemon_was_away_is_notified(
+    daemon: Daemon, claude: Agent
+) -> None:
+    session = Session(daemon, claude)
+    session.say("busy")
+    await session.prompt()
+    await session.comes_to("working")
+    async with notified(daemon) as lines:
+        await daemon.kill()
+        session.say("waiting", "permission prompt")
+        await daemon.start()
+        notice = await next_notice(lines)
+
+    assert (notice["session_id"], notice["state"]) == (session.id, "waiting_approval")
+
+
+@pytest.mark.parametrize("written", [True, False], ids=["read", "no transcript"])
+async def test_a_need_that_came_while_nobody_notified_outlives_a_restart(
+    daemon: Daemon, written: bool
+) -> None:
+    async with notified(daemon):
+        pass
+
+    session, done = Session(daemon), Session(daemon)
+    if written:
+        await session.prompt()
+
+    for each in (session, done):
+        await each.hook("PermissionRequest", tool_name="Bash")
+        await each.comes_to("waiting_approval")
+
+    await done.hook("PostToolUse", tool_name="Bash")
+    await done.comes_to("working")
+    await daemon.sync()
+    await daemon.restart()
+    async with notified(daemon) as lines:
+        notice = await next_notice(lines)
+
+    assert notice["session_id"] == session.id
+
+
+@asynccontextmanager
+async def notified(daemon: Daemon) -> AsyncIterator[BufferedByteReceiveStream]:
+    """Run `jarvisctl notify`, which follows the daemon, and give what it prints."""
+
+    async def follows() -> bool:
+        health = await daemon.ask("health", HealthResult)
+        return health.subscriptions > 0
+
+    command = ("notify", "--json", "--by", "bell")
+    async with await started(daemon.home, *command) as process:
+        assert process.stdout is not None
+        await eventually(follows)
+        yield BufferedByteReceiveStream(process.stdout)
+        process.terminate()
+
+
+async def next_notice(lines: BufferedByteReceiveStream) -> dict[str, str]:
+    with anyio.fail_after(LIMIT_S):
+        told = json.loads(await lines.receive_until(b"\n", 1 << 16))
+
+    notice: dict[str, str] = told["notice"]
+    return notice
