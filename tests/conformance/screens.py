@@ -84,9 +84,8 @@ def _claude(text: str) -> str:
     if "Which colour" in text and re.search(r"Enter to select|\u276f 1\.", text):
         return "QUESTION"
 
-    if re.search(r"Would you like to proceed|Ready to code", text) and re.search(
-        r"\u276f \d\.", text
-    ):
+    plan = r"Would you like to proceed|Ready to code|Exit plan mode\?"
+    if re.search(plan, text) and re.search(r"\u276f \d\.", text):
         return "PLAN"
 
     if "1. Yes" in text and re.search(

@@ -35,6 +35,7 @@ HIDDEN: Hidden = {
     },
     ("claude", "states-hooks"): {},
     ("claude", "deaths"): {},
+    ("claude", "plan"): {},
     ("codex", "deaths"): {"APPROVAL 1": _UNRECORDED},
     ("codex", "states"): {
         "APPROVAL 1": _UNRECORDED,

@@ -33,25 +33,41 @@ def registry_wait(case: Case) -> Verdict | None:
     if not case.stands(registry.at_ms):
         return None
 
-    asked = next(iter(case.questions().values()), None)
-    open_tools = [each.tool for each in case.at_work().values()]
+    tool = _tool_asked_for(case)
+    asked = is_question(case.agent, tool)
     word = registry.waiting_for
-    dialog = word == "dialog open"
-    if dialog and asked is None and case.turn().phase is not Phase.WORKING:
+    if word == "dialog open" and not asked and case.turn().phase is not Phase.WORKING:
         return None  # a menu that the person opened
 
-    approval = asked is None and (word is None or word in APPROVAL_WORDS)
-    known = approval or asked is not None or word in ANSWER_WORDS
+    approval = not asked and (word is None or word in APPROVAL_WORDS)
+    known = approval or asked or word in ANSWER_WORDS
     return Verdict(
         state=State.WAITING_APPROVAL if approval else State.WAITING_ANSWER,
         since_ms=registry.at_ms,
-        tool=asked.tool if asked else (open_tools[-1] if open_tools else None),
+        tool=tool,
         evidence=f"registry: {word or registry.status}",
         evidence_ms=registry.at_ms,
         tier=Tier.REGISTRY,
         confidence=Confidence.HIGH if known else Confidence.LOW,
         recheck_ms=registry.at_ms + APPROVAL_CEILING_MS,
     )
+
+
+def _tool_asked_for(case: Case) -> str | None:
+    """Return the tool that a dialog is most likely about.
+
+    That is an open question, the tool of a hook that may be there before the call is
+    written, or the newest call.
+    """
+    for each in case.questions().values():
+        return each.tool
+
+    ask = case.held.ask
+    if ask is not None and ask.tool is not None and case.is_unanswered(ask):
+        return ask.tool
+
+    calls = list(case.at_work().values())
+    return calls[-1].tool if calls else None
 
 
 def hook_wait(case: Case) -> Verdict | None:

@@ -108,6 +108,24 @@ def test_a_dialog_over_a_question_is_the_question() -> None:
     assert (view.state, view.tool) == (State.WAITING_ANSWER, "ExitPlanMode")
 
 
+@pytest.mark.parametrize(
+    ("event", "tool", "expected"),
+    [
+        ("PreToolUse", "ExitPlanMode", State.WAITING_ANSWER),
+        ("PermissionRequest", "Bash", State.WAITING_APPROVAL),
+    ],
+)
+def test_a_dialog_is_about_what_a_hook_named_before_the_call_is_written(
+    event: str, tool: str, expected: State
+) -> None:
+    sut = desk(mode("plan"), prompt(0)).hear(hook(1, event, tool=tool, call_id="t1"))
+    sut.at(1)
+
+    view = sut.hear(registry(1.2, "waiting", "permission prompt")).at(1.2)
+    assert (view.state, view.tool) == (expected, tool)
+    assert sut.told() == [expected]
+
+
 def test_a_menu_that_the_person_opened_is_no_wait() -> None:
     sut = desk(prompt(0), reply(1, "Done."), turn_end(2))
 
