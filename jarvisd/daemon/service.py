@@ -292,7 +292,7 @@ class Service:
         reader = self._reader
         return WatchHealth(
             live="scan" if reader.live_watch.error else "inotify",
-            trees="scan" if reader.tree_watch.error else "watchfiles",
+            trees="scan" if reader.tree_watch.error else reader.tree_watch.name,
             watched_folders=len(reader.live_watch),
             last_scan_ms=reader.survey.finished_ms,
             scan_took_ms=round(reader.survey.findings.busy_s * MS_PER_S, 3),

@@ -28,8 +28,9 @@ from jarvisd.reader.pull import Puller
 from jarvisd.reader.rereader import Rereader
 from jarvisd.reader.survey import Survey
 from jarvisd.reader.turns import Turns
+from jarvisd.sources.folder_watch import FolderWatch
 from jarvisd.sources.handles import Handles
-from jarvisd.sources.live_watch import LiveWatch
+from jarvisd.sources.live_watch import HAS_INOTIFY, LiveWatch
 from jarvisd.sources.scan import Found, is_utf8, walk
 from jarvisd.sources.tree_watch import TreeWatch
 
@@ -57,7 +58,8 @@ class Reader:
         )
         self.doubts = Doubts(intake.clock)
         self.live_watch = LiveWatch(self.live_hint, self._overflowed)
-        self.tree_watch = TreeWatch(self.tree_hint, survey.hurry)
+        watch = FolderWatch if HAS_INOTIFY else TreeWatch
+        self.tree_watch = watch(self.tree_hint, survey.hurry)
         self._clock = intake.clock
         self._turns = Turns(self.puller, self.progress, intake.flusher, self._clock)
         self._followers = Followers(
@@ -147,10 +149,15 @@ class Reader:
                 if _is_news(known, status):
                     self._look_at(known.path, known)
 
+    @property
+    def _is_blind(self) -> bool:
+        """Whether a watcher is known to be unable to report all changes."""
+        return bool(self.live_watch.error or self.tree_watch.error)
+
     async def _scan(self, found: Callable[[Found], object]) -> None:
-        blind = self.live_watch.error or self.tree_watch.error or self.doubts.are_raised
+        blind = self._is_blind or self.doubts.are_raised
         findings = await self.survey.scan(
-            found, opening=self.handles.spare_one, blind=bool(blind)
+            found, opening=self.handles.spare_one, blind=blind
         )
         for number, known in enumerate(self.catalogue):
             if known.scan < findings.number and not known.block.ended:
@@ -263,7 +270,7 @@ class Reader:
 
         since_ms = self.survey.finished_ms or 0
         was_told = known and (known.done < known.wakes or known.block.error is not None)
-        if not self.found(found) or was_told:
+        if not self.found(found) or was_told or self._is_blind:
             return
 
         if self.doubts.should_have_been_told(found.status, since_ms):

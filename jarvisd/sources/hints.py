@@ -1,10 +1,10 @@
 """Hints: who tells us that a file has grown, and that is all they do.
 
 Live files are woken by inotify on their folders (`live_watch`): 0.1 ms, and nothing
-at all while nothing happens. Trees are watched by watchfiles (`tree_watch`), which
-follows new folders by itself and works everywhere, but wakes at fixed steps. Neither
-is trusted: both can overflow, hit a limit or die on a bad file name, so each failure
-is told, retried, and covered by the scan meanwhile.
+at all while nothing happens. Trees are watched in the same way (`folder_watch`), and
+by watchfiles where there is no inotify (`tree_watch`), which wakes at fixed steps. None
+is trusted: each can overflow or hit a limit, so each failure is told, retried, and
+covered by the scan meanwhile.
 """
 
 from collections.abc import Callable

@@ -24,6 +24,8 @@ except ImportError:  # pragma: no cover
 
 log = structlog.get_logger()
 
+HAS_INOTIFY = INotify is not None
+
 TURN_S = 0.001
 """How long hints are told before others get a turn: each may be a line to read."""
 
@@ -37,7 +39,9 @@ PAUSE_S = 0.05
 """For how long hints are gathered that nobody waits for. Twice as long saves a fiftieth
 more; and this is well below the quarter second in which a status line shows them."""
 
-_Q_OVERFLOW, _IGNORED = 0x4000, 0x8000  # of inotify.h; an enum is slow to ask
+# Of inotify.h; an enum is slow to ask.
+_Q_OVERFLOW, _IGNORED, _ISDIR = 0x4000, 0x8000, 0x40000000
+_MOVED_FROM, _MOVED_TO, _CREATE = 0x40, 0x80, 0x100
 
 MAX_FAILURES = 1000
 """More folders than anybody reads the names of."""
@@ -46,9 +50,11 @@ MAX_FAILURES = 1000
 class LiveWatch:
     """Wakes the files in the folders it is told of, through inotify."""
 
-    def __init__(self, hint: Hint, lost: Lost) -> None:
+    def __init__(self, hint: Hint, lost: Lost, entered: Hint | None = None) -> None:
+        """Call *hint* and *lost*; before its hint, *entered* for each new folder."""
         self._hint = hint
         self._lost = lost
+        self._entered = entered
         self._notify: INotify | None = None
         self._folders: dict[int, str] = {}
         self._watches: dict[str, int] = {}
@@ -58,6 +64,9 @@ class LiveWatch:
 
     def __len__(self) -> int:
         return len(self._watches)
+
+    def __contains__(self, folder: str) -> bool:
+        return folder in self._watches
 
     @property
     def error(self) -> str | None:
@@ -165,7 +174,11 @@ class LiveWatch:
             if mask & (_Q_OVERFLOW | _IGNORED):
                 self._take_unusual(watch, mask)
             elif name and watch in self._folders:
-                self._hint(f"{self._folders[watch]}/{name}")
+                path = f"{self._folders[watch]}/{name}"
+                if mask & _ISDIR and self._entered is not None:
+                    self._take_folder(path, mask)
+
+                self._hint(path)
 
             if events and loop.time() >= until:
                 loop.call_soon(self._tell)
@@ -177,6 +190,17 @@ class LiveWatch:
             self._lost()
         else:
             self._watches.pop(self._folders.pop(watch, ""), None)
+
+    def _take_folder(self, path: str, mask: int) -> None:
+        """Note that the folder *path* has come, or that it now has another name."""
+        assert self._entered is not None
+        if mask & _MOVED_FROM:
+            below = f"{path}/"
+            moved = [each for each in self._watches if f"{each}/".startswith(below)]
+            for each in moved:
+                self.remove(each)
+        elif mask & (_CREATE | _MOVED_TO):
+            self._entered(path)
 
     def _failed(self, folder: str, reason: str) -> None:
         if not self._failures:

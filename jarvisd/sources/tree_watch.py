@@ -28,6 +28,8 @@ RETRY_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 class TreeWatch:
     """Tells of new and changed files anywhere below the roots, through watchfiles."""
 
+    name = "watchfiles"
+
     def __init__(self, hint: Hint, lost: Lost) -> None:
         self._hint = hint
         self._lost = lost

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from jarvisd.protocol.health import HealthResult
 from jarvisd.protocol.methods import SourcesListResult
 from tests.e2e.home import Home, append, record
@@ -23,20 +25,30 @@ from tests.faults.kernel import (
 )
 from tests.support import eventually
 
+ODD = os.fsdecode(b"caf\xe9")
 
-async def test_a_file_name_that_kills_the_watcher_is_survived(home: Home) -> None:
+
+@pytest.mark.parametrize("odd", [f"-home-me-demo/{ODD}.jsonl", f"{ODD}/odd.jsonl"])
+async def test_a_name_that_is_not_utf8_leaves_everything_else_watched(
+    home: Home, odd: str
+) -> None:
     async with running_daemon(home) as daemon:
         path = await followed(daemon)
-        append(path.with_name(os.fsdecode(b"caf\xe9.jsonl")), record())
-        await eventually(lambda: has_problem(daemon, "tree_watch_failed"))
+        for number in range(3):
+            bad = home.projects / odd
+            bad.parent.mkdir(exist_ok=True)
+            append(bad, record())
+            later = home.transcript(f"made-after-{number}")
+            append(later, record())
+            append(path, record())
+            await eventually(partial(daemon.shows, path, lines=2 + number))
+            await eventually(partial(daemon.shows, later, lines=1))
+            health = await daemon.ask("health", HealthResult)
+            assert (health.watch.trees, health.problems) == ("inotify", [])
 
-        later = home.transcript("made-while-blind")
-        append(later, record())
-        append(path, record())
-        await eventually(lambda: daemon.shows(path, lines=2))
-        await eventually(lambda: daemon.shows(later, lines=1))
-        await eventually(lambda: is_well(daemon))
-        assert await told(daemon, "caf\ufffd.jsonl") == "its name is not UTF-8"
+        await daemon.sync()
+        name = odd.removeprefix("-home-me-demo/").removesuffix("/odd.jsonl")
+        assert await told(daemon, name.replace(ODD, "caf\ufffd"))
 
 
 @needs_limits
@@ -176,7 +188,7 @@ async def has_problem(daemon: Daemon, kind: str, *, is_there: bool = True) -> bo
 async def is_well(daemon: Daemon) -> bool:
     """Say whether both watchers work again."""
     health = await daemon.ask("health", HealthResult)
-    return health.status == "ok" and health.watch.trees == "watchfiles"
+    return health.status == "ok" and health.watch.trees == "inotify"
 
 
 async def root_exists(daemon: Daemon, *, is_there: bool) -> bool:
