@@ -166,7 +166,11 @@ class Search:
             if key in bound:
                 continue
 
-            can_own = key in elsewhere or may_have_written(earliest, each)
+            can_own = (
+                key in elsewhere
+                or not _is_recognised(each.agent)
+                or may_have_written(earliest, each)
+            )
             found = self._checked[key] = (can_own, each.last_ms)
             if before.get(key) != found:
                 self._report(
@@ -220,6 +224,11 @@ def program_of(argv: Sequence[str]) -> Program | None:
             return Program(agent.name, role, evidence.named_folder(argv))
 
     return None
+
+
+def _is_recognised(agent: str) -> bool:
+    """Return True if a process of *agent* is known by its arguments."""
+    return agent in AGENTS and AGENTS[agent].evidence is not None
 
 
 def role_of(agent: str, pid: int) -> Role | None:

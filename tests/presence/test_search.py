@@ -147,12 +147,13 @@ async def test_it_is_told_whether_any_process_can_be_at_work(
 ) -> None:
     heard.want("old", last_ms=1_000)
     heard.want("new")
+    heard.want("other", "a chat program", last_ms=1_000)
     with agent("claude"):
         async with watching(home, heard):
-            await eventually(lambda: len(heard.all(ProcessesChecked)) == 2)
+            await eventually(lambda: len(heard.all(ProcessesChecked)) == 3)
 
     found = {each.session_id: each.can_own for each in heard.all(ProcessesChecked)}
-    assert found == {"old": False, "new": True}
+    assert found == {"old": False, "new": True, "other": True}
 
 
 async def test_a_session_of_a_container_that_shares_the_home_may_have_a_process(
