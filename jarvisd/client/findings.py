@@ -62,6 +62,12 @@ def of_daemon(client: Client) -> Iterator[Finding]:
         yield Finding("fail", "daemon", str(exc))
 
 
+_REMEDIES = {
+    "compressed_files": "unpack copies into DIR/sessions and name DIR in "
+    "agents.codex.roots, to have them in the reports"
+}
+
+
 def _sqlite() -> Finding:
     version = sqlite3.sqlite_version
     if sqlite3.sqlite_version_info >= LEAST_SQLITE:
@@ -171,7 +177,8 @@ def _health(health: HealthResult) -> Iterator[Finding]:
 
     for problem in health.problems:
         if problem.kind != "sink_failing":  # told with its sink, below
-            yield Finding("warn", problem.kind, problem.message, "jarvisctl health")
+            remedy = _REMEDIES.get(problem.kind, "jarvisctl health")
+            yield Finding("warn", problem.kind, problem.message, remedy)
 
     for receipt in health.hooks:
         for root in receipt.unread_roots:
@@ -204,7 +211,10 @@ def _sources(known: SourcesListResult) -> Iterator[Finding]:
     troubled = [each for each in known.sources if each.error is not None]
     for source in troubled[:MAX_PROBLEM_SOURCES]:
         yield Finding(
-            "warn", source.agent, f"{source.path}: {source.error}", "make it readable"
+            "warn",
+            source.agent,
+            f"{source.path}: {source.error}",
+            source.remedy or "make it readable",
         )
 
     if len(troubled) > MAX_PROBLEM_SOURCES:

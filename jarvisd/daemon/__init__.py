@@ -70,6 +70,7 @@ async def run(
                 clock,
                 excluded=config.excluder(),
                 max_pause_s=config.scan_interval_s,
+                home=paths.home(environ),
             )
             parts = await assembled(
                 config, store, survey, prices=prices, reloader=reloader, clock=clock

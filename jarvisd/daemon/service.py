@@ -165,7 +165,11 @@ class Service:
         survey = self._reader.survey
         views = [each.view() for each in self._reader.catalogue]
         views += survey.findings.troubles
-        roots = survey.views()
+        compressed = self._reader.compressed()
+        roots = [
+            replace(each, compressed=len(compressed.get(each.path, ())))
+            for each in survey.views()
+        ]
         return SourcesListResult(
             roots=[
                 each
@@ -246,6 +250,10 @@ class Service:
         if doubts.are_raised:
             problems.append(_hints_lost(doubts.lost_count, doubts.lost_ms or now_ms))
 
+        compressed = [each for paths in reader.compressed().values() for each in paths]
+        if compressed:
+            problems.append(_compressed(compressed, self.started_ms))
+
         if self._flusher.refused.count:
             problems.append(_rows_refused(self._flusher.refused))
 
@@ -299,6 +307,7 @@ class Service:
             known_files=len(reader.catalogue),
             open_files=len(reader.handles),
             missed_files=reader.puller.missed_files,
+            compressed_files=sum(map(len, reader.compressed().values())),
         )
 
 
@@ -311,6 +320,22 @@ def _lines_not_read(count: int, since_ms: int) -> Problem:
     )
     return Problem(
         kind="lines_not_read", message=message, since_ms=since_ms, count=count
+    )
+
+
+def _compressed(paths: list[str], since_ms: int) -> Problem:
+    count = len(paths)
+    what = (
+        "1 compressed rollout is"
+        if count == 1
+        else f"{count:,} compressed rollouts are"
+    )
+    return Problem(
+        kind="compressed_files",
+        message=f"{what} not read, and in no report ({min(paths)}"
+        f"{'' if count == 1 else ', ...'})",
+        since_ms=since_ms,
+        count=count,
     )
 
 

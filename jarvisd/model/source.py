@@ -56,6 +56,8 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
             if it is no transcript.
         enters: Given the parts of a folder below *root*, say whether transcripts
             may lie in it or deeper.
+        compressed: What the agent appends to the name of a transcript that it has
+            compressed; empty if it compresses none.
 
     """
 
@@ -63,6 +65,7 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
     root: Path
     place: Callable[[tuple[str, ...]], Place | None]
     enters: Callable[[tuple[str, ...]], bool]
+    compressed: str = ""
 
 
 class AgentRoots(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,3 +87,4 @@ class SourceView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     partial_bytes: int
     generation: int
     error: str | None
+    remedy: str | None = None

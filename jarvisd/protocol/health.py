@@ -58,7 +58,8 @@ class StoreHealth(Result, frozen=True, kw_only=True):
 class WatchHealth(Result, frozen=True, kw_only=True):
     """How file changes are noticed now, and what the last full look cost.
 
-    *missed_files* counts files that went before they were read to their end.
+    *missed_files* counts files that went before they were read to their end,
+    *compressed_files* transcripts that are compressed and were never read.
     """
 
     live: str
@@ -69,6 +70,7 @@ class WatchHealth(Result, frozen=True, kw_only=True):
     known_files: int
     open_files: int
     missed_files: int = 0
+    compressed_files: int = 0
 
 
 class SinkHealth(Result, frozen=True, kw_only=True):

@@ -264,13 +264,17 @@ class SourcesList(Params, frozen=True, kw_only=True):
 
 
 class RootView(Result, frozen=True, kw_only=True):
-    """One folder that is looked at for an agent's transcripts."""
+    """One folder that is looked at for an agent's transcripts.
+
+    *compressed* counts the transcripts in it that are compressed and were never read.
+    """
 
     agent: str
     path: str
     exists: bool
     files: int
     error: str | None
+    compressed: int = 0
 
 
 class SourcesListResult(Result, frozen=True, kw_only=True):

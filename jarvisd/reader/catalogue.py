@@ -70,6 +70,11 @@ class Catalogue:
         """Return the file known by *path*."""
         return self._by_path.get(path)
 
+    def has_read(self, name: str) -> bool:
+        """Return True if a file called *name* was read, wherever it is or was."""
+        named = self._by_name.get(name, ())
+        return any(each.block.position.offset for each in named)
+
     def restore(self, block: Block) -> None:
         """Take in a transcript's block from the store, as it was left."""
         assert block.origin.path is not None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jarvisd.accumulators.block import Block
 from jarvisd.model.source import SourceView
 from jarvisd.sources.file import TailedFile
+from jarvisd.sources.links import REMEDIES
 
 
 @dataclass(slots=True, eq=False)
@@ -59,4 +60,5 @@ class Known:
             partial_bytes=block.partial_bytes,
             generation=block.position.generation,
             error=block.error,
+            remedy=REMEDIES.get(block.error or ""),
         )

@@ -71,6 +71,7 @@ class Reader:
         self.rereader = Rereader(
             self.catalogue, intake, self.progress, give_way=self._turns.give_way
         )
+        self._compressed: tuple[int, dict[str, list[str]]] = 0, {}
         self._group: TaskGroup | None = None
         survey.listen(self._trees_changed)
 
@@ -78,6 +79,25 @@ class Reader:
         """Say whether all that lay there when it was last looked has been read."""
         progress = self.progress.view(self._clock.monotonic())
         return self.survey.finished_ms is not None and not progress.files_total
+
+    def compressed(self) -> dict[str, list[str]]:
+        """Return compressed transcripts whose lines nobody has read, by root.
+
+        Looked up once after each scan: Codex compresses all that is older than a week.
+        """
+        findings = self.survey.findings
+        if self._compressed[0] != findings.number:
+            unread = {
+                root: [each for each in paths if not self._was_read(each)]
+                for root, paths in findings.compressed.items()
+            }
+            self._compressed = findings.number, unread
+
+        return self._compressed[1]
+
+    def _was_read(self, path: str) -> bool:
+        plain, _, _ = os.path.basename(path).rpartition(".")
+        return self.catalogue.has_read(plain)
 
     def restore(self, block: Block) -> None:
         """Take in a block from the store; to be called before `run`."""
@@ -199,6 +219,13 @@ class Reader:
             self._look_at(path, known)
 
     def _look_at(self, path: str, known: Known | None) -> None:
+        if known is None:
+            settled = self.survey.settled(path)
+            if settled is None:
+                return
+
+            path, known = settled, self.catalogue.get(settled)
+
         located = self.survey.covers(path)
         if located is None:
             return
@@ -227,7 +254,8 @@ class Reader:
     async def _look_through(self, tree: Tree, below: tuple[str, ...]) -> None:
         """Look through a new folder: what came before its watch has told nobody."""
         excluded, opening = self.survey.excluded, self.handles.spare_one
-        for folder in walk(tree, excluded, below, opening=opening):
+        links = self.survey.links
+        for folder in walk(tree, excluded, below, opening=opening, links=links):
             for each in folder.files:
                 self.found(each)
 

@@ -5,7 +5,7 @@ moved or went. The pause between two scans follows from what a scan costs.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -16,6 +16,7 @@ from anyio import lowlevel
 from jarvisd.clock import Clock
 from jarvisd.model.source import SourceState, SourceView, Tree
 from jarvisd.protocol.methods import RootView
+from jarvisd.sources.links import REMEDIES, Links
 from jarvisd.sources.scan import Folder, Found, walk
 
 log = structlog.get_logger()
@@ -52,6 +53,8 @@ class Findings:
     """Why a root cannot be looked through, by its path."""
     troubles: list[SourceView] = field(default_factory=list)
     """What below the roots cannot be read; the first MAX_TROUBLES of them."""
+    compressed: dict[str, list[str]] = field(default_factory=dict)
+    """Transcripts that are not read because they are compressed, by root."""
     closed: list[str] = field(default_factory=list)
     """Folders that could not be looked into: what is in them may be there still."""
     busy_s: float = 0.0
@@ -71,6 +74,7 @@ class Survey:
         *,
         excluded: Callable[[str], bool],
         max_pause_s: float,
+        home: str | None = None,
     ) -> None:
         self.trees = trees
         self.excluded = excluded
@@ -84,12 +88,15 @@ class Survey:
         self._due = 0.0
         self._listeners: list[Callable[[], None]] = []
         self._identities: frozenset[tuple[str, int, int]] = frozenset()
+        self._home = home
+        self.links = self._new_links()
+        """Those of the last scan, and of the one under way."""
 
     def roots(self) -> list[str]:
-        """Return the roots that exist now, to be watched."""
+        """Return the roots that exist now, and linked folders, to be watched."""
         # Noted, so that the first look does not find that all of them have come:
         # watching anew stops the loop for as long as it takes to add every folder.
-        self._identities = _identities(self.trees)
+        self._identities = self._identities_now()
         return self.roots_seen
 
     @property
@@ -99,7 +106,7 @@ class Survey:
 
     def roots_changed(self) -> bool:
         """Say whether a root has come, gone or been replaced since either call."""
-        before, self._identities = self._identities, _identities(self.trees)
+        before, self._identities = self._identities, self._identities_now()
         return before != self._identities
 
     def covers(self, path: str) -> tuple[Tree, tuple[str, ...]] | None:
@@ -112,7 +119,25 @@ class Survey:
             if path.startswith(root) and not self.excluded(path):
                 return tree, tuple(path[len(root) :].split("/"))
 
-        return None
+        return None if self.excluded(path) else self.links.covers(path)
+
+    def settled(self, path: str) -> str | None:
+        """Return the real path of what a watcher calls *path*, which is new to us.
+
+        None where it lies behind a link that is not followed, or not known yet: watchers
+        look through all links.
+        """
+        folder, name = os.path.split(path)
+        real = os.path.realpath(folder)
+        for tree in self.trees:
+            root = str(tree.root)
+            if path.startswith(f"{root}/"):
+                within = f"{os.path.realpath(root)}{folder[len(root) :]}"
+                if real == within:
+                    return path
+
+        path = os.path.join(real, name)
+        return path if self.links.covers(path) else None
 
     def look_through(
         self,
@@ -122,6 +147,7 @@ class Survey:
     ) -> None:
         """Look through these trees from the next scan on, which is due now."""
         self.trees, self.excluded, self._max_pause_s = trees, excluded, max_pause_s
+        self.links = self._new_links()
         self.hurry()
         for listener in self._listeners:
             listener()
@@ -158,10 +184,11 @@ class Survey:
         async with self._scanning:
             self._due = self._clock.monotonic() + self._max_pause_s
             self.number += 1
-            findings = Findings(self.number)
+            findings, links = Findings(self.number), self._new_links()
             for tree in self.trees:
-                await self._scan_tree(tree, findings, found, opening)
+                await self._scan_tree(tree, findings, found, opening, links)
 
+            self.links = links
             # Somebody may have asked for the next scan to hurry while this one ran.
             if self._due:
                 pause_s = self._pause_s(findings.busy_s, blind=blind)
@@ -169,6 +196,13 @@ class Survey:
 
             self.findings, self.finished_ms = findings, self._clock.unix_ms()
             return findings
+
+    def _new_links(self) -> Links:
+        return Links(self._home, (str(each.root) for each in self.trees))
+
+    def _identities_now(self) -> frozenset[tuple[str, int, int]]:
+        roots = (str(each.root) for each in self.trees)
+        return _identities((*roots, *self.links.entered))
 
     def _pause_s(self, took_s: float, *, blind: bool) -> float:
         share = BLIND_SHARE if blind else WATCHED_SHARE
@@ -182,15 +216,18 @@ class Survey:
         findings: Findings,
         found: Callable[[Found], object],
         opening: Callable[[], None],
+        links: Links,
     ) -> None:
         root = str(tree.root)
         findings.files[root] = 0
+        compressed = findings.compressed[root] = []
         started = self._clock.monotonic()
-        for folder in walk(tree, self.excluded, opening=opening):
+        for folder in walk(tree, self.excluded, opening=opening, links=links):
             for each in folder.files:
                 found(each)
 
             findings.files[root] += len(folder.files)
+            compressed += folder.compressed
             _note_troubles(tree, folder, findings)
             now = self._clock.monotonic()
             if now - started > STEP_S:
@@ -241,17 +278,18 @@ def _trouble(agent: str, path: str, reason: str) -> SourceView:
         partial_bytes=0,
         generation=0,
         error=reason,
+        remedy=REMEDIES.get(reason),
     )
 
 
-def _identities(trees: tuple[Tree, ...]) -> frozenset[tuple[str, int, int]]:
+def _identities(paths: Iterable[str]) -> frozenset[tuple[str, int, int]]:
     found = set()
-    for tree in trees:
+    for path in paths:
         try:
-            seen = os.stat(tree.root)
+            seen = os.stat(path)
         except OSError:
             continue
 
-        found.add((str(tree.root), seen.st_dev, seen.st_ino))
+        found.add((path, seen.st_dev, seen.st_ino))
 
     return frozenset(found)

@@ -1,7 +1,8 @@
 """Look through folder trees: the reconcile scan that correctness rests on.
 
-Links are not followed, so a transcript is always inside its root. The walk gives way
-after each fifty entries: 10,000 files cost 60 ms, which is too long at once.
+Links to files are not followed, and links to folders where `links` says so: such a
+folder is walked by its real path. The walk gives way after each fifty entries: 10,000
+files cost 60 ms, which is too long at once.
 """
 
 import os
@@ -12,6 +13,7 @@ from itertools import islice
 import msgspec
 
 from jarvisd.model.source import Tree
+from jarvisd.sources.links import LINKED_FILE, Links
 
 PIECE = 50
 """Entries looked at before others get a turn: half a millisecond, or two for new ones."""
@@ -39,9 +41,13 @@ class Folder:
     files: list[Found] = field(default_factory=list)
     inner: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     """Folders in it that are to be entered."""
+    links: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    """Links in it to folders that would be entered."""
     error: str | None = None
     odd: dict[str, str] = field(default_factory=dict)
     """What is neither read nor entered although it might be meant to be, and why."""
+    compressed: list[str] = field(default_factory=list)
+    """Transcripts in it that are compressed, and therefore not read."""
 
 
 def walk(
@@ -50,6 +56,7 @@ def walk(
     below: tuple[str, ...] = (),
     *,
     opening: Callable[[], None] = lambda: None,
+    links: Links | None = None,
 ) -> Iterator[Folder]:
     """Yield each folder of *tree* with its files, root first; nothing if it is absent.
 
@@ -58,6 +65,7 @@ def walk(
     root, where not the whole tree is to be walked. *opening* is called before each
     folder is opened: it may see to it that there is a descriptor left.
     """
+    links = links or Links(None, ())
     start = "/".join((str(tree.root), *below))
     pending: list[tuple[str, tuple[str, ...]]] = [(start, below)]
     while pending:
@@ -68,6 +76,7 @@ def walk(
                 while piece := list(islice(entries, PIECE)):
                     folder = Folder(path)
                     _look_at(piece, parts, tree, folder, excluded)
+                    _follow(folder, tree, excluded, links)
                     pending += folder.inner
                     yield folder
         except FileNotFoundError:
@@ -97,7 +106,7 @@ def _look_at(
     excluded: Callable[[str], bool],
 ) -> None:
     """Put what of *piece* is not *excluded* where it belongs in *folder*."""
-    files = folder.files
+    files, suffix = folder.files, tree.compressed
     for entry in piece:
         path = entry.path
         if excluded(path):
@@ -105,6 +114,12 @@ def _look_at(
 
         # In place, and not in a function: thousands of files are looked at for ever.
         if entry.is_file(follow_symlinks=False) and is_utf8(entry.name):
+            if suffix and path.endswith(suffix):
+                if tree.place((*above, entry.name.removesuffix(suffix))) is not None:
+                    folder.compressed.append(path)
+
+                continue
+
             try:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
@@ -124,13 +139,33 @@ def _sort(
     elif entry.is_dir(follow_symlinks=False):
         if tree.enters(parts := (*above, entry.name)):
             folder.inner.append((entry.path, parts))
+    elif entry.is_symlink() and entry.is_dir():
+        if tree.enters(parts := (*above, entry.name)):
+            folder.links.append((entry.path, parts))
     elif tree.place((*above, entry.name)) is not None:
         folder.odd[entry.path] = _why_not_read(entry)
 
 
+def _follow(
+    folder: Folder, tree: Tree, excluded: Callable[[str], bool], links: Links
+) -> None:
+    """Enter the folders that links in *folder* lead to, or note why that is not done."""
+    for link, parts in folder.links:
+        target = os.path.realpath(link)
+        if excluded(target) or links.is_read_anyway(target):
+            continue
+
+        reason = links.why_not(target)
+        if reason is not None:
+            folder.odd[link] = reason
+        elif is_utf8(target):
+            links.entered[target] = tree, parts
+            folder.inner.append((target, parts))
+
+
 def _why_not_read(entry: os.DirEntry[str]) -> str:
     if entry.is_symlink():
-        return "is a symbolic link, which is not followed"
+        return LINKED_FILE
 
     return "is not a regular file"
 

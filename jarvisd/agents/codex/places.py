@@ -3,7 +3,8 @@
 Below ROOT/sessions, in folders by day, and flat or by day below ROOT/archived_sessions:
 `rollout-<local time>-<thread id>.jsonl`. A rollout is moved to the archive, and may for
 a while be in both: the thread id, which is the place's session, tells that they are
-one. Compressed rollouts (`.jsonl.zst`) are final and not read.
+one. Compressed rollouts (`.jsonl.zst`), which Codex makes of those that were idle for a
+week, are told and not read.
 """
 
 import re
@@ -16,6 +17,7 @@ from jarvisd.model.source import Place, Tree
 
 _NAME = re.compile(r"rollout-.*\.jsonl", re.DOTALL)
 _THREAD = re.compile(r"-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl$")
+_COMPRESSED = ".zst"
 _FOLDERS = ("sessions", "archived_sessions")
 _MAX_DEPTH = 4
 
@@ -27,7 +29,13 @@ def find(
     own = listed(environ, "CODEX_HOME", home) or (home / ".codex",)
     folders = (folder for root in (*own, *configured) for folder in _folders(root))
     return tuple(
-        Tree(agent="codex", root=folder, place=place, enters=enters)
+        Tree(
+            agent="codex",
+            root=folder,
+            place=place,
+            enters=enters,
+            compressed=_COMPRESSED,
+        )
         for folder in distinct(folders)
     )
 
