@@ -182,10 +182,8 @@ class DaemonUnreachableError(JarvisError):
     code = "daemon_unreachable"
     exit_status = EXIT_NO_DAEMON
 
-    def __init__(self, socket: Path, reason: str, elsewhere: str | None = None) -> None:
-        remedy = "Start it with `jarvisctl service start`, or `jarvisd` in a terminal."
-        if elsewhere is not None:
-            remedy = f"Your daemon listens on {elsewhere}: set JARVISD_SOCKET to that."
-
-        super().__init__(f"jarvisd does not answer on {socket} ({reason}). {remedy}")
+    def __init__(self, socket: Path, reason: str, remedy: str = "") -> None:
+        super().__init__(
+            f"jarvisd does not answer on {socket} ({reason}). {remedy}".rstrip()
+        )
         self.socket = socket

@@ -4,6 +4,7 @@ import csv
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
@@ -34,14 +35,39 @@ def read(path: Path) -> list[Attribution]:
         raise AttributionFileError(path, f"expected one of {', '.join(_FORMS)}")
 
     try:
-        entries = msgspec.convert(form(path.read_text("utf-8-sig")), list[Attribution])
-    except (OSError, ValueError) as exc:
-        raise AttributionFileError(path, str(exc)) from exc
+        found = form(path.read_text("utf-8-sig"))
+    except OSError as exc:
+        raise AttributionFileError(path, exc.strerror or str(exc)) from exc
+    except (ValueError, RecursionError) as exc:
+        reason = f"not {path.suffix[1:].upper()}: {exc}"
+        raise AttributionFileError(path, reason) from exc
+
+    if not isinstance(found, list):
+        raise AttributionFileError(path, "expected a list of attributions")
+
+    entries = [_entry(path, number, each) for number, each in enumerate(found, 1)]
 
     if len(entries) > MAX_ATTRIBUTIONS:
         raise AttributionFileError(path, f"more than {MAX_ATTRIBUTIONS:,} entries")
 
     return entries
+
+
+def _entry(path: Path, number: int, value: object) -> Attribution:
+    try:
+        return msgspec.convert(value, Attribution)
+    except msgspec.ValidationError as exc:
+        wrong, found, field = str(exc).partition(" - at `$.")
+        name = field.rstrip("`")
+        if found and isinstance(value, dict):
+            known = get_args(Attribution.__annotations__[name])
+            is_word = all(isinstance(each, str) for each in known)
+            expected = (
+                f"one of {', '.join(known)}" if is_word else "1 to 512 characters"
+            )
+            wrong = f"`{name}` is {value.get(name)!r}: expected {expected}"
+
+        raise AttributionFileError(path, f"entry {number}: {wrong}") from exc
 
 
 def _json(text: str) -> object:

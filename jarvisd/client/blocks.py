@@ -6,7 +6,7 @@
 from collections.abc import Iterable
 
 from jarvisd.client import format as fmt
-from jarvisd.client import places, states
+from jarvisd.client import places, states, terminal
 from jarvisd.client.reports.usage import short_model
 from jarvisd.client.table import Cell, Column, faint
 from jarvisd.client.text import safe
@@ -24,7 +24,7 @@ ID_SHOWN = 8
 NOTHING_FOUND = """\
 No agent's output was found yet. Start one (claude, codex), or try it with any command:
 
-    some-command | jarvisctl ingest"""
+    some-command | {ingest}"""
 
 STILL_READING = """\
 jarvisd is still reading the logs of your agents. What it finds is shown here."""
@@ -179,7 +179,10 @@ def in_project(block: BlockView, wanted: str) -> bool:
 
 def nothing_found(backfill: Backfill) -> str:
     """Return what is shown where no block is: what to do, unless it is too early."""
-    return STILL_READING if is_reading(backfill) else NOTHING_FOUND
+    if is_reading(backfill):
+        return STILL_READING
+
+    return NOTHING_FOUND.format(ingest=terminal.command("ingest"))
 
 
 def is_reading(backfill: Backfill) -> bool:

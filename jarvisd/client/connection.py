@@ -21,6 +21,7 @@ from jarvisd.client.failures import (
     ConnectionLostError,
     UnreadableAnswerError,
 )
+from jarvisd.client.terminal import command
 from jarvisd.errors import DaemonUnreachableError, ProtocolError
 from jarvisd.protocol.base import Params
 from jarvisd.protocol.methods import METHODS, Hello, HelloResult
@@ -221,17 +222,24 @@ def _connected(path: str) -> socket.socket:
         client.connect(path)
     except OSError as exc:
         client.close()
-        elsewhere = _listening_elsewhere(path)
         reason = exc.strerror or str(exc)
-        raise DaemonUnreachableError(Path(path), reason, elsewhere) from exc
+        raise DaemonUnreachableError(Path(path), reason, _remedy(path)) from exc
 
     return client
 
 
-def _listening_elsewhere(path: str) -> str | None:
-    """Return where a daemon of this user listens, if it is not at *path*."""
+def _remedy(path: str) -> str:
+    """Return what to do where nobody listens at *path*."""
     found = (Path(paths.state_folder(os.environ)) / "run/rpc.sock").resolve()
-    return str(found) if found.exists() and str(found) != path else None
+    if found.exists() and str(found) != path:
+        return f"Your daemon listens on {found}: set JARVISD_SOCKET to that."
+
+    unit = Path(paths.config_home(os.environ)) / "systemd/user/jarvisd.service"
+    if unit.exists():
+        return f"Start it: `{command('service start')}`, or `jarvisd` in a terminal."
+
+    install = command("service install")
+    return f"Install it: `{install}`; or run `jarvisd` in a terminal."
 
 
 def _left(deadline: float) -> float:

@@ -19,7 +19,6 @@ from jarvisd.client.connection import Connection
 from jarvisd.client.feed import Feed
 from jarvisd.errors import (
     EXIT_FAILURE,
-    EXIT_INTERRUPTED,
     DaemonUnreachableError,
     JarvisError,
 )
@@ -48,7 +47,7 @@ def main() -> int:
             )
             live.run(feed, view)
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        return 0  # the way to leave this view, which make would report as an error
     except BrokenPipeError:
         terminal.silence_stdout()
     except JarvisError as exc:

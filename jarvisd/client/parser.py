@@ -8,6 +8,7 @@ import argparse
 import importlib
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeAlias
@@ -30,6 +31,11 @@ jarvisctl tail -f 3fa9            follow one block; the start of its id is enoug
 jarvisctl run -- make test        run a command and count its output
 some-command | jarvisctl ingest   count what a pipe carries
 jarvisctl doctor                  find out why something is missing"""
+
+
+# What argparse prints for a wrong choice, from 3.11 to 3.14.
+_CHOICE = re.compile(r"invalid choice: '(?P<given>.*?)' \(choose from (?P<known>.*)\)")
+_WORD = re.compile(r"[\w-]+")
 
 
 class Parser(argparse.ArgumentParser):
@@ -60,18 +66,28 @@ class Parser(argparse.ArgumentParser):
 
     def _suggestion(self, message: str) -> str:
         _, found, words = message.partition("unrecognized arguments: ")
-        if not found:
+        if found:
+            known = [name for action in self._actions for name in action.option_strings]
+            return nearest(words.split()[0], known)
+
+        choice = _CHOICE.search(message)
+        if choice is None:
             return ""
 
-        known = [name for action in self._actions for name in action.option_strings]
-        return nearest(words.split()[0], known)
+        return nearest(choice["given"], _WORD.findall(choice["known"]))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean X?` for the known word like *word*, or nothing."""
+    """Return `; did you mean X?` for the known word like *word*, or nothing.
+
+    Words of one or two letters are like too many others.
+    """
     import difflib  # noqa: PLC0415 - only for the one who mistyped
 
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    if len(word.lstrip("-")) < 3:
+        return ""
+
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
     return f"; did you mean `{matches[0]}`?" if matches else ""
 
 

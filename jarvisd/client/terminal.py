@@ -128,6 +128,15 @@ def print_encoded(encoded: bytes, *, indent: int | None) -> None:
     print(escape_unsafe(encoded).decode(), flush=True)
 
 
+def command(words: str) -> str:
+    """Return the line that runs jarvisctl with *words* in this person's shell."""
+    here = os.path.join(os.path.dirname(sys.executable), "jarvisctl")  # noqa: PTH118, PTH120 - text
+    if shutil.which("jarvisctl") is not None or not os.path.exists(here):  # noqa: PTH110
+        return f"jarvisctl {words}"
+
+    return f"{min(os.path.relpath(here), here, key=len)} {words}"
+
+
 def folder() -> str | None:
     """Return the folder we are in, or None where it is gone."""
     try:

@@ -105,4 +105,12 @@ def _wrong(key: Key, told: Told, kind: object, problem: str) -> str:
     what = f"`{_dotted(*key)}{place.rstrip('`')}`"
     # What stands in a sink may be a key, and is not shown to anybody.
     found = "" if place or key == ("sinks",) else f" is {told.value!r}"
-    return f"{told.origin}: {what}{found}: {problem[0].lower()}{problem[1:]}"
+    return f"{told.origin}: {what}{found}: {expectation(problem)}"
+
+
+def expectation(problem: str) -> str:
+    """Return what a value should have been, from msgspec's *problem*."""
+    if "matching regex" in problem:  # of all settings only the quiet hours have one
+        return "expected hours such as 22:00-07:00"
+
+    return f"{problem[0].lower()}{problem[1:]}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from jarvisd import paths
-from jarvisd.config.check import Told, nearest, require_known, typed
+from jarvisd.config.check import Told, expectation, nearest, require_known, typed
 from jarvisd.config.flags import Flags, parse_flags
 from jarvisd.config.settings import (
     AGENT_TYPES,
@@ -101,7 +101,9 @@ def notify_settings(
         return msgspec.convert(values, NotifySettings)
     except msgspec.ValidationError as exc:
         problem, _, place = str(exc).partition(" - at `$.")
-        raise ConfigError(f"notify: {place.rstrip('`')}: {problem}") from None
+        key = place.rstrip("`").partition("[")[0]
+        found = f"`notify.{key}` is {values.get(key)!r}"
+        raise ConfigError(f"{found}: {expectation(problem)}") from None
 
 
 def _text(path: Path, *, required: bool) -> str | None:

@@ -23,7 +23,7 @@ VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 _SINCE: Final = "SELECT segments_since_ms FROM store"
 _SELECT: Final = """
 SELECT segment_key, record FROM segment
-WHERE {filters} ORDER BY segment_key {order} LIMIT ?
+WHERE {filters} ORDER BY {order} LIMIT ?
 """
 
 _NEWEST: Final = "SELECT max(segment_key) FROM segment"
@@ -40,8 +40,8 @@ class Wanted:
         project: The folder of work, or the end of its path.
         since_ms: Those that ended then or later.
         until_ms: Those that ended before.
-        after: Those that were closed after that one, oldest first; without it, the
-            newest first.
+        after: Those that were stored after that one, in that order; without it, those
+            that ended last come first.
         limit: How many at most.
 
     """
@@ -82,7 +82,9 @@ def list_segments(raw: sqlite3.Connection, *, wanted: Wanted) -> Page:
     """Return the segments that are *wanted*."""
     filters = list(_filters(wanted))
     where = " AND ".join(each for each, _ in filters) or "1"
-    order = "DESC" if wanted.after is None else "ASC"
+    # Records of history are written newest file first, so their keys tell no time.
+    newest_first = "ended_ms DESC, segment_key DESC"
+    order = newest_first if wanted.after is None else "segment_key"
     query = _SELECT.format(filters=where, order=order)
     values = [value for _, each in filters for value in each]
     rows = raw.execute(query, (*values, wanted.limit + 1)).fetchall()

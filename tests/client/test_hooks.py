@@ -85,8 +85,19 @@ def test_a_byte_order_mark_is_warned_of_and_kept(
     assert settings.read_bytes().startswith(mark + b"{")
 
 
-def test_install_shows_the_difference_and_writes_it(ctl: Ctl, settings: Path) -> None:
+def test_install_sums_up_what_it_writes(ctl: Ctl, settings: Path) -> None:
     done = ctl("hooks", "install", "claude")
+    again = ctl("hooks", "uninstall", "claude")
+
+    count = len(agents.CLAUDE_EVENTS)
+    assert (done.stdout, again.stdout) == ("", "")
+    assert f"{settings}: {count} hooks added, yours kept" in done.stderr
+    assert "Claude Code runs them in new sessions" in done.stderr.splitlines()[-1]
+    assert f"{settings}: {count} hooks removed, yours kept" in again.stderr
+
+
+def test_install_shows_the_difference_if_asked(ctl: Ctl, settings: Path) -> None:
+    done = ctl("hooks", "install", "claude", "--diff")
 
     assert done.returncode == 0
     assert set(ours(settings)) == set(agents.CLAUDE_EVENTS)
@@ -94,7 +105,7 @@ def test_install_shows_the_difference_and_writes_it(ctl: Ctl, settings: Path) ->
     assert f'+{" " * 8}"SessionStart": [' in done.stdout
     assert "\n-" not in done.stdout  # nothing is taken away
     assert "do not show" not in done.stdout
-    assert f"wrote {settings}" in done.stderr
+    assert f"{settings}: " in done.stderr
 
 
 def test_the_user_s_own_stay_first_and_as_they_are(ctl: Ctl, settings: Path) -> None:
@@ -106,7 +117,7 @@ def test_the_user_s_own_stay_first_and_as_they_are(ctl: Ctl, settings: Path) -> 
 
 
 def test_a_dry_run_writes_nothing(ctl: Ctl, settings: Path, home: Path) -> None:
-    done = ctl("hooks", "install", "--dry-run")
+    done = ctl("hooks", "install", "--dry-run", "--diff")
 
     assert "+++ " in done.stdout
     assert "dry run" in done.stderr
@@ -195,7 +206,7 @@ def test_uninstall_after_an_install_over_an_edit(ctl: Ctl, settings: Path) -> No
 
 def test_a_file_that_we_made_goes_again(ctl: Ctl, settings: Path) -> None:
     settings.unlink()
-    done = ctl("hooks", "install")
+    done = ctl("hooks", "install", "--diff")
     assert done.stdout.startswith("--- /dev/null\n")
     assert stat.S_IMODE(settings.stat().st_mode) == 0o600
     ctl("hooks", "uninstall")
@@ -320,7 +331,7 @@ def test_an_older_claude_is_not_given_what_it_would_stumble_over(
     known = {each for each, since in agents.CLAUDE_EVENTS.items() if since <= numbers}
     assert set(ours(settings)) == known
     assert last in known
-    assert ("left out" in done.stderr) == (known != set(agents.CLAUDE_EVENTS))
+    assert ("skipped" in done.stderr) == (known != set(agents.CLAUDE_EVENTS))
     assert "claude  installed" in ctl("hooks", "status").stdout
 
 

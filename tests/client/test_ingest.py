@@ -113,7 +113,7 @@ def test_without_a_daemon_it_gives_up_and_says_what_is_stored(ctl: Ctl) -> None:
 
     assert done.returncode == EXIT_NO_DAEMON
     assert "0 lines stored so far" in done.stderr
-    assert "jarvisctl service start" in done.stderr
+    assert "jarvisctl service install" in done.stderr
 
 
 def test_lines_are_stored_while_the_pipe_is_open_and_over_a_restart(

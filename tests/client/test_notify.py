@@ -198,17 +198,29 @@ def test_two_would_tell_everything_twice(
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "told"),
     [
-        pytest.param(("--by", "command"), id="no command"),
-        pytest.param(("--quiet", "at night"), id="no hours"),
-        pytest.param(("--on", "tired"), id="no state"),
+        pytest.param(("--by", "command"), "--command", id="no command"),
+        pytest.param(
+            ("--quiet", "25"), "is '25': expected hours such as 22:00", id="no hours"
+        ),
+        pytest.param(("--on", "tired"), "waiting_approval", id="no state"),
     ],
 )
 def test_what_cannot_be_done_is_said_at_once(
-    ctl: Ctl, options: tuple[str, ...]
+    ctl: Ctl, options: tuple[str, ...], told: str
 ) -> None:
-    assert ctl("notify", *options).returncode == EXIT_USAGE
+    done = ctl("notify", *options)
+
+    assert done.returncode == EXIT_USAGE
+    assert told in done.stderr
+
+
+def test_states_go_by_the_names_that_tables_show(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    with notifying(environ, "--on", "approval"):
+        wait_for_followers(daemon)
 
 
 @pytest.mark.parametrize(

@@ -592,8 +592,19 @@ def test_attributions_come_in_three_forms(
     [
         pytest.param("a.txt", "", "expected one of", id="an unknown ending"),
         pytest.param("a.json", "{", "truncated", id="no JSON"),
-        pytest.param("a.json", '[{"source":"x"}]', "source", id="no such source"),
-        pytest.param("a.toml", "x = 1", "array", id="no table"),
+        pytest.param(
+            "a.json",
+            '[{"source":"flea","kind":"skil","name":"a","ref_id":"b"}]',
+            "entry 1: `kind` is 'skil': expected one of skill, agent, command",
+            id="no such kind",
+        ),
+        pytest.param(
+            "a.csv",
+            "source,kind,name,ref_id\nflea,skill,a,b\nflea,skill,,b\n",
+            "entry 2: `name` is '': expected 1 to 512 characters",
+            id="an empty name",
+        ),
+        pytest.param("a.toml", "x = 1", "expected a list", id="no table"),
         pytest.param("a.csv", "source\nflea\n", "kind", id="a column is missing"),
     ],
 )

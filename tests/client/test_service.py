@@ -183,6 +183,54 @@ def test_the_other_actions_are_passed_on(
     assert told in asked.read_text().splitlines()
 
 
+@pytest.mark.parametrize("action", ["start", "stop", "status"])
+def test_a_service_that_is_not_installed_is_said_to_be(
+    ctl: Ctl, environ: dict[str, str], tmp_path: Path, action: str
+) -> None:
+    make_fakes(environ, tmp_path, failing="cat?jarvisd")
+
+    done = ctl("service", action)
+
+    assert done.returncode == EXIT_FAILURE
+    assert "jarvisctl service install" in done.stderr
+    assert f"systemctl --user {action}" not in (tmp_path / "asked").read_text()
+
+
+@pytest.mark.parametrize(
+    ("action", "told"), [("start", "jarvisd is running"), ("stop", "is stopped")]
+)
+def test_what_was_done_is_said(ctl: Ctl, asked: Path, action: str, told: str) -> None:
+    assert told in ctl("service", action).stdout
+
+
+def test_without_a_daemon_the_remedy_is_the_next_step(ctl: Ctl, asked: Path) -> None:
+    before = ctl("ps").stderr
+    ctl("service", "install")
+    after = ctl("ps").stderr
+
+    assert "service install`" in before
+    assert "service start`" in after
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("report", "sessionx"), "did you mean `session`?"),
+        (("reportt",), "did you mean `report`?"),
+        (("report", "session", "--sicne", "today"), "did you mean `--since`?"),
+        (("foo",), None),
+        (("report", "session", "--limit", "5"), None),
+        (("ps", "-n", "5"), None),
+    ],
+)
+def test_only_what_is_alike_is_suggested(
+    ctl: Ctl, words: tuple[str, ...], told: str | None
+) -> None:
+    said = " ".join(ctl(*words).stderr.split())
+
+    assert (told in said) if told else ("did you mean" not in said)
+
+
 def test_a_stopped_service_has_a_status_of_its_own(
     ctl: Ctl, environ: dict[str, str], tmp_path: Path
 ) -> None:

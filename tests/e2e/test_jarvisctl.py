@@ -161,7 +161,7 @@ async def test_without_a_daemon_everybody_is_told_how_to_start_it(home: Home) ->
         result = await jarvisctl(home, name)
         assert result.returncode == EXIT_NO_DAEMON
         assert result.stdout == b""
-        assert b"jarvisctl service start" in result.stderr
+        assert b"jarvisctl service install" in result.stderr
         assert b"Traceback" not in result.stderr
 
     silent = await jarvisctl(home, "line")

@@ -1,5 +1,6 @@
 """Segments as clients meet them: over the socket, over ends, kills and restarts."""
 
+import os
 import random
 import signal
 import subprocess
@@ -144,6 +145,22 @@ async def test_history_is_split_as_if_somebody_had_watched(home: Home) -> None:
     assert (first.turns, first.tools, first.errors) == (1, 1, 1)
     assert (first.duration_ms, first.latency_p50_ms) == (5_000, 4_000)
     assert (second.turns, second.tokens_out) == (1, 3)
+
+
+async def test_the_newest_work_comes_first_whatever_was_read_first(home: Home) -> None:
+    days = range(5)
+    for day in days:  # of history the newest file is read first
+        path = home.transcript(session=f"s{day}")
+        asked = prompt(second=day * 600, key=f"q{day}")
+        answered = reply(f"x{day}", second=day * 600 + 4, inp=5, out=70, read=1)
+        append(path, asked.decode(), answered.decode())
+        os.utime(path, (10**9 + day, 10**9 + day))
+
+    async with running_daemon(home) as daemon, daemon.connected() as client:
+        await client.sync()
+        answer = await client.ask("segments.list", SegmentsListResult, limit=3)
+
+    assert [each.session_id for each in answer.segments] == ["s4", "s3", "s2"]
 
 
 async def test_idle_segments_close_by_themselves_and_are_told(home: Home) -> None:

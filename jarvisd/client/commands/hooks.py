@@ -25,7 +25,7 @@ from jarvisd.protocol.health import Health, HealthResult
 from jarvisd.protocol.telling import HookReceipt
 
 EXAMPLES = """\
-jarvisctl hooks install --dry-run   show what would be changed
+jarvisctl hooks install --dry-run --diff   show every line that would change
 jarvisctl hooks install             for every agent that is here
 jarvisctl hooks install claude --root ~/.claude-work
 jarvisctl hooks status              installed or not, and when the last one came
@@ -57,8 +57,9 @@ def add(subparsers: Subparsers) -> None:
         if name == "status":
             add_connection(action, timeout_s=STATUS_TIMEOUT_S)
         else:
+            action.add_argument("--dry-run", action="store_true", help="write nothing")
             action.add_argument(
-                "--dry-run", action="store_true", help="show it, and write nothing"
+                "--diff", action="store_true", help="show every line that changes"
             )
 
 
@@ -136,18 +137,14 @@ def _as_json(change: Change, kept: str | None) -> dict[str, object]:
 
 
 def _tell(args: argparse.Namespace, change: Change, kept: str | None) -> None:
-    for line in _diff(change):
+    for line in _diff(change) if args.diff else ():
         terminal.pass_on(safe(line))
 
     path, target = change.found.path, change.target
     if change.is_none:
         terminal.say(f"{path}: nothing to {args.action}")
-    elif args.dry_run:
-        terminal.say(f"{path} was not written: this is a dry run")
-    elif change.data is None:
-        terminal.say(f"removed {path}: we had made it")
     else:
-        terminal.say(f"wrote {path}; what it was before is kept in {kept}")
+        terminal.say(f"{path}: {_summary(change, kept, dry_run=args.dry_run)}")
 
     if args.action == "install" and change.found.is_marked:
         terminal.say(f"{path} {_marked(target)}")
@@ -157,6 +154,26 @@ def _tell(args: argparse.Namespace, change: Change, kept: str | None) -> None:
             terminal.say(_left_out(target))
 
         terminal.say(agents.advice(target))
+
+
+def _summary(change: Change, kept: str | None, *, dry_run: bool) -> str:
+    """Return what *change* does to its file, in hooks."""
+    before = set(surgery.commands(change.found.text).items())
+    after = set(surgery.commands((change.data or b"").decode("utf-8-sig")).items())
+    added, removed = len(after - before), len(before - after)
+    counts = [
+        f"{count} hook{'s' if count > 1 else ''} {word}"
+        for count, word in ((added, "added"), (removed, "removed"))
+        if count
+    ]
+    what = ", ".join(counts) or "put in order"
+    if dry_run:
+        return f"{what}, yours kept; not written, since this is a dry run"
+
+    if change.data is None:
+        return f"{what}; the file is removed, since `install` had created it"
+
+    return f"{what}, yours kept; the file as it was before is in {kept}"
 
 
 def _marked(target: Target) -> str:
@@ -169,8 +186,8 @@ def _marked(target: Target) -> str:
 def _left_out(target: Target) -> str:
     events = ", ".join(target.left_out)
     return (
-        f"left out {events}: this {target.title} may not know them, and would pass "
-        "over the whole file. Install again after an upgrade."
+        f"skipped {events}: this version of {target.title} may not support them and "
+        "would ignore the whole settings file. Install again after an upgrade."
     )
 
 

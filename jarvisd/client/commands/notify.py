@@ -26,6 +26,9 @@ even over restarts; whoever needs nobody any more is not told of. What a subagen
 is told as its parent's. What to tell of, and how, is `[notify]` in the configuration;
 options go before it. It prints what it tells, and goes on until Ctrl-C."""
 
+_SHORT = {"approval": State.WAITING_APPROVAL, "answer": State.WAITING_ANSWER}
+"""How tables call what has a longer name on the wire."""
+
 WAYS = ("desktop", "bell", "command")
 
 
@@ -36,6 +39,7 @@ def add(subparsers: Subparsers) -> None:
         "--on",
         metavar="STATE",
         action="append",
+        type=lambda word: _SHORT.get(word, word),
         choices=[each.value for each in State],
         help="tell when a session comes to this; may be repeated",
     )

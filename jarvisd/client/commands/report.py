@@ -73,7 +73,11 @@ def add(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--since", metavar="DAY", help=f"from {when.EXPECTED}")
     parser.add_argument("--until", metavar="DAY", help="to this day, included")
-    parser.add_argument("--tz", metavar="ZONE", help="days of this zone, not of mine")
+    parser.add_argument(
+        "--tz",
+        metavar="ZONE",
+        help="use the days of this time zone instead of the local one",
+    )
     parser.add_argument("--agent", metavar="NAME", help="only this agent's")
     parser.add_argument(
         "--project", metavar="NAME", help="only this project's: the end of a path"

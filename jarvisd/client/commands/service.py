@@ -20,9 +20,11 @@ jarvisctl service uninstall     stop, and remove exactly what install wrote"""
 LIMIT_S = 60.0
 DEFAULT_LOG_LINES = 50
 UNITS = (units.SOCKET, units.SERVICE)
-LINGERING = """\
-It runs while you are logged in. To keep it running after logout, should you want that:
-    loginctl enable-linger"""
+RUNNING = """\
+jarvisd is running, now and after every login. To keep it running after you log out:
+    loginctl enable-linger
+Next: `jarvisctl ps` lists what was found, `jarvisctl hooks install` makes states exact."""
+NOT_INSTALLED = "no unit is installed. Write and start it: `jarvisctl service install`"
 
 _ACTIONS: dict[str, str] = {
     "install": "write the units, enable and start them",
@@ -77,8 +79,8 @@ def run(args: argparse.Namespace) -> int:
     actions: dict[str, Callable[[], int]] = {
         "install": lambda: _install(notify=args.notify or units.tells(os.environ)),
         "uninstall": _uninstall,
-        "start": lambda: _systemctl("start", *UNITS),
-        "stop": lambda: _systemctl("stop", *UNITS),
+        "start": lambda: _steer("start", "jarvisd is running"),
+        "stop": lambda: _steer("stop", "jarvisd is stopped, until the next login"),
         "status": _status,
         "logs": lambda: _logs(lines=args.lines, follow=args.follow),
     }
@@ -114,12 +116,25 @@ def _install(*, notify: bool) -> int:
             terminal.say("`jarvisctl service logs` may tell why")
             return EXIT_FAILURE
 
-    terminal.show(*LINGERING.splitlines())
+    terminal.show(*RUNNING.splitlines())
+    return 0
+
+
+def _steer(verb: str, done: str) -> int:
+    if not _installed():
+        terminal.say(NOT_INSTALLED)
+        return EXIT_FAILURE
+
+    if _systemctl(verb, *UNITS):
+        terminal.say("`jarvisctl service logs` may tell why")
+        return EXIT_FAILURE
+
+    terminal.show(done)
     return 0
 
 
 def _uninstall() -> int:
-    if not _installed():
+    if not (units.folder(os.environ) / units.SERVICE).is_file():
         terminal.say("nothing to remove: install has written no unit here")
         return 0
 
@@ -132,10 +147,18 @@ def _uninstall() -> int:
 
 
 def _installed() -> bool:
-    return (units.folder(os.environ) / units.SERVICE).is_file()
+    """Whether `install` wrote the unit, or a package brought one of its own."""
+    written = (units.folder(os.environ) / units.SERVICE).is_file()
+    return written or not _call(
+        ["systemctl", "--user", "cat", units.SERVICE], quiet=True
+    )
 
 
 def _status() -> int:
+    if not _installed():
+        terminal.say(NOT_INSTALLED)
+        return EXIT_FAILURE
+
     _systemctl("status", "--no-pager", "--lines=0", *UNITS)
     return EXIT_FAILURE if _systemctl("is-active", "--quiet", units.SERVICE) else 0
 

@@ -209,8 +209,8 @@ def advice(target: Target) -> str:
     """Return what else a person must do, now that the hooks are in the file."""
     if target.agent == "claude":
         return (
-            "Claude Code runs them in new sessions; start those that run already anew "
-            "if nothing is heard of them."
+            "Claude Code runs them in new sessions; restart a session that was open "
+            "already if no hook comes from it."
         )
 
     off = _is_switched_off(target.path.with_name("config.toml"))
