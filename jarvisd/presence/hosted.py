@@ -56,6 +56,11 @@ class Hosted:
         ]
         self.is_complete = now_ms - self.locked_ms <= OPENING_MS
 
+    def keep(self, clients: Container[int]) -> None:
+        """Leave out the terminals that are not *clients* of the server."""
+        terminals = self.terminals or ()
+        self.terminals = [each for each in terminals if each.life.pid in clients]
+
 
 def joined(
     hosted: Iterable[Hosted], folders: Mapping[Key, str | None], taken: Container[Life]

@@ -10,6 +10,7 @@ from jarvisd.presence.bindings import Binding, Bindings, How
 from jarvisd.presence.hosted import Hosted, Key, joined
 from jarvisd.presence.wanted import Wanted
 from jarvisd.sources.exits import Exits
+from jarvisd.sources.peers import connected
 from jarvisd.sources.processes import is_alive
 
 
@@ -84,6 +85,11 @@ class Hosts:
 
     def _note(self, session: Hosted, agents: Sequence[Process]) -> None:
         session.note(agents, self.clock.unix_ms())
+        lives = [each.life.pid for each in session.terminals or ()]
+        clients = connected(session.server.pid, lives) if lives else None
+        if clients:  # where there is none, the server may be reached in another way
+            session.keep(clients)
+
         for each in session.terminals or ():
             self.exits.watch(each.life)
 

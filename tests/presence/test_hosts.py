@@ -16,8 +16,11 @@ from jarvisd.presence.bindings import Bindings
 from jarvisd.presence.hosted import Hosted, joined
 from jarvisd.presence.hosts import Hosts
 from jarvisd.sources.exits import Exits
+from jarvisd.sources.peers import connected
 from tests.presence.rig import Agent, Heard, Home, agent, watching
 from tests.presence.test_writers import holding
+from tests.sources.test_peers import accepting, connecting
+from tests.support import eventually
 
 LOCK = "jarvisd-tests-terminals.lock"
 SERVER = ("codex", "app-server", "--listen", "unix://", "--managed-daemon")
@@ -101,6 +104,21 @@ async def test_folders_tell_two_terminals_apart(
         found = await heard.next(ProcessFound)
 
     assert found.pid == named.pid
+
+
+async def test_who_is_no_client_of_the_server_is_not_meant(
+    home: Home, heard: Heard, started: ExitStack, new: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "socket"
+    host = server(started, home.lock(new), code=accepting(path))
+    terminal(started, tmp_path)
+    client = started.enter_context(agent("codex", code=TERMINAL + connecting(path)))
+    await eventually(lambda: connected(host.pid, [client.pid]) == {client.pid})
+    heard.want(new, "codex", cwd=tmp_path)
+    async with watching(home, heard):
+        found = await heard.next(ProcessFound)
+
+    assert found.pid == client.pid
 
 
 async def test_a_hook_of_a_server_names_no_terminal(
