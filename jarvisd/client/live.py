@@ -213,7 +213,9 @@ def _run_snapshots(feed: Following, view: Shown) -> None:
     """Print a table every `SNAPSHOT_S`, for ever."""
     while True:
         _gather(feed, SNAPSHOT_S if feed.is_loaded else 0.0)
-        terminal.draw([*view.lines(columns=terminal.columns(), rows=None), ""])
+        now = clock.local_time(clock.unix_ms())
+        lines = view.lines(columns=terminal.columns(), rows=None)
+        terminal.draw([now, *lines, ""])
         terminal.flush()
 
 

@@ -70,7 +70,8 @@ def notice(each: Transition, session: LiveSession | None) -> Notice:
     project = None if session is None else session.project
     # Not the first words: what is notified of may be kept, by the journal at least.
     folder, title = places.short(project), session.title if session else None
-    place = " · ".join(safe(part) for part in (folder, title) if part)
+    named = [safe(part) for part in (folder, title) if part]
+    place = " · ".join(named) or safe(f"a session of {each.agent}")
     return Notice(
         title=safe(f"{each.agent} {what}{tool}"),
         body=f"{place}\n{safe(each.evidence)} ({each.tier})",

@@ -122,6 +122,9 @@ def called(named: Named) -> str:
     if named.title:
         return named.title
 
-    what = "subagent" if named.is_subagent else places.short(named.project)
-    when = "" if named.started_ms is None else clock.short_time(named.started_ms)
-    return " ".join(filter(None, (what, when))) or f"a session of {named.agent}"
+    what = places.short(named.project) or named.agent
+    if named.is_subagent:
+        what = "subagent"
+
+    when = "" if named.started_ms is None else f" {clock.short_time(named.started_ms)}"
+    return what + when

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from jarvisd.errors import EXIT_USAGE
@@ -31,6 +32,7 @@ def test_snapshots_are_printed_where_there_is_no_terminal(
     with Terminal(DEMO, environ, stdout=writing) as terminal:
         os.close(writing)
         with os.fdopen(reading, encoding="utf-8") as shown:
+            assert shown.readline().endswith(time.strftime(" %z\n"))
             assert shown.readline() == "jarvisd · 0 live · 0 shown\n"
 
         # The next table finds its reader gone.

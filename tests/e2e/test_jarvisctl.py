@@ -41,7 +41,7 @@ async def test_show_takes_the_start_of_an_id(daemon: Daemon) -> None:
     shown = await jarvisctl(daemon.home, "show", block.block_id[:10])
 
     assert shown.returncode == 0
-    assert str(path) in shown.stdout.decode()
+    assert f"~/{path.relative_to(daemon.home.folder)}" in shown.stdout.decode()
 
 
 async def test_show_takes_the_start_of_a_sessions_id(daemon: Daemon) -> None:
@@ -52,7 +52,7 @@ async def test_show_takes_the_start_of_a_sessions_id(daemon: Daemon) -> None:
     shown = await jarvisctl(daemon.home, "show", path.stem[:-1])
 
     assert shown.returncode == 0
-    assert str(path) in shown.stdout.decode()
+    assert f"~/{path.relative_to(daemon.home.folder)}" in shown.stdout.decode()
 
 
 @pytest.mark.parametrize(

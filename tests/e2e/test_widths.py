@@ -16,6 +16,10 @@ import anyio
 import pytest
 
 from jarvisd.client.text import painted, safe, width
+from jarvisd.protocol.conversations import (
+    ConversationsGetOrCreateResult,
+    ConversationsSaveMessageResult,
+)
 from jarvisd.protocol.methods import Done
 from tests.client.terminal import Terminal
 from tests.e2e.home import Home, append, temporary_home
@@ -71,12 +75,30 @@ SHOWN = (
     "line",
     "show nope",
     "jump --dry-run",
+    "tmux",
+    "tail nope",
+    "forget nope",
+    "--help",
+    "ps --help",
+    "report --help",
+    "service --help",
+    "conversation list --all",
+    "recall --all marmalade",
     "no-such-command",
     "ps --no-such-option",
 )
-OF_A_SESSION = ("show {}", "explain {}", "explain {} --brief")
+OF_A_SESSION = ("show {}", "explain {}", "explain {} --brief", "tail {}")
 LIVE = ("watch", "watch --all", "next --watch", "pick")
 """What goes on until `q`."""
+
+KEPT = {
+    "ps": {"STATE", "AGENT", "TITLE"},
+    "watch": {"STATE", "AGENT", "TITLE"},
+    "next": {"STATE", "AGENT", "TITLE", "WHY"},
+    "pick": {"STATE", "AGENT", "TITLE", "WHY"},
+    "report session": {"TITLE", "TOTAL", "COST"},
+}
+"""The headings that every width has room for."""
 
 MARK = "=== {} ==="
 END = "=== end ==="
@@ -132,6 +154,23 @@ def transcript(home: Home, number: int, *, now: float) -> None:
     append(path, *(json.dumps(each, ensure_ascii=False) for each in lines))
 
 
+async def converse(daemon: Daemon) -> None:
+    """Let a conversation begin in which something long and hostile is said."""
+    made = await daemon.ask(
+        "conversations.get_or_create",
+        ConversationsGetOrCreateResult,
+        user_id="ada",
+        display_name=f"Ada {HOSTILE} of a very long name " * 3,
+    )
+    await daemon.ask(
+        "conversations.save_message",
+        ConversationsSaveMessageResult,
+        conversation_id=made.conversation.conversation_id,
+        role="user",
+        content=f"The marmalade {HOSTILE} " * 20 + f"{TITLES[0]}",
+    )
+
+
 async def ask_for_approval(daemon: Daemon, number: int) -> None:
     """Let a session ask the person for something."""
     asked = {
@@ -164,6 +203,7 @@ def daemon(
         try:
             anyio.run(running.answering)
             anyio.run(running.sync)
+            anyio.run(converse, running)
             for number in list(numbers)[:3]:
                 anyio.run(ask_for_approval, running, number)
 
@@ -197,18 +237,21 @@ def drawn(
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def lines_of(shown: str) -> list[str]:
+    """Return what was *shown*, on a screen or not, as lines."""
+    return _MODE.sub("", _PLACED.sub("\n", shown)).replace("\r\n", "\n").split("\n")
+
+
 def too_wide(shown: str, columns: int) -> list[str]:
     """Return the lines of *shown* that a terminal of *columns* would break."""
-    lines = _MODE.sub("", _PLACED.sub("\n", shown)).replace("\r\n", "\n").split("\n")
-    return [each for each in lines if width(safe(each)) > columns]
+    return [each for each in lines_of(shown) if width(safe(each)) > columns]
 
 
 def harm_in(shown: str) -> set[str]:
     """Return what of *shown* steers a terminal, and is not ours."""
-    rest = _MODE.sub("", _PLACED.sub("\n", shown)).replace("\r\n", "\n")
     return {
         ascii(each)
-        for line in rest.split("\n")
+        for line in lines_of(shown)
         if painted(line) != line
         for each in line
         if not each.isprintable() and each != "\x1b"
@@ -227,6 +270,10 @@ def test_no_command_prints_a_line_that_is_wider_than_the_terminal(
     shown = drawn(daemon, columns, (*SHOWN, *of_one, *LIVE), colour=colour)
 
     wide = {words: too_wide(each, columns) for words, each in shown.items()}
+    for words, headings in KEPT.items():
+        told = " ".join(map(safe, lines_of(shown[words]))).split()
+        assert not found or headings <= set(told), told
+
     assert {words: each[:3] for words, each in wide.items() if each} == {}
     assert {
         words: harm_in(each) for words, each in shown.items() if harm_in(each)

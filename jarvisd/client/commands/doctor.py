@@ -4,7 +4,7 @@ import argparse
 import os
 from dataclasses import asdict
 
-from jarvisd.client import findings, terminal
+from jarvisd.client import findings, places, terminal
 from jarvisd.client.findings import Finding
 from jarvisd.client.parser import (
     Subparsers,
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _print(finding: Finding, *, colour: bool) -> None:
     room = terminal.columns()
-    told = [(finding.subject, finding.detail)]
+    told = [(finding.subject, places.with_home(finding.detail))]
     if finding.remedy:
         told.append(("", f"-> {finding.remedy}"))
 

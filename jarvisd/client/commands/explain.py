@@ -4,7 +4,7 @@ import argparse
 import os
 
 from jarvisd.client import format as fmt
-from jarvisd.client import terminal
+from jarvisd.client import places, terminal
 from jarvisd.client.client import Client
 from jarvisd.client.parser import (
     Subparsers,
@@ -112,7 +112,7 @@ def _asked(
 def _print_block(
     block: ExplainedBlock, lines: list[ExplainedLine], args: argparse.Namespace
 ) -> None:
-    terminal.show(block.path or block.block_id)
+    terminal.show(places.with_home(block.path or block.block_id))
     if block.error is not None:
         terminal.say(block.error)
 

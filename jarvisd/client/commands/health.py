@@ -2,7 +2,7 @@
 
 import argparse
 
-from jarvisd.client import blocks, clock, sinks, terminal
+from jarvisd.client import blocks, clock, places, sinks, terminal
 from jarvisd.client import format as fmt
 from jarvisd.client.parser import (
     Subparsers,
@@ -57,7 +57,7 @@ def _print(health: HealthResult, now_ms: int) -> None:
 
 def _facts(health: HealthResult, now_ms: int) -> list[tuple[str, str]]:
     store, watch = health.store, health.watch
-    where = store.path or "in memory only"
+    where = places.with_home(store.path or "in memory only")
     flushed = fmt.moment(store.last_flush_ms, now_ms)
     scanned = fmt.moment(watch.last_scan_ms, now_ms)
     uptime = fmt.duration(health.uptime_s)

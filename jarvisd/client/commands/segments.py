@@ -4,7 +4,7 @@ import argparse
 import os
 from datetime import date, datetime, time
 
-from jarvisd.client import clock, terminal
+from jarvisd.client import clock, places, terminal
 from jarvisd.client import format as fmt
 from jarvisd.client.blocks import ID_SHOWN
 from jarvisd.client.commands.conversation import count
@@ -133,7 +133,7 @@ def _row(segment: Segment, now_ms: int) -> list[Cell]:
     return [
         Cell(fmt.ago(segment.ended_ms, now_ms)),
         Cell(safe(segment.agent)),
-        Cell(safe((segment.project or fmt.ABSENT).rpartition("/")[2])),
+        Cell(places.short(segment.project) or fmt.ABSENT),
         Cell(safe(segment.session_id)[:ID_SHOWN]),
         Cell(str(segment.segment)),
         Cell(fmt.duration(segment.duration_ms / fmt.MS_PER_S)),
