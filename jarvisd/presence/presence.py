@@ -83,7 +83,7 @@ class Presence:
         self._hosts = Hosts(self._bindings, self._exits, clock)
         self._writers = Writers(self._bindings, self._hosts, clock, role_of)
         self._search = Search(self._bindings, self._hosts, report, clock)
-        self._tools = Tools(report, clock, dialogs)
+        self._tools = Tools(report, clock, dialogs, self._writers.holder_of)
         self._commands = Commands(self._writers, report, clock, asking, is_at_work)
         self._hints: set[str] = set()
         self._dead: list[Life] = []

@@ -13,6 +13,7 @@ from jarvisd.agents.evidence import ToolMarks
 from jarvisd.clock import Clock
 from jarvisd.model.evidence import Dialog, ToolRuns
 from jarvisd.model.ids import SessionId
+from jarvisd.model.process import Life
 from jarvisd.presence.bindings import Report
 from jarvisd.sources.processes import children_of, variables_of
 
@@ -30,11 +31,16 @@ TRIES = 10
 
 @dataclass(slots=True)
 class Tools:
-    """Reports processes of tool calls below those that show *dialogs*."""
+    """Reports processes of tool calls below those that work on sessions with *dialogs*.
+
+    *holder_of* gives the process that holds the lock of a session: it starts the tools,
+    also where the dialog is shown by another one.
+    """
 
     report: Report
     clock: Clock
     dialogs: Callable[[], Collection[Dialog]]
+    holder_of: Callable[[tuple[str, SessionId]], Life | None]
     _tries: dict[int, int] = field(default_factory=dict)
     _since: float | None = None
     _looked_at: float = 0.0
@@ -54,12 +60,13 @@ class Tools:
         if self.due_at > now:
             return
 
-        parents = {each.pid: each.agent for each in self._marked()}
-        if not parents:
+        marked = self._marked()
+        if not marked:
             self._since = None
             self._tries.clear()
             return
 
+        parents = {self._parent_of(each): each.agent for each in marked}
         self._since = now if self._since is None else self._since
         self._looked_at = now
         children = {pid: parent for parent in parents for pid in children_of(parent)}
@@ -68,6 +75,10 @@ class Tools:
         }
         for pid, parent in children.items():
             self._look_at(pid, parents[parent])
+
+    def _parent_of(self, dialog: Dialog) -> int:
+        holder = self.holder_of((dialog.agent, dialog.session_id))
+        return dialog.pid if holder is None else holder.pid
 
     def _marked(self) -> list[Dialog]:
         return [each for each in self.dialogs() if _marks_of(each.agent) is not None]

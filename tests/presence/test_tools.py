@@ -10,7 +10,7 @@ import pytest
 from jarvisd.model.evidence import Dialog, ToolRuns
 from jarvisd.model.ids import SessionId
 from jarvisd.presence.tools import LONG_PAUSE_S, PATIENCE_S, PAUSE_S, TRIES, Tools
-from jarvisd.sources.processes import children_of
+from jarvisd.sources.processes import children_of, life_of
 from tests.presence.rig import Agent, Heard, agent
 from tests.support import FakeClock
 
@@ -18,9 +18,13 @@ THREAD = "01a22f9f-ca5e-7f63-9eca-83fba649aa99"
 MARKS = {"CODEX_THREAD_ID": THREAD, "CODEX_TOOL_CALL_ID": "call_1"}
 CHILD = """
 import os
+begun, running = os.pipe()
 if os.fork() == 0:
     os.execve({sleep!r}, ["sleep", "600"], {marks!r})
+os.close(running)
+os.read(begun, 1)
 """
+"""The pipe is closed by exec: from then on the child has its own environment."""
 
 
 @pytest.fixture
@@ -35,7 +39,7 @@ def shown() -> list[Dialog]:
 
 @pytest.fixture
 def tools(heard: Heard, clock: FakeClock, shown: list[Dialog]) -> Tools:
-    return Tools(heard.report, clock, lambda: shown)
+    return Tools(heard.report, clock, lambda: shown, lambda _: None)
 
 
 def codex(marks: dict[str, str]) -> Iterator[Agent]:
@@ -78,6 +82,17 @@ async def test_the_process_of_a_call_is_reported_once(
             at_ms=heard.signals[0].at_ms,  # type: ignore[union-attr]
         )
     ]
+
+
+def test_the_children_of_the_lock_s_holder_are_looked_at(
+    heard: Heard, clock: FakeClock, at_work: Agent, serving: Agent
+) -> None:
+    """A server runs the commands of the thread that a terminal shows."""
+    holder, terminal = life_of(at_work.pid), dialog(serving)
+    sut = Tools(heard.report, clock, lambda: [terminal], lambda _: holder)
+    sut.settle()
+
+    assert len(heard.signals) == 1
 
 
 async def test_a_child_without_marks_is_given_up(
