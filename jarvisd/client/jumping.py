@@ -168,7 +168,10 @@ def _run(command: Sequence[str], wanted: Target) -> None:
 
 
 def _no_process(agent: str, name: str) -> str:
-    return f"no process of {agent} is known that works on {name}: it may have ended"
+    return (
+        f"no process of {agent} is known that works on {name}: it may have ended, or "
+        "several terminals may have it open, and nothing tells which"
+    )
 
 
 def _no_pane(wanted: Target) -> str:

@@ -235,7 +235,7 @@ class Processes:
             program=program,
             started_ms=started,
             cwd=_folder_of(process, program.folder),
-            has_terminal=_tty_of(process.pid) is not None,
+            has_terminal=_terminal_number_of(process.pid) != 0,
         )
 
 
@@ -295,9 +295,14 @@ def _folder_of(process: psutil.Process, named: str | None) -> str | None:
     return os.path.normpath(os.path.join(cwd, named or "")) if cwd else None
 
 
-def _tty_of(pid: int) -> str | None:
+def _terminal_number_of(pid: int) -> int:
+    """Return the device of the process's terminal; 0 if it has none."""
     fields = _stat_of(pid)
-    device = int(fields[1][_TERMINAL]) if fields else 0
+    return int(fields[1][_TERMINAL]) if fields else 0
+
+
+def _tty_of(pid: int) -> str | None:
+    device = _terminal_number_of(pid)
     if not device:
         return None
 
