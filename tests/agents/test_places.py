@@ -100,6 +100,21 @@ def test_text_has_no_roots() -> None:
             ("s1/agent-0320a3d71bc1d01e", "s1"),
             id="CC-053 side question",
         ),
+        *[
+            pytest.param(f"-home-dev/{THREAD}{more}.jsonl", (THREAD, None), id=more)
+            for more in (
+                ".sync-conflict-20261130-101010-ABCDEFG",
+                " (Ann's conflicted copy 2026-11-30)",
+                " (conflicted copy 2026-11-30 101010)",
+                "-LAPTOP",
+                " 2",
+            )
+        ],
+        pytest.param(
+            "-home-dev/s1/subagents/agent-a1.sync-conflict-20261130-101010-ABCDEFG.jsonl",
+            ("s1/agent-a1", "s1"),
+            id="conflict file of a subagent",
+        ),
         pytest.param("-home-dev/s1/subagents/journal.jsonl", None, id="CC-051 journal"),
         pytest.param("-home-dev/s1/subagents/agent-a1.meta.json", None, id="meta"),
         pytest.param("-home-dev/s1.json", None, id="other suffix"),

@@ -1,5 +1,6 @@
 """What is found without being asked for, and what is left alone."""
 
+import json
 import os
 from uuid import uuid4
 
@@ -7,7 +8,8 @@ import anyio
 import pytest
 
 from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import StatusResult
+from jarvisd.protocol.methods import SessionsListResult, StatusResult
+from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually, sometimes_soon
@@ -183,3 +185,61 @@ async def test_nobody_is_told_that_nothing_is_there_before_it_was_looked(
             told.append((status.blocks, reading))
 
     assert (0, False) not in told
+
+
+async def test_a_conflict_file_of_a_synchroniser_is_of_the_same_session(
+    home: Home,
+) -> None:
+    path = home.transcript()
+    conflicts = [
+        path.with_name(f"{path.stem}.sync-conflict-20261130-101010-ABCDEFG.jsonl"),
+        path.with_name(f"{path.stem} (Ann's conflicted copy 2026-11-30).jsonl"),
+    ]
+    for number, each in enumerate((path, *conflicts)):
+        append(each, response("both"), response(f"own-{number}"))
+
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+        known = await daemon.ask("sessions.list", SessionsListResult)
+
+        (session,) = known.sessions
+        assert (session.session_id, session.assistant_messages) == (path.stem, 4)
+        assert len(session.blocks) == 3
+        explained = await jarvisctl(home, "explain", path.stem)
+        assert explained.returncode == 0
+
+
+async def test_a_folder_of_windows_is_a_project_like_any(home: Home) -> None:
+    path = home.transcript()
+    append(path, response("one", cwd="C:\\Users\\Ann\\src\\shop"))
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+        for wanted in ("shop", "src/shop", "src\\shop", "C:\\Users\\Ann\\src\\shop"):
+            shown = await jarvisctl(home, "ps", "--all", "--project", wanted)
+            assert b"shop" in shown.stdout
+            assert b"Users" not in shown.stdout
+
+        report = await jarvisctl(home, "report", "session", "--project", "shop")
+        assert b"shop" in report.stdout
+        assert b"Users" not in report.stdout
+        other = await jarvisctl(home, "ps", "--all", "--project", "hop")
+        assert b"claude  shop" not in other.stdout
+
+
+def response(message: str, *, cwd: str = "/home/me/shop") -> str:
+    """Return a line in which the agent tells what a response took."""
+    return json.dumps(
+        {
+            "type": "assistant",
+            "uuid": f"u-{message}",
+            "cwd": cwd,
+            "timestamp": "2026-11-21T10:00:00.000Z",
+            "message": {
+                "id": message,
+                "role": "assistant",
+                "model": "claude-opus-4-5",
+                "content": [{"type": "text", "text": "Done."}],
+                "usage": {"input_tokens": 10, "output_tokens": 5},
+            },
+        }
+    )

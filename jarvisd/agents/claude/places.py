@@ -8,10 +8,15 @@ every character outside [A-Za-z0-9-] became a dash. In it
     SESSION/subagents/workflows/WF/agent-ID.jsonl   the same, started by a workflow
     agent-ID.jsonl                                  the same, in older versions
 
+What a synchroniser makes of two versions of a file has more in its name, as in
+`SESSION.sync-conflict-20261130-101010-ABCDEFG.jsonl` or `SESSION (Ann's conflicted copy
+2026-11-30).jsonl`. Both versions are of one session.
+
 A subagent's id is unique within its session only, so its session is SESSION/agent-ID.
 `journal.jsonl` beside subagents is bookkeeping that looks like a transcript.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +28,8 @@ _SUFFIX = ".jsonl"
 _AGENT = "agent-"
 _ASIDE = "agent-aside_question-"
 _MAX_DEPTH = 8
+_SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CONFLICT = re.compile(r"(?:\.sync-conflict-.*| \(.*conflict.*\))$", re.DOTALL)
 
 
 def find(
@@ -41,7 +48,9 @@ def place(parts: tuple[str, ...]) -> Place | None:
     """Say whose transcript the file *parts*, below a projects folder, is."""
     match parts:
         case (_, name) if name.endswith(_SUFFIX):
-            return Place(session_id=SessionId(_stem(name)))
+            stem = _stem(name)
+            session = _SESSION.match(stem)
+            return Place(session_id=SessionId(stem if session is None else session[0]))
         case (_, parent, "subagents", *_, name) if _is_subagent(name):
             return Place(
                 session_id=SessionId(f"{parent}/{_stem(name)}"),
@@ -77,5 +86,5 @@ def _is_subagent(name: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    stem = name.removesuffix(_SUFFIX)
+    stem = _CONFLICT.sub("", name.removesuffix(_SUFFIX))
     return stem.replace(_ASIDE, _AGENT, 1) if stem.startswith(_ASIDE) else stem
