@@ -38,12 +38,6 @@ def zone_of(name: str) -> tzinfo:
         raise wire.failure("invalid_params", str(exc), field="tz") from None
 
 
-def is_in(wanted: str, folder: str | None) -> bool:
-    """Say whether *wanted* is *folder* or the end of its path."""
-    end = "/" + wanted.strip("/")
-    return folder is not None and (folder == wanted or folder.endswith(end))
-
-
 def tools_of(
     raw: sqlite3.Connection, *, asked: ReportTools, zone: tzinfo
 ) -> list[ToolRow]:

@@ -14,10 +14,11 @@ from jarvisd.accumulators import reports
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.reports import Attention, Facts
-from jarvisd.api.asked import days_of, is_in, zone_of
+from jarvisd.api.asked import days_of, zone_of
 from jarvisd.api.daemon import Daemon, Store
 from jarvisd.clock import Clock
 from jarvisd.model.attention import AttentionSession
+from jarvisd.model.folder import is_named
 from jarvisd.model.ids import SessionId
 from jarvisd.model.state import State
 from jarvisd.protocol.attention import (
@@ -91,7 +92,9 @@ class AttentionReport:
             key: session
             for key, session in every
             if session.facts.root == session.session_id
-            and (asked.project is None or is_in(asked.project, session.facts.project))
+            and (
+                asked.project is None or is_named(session.facts.project, asked.project)
+            )
         }
 
     def _lasting(self, sessions: dict[int, _Session]) -> set[tuple[int, State]]:

@@ -3,6 +3,7 @@
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.books import Entry, revision_of
 from jarvisd.model.block import Life
+from jarvisd.model.folder import is_named
 from jarvisd.protocol.following import SubscriptionFilter
 from jarvisd.protocol.methods import BlocksList, SessionsList
 
@@ -37,7 +38,7 @@ def matches_sessions(entry: Entry, wanted: SessionsList, now_ms: int) -> bool:
 def is_session_in(entry: Entry, wanted: str) -> bool:
     """Say whether a session works in the project *wanted*."""
     place = entry.session.place
-    return is_place_in(place and place[1], wanted) or any(
+    return is_named(place and place[1], wanted) or any(
         is_in_project(each, wanted) for each in entry.blocks
     )
 
@@ -52,7 +53,7 @@ def matches_session(
     return wanted is None or (
         wanted.agent in {None, agent}
         and wanted.block_id is None
-        and (wanted.project is None or is_place_in(place, wanted.project))
+        and (wanted.project is None or is_named(place, wanted.project))
     )
 
 
@@ -72,14 +73,7 @@ def matches_filter(block: Block, wanted: SubscriptionFilter | None) -> bool:
 def is_in_project(block: Block, wanted: str) -> bool:
     """Say whether *wanted* is the block's project or the end of its path."""
     places = (block.origin.project, block.origin.cwd)
-    return any(is_place_in(place, wanted) for place in places)
-
-
-def is_place_in(place: str | None, wanted: str) -> bool:
-    """Return True if the folder *place* is *wanted*, or its path ends like that."""
-    return place is not None and (
-        place == wanted or place.endswith("/" + wanted.strip("/"))
-    )
+    return any(is_named(place, wanted) for place in places)
 
 
 def _is_as_lively(block: Block, wanted: BlocksList, now_ms: int) -> bool:

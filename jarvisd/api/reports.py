@@ -12,13 +12,14 @@ from jarvisd.accumulators.books import Books, Entry
 from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.reports import Days, Facts, Usage
 from jarvisd.api.accounts import Accounts
-from jarvisd.api.asked import days_of, is_in, tools_of, zone_of
+from jarvisd.api.asked import days_of, tools_of, zone_of
 from jarvisd.api.attention import AttentionReport
 from jarvisd.api.daemon import Daemon, Store
 from jarvisd.api.explaining import explain
 from jarvisd.clock import Clock
 from jarvisd.errors import ProtocolError
 from jarvisd.model.block import SessionId
+from jarvisd.model.folder import is_named
 from jarvisd.model.report import Attribution
 from jarvisd.protocol import wire
 from jarvisd.protocol.attention import ReportAttention, ReportAttentionResult
@@ -129,7 +130,9 @@ class Reports:
             first=first,
             last=last,
             agent=asked.agent,
-            project=None if asked.project is None else partial(is_in, asked.project),
+            project=None
+            if asked.project is None
+            else partial(is_named, wanted=asked.project),
         )
         return self._encoded(asked, stamp, found)
 

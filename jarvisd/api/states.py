@@ -8,8 +8,9 @@ from jarvisd.accumulators.books import Entry
 from jarvisd.accumulators.journal import Journal
 from jarvisd.api.daemon import Store
 from jarvisd.api.line import need_words
-from jarvisd.api.matching import is_place_in, is_session_in
+from jarvisd.api.matching import is_session_in
 from jarvisd.clock import Clock
+from jarvisd.model.folder import is_named
 from jarvisd.model.ids import SessionId
 from jarvisd.model.state import NEEDS, State, Transition
 from jarvisd.model.statusline import StatusLineRead
@@ -129,7 +130,7 @@ class LiveStates:
                 entry = books.entry_of(*key)
                 if entry is None:
                     live = self._heard_of(*key)
-                    if wanted.project is None or is_place_in(live.cwd, wanted.project):
+                    if wanted.project is None or is_named(live.cwd, wanted.project):
                         yield live
                 elif wanted.project is None or is_session_in(entry, wanted.project):
                     yield self._live(entry)

@@ -12,6 +12,7 @@ from jarvisd.client.table import Cell, Column, faint
 from jarvisd.client.text import safe
 from jarvisd.client.titles import Titles, of_block
 from jarvisd.model.block import BlockView, Life
+from jarvisd.model.folder import is_named
 from jarvisd.model.state import NEEDS, Confidence, State, needs_somebody
 from jarvisd.protocol.health import Backfill
 
@@ -171,10 +172,7 @@ def is_recent(block: BlockView, now_ms: int) -> bool:
 def in_project(block: BlockView, wanted: str) -> bool:
     """Say whether *block* is of the project *wanted*: its name, or the end of its path."""
     names = (block.project, block.cwd, project(block))
-    return any(
-        name is not None and (name == wanted or name.endswith(f"/{wanted}"))
-        for name in names
-    )
+    return any(is_named(each, wanted) for each in names)
 
 
 def nothing_found(backfill: Backfill) -> str:

@@ -4,13 +4,15 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable
 
+from jarvisd.model.folder import slashed
+
 HOME = "~"
 
 
 def short(*folders: str | None) -> str:
     """Return the name of the first of *folders* that is known; empty if none is."""
     folder = next((each for each in folders if each), "")
-    name = with_home(folder).rstrip("/")
+    name = slashed(with_home(folder)).rstrip("/")
     return name.rpartition("/")[2] or name or folder
 
 
@@ -25,7 +27,7 @@ def with_home(path: str) -> str:
 
 def distinct(folders: Iterable[str]) -> dict[str, str]:
     """Return the shortest name of each folder that is no other's."""
-    known = {each: with_home(each).strip("/").split("/") for each in folders}
+    known = {each: slashed(with_home(each)).strip("/").split("/") for each in folders}
     depths = dict.fromkeys(known, 1)
     while True:
         names = {each: "/".join(known[each][-depths[each] :]) for each in known}

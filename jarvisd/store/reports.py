@@ -79,7 +79,8 @@ _CHOSEN: Final = """
     SELECT session_key FROM session JOIN text ON text_key = agent WHERE text = :agent))
 AND (:folder IS NULL OR session IN (
     SELECT session_key FROM session JOIN text ON text_key = cwd
-    WHERE text = :folder OR substr(text, -length(:folder) - 1) = '/' || :folder))
+    WHERE text = :folder OR substr(text, -length(:folder) - 1)
+    IN ('/' || :folder, '\\' || replace(:folder, '/', '\\'))))
 """
 _TIMED: Final = " AND at_ms >= :start AND at_ms < :end"
 """Not `:start IS NULL OR ...`, which would keep SQLite from using the index."""

@@ -113,10 +113,12 @@ def _filters(wanted: Wanted) -> Iterator[tuple[str, tuple[Any, ...]]]:
         )
 
     if wanted.project is not None:
+        # Written as on Unix or as on Windows; either way of the same length.
         end = "/" + wanted.project.strip("/")
+        ends = (end, end.replace("/", "\\"))
         project = "json_extract(record, '$.project')"
-        ends = f"({project} = ? OR substr({project}, ?) = ?)"
-        yield ends, (wanted.project, -len(end), end)
+        condition = f"({project} = ? OR substr({project}, ?) IN (?, ?))"
+        yield condition, (wanted.project, -len(end), *ends)
 
     if wanted.since_ms is not None:
         yield "ended_ms >= ?", (wanted.since_ms,)

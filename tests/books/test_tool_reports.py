@@ -182,18 +182,20 @@ async def test_an_import_replaces_what_was_known_and_may_be_repeated(
     assert [(row.name, row.calls) for row in rows] == [("new", 1)]
 
 
-async def test_filters_choose_agent_and_project(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cwd", ["/home/ada/shop", r"C:\Users\ada\shop"])
+async def test_filters_choose_agent_and_project(tmp_path: Path, cwd: str) -> None:
     append(
         transcript(tmp_path),
         called("1", f"{DAY}T10:00:00Z"),
-        line(type="user", cwd="/home/ada/shop", message={"content": "x"}),
+        line(type="user", cwd=cwd, message={"content": "x"}),
     )
     async with running(tmp_path) as daemon:
         await daemon.sync()
         asked = desk(daemon)
 
         assert len(await asked.tools(project="shop")) == 1
-        assert len(await asked.tools(project="/home/ada/shop")) == 1
+        assert len(await asked.tools(project="ada/shop")) == 1
+        assert len(await asked.tools(project=cwd)) == 1
         assert await asked.tools(project="hop") == []
         assert len(await asked.tools(agent="claude")) == 1
         assert await asked.tools(agent="codex") == []
