@@ -37,7 +37,7 @@ COLUMNS = [
     Column(title="STATE", least=18),
     Column(title="AGENT", least=6),
     Column(title="PROJECT", least=8, rank=1),
-    Column(title="TITLE", least=16),
+    Column(title="TITLE", least=16, part=0.25),
     Column(title="MODEL", least=8, rank=6),
     Column(title="TOKENS", right=True, rank=7),
     Column(title="COST", right=True, rank=4),

@@ -46,8 +46,8 @@ COLUMNS = [
     Column(title="SINCE", right=True, rank=1),
     Column(title="AGENT", least=6),
     Column(title="PROJECT", least=8, rank=2),
-    Column(title="TITLE", least=12),
-    Column(title="WHY", least=14),
+    Column(title="TITLE", least=12, part=0.25),
+    Column(title="WHY", least=14, part=0.25),
 ]
 
 

@@ -37,6 +37,8 @@ class Column:
         right: Align to the right, as numbers are.
         least: How far it may be cut while columns of a higher rank are there; None is
             never cut.
+        part: How much of the terminal it keeps, beyond *least*, in the same way: the
+            wider the terminal, the more a title is worth than one more number.
         rank: The highest is left out first; 0 always stays, and is cut further than
             *least* where there is nothing else to gain.
         front: Cut the beginning off, not the end: for paths.
@@ -47,6 +49,7 @@ class Column:
     title: str
     right: bool = False
     least: int | None = None
+    part: float = 0.0
     rank: int = 0
     front: bool = False
     style: str = ""
@@ -146,8 +149,8 @@ def _fitted(
         return dict(enumerate(natural))
 
     floors = {
-        place: wanted if column.least is None else min(column.least, wanted)
-        for place, (column, wanted) in enumerate(zip(columns, natural, strict=True))
+        place: wanted if each.least is None else min(_least(each, room), wanted)
+        for place, (each, wanted) in enumerate(zip(columns, natural, strict=True))
     }
     _leave_out(ranks, floors, room)
     widths = {place: min(natural[place], room) for place in floors}
@@ -158,6 +161,10 @@ def _fitted(
         widths.popitem()
 
     return widths
+
+
+def _least(column: Column, room: int) -> int:
+    return max(column.least or 0, int(column.part * room))
 
 
 def _leave_out(ranks: list[int], floors: dict[int, int], room: int) -> None:

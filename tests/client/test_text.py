@@ -197,6 +197,21 @@ def test_how_a_table_gives_way(room: int, row: str) -> None:
     assert lines[1] == row
 
 
+def test_a_title_keeps_its_part_of_a_wide_terminal() -> None:
+    columns = [
+        Column(title="TITLE", least=4, part=0.5),
+        Column(title="N", rank=1),
+        Column(title="M", rank=2),
+    ]
+    rows = [[Cell("a title of thirty characters ."), Cell("1000"), Cell("2000")]]
+
+    assert (
+        render(columns, rows, room=26, colour=False)[1] == "a title of th…  1000  2000"
+    )
+    assert render(columns, rows, room=22, colour=False)[1] == "a title of thir…  1000"
+    assert render(columns, rows, room=12, colour=False)[1] == "a tit…  1000"
+
+
 def test_a_narrow_column_stays_where_a_wide_one_made_room() -> None:
     columns = [
         Column(title="A"),

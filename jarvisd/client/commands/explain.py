@@ -34,7 +34,7 @@ _COLUMNS = [
     Column(title="OFFSET", right=True, rank=2),
     Column(title="KIND", least=8, rank=1),
     Column(title="VERDICT"),
-    Column(title="REASON", least=16),
+    Column(title="REASON", least=16, part=0.3),
 ]
 _STYLES = {
     "counted": "32",

@@ -138,7 +138,7 @@ def _by_session(
         return []
 
     columns = [
-        Column(title="TITLE", least=12),
+        Column(title="TITLE", least=12, part=0.25),
         Column(title="AGENT", least=6),
         Column(title="PROJECT", least=8, rank=2),
         *(Column(title=each, right=True, rank=rank) for each, rank in _APPROVALS),

@@ -26,7 +26,7 @@ def lines(rows: list[ToolRow], *, room: int | None, colour: bool) -> list[str]:
     most = max(each.calls for each in rows)
     columns = [
         *([Column(title="DAY")] if daily else []),
-        Column(title="NAME", least=12),
+        Column(title="NAME", least=12, part=0.25),
         Column(title="KIND", rank=4),
         Column(title="SOURCE", rank=5),
         *(Column(title=each, right=True, rank=rank) for each, rank in _NUMBERS),

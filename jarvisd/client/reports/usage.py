@@ -36,10 +36,10 @@ _MODELS = Column(title="MODELS", least=8, rank=2)
 _ID = Column(title="SESSION", rank=2)
 _NAMES: dict[Grouping, list[Column]] = {
     "session": [
-        Column(title="TITLE", least=12),
+        Column(title="TITLE", least=12, part=0.25),
         Column(title="PROJECT", least=8, rank=1),
     ],
-    "project": [Column(title="PROJECT", least=12, front=True)],
+    "project": [Column(title="PROJECT", least=12, part=0.25, front=True)],
     "model": [Column(title="MODEL", least=12)],
     "agent": [Column(title="AGENT", least=6)],
 }
