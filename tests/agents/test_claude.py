@@ -572,10 +572,28 @@ def test_a_background_task_says_when_it_is_over() -> None:
             id="words of a teammate",
         ),
         pytest.param({"type": "cost-state"}, ClosingWritten(), id="closing lines"),
+        pytest.param(
+            {"type": "api-request", "id": "r2", "base": "r1", "tail": []},
+            ApiFailed(retrying=True),
+            id="a request that repeats another",
+        ),
     ],
 )
 def test_single_events(fields: dict[str, Any], expected: Event) -> None:
     assert said(**fields).events == (expected,)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"base": "r1", "tail": ["a1b2"]},
+        {"tail": []},
+        {"base": "r1"},
+        {"base": {}, "tail": {}},
+    ],
+)
+def test_a_request_with_something_new_is_no_retry(fields: dict[str, Any]) -> None:
+    assert said(type="api-request", id="r2", **fields).events == ()
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,9 @@ def _failed(facts: Facts, event: ApiFailed, at_ms: int | None) -> None:
         return
 
     if facts.phase is not _WORKING:
+        if event.attempt is None:
+            return  # a request, and perhaps one beside the conversation
+
         _begin(facts, "API error", at_ms)
 
     facts.heard_ms = at_ms

@@ -22,7 +22,7 @@ from jarvisd.agents.claude.tools import call_of, results_in
 from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
 from jarvisd.agents.condense import condenser_of
 from jarvisd.agents.cue import asks
-from jarvisd.agents.decode import decode, decode_raw, text_of, unix_ms
+from jarvisd.agents.decode import ABSENT, decode, decode_raw, text_of, unix_ms
 from jarvisd.agents.numbers import HttpStatus
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import (
@@ -336,6 +336,12 @@ def _mode(line: Line) -> Iterator[Event]:
         yield ModeChanged(mode=line.permission_mode)
 
 
+def _request(line: Line) -> Iterable[Event]:
+    """Return that the provider is asked again: the same request, and nothing new."""
+    again = line.base is not ABSENT and line.tail is not ABSENT
+    return (ApiFailed(retrying=True),) if again and bytes(line.tail) == b"[]" else ()
+
+
 def _closing(_: Line) -> Iterable[Event]:
     return (ClosingWritten(),)
 
@@ -363,6 +369,7 @@ _EVENTS: dict[str, Callable[[Line], Iterable[Event]]] = {
     "permission-mode": _mode,
     "tool_use_result": _late_result,
     "cost-state": _closing,
+    "api-request": _request,
 }
 
 _SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}

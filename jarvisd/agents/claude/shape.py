@@ -171,6 +171,8 @@ class Line(Shape, gc=False, rename="camel"):
     compact_metadata: CompactMetadata | None = None
     duration_ms: Milliseconds | None = None
     pending_background_agent_count: Requests | None = None
+    base: Raw = ABSENT
+    tail: Raw = ABSENT
     error: Raw = ABSENT
     api_error_status: HttpStatus | None = None
     retry_attempt: Requests | None = None

@@ -80,6 +80,17 @@ def test_retries_are_told_as_such_and_the_end_of_them_as_a_need() -> None:
     assert desk.at(3).evidence == "API error 529"
 
 
+def test_requests_that_are_repeated_are_told_as_retries() -> None:
+    """The terminal of Claude Code 2.1.332 writes nothing else of them."""
+    again = line(type="api-request", timestamp=stamp(2), base="r1", tail=[])
+    desk = Desk().read(prompt(0))
+    assert desk.at(1).activity is Activity.THINKING
+
+    assert desk.read(again).at(2).activity is Activity.RETRYING
+    assert desk.read(reply(9, "Done.")).at(10).state is State.IDLE
+    assert desk.read(again).at(11).state is State.IDLE
+
+
 def test_a_fatal_error_of_codex_needs_somebody() -> None:
     error = {"message": "x", "codex_error_info": "other"}
     desk = Desk("codex").read(
