@@ -37,12 +37,10 @@ def merged(old: MarkRow, new: MarkRow) -> MarkRow: ...
 def merged(old: Row, new: Row) -> Row: ...
 def merged(old: Row, new: Row) -> Row:
     """Return the one row that copies *old* and *new* of one thing are."""
-    if parser_of(old.version) != parser_of(new.version):
-        return max(old, new, key=_version)
-
     if old.version != new.version:
         old, new = sorted((old, new), key=_version)
-        if _is_replaced(old, new):
+        newer_parser = parser_of(old.version) != parser_of(new.version)
+        if newer_parser or _is_replaced(old, new):
             return new
 
     if type(old) is not type(new):

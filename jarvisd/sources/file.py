@@ -67,6 +67,8 @@ class TailedFile:
     _away_since: float | None = None
     _edited_at: float | None = None
     """When it was last read again because it was written to before its end."""
+    _edit_waits: bool = False
+    """So it was since, too soon: it is read again with a later change."""
 
     @property
     def seen_bytes(self) -> int | None:
@@ -148,7 +150,7 @@ class TailedFile:
         if named is None or self._known is None or self.is_unsettled:
             return None
 
-        if not position.head_len:
+        if not position.head_len or self._edit_waits:
             return None
 
         dev, inode, size, _ = self._known
@@ -183,13 +185,11 @@ class TailedFile:
                 case Verdict.EDITED:
                     return self._begin_after_edit(start, seen, now)
                 case Verdict.SAME if self._is_edited(position, seen, fd):
-                    if self._edited_at is None or now - self._edited_at >= EDIT_PAUSE_S:
+                    at = self._edited_at
+                    self._edit_waits = at is not None and now - at < EDIT_PAUSE_S
+                    if not self._edit_waits:
                         start = edited(position, seen, fd)
                         return self._begin_after_edit(start, seen, now)
-
-                    # Still a change at the next look.
-                    partial_bytes = reading.partial_bytes
-                    return Slice([], position, partial_bytes=partial_bytes)
 
             reading.check_rest(fd)
 
@@ -199,6 +199,9 @@ class TailedFile:
 
     def _is_edited(self, position: Position, seen: os.stat_result, fd: int) -> bool:
         """Say whether a file that did not grow was written to all the same."""
+        if self._edit_waits:
+            return True
+
         _, _, size, mtime_ns = self._known or _signature_of(position)
         if seen.st_size != size or seen.st_mtime_ns == mtime_ns:
             return False
@@ -213,7 +216,8 @@ class TailedFile:
         self, start: Position, seen: os.stat_result, now: float
     ) -> Slice:
         """Go on at *start*; whoever gets the slice reads again what stands before."""
-        self._edited_at, self._known = now, _signature(seen)
+        self._edited_at, self._edit_waits = now, False
+        self._known = _signature(seen)
         self._reading.begin_after_edit(start)
         return Slice([], start, restarted=True, more=True)
 

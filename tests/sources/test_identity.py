@@ -73,6 +73,37 @@ def test_an_atomic_rewrite_with_the_same_beginning_goes_on(path: Path) -> None:
     assert reading.position.generation == 0
 
 
+def test_a_time_that_changes_again_and_again_is_an_edit_once_a_minute(
+    path: Path,
+) -> None:
+    reading = Reading(path)
+    reading.drain()
+    generations = []
+    for second in range(125):
+        reading.now = second
+        os.utime(path, ns=(0, second * 1_000_000_000))
+        reading.drain()
+        generations.append(reading.position.generation)
+
+    assert [generations[second] for second in (0, 59, 60, 119, 120)] == [1, 1, 2, 2, 3]
+
+
+def test_an_edit_that_comes_too_soon_is_found_with_the_next_change(path: Path) -> None:
+    reading = Reading(path)
+    reading.drain()
+    for second in (1, 2):
+        reading.now = second
+        os.utime(path, ns=(0, second * 1_000_000_000))
+        reading.drain()
+
+    append(path, "three\n")
+    assert (reading.drain(), reading.position.generation) == (["three"], 1)
+
+    reading.now = 70
+    append(path, "four\n")
+    assert (reading.drain(), reading.position.generation) == (["four"], 2)
+
+
 @pytest.mark.parametrize(
     ("place", "lines", "generation"),
     [
