@@ -124,12 +124,14 @@ class Subscription:
         if change.topic not in self.wanted.topics:
             return False
 
-        if change.block is not None:
-            return matches_filter(change.block, self.wanted.filter)
+        wanted = self.wanted.filter
+        if change.block is not None and matches_filter(change.block, wanted):
+            return True
 
-        return change.agent is None or matches_session(
-            change.agent, change.place, self.wanted.filter
-        )
+        if change.agent is not None:  # its block may not know its folder yet
+            return matches_session(change.agent, change.place, wanted)
+
+        return change.block is None
 
     def _take_snapshot(self, now: float, max_bytes: int) -> list[bytes]:
         news: list[bytes] = []

@@ -167,6 +167,31 @@ async def test_a_need_is_told_before_there_is_a_transcript(
         told.terminate()
 
 
+async def test_a_need_is_told_before_the_transcript_names_its_folder(
+    daemon: Daemon,
+) -> None:
+    notify = ("notify", "--json", "--by", "bell", "--project", "demo")
+    session = str(uuid4())
+    prompt = {
+        "type": "user",
+        "uuid": str(uuid4()),
+        "sessionId": session,
+        "timestamp": clock.iso(clock.unix_ms()),
+        "message": {"role": "user", "content": "make it so"},
+    }
+    append(daemon.home.transcript("x", session), json.dumps(prompt))
+    await daemon.sync()
+    async with await started(daemon.home, *notify) as told:
+        assert told.stdout is not None
+        lines = BufferedByteReceiveStream(told.stdout)
+        await _followed(daemon)
+        await hook(
+            daemon, session, "PermissionRequest", tool_name="Bash", cwd="/home/me/demo"
+        )
+        assert (await _next(lines))["session_id"] == session
+        told.terminate()
+
+
 async def test_a_filter_leaves_out_what_is_of_another_project(daemon: Daemon) -> None:
     notify = ("notify", "--json", "--by", "bell", "--project", "demo")
     async with await started(daemon.home, *notify) as told:
