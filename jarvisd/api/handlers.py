@@ -22,6 +22,7 @@ from jarvisd.api.daemon import Daemon
 from jarvisd.api.desk import HookDesk
 from jarvisd.api.line import render_line
 from jarvisd.api.matching import matches_list, matches_sessions
+from jarvisd.api.names import Names
 from jarvisd.api.prompts import prompts
 from jarvisd.api.reports import Reports
 from jarvisd.api.states import LiveStates
@@ -63,6 +64,7 @@ from jarvisd.protocol.methods import (
     Sync,
     SyncResult,
 )
+from jarvisd.protocol.names import FiltersCheck
 from jarvisd.protocol.pushes import MAX_PUSH_LINES, PushClose, PushLines, PushOpen
 from jarvisd.protocol.reports import (
     AttributionImport,
@@ -143,6 +145,7 @@ class Handlers:
         self, daemon: Daemon, reports: Reports, states: LiveStates
     ) -> Mapping[type[Params], Answerer]:
         """Return who answers what: a line a method."""
+        names = Names(self._blocks, daemon)
         return {
             Hello: _now(self._hello),
             Discover: _now(lambda _: self._document),
@@ -181,6 +184,7 @@ class Handlers:
                 for params, _ in CONVERSATION_METHODS.values()
             },
             ConversationsSaveMessage: _as_it_is(daemon.save_message),
+            FiltersCheck: _now(names.check),
         }
 
     def _hello(self, request: Hello) -> HelloResult:

@@ -27,6 +27,8 @@ No agent's output was found yet. Start one (claude, codex), or try it with any c
 
     some-command | {ingest}"""
 
+NOTHING_MATCHES = "nothing that matches was found yet"
+
 STILL_READING = """\
 jarvisd is still reading the logs of your agents. What it finds is shown here."""
 
@@ -175,10 +177,13 @@ def in_project(block: BlockView, wanted: str) -> bool:
     return any(is_named(each, wanted) for each in names)
 
 
-def nothing_found(backfill: Backfill) -> str:
+def nothing_found(backfill: Backfill, *, is_filtered: bool = False) -> str:
     """Return what is shown where no block is: what to do, unless it is too early."""
     if is_reading(backfill):
         return STILL_READING
+
+    if is_filtered:
+        return NOTHING_MATCHES
 
     return NOTHING_FOUND.format(ingest=terminal.command("ingest"))
 

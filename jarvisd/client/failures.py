@@ -4,6 +4,7 @@ from jarvisd.errors import (
     EXIT_NO_SUCH_BLOCK,
     EXIT_PROTOCOL,
     EXIT_TIMEOUT,
+    EXIT_USAGE,
     DaemonUnreachableError,
     JarvisError,
     ProtocolError,
@@ -17,6 +18,8 @@ _EXIT_BY_KIND = {
     "unknown_session": EXIT_NO_SUCH_BLOCK,
     "ambiguous_session": EXIT_NO_SUCH_BLOCK,
     "unknown_conversation": EXIT_NO_SUCH_BLOCK,
+    "unknown_project": EXIT_NO_SUCH_BLOCK,
+    "unknown_agent": EXIT_USAGE,
     "protocol_mismatch": EXIT_PROTOCOL,
     "timeout": EXIT_TIMEOUT,
 }

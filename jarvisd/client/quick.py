@@ -24,10 +24,12 @@ _GROUPINGS = {
     "model": "model",
     "agent": "agent",
 }
-_VALUED = ("since", "until", "tz", "agent", "project")
+_FILTERS = ("agent", "project")
+_VALUED = ("since", "until", "tz", *_FILTERS)
 _PLAIN = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-"
 )
+_CHECKED = b'{"jsonrpc":"2.0","id":0,"result":'
 _HEAD = b'{"jsonrpc":"2.0","id":1,"result":{'
 
 
@@ -36,14 +38,18 @@ def print_report(argv: list[str]) -> int | None:
 
     None means that it is not understood here, or could not be answered.
     """
-    request = _request(argv)
-    if request is None or os.isatty(1):
+    requests = _requests(argv)
+    if requests is None or os.isatty(1):
         return None
 
     try:
-        answer = _exchange(paths.socket_path(os.environ), request)
+        answers = _exchange(paths.socket_path(os.environ), requests)
     except OSError:
         return None
+
+    *checks, answer = answers.splitlines(keepends=True) or [b""]
+    if not all(each.startswith(_CHECKED) for each in checks):
+        return None  # the full command says which name is not known
 
     if not answer.startswith(_HEAD) or not answer.endswith(b"}}\n"):
         return None
@@ -52,7 +58,8 @@ def print_report(argv: list[str]) -> int | None:
     return 0
 
 
-def _request(argv: list[str]) -> bytes | None:
+def _requests(argv: list[str]) -> list[bytes] | None:
+    """Return the question, behind another one that refuses filters not known."""
     kind, *words = argv or [""]
     method, asked = _method(kind)
     asked["tz"] = local_zone(os.environ)
@@ -70,9 +77,15 @@ def _request(argv: list[str]) -> bytes | None:
     if not wants_json or not all(map(_is_plain, asked.items())):
         return None
 
-    params = ",".join(f'"{name}":"{value}"' for name, value in asked.items())
-    head = f'{{"jsonrpc":"2.0","id":1,"method":"report.{method}","params":{{'
-    return f"{head}{params}}}}}\n".encode()
+    report = _encoded(1, f"report.{method}", asked)
+    filters = {name: asked[name] for name in asked if name in _FILTERS}
+    return [_encoded(0, "filters.check", filters), report] if filters else [report]
+
+
+def _encoded(number: int, method: str, fields: dict[str, str]) -> bytes:
+    params = ",".join(f'"{name}":"{value}"' for name, value in fields.items())
+    head = f'{{"jsonrpc":"2.0","id":{number},"method":"{method}","params":'
+    return f"{head}{{{params}}}}}\n".encode()
 
 
 def _method(kind: str) -> tuple[str, dict[str, str]]:
@@ -97,7 +110,7 @@ def _is_plain(field: tuple[str, str]) -> bool:
     return bool(value) and value[0] != "-" and _PLAIN.issuperset(value)
 
 
-def _exchange(path: str, request: bytes) -> bytes:
+def _exchange(path: str, requests: list[bytes]) -> bytes:
     import _socket  # noqa: PLC0415 - `socket` costs more than all the rest
 
     sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
@@ -105,15 +118,16 @@ def _exchange(path: str, request: bytes) -> bytes:
         deadline = clock.monotonic() + TIMEOUT_S
         sock.settimeout(TIMEOUT_S)
         sock.connect(path)
-        sock.send(request)
-        answer = bytearray()
-        while not answer.endswith(b"\n") and len(answer) < MAX_ANSWER_BYTES:
+        sock.send(b"".join(requests))
+        answer, lines = bytearray(), 0
+        while lines < len(requests) and len(answer) < MAX_ANSWER_BYTES:
             sock.settimeout(max(0.001, deadline - clock.monotonic()))
             piece = sock.recv(PIECE_BYTES)
             if not piece:
                 break
 
             answer += piece
+            lines += piece.count(b"\n")
         return bytes(answer)
     finally:
         sock.close()

@@ -18,6 +18,7 @@ from jarvisd.protocol.base import Params, Result, Text, Whole
 from jarvisd.protocol.conversations import CONVERSATION_METHODS
 from jarvisd.protocol.following import Subscribe, SubscribeResult, Unsubscribe
 from jarvisd.protocol.health import Backfill, Health, HealthResult
+from jarvisd.protocol.names import NAME_METHODS
 from jarvisd.protocol.pushes import (
     PushClose,
     PushLines,
@@ -332,5 +333,6 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "statusline": (StatusLine, StatusLineResult),
     **SEGMENT_METHODS,
     **CONVERSATION_METHODS,
+    **NAME_METHODS,
 }
 """Every method by name; the dispatcher, the client and OpenRPC read this table."""

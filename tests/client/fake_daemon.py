@@ -43,6 +43,7 @@ from jarvisd.protocol.methods import (
     StatusResult,
     SyncResult,
 )
+from jarvisd.protocol.names import FiltersCheck, FiltersCheckResult
 from jarvisd.protocol.pushes import (
     PushClose,
     PushLines,
@@ -419,6 +420,9 @@ class FakeDaemon:
                 for each in params.sessions
             ]
         )
+
+    def _filters_check(self, _: FiltersCheck) -> FiltersCheckResult:
+        return FiltersCheckResult()
 
     def _sources_list(self, _: Params) -> SourcesListResult:
         return self.sources

@@ -5,7 +5,7 @@ import os
 import select
 
 from jarvisd import paths
-from jarvisd.client import blocks, clock, live, states, terminal
+from jarvisd.client import blocks, clock, filters, live, states, terminal
 from jarvisd.client.keys import pressed
 from jarvisd.client.parser import (
     Parser,
@@ -62,11 +62,12 @@ def add_filters(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print who needs somebody; 0 whoever does, save with --check."""
     chosen = StatesList(agent=args.agent, project=args.project)
-    if args.watch:
-        _watch(args, chosen)
-        return 0
-
     with client_of(args) as client:
+        filters.check(client.call, agent=args.agent, project=args.project)
+        if args.watch:
+            _watch(args, chosen)
+            return 0
+
         answer = client.call(chosen, StatesListResult)
         found = states.in_need(answer.sessions)
         needed = any(map(states.needs_you, found))

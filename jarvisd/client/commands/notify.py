@@ -4,7 +4,8 @@ import argparse
 import os
 
 from jarvisd import config, paths
-from jarvisd.client import clock, terminal
+from jarvisd.client import clock, filters, terminal
+from jarvisd.client.client import Client
 from jarvisd.client.commands.next import add_filters
 from jarvisd.client.notices import Notice, Shower
 from jarvisd.client.notifying import Diary, Notifier
@@ -80,6 +81,10 @@ def run(args: argparse.Namespace) -> int:
             "--by command: which one? Name it with --command, as the last option"
         )
         return EXIT_USAGE
+
+    if args.agent is not None or args.project is not None:
+        with Client(args.socket or paths.socket_path(os.environ)) as client:
+            filters.check(client.call, agent=args.agent, project=args.project)
 
     diary = Diary(os.environ)
     try:

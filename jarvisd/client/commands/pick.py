@@ -5,10 +5,16 @@ import os
 import sys
 
 from jarvisd import paths
-from jarvisd.client import jumping, picking, terminal
+from jarvisd.client import filters, jumping, picking, terminal
 from jarvisd.client.commands.next import add_filters
 from jarvisd.client.live import run_screen
-from jarvisd.client.parser import Subparsers, add_colour, add_connection, declare
+from jarvisd.client.parser import (
+    Subparsers,
+    add_colour,
+    add_connection,
+    client_of,
+    declare,
+)
 from jarvisd.client.watching import StatesFeed
 from jarvisd.errors import EXIT_USAGE
 from jarvisd.protocol.states import StatesList
@@ -37,6 +43,9 @@ def run(args: argparse.Namespace) -> int:
     if not (terminal.is_terminal(sys.stdin) and terminal.can_redraw(os.environ)):
         terminal.say("choosing needs a terminal; `jarvisctl next` only lists")
         return EXIT_USAGE
+
+    with client_of(args) as client:
+        filters.check(client.call, agent=args.agent, project=args.project)
 
     chosen = StatesList(agent=args.agent, project=args.project)
     feed = StatesFeed(args.socket or paths.socket_path(os.environ), chosen)

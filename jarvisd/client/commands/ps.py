@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from jarvisd.client import blocks, clock, terminal
+from jarvisd.client import blocks, clock, filters, terminal
 from jarvisd.client.client import Client
 from jarvisd.client.parser import (
     Parser,
@@ -57,6 +57,7 @@ def add_filters(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the blocks that were asked for."""
     with client_of(args) as client:
+        filters.check(client.call, agent=args.agent, project=args.project)
         answer = client.call(BlocksList(agent=args.agent), BlocksListResult)
         known = blocks.newest_first(answer.blocks)
         if args.project is not None:
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
             titles = Titles()
             titles.learn(client.call, map(of_block, shown))
             _print_table(shown, now_ms, args, titles)
-            _print_footer(client, shown=len(shown), more=len(known) - len(shown))
+            _print_footer(client, args, shown=len(shown), more=len(known) - len(shown))
 
     return 0
 
@@ -114,7 +115,9 @@ def _print_table(
     terminal.draw(render(blocks.COLUMNS, rows, room=terminal.columns(), colour=colour))
 
 
-def _print_footer(client: Client, *, shown: int, more: int) -> None:
+def _print_footer(
+    client: Client, args: argparse.Namespace, *, shown: int, more: int
+) -> None:
     backfill = client.call(Status(), StatusResult).backfill
     progress = blocks.progress(backfill)
     if progress is not None:
@@ -128,4 +131,5 @@ def _print_footer(client: Client, *, shown: int, more: int) -> None:
         )
         terminal.say(f"{more} {old}: --all shows them")
     elif not shown:
-        terminal.say(blocks.nothing_found(backfill))
+        is_filtered = args.agent is not None or args.project is not None
+        terminal.say(blocks.nothing_found(backfill, is_filtered=is_filtered))

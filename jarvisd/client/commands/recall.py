@@ -3,6 +3,7 @@
 import argparse
 
 from jarvisd.client import clock, terminal
+from jarvisd.client.client import Client
 from jarvisd.client.commands.conversation import count
 from jarvisd.client.parser import (
     Subparsers,
@@ -12,6 +13,7 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.talk import message_lines
+from jarvisd.errors import EXIT_NO_SUCH_BLOCK
 from jarvisd.protocol.conversations import (
     DEFAULT_RECALLED,
     ConversationsRecall,
@@ -24,6 +26,10 @@ jarvisctl recall                     what was said last in this project
 jarvisctl recall migration failed    messages with both words
 jarvisctl recall --all migration     in all projects and conversations"""
 
+NO_WORDS = "no message has all of these words"
+ELSEWHERE = "nothing was said in this project, but in others: `jarvisctl recall --all`"
+WORDS_ELSEWHERE = """\
+no message of this project has all of these words, but others have: look with --all"""
 NOTHING = """\
 nothing was found. Agents are recorded only where the configuration says so:
     [conversations]
@@ -59,15 +65,29 @@ def run(args: argparse.Namespace) -> int:
     )
     with client_of(args) as client:
         answer = client.call(asked, ConversationsRecallResult)
+        reason = "" if answer.hits else _reason(client, asked)
 
     if args.json:
         terminal.print_json(hits=answer.hits)
     elif answer.hits:
         _print(answer.hits, several=args.all)
     else:
-        terminal.say(NOTHING)
+        terminal.say(reason)
 
-    return 0
+    return EXIT_NO_SUCH_BLOCK if args.words and not answer.hits else 0
+
+
+def _reason(client: Client, asked: ConversationsRecall) -> str:
+    """Return why nothing was found."""
+    if asked.folder is not None and _is_any(client, words=asked.words):
+        return WORDS_ELSEWHERE if asked.words else ELSEWHERE
+
+    return NO_WORDS if asked.words and _is_any(client, words="") else NOTHING
+
+
+def _is_any(client: Client, *, words: str) -> bool:
+    asked = ConversationsRecall(words=words, limit=1)
+    return bool(client.call(asked, ConversationsRecallResult).hits)
 
 
 def _print(hits: list[RecallHit], *, several: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from jarvisd.client import clock, terminal
+from jarvisd.client import clock, filters, terminal
 from jarvisd.client.client import Client
 from jarvisd.client.connection import Fields
 from jarvisd.client.parser import (
@@ -99,13 +99,13 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report."""
-    args.tz = args.tz or _local_zone()
     wrong = _wrong(args)
     if wrong is not None:
         terminal.say(wrong)
         return EXIT_USAGE
 
     with client_of(args) as client:
+        filters.check(client.call, agent=args.agent, project=args.project)
         if args.compat:
             _print_compatible(client, args)
         elif args.json:
@@ -131,6 +131,12 @@ def _local_zone() -> str:
 
 def _wrong(args: argparse.Namespace) -> str | None:
     """Settle what days are meant; say what is wrong with the command line."""
+    try:
+        zone_named(args.tz or "UTC")
+    except ValueError as exc:
+        return f"--tz: {exc}"
+
+    args.tz = args.tz or _local_zone()
     for name in ("since", "until"):
         text = getattr(args, name)
         if text is None:

@@ -4,7 +4,7 @@ import argparse
 import os
 from datetime import date, datetime, time
 
-from jarvisd.client import clock, places, terminal
+from jarvisd.client import clock, filters, places, terminal
 from jarvisd.client import format as fmt
 from jarvisd.client.blocks import ID_SHOWN
 from jarvisd.client.commands.conversation import count
@@ -99,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
         limit=min(args.limit, MAX_SEGMENTS),
     )
     with client_of(args) as client:
+        filters.check(client.call, agent=args.agent, project=args.project)
         answer = client.call(asked, SegmentsListResult)
 
     if args.json:

@@ -6,7 +6,7 @@ import select
 from typing import Any
 
 from jarvisd import paths
-from jarvisd.client import blocks, clock, live, terminal
+from jarvisd.client import blocks, clock, filters, live, terminal
 from jarvisd.client.commands.ps import add_filters
 from jarvisd.client.feed import Feed
 from jarvisd.client.parser import (
@@ -14,6 +14,7 @@ from jarvisd.client.parser import (
     add_colour,
     add_connection,
     add_json,
+    client_of,
     declare,
 )
 from jarvisd.model.block import BlockView
@@ -40,6 +41,9 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Follow the blocks until the person leaves."""
+    with client_of(args) as client:
+        filters.check(client.call, agent=args.agent, project=args.project)
+
     chosen = SubscriptionFilter(agent=args.agent)
     path = args.socket or paths.socket_path(os.environ)
     if args.json or terminal.columns() is None:
