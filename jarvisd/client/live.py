@@ -168,7 +168,9 @@ class View:
             return blocks.nothing_found(status.backfill).splitlines()
 
         rows = [blocks.row(each, now_ms, self._feed.titles) for each in shown]
-        return render(blocks.COLUMNS, rows, room=columns, colour=self._colour)
+        return render(
+            blocks.COLUMNS, rows, room=columns, colour=self._colour, steady=True
+        )
 
 
 def _progress(feed: Feed) -> str:

@@ -62,6 +62,7 @@ def render(
     room: int | None,
     colour: bool,
     total: list[Cell] | None = None,
+    steady: bool = False,
 ) -> list[str]:
     """Return a heading and *rows* as lines.
 
@@ -71,16 +72,25 @@ def render(
         room: Columns of the terminal; None leaves out and cuts nothing.
         colour: Whether styles are shown.
         total: A last row, set off by a line.
+        steady: Choose the columns by what rows may hold, not by what these do: for a
+            view whose rows change.
 
     """
     heading = [Cell(each.title, HEADING_STYLE) for each in columns]
     last = [] if total is None else [_bold(total)]
     table = [[_safe(cell) for cell in cells] for cells in (heading, *rows, *last)]
     natural = [max(map(width, _texts(cells))) for cells in zip(*table, strict=True)]
-    ranks = [
-        each.rank + (_BLANK_RANK if each.rank and _is_blank(cells[1:]) else 0)
-        for each, cells in zip(columns, zip(*table, strict=True), strict=True)
-    ]
+    ranks = [each.rank for each in columns]
+    if steady:
+        natural = [
+            max(wanted, each.least or 0)
+            for each, wanted in zip(columns, natural, strict=True)
+        ]
+    else:
+        for place, cells in enumerate(zip(*table, strict=True)):
+            if ranks[place] and _is_blank(cells[1:]):
+                ranks[place] += _BLANK_RANK
+
     widths = _fitted(columns, natural, ranks, room)
     lines = [_line(columns, cells, widths, colour=colour) for cells in table]
     if last:

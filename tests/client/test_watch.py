@@ -14,7 +14,7 @@ import pytest
 
 from jarvisd.client import clock
 from jarvisd.model.block import BlockView, Life
-from jarvisd.model.state import Confidence, State
+from jarvisd.model.state import Activity, Confidence, State
 from jarvisd.protocol.following import Subscribe
 from tests.client.conftest import LIMIT_S, command
 from tests.client.fake_daemon import HALF_WAY, SCANNING, FakeDaemon, block
@@ -31,8 +31,10 @@ OLD = block("aaaa000000000000", life=Life.QUIET, last_activity_ms=1_000)
 
 
 @contextmanager
-def watching(environ: dict[str, str], *words: str) -> Iterator[Terminal]:
-    with Terminal(command("watch", *words), environ) as terminal:
+def watching(
+    environ: dict[str, str], *words: str, columns: int = 80
+) -> Iterator[Terminal]:
+    with Terminal(command("watch", *words), environ, columns=columns) as terminal:
         yield terminal
 
 
@@ -44,7 +46,7 @@ def test_changes_are_painted_and_nothing_else_is(
     environ: dict[str, str], daemon: FakeDaemon
 ) -> None:
     daemon.blocks = [fresh("bbbb000000000000", line_count=5), fresh(line_count=7)]
-    with watching(environ) as terminal:
+    with watching(environ, columns=160) as terminal:
         terminal.see("01234567")
         seen = len(terminal.output)
         daemon.tell(fresh(line_count=777))
@@ -173,7 +175,7 @@ def test_rows_stay_where_they_are_while_lines_come(
     daemon.blocks = [
         block(name, start_ts_ms=begun[name], last_activity_ms=now_ms) for name in names
     ]
-    with watching(environ) as terminal:
+    with watching(environ, columns=160) as terminal:
         terminal.see(names[-1][:8])
         terminal.output = b""
         for name in reversed(names):
@@ -193,6 +195,32 @@ def test_rows_stay_where_they_are_while_lines_come(
     assert dict(painted) == {
         b"%d" % (4 + place): name[:8].encode() for place, name in enumerate(names)
     }
+
+
+def test_columns_stay_while_states_change(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    usual: dict[str, Any] = {
+        "session_id": "s1",
+        "title": "Fix the cart",
+        "cost_micros": 10_000_000,
+    }
+    daemon.blocks = [fresh(**usual, state=State.IDLE)]
+    with watching(environ) as terminal:
+        terminal.see("idle")
+        seen = len(terminal.output)
+        daemon.tell(
+            fresh(
+                **usual,
+                state=State.WORKING,
+                activity=Activity.TOOL,
+                state_tool="x" * 30,
+            )
+        )
+        terminal.see("working")
+
+    # The heading is painted once.
+    assert b"STATE" not in terminal.output[seen:]
 
 
 def test_a_long_list_scrolls_and_says_where_one_is(
