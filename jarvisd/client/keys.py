@@ -4,9 +4,14 @@ import re
 from collections.abc import Iterator
 
 _PRESSED = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[ -Z\\-~])"  # arrows and the like, Alt with a key
+    r"\x1b+[\]PX^_].*?(?:\x07|\x1b\\)"  # what a terminal says of itself
+    r"|\x1b+(?:\[\[?[0-?]*[ -/]*[@-~]|O[ -~])"  # arrows and the like, also with Alt
+    r"|\x1b[ -~]"  # Alt with a key
     r"|.",
     re.DOTALL,
+)
+_UNFINISHED = re.compile(
+    r"\x1b+(?:\[\[?[0-?]*[ -/]*|O|[\]PX^_](?:(?!\x07|\x1b\\).)*)?\Z", re.DOTALL
 )
 _NAMES = {
     "\x1b[A": "up",
@@ -39,8 +44,17 @@ _NAMES = {
 }
 
 
+def is_unfinished(text: str) -> bool:
+    """Return True if *text* ends in what may be the beginning of a sequence."""
+    return _UNFINISHED.search(text) is not None
+
+
 def pressed(text: str) -> Iterator[str]:
     """Yield the name of each key in *text*; of a letter or digit, itself."""
+    broken = _UNFINISHED.search(text)
+    if broken is not None and broken[0].strip("\x1b"):
+        text = text[: broken.start()]
+
     for found in _PRESSED.findall(text):
         name = _NAMES.get(found, found)
         if len(found) == 1 or found in _NAMES:

@@ -6,11 +6,12 @@ from jarvisd.client import clock, jumping, states
 from jarvisd.client.keys import pressed
 from jarvisd.client.table import Cell, Column, render, styled
 from jarvisd.client.text import cut, safe
-from jarvisd.client.titles import Titles, of_session
+from jarvisd.client.titles import of_session
 from jarvisd.client.watching import StatesFeed
 from jarvisd.errors import JarvisError
 from jarvisd.protocol.states import LiveSession
 
+_Key = tuple[str, str]
 Goer = Callable[[jumping.Target], None]
 
 _COLUMNS = [Column(title="", right=True), *states.COLUMNS]
@@ -32,7 +33,8 @@ class Picker:
         self._feed = feed
         self._go = go
         self._colour = colour
-        self._chosen: tuple[str, str] | None = None
+        self._chosen: _Key | None = None
+        self._places: dict[_Key, int] = {}
         self._trouble = ""
 
     def press(self, keys: str) -> None:
@@ -43,16 +45,17 @@ class Picker:
 
     def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
         """Return the picker as lines for a screen of *columns* and *rows*."""
+        self._place_new()
         shown = self._sessions()
         at = self._at(shown)
+        self._chosen = _key(shown[at]) if shown else None
         room = max(1, (rows or 24) - 4)
         first = max(0, min(at - room // 2, len(shown) - room))
         visible = list(enumerate(shown))[first : first + room]
         now_ms = clock.unix_ms()
         self._feed.learn_titles(each for _, each in visible)
         cells = [
-            _row(number, each, now_ms, at, self._feed.titles)
-            for number, each in visible
+            self._row(each, now_ms, is_chosen=index == at) for index, each in visible
         ]
         table = render(_COLUMNS, cells, room=columns, colour=self._colour)
         if not visible:
@@ -73,8 +76,8 @@ class Picker:
                 self._visit(shown[at])
             case "leave" | "escape":
                 self.ended = True
-            case digit if digit in "123456789" and int(digit) <= len(shown):
-                self._visit(shown[int(digit) - 1])
+            case digit if digit in "123456789":
+                self._visit_number(int(digit), shown)
 
     def _move(self, shown: list[LiveSession], at: int, how: str) -> None:
         if not shown:
@@ -108,7 +111,33 @@ class Picker:
         else:
             self.ended = True
 
+    def _visit_number(self, number: int, shown: list[LiveSession]) -> None:
+        for each in shown:
+            if self._number(each) == number:
+                self._visit(each)
+
+    def _row(self, session: LiveSession, now_ms: int, *, is_chosen: bool) -> list[Cell]:
+        mark = _MARK if is_chosen else " "
+        number = Cell(f"{mark}{self._number(session)}")
+        return [number, *states.row(session, now_ms, self._feed.titles)]
+
+    def _number(self, session: LiveSession) -> int:
+        return self._places[_key(session)] + 1
+
     def _sessions(self) -> list[LiveSession]:
+        """Return what is there of all that was painted, each in its place."""
+        placed = (each for each in self._feed.sessions if _key(each) in self._places)
+        return sorted(placed, key=self._number)
+
+    def _place_new(self) -> None:
+        """Give a place to sessions that have none; nobody ever gets another one.
+
+        A number that somebody has read must not mean another session a moment later.
+        """
+        for each in self._in_order():
+            self._places.setdefault(_key(each), len(self._places))
+
+    def _in_order(self) -> list[LiveSession]:
         """Return those in need, then those at work; subagents are in their parents."""
         first = states.in_need(self._feed.sessions)
         keys = {_key(each) for each in first}
@@ -120,9 +149,13 @@ class Picker:
         return first + rest
 
     def _at(self, shown: list[LiveSession]) -> int:
-        """Return where the chosen one is now, for the list may have changed."""
-        keys = [_key(each) for each in shown]
-        return keys.index(self._chosen) if self._chosen in keys else 0
+        """Return where the chosen one is now; where it has gone, the next one."""
+        if self._chosen is None or not shown:
+            return 0
+
+        place = self._places[self._chosen] + 1
+        later = (at for at, each in enumerate(shown) if self._number(each) >= place)
+        return next(later, len(shown) - 1)
 
     def _foot(self, shown: list[LiveSession], columns: int | None) -> list[str]:
         trouble = self._trouble or (
@@ -135,14 +168,7 @@ class Picker:
         return [styled(shown_text, style)]
 
 
-def _row(
-    number: int, session: LiveSession, now_ms: int, at: int, titles: Titles
-) -> list[Cell]:
-    mark = _MARK if number == at else " "
-    return [Cell(f"{mark}{number + 1}"), *states.row(session, now_ms, titles)]
-
-
-def _key(session: LiveSession) -> tuple[str, str]:
+def _key(session: LiveSession) -> _Key:
     return session.agent, session.session_id
 
 

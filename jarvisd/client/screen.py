@@ -16,11 +16,19 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from jarvisd.client import terminal
+from jarvisd.client.keys import is_unfinished
 from jarvisd.client.text import clip, painted
 
 # Without wrapping at the edge: a character of doubtful width costs no line.
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 _LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+
+SEQUENCE_S = 0.05
+"""How far apart the bytes of one sequence may come; Esc alone is known only then."""
+
+MAX_READ = 64
+MAX_KEYS = 4096
 
 
 class Screen:
@@ -69,7 +77,7 @@ class Screen:
             self._stop()
 
         if keyboard and keyboard[0] in ready:
-            return os.read(keyboard[0], 64).decode("utf-8", "replace") or "q"
+            return _read(keyboard[0]).decode("utf-8", "replace") or "q"
 
         return ""
 
@@ -129,6 +137,23 @@ class Screen:
         # Stopped here, until SIGCONT.
         signal.signal(signal.SIGTSTP, handler)
         self._take()
+
+
+def _read(keyboard: int) -> bytes:
+    """Return what was pressed; the rest of a sequence is waited for a moment."""
+    keys = os.read(keyboard, MAX_READ)
+    while (
+        is_unfinished(keys.decode("ascii", "replace"))
+        and len(keys) < MAX_KEYS
+        and select.select([keyboard], [], [], SEQUENCE_S)[0]
+    ):
+        more = os.read(keyboard, MAX_READ)
+        if not more:
+            break
+
+        keys += more
+
+    return keys
 
 
 def _write(text: str) -> None:

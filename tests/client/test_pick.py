@@ -4,6 +4,7 @@ import pytest
 
 from jarvisd.client.jumping import NowhereError, Target
 from jarvisd.client.picking import Picker
+from jarvisd.client.screen import MAX_READ
 from jarvisd.client.watching import StatesFeed
 from jarvisd.errors import EXIT_USAGE
 from jarvisd.model.ids import SessionId
@@ -31,6 +32,7 @@ class Person:
         self.feed = StatesFeed("/nowhere", StatesList())
         self.feed.sessions, self.feed.is_loaded = sessions, True
         self.picker = Picker(self.feed, self._go, colour=False)
+        assert self.lines  # a person presses keys at what was painted
 
     def _go(self, wanted: Target) -> None:
         if self.trouble:
@@ -61,6 +63,57 @@ def test_keys(keys: str, went: str) -> None:
     person.picker.press(keys)
 
     assert (person.went, person.picker.ended) == ([went], True)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param("\x1b[15~", id="F5"),
+        pytest.param("\x1b[[A", id="F1 of the console"),
+        pytest.param("\x1bO", id="an unfinished one"),
+        pytest.param("\x1b[1;5", id="an unfinished one with numbers"),
+        pytest.param("\x1b\x1b[D", id="Alt with an arrow"),
+        pytest.param("\x1b1", id="Alt with a number"),
+        pytest.param("\x1b[<0;1;2M", id="a mouse"),
+        pytest.param("\x1b]11;rgb:1/2/3\x1b\\", id="what the terminal says of itself"),
+        pytest.param("\x1bP1$r2m\x1b\\", id="its settings"),
+        pytest.param("9", id="a number that no row has"),
+    ],
+)
+def test_unknown_sequences_do_nothing(keys: str) -> None:
+    person = Person(SESSIONS)
+
+    person.picker.press(keys)
+
+    assert (person.went, person.picker.ended) == ([], False)
+    assert person.lines[1].startswith(">1")
+
+
+def test_a_number_means_the_row_that_was_painted_with_it() -> None:
+    later = live_session("0000", state=State.WAITING_APPROVAL, pid=9)
+    person = Person(SESSIONS)
+    person.feed.sessions = [later, *SESSIONS[1:]]
+
+    person.picker.press("1")
+    assert person.went == []
+    assert [line.split()[0] for line in person.lines[1:5]] == [">2", "3", "4", "5"]
+
+    person.picker.press("1")
+    assert person.went == []
+    person.picker.press("3")
+    assert person.went == ["cccc"]
+
+
+def test_rows_stay_where_they_are_while_states_change() -> None:
+    person = Person(SESSIONS)
+    person.feed.sessions = [
+        live_session("cccc", state=State.WAITING_APPROVAL, pid=3),
+        *SESSIONS[:2],
+    ]
+
+    assert "approval?" in person.lines[3]
+    person.picker.press("3")
+    assert person.went == ["cccc"]
 
 
 @pytest.mark.parametrize("keys", ["q", "\x1b", "\x04", "jjq\r"])
@@ -130,6 +183,20 @@ def test_a_person_sees_it_and_leaves(
 
         assert terminal.status() == 0
         assert terminal.is_restored()
+
+
+def test_a_sequence_that_comes_in_pieces_does_not_close_it(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    daemon.sessions = SESSIONS
+    with Terminal(command("pick"), environ) as terminal:
+        terminal.see("approval?")
+        # So many are read at once.
+        terminal.type(b"x" * (MAX_READ - 1) + b"\x1b[15~4")
+        terminal.see("no process of demo")
+        terminal.type(b"\x1b")
+
+        assert terminal.status() == 0
 
 
 def test_without_a_terminal_there_is_nothing_to_choose_on(

@@ -23,7 +23,8 @@ EXAMPLES = """\
 jarvisctl pick                                          arrows and Enter, or a number
 tmux display-popup -w 90% -h 50% -E 'jarvisctl pick'    as the file for tmux binds it"""
 
-MORE = """Those that need somebody come first, and those at work last. Enter goes to the
+MORE = """Those that need somebody come first, and those at work last; each keeps its number
+while it is shown. Enter goes to the
 chosen session as `jump` does, 1 to 9 to one of the first nine, q leaves."""
 
 
