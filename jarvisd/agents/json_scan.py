@@ -25,7 +25,7 @@ OPENING = b"{["
 _MAX_SCALAR_BYTES = 4096
 """A longer number is none."""
 
-_WINDOWS = (256, 4096)
+_WINDOWS = (64, 4096)
 """Most values are no longer: looked at first, before all that has come."""
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
@@ -52,7 +52,7 @@ _WHOLE_STRINGS = re.compile(
 )
 """All up to the end of the last string behind which something stands."""
 
-_TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
+_TRAILING = "JSON is malformed: trailing characters (byte "
 _TRUNCATED = "Input data was truncated"
 _ANY = msgspec.json.Decoder(msgspec.Raw)
 
@@ -215,11 +215,11 @@ def _end_of(text: bytes) -> int | None:
         if message == _TRUNCATED:
             return None
 
-        trailing = _TRAILING.search(message)
-        if trailing is None:
+        if not message.startswith(_TRAILING):
             raise
 
-        return len(text[: int(trailing[1]) - 1].rstrip(SPACES))
+        behind = int(message[len(_TRAILING) : -1]) - 1
+        return len(text[:behind].rstrip(SPACES))
 
 
 def _without_surrogates(text: bytes) -> bytes:

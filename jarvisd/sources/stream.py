@@ -14,6 +14,9 @@ SLICE_BYTES = 64 * 1024
 COUNTED_SLICE_BYTES = 256 * 1024
 """The same where lines are only counted."""
 
+LONG_STEP_BYTES = 32 * 1024
+"""... or so much of an unfinished line: it may have to be condensed."""
+
 SLICE_LINES = 400
 """... or about this many lines, since short lines cost more than their bytes."""
 
@@ -118,7 +121,16 @@ class Stream:
         """
         start = self._splitter.next_offset
         new = min(self._slice_bytes, max(0, seen.st_size - start))
-        return os.pread(fd, before + new, start - before)
+        data = os.pread(fd, before + new, start - before)
+        if new <= LONG_STEP_BYTES:
+            return data
+
+        most = max(before, data.rfind(b"\n") + 1) + LONG_STEP_BYTES
+        if len(data) <= most:
+            return data
+
+        self._slice_bytes = most - before
+        return data[:most]
 
     def _take(
         self,

@@ -1,5 +1,6 @@
 import gzip
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from jarvisd.errors import SourceError
 from jarvisd.model.source import Position
 from jarvisd.sources.file import TailedFile
 from jarvisd.sources.handles import Handles
-from jarvisd.sources.stream import SLICE_BYTES, Stream
+from jarvisd.sources.stream import LONG_STEP_BYTES, SLICE_BYTES, Stream
 from tests.sources.reading import Reading, append
 
 
@@ -94,6 +95,24 @@ def test_an_append_costs_its_own_bytes_and_not_the_file(tmp_path: Path) -> None:
 
     assert reading.drain() == ["z" * 50]
     assert reading.read_bytes == 51
+
+
+def test_of_a_line_without_end_only_so_much_is_read_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl"
+    path.write_bytes(b"a\n" + b"x" * 200_000 + b"\nb\n" + b"y" * 100_000)
+    tail, handles, position = TailedFile(str(path)), Handles(), Position()
+    tail.slice_bytes = 256 * 1024
+    steps, more = [], True
+    while more:
+        part = tail.read(position, handles, 0.0)
+        steps.append(part.partial_bytes)
+        position, more = part.position, part.more
+
+    handles.close()
+    begun = [0, *steps]
+    gains = [after - before for before, after in pairwise(begun) if after > before]
+    assert max(gains) <= LONG_STEP_BYTES
+    assert steps[-1] == 100_000
 
 
 def test_slices_are_bounded_in_bytes_and_in_lines(tmp_path: Path) -> None:
