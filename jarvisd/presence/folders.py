@@ -2,21 +2,32 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from jarvisd.agents import AGENTS
 from jarvisd.agents.evidence import Locks, Registry
 from jarvisd.model.source import Tree
 from jarvisd.sources.live_watch import LiveWatch
 
+MAX_ELSEWHERE = 16
+"""Folders in which hooks say that transcripts lie, beside those that are read."""
+
+MAX_MET = 256
+
 
 class Folders:
-    """Registries and locks beside the trees of transcripts, watched if they exist."""
+    """Registries and locks beside the trees of transcripts, watched if they exist.
+
+    So are those beside transcripts that hooks name and that lie in no tree.
+    """
 
     def __init__(self, trees: Callable[[], tuple[Tree, ...]], watch: LiveWatch) -> None:
         self._trees = trees
         self._watch = watch
         self._arranged: tuple[Tree, ...] | None = None
         self._identities: dict[str, tuple[int, int] | None] = {}
+        self._met: set[tuple[str, Path]] = set()
+        self._elsewhere: dict[tuple[str, Path], None] = {}
         self.registries: dict[str, tuple[str, Registry]] = {}
         self.locks: dict[str, tuple[str, Locks]] = {}
 
@@ -37,11 +48,41 @@ class Folders:
         for folder in self._identities:
             self._follow(folder)
 
+    def meet(self, agent: str, transcript: str) -> bool:
+        """Follow the evidence beside a *transcript*; return whether there is more now."""
+        folder = Path(transcript).parent
+        met = (agent, folder)
+        if met in self._met or len(self._met) >= MAX_MET or not folder.is_absolute():
+            return False
+
+        self._met.add(met)
+        roots = [
+            root for root in (folder, *folder.parents) if self._is_new(agent, root)
+        ]
+        if not roots or len(self._elsewhere) >= MAX_ELSEWHERE:
+            return False
+
+        self._elsewhere[agent, roots[0]] = None
+        self._arranged = None
+        return True
+
+    def _is_new(self, agent: str, root: Path) -> bool:
+        """Return True if evidence lies beside *root* that is not followed yet."""
+        known = self.registries.keys() | self.locks.keys()
+        seen = {self._identities.get(each) for each in known}
+        return any(
+            str(each) not in known and _identity_of(str(each)) not in {None, *seen}
+            for each in _evidence_beside(agent, root)
+        )
+
     def _arrange(self, trees: tuple[Tree, ...]) -> None:
         """Find out where the agents of *trees* leave evidence."""
         self._arranged, self.registries, self.locks = trees, {}, {}
         for tree in trees:
-            self._add(tree)
+            self._add(tree.agent, tree.root)
+
+        for agent, root in self._elsewhere:
+            self._add(agent, root)
 
         folders = self.registries.keys() | self.locks.keys()
         for folder in self._identities.keys() - folders:
@@ -51,16 +92,16 @@ class Folders:
         for folder in folders:
             self._identities.setdefault(folder, None)
 
-    def _add(self, tree: Tree) -> None:
-        evidence = AGENTS[tree.agent].evidence if tree.agent in AGENTS else None
+    def _add(self, agent: str, root: Path) -> None:
+        evidence = AGENTS[agent].evidence if agent in AGENTS else None
         if evidence is None:
             return
 
-        if evidence.registry and (folder := evidence.registry.folder(tree.root)):
-            self.registries[str(folder)] = (tree.agent, evidence.registry)
+        if evidence.registry and (folder := evidence.registry.folder(root)):
+            self.registries[str(folder)] = (agent, evidence.registry)
 
-        if evidence.locks and (folder := evidence.locks.folder(tree.root)):
-            self.locks[str(folder)] = (tree.agent, evidence.locks)
+        if evidence.locks and (folder := evidence.locks.folder(root)):
+            self.locks[str(folder)] = (agent, evidence.locks)
 
     def _follow(self, folder: str) -> None:
         identity = _identity_of(folder)
@@ -71,6 +112,15 @@ class Folders:
         self._identities[folder] = identity
         if identity is not None:
             self._watch.retry([folder])
+
+
+def _evidence_beside(agent: str, root: Path) -> list[Path]:
+    evidence = AGENTS[agent].evidence if agent in AGENTS else None
+    if evidence is None:
+        return []
+
+    found = [each.folder(root) for each in (evidence.registry, evidence.locks) if each]
+    return [each for each in found if each is not None]
 
 
 def _identity_of(folder: str) -> tuple[int, int] | None:

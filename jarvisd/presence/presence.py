@@ -116,6 +116,9 @@ class Presence:
     def told(self, hook: HookCalled) -> None:
         """Take note of the process that a hook names. Cheap; call it for each."""
         self._search.told(hook)
+        if hook.transcript and self._folders.meet(hook.agent, hook.transcript):
+            self.hurry()
+
         if hook.event == "PermissionRequest":
             self._commands.hurry()
             self._wake.set()  # its answer may show in a process

@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import anyio
@@ -40,10 +41,13 @@ def claude() -> Iterator[Agent]:
 class Session:
     """One session of Claude Code, perhaps of a living process."""
 
-    def __init__(self, daemon: Daemon, process: Agent | None = None) -> None:
+    def __init__(
+        self, daemon: Daemon, process: Agent | None = None, root: Path | None = None
+    ) -> None:
         self.id = str(uuid4())
         self._daemon = daemon
         self._process = process
+        self._root = root or daemon.home.projects.parent
 
     def write(self, **record: object) -> None:
         """Append a record to the transcript."""
@@ -77,8 +81,8 @@ class Session:
         if waiting_for is not None:
             entry["waitingFor"] = waiting_for
 
-        folder = self._daemon.home.projects.parent / "sessions"
-        folder.mkdir(exist_ok=True)
+        folder = self._root / "sessions"
+        folder.mkdir(parents=True, exist_ok=True)
         write_in_place(folder / f"{process.pid}.json", json.dumps(entry).encode())
         return at_ms
 
@@ -359,3 +363,21 @@ async def next_notice(lines: BufferedByteReceiveStream) -> dict[str, str]:
 
     notice: dict[str, str] = told["notice"]
     return notice
+
+
+async def test_the_registry_beside_a_transcript_that_is_not_read_is_believed(
+    daemon: Daemon, claude: Agent
+) -> None:
+    root = daemon.home.folder / ".claude-work"
+    session = Session(daemon, claude, root)
+    session.say("busy")
+    path = root / "projects" / "-home-u-shop" / f"{session.id}.jsonl"
+    named = {"transcript_path": str(path)}
+    await session.hook("UserPromptSubmit", **named)
+    await session.hook("PermissionRequest", tool_name="Bash", **named)
+    await session.comes_to("waiting_approval")
+
+    session.say("busy")
+    await session.comes_to("working")
+    claude.kill()
+    await session.comes_to("crashed")
