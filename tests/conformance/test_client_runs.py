@@ -37,6 +37,7 @@ HIDDEN: Hidden = {
     ("claude", "deaths"): {},
     ("claude", "plan"): {},
     ("codex", "deaths"): {"APPROVAL 1": _UNRECORDED},
+    ("codex", "panes"): {"APPROVAL 1": _UNRECORDED},
     ("codex", "states"): {
         "APPROVAL 1": _UNRECORDED,
         "APPROVAL 2": _UNRECORDED,
