@@ -92,6 +92,7 @@ class States:
         self._left: list[SeatKey] = []
         self._attended: list[SeatKey] = []
         self._asking: dict[SeatKey, None] = {}
+        self._asked: set[SeatKey] = set()
         self._counts = Counts(-1, Counter(), 0)
         self._changes = 0
 
@@ -193,8 +194,7 @@ class States:
 
     def asking(self) -> list[SeatKey]:
         """Return the sessions of which a hook told of a dialog that may be open."""
-        seats = map(self._seats.get, self._seats)
-        return [each.key for each in seats if each is not None and each.is_asking]
+        return [key for key in self._asked if key in self._seats]
 
     def is_at_work(self, key: SeatKey) -> bool:
         """Return True if the session may be running commands."""
@@ -323,6 +323,11 @@ class States:
         seat.told = told
         if before is None or _shown(before) != _shown(told):
             self._changes += 1
+
+        if seat.is_asking:
+            self._asked.add(seat.key)
+        else:
+            self._asked.discard(seat.key)
 
         if told.state in WAITS and told.tier is Tier.HOOK:
             self._asking[seat.key] = None

@@ -183,10 +183,12 @@ def test_an_approved_command_is_work_from_its_start() -> None:
     view = desk.hear(ran(60)).at(60)
     assert (view.state, view.since_ms) == (State.WORKING, ms(60))
     assert desk.at(600).state is State.WORKING
+    assert desk.states.asking() == [("codex", MAIN)], "its end is looked for"
 
     desk.hear(ran(60, 601)).at(601)
     desk.hear(hook(601.2, "PostToolUse", **ASK)).at(601.2)
     desk.at(700)
+    assert desk.states.asking() == []
     assert desk.told() == ["waiting_approval", "working"]
 
 
