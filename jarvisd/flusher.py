@@ -4,6 +4,9 @@ What a flush takes of blocks and of the books is of one moment. The books may ho
 of blocks that are not in the flush: after a crash these are read again, and change
 nothing, because rows are merged.
 
+A transition is stored at once, in a flush of its own: with it go the blocks that it was
+concluded from, or their lines, read again after a crash, would make it once more.
+
 A flush may be committed although its answer came too late. What the store has changed
 of the books on the way is told in that answer alone, so the same batch is sent again,
 before any other, until there is one.
@@ -22,9 +25,9 @@ from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.journal import Journal
 from jarvisd.accumulators.refusals import Refusals
 from jarvisd.clock import Clock
-from jarvisd.debounce import Agenda
+from jarvisd.debounce import INTERVAL_S, Agenda
 from jarvisd.errors import StoreError, StoreUnansweredError
-from jarvisd.model.block import BlockId, SessionId
+from jarvisd.model.block import BlockId
 from jarvisd.model.ledger import LedgerBatch
 from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
 from jarvisd.model.state import Transition
@@ -37,6 +40,15 @@ RETRY_S = (0.25, 0.5, 1.0, 1.5)
 FAREWELL_S = 5.0
 """How long the last flush of a daemon that stops may take."""
 
+
+PATIENCE_S = 1.0
+"""A write that takes longer keeps no transition from being told any more."""
+
+PUT_OFF_S = 0.1
+"""How long what is due may be put off by transitions, which are stored first."""
+
+OLD_MS = 5_000
+"""What became of a session longer ago than this is not stored before all else."""
 
 MAX_UNSAVED = 2_048
 """Rows of the ledger that make a flush come at once. Counting and taking them is one
@@ -113,7 +125,10 @@ class Flusher:
         self._caught_up = anyio.Event()
         self._generation = store.generation
         self._dirty: Agenda[BlockId, Block] = Agenda()
-        self._told: Agenda[None, None] = Agenda()
+        self._transitions_due = math.inf
+        self._is_hurried = False
+        """The last flush was of transitions alone, and others may wait."""
+        self._write_begun = anyio.Event()
         self._not_before = -math.inf
         """After a failure, the time to try again."""
         self._wake = anyio.Event()
@@ -168,22 +183,16 @@ class Flusher:
         if self._dirty.add(block_id, block, self._clock.monotonic(), urgent=urgent):
             self._wake.set()
 
-    def _transition_made(self, _: Transition) -> None:
-        """Have a change of state stored soon, though no line may have come with it."""
-        if self._told.add(None, None, self._clock.monotonic()):
-            self._wake.set()
+    def _transition_made(self, made: Transition) -> None:
+        """Have a change of state stored at once, though no line may have come with it.
 
-    def _dirty_sessions(self) -> set[tuple[str, SessionId]]:
-        """Return whose lines are not in the flush under way.
-
-        What these lines made of their sessions must not be stored before them, or it
-        would be stored again when they are read again.
+        One that is found out long after it happened, as in history, waits for others.
         """
-        if not self._journal.has_waiting:
-            return set()
-
-        lanes = (block.lane for block in self._dirty)
-        return {(lane.agent, lane.session_id) for lane in lanes if lane is not None}
+        is_old = self._clock.unix_ms() - made.at_ms > OLD_MS
+        due = self._clock.monotonic() + INTERVAL_S if is_old else -math.inf
+        if due < self._transitions_due:
+            self._transitions_due = due
+            self._wake.set()
 
     @property
     def _is_pressing(self) -> bool:
@@ -192,8 +201,15 @@ class Flusher:
 
     @property
     def is_behind(self) -> bool:
-        """Say whether so much waits to be stored that history should wait as well."""
-        return self._books.ledger.unsaved >= MAX_AHEAD
+        """Say whether history should wait: for much to be stored, or for a transition.
+
+        Not for the latter while nothing can be stored, which may last.
+        """
+        hurries = self._transitions_due == -math.inf or (
+            self._is_hurried and self._writing.locked()
+        )
+        ahead = self._books.ledger.unsaved >= MAX_AHEAD
+        return ahead or (hurries and not self._failures)
 
     async def catch_up(self) -> None:
         """Return once it is not behind; with a disk that is full that may take long."""
@@ -203,13 +219,36 @@ class Flusher:
     async def run(self) -> None:
         """Flush what is due until cancelled, then everything once more."""
         try:
-            while True:
-                await self._sleep_until_due()
-                now = self._clock.monotonic()
-                await self._flush(self._dirty.take(now), told=self._told.take(now))
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._watch_writes)
+                while True:
+                    await self._sleep_until_due()
+                    await self._flush(self._take_due(), hurried=self._is_hurried)
         finally:
             with anyio.move_on_after(FAREWELL_S, shield=True):
-                await self._flush(self._dirty.take(), told=self._told.take())
+                await self._flush(self._dirty.take())
+
+    def _take_due(self) -> list[Block]:
+        """Return the blocks that are due; none if transitions go first.
+
+        Of what is overdue every second flush is, so that nothing is put off for ever.
+        """
+        now = self._clock.monotonic()
+        overdue = self._is_pressing or now - self._dirty.next_due >= PUT_OFF_S
+        first = not (overdue and self._is_hurried)
+        self._is_hurried = self._transitions_due <= now and first
+        return [] if self._is_hurried else self._dirty.take(now)
+
+    async def _watch_writes(self) -> None:
+        """Have transitions told while a write takes too long; until cancelled."""
+        while True:
+            await self._write_begun.wait()
+            self._write_begun = anyio.Event()
+            while self._writing.locked():
+                await self._clock.sleep_until(self._began + PATIENCE_S)
+                if self.writing_s >= PATIENCE_S:
+                    self._journal.degrade()
+                    break
 
     async def flush_all(self) -> int:
         """Store everything now; return the revision that holds it.
@@ -222,7 +261,7 @@ class Flusher:
             async with self._writing:
                 pass  # what a flush under way holds does not count as changed any more
 
-        await self._flush(self._dirty.take(), told=self._told.take(), tell=True)
+        await self._flush(self._dirty.take(), tell=True)
         return self._store.revision
 
     async def reprice(self) -> None:
@@ -263,10 +302,8 @@ class Flusher:
 
     @property
     def _next_due(self) -> float:
-        if self._is_pressing and not self._failures:
-            return -math.inf
-
-        return max(min(self._dirty.next_due, self._told.next_due), self._not_before)
+        due = min(self._dirty.next_due, self._transitions_due)
+        return max(-math.inf if self._is_pressing else due, self._not_before)
 
     async def _wait_for_earlier(self, scope: anyio.CancelScope) -> None:
         await self._wake.wait()
@@ -276,72 +313,92 @@ class Flusher:
         self,
         blocks: list[Block],
         *,
-        told: Sequence[None] = (),
         durable: bool = False,
+        hurried: bool = False,
         tell: bool = False,
     ) -> None:
-        """Store *blocks*, and transitions if any were *told*.
+        """Store *blocks*, and whatever cannot wait; on failure raise only if *tell*.
 
-        On failure keep them changed, and raise if *tell*.
+        One that is *hurried* stores transitions, and of the books what is of the same
+        sessions.
         """
         try:
-            if blocks or told or self._is_pressing:
-                await self._save(blocks, durable=durable)
-        except StoreError as exc:
-            self._postpone(blocks, exc)
+            if blocks or self._journal.has_waiting or self._is_pressing:
+                await self._save(blocks, durable=durable, hurried=hurried)
+        except StoreError:
             if tell:
                 raise
         finally:
             self._dirty.plan()
-            self._told.plan()
 
-    async def _save(self, blocks: list[Block], *, durable: bool) -> None:
-        """Store *blocks*; a bulkhead: an error of any sort is one of the store's."""
+    async def _save(
+        self, blocks: list[Block], *, durable: bool, hurried: bool = False
+    ) -> None:
+        """Store *blocks*; on failure keep them changed.
+
+        A bulkhead: an error of any sort is one of the store's.
+        """
         try:
-            await self._save_now(blocks, durable=durable)
-        except StoreError:
+            await self._save_now(blocks, durable=durable, hurried=hurried)
+        except StoreError as exc:
+            self._postpone(blocks, exc)
             raise
         except Exception as exc:
             log.exception("flush.crashed")
-            raise StoreError(CRASHED) from exc
+            error = StoreError(CRASHED)
+            self._postpone(blocks, error)
+            raise error from exc
 
-    async def _save_now(self, blocks: list[Block], *, durable: bool) -> None:
+    async def _save_now(
+        self, blocks: list[Block], *, durable: bool, hurried: bool
+    ) -> None:
         async with self._writing:
             now = self._began = self._clock.monotonic()
+            self._write_begun.set()
             self._dirty.begun((each.block_id for each in blocks), now)
-            if self._journal.has_waiting:
-                self._told.begun([None], now)
-
             await self._begin_anew()
             if self._unanswered is not None:
                 await self._send(self._unanswered)
                 await self._begin_anew()
 
-            await self._send(self._taken(blocks, durable=durable))
+            blocks += self._take_sources(now)
+            await self._send(self._taken(blocks, durable=durable, hurried=hurried))
             await self._begin_anew()
 
         self._failures, self.failed_since_ms, self.error = 0, None, None
         self._not_before = -math.inf
         self.last_flush_ms = self._clock.unix_ms()
-        self._caught_up.set()
-        self._caught_up = anyio.Event()
+        self._look_again()
         log.debug("flush.done", blocks=len(blocks), revision=self._store.revision)
         for listener in self._listeners:
             listener(self._store.revision)
 
-    def _taken(self, blocks: list[Block], *, durable: bool) -> _Sent:
+    def _take_sources(self, now: float) -> list[Block]:
+        """Return the changed blocks of the sessions whose transitions are to be stored."""
+        sources = self._dirty.take_only(
+            block.block_id
+            for key in self._journal.waiting_sessions()
+            for block in self._books.blocks_of(*key)
+        )
+        self._dirty.begun((each.block_id for each in sources), now)
+        return sources
+
+    def _taken(self, blocks: list[Block], *, durable: bool, hurried: bool) -> _Sent:
         """Return *blocks* and the news of the books, as both are now, to be stored."""
         self._batches += 1
+        self._transitions_due = math.inf
         for each in blocks:
             each.revision = self._store.revision + 1  # some changed while this waited
 
-        saved, news = tuple(map(self._saved, blocks)), self._books.ledger.take()
-        self._put_aside(self._books.ledger.take_refused())
+        ledger, sessions = self._books.ledger, self._journal.waiting_sessions()
+        saved = tuple(map(self._saved, blocks))
+        news = ledger.take_of(sessions) if hurried else ledger.take()
+        self._put_aside(ledger.take_refused())
         batch = Batch(
             blocks=saved,
             durable=durable,
             ledger=news or None,
-            transitions=self._journal.waiting(but_of=self._dirty_sessions()),
+            transitions=self._journal.waiting(),
             awake=self._awake(),
             number=self._batches,
         )
@@ -411,8 +468,9 @@ class Flusher:
             self._dirty.put_back(block.block_id, block, now)
 
         if self._journal.has_waiting:
-            self._told.put_back(None, None, now)
+            self._transitions_due = now
 
+        self._journal.degrade()
         if self.failed_since_ms is None:
             self.failed_since_ms = self._clock.unix_ms()
             log.warning("flush.postponed", blocks=len(blocks), reason=str(exc))
@@ -420,3 +478,9 @@ class Flusher:
         self.error = str(exc)
         self._not_before = now + RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._failures += 1
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Let history see whether it must still wait."""
+        self._caught_up.set()
+        self._caught_up = anyio.Event()

@@ -5,10 +5,12 @@ import anyio
 import pytest
 
 from jarvisd.accumulators.block import Block
+from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.journal import Journal
 from jarvisd.errors import StoreError
-from jarvisd.flusher import Flusher
+from jarvisd.flusher import OLD_MS, PATIENCE_S, Flusher
 from jarvisd.model.block import SessionId
+from jarvisd.model.record import Record
 from jarvisd.model.saved import Batch, Saved
 from jarvisd.model.state import Confidence, State, Tier, Transition
 from tests.support import FakeClock, FakeStore, block, settle
@@ -34,20 +36,40 @@ class Rig:
         self.store = store(self.clock, writing_s)
         self.blocks: list[Block] = []
         self.journal = Journal()
+        self.books = Books()
         self.flusher = Flusher(
-            self.store, self.clock, self.blocks, journal=self.journal
+            self.store, self.clock, self.blocks, self.books, self.journal
         )
+        self.made: list[int] = []
+        self.told: list[int] = []
+        self.stored: list[bool] = []
+        self.journal.listen(lambda each: self.made.append(each.number))
+        self.journal.follow(self._told)
+
+    def _told(self, transition: Transition) -> None:
+        self.told.append(transition.number)
+        self.stored.append(transition.stored)
+
+    def block_of(self, session: str) -> Block:
+        """Return a block that the session of all transitions is read from."""
+        made = block("source", agent="claude")
+        lane = made.open_lane(1)
+        assert lane is not None
+        record = Record(kind="user", session_id=SessionId(session), at_ms=1)
+        self.books.ledger.fold(lane, record)
+        self.books.bind(made)
+        return made
 
     def line(self, to: Block) -> None:
         to.add_line(b"x" * 40)
         self.flusher.touch(to)
 
-    def transition(self) -> None:
+    def transition(self, *, age_ms: int = 0) -> None:
         now_ms = self.clock.unix_ms()
         made = Transition(
             agent="claude",
             session_id=SessionId("s"),
-            at_ms=now_ms,
+            at_ms=now_ms - age_ms,
             before=None,
             state=State.WORKING,
             evidence="prompt",
@@ -122,20 +144,135 @@ async def test_many_busy_blocks_share_one_transaction_a_second() -> None:
         assert len(rig.store.batches) - settled <= 4
 
 
-async def test_states_that_change_all_the_time_share_that_transaction() -> None:
+async def test_states_that_change_all_the_time_keep_no_block_from_the_store() -> None:
     async with running(writing_s=WRITING_S) as rig:
         blocks = [block(f"b{n}") for n in range(20)]
         for step in range(600):
             rig.line(blocks[step % 20])
             rig.transition()
             await rig.clock.advance(0.01)
-        settled = len(rig.store.batches)
-        for step in range(600):
-            rig.line(blocks[step % 20])
-            rig.transition()
-            await rig.clock.advance(0.01)
 
-        assert len(rig.store.batches) - settled <= 7
+        assert {rig.writes(f"b{n}") for n in range(20)} <= {4, 5, 6, 7}
+        assert rig.told == rig.made[: len(rig.told)]
+        assert len(rig.told) > 550
+
+
+async def test_a_transition_is_told_once_it_is_stored_with_its_source() -> None:
+    async with running() as rig:
+        source = rig.block_of("s")
+        others = [block(f"b{n}") for n in range(300)]
+        for each in others:
+            rig.flusher.touch(each, urgent=False)
+        rig.store.hold = anyio.Event()
+        rig.line(source)
+        rig.transition()
+        await settle()
+        assert rig.told == []
+
+        rig.store.hold.set()
+        await settle()
+
+        (batch,) = rig.store.batches
+        assert [each.number for each in batch.transitions] == rig.told == rig.made
+        assert [each.origin for each in batch.blocks] == [source.origin]
+        assert batch.blocks[0].counts.line_count == 1
+
+
+async def test_a_transition_without_a_line_is_stored_at_once() -> None:
+    async with running() as rig:
+        rig.transition()
+        await settle()
+        rig.transition()
+        await settle()
+
+        assert rig.told == rig.made
+        assert len(rig.store.batches) == 2
+
+
+async def test_what_became_of_a_session_long_ago_is_stored_with_what_is_due() -> None:
+    async with running() as rig:
+        rig.transition(age_ms=OLD_MS + 1)
+        await settle()
+        assert rig.told == []
+
+        await rig.clock.advance(1.1)
+        assert rig.told == rig.made
+
+        rig.transition(age_ms=OLD_MS + 1)
+        rig.transition()  # takes along, in order, what waits
+        await settle()
+        assert rig.told == rig.made
+
+
+async def test_history_waits_while_a_transition_is_being_stored() -> None:
+    async with running() as rig:
+        assert not rig.flusher.is_behind
+        rig.store.hold = anyio.Event()
+        rig.transition()
+        assert rig.flusher.is_behind
+        await settle()
+        assert rig.flusher.is_behind
+
+        rig.store.hold.set()
+        await settle()
+        assert not rig.flusher.is_behind
+
+
+async def test_history_is_read_on_while_nothing_can_be_stored() -> None:
+    async with running() as rig, anyio.create_task_group() as group:
+        rig.store.hold, rig.store.failures = anyio.Event(), 5
+        rig.transition()
+        await settle()
+        caught_up = anyio.Event()
+
+        async def read_history() -> None:
+            await rig.flusher.catch_up()
+            caught_up.set()
+
+        group.start_soon(read_history)
+        await settle()
+        assert not caught_up.is_set()
+
+        rig.store.hold.set()
+        await caught_up.wait()
+        assert not rig.flusher.is_behind
+
+
+async def test_while_the_store_fails_transitions_are_told_at_once_as_unstored() -> None:
+    async with running() as rig:
+        rig.store.failures = 3
+        rig.transition()
+        await settle()
+        rig.transition()
+        assert (rig.told, rig.stored) == (rig.made, [False, False])
+
+        await rig.clock.advance(4)
+        rig.transition()
+        await settle()
+
+        kept = [
+            each.number for batch in rig.store.batches for each in batch.transitions
+        ]
+        assert kept == rig.told == rig.made
+        assert rig.stored == [False, False, True]
+
+
+async def test_a_write_that_hangs_keeps_no_transition_from_being_told() -> None:
+    async with running() as rig:
+        rig.store.hold = anyio.Event()
+        rig.transition()
+        await rig.clock.advance(PATIENCE_S - 0.1)
+        assert rig.told == []
+
+        await rig.clock.advance(0.2)
+        rig.transition()
+
+        assert (rig.told, rig.stored) == (rig.made, [False, False])
+        rig.store.hold.set()
+        await settle()
+        rig.transition()
+        await settle()
+        assert rig.stored == [False, False, True]
 
 
 async def test_nothing_is_written_while_nothing_changes() -> None:

@@ -1,7 +1,13 @@
-"""The journal: transitions that wait to be stored, and the newest ones for followers."""
+"""The journal: transitions that wait to be stored, and the newest ones for followers.
+
+Followers are told of a transition once it is stored, so that what they were told and
+what the history says afterwards is one past, whatever kills the daemon. While nothing
+can be stored they are told at once, and that it is not stored: a full disk silences no
+approval.
+"""
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 from msgspec.structs import replace
@@ -21,20 +27,35 @@ Listener = Callable[[Transition], None]
 
 
 class Journal:
-    """Numbers transitions, keeps them until they are stored, and tells of them."""
+    """Numbers transitions, keeps them until they are stored, and tells of them then.
+
+    Attributes:
+        last_number: The greatest number given.
+        told_number: That of the newest transition that followers were told of.
+
+    """
 
     def __init__(self, last_number: int = 0) -> None:
-        self.last_number = self._began = last_number
+        self.last_number = self.told_number = self._began = last_number
         self._waiting: dict[int, Transition] = {}
         self._newest: deque[Transition] = deque(maxlen=MAX_KEPT)
         self._listeners: list[Listener] = []
+        self._followers: list[Listener] = []
+        self._is_degraded = False
 
     def listen(self, listener: Listener) -> None:
-        """Call *listener* with each transition from now on; it must be cheap."""
+        """Call *listener* with each transition as it is made; it must be cheap."""
         self._listeners.append(listener)
 
+    def follow(self, follower: Listener) -> None:
+        """Call *follower* with each transition once it is stored, in order.
+
+        While nothing can be stored it is called at once.
+        """
+        self._followers.append(follower)
+
     def add(self, transitions: Iterable[Transition], now_ms: int) -> None:
-        """Take in what has just changed, and tell of it.
+        """Take in what has just changed.
 
         A number is the time in ms, or one more than the last. So it is not used again
         even for what was told and not stored when the daemon was killed.
@@ -43,17 +64,27 @@ class Journal:
             self.last_number = max(self.last_number + 1, now_ms)
             numbered = replace(each, number=self.last_number)
             self._wait(numbered)
-            self._newest.append(numbered)
             for listener in self._listeners:
                 listener(numbered)
 
-    def waiting(self, but_of: Container[SessionKey] = ()) -> tuple[Transition, ...]:
-        """Return what is not stored yet, oldest first, save that of some sessions."""
-        return tuple(
-            each
+        if self._is_degraded:
+            self._tell_unstored()
+
+    def waiting(self) -> tuple[Transition, ...]:
+        """Return what is not stored yet, oldest first."""
+        return tuple(self._waiting.values())
+
+    def unstored(self) -> list[Transition]:
+        """Return what followers were told of and is not stored yet, oldest first."""
+        return [
+            replace(each, stored=False)
             for each in self._waiting.values()
-            if (each.agent, each.session_id) not in but_of
-        )
+            if each.number <= self.told_number
+        ]
+
+    def waiting_sessions(self) -> set[SessionKey]:
+        """Return whose transitions are not stored yet."""
+        return {(each.agent, each.session_id) for each in self._waiting.values()}
 
     @property
     def has_waiting(self) -> bool:
@@ -61,12 +92,23 @@ class Journal:
         return bool(self._waiting)
 
     def stored(self, transitions: Iterable[Transition]) -> None:
-        """Note that *transitions* are stored."""
+        """Note that *transitions* are stored, and tell of them.
+
+        They are all that waited when they were taken, so they are told in order.
+        """
         for each in transitions:
             self._waiting.pop(each.number, None)
+            self._tell(each)
+
+        self._is_degraded = False
+
+    def degrade(self) -> None:
+        """Tell of all at once that waits, and of what comes, until something is stored."""
+        self._is_degraded = True
+        self._tell_unstored()
 
     def after(self, number: int) -> list[Transition]:
-        """Return those at hand that came after *number*, oldest first."""
+        """Return those at hand that were told after *number*, oldest first."""
         newer = 0
         for each in reversed(self._newest):
             if each.number <= number:
@@ -82,6 +124,19 @@ class Journal:
             return self._newest[0].number
 
         return self._began
+
+    def _tell_unstored(self) -> None:
+        for each in self.waiting():
+            self._tell(replace(each, stored=False))
+
+    def _tell(self, transition: Transition) -> None:
+        if transition.number <= self.told_number:
+            return  # it was told when it could not be stored
+
+        self.told_number = transition.number
+        self._newest.append(transition)
+        for follower in self._followers:
+            follower(transition)
 
     def _wait(self, transition: Transition) -> None:
         self._waiting[transition.number] = transition

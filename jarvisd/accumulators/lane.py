@@ -104,6 +104,7 @@ class Lane:
         start_ms: When what is the transcript's own starts.
         version: Of the rows that its lines give; see `row_version`.
         parser_version: Of the parser that reads the block.
+        renamed: Lines before were of another session, until one said whose they are.
 
     """
 
@@ -113,6 +114,7 @@ class Lane:
         "origin",
         "parent_session_id",
         "parser_version",
+        "renamed",
         "session",
         "session_id",
         "start_ms",
@@ -133,6 +135,7 @@ class Lane:
         self.agent = origin.agent
         self.carry = Carry() if carry is None else carry
         self.session: Session | None = None
+        self.renamed = False
         start_ms = self.carry.start_ms
         self.start_ms = UNKNOWN_START_MS if start_ms is None else start_ms
         self.session_id: SessionId
@@ -223,7 +226,7 @@ class Lane:
         )
         self.parent_session_id = origin.parent_session_id or carry.parent_session_id
         if self.session_id != before:
-            self.session = None
+            self.session, self.renamed = None, before is not None
 
     def opens(self, call_id: str, tool: str) -> None:
         """Note a tool call; of too many the oldest is forgotten."""

@@ -10,7 +10,7 @@ a line is read make no difference to rows, nor to what sessions and the rollup g
 them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from jarvisd.accumulators.fold import Shelves, fold, note_limits
 from jarvisd.accumulators.keys import KeySet
@@ -86,6 +86,7 @@ class Ledger:
         self._outdated: dict[SessionKey, int] = {}
         self._closings: list[Closing] = []
         self._refused: list[str] = []
+        self._is_mixed = False
 
     def restore(
         self,
@@ -221,6 +222,7 @@ class Ledger:
         calls, contested_calls = shelves.calls.take()
         marks, contested_marks = shelves.marks.take()
         dirty, self._dirty, self._newest = self._dirty, set(), None
+        self._is_mixed = False
         reprice = self._repricing.take(self._sessions, self.rollup)
         closings, self._closings = tuple(self._closings), []
         return LedgerBatch(
@@ -235,6 +237,31 @@ class Ledger:
             reprice=reprice,
             outdated=self._take_outdated(),
             closings=closings,
+        )
+
+    def take_of(self, sessions: Collection[SessionKey]) -> LedgerBatch:
+        """Return what is to be stored of *sessions*, and leave what is of others.
+
+        It is closed: their rows, totals and cells are what lines of theirs have made,
+        and no more. Where that cannot be said, it is all there is.
+        """
+        shelves = self._shelves
+        mixed = self._is_mixed or any(each.is_mixed for each in shelves.all())
+        if mixed or self._closings or self._outdated:
+            return self.take()
+
+        self.settle()
+        dirty = self._dirty.intersection(sessions)
+        self._dirty -= dirty
+        self._newest = None
+        return LedgerBatch(
+            responses=shelves.responses.take_of(sessions),
+            calls=shelves.calls.take_of(sessions),
+            marks=shelves.marks.take_of(sessions),
+            sessions=tuple(self._rows_of(dirty)),
+            limits=self._take_limits(),
+            cells=self.rollup.take_of(sessions),
+            prices=self._repricing.version,
         )
 
     def stored(
@@ -261,6 +288,7 @@ class Ledger:
 
     def failed(self, batch: LedgerBatch) -> None:
         """Note that *batch* was not stored: all of it is to be taken again."""
+        self._is_mixed = True
         self._shelves.responses.put_back(batch.responses)
         self._shelves.calls.put_back(batch.calls)
         self._shelves.marks.put_back(batch.marks)
@@ -300,6 +328,7 @@ class Ledger:
 
     def _session_for(self, lane: Lane) -> Session:
         key = (lane.agent, lane.session_id)
+        self._is_mixed = self._is_mixed or lane.renamed
         session = self._sessions.get(key)
         if session is None:
             session = Session(session_id=lane.session_id, agent=lane.agent)

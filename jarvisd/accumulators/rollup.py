@@ -4,7 +4,7 @@ Responses are added, and taken away again where they grow or turn out to belong 
 another session, exactly as in the totals of sessions; so the two always agree.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
 
@@ -167,6 +167,19 @@ class Rollup:
         return tuple(
             self._taken(quarter, key) for quarter, keys in dirty.items() for key in keys
         )
+
+    def take_of(self, sessions: Container[tuple[str, SessionId]]) -> tuple[Cell, ...]:
+        """Return the same of *sessions* alone; the rest waits."""
+        places = [
+            (quarter, key)
+            for quarter, keys in self._dirty.items()
+            for key in keys
+            if key[:2] in sessions
+        ]
+        for quarter, key in places:
+            self._dirty[quarter].discard(key)
+
+        return tuple(self._taken(quarter, key) for quarter, key in places)
 
     def put_back(self, cells: Iterable[Cell]) -> None:
         """Note that *cells*, which were taken, are not stored."""

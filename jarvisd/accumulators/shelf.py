@@ -5,16 +5,19 @@ others only the key is known. A copy of such a one is *contested*: it is not cou
 but stored as it is, and what it changed comes back as a correction.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Generic, TypeVar
 
 from jarvisd.accumulators.keys import KeySet, key_of
 from jarvisd.accumulators.merge import merged
+from jarvisd.model.block import SessionId
 from jarvisd.model.ledger import CallRow, MarkRow, ResponseRow
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
+
+SessionKey = tuple[str, SessionId]
 
 Name = tuple[str, str]
 """An agent, and what it calls a thing."""
@@ -25,6 +28,11 @@ class Shelf(Generic[R]):
     """The rows of one kind, by the agent's own names for them.
 
     *window* rows are kept once they are stored; those which are not are kept all.
+
+    Attributes:
+        is_mixed: What is to be stored cannot be parted by sessions: a row is made of
+            copies in several, or was of another one before.
+
     """
 
     known: KeySet
@@ -36,6 +44,7 @@ class Shelf(Generic[R]):
     _dirty: dict[Name, R] = field(default_factory=dict)
     _contested: dict[Name, R] = field(default_factory=dict)
     _contested_in_flight: dict[int, Name] = field(default_factory=dict)
+    is_mixed: bool = False
 
     def at_hand(self, name: Name) -> R | None:
         """Return the row called *name*, as far as it is counted."""
@@ -50,7 +59,7 @@ class Shelf(Generic[R]):
         """Take in one *copy* of the thing called *name*."""
         row = self._rows.get(name)
         if row is not None:
-            self.change(name, row, merged(row, copy))
+            self.change(name, row, merged(row, copy), by=copy.session_id)
         elif name in self._contested:
             self._contested[name] = merged(self._contested[name], copy)
         elif self.known.add(copy.key) and self.known.complete:
@@ -58,9 +67,16 @@ class Shelf(Generic[R]):
             self._rows[name] = self._dirty[name] = copy
         else:
             self._contested[name] = copy
+            self.is_mixed = True
 
-    def change(self, name: Name, old: R, new: R) -> None:
-        """Take in *new*, which is the row *old* at hand with more known of it."""
+    def change(self, name: Name, old: R, new: R, *, by: SessionId) -> None:
+        """Take in *new*, which is the row *old* at hand with more known of it.
+
+        *by* is the session whose line knows more.
+        """
+        if by != old.session_id:
+            self.is_mixed = True
+
         if new != old:
             self._before.setdefault(name, old)
             self._rows[name] = self._dirty[name] = new
@@ -76,6 +92,18 @@ class Shelf(Generic[R]):
         """Return how many rows wait to be stored."""
         return len(self._dirty) + len(self._contested)
 
+    def take_of(self, sessions: Container[SessionKey]) -> tuple[R, ...]:
+        """Return the rows of *sessions* to store; only if nothing is mixed."""
+        taken = {
+            name: row
+            for name, row in self._dirty.items()
+            if (row.agent, row.session_id) in sessions
+        }
+        for name in taken:
+            del self._dirty[name]
+
+        return tuple(taken.values())
+
     def take(self) -> tuple[tuple[R, ...], frozenset[int]]:
         """Return the rows to store, and which of their keys are contested."""
         rows = list(self._dirty.values())
@@ -83,11 +111,12 @@ class Shelf(Generic[R]):
         self._contested_in_flight = {
             row.key: name for name, row in self._contested.items()
         }
-        self._dirty, self._contested = {}, {}
+        self._dirty, self._contested, self.is_mixed = {}, {}, False
         return tuple(rows), frozenset(self._contested_in_flight)
 
     def put_back(self, rows: tuple[R, ...]) -> None:
         """Take back *rows* that were taken and not stored."""
+        self.is_mixed = True
         names = {row.key: name for name, row in self._rows.items()}
         for row in rows:
             name = self._contested_in_flight.get(row.key)
@@ -109,7 +138,7 @@ class Shelf(Generic[R]):
         self._rows[name] = row
         newer = self._contested.pop(name, None)
         if newer is not None:
-            self.change(name, row, merged(row, newer))
+            self.change(name, row, merged(row, newer), by=newer.session_id)
 
     def forget(self) -> None:
         """Let go of the oldest rows that are stored."""

@@ -264,6 +264,8 @@ class Connection(asyncio.BufferedProtocol):
                 size += len(piece)
 
         self._transport.write(b"".join(pieces))
+        if not self._writing:
+            self._turn_soon()  # for news that waited, those of this very answer's first
 
     def _tell_news(self) -> None:
         if not len(self._outbox):

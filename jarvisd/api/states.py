@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from functools import partial
 
+import anyio
+
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Entry
 from jarvisd.accumulators.journal import Journal
@@ -35,6 +37,9 @@ ORDER = (
 """Who needs somebody most comes first."""
 
 _RANK = {state: rank for rank, state in enumerate(ORDER)}
+WAIT_S = 2.0
+"""The longest time that history waits for a transition to be stored: milliseconds do."""
+
 MAX_CAUGHT_UP = 10_000
 """Transitions given at once to a follower who was away; for longer, `states.history`."""
 
@@ -49,6 +54,8 @@ class LiveStates:
         self._journal = journal
         self._store = store
         self._clock = clock
+        self._told = anyio.Event()
+        journal.follow(self._transition_told)
 
     def current(self, wanted: StatesList) -> StatesListResult:
         """Return what sessions are doing, those first that need somebody."""
@@ -61,7 +68,7 @@ class LiveStates:
 
         return StatesListResult(
             now_ms=self._clock.unix_ms(),
-            number=self._journal.last_number,
+            number=self._journal.told_number,
             sessions=shown[: wanted.limit],
         )
 
@@ -71,7 +78,11 @@ class LiveStates:
         return need_words(states.counts().need - states.is_needy(own))
 
     async def history(self, wanted: StatesHistory) -> StatesHistoryResult:
-        """Return transitions from the store, and what is not stored yet."""
+        """Return transitions from the store, and those told that are not stored yet.
+
+        What `current` showed before is among them.
+        """
+        await self._told_of_all()
         which = Which(
             after=wanted.after, agent=wanted.agent, session_id=wanted.session_id
         )
@@ -111,12 +122,23 @@ class LiveStates:
         return missed + self._journal.after(after)
 
     async def _read(self, which: Which) -> list[Transition]:
-        """Return what is stored and what waits to be, as one list without doubles."""
-        waiting = [each for each in self._journal.waiting() if _is_asked(each, which)]
+        """Return what is stored or was told all the same, as one list without doubles."""
+        told = [each for each in self._journal.unstored() if _is_asked(each, which)]
         query = partial(read_transitions, which=which)
-        found = {each.number: each for each in await self._store.read(query)}
-        found |= {each.number: each for each in waiting}
+        found = {each.number: each for each in told}
+        found |= {each.number: each for each in await self._store.read(query)}
         return [found[number] for number in sorted(found)][: which.limit]
+
+    async def _told_of_all(self) -> None:
+        """Return once what has been made is stored, or told because it cannot be."""
+        made = self._journal.last_number
+        with anyio.move_on_after(WAIT_S):
+            while self._journal.told_number < made:
+                await self._told.wait()
+
+    def _transition_told(self, _: Transition) -> None:
+        self._told.set()
+        self._told = anyio.Event()
 
     def _sessions(self, wanted: StatesList) -> Iterator[LiveSession]:
         """Yield the sessions that *wanted* asks for.

@@ -53,7 +53,7 @@ class Subscription:
         if reset:
             self._begin_snapshot(blocks)
 
-        self._known_number = self.changes.journal.last_number
+        self._known_number = self._first_known(place)
         self._catch_up(missed)
         return SubscribeResult(
             subscription=self.id,
@@ -71,9 +71,7 @@ class Subscription:
         self._read = self.changes.sequence
         self._held.clear()
         self._begin_snapshot(blocks)
-        journal = self.changes.journal
-        self._catch_up(journal.after(self._known_number))
-        self._known_number = journal.last_number
+        self._catch_up(self.changes.journal.after(self._known_number))
         cursor = self.changes.cursor(self._read)
         params = Resync(subscription=self.id, cursor=cursor)
         return wire.encode_notification("resync", wire.encode(params))
@@ -87,10 +85,7 @@ class Subscription:
                 break
 
             self._read = max(self._read, change.sequence)
-            if change.topic == "states":
-                self._known_number = int(change.key)
-
-            if self._may_tell(change, now):
+            if self._is_new(change) and self._may_tell(change, now):
                 event = self._event(change.topic, self.changes.data_of(change))
                 news.append(event)
                 room -= len(event)
@@ -105,6 +100,32 @@ class Subscription:
     def is_telling(self) -> bool:
         """Say whether there is something that has not been looked at."""
         return bool(self._snapshot) or self._read < self.changes.sequence
+
+    def _first_known(self, place: int | None) -> int:
+        """Return the number of the last transition that the client knows already.
+
+        *place* is that of the cursor it goes on from, if there is one.
+        """
+        journal = self.changes.journal
+        if self.wanted.after is not None:
+            return min(self.wanted.after, journal.last_number)
+
+        if self.wanted.since is None or place is None:
+            return journal.told_number
+
+        later = (each for each in self.changes.after(place) if each.topic == "states")
+        first = next(later, None)
+        return journal.told_number if first is None else int(first.key) - 1
+
+    def _is_new(self, change: Change) -> bool:
+        """Note that *change* is being told; False for a transition that was before."""
+        if change.topic != "states":
+            return True
+
+        number = int(change.key)
+        is_new = number > self._known_number
+        self._known_number = max(self._known_number, number)
+        return is_new
 
     def _begin_snapshot(self, blocks: list[Block]) -> None:
         matching = [b for b in blocks if matches_filter(b, self.wanted.filter)]
@@ -138,6 +159,9 @@ class Subscription:
         room = max_bytes
         while self._snapshot and room > 0:
             change = self._snapshot.popleft()
+            if not self._is_new(change):
+                continue
+
             self._told(change.key, now)
             news.append(self._event(change.topic, self.changes.data_of(change)))
             room -= len(news[-1])

@@ -48,7 +48,7 @@ class Subscriptions:
             books=blocks.books,
             journal=Journal() if journal is None else journal,
         )
-        self.changes.journal.listen(self._transition_made)
+        self.changes.journal.follow(self._transition_told)
         self._outboxes: set[Outbox] = set()
         blocks.listen(self._block_changed)
 
@@ -87,7 +87,7 @@ class Subscriptions:
         """Wake it no more."""
         self._outboxes.discard(outbox)
 
-    def _transition_made(self, transition: Transition) -> None:
+    def _transition_told(self, transition: Transition) -> None:
         self.changes.add_transition(transition)
         self._wake()
 

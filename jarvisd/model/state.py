@@ -142,7 +142,8 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     *number* ascends and is never used twice: it is the cursor of those who follow; 0
     until it is given. *before* is None for the first state of a session. *at_ms* is when
-    the new state began.
+    the new state began. *stored* is false if it was told while nothing could be stored:
+    should the daemon be killed then, it is not in the history.
     """
 
     number: int = 0
@@ -157,3 +158,4 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tier: Tier = Tier.NONE
     confidence: Confidence = Confidence.LOW
     until_ms: int | None = None
+    stored: bool = True

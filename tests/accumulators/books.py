@@ -155,6 +155,21 @@ class Books:
         }
         self.ledger.stored(self.store.save(batch))
 
+    def hurry(self, file: Block) -> None:
+        """Store what is new of the session of *file*, and leave what is of others."""
+        hurried = self._lanes.get(file.origin.block_id)
+        if hurried is None:
+            return
+
+        key = (hurried.agent, hurried.session_id)
+        batch = self.ledger.take_of({key})
+        self._saved |= {
+            name: (lane.saved(), self._read[name])
+            for name, lane in self._lanes.items()
+            if (lane.agent, lane.session_id) == key
+        }
+        self.ledger.stored(self.store.save(batch))
+
     def fail_to_flush(self) -> None:
         """Try to store, and fail."""
         self.ledger.failed(self.ledger.take())
@@ -196,6 +211,8 @@ def take_steps(
                 books.read(files[file], lines)
             case "flush":
                 books.flush()
+            case "hurry":
+                books.hurry(files[file])
             case "fail":
                 books.fail_to_flush()
             case "restart":

@@ -99,7 +99,9 @@ EXPECTED = read_all(*FILES)
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["read", "read", "read", "flush", "fail", "restart", "look"]),
+        st.sampled_from(
+            ["read", "read", "read", "flush", "hurry", "fail", "restart", "look"]
+        ),
         st.sampled_from(range(len(FILES))),
         st.integers(1, 4),
     ),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import msgspec
 
 from jarvisd.accumulators.lane import Lane
@@ -13,6 +14,7 @@ from jarvisd.model.state import Confidence, State, Tier, Transition
 from jarvisd.store.known import Known
 from jarvisd.store.transitions import write_transitions
 from tests.api.fakes import Client, Running, block, running
+from tests.support import settle
 
 
 def transition(number: int = 0, session: str = "s") -> Transition:
@@ -32,8 +34,9 @@ def transition(number: int = 0, session: str = "s") -> Transition:
 def make(server: Running, count: int) -> list[int]:
     """Let *count* transitions happen; return their numbers."""
     journal = server.subscriptions.changes.journal
-    before = journal.last_number
+    before = journal.told_number
     journal.add([transition() for _ in range(count)], server.clock.unix_ms())
+    journal.stored(journal.waiting())
     return [each.number for each in journal.after(before)]
 
 
@@ -42,7 +45,7 @@ def remember(server: Running, count: int) -> None:
     stored = [transition(number) for number in range(1, count + 1)]
     write_transitions(server.store.raw, Known(), stored)
     journal = server.subscriptions.changes.journal
-    journal.last_number = journal._began = count
+    journal.last_number = journal.told_number = journal._began = count
 
 
 def know(server: Running, session: str) -> None:
@@ -91,6 +94,77 @@ async def test_what_came_behind_a_known_number_comes_first() -> None:
             later = make(server, 2)
 
             assert await told(client, 8) == numbers[4:] + later
+
+
+async def test_what_was_missed_is_told_though_nothing_else_happens() -> None:
+    async with running() as server:
+        remember(server, 3)
+        with Client(server.endpoint.path) as client:
+            await ask(client, "subscribe", topics=["states"], after=1)
+
+            assert await told(client, 2) == [2, 3]
+
+
+async def test_who_gives_a_cursor_and_a_number_is_told_each_once_and_in_order() -> None:
+    async with running() as server:
+        with Client(server.endpoint.path) as client:
+            begun = await ask(client, "subscribe", topics=["states"])
+            numbers = make(server, 6)
+            assert await told(client, 6) == numbers
+
+        with Client(server.endpoint.path) as client:
+            again = {"since": begun["cursor"], "after": numbers[2]}
+            await ask(client, "subscribe", topics=["states"], **again)
+            later = make(server, 2)
+
+            assert await told(client, 5) == numbers[3:] + later
+
+
+async def test_who_gives_a_cursor_alone_is_told_what_came_behind_it() -> None:
+    async with running() as server:
+        with Client(server.endpoint.path) as client:
+            begun = await ask(client, "subscribe", topics=["states"])
+
+        numbers = make(server, 3)
+        with Client(server.endpoint.path) as client:
+            await ask(client, "subscribe", topics=["states"], since=begun["cursor"])
+
+            assert await told(client, 3) == numbers
+
+
+async def test_what_is_not_stored_is_in_no_answer_until_it_was_told() -> None:
+    async with running() as server:
+        journal = server.subscriptions.changes.journal
+        with Client(server.endpoint.path) as client:
+            await ask(client, "subscribe", topics=["states"])
+            journal.add([transition()], 10)
+            listed = await ask(client, "states.list")
+            journal.degrade()
+            message = await client.receive()
+            history = await ask(client, "states.history")
+
+    assert listed["number"] == 0
+    assert message["params"]["data"]["stored"] is False
+    assert history["transitions"] == [message["params"]["data"]]
+
+
+async def test_history_waits_for_what_is_about_to_be_stored() -> None:
+    async with running() as server:
+        journal = server.subscriptions.changes.journal
+        with Client(server.endpoint.path) as client:
+            journal.add([transition()], 10)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_store_soon, server)
+                history = await ask(client, "states.history")
+
+    assert [each["number"] for each in history["transitions"]] == [10]
+
+
+async def _store_soon(server: Running) -> None:
+    journal = server.subscriptions.changes.journal
+    await settle()
+    write_transitions(server.store.raw, Known(), journal.waiting())
+    journal.stored(journal.waiting())
 
 
 async def test_what_an_earlier_run_has_stored_comes_first() -> None:

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from jarvisd.model.block import BlockView
+from jarvisd.model.state import Transition
+from jarvisd.protocol.following import SubscribeResult
 from jarvisd.protocol.health import HealthResult
+from jarvisd.protocol.methods import Done
 from jarvisd.protocol.pushes import PushLinesResult, PushOpenResult
-from tests.e2e.client import RpcError
+from jarvisd.protocol.states import StatesHistoryResult
+from tests.e2e.client import Client, RpcError
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually
@@ -95,6 +100,56 @@ async def test_a_daemon_on_a_read_only_disk_counts_and_stores_once_it_can(
             await daemon.sync()
             await daemon.restart()
             assert (await daemon.block_at(path)).line_count == 12
+
+
+async def test_a_full_disk_silences_no_approval(home: Home) -> None:
+    with mounted(home.state, SMALL):
+        async with running_daemon(home) as daemon, daemon.connected() as client:
+            await client.ask("subscribe", SubscribeResult, topics=["states"])
+            await hook(daemon, "UserPromptSubmit")
+            before = await told(client)
+            ballast = fill(home.state)
+            for number in range(100):  # small writes may still find room
+                await hook(daemon, "UserPromptSubmit", session=f"s{number}")
+                if not (await told(client)).stored:
+                    break
+
+            await hook(daemon, "PermissionRequest")
+            unstored = await told(client)
+            listed = await daemon.ask("states.history", StatesHistoryResult)
+
+            ballast.unlink()
+            await eventually(lambda: status_is(daemon, "ok"))
+            await hook(daemon, "Stop")
+            after = await told(client)
+            await daemon.kill()
+            await daemon.start()
+            history = await daemon.ask("states.history", StatesHistoryResult)
+
+        assert [each.stored for each in (before, unstored, after)] == [
+            True,
+            False,
+            True,
+        ]
+        assert (unstored.state, listed.transitions[-1]) == (
+            "waiting_approval",
+            unstored,
+        )
+        numbers = [each.number for each in history.transitions]
+        assert {before.number, unstored.number, after.number} <= set(numbers)
+        assert all(each.stored for each in history.transitions)
+
+
+async def hook(daemon: Daemon, event: str, session: str = "one") -> None:
+    """Let an agent tell of *event* by a hook."""
+    payload = {"session_id": session, "hook_event_name": event, "tool_name": "Bash"}
+    await daemon.ask("hook", Done, agent="claude", payload=payload)
+
+
+async def told(client: Client) -> Transition:
+    """Return the next transition that *client* is told of."""
+    event = await client.next_event()
+    return msgspec.json.decode(event.data, type=Transition)
 
 
 @contextmanager

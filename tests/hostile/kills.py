@@ -5,6 +5,8 @@ all repeat by key what was not answered. What agents say is recorded too. Segmen
 by idleness and by kills, and go to a file and to a collector that now and then refuses
 or hangs up. In the end each message is there once, the segments of each session add up
 to what was done, and both sinks have each segment, with nothing in it that differs.
+A subscriber follows the states of all and comes back after each kill: what it was told
+is what the history says in the end.
 """
 
 import random
@@ -25,6 +27,7 @@ from tests.hostile import balance
 from tests.hostile.balance import Delivery, Messages
 from tests.hostile.crash import damage
 from tests.hostile.figures import Figure, part
+from tests.hostile.follower import Follower, Past
 from tests.hostile.insistent import content
 from tests.hostile.talkers import Agent, Done, Sums, chat_sums, programs
 from tests.store.building import ask
@@ -96,6 +99,7 @@ class Outcome:
     segments: list[Segment]
     file: Delivery
     net: Delivery
+    past: Past
     damage: str
 
     @property
@@ -122,6 +126,11 @@ async def figures(home: Home, *, share: float = 1.0) -> list[Figure]:
         Figure("sessions misnumbered", balance.misnumbered(closed), 0),
         *_of_sink("file", outcome.file),
         *_of_sink("collector", outcome.net),
+        Figure("transitions told", outcome.past.told),
+        Figure("transitions told twice", outcome.past.doubled, 0),
+        Figure("transitions told that are not stored so", outcome.past.unknown, 0),
+        Figure("transitions stored and never told", outcome.past.missing, 0),
+        Figure("transitions told out of order", outcome.past.misplaced, 0),
         Figure(
             f"damage found in the store: {outcome.damage}", outcome.damage != "ok", 0
         ),
@@ -136,7 +145,11 @@ async def endure(home: Home, *, kills: int, seed: int) -> Outcome:
         home.configure(SETTINGS.format(file=file, url=collector.url))
         collector.answer = _moody(random.Random(seed + 1))
         async with running_daemon(home) as daemon:
-            async with _talking(daemon, seed + 2) as said:
+            follower = Follower(daemon.socket)
+            async with (
+                _talking(daemon, seed + 2) as said,
+                _following(follower, random.Random(seed + 3)),
+            ):
                 for _ in range(kills):
                     await anyio.sleep(chance.uniform(0, ALIVE_S))
                     await daemon.kill()
@@ -149,6 +162,7 @@ async def endure(home: Home, *, kills: int, seed: int) -> Outcome:
             saved, spoken, conversations = await _messages(daemon, said)
             async with daemon.connected() as client:
                 segments = await balance.all_segments(client)
+                past = await follower.past(client)
 
             await daemon.kill()
 
@@ -160,6 +174,7 @@ async def endure(home: Home, *, kills: int, seed: int) -> Outcome:
         segments=segments,
         file=balance.compare_file(file, segments),
         net=balance.compare_events(collector.events, segments),
+        past=past,
         damage=damage(home),
     )
 
@@ -181,6 +196,15 @@ async def _talking(daemon: Daemon, seed: int) -> AsyncIterator[Said]:
 
         for program in started:
             said.programs[program.name] = await program.ended()
+
+
+@asynccontextmanager
+async def _following(follower: Follower, chance: random.Random) -> AsyncIterator[None]:
+    """Let *follower* be told of states during the block."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(follower.follow, chance)
+        yield
+        tasks.cancel_scope.cancel()
 
 
 def _moody(chance: random.Random) -> answers.Answer:

@@ -109,6 +109,7 @@ class Agent:
             while anyio.current_time() < rest_at:
                 await self._write_line(chance)
 
+            append_bytes(self.path, self._end_of_turn())
             await anyio.sleep(chance.uniform(*RESTING_S))
 
     def said(self) -> list[str]:
@@ -139,6 +140,18 @@ class Agent:
             self.lines += 1
 
         await anyio.sleep(chance.uniform(0, LINE_S))
+
+    def _end_of_turn(self) -> bytes:
+        line = {
+            "type": "system",
+            "subtype": "turn_duration",
+            "uuid": f"{self.session_id}-{self.lines}-end",
+            "sessionId": self.session_id,
+            "cwd": FOLDER,
+            "timestamp": _now(),
+            "durationMs": 5,
+        }
+        return json.dumps(line).encode() + b"\n"
 
     def _line(self, number: int) -> bytes:
         words = {"type": "text", "text": self._words(number)}

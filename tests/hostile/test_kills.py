@@ -5,7 +5,7 @@ from tests.hostile import balance
 from tests.hostile.kills import endure
 
 
-async def test_kills_lose_and_double_no_message_no_segment_and_no_record(
+async def test_kills_lose_and_double_no_message_no_segment_no_record_and_no_transition(
     home: Home,
 ) -> None:
     outcome = await endure(home, kills=5, seed=11)
@@ -20,4 +20,7 @@ async def test_kills_lose_and_double_no_message_no_segment_and_no_record(
         assert sink.received >= len(outcome.segments) > 3
         assert (sink.missing, sink.unknown, sink.differing) == (0, 0, 0)
 
+    past = outcome.past
+    assert past.told > 10
+    assert (past.doubled, past.unknown, past.missing, past.misplaced) == (0, 0, 0, 0)
     assert outcome.damage == "ok"

@@ -59,7 +59,7 @@ def tool_returned(line: Line, event: ToolReturned) -> None:
             measured_ms=event.duration_ms,
             outcome=event.outcome,
         )
-        shelf.change(name, row, new)
+        shelf.change(name, row, new, by=lane.session_id)
     else:
         shelf.put(name, _result(line, event, shelf.key_of(name)))
 

@@ -47,7 +47,8 @@ def usage(line: Line, event: UsageReported) -> None:
             latency_ms=latency_ms,
         )
     elif tokens.output > row.output:
-        shelf.change(name, row, replace(row, output=tokens.output))
+        grown = replace(row, output=tokens.output)
+        shelf.change(name, row, grown, by=line.lane.session_id)
 
     if event.in_context and event.model is not None:
         carry.speaking = event.model
