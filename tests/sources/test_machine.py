@@ -46,7 +46,8 @@ class Writers(RuleBasedStateMachine):
         self.looker = Looker(self.disk.root)
         self.looked_at: set[int] = set()
         self.stored: set[int] = set()
-        self.has_looked = False
+        self.looker.look()
+        self.has_looked = True
         """The daemon has looked since it began; before it does, it is off."""
         self.old_files: set[int] = set()
         """Inodes of which the daemon does not remember each line."""
