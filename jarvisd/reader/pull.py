@@ -42,6 +42,16 @@ class Puller:
         self._lacking = lacking
         self._clock: Clock = intake.clock
 
+    def is_open(self, known: Known) -> bool:
+        """Return True if `pull` has no file to open, as far as that can be known."""
+        # Where the file may have another name, it is decided there which to open.
+        is_held = self._handles.held(known.path) is not None
+        return is_held or known.tail.moved_to is not None
+
+    async def open(self, known: Known) -> None:
+        """Open the file of *known*; what goes wrong is for the next `pull`."""
+        await self._handles.open(known.path)
+
     def pull(self, known: Known) -> bool:
         """Read one slice of *known* and count it; return whether there is more.
 

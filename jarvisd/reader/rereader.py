@@ -10,6 +10,7 @@ import os
 from collections.abc import Awaitable, Callable
 
 import anyio
+import anyio.to_thread
 import structlog
 
 from jarvisd.errors import SourceError
@@ -98,7 +99,7 @@ class Rereader:
     async def _read(self, known: Known) -> None:
         """Read one file; a bulkhead as `Reader` has one, of which the user is told."""
         try:
-            fd = open_regular(known.path)
+            fd = await anyio.to_thread.run_sync(open_regular, known.path)
         except (SourceError, OSError):
             return  # the reader finds out as well, and says so
 

@@ -36,6 +36,10 @@ class Turns:
         ticket = known.wakes
         more = True
         while more:
+            if not self._puller.is_open(known):
+                await self._puller.open(known)
+                began = self._clock.monotonic()
+
             more = self._puller.pull(known)
             if self._clock.monotonic() - began >= TURN_S:
                 began = await self.give_way()
@@ -50,6 +54,9 @@ class Turns:
 
         For files that grow by lines. Whatever else becomes of a file is for its task.
         """
+        if not self._puller.is_open(known):
+            return False
+
         path, ticket = known.path, known.wakes
         if self._puller.pull(known) or known.block.ended or known.path != path:
             return False

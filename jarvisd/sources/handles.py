@@ -12,10 +12,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+import anyio.to_thread
+
 from jarvisd.errors import SourceError
 
 MAX_OPEN = 1024
 """Enough for every session that is really live; the rest is opened when needed."""
+
+MAX_OPENING = 16
+"""Files that are being opened at the same time: each may take a thread for long."""
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """No link is followed, and a FIFO or device found by walking cannot block us."""
@@ -69,12 +74,18 @@ class Handles:
     def __init__(self, limit: int | None = None) -> None:
         self._most = self._limit = limit or default_limit()
         self._fds: OrderedDict[str, int] = OrderedDict()
+        self._failed: dict[str, SourceError | OSError] = {}
+        self._limiter: anyio.CapacityLimiter | None = None
 
     def __len__(self) -> int:
         return len(self._fds)
 
     def get(self, path: str) -> int:
         """Return a descriptor of *path*, opening it when needed; see open_regular."""
+        failure = self._failed.pop(path, None)
+        if failure is not None:
+            raise failure
+
         fd = self._fds.get(path)
         if fd is None:
             self._make_room()
@@ -83,6 +94,25 @@ class Handles:
         else:
             self._fds.move_to_end(path)
         return fd
+
+    async def open(self, path: str) -> None:
+        """Open *path* on a thread: a slow disk delays the files that lie on it alone.
+
+        `get` raises what went wrong, if it is called before the next await.
+        """
+        self._failed.pop(path, None)
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(MAX_OPENING)
+
+        try:
+            fd = await anyio.to_thread.run_sync(
+                open_regular, path, abandon_on_cancel=True, limiter=self._limiter
+            )
+        except (SourceError, OSError) as exc:
+            if getattr(exc, "errno", None) not in _OUT_OF_DESCRIPTORS:
+                self._failed[path] = exc
+        else:
+            self.put(path, fd)
 
     def held(self, path: str) -> int | None:
         """Return the descriptor if it is open; the name may mean another file now."""
