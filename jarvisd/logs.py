@@ -113,19 +113,21 @@ class RepeatLimit:
         """Pass *entry* on with `suppressed` where lines are missing, or drop it."""
         event = str(entry["event"])
         counters = [self._counter((event,), EVENT_LIMIT)]
-        if "reason" in entry or PRIORITY.get(method, 0) < PRIORITY["info"]:
+        has_cause = "reason" in entry or PRIORITY.get(method, 0) < PRIORITY["info"]
+        if has_cause and counters[0].lines < EVENT_LIMIT:
             causes = [str(entry[key]) for key in CAUSES if key in entry]
             counters.append(self._counter((event, "", *causes), 1))
 
-        if any(each.lines >= each.limit for each in counters):
-            counters[-1].suppressed += 1
+        full = next((each for each in counters if each.lines >= each.limit), None)
+        if full:
+            full.suppressed += 1
             raise structlog.DropEvent
 
-        suppressed = counters[-1].suppressed
+        suppressed = sum(each.suppressed for each in counters)
         for counter in counters:
             counter.lines += 1
+            counter.suppressed = 0
 
-        counters[-1].suppressed = 0
         return {**entry, "suppressed": suppressed} if suppressed else entry
 
     def _counter(self, key: tuple[str, ...], limit: int) -> "_Counter":
