@@ -20,6 +20,7 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Entry
 from jarvisd.api.daemon import Daemon
 from jarvisd.api.desk import HookDesk
+from jarvisd.api.filter_check import FilterCheck
 from jarvisd.api.line import render_line
 from jarvisd.api.matching import matches_list, matches_sessions
 from jarvisd.api.names import Names
@@ -64,7 +65,7 @@ from jarvisd.protocol.methods import (
     Sync,
     SyncResult,
 )
-from jarvisd.protocol.names import FiltersCheck
+from jarvisd.protocol.names import FiltersCheck, IdsShorten, NamesResolve
 from jarvisd.protocol.pushes import MAX_PUSH_LINES, PushClose, PushLines, PushOpen
 from jarvisd.protocol.reports import (
     AttributionImport,
@@ -145,7 +146,7 @@ class Handlers:
         self, daemon: Daemon, reports: Reports, states: LiveStates
     ) -> Mapping[type[Params], Answerer]:
         """Return who answers what: a line a method."""
-        names = Names(self._blocks, daemon)
+        names = Names(self._blocks, daemon, self._clock)
         return {
             Hello: _now(self._hello),
             Discover: _now(lambda _: self._document),
@@ -184,7 +185,9 @@ class Handlers:
                 for params, _ in CONVERSATION_METHODS.values()
             },
             ConversationsSaveMessage: _as_it_is(daemon.save_message),
-            FiltersCheck: _now(names.check),
+            FiltersCheck: _now(FilterCheck(self._blocks, daemon).check),
+            NamesResolve: _later(names.resolve),
+            IdsShorten: _now(names.shorten),
         }
 
     def _hello(self, request: Hello) -> HelloResult:

@@ -1,87 +1,251 @@
-"""Answers about names that people type: agents, projects, sessions, blocks."""
+"""Answers about names of sessions and blocks, as people type and read them."""
 
-from collections.abc import Iterator
-from pathlib import PurePath
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
 
+from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
-from jarvisd.agents import AGENTS
+from jarvisd.accumulators.books import Entry
 from jarvisd.api.daemon import Daemon
+from jarvisd.api.filter_check import is_reading
 from jarvisd.api.matching import is_in_project, is_session_in
-from jarvisd.model.folder import is_named, slashed
-from jarvisd.protocol import wire
-from jarvisd.protocol.names import FiltersCheck, FiltersCheckResult
-from jarvisd.protocol.segments import CHAT
+from jarvisd.api.prompts import prompts
+from jarvisd.clock import Clock
+from jarvisd.model.block import Life
+from jarvisd.model.ids import SessionId
+from jarvisd.model.state import State
+from jarvisd.protocol.methods import SessionName, SessionsPrompts
+from jarvisd.protocol.names import (
+    LATEST,
+    IdsShorten,
+    IdsShortenResult,
+    Meant,
+    NamesResolve,
+    NamesResolveResult,
+)
 
-MAX_TOLD = 10
-"""Projects that an error names: those that were worked in last."""
+MAX_READ = 2_000
+"""Sessions whose first words are searched: a fifth of a second, in a thread."""
+
+LEAST_CHARS = 4
+"""Of a beginning, however few ids there are: the next one may come in a moment."""
+
+
+_By = Literal["id", "project", "words"]
+
+
+class _Thing(NamedTuple):
+    """A session with its newest block, a block by itself, or what hooks told of."""
+
+    agent: str
+    session_id: SessionId | None
+    entry: Entry | None
+    block: Block | None
+    ids: tuple[str, ...]
 
 
 class Names:
-    """Answers from what the daemon has in memory."""
+    """Answers from what the daemon has in memory, and from the heads of transcripts."""
 
-    def __init__(self, blocks: Blocks, daemon: Daemon) -> None:
+    def __init__(self, blocks: Blocks, daemon: Daemon, clock: Clock) -> None:
         self._blocks = blocks
+        self._books = blocks.books
         self._daemon = daemon
+        self._clock = clock
 
-    def check(self, asked: FiltersCheck) -> FiltersCheckResult:
-        """Refuse an agent or a project that is not known.
+    async def resolve(self, asked: NamesResolve) -> NamesResolveResult:
+        """Return which sessions and blocks a name means."""
+        name = asked.name.strip()
+        by, found = await self._named(name)
+        meant = sorted(map(self._meant, found), key=_by_age)
+        return NamesResolveResult(
+            by=by if meant else None,
+            total=len(meant),
+            meant=meant[: asked.limit],
+            complete=not is_reading(self._daemon),
+        )
 
-        Raises:
-            ProtocolError: One is not (unknown_agent, unknown_project).
+    async def _named(self, name: str) -> tuple[_By, list[_Thing]]:
+        if not name:
+            return "id", []
 
-        """
-        agents = self._agents()
-        if asked.agent is not None and asked.agent not in agents:
-            message = f"no agent `{asked.agent}` is known, only {_listed(agents)}"
-            raise wire.failure("unknown_agent", message)
+        if name == LATEST:
+            return "id", sorted(self._sessions(), key=_newest_first)[:1]
 
-        if asked.project is not None and not self._is_known(asked.project):
-            raise wire.failure("unknown_project", self._no_project(asked.project))
+        if found := self._by_id(name):
+            return "id", found
 
-        return FiltersCheckResult()
+        if found := [each for each in self._sessions() if _is_in(each, name)]:
+            return "project", found
 
-    def _agents(self) -> list[str]:
-        """Return the agents that can be read, and those that somebody sends lines of."""
-        books = self._blocks.books
-        told = {agent for agent, _ in books.states.sessions()}
-        kept = {each.agent for each in books.ledger.sessions()}
-        return sorted({*AGENTS, CHAT, *self._blocks.totals, *told, *kept})
+        titled = [each for each in self._sessions() if _has_words(_title(each), name)]
+        return "words", titled or await self._by_first_words(name)
 
-    def _is_known(self, project: str) -> bool:
-        backfill = self._daemon.backfill()
-        return (
-            backfill.scanning
-            or backfill.files_done < backfill.files_total
-            or any(is_in_project(each, project) for each in self._blocks)
-            or any(
-                is_session_in(each, project) for each in self._blocks.books.entries()
+    def shorten(self, asked: IdsShorten) -> IdsShortenResult:
+        """Return the shortest beginning of each id that nothing else has."""
+        near = {each[:LEAST_CHARS] for each in asked.ids}
+        others = sorted({each for each in self._ids() if each[:LEAST_CHARS] in near})
+        return IdsShortenResult(short=[_shortest(each, others) for each in asked.ids])
+
+    def _ids(self) -> Iterator[str]:
+        for block in self._blocks:
+            yield block.origin.block_id
+            if block.origin.session_id is not None:
+                yield block.origin.session_id
+
+        for session in self._books.ledger.sessions():
+            yield session.session_id
+
+        for _, session_id in self._books.states.sessions():
+            yield session_id
+
+    def _by_id(self, name: str) -> list[_Thing]:
+        near = [
+            each for each in self._things() if any(i.startswith(name) for i in each.ids)
+        ]
+        found = [each for each in near if name in each.ids] or near
+        # A session that was found stands for its own blocks as well.
+        sessions = {(e.agent, e.session_id) for e in found if e.session_id in e.ids}
+        return [
+            each
+            for each in found
+            if each.session_id in each.ids
+            or (each.agent, each.session_id) not in sessions
+        ]
+
+    async def _by_first_words(self, name: str) -> list[_Thing]:
+        untitled = [
+            each
+            for each in self._sessions()
+            if each.session_id is not None and _title(each) is None
+        ]
+        untitled.sort(key=_newest_first)
+        names = [
+            SessionName(agent=each.agent, session_id=each.session_id)
+            for each in untitled[:MAX_READ]
+            if each.session_id is not None
+        ]
+        answer = await prompts(self._books, SessionsPrompts(sessions=names))
+        found = {
+            (each.agent, each.session_id)
+            for each in answer.sessions
+            if _has_words(each.words, name)
+        }
+        return [each for each in untitled if (each.agent, each.session_id) in found]
+
+    def _sessions(self) -> Iterator[_Thing]:
+        """Yield what people start: sessions, and plain output; no subagents."""
+        for each in self._things():
+            is_block = each.session_id is not None and each.session_id not in each.ids
+            if not is_block and self._parent(each) is None:
+                yield each
+
+    def _things(self) -> Iterator[_Thing]:
+        """Yield all that has an id: sessions, blocks, and what only hooks told of."""
+        books = self._books
+        for entry in books.entries():
+            session = entry.session
+            newest = max(
+                entry.blocks, key=lambda e: e.last_activity_ms or 0, default=None
             )
-            or any(is_named(each, project) for each in self._told_places())
+            ids = (session.session_id,)
+            yield _Thing(session.agent, session.session_id, entry, newest, ids)
+
+        for block in self._blocks:
+            origin, owner = block.origin, block.session
+            if owner is not None:
+                of, own = books.entry(owner), (origin.block_id,)
+                yield _Thing(owner.agent, owner.session_id, of, block, own)
+            else:
+                both = (origin.block_id, *filter(None, [origin.session_id]))
+                yield _Thing(origin.agent, origin.session_id, None, block, both)
+
+        for agent, session_id in books.states.sessions():
+            if books.entry_of(agent, session_id) is None:
+                yield _Thing(agent, session_id, None, None, (session_id,))
+
+    def _parent(self, thing: _Thing) -> SessionId | None:
+        if thing.entry is not None:
+            return thing.entry.session.parent_session_id
+
+        if thing.block is not None:
+            return thing.block.origin.parent_session_id
+
+        assert thing.session_id is not None, "what has no block is a session"
+        return self._books.states.origin_of((thing.agent, thing.session_id))[0]
+
+    def _meant(self, thing: _Thing) -> Meant:
+        agent, session_id, entry, block, _ = thing
+        origin = None if block is None else block.origin
+        project = None if origin is None else origin.project or origin.cwd
+        state = None
+        if session_id is not None:
+            state = self._books.states.view(agent, session_id).state
+            if entry is not None:
+                project = self._books.project(entry.session)
+            elif block is None:
+                project = self._books.states.origin_of((agent, session_id))[1]
+
+        life = None if block is None else block.life(self._clock.unix_ms())
+        return Meant(
+            agent=agent,
+            session_id=session_id,
+            parent_session_id=self._parent(thing),
+            block_id=None if origin is None else origin.block_id,
+            project=project,
+            title=_title(thing),
+            last_activity_ms=_last_ms(thing),
+            is_over=state is State.ENDED or life is Life.ENDED,
         )
 
-    def _told_places(self) -> Iterator[str | None]:
-        """Yield the folders of sessions that only signals tell of."""
-        states = self._blocks.books.states
-        return (states.origin_of(key)[1] for key in states.sessions())
 
-    def _no_project(self, project: str) -> str:
-        newest = sorted(
-            self._blocks, key=lambda each: each.last_activity_ms or 0, reverse=True
-        )
-        places = (each.origin.project or each.origin.cwd for each in newest)
-        known = list(
-            dict.fromkeys(
-                PurePath(slashed(each)).name or each for each in places if each
-            )
-        )
-        if not known:
-            return f"no project `{project}` is known, nor any other"
+def _is_in(thing: _Thing, project: str) -> bool:
+    if thing.entry is not None:
+        return is_session_in(thing.entry, project)
 
-        more = ", ..." if len(known) > MAX_TOLD else ""
-        return (
-            f"no project `{project}` is known, only {_listed(known[:MAX_TOLD])}{more}"
-        )
+    return thing.block is not None and is_in_project(thing.block, project)
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names)
+def _title(thing: _Thing) -> str | None:
+    title = None if thing.entry is None else thing.entry.session.title
+    return None if title is None else title[2]
+
+
+def _has_words(text: str | None, name: str) -> bool:
+    """Return True if all words of *name* are in *text*, whatever their case."""
+    words, folded = name.casefold().split(), (text or "").casefold()
+    return bool(words) and all(each in folded for each in words)
+
+
+def _last_ms(thing: _Thing) -> int | None:
+    if thing.block is not None:
+        return thing.block.last_activity_ms
+
+    return None if thing.entry is None else thing.entry.session.spans.last_ms
+
+
+def _newest_first(thing: _Thing) -> int:
+    return -(_last_ms(thing) or 0)
+
+
+def _by_age(meant: Meant) -> tuple[bool, int]:
+    return meant.is_over, -(meant.last_activity_ms or 0)
+
+
+def _shortest(wanted: str, known: list[str]) -> str:
+    """Return the shortest beginning of *wanted* that no other of *known*, sorted, has."""
+    at = bisect_left(known, wanted)
+    beside: Iterable[str] = (*known[max(0, at - 1) : at], *known[at : at + 2])
+    shared = max(
+        (_shared(wanted, each) for each in beside if each != wanted),
+        default=0,
+    )
+    return wanted[: max(LEAST_CHARS, shared + 1)]
+
+
+def _shared(one: str, other: str) -> int:
+    """Return with how many characters both begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    end = min(len(one), len(other))
+    return next((at for at, (left, right) in pairs if left != right), end)

@@ -9,7 +9,6 @@ from jarvisd.client import format as fmt
 from jarvisd.client import places, states, terminal
 from jarvisd.client.reports.usage import short_model
 from jarvisd.client.table import Cell, Column, faint
-from jarvisd.client.text import safe
 from jarvisd.client.titles import Titles, of_block
 from jarvisd.model.block import BlockView, Life
 from jarvisd.model.folder import is_named
@@ -18,9 +17,6 @@ from jarvisd.protocol.health import Backfill
 
 RECENT_MS = 24 * 3600 * 1000
 """What is shown without --all: live blocks, and those with a line in the last day."""
-
-ID_SHOWN = 8
-"""Hex digits: unique among millions with a chance of one in a thousand."""
 
 NOTHING_FOUND = """\
 No agent's output was found yet. Start one (claude, codex), or try it with any command:
@@ -48,7 +44,7 @@ COLUMNS = [
     Column(title="LINES", right=True, rank=9),
     Column(title="RATE", right=True, rank=10),
     Column(title="ACTIVE", right=True, rank=2),
-    Column(title="SESSION", least=8, rank=11),
+    Column(title="SESSION", rank=11),
 ]
 """What a table says of a block; the higher the rank, the earlier it is left out."""
 
@@ -60,7 +56,7 @@ _FULL = ((95, "31"), (80, "33"))
 def row(block: BlockView, now_ms: int, titles: Titles) -> list[Cell]:
     """Return what the table says of *block*, one cell for each of COLUMNS."""
     cells = [
-        Cell(block.block_id[:ID_SHOWN]),
+        Cell(titles.short(block.block_id)),
         state(block),
         Cell(block.agent),
         Cell(project(block)),
@@ -73,7 +69,7 @@ def row(block: BlockView, now_ms: int, titles: Titles) -> list[Cell]:
         Cell(fmt.count(block.line_count)),
         Cell(fmt.rate(block.lines_per_s)),
         Cell(fmt.ago(block.last_activity_ms, now_ms)),
-        Cell(safe(block.session_id or fmt.ABSENT)[:ID_SHOWN]),
+        Cell(titles.short(block.session_id or fmt.ABSENT)),
     ]
     return faint(cells) if is_over(block) else cells
 

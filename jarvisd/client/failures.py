@@ -73,7 +73,5 @@ def explain(error: JarvisError) -> str:
             return (
                 f"{error}: this jarvisd is too old for it; restart it after an upgrade"
             )
-        case ProtocolError(data={"candidates": int(candidates)}):
-            return f"{error} ({candidates} blocks match; type more of the id)"
         case _:
             return str(error)

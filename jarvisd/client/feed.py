@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from jarvisd.client import clock
 from jarvisd.client.connection import Connection, Message, decode
-from jarvisd.client.titles import Titles, of_block
+from jarvisd.client.titles import Titles, ids_of, of_block
 from jarvisd.errors import JarvisError
 from jarvisd.model.block import BlockId, BlockView
 from jarvisd.protocol.following import (
@@ -118,12 +118,14 @@ class Feed:
             self._stumbled(exc)
 
     def learn_titles(self, shown: Iterable[BlockView]) -> None:
-        """Ask for the first words of *shown* where they have no title."""
+        """Ask for the first words of *shown* without a title, and for short ids."""
         if self._connection is None:
             return
 
         try:
-            self.titles.learn(self._connection.call, map(of_block, shown))
+            listed = list(shown)
+            self.titles.learn(self._connection.call, map(of_block, listed))
+            self.titles.learn_ids(self._connection.call, ids_of(listed))
         except JarvisError as exc:
             self._stumbled(exc)
 

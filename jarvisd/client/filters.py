@@ -3,13 +3,10 @@
 A typing error would look like nothing: nobody in need, nothing spent.
 """
 
-from collections.abc import Callable
-
 from jarvisd.client.failures import METHOD_NOT_FOUND
+from jarvisd.client.titles import Ask
 from jarvisd.errors import ProtocolError
 from jarvisd.protocol.names import FiltersCheck, FiltersCheckResult
-
-Ask = Callable[[FiltersCheck, type[FiltersCheckResult]], FiltersCheckResult]
 
 
 def check(ask: Ask, *, agent: str | None = None, project: str | None = None) -> None:

@@ -8,14 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jarvisd import config
-from jarvisd.client import processes, states, terminal, tmux
+from jarvisd.client import naming, processes, states, terminal, tmux
 from jarvisd.client.client import Client
 from jarvisd.client.filling import fill
 from jarvisd.client.titles import Named, called, of_session
 from jarvisd.errors import EXIT_FAILURE, JarvisError
-from jarvisd.model.ids import SessionId
-from jarvisd.model.session import SessionView
-from jarvisd.protocol.methods import SessionsGet
 from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
 
 VARIABLE = "JARVISD_JUMP"
@@ -39,28 +36,30 @@ class Target(NamedTuple):
     cwd: str | None = None
 
 
-def target_of(client: Client, session_id: str) -> Target:
-    """Return the session that *session_id* begins, by the process that runs it.
+def target_of(client: Client, name: str) -> Target:
+    """Return the session that *name* means, by the process that runs it.
 
     Raises:
-        ProtocolError: There is none, or several.
+        UnknownNameError: There is none, or it is a block of no session.
+        AmbiguousNameError: There are several.
         NowhereError: No process of it is known.
 
     """
-    asked = SessionsGet(session_id=SessionId(session_id))
-    session = client.call(asked, SessionView)
-    name = called(
-        Named(session.agent, session.session_id, session.title, session.project)
-    )
-    while session.state is None or session.state.pid is None:
-        if session.parent_session_id is None:
-            raise NowhereError(_no_process(session.agent, name))
+    found = naming.resolve(client, name)
+    session_id = naming.session_of(found, name)
+    answer = client.call(StatesList(agent=found.agent, over=True), StatesListResult)
+    known = {each.session_id: each for each in answer.sessions}
+    # A subagent has no process of its own.
+    session = known.get(session_id)
+    while session is not None and session.state.pid is None:
+        parent_id = session.parent_session_id
+        session = None if parent_id is None else known.get(parent_id)
 
-        # A subagent has no process of its own.
-        asked = SessionsGet(session_id=session.parent_session_id, agent=session.agent)
-        session = client.call(asked, SessionView)
+    if session is None or session.state.pid is None:
+        named = Named(found.agent, session_id, found.title, found.project)
+        raise NowhereError(_no_process(found.agent, called(named)))
 
-    return Target(session.agent, session_id, name, session.state.pid, session.cwd)
+    return target(session, session.state.pid)
 
 
 def most_urgent(client: Client) -> Target:

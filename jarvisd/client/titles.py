@@ -4,14 +4,16 @@ First words are asked for when a session is shown, and kept as long as the comma
 They are the person's own: they go to the terminal, and never where output is kept.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from jarvisd.client import clock, places
+from jarvisd.client.connection import Answer
 from jarvisd.errors import ProtocolError
 from jarvisd.model.block import BlockView
 from jarvisd.model.ids import SessionId
+from jarvisd.protocol.base import Params
 from jarvisd.protocol.methods import (
     MAX_PROMPTS,
     SessionName,
@@ -19,6 +21,7 @@ from jarvisd.protocol.methods import (
     SessionsPrompts,
     SessionsPromptsResult,
 )
+from jarvisd.protocol.names import MAX_SHORTENED, IdsShorten, IdsShortenResult
 from jarvisd.protocol.states import LiveSession
 
 MAX_ASKED = 1_000
@@ -27,8 +30,18 @@ MAX_ASKED = 1_000
 MAX_TRIES = 3
 """A session that has just begun may have no prompt yet; a subagent never has."""
 
-Ask = Callable[[SessionsPrompts, type[SessionsPromptsResult]], SessionsPromptsResult]
+LEAST_SHOWN = 8
+"""Of an id, where the daemon does not tell how far it may be cut."""
+
 _Key = tuple[str, str]
+
+
+class Ask(Protocol):
+    """Asks the daemon, as `Client.call` and `Connection.call` do."""
+
+    def __call__(self, params: Params, answer: type[Answer], /) -> Answer:
+        """Return the answer to *params*."""
+        ...
 
 
 class Named(NamedTuple):
@@ -59,6 +72,13 @@ def of_block(block: BlockView) -> Named:
     )
 
 
+def ids_of(shown: Iterable[BlockView]) -> Iterator[str | None]:
+    """Yield the ids that a table has of *shown*."""
+    for each in shown:
+        yield each.block_id
+        yield each.session_id
+
+
 def of_session(session: LiveSession) -> Named:
     """Return what *session* may be called."""
     return Named(
@@ -71,11 +91,12 @@ def of_session(session: LiveSession) -> Named:
 
 
 class Titles:
-    """The names of sessions, with their first words as far as they are known."""
+    """The names of sessions, with first words and short ids as far as they are known."""
 
     def __init__(self) -> None:
         self._known: dict[_Key, SessionPrompt] = {}
         self._tries: dict[_Key, int] = {}
+        self._short: dict[str, str] = {}
 
     def learn(self, ask: Ask, shown: Iterable[Named]) -> None:
         """Ask for the first words of those of *shown* that have no title."""
@@ -97,6 +118,24 @@ class Titles:
 
             for found in answer.sessions:
                 self._known[found.agent, found.session_id] = found
+
+    def learn_ids(self, ask: Ask, ids: Iterable[str | None]) -> None:
+        """Ask how far *ids* may be cut and still be found."""
+        known = [each for each in dict.fromkeys(ids) if each is not None]
+        wanted = [each for each in known if each not in self._short][:MAX_SHORTENED]
+        if not wanted:
+            return
+
+        try:
+            answer = ask(IdsShorten(ids=wanted), IdsShortenResult)
+        except ProtocolError:  # a daemon of before that has no such method
+            return
+
+        self._short.update(zip(wanted, answer.short, strict=True))
+
+    def short(self, id_: str) -> str:
+        """Return the shortest beginning of *id_* that names it, as far as is known."""
+        return self._short.get(id_, id_[:LEAST_SHOWN])
 
     def of(self, named: Named) -> str:
         """Return what a session is called."""

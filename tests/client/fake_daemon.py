@@ -43,7 +43,15 @@ from jarvisd.protocol.methods import (
     StatusResult,
     SyncResult,
 )
-from jarvisd.protocol.names import FiltersCheck, FiltersCheckResult
+from jarvisd.protocol.names import (
+    FiltersCheck,
+    FiltersCheckResult,
+    IdsShorten,
+    IdsShortenResult,
+    Meant,
+    NamesResolve,
+    NamesResolveResult,
+)
 from jarvisd.protocol.pushes import (
     PushClose,
     PushLines,
@@ -376,13 +384,7 @@ class FakeDaemon:
             case []:
                 raise ProtocolError(-32005, "unknown_block", "no such block")
             case _:
-                candidates = len(found)
-                raise ProtocolError(
-                    -32005,
-                    "ambiguous_block",
-                    "the id is ambiguous",
-                    candidates=candidates,
-                )
+                raise ProtocolError(-32005, "ambiguous_block", "it is ambiguous")
 
     def _blocks_tail(self, params: BlocksTail) -> BlocksTailResult:
         lines = self.pushed.get(params.block_id, [])
@@ -424,6 +426,25 @@ class FakeDaemon:
     def _filters_check(self, _: FiltersCheck) -> FiltersCheckResult:
         return FiltersCheckResult()
 
+    def _names_resolve(self, params: NamesResolve) -> NamesResolveResult:
+        found = [
+            _meant(each.agent, each.session_id, None, project=each.project)
+            for each in self.sessions
+            if each.session_id.startswith(params.name)
+        ]
+        found = [e for e in found if e.session_id == params.name] or found
+        found += [
+            _meant(each.agent, each.session_id, each.block_id, project=each.project)
+            for each in self.blocks
+            if each.block_id.startswith(params.name)
+        ]
+        return NamesResolveResult(
+            by="id", total=len(found), meant=found[: params.limit], complete=True
+        )
+
+    def _ids_shorten(self, params: IdsShorten) -> IdsShortenResult:
+        return IdsShortenResult(short=[each[:8] for each in params.ids])
+
     def _sources_list(self, _: Params) -> SourcesListResult:
         return self.sources
 
@@ -451,6 +472,18 @@ class FakeDaemon:
 
     def _unsubscribe(self, _: Params) -> Done:
         return Done()
+
+
+def _meant(
+    agent: str, session_id: SessionId | None, block_id: BlockId | None, **fields: Any
+) -> Meant:
+    usual = {"parent_session_id": None, "title": None, "last_activity_ms": NOW_MS}
+    return Meant(
+        agent=agent,
+        session_id=session_id,
+        block_id=block_id,
+        **{**usual, "is_over": False, **fields},
+    )
 
 
 def well(**fields: Any) -> HealthResult:

@@ -152,7 +152,7 @@ def test_a_subagent_is_where_its_parent_is(
     [
         pytest.param(("jump",), EXIT_FAILURE, "no process", id="all ended"),
         pytest.param(("jump", "aaaa"), EXIT_FAILURE, "may have ended", id="this ended"),
-        pytest.param(("jump", "ffff"), EXIT_NO_SUCH_BLOCK, "no such", id="unknown"),
+        pytest.param(("jump", "ffff"), EXIT_NO_SUCH_BLOCK, "is called", id="unknown"),
     ],
 )
 def test_where_there_is_nowhere_to_go(

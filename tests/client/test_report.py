@@ -44,7 +44,7 @@ from jarvisd.protocol.reports import (
     SessionsExplainResult,
 )
 from tests.client.conftest import Ctl
-from tests.client.fake_daemon import NOW_MS, FakeDaemon, block
+from tests.client.fake_daemon import NOW_MS, FakeDaemon, block, live_session
 
 TOKENS = Tokens(10, 2_000, 300, 40, 500, 60)
 USED = Usage(
@@ -553,6 +553,7 @@ def test_lines_are_explained_page_by_page(ctl: Ctl, daemon: FakeDaemon) -> None:
         booked=TOKENS,
     )
 
+    daemon.sessions = [live_session("5e55")]
     done = ctl("explain", "5e55")
 
     assert done.stdout.splitlines() == [

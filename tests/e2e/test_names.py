@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -14,7 +15,16 @@ from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually
 
 SHOP = "0f9b3c52-6a71-4d0e-9a53-0d5f6f1c2b3a"
+TWINS = (
+    "01a1fbed-0a01-7000-8000-000000000001",
+    "01a1fbed-0a02-7000-8000-000000000002",
+    "01a1fbed-0a02-7100-8000-000000000003",
+)
+"""Version 7: the first eight digits are the minute."""
+
 INFRA = "7c4e11d0-93b5-4f6f-8b7c-1a2b3c4d5e6f"
+
+TODAY = clock.iso(clock.unix_ms())[:10]
 
 FILTERED = [
     ("ps",),
@@ -40,7 +50,8 @@ def lines(session: str, folder: str, *, title: str | None = None) -> list[str]:
         "cwd": folder,
         "timestamp": clock.iso(clock.unix_ms()),
     }
-    prompt = {"role": "user", "content": "Mend the quince marmalade."}
+    folder_name = folder.rpartition("/")[2]
+    prompt = {"role": "user", "content": f"Mend the {folder_name} marmalade."}
     answer = {
         "id": f"m-{session}",
         "role": "assistant",
@@ -71,6 +82,11 @@ async def known(
                 *lines(SHOP, "/home/me/shop", title="Fix the cart"),
             )
             append(home.transcript("infra", INFRA), *lines(INFRA, "/home/me/infra"))
+            for number, twin in enumerate(TWINS):
+                title = f"Twin number{number}"
+                told = lines(twin, "/home/me/twins", title=title)
+                append(home.transcript("twins", twin), *told)
+
             await daemon.sync()
             yield daemon
 
@@ -134,3 +150,154 @@ async def test_a_zone_that_nobody_knows_is_a_wrong_command_line(known: Daemon) -
         done = await jarvisctl(known.home, "report", "daily", "--tz", "Mars", *form)
         assert (done.returncode, done.stdout) == (EXIT_USAGE, b"")
         assert b"--tz" in done.stderr
+
+
+async def told(known: Daemon, *words: str) -> dict[str, Any]:
+    """Return what a command prints as JSON."""
+    done = await jarvisctl(known.home, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(("0f9b",), id="the beginning of the session's id"),
+        pytest.param((SHOP,), id="its whole id"),
+        pytest.param(("shop",), id="its project"),
+        pytest.param(("/home/me/shop",), id="the path of it"),
+        pytest.param(("CART", "fix"), id="words of its title"),
+        pytest.param(("fix the cart",), id="words as one argument"),
+    ],
+)
+async def test_every_command_takes_every_name(
+    known: Daemon, name: tuple[str, ...]
+) -> None:
+    shown = await told(known, "show", *name)
+    explained = await told(known, "explain", *name)
+    tail = await jarvisctl(known.home, "tail", *name)
+    jump = await jarvisctl(known.home, "jump", *name)
+    segments = await jarvisctl(known.home, "segments", "--session", " ".join(name))
+    block_id = shown["block"]["block_id"]
+    by_block = await told(known, "explain", block_id[:10])
+
+    assert shown["block"]["session_id"] == SHOP
+    assert explained["session_id"] == by_block["session_id"] == SHOP
+    assert b"Fix the cart" in tail.stdout
+    assert (jump.returncode, tail.returncode, segments.returncode) == (1, 0, 0)
+    assert b"no process of claude is known that works on Fix the cart" in jump.stderr
+
+
+async def test_a_session_without_a_title_is_named_by_its_first_words(
+    known: Daemon,
+) -> None:
+    shown = await told(known, "show", "mend", "infra", "marmalade")
+
+    assert shown["block"]["session_id"] == INFRA
+
+
+async def test_the_newest_and_the_most_urgent_have_names(known: Daemon) -> None:
+    listed = (await told(known, "ps"))["blocks"]
+    urgent = (await told(known, "next"))["sessions"]
+
+    latest = await told(known, "show", "@latest")
+    following = await jarvisctl(known.home, "show", "@next", "--json")
+
+    newest_ms = max(each["last_activity_ms"] for each in listed)
+    assert latest["block"]["last_activity_ms"] == newest_ms
+    if urgent:
+        found = json.loads(following.stdout)["block"]["session_id"]
+        assert found == urgent[0]["session_id"]
+    else:
+        assert following.returncode == EXIT_NO_SUCH_BLOCK
+        assert b"nobody needs you" in following.stderr
+
+
+NAMING = [
+    ("show",),
+    ("tail",),
+    ("explain",),
+    ("jump",),
+    ("segments", "--session"),
+    ("forget",),
+]
+
+
+@pytest.mark.parametrize("words", NAMING)
+async def test_a_name_of_nothing_is_not_found(
+    known: Daemon, words: tuple[str, ...]
+) -> None:
+    done = await jarvisctl(known.home, *words, "quokka")
+
+    assert (done.returncode, done.stdout) == (EXIT_NO_SUCH_BLOCK, b"")
+    assert b"nothing is called `quokka`" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["01a1fbed", "twins", "number"])
+@pytest.mark.parametrize("words", NAMING)
+async def test_an_ambiguous_name_lists_what_it_may_mean(
+    known: Daemon, words: tuple[str, ...], name: str
+) -> None:
+    done = await jarvisctl(known.home, *words, name)
+
+    assert (done.returncode, done.stdout) == (EXIT_NO_SUCH_BLOCK, b"")
+    head, _, *rows = done.stderr.decode().splitlines()
+    assert f"`{name}` may mean 3 things" in head
+    assert sorted(row.split()[0] for row in rows) == [
+        "01a1fbed-0a01",
+        "01a1fbed-0a02-70",
+        "01a1fbed-0a02-71",
+    ]
+    assert {f"number{number}" for number in range(3)} <= set(
+        done.stderr.decode().split()
+    )
+
+
+async def test_ids_are_shown_as_far_as_they_tell_things_apart(known: Daemon) -> None:
+    blocks = {
+        e["block_id"]: e["session_id"] for e in (await told(known, "ps"))["blocks"]
+    }
+    shown = await jarvisctl(known.home, "ps")
+
+    head, *rows = shown.stdout.decode().splitlines()
+    at = head.index("SESSION")
+    short = {row.split()[0]: row[at:].split()[0] for row in rows}
+    assert "01a1fbed-0a02-71" in short.values()
+    assert len(short) == len(blocks)
+    for block, session in short.items():
+        (whole,) = [each for each in blocks if each.startswith(block)]
+        if blocks[whole] is None:
+            continue  # plain output
+
+        assert blocks[whole].startswith(session)
+        assert all(4 <= len(e) < 8 for e in (block, session) if "fbed" not in e)
+        for name in (block, session):
+            assert (await told(known, "show", name))["block"]["block_id"] == whole
+
+
+async def test_a_project_means_its_only_session_that_is_not_over(
+    known: Daemon,
+) -> None:
+    over = "9d3a7b10-1111-4222-8333-944455556666"
+    append(
+        known.home.transcript("shop", over),
+        *[each.replace(TODAY, "2020-01-01") for each in lines(over, "/home/me/shop")],
+    )
+    await known.sync()
+
+    assert (await told(known, "show", "shop"))["block"]["session_id"] == SHOP
+    kept = await jarvisctl(known.home, "forget", "shop")
+    assert kept.returncode == EXIT_NO_SUCH_BLOCK
+    assert b"`shop` may mean 2 things" in kept.stderr
+
+
+async def test_plain_output_has_no_session(known: Daemon) -> None:
+    sent = await jarvisctl(known.home, "ingest", "--project", "plain", stdin=b"a\nb\n")
+    assert sent.returncode == 0, sent.stderr
+
+    tail = await jarvisctl(known.home, "tail", "plain")
+    explained = await jarvisctl(known.home, "explain", "plain")
+
+    assert explained.returncode == EXIT_NO_SUCH_BLOCK
+    assert b"plain output" in explained.stderr
+    assert tail.returncode != EXIT_NO_SUCH_BLOCK

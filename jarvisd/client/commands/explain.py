@@ -4,7 +4,7 @@ import argparse
 import os
 
 from jarvisd.client import format as fmt
-from jarvisd.client import places, terminal
+from jarvisd.client import naming, places, terminal
 from jarvisd.client.client import Client
 from jarvisd.client.parser import (
     Subparsers,
@@ -55,7 +55,9 @@ def add(subparsers: Subparsers) -> None:
         examples=EXAMPLES,
         more="The session's files are read again; nothing of their content is shown.",
     )
-    parser.add_argument("session", metavar="SESSION", help="the session's id")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="+", help=f"the session: {naming.HELP}"
+    )
     parser.add_argument(
         "-a", "--all", action="store_true", help="also lines that mean nothing"
     )
@@ -67,8 +69,10 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what became of each line."""
+    name = " ".join(args.name)
     with client_of(args) as client:
-        told, lines = _asked(client, args)
+        session_id = naming.session_of(naming.resolve(client, name), name)
+        told, lines = _asked(client, args, session_id)
 
     if args.json:
         terminal.print_json(
@@ -90,14 +94,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _asked(
-    client: Client, args: argparse.Namespace
+    client: Client, args: argparse.Namespace, session_id: SessionId
 ) -> tuple[SessionsExplainResult, list[ExplainedLine]]:
     """Return the answer, and the lines of all its pages."""
     lines: list[ExplainedLine] = []
     after: int | None = 0
     while after is not None:
         asked = SessionsExplain(
-            session_id=SessionId(args.session),
+            session_id=session_id,
             after=after,
             limit=0 if args.brief else MAX_EXPLAINED_LINES,
             all=args.all,

@@ -4,8 +4,9 @@ import argparse
 import os
 import re
 
-from jarvisd.client import clock, terminal
+from jarvisd.client import clock, filters, naming, terminal
 from jarvisd.client import format as fmt
+from jarvisd.client.client import Client
 from jarvisd.client.parser import (
     Subparsers,
     add_connection,
@@ -23,7 +24,7 @@ from jarvisd.protocol.conversations import (
 
 EXAMPLES = """\
 jarvisctl forget .                   what agents said in this project
-jarvisctl forget 57193ac7-30eb-...   one session of an agent, by its whole id
+jarvisctl forget 57193ac7            one session of an agent, by its id or its title
 jarvisctl forget 9f1c0a7be52d4e60    one conversation
 jarvisctl forget --all               everything that was said"""
 
@@ -42,7 +43,8 @@ def add(subparsers: Subparsers) -> None:
         "target",
         metavar="WHAT",
         nargs="?",
-        help="a project's folder, a session's id or a conversation's",
+        help="a project's folder, a conversation's id, or a session: an id or its "
+        "beginning, words of a title, @next or @latest",
     )
     parser.add_argument(
         "--all", action="store_true", help="all that is kept of all conversations"
@@ -57,9 +59,8 @@ def run(args: argparse.Namespace) -> int:
         terminal.say("say what to forget: a project, a session, or --all")
         return EXIT_USAGE
 
-    asked = ConversationsForget(everything=True) if args.all else _asked(args.target)
     with client_of(args) as client:
-        gone = client.call(asked, ConversationsForgetResult)
+        gone = _forget(client, args.target)
 
     if args.json:
         terminal.print_json(forgotten=gone)
@@ -69,15 +70,55 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _asked(target: str) -> ConversationsForget:
+def _forget(client: Client, target: str | None) -> ConversationsForgetResult:
+    """Forget what *target* means, or everything if it is None.
+
+    Raises:
+        JarvisError: Nothing, or more than one session, is meant.
+
+    """
+    if target is None:
+        return _call(client, ConversationsForget(everything=True))
+
     if target in {".", ".."} or "/" in target:
         folder = os.path.abspath(os.path.expanduser(target))  # noqa: PTH100, PTH111 - text
-        return ConversationsForget(project=folder)
+        gone = _call(client, ConversationsForget(project=folder))
+        if not _is_any(gone):
+            filters.check(client.call, project=folder)
+
+        return gone
 
     if _CONVERSATION.fullmatch(target):
-        return ConversationsForget(conversation_id=ConversationId(target))
+        id_ = ConversationId(target)
+        gone = _call(client, ConversationsForget(conversation_id=id_))
+        if _is_any(gone):
+            return gone
 
-    return ConversationsForget(session_id=SessionId(target))
+    return _forget_session(client, target)
+
+
+def _forget_session(client: Client, name: str) -> ConversationsForgetResult:
+    try:
+        found = naming.resolve(client, name, strictly=True)
+    except naming.UnknownNameError:
+        # Words are kept longer than an agent keeps its files.
+        gone = _call(client, ConversationsForget(session_id=SessionId(name)))
+        if not _is_any(gone):
+            raise
+
+        return gone
+
+    session_id = naming.session_of(found, name)
+    terminal.say(f"session {session_id} of {found.agent}")
+    return _call(client, ConversationsForget(session_id=session_id))
+
+
+def _call(client: Client, asked: ConversationsForget) -> ConversationsForgetResult:
+    return client.call(asked, ConversationsForgetResult)
+
+
+def _is_any(gone: ConversationsForgetResult) -> bool:
+    return bool(gone.messages or gone.conversations or gone.summaries)
 
 
 def _print(gone: ConversationsForgetResult) -> None:

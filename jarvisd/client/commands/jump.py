@@ -3,12 +3,13 @@
 import argparse
 import os
 
-from jarvisd.client import jumping, terminal
+from jarvisd.client import jumping, naming, terminal
 from jarvisd.client.parser import Subparsers, add_connection, client_of, declare
 
 EXAMPLES = """\
 jarvisctl jump              to the session that needs you most
 jarvisctl jump 5e55         the start of a session's id is enough
+jarvisctl jump shop         to the session in a project
 jarvisctl jump --dry-run    only say where it is
 JARVISD_JUMP='wezterm cli activate-pane --pane-id {pid}' jarvisctl jump"""
 
@@ -21,7 +22,7 @@ def add(subparsers: Subparsers) -> None:
     """Declare the command."""
     parser = declare(subparsers, "jump", run, examples=EXAMPLES, more=MORE)
     parser.add_argument(
-        "session", metavar="SESSION", nargs="?", help="the session's id, or its start"
+        "name", metavar="NAME", nargs="*", help=f"the session: {naming.HELP}"
     )
     parser.add_argument(
         "-n", "--dry-run", action="store_true", help="say where it is, and stay"
@@ -35,10 +36,11 @@ def add(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Go there."""
     with client_of(args) as client:
-        if args.session is None:
+        name = " ".join(args.name)
+        if name in {"", naming.NEXT}:
             wanted = jumping.most_urgent(client)
         else:
-            wanted = jumping.target_of(client, args.session)
+            wanted = jumping.target_of(client, name)
 
     if args.dry_run:
         terminal.show(jumping.where(wanted, os.environ))

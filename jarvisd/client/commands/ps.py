@@ -15,7 +15,7 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.table import render
-from jarvisd.client.titles import Titles, of_block
+from jarvisd.client.titles import Titles, ids_of, of_block
 from jarvisd.model.block import BlockView
 from jarvisd.protocol.methods import BlocksList, BlocksListResult, Status, StatusResult
 
@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             titles = Titles()
             titles.learn(client.call, map(of_block, shown))
+            titles.learn_ids(client.call, ids_of(shown))
             _print_table(shown, now_ms, args, titles)
             _print_footer(client, args, shown=len(shown), more=len(known) - len(shown))
 

@@ -214,6 +214,7 @@ def _print(client: Client, args: argparse.Namespace) -> None:
 
             report = client.call(_asked(args), ReportUsageResult)
             titles.learn(client.call, usage.untitled(report))
+            titles.learn_ids(client.call, usage.ids(report))
             shown = usage.lines(report, titles, room=room, colour=colour)
             _show(shown, usage.notes(report))
 

@@ -4,9 +4,9 @@ import argparse
 import os
 from datetime import date, datetime, time
 
-from jarvisd.client import clock, filters, places, terminal
+from jarvisd.client import clock, filters, naming, places, terminal
 from jarvisd.client import format as fmt
-from jarvisd.client.blocks import ID_SHOWN
+from jarvisd.client.client import Client
 from jarvisd.client.commands.conversation import count
 from jarvisd.client.parser import (
     Subparsers,
@@ -19,6 +19,7 @@ from jarvisd.client.parser import (
 from jarvisd.client.reports import when
 from jarvisd.client.table import Cell, Column, render
 from jarvisd.client.text import safe
+from jarvisd.client.titles import Titles
 from jarvisd.errors import EXIT_USAGE
 from jarvisd.model.ids import SessionId
 from jarvisd.model.segment import Closed, Segment
@@ -44,7 +45,7 @@ COLUMNS = [
     Column(title="ENDED", right=True),
     Column(title="AGENT", least=6),
     Column(title="PROJECT", least=8),
-    Column(title="SESSION", least=8, rank=1),
+    Column(title="SESSION", rank=1),
     Column(title="NO", right=True, rank=7),
     Column(title="TOOK", right=True, rank=2),
     Column(title="TURNS", right=True, rank=8),
@@ -68,7 +69,7 @@ def add(subparsers: Subparsers) -> None:
         "--project", metavar="NAME", help="only this project's: the end of a path"
     )
     parser.add_argument(
-        "--session", metavar="ID", help="only this session's; the start of its id"
+        "--session", metavar="NAME", help=f"only this session's: {naming.HELP}"
     )
     parser.add_argument("--since", metavar="DAY", help=f"ended since {when.EXPECTED}")
     parser.add_argument(
@@ -91,27 +92,38 @@ def run(args: argparse.Namespace) -> int:
         terminal.say(f"--since: expected {when.EXPECTED}, not `{args.since}`")
         return EXIT_USAGE
 
-    asked = SegmentsList(
-        agent=args.agent,
-        project=args.project,
-        session_id=None if args.session is None else SessionId(args.session),
-        since_ms=since_ms,
-        limit=min(args.limit, MAX_SEGMENTS),
-    )
+    titles = Titles()
     with client_of(args) as client:
         filters.check(client.call, agent=args.agent, project=args.project)
+        asked = SegmentsList(
+            agent=args.agent,
+            project=args.project,
+            session_id=_session(client, args.session),
+            since_ms=since_ms,
+            limit=min(args.limit, MAX_SEGMENTS),
+        )
         answer = client.call(asked, SegmentsListResult)
+        if not args.json:
+            titles.learn_ids(client.call, (e.session_id for e in answer.segments))
 
     if args.json:
         terminal.print_json(
             segments=answer.segments, next=answer.next, more=answer.more
         )
     elif answer.segments:
-        _print(answer.segments, args)
+        _print(answer.segments, args, titles)
     else:
         terminal.say(NOTHING)
 
     return 0
+
+
+def _session(client: Client, name: str | None) -> SessionId | None:
+    """Return the session that *name* means; None, which is every one, if there is none."""
+    if name is None:
+        return None
+
+    return naming.session_of(naming.resolve(client, name), name)
 
 
 def _start_ms(text: str) -> int:
@@ -121,21 +133,21 @@ def _start_ms(text: str) -> int:
     return round(datetime.combine(day, time()).astimezone().timestamp() * 1000)
 
 
-def _print(segments: list[Segment], args: argparse.Namespace) -> None:
+def _print(segments: list[Segment], args: argparse.Namespace, titles: Titles) -> None:
     now_ms = clock.unix_ms()
-    rows = [_row(each, now_ms) for each in reversed(segments)]
+    rows = [_row(each, now_ms, titles) for each in reversed(segments)]
     colour = terminal.wants_colour(args.color, os.environ)
     terminal.draw(render(COLUMNS, rows, room=terminal.columns(), colour=colour))
 
 
-def _row(segment: Segment, now_ms: int) -> list[Cell]:
+def _row(segment: Segment, now_ms: int, titles: Titles) -> list[Cell]:
     errors = fmt.count(segment.errors)
     more = "+" if segment.unpriced else ""
     return [
         Cell(fmt.ago(segment.ended_ms, now_ms)),
         Cell(safe(segment.agent)),
         Cell(places.short(segment.project) or fmt.ABSENT),
-        Cell(safe(segment.session_id)[:ID_SHOWN]),
+        Cell(titles.short(segment.session_id)),
         Cell(str(segment.segment)),
         Cell(fmt.duration(segment.duration_ms / fmt.MS_PER_S)),
         Cell(fmt.count(segment.turns)),

@@ -2,7 +2,7 @@
 
 import argparse
 
-from jarvisd.client import clock, places, states, terminal
+from jarvisd.client import clock, naming, places, states, terminal
 from jarvisd.client import format as fmt
 from jarvisd.client.client import Client
 from jarvisd.client.parser import (
@@ -15,7 +15,7 @@ from jarvisd.client.parser import (
 from jarvisd.client.table import facts
 from jarvisd.client.titles import Titles, of_block
 from jarvisd.errors import ProtocolError
-from jarvisd.model.block import BlockId, BlockView, SessionId
+from jarvisd.model.block import BlockView
 from jarvisd.model.session import SessionView
 from jarvisd.model.state import StateView
 from jarvisd.model.usage import Tokens
@@ -23,6 +23,9 @@ from jarvisd.protocol.methods import BlocksGet, SessionsGet
 
 EXAMPLES = """\
 jarvisctl show 3fa9          the start of an id is enough
+jarvisctl show shop          the session in a project
+jarvisctl show fix the cart  the one with these words in its title
+jarvisctl show @latest       the one with the newest line
 jarvisctl show 3fa9 --json | jq .block.cwd"""
 
 
@@ -30,7 +33,7 @@ def add(subparsers: Subparsers) -> None:
     """Declare the command."""
     parser = declare(subparsers, "show", run, examples=EXAMPLES)
     parser.add_argument(
-        "block", metavar="BLOCK", help="the id of a block or session, or its start"
+        "name", metavar="NAME", nargs="+", help=f"the session or block: {naming.HELP}"
     )
     add_json(parser)
     add_connection(parser)
@@ -39,7 +42,9 @@ def add(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the block."""
     with client_of(args) as client:
-        block = _block(client, args.block)
+        found = naming.resolve(client, " ".join(args.name))
+        block_id = naming.block_of(found, " ".join(args.name))
+        block = client.call(BlocksGet(block_id=block_id), BlockView)
         view = _state(client, block)
         titles = Titles()
         if not args.json:
@@ -59,32 +64,6 @@ def run(args: argparse.Namespace) -> int:
     terminal.draw(facts(told, least=14, room=terminal.columns()))
 
     return 0
-
-
-def _block(client: Client, prefix: str) -> BlockView:
-    """Return the block that *prefix* names, or that of the session it names."""
-    try:
-        return client.call(BlocksGet(block_id=BlockId(prefix)), BlockView)
-    except ProtocolError as no_block:
-        if no_block.kind != "unknown_block":
-            raise
-
-        blocks = _blocks_of_session(client, prefix)
-        if not blocks:
-            raise
-
-        return client.call(BlocksGet(block_id=blocks[-1]), BlockView)
-
-
-def _blocks_of_session(client: Client, prefix: str) -> list[BlockId]:
-    try:
-        asked = SessionsGet(session_id=SessionId(prefix))
-        return client.call(asked, SessionView).blocks
-    except ProtocolError as exc:
-        if exc.kind != "unknown_session":
-            raise
-
-        return []
 
 
 def _state(client: Client, block: BlockView) -> StateView | None:

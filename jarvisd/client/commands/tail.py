@@ -4,7 +4,7 @@ import argparse
 import select
 from itertools import islice
 
-from jarvisd.client import terminal
+from jarvisd.client import naming, terminal
 from jarvisd.client.client import Client
 from jarvisd.client.feed import Feed
 from jarvisd.client.parser import (
@@ -15,7 +15,7 @@ from jarvisd.client.parser import (
     whole,
 )
 from jarvisd.errors import JarvisError
-from jarvisd.model.block import BlockId, BlockView, Life
+from jarvisd.model.block import BlockView, Life
 from jarvisd.protocol.following import SubscriptionFilter
 from jarvisd.protocol.methods import (
     DEFAULT_TAIL_LINES,
@@ -27,6 +27,7 @@ from jarvisd.protocol.methods import (
 
 EXAMPLES = """\
 jarvisctl tail 3fa9               the last lines
+jarvisctl tail @latest            of the session with the newest line
 jarvisctl tail -n 1000 3fa9 | jq -r .type
 jarvisctl tail -f 3fa9            and those that follow, until the block ends"""
 
@@ -37,7 +38,9 @@ SPARE_LINES = 20
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
     parser = declare(subparsers, "tail", run, examples=EXAMPLES)
-    parser.add_argument("block", metavar="BLOCK", help="the block's id, or its start")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="+", help=f"the session or block: {naming.HELP}"
+    )
     parser.add_argument(
         "-n",
         "--lines",
@@ -60,7 +63,9 @@ def add(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the lines."""
     with client_of(args) as client:
-        block = client.call(BlocksGet(block_id=BlockId(args.block)), BlockView)
+        found = naming.resolve(client, " ".join(args.name))
+        block_id = naming.block_of(found, " ".join(args.name))
+        block = client.call(BlocksGet(block_id=block_id), BlockView)
         tail = _Tail(client, block, raw=args.raw or terminal.columns() is None)
         tail.print_last(args.lines)
         if args.follow:

@@ -45,13 +45,17 @@ _NAMES: dict[Grouping, list[Column]] = {
 }
 """What names a row, where that is no span of days."""
 
-_SHORT_ID = 8
 _SPARK = "cost by day  "
 
 
 def untitled(report: ReportUsageResult) -> list[Named]:
     """Return what the sessions of *report* may be called."""
     return [_named(each) for each in report.rows if report.by == "session"]
+
+
+def ids(report: ReportUsageResult) -> list[str | None]:
+    """Return the ids that the rows of *report* show."""
+    return [each.key for each in report.rows if report.by == "session"]
 
 
 def lines(
@@ -75,7 +79,7 @@ def lines(
     table = [
         [
             *_names(each, report.by, projects, titles),
-            *_cells(each, report.by, most, drawn=drawn),
+            *_cells(each, report.by, titles, most, drawn=drawn),
         ]
         for each in report.rows
     ]
@@ -83,7 +87,7 @@ def lines(
     total = [
         Cell("total"),
         *blank,
-        *_cells(report.total, report.by, most, drawn=drawn),
+        *_cells(report.total, report.by, titles, most, drawn=drawn),
     ]
     shown = render(columns, table, room=room, colour=colour, total=total)
     if drawn and report.by == "day" and len(report.rows) > 1:
@@ -155,11 +159,9 @@ def _names(
             return [Cell(row.key)]
 
 
-def _short_id(session_id: str) -> str:
-    return safe(session_id)[:_SHORT_ID] if len(session_id) > 20 else session_id
-
-
-def _cells(row: UsageRow, by: Grouping, most: int, *, drawn: bool) -> list[Cell]:
+def _cells(
+    row: UsageRow, by: Grouping, titles: Titles, most: int, *, drawn: bool
+) -> list[Cell]:
     tokens = row.tokens
     counts = (
         tokens.total,
@@ -170,7 +172,7 @@ def _cells(row: UsageRow, by: Grouping, most: int, *, drawn: bool) -> list[Cell]
     )
     match by:
         case "session":
-            last = [_short_id(row.key or "")]
+            last = [titles.short(row.key or "")]
         case "model":
             last = []
         case _:

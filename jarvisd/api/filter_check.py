@@ -1,0 +1,89 @@
+"""The answer to `filters.check`: whether an agent and a project are known."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from jarvisd.accumulators.blocks import Blocks
+from jarvisd.agents import AGENTS
+from jarvisd.api.daemon import Daemon
+from jarvisd.api.matching import is_in_project, is_session_in
+from jarvisd.model.folder import is_named, slashed
+from jarvisd.protocol import wire
+from jarvisd.protocol.names import FiltersCheck, FiltersCheckResult
+from jarvisd.protocol.segments import CHAT
+
+MAX_TOLD = 10
+"""Projects that an error names: those that were worked in last."""
+
+
+class FilterCheck:
+    """Answers from what the daemon has in memory."""
+
+    def __init__(self, blocks: Blocks, daemon: Daemon) -> None:
+        self._blocks = blocks
+        self._books = blocks.books
+        self._daemon = daemon
+
+    def check(self, asked: FiltersCheck) -> FiltersCheckResult:
+        """Refuse an agent or a project that is not known.
+
+        Raises:
+            ProtocolError: One is not (unknown_agent, unknown_project).
+
+        """
+        agents = self._agents()
+        if asked.agent is not None and asked.agent not in agents:
+            message = f"no agent `{asked.agent}` is known, only {_listed(agents)}"
+            raise wire.failure("unknown_agent", message)
+
+        if asked.project is not None and not self._is_known(asked.project):
+            raise wire.failure("unknown_project", self._no_project(asked.project))
+
+        return FiltersCheckResult()
+
+    def _agents(self) -> list[str]:
+        """Return the agents that can be read, and those that somebody sends lines of."""
+        told = {agent for agent, _ in self._books.states.sessions()}
+        kept = {each.agent for each in self._books.ledger.sessions()}
+        return sorted({*AGENTS, CHAT, *self._blocks.totals, *told, *kept})
+
+    def _is_known(self, project: str) -> bool:
+        return (
+            is_reading(self._daemon)
+            or any(is_in_project(each, project) for each in self._blocks)
+            or any(is_session_in(each, project) for each in self._books.entries())
+            or any(is_named(each, project) for each in self._told_places())
+        )
+
+    def _told_places(self) -> Iterator[str | None]:
+        """Yield the folders of sessions that only signals tell of."""
+        states = self._books.states
+        return (states.origin_of(key)[1] for key in states.sessions())
+
+    def _no_project(self, project: str) -> str:
+        newest = sorted(
+            self._blocks, key=lambda each: each.last_activity_ms or 0, reverse=True
+        )
+        places = (each.origin.project or each.origin.cwd for each in newest)
+        known = list(
+            dict.fromkeys(
+                PurePath(slashed(each)).name or each for each in places if each
+            )
+        )
+        if not known:
+            return f"no project `{project}` is known, nor any other"
+
+        more = ", ..." if len(known) > MAX_TOLD else ""
+        return (
+            f"no project `{project}` is known, only {_listed(known[:MAX_TOLD])}{more}"
+        )
+
+
+def is_reading(daemon: Daemon) -> bool:
+    """Return True while logs are searched for or read for the first time."""
+    backfill = daemon.backfill()
+    return backfill.scanning or backfill.files_done < backfill.files_total
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names)
