@@ -30,7 +30,7 @@ from jarvisd.errors import StoreError, StoreUnansweredError
 from jarvisd.model.block import BlockId
 from jarvisd.model.ledger import LedgerBatch
 from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
-from jarvisd.model.state import Transition
+from jarvisd.model.state import NEEDS, OVER, Transition
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ PUT_OFF_S = 0.1
 """How long what is due may be put off by transitions, which are stored first."""
 
 OLD_MS = 5_000
-"""What became of a session longer ago than this is not stored before all else."""
+"""What a session came to longer ago than this is not stored before all else."""
 
 MAX_UNSAVED = 2_048
 """Rows of the ledger that make a flush come at once. Counting and taking them is one
@@ -186,9 +186,11 @@ class Flusher:
     def _transition_made(self, made: Transition) -> None:
         """Have a change of state stored at once, though no line may have come with it.
 
-        One that is found out long after it happened, as in history, waits for others.
+        One that is found out long after it happened, as in history, waits for others,
+        unless somebody is needed or the session is over.
         """
-        is_old = self._clock.unix_ms() - made.at_ms > OLD_MS
+        is_calm = made.state not in NEEDS and made.state not in OVER
+        is_old = is_calm and self._clock.unix_ms() - made.at_ms > OLD_MS
         due = self._clock.monotonic() + INTERVAL_S if is_old else -math.inf
         if due < self._transitions_due:
             self._transitions_due = due

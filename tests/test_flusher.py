@@ -64,14 +64,14 @@ class Rig:
         to.add_line(b"x" * 40)
         self.flusher.touch(to)
 
-    def transition(self, *, age_ms: int = 0) -> None:
+    def transition(self, *, age_ms: int = 0, state: State = State.WORKING) -> None:
         now_ms = self.clock.unix_ms()
         made = Transition(
             agent="claude",
             session_id=SessionId("s"),
             at_ms=now_ms - age_ms,
             before=None,
-            state=State.WORKING,
+            state=state,
             evidence="prompt",
             tier=Tier.TRANSCRIPT,
             confidence=Confidence.HIGH,
@@ -189,7 +189,7 @@ async def test_a_transition_without_a_line_is_stored_at_once() -> None:
         assert len(rig.store.batches) == 2
 
 
-async def test_what_became_of_a_session_long_ago_is_stored_with_what_is_due() -> None:
+async def test_what_a_session_came_to_long_ago_is_stored_with_what_is_due() -> None:
     async with running() as rig:
         rig.transition(age_ms=OLD_MS + 1)
         await settle()
@@ -201,6 +201,17 @@ async def test_what_became_of_a_session_long_ago_is_stored_with_what_is_due() ->
         rig.transition(age_ms=OLD_MS + 1)
         rig.transition()  # takes along, in order, what waits
         await settle()
+        assert rig.told == rig.made
+
+
+@pytest.mark.parametrize("state", [State.ENDED, State.WAITING_APPROVAL])
+async def test_who_needs_somebody_or_is_over_is_told_at_once_however_old(
+    state: State,
+) -> None:
+    async with running() as rig:
+        rig.transition(age_ms=OLD_MS + 1, state=state)
+        await settle()
+
         assert rig.told == rig.made
 
 
