@@ -18,6 +18,7 @@ from jarvisd.model.block import SessionId
 from jarvisd.model.saved import SavedBooks
 from jarvisd.model.session import Context, SessionView
 from jarvisd.model.state import StateView
+from jarvisd.model.traits import TraitsOf, no_traits
 from jarvisd.model.usage import Tokens, Variant
 
 Window = Callable[[str], int | None]
@@ -53,12 +54,13 @@ class Books:
         *,
         idle_s: float = IDLE_S,
         sinks: tuple[str, ...] = (),
+        traits_of: TraitsOf = no_traits,
     ) -> None:
-        self.ledger = Ledger(price, idle_ms=round(idle_s * 1000))
+        self.ledger = Ledger(price, idle_ms=round(idle_s * 1000), traits_of=traits_of)
         self.segments = Segments(
             self.ledger, self._surroundings, idle_s=idle_s, sinks=sinks
         )
-        self.states = States(self.ledger.cost_so_far)
+        self.states = States(self.ledger.cost_so_far, traits_of=traits_of)
         self._window = window
         self._blocks: dict[SessionKey, list[Block]] = {}
 

@@ -101,6 +101,7 @@ class Lane:
         parent_session_id: The session that started that one.
         carry: What is remembered; saved with the block's position.
         session: The totals that lines go into; the ledger's own note.
+        survivors: Tools whose results come after the turn; the ledger's own note.
         start_ms: When what is the transcript's own starts.
         version: Of the rows that its lines give; see `row_version`.
         parser_version: Of the parser that reads the block.
@@ -118,6 +119,7 @@ class Lane:
         "session",
         "session_id",
         "start_ms",
+        "survivors",
         "version",
     )
 
@@ -136,6 +138,7 @@ class Lane:
         self.carry = Carry() if carry is None else carry
         self.session: Session | None = None
         self.renamed = False
+        self.survivors: frozenset[str] = frozenset()
         start_ms = self.carry.start_ms
         self.start_ms = UNKNOWN_START_MS if start_ms is None else start_ms
         self.session_id: SessionId
@@ -246,9 +249,5 @@ class Lane:
         carry.open_tools = {
             call_id: each
             for call_id, each in carry.open_tools.items()
-            if each.tool in _SURVIVORS
+            if each.tool in self.survivors
         }
-
-
-_SURVIVORS = {"Agent", "Task", "SendMessage", "AskUserQuestion", "ExitPlanMode"}
-"""Tools whose results come after the turn, by design."""

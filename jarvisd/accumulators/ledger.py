@@ -46,6 +46,7 @@ from jarvisd.model.ledger import (
 )
 from jarvisd.model.record import Record
 from jarvisd.model.segment import Closing
+from jarvisd.model.traits import TraitsOf, no_traits
 from jarvisd.model.usage import Tokens
 
 WINDOW_ROWS = 4_096
@@ -66,9 +67,15 @@ class Ledger:
     """
 
     def __init__(
-        self, price: Price, *, window: int = WINDOW_ROWS, idle_ms: int = IDLE_MS
+        self,
+        price: Price,
+        *,
+        window: int = WINDOW_ROWS,
+        idle_ms: int = IDLE_MS,
+        traits_of: TraitsOf = no_traits,
     ) -> None:
         self._price = price
+        self._traits_of = traits_of
         self._idle_ms = idle_ms
         self._window = window
         self.clear()
@@ -140,6 +147,7 @@ class Ledger:
                 return  # plain text: of no session
 
             session = lane.session = self._session_for(lane)
+            lane.survivors = self._traits_of(lane.agent).survivors
 
         if session is not self._newest:  # mostly it is that of the line before
             self._newest = session

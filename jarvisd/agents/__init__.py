@@ -21,6 +21,7 @@ from jarvisd.model.conversation import Said
 from jarvisd.model.record import Record
 from jarvisd.model.source import Tree
 from jarvisd.model.statusline import StatusLineRead
+from jarvisd.model.traits import NO_TRAITS, Traits
 
 Find = Callable[[Mapping[str, str], Path, tuple[Path, ...]], tuple[Tree, ...]]
 """(environ, home, configured roots) -> the trees where transcripts may lie."""
@@ -65,6 +66,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         evidence: What it leaves beside its transcripts that tells of living sessions.
         hooked: What a payload of one of its hooks says.
         status_line: What an input of its status line says.
+        traits: What engines have to know of it to judge its sessions.
         version: Raised when `parse` says something else about the same line; what was
             read with an older one is read again.
         outlined: What lines say together where they are only counted; None where the
@@ -80,6 +82,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence | None = None
     hooked: hooks.Hooked = hooks.silent
     status_line: ReadStatusLine = no_status_line
+    traits: Traits = NO_TRAITS
     version: int = 1
     outlined: Outlined | None = None
 
@@ -99,6 +102,7 @@ AGENTS = {
             evidence=claude.EVIDENCE,
             hooked=claude.hooked,
             status_line=claude.status_line,
+            traits=claude.TRAITS,
             version=3,
         ),
         Agent(
@@ -109,6 +113,7 @@ AGENTS = {
             spoken=codex.spoken,
             evidence=codex.EVIDENCE,
             hooked=codex.hooked,
+            traits=codex.TRAITS,
             version=2,
         ),
         TEXT,
@@ -123,6 +128,11 @@ def agent_named(name: str) -> Agent:
         return known
 
     return Agent(name=name, find=TEXT.find, parse=TEXT.parse)
+
+
+def traits_of(name: str) -> Traits:
+    """Return the traits of the agent *name*, however much of it is read."""
+    return agent_named(name).traits
 
 
 def only_counted(agent: Agent) -> Agent:

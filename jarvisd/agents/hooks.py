@@ -13,13 +13,52 @@ from msgspec import Struct, json
 
 from jarvisd.agents.decode import decode
 from jarvisd.model.block import SessionId
+from jarvisd.model.events import TROUBLES, Trouble
 from jarvisd.model.evidence import HookCalled
+from jarvisd.model.traits import HookWords, Moment
 from jarvisd.protocol.hooks import DETAIL, MAX_CHARS
 
 MAX_WORD_CHARS = 200
 """Of ids and names; what is longer was not made by an agent."""
 
 INTERRUPT = "interrupt"
+
+FREE_MODES = frozenset({"bypassPermissions", "dontAsk"})
+EDIT_MODES = frozenset({"acceptEdits"})
+"""Modes in the words of payloads; see `Traits`."""
+
+WORDS = HookWords(
+    moments={
+        "SessionStart": Moment.SESSION_STARTED,
+        "SessionEnd": Moment.SESSION_ENDED,
+        "UserPromptSubmit": Moment.PROMPTED,
+        "Stop": Moment.TURN_ENDED,
+        "StopFailure": Moment.TURN_FAILED,
+        "SubagentStart": Moment.SUBAGENT_STARTED,
+        "SubagentStop": Moment.SUBAGENT_ENDED,
+        "PreToolUse": Moment.CALLING,
+        "PermissionRequest": Moment.ASKING,
+        "PermissionDenied": Moment.DENIED,
+        "PostToolUse": Moment.CALLED,
+        "PostToolUseFailure": Moment.CALL_FAILED,
+        "Notification": Moment.NOTIFIED,
+        "PreCompact": Moment.COMPACTING,
+        "PostCompact": Moment.COMPACTED,
+    },
+    compacted="compact",
+    interrupted=INTERRUPT,
+    idle="idle_prompt",
+    form="elicitation_dialog",
+    dialogs=frozenset({"permission_prompt", "elicitation_dialog"}),
+    limit="rate_limit",
+    troubles=TROUBLES,
+    failures={
+        Trouble.LOGGED_OUT: "authentication_failed",
+        Trouble.BILLING: "billing_error",
+        Trouble.API_ERROR: "unknown",
+    },
+)
+"""What the hooks of both agents say, and what that means."""
 
 
 class Hooked(Protocol):

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.journal import Journal
-from jarvisd.agents import Agent, agent_named, only_counted
+from jarvisd.agents import Agent, agent_named, only_counted, traits_of
 from jarvisd.clock import Clock
 from jarvisd.config import Config
 from jarvisd.daemon.awake import Awake
@@ -78,6 +78,7 @@ async def assembled(
         prices.window,
         idle_s=config.segments.idle_s,
         sinks=exporter.sinks,
+        traits_of=traits_of,
     )
     books.states.checks_processes = True  # `presence` does
     blocks, awake = Blocks(books), Awake(clock)

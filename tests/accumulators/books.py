@@ -12,7 +12,7 @@ from jarvisd.accumulators.ledger import Ledger, SessionKey, recount
 from jarvisd.accumulators.merge import merged
 from jarvisd.accumulators.rollup import CellKey, Rollup
 from jarvisd.accumulators.session import Price, Session, restored
-from jarvisd.agents import AGENTS
+from jarvisd.agents import AGENTS, traits_of
 from jarvisd.model.block import BlockId, Kind, Origin, SessionId
 from jarvisd.model.ledger import (
     Cell,
@@ -176,7 +176,7 @@ class Books:
 
     def restart(self) -> None:
         """Forget all that was not stored, and go on from what was."""
-        self.ledger = Ledger(self.store.price, window=self.window)
+        self.ledger = Ledger(self.store.price, window=self.window, traits_of=traits_of)
         cells = [replace(cell) for cell in self.store.cells.values()]
         states = [row.state for row in self.store.sessions.values()]
         self.ledger.restore(states, (), cells)

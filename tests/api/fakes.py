@@ -18,6 +18,8 @@ import msgspec
 
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
+from jarvisd.accumulators.books import Books
+from jarvisd.agents import traits_of
 from jarvisd.api.endpoint import Endpoint, open_endpoint
 from jarvisd.api.handlers import Handlers
 from jarvisd.api.patience import Patience
@@ -390,7 +392,11 @@ async def running(
         runtime_folder() as folder,
         open_endpoint(folder / "rpc.sock") as endpoint,
     ):
-        blocks, daemon, tally = Blocks(), FakeDaemon(), Tally()
+        blocks, daemon, tally = (
+            Blocks(Books(traits_of=traits_of)),
+            FakeDaemon(),
+            Tally(),
+        )
         subscriptions = Subscriptions(blocks, clock, instance_id=daemon.instance_id)
         handlers = Handlers(
             blocks=blocks,

@@ -15,7 +15,7 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.rules import BookRules
 from jarvisd.accumulators.session import Price, Session, decoded
-from jarvisd.agents import AGENTS
+from jarvisd.agents import AGENTS, traits_of
 from jarvisd.clock import SystemClock
 from jarvisd.errors import StoreError, StoreUnansweredError
 from jarvisd.flusher import Flusher
@@ -127,7 +127,7 @@ async def running(
         open_store(home / "s.db", clock=clock, rules=rules) as store,
         anyio.create_task_group() as writers,
     ):
-        blocks, disk = Blocks(Books(price)), Fragile(store)
+        blocks, disk = Blocks(Books(price, traits_of=traits_of)), Fragile(store)
         blocks.books.restore(await store.load_books())
         if learned:
             blocks.books.know(await store.load_keys())

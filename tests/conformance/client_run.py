@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.ledger import Ledger
 from jarvisd.accumulators.states import States
-from jarvisd.agents import AGENTS
+from jarvisd.agents import AGENTS, traits_of
 from jarvisd.agents.evidence import Registry
 from jarvisd.model.block import BlockId, Kind, Origin, SessionId
 from jarvisd.model.evidence import (
@@ -84,10 +84,12 @@ class ClientRun:
 
     agent: str
     folder: Path
-    states: States = field(default_factory=States)
+    states: States = field(default_factory=lambda: States(traits_of=traits_of))
     told: list[Told] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
-    _ledger: Ledger = field(default_factory=lambda: Ledger(lambda *_: None))
+    _ledger: Ledger = field(
+        default_factory=lambda: Ledger(lambda *_: None, traits_of=traits_of)
+    )
     _lanes: dict[str, tuple[Lane, Iterator[bytes]]] = field(default_factory=dict)
     _known: dict[Key, State] = field(default_factory=dict)
 

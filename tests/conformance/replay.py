@@ -15,7 +15,7 @@ from typing import Any
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.ledger import Ledger
 from jarvisd.accumulators.states import States
-from jarvisd.agents import AGENTS
+from jarvisd.agents import AGENTS, traits_of
 from jarvisd.lines import Line, LineSplitter
 from jarvisd.model.block import BlockId, Kind, Origin, SessionId
 from jarvisd.model.evidence import HookCalled, ProcessFound, ProcessGone
@@ -59,8 +59,10 @@ class Player:
     folder: Path
     seen: list[Seen] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
-    states: States = field(default_factory=States)
-    _ledger: Ledger = field(default_factory=lambda: Ledger(lambda *_: None))
+    states: States = field(default_factory=lambda: States(traits_of=traits_of))
+    _ledger: Ledger = field(
+        default_factory=lambda: Ledger(lambda *_: None, traits_of=traits_of)
+    )
     _files: dict[str, Transcript] = field(default_factory=dict)
     _pids: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
     _told: dict[tuple[str, str], str] = field(default_factory=dict)

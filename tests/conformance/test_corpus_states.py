@@ -15,7 +15,7 @@ import pytest
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.ledger import Ledger
 from jarvisd.accumulators.states import States
-from jarvisd.agents import AGENTS
+from jarvisd.agents import AGENTS, traits_of
 from jarvisd.lines import Line, LineSplitter
 from jarvisd.model.block import BlockId, Kind, Origin, SessionId
 from jarvisd.model.evidence import ProcessFound, ProcessGone
@@ -46,10 +46,12 @@ class Play:
     """One run, played."""
 
     run: Run
-    states: States = field(default_factory=States)
+    states: States = field(default_factory=lambda: States(traits_of=traits_of))
     told: dict[str, list[State]] = field(default_factory=dict)
     tools: dict[str, set[str | None]] = field(default_factory=dict)
-    _ledger: Ledger = field(default_factory=lambda: Ledger(lambda *_: None))
+    _ledger: Ledger = field(
+        default_factory=lambda: Ledger(lambda *_: None, traits_of=traits_of)
+    )
     _files: dict[str, File] = field(default_factory=dict)
 
     def play(self) -> "Play":

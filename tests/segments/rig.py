@@ -13,6 +13,7 @@ from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Books
 from jarvisd.accumulators.rules import BookRules
 from jarvisd.accumulators.session import Session
+from jarvisd.agents import traits_of
 from jarvisd.daemon.segments import SegmentDesk
 from jarvisd.flusher import Flusher
 from jarvisd.lines import Line
@@ -141,7 +142,7 @@ async def desk_at(
         open_store(home / "s.db", clock=clock, rules=rules) as store,
         anyio.create_task_group() as group,
     ):
-        books = Books(flat_price, idle_s=idle_s, sinks=sinks)
+        books = Books(flat_price, idle_s=idle_s, sinks=sinks, traits_of=traits_of)
         blocks = Blocks(books)
         books.restore(await store.load_books())
         books.know(await store.load_keys())

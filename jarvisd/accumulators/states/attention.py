@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jarvisd.accumulators.facts import Facts
 from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import (
     COST_MICROS,
     COST_MS,
     LOOP_CALLS,
     LOOP_CALLS_POLLING,
-    POLLING,
     SILENCE_MS,
 )
 from jarvisd.model.state import Attention, Reason, State
@@ -23,7 +21,7 @@ def attention_to(case: Case, verdict: Verdict) -> tuple[Attention, ...]:
     if verdict.state not in _AT_WORK:
         return ()
 
-    return (*_loop(case.facts), *_silence(case, verdict))
+    return (*_loop(case), *_silence(case, verdict))
 
 
 def silence_due_ms(case: Case, verdict: Verdict) -> int | None:
@@ -36,8 +34,10 @@ def silence_due_ms(case: Case, verdict: Verdict) -> int | None:
     return due_ms if due_ms > case.now_ms else None
 
 
-def _loop(facts: Facts) -> Iterator[Attention]:
-    limit = LOOP_CALLS_POLLING if facts.call_tool.lower() in POLLING else LOOP_CALLS
+def _loop(case: Case) -> Iterator[Attention]:
+    facts = case.facts
+    polls = facts.call_tool.lower() in case.traits.polling
+    limit = LOOP_CALLS_POLLING if polls else LOOP_CALLS
     if facts.call_count >= limit and facts.call_ms is not None:
         yield Attention(
             reason=Reason.LOOP,

@@ -19,7 +19,6 @@ from jarvisd.accumulators.states.constants import (
     FORGOTTEN_MS,
     GIVEN_UP_MS,
     LATER_MS,
-    QUESTIONS,
 )
 from jarvisd.accumulators.states.held import Held
 from jarvisd.accumulators.states.ladder import verdict_on
@@ -41,6 +40,7 @@ from jarvisd.model.state import (
     Transition,
     needs_somebody,
 )
+from jarvisd.model.traits import TraitsOf, no_traits
 
 Cost = Callable[[str, SessionId], int | None]
 """(agent, session) -> what it cost so far, in micro-dollars; None if not known."""
@@ -79,10 +79,15 @@ class States:
     """
 
     def __init__(
-        self, cost: Cost | None = None, *, checks_processes: bool = False
+        self,
+        cost: Cost | None = None,
+        *,
+        traits_of: TraitsOf = no_traits,
+        checks_processes: bool = False,
     ) -> None:
         self._cost = cost
-        self._seats = Seats()
+        self._traits_of = traits_of
+        self._seats = Seats(traits_of)
         self._reminders = Reminders(self._seats.get)
         self._lanes: dict[Lane, News] = {}
         self._newest: Lane | None = None  # which is in *_lanes*, as *_news* says
@@ -176,7 +181,7 @@ class States:
         if seat is not None:
             return seat.view()
 
-        return _LONG_SILENT if agent in QUESTIONS else _NO_WORD
+        return _LONG_SILENT if self._traits_of(agent).has_states else _NO_WORD
 
     def state_of(self, key: SeatKey) -> State:
         """Return the state alone, as it was judged last."""
@@ -355,7 +360,6 @@ class States:
         working = [each for each in children if each.state is State.WORKING]
         carry = None if seat.lane is None else seat.lane.carry
         return Case(
-            agent=seat.key[0],
             now_ms=now_ms,
             facts=Facts() if carry is None else carry.facts,
             calls={} if carry is None else carry.open_tools,

@@ -9,16 +9,15 @@ from jarvisd.accumulators.facts import INTERRUPTED, Facts, Phase
 from jarvisd.accumulators.lane import OpenTool
 from jarvisd.accumulators.states.constants import (
     APPROVAL_CEILING_MS,
-    FREE_MODES,
     GRANTED_MS,
     HOOKS_HINT,
     RESUMED_MS,
-    SELF_ANSWERING_MODES,
     UNOWNED_MS,
 )
-from jarvisd.accumulators.states.held import Held, is_idle_notice, is_question
-from jarvisd.model.evidence import HookCalled
+from jarvisd.accumulators.states.held import Held
+from jarvisd.model.evidence import HookCalled, RegistryRead
 from jarvisd.model.state import Activity, Confidence, State, Tier
+from jarvisd.model.traits import Moment, Traits
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -64,7 +63,6 @@ class Case(msgspec.Struct, kw_only=True):
     that if it is over.
     """
 
-    agent: str
     now_ms: int
     facts: Facts = msgspec.field(default_factory=Facts)
     calls: Mapping[str, OpenTool] = msgspec.field(default_factory=dict)
@@ -77,6 +75,11 @@ class Case(msgspec.Struct, kw_only=True):
     _open: dict[str, OpenTool] | None = None
 
     @property
+    def traits(self) -> Traits:
+        """Return what is known of the agent."""
+        return self.held.traits
+
+    @property
     def mode(self) -> str | None:
         """Return how leave is asked for, in the agent's own word."""
         return self.held.mode or self.facts.mode
@@ -84,7 +87,9 @@ class Case(msgspec.Struct, kw_only=True):
     @property
     def asks(self) -> bool:
         """Say whether a tool may have to wait for a person's leave, as far as known."""
-        return self.mode not in _UNASKED_MODES and not self.facts.reviewed
+        mode, traits = self.mode, self.traits
+        unasked = mode in traits.free_modes or mode in traits.self_answering_modes
+        return not unasked and not self.facts.reviewed
 
     @property
     def process(self) -> Held:
@@ -192,7 +197,7 @@ class Case(msgspec.Struct, kw_only=True):
         return {
             call_id: each
             for call_id, each in self._of_this_turn().items()
-            if is_question(self.agent, each.tool)
+            if self.traits.is_question(each.tool)
         }
 
     def at_work(self) -> dict[str, OpenTool]:
@@ -238,7 +243,7 @@ class Case(msgspec.Struct, kw_only=True):
             or self._runs(asked_ms)
             or (
                 registry is not None
-                and registry.status in _PHASES
+                and self._phase_of(registry) is not None
                 and registry.at_ms > asked_ms
             )
         )
@@ -318,10 +323,11 @@ class Case(msgspec.Struct, kw_only=True):
         if hook is None or hook.at_ms <= (told.at_ms or 0):
             return told
 
-        if hook.event == "SessionStart" and self.is_headless:
+        started = self.held.moment_of(hook) is Moment.SESSION_STARTED
+        if started and self.is_headless:
             phase = Phase.WORKING
 
-        notice = hook.detail if is_idle_notice(hook) else None
+        notice = hook.detail if self.held.is_idle_notice(hook) else None
 
         return Turn(
             phase=phase,
@@ -338,7 +344,7 @@ class Case(msgspec.Struct, kw_only=True):
         user may send the agent on.
         """
         registry = self.held.registry
-        phase = None if registry is None else _PHASES.get(registry.status or "")
+        phase = None if registry is None else self._phase_of(registry)
         if registry is None or phase is None:
             return told
 
@@ -361,13 +367,17 @@ class Case(msgspec.Struct, kw_only=True):
             at_ms=max(registry.at_ms, told.at_ms or 0),
             word=f"registry {registry.status}",
             tier=Tier.REGISTRY,
-            shell=registry.status == "shell",
+            shell=registry.status == self.traits.registry.background,
         )
+
+    def _phase_of(self, registry: RegistryRead) -> Phase | None:
+        """Return whose turn it is by the agent's registry; None if it does not say."""
+        status, words = registry.status, self.traits.registry
+        if status in words.working:
+            return Phase.WORKING
+
+        return Phase.DONE if status in words.resting else None
 
     def has_resumed(self, gone_ms: int) -> bool:
         """Say whether records are newer than the end of the process."""
         return (self.facts.heard_ms or 0) > gone_ms + RESUMED_MS
-
-
-_UNASKED_MODES = FREE_MODES | SELF_ANSWERING_MODES
-_PHASES = {"busy": Phase.WORKING, "idle": Phase.DONE, "shell": Phase.DONE}

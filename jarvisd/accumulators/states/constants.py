@@ -1,4 +1,4 @@
-"""The numbers and names that the ladder goes by; docs/states.md says where from.
+"""The numbers that the ladder goes by; docs/states.md says where from.
 
 Times are ms.
 """
@@ -74,62 +74,7 @@ COST_MICROS = 20_000_000
 
 COST_MS = 15 * 60_000
 
-QUESTIONS = {
-    "claude": frozenset({"askuserquestion", "exitplanmode"}),
-    "codex": frozenset({"request_user_input"}),
-}
-"""Tools that wait for a person by what they are, lower case."""
-
-STARTED_BY_PROMPT = frozenset({"codex"})
-"""Agents whose hook SessionStart runs with the first prompt, when a turn has begun."""
-
 OF_CHILD = "subagent: "
 """How the evidence begins of what a session needs because a subagent does."""
-
-APPROVAL_WORDS = frozenset(
-    {
-        "approve plan",
-        "goal proposal",
-        "permission prompt",
-        "sandbox request",
-        "worker request",
-    }
-)
-"""What Claude Code's registry waits for where a person must allow or refuse it."""
-
-ANSWER_WORDS = frozenset({"dialog open", "input needed"})
-"""What it waits for where a person must choose or type."""
-
-EDITS = {
-    "claude": frozenset({"edit", "write", "multiedit", "notebookedit"}),
-    "codex": frozenset({"apply_patch"}),
-}
-"""Tools that would be done at once if they were let."""
-
-POLLING = frozenset(
-    {
-        "bashoutput",
-        "taskoutput",
-        "tasklist",
-        "wait",
-        "wait_agent",
-        "write_stdin",
-        "schedulewakeup",
-        "sleep",
-    }
-)
-"""Tools that are called alike again and again, by design."""
-
-FREE_MODES = frozenset({"bypassPermissions", "dontAsk", "never"})
-"""Modes in which nobody is asked."""
-
-SELF_ANSWERING_MODES = frozenset({"auto"})
-"""Modes in which a program answers, and a person only if it cannot."""
-
-EDIT_MODES = frozenset({"acceptEdits"})
-"""Modes in which edits need no leave."""
-
-RATE_LIMIT = "rate_limit"
-"""The word of the hook StopFailure for a limit of the plan."""
 
 HOOKS_HINT = "install hooks: jarvisctl hooks install"

@@ -8,39 +8,33 @@ from jarvisd.accumulators.facts import Phase
 from jarvisd.accumulators.lane import OpenTool
 from jarvisd.accumulators.states.case import Case, Verdict
 from jarvisd.accumulators.states.constants import (
-    ANSWER_WORDS,
     APPROVAL_CEILING_MS,
-    APPROVAL_WORDS,
     COMPACTION_CEILING_MS,
-    EDIT_MODES,
-    EDITS,
-    FREE_MODES,
     OF_CHILD,
     STALLED_EDIT_MS,
     UNANSWERED_MS,
 )
-from jarvisd.accumulators.states.held import is_question
 from jarvisd.accumulators.states.turns import verdict_of_nothing, working
 from jarvisd.model.state import Confidence, State, Tier
 
 
 def registry_wait(case: Case) -> Verdict | None:
     """Say what dialog the agent's registry tells of."""
-    registry = case.held.registry
-    if registry is None or registry.status != "waiting":
+    registry, words = case.held.registry, case.traits.registry
+    if registry is None or registry.status != words.waiting:
         return None
 
     if not case.stands(registry.at_ms):
         return None
 
     tool = _tool_asked_for(case)
-    asked = is_question(case.agent, tool)
+    asked = case.traits.is_question(tool)
     word = registry.waiting_for
-    if word == "dialog open" and not asked and case.turn().phase is not Phase.WORKING:
+    if word == words.menu and not asked and case.turn().phase is not Phase.WORKING:
         return None  # a menu that the person opened
 
-    approval = not asked and (word is None or word in APPROVAL_WORDS)
-    known = approval or asked or word in ANSWER_WORDS
+    approval = not asked and (word is None or word in words.approvals)
+    known = approval or asked or word in words.answers
     return Verdict(
         state=State.WAITING_APPROVAL if approval else State.WAITING_ANSWER,
         since_ms=registry.at_ms,
@@ -84,7 +78,8 @@ def hook_wait(case: Case) -> Verdict | None:
     if not case.is_unanswered(ask):
         return None
 
-    answer = is_question(case.agent, ask.tool) or ask.detail == "elicitation_dialog"
+    traits = case.traits
+    answer = traits.is_question(ask.tool) or ask.detail == traits.hooks.form
     verdict = Verdict(
         state=State.WAITING_ANSWER if answer else State.WAITING_APPROVAL,
         since_ms=ask.at_ms,
@@ -106,7 +101,7 @@ def _unless_answered(case: Case, verdict: Verdict, asked_ms: int) -> Verdict | N
     Where nobody is ever asked a request is none. A request that is too young is one
     that is looked at again.
     """
-    if case.mode in FREE_MODES:
+    if case.mode in case.traits.free_modes:
         return None
 
     if case.now_ms - asked_ms < UNANSWERED_MS:
@@ -128,10 +123,11 @@ def subagent_wait(case: Case) -> Verdict | None:
 
 def compacting(case: Case) -> Verdict | None:
     """Say that the context is being compacted, as a hook told."""
-    began_ms = case.held.compacting_ms
-    if began_ms is None or (case.facts.compacted_ms or 0) >= began_ms:
+    hook = case.held.compacting
+    if hook is None or (case.facts.compacted_ms or 0) >= hook.at_ms:
         return None
 
+    began_ms = hook.at_ms
     until_ms = began_ms + COMPACTION_CEILING_MS
     if case.now_ms >= until_ms:
         return None
@@ -139,7 +135,7 @@ def compacting(case: Case) -> Verdict | None:
     return Verdict(
         state=State.COMPACTING,
         since_ms=began_ms,
-        evidence="PreCompact",
+        evidence=hook.event,
         evidence_ms=began_ms,
         tier=Tier.HOOK,
         recheck_ms=until_ms,
@@ -165,12 +161,11 @@ def question(case: Case) -> Verdict | None:
 
 def stalled_edit(case: Case) -> Verdict | None:
     """Guess that an edit waits for leave, as it takes too long."""
-    if not case.calls or not case.asks or case.mode in EDIT_MODES:
+    if not case.calls or not case.asks or case.mode in case.traits.edit_modes:
         return None
 
-    edits = EDITS.get(case.agent, frozenset())
     for each in case.at_work().values():
-        if each.tool.lower() in edits and each.at_ms is not None:
+        if each.tool.lower() in case.traits.edits and each.at_ms is not None:
             return None if _knows_better(case) else _guess(case, each, each.at_ms)
 
     return None

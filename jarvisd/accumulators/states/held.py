@@ -4,11 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jarvisd.accumulators.facts import Phase
-from jarvisd.accumulators.states.constants import (
-    QUESTIONS,
-    RESUMED_MS,
-    STARTED_BY_PROMPT,
-)
+from jarvisd.accumulators.states.constants import RESUMED_MS
 from jarvisd.model.evidence import (
     CommandSeen,
     HookCalled,
@@ -21,6 +17,7 @@ from jarvisd.model.evidence import (
     ToolRuns,
 )
 from jarvisd.model.state import Transition
+from jarvisd.model.traits import NO_TRAITS, Moment, Traits
 
 MAX_CALLS = 64
 """Of one turn, that are not done."""
@@ -31,6 +28,7 @@ class Held:
     """The newest signals of each sort.
 
     Attributes:
+        traits: What is known of the agent.
         registry: What the agent's registry says of its living process.
         process: A living process; *gone*: that it ended. One of them at most.
         ask: A hook that told of a dialog which was not answered since; *answer* is the
@@ -39,7 +37,7 @@ class Held:
         failure: The hook that told that an error ended the turn, until the next one.
         over: The hook that said goodbye.
         closed_ms: When the output that it prints was closed.
-        compacting_ms: When a compaction began that has not ended.
+        compacting: The hook that told of a compaction which has not ended.
         mode: How leave is asked for, as hooks say.
         command: What the process began to run while a dialog was open.
         hooked: Hooks are installed: one was heard.
@@ -55,6 +53,7 @@ class Held:
 
     """
 
+    traits: Traits = NO_TRAITS
     registry: RegistryRead | None = None
     process: ProcessFound | None = None
     gone: ProcessGone | None = None
@@ -64,7 +63,7 @@ class Held:
     failure: HookCalled | None = None
     over: HookCalled | None = None
     closed_ms: int | None = None
-    compacting_ms: int | None = None
+    compacting: HookCalled | None = None
     mode: str | None = None
     command: CommandSeen | None = None
     hooked: bool = False
@@ -115,7 +114,30 @@ class Held:
     @property
     def phase(self) -> Phase:
         """Return whose turn it is, by hooks."""
-        return Phase.NONE if self.turn is None else phase_of(self.turn)
+        return Phase.NONE if self.turn is None else self.phase_of(self.turn)
+
+    def moment_of(self, hook: HookCalled) -> Moment | None:
+        """Return what has happened when *hook* was run; None if that is not known."""
+        return self.traits.hooks.moments.get(hook.event)
+
+    def phase_of(self, hook: HookCalled) -> Phase:
+        """Return whose turn it is right behind *hook*; NONE if it does not say."""
+        moment, words = self.moment_of(hook), self.traits.hooks
+        if moment in _WORK:
+            return Phase.DONE if hook.detail == words.interrupted else Phase.WORKING
+
+        if moment is Moment.SESSION_STARTED and self.traits.starts_with_prompt:
+            return Phase.NONE
+
+        if moment in _REST and hook.detail != words.compacted:
+            return Phase.DONE
+
+        return Phase.DONE if self.is_idle_notice(hook) else Phase.NONE
+
+    def is_idle_notice(self, hook: HookCalled) -> bool:
+        """Return True if *hook* only repeats, a minute later, that a prompt is awaited."""
+        is_notice = self.moment_of(hook) is Moment.NOTIFIED
+        return is_notice and hook.detail == self.traits.hooks.idle
 
     def _registry(self, signal: RegistryRead) -> None:
         self.registry, self.gone = signal, None
@@ -136,44 +158,21 @@ class Held:
         self.process = None
         if process is None or process.is_sure:
             self.gone = signal
-            self.ask = self.compacting_ms = None
+            self.ask = self.compacting = None
 
     def _hook(self, hook: HookCalled) -> None:
         self.hooked = self.is_live = True
         self.mode = hook.mode or self.mode
         self.cwd = hook.cwd or self.cwd
-        if phase_of(hook) is not Phase.NONE and _is_newer(hook, self.turn):
+        moment = self.moment_of(hook)
+        if self.phase_of(hook) is not Phase.NONE and _is_newer(hook, self.turn):
             self.turn = hook
-            if not is_idle_notice(hook):
-                self.failure = hook if hook.event == STOP_FAILURE else None
+            if not self.is_idle_notice(hook):
+                self.failure = hook if moment is Moment.TURN_FAILED else None
 
-        handler = _HOOKS.get(hook.event)
+        handler = None if moment is None else _HOOKS.get(moment)
         if handler is not None:
             handler(self, hook)
-
-
-def phase_of(hook: HookCalled) -> Phase:
-    """Return whose turn it is right behind *hook*; NONE if it does not say."""
-    if hook.event in _WORK:
-        return Phase.DONE if hook.detail == "interrupt" else Phase.WORKING
-
-    if hook.event == "SessionStart" and hook.agent in STARTED_BY_PROMPT:
-        return Phase.NONE
-
-    if hook.event in _REST and hook.detail != "compact":
-        return Phase.DONE
-
-    return Phase.DONE if is_idle_notice(hook) else Phase.NONE
-
-
-def is_idle_notice(hook: HookCalled) -> bool:
-    """Return True if *hook* only repeats, a minute later, that a prompt is awaited."""
-    return hook.event == "Notification" and hook.detail == _IDLE
-
-
-def is_question(agent: str, tool: str | None) -> bool:
-    """Say whether *tool* waits for a person's words, and not for leave."""
-    return tool is not None and tool.lower() in QUESTIONS.get(agent, ())
 
 
 def _is_newer(hook: HookCalled, than: HookCalled | None) -> bool:
@@ -192,12 +191,12 @@ def _is_about(hook: HookCalled, ask: HookCalled) -> bool:
 
 def _started(held: Held, hook: HookCalled) -> None:
     held.over = None
-    if hook.detail != "compact":
-        held.ask = held.compacting_ms = None
+    if hook.detail != held.traits.hooks.compacted:
+        held.ask = held.compacting = None
 
 
 def _freed(held: Held, hook: HookCalled) -> None:
-    held.answer, held.ask, held.compacting_ms = hook, None, None
+    held.answer, held.ask, held.compacting = hook, None, None
     held.calls.clear()
     held.ran_ms.clear()
 
@@ -206,7 +205,7 @@ def _calling(held: Held, hook: HookCalled) -> None:
     if hook.call_id is not None and len(held.calls) < MAX_CALLS:
         held.calls[hook.call_id] = hook.tool
 
-    if is_question(hook.agent, hook.tool):
+    if held.traits.is_question(hook.tool):
         _asking(held, hook)
 
 
@@ -223,7 +222,7 @@ def _only_call(held: Held, tool: str | None) -> str | None:
 
 
 def _notified(held: Held, hook: HookCalled) -> None:
-    if hook.detail in _DIALOGS and held.ask is None:
+    if hook.detail in held.traits.hooks.dialogs and held.ask is None:
         _asking(held, hook)
 
 
@@ -235,45 +234,49 @@ def _answered(held: Held, hook: HookCalled) -> None:
 
 
 def _compacting(held: Held, hook: HookCalled) -> None:
-    held.compacting_ms = hook.at_ms
+    held.compacting = hook
 
 
 def _compacted(held: Held, _: HookCalled) -> None:
-    held.compacting_ms = None
+    held.compacting = None
 
 
 def _ended(held: Held, hook: HookCalled) -> None:
-    held.over, held.ask, held.compacting_ms = hook, None, None
+    held.over, held.ask, held.compacting = hook, None, None
 
 
 _WORK = frozenset(
     {
-        "SubagentStart",
-        "UserPromptSubmit",
-        "PreToolUse",
-        "PermissionDenied",
-        "PostToolUse",
-        "PostToolUseFailure",
+        Moment.SUBAGENT_STARTED,
+        Moment.PROMPTED,
+        Moment.CALLING,
+        Moment.DENIED,
+        Moment.CALLED,
+        Moment.CALL_FAILED,
     }
 )
-_REST = frozenset({"SessionStart", "Stop", "StopFailure", "SubagentStop"})
-STOP_FAILURE = "StopFailure"
-_IDLE = "idle_prompt"
-_DIALOGS = frozenset({"permission_prompt", "elicitation_dialog"})
+_REST = frozenset(
+    {
+        Moment.SESSION_STARTED,
+        Moment.TURN_ENDED,
+        Moment.TURN_FAILED,
+        Moment.SUBAGENT_ENDED,
+    }
+)
 
-_HOOKS: dict[str, Callable[[Held, HookCalled], None]] = {
-    "SessionStart": _started,
-    "UserPromptSubmit": _freed,
-    "Stop": _freed,
-    "StopFailure": _freed,
-    "SubagentStop": _freed,
-    "PreToolUse": _calling,
-    "PermissionRequest": _asking,
-    "Notification": _notified,
-    "PermissionDenied": _answered,
-    "PostToolUse": _answered,
-    "PostToolUseFailure": _answered,
-    "PreCompact": _compacting,
-    "PostCompact": _compacted,
-    "SessionEnd": _ended,
+_HOOKS: dict[Moment, Callable[[Held, HookCalled], None]] = {
+    Moment.SESSION_STARTED: _started,
+    Moment.PROMPTED: _freed,
+    Moment.TURN_ENDED: _freed,
+    Moment.TURN_FAILED: _freed,
+    Moment.SUBAGENT_ENDED: _freed,
+    Moment.CALLING: _calling,
+    Moment.ASKING: _asking,
+    Moment.NOTIFIED: _notified,
+    Moment.DENIED: _answered,
+    Moment.CALLED: _answered,
+    Moment.CALL_FAILED: _answered,
+    Moment.COMPACTING: _compacting,
+    Moment.COMPACTED: _compacted,
+    Moment.SESSION_ENDED: _ended,
 }

@@ -21,9 +21,8 @@ from jarvisd.accumulators.states.constants import (
     UNOWNED_MS,
 )
 from jarvisd.accumulators.states.endings import AT_REST
-from jarvisd.accumulators.states.held import STOP_FAILURE, Held
+from jarvisd.accumulators.states.held import Held
 from jarvisd.model.block import SessionId
-from jarvisd.model.events import Trouble
 from jarvisd.model.evidence import HookCalled
 from jarvisd.model.state import (
     OVER,
@@ -34,6 +33,7 @@ from jarvisd.model.state import (
     Tier,
     Transition,
 )
+from jarvisd.model.traits import HookWords, Moment
 
 SeatKey = tuple[str, SessionId]
 
@@ -90,8 +90,9 @@ class Seat:
         if before.state in OVER:
             self.held.recalled = before
         elif is_hooked_wait(before):
-            hook, self.held.hooked = _hook_of(before), True
-            if hook.event == STOP_FAILURE:
+            words, self.held.hooked = self.held.traits.hooks, True
+            hook = _hook_of(before, words)
+            if self.held.moment_of(hook) is Moment.TURN_FAILED:
                 self.held.turn = self.held.failure = hook
             else:
                 self.held.ask = hook
@@ -241,34 +242,27 @@ def is_hooked_wait(told: Transition) -> bool:
     )
 
 
-def _hook_of(told: Transition) -> HookCalled:
-    """Return the hook that *told* is from."""
-    if told.evidence in _ERRORS:
+def _hook_of(told: Transition, words: HookWords) -> HookCalled:
+    """Return the hook that *told* is from, in the *words* of its agent."""
+    failure = words.failures.get(told.evidence)
+    if failure is not None:
         return HookCalled(
             agent=told.agent,
             session_id=told.session_id,
-            event=STOP_FAILURE,
+            event=words.name_of(Moment.TURN_FAILED),
             at_ms=told.at_ms,
-            detail=_ERRORS[told.evidence],
+            detail=failure,
         )
 
-    event, *words = told.evidence.split()
+    event, *rest = told.evidence.split()
     return HookCalled(
         agent=told.agent,
         session_id=told.session_id,
         event=event,
         at_ms=told.at_ms,
         tool=told.tool,
-        detail=next((each for each in words if each != told.tool), None),
+        detail=next((each for each in rest if each != told.tool), None),
     )
-
-
-_ERRORS: dict[str, str] = {
-    Trouble.LOGGED_OUT: "authentication_failed",
-    Trouble.BILLING: "billing_error",
-    Trouble.API_ERROR: "unknown",
-}
-"""The hook's word for each trouble that it tells of."""
 
 
 def told_from(told: Verdict, verdict: Verdict, since_ms: int, *, answered: bool) -> int:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
+from jarvisd.accumulators.states.held import Held
 from jarvisd.accumulators.states.seat import Seat, SeatKey, is_hooked_wait
 from jarvisd.model.ids import SessionId
 from jarvisd.model.state import Transition
+from jarvisd.model.traits import TraitsOf
 
 MAX_SEATS = 10_000
 """Sessions of one day; a seat takes a kilobyte."""
@@ -16,7 +18,8 @@ MAX_DEPTH = 8
 class Seats:
     """The seats by session. *version* grows whenever a session comes or goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, traits_of: TraitsOf) -> None:
+        self._traits_of = traits_of
         self._by_key: dict[SeatKey, Seat] = {}
         self._children: dict[SeatKey, set[SeatKey]] = {}
         self._before: dict[SeatKey, Transition] = {}
@@ -48,7 +51,8 @@ class Seats:
         if seat is None:
             self._make_room()
             self.version += 1
-            seat = self._by_key[key] = Seat(key)
+            seat = Seat(key, held=Held(self._traits_of(key[0])))
+            self._by_key[key] = seat
             before = self._before.pop(key, None)
             if before is not None:
                 seat.recall(before)

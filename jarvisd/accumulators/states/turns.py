@@ -7,12 +7,12 @@ from jarvisd.accumulators.states.case import Case, Turn, Verdict
 from jarvisd.accumulators.states.constants import (
     GIVEN_UP_MS,
     LIMIT_CEILING_MS,
-    RATE_LIMIT,
     STALLED_CALL_MS,
     STALLED_MS,
 )
-from jarvisd.model.events import TROUBLES, Cue, Trouble
+from jarvisd.model.events import Cue, Trouble
 from jarvisd.model.state import Activity, Confidence, State, Tier
+from jarvisd.model.traits import Moment
 
 
 def limited(case: Case) -> Verdict | None:
@@ -20,7 +20,7 @@ def limited(case: Case) -> Verdict | None:
     facts, hook = case.facts, case.failure()
     if facts.limited_ms is not None and facts.phase is not Phase.WORKING:
         since_ms, evidence, tier = facts.limited_ms, "limit reached", Tier.TRANSCRIPT
-    elif hook is not None and hook.detail == RATE_LIMIT:
+    elif hook is not None and hook.detail == case.traits.hooks.limit:
         since_ms, evidence, tier = hook.at_ms, f"{hook.event} {hook.detail}", Tier.HOOK
     else:
         return None
@@ -49,8 +49,9 @@ def failed(case: Case) -> Verdict | None:
 
     if case.facts.failed and case.renewed_ms is None and not _is_reopened(case, turn):
         tier, evidence, at_ms = Tier.TRANSCRIPT, case.facts.failed, case.facts.heard_ms
-    elif hook is not None and hook.detail != RATE_LIMIT:
-        trouble = TROUBLES.get(hook.detail or "", Trouble.API_ERROR)
+    elif hook is not None and hook.detail != case.traits.hooks.limit:
+        troubles = case.traits.hooks.troubles
+        trouble = troubles.get(hook.detail or "", Trouble.API_ERROR)
         tier, evidence, at_ms = Tier.HOOK, trouble.value, hook.at_ms
     else:
         return None
@@ -68,7 +69,10 @@ def failed(case: Case) -> Verdict | None:
 def _is_reopened(case: Case, turn: Turn) -> bool:
     """Return True if a hook tells that the session was opened anew since."""
     hook = case.held.turn
-    return turn.tier is Tier.HOOK and hook is not None and hook.event == "SessionStart"
+    if turn.tier is not Tier.HOOK or hook is None:
+        return False
+
+    return case.held.moment_of(hook) is Moment.SESSION_STARTED
 
 
 def done(case: Case) -> Verdict | None:
@@ -90,7 +94,7 @@ def done(case: Case) -> Verdict | None:
         settled=turn.settled,
         recheck_ms=_until_given_up(case, turn),
     )
-    if case.above is not None and case.agent == "claude":
+    if case.above is not None and case.traits.subagents_end_with_turn:
         return replace(verdict, state=State.ENDED)  # nobody can prompt a subagent
 
     if case.is_headless:
@@ -166,8 +170,8 @@ def working(case: Case) -> Verdict | None:
     calls = case.at_work()
     hook = case.held.turn
     tool = list(calls.values())[-1].tool if calls else None
-    if tool is None and turn.tier is Tier.HOOK and hook and hook.event == "PreToolUse":
-        tool = hook.tool
+    if tool is None and turn.tier is Tier.HOOK and hook:
+        tool = hook.tool if case.held.moment_of(hook) is Moment.CALLING else None
 
     doing = Activity.TOOL if tool else case.facts.doing or Activity.THINKING
     if doing is Activity.TOOL and tool is None:

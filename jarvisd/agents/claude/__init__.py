@@ -6,5 +6,15 @@ from jarvisd.agents.claude.parse import condense, parse
 from jarvisd.agents.claude.places import find
 from jarvisd.agents.claude.spoken import spoken
 from jarvisd.agents.claude.statusline import status_line
+from jarvisd.agents.claude.traits import TRAITS
 
-__all__ = ["EVIDENCE", "condense", "find", "hooked", "parse", "spoken", "status_line"]
+__all__ = [
+    "EVIDENCE",
+    "TRAITS",
+    "condense",
+    "find",
+    "hooked",
+    "parse",
+    "spoken",
+    "status_line",
+]

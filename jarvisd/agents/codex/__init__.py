@@ -5,5 +5,6 @@ from jarvisd.agents.codex.hooks import hooked
 from jarvisd.agents.codex.parse import condense, parse
 from jarvisd.agents.codex.places import find
 from jarvisd.agents.codex.spoken import spoken
+from jarvisd.agents.codex.traits import TRAITS
 
-__all__ = ["EVIDENCE", "condense", "find", "hooked", "parse", "spoken"]
+__all__ = ["EVIDENCE", "TRAITS", "condense", "find", "hooked", "parse", "spoken"]

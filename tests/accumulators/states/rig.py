@@ -11,7 +11,7 @@ from typing import Any
 from jarvisd.accumulators.lane import Lane
 from jarvisd.accumulators.ledger import Ledger
 from jarvisd.accumulators.states import States
-from jarvisd.agents import AGENTS
+from jarvisd.agents import AGENTS, traits_of
 from jarvisd.model.block import BlockId, Kind, Origin, SessionId
 from jarvisd.model.evidence import (
     HookCalled,
@@ -140,8 +140,10 @@ class Desk:
     """The states of some sessions, and the ledger that is read before them."""
 
     agent: str = "claude"
-    states: States = field(default_factory=States)
-    ledger: Ledger = field(default_factory=lambda: Ledger(lambda *_: None))
+    states: States = field(default_factory=lambda: States(traits_of=traits_of))
+    ledger: Ledger = field(
+        default_factory=lambda: Ledger(lambda *_: None, traits_of=traits_of)
+    )
     lanes: dict[SessionId, Lane] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
 
@@ -191,7 +193,8 @@ class Desk:
             key: Lane.opened(lane.origin, lane.saved())
             for key, lane in self.lanes.items()
         }
-        self.states, self.ledger = States(), Ledger(lambda *_: None)
+        self.states = States(traits_of=traits_of)
+        self.ledger = Ledger(lambda *_: None, traits_of=traits_of)
         self.states.recall(self.transitions)
         for lane in self.lanes.values():
             self.states.meet(lane)

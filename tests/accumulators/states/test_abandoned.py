@@ -3,6 +3,7 @@
 import pytest
 
 from jarvisd.accumulators.states import States
+from jarvisd.agents import traits_of
 from jarvisd.model.block import SessionId
 from jarvisd.model.evidence import ProcessesChecked
 from jarvisd.model.state import Confidence, State, Tier
@@ -40,7 +41,9 @@ def checked(
 
 
 def desk(*lines: bytes, live: bool = False) -> Desk:
-    return Desk(states=States(checks_processes=True)).read(*lines, live=live)
+    return Desk(states=States(traits_of=traits_of, checks_processes=True)).read(
+        *lines, live=live
+    )
 
 
 @pytest.mark.parametrize(

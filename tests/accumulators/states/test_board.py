@@ -7,6 +7,7 @@ import pytest
 from jarvisd.accumulators.states import States, seats
 from jarvisd.accumulators.states.constants import LOOP_CALLS
 from jarvisd.accumulators.states.seat import Seat
+from jarvisd.agents import traits_of
 from jarvisd.model.block import SessionId
 from jarvisd.model.state import Activity, Reason, State, Transition
 from tests.accumulators.books import line
@@ -306,7 +307,7 @@ def test_what_changed_while_nobody_looked_is_a_transition() -> None:
 
 
 def test_an_agent_of_unknown_form_has_no_state() -> None:
-    view = States().view("text", SessionId("x"))
+    view = States(traits_of=traits_of).view("text", SessionId("x"))
 
     assert view.state is State.UNKNOWN
 
@@ -361,7 +362,9 @@ def test_silence_in_a_turn_wants_attention() -> None:
 
 def test_a_session_that_burns_money_wants_attention() -> None:
     spent = {MAIN: 0}
-    desk = Desk(states=States(cost=lambda _agent, session: spent[session]))
+    desk = Desk(
+        states=States(traits_of=traits_of, cost=lambda _agent, session: spent[session])
+    )
     desk.read(prompt(0))
     assert reasons(desk, 1) == []
 
@@ -373,7 +376,9 @@ def test_a_session_that_burns_money_wants_attention() -> None:
 
 def test_money_spent_slowly_is_unremarked() -> None:
     spent = {MAIN: 0}
-    desk = Desk(states=States(cost=lambda _agent, session: spent[session]))
+    desk = Desk(
+        states=States(traits_of=traits_of, cost=lambda _agent, session: spent[session])
+    )
     for minute in range(0, 120, 5):
         spent[MAIN] += 3_000_000
         desk.read(call(minute * 60, f"t{minute}", given={"n": minute}))
@@ -381,7 +386,7 @@ def test_money_spent_slowly_is_unremarked() -> None:
 
 
 def test_recalled_states_of_sessions_that_never_come_back_cost_little() -> None:
-    states = States()
+    states = States(traits_of=traits_of)
     states.recall(
         Transition(
             agent="claude",

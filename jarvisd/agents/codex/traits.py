@@ -1,0 +1,19 @@
+"""What engines have to know of Codex.
+
+Facts: rollouts, runs and hooks of versions 0.118 to 0.171. It keeps no registry, and its
+hooks name modes in the words of Claude Code, its rollouts in its own.
+"""
+
+from jarvisd.agents import hooks
+from jarvisd.model.traits import Traits
+
+TRAITS = Traits(
+    has_states=True,
+    questions=frozenset({"request_user_input"}),
+    edits=frozenset({"apply_patch"}),
+    polling=frozenset({"wait", "wait_agent", "write_stdin", "sleep"}),
+    free_modes=hooks.FREE_MODES | {"never"},
+    edit_modes=hooks.EDIT_MODES,
+    starts_with_prompt=True,
+    hooks=hooks.WORDS,
+)
