@@ -4,6 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from anyio import lowlevel
+
 from jarvisd.accumulators.block import Block
 from jarvisd.accumulators.blocks import Blocks
 from jarvisd.accumulators.books import Entry
@@ -13,6 +15,7 @@ from jarvisd.api.matching import is_in_project, is_session_in
 from jarvisd.api.prompts import prompts
 from jarvisd.clock import Clock
 from jarvisd.model.block import Life
+from jarvisd.model.folder import is_named
 from jarvisd.model.ids import SessionId
 from jarvisd.model.state import State
 from jarvisd.protocol.methods import SessionName, SessionsPrompts
@@ -76,9 +79,12 @@ class Names:
         if found := self._by_id(name):
             return "id", found
 
-        if found := [each for each in self._sessions() if _is_in(each, name)]:
+        # Each look at all sessions takes some time, and others have questions too.
+        await lowlevel.checkpoint()
+        if found := [each for each in self._sessions() if self._is_in(each, name)]:
             return "project", found
 
+        await lowlevel.checkpoint()
         titled = [each for each in self._sessions() if _has_words(_title(each), name)]
         return "words", titled or await self._by_first_words(name)
 
@@ -86,7 +92,7 @@ class Names:
         """Return the shortest beginning of each id that nothing else has."""
         near = {each[:LEAST_CHARS] for each in asked.ids}
         others = sorted({each for each in self._ids() if each[:LEAST_CHARS] in near})
-        return IdsShortenResult(short=[_shortest(each, others) for each in asked.ids])
+        return IdsShortenResult(short=[shortest(each, others) for each in asked.ids])
 
     def _ids(self) -> Iterator[str]:
         for block in self._blocks:
@@ -101,9 +107,7 @@ class Names:
             yield session_id
 
     def _by_id(self, name: str) -> list[_Thing]:
-        near = [
-            each for each in self._things() if any(i.startswith(name) for i in each.ids)
-        ]
+        near = list(self._beginning_with(name))
         found = [each for each in near if name in each.ids] or near
         # A session that was found stands for its own blocks as well.
         sessions = {(e.agent, e.session_id) for e in found if e.session_id in e.ids}
@@ -113,6 +117,23 @@ class Names:
             if each.session_id in each.ids
             or (each.agent, each.session_id) not in sessions
         ]
+
+    def _beginning_with(self, name: str) -> Iterator[_Thing]:
+        """Yield what has an id that begins like that; most have not, so that is quick."""
+        for session in self._books.ledger.sessions():
+            if session.session_id.startswith(name):
+                yield _session(self._books.entry(session))
+
+        for block in self._blocks:
+            origin = block.origin
+            if origin.block_id.startswith(name) or (
+                block.session is None and (origin.session_id or "").startswith(name)
+            ):
+                yield self._block(block)
+
+        for agent, session_id in self._told():
+            if session_id.startswith(name):
+                yield _Thing(agent, session_id, None, None, (session_id,))
 
     async def _by_first_words(self, name: str) -> list[_Thing]:
         untitled = [
@@ -136,34 +157,47 @@ class Names:
 
     def _sessions(self) -> Iterator[_Thing]:
         """Yield what people start: sessions, and plain output; no subagents."""
-        for each in self._things():
-            is_block = each.session_id is not None and each.session_id not in each.ids
-            if not is_block and self._parent(each) is None:
-                yield each
-
-    def _things(self) -> Iterator[_Thing]:
-        """Yield all that has an id: sessions, blocks, and what only hooks told of."""
-        books = self._books
-        for entry in books.entries():
-            session = entry.session
-            newest = max(
-                entry.blocks, key=lambda e: e.last_activity_ms or 0, default=None
-            )
-            ids = (session.session_id,)
-            yield _Thing(session.agent, session.session_id, entry, newest, ids)
+        for session in self._books.ledger.sessions():
+            if session.parent_session_id is None:
+                yield _session(self._books.entry(session))
 
         for block in self._blocks:
-            origin, owner = block.origin, block.session
-            if owner is not None:
-                of, own = books.entry(owner), (origin.block_id,)
-                yield _Thing(owner.agent, owner.session_id, of, block, own)
-            else:
-                both = (origin.block_id, *filter(None, [origin.session_id]))
-                yield _Thing(origin.agent, origin.session_id, None, block, both)
+            if block.session is None and block.origin.parent_session_id is None:
+                yield self._block(block)
 
-        for agent, session_id in books.states.sessions():
-            if books.entry_of(agent, session_id) is None:
-                yield _Thing(agent, session_id, None, None, (session_id,))
+        for agent, session_id in self._told():
+            thing = _Thing(agent, session_id, None, None, (session_id,))
+            if self._parent(thing) is None:
+                yield thing
+
+    def _told(self) -> Iterator[tuple[str, SessionId]]:
+        """Yield the sessions that only hooks have told of."""
+        for agent, session_id in self._books.states.sessions():
+            if self._books.entry_of(agent, session_id) is None:
+                yield agent, session_id
+
+    def _block(self, block: Block) -> _Thing:
+        origin, owner = block.origin, block.session
+        if owner is None:
+            ids = (origin.block_id, *filter(None, [origin.session_id]))
+            return _Thing(origin.agent, origin.session_id, None, block, ids)
+
+        entry = self._books.entry(owner)
+        return _Thing(owner.agent, owner.session_id, entry, block, (origin.block_id,))
+
+    def _is_in(self, thing: _Thing, project: str) -> bool:
+        if thing.entry is not None:
+            return is_session_in(thing.entry, project)
+
+        if thing.block is not None:
+            return is_in_project(thing.block, project)
+
+        return is_named(self._told_origin(thing)[1], project)
+
+    def _told_origin(self, thing: _Thing) -> tuple[SessionId | None, str | None]:
+        """Return who started a session that only hooks told of, and its folder."""
+        assert thing.session_id is not None, "what has no block is a session"
+        return self._books.states.origin_of((thing.agent, thing.session_id))
 
     def _parent(self, thing: _Thing) -> SessionId | None:
         if thing.entry is not None:
@@ -172,8 +206,7 @@ class Names:
         if thing.block is not None:
             return thing.block.origin.parent_session_id
 
-        assert thing.session_id is not None, "what has no block is a session"
-        return self._books.states.origin_of((thing.agent, thing.session_id))[0]
+        return self._told_origin(thing)[0]
 
     def _meant(self, thing: _Thing) -> Meant:
         agent, session_id, entry, block, _ = thing
@@ -185,7 +218,7 @@ class Names:
             if entry is not None:
                 project = self._books.project(entry.session)
             elif block is None:
-                project = self._books.states.origin_of((agent, session_id))[1]
+                project = self._told_origin(thing)[1]
 
         life = None if block is None else block.life(self._clock.unix_ms())
         return Meant(
@@ -200,11 +233,11 @@ class Names:
         )
 
 
-def _is_in(thing: _Thing, project: str) -> bool:
-    if thing.entry is not None:
-        return is_session_in(thing.entry, project)
-
-    return thing.block is not None and is_in_project(thing.block, project)
+def _session(entry: Entry) -> _Thing:
+    session, blocks = entry
+    newest = max(blocks, key=lambda each: each.last_activity_ms or 0, default=None)
+    ids = (session.session_id,)
+    return _Thing(session.agent, session.session_id, entry, newest, ids)
 
 
 def _title(thing: _Thing) -> str | None:
@@ -233,7 +266,7 @@ def _by_age(meant: Meant) -> tuple[bool, int]:
     return meant.is_over, -(meant.last_activity_ms or 0)
 
 
-def _shortest(wanted: str, known: list[str]) -> str:
+def shortest(wanted: str, known: list[str]) -> str:
     """Return the shortest beginning of *wanted* that no other of *known*, sorted, has."""
     at = bisect_left(known, wanted)
     beside: Iterable[str] = (*known[max(0, at - 1) : at], *known[at : at + 2])

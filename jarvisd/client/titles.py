@@ -120,10 +120,13 @@ class Titles:
                 self._known[found.agent, found.session_id] = found
 
     def learn_ids(self, ask: Ask, ids: Iterable[str | None]) -> None:
-        """Ask how far *ids* may be cut and still be found."""
-        known = [each for each in dict.fromkeys(ids) if each is not None]
-        wanted = [each for each in known if each not in self._short][:MAX_SHORTENED]
-        if not wanted:
+        """Ask how far *ids* may be cut and still be found.
+
+        Where one of them is new, all are asked for: it may begin like another one.
+        """
+        shown = [each for each in dict.fromkeys(ids) if each is not None]
+        wanted = shown[:MAX_SHORTENED]
+        if self._short.keys() >= set(wanted):
             return
 
         try:

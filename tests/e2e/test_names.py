@@ -301,3 +301,25 @@ async def test_plain_output_has_no_session(known: Daemon) -> None:
     assert explained.returncode == EXIT_NO_SUCH_BLOCK
     assert b"plain output" in explained.stderr
     assert tail.returncode != EXIT_NO_SUCH_BLOCK
+
+
+async def test_a_session_that_only_hooks_told_of_has_a_name_too(known: Daemon) -> None:
+    told_of = "5ab1e0c7-2222-4333-8444-955556666777"
+    payload = {
+        "hook_event_name": "UserPromptSubmit",
+        "session_id": told_of,
+        "cwd": "/home/me/hooked",
+        "transcript_path": f"/nowhere/{told_of}.jsonl",
+    }
+    await jarvisctl(known.home, "hook", "claude", stdin=json.dumps(payload).encode())
+
+    for name in (told_of[:6], "hooked"):
+        shown = await jarvisctl(known.home, "show", name)
+        jump = await jarvisctl(known.home, "jump", name)
+        assert shown.returncode == EXIT_NO_SUCH_BLOCK
+        assert b"only hooks have told of" in shown.stderr
+        assert jump.returncode == 1
+        assert b"no process of claude is known" in jump.stderr
+
+    listed = await jarvisctl(known.home, "next", "--project", "hooked")
+    assert listed.returncode == 0, listed.stderr

@@ -1,0 +1,38 @@
+"""What tables call sessions: how short their ids are shown."""
+
+from typing import Any
+
+from jarvisd.client.titles import Titles
+from jarvisd.protocol.base import Params
+from jarvisd.protocol.names import IdsShorten, IdsShortenResult
+
+
+class Asked:
+    """A daemon that shows so many characters of each id, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.chars = 4
+        self.ids: list[list[str]] = []
+
+    def __call__(self, params: Params, _answer: type[Any], /) -> Any:
+        assert isinstance(params, IdsShorten)
+        self.ids.append(params.ids)
+        return IdsShortenResult(short=[each[: self.chars] for each in params.ids])
+
+
+def test_a_new_id_may_make_others_longer() -> None:
+    titles, daemon = Titles(), Asked()
+    titles.learn_ids(daemon, ["01a1fbed-1", None])
+    assert titles.short("01a1fbed-1") == "01a1"
+
+    daemon.chars = 10
+    titles.learn_ids(daemon, ["01a1fbed-1"])
+    assert titles.short("01a1fbed-1") == "01a1"
+    titles.learn_ids(daemon, ["01a1fbed-1", "01a1fbed-2"])
+
+    assert titles.short("01a1fbed-1") == "01a1fbed-1"
+    assert daemon.ids == [["01a1fbed-1"], ["01a1fbed-1", "01a1fbed-2"]]
+
+
+def test_an_id_that_nobody_was_asked_about_is_shown_as_before() -> None:
+    assert Titles().short("0123456789abcdef") == "01234567"
