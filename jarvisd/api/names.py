@@ -91,8 +91,8 @@ class Names:
     def shorten(self, asked: IdsShorten) -> IdsShortenResult:
         """Return the shortest beginning of each id that nothing else has."""
         near = {each[:LEAST_CHARS] for each in asked.ids}
-        others = sorted({each for each in self._ids() if each[:LEAST_CHARS] in near})
-        return IdsShortenResult(short=[shortest(each, others) for each in asked.ids])
+        others = {each for each in self._ids() if each[:LEAST_CHARS] in near}
+        return IdsShortenResult(short=shortened(asked.ids, others))
 
     def _ids(self) -> Iterator[str]:
         for block in self._blocks:
@@ -109,30 +109,30 @@ class Names:
     def _by_id(self, name: str) -> list[_Thing]:
         near = list(self._beginning_with(name))
         found = [each for each in near if name in each.ids] or near
-        # A session that was found stands for its own blocks as well.
+        # A session that was found stands for its own blocks and subagents as well.
         sessions = {(e.agent, e.session_id) for e in found if e.session_id in e.ids}
         return [
             each
             for each in found
-            if each.session_id in each.ids
-            or (each.agent, each.session_id) not in sessions
+            if (each.agent, _head(each.session_id)) not in sessions
+            or (each.session_id in each.ids and _head(each.session_id) in each.ids)
         ]
 
     def _beginning_with(self, name: str) -> Iterator[_Thing]:
         """Yield what has an id that begins like that; most have not, so that is quick."""
         for session in self._books.ledger.sessions():
-            if session.session_id.startswith(name):
+            if begins(session.session_id, name):
                 yield _session(self._books.entry(session))
 
         for block in self._blocks:
             origin = block.origin
             if origin.block_id.startswith(name) or (
-                block.session is None and (origin.session_id or "").startswith(name)
+                block.session is None and begins(origin.session_id or "", name)
             ):
                 yield self._block(block)
 
         for agent, session_id in self._told():
-            if session_id.startswith(name):
+            if begins(session_id, name):
                 yield _Thing(agent, session_id, None, None, (session_id,))
 
     async def _by_first_words(self, name: str) -> list[_Thing]:
@@ -264,6 +264,38 @@ def _newest_first(thing: _Thing) -> int:
 
 def _by_age(meant: Meant) -> tuple[bool, int]:
     return meant.is_over, -(meant.last_activity_ms or 0)
+
+
+def begins(session_id: str, name: str) -> bool:
+    """Return True if *name* begins a session, or each part of a subagent's id."""
+    if "/" not in name:
+        return session_id.startswith(name)
+
+    (head, _, rest), (own, _, part) = session_id.partition("/"), name.partition("/")
+    return bool(own) and head.startswith(own) and rest.startswith(part)
+
+
+def _head(session_id: str | None) -> str | None:
+    """Return the session that a subagent's id begins with, or the id itself."""
+    return None if session_id is None else session_id.partition("/")[0]
+
+
+def shortened(ids: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the shortest beginning of each of *ids* that none of *known* has.
+
+    The id of a subagent begins with its session's: each of the two parts is cut.
+    """
+    parts: dict[str, list[str]] = {}
+    for head, _, rest in (each.partition("/") for each in known):
+        parts.setdefault(head, []).append(rest)
+
+    heads, made = sorted(parts), []
+    for head, slash, rest in (each.partition("/") for each in ids):
+        short = shortest(head, heads)
+        siblings = sorted(filter(None, parts.get(head, ())))
+        made.append(f"{short}/{shortest(rest, siblings)}" if slash else short)
+
+    return made
 
 
 def shortest(wanted: str, known: list[str]) -> str:

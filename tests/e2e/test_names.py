@@ -203,7 +203,9 @@ async def test_the_newest_and_the_most_urgent_have_names(known: Daemon) -> None:
     latest = await told(known, "show", "@latest")
     following = await jarvisctl(known.home, "show", "@next", "--json")
 
-    newest_ms = max(each["last_activity_ms"] for each in listed)
+    newest_ms = max(
+        each["last_activity_ms"] for each in listed if each["parent_session_id"] is None
+    )
     assert latest["block"]["last_activity_ms"] == newest_ms
     if urgent:
         found = json.loads(following.stdout)["block"]["session_id"]
@@ -211,6 +213,30 @@ async def test_the_newest_and_the_most_urgent_have_names(known: Daemon) -> None:
     else:
         assert following.returncode == EXIT_NO_SUCH_BLOCK
         assert b"nobody needs you" in following.stderr
+
+
+async def test_a_session_is_told_apart_from_its_subagents(known: Daemon) -> None:
+    session = "3c0ffee0-1111-4222-8333-944455556666"
+    path = known.home.transcript("agents", session)
+    append(path, *lines(session, "/home/me/agents", title="Two helpers"))
+    helpers = ("a1b2c3d4e5", "a1b2c3ffff")
+    for helper in helpers:
+        own = path.parent / session / "subagents" / f"agent-{helper}.jsonl"
+        own.parent.mkdir(parents=True, exist_ok=True)
+        more = {"isSidechain": True, "agentId": helper, "uuid": helper}
+        told_of = json.loads(lines(session, "/home/me/agents")[0]) | more
+        append(own, json.dumps(told_of))
+
+    await known.sync()
+    shown = await jarvisctl(known.home, "ps", "--project", "agents")
+    assert "3c0f/" in shown.stdout.decode()
+    ids = [line.split()[-1] for line in shown.stdout.decode().splitlines()[1:]]
+    blocks = [await told(known, "show", each) for each in ids]
+
+    assert sorted(ids) == ["3c0f", "3c0f/agent-a1b2c3d", "3c0f/agent-a1b2c3f"]
+    found = [each["block"]["session_id"] for each in blocks]
+    assert sorted(found) == [session, *(f"{session}/agent-{each}" for each in helpers)]
+    assert (await told(known, "show", "agents"))["block"]["session_id"] == session
 
 
 NAMING = [
