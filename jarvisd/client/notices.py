@@ -9,24 +9,25 @@ import msgspec
 
 from jarvisd.client import places, terminal
 from jarvisd.client.filling import fill
+from jarvisd.client.states import is_guess
 from jarvisd.client.text import safe
 from jarvisd.model.events import Trouble
-from jarvisd.model.state import State, Transition
+from jarvisd.model.state import Confidence, State, Transition
 from jarvisd.protocol.states import LiveSession
 
 LIMIT_S = 10.0
 Way = Literal["desktop", "bell", "command"]
 
 _TITLES = {
-    State.WAITING_APPROVAL: "needs your approval",
-    State.WAITING_ANSWER: "has a question",
-    State.CRASHED: "has crashed",
-    State.LIMITED: "has reached a limit",
-    State.STALLED: "has gone silent",
-    State.IDLE: "is done",
-    State.ENDED: "has ended",
+    State.WAITING_APPROVAL: ("needs your approval", "may need your approval"),
+    State.WAITING_ANSWER: ("has a question", "may have a question"),
+    State.CRASHED: ("has crashed", "may have crashed"),
+    State.LIMITED: ("has reached a limit", "may have reached a limit"),
+    State.STALLED: ("has gone silent", "may have gone silent"),
+    State.IDLE: ("is done", "may be done"),
+    State.ENDED: ("has ended", "may have ended"),
 }
-
+"""What has happened, and what may have: a guess."""
 
 _TROUBLES = tuple(Trouble)
 
@@ -37,6 +38,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         title: What has happened, in a few words.
         body: Where, and how that is known.
+        confidence: How sure that is; a guess is worded as one.
         more: The ids of other sessions that this tells of too.
 
     """
@@ -52,20 +54,25 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     cwd: str | None
     since_ms: int
     number: int
+    confidence: Confidence
     more: tuple[str, ...] = ()
 
 
-def _what(each: Transition) -> str:
-    """Return what has happened, in a few words."""
+def _what(each: Transition, *, guessed: bool) -> str:
+    """Return what has happened, in a few words; what is only *guessed* may have."""
     if each.state is State.WAITING_ANSWER and each.evidence.startswith(_TROUBLES):
-        return f"cannot go on: {each.evidence}"
+        can = "may not be able to" if guessed else "cannot"
+        return f"{can} go on: {each.evidence}"
 
-    return _TITLES.get(each.state, f"is {each.state}")
+    sure, guess = _TITLES.get(each.state, (f"is {each.state}", f"may be {each.state}"))
+    return guess if guessed else sure
 
 
 def notice(each: Transition, session: LiveSession | None) -> Notice:
     """Return what is told of *each*; *session* is None where nothing more is known."""
-    what = _what(each)
+    # What was a guess may be sure by now.
+    confidence = (each if session is None else session.state).confidence
+    what = _what(each, guessed=is_guess(each.state, confidence))
     tool = f" ({each.tool})" if each.tool else ""
     project = None if session is None else session.project
     # Not the first words: what is notified of may be kept, by the journal at least.
@@ -84,6 +91,7 @@ def notice(each: Transition, session: LiveSession | None) -> Notice:
         cwd=None if session is None else session.cwd,
         since_ms=each.at_ms,
         number=each.number,
+        confidence=confidence,
     )
 
 
@@ -95,10 +103,24 @@ def gathered(notices: Sequence[Notice]) -> Notice:
 
     return msgspec.structs.replace(
         first,
-        title=f"{len(notices)} sessions need you",
+        title=_counted(notices),
         body="\n".join(each.title for each in notices),
         more=tuple(each.session_id for each in rest),
     )
+
+
+def _counted(notices: Sequence[Notice]) -> str:
+    """Return `2 sessions need you, 1 may`: only what is sure counts as a need."""
+    guesses = sum(is_guess(each.state, each.confidence) for each in notices)
+    if not guesses:
+        return f"{len(notices)} sessions need you"
+
+    sure = len(notices) - guesses
+    if not sure:
+        return f"{guesses} sessions may need you"
+
+    need = "1 session needs" if sure == 1 else f"{sure} sessions need"
+    return f"{need} you, {guesses} may"
 
 
 class Shower:

@@ -63,8 +63,12 @@ def label(
 def doubted(view: StateView) -> str:
     """Return the label of *view*, with a question mark where it is little more than a guess."""
     name = label(view.state, activity=view.activity, tool=view.tool)
-    sure = view.confidence is not Confidence.LOW or view.state is State.UNKNOWN
-    return name if sure else f"{name}?"
+    return f"{name}?" if is_guess(view.state, view.confidence) else name
+
+
+def is_guess(state: State, confidence: Confidence) -> bool:
+    """Return True if a session is perhaps not in *state*: then it is told with a doubt."""
+    return confidence is Confidence.LOW and state is not State.UNKNOWN
 
 
 def why(view: StateView, now_ms: int) -> str:

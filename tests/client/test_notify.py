@@ -13,16 +13,20 @@ from msgspec.structs import replace
 
 from jarvisd.client import clock
 from jarvisd.client.filling import fill
-from jarvisd.client.notices import notice
+from jarvisd.client.notices import gathered, notice
 from jarvisd.errors import EXIT_ALREADY_RUNNING, EXIT_USAGE
 from jarvisd.model.ids import SessionId
-from jarvisd.model.state import State, Transition
+from jarvisd.model.state import Confidence, State, Transition
 from jarvisd.protocol.following import Subscribe
 from jarvisd.protocol.states import StatesList
 from tests.client.conftest import LIMIT_S, Ctl, command
 from tests.client.fake_daemon import FakeDaemon, live_session
 
-WAITING = live_session("aaaa", title="Fix <b>it</b>", state=State.WAITING_APPROVAL)
+APPROVAL: dict[str, Any] = {
+    "state": State.WAITING_APPROVAL,
+    "confidence": Confidence.HIGH,
+}
+WAITING = live_session("aaaa", title="Fix <b>it</b>", **APPROVAL)
 
 
 def transition(number: int, **fields: Any) -> Transition:
@@ -35,6 +39,7 @@ def transition(number: int, **fields: Any) -> Transition:
         "state": State.WAITING_APPROVAL,
         "tool": "Bash",
         "evidence": "PermissionRequest Bash",
+        "confidence": Confidence.HIGH,
     }
     return Transition(**usual | fields)
 
@@ -104,7 +109,7 @@ def test_each_is_told_once_over_restarts_of_both_sides(
 ) -> None:
     first = transition(clock.unix_ms())
     second = replace(first, number=first.number + 5, session_id=SessionId("bbbb"))
-    daemon.sessions = [WAITING, live_session("bbbb", state=State.WAITING_APPROVAL)]
+    daemon.sessions = [WAITING, live_session("bbbb", **APPROVAL)]
     with notifying(environ, "--by", "bell") as process:
         wait_for_followers(daemon)
         daemon.tell_transition(first)
@@ -151,9 +156,7 @@ def test_many_at_once_are_told_as_one(
     config.parent.mkdir(parents=True)
     config.write_text("[notify]\nper_minute = 1\n")
     names = ["aaaa", "bbbb", "cccc"]
-    daemon.sessions = [
-        live_session(each, state=State.WAITING_APPROVAL) for each in names
-    ]
+    daemon.sessions = [live_session(each, **APPROVAL) for each in names]
     number = clock.unix_ms()
     with notifying(environ, "--by", "bell", "--after", "1.5") as process:
         wait_for_followers(daemon)
@@ -166,6 +169,53 @@ def test_many_at_once_are_told_as_one(
 
     assert shown["title"] == "3 sessions need you"
     assert shown["more"] == ["bbbb", "cccc"]
+
+
+def test_a_guess_is_told_as_one(environ: dict[str, str], daemon: FakeDaemon) -> None:
+    daemon.sessions = [live_session("aaaa", state=State.WAITING_APPROVAL)]
+    with notifying(environ, "--by", "bell") as process:
+        wait_for_followers(daemon)
+        daemon.tell_transition(transition(clock.unix_ms()))
+        shown = told(process)
+
+    assert shown["title"] == "claude may need your approval (Bash)"
+    assert shown["confidence"] == "low"
+
+
+def gathered_titles(*confidences: Confidence) -> tuple[str, list[str]]:
+    waits = [transition(1, confidence=each) for each in confidences]
+    found = gathered([notice(each, None) for each in waits])
+    return found.title, found.body.splitlines()
+
+
+def test_together_only_what_is_sure_counts_as_a_need() -> None:
+    sure, guess = Confidence.MEDIUM, Confidence.LOW
+
+    assert gathered_titles(sure, guess, sure) == (
+        "2 sessions need you, 1 may",
+        [
+            "claude needs your approval (Bash)",
+            "claude may need your approval (Bash)",
+            "claude needs your approval (Bash)",
+        ],
+    )
+    assert gathered_titles(guess, sure)[0] == "1 session needs you, 1 may"
+    assert gathered_titles(guess, guess)[0] == "2 sessions may need you"
+
+
+@pytest.mark.parametrize(
+    ("state", "title"),
+    [
+        *((each.value, "claude may") for each in State if each is not State.UNKNOWN),
+        ("unknown", "claude is unknown"),
+    ],
+)
+def test_no_state_that_is_guessed_is_told_as_a_fact(state: str, title: str) -> None:
+    guess = transition(1, state=State(state), tool=None, confidence=Confidence.LOW)
+    trouble = replace(guess, evidence="not logged in")
+
+    assert notice(guess, None).title.startswith(title)
+    assert notice(trouble, None).title.startswith(title)
 
 
 def test_the_users_command_gets_words_and_json(
