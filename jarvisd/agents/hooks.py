@@ -12,8 +12,9 @@ from typing import Protocol
 from msgspec import Struct, json
 
 from jarvisd.agents.decode import decode
+from jarvisd.agents.troubles import TROUBLES
 from jarvisd.model.block import SessionId
-from jarvisd.model.events import TROUBLES, Trouble
+from jarvisd.model.events import Trouble
 from jarvisd.model.evidence import HookCalled
 from jarvisd.model.traits import HookWords, Moment
 from jarvisd.protocol.hooks import DETAIL, MAX_CHARS

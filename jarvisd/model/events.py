@@ -266,14 +266,6 @@ class Trouble(StrEnum):
     API_ERROR = "API error"
 
 
-TROUBLES = {
-    "authentication_failed": Trouble.LOGGED_OUT,
-    "unauthorized": Trouble.LOGGED_OUT,
-    "billing_error": Trouble.BILLING,
-}
-"""By the agents' own words for the kind of an error."""
-
-
 class ApiFailed(_Event, frozen=True, kw_only=True, gc=False):
     """The provider did not answer; *retrying* says that the agent goes on trying.
 

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 import anyio
 from anyio.abc import TaskStatus
 
+from jarvisd.agents import traits_of
 from jarvisd.clock import Clock
 from jarvisd.model.evidence import Dialog, HookCalled
 from jarvisd.model.process import Life, Role
 from jarvisd.model.source import Tree
+from jarvisd.model.traits import Moment
 from jarvisd.presence.bindings import Bindings, Report
 from jarvisd.presence.commands import Commands
 from jarvisd.presence.folders import Folders
@@ -119,7 +121,8 @@ class Presence:
         if hook.transcript and self._folders.meet(hook.agent, hook.transcript):
             self.hurry()
 
-        if hook.event == "PermissionRequest":
+        moments = traits_of(hook.agent).hooks.moments
+        if moments.get(hook.event) is Moment.ASKING:
             self._commands.hurry()
             self._wake.set()  # its answer may show in a process
 

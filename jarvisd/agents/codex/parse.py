@@ -20,9 +20,9 @@ from jarvisd.agents.codex.usage import buckets, response_in, totals_in, variant_
 from jarvisd.agents.condense import condenser_of
 from jarvisd.agents.cue import asks
 from jarvisd.agents.decode import ABSENT, decode, decode_raw, text_of, unix_ms
+from jarvisd.agents.troubles import TROUBLES
 from jarvisd.model.block import SessionId
 from jarvisd.model.events import (
-    TROUBLES,
     ApiFailed,
     Asked,
     Compacted,
