@@ -16,6 +16,7 @@ from jarvisd.agents import claude, codex, hooks, outline, text
 from jarvisd.agents.condense import Head
 from jarvisd.agents.evidence import Evidence
 from jarvisd.agents.outline import Outlined
+from jarvisd.agents.settings import HookSettings
 from jarvisd.lines import Condense
 from jarvisd.model.conversation import Said
 from jarvisd.model.record import Record
@@ -58,6 +59,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: What it is called in every answer.
+        title: What people call it.
         find: Where its transcripts may lie.
         parse: What one line says.
         condense: Makes a small line of a long one, of which `parse` says the same.
@@ -67,6 +69,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         hooked: What a payload of one of its hooks says.
         status_line: What an input of its status line says.
         traits: What engines have to know of it to judge its sessions.
+        settings: How commands are entered that it shall run at its hooks; None if it
+            has none.
         version: Raised when `parse` says something else about the same line; what was
             read with an older one is read again.
         outlined: What lines say together where they are only counted; None where the
@@ -75,6 +79,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    title: str = ""
     find: Find
     parse: Parse
     condense: Condense = Head
@@ -83,6 +88,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     hooked: hooks.Hooked = hooks.silent
     status_line: ReadStatusLine = no_status_line
     traits: Traits = NO_TRAITS
+    settings: HookSettings | None = None
     version: int = 1
     outlined: Outlined | None = None
 
@@ -95,6 +101,7 @@ AGENTS = {
     for each in (
         Agent(
             name="claude",
+            title="Claude Code",
             find=claude.find,
             parse=claude.parse,
             condense=claude.condense,
@@ -103,10 +110,12 @@ AGENTS = {
             hooked=claude.hooked,
             status_line=claude.status_line,
             traits=claude.TRAITS,
+            settings=claude.SETTINGS,
             version=3,
         ),
         Agent(
             name="codex",
+            title="Codex",
             find=codex.find,
             parse=codex.parse,
             condense=codex.condense,
@@ -114,6 +123,7 @@ AGENTS = {
             evidence=codex.EVIDENCE,
             hooked=codex.hooked,
             traits=codex.TRAITS,
+            settings=codex.SETTINGS,
             version=2,
         ),
         TEXT,

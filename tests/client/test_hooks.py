@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from jarvisd.agents import AGENTS
+from jarvisd.agents.claude.settings import EVENTS as CLAUDE_EVENTS
+from jarvisd.agents.codex.settings import EVENTS as CODEX_EVENTS
 from jarvisd.client.hooks import agents
 from jarvisd.client.hooks.surgery import is_ours
 from jarvisd.errors import EXIT_FAILURE, EXIT_USAGE
@@ -89,7 +91,7 @@ def test_install_sums_up_what_it_writes(ctl: Ctl, settings: Path) -> None:
     done = ctl("hooks", "install", "claude")
     again = ctl("hooks", "uninstall", "claude")
 
-    count = len(agents.CLAUDE_EVENTS)
+    count = len(CLAUDE_EVENTS)
     assert (done.stdout, again.stdout) == ("", "")
     assert f"{settings}: {count} hooks added, yours kept" in done.stderr
     assert "Claude Code runs them in new sessions" in done.stderr.splitlines()[-1]
@@ -100,7 +102,7 @@ def test_install_shows_the_difference_if_asked(ctl: Ctl, settings: Path) -> None
     done = ctl("hooks", "install", "claude", "--diff")
 
     assert done.returncode == 0
-    assert set(ours(settings)) == set(agents.CLAUDE_EVENTS)
+    assert set(ours(settings)) == set(CLAUDE_EVENTS)
     assert done.stdout.startswith(f"--- {settings}\n+++ {settings}\n@@")
     assert f'+{" " * 8}"SessionStart": [' in done.stdout
     assert "\n-" not in done.stdout  # nothing is taken away
@@ -169,7 +171,7 @@ def test_uninstall_gives_back_the_very_bytes(
     settings.write_bytes(written)
 
     assert ctl("hooks", "install").returncode == 0
-    assert settings.read_bytes().count(b" hook claude ") == len(agents.CLAUDE_EVENTS)
+    assert settings.read_bytes().count(b" hook claude ") == len(CLAUDE_EVENTS)
     assert ctl("hooks", "uninstall").returncode == 0
     assert settings.read_bytes() == written
 
@@ -241,7 +243,7 @@ def test_the_mode_stays_and_a_link_stays_a_link(ctl: Ctl, settings: Path) -> Non
     ctl("hooks", "install")
 
     assert settings.is_symlink()
-    assert set(ours(real)) == set(agents.CLAUDE_EVENTS)
+    assert set(ours(real)) == set(CLAUDE_EVENTS)
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
     ctl("hooks", "uninstall")
     assert real.read_bytes() == WRITTEN
@@ -289,7 +291,7 @@ def test_one_bad_file_does_not_hinder_the_others(
     (home / ".codex").mkdir()
 
     assert ctl("hooks", "install").returncode == EXIT_FAILURE
-    assert set(ours(home / ".codex/hooks.json")) == set(agents.CODEX_EVENTS)
+    assert set(ours(home / ".codex/hooks.json")) == set(CODEX_EVENTS)
 
 
 @pytest.mark.parametrize(
@@ -328,10 +330,10 @@ def test_an_older_claude_is_not_given_what_it_would_stumble_over(
     done = ctl("hooks", "install")
 
     numbers = tuple(map(int, number.split(".")))
-    known = {each for each, since in agents.CLAUDE_EVENTS.items() if since <= numbers}
+    known = {each for each, since in CLAUDE_EVENTS.items() if since <= numbers}
     assert set(ours(settings)) == known
     assert last in known
-    assert ("skipped" in done.stderr) == (known != set(agents.CLAUDE_EVENTS))
+    assert ("skipped" in done.stderr) == (known != set(CLAUDE_EVENTS))
     assert "claude  installed" in ctl("hooks", "status").stdout
 
 
@@ -400,7 +402,7 @@ def test_a_root_may_be_given(ctl: Ctl, settings: Path, tmp_path: Path) -> None:
     other.mkdir()
     ctl("hooks", "install", "claude", "--root", str(other))
 
-    assert set(ours(other / "settings.json")) == set(agents.CLAUDE_EVENTS)
+    assert set(ours(other / "settings.json")) == set(CLAUDE_EVENTS)
     assert settings.read_bytes() == WRITTEN
 
 
@@ -471,7 +473,7 @@ def test_programs_are_told_the_same(ctl: Ctl, settings: Path) -> None:
         {"XDG_CONFIG_HOME": "/e"},
     ],
 )
-@pytest.mark.parametrize("agent", agents.TITLES)
+@pytest.mark.parametrize("agent", agents.SETTINGS)
 def test_settings_are_looked_for_where_transcripts_are(
     environ: dict[str, str], home: Path, agent: str, more: dict[str, Any]
 ) -> None:

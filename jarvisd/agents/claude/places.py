@@ -37,7 +37,7 @@ def find(
 ) -> tuple[Tree, ...]:
     """Return the trees of every root: the agent's own choice, then *configured*."""
     roots = distinct(
-        _projects(each) for each in (*_own_roots(environ, home), *configured)
+        _projects(each) for each in (*own_roots(environ, home), *configured)
     )
     return tuple(
         Tree(agent="claude", root=root, place=place, enters=enters) for root in roots
@@ -68,7 +68,8 @@ def enters(parts: tuple[str, ...]) -> bool:
     return True
 
 
-def _own_roots(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
+def own_roots(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
+    """Return the folders of its settings: the user's choice, or the usual ones."""
     chosen = listed(environ, "CLAUDE_CONFIG_DIR", home)
     if chosen:
         return chosen

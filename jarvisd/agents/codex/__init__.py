@@ -4,7 +4,17 @@ from jarvisd.agents.codex.evidence import EVIDENCE
 from jarvisd.agents.codex.hooks import hooked
 from jarvisd.agents.codex.parse import condense, parse
 from jarvisd.agents.codex.places import find
+from jarvisd.agents.codex.settings import SETTINGS
 from jarvisd.agents.codex.spoken import spoken
 from jarvisd.agents.codex.traits import TRAITS
 
-__all__ = ["EVIDENCE", "TRAITS", "condense", "find", "hooked", "parse", "spoken"]
+__all__ = [
+    "EVIDENCE",
+    "SETTINGS",
+    "TRAITS",
+    "condense",
+    "find",
+    "hooked",
+    "parse",
+    "spoken",
+]

@@ -18,7 +18,7 @@ from jarvisd.model.source import Place, Tree
 _NAME = re.compile(r"rollout-.*\.jsonl", re.DOTALL)
 _THREAD = re.compile(r"-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl$")
 _COMPRESSED = ".zst"
-_FOLDERS = ("sessions", "archived_sessions")
+FOLDERS = ("sessions", "archived_sessions")
 _MAX_DEPTH = 4
 
 
@@ -26,7 +26,7 @@ def find(
     environ: Mapping[str, str], home: Path, configured: tuple[Path, ...]
 ) -> tuple[Tree, ...]:
     """Return the trees of every root: the agent's own choice, then *configured*."""
-    own = listed(environ, "CODEX_HOME", home) or (home / ".codex",)
+    own = own_roots(environ, home)
     folders = (folder for root in (*own, *configured) for folder in _folders(root))
     return tuple(
         Tree(
@@ -38,6 +38,11 @@ def find(
         )
         for folder in distinct(folders)
     )
+
+
+def own_roots(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
+    """Return the folders of its settings: the user's choice, or the usual one."""
+    return listed(environ, "CODEX_HOME", home) or (home / ".codex",)
 
 
 def place(parts: tuple[str, ...]) -> Place | None:
@@ -55,4 +60,4 @@ def enters(parts: tuple[str, ...]) -> bool:
 
 
 def _folders(root: Path) -> tuple[Path, ...]:
-    return (root,) if root.name in _FOLDERS else tuple(root / each for each in _FOLDERS)
+    return (root,) if root.name in FOLDERS else tuple(root / each for each in FOLDERS)

@@ -65,7 +65,7 @@ def add(subparsers: Subparsers) -> None:
 
 def _add_options(action: Parser) -> None:
     action.add_argument(
-        "agent", nargs="?", choices=tuple(agents.TITLES), help="of this agent only"
+        "agent", nargs="?", choices=tuple(agents.SETTINGS), help="of this agent only"
     )
     action.add_argument(
         "--root", metavar="DIR", help="the agent's folder, instead of all known ones"
@@ -76,7 +76,8 @@ def _add_options(action: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do the action for each agent that is here."""
     if args.root and not args.agent:
-        terminal.say("say whose folder it is: `--root` needs `claude` or `codex`")
+        names = " or ".join(f"`{each}`" for each in agents.SETTINGS)
+        terminal.say(f"say whose folder it is: `--root` needs {names}")
         return EXIT_USAGE
 
     if args.action == "status":
