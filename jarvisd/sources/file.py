@@ -185,8 +185,7 @@ class TailedFile:
                 case Verdict.EDITED:
                     return self._begin_after_edit(start, seen, now)
                 case Verdict.SAME if self._is_edited(position, seen, fd):
-                    at = self._edited_at
-                    self._edit_waits = at is not None and now - at < EDIT_PAUSE_S
+                    self._edit_waits = self._is_too_soon(now)
                     if not self._edit_waits:
                         start = edited(position, seen, fd)
                         return self._begin_after_edit(start, seen, now)
@@ -198,9 +197,15 @@ class TailedFile:
         return part
 
     def _is_edited(self, position: Position, seen: os.stat_result, fd: int) -> bool:
-        """Say whether a file that did not grow was written to all the same."""
+        """Return True if what stands before *position* was written again.
+
+        That is so if the file was seen empty, or changed without growing.
+        """
         if self._edit_waits:
             return True
+
+        if self._was_emptied:
+            return not self._reading.remembers_all(position, fd)
 
         _, _, size, mtime_ns = self._known or _signature_of(position)
         if seen.st_size != size or seen.st_mtime_ns == mtime_ns:
@@ -211,6 +216,15 @@ class TailedFile:
             return False
 
         return not self._reading.remembers_all(position, fd)
+
+    @property
+    def _was_emptied(self) -> bool:
+        return self.seen_bytes == 0
+
+    def _is_too_soon(self, now: float) -> bool:
+        """Return True if a new time alone is no reason yet to read the file again."""
+        at = self._edited_at
+        return at is not None and now - at < EDIT_PAUSE_S and not self._was_emptied
 
     def _begin_after_edit(
         self, start: Position, seen: os.stat_result, now: float

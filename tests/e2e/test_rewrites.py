@@ -321,6 +321,23 @@ async def test_a_line_edited_while_no_daemon_runs_counts_for_what_it_says_now(
     assert await output_of(daemon, path) == 400 + output
 
 
+@pytest.mark.parametrize("output", [500, 9, 12345], ids=["same", "shorter", "longer"])
+async def test_a_line_edited_while_the_file_was_seen_empty_counts_for_what_it_says_now(
+    daemon: Daemon, output: int
+) -> None:
+    path = daemon.home.transcript()
+    outputs = [100, 200, 300]
+    lines = [*map(long_response, ("msg_1", "msg_2", "msg_3"), outputs)]
+    append(path, *lines)
+    await daemon.sync()
+
+    os.truncate(path, 0)
+    await daemon.sync()
+    append(path, *(each.replace(":200}", f":{output}}}") for each in lines))
+
+    assert await output_of(daemon, path) == 400 + output
+
+
 async def test_what_an_agent_cuts_off_stays_counted(daemon: Daemon) -> None:
     path = daemon.home.transcript()
     append(path, *map(response, ("msg_1", "msg_2", "msg_3"), (100, 200, 300)))
@@ -332,7 +349,12 @@ async def test_what_an_agent_cuts_off_stays_counted(daemon: Daemon) -> None:
     assert await output_of(daemon, path) == 600
 
 
-def response(message: str, output: int) -> str:
+def long_response(message: str, output: int) -> str:
+    """Return such a line that fills what is known of a file's begin and of its end."""
+    return response(message, output, text="Done. " * 200)
+
+
+def response(message: str, output: int, text: str = "Done.") -> str:
     """Return a line in which the agent tells what a response took."""
     usage = {"input_tokens": 10, "output_tokens": output}
     return json.dumps(
@@ -345,7 +367,7 @@ def response(message: str, output: int) -> str:
                 "id": f"{message}-{os.environ['PYTEST_CURRENT_TEST']}",
                 "role": "assistant",
                 "model": "claude-opus-4-5",
-                "content": [{"type": "text", "text": "Done."}],
+                "content": [{"type": "text", "text": text}],
                 "usage": usage,
             },
         },

@@ -65,6 +65,11 @@ class Looker:
         """Return the lines of all blocks."""
         return sum(each.line_count for each in self._blocks)
 
+    def generation(self, path: Path) -> int:
+        """Return how often the file at *path* was found to be written again."""
+        known = self._reader.catalogue.get(str(path))
+        return known.block.position.generation if known is not None else 0
+
     def start(self) -> None:
         """Begin with what is stored: after `kill` or `store`."""
         self._blocks = Blocks()

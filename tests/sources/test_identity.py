@@ -143,6 +143,30 @@ def test_an_emptied_file_is_waited_for_and_goes_on_if_it_comes_back(path: Path) 
     assert reading.drain() == ["three"]
 
 
+@pytest.mark.parametrize(
+    ("is_followed", "is_edited", "generation"),
+    [(False, False, 1), (False, True, 1), (True, False, 0), (True, True, 1)],
+)
+def test_an_emptied_file_that_is_filled_again_may_be_edited(
+    path: Path, *, is_followed: bool, is_edited: bool, generation: int
+) -> None:
+    lines = [f"line {number:04}\n" for number in range(200)]
+    path.write_text("".join(lines))
+    reading = Reading(path)
+    if is_followed:
+        reading.tail.remember(reading.position)
+    reading.drain()
+    path.write_text("")
+    reading.drain()
+
+    if is_edited:
+        lines[110] = "LINE 0110\n"
+    path.write_text("".join([*lines, "end\n"]))
+
+    assert reading.drain() == ["end"]
+    assert reading.position.generation == generation
+
+
 def test_an_emptied_file_with_other_lines_is_read_from_its_start(path: Path) -> None:
     reading = Reading(path)
     reading.drain()

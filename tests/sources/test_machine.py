@@ -127,12 +127,27 @@ class Writers(RuleBasedStateMachine):
 
         before = set(events_of(path))
         self.disk.cut(path, keep, new, aside=aside)
-        kept = before & set(events_of(path))
-        if seen.st_ino in self.old_files:
-            self.old_files.add(path.stat().st_ino)
-            self.disk.may_count_again.update(kept)
+        self._kept(before, path, seen.st_ino)
 
-        self.cut_events |= kept
+    @rule(name=NAMES, count=st.sampled_from([0, 200]), is_edited=st.booleans())
+    def empty_look_and_fill_again(
+        self, name: str, count: int, *, is_edited: bool
+    ) -> None:
+        path = self.disk.path(name)
+        if not path.exists() or path.stat().st_nlink > 1:
+            return
+
+        self.disk.append(path, count)  # so that neither head nor mark shows the edit
+        self.look()
+        before, data = self.looker.generation(path), path.read_bytes()
+        events = set(events_of(path))
+        self.disk.rewrite(path, b"", aside=False)
+        self.look()
+        again = self.disk.edited(data) if is_edited else data
+        self.disk.rewrite(path, again, aside=False)
+        self._kept(events, path, path.stat().st_ino)
+        self.look()
+        assert again == data or self.looker.generation(path) > before
 
     @rule(name=NAMES, count=SOME)
     def truncate_under_a_writer_that_keeps_its_offset(
@@ -216,6 +231,15 @@ class Writers(RuleBasedStateMachine):
     @invariant()
     def blocks_tell_what_was_counted(self) -> None:
         assert self.looker.lines >= self.looker.counted.total()
+
+    def _kept(self, before: set[int], path: Path, inode: int) -> None:
+        """Note which of the events *before* are in *path*, which was *inode*, still."""
+        kept = before & set(events_of(path))
+        if inode in self.old_files:
+            self.old_files.add(path.stat().st_ino)
+            self.disk.may_count_again.update(kept)
+
+        self.cut_events |= kept
 
     def _move(self, path: Path, other: Path) -> None:
         if path.exists():
