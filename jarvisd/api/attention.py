@@ -20,7 +20,7 @@ from jarvisd.clock import Clock
 from jarvisd.model.attention import AttentionSession
 from jarvisd.model.folder import is_named
 from jarvisd.model.ids import SessionId
-from jarvisd.model.state import State
+from jarvisd.model.state import WAITS, Confidence, State
 from jarvisd.protocol.attention import (
     MAX_SESSIONS_TOLD,
     ReportAttention,
@@ -101,11 +101,12 @@ class AttentionReport:
         """Return who is alive or was of late, each with the state that it is in."""
         states = self._books.states
         alive = set(states.sessions())
-        return {
-            (key, states.view(each.agent, each.session_id).state)
+        views = (
+            (key, states.view(each.agent, each.session_id))
             for key, each in sessions.items()
             if (each.agent, each.session_id) in alive
-        }
+        )
+        return {(key, _counted(view.state, view.confidence)) for key, view in views}
 
     def _result(
         self,
@@ -144,13 +145,18 @@ def _with_waiting(found: Seen, journal: Journal, span: reports.Asked) -> Seen:
     for each in journal.waiting():
         if each.number >= span.since_ms:
             key = keys.setdefault((each.agent, each.session_id), -len(keys) - 1)
-            number = numbers.setdefault(
-                each.state, max(numbers.values(), default=0) + 1
-            )
-            sessions[key], states[number] = (each.agent, each.session_id), each.state
+            state = _counted(each.state, each.confidence)
+            number = numbers.setdefault(state, max(numbers.values(), default=0) + 1)
+            sessions[key], states[number] = (each.agent, each.session_id), state
             rows.append((key, each.at_ms, each.number, number))
 
     return Seen(rows, sessions, states, found.awake)
+
+
+def _counted(state: State, confidence: Confidence) -> State:
+    """Return what *state* counts as, as the store does: a guessed wait as unknown."""
+    is_guess = state in WAITS and confidence is Confidence.LOW
+    return State.UNKNOWN if is_guess else state
 
 
 def _longest_first(

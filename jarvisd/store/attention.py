@@ -1,5 +1,8 @@
 """What the report of attention asks of the store: bare changes of state, and awake times.
 
+A wait that is only guessed counts as `unknown`: nothing tells that somebody was needed,
+or when they had decided.
+
 A hundred thousand rows are read in some tens of milliseconds, since nothing is joined
 to them: sessions and states come as numbers, with a table for each.
 """
@@ -9,22 +12,31 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from jarvisd.model.ids import SessionId
-from jarvisd.model.state import State
+from jarvisd.model.state import Confidence, State
 
 Row = tuple[int, int, int, int]
 """Session, when the state began and when that was told (Unix ms), state; session and
 state as the numbers of their tables. A transition's number is the time of its telling."""
 
+_GUESSED: Final = 0
+"""What the queries give for the state of a guessed wait; the text table begins with 1."""
+
 _ROWS: Final = """
-SELECT session, at_ms, number, state FROM transition
-WHERE number >= ? ORDER BY number
+SELECT session, at_ms, number,
+       CASE WHEN confidence = :low AND state IN (:approval, :answer)
+       THEN 0 ELSE state END
+FROM transition WHERE number >= :since_ms ORDER BY number
 """
 """By the time of telling: a state may be told today that began yesterday. What was told
 after the time that is asked for ends states that began within it.
 """
 _BEFORE: Final = """
-SELECT session, at_ms, number, state FROM transition
-WHERE number IN (SELECT max(number) FROM transition WHERE number < ? GROUP BY session)
+SELECT session, at_ms, number,
+       CASE WHEN confidence = :low AND state IN (:approval, :answer)
+       THEN 0 ELSE state END
+FROM transition WHERE number IN (
+    SELECT max(number) FROM transition WHERE number < :since_ms GROUP BY session
+)
 """
 _SESSIONS: Final = """
 SELECT session_key, text, session_id FROM session JOIN text ON text_key = agent
@@ -47,14 +59,22 @@ class Seen(NamedTuple):
 
 def seen(raw: sqlite3.Connection, *, since_ms: int) -> Seen:
     """Return what was told since then, after the state that each session was in."""
-    rows = raw.execute(_BEFORE, [since_ms]).fetchall()
-    rows += raw.execute(_ROWS, [since_ms]).fetchall()
-    told = {row[0] for row in rows}
-    words = raw.execute(
-        "SELECT text_key, text FROM text WHERE text IN (SELECT value"
-        " FROM json_each(?))",
-        [_WORDS],
+    keys = dict(
+        raw.execute(
+            "SELECT text, text_key FROM text WHERE text IN (SELECT value"
+            " FROM json_each(?))",
+            [_WORDS],
+        )
     )
+    asked = {
+        "since_ms": since_ms,
+        "low": keys.pop(Confidence.LOW, None),
+        "approval": keys.get(State.WAITING_APPROVAL),
+        "answer": keys.get(State.WAITING_ANSWER),
+    }
+    rows = raw.execute(_BEFORE, asked).fetchall()
+    rows += raw.execute(_ROWS, asked).fetchall()
+    told = {row[0] for row in rows}
     return Seen(
         rows,
         {
@@ -62,7 +82,7 @@ def seen(raw: sqlite3.Connection, *, since_ms: int) -> Seen:
             for key, agent, session_id in raw.execute(_SESSIONS)
             if key in told
         },
-        {key: State(word) for key, word in words},
+        {_GUESSED: State.UNKNOWN} | {key: State(word) for word, key in keys.items()},
         raw.execute(_AWAKE, [since_ms]).fetchall(),
     )
 
@@ -72,4 +92,4 @@ def was_awake(raw: sqlite3.Connection, start_ms: int, end_ms: int) -> None:
     raw.execute(_BEAT, [start_ms, end_ms])
 
 
-_WORDS: Final = json.dumps(list(State))
+_WORDS: Final = json.dumps([*State, Confidence.LOW])

@@ -40,6 +40,21 @@ async def a_session(daemon: Daemon) -> str:
     return session
 
 
+def said(session: str, text: str) -> dict[str, object]:
+    """Return the line of an agent that ended its turn with *text*."""
+    return {
+        "type": "assistant",
+        "sessionId": session,
+        "timestamp": clock.iso(clock.unix_ms()),
+        "message": {
+            "id": "m1",
+            "model": "claude-opus-4-8",
+            "content": [{"type": "text", "text": text}],
+            "stop_reason": "end_turn",
+        },
+    }
+
+
 async def hook(daemon: Daemon, session: str, event: str, **fields: str) -> None:
     payload = {"session_id": session, "hook_event_name": event, **fields}
     await daemon.ask("hook", Done, agent="claude", payload=payload)
@@ -79,18 +94,8 @@ async def test_an_approval_is_listed_while_it_waits(daemon: Daemon) -> None:
 
 async def test_a_guess_is_listed_and_counted_nowhere(daemon: Daemon) -> None:
     session = await a_session(daemon)
-    said = {
-        "type": "assistant",
-        "sessionId": session,
-        "timestamp": clock.iso(clock.unix_ms()),
-        "message": {
-            "id": "m1",
-            "model": "claude-opus-4-8",
-            "content": [{"type": "text", "text": "Shall I go on?"}],
-            "stop_reason": "end_turn",
-        },
-    }
-    append(daemon.home.transcript(session=session), json.dumps(said))
+    ending = json.dumps(said(session, "Shall I go on?"))
+    append(daemon.home.transcript(session=session), ending)
     await daemon.sync()
 
     async def asks() -> bool:
@@ -241,6 +246,37 @@ async def test_the_report_counts_the_wait(daemon: Daemon) -> None:
     assert b"WAITED" in shown.stdout
     assert b"approvals: 1, half within" in shown.stdout
     assert json.loads(for_programs.stdout)["approvals"]["count"] == 1
+
+
+async def test_the_report_counts_no_guess(daemon: Daemon) -> None:
+    session = await a_session(daemon)
+    path = daemon.home.transcript("x", session)
+    append(path, json.dumps(said(session, "Shall I go on?")))
+    await daemon.sync()
+
+    async def asks() -> bool:
+        return await needs(daemon) == [(session, "waiting_answer")]
+
+    await eventually(asks)
+    prompt = {
+        "type": "user",
+        "uuid": str(uuid4()),
+        "sessionId": session,
+        "timestamp": clock.iso(clock.unix_ms()),
+        "message": {"role": "user", "content": "yes"},
+    }
+    append(path, json.dumps(prompt))
+    await daemon.sync()
+
+    async def goes_on() -> bool:
+        return await needs(daemon) == []
+
+    await eventually(goes_on)
+    found = await daemon.ask("report.attention", ReportAttentionResult)
+    assert found.answers.count == 0
+    assert found.usage.waiting_ms == 0
+    assert "waiting_answer" not in found.states
+    assert found.states["unknown"] > 0
 
 
 async def _followed(daemon: Daemon) -> None:

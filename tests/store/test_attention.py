@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from jarvisd.clock import SystemClock
 from jarvisd.model.ids import SessionId
 from jarvisd.model.saved import Batch
-from jarvisd.model.state import State, Transition
+from jarvisd.model.state import Confidence, State, Transition
 from jarvisd.store import open_store
 from jarvisd.store.attention import Seen, seen, was_awake
 
@@ -19,6 +19,7 @@ FIRST = Transition(
     at_ms=100,
     before=None,
     state=State.WORKING,
+    confidence=Confidence.HIGH,
 )
 SECOND = replace(FIRST, number=210, at_ms=200, state=State.WAITING_APPROVAL)
 THIRD = replace(FIRST, number=310, at_ms=300, state=State.IDLE)
@@ -46,6 +47,18 @@ async def test_changes_come_behind_the_state_before_them(tmp_path: Path) -> None
         ("two", 250, State.WORKING),
         ("one", 300, State.IDLE),
     ]
+
+
+async def test_a_guessed_wait_is_unknown(tmp_path: Path) -> None:
+    guess = replace(SECOND, confidence=Confidence.LOW)
+    working = replace(FIRST, confidence=Confidence.LOW)
+    async with open_store(tmp_path / "db", clock=SystemClock()) as store:
+        await store.save(Batch(blocks=(), transitions=(working, guess)))
+        whole = await store.read(partial(seen, since_ms=0))
+        part = await store.read(partial(seen, since_ms=255))
+
+    assert [state for *_, state in told(whole)] == [State.WORKING, State.UNKNOWN]
+    assert [state for *_, state in told(part)] == [State.UNKNOWN]
 
 
 async def test_a_stretch_awake_grows(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ _STATES = 1 << 32
 
 _NEVER = 1 << 62
 
+_UNDECIDED = OVER | {State.UNKNOWN}
+"""What may come after a wait that nobody ended."""
+
 Span = tuple[int, int]
 """From, to: Unix ms, the latter not included."""
 
@@ -180,7 +183,8 @@ class _Seen:
         found: dict[int, OfSession] = defaultdict(OfSession)
         for key, length_ms in self._sums.items():
             session, state = divmod(key, _STATES)
-            found[session].states[self._states[state]] = length_ms
+            states, name = found[session].states, self._states[state]
+            states[name] = states.get(name, 0) + length_ms
 
         for wait in self.waits:
             if wait.decided and wait.state is State.WAITING_APPROVAL:
@@ -208,7 +212,7 @@ class _Seen:
                 self.edges.append(end * 2)
 
         elif state in self._waiting:
-            decided = after is not None and self._states[after] not in OVER
+            decided = after is not None and self._states[after] not in _UNDECIDED
             wait = (session, self._states[state], length_ms, end_ms, parts, decided)
             self.waits.append(_Wait(*wait))
 

@@ -77,6 +77,27 @@ def test_a_state_lasts_until_the_next_one() -> None:
     assert made.approvals == Latency(count=1, p50_ms=MINUTE, p95_ms=MINUTE)
 
 
+def test_a_wait_that_nothing_tells_the_end_of_was_decided_by_nobody() -> None:
+    made = report((1, 0, A), (1, HOUR, State.UNKNOWN), (1, 2 * HOUR, W))
+
+    assert made.usage.waiting_ms == HOUR
+    assert made.approvals.count == 0
+
+
+def test_numbers_of_one_state_count_together() -> None:
+    numbers = {0: State.UNKNOWN, 1: State.UNKNOWN, 2: W}
+    changes = [(1, START, START, 0), (1, START + HOUR, START + HOUR, 1)]
+    made = attention(
+        [*changes, (1, START + 2 * HOUR, START + 2 * HOUR, 2)],
+        numbers,
+        awake=[(START, START + 3 * HOUR)],
+        lasting={(1, W)},
+        asked=Asked(0, START + DAY, ZoneInfo("UTC")),
+    )
+
+    assert made.states == {State.UNKNOWN: 2 * HOUR, W: HOUR}
+
+
 def test_two_at_once_wait_twice_and_work_once() -> None:
     made = report((1, 0, W), (2, HOUR, W), (1, 2 * HOUR, A), (2, 2 * HOUR, A))
 
