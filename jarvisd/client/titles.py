@@ -27,8 +27,11 @@ from jarvisd.protocol.states import LiveSession
 MAX_ASKED = 1_000
 """Sessions whose first words are asked for at once: less than 0.1 s for the daemon."""
 
+ASK_AGAIN_S = 2.0
+"""A session has no prompt until its person has written one, whenever that is."""
+
 MAX_TRIES = 3
-"""A session that has just begun may have no prompt yet; a subagent never has."""
+"""Of a subagent, which seldom has a prompt of its own."""
 
 LEAST_SHOWN = 8
 """Of an id, where the daemon does not tell how far it may be cut."""
@@ -95,7 +98,8 @@ class Titles:
 
     def __init__(self) -> None:
         self._known: dict[_Key, SessionPrompt] = {}
-        self._tries: dict[_Key, int] = {}
+        self._tries: dict[_Key, tuple[int, float]] = {}
+        """How often each was asked for, and when that was last."""
         self._short: dict[str, str] = {}
 
     def learn(self, ask: Ask, shown: Iterable[Named]) -> None:
@@ -109,7 +113,8 @@ class Titles:
             page = names[start : start + MAX_PROMPTS]
             for each in page:
                 key = (each.agent, each.session_id)
-                self._tries[key] = self._tries.get(key, 0) + 1
+                count, _ = self._tries.get(key, (0, 0.0))
+                self._tries[key] = count + 1, clock.monotonic()
 
             try:
                 answer = ask(SessionsPrompts(sessions=page), SessionsPromptsResult)
@@ -151,12 +156,19 @@ class Titles:
 
     def _is_unknown(self, named: Named) -> bool:
         known = self._known.get(named.key)
-        return (
-            named.session_id is not None
-            and not named.title
-            and (known is None or known.words is None)
-            and self._tries.get(named.key, 0) < MAX_TRIES
-        )
+        if (
+            named.session_id is None
+            or named.title
+            or (known is not None and known.words is not None)
+        ):
+            return False
+
+        count, last_at = self._tries.get(named.key, (0, 0.0))
+        if not count:
+            return True
+
+        is_hopeless = named.is_subagent and count >= MAX_TRIES
+        return not is_hopeless and clock.monotonic() >= last_at + ASK_AGAIN_S
 
 
 def called(named: Named) -> str:

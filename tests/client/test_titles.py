@@ -2,8 +2,12 @@
 
 from typing import Any
 
-from jarvisd.client.titles import Titles
+import pytest
+
+from jarvisd.client import clock
+from jarvisd.client.titles import ASK_AGAIN_S, MAX_TRIES, Named, Titles
 from jarvisd.protocol.base import Params
+from jarvisd.protocol.methods import SessionsPrompts, SessionsPromptsResult
 from jarvisd.protocol.names import IdsShorten, IdsShortenResult
 
 
@@ -36,3 +40,26 @@ def test_a_new_id_may_make_others_longer() -> None:
 
 def test_an_id_that_nobody_was_asked_about_is_shown_as_before() -> None:
     assert Titles().short("0123456789abcdef") == "01234567"
+
+
+@pytest.mark.parametrize(("is_subagent", "times"), [(False, 9), (True, MAX_TRIES)])
+def test_words_are_asked_for_until_there_are_some(
+    monkeypatch: pytest.MonkeyPatch, is_subagent: bool, times: int
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
+    asked = []
+
+    def ask(params: Params, _answer: type[Any], /) -> Any:
+        assert isinstance(params, SessionsPrompts)
+        asked.append(now[0])
+        return SessionsPromptsResult(sessions=[])
+
+    titles = Titles()
+    named = Named("claude", "5e55", None, "basket", is_subagent=is_subagent)
+    for _ in range(9):
+        titles.learn(ask, [named])
+        titles.learn(ask, [named])
+        now[0] += ASK_AGAIN_S
+
+    assert len(asked) == times

@@ -16,6 +16,7 @@ from jarvisd.client import clock
 from jarvisd.model.block import BlockView, Life
 from jarvisd.model.state import Activity, Confidence, State
 from jarvisd.protocol.following import Subscribe
+from jarvisd.protocol.methods import SessionsPrompts
 from tests.client.conftest import LIMIT_S, command
 from tests.client.fake_daemon import HALF_WAY, SCANNING, FakeDaemon, block
 from tests.client.terminal import Terminal
@@ -53,6 +54,18 @@ def test_changes_are_painted_and_nothing_else_is(
         terminal.see("777")
 
     assert b"BLOCK" not in terminal.output[seen:]
+
+
+def test_the_first_words_are_shown_whenever_they_are_written(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    daemon.blocks = [fresh(title=None)]
+    with watching(environ, columns=160) as terminal:
+        daemon.wait_until(
+            lambda: sum(isinstance(each, SessionsPrompts) for each in daemon.asked) > 3
+        )
+        daemon.prompts = {str(daemon.blocks[0].session_id): "Mend the basket"}
+        terminal.see("Mend the basket")
 
 
 def test_the_newest_comes_first_and_the_old_on_demand(
