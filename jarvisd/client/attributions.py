@@ -31,11 +31,12 @@ def read(path: Path) -> list[Attribution]:
 
     """
     form = _FORMS.get(path.suffix)
-    if form is None:
+    if form is None and path.exists():
         raise AttributionFileError(path, f"expected one of {', '.join(_FORMS)}")
 
     try:
-        found = form(path.read_text("utf-8-sig"))
+        text = path.read_text("utf-8-sig")
+        found = form(text) if form else None
     except OSError as exc:
         raise AttributionFileError(path, exc.strerror or str(exc)) from exc
     except (ValueError, RecursionError) as exc:

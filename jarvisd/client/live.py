@@ -14,7 +14,7 @@ from jarvisd.client.keys import pressed
 from jarvisd.client.screen import Screen
 from jarvisd.client.scrolling import SCROLL_KEYS, Scroll, footer, on_screen
 from jarvisd.client.table import render, styled
-from jarvisd.client.text import cut, safe
+from jarvisd.client.text import cut, safe, wrap
 from jarvisd.model.block import BlockView, Life
 
 REPAINT_S = 1.0
@@ -165,7 +165,8 @@ class View:
             if status is None or self._feed.blocks:
                 return []
 
-            return blocks.nothing_found(status.backfill).splitlines()
+            lines = blocks.nothing_found(status.backfill).splitlines()
+            return [each for line in lines for each in wrap(line, columns)]
 
         rows = [blocks.row(each, now_ms, self._feed.titles) for each in shown]
         return render(

@@ -168,13 +168,19 @@ def _summary(change: Change, kept: str | None, *, dry_run: bool) -> str:
         if count
     ]
     what = ", ".join(counts) or "put in order"
+    if change.found.data is not None and change.data is not None:
+        what = f"{what}, yours kept"
+
     if dry_run:
-        return f"{what}, yours kept; not written, since this is a dry run"
+        return f"{what}; not written, since this is a dry run"
+
+    if change.found.data is None:
+        return f"{what} in a new file"
 
     if change.data is None:
         return f"{what}; the file is removed, since `install` had created it"
 
-    return f"{what}, yours kept; the file as it was before is in {kept}"
+    return f"{what}; the file as it was before is in {kept}"
 
 
 def _marked(target: Target) -> str:
@@ -187,8 +193,9 @@ def _marked(target: Target) -> str:
 def _left_out(target: Target) -> str:
     events = ", ".join(target.left_out)
     return (
-        f"skipped {events}: this version of {target.title} may not support them and "
-        "would ignore the whole settings file. Install again after an upgrade."
+        f"skipped {events}: older versions of {target.title} ignore the whole settings "
+        "file over them, and yours is older or was not found. Install again after an "
+        "upgrade."
     )
 
 

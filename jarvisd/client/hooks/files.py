@@ -133,7 +133,7 @@ def _why(error: ValueError) -> str:
     if isinstance(error, surgery.ShapeError):
         return str(error)
 
-    return f"it is not JSON ({error}); comments and trailing commas are none either"
+    return f"it is not JSON ({error}); JSON has no comments and no trailing commas"
 
 
 def apply(change: Change, backups: "Backups") -> Path:
