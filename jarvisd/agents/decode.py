@@ -182,11 +182,6 @@ def _decode_strange(text: bytes, kind: type[T], error: Exception) -> T | None:
 
     return None
 
-    if isinstance(found, Shape):
-        found.left_out = mender.left_out
-
-    return found
-
 
 def _readable(text: bytes, error: Exception) -> bytes:
     """Return *text* as JSON that msgspec takes, if there is a way."""

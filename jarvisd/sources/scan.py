@@ -139,7 +139,7 @@ def _sort(
     elif entry.is_dir(follow_symlinks=False):
         if tree.enters(parts := (*above, entry.name)):
             folder.inner.append((entry.path, parts))
-    elif entry.is_symlink() and entry.is_dir():
+    elif entry.is_symlink() and os.path.isdir(entry.path):  # DirEntry raises ELOOP
         if tree.enters(parts := (*above, entry.name)):
             folder.links.append((entry.path, parts))
     elif tree.place((*above, entry.name)) is not None:

@@ -46,6 +46,17 @@ async def test_a_link_that_comes_while_the_daemon_runs_is_followed(home: Home) -
             assert len(await client.blocks()) == 2
 
 
+async def test_a_link_that_leads_nowhere_costs_nothing_else(home: Home) -> None:
+    path = made(home.projects / "-shop" / "a.jsonl", 3)
+    for folder in (home.projects, path.parent):
+        (folder / "itself").symlink_to("itself")
+        (folder / "nothing").symlink_to("no-such-folder")
+
+    async with running_daemon(home) as daemon, daemon.connected() as client:
+        assert (await daemon.block_at(path)).line_count == 3
+        assert await troubles(client) == {}
+
+
 async def test_links_in_a_circle_are_read_once(home: Home) -> None:
     store = home.folder / "store"
     path = made(store / "project" / "a.jsonl", 3)
