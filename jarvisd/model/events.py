@@ -106,13 +106,6 @@ class ToolReturned(_Event, frozen=True, kw_only=True, gc=False):
     duration_ms: int | None = None
 
 
-class SubagentStarted(_Event, frozen=True, kw_only=True, gc=False):
-    """The tool call *call_id* is the subagent *agent_id*."""
-
-    call_id: str
-    agent_id: str
-
-
 class UsageReported(_Event, frozen=True, kw_only=True, gc=False):
     """One copy of what one response cost.
 
@@ -369,7 +362,6 @@ Event = (
     | MessageWritten
     | ToolCalled
     | ToolReturned
-    | SubagentStarted
     | UsageReported
     | ResponseStarted
     | TotalsReported

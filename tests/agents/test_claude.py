@@ -18,7 +18,6 @@ from jarvisd.model.events import (
     ModeChanged,
     Outcome,
     PromptGiven,
-    SubagentStarted,
     TaskEnded,
     TaskStarted,
     TitleGiven,
@@ -450,7 +449,6 @@ def test_a_result_says_how_long_it_took_and_what_it_started() -> None:
 
     assert user([result()], toolUseResult=noted) == (
         ToolReturned(call_id="t1", duration_ms=919),
-        SubagentStarted(call_id="t1", agent_id="a7"),
         TaskStarted(task_id="b1"),
     )
 

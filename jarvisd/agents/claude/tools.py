@@ -11,7 +11,6 @@ from jarvisd.agents.decode import ABSENT, decode_raw, digest_of, head_of, text_o
 from jarvisd.model.events import (
     Event,
     Outcome,
-    SubagentStarted,
     TaskKind,
     TaskStarted,
     ToolCalled,
@@ -96,7 +95,7 @@ def results_in(blocks: Iterable[Block], line: Line) -> list[Event]:
                     duration_ms=duration_ms,
                 )
             )
-            found.extend(_started(call_id, known))
+            found.extend(_started(known))
 
     return found
 
@@ -140,7 +139,7 @@ def _duration(noted: ToolOutcome) -> int | None:
     return int(written) if written.isdigit() and len(written) < digits else None
 
 
-def _started(call_id: str, noted: ToolOutcome) -> Iterable[Event]:
+def _started(noted: ToolOutcome) -> Iterable[Event]:
     if (
         noted.agentId is ABSENT
         and noted.backgroundTaskId is ABSENT
@@ -148,18 +147,15 @@ def _started(call_id: str, noted: ToolOutcome) -> Iterable[Event]:
     ):
         return ()
 
-    return _all_started(call_id, noted)
+    return _all_started(noted)
 
 
-def _all_started(call_id: str, noted: ToolOutcome) -> Iterator[Event]:
-    if agent_id := text_of(noted.agentId):
-        yield SubagentStarted(call_id=call_id, agent_id=agent_id)
-
+def _all_started(noted: ToolOutcome) -> Iterator[Event]:
     if task_id := text_of(noted.backgroundTaskId):
         yield TaskStarted(task_id=task_id)
 
     if text_of(noted.status) == _LAUNCHED:
-        if agent_id:
+        if agent_id := text_of(noted.agentId):
             yield TaskStarted(task_id=agent_id, kind=TaskKind.AGENT)
         elif workflow_id := text_of(noted.taskId):
             yield TaskStarted(task_id=workflow_id, kind=TaskKind.WORKFLOW)

@@ -88,13 +88,11 @@ class Item(Struct, gc=False):
 
     type: str = ""
     id: str | None = None
-    tool: Raw = ABSENT
     status: str | None = None
     exit_code: ExitCode | None = None
     content: Raw = ABSENT
     text: Raw = ABSENT
     result: Raw = ABSENT
-    receiver_thread_ids: tuple[str, ...] | None = None
 
 
 class Payload(Struct, gc=False):

@@ -17,12 +17,10 @@ from jarvisd.agents.decode import (
     decode_raw,
     digest_of,
     head_of,
-    text_of,
 )
 from jarvisd.model.events import (
     Event,
     Outcome,
-    SubagentStarted,
     TaskStarted,
     ToolCalled,
     ToolKind,
@@ -122,14 +120,7 @@ def ended_of(payload: Payload) -> Iterator[Event]:
 
 def item_of(item: Item) -> Iterator[Event]:
     """Say how a call came back, from the *item* that was completed."""
-    if not item.id:
-        return
-
-    if item.type == "CollabAgentToolCall" and text_of(item.tool) == _SPAWN:
-        for thread_id in item.receiver_thread_ids or ():
-            yield SubagentStarted(call_id=item.id, agent_id=thread_id)
-
-    if item.id.startswith(_NESTED):
+    if not item.id or item.id.startswith(_NESTED):
         return
 
     failed = (

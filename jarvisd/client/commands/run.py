@@ -21,7 +21,7 @@ jarvisctl run --agent codex -- ./my-codex-wrapper"""
 MORE = """Output, exit status and signals pass through
 unchanged, and a terminal stays a terminal. The command never waits for the daemon."""
 
-AGENTS = frozenset({"claude", "codex", "gemini"})
+AGENTS = frozenset({"claude", "codex"})
 """Commands whose own name is the agent's name; anything else is `text`."""
 
 LOOK_TIMEOUT_S = 0.1
