@@ -42,8 +42,8 @@ def zone_named(name: str) -> "tzinfo":
 
     """
     import re  # noqa: PLC0415 - most commands need no zone
-    import zoneinfo  # noqa: PLC0415
-    from io import BytesIO  # noqa: PLC0415
+    import zoneinfo  # noqa: PLC0415 - as needed
+    from io import BytesIO  # noqa: PLC0415 - as needed
 
     try:
         return zoneinfo.ZoneInfo(name)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PYTHON = ("jarvisd", "tests", "benchmarks", "tools")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 
@@ -68,3 +69,33 @@ def test_no_file_names_a_package_index() -> None:
     ]
 
     assert not named
+
+
+def test_every_exemption_from_a_rule_has_a_reason() -> None:
+    bare = re.compile(r"# noqa(?!: [A-Z0-9, ]+ - \S)|# type: ignore(?!\[)")
+    files = [path for name in PYTHON for path in (ROOT / name).rglob("*.py")]
+
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in files
+        if path != Path(__file__)
+        for line in path.read_text().splitlines()
+        if bare.search(line)
+    ]
+
+    assert not found
+
+
+def test_the_bulkheads_are_those_of_the_architecture_page() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    listed = page.partition("`except Exception`")[2].partition("\n- ")[0]
+    package = ROOT / "jarvisd"
+
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if "except Exception" in path.read_text()
+        and not path.is_relative_to(package / "client")
+    }
+
+    assert found == set(re.findall(r"`([\w/]+\.py)`", listed))

@@ -49,7 +49,7 @@ def silent(_text: bytes) -> Said | None:
     return None
 
 
-def no_status_line(payload: bytes, *, at_ms: int) -> StatusLineRead | None:  # noqa: ARG001
+def no_status_line(payload: bytes, *, at_ms: int) -> StatusLineRead | None:  # noqa: ARG001 - the signature is that of the others
     """Return None: most agents have no status line that a program could fill."""
     return None
 

@@ -136,6 +136,6 @@ def _path(text: str | None) -> str | None:
     return text if text and len(text) <= MAX_CHARS else None
 
 
-def silent(payload: bytes, *, at_ms: int) -> HookCalled | None:  # noqa: ARG001
+def silent(payload: bytes, *, at_ms: int) -> HookCalled | None:  # noqa: ARG001 - the signature is that of the others
     """Return None: of an agent of unknown form no payload is known to be a hook's."""
     return None

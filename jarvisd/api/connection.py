@@ -157,7 +157,7 @@ class Connection(asyncio.BufferedProtocol):
         self._blocked.stop()
         self._turn_soon()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature is that of asyncio
         """Let `run` end."""
         self._lost.set()
 

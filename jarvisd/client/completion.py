@@ -35,7 +35,7 @@ def describe(parser: Parser, *, name: str = "jarvisctl", summary: str = "") -> C
     """Return what completions and man pages need to know of *parser*."""
     options, commands, words = [], [], []
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way to look
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse offers no other way
             commands += _described(action)
         elif action.option_strings:
             options.append(_option(action))
@@ -52,7 +52,7 @@ def describe(parser: Parser, *, name: str = "jarvisctl", summary: str = "") -> C
 
 
 def _described(action: "argparse._SubParsersAction[Parser]") -> list[Command]:
-    summaries = {each.dest: each.help or "" for each in action._choices_actions}  # noqa: SLF001
+    summaries = {each.dest: each.help or "" for each in action._choices_actions}  # noqa: SLF001 - argparse offers no other way
     return [
         describe(parser, name=name, summary=summaries[name])
         for name, parser in action.choices.items()

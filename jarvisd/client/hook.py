@@ -47,7 +47,7 @@ def tell(argv: list[str]) -> int:
 def end_after(limit_s: float) -> None:
     """Let this process end with 0 after *limit_s*, whatever it is doing then."""
     # `signal` makes enumerations of everything.
-    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - see above
 
     _signal.signal(_signal.SIGALRM, lambda _number, _frame: os._exit(0))
     _signal.setitimer(_signal.ITIMER_REAL, limit_s)
@@ -115,7 +115,7 @@ def _members(text: str) -> dict[str, object]:
     at = _past_space(text, 0)
     try:
         while text[at] in "{,":
-            key, at = scanstring(text, _past_space(text, at + 1) + 1, False)  # noqa: FBT003
+            key, at = scanstring(text, _past_space(text, at + 1) + 1, False)  # noqa: FBT003 - taken by position only
             at = _past_space(text, at)
             value, at = scan(text, _past_space(text, at + 1))
             at = _past_space(text, at)

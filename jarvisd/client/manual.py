@@ -74,14 +74,14 @@ def page() -> str:
 
 def _commands(top: Parser) -> dict[str, Parser]:
     for action in top._actions:  # noqa: SLF001 - argparse has no other way to look
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse offers no other way
             return dict(action.choices)
 
     return {}
 
 
 def _command(name: str, command: Parser) -> list[str]:
-    arguments = [each for each in command._actions if each.dest != "help"]  # noqa: SLF001
+    arguments = [each for each in command._actions if each.dest != "help"]  # noqa: SLF001 - argparse offers no other way
     usage = command.format_usage().removeprefix("usage: ")
     return [
         f'.SS "{name}"',
@@ -100,7 +100,7 @@ def _command(name: str, command: Parser) -> list[str]:
 
 
 def _argument(action: argparse.Action) -> str:
-    if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+    if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse offers no other way
         return ".PP\nActions:"
 
     name = ", ".join(action.option_strings)
@@ -119,11 +119,11 @@ def _actions(command: Parser) -> list[str]:
 
 
 def _summary(command: Parser, name: str) -> str:
-    for action in command._actions:  # noqa: SLF001
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+    for action in command._actions:  # noqa: SLF001 - argparse offers no other way
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse offers no other way
             return next(
                 each.help or ""
-                for each in action._choices_actions  # noqa: SLF001
+                for each in action._choices_actions  # noqa: SLF001 - argparse offers no other way
                 if each.dest == name
             )
 

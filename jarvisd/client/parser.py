@@ -20,8 +20,8 @@ from jarvisd.client.commands import COMMANDS
 from jarvisd.errors import EXIT_USAGE
 
 # argparse has no public names for what its own methods return.
-Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001
-Options = argparse._ActionsContainer  # noqa: SLF001
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse offers no other way
+Options = argparse._ActionsContainer  # noqa: SLF001 - argparse offers no other way
 
 DEFAULT_TIMEOUT_S = 10.0
 OVERVIEW_EXAMPLES = """\

@@ -131,7 +131,7 @@ def print_encoded(encoded: bytes, *, indent: int | None) -> None:
 def command(words: str) -> str:
     """Return the line that runs jarvisctl with *words* in this person's shell."""
     here = os.path.join(os.path.dirname(sys.executable), "jarvisctl")  # noqa: PTH118, PTH120 - text
-    if shutil.which("jarvisctl") is not None or not os.path.exists(here):  # noqa: PTH110
+    if shutil.which("jarvisctl") is not None or not os.path.exists(here):  # noqa: PTH110 - text in, text out
         return f"jarvisctl {words}"
 
     return f"{min(os.path.relpath(here), here, key=len)} {words}"

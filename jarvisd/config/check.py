@@ -77,7 +77,7 @@ def _dotted(*parts: str) -> str:
 
 def _path(value: object, *, home: str) -> Path:
     if not isinstance(value, str):
-        raise ValueError(f"Expected a path, got {type(value).__name__}")  # noqa: TRY004
+        raise ValueError(f"Expected a path, got {type(value).__name__}")  # noqa: TRY004 - msgspec shows the text of a ValueError
 
     expanded = _expand(value, home)
     if not expanded.startswith("/"):
@@ -88,7 +88,7 @@ def _path(value: object, *, home: str) -> Path:
 
 def _secret(value: object) -> Secret:
     if not isinstance(value, str):
-        raise ValueError(f"Expected `str`, got `{type(value).__name__}`")  # noqa: TRY004
+        raise ValueError(f"Expected `str`, got `{type(value).__name__}`")  # noqa: TRY004 - msgspec shows the text of a ValueError
 
     return Secret(value)
 

@@ -135,8 +135,8 @@ class _Library:
     def __init__(self) -> None:
         try:
             import requests  # noqa: PLC0415 - an extra, wanted by few
-            from posthog import request  # noqa: PLC0415
-            from urllib3.exceptions import HTTPError  # noqa: PLC0415
+            from posthog import request  # noqa: PLC0415 - as needed
+            from urllib3.exceptions import HTTPError  # noqa: PLC0415 - as needed
         except ImportError as exc:
             raise SinkError(
                 "the posthog library is missing: pip install 'jarvisd[posthog]'"

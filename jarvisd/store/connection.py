@@ -71,7 +71,7 @@ class Connection:
             work.abandoned = True
             # aiosqlite has told the thread to end; wait, or it may outlive the loop.
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._db._thread.join, GRACE_S)  # noqa: SLF001
+                await anyio.to_thread.run_sync(self._db._thread.join, GRACE_S)  # noqa: SLF001 - aiosqlite offers no other way
             raise
 
     async def run(self, unit: Unit[T]) -> T:
@@ -111,7 +111,7 @@ class Connection:
                 await self._db.close()
 
     async def _execute(self, work: "_Work[T]") -> T:
-        result = await self._db._execute(work)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        result = await self._db._execute(work)  # type: ignore[no-untyped-call]  # noqa: SLF001 - aiosqlite offers no other way
         return cast("T", result)
 
     def _connect_in_time(self) -> sqlite3.Connection:

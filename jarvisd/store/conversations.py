@@ -206,9 +206,9 @@ def delete_conversations(raw: sqlite3.Connection, where: str, *values: object) -
 
     *where* is a condition of ours on `conversation_key` or what the table has.
     """
-    chosen = f"SELECT conversation_key FROM conversation WHERE {where}"  # noqa: S608
+    chosen = f"SELECT conversation_key FROM conversation WHERE {where}"  # noqa: S608 - *where* is ours
     delete_messages(raw, f"conversation_key IN ({chosen})", *values)
-    delete = f"DELETE FROM conversation WHERE {where}"  # noqa: S608
+    delete = f"DELETE FROM conversation WHERE {where}"  # noqa: S608 - *where* is ours
     return raw.execute(delete, values).rowcount
 
 

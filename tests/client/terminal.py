@@ -43,7 +43,7 @@ class Terminal:
             command,
             env=kept,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+            preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - a terminal of its own, in a child without threads
             pass_fds=[theirs],
             **streams,
         )
@@ -77,7 +77,7 @@ class Terminal:
         """Return once *condition* holds for all output so far."""
         deadline = time.monotonic() + LIMIT_S  # noqa: TID251 - a test's own limit
         while not condition(self.output):
-            left = deadline - time.monotonic()  # noqa: TID251
+            left = deadline - time.monotonic()  # noqa: TID251 - a deadline for a real program
             ready, _, _ = select.select([self._ours], [], [], max(0.0, left))
             assert ready, f"not seen in {self.output!r}"
             self.output += os.read(self._ours, 65536)

@@ -348,7 +348,7 @@ def _united(awake: Iterable[Span], asked: Asked) -> list[Span]:
     """Return *awake* within the time that counts, in order and without overlaps."""
     united: list[Span] = []
     for start, end in sorted(awake):
-        start, end = max(start, asked.since_ms), min(end, asked.until_ms)  # noqa: PLW2901
+        start, end = max(start, asked.since_ms), min(end, asked.until_ms)  # noqa: PLW2901 - cut to what was asked
         if start >= end:
             continue
 

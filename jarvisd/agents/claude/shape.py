@@ -88,28 +88,28 @@ class Attachment(Struct, gc=False):
     """Something put beside the conversation."""
 
     type: str = ""
-    commandMode: str | None = None  # noqa: N815 - the agent's spelling
+    commandMode: str | None = None
     prompt: Raw = ABSENT
 
 
 class ToolOutcome(Struct, gc=False):
     """What the agent itself notes of a tool's result."""
 
-    agentId: Raw = ABSENT  # noqa: N815
-    backgroundTaskId: Raw = ABSENT  # noqa: N815
-    taskId: Raw = ABSENT  # noqa: N815
+    agentId: Raw = ABSENT
+    backgroundTaskId: Raw = ABSENT
+    taskId: Raw = ABSENT
     status: Raw = ABSENT
-    durationMs: Raw = ABSENT  # noqa: N815
-    totalDurationMs: Raw = ABSENT  # noqa: N815
-    searchCount: Requests | None = None  # noqa: N815
+    durationMs: Raw = ABSENT
+    totalDurationMs: Raw = ABSENT
+    searchCount: Requests | None = None
 
 
 class CompactMetadata(Struct, gc=False):
     """Why and how far the context was compacted."""
 
     trigger: str | None = None
-    preTokens: TokenCount | None = None  # noqa: N815
-    postTokens: TokenCount | None = None  # noqa: N815
+    preTokens: TokenCount | None = None
+    postTokens: TokenCount | None = None
 
 
 class Progress(Struct, gc=False):

@@ -27,7 +27,7 @@ DAY = 24 * HOUR
 START = int(datetime(2026, 11, 21, tzinfo=UTC).timestamp()) * 1000
 NUMBERS = dict(enumerate(State, start=100))
 NUMBER_OF = {state: number for number, state in NUMBERS.items()}
-W, A, Q, I = (  # noqa: E741
+W, A, Q, I = (  # noqa: E741 - as short as a table needs
     State.WORKING,
     State.WAITING_APPROVAL,
     State.WAITING_ANSWER,
