@@ -97,7 +97,8 @@ def _told(  # noqa: PLR0911 - one match, a line a sort of change
 ) -> str:
     match before, after:
         case None, ResponseRow():
-            return f"response of {after.model or 'an unnamed model'}: {_sum(after)}"
+            # The numbers first: a narrow terminal cuts the end.
+            return f"{_sum(after)}: response of {after.model or 'an unnamed model'}"
         case ResponseRow(), ResponseRow():
             return _grown(before, after)
         case None, CallRow(tool=None):

@@ -32,7 +32,7 @@ _LIFE_STYLE = {Life.LIVE: "32", Life.QUIET: "", Life.ENDED: "2", Life.FAILED: "3
 
 COLUMNS = [
     Column(title="BLOCK", rank=3),
-    Column(title="STATE", least=18),
+    Column(title="STATE", least=21),
     Column(title="AGENT", least=6),
     Column(title="PROJECT", least=8, rank=1),
     Column(title="TITLE", least=16, part=0.25),

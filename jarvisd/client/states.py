@@ -42,12 +42,12 @@ STYLES = {
 ATTENTION_STYLE = "33"
 
 COLUMNS = [
-    Column(title="STATE", least=18),
+    Column(title="STATE", least=21),
     Column(title="SINCE", right=True, rank=1),
     Column(title="AGENT", least=6),
     Column(title="PROJECT", least=8, rank=2),
-    Column(title="TITLE", least=12, part=0.25),
-    Column(title="WHY", least=14, part=0.25),
+    Column(title="TITLE", least=12, part=0.15),
+    Column(title="WHY", least=14, part=0.28, tail=", "),
 ]
 
 

@@ -19,6 +19,7 @@ _RULE = "-"
 _BLANK_RANK = 100
 """Added where a column tells nothing of any row: it goes before all others."""
 _NARROWEST_VALUE = 8
+_NARROWEST_HEAD = 4
 
 
 class Cell(NamedTuple):
@@ -42,6 +43,8 @@ class Column:
         rank: The highest is left out first; 0 always stays, and is cut further than
             *least* where there is nothing else to gain.
         front: Cut the beginning off, not the end: for paths.
+        tail: Where this stands in a text, its end from there on is kept, and cut is what
+            stands before.
         style: Of its cells that have none of their own.
 
     """
@@ -52,6 +55,7 @@ class Column:
     part: float = 0.0
     rank: int = 0
     front: bool = False
+    tail: str = ""
     style: str = ""
 
 
@@ -218,9 +222,18 @@ def _line(
     fields = []
     for place, room in widths.items():
         column, cell = columns[place], cells[place]
-        shown = cut(cell.text, room, front=column.front)
+        shown = _cut(cell.text, room, column)
         space = " " * (room - width(shown))
         field = styled(shown, (cell.style or column.style) if colour else "")
         fields.append(space + field if column.right else field + space)
 
     return GAP.join(fields).rstrip()
+
+
+def _cut(text: str, room: int, column: Column) -> str:
+    head, mark, tail = text.rpartition(column.tail) if column.tail else ("", "", text)
+    left = room - width(mark + tail)
+    if mark and _NARROWEST_HEAD <= left < width(head):
+        return cut(head, left) + mark + tail
+
+    return cut(text, room, front=column.front)

@@ -57,7 +57,7 @@ async def test_the_searches_of_a_side_call_are_told(tmp_path: Path) -> None:
         told = await desk(daemon).explain("s1", all=True)
 
     assert reasons(told.lines)[1] == (
-        "response of claude-opus-4-7: 2 web searches; result of WebSearch: ok"
+        "2 web searches: response of claude-opus-4-7; result of WebSearch: ok"
     )
 
 

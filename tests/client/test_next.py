@@ -1,10 +1,13 @@
 """Who needs somebody: in what order, in which words, and with which exit status."""
 
 import json
+import re
 
 import pytest
 
-from jarvisd.client import states
+from jarvisd.client import blocks, states
+from jarvisd.client.table import Cell, Column, render
+from jarvisd.client.text import safe
 from jarvisd.errors import EXIT_FAILURE, ProtocolError
 from jarvisd.model.ids import SessionId
 from jarvisd.model.state import (
@@ -117,6 +120,46 @@ def test_next_tells_state_time_place_and_evidence(ctl: Ctl, daemon: FakeDaemon) 
     assert second.startswith("idle?")
     assert hint == "? install the hooks"
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_a_usual_terminal_has_room_for_project_and_source(
+    environ: dict[str, str], daemon: FakeDaemon, columns: int
+) -> None:
+    daemon.sessions = [
+        live_session(
+            project="/home/ada/basket",
+            title="Fix the cart and add tests for all of its currencies",
+            state=State.WAITING_APPROVAL,
+            tool="Write",
+            evidence="PermissionRequest Write",
+            evidence_ms=NOW_MS - 3_600_000,
+            tier=Tier.HOOK,
+        )
+    ]
+    with Terminal(command("next"), environ, columns=columns) as terminal:
+        terminal.see("(hook)")
+        _, row, *_ = map(safe, terminal.output.decode().splitlines())
+
+    assert row.startswith("approval (Write)?")
+    assert "  basket  " in row
+    assert re.search(r"  Per.*, 1 h ago \(hook\)$", row)
+
+
+@pytest.mark.parametrize("activity", Activity)
+@pytest.mark.parametrize("columns", [blocks.COLUMNS, states.COLUMNS])
+def test_what_a_session_is_at_is_never_cut_at_80_columns(
+    columns: list[Column], activity: Activity
+) -> None:
+    view = StateView(state=State.WORKING, activity=activity)
+    cells = [
+        Cell(states.doubted(view) if each.title == "STATE" else "x" * 99)
+        for each in columns
+    ]
+
+    (_, row) = render(columns, [cells], room=80, colour=False)
+
+    assert f"working ({activity})?" in row
 
 
 def test_a_hint_of_many_sessions_stands_once_below(

@@ -12,8 +12,9 @@ import pytest
 
 from jarvisd.client import clock, quick
 from jarvisd.client.attributions import AttributionFileError, read
-from jarvisd.client.reports import bars, compat, heatmap, when
+from jarvisd.client.reports import bars, compat, heatmap, when, windows
 from jarvisd.client.reports import usage as usage_table
+from jarvisd.client.text import safe
 from jarvisd.client.titles import Titles
 from jarvisd.model.attention import (
     AttentionDay,
@@ -29,6 +30,7 @@ from jarvisd.model.report import (
     LimitView,
     LimitWindowView,
     ModelUsage,
+    Projection,
     UsageRow,
     WindowRow,
 )
@@ -43,8 +45,9 @@ from jarvisd.protocol.reports import (
     ReportWindowsResult,
     SessionsExplainResult,
 )
-from tests.client.conftest import Ctl
+from tests.client.conftest import Ctl, command
 from tests.client.fake_daemon import NOW_MS, FakeDaemon, block, live_session
+from tests.client.terminal import Terminal
 
 TOKENS = Tokens(10, 2_000, 300, 40, 500, 60)
 USED = Usage(
@@ -422,6 +425,26 @@ def test_blocks_tell_when_a_limit_is_full(ctl: Ctl, daemon: FakeDaemon) -> None:
     ]
 
 
+@pytest.mark.parametrize("room", [60, 80])
+def test_a_window_tells_what_is_left_of_it_before_its_models(room: int) -> None:
+    ahead = Projection(total_tokens=9, cost_micros=12_300_000, remaining_minutes=133)
+    active = window(NOW_MS - 3_600_000, active=True, projection=ahead)
+    models = [f"claude-opus-4-{number}" for number in range(9)]
+    report = ReportWindowsResult(
+        revision=7,
+        now_ms=active.end_ms - 133 * 60_000,
+        complete=True,
+        windows=[window(), msgspec.structs.replace(active, models=models)],
+        rates=[],
+        limits=[],
+    )
+
+    shown = windows.lines(report, room=room, colour=False)
+
+    assert "2 h 13 m left, $12.30 at its end" in shown[2]
+    assert all(len(each) <= room for each in shown)
+
+
 def test_compatible_blocks_have_gaps_and_burn() -> None:
     later = window(
         START_MS + DAY_MS, active=True, last_ms=START_MS + DAY_MS + 3_660_000
@@ -564,6 +587,54 @@ def test_lines_are_explained_page_by_page(ctl: Ctl, daemon: FakeDaemon) -> None:
         "",
         "these lines count 2,850 tokens; the books hold 2,850",
     ]
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_a_narrow_terminal_leaves_the_numbers_of_an_explained_line(
+    ctl: Ctl, environ: dict[str, str], daemon: FakeDaemon, columns: int
+) -> None:
+    numbers = "12345 input, 87012 cache read, 24391 cache written, 1512 output"
+    line = ExplainedLine(
+        block=0,
+        line=123_456,
+        offset=99_123_456,
+        bytes=40,
+        kind="assistant",
+        at_ms=None,
+        verdict="counted",
+        reason=f"{numbers}: response of claude-opus-4-5-20251101",
+    )
+    block = ExplainedBlock(
+        block_id="b1",
+        path=f"/srv/{'deep/' * 30}5e55.jsonl",
+        session_id=None,
+        lines=1,
+        verdicts={"counted": 1},
+    )
+    daemon.raw["sessions.explain"] = SessionsExplainResult(
+        agent="claude",
+        session_id=SessionId("5e55"),
+        blocks=[block],
+        lines=[line],
+        next=None,
+        tokens=TOKENS,
+        booked=TOKENS,
+    )
+    daemon.sessions = [live_session("5e55")]
+
+    with Terminal(command("explain", "5e55"), environ, columns=columns) as terminal:
+        terminal.see("the books hold")
+        shown = safe_lines(terminal.output.decode())
+
+    assert shown[0].startswith("…")
+    assert shown[0].endswith("/deep/5e55.jsonl")
+    assert numbers in shown[2]
+    assert all(len(each) <= columns for each in shown)
+
+
+def safe_lines(output: str) -> list[str]:
+    """Return the lines of *output* without colours."""
+    return [safe(each) for each in output.splitlines()]
 
 
 FILES = {

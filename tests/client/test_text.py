@@ -197,6 +197,22 @@ def test_how_a_table_gives_way(room: int, row: str) -> None:
     assert lines[1] == row
 
 
+@pytest.mark.parametrize(
+    ("room", "shown"),
+    [
+        (28, "Permission Bash, 14 s (hook)"),
+        (20, "Permis…, 14 s (hook)"),
+        (17, "Per…, 14 s (hook)"),
+        (16, "Permission Bash…"),
+    ],
+)
+def test_an_end_that_says_more_is_kept(room: int, shown: str) -> None:
+    columns = [Column(title="WHY", least=4, tail=", ")]
+    rows = [[Cell("Permission Bash, 14 s (hook)")]]
+
+    assert render(columns, rows, room=room, colour=False)[1] == shown
+
+
 def test_a_title_keeps_its_part_of_a_wide_terminal() -> None:
     columns = [
         Column(title="TITLE", least=4, part=0.5),

@@ -15,6 +15,7 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.table import Cell, Column, render
+from jarvisd.client.text import cut, safe
 from jarvisd.model.block import SessionId
 from jarvisd.model.report import ExplainedBlock, ExplainedLine
 from jarvisd.protocol.reports import (
@@ -30,11 +31,11 @@ jarvisctl explain 5e55 --json | jq '.lines[] | select(.verdict == "malformed")'"
 
 TIMEOUT_S = 40.0
 _COLUMNS = [
-    Column(title="LINE", right=True),
-    Column(title="OFFSET", right=True, rank=2),
-    Column(title="KIND", least=8, rank=1),
+    Column(title="LINE", right=True, rank=1),
+    Column(title="OFFSET", right=True, rank=3),
+    Column(title="KIND", least=8, rank=2),
     Column(title="VERDICT"),
-    Column(title="REASON", least=16, part=0.3),
+    Column(title="REASON", least=64),
 ]
 _STYLES = {
     "counted": "32",
@@ -116,7 +117,11 @@ def _asked(
 def _print_block(
     block: ExplainedBlock, lines: list[ExplainedLine], args: argparse.Namespace
 ) -> None:
-    terminal.show(places.with_home(block.path or block.block_id))
+    name, room = (
+        safe(places.with_home(block.path or block.block_id)),
+        terminal.columns(),
+    )
+    terminal.show(name if room is None else cut(name, room, front=True))
     if block.error is not None:
         terminal.say(block.error)
 

@@ -11,12 +11,12 @@ from jarvisd.protocol.reports import ReportWindowsResult
 
 _COLUMNS = [
     Column(title="WINDOW FROM"),
-    Column(title="AGENT", least=6),
-    Column(title="TOTAL", right=True, rank=1),
+    Column(title="AGENT", least=6, rank=1),
+    Column(title="TOTAL", right=True, rank=2),
     Column(title="OUTPUT", right=True, rank=3),
     Column(title="COST", right=True, style="1"),
     Column(title="", rank=5, style="36"),
-    Column(title="STATE", least=20, rank=2),
+    Column(title="STATE", least=36),
     Column(title="MODELS", least=8, rank=4),
 ]
 
@@ -52,9 +52,9 @@ def _state(row: WindowRow, now_ms: int) -> str:
     left = fmt.duration((row.end_ms - now_ms) / fmt.MS_PER_S)
     ahead = row.projection
     if ahead is None:
-        return f"active, {row.anchor}, {left} left, idle"
+        return f"{left} left, idle, {row.anchor}"
 
-    return f"active, {row.anchor}, {left} left, {money(ahead.cost_micros)} at its end"
+    return f"{left} left, {money(ahead.cost_micros)} at its end, {row.anchor}"
 
 
 def _burning(report: ReportWindowsResult) -> list[str]:
