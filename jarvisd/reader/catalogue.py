@@ -5,6 +5,8 @@
     has the inode of one whose name leads to it   a hard link: nothing new
     has the inode and the content of one whose    that one, moved
       name leads nowhere or to other content
+    has the inode and the begin or the end of     that one, moved and rewritten
+      one whose name leads to nothing like it
     has the inode and the content of one that     what that one has left behind: a block
       was replaced since                            of its own that begins where it ended,
                                                     whichever of both is looked at first

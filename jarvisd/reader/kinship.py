@@ -11,7 +11,7 @@ import msgspec
 from jarvisd.model.source import Position
 from jarvisd.reader.known import Known
 from jarvisd.sources.handles import Handles, opened_if_readable
-from jarvisd.sources.identity import Verdict
+from jarvisd.sources.identity import Verdict, resembles
 
 _CONTINUED = {Verdict.SAME, Verdict.EDITED, Verdict.CUT}
 
@@ -42,7 +42,7 @@ def has_moved(known: Known, path: str, handles: Handles) -> bool:
     if seen is not None and held is not None and os.path.samestat(os.fstat(held), seen):
         return True
 
-    return goes_on(known, path) is not None and goes_on(known, known.path) is None
+    return _likeness(known, path) > _likeness(known, known.path)
 
 
 def left_behind(other: Known, path: str, handles: Handles) -> Position | None:
@@ -90,6 +90,26 @@ def goes_on(
         start = position or known.block.position
         verdict, found = known.tail.judge(start, fd)
         return found if verdict in _CONTINUED else None
+    finally:
+        os.close(fd)
+
+
+def _likeness(known: Known, path: str) -> int:
+    """Return 2 if the file at *path* goes on where *known* stopped.
+
+    1 if it has that one's inode and was written again, 0 if it is anything else.
+    """
+    if goes_on(known, path) is not None:
+        return 2
+
+    fd = opened_if_readable(path)
+    if fd is None:
+        return 0
+
+    try:
+        position, seen = known.block.position, os.fstat(fd)
+        is_it = (seen.st_dev, seen.st_ino) == (position.dev, position.inode)
+        return int(is_it and resembles(position, fd))
     finally:
         os.close(fd)
 

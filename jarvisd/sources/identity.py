@@ -91,11 +91,16 @@ def fits(position: Position, fd: int) -> bool:
     if not position.offset:
         return True
 
-    head = os.pread(fd, position.head_len, 0)
-    if len(head) < position.head_len or digest(head) != position.head_hash:
-        return False
+    return _has_head(position, fd) and _has_mark(position, position.offset, fd)
 
-    return _has_mark(position, fd)
+
+def resembles(position: Position, fd: int) -> bool:
+    """Return True if the file begins or ends as what was read to *position* did.
+
+    Together with its inode that tells a file that was written again from one that
+    was not read yet and got the inode of a removed one.
+    """
+    return _has_head(position, fd) or _has_mark(position, os.fstat(fd).st_size, fd)
 
 
 def advanced(
@@ -156,14 +161,23 @@ def digest(data: bytes) -> int:
     return int.from_bytes(raw) >> 1
 
 
-def _has_mark(position: Position, fd: int) -> bool:
-    mark = os.pread(fd, position.mark_len, position.offset - position.mark_len)
+def _has_head(position: Position, fd: int) -> bool:
+    head = os.pread(fd, position.head_len, 0)
+    return len(head) == position.head_len and digest(head) == position.head_hash
+
+
+def _has_mark(position: Position, end: int, fd: int) -> bool:
+    """Return True if what stood before the offset of *position* stands before *end*."""
+    if end < position.mark_len:
+        return False
+
+    mark = os.pread(fd, position.mark_len, end - position.mark_len)
     return len(mark) == position.mark_len and digest(mark) == position.mark_hash
 
 
 def _ends_alike(position: Position, fd: int, memory: LineMemory | None) -> bool:
     """Say whether the last line that was read stands where it stood."""
-    if _has_mark(position, fd):
+    if _has_mark(position, position.offset, fd):
         return True
 
     return memory is not None and memory.ends_alike(position.offset, fd)

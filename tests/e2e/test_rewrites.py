@@ -322,6 +322,43 @@ async def test_a_line_edited_while_no_daemon_runs_counts_for_what_it_says_now(
 
 
 @pytest.mark.parametrize("output", [500, 9, 12345], ids=["same", "shorter", "longer"])
+@pytest.mark.parametrize("is_taken", [False, True], ids=["moved", "name taken"])
+async def test_a_line_edited_before_a_move_with_no_daemon_counts_for_what_it_says_now(
+    daemon: Daemon, output: int, *, is_taken: bool
+) -> None:
+    path = daemon.home.transcript("one")
+    other = daemon.home.transcript("two").with_name(path.name)
+    append(path, *map(long_response, ("msg_1", "msg_2", "msg_3"), (100, 200, 300)))
+    block = await daemon.block_at(path)
+    await daemon.terminate()
+
+    edit(path, path.read_text().replace(":200}", f":{output}}}"))
+    path.rename(other)
+    if is_taken:
+        append(path, response("msg_4", output=1000))
+    await daemon.start()
+
+    assert (await daemon.block_at(other)).block_id == block.block_id
+    assert await output_of(daemon, other) == 400 + output + 1000 * is_taken
+
+
+async def test_a_new_file_with_the_inode_of_a_removed_one_is_a_block_of_its_own(
+    daemon: Daemon,
+) -> None:
+    path, other = daemon.home.transcript(), daemon.home.transcript()
+    append(path, *map(response, ("msg_1", "msg_2"), (100, 200)))
+    block = await daemon.block_at(path)
+    await daemon.terminate()
+
+    edit(path, f"{response('msg_3', output=300)}\n")  # as if the inode were used again
+    path.rename(other)
+    await daemon.start()
+
+    assert await output_of(daemon, other) == 300
+    assert await blocks_of(daemon, other) != [block.block_id]
+
+
+@pytest.mark.parametrize("output", [500, 9, 12345], ids=["same", "shorter", "longer"])
 async def test_a_line_edited_while_the_file_was_seen_empty_counts_for_what_it_says_now(
     daemon: Daemon, output: int
 ) -> None:
