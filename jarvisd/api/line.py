@@ -87,8 +87,8 @@ def _cost(status: StatusResult, when: str = " today") -> list[str]:
 def _news(status: StatusResult) -> list[str]:
     """Return what is there only now and then."""
     backfill = [f"backfill {_percent(status.backfill)}%"]
-    backfilled = status.backfill
-    reading = backfilled.scanning or backfilled.files_done < backfilled.files_total
+    # Not while folders are only searched: there may be nothing to read.
+    reading = status.backfill.files_done < status.backfill.files_total
     return (backfill if reading else []) + (["degraded"] if status.degraded else [])
 
 

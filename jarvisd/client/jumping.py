@@ -57,7 +57,7 @@ def target_of(client: Client, name: str) -> Target:
 
     if session is None or session.state.pid is None:
         named = Named(found.agent, session_id, found.title, found.project)
-        raise NowhereError(_no_process(found.agent, called(named)))
+        raise no_process(found.agent, called(named))
 
     return target(session, session.state.pid)
 
@@ -79,7 +79,7 @@ def most_urgent(client: Client) -> Target:
         raise NowhereError(states.NOBODY)
 
     first = found[0]
-    raise NowhereError(_no_process(first.agent, called(of_session(first))))
+    raise no_process(first.agent, called(of_session(first)))
 
 
 def target(session: LiveSession, pid: int) -> Target:
@@ -166,9 +166,10 @@ def _run(command: Sequence[str], wanted: Target) -> None:
         raise NowhereError(f"{shlex.join(words)} ended with {done.returncode}")
 
 
-def _no_process(agent: str, name: str) -> str:
-    return (
-        f"no process of {agent} is known that works on {name}: it may have ended, or "
+def no_process(agent: str, name: str) -> NowhereError:
+    """Return why nobody can go to the session that is called *name*."""
+    return NowhereError(
+        f"no process of {agent} is known that works on `{name}`: it may have ended, or "
         "several terminals may have it open, and nothing tells which"
     )
 

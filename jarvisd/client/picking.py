@@ -5,7 +5,7 @@ from collections.abc import Callable
 from jarvisd.client import clock, jumping, states
 from jarvisd.client.keys import pressed
 from jarvisd.client.table import Cell, Column, render, styled
-from jarvisd.client.text import cut, safe
+from jarvisd.client.text import cut, safe, wrap
 from jarvisd.client.titles import of_session
 from jarvisd.client.watching import StatesFeed
 from jarvisd.errors import JarvisError
@@ -49,7 +49,8 @@ class Picker:
         shown = self._sessions()
         at = self._at(shown)
         self._chosen = _key(shown[at]) if shown else None
-        room = max(1, (rows or 24) - 4)
+        foot = self._foot(shown, columns)
+        room = max(1, (rows or 24) - 3 - len(foot))
         first = max(0, min(at - room // 2, len(shown) - room))
         visible = list(enumerate(shown))[first : first + room]
         now_ms = clock.unix_ms()
@@ -59,12 +60,12 @@ class Picker:
         ]
         table = render(_COLUMNS, cells, room=columns, colour=self._colour)
         if not visible:
-            return self._foot(shown, columns)
+            return foot
 
         if self._colour and visible:
             table[at - first + 1] = f"\x1b[7m{_plain(table[at - first + 1])}\x1b[0m"
 
-        return [*table, "", *self._foot(shown, columns)]
+        return [*table, "", *foot]
 
     def _act(self, action: str) -> None:
         shown = self._sessions()
@@ -99,9 +100,8 @@ class Picker:
         self._chosen = _key(session)
         pid = session.state.pid
         if pid is None:
-            self._trouble = (
-                f"no process of {self._feed.titles.of(of_session(session))} is known"
-            )
+            name = self._feed.titles.of(of_session(session))
+            self._trouble = str(jumping.no_process(session.agent, name))
             return
 
         try:
@@ -163,9 +163,11 @@ class Picker:
         )
         empty = self._feed.is_loaded and not shown
         text = trouble or ("no agent is running" if empty else FOOT)
-        shown_text = safe(text) if columns is None else cut(safe(text), columns)
         style = ("33" if trouble else "2") if self._colour else ""
-        return [styled(shown_text, style)]
+        # A reason is told whole; of the keys, those that have room.
+        told = wrap(safe(text), columns)
+        shown_lines = told if trouble or columns is None else [cut(safe(text), columns)]
+        return [styled(each, style) for each in shown_lines]
 
 
 def _key(session: LiveSession) -> _Key:

@@ -59,6 +59,11 @@ NEEDED = msgspec.structs.replace(TWO, need=2, today_cost_micros=4_200_000)
         ),
         pytest.param(status(), "idle", id="nothing at work"),
         pytest.param(
+            status(backfill=msgspec.structs.replace(NOTHING_TO_READ, scanning=True)),
+            "idle",
+            id="nothing found to read",
+        ),
+        pytest.param(
             status(agent("claude", 1), backfill=READING),
             "claude 1 live · backfill 42%",
             id="history is being read",

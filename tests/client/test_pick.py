@@ -150,7 +150,12 @@ def test_where_going_fails_another_may_be_chosen() -> None:
     assert person.lines[-1] == "it is in no pane"
 
     person.picker.press("4")
-    assert "no process" in person.lines[-1]
+    why = (
+        "no process of claude is known that works on `demo`: it may have ended, or "
+        "several terminals may have it open, and nothing tells which"
+    )
+    assert " ".join(person.lines).endswith(why)
+    assert all(len(each) <= 80 for each in person.lines)
     assert not person.picker.ended
 
 
@@ -178,7 +183,7 @@ def test_a_person_sees_it_and_leaves(
     with Terminal(command("pick"), environ) as terminal:
         terminal.see("approval?")
         terminal.type(b"4")
-        terminal.see("no process of demo")
+        terminal.see("works on `demo")
         terminal.type(b"q")
 
         assert terminal.status() == 0
@@ -193,7 +198,7 @@ def test_a_sequence_that_comes_in_pieces_does_not_close_it(
         terminal.see("approval?")
         # So many are read at once.
         terminal.type(b"x" * (MAX_READ - 1) + b"\x1b[15~4")
-        terminal.see("no process of demo")
+        terminal.see("works on `demo")
         terminal.type(b"\x1b")
 
         assert terminal.status() == 0

@@ -185,7 +185,7 @@ async def test_every_command_takes_every_name(
     assert explained["session_id"] == by_block["session_id"] == SHOP
     assert b"Fix the cart" in tail.stdout
     assert (jump.returncode, tail.returncode, segments.returncode) == (1, 0, 0)
-    assert b"no process of claude is known that works on Fix the cart" in jump.stderr
+    assert b"no process of claude is known that works on `Fix the cart`" in jump.stderr
 
 
 async def test_a_session_without_a_title_is_named_by_its_first_words(
