@@ -17,6 +17,11 @@ def count(number: int) -> str:
     return f"{_short(value, exact=unit == 0)}{_COUNT_UNITS[unit]}"
 
 
+def number_of(number: int, noun: str) -> str:
+    """Return how many there are: `1 line`, `1,200 lines`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def dollars(micros: int) -> str:
     """Return micro-dollars: `<$0.01`, `$0.04`, `$12.30`, from a thousand on `$1.2k`."""
     if 0 < micros < CENT_MICROS:

@@ -55,6 +55,12 @@ def test_what_is_not_known_is_a_dash(ctl: Ctl, daemon: FakeDaemon) -> None:
     assert shown[-7:] == ["-", "-", "3", "1", "2", "models", "interrupted"]
 
 
+def test_models_are_called_as_in_other_reports(ctl: Ctl, daemon: FakeDaemon) -> None:
+    told(daemon, model="claude-sonnet-4-5-20250929")
+
+    assert " sonnet-4-5 " in ctl("segments").stdout
+
+
 def test_names_cannot_steer_the_terminal(ctl: Ctl, daemon: FakeDaemon) -> None:
     told(daemon, model="\x1b[2Jm", session_id=SessionId("\x1b]0;x\x07"))
 

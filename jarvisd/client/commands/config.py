@@ -6,14 +6,15 @@ import os
 
 from jarvisd.client import terminal
 from jarvisd.client.parser import Subparsers, add_json, declare
-from jarvisd.client.table import Cell, Column, facts, render
-from jarvisd.client.text import width
+from jarvisd.client.table import GAP, Cell, Column, facts, render
+from jarvisd.client.text import safe, width, wrap
 
 EXAMPLES = """\
 jarvisctl config show            the settings in force
 jarvisctl config show --origin   and where each comes from"""
 
 COLUMNS = [Column(title="KEY"), Column(title="VALUE"), Column(title="ORIGIN")]
+NARROWEST_VALUE = 12
 
 
 def add(subparsers: Subparsers) -> None:
@@ -40,14 +41,34 @@ def run(args: argparse.Namespace) -> int:
 
     columns = COLUMNS if args.origin else COLUMNS[:2]
     rows = [[Cell(str(field)) for field in each[: len(columns)]] for each in settings]
-    room = terminal.columns()
-    lines = render(columns, rows, room=None, colour=False)
-    if room is not None and any(width(each) > room for each in lines):
-        # A value that is cut would be of no use.
-        told = [
-            (each[0].text, "  ".join(cell.text for cell in each[1:])) for each in rows
-        ]
-        lines = facts(told, least=max(len(key) for key, _ in told), room=room)
-
-    terminal.draw(lines)
+    terminal.draw(_lines(columns, rows, terminal.columns()))
     return 0
+
+
+def _lines(
+    columns: list[Column], rows: list[list[Cell]], room: int | None
+) -> list[str]:
+    """Return *rows* as a table whose values go on below: one that is cut is of no use."""
+    if room is None:
+        return render(columns, rows, room=None, colour=False)
+
+    gaps = len(GAP) * (len(columns) - 1)
+    others = [
+        max(width(each.text) for each in cells)
+        for place, cells in enumerate(zip(*rows, strict=True))
+        if place != 1
+    ]
+    left = room - gaps - sum(others)
+    if left < NARROWEST_VALUE:
+        told = [
+            (key.text, "  ".join(each.text for each in rest)) for key, *rest in rows
+        ]
+        return facts(told, least=max(len(key) for key, _ in told), room=room)
+
+    broken = []
+    for key, value, *origin in rows:
+        first, *more = wrap(safe(value.text), left)
+        broken.append([key, Cell(first), *origin])
+        broken += [[Cell(""), Cell(each), *(Cell("") for _ in origin)] for each in more]
+
+    return render(columns, broken, room=room, colour=False)

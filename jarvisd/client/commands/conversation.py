@@ -192,6 +192,10 @@ def _list(client: Client, args: argparse.Namespace) -> _Done:
         ConversationsListResult,
     )
     now_ms = clock.unix_ms()
+    if not (answer.conversations or args.json):
+        everything = "there is no conversation yet"
+        terminal.say(everything if args.all else "no conversation is going on")
+
     return answer, [_line(each, now_ms) for each in answer.conversations]
 
 
@@ -279,7 +283,7 @@ def _line(view: ConversationView, now_ms: int) -> str:
     who = view.display_name or view.user_id
     folded = f" (and {view.folded_count} folded)" if view.folded_count else ""
     passed = fmt.ago(view.last_activity_ms, now_ms)
-    said = f"{view.message_count} messages{folded}"
+    said = f"{fmt.number_of(view.message_count, 'message')}{folded}"
     return f"{view.conversation_id}  {passed:>4}  {safe(who)}, {said}"
 
 

@@ -131,7 +131,7 @@ def _print_block(
         terminal.draw(render(_COLUMNS, rows, room=terminal.columns(), colour=colour))
 
     sums = ", ".join(f"{count:,} {word}" for word, count in block.verdicts.items())
-    terminal.show(f"{block.lines:,} lines: {sums or 'none'}", "")
+    terminal.show(f"{fmt.number_of(block.lines, 'line')}: {sums or 'none'}", "")
 
 
 def _cells(line: ExplainedLine) -> list[Cell]:

@@ -61,16 +61,17 @@ def _facts(health: HealthResult, now_ms: int) -> list[tuple[str, str]]:
     flushed = fmt.moment(store.last_flush_ms, now_ms)
     scanned = fmt.moment(watch.last_scan_ms, now_ms)
     uptime = fmt.duration(health.uptime_s)
+    subscriptions = fmt.number_of(health.subscriptions, "subscription")
     return [
         ("status", health.status),
         ("daemon", f"{health.version}, process {health.pid}, up {uptime}"),
         ("memory", fmt.size(health.rss_bytes)),
         ("blocks", f"{health.blocks:,} known, {health.live_blocks:,} live"),
-        ("clients", f"{health.clients}, with {health.subscriptions} subscriptions"),
+        ("clients", f"{health.clients}, with {subscriptions}"),
         ("store", f"{where}, {fmt.size(store.size_bytes)}, revision {store.revision}"),
-        ("flush", f"{flushed}, {store.dirty_blocks} blocks waiting"),
+        ("flush", f"{flushed}, {fmt.number_of(store.dirty_blocks, 'block')} waiting"),
         ("watch", f"{watch.live} (files), {watch.trees} (folders)"),
-        ("scan", f"{scanned}, {watch.known_files:,} files known"),
+        ("scan", f"{scanned}, {fmt.number_of(watch.known_files, 'file')} known"),
         *(("hooks", _hooks(each, now_ms)) for each in health.hooks),
     ]
 

@@ -191,15 +191,17 @@ def _print(client: Client, args: argparse.Namespace) -> None:
     titles = Titles()
     match args.kind:
         case "blocks":
-            from jarvisd.client.reports import windows  # noqa: PLC0415 - as needed
+            from jarvisd.client.reports import usage, windows  # noqa: PLC0415 - as needed
 
             spent = client.call(_asked(args), ReportWindowsResult)
-            _show(windows.lines(spent, room=room, colour=colour), [])
+            told = windows.lines(spent, room=room, colour=colour)
+            _show(told, [] if told else [usage.NOTHING])
         case "tool" | "plugin":
             from jarvisd.client.reports import tools  # noqa: PLC0415 - as needed
 
             used = client.call(_asked(args), ReportToolsResult)
-            _show(tools.lines(used.rows, room=room, colour=colour), [])
+            nothing = [] if used.rows else [f"no {args.kind} was used in that time"]
+            _show(tools.lines(used.rows, room=room, colour=colour), nothing)
         case "attention":
             from jarvisd.client.reports import attention  # noqa: PLC0415 - as needed
 

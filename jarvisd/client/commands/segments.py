@@ -17,6 +17,7 @@ from jarvisd.client.parser import (
     declare,
 )
 from jarvisd.client.reports import when
+from jarvisd.client.reports.usage import short_model
 from jarvisd.client.table import Cell, Column, render
 from jarvisd.client.text import safe
 from jarvisd.client.titles import Titles
@@ -168,6 +169,9 @@ def _latency(took_ms: float | None) -> str:
 
 def _model(segment: Segment) -> str:
     if segment.model is not None:
-        return safe(segment.model)
+        return short_model(segment.model)
 
-    return f"{segment.unique_models} models" if segment.unique_models else fmt.ABSENT
+    if not segment.unique_models:
+        return fmt.ABSENT
+
+    return fmt.number_of(segment.unique_models, "model")

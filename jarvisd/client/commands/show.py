@@ -174,4 +174,4 @@ def _number(value: int | None) -> str | None:
 
 
 def _count(lines: int) -> str | None:
-    return f"{lines:,} lines" if lines else None
+    return fmt.number_of(lines, "line") if lines else None

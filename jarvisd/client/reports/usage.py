@@ -46,6 +46,7 @@ _NAMES: dict[Grouping, list[Column]] = {
 """What names a row, where that is no span of days."""
 
 _SPARK = "cost by day  "
+NOTHING = "nothing was spent in that time"
 
 
 def untitled(report: ReportUsageResult) -> list[Named]:
@@ -107,7 +108,7 @@ def notes(report: ReportUsageResult) -> list[str]:
     if not report.complete:
         told.append("history is still being read: more will come")
     if not report.rows:
-        told.append("nothing was spent in that time")
+        told.append(NOTHING)
 
     return told
 
