@@ -8,8 +8,6 @@ import msgspec
 import pytest
 
 from jarvisd import __version__
-from jarvisd.client import format as fmt
-from jarvisd.client.text import safe, width
 from jarvisd.errors import (
     EXIT_FAILURE,
     EXIT_NO_DAEMON,
@@ -22,11 +20,10 @@ from jarvisd.errors import (
 from jarvisd.model.block import Kind, Life
 from jarvisd.model.source import SourceState, SourceView
 from jarvisd.protocol.base import Params
-from jarvisd.protocol.conversations import ConversationsListResult
 from jarvisd.protocol.health import Backfill, Problem
 from jarvisd.protocol.methods import RootView, SourcesListResult, Status
-from jarvisd.protocol.reports import ReportToolsResult, ReportWindowsResult
-from tests.client.conftest import Ctl, command
+from jarvisd.protocol.reports import ReportToolsResult
+from tests.client.conftest import Ctl
 from tests.client.fake_daemon import (
     HALF_WAY,
     NOW_MS,
@@ -36,7 +33,6 @@ from tests.client.fake_daemon import (
     block,
     well,
 )
-from tests.client.terminal import Terminal
 
 OLD = block("aaaa000000000000", life=Life.QUIET, last_activity_ms=1_000, project="old")
 EVIL = block("bbbb000000000000", project="\x1b]0;evil\x07na\tme\u202e", agent="codex")
@@ -286,60 +282,6 @@ def test_config_show_says_who_set_what(ctl: Ctl, tmp_path: Path) -> None:
 
     (row,) = [each for each in done.stdout.splitlines() if each.startswith("log_level")]
     assert row.split() == ["log_level", '"debug"', "JARVISD_LOG_LEVEL"]
-
-
-@pytest.mark.parametrize("columns", [60, 80])
-def test_values_go_on_in_their_column_where_there_is_little_room(
-    environ: dict[str, str], columns: int
-) -> None:
-    words = command("config", "show", "--origin")
-    with Terminal(words, environ, columns=columns) as terminal:
-        terminal.see("per_minute")
-        assert terminal.status() == 0
-
-    head, *shown = map(safe, terminal.output.decode().splitlines())
-    assert head.split() == ["KEY", "VALUE", "ORIGIN"]
-    assert all(width(each) <= columns for each in shown)
-    value, origin = head.index("VALUE"), head.index("ORIGIN")
-    broken = [each for each in shown if each.startswith(" ")]
-    assert broken
-    assert all(not each[:value].strip() for each in broken)
-    assert {each[origin:] for each in shown if not each.startswith(" ")} == {"default"}
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (("report", "plugin"), "no plugin was used in that time"),
-        (("report", "tool"), "no tool was used in that time"),
-        (("report", "blocks"), "nothing was spent in that time"),
-        (("conversation", "list"), "no conversation is going on"),
-        (("conversation", "list", "--all"), "there is no conversation yet"),
-    ],
-)
-def test_nothing_to_show_is_said(
-    ctl: Ctl, daemon: FakeDaemon, words: tuple[str, ...], told: str
-) -> None:
-    daemon.raw["report.windows"] = ReportWindowsResult(
-        revision=7, now_ms=1, complete=True, windows=[], rates=[], limits=[]
-    )
-    daemon.raw["report.tools"] = ReportToolsResult(
-        revision=7, tz="UTC", complete=True, rows=[]
-    )
-    daemon.raw["conversations.list"] = ConversationsListResult(conversations=[])
-
-    done = ctl(*words)
-    for_programs = ctl(*words, "--json")
-
-    assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == f"jarvisctl: {told}\n"
-    assert for_programs.stderr == ""
-
-
-def test_one_is_not_called_many() -> None:
-    assert fmt.number_of(1, "subscription") == "1 subscription"
-    assert fmt.number_of(0, "subscription") == "0 subscriptions"
-    assert fmt.number_of(1_200, "line") == "1,200 lines"
 
 
 def test_a_wrong_configuration_is_a_usage_error(ctl: Ctl, tmp_path: Path) -> None:
