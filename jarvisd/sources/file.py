@@ -67,6 +67,8 @@ class TailedFile:
     _away_since: float | None = None
     _edited_at: float | None = None
     """When it was last read again because it was written to before its end."""
+    _was_void: bool = False
+    """It was empty or gone since it was read: what comes back may be edited."""
     _edit_waits: bool = False
     """So it was since, too soon: it is read again with a later change."""
 
@@ -118,6 +120,12 @@ class TailedFile:
             OSError: The disk failed.
 
         """
+        part = self._read(position, handles, now)
+        self._was_void |= part.gone
+        return part
+
+    def _read(self, position: Position, handles: Handles, now: float) -> Slice:
+        """Return the next slice of the file that our name leads to, or led to."""
         named = _named(self.path)
         grown = self._read_grown(position, named, handles)
         if grown is not None:
@@ -174,11 +182,12 @@ class TailedFile:
             verdict, start = reading.judge(position, seen, fd)
             match verdict:
                 case Verdict.CUT | Verdict.REWRITTEN:
+                    self._was_void = False
                     reading.begin_at(start)
                     return Slice([], start, restarted=True, more=True)
                 case Verdict.EMPTY:
                     reading.drop_rest()
-                    self._known = _signature(seen)
+                    self._known, self._was_void = _signature(seen), True
                     return Slice([], position)
                 case Verdict.FRESH:
                     _refuse_foreign(self.path, fd)
@@ -192,6 +201,7 @@ class TailedFile:
 
             reading.check_rest(fd)
 
+        self._was_void = False
         part = reading.next(position, seen, fd, self.slice_bytes, self.condense)
         self._known = _signature(seen)
         return part
@@ -199,12 +209,12 @@ class TailedFile:
     def _is_edited(self, position: Position, seen: os.stat_result, fd: int) -> bool:
         """Return True if what stands before *position* was written again.
 
-        That is so if the file was seen empty, or changed without growing.
+        That is so if the file was empty or gone, or changed without growing.
         """
         if self._edit_waits:
             return True
 
-        if self._was_emptied:
+        if self._was_void:
             return not self._reading.remembers_all(position, fd)
 
         _, _, size, mtime_ns = self._known or _signature_of(position)
@@ -217,20 +227,16 @@ class TailedFile:
 
         return not self._reading.remembers_all(position, fd)
 
-    @property
-    def _was_emptied(self) -> bool:
-        return self.seen_bytes == 0
-
     def _is_too_soon(self, now: float) -> bool:
         """Return True if a new time alone is no reason yet to read the file again."""
         at = self._edited_at
-        return at is not None and now - at < EDIT_PAUSE_S and not self._was_emptied
+        return at is not None and now - at < EDIT_PAUSE_S and not self._was_void
 
     def _begin_after_edit(
         self, start: Position, seen: os.stat_result, now: float
     ) -> Slice:
         """Go on at *start*; whoever gets the slice reads again what stands before."""
-        self._edited_at, self._edit_waits = now, False
+        self._edited_at, self._edit_waits, self._was_void = now, False, False
         self._known = _signature(seen)
         self._reading.begin_after_edit(start)
         return Slice([], start, restarted=True, more=True)

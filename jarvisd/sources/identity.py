@@ -12,7 +12,7 @@ that was rewritten in place to more than its old length.
     is empty, and says nothing yet                     EMPTY      wait
     has head and mark where they were                  SAME       go on at offset
     the same, but its time changed and not its size,   EDITED     go on at offset; what
-      or it was seen empty in between                             stands before is read
+      or it was empty or gone in between                          stands before is read
                                                                   into the books again
     has what stood just before the offset there, and   EDITED     the same
       other lines before

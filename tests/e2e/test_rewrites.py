@@ -358,6 +358,23 @@ async def test_a_new_file_with_the_inode_of_a_removed_one_is_a_block_of_its_own(
     assert await blocks_of(daemon, other) != [block.block_id]
 
 
+async def test_a_line_edited_while_the_file_was_away_counts_for_what_it_says_now(
+    daemon: Daemon,
+) -> None:
+    path = daemon.home.transcript()
+    outputs = [100, 200, 300]
+    lines = [*map(long_response, ("msg_1", "msg_2", "msg_3"), outputs)]
+    append(path, *lines)
+    await daemon.sync()
+
+    path.unlink()
+    await daemon.sync()
+    back = [each.replace(":200}", ":500}") for each in lines]
+    append(path, *back, response("msg_4", output=1000))
+
+    assert await output_of(daemon, path) == 1900
+
+
 @pytest.mark.parametrize("output", [500, 9, 12345], ids=["same", "shorter", "longer"])
 async def test_a_line_edited_while_the_file_was_seen_empty_counts_for_what_it_says_now(
     daemon: Daemon, output: int
