@@ -64,7 +64,8 @@ class History:
         began = self._clock.monotonic()
         while self._waiting:
             _, _, known = heapq.heappop(self._waiting)
-            if known.backlog_bytes is not None:
+            # Who follows it may have read it meanwhile, but not since it was added again.
+            if known.done < known.wakes:
                 began = await self._turns.drain(known, began)
                 self._leave(known)
 
