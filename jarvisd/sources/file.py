@@ -199,9 +199,9 @@ class TailedFile:
                         start = edited(position, seen, fd)
                         return self._begin_after_edit(start, seen, now)
 
+            self._was_void = False
             reading.check_rest(fd)
 
-        self._was_void = False
         part = reading.next(position, seen, fd, self.slice_bytes, self.condense)
         self._known = _signature(seen)
         return part
