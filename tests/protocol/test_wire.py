@@ -119,7 +119,7 @@ def asking(method: str, params: str = "{}", id_: str = "1") -> bytes:
         pytest.param(asking("status") + b" x", -32700, b"null", id="two in a line"),
         pytest.param(b"[" * 100_000, -32700, b"null", id="deep and unfinished"),
         pytest.param(
-            b'{"a":' * 2_000 + b"1" + b"}" * 2_000, -32700, b"null", id="deep"
+            b'{"a":' * 100_000 + b"1" + b"}" * 100_000, -32700, b"null", id="deep"
         ),
         pytest.param(b"x" * (wire.MAX_REQUEST_BYTES + 1), -32006, b"null", id="long"),
         pytest.param(b"[" + b"1," * 99 + b"1]", -32600, b"null", id="long batch"),
