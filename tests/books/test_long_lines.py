@@ -99,7 +99,12 @@ def test_a_message_of_very_many_parts_costs_what_it_says(
     [
         pytest.param(b'{"type":"user","zzz":' + b"[" * (5 * MIB), id="never closed"),
         pytest.param(
-            b'{"zzz":' + b"[" * 100_000 + b"]" * 100_000 + b',"a":"' + b"x" * MIB + b'"}',
+            b'{"zzz":'
+            + b"[" * 100_000
+            + b"]" * 100_000
+            + b',"a":"'
+            + b"x" * MIB
+            + b'"}',
             id="nested too deep",
         ),
         pytest.param(b"[" + b"0," * (5 * MIB) + b"0]", id="a list"),

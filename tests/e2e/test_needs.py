@@ -9,6 +9,7 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from jarvisd.client import clock
+from jarvisd.errors import EXIT_NO_SUCH_BLOCK
 from jarvisd.protocol.attention import ReportAttentionResult
 from jarvisd.protocol.methods import Done, StatusResult
 from jarvisd.protocol.states import StatesHistoryResult, StatesListResult
@@ -126,7 +127,7 @@ async def test_a_session_of_which_only_hooks_tell_is_counted_and_listed(
     status = await daemon.ask("status", StatusResult)
     assert await needs(daemon) == [(session, "waiting_approval")]
     assert b"approval (Bash)" in shown.stdout
-    assert (shown.returncode, elsewhere.returncode) == (1, 0)
+    assert (shown.returncode, elsewhere.returncode) == (1, EXIT_NO_SUCH_BLOCK)
     assert status.need == 1
 
 

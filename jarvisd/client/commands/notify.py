@@ -12,7 +12,7 @@ from jarvisd.client.notifying import Diary, Notifier
 from jarvisd.client.parser import Subparsers, add_json, declare
 from jarvisd.client.pending import Allowance, Pending, quiet_hours
 from jarvisd.config import NotifySettings
-from jarvisd.errors import EXIT_USAGE
+from jarvisd.errors import EXIT_USAGE, ProtocolError
 from jarvisd.model.state import State
 from jarvisd.protocol.following import SubscriptionFilter
 
@@ -84,7 +84,11 @@ def run(args: argparse.Namespace) -> int:
 
     if args.agent is not None or args.project is not None:
         with Client(args.socket or paths.socket_path(os.environ)) as client:
-            filters.check(client.call, agent=args.agent, project=args.project)
+            filters.check(client.call, agent=args.agent)
+            try:
+                filters.check(client.call, project=args.project)
+            except ProtocolError as exc:  # it may be worked on for the first time today
+                terminal.say(f"{exc}; waiting for its first session")
 
     diary = Diary(os.environ)
     try:
