@@ -91,7 +91,7 @@ async def test_a_daemon_on_a_read_only_disk_counts_and_stores_once_it_can(
             remount(home.state, "ro")
             append(path, record())
             await daemon.start()
-            assert (await counted(daemon, path)).line_count == 11
+            assert (await counted(daemon, path, lines=11)).line_count == 11
             assert await status_is(daemon, "degraded")
 
             remount(home.state, "rw")
@@ -182,13 +182,13 @@ def fill(folder: Path) -> Path:
     raise AssertionError("the disk is never full")
 
 
-async def counted(daemon: Daemon, path: Path) -> BlockView:
-    """Return the block of *path* as soon as it has a line; nothing need be stored."""
+async def counted(daemon: Daemon, path: Path, *, lines: int = 1) -> BlockView:
+    """Return the block of *path* once it has *lines* lines; nothing need be stored."""
 
     async def is_known() -> bool:
         async with daemon.connected() as client:
             block = await client.block_at(path)
-            return block is not None and block.line_count > 0
+            return block is not None and block.line_count >= lines
 
     await eventually(is_known)
     async with daemon.connected() as client:
