@@ -203,7 +203,7 @@ class Flusher:
 
     @property
     def is_behind(self) -> bool:
-        """Say whether history should wait: for much to be stored, or for a transition.
+        """Whether history should wait: for much to be stored, or for a transition.
 
         Not for the latter while nothing can be stored, which may last.
         """
@@ -414,7 +414,7 @@ class Flusher:
         return saved
 
     def _put_aside(self, refused: Sequence[str]) -> None:
-        """Tell that what *refused* names is not stored, and will not be."""
+        """Report that the rows named by *refused* are not stored and will not be."""
         if refused:
             self.refused.add(len(refused), refused[-1], self._clock.unix_ms())
             log.error("rows.refused", rows=len(refused), last=refused[-1])
@@ -483,6 +483,6 @@ class Flusher:
         self._look_again()
 
     def _look_again(self) -> None:
-        """Let history see whether it must still wait."""
+        """Wake history, which checks whether it must still wait."""
         self._caught_up.set()
         self._caught_up = anyio.Event()

@@ -232,7 +232,7 @@ class LineSplitter:
             self._condense_held()
 
     def _is_light(self) -> bool:
-        """Say whether the line so far can be parsed in no time as it is."""
+        """Whether the line so far can be parsed in no time as it is."""
         if self._condense is None or self._held_bytes > MAX_WHOLE_BYTES:
             return False
 

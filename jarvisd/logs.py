@@ -71,7 +71,7 @@ def configure(
 
 
 def is_journal(stream: IO[str], environ: Mapping[str, str]) -> bool:
-    """Say whether journald reads *stream*: the variable alone is inherited by others."""
+    """Whether journald reads *stream*: the variable alone is inherited by others."""
     try:
         facts = os.fstat(stream.fileno())
     except (OSError, ValueError):

@@ -210,7 +210,7 @@ class Block:
         return Lane.opened(self.origin, carry, version=version, generation=generation)
 
     def must_be_reread(self, version: int) -> bool:
-        """Say whether the ledger lacks what was read, or has it from an older parser."""
+        """Whether the ledger lacks what was read, or has it from an older parser."""
         return (
             self.parser_version != version
             and self.position.offset > 0
@@ -236,7 +236,7 @@ class Block:
         return carry.user_lines, carry.assistant_lines
 
     def life(self, now_ms: int) -> Life:
-        """Say whether more is to be expected."""
+        """Whether more is to be expected."""
         if self.ended:
             return Life.ENDED
 
@@ -246,7 +246,7 @@ class Block:
         return Life.LIVE if self.is_live(now_ms) else Life.QUIET
 
     def is_live(self, now_ms: int) -> bool:
-        """Say whether that is `Life.LIVE`: asked of every live block by each picture."""
+        """Whether that is `Life.LIVE`: asked of every live block by each picture."""
         last_ms = self.last_activity_ms
         if last_ms is None or self.ended or self.error is not None:
             return False

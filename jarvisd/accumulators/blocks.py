@@ -162,5 +162,5 @@ class Blocks:
 
 
 def _is_recent(block: Block, now_ms: int) -> bool:
-    """Say whether *block* is live, or will be once the clock is right again."""
+    """Whether *block* is live, or will be once the clock is right again."""
     return block.is_live(max(now_ms, block.last_activity_ms or now_ms))

@@ -92,7 +92,7 @@ class Books:
             self._index(block)
 
     def unbind(self, block: Block) -> None:
-        """Note that *block* is of no session any more."""
+        """Record that *block* belongs to no session any more."""
         session, block.session = block.session, None
         if session is not None:
             blocks = self._blocks[session.agent, session.session_id]
@@ -169,7 +169,7 @@ class Books:
         return None if session is None else self.entry(session)
 
     def family_cost(self, agent: str, session_id: SessionId) -> int | None:
-        """Return what a session and its subagents cost; None if a part has no price."""
+        """Return the cost of a session and its subagents; None if a part has no price."""
         cost_micros = 0
         for each in self.ledger.sessions():
             ids = (each.session_id, each.parent_session_id)

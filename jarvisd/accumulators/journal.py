@@ -55,7 +55,7 @@ class Journal:
         self._followers.append(follower)
 
     def add(self, transitions: Iterable[Transition], now_ms: int) -> None:
-        """Take in what has just changed.
+        """Record the transitions that were just made.
 
         A number is the time in ms, or one more than the last. So it is not used again
         even for what was told and not stored when the daemon was killed.
@@ -71,11 +71,11 @@ class Journal:
             self._tell_unstored()
 
     def waiting(self) -> tuple[Transition, ...]:
-        """Return what is not stored yet, oldest first."""
+        """Return the transitions that are not stored yet, oldest first."""
         return tuple(self._waiting.values())
 
     def unstored(self) -> list[Transition]:
-        """Return what followers were told of and is not stored yet, oldest first."""
+        """Return transitions that were reported and are not stored yet, oldest first."""
         return [
             replace(each, stored=False)
             for each in self._waiting.values()
@@ -83,16 +83,16 @@ class Journal:
         ]
 
     def waiting_sessions(self) -> set[SessionKey]:
-        """Return whose transitions are not stored yet."""
+        """Return the sessions with transitions that are not stored yet."""
         return {(each.agent, each.session_id) for each in self._waiting.values()}
 
     @property
     def has_waiting(self) -> bool:
-        """Say whether something is not stored yet."""
+        """Whether something is not stored yet."""
         return bool(self._waiting)
 
     def stored(self, transitions: Iterable[Transition]) -> None:
-        """Note that *transitions* are stored, and tell of them.
+        """Record that *transitions* are stored, and report them.
 
         They are all that waited when they were taken, so they are told in order.
         """
@@ -103,7 +103,7 @@ class Journal:
         self._is_degraded = False
 
     def degrade(self) -> None:
-        """Tell of all at once that waits, and of what comes, until something is stored."""
+        """Report all that waits at once, and what follows, until something is stored."""
         self._is_degraded = True
         self._tell_unstored()
 

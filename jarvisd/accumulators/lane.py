@@ -164,7 +164,7 @@ class Lane:
         return cls(origin, carry_of(saved), version=version, generation=generation)
 
     def saved(self) -> bytes:
-        """Return what must be remembered; b"" if that cannot be encoded.
+        """Return the encoded memory; b"" if it cannot be encoded.
 
         Reading then goes on from here without it, which is better than not at all.
         """
@@ -199,7 +199,7 @@ class Lane:
                 carry.start_ms = self.start_ms = at_ms
 
     def copies(self, record: Record) -> bool:
-        """Say whether *record* is a copy of another session's line.
+        """Whether *record* is a copy of another session's line.
 
         It says so, or is not newer than a line of the same file that does: some
         versions write the copied lines twice, and mark only one of the two.

@@ -127,7 +127,7 @@ class Ledger:
         self._repricing.use(version, self._sessions)
 
     def reread(self, agent: str, session_id: SessionId, version: int) -> None:
-        """Note that every line of a session was folded again, by parser *version*.
+        """Record that every line of a session was folded again, by parser *version*.
 
         What an older one has read, and this one has not, goes with the next flush.
         """
@@ -135,7 +135,7 @@ class Ledger:
 
     @property
     def is_repricing(self) -> bool:
-        """Say whether there are costs of another price table than that in use."""
+        """Whether there are costs of another price table than that in use."""
         return bool(self._repricing.stale)
 
     def fold(self, lane: Lane, record: Record) -> None:
@@ -205,7 +205,7 @@ class Ledger:
         return shelves.responses.unsaved + shelves.calls.unsaved + shelves.marks.unsaved
 
     def holds(self, session: Session) -> bool:
-        """Say whether *session* is what is kept, and not what another database had."""
+        """Whether *session* is what is kept, and not what another database had."""
         return self._sessions.get((session.agent, session.session_id)) is session
 
     def touch(self, session: Session) -> None:
@@ -219,7 +219,7 @@ class Ledger:
 
     @property
     def has_closings(self) -> bool:
-        """Say whether closed segments wait to be stored."""
+        """Whether closed segments wait to be stored."""
         return bool(self._closings)
 
     def take(self) -> LedgerBatch:
@@ -248,7 +248,7 @@ class Ledger:
         )
 
     def take_of(self, sessions: Collection[SessionKey]) -> LedgerBatch:
-        """Return what is to be stored of *sessions*, and leave what is of others.
+        """Return the unsaved rows of *sessions*, and keep those of others.
 
         It is closed: their rows, totals and cells are what lines of theirs have made,
         and no more. Where that cannot be said, it is all there is.

@@ -118,7 +118,7 @@ def _merged_marks(old: MarkRow, new: MarkRow) -> MarkRow:
 
 
 def _is_replaced(old: Row, new: Row) -> bool:
-    """Say whether *new*, of a file that was edited, takes the place of *old*.
+    """Whether *new*, of a file that was edited, takes the place of *old*.
 
     Copies in other sessions' files were not edited. A result alone does not stand for
     its call.

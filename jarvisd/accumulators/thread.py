@@ -87,7 +87,7 @@ class Thread(msgspec.Struct, kw_only=True, array_like=True):
             self.own = self.guessed = self._is_later(at_ms)
 
     def owns(self, ordinal: int | None) -> bool:
-        """Say whether the record numbered *ordinal* is the thread's own."""
+        """Whether the record numbered *ordinal* is the thread's own."""
         if self.own_from_ordinal is not None and ordinal is not None:
             return ordinal >= self.own_from_ordinal
 

@@ -75,7 +75,7 @@ _KindOf = Callable[[bytes], Any]
 
 
 def condenser_of(shape: type[msgspec.Struct]) -> Condense:
-    """Return what condenses lines that are decoded as *shape*."""
+    """Return the condenser of lines that are decoded as *shape*."""
     return lambda: Objects(shape)
 
 

@@ -257,7 +257,7 @@ def _fields_of(struct: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo,
 
 
 def _is_number(kind: Any) -> bool:
-    """Say whether *kind*, a bounded number or a union with one, allows numbers."""
+    """Whether *kind*, a bounded number or a union with one, allows numbers."""
     return any(
         getattr(each, "__origin__", None) in {int, float}
         for each in (kind, *get_args(kind))

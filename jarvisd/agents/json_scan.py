@@ -196,7 +196,7 @@ class Scanner:
 
 
 def malformed() -> NoReturn:
-    """Say that this is no JSON."""
+    """Raise the error of text that is not JSON."""
     raise ValueError
 
 

@@ -89,6 +89,6 @@ def _cwd(line: _Line) -> str | None:
 
 
 def _are_alike(stamps: list[str]) -> bool:
-    """Say whether all read 2026-11-21T02:51:23.962Z, whose order is that in time."""
+    """Whether all read 2026-11-21T02:51:23.962Z, whose order is that in time."""
     is_as_long = set(map(len, stamps)) == {24}
     return is_as_long and all(map(str.endswith, stamps, repeat("Z")))

@@ -154,7 +154,7 @@ def _with_waiting(found: Seen, journal: Journal, span: reports.Asked) -> Seen:
 
 
 def _counted(state: State, confidence: Confidence) -> State:
-    """Return what *state* counts as, as the store does: a guessed wait as unknown."""
+    """Return the state that *state* counts as, like the store: a guessed wait is unknown."""
     is_guess = state in WAITS and confidence is Confidence.LOW
     return State.UNKNOWN if is_guess else state
 

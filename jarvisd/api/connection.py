@@ -306,7 +306,7 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def _has_business(self) -> bool:
-        """Say whether anything is left to do for a client that sends no more."""
+        """Whether anything is left to do for a client that sends no more."""
         return bool(
             self._writing
             or self._in_flight
@@ -352,7 +352,7 @@ def _sliced(answer: bytes) -> Pieces:
 
 
 def _has_hung_up(transport: asyncio.Transport) -> bool:
-    """Say whether the client has closed both directions, not only its own."""
+    """Whether the client has closed both directions, not only its own."""
     poll = select.poll()
     poll.register(transport.get_extra_info("socket").fileno(), 0)
     return any(event & select.POLLHUP for _fd, event in poll.poll(0))

@@ -223,7 +223,7 @@ def _remove_stale(path: Path, folder: int) -> None:
 
 
 def _somebody_listens(path: Path) -> bool:
-    """Say whether a connection would be taken, of whatever type the socket is.
+    """Whether a connection would be taken, of whatever type the socket is.
 
     It is not waited for: a listener that is too busy to take it listens all the same.
     """

@@ -23,7 +23,7 @@ class Inbox:
 
     @property
     def has_partial(self) -> bool:
-        """Say whether a line has begun; meant for when `next_line` gave None."""
+        """Whether a line has begun; meant for when `next_line` gave None."""
         return bool(self._bytes) or self._skipping
 
     @property
@@ -33,7 +33,7 @@ class Inbox:
 
     @property
     def has_line(self) -> bool:
-        """Say whether `next_line` would give one."""
+        """Whether `next_line` would give one."""
         if self._skipping:
             return b"\n" in self._bytes
 

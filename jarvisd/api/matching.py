@@ -11,7 +11,7 @@ OPEN = frozenset({Life.LIVE, Life.QUIET})
 
 
 def matches_list(block: Block, wanted: BlocksList, now_ms: int) -> bool:
-    """Say whether *block* belongs in the answer to *wanted*."""
+    """Whether *block* belongs in the answer to *wanted*."""
     origin = block.origin
     return (
         (wanted.agent is None or origin.agent == wanted.agent)
@@ -24,7 +24,7 @@ def matches_list(block: Block, wanted: BlocksList, now_ms: int) -> bool:
 
 
 def matches_sessions(entry: Entry, wanted: SessionsList, now_ms: int) -> bool:
-    """Say whether a session belongs in the answer to *wanted*."""
+    """Whether a session belongs in the answer to *wanted*."""
     session = entry.session
     last_ms = session.spans.last_ms or 0
     return (
@@ -36,7 +36,7 @@ def matches_sessions(entry: Entry, wanted: SessionsList, now_ms: int) -> bool:
 
 
 def is_session_in(entry: Entry, wanted: str) -> bool:
-    """Say whether a session works in the project *wanted*."""
+    """Whether a session works in the project *wanted*."""
     place = entry.session.place
     return is_named(place and place[1], wanted) or any(
         is_in_project(each, wanted) for each in entry.blocks
@@ -58,7 +58,7 @@ def matches_session(
 
 
 def matches_filter(block: Block, wanted: SubscriptionFilter | None) -> bool:
-    """Say whether a subscriber who wants *wanted* is told of *block*."""
+    """Whether a subscriber who wants *wanted* is told of *block*."""
     if wanted is None:
         return True
 
@@ -71,7 +71,7 @@ def matches_filter(block: Block, wanted: SubscriptionFilter | None) -> bool:
 
 
 def is_in_project(block: Block, wanted: str) -> bool:
-    """Say whether *wanted* is the block's project or the end of its path."""
+    """Whether *wanted* is the block's project or the end of its path."""
     places = (block.origin.project, block.origin.cwd)
     return any(is_named(place, wanted) for place in places)
 

@@ -195,7 +195,7 @@ class Names:
         return is_named(self._told_origin(thing)[1], project)
 
     def _told_origin(self, thing: _Thing) -> tuple[SessionId | None, str | None]:
-        """Return who started a session that only hooks told of, and its folder."""
+        """Return the starter and the folder of a session known by hooks alone."""
         assert thing.session_id is not None, "what has no block is a session"
         return self._books.states.origin_of((thing.agent, thing.session_id))
 

@@ -122,7 +122,7 @@ class LiveStates:
         return missed + self._journal.after(after)
 
     async def _read(self, which: Which) -> list[Transition]:
-        """Return what is stored or was told all the same, as one list without doubles."""
+        """Return transitions stored or reported unstored, as one list without duplicates."""
         told = [each for each in self._journal.unstored() if _is_asked(each, which)]
         query = partial(read_transitions, which=which)
         found = {each.number: each for each in told}

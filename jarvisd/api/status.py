@@ -50,7 +50,7 @@ class StatusBoard:
         return self._result
 
     def holds(self, picture: StatusResult | None) -> bool:
-        """Say whether nothing but time and rates has changed since *picture* was made.
+        """Whether nothing but time and rates has changed since *picture* was made.
 
         Then a new one would show the same, at a hundred times the cost.
         """

@@ -63,7 +63,7 @@ class Subscription:
 
     @property
     def is_behind(self) -> bool:
-        """Say whether changes that it has not read have been forgotten."""
+        """Whether changes that it has not read have been forgotten."""
         return self._read < self.changes.floor
 
     def resync(self, blocks: list[Block]) -> bytes:
@@ -98,7 +98,7 @@ class Subscription:
 
     @property
     def is_telling(self) -> bool:
-        """Say whether there is something that has not been looked at."""
+        """Whether there is something that has not been looked at."""
         return bool(self._snapshot) or self._read < self.changes.sequence
 
     def _first_known(self, place: int | None) -> int:
@@ -118,7 +118,7 @@ class Subscription:
         return journal.told_number if first is None else int(first.key) - 1
 
     def _is_new(self, change: Change) -> bool:
-        """Note that *change* is being told; False for a transition that was before."""
+        """Record that *change* is being reported; return False for a transition that already was."""
         if change.topic != "states":
             return True
 

@@ -75,7 +75,7 @@ def row(block: BlockView, now_ms: int, titles: Titles) -> list[Cell]:
 
 
 def is_over(block: BlockView) -> bool:
-    """Say whether nothing more is to be expected of *block*."""
+    """Whether nothing more is to be expected of *block*."""
     return block.life is Life.ENDED or block.state is State.ENDED
 
 
@@ -163,18 +163,18 @@ def _place(block: BlockView) -> tuple[int, int, str]:
 
 
 def is_recent(block: BlockView, now_ms: int) -> bool:
-    """Say whether *block* is shown without --all."""
+    """Whether *block* is shown without --all."""
     return block.life is Life.LIVE or now_ms - (block.last_activity_ms or 0) < RECENT_MS
 
 
 def in_project(block: BlockView, wanted: str) -> bool:
-    """Say whether *block* is of the project *wanted*: its name, or the end of its path."""
+    """Whether *block* is of the project *wanted*: its name, or the end of its path."""
     names = (block.project, block.cwd, project(block))
     return any(is_named(each, wanted) for each in names)
 
 
 def nothing_found(backfill: Backfill, *, is_filtered: bool = False) -> str:
-    """Return what is shown where no block is: what to do, unless it is too early."""
+    """Return the text shown where there is no block: the next step, unless it is too early."""
     if is_reading(backfill):
         return STILL_READING
 

@@ -229,7 +229,7 @@ def _connected(path: str) -> socket.socket:
 
 
 def _remedy(path: str) -> str:
-    """Return what to do where nobody listens at *path*."""
+    """Return the remedy where nobody listens at *path*."""
     found = (Path(paths.state_folder(os.environ)) / "run/rpc.sock").resolve()
     if found.exists() and str(found) != path:
         return f"Your daemon listens on {found}: set JARVISD_SOCKET to that."

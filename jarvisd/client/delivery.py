@@ -32,7 +32,7 @@ def new_block_id() -> BlockId:
 
 
 def may_pass(error: JarvisError) -> bool:
-    """Say whether trying again later may help."""
+    """Whether trying again later may help."""
     match error:
         case DaemonUnreachableError() | AnswerTimeoutError():
             return True
@@ -74,7 +74,7 @@ class Delivery:
 
     @property
     def was_opened(self) -> bool:
-        """Say whether the daemon ever knew of this block."""
+        """Whether the daemon ever knew of this block."""
         return self._was_opened
 
     def open(self) -> None:

@@ -85,7 +85,7 @@ class Feed:
 
     @property
     def is_loaded(self) -> bool:
-        """Say whether the whole picture is known."""
+        """Whether the whole picture is known."""
         return self.status is not None
 
     def wait_on(self) -> list[int]:

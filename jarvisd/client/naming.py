@@ -44,7 +44,7 @@ class AmbiguousNameError(JarvisError):
 
 
 def resolve(client: Client, name: str, *, strictly: bool = False) -> Meant:
-    """Return what *name* means.
+    """Return the sessions and blocks that *name* may mean.
 
     Of several with a project or words, the only one that is not over is meant, unless
     *strictly*.

@@ -298,7 +298,7 @@ def _is_judged(session: LiveSession | None) -> bool:
 
 
 def _is_news(each: Transition, session: LiveSession | None) -> bool:
-    """Say whether it is still so, and the session's own: a subagent's is its parent's.
+    """Whether it is still so, and the session's own: a subagent's is its parent's.
 
     Of a session that the daemon does not know every need is news.
     """

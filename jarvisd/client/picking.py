@@ -125,7 +125,7 @@ class Picker:
         return self._places[_key(session)] + 1
 
     def _sessions(self) -> list[LiveSession]:
-        """Return what is there of all that was painted, each in its place."""
+        """Return the painted rows that are still there, each in its place."""
         placed = (each for each in self._feed.sessions if _key(each) in self._places)
         return sorted(placed, key=self._number)
 

@@ -102,7 +102,7 @@ def _method(kind: str) -> tuple[str, dict[str, str]]:
 
 
 def _is_plain(field: tuple[str, str]) -> bool:
-    """Say whether a value needs neither quoting nor working out."""
+    """Whether a value needs neither quoting nor working out."""
     name, value = field
     if name in {"since", "until"} and not value.replace("-", "").isdecimal():
         return False  # `today`

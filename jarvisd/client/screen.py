@@ -140,7 +140,7 @@ class Screen:
 
 
 def _read(keyboard: int) -> bytes:
-    """Return what was pressed; the rest of a sequence is waited for a moment."""
+    """Return the key pressed, waiting a moment for the rest of a sequence."""
     keys = os.read(keyboard, MAX_READ)
     while (
         is_unfinished(keys.decode("ascii", "replace"))

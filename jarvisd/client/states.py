@@ -120,7 +120,7 @@ def row(session: LiveSession, now_ms: int, titles: Titles) -> list[Cell]:
 
 
 def hints(sessions: Iterable[LiveSession]) -> list[str]:
-    """Return what would make states sure, each hint once and of how many it is."""
+    """Return the hints that would make states certain, each once with its count."""
     counted = Counter(each.state.hint for each in sessions if each.state.hint)
     return [
         f"? {hint}" if count == 1 else f"? {hint} ({count} sessions)"

@@ -103,7 +103,7 @@ def _file_of(data: bytes) -> int:
 
 
 def _answer(text: str) -> Figures:
-    """Return what the daemon says to it: nothing where it is away, or slow."""
+    """Return the daemon's answer; nothing where it is absent or slow."""
     try:
         return _read(_ask(text, limit_s=hook.LIMIT_S).decode("utf-8", "replace"))
     except OSError:

@@ -26,7 +26,7 @@ SCHEMA = 1
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Say whether *stream* ends at a person."""
+    """Whether *stream* ends at a person."""
     try:
         return stream.isatty()
     except ValueError:  # closed
@@ -34,7 +34,7 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def can_redraw(environ: Mapping[str, str]) -> bool:
-    """Say whether stdout is a terminal on which lines can be painted over."""
+    """Whether stdout is a terminal on which lines can be painted over."""
     return is_terminal(sys.stdout) and environ.get("TERM", "dumb") != "dumb"
 
 
@@ -89,7 +89,7 @@ def pass_on(text: str, *, end: str = "\n") -> None:
 
 
 def flush() -> None:
-    """Let the reader of stdout have all that was printed."""
+    """Flush everything printed to the reader of stdout."""
     sys.stdout.flush()
 
 

@@ -59,12 +59,12 @@ class Named(NamedTuple):
 
     @property
     def key(self) -> _Key:
-        """Return what no other session has."""
+        """Return the facts that no other session has."""
         return self.agent, self.session_id or ""
 
 
 def of_block(block: BlockView) -> Named:
-    """Return what the session of *block* may be called."""
+    """Return the title of the session of *block*, or what stands for it."""
     return Named(
         block.agent,
         block.session_id,
@@ -83,7 +83,7 @@ def ids_of(shown: Iterable[BlockView]) -> Iterator[str | None]:
 
 
 def of_session(session: LiveSession) -> Named:
-    """Return what *session* may be called."""
+    """Return the title of *session*, or what stands for it."""
     return Named(
         session.agent,
         session.session_id,
@@ -146,7 +146,7 @@ class Titles:
         return self._short.get(id_, id_[:LEAST_SHOWN])
 
     def of(self, named: Named) -> str:
-        """Return what a session is called."""
+        """Return the title of a session."""
         known = self._known.get(named.key)
         if named.title or known is None:
             return called(named)
@@ -172,7 +172,7 @@ class Titles:
 
 
 def called(named: Named) -> str:
-    """Return what a session is called by those who have not read its words."""
+    """Return the title of a session without its first words."""
     if named.title:
         return named.title
 

@@ -109,7 +109,7 @@ def _wrong(key: Key, told: Told, kind: object, problem: str) -> str:
 
 
 def expectation(problem: str) -> str:
-    """Return what a value should have been, from msgspec's *problem*."""
+    """Return the expectation that a value failed, from msgspec's *problem*."""
     if "matching regex" in problem:  # of all settings only the quiet hours have one
         return "expected hours such as 22:00-07:00"
 

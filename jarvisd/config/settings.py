@@ -200,5 +200,5 @@ _OPENED = frozenset({"store", "socket", "conversations", "segments", "sinks"})
 
 
 def needs_restart(key: str) -> bool:
-    """Say whether a reload cannot change *key*: what was opened at the start stays so."""
+    """Whether a reload cannot change *key*: what was opened at the start stays so."""
     return key in _OPENED or (key.startswith("agents.") and key.endswith(".ledger"))

@@ -110,7 +110,7 @@ class Service:
 
     @property
     def degraded(self) -> bool:
-        """Say whether something is not stored, or not seen as fast as it should be."""
+        """Whether something is not stored, or not seen as fast as it should be."""
         return any(each.kind in DEGRADING for each in self.problems())
 
     async def sync(self) -> int:

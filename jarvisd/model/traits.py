@@ -130,7 +130,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     registry: RegistryWords = RegistryWords()
 
     def is_question(self, tool: str | None) -> bool:
-        """Say whether *tool* waits for a person's words, and not for leave."""
+        """Whether *tool* waits for a person's words, and not for leave."""
         return tool is not None and tool.lower() in self.questions
 
 

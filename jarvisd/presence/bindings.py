@@ -54,7 +54,7 @@ class Binding:
 
     @property
     def is_sure(self) -> bool:
-        """Say whether nothing else can be meant."""
+        """Whether nothing else can be meant."""
         return self.how is not How.GUESS
 
 
@@ -97,7 +97,7 @@ class Bindings:
         return {each.life for each in bound if each.how is How.LOCK}
 
     def has_ended(self, agent: str, session_id: SessionId, pid: int) -> bool:
-        """Say whether the end of this process on this session was told lately."""
+        """Whether the end of this process on this session was told lately."""
         return (agent, session_id, pid) in self._ended
 
     def bind(self, binding: Binding) -> None:
@@ -132,7 +132,7 @@ class Bindings:
         self._tell_gone(binding, tidy=tidy)
 
     def give_up(self, agent: str, session_id: SessionId) -> None:
-        """Note that the terminals of the session have it open no longer."""
+        """Record that no terminal has the session open any longer."""
         for each in list(self._bound.values()):
             if each.session == (agent, session_id) and each.how is How.TERMINAL:
                 self.release(agent, session_id, each.life, tidy=True)

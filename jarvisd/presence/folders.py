@@ -33,7 +33,7 @@ class Folders:
 
     @property
     def is_blind(self) -> bool:
-        """Say whether changes could go untold: a watch failed, or awaits its folder."""
+        """Whether changes could go untold: a watch failed, or awaits its folder."""
         return self._watch.error is not None or any(
             identity is None and _identity_of(folder.rpartition("/")[0]) is not None
             for folder, identity in self._identities.items()

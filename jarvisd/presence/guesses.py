@@ -62,7 +62,7 @@ def may_have_written(earliest: Mapping[str, int], session: Wanted) -> bool:
 
 
 def _fits(session: Wanted, process: Process) -> bool:
-    """Say whether the process can have written the newest line of the session."""
+    """Whether the process can have written the newest line of the session."""
     return (
         session.agent == process.program.agent
         and process.program.role not in _SERVERS

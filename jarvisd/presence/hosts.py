@@ -43,7 +43,7 @@ class Hosts:
         self.has_news = True
 
     def died(self, life: Life) -> None:
-        """Note that a process has ended."""
+        """Record that a process has ended."""
         for each in self._by_path.values():
             lives = [terminal.life for terminal in each.terminals or ()]
             self.has_news |= life in lives

@@ -234,7 +234,7 @@ class Registries:
 
 
 def _is_of(entry: Entry, life: Life) -> bool:
-    """Say whether the process of *life* can have written *entry*."""
+    """Whether the process of *life* can have written *entry*."""
     if entry.start is not None and entry.start.isdecimal():
         return int(entry.start) == life.ticks
 

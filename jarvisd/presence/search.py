@@ -203,7 +203,7 @@ class Search:
         )
 
     def _may_follow(self, key: tuple[str, SessionId]) -> bool:
-        """Say whether the process of this session is neither known nor looked for."""
+        """Whether the process of this session is neither known nor looked for."""
         now = self._clock.monotonic()
         if key in self._bindings.sure() or now < self._followed.get(key, 0.0):
             return False

@@ -102,7 +102,7 @@ class Writers:
                 yield other
 
     def died(self, life: Life) -> None:
-        """Note that a process has ended."""
+        """Record that a process has ended."""
         for path in [path for path, each in self._held.items() if each.life == life]:
             del self._held[path]
             self.hosts.drop(path, let_go=False)

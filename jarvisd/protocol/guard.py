@@ -4,7 +4,7 @@ import re
 
 
 def is_utf8(line: bytes) -> bool:
-    """Say whether *line* is text."""
+    """Whether *line* is text."""
     try:
         line.decode()
     except UnicodeDecodeError:

@@ -183,15 +183,15 @@ class Intake:
             segments.touched(session, now_s=self.clock.monotonic(), now_ms=now_ms)
 
     def condense(self, block: Block) -> Condense:
-        """Return what makes small lines of the long ones of *block*."""
+        """Return the condenser of long lines of *block*."""
         return self.agent_named(block.origin.agent).condense
 
     def only_counts(self, block: Block) -> bool:
-        """Say whether lines of *block* are counted, and no more."""
+        """Whether lines of *block* are counted, and no more."""
         return self.agent_named(block.origin.agent).outlined is not None
 
     def is_record(self, block: Block, line: Line | Oversize) -> bool:
-        """Say whether *line*, though without an end, is all of a record."""
+        """Whether *line*, though without an end, is all of a record."""
         if isinstance(line, Oversize):
             return False
 

@@ -25,13 +25,13 @@ def status(path: str) -> os.stat_result | None:
 
 
 def leads_to(path: str, inode: tuple[int, int]) -> bool:
-    """Say whether *path* is a name of *inode*."""
+    """Whether *path* is a name of *inode*."""
     seen = status(path)
     return seen is not None and (seen.st_dev, seen.st_ino) == inode
 
 
 def has_moved(known: Known, path: str, handles: Handles) -> bool:
-    """Say whether the file at *path*, of its inode, is *known* under a new name."""
+    """Whether the file at *path*, of its inode, is *known* under a new name."""
     if not known.block.position.offset:
         # Nothing of it was counted yet, so nothing tells it from another file but that
         # its name leads nowhere; and if it has ended, this only got its inode.

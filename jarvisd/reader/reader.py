@@ -76,7 +76,7 @@ class Reader:
         survey.listen(self._trees_changed)
 
     def is_complete(self) -> bool:
-        """Say whether all that lay there when it was last looked has been read."""
+        """Whether all that lay there when it was last looked has been read."""
         progress = self.progress.view(self._clock.monotonic())
         return self.survey.finished_ms is not None and not progress.files_total
 
@@ -333,5 +333,5 @@ class Reader:
 
 
 def _is_news(known: Known, status: os.stat_result) -> bool:
-    """Say whether *status* is a reason to read the file, or to try to once more."""
+    """Whether *status* is a reason to read the file, or to try to once more."""
     return known.tail.changed(status) or known.block.error is not None

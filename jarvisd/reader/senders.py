@@ -35,7 +35,7 @@ class Senders:
         self._gone: dict[BlockId, float] = {}
 
     def opened(self, block: Block, pid: int | None) -> None:
-        """Note that the process *pid* hands over the lines of *block*.
+        """Record that the process *pid* sends the lines of *block*.
 
         One that cannot be seen, as it runs in a container, is not waited for.
         """
@@ -45,7 +45,7 @@ class Senders:
             self._lives[block.block_id] = life
 
     def forget(self, block: Block) -> None:
-        """Note that the sender of *block* is not to be looked at any longer."""
+        """Record that the sender of *block* is no longer watched."""
         self._lives.pop(block.block_id, None)
         self._gone.pop(block.block_id, None)
 

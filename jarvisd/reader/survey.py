@@ -60,7 +60,7 @@ class Findings:
     busy_s: float = 0.0
 
     def is_closed(self, path: str) -> bool:
-        """Say whether *path* lies where this scan could not look."""
+        """Whether *path* lies where this scan could not look."""
         return any(path.startswith(each) for each in self.closed)
 
 
@@ -105,7 +105,7 @@ class Survey:
         return [path for path, _, _ in self._identities]
 
     def roots_changed(self) -> bool:
-        """Say whether a root has come, gone or been replaced since either call."""
+        """Whether a root has come, gone or been replaced since either call."""
         before, self._identities = self._identities, self._identities_now()
         return before != self._identities
 
@@ -161,7 +161,7 @@ class Survey:
         self._due = 0.0
 
     def is_due(self) -> bool:
-        """Say whether it is time to scan."""
+        """Whether it is time to scan."""
         return self._clock.monotonic() >= self._due
 
     @property

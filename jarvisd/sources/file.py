@@ -79,11 +79,11 @@ class TailedFile:
 
     @property
     def is_unsettled(self) -> bool:
-        """Say whether a file that has lost its name is read: no hint tells of it."""
+        """Whether a file that has lost its name is read: no hint tells of it."""
         return bool(self.leaving) or self._away_since is not None
 
     def changed(self, seen: os.stat_result) -> bool:
-        """Say whether *seen* is worth a look: cheap, without opening the file."""
+        """Whether *seen* is worth a look: cheap, without opening the file."""
         return _signature(seen) != self._known or bool(self.leaving)
 
     def assume_unchanged(self, position: Position) -> None:
@@ -319,7 +319,7 @@ class TailedFile:
         return part
 
     def _is_overwritten(self, position: Position, fd: int) -> bool:
-        """Say whether nothing of what we read is left in a file without a name.
+        """Whether nothing of what we read is left in a file without a name.
 
         What is in it now has most likely been moved on: it was written here, and then
         aside and renamed. Its lines are those of the file that has our name.

@@ -23,7 +23,7 @@ RETRY_S = 5.0
 
 
 class FolderWatch:
-    """Tells of new and changed files anywhere below the roots, through inotify."""
+    """Reports new and changed files anywhere below the roots, through inotify."""
 
     name = "inotify"
 

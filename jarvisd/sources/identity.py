@@ -87,7 +87,7 @@ def judge(
 
 
 def fits(position: Position, fd: int) -> bool:
-    """Say whether the file still has head and mark of *position* where they were."""
+    """Whether the file still has head and mark of *position* where they were."""
     if not position.offset:
         return True
 
@@ -176,7 +176,7 @@ def _has_mark(position: Position, end: int, fd: int) -> bool:
 
 
 def _ends_alike(position: Position, fd: int, memory: LineMemory | None) -> bool:
-    """Say whether the last line that was read stands where it stood."""
+    """Whether the last line that was read stands where it stood."""
     if _has_mark(position, position.offset, fd):
         return True
 

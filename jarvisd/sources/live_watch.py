@@ -192,7 +192,7 @@ class LiveWatch:
             self._watches.pop(self._folders.pop(watch, ""), None)
 
     def _take_folder(self, path: str, mask: int) -> None:
-        """Note that the folder *path* has come, or that it now has another name."""
+        """Record that the folder *path* was created or renamed."""
         assert self._entered is not None
         if mask & _MOVED_FROM:
             below = f"{path}/"

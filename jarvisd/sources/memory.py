@@ -33,7 +33,7 @@ class LineMemory:
 
     @property
     def is_full(self) -> bool:
-        """Say whether it is time to forget the older half."""
+        """Whether it is time to forget the older half."""
         ends = self._ends
         if not ends:
             return False
@@ -74,7 +74,7 @@ class LineMemory:
         self._unfinished = 0
 
     def ends_alike(self, offset: int, fd: int) -> bool:
-        """Say whether the last line remembered ends at *offset*, in *fd* as well."""
+        """Whether the last line remembered ends at *offset*, in *fd* as well."""
         ends = self._ends
         if not ends or ends[-1] != offset:
             return False

@@ -59,7 +59,7 @@ def life_of(pid: int) -> Life | None:
 
 
 def is_alive(life: Life) -> bool:
-    """Say whether the process lives, and not another one with its number."""
+    """Whether the process lives, and not another one with its number."""
     return life_of(life.pid) == life
 
 
@@ -269,7 +269,7 @@ def _stat_of(pid: int) -> tuple[bytes, list[bytes]] | None:
 
 
 def _is_hidden(pid: int) -> bool:
-    """Say whether a process of ours is there that /proc does not show."""
+    """Whether a process of ours is there that /proc does not show."""
     if os.path.lexists(f"/proc/{pid}"):
         return False
 

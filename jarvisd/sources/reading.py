@@ -84,7 +84,7 @@ class Reading:
             self._memory = LineMemory(start)
 
     def remembers_all(self, position: Position, fd: int) -> bool:
-        """Say whether each line before *position* is known to be as it was."""
+        """Whether each line before *position* is known to be as it was."""
         memory = self._memory
         if memory is None or memory.base.offset:
             return False

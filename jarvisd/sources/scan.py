@@ -86,7 +86,7 @@ def walk(
 
 
 def is_utf8(path: str) -> bool:
-    """Say whether *path* can be shown as text: in JSON and in the store."""
+    """Whether *path* can be shown as text: in JSON and in the store."""
     if path.isascii():
         return True
 

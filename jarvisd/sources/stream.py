@@ -103,7 +103,7 @@ class Stream:
         return self._take(data, len(tail), position, seen=seen, fd=fd, memory=memory)
 
     def still_fits(self, fd: int) -> bool:
-        """Say whether the unfinished line is as it was: agents cut off their own."""
+        """Whether the unfinished line is as it was: agents cut off their own."""
         rest = self._tail[-self.partial_bytes :] if self.partial_bytes else b""
         if not rest:
             return True

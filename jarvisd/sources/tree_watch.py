@@ -42,7 +42,7 @@ class TreeWatch:
         self._stop.set()
 
     def misses(self, roots: Iterable[str]) -> bool:
-        """Say whether one of *roots* could be watched and is not.
+        """Whether one of *roots* could be watched and is not.
 
         A root that was removed is not watched any more when it is back, although it
         may well have got its old inode again.

@@ -51,7 +51,7 @@ def size_bytes(path: Path) -> int:
 
 
 def has_leftovers(path: Path) -> bool:
-    """Say whether the last process to open the database did not close it.
+    """Whether the last process to open the database did not close it.
 
     A clean close folds the log into the file and removes it; a kill leaves it.
     """
@@ -146,7 +146,7 @@ def stamp_ms(text: str) -> int:
 
 
 def is_on_network(folder: Path, mounts: str) -> bool:
-    """Say whether *folder* lies on another machine, or may.
+    """Whether *folder* lies on another machine, or may.
 
     *mounts* is the text of /proc/self/mountinfo. FUSE counts as a network: what is
     behind it is unknown.

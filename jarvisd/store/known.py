@@ -77,7 +77,7 @@ class Known:
                 raw.execute("RELEASE part")
 
     def has(self, origin: Origin) -> bool:
-        """Say whether a row holds exactly this object; an equal one may be stored too."""
+        """Whether a row holds exactly this object; an equal one may be stored too."""
         return self._origins.get(origin.block_id) is origin
 
     def learn(self, blocks: Iterable[SavedBlock]) -> None:

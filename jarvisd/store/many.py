@@ -49,7 +49,7 @@ def put(
 
 
 def is_of_row(exc: Exception) -> bool:
-    """Say whether *exc* is about the values of a row, and not about the database."""
+    """Whether *exc* is about the values of a row, and not about the database."""
     if isinstance(exc, sqlite3.Error):
         return isinstance(
             exc,

@@ -13,7 +13,7 @@ from tests.books.rig import append, transcript
 
 
 def told(home: Path, method: str, **params: object) -> Any:
-    """Return what a daemon answers that has read everything in *home*."""
+    """Return the answers of a daemon that has read everything in *home*."""
     with started(home, home / "state") as daemon:
         daemon.ask("sync")
         return daemon.ask(method, **params)

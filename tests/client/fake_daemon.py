@@ -273,7 +273,7 @@ class FakeDaemon:
         client.recv(1, socket.MSG_PEEK)
 
     def was_asked(self, kind: type[Params]) -> bool:
-        """Say whether a *kind* was asked."""
+        """Whether a *kind* was asked."""
         return any(isinstance(each, kind) for each in self.asked)
 
     def _start(self, work: Callable[[socket.socket], None], on: socket.socket) -> None:

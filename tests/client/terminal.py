@@ -100,5 +100,5 @@ class Terminal:
         return status
 
     def is_restored(self) -> bool:
-        """Say whether the terminal is in the mode that it was in."""
+        """Whether the terminal is in the mode that it was in."""
         return termios.tcgetattr(self._ours) == self.mode_before

@@ -251,7 +251,7 @@ class _Ends:
         return True
 
     def left(self, pid: int, at_s: float) -> None:
-        """Note that a process has taken its entry or lock away: it is about to end."""
+        """Record that a process has removed its entry or lock: it is about to end."""
         self.tidy.add(pid)
         if pid in self._at:
             self._at[pid] = min(self._at[pid], at_s + LEAVING_S)

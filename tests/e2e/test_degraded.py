@@ -141,7 +141,7 @@ async def test_a_full_disk_silences_no_approval(home: Home) -> None:
 
 
 async def hook(daemon: Daemon, event: str, session: str = "one") -> None:
-    """Let an agent tell of *event* by a hook."""
+    """Send the hook *event* as an agent does."""
     payload = {"session_id": session, "hook_event_name": event, "tool_name": "Bash"}
     await daemon.ask("hook", Done, agent="claude", payload=payload)
 
@@ -198,5 +198,5 @@ async def counted(daemon: Daemon, path: Path, *, lines: int = 1) -> BlockView:
 
 
 async def status_is(daemon: Daemon, status: str) -> bool:
-    """Say whether the daemon calls itself *status*."""
+    """Whether the daemon calls itself *status*."""
     return (await daemon.ask("health", HealthResult)).status == status

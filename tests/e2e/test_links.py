@@ -159,13 +159,13 @@ def made(path: Path, lines: int) -> Path:
 
 
 async def troubles(client: Client) -> dict[str, str]:
-    """Return what is told as not read, and why."""
+    """Return the paths reported as not read, with the reasons."""
     known = await client.ask("sources.list", SourcesListResult, problems=True)
     return {each.path: each.error or "" for each in known.sources}
 
 
 async def printed(home: Home, *arguments: str) -> str:
-    """Return what a command prints, as one line."""
+    """Return the output of a command, as one line."""
     answer = await jarvisctl(home, *arguments)
     return " ".join(answer.stdout.decode().split())
 

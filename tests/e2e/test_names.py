@@ -152,7 +152,7 @@ async def test_a_zone_that_nobody_knows_is_a_wrong_command_line(known: Daemon) -
 
 
 async def told(known: Daemon, *words: str) -> dict[str, Any]:
-    """Return what a command prints as JSON."""
+    """Return the JSON output of a command, decoded."""
     done = await jarvisctl(known.home, *words, "--json")
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))

@@ -29,7 +29,7 @@ def lines(session: str, *, folder: str = "/home/me/shop") -> list[str]:
 
 
 async def shown(home: Home, *words: str) -> str:
-    """Return what a command prints."""
+    """Return the output of a command."""
     done = await jarvisctl(home, *words)
     assert done.returncode == 0, done.stderr
     return done.stdout.decode()

@@ -155,7 +155,7 @@ def transcript(home: Home, number: int, *, now: float) -> None:
 
 
 async def converse(daemon: Daemon) -> None:
-    """Let a conversation begin in which something long and hostile is said."""
+    """Begin a conversation with a long and hostile message."""
     made = await daemon.ask(
         "conversations.get_or_create",
         ConversationsGetOrCreateResult,
@@ -172,7 +172,7 @@ async def converse(daemon: Daemon) -> None:
 
 
 async def ask_for_approval(daemon: Daemon, number: int) -> None:
-    """Let a session ask the person for something."""
+    """Open a dialog in a session."""
     asked = {
         "session_id": name_of(number),
         "hook_event_name": "PermissionRequest",
@@ -218,7 +218,7 @@ def daemon(
 def drawn(
     daemon: Daemon, columns: int, commands: tuple[str, ...], *, colour: bool
 ) -> dict[str, str]:
-    """Return what each of *commands* gives a terminal of *columns*."""
+    """Return the output of each of *commands* on a terminal of *columns*."""
     environ = daemon.environ | {"TERM": "xterm-256color", "PYTHONWARNINGS": "ignore"}
     if not colour:
         environ["NO_COLOR"] = "1"
@@ -238,7 +238,7 @@ def drawn(
 
 
 def lines_of(shown: str) -> list[str]:
-    """Return what was *shown*, on a screen or not, as lines."""
+    """Return the text that was *shown*, on a screen or not, as lines."""
     return _MODE.sub("", _PLACED.sub("\n", shown)).replace("\r\n", "\n").split("\n")
 
 
@@ -248,7 +248,7 @@ def too_wide(shown: str, columns: int) -> list[str]:
 
 
 def harm_in(shown: str) -> set[str]:
-    """Return what of *shown* steers a terminal, and is not ours."""
+    """Return the characters of *shown* that steer a terminal and are not ours."""
     return {
         ascii(each)
         for line in lines_of(shown)

@@ -50,6 +50,6 @@ async def test_a_slow_open_holds_up_no_other_file_and_no_client(
 
 
 async def has_looked(daemon: Daemon) -> bool:
-    """Say whether the first look is over: what comes later is no history."""
+    """Whether the first look is over: what comes later is no history."""
     health = await daemon.ask("health", HealthResult)
     return health.watch.last_scan_ms is not None

@@ -173,26 +173,26 @@ async def followed(daemon: Daemon) -> Path:
 
 
 async def all_show(daemon: Daemon, paths: list[Path], *, lines: int) -> bool:
-    """Say whether so many lines of each are known, without asking for a look."""
+    """Whether so many lines of each are known, without asking for a look."""
     async with daemon.connected() as client:
         counts = {each.path: each.line_count for each in await client.blocks()}
         return all(counts.get(str(path)) == lines for path in paths)
 
 
 async def has_problem(daemon: Daemon, kind: str, *, is_there: bool = True) -> bool:
-    """Say whether health tells of such a problem."""
+    """Whether health tells of such a problem."""
     health = await daemon.ask("health", HealthResult)
     return (kind in {each.kind for each in health.problems}) is is_there
 
 
 async def is_well(daemon: Daemon) -> bool:
-    """Say whether both watchers work again."""
+    """Whether both watchers work again."""
     health = await daemon.ask("health", HealthResult)
     return health.status == "ok" and health.watch.trees == "inotify"
 
 
 async def root_exists(daemon: Daemon, *, is_there: bool) -> bool:
-    """Say whether sources.list shows the root of the projects, or shows it gone."""
+    """Whether sources.list shows the root of the projects, or shows it gone."""
     answer = await daemon.ask("sources.list", SourcesListResult)
     roots = {each.path: each.exists for each in answer.roots}
     return roots[str(daemon.home.projects)] is is_there

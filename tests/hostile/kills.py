@@ -200,7 +200,7 @@ async def _talking(daemon: Daemon, seed: int) -> AsyncIterator[Said]:
 
 @asynccontextmanager
 async def _following(follower: Follower, chance: random.Random) -> AsyncIterator[None]:
-    """Let *follower* be told of states during the block."""
+    """Subscribe *follower* to states during the block."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(follower.follow, chance)
         yield

@@ -84,7 +84,7 @@ class Line:
 
     @property
     def is_own(self) -> bool:
-        """Say whether the line is the session's own, and no copied history."""
+        """Whether the line is the session's own, and no copied history."""
         return self.lane.carry.thread.owns(self.record.ordinal)
 
     @property

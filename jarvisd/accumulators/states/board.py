@@ -167,7 +167,7 @@ class States:
 
     @property
     def has_news(self) -> bool:
-        """Say whether something was heard that is not judged yet."""
+        """Whether something was heard that is not judged yet."""
         return bool(self._lanes or self._touched or self._left)
 
     @property
@@ -215,7 +215,7 @@ class States:
         return self._counts
 
     def origin_of(self, key: SeatKey) -> tuple[SessionId | None, str | None]:
-        """Return who started the session and its working folder, as signals tell."""
+        """Return the starter of the session and its working folder, from signals."""
         seat = self._seats.get(key)
         if seat is None:
             return None, None

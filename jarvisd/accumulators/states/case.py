@@ -76,7 +76,7 @@ class Case(msgspec.Struct, kw_only=True):
 
     @property
     def traits(self) -> Traits:
-        """Return what is known of the agent."""
+        """Return the facts known of the agent."""
         return self.held.traits
 
     @property
@@ -86,7 +86,7 @@ class Case(msgspec.Struct, kw_only=True):
 
     @property
     def asks(self) -> bool:
-        """Say whether a tool may have to wait for a person's leave, as far as known."""
+        """Whether a tool may have to wait for a person's leave, as far as known."""
         mode, traits = self.mode, self.traits
         unasked = mode in traits.free_modes or mode in traits.self_answering_modes
         return not unasked and not self.facts.reviewed
@@ -98,7 +98,7 @@ class Case(msgspec.Struct, kw_only=True):
 
     @property
     def is_alive(self) -> bool:
-        """Say whether a process is known to live."""
+        """Whether a process is known to live."""
         return self.process.pid is not None or self.held.pid is not None
 
     @property
@@ -140,7 +140,7 @@ class Case(msgspec.Struct, kw_only=True):
 
     @property
     def has_shells(self) -> bool:
-        """Say whether commands go on in the background, by the records."""
+        """Whether commands go on in the background, by the records."""
         return bool(self._living(self.facts.shells))
 
     def _living(self, tasks: Mapping[str, int | None]) -> int:
@@ -220,7 +220,7 @@ class Case(msgspec.Struct, kw_only=True):
         return self._open
 
     def stands(self, at_ms: int) -> bool:
-        """Say whether a dialog that was open at *at_ms* may still be, by the records."""
+        """Whether a dialog that was open at *at_ms* may still be, by the records."""
         facts = self.facts
         if self.now_ms - at_ms >= APPROVAL_CEILING_MS:
             return False
@@ -371,7 +371,7 @@ class Case(msgspec.Struct, kw_only=True):
         )
 
     def _phase_of(self, registry: RegistryRead) -> Phase | None:
-        """Return whose turn it is by the agent's registry; None if it does not say."""
+        """Return the side whose turn it is by the agent's registry; None if unknown."""
         status, words = registry.status, self.traits.registry
         if status in words.working:
             return Phase.WORKING
@@ -379,5 +379,5 @@ class Case(msgspec.Struct, kw_only=True):
         return Phase.DONE if status in words.resting else None
 
     def has_resumed(self, gone_ms: int) -> bool:
-        """Say whether records are newer than the end of the process."""
+        """Whether records are newer than the end of the process."""
         return (self.facts.heard_ms or 0) > gone_ms + RESUMED_MS

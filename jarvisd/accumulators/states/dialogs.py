@@ -190,6 +190,6 @@ def _guess(case: Case, edit: OpenTool, since_ms: int) -> Verdict | None:
 
 
 def _knows_better(case: Case) -> bool:
-    """Say whether somebody would have told of a dialog, if there were one."""
+    """Whether somebody would have told of a dialog, if there were one."""
     registry = case.held.registry
     return case.held.hooked or (registry is not None and registry.status is not None)

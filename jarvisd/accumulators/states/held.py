@@ -121,7 +121,7 @@ class Held:
         return self.traits.hooks.moments.get(hook.event)
 
     def phase_of(self, hook: HookCalled) -> Phase:
-        """Return whose turn it is right behind *hook*; NONE if it does not say."""
+        """Return the side whose turn it is after *hook*; NONE if unknown."""
         moment, words = self.moment_of(hook), self.traits.hooks
         if moment in _WORK:
             return Phase.DONE if hook.detail == words.interrupted else Phase.WORKING

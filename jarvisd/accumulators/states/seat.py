@@ -285,7 +285,7 @@ _ENDS = frozenset({State.IDLE, State.ENDED})
 
 
 def _is_answered(told: Verdict, verdict: Verdict) -> bool:
-    """Say whether work behind a wait is witnessed, and not just the wait unseen."""
+    """Whether work behind a wait is witnessed, and not just the wait unseen."""
     if told.of_child or verdict.tier in {Tier.REGISTRY, Tier.HOOK}:
         return True
 

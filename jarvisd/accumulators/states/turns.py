@@ -42,7 +42,7 @@ def limited(case: Case) -> Verdict | None:
 
 
 def failed(case: Case) -> Verdict | None:
-    """Say that an error ended the turn, and that a person has to see to it."""
+    """Record that an error ended the turn and that a person is needed."""
     turn, hook = case.turn(), case.failure()
     if turn.phase is not Phase.DONE or case.above is not None or case.is_headless:
         return None

@@ -114,7 +114,7 @@ def _is_claude(program: str) -> bool:
 
 
 def _is_fed(arguments: Sequence[str]) -> bool:
-    """Say whether prompts come over standard input, one after the other."""
+    """Whether prompts come over standard input, one after the other."""
     return "--input-format=stream-json" in arguments or any(
         pair == ("--input-format", "stream-json") for pair in pairwise(arguments)
     )

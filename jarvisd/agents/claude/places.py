@@ -61,7 +61,7 @@ def place(parts: tuple[str, ...]) -> Place | None:
 
 
 def enters(parts: tuple[str, ...]) -> bool:
-    """Say whether transcripts may lie in the folder *parts* or deeper."""
+    """Whether transcripts may lie in the folder *parts* or deeper."""
     if len(parts) > 2:
         return parts[2] == "subagents" and len(parts) < _MAX_DEPTH
 

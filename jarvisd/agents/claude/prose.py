@@ -80,7 +80,7 @@ def notices_in(text: str) -> Iterator[Event]:
 
 
 def instructions_in(text: str) -> Iterator[Event]:
-    """Say whether *text*, which the agent was given unseen, is for it to act upon."""
+    """Whether *text*, which the agent was given unseen, is for it to act upon."""
     start = text.lstrip("\ufeff \t\r\n")
     if not start.startswith(_LOCAL):
         yield Instructed(by_hook=start.startswith(_FEEDBACK))

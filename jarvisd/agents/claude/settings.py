@@ -31,7 +31,7 @@ EVENTS: dict[str, Version] = {
 
 
 def advice(_: str) -> str:
-    """Return what else a person must do."""
+    """Return the remaining steps for a person."""
     return (
         "Claude Code runs them in new sessions; restart a session that was open "
         "already if no hook comes from it."

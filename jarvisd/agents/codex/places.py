@@ -55,7 +55,7 @@ def place(parts: tuple[str, ...]) -> Place | None:
 
 
 def enters(parts: tuple[str, ...]) -> bool:
-    """Say whether rollouts may lie in the folder *parts* or deeper."""
+    """Whether rollouts may lie in the folder *parts* or deeper."""
     return len(parts) < _MAX_DEPTH
 
 

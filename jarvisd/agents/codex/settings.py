@@ -19,7 +19,7 @@ EVENTS = (
 
 
 def advice(config: str) -> str:
-    """Return what else a person must do, given the text of *config*.toml."""
+    """Return the remaining steps for a person, given the text of *config*.toml."""
     off = _is_switched_off(config)
     switch = "set `hooks = true` under `[features]` in config.toml"
     return (

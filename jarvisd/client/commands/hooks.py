@@ -158,7 +158,7 @@ def _tell(args: argparse.Namespace, change: Change, kept: str | None) -> None:
 
 
 def _summary(change: Change, kept: str | None, *, dry_run: bool) -> str:
-    """Return what *change* does to its file, in hooks."""
+    """Return the number of hooks that *change* adds to and removes from its file, as text."""
     before = set(surgery.commands(change.found.text).items())
     after = set(surgery.commands((change.data or b"").decode("utf-8-sig")).items())
     added, removed = len(after - before), len(before - after)

@@ -83,7 +83,7 @@ def _opening(args: argparse.Namespace, program: str, pid: int) -> PushOpen:
 
 
 def _is_there(path: str) -> bool:
-    """Say whether somebody listens; told before the command owns the terminal."""
+    """Whether somebody listens; told before the command owns the terminal."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(LOOK_TIMEOUT_S)
         try:

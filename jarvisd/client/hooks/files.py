@@ -66,7 +66,7 @@ class Change:
 
     @property
     def is_none(self) -> bool:
-        """Say whether nothing changes."""
+        """Whether nothing changes."""
         return self.data == self.found.data
 
 

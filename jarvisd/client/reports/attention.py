@@ -28,7 +28,7 @@ _DAYS = (
 
 
 def untitled(report: ReportAttentionResult) -> list[Named]:
-    """Return what the sessions that are shown of *report* may be called."""
+    """Return the titles of the sessions of *report* that are shown."""
     return list(map(_named, _shown(report)))
 
 

@@ -50,7 +50,7 @@ NOTHING = "nothing was spent in that time"
 
 
 def untitled(report: ReportUsageResult) -> list[Named]:
-    """Return what the sessions of *report* may be called."""
+    """Return the titles of the sessions of *report*."""
     return [_named(each) for each in report.rows if report.by == "session"]
 
 
