@@ -70,7 +70,7 @@ class Shelf(Generic[R]):
             self.is_mixed = True
 
     def change(self, name: Name, old: R, new: R, *, by: SessionId) -> None:
-        """Take in *new*, which is the row *old* at hand with more known of it.
+        """Apply *new*, which replaces the row *old* and knows more of it.
 
         *by* is the session whose line knows more.
         """

@@ -337,7 +337,7 @@ def _raw(_: bytes) -> Any:
 
 @cache
 def _wanted(kind: Any) -> tuple[_KindOf | None, Any]:
-    """Return what is wanted of an object's members and an array's items.
+    """Return the wanted members of an object and items of an array.
 
     None where a value of *kind* is no object, or no array.
     """

@@ -239,7 +239,7 @@ def _cut(content: bytes) -> bytes:
 
 
 def _well_formed(opened: bytes, last: int) -> bytes:
-    """Return what opens the brackets *opened* and may stand before what follows."""
+    """Return the opening brackets *opened*, as a valid start for the rest."""
     if not opened:
         return b""
 

@@ -59,7 +59,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _what(each: Transition, *, guessed: bool) -> str:
-    """Return what has happened, in a few words; what is only *guessed* may have."""
+    """Return the event in a few words, worded as possible if only *guessed*."""
     if each.state is State.WAITING_ANSWER and each.evidence.startswith(_TROUBLES):
         can = "may not be able to" if guessed else "cannot"
         return f"{can} go on: {each.evidence}"

@@ -29,7 +29,7 @@ class Scroll:
         self._keep_within()
 
     def window(self, total: int, room: int | None) -> slice:
-        """Return what of *total* rows is shown where there is room for so many."""
+        """Return the range of *total* rows that is shown in the room given."""
         self._total, self._room = total, total if room is None else max(0, room)
         self._keep_within()
         return slice(self._first, self._first + self._room)

@@ -382,7 +382,7 @@ class States:
 
 
 def _shown(told: Verdict) -> tuple[State, bool]:
-    """Return what of a verdict counts of sessions depend on."""
+    """Return the parts of a verdict that counts of sessions depend on."""
     return told.state, needs_somebody(told.state, told.confidence)
 
 
@@ -399,7 +399,7 @@ def _is_over(seat: Seat) -> bool:
 
 
 def _verdict_if_over(seat: Seat, root: Seat | None) -> Verdict | None:
-    """Return what was said of the session at the top, if it is over and not *seat*."""
+    """Return the verdict on the topmost session, if it is over and not *seat*."""
     if root is None or root is seat or not _is_over(root):
         return None
 

@@ -117,7 +117,7 @@ class Held:
         return Phase.NONE if self.turn is None else self.phase_of(self.turn)
 
     def moment_of(self, hook: HookCalled) -> Moment | None:
-        """Return what has happened when *hook* was run; None if that is not known."""
+        """Return the moment at which *hook* runs; None if it is not known."""
         return self.traits.hooks.moments.get(hook.event)
 
     def phase_of(self, hook: HookCalled) -> Phase:

@@ -119,7 +119,7 @@ class Seat:
         return case.now_ms < self.check_by_ms
 
     def settle(self, verdict: Verdict, now_ms: int, *, answered: bool) -> Verdict:
-        """Return what is to be told now, given that *verdict* was reached.
+        """Return the verdict to report now, given that *verdict* was reached.
 
         *answered* says that a dialog which was told of is known to be closed.
         """

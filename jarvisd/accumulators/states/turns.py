@@ -230,7 +230,7 @@ def _until_given_up(case: Case, turn: Turn) -> int | None:
 
 
 def fresh(case: Case) -> Verdict | None:
-    """Say what a session does of which only a process is known.
+    """Return the verdict on a session of which only a process is known.
 
     It waits for its first prompt. A subagent, and a process that ends with its turn, have
     got theirs with their start.

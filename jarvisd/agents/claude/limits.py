@@ -54,7 +54,7 @@ def limit_in(text: str, *, at_ms: int | None) -> LimitReached | None:
 
 
 def trouble_in(text: str, error: str | None) -> Trouble:
-    """Return what a person has to see to, by the words of the message and of its kind."""
+    """Return the trouble a person must settle, from the message and its kind."""
     for pattern, trouble in _TROUBLES:
         if pattern.search(text):
             return trouble

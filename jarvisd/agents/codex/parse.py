@@ -205,7 +205,7 @@ def _error(payload: Payload, _: int | None) -> Iterable[Event]:
 
 
 def _failure(info: Raw) -> Iterable[Event]:
-    """Return what ended the turn; *info* is Codex's word for it, or an object."""
+    """Return the error that ended the turn; *info* is Codex's word or an object."""
     word = text_of(info)
     if word in _LIMITS:
         return (LimitReached(),)

@@ -144,7 +144,7 @@ def _named(row: UsageRow) -> Named:
 def _names(
     row: UsageRow, by: Grouping, projects: Mapping[str, str], titles: Titles
 ) -> list[Cell]:
-    """Return what names a row; *projects* are the short names of folders."""
+    """Return the cells that name a row; *projects* are short names of folders."""
     if row.key is None:
         return [Cell(UNKNOWN), *([Cell("")] * (len(_NAMES.get(by, [""])) - 1))]
 
