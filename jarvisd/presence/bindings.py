@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jarvisd.accumulators.states.constants import RESUMED_MS
 from jarvisd.clock import Clock
 from jarvisd.model.block import SessionId
 from jarvisd.model.evidence import ProcessFound, ProcessGone, Signal
@@ -75,6 +76,7 @@ class Bindings:
         self._bound: dict[_Key, Binding] = {}
         self.elsewhere: dict[str, tuple[str, SessionId]] = {}
         self._ended: OrderedDict[tuple[str, SessionId, int], None] = OrderedDict()
+        self._over: OrderedDict[tuple[str, SessionId], int] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._bound)
@@ -99,6 +101,16 @@ class Bindings:
     def has_ended(self, agent: str, session_id: SessionId, pid: int) -> bool:
         """Whether the end of this process on this session was told lately."""
         return (agent, session_id, pid) in self._ended
+
+    def is_over(self, agent: str, session_id: SessionId, last_ms: int | None) -> bool:
+        """Whether the last process of a session ended, and no line is newer than that.
+
+        Its state follows a moment later, when its last lines have been read; until then
+        no other process may be taken for the one at work on it. *last_ms* is the time
+        of its newest line.
+        """
+        ended_ms = self._over.get((agent, session_id))
+        return ended_ms is not None and (last_ms or 0) <= ended_ms + RESUMED_MS
 
     def bind(self, binding: Binding) -> None:
         """Take note of *binding*, and report what is new in it."""
@@ -154,6 +166,7 @@ class Bindings:
 
     def _found(self, binding: Binding) -> ProcessFound:
         self._ended.pop((binding.agent, binding.session_id, binding.life.pid), None)
+        self._over.pop(binding.session, None)
         return ProcessFound(
             agent=binding.agent,
             session_id=binding.session_id,
@@ -173,13 +186,23 @@ class Bindings:
                 pid=binding.life.pid,
                 at_ms=self._clock.unix_ms(),
                 tidy=tidy,
-            )
+            ),
+            is_sure=binding.is_sure,
         )
 
-    def tell_ended(self, gone: ProcessGone) -> None:
-        """Report *gone*, which is not told again."""
+    def tell_ended(self, gone: ProcessGone, *, is_sure: bool = True) -> None:
+        """Report *gone*, which is not told again.
+
+        The end of a process that was only guessed says nothing of the session.
+        """
         self._ended[gone.agent, gone.session_id, gone.pid] = None
-        if len(self._ended) > REMEMBERED:
-            self._ended.popitem(last=False)
+        session = (gone.agent, gone.session_id)
+        lives_on = any(each.session == session for each in self._bound.values())
+        if is_sure and not lives_on:
+            self._over[session] = gone.at_ms
+
+        for ends in (self._ended, self._over):
+            if len(ends) > REMEMBERED:
+                ends.popitem(last=False)
 
         self._report(gone)

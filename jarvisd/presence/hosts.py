@@ -63,7 +63,8 @@ class Hosts:
     def join(self, lacking: Iterable[Wanted], agents: Sequence[Process]) -> None:
         """Bind sessions to their terminals among *agents*.
 
-        Of those among *lacking* the folder is known, and whether there are newer lines.
+        Of those among *lacking* the folder is known. They are not over, so that what was
+        reported to be gone has newer lines.
         """
         self.has_news = False
         wanted = {(each.agent, each.session_id): each for each in lacking}

@@ -91,7 +91,7 @@ class Search:
         sure = self._bindings.sure()
         if wanted is not self._given or sure != self._sure:
             self._given, self._sure = wanted, sure
-            self._lack([each for each in wanted if _key(each) not in sure])
+            self._lack(self._without_process(wanted))
 
         if self._wanted and self._clock.monotonic() >= self._due:
             self._wake.set()
@@ -124,6 +124,15 @@ class Search:
         self._due = now + max(self._pause, (busy_s + now - started) * SHARE)
         self._pause = min(self._pause * 2, LAST_PAUSE_S)
 
+    def _without_process(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+        """Return those of *wanted* whose process is not known and may still be there."""
+        sure, is_over = self._bindings.sure(), self._bindings.is_over
+        return [
+            each
+            for each in wanted
+            if _key(each) not in sure and not is_over(*_key(each), each.last_ms)
+        ]
+
     def _lack(self, lacking: Sequence[Wanted]) -> None:
         """Note who is to be searched for; at once if somebody is new among them."""
         before, self._lacking = self._lacking, frozenset(map(_key, lacking))
@@ -132,8 +141,8 @@ class Search:
             self._pause, self._due = FIRST_PAUSE_S, -math.inf
 
     def _join(self, lacking: Sequence[Wanted]) -> None:
-        sure, agents = self._bindings.sure(), self._processes.agents
-        lacking = [each for each in lacking if _key(each) not in sure]
+        agents = self._processes.agents
+        lacking = self._without_process(lacking)
         by_path = {path: each for each in lacking for path in each.paths}
         for process in agents if by_path else ():
             if process.program.role is Role.HOSTS:

@@ -71,11 +71,6 @@ async def _runs_in(daemon: Daemon, session: str, pid: int) -> bool:
     return state is not None and state.pid == pid
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="the end of the killed terminal went unnoticed in some 8 of 29 runs on one "
-    "machine, all within some minutes; the cause is not found yet",
-)
 async def test_jump_goes_to_the_terminal_and_the_session_ends_with_it(
     daemon: Daemon, started: ExitStack
 ) -> None:

@@ -10,7 +10,12 @@ import pytest
 
 from jarvisd.clock import SystemClock
 from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import HookCalled, ProcessFound, ProcessGone
+from jarvisd.model.evidence import (
+    HookCalled,
+    ProcessesChecked,
+    ProcessFound,
+    ProcessGone,
+)
 from jarvisd.model.process import Life, Process, Program, Role
 from jarvisd.presence.bindings import Bindings
 from jarvisd.presence.hosted import Hosted, joined
@@ -139,6 +144,31 @@ async def test_a_hook_of_a_server_names_no_terminal(
 
     assert len(both) == 2
     assert not heard.all(ProcessFound)
+
+
+async def test_a_thread_whose_terminal_died_is_not_given_to_another_terminal(
+    home: Home, heard: Heard, started: ExitStack, new: str
+) -> None:
+    other = thread(SystemClock().unix_ms(), 1)
+    async with watching(home, heard) as presence:
+        terminal(started)
+        server(started, home.lock(new))
+        heard.want(new, "codex")
+        presence.hurry()
+        await heard.next(ProcessFound, new)
+        killed = terminal(started)
+        server(started, home.lock(other))
+        heard.want(other, "codex")
+        presence.hurry()
+        await heard.next(ProcessFound, other)
+
+        killed.kill()
+        await heard.next(ProcessGone, other)
+        heard.want("searched for", "codex")  # the other thread is still wanted, too
+        presence.hurry()
+        await heard.next(ProcessesChecked, "searched for")
+
+    assert [each.pid for each in heard.all(ProcessFound, other)] == [killed.pid]
 
 
 async def test_a_server_that_lets_go_of_a_thread_ends_it(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from jarvisd.accumulators.states.constants import RESUMED_MS
 from jarvisd.model.block import SessionId
 from jarvisd.model.evidence import (
     HookCalled,
@@ -108,6 +109,58 @@ async def test_the_only_process_of_a_folder_is_a_guess(
             await heard.next(ProcessFound, "s2")
 
     assert [each.tidy for each in heard.all(ProcessGone, "s1")] == [None]
+
+
+async def test_a_session_whose_process_died_is_not_guessed_to_be_another_ones(
+    home: Home, heard: Heard, tmp_path: Path
+) -> None:
+    heard.want("s1", "claude", cwd=tmp_path)
+    with agent(cwd=tmp_path) as killed, agent(cwd=tmp_path):
+        async with watching(home, heard) as presence:
+            presence.told(hook(killed.pid))
+            await heard.next(ProcessFound, "s1")
+            killed.kill()
+            await heard.next(ProcessGone, "s1")
+            heard.want("searched for")
+            presence.hurry()
+            await heard.next(ProcessesChecked, "searched for")
+
+    assert [each.pid for each in heard.all(ProcessFound)] == [killed.pid]
+
+
+async def test_a_session_with_lines_after_the_end_is_searched_for_again(
+    home: Home, heard: Heard, tmp_path: Path
+) -> None:
+    heard.want("s1", "claude", cwd=tmp_path)
+    with agent(cwd=tmp_path) as killed, agent(cwd=tmp_path) as other:
+        async with watching(home, heard) as presence:
+            presence.told(hook(killed.pid))
+            await heard.next(ProcessFound, "s1")
+            killed.kill()
+            gone = await heard.next(ProcessGone, "s1")
+            heard.wanted.clear()
+            heard.want("s1", cwd=tmp_path, last_ms=gone.at_ms + RESUMED_MS + 1)
+            presence.hurry()
+            await eventually(lambda: len(heard.all(ProcessFound)) == 2)
+
+    assert [each.pid for each in heard.all(ProcessFound)] == [killed.pid, other.pid]
+
+
+async def test_a_session_whose_guess_was_wrong_is_searched_for_again(
+    home: Home, heard: Heard, tmp_path: Path
+) -> None:
+    heard.want("s1", "claude", cwd=tmp_path)
+    with agent(cwd=tmp_path) as taken:
+        async with watching(home, heard) as presence:
+            await heard.next(ProcessFound, "s1")
+            presence.told(hook(taken.pid, "s2"))
+            await heard.next(ProcessGone, "s1")
+            with agent(cwd=tmp_path) as other:
+                heard.want("s3")  # so that all processes are looked at now
+                presence.hurry()
+                await eventually(lambda: len(heard.all(ProcessFound, "s1")) == 2)
+
+    assert heard.all(ProcessFound, "s1")[-1].pid == other.pid
 
 
 async def test_a_guess_becomes_sure(home: Home, heard: Heard, tmp_path: Path) -> None:
