@@ -19,7 +19,7 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/runtime  ## Start the daemon on this user's real logs and show what it finds
-	@$(BIN)/python -m jarvisd.client.demo
+	@$(BIN)/python -m jarvisd.cli.demo
 
 test: $(VENV)/dev  ## Pass the tests; ARGS="-k word" chooses
 	@$(BIN)/python -m pytest -n auto $(ARGS)
@@ -60,7 +60,7 @@ format: $(VENV)/dev  ## Mend the style
 	$(BIN)/ruff format .
 
 man: $(VENV)/dev  ## Write the man page of jarvisctl anew from its parser
-	@$(BIN)/python -m jarvisd.client.manual > docs/man/jarvisctl.1
+	@$(BIN)/python -m jarvisd.cli.manual > docs/man/jarvisctl.1
 
 prices:  ## Refresh the vendored price table from genai-prices; needs uv
 	uv run --no-project --isolated --python 3.11 --with genai-prices==$(GENAI_PRICES) \

@@ -9,14 +9,15 @@ from functools import partial
 
 import anyio
 
-from jarvisd import config, logs, systemd
+from jarvisd import config
 from jarvisd.agents import AGENTS
-from jarvisd.clock import SystemClock
+from jarvisd.app import logs, systemd
+from jarvisd.app.main import run
+from jarvisd.app.reload import Reloader
+from jarvisd.base.clock import SystemClock
+from jarvisd.base.errors import JarvisError
 from jarvisd.config import Config
-from jarvisd.daemon import run
-from jarvisd.daemon.reload import Reloader
-from jarvisd.errors import JarvisError
-from jarvisd.pricing import parse_overrides
+from jarvisd.pricing.overrides import parse_overrides
 
 MAX_DESCRIPTORS = 4096
 """Enough for a thousand live files and every client."""

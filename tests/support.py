@@ -8,10 +8,10 @@ from operator import itemgetter
 import anyio
 from anyio.lowlevel import checkpoint
 
-from jarvisd.accumulators.block import Block
-from jarvisd.errors import StoreError
-from jarvisd.model.block import BlockId, Kind, Origin
-from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
+from jarvisd.base.errors import StoreError
+from jarvisd.blocks.block import Block
+from jarvisd.core.origin import BlockId, Kind, Origin
+from jarvisd.core.saved import Batch, Saved, SavedBlock, SavedBooks
 
 EPOCH_MS = 1_790_000_000_000
 

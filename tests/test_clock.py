@@ -1,7 +1,7 @@
 import anyio
 import pytest
 
-from jarvisd.clock import EARLY_S, next_tick
+from jarvisd.base.clock import EARLY_S, next_tick
 from tests.support import FakeClock
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvisd.debounce import FIRST_S, INTERVAL_S, LONGEST_S, due_at
+from jarvisd.core.debounce import FIRST_S, INTERVAL_S, LONGEST_S, due_at
 
 
 @pytest.mark.parametrize(

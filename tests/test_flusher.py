@@ -4,15 +4,15 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.books import Books
-from jarvisd.accumulators.journal import Journal
-from jarvisd.errors import StoreError
-from jarvisd.flusher import OLD_MS, PATIENCE_S, Flusher
-from jarvisd.model.block import SessionId
-from jarvisd.model.record import Record
-from jarvisd.model.saved import Batch, Saved
-from jarvisd.model.state import Confidence, State, Tier, Transition
+from jarvisd.base.errors import StoreError
+from jarvisd.blocks.block import Block
+from jarvisd.core.flush import OLD_MS, PATIENCE_S, Flusher
+from jarvisd.core.origin import SessionId
+from jarvisd.core.record import Record
+from jarvisd.core.saved import Batch, Saved
+from jarvisd.overview.sessions import Books
+from jarvisd.state.journal import Journal
+from jarvisd.state.model import Confidence, State, Tier, Transition
 from tests.support import FakeClock, FakeStore, block, settle
 
 WRITING_S = 0.06

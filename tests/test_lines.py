@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jarvisd.agents.condense import Head
-from jarvisd.lines import (
+from jarvisd.agents._shared.condense import Head
+from jarvisd.core.sources.jsonlines.lines import (
     MAX_MARKS,
     MAX_WHOLE_BYTES,
     SHORT_BYTES,

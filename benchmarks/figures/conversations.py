@@ -16,9 +16,9 @@ from benchmarks.effort import Effort
 from benchmarks.home import Home, new_home
 from benchmarks.rig import running
 from benchmarks.rows import Row, percentile
-from jarvisd.model.conversation import ConversationId, Limits, Role
-from jarvisd.store import conversations, messages
-from jarvisd.store.opening import Opening
+from jarvisd.conversations import messages_store, store
+from jarvisd.conversations.model import ConversationId, Limits, Role
+from jarvisd.core.storage.opening import Opening
 
 CONVERSATIONS = 100_000
 MESSAGES_EACH = 20
@@ -93,14 +93,14 @@ def fill(database: Path, number: int) -> list[str]:
 
 
 def _fill_one(raw: sqlite3.Connection, number: int, limits: Limits, now_ms: int) -> str:
-    person = conversations.Person(f"user-{number}")
-    id_ = conversations.get_or_create(raw, person, limits, now_ms).conversation
+    person = store.Person(f"user-{number}")
+    id_ = store.get_or_create(raw, person, limits, now_ms).conversation
     for each in range(MESSAGES_EACH):
         content = f"{' '.join(WORDS)} {number:x} {each}"
-        new = messages.NewMessage(
+        new = messages_store.NewMessage(
             ConversationId(id_.conversation_id), Role.USER, content, "test", now_ms, {}
         )
-        messages.save_message(raw, new, limits, now_ms)
+        messages_store.save_message(raw, new, limits, now_ms)
 
     return id_.conversation_id
 

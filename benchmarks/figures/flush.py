@@ -17,11 +17,11 @@ from benchmarks.effort import Effort
 from benchmarks.home import new_home
 from benchmarks.rows import Row
 from jarvisd.__main__ import SWITCH_S
-from jarvisd.accumulators.block import Block
-from jarvisd.clock import SystemClock
-from jarvisd.flusher import Flusher
-from jarvisd.model.block import BlockId, Kind, Origin
-from jarvisd.store import open_store
+from jarvisd.base.clock import SystemClock
+from jarvisd.blocks.block import Block
+from jarvisd.core.flush import Flusher
+from jarvisd.core.origin import BlockId, Kind, Origin
+from jarvisd.core.storage.database_store import open_store
 
 SIZES = (1_000, 10_000)
 TICK_S = 0.001

@@ -12,8 +12,8 @@ from benchmarks.home import new_home
 from benchmarks.rig import running
 from benchmarks.rows import Row
 from jarvisd.agents import agent_named
-from jarvisd.lines import Line, LineSplitter
-from jarvisd.sources.stream import LONG_STEP_BYTES
+from jarvisd.core.sources.jsonlines.lines import Line, LineSplitter
+from jarvisd.core.sources.jsonlines.stream import LONG_STEP_BYTES
 
 MIB = 1024 * 1024
 _MESSAGE = b'{"type":"assistant","message":{"id":"m","content":['

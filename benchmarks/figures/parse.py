@@ -14,7 +14,7 @@ from benchmarks.effort import Effort
 from benchmarks.floor import OneField
 from benchmarks.rows import Row
 from jarvisd.agents import agent_named
-from jarvisd.lines import LineSplitter
+from jarvisd.core.sources.jsonlines.lines import LineSplitter
 
 AGENTS = ("claude", "codex")
 SAMPLE_BYTES = 60_000_000

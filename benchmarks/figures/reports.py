@@ -9,9 +9,9 @@ from benchmarks.errors import RigError
 from benchmarks.home import Home, new_home
 from benchmarks.rig import REPOSITORY, running
 from benchmarks.rows import Row
-from jarvisd.zone import local_zone
+from jarvisd.base.zone import local_zone
 
-COMMAND = (sys.executable, "-m", "jarvisd.client.main", "report", "daily", "--json")
+COMMAND = (sys.executable, "-m", "jarvisd.cli.main", "report", "daily", "--json")
 
 
 SETTLED_S = 2.0

@@ -61,10 +61,10 @@ def _commands(home: Home) -> dict[str, list[str]]:
         "true": [shutil.which("true") or "/bin/true"],
         "jarvisctl line": [str(Path(python).with_name("jarvisctl")), "line"],
         "jarvisctl hook": [str(Path(python).with_name("jarvisctl")), "hook", "claude"],
-        "python -m jarvisd.client.main line": [
+        "python -m jarvisd.cli.main line": [
             python,
             "-m",
-            "jarvisd.client.main",
+            "jarvisd.cli.main",
             "line",
         ],
         "python -c pass": [python, "-c", "pass"],

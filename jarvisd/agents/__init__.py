@@ -12,17 +12,18 @@ from typing import Protocol
 
 import msgspec
 
-from jarvisd.agents import claude, codex, hooks, outline, text
-from jarvisd.agents.condense import Head
-from jarvisd.agents.evidence import Evidence
-from jarvisd.agents.outline import Outlined
-from jarvisd.agents.settings import HookSettings
-from jarvisd.lines import Condense
-from jarvisd.model.conversation import Said
-from jarvisd.model.record import Record
-from jarvisd.model.source import Tree
-from jarvisd.model.statusline import StatusLineRead
-from jarvisd.model.traits import NO_TRAITS, Traits
+from jarvisd.agents import claude, codex
+from jarvisd.agents._shared import hooks, outline, text
+from jarvisd.agents._shared.condense import Head
+from jarvisd.agents._shared.outline import Outlined
+from jarvisd.agents._shared.presence import Evidence
+from jarvisd.agents._shared.settings import HookSettings
+from jarvisd.conversations.model import Said
+from jarvisd.core.record import Record
+from jarvisd.core.roots import Tree
+from jarvisd.core.sources.jsonlines.lines import Condense
+from jarvisd.core.status_line import StatusLineRead
+from jarvisd.core.traits import NO_TRAITS, Traits
 
 Find = Callable[[Mapping[str, str], Path, tuple[Path, ...]], tuple[Tree, ...]]
 """(environ, home, configured roots) -> the trees where transcripts may lie."""

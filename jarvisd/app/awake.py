@@ -8,7 +8,7 @@ tells of all the time since the last.
 
 import math
 
-from jarvisd.clock import MS_PER_S, Clock, next_tick
+from jarvisd.base.clock import MS_PER_S, Clock, next_tick
 
 BEAT_S = 60.0
 """A daemon that is killed loses so much of what it saw; a row a minute is no load."""

@@ -4,8 +4,8 @@ from typing import Protocol
 
 import structlog
 
-from jarvisd.clock import Clock
-from jarvisd.errors import StoreError
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import StoreError
 
 log = structlog.get_logger()
 

@@ -7,34 +7,36 @@ is taken back before anybody reads or answers.
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.books import Books
-from jarvisd.accumulators.journal import Journal
 from jarvisd.agents import Agent, agent_named, only_counted, traits_of
-from jarvisd.clock import Clock
+from jarvisd.app.awake import Awake
+from jarvisd.app.garbage import loading
+from jarvisd.app.prices import Prices
+from jarvisd.app.reload import Reloader
+from jarvisd.app.restore import recall_blocks, recall_books, recalled_journal
+from jarvisd.base.clock import Clock
+from jarvisd.blocks.registry import Blocks
 from jarvisd.config import Config
-from jarvisd.daemon.awake import Awake
-from jarvisd.daemon.conversations import Conversations
-from jarvisd.daemon.garbage import loading
-from jarvisd.daemon.prices import Prices
-from jarvisd.daemon.recall import recall_blocks, recall_books, recalled_journal
-from jarvisd.daemon.reload import Reloader
-from jarvisd.daemon.segments import SegmentDesk
-from jarvisd.daemon.service import Service
-from jarvisd.export import Exporter, make_sinks
-from jarvisd.flusher import Flusher
-from jarvisd.model.segment import Closed
-from jarvisd.model.state import OVER, Transition
-from jarvisd.presence.keeper import Keeper
-from jarvisd.presence.presence import Presence
+from jarvisd.conversations.methods import Conversations
+from jarvisd.conversations.recording import Recorder
+from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.discovery.scheduler import Reader
+from jarvisd.core.flush import Flusher
+from jarvisd.core.intake import Intake
+from jarvisd.core.sources.push import Pushes
+from jarvisd.core.storage.database_store import Store
+from jarvisd.core.storage.group_commit import Scribe
+from jarvisd.overview.service import Service
+from jarvisd.overview.sessions import Books
+from jarvisd.presence.monitor import Presence
 from jarvisd.presence.wanted import Wanting
-from jarvisd.reader.chats import Chats
-from jarvisd.reader.intake import Intake
-from jarvisd.reader.pushes import Pushes
-from jarvisd.reader.reader import Reader
-from jarvisd.reader.recording import Recorder
-from jarvisd.reader.survey import Survey
-from jarvisd.store import Scribe, Store
+from jarvisd.segments.chats import Chats
+from jarvisd.segments.methods import SegmentDesk
+from jarvisd.segments.model import Closed
+from jarvisd.sinks.exporter import Exporter
+from jarvisd.sinks.factory import make_sinks
+from jarvisd.state.journal import Journal
+from jarvisd.state.model import OVER, Transition
+from jarvisd.state.task import Keeper
 
 MAX_AGENTS = 64
 """Whose settings are at hand; names come from clients as well."""

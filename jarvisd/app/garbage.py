@@ -8,7 +8,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from jarvisd.clock import Clock
+from jarvisd.base.clock import Clock
 
 LOOK_S = 1.0
 

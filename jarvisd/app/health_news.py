@@ -1,9 +1,9 @@
 """Notices what no block tells: that the daemon's own state has turned."""
 
-from jarvisd.api.render import Renderer
-from jarvisd.api.subscriptions import Subscriptions
-from jarvisd.clock import Clock, next_tick
-from jarvisd.daemon.service import Service
+from jarvisd.base.clock import Clock, next_tick
+from jarvisd.overview.rendered_files import Renderer
+from jarvisd.overview.service import Service
+from jarvisd.rpc.publisher import Subscriptions
 
 PAUSE_S = 1.0
 """Problems are found by seconds, not by milliseconds."""

@@ -7,27 +7,29 @@ from pathlib import Path
 import anyio
 import structlog
 
-from jarvisd import __version__, paths
-from jarvisd.accumulators.rules import BookRules
-from jarvisd.api.endpoint import Endpoint, open_endpoint
-from jarvisd.clock import Clock
+from jarvisd import __version__
+from jarvisd.app.awake import stay_awake
+from jarvisd.app.backups import keep_backups
+from jarvisd.app.compose import Parts, assembled
+from jarvisd.app.garbage import keep_history
+from jarvisd.app.health_news import tell_of_health
+from jarvisd.app.prices import Prices, keep_priced
+from jarvisd.app.reload import Reloader
+from jarvisd.app.trees import configured_trees
+from jarvisd.app.unix_signals import obey_signals
+from jarvisd.app.watchdog import feed_watchdog
+from jarvisd.app.wiring import made_face
+from jarvisd.base import paths
+from jarvisd.base.clock import Clock
+from jarvisd.base.zone import local_zone
 from jarvisd.config import Config, FifoSettings
-from jarvisd.daemon.awake import stay_awake
-from jarvisd.daemon.backups import keep_backups
-from jarvisd.daemon.conversations import keep_decaying
-from jarvisd.daemon.face import made_face
-from jarvisd.daemon.garbage import keep_history
-from jarvisd.daemon.news import tell_of_health
-from jarvisd.daemon.parts import Parts, assembled
-from jarvisd.daemon.prices import Prices, keep_priced
-from jarvisd.daemon.reload import Reloader
-from jarvisd.daemon.signals import obey_signals
-from jarvisd.daemon.trees import configured_trees
-from jarvisd.daemon.watchdog import feed_watchdog
-from jarvisd.reader.pipes import read_pipe
-from jarvisd.reader.survey import Survey
-from jarvisd.store import hold_store, open_store
-from jarvisd.zone import local_zone
+from jarvisd.conversations.methods import keep_decaying
+from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.sources.configured_pipes import read_pipe
+from jarvisd.core.storage.database_store import open_store
+from jarvisd.core.storage.files import hold_store
+from jarvisd.ledger.rules import BookRules
+from jarvisd.rpc.endpoint import Endpoint, open_endpoint
 
 log = structlog.get_logger()
 

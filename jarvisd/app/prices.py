@@ -6,11 +6,12 @@ from typing import Any
 import anyio
 import structlog
 
-from jarvisd.accumulators.ledger import Ledger
-from jarvisd.errors import StoreError
-from jarvisd.flusher import Flusher
-from jarvisd.model.usage import Tokens, Variant
-from jarvisd.pricing import PriceBook, parse_overrides, web_search_micros
+from jarvisd.base.errors import StoreError
+from jarvisd.base.usage import Tokens, Variant
+from jarvisd.core.flush import Flusher
+from jarvisd.ledger.engine import Ledger
+from jarvisd.pricing.book import PriceBook, web_search_micros
+from jarvisd.pricing.overrides import parse_overrides
 
 RETRY_S = 10.0
 

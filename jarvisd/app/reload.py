@@ -6,12 +6,12 @@ import structlog
 
 from jarvisd import config
 from jarvisd.agents import AGENTS
+from jarvisd.app.logs import Threshold
+from jarvisd.app.prices import Prices
+from jarvisd.app.trees import configured_trees
 from jarvisd.config import Config
-from jarvisd.daemon.prices import Prices
-from jarvisd.daemon.trees import configured_trees
-from jarvisd.logs import Threshold
-from jarvisd.protocol.methods import ConfigReloadResult
-from jarvisd.reader.survey import Survey
+from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.overview.wire import ConfigReloadResult
 
 log = structlog.get_logger()
 

@@ -4,17 +4,17 @@ from functools import partial
 
 import structlog
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.books import Books
-from jarvisd.accumulators.journal import Journal
-from jarvisd.accumulators.states import FORGOTTEN_MS
-from jarvisd.clock import Clock
-from jarvisd.errors import StoreError
-from jarvisd.model.block import Kind
-from jarvisd.reader.catalogue import Catalogue
-from jarvisd.store import Store
-from jarvisd.store.transitions import Which, last_number, read_transitions
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import StoreError
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.discovery.file_registry import Catalogue
+from jarvisd.core.origin import Kind
+from jarvisd.core.storage.database_store import Store
+from jarvisd.overview.sessions import Books
+from jarvisd.state.constants import FORGOTTEN_MS
+from jarvisd.state.journal import Journal
+from jarvisd.state.store import Which, last_number, read_transitions
 
 log = structlog.get_logger()
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from jarvisd import paths
 from jarvisd.agents import AGENTS
+from jarvisd.base import paths
 from jarvisd.config import Config
-from jarvisd.model.source import Tree
+from jarvisd.core.roots import Tree
 
 
 def configured_trees(config: Config, environ: Mapping[str, str]) -> tuple[Tree, ...]:

@@ -6,10 +6,10 @@ import anyio
 import structlog
 from anyio.abc import TaskStatus
 
-from jarvisd import systemd
-from jarvisd.clock import Clock
-from jarvisd.daemon.service import Service
-from jarvisd.errors import ConfigError
+from jarvisd.app import systemd
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import ConfigError
+from jarvisd.overview.service import Service
 
 log = structlog.get_logger()
 

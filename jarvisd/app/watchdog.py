@@ -8,9 +8,9 @@ import math
 
 import structlog
 
-from jarvisd import systemd
-from jarvisd.clock import Clock, next_tick
-from jarvisd.daemon.service import Service
+from jarvisd.app import systemd
+from jarvisd.base.clock import Clock, next_tick
+from jarvisd.overview.service import Service
 
 log = structlog.get_logger()
 

@@ -4,19 +4,19 @@ from functools import partial
 from pathlib import PurePath
 from typing import NamedTuple
 
-from jarvisd.api.desk import HookDesk
-from jarvisd.api.endpoint import Endpoint
-from jarvisd.api.handlers import Handlers
-from jarvisd.api.render import Renderer
-from jarvisd.api.reports import Reports
-from jarvisd.api.server import Server
-from jarvisd.api.states import LiveStates
-from jarvisd.api.subscriptions import Subscriptions
-from jarvisd.api.tally import Tally
-from jarvisd.daemon.parts import Parts
-from jarvisd.model.evidence import HookCalled
-from jarvisd.model.statusline import StatusLineRead
-from jarvisd.reader.survey import Survey
+from jarvisd.app.compose import Parts
+from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.signal import HookCalled
+from jarvisd.core.status_line import StatusLineRead
+from jarvisd.overview.rendered_files import Renderer
+from jarvisd.presence.methods import HookDesk
+from jarvisd.reports.methods import Reports
+from jarvisd.rpc.counters import Tally
+from jarvisd.rpc.endpoint import Endpoint
+from jarvisd.rpc.handlers import Handlers
+from jarvisd.rpc.publisher import Subscriptions
+from jarvisd.rpc.server import Server
+from jarvisd.state.methods import LiveStates
 
 
 class Face(NamedTuple):

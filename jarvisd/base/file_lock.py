@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from jarvisd.errors import AlreadyRunningError
+from jarvisd.base.errors import AlreadyRunningError
 
 
 @contextmanager

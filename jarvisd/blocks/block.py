@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from jarvisd.accumulators.lane import Carry, Lane, carry_of
-from jarvisd.accumulators.session import Session
-from jarvisd.model.block import (
+from jarvisd.base.usage import Tokens
+from jarvisd.conversations.model import Recorded
+from jarvisd.core.origin import (
     CHARS_PER_TOKEN,
     BlockId,
     BlockView,
@@ -16,11 +16,11 @@ from jarvisd.model.block import (
     Origin,
     SessionId,
 )
-from jarvisd.model.conversation import Recorded
-from jarvisd.model.saved import BadLine, SavedBlock
-from jarvisd.model.source import Position, SourceState
-from jarvisd.model.state import Activity, Confidence, State
-from jarvisd.model.usage import Tokens
+from jarvisd.core.roots import Position, SourceState
+from jarvisd.core.saved import BadLine, SavedBlock
+from jarvisd.ledger.lane import Carry, Lane, carry_of
+from jarvisd.ledger.session_totals import Session
+from jarvisd.state.model import Activity, Confidence, State
 
 LIVE_MS = 300_000
 """A block without a line for this long is quiet: five minutes outlast most tools."""

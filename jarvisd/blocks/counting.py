@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from jarvisd.accumulators.block import Block
-from jarvisd.agents.outline import Outline, Outlined
-from jarvisd.lines import Line, Oversize, is_blank
-from jarvisd.model.block import SessionId
-from jarvisd.model.record import Record
+from jarvisd.agents._shared.outline import Outline, Outlined
+from jarvisd.blocks.block import Block
+from jarvisd.core.origin import SessionId
+from jarvisd.core.record import Record
+from jarvisd.core.sources.jsonlines.lines import Line, Oversize, is_blank
 
 NOT_JSON = "not a JSON object"
 TOO_LONG = "longer than a line may be"

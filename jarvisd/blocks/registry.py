@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.books import Books
-from jarvisd.errors import ProtocolError
-from jarvisd.model.block import BlockId, BlockView
+from jarvisd.base.errors import ProtocolError
+from jarvisd.blocks.block import Block
+from jarvisd.core.origin import BlockId, BlockView
+from jarvisd.overview.sessions import Books
 
 Listener = Callable[[Block], None]
 """Called between awaits at every change of a block; must be cheap and never fail."""

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from jarvisd.model.block import Counts, Kind, Origin
-from jarvisd.model.saved import SavedBlock
-from jarvisd.model.source import Position, SourceState
-from jarvisd.store.known import Known, storable
-from jarvisd.store.many import put
+from jarvisd.core.origin import Counts, Kind, Origin
+from jarvisd.core.roots import Position, SourceState
+from jarvisd.core.saved import SavedBlock
+from jarvisd.core.storage.interned import Known, storable
+from jarvisd.core.storage.multi_insert import put
 
 _UPSERT: Final = """
 INSERT INTO block (

@@ -8,9 +8,9 @@ from typing import get_args
 
 import msgspec
 
-from jarvisd.errors import EXIT_USAGE, JarvisError
-from jarvisd.model.report import Attribution
-from jarvisd.protocol.reports import MAX_ATTRIBUTIONS
+from jarvisd.base.errors import EXIT_USAGE, JarvisError
+from jarvisd.reports.model import Attribution
+from jarvisd.reports.wire import MAX_ATTRIBUTIONS
 
 
 class AttributionFileError(JarvisError):

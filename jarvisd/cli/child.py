@@ -17,7 +17,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from jarvisd.client import clock, terminal
+from jarvisd.cli import wall_clock
+from jarvisd.cli.output import terminal
 
 READ_BYTES = 64 * 1024
 LINGER_S = 0.2
@@ -82,7 +83,7 @@ class Child:
 
     def _carry(self, borrowed: "_Borrowed", tap: Callable[[bytes], None]) -> None:
         ended_at: float | None = None
-        while ended_at is None or clock.monotonic() < ended_at + LINGER_S:
+        while ended_at is None or wall_clock.monotonic() < ended_at + LINGER_S:
             keyboard = [STDIN] if borrowed.keyboard and not self._input else []
             writable = [self._output] if self._input else []
             ready, _, _ = select.select(
@@ -102,7 +103,7 @@ class Child:
                     and ended_at is None
                     and self._process.poll() is not None
                 ):
-                    ended_at = clock.monotonic()
+                    ended_at = wall_clock.monotonic()
 
             if keyboard and STDIN in ready:
                 self._input = os.read(STDIN, READ_BYTES)

@@ -1,6 +1,6 @@
 """What goes wrong between a client and the daemon, and which exit status says so."""
 
-from jarvisd.errors import (
+from jarvisd.base.errors import (
     EXIT_NO_SUCH_BLOCK,
     EXIT_PROTOCOL,
     EXIT_TIMEOUT,

@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jarvisd.client.parser import Parser
+from jarvisd.cli.parser import Parser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ with the connection is asked once more.
 from types import TracebackType
 from typing import Self
 
-from jarvisd.client.connection import ANSWER_TIMEOUT_S, Answer, Connection
-from jarvisd.client.failures import ConnectionLostError
-from jarvisd.protocol.base import Params
+from jarvisd.base.wire_types import Params
+from jarvisd.cli.client_failures import ConnectionLostError
+from jarvisd.cli.daemon_connection import ANSWER_TIMEOUT_S, Answer, Connection
 
 
 class Client:

@@ -14,17 +14,18 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from jarvisd import __version__, paths
-from jarvisd.client import clock
-from jarvisd.client.failures import (
+from jarvisd import __version__
+from jarvisd.base import paths
+from jarvisd.base.errors import DaemonUnreachableError, ProtocolError
+from jarvisd.base.wire_types import Params
+from jarvisd.cli import wall_clock
+from jarvisd.cli.client_failures import (
     AnswerTimeoutError,
     ConnectionLostError,
     UnreadableAnswerError,
 )
-from jarvisd.client.terminal import command
-from jarvisd.errors import DaemonUnreachableError, ProtocolError
-from jarvisd.protocol.base import Params
-from jarvisd.protocol.methods import METHODS, Hello, HelloResult
+from jarvisd.cli.output.terminal import command
+from jarvisd.overview.wire import METHODS, Hello, HelloResult
 
 Answer = TypeVar("Answer")
 """A result's Struct, or `Fields`."""
@@ -114,7 +115,7 @@ class Connection:
         method = _METHOD_OF[type(params)]
         self._last_id += 1
         request = _Request(id=self._last_id, method=method, params=params)
-        deadline = clock.monotonic() + limit_s
+        deadline = wall_clock.monotonic() + limit_s
         try:
             self._send(msgspec.json.encode(request) + b"\n", deadline)
             message = self._answer(deadline)
@@ -144,7 +145,7 @@ class Connection:
             return self._notices.popleft()
 
         try:
-            return self._receive(clock.monotonic() + timeout_s)
+            return self._receive(wall_clock.monotonic() + timeout_s)
         except TimeoutError:
             return None
 
@@ -244,7 +245,7 @@ def _remedy(path: str) -> str:
 
 def _left(deadline: float) -> float:
     # Zero would mean non-blocking: what is there already is still taken.
-    return max(0.0, deadline - clock.monotonic())
+    return max(0.0, deadline - wall_clock.monotonic())
 
 
 def _result(method: str, message: Message, answer: type[Answer]) -> Answer:

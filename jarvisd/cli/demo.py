@@ -13,15 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from jarvisd import paths
-from jarvisd.client import clock, failures, live, terminal
-from jarvisd.client.connection import Connection
-from jarvisd.client.feed import Feed
-from jarvisd.errors import (
-    EXIT_FAILURE,
-    DaemonUnreachableError,
-    JarvisError,
-)
+from jarvisd.base import paths
+from jarvisd.base.errors import EXIT_FAILURE, DaemonUnreachableError, JarvisError
+from jarvisd.cli import client_failures, wall_clock
+from jarvisd.cli.daemon_connection import Connection
+from jarvisd.cli.feed import Feed
+from jarvisd.cli.output import live_view, terminal
 
 START_LIMIT_S = 20.0
 STOP_LIMIT_S = 15.0
@@ -39,20 +36,20 @@ def main() -> int:
     try:
         with _daemon(path):
             feed = Feed(path)
-            view = live.View(
+            view = live_view.View(
                 feed,
                 everything=False,
                 project=None,
                 colour=terminal.wants_colour("auto", os.environ),
             )
-            live.run(feed, view)
+            live_view.run(feed, view)
     except KeyboardInterrupt:
         return 0  # the way to leave this view, which make would report as an error
     except BrokenPipeError:
         terminal.silence_stdout()
     except JarvisError as exc:
-        terminal.say(failures.explain(exc))
-        return failures.exit_status(exc)
+        terminal.say(client_failures.explain(exc))
+        return client_failures.exit_status(exc)
     except subprocess.SubprocessError as exc:
         terminal.say(str(exc))
         return EXIT_FAILURE
@@ -94,12 +91,12 @@ def _answers(path: str) -> bool:
 
 
 def _wait_for(path: str, child: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
-    deadline = clock.monotonic() + START_LIMIT_S
+    deadline = wall_clock.monotonic() + START_LIMIT_S
     while not _answers(path):
         if _has_ended(child):
             raise SystemExit(_last_words(child.returncode, log))
 
-        if clock.monotonic() > deadline:
+        if wall_clock.monotonic() > deadline:
             raise subprocess.TimeoutExpired("jarvisd", START_LIMIT_S)
 
 

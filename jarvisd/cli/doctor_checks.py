@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from jarvisd import __version__, paths
-from jarvisd.client import clock, sinks
-from jarvisd.client import format as fmt
-from jarvisd.client.client import Client
-from jarvisd.errors import JarvisError
-from jarvisd.protocol.health import Health, HealthResult
-from jarvisd.protocol.methods import SourcesList, SourcesListResult
+from jarvisd import __version__
+from jarvisd.base import paths
+from jarvisd.base.errors import JarvisError
+from jarvisd.cli import wall_clock
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import sink_lines
+from jarvisd.overview.health_wire import Health, HealthResult
+from jarvisd.overview.wire import SourcesList, SourcesListResult
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -189,11 +191,11 @@ def _health(health: HealthResult) -> Iterator[Finding]:
                 f"add this folder to agents.{receipt.agent}.roots in the configuration",
             )
 
-    now_ms = clock.unix_ms()
+    now_ms = wall_clock.unix_ms()
     for sink in health.sinks:
         level: Level = "ok" if sink.error is None else "warn"
         remedy = "" if sink.error is None else "see docs/sinks.md; nothing is lost"
-        yield Finding(level, "sink", sinks.described(sink, now_ms), remedy)
+        yield Finding(level, "sink", sink_lines.described(sink, now_ms), remedy)
 
 
 def _sources(known: SourcesListResult) -> Iterator[Finding]:

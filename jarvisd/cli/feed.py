@@ -7,19 +7,14 @@ and the feed tries again with growing pauses.
 
 from collections.abc import Callable, Iterable
 
-from jarvisd.client import clock
-from jarvisd.client.connection import Connection, Message, decode
-from jarvisd.client.titles import Titles, ids_of, of_block
-from jarvisd.errors import JarvisError
-from jarvisd.model.block import BlockId, BlockView
-from jarvisd.protocol.following import (
-    Event,
-    Subscribe,
-    SubscribeResult,
-    SubscriptionFilter,
-)
-from jarvisd.protocol.health import Backfill
-from jarvisd.protocol.methods import BlocksList, BlocksListResult, Status, StatusResult
+from jarvisd.base.errors import JarvisError
+from jarvisd.cli import wall_clock
+from jarvisd.cli.daemon_connection import Connection, Message, decode
+from jarvisd.cli.output.titles import Titles, ids_of, of_block
+from jarvisd.core.origin import BlockId, BlockView
+from jarvisd.overview.health_wire import Backfill
+from jarvisd.overview.wire import BlocksList, BlocksListResult, Status, StatusResult
+from jarvisd.rpc.wire import Event, Subscribe, SubscribeResult, SubscriptionFilter
 
 INTERVAL_MS = 250
 """Four updates a second of one block are as many as people can follow."""
@@ -95,7 +90,7 @@ class Feed:
     def due_in_s(self) -> float:
         """Return after how long `refresh` has something to do even without news."""
         due = self._try_at if self._connection is None else self._ask_at
-        return max(0.0, due - clock.monotonic())
+        return max(0.0, due - wall_clock.monotonic())
 
     def connect(self) -> None:
         """Connect now; for those who cannot go on without.
@@ -136,7 +131,7 @@ class Feed:
             self._connection = None
 
     def _connect(self) -> None:
-        if clock.monotonic() < self._try_at:
+        if wall_clock.monotonic() < self._try_at:
             return
 
         connection = Connection(self._path, timeout_s=ANSWER_TIMEOUT_S)
@@ -178,9 +173,9 @@ class Feed:
 
             self._heed(connection, notice)
 
-        if clock.monotonic() >= self._ask_at:
+        if wall_clock.monotonic() >= self._ask_at:
             self.status = connection.call(Status(), StatusResult)
-            self._ask_at = clock.monotonic() + STATUS_EVERY_S
+            self._ask_at = wall_clock.monotonic() + STATUS_EVERY_S
 
     def _heed(self, connection: Connection, notice: Message) -> None:
         match notice.method:
@@ -200,5 +195,5 @@ class Feed:
     def _stumbled(self, error: JarvisError) -> None:
         self.close()
         self.trouble = error
-        self._try_at = clock.monotonic() + self._pause_s
+        self._try_at = wall_clock.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)

@@ -3,10 +3,10 @@
 A typing error would look like nothing: nobody in need, nothing spent.
 """
 
-from jarvisd.client.failures import METHOD_NOT_FOUND
-from jarvisd.client.titles import Ask
-from jarvisd.errors import ProtocolError
-from jarvisd.protocol.names import FiltersCheck, FiltersCheckResult
+from jarvisd.base.errors import ProtocolError
+from jarvisd.cli.client_failures import METHOD_NOT_FOUND
+from jarvisd.cli.output.titles import Ask
+from jarvisd.overview.names_wire import FiltersCheck, FiltersCheckResult
 
 
 def check(ask: Ask, *, agent: str | None = None, project: str | None = None) -> None:

@@ -13,8 +13,15 @@ The C halves `_json`, `_signal` and `_socket` are used on purpose, as in `line`.
 
 import os
 
-from jarvisd import paths
-from jarvisd.protocol.hooks import DETAIL, EVENT, INTERRUPTED, KEPT, MAX_CHARS, MESSAGES
+from jarvisd.base import paths
+from jarvisd.base.hook_fields import (
+    DETAIL,
+    EVENT,
+    INTERRUPTED,
+    KEPT,
+    MAX_CHARS,
+    MESSAGES,
+)
 
 LIMIT_S = 0.2
 """For everything together. An answer normally takes 1 ms; a daemon that needs longer

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jarvisd import config
-from jarvisd.client import naming, processes, states, terminal, tmux
-from jarvisd.client.client import Client
-from jarvisd.client.filling import fill
-from jarvisd.client.titles import Named, called, of_session
-from jarvisd.errors import EXIT_FAILURE, JarvisError
-from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
+from jarvisd.base.errors import EXIT_FAILURE, JarvisError
+from jarvisd.cli import naming, process_info, tmux
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import state_words, terminal
+from jarvisd.cli.output.titles import Named, called, of_session
+from jarvisd.cli.templates import fill
+from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 
 VARIABLE = "JARVISD_JUMP"
 LIMIT_S = 10.0
@@ -70,13 +71,13 @@ def most_urgent(client: Client) -> Target:
 
     """
     answer = client.call(StatesList(), StatesListResult)
-    found = states.in_need(answer.sessions)
+    found = state_words.in_need(answer.sessions)
     for each in found:
         if each.state.pid is not None:
             return target(each, each.state.pid)
 
     if not found:
-        raise NowhereError(states.NOBODY)
+        raise NowhereError(state_words.NOBODY)
 
     first = found[0]
     raise no_process(first.agent, called(of_session(first)))
@@ -117,7 +118,7 @@ def where(wanted: Target, environ: Mapping[str, str]) -> str:
     if pane is not None:
         return f"tmux {pane.name} ({pane.id}), process {wanted.pid}"
 
-    tty = processes.terminal_of(wanted.pid) or "no terminal"
+    tty = process_info.terminal_of(wanted.pid) or "no terminal"
     return f"{tty}, process {wanted.pid}"
 
 
@@ -149,7 +150,7 @@ def _command(environ: Mapping[str, str]) -> Sequence[str]:
 def _run(command: Sequence[str], wanted: Target) -> None:
     facts = {
         "pid": wanted.pid,
-        "tty": processes.terminal_of(wanted.pid) or "",
+        "tty": process_info.terminal_of(wanted.pid) or "",
         "agent": wanted.agent,
         "session_id": wanted.session_id,
         "cwd": wanted.cwd or "",
@@ -175,7 +176,7 @@ def no_process(agent: str, name: str) -> NowhereError:
 
 
 def _no_pane(wanted: Target) -> str:
-    tty = processes.terminal_of(wanted.pid)
+    tty = process_info.terminal_of(wanted.pid)
     place = f"runs on {tty}" if tty else "has no terminal"
     return (
         f"{wanted.agent} on {wanted.name} (process {wanted.pid}) {place}, which is no "

@@ -12,8 +12,8 @@ than everything else here together.
 import os
 import sys
 
-from jarvisd import paths
-from jarvisd.client import clock
+from jarvisd.base import paths
+from jarvisd.cli import wall_clock
 
 FRESH_S = 15.0
 """The daemon touches the file every 5 s; three missed beats are no accident."""
@@ -72,7 +72,7 @@ def _line(form: str, width: int) -> str | None:
 def _rendered() -> str | None:
     try:
         with open(paths.line_file(os.environ), "rb") as file:  # noqa: PTH123 - no pathlib
-            age_s = clock.unix_ms() / 1000 - os.fstat(file.fileno()).st_mtime
+            age_s = wall_clock.unix_ms() / 1000 - os.fstat(file.fileno()).st_mtime
             text = file.read(MAX_ANSWER_BYTES).decode("utf-8", "replace")
     except OSError:
         return None
@@ -98,13 +98,13 @@ def _exchange(path: str, request: bytes) -> bytes:
 
     sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
-        deadline = clock.monotonic() + ASK_TIMEOUT_S
+        deadline = wall_clock.monotonic() + ASK_TIMEOUT_S
         sock.settimeout(ASK_TIMEOUT_S)
         sock.connect(path)
         sock.send(request)
         answer = b""
         while not answer.endswith(b"\n") and len(answer) < MAX_ANSWER_BYTES:
-            sock.settimeout(max(0.001, deadline - clock.monotonic()))
+            sock.settimeout(max(0.001, deadline - wall_clock.monotonic()))
             piece = sock.recv(MAX_ANSWER_BYTES)
             if not piece:
                 break

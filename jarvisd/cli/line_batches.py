@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from jarvisd.protocol.pushes import MAX_PUSH_LINES
+from jarvisd.core.wire import MAX_PUSH_LINES
 
 MAX_LINE_BYTES = 1024 * 1024 - 4096
 """As JSON, so that the line with everything round it is a request of at most 1 MiB."""

@@ -27,7 +27,7 @@ def main() -> int:
         # would be a sixth of all that they take.
         os._exit(status)
 
-    from jarvisd.client import shell  # noqa: PLC0415 - see above
+    from jarvisd.cli import shell  # noqa: PLC0415 - see above
 
     return shell.run(argv)
 
@@ -36,19 +36,19 @@ def _at_once(argv: list[str]) -> int | None:
     """Do what must be quick; None means that *argv* is not, or is not understood."""
     match argv:
         case ["hook", *words] if words not in _HELP:
-            from jarvisd.client import hook  # noqa: PLC0415 - see above
+            from jarvisd.cli import hook  # noqa: PLC0415 - see above
 
             return hook.tell(words)
         case ["statusline", *words] if words not in _HELP:
-            from jarvisd.client import statusline  # noqa: PLC0415 - see above
+            from jarvisd.cli import statusline  # noqa: PLC0415 - see above
 
             return statusline.show(words)
         case ["line", *words]:
-            from jarvisd.client import line  # noqa: PLC0415 - see above
+            from jarvisd.cli import line  # noqa: PLC0415 - see above
 
             return line.print_line(words)
         case ["report", *words] if "--json" in words:
-            from jarvisd.client import quick  # noqa: PLC0415 - see above
+            from jarvisd.cli import quick  # noqa: PLC0415 - see above
 
             return quick.print_report(words)
         case _:

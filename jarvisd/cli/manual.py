@@ -7,9 +7,10 @@ Python; a test fails when the page and the parser have come apart.
 import argparse
 import sys
 
-from jarvisd import __version__, errors
-from jarvisd.client import parser
-from jarvisd.client.parser import Parser
+from jarvisd import __version__
+from jarvisd.base import errors
+from jarvisd.cli import parser
+from jarvisd.cli.parser import Parser
 
 EXIT_STATUSES: dict[int, str] = {
     0: "Done.",

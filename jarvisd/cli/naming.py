@@ -6,15 +6,16 @@ A name is the id of a block or session or its beginning, a project, words of a t
 
 from collections import Counter
 
-from jarvisd.client import clock, places, states
-from jarvisd.client import format as fmt
-from jarvisd.client.client import Client
-from jarvisd.client.table import Cell, Column, render
-from jarvisd.client.titles import Named, Titles
-from jarvisd.errors import EXIT_NO_SUCH_BLOCK, JarvisError
-from jarvisd.model.ids import BlockId, SessionId
-from jarvisd.protocol.names import Meant, NamesResolve, NamesResolveResult
-from jarvisd.protocol.states import StatesList, StatesListResult
+from jarvisd.base.errors import EXIT_NO_SUCH_BLOCK, JarvisError
+from jarvisd.base.ids import BlockId, SessionId
+from jarvisd.cli import wall_clock
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import short_names, state_words
+from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.titles import Named, Titles
+from jarvisd.overview.names_wire import Meant, NamesResolve, NamesResolveResult
+from jarvisd.state.wire import StatesList, StatesListResult
 
 NEXT = "@next"
 HELP = "an id or its beginning, a project, words of a title, @next or @latest"
@@ -103,9 +104,9 @@ def block_of(found: Meant, name: str) -> BlockId:
 
 
 def _next(client: Client) -> tuple[str, SessionId]:
-    found = states.in_need(client.call(StatesList(), StatesListResult).sessions)
+    found = state_words.in_need(client.call(StatesList(), StatesListResult).sessions)
     if not found:
-        raise UnknownNameError(states.NOBODY)
+        raise UnknownNameError(state_words.NOBODY)
 
     return found[0].agent, found[0].session_id
 
@@ -119,7 +120,7 @@ def _nothing(name: str, *, is_complete: bool) -> str:
 
 
 def _several(client: Client, name: str, answer: NamesResolveResult) -> str:
-    titles, now_ms = Titles(), clock.unix_ms()
+    titles, now_ms = Titles(), wall_clock.unix_ms()
     named = [_named(each) for each in answer.meant]
     titles.learn(client.call, named)
     ids = _ids(answer.meant)
@@ -128,7 +129,7 @@ def _several(client: Client, name: str, answer: NamesResolveResult) -> str:
         [
             Cell(titles.short(id_)),
             Cell(each.agent),
-            Cell(places.short(each.project) or fmt.ABSENT),
+            Cell(short_names.short(each.project) or fmt.ABSENT),
             Cell(titles.of(known)),
             Cell(fmt.ago(each.last_activity_ms, now_ms)),
         ]

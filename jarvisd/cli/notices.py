@@ -7,13 +7,13 @@ from typing import Literal
 
 import msgspec
 
-from jarvisd.client import places, terminal
-from jarvisd.client.filling import fill
-from jarvisd.client.states import is_guess
-from jarvisd.client.text import safe
-from jarvisd.model.events import Trouble
-from jarvisd.model.state import Confidence, State, Transition
-from jarvisd.protocol.states import LiveSession
+from jarvisd.cli.output import short_names, terminal
+from jarvisd.cli.output.state_words import is_guess
+from jarvisd.cli.output.text import safe
+from jarvisd.cli.templates import fill
+from jarvisd.core.event import Trouble
+from jarvisd.state.model import Confidence, State, Transition
+from jarvisd.state.wire import LiveSession
 
 LIMIT_S = 10.0
 Way = Literal["desktop", "bell", "command"]
@@ -76,7 +76,7 @@ def notice(each: Transition, session: LiveSession | None) -> Notice:
     tool = f" ({each.tool})" if each.tool else ""
     project = None if session is None else session.project
     # Not the first words: what is notified of may be kept, by the journal at least.
-    folder, title = places.short(project), session.title if session else None
+    folder, title = short_names.short(project), session.title if session else None
     named = [safe(part) for part in (folder, title) if part]
     place = " · ".join(named) or safe(f"a session of {each.agent}")
     return Notice(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from jarvisd.model.state import State, Transition
+from jarvisd.state.model import State, Transition
 
 MINUTE_MS = 60_000
 QUIET_LOOK_MS = 30_000

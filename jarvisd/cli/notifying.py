@@ -13,23 +13,18 @@ from typing import TextIO
 
 import msgspec
 
-from jarvisd import paths
-from jarvisd.client import clock
-from jarvisd.client.connection import Connection, decode
-from jarvisd.client.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
-from jarvisd.client.notices import Notice, gathered, notice
-from jarvisd.client.pending import Allowance, Memory, Pending
-from jarvisd.client.terminal import say
-from jarvisd.errors import EXIT_ALREADY_RUNNING, JarvisError
-from jarvisd.model.ids import SessionId
-from jarvisd.model.state import State, Transition
-from jarvisd.protocol.following import (
-    Event,
-    Subscribe,
-    SubscribeResult,
-    SubscriptionFilter,
-)
-from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
+from jarvisd.base import paths
+from jarvisd.base.errors import EXIT_ALREADY_RUNNING, JarvisError
+from jarvisd.base.ids import SessionId
+from jarvisd.cli import wall_clock
+from jarvisd.cli.daemon_connection import Connection, decode
+from jarvisd.cli.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
+from jarvisd.cli.notices import Notice, gathered, notice
+from jarvisd.cli.notification_queue import Allowance, Memory, Pending
+from jarvisd.cli.output.terminal import say
+from jarvisd.rpc.wire import Event, Subscribe, SubscribeResult, SubscriptionFilter
+from jarvisd.state.model import State, Transition
+from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 
 OLDEST_MS = 86_400_000
 """Who was away for longer is not told of what came before that."""
@@ -151,11 +146,11 @@ class Notifier:
         except JarvisError as exc:
             self._stumbled(exc)
 
-        if clock.monotonic() >= self._write_at:
+        if wall_clock.monotonic() >= self._write_at:
             self._write()
 
     def _connect(self) -> None:
-        if clock.monotonic() < self._try_at:
+        if wall_clock.monotonic() < self._try_at:
             return
 
         connection = Connection(self._path, timeout_s=ANSWER_TIMEOUT_S)
@@ -171,8 +166,8 @@ class Notifier:
             raise
 
         self._level = newest if self._pending.last < newest else 0
-        self._level_until = clock.monotonic() + CATCH_UP_S
-        self._judged_at = clock.monotonic() + JUDGED_S
+        self._level_until = wall_clock.monotonic() + CATCH_UP_S
+        self._judged_at = wall_clock.monotonic() + JUDGED_S
         self._connection, self._pause_s = connection, FIRST_PAUSE_S
 
     def _begin(self, newest: int) -> None:
@@ -182,7 +177,7 @@ class Notifier:
 
         self._begun = True
         left_off = self._diary.read() or Memory(after=newest)
-        oldest = clock.unix_ms() - OLDEST_MS
+        oldest = wall_clock.unix_ms() - OLDEST_MS
         self._pending.remember(
             Memory(after=max(left_off.after, oldest), told=left_off.told)
         )
@@ -201,9 +196,9 @@ class Notifier:
                 self._pending.take(decode("event", event.data, Transition))
 
     def _tell(self, connection: Connection) -> None:
-        now_ms = clock.unix_ms()
+        now_ms = wall_clock.unix_ms()
         left = self._allowance.left(now_ms)
-        if not left or not self._is_caught_up or clock.monotonic() < self._ask_at:
+        if not left or not self._is_caught_up or wall_clock.monotonic() < self._ask_at:
             return
 
         found = self._found(connection, self._pending.due(now_ms))
@@ -223,7 +218,7 @@ class Notifier:
     def _is_caught_up(self) -> bool:
         """Whether what we missed has come: only then is it known what is still so."""
         return self._pending.last >= self._level or (
-            clock.monotonic() >= self._level_until
+            wall_clock.monotonic() >= self._level_until
         )
 
     def _found(
@@ -236,10 +231,10 @@ class Notifier:
         """
         live = _live(connection) if due else {}
         found = [(each, live.get((each.agent, each.session_id))) for each in due]
-        if clock.monotonic() < self._judged_at:
+        if wall_clock.monotonic() < self._judged_at:
             judged = [pair for pair in found if _is_judged(pair[1])]
             if len(judged) < len(found):
-                self._ask_at = clock.monotonic() + ASK_AGAIN_S
+                self._ask_at = wall_clock.monotonic() + ASK_AGAIN_S
 
             return judged
 
@@ -251,24 +246,26 @@ class Notifier:
     def _sleep_s(self) -> float:
         """Return how long there is nothing to do, but for news."""
         if self._connection is None:
-            return max(0.0, self._try_at - clock.monotonic())
+            return max(0.0, self._try_at - wall_clock.monotonic())
 
-        now_ms = clock.unix_ms()
+        now_ms = wall_clock.unix_ms()
         due_ms = self._pending.next_ms(now_ms)
         if due_ms is None:
             return LONGEST_SLEEP_S
 
         if not self._is_caught_up:
-            return max(0.0, self._level_until - clock.monotonic())
+            return max(0.0, self._level_until - wall_clock.monotonic())
 
         if not self._allowance.left(now_ms):
             due_ms = max(due_ms, self._allowance.next_ms())
 
-        wait_s = max((due_ms - now_ms) / 1000, self._ask_at - clock.monotonic(), 0.0)
+        wait_s = max(
+            (due_ms - now_ms) / 1000, self._ask_at - wall_clock.monotonic(), 0.0
+        )
         return min(wait_s, LONGEST_SLEEP_S)
 
     def _write(self) -> None:
-        self._write_at = clock.monotonic() + SAVE_EVERY_S
+        self._write_at = wall_clock.monotonic() + SAVE_EVERY_S
         memory = self._pending.memory()
         if self._begun and memory != self._written:
             self._diary.write(memory)
@@ -279,7 +276,7 @@ class Notifier:
             say(f"waiting for jarvisd: {error}")
 
         self._hang_up()
-        self._try_at = clock.monotonic() + self._pause_s
+        self._try_at = wall_clock.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
     def _hang_up(self) -> None:

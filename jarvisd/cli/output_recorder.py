@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from jarvisd.client import clock
-from jarvisd.client.delivery import Delivery, Pauses, may_pass
-from jarvisd.client.lines import Cutter, Oversize, Packer
-from jarvisd.errors import JarvisError
-from jarvisd.protocol.pushes import PushOpen
+from jarvisd.base.errors import JarvisError
+from jarvisd.cli import wall_clock
+from jarvisd.cli.line_batches import Cutter, Oversize, Packer
+from jarvisd.cli.push_delivery import Delivery, Pauses, may_pass
+from jarvisd.core.wire import PushOpen
 
 MAX_QUEUED_BYTES = 32 * 1024 * 1024
 """A verbose build writes this in minutes; a restart of the daemon takes seconds."""
@@ -136,7 +136,7 @@ class Recorder:
         with self._news:
             self._ended = True
             self._exit_status = exit_status
-            self._give_up_at = clock.monotonic() + RETRY_S
+            self._give_up_at = wall_clock.monotonic() + RETRY_S
             self._news.notify()
 
         seen = -1
@@ -196,14 +196,14 @@ class Recorder:
                 self._rest(pauses.next_s())
             else:
                 self._delivered += 1
-                self._give_up_at = clock.monotonic() + RETRY_S
+                self._give_up_at = wall_clock.monotonic() + RETRY_S
                 return True
 
         return False
 
     def _is_late(self) -> bool:
         # A daemon that was never there will not come in the next second.
-        is_past = clock.monotonic() >= self._give_up_at
+        is_past = wall_clock.monotonic() >= self._give_up_at
         return self._ended and (is_past or not self._delivery.was_opened)
 
     def _rest(self, pause_s: float) -> None:

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeAlias
 
-from jarvisd import __version__, paths
-from jarvisd.client import terminal
-from jarvisd.client.client import Client
-from jarvisd.client.commands import COMMANDS
-from jarvisd.errors import EXIT_USAGE
+from jarvisd import __version__
+from jarvisd.base import paths
+from jarvisd.base.errors import EXIT_USAGE
+from jarvisd.cli.commands import COMMANDS
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import terminal
 
 # argparse has no public names for what its own methods return.
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse offers no other way
@@ -197,6 +198,6 @@ def build(names: Iterable[str] = COMMANDS) -> Parser:
         title="commands", dest="command", metavar="COMMAND", required=True
     )
     for name in names:
-        importlib.import_module(f"jarvisd.client.commands.{name}").add(subparsers)
+        importlib.import_module(f"jarvisd.cli.commands.{name}").add(subparsers)
 
     return parser

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable
 
-from jarvisd.client import clock, jumping, states
-from jarvisd.client.keys import pressed
-from jarvisd.client.table import Cell, Column, render, styled
-from jarvisd.client.text import cut, safe, wrap
-from jarvisd.client.titles import of_session
-from jarvisd.client.watching import StatesFeed
-from jarvisd.errors import JarvisError
-from jarvisd.protocol.states import LiveSession
+from jarvisd.base.errors import JarvisError
+from jarvisd.cli import jumping, wall_clock
+from jarvisd.cli.output import state_words
+from jarvisd.cli.output.keys import pressed
+from jarvisd.cli.output.table import Cell, Column, render, styled
+from jarvisd.cli.output.text import cut, safe, wrap
+from jarvisd.cli.output.titles import of_session
+from jarvisd.cli.watching import StatesFeed
+from jarvisd.state.wire import LiveSession
 
 _Key = tuple[str, str]
 Goer = Callable[[jumping.Target], None]
 
-_COLUMNS = [Column(title="", right=True), *states.COLUMNS]
+_COLUMNS = [Column(title="", right=True), *state_words.COLUMNS]
 PAGE = 10
 _MARK = ">"
 FOOT = "Enter jump · up/down select · 1-9 quick jump · q quit"
@@ -53,7 +54,7 @@ class Picker:
         room = max(1, (rows or 24) - 3 - len(foot))
         first = max(0, min(at - room // 2, len(shown) - room))
         visible = list(enumerate(shown))[first : first + room]
-        now_ms = clock.unix_ms()
+        now_ms = wall_clock.unix_ms()
         self._feed.learn_titles(each for _, each in visible)
         cells = [
             self._row(each, now_ms, is_chosen=index == at) for index, each in visible
@@ -119,7 +120,7 @@ class Picker:
     def _row(self, session: LiveSession, now_ms: int, *, is_chosen: bool) -> list[Cell]:
         mark = _MARK if is_chosen else " "
         number = Cell(f"{mark}{self._number(session)}")
-        return [number, *states.row(session, now_ms, self._feed.titles)]
+        return [number, *state_words.row(session, now_ms, self._feed.titles)]
 
     def _number(self, session: LiveSession) -> int:
         return self._places[_key(session)] + 1
@@ -139,7 +140,7 @@ class Picker:
 
     def _in_order(self) -> list[LiveSession]:
         """Return those in need, then those at work; subagents are in their parents."""
-        first = states.in_need(self._feed.sessions)
+        first = state_words.in_need(self._feed.sessions)
         keys = {_key(each) for each in first}
         rest = [
             each

@@ -6,13 +6,13 @@ with the connection, opening the block again tells whether it was stored.
 
 import os
 
-from jarvisd.client import clock
-from jarvisd.client.connection import Connection
-from jarvisd.client.failures import AnswerTimeoutError
-from jarvisd.client.lines import Batch
-from jarvisd.errors import DaemonUnreachableError, JarvisError, ProtocolError
-from jarvisd.model.block import BlockId, BlockView
-from jarvisd.protocol.pushes import (
+from jarvisd.base.errors import DaemonUnreachableError, JarvisError, ProtocolError
+from jarvisd.cli import wall_clock
+from jarvisd.cli.client_failures import AnswerTimeoutError
+from jarvisd.cli.daemon_connection import Connection
+from jarvisd.cli.line_batches import Batch
+from jarvisd.core.origin import BlockId, BlockView
+from jarvisd.core.wire import (
     PushClose,
     PushLines,
     PushLinesResult,
@@ -167,7 +167,7 @@ def wait_patiently(pauses: Pauses, error: JarvisError, deadline: float) -> None:
 
     """
     pause_s = pauses.next_s()
-    if not may_pass(error) or clock.monotonic() + pause_s > deadline:
+    if not may_pass(error) or wall_clock.monotonic() + pause_s > deadline:
         raise error
 
-    clock.pause(pause_s)
+    wall_clock.pause(pause_s)

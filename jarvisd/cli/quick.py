@@ -7,9 +7,9 @@ command line or in the answer, is left to the full command, which asks once more
 
 import os
 
-from jarvisd import paths
-from jarvisd.client import clock
-from jarvisd.zone import local_zone
+from jarvisd.base import paths
+from jarvisd.base.zone import local_zone
+from jarvisd.cli import wall_clock
 
 TIMEOUT_S = 10.0
 PIECE_BYTES = 256 * 1024
@@ -115,13 +115,13 @@ def _exchange(path: str, requests: list[bytes]) -> bytes:
 
     sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
-        deadline = clock.monotonic() + TIMEOUT_S
+        deadline = wall_clock.monotonic() + TIMEOUT_S
         sock.settimeout(TIMEOUT_S)
         sock.connect(path)
         sock.send(b"".join(requests))
         answer, lines = bytearray(), 0
         while lines < len(requests) and len(answer) < MAX_ANSWER_BYTES:
-            sock.settimeout(max(0.001, deadline - clock.monotonic()))
+            sock.settimeout(max(0.001, deadline - wall_clock.monotonic()))
             piece = sock.recv(PIECE_BYTES)
             if not piece:
                 break

@@ -4,11 +4,11 @@ import os
 import sys
 from types import TracebackType
 
-from jarvisd.client import failures, parser
-from jarvisd.client.commands import COMMANDS
-from jarvisd.client.terminal import say, silence_stdout
-from jarvisd.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, JarvisError
-from jarvisd.paths import HomeError
+from jarvisd.base.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, JarvisError
+from jarvisd.base.paths import HomeError
+from jarvisd.cli import client_failures, parser
+from jarvisd.cli.commands import COMMANDS
+from jarvisd.cli.output.terminal import say, silence_stdout
 
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: what a shell reports of a program that the signal ended."""
@@ -28,8 +28,8 @@ def run(argv: list[str]) -> int:
         if _debugging():
             raise
 
-        say(failures.explain(exc))
-        return failures.exit_status(exc)
+        say(client_failures.explain(exc))
+        return client_failures.exit_status(exc)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:

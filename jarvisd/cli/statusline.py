@@ -11,7 +11,7 @@ The C halves of the standard library are used on purpose, as in `line`.
 
 import os
 
-from jarvisd.client import hook
+from jarvisd.cli import hook
 
 TELL_LIMIT_S = 1.0
 """For the process that tells the daemon; nobody waits for it."""

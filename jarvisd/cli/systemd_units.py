@@ -9,9 +9,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvisd import config, paths
-from jarvisd.client.packaged import packaged
-from jarvisd.errors import JarvisError
+from jarvisd import config
+from jarvisd.base import paths
+from jarvisd.base.errors import JarvisError
+from jarvisd.cli.packaged import packaged
 
 SERVICE = "jarvisd.service"
 SOCKET = "jarvisd.socket"
@@ -20,7 +21,7 @@ SANDBOX = "50-sandbox.conf"
 MARK = "# Written by `jarvisctl service install`; `uninstall` removes it.\n"
 
 _PLACEHOLDERS = {"@JARVISD@": "jarvisd", "@JARVISCTL@": "jarvisctl"}
-_MODULES = {"jarvisd": "jarvisd", "jarvisctl": "jarvisd.client.main"}
+_MODULES = {"jarvisd": "jarvisd", "jarvisctl": "jarvisd.cli.main"}
 
 
 class ForeignUnitError(JarvisError):

@@ -9,8 +9,8 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from jarvisd.client import processes
-from jarvisd.errors import JarvisError
+from jarvisd.base.errors import JarvisError
+from jarvisd.cli import process_info
 
 LIMIT_S = 5.0
 _NEED = "@jarvisd-need"
@@ -124,7 +124,7 @@ def own_server(environ: Mapping[str, str]) -> Server | None:
 def pane_of(pid: int, environ: Mapping[str, str]) -> Pane | None:
     """Return the pane that the process *pid* runs in."""
     own = own_server(environ)
-    theirs = own_server(processes.environment_of(pid))
+    theirs = own_server(process_info.environment_of(pid))
     for server in dict.fromkeys(each or Server() for each in (own, theirs, None)):
         found = match(pid, server.panes())
         if found is not None:
@@ -139,11 +139,11 @@ def match(pid: int, panes: Iterable[Pane]) -> Pane | None:
     if not known:
         return None
 
-    tty = processes.terminal_of(pid)
+    tty = process_info.terminal_of(pid)
     by_tty = {each.tty: each for each in known}
     if tty in by_tty:
         return by_tty[tty]
 
     by_pid = {each.pid: each for each in known}
-    parents = processes.line_of(pid)
+    parents = process_info.line_of(pid)
     return next((by_pid[each] for each in parents if each in by_pid), None)

@@ -6,13 +6,13 @@ A transition only says that something is new; what is, is asked for as one list.
 
 from collections.abc import Iterable
 
-from jarvisd.client import clock
-from jarvisd.client.connection import Connection
-from jarvisd.client.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
-from jarvisd.client.titles import Titles, of_session
-from jarvisd.errors import JarvisError
-from jarvisd.protocol.following import Subscribe, SubscribeResult
-from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
+from jarvisd.base.errors import JarvisError
+from jarvisd.cli import wall_clock
+from jarvisd.cli.daemon_connection import Connection
+from jarvisd.cli.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
+from jarvisd.cli.output.titles import Titles, of_session
+from jarvisd.rpc.wire import Subscribe, SubscribeResult
+from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 
 LIST_EVERY_S = 5.0
 """What wants attention may change without a transition."""
@@ -51,7 +51,7 @@ class StatesFeed:
 
     def due_in_s(self) -> float:
         """Return after how long `refresh` has something to do even without news."""
-        return max(0.0, self._due_at - clock.monotonic())
+        return max(0.0, self._due_at - wall_clock.monotonic())
 
     def connect(self) -> None:
         """Connect now; for those who cannot go on without.
@@ -75,9 +75,12 @@ class StatesFeed:
         """Take what has come; connect again, or ask for the list, when it is time."""
         try:
             if self._connection is None:
-                if clock.monotonic() >= self._due_at:
+                if wall_clock.monotonic() >= self._due_at:
                     self.connect()
-            elif self._has_news(self._connection) or clock.monotonic() >= self._due_at:
+            elif (
+                self._has_news(self._connection)
+                or wall_clock.monotonic() >= self._due_at
+            ):
                 self._list(self._connection)
         except JarvisError as exc:
             self._stumbled(exc)
@@ -101,7 +104,7 @@ class StatesFeed:
     def _stumbled(self, error: JarvisError) -> None:
         self.close()
         self.trouble = error
-        self._due_at = clock.monotonic() + self._pause_s
+        self._due_at = wall_clock.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
     def _has_news(self, connection: Connection) -> bool:
@@ -118,4 +121,4 @@ class StatesFeed:
         listed = connection.call(self._chosen, StatesListResult)
         self.sessions, self.now_ms = listed.sessions, listed.now_ms
         self.is_loaded = True
-        self._due_at = clock.monotonic() + LIST_EVERY_S
+        self._due_at = wall_clock.monotonic() + LIST_EVERY_S

@@ -6,6 +6,7 @@ value of the wrong type and a file that is not TOML are a `ConfigError` that nam
 file, the key and the remedy. docs/configuration.md tells users of every key.
 """
 
+from jarvisd.config.config_view import Changes, Setting, changes, describe
 from jarvisd.config.flags import Flags, parse_flags
 from jarvisd.config.load import load, notify_settings, read
 from jarvisd.config.settings import (
@@ -16,8 +17,7 @@ from jarvisd.config.settings import (
     LogLevel,
     NotifySettings,
 )
-from jarvisd.config.show import Changes, Setting, changes, describe
-from jarvisd.config.sinks import (
+from jarvisd.config.sink_settings import (
     Grouping,
     JsonlSettings,
     PosthogSettings,

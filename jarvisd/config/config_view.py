@@ -10,7 +10,7 @@ import msgspec
 
 from jarvisd.config.load import read
 from jarvisd.config.settings import TYPES, Config, needs_restart
-from jarvisd.config.sinks import Secret
+from jarvisd.config.sink_settings import Secret
 
 DEFAULT = "default"
 

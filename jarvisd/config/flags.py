@@ -8,8 +8,8 @@ from typing import NoReturn
 import msgspec
 
 from jarvisd import __version__
+from jarvisd.base.errors import ConfigError
 from jarvisd.config.settings import LogLevel
-from jarvisd.errors import ConfigError
 
 _FILES = {
     "--config": "read this configuration instead",

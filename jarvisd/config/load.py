@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from jarvisd import paths
-from jarvisd.config.check import Told, expectation, nearest, require_known, typed
+from jarvisd.base import paths
+from jarvisd.base.errors import ConfigError
 from jarvisd.config.flags import Flags, parse_flags
 from jarvisd.config.settings import (
     AGENT_TYPES,
@@ -24,8 +24,8 @@ from jarvisd.config.settings import (
     Key,
     NotifySettings,
 )
-from jarvisd.config.sinks import SINK_KEYS, check_sinks
-from jarvisd.errors import ConfigError
+from jarvisd.config.sink_settings import SINK_KEYS, check_sinks
+from jarvisd.config.value_check import Told, expectation, nearest, require_known, typed
 
 MAX_DEPTH = 16
 """Of a key, with a step for each table; the deepest setting has four."""

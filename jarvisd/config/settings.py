@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from jarvisd.config.sinks import SinkSettings
-from jarvisd.model.conversation import MAX_AGE_HOURS, THRESHOLD, Limits
-from jarvisd.model.state import State
+from jarvisd.config.sink_settings import SinkSettings
+from jarvisd.conversations.model import MAX_AGE_HOURS, THRESHOLD, Limits
+from jarvisd.state.model import State
 
 
 class LogLevel(StrEnum):

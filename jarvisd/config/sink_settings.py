@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from jarvisd.errors import ConfigError
+from jarvisd.base.errors import ConfigError
 
 MAX_WAITING: Final = 100_000
 """Records that wait for a sink: some 70 MB of the database, years of segments."""

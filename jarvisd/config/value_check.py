@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from jarvisd.base.errors import ConfigError
 from jarvisd.config.settings import AGENT_TYPES, NOT_IN_THE_FILE, TYPES, Key
-from jarvisd.config.sinks import Secret
-from jarvisd.errors import ConfigError
+from jarvisd.config.sink_settings import Secret
 
 
 class Told(NamedTuple):

@@ -8,10 +8,14 @@ index is then merged to its end in slices, and the log is emptied.
 import sqlite3
 from typing import Final, NamedTuple
 
-from jarvisd.model import folding
-from jarvisd.model.conversation import ConversationId
-from jarvisd.store.conversations import delete_conversations
-from jarvisd.store.words import delete_messages, merge_words, replace_content
+from jarvisd.conversations import folding
+from jarvisd.conversations.model import ConversationId
+from jarvisd.conversations.store import delete_conversations
+from jarvisd.conversations.word_index_store import (
+    delete_messages,
+    merge_words,
+    replace_content,
+)
 
 _OF_SESSION: Final = """
 SELECT DISTINCT conversation_key FROM message_origin WHERE session_id = ?

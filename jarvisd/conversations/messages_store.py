@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from jarvisd.model import folding
-from jarvisd.model.conversation import (
+from jarvisd.conversations import folding
+from jarvisd.conversations.model import (
     ConversationId,
     Limits,
     MessageId,
@@ -21,8 +21,8 @@ from jarvisd.model.conversation import (
     Role,
     oldest_ms,
 )
-from jarvisd.store.conversations import as_metadata, create, key_of, lenient_text
-from jarvisd.store.words import add_words, delete_messages
+from jarvisd.conversations.store import as_metadata, create, key_of, lenient_text
+from jarvisd.conversations.word_index_store import add_words, delete_messages
 
 MAX_ANSWER_CHARS: Final = 1 << 20
 """Of the messages of one answer, whose newest are given."""

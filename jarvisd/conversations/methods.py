@@ -8,17 +8,25 @@ from functools import partial
 import msgspec
 import structlog
 
-from jarvisd.clock import Clock
-from jarvisd.errors import ProtocolError, StoreError
-from jarvisd.model.conversation import (
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import ProtocolError, StoreError
+from jarvisd.conversations import (
+    forget_store,
+    messages_store,
+    search_store,
+)
+from jarvisd.conversations import (
+    store as conversations,
+)
+from jarvisd.conversations.model import (
     Channel,
     ConversationId,
     ConversationView,
     Limits,
     oldest_ms,
 )
-from jarvisd.protocol import wire
-from jarvisd.protocol.conversations import (
+from jarvisd.conversations.saving_store import SaveMessage
+from jarvisd.conversations.wire import (
     ConversationParams,
     ConversationsConsolidate,
     ConversationsConsolidateResult,
@@ -41,8 +49,9 @@ from jarvisd.protocol.conversations import (
     ConversationsSaveMessageResult,
     RecallHit,
 )
-from jarvisd.store import Scribe, Store, conversations, forgetting, messages, recall
-from jarvisd.store.saving import SaveMessage
+from jarvisd.core.storage.database_store import Store
+from jarvisd.core.storage.group_commit import Scribe
+from jarvisd.rpc import messages
 
 log = structlog.get_logger()
 
@@ -153,7 +162,7 @@ class Conversations:
         Or one of the errors of `answer`.
         """
         now_ms = self._clock.unix_ms()
-        new = messages.NewMessage(
+        new = messages_store.NewMessage(
             asked.conversation_id,
             asked.role,
             asked.content,
@@ -180,7 +189,7 @@ class Conversations:
             )
         )
         if linked.taken_by is not None:
-            raise wire.failure(
+            raise messages.failure(
                 "channel_taken",
                 f"{asked.channel_user_id!r} on {asked.channel!r} is in another "
                 "conversation; ask with `move` to take it from there",
@@ -198,7 +207,7 @@ class Conversations:
         channel = Channel(channel=asked.channel, channel_user_id=asked.channel_user_id)
         found = await self._store.read(partial(conversations.resolve, channel=channel))
         if found is None:
-            raise wire.failure(
+            raise messages.failure(
                 "unknown_conversation",
                 f"nobody is known as {asked.channel_user_id!r} on {asked.channel!r}",
             )
@@ -220,7 +229,7 @@ class Conversations:
         self, asked: ConversationsMessages
     ) -> ConversationsMessagesResult:
         query = partial(
-            messages.read_messages,
+            messages_store.read_messages,
             id_=asked.conversation_id,
             limit=asked.limit,
             before=asked.before,
@@ -238,7 +247,9 @@ class Conversations:
         threshold = configured if given is None else given
         done = await self._scribe.write(
             partial(
-                messages.consolidate, id_=asked.conversation_id, threshold=threshold
+                messages_store.consolidate,
+                id_=asked.conversation_id,
+                threshold=threshold,
             )
         )
         if done is None:
@@ -250,7 +261,10 @@ class Conversations:
 
     async def _recall(self, asked: ConversationsRecall) -> ConversationsRecallResult:
         query = partial(
-            recall.recall, words=asked.words, folder=asked.folder, limit=asked.limit
+            search_store.recall,
+            words=asked.words,
+            folder=asked.folder,
+            limit=asked.limit,
         )
         hits = [
             RecallHit(
@@ -273,29 +287,31 @@ class Conversations:
             **gone._asdict(), old_backups=old.kept, old_backups_until_ms=old.until_ms
         )
 
-    async def _forgotten(self, asked: ConversationsForget) -> forgetting.Gone:
+    async def _forgotten(self, asked: ConversationsForget) -> forget_store.Gone:
         match asked:
             case ConversationsForget(session_id=str(session_id)):
-                unit = partial(forgetting.forget_session, session_id=session_id)
+                unit = partial(forget_store.forget_session, session_id=session_id)
             case ConversationsForget(project=str(project)):
-                unit = partial(forgetting.forget_project, project=project)
+                unit = partial(forget_store.forget_project, project=project)
             case ConversationsForget(conversation_id=str(id_)):
-                unit = partial(forgetting.forget_conversation, id_=ConversationId(id_))
+                unit = partial(
+                    forget_store.forget_conversation, id_=ConversationId(id_)
+                )
             case _:
                 return await self._forget_all()
 
         return await self._scribe.write(unit)
 
-    async def _forget_all(self) -> forgetting.Gone:
-        slice_ = partial(forgetting.forget_slice, limit=FORGET_SLICE)
-        total = forgetting.Gone()
+    async def _forget_all(self) -> forget_store.Gone:
+        slice_ = partial(forget_store.forget_slice, limit=FORGET_SLICE)
+        total = forget_store.Gone()
         while (gone := await self._scribe.write(slice_)).conversations:
             total = total.plus(gone)
 
         return total
 
     async def _scrub(self) -> None:
-        while await self._store.apply_one(forgetting.scrub):
+        while await self._store.apply_one(forget_store.scrub):
             pass
 
         await self._store.fold_log()
@@ -322,7 +338,7 @@ def _channel_of(asked: ConversationsGetOrCreate) -> Channel | None:
             return Channel(channel=channel, channel_user_id=channel_user_id)
         case _:
             message = "channel and channel_user_id go together"
-            raise wire.failure("invalid_params", message, field="channel")
+            raise messages.failure("invalid_params", message, field="channel")
 
 
 def _require_one(asked: ConversationsForget) -> None:
@@ -333,11 +349,11 @@ def _require_one(asked: ConversationsForget) -> None:
         message = (
             "give exactly one of session_id, project, conversation_id and everything"
         )
-        raise wire.failure("invalid_params", message)
+        raise messages.failure("invalid_params", message)
 
 
 def _saved(
-    id_: ConversationId, saved: messages.SavedMessage | None
+    id_: ConversationId, saved: messages_store.SavedMessage | None
 ) -> ConversationsSaveMessageResult:
     if saved is None:
         raise _unknown(id_)
@@ -350,7 +366,7 @@ def _saved(
 
 
 def _unknown(id_: ConversationId) -> ProtocolError:
-    return wire.failure("unknown_conversation", f"no conversation {id_[:64]!r}")
+    return messages.failure("unknown_conversation", f"no conversation {id_[:64]!r}")
 
 
 def _origin(*parts: str) -> int:

@@ -5,7 +5,7 @@ from typing import NewType
 
 import msgspec
 
-from jarvisd.model.block import SessionId
+from jarvisd.core.origin import SessionId
 
 ConversationId = NewType("ConversationId", str)
 """16 lower-case hex digits."""

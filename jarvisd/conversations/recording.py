@@ -4,10 +4,10 @@ import hashlib
 
 import structlog
 
-from jarvisd.accumulators.block import Block
 from jarvisd.agents import Agent
-from jarvisd.lines import Line
-from jarvisd.model.conversation import Limits, Recorded, Said
+from jarvisd.blocks.block import Block
+from jarvisd.conversations.model import Limits, Recorded, Said
+from jarvisd.core.sources.jsonlines.lines import Line
 
 log = structlog.get_logger()
 

@@ -13,13 +13,18 @@ from typing import Any, Final
 
 import msgspec
 
-from jarvisd.errors import StoreError
-from jarvisd.model import folding
-from jarvisd.model.conversation import ConversationId, Limits, MessageId
-from jarvisd.store.database import apart
-from jarvisd.store.many import put
-from jarvisd.store.messages import NewMessage, SavedMessage, columns, save_message
-from jarvisd.store.words import put_words
+from jarvisd.base.errors import StoreError
+from jarvisd.conversations import folding
+from jarvisd.conversations.messages_store import (
+    NewMessage,
+    SavedMessage,
+    columns,
+    save_message,
+)
+from jarvisd.conversations.model import ConversationId, Limits, MessageId
+from jarvisd.conversations.word_index_store import put_words
+from jarvisd.core.storage.database import apart
+from jarvisd.core.storage.multi_insert import put
 
 _COUNTED: Final = """
 SELECT conversation_id, conversation_key, message_count FROM conversation

@@ -4,9 +4,9 @@ import re
 import sqlite3
 from typing import Final, NamedTuple
 
-from jarvisd.model.conversation import ConversationId, MessageView
-from jarvisd.store.conversations import lenient_text
-from jarvisd.store.messages import as_message
+from jarvisd.conversations.messages_store import as_message
+from jarvisd.conversations.model import ConversationId, MessageView
+from jarvisd.conversations.store import lenient_text
 
 _COLUMNS: Final = """
 m.message_key, m.role, m.content, m.channel, m.at_ms, m.folded, m.metadata,

@@ -12,14 +12,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from jarvisd.model.conversation import (
+from jarvisd.conversations.model import (
     Channel,
     ConversationId,
     ConversationView,
     Limits,
     Metadata,
 )
-from jarvisd.store.words import delete_messages
+from jarvisd.conversations.word_index_store import delete_messages
 
 DECAY_SLICE: Final = 8
 """Conversations removed in one transaction: at 100 messages each some 15 ms, in which

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.conversation import (
+from jarvisd.base.wire_types import Params, Result, Text, Whole
+from jarvisd.conversations.model import (
     ConversationId,
     ConversationView,
     MessageId,
@@ -13,7 +13,7 @@ from jarvisd.model.conversation import (
     Metadata,
     Role,
 )
-from jarvisd.protocol.base import Params, Result, Text, Whole
+from jarvisd.core.origin import SessionId
 
 MAX_CONTENT_CHARS = 256 * 1024
 MAX_NAME_CHARS = 256

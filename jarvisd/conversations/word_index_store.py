@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from jarvisd.store.many import put
+from jarvisd.core.storage.multi_insert import put
 
 MERGE_PAGES: Final = 200
 """Pages of the index merged in one transaction: a few ms."""

@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from jarvisd.model.usage import STANDARD, Tokens, Variant
+from jarvisd.base.usage import STANDARD, Tokens, Variant
 
 MAX_TITLE_CHARS = 200
 

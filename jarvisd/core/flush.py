@@ -20,17 +20,17 @@ from typing import NamedTuple, Protocol
 import anyio
 import structlog
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.books import Books
-from jarvisd.accumulators.journal import Journal
-from jarvisd.accumulators.refusals import Refusals
-from jarvisd.clock import Clock
-from jarvisd.debounce import INTERVAL_S, Agenda
-from jarvisd.errors import StoreError, StoreUnansweredError
-from jarvisd.model.block import BlockId
-from jarvisd.model.ledger import LedgerBatch
-from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
-from jarvisd.model.state import NEEDS, OVER, Transition
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import StoreError, StoreUnansweredError
+from jarvisd.base.refusals import Refusals
+from jarvisd.blocks.block import Block
+from jarvisd.core.debounce import INTERVAL_S, Agenda
+from jarvisd.core.origin import BlockId
+from jarvisd.core.saved import Batch, Saved, SavedBlock, SavedBooks
+from jarvisd.ledger.model import LedgerBatch
+from jarvisd.overview.sessions import Books
+from jarvisd.state.journal import Journal
+from jarvisd.state.model import NEEDS, OVER, Transition
 
 log = structlog.get_logger()
 

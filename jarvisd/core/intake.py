@@ -4,26 +4,20 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.lane import Lane
-from jarvisd.accumulators.refusals import Refusals
 from jarvisd.agents import Agent, Parse, agent_named
-from jarvisd.clock import Clock
-from jarvisd.flusher import Flusher
-from jarvisd.lines import Condense, Line, Oversize, is_blank
-from jarvisd.model.evidence import OutputClosed
-from jarvisd.model.record import Record
-from jarvisd.model.segment import Closed
-from jarvisd.model.source import Position
-from jarvisd.reader.counting import (
-    NOT_JSON,
-    TOO_LONG,
-    count,
-    count_outlined,
-    date,
-)
-from jarvisd.reader.recording import Recorder
+from jarvisd.base.clock import Clock
+from jarvisd.base.refusals import Refusals
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.counting import NOT_JSON, TOO_LONG, count, count_outlined, date
+from jarvisd.blocks.registry import Blocks
+from jarvisd.conversations.recording import Recorder
+from jarvisd.core.flush import Flusher
+from jarvisd.core.record import Record
+from jarvisd.core.roots import Position
+from jarvisd.core.signal import OutputClosed
+from jarvisd.core.sources.jsonlines.lines import Condense, Line, Oversize, is_blank
+from jarvisd.ledger.lane import Lane
+from jarvisd.segments.model import Closed
 
 log = structlog.get_logger()
 

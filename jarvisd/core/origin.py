@@ -4,9 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
-from jarvisd.model.ids import BlockId, SessionId
-from jarvisd.model.state import Activity, Confidence, State
-from jarvisd.model.usage import Tokens
+from jarvisd.base.ids import BlockId, SessionId
+from jarvisd.base.usage import Tokens
+from jarvisd.state.model import Activity, Confidence, State
 
 __all__ = [
     "CHARS_PER_TOKEN",

@@ -4,8 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import Event
+from jarvisd.core.event import Event
+from jarvisd.core.origin import SessionId
 
 
 class Speaker(StrEnum):

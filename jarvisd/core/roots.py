@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from jarvisd.model.block import BlockId, SessionId
+from jarvisd.core.origin import BlockId, SessionId
 
 
 class SourceState(StrEnum):

@@ -4,17 +4,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from jarvisd.model.block import Counts, Origin, SessionId
-from jarvisd.model.conversation import Recorded
-from jarvisd.model.ledger import (
-    Cell,
-    Corrections,
-    LedgerBatch,
-    LimitRow,
-    Repriced,
-)
-from jarvisd.model.source import Position, SourceState
-from jarvisd.model.state import Transition
+from jarvisd.conversations.model import Recorded
+from jarvisd.core.origin import Counts, Origin, SessionId
+from jarvisd.core.roots import Position, SourceState
+from jarvisd.ledger.model import Cell, Corrections, LedgerBatch, LimitRow, Repriced
+from jarvisd.state.model import Transition
 
 
 class BadLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):

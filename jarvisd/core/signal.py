@@ -6,7 +6,7 @@ what the system knows of processes.
 
 import msgspec
 
-from jarvisd.model.block import SessionId
+from jarvisd.core.origin import SessionId
 
 
 class _Signal(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import LimitsReported
+from jarvisd.core.event import LimitsReported
+from jarvisd.core.origin import SessionId
 
 
 class StatusLineRead(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 import msgspec
 
-from jarvisd.model.events import Trouble
+from jarvisd.core.event import Trouble
 
 _NOTHING: frozenset[str] = frozenset()
 

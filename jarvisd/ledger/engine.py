@@ -12,24 +12,16 @@ them.
 
 from collections.abc import Collection, Iterable, Iterator
 
-from jarvisd.accumulators.fold import Shelves, fold, note_limits
-from jarvisd.accumulators.keys import KeySet
-from jarvisd.accumulators.lane import Lane
-from jarvisd.accumulators.repricing import Priced, Repricing
-from jarvisd.accumulators.rollup import Rollup
-from jarvisd.accumulators.samples import Samples
-from jarvisd.accumulators.session import (
-    Price,
-    Session,
-    count,
-    count_response,
-    decoded,
-    summed,
-)
-from jarvisd.accumulators.stretches import IDLE_MS
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import LimitsReported
-from jarvisd.model.ledger import (
+from jarvisd.base.usage import Tokens
+from jarvisd.core.event import LimitsReported
+from jarvisd.core.origin import SessionId
+from jarvisd.core.record import Record
+from jarvisd.core.traits import TraitsOf, no_traits
+from jarvisd.ledger.fold import Shelves, fold, note_limits
+from jarvisd.ledger.key_set import KeySet
+from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.limit_samples import Samples
+from jarvisd.ledger.model import (
     VOID_RANK,
     CallRow,
     Cell,
@@ -44,10 +36,18 @@ from jarvisd.model.ledger import (
     SessionRow,
     row_version,
 )
-from jarvisd.model.record import Record
-from jarvisd.model.segment import Closing
-from jarvisd.model.traits import TraitsOf, no_traits
-from jarvisd.model.usage import Tokens
+from jarvisd.ledger.open_segments import IDLE_MS
+from jarvisd.ledger.repricing import Priced, Repricing
+from jarvisd.ledger.rollup import Rollup
+from jarvisd.ledger.session_totals import (
+    Price,
+    Session,
+    count,
+    count_response,
+    decoded,
+    summed,
+)
+from jarvisd.segments.model import Closing
 
 WINDOW_ROWS = 4_096
 """Stored rows kept at hand of each kind: two megabytes. Copies come close together."""

@@ -7,12 +7,8 @@ and no second opinion. Nothing of a line's content is looked at, nor told.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from jarvisd.accumulators.fold import Shelves, fold
-from jarvisd.accumulators.keys import KeySet
-from jarvisd.accumulators.lane import Lane
-from jarvisd.accumulators.session import Session, tool_name
-from jarvisd.model.block import Origin, SessionId
-from jarvisd.model.events import (
+from jarvisd.base.usage import Tokens
+from jarvisd.core.event import (
     Event,
     ModelChanged,
     PromptGiven,
@@ -22,9 +18,13 @@ from jarvisd.model.events import (
     TotalsReported,
     UsageReported,
 )
-from jarvisd.model.ledger import VOID_RANK, CallRow, MarkRow, ResponseRow, Row
-from jarvisd.model.record import Record, Speaker
-from jarvisd.model.usage import Tokens
+from jarvisd.core.origin import Origin, SessionId
+from jarvisd.core.record import Record, Speaker
+from jarvisd.ledger.fold import Shelves, fold
+from jarvisd.ledger.key_set import KeySet
+from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.model import VOID_RANK, CallRow, MarkRow, ResponseRow, Row
+from jarvisd.ledger.session_totals import Session, tool_name
 
 NO_TOKENS = Tokens()
 _COUNTABLE = (UsageReported, TotalsReported, ToolCalled, ToolReturned, PromptGiven)
@@ -34,7 +34,7 @@ class Verdict(NamedTuple):
     """What became of one line.
 
     Attributes:
-        word: One of those of `jarvisd.model.report.ExplainedLine`.
+        word: One of those of `jarvisd.reports.model.ExplainedLine`.
         reason: The same in a sentence.
         tokens: What the line added to the session.
         keys: The rows that it made: the store knows if another session has them.

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from jarvisd.model.ledger import (
+from jarvisd.core.saved import SavedBooks
+from jarvisd.core.storage.interned import Known
+from jarvisd.ledger.model import (
     CallRow,
     Cell,
     Correction,
@@ -24,17 +26,8 @@ from jarvisd.model.ledger import (
     Row,
     SessionRow,
 )
-from jarvisd.model.saved import SavedBooks
-from jarvisd.store.facts import (
-    ALL,
-    CALLS,
-    MARKS,
-    RESPONSES,
-    Table,
-)
-from jarvisd.store.known import Known
-from jarvisd.store.segments import segments_since_ms, write_closings
-from jarvisd.store.totals import (
+from jarvisd.ledger.store import ALL, CALLS, MARKS, RESPONSES, Table
+from jarvisd.ledger.totals_store import (
     CELLS_SELECT,
     LIMITS_SELECT,
     SESSION_PRICED,
@@ -49,6 +42,7 @@ from jarvisd.store.totals import (
     write_limits,
     write_sessions,
 )
+from jarvisd.segments.store import segments_since_ms, write_closings
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 

@@ -7,13 +7,13 @@ on in another process as if nothing had been.
 
 import msgspec
 
-from jarvisd.accumulators.facts import Facts
-from jarvisd.accumulators.session import Session
-from jarvisd.accumulators.thread import Thread
-from jarvisd.model.block import Origin, SessionId
-from jarvisd.model.ledger import UNKNOWN_START_MS, row_version
-from jarvisd.model.record import Record
-from jarvisd.model.usage import STANDARD, Variant
+from jarvisd.base.usage import STANDARD, Variant
+from jarvisd.core.origin import Origin, SessionId
+from jarvisd.core.record import Record
+from jarvisd.ledger.model import UNKNOWN_START_MS, row_version
+from jarvisd.ledger.session_totals import Session
+from jarvisd.ledger.thread import Thread
+from jarvisd.state.facts import Facts
 
 MAX_OPEN_TOOLS = 256
 MAX_UNNAMED = 16

@@ -7,8 +7,8 @@ kept for each window, some time apart, and the newest one. They live in memory b
 
 from typing import Final, NamedTuple
 
-from jarvisd.model.events import LimitWindow
-from jarvisd.model.ledger import LimitRow
+from jarvisd.core.event import LimitWindow
+from jarvisd.ledger.model import LimitRow
 
 MAX_SAMPLES: Final = 5
 _MINUTE_MS: Final = 60_000

@@ -10,8 +10,9 @@ from typing import Any, TypeVar, overload
 
 from msgspec.structs import replace
 
-from jarvisd.model.events import Outcome
-from jarvisd.model.ledger import (
+from jarvisd.base.usage import STANDARD, Variant
+from jarvisd.core.event import Outcome
+from jarvisd.ledger.model import (
     VOID_RANK,
     CallRow,
     MarkRow,
@@ -19,7 +20,6 @@ from jarvisd.model.ledger import (
     Row,
     parser_of,
 )
-from jarvisd.model.usage import STANDARD, Variant
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 

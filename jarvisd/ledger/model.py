@@ -15,10 +15,10 @@ from enum import StrEnum
 
 import msgspec
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import LimitWindow, Outcome, ToolKind
-from jarvisd.model.segment import Closing
-from jarvisd.model.usage import STANDARD, Tokens, Variant
+from jarvisd.base.usage import STANDARD, Tokens, Variant
+from jarvisd.core.event import LimitWindow, Outcome, ToolKind
+from jarvisd.core.origin import SessionId
+from jarvisd.segments.model import Closing
 
 NO_INPUT = -1
 """No copy of that sort said how long the prompt was."""

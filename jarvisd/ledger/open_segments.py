@@ -16,10 +16,10 @@ from typing import Final
 
 import msgspec
 
-from jarvisd.accumulators.latencies import Latencies
-from jarvisd.model.events import Outcome
-from jarvisd.model.ledger import CallRow, ResponseRow
-from jarvisd.model.usage import Tokens
+from jarvisd.base.usage import Tokens
+from jarvisd.core.event import Outcome
+from jarvisd.ledger.latencies import Latencies
+from jarvisd.ledger.model import CallRow, ResponseRow
 
 IDLE_MS: Final = 300_000
 """Of S000: activity after a longer pause is another segment."""

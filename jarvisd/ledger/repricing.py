@@ -9,10 +9,10 @@ anew already, for a price is asked for as a row is counted.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from jarvisd.accumulators.rollup import CellPlace, Cost, Rollup
-from jarvisd.accumulators.session import Session
-from jarvisd.model.block import SessionId
-from jarvisd.model.ledger import Repriced
+from jarvisd.core.origin import SessionId
+from jarvisd.ledger.model import Repriced
+from jarvisd.ledger.rollup import CellPlace, Cost, Rollup
+from jarvisd.ledger.session_totals import Session
 
 AT_ONCE = 64
 """Sessions that one flush counts anew: some ten milliseconds of its thread."""

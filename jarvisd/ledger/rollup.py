@@ -8,9 +8,9 @@ from collections.abc import Container, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.ledger import QUARTER_MS, UNDATED, Cell, ResponseRow
-from jarvisd.model.usage import Tokens
+from jarvisd.base.usage import Tokens
+from jarvisd.core.origin import SessionId
+from jarvisd.ledger.model import QUARTER_MS, UNDATED, Cell, ResponseRow
 
 CellKey = tuple[str, SessionId, str | None]
 """Agent, session and model, within one quarter."""

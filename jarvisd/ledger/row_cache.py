@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Generic, TypeVar
 
-from jarvisd.accumulators.keys import KeySet, key_of
-from jarvisd.accumulators.merge import merged
-from jarvisd.model.block import SessionId
-from jarvisd.model.ledger import CallRow, MarkRow, ResponseRow
+from jarvisd.core.origin import SessionId
+from jarvisd.ledger.key_set import KeySet, key_of
+from jarvisd.ledger.merge import merged
+from jarvisd.ledger.model import CallRow, MarkRow, ResponseRow
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 

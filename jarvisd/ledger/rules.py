@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from jarvisd.accumulators.ledger import SessionKey, priced, recount
-from jarvisd.accumulators.merge import merged
-from jarvisd.accumulators.rollup import Rollup
-from jarvisd.accumulators.session import Price, restored
-from jarvisd.model.ledger import (
+from jarvisd.ledger.engine import SessionKey, priced, recount
+from jarvisd.ledger.merge import merged
+from jarvisd.ledger.model import (
     VOID_RANK,
     Cell,
     Corrections,
@@ -14,6 +12,8 @@ from jarvisd.model.ledger import (
     Row,
     SessionRow,
 )
+from jarvisd.ledger.rollup import Rollup
+from jarvisd.ledger.session_totals import Price, restored
 
 
 class BookRules:

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from jarvisd.accumulators.stretches import Stretch, Stretches
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import Outcome, ToolKind
-from jarvisd.model.ledger import CallRow, Mark, MarkRow, ResponseRow, Row, SessionRow
-from jarvisd.model.usage import Tokens, Variant
+from jarvisd.base.usage import Tokens, Variant
+from jarvisd.core.event import Outcome, ToolKind
+from jarvisd.core.origin import SessionId
+from jarvisd.ledger.model import CallRow, Mark, MarkRow, ResponseRow, Row, SessionRow
+from jarvisd.ledger.open_segments import Stretch, Stretches
 
 Price = Callable[[str | None, Variant, int | None, Tokens, int], int | None]
 """(model, variant, at_ms, tokens, web searches) -> micro-dollars; None: no price."""

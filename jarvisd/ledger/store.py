@@ -12,11 +12,11 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from jarvisd.model.events import Outcome, ToolKind
-from jarvisd.model.ledger import NO_INPUT, CallRow, Mark, MarkRow, ResponseRow, Row
-from jarvisd.model.usage import STANDARD, Variant
-from jarvisd.store.known import Known
-from jarvisd.store.many import put
+from jarvisd.base.usage import STANDARD, Variant
+from jarvisd.core.event import Outcome, ToolKind
+from jarvisd.core.storage.interned import Known
+from jarvisd.core.storage.multi_insert import put
+from jarvisd.ledger.model import NO_INPUT, CallRow, Mark, MarkRow, ResponseRow, Row
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 

@@ -8,8 +8,8 @@ whether a record is the thread's own, and what a report of totals adds.
 
 import msgspec
 
-from jarvisd.model.events import ThreadOpened, TotalsReported, TurnStarted
-from jarvisd.model.usage import Tokens
+from jarvisd.base.usage import Tokens
+from jarvisd.core.event import ThreadOpened, TotalsReported, TurnStarted
 
 _NO_TOKENS = Tokens()
 _REPLAY_MS = 1_000

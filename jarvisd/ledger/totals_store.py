@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import msgspec
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import LimitWindow
-from jarvisd.model.ledger import Cell, LimitRow, SessionRow
-from jarvisd.model.usage import Tokens
-from jarvisd.store.facts import Values
-from jarvisd.store.known import Known, storable
-from jarvisd.store.many import put
+from jarvisd.base.usage import Tokens
+from jarvisd.core.event import LimitWindow
+from jarvisd.core.origin import SessionId
+from jarvisd.core.storage.interned import Known, storable
+from jarvisd.core.storage.multi_insert import put
+from jarvisd.ledger.model import Cell, LimitRow, SessionRow
+from jarvisd.ledger.store import Values
 
 SessionKey = tuple[str, SessionId]
 

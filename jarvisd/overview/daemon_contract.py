@@ -3,29 +3,29 @@
 from asyncio import Future
 from typing import Protocol, TypeVar
 
-from jarvisd.accumulators.block import Block
-from jarvisd.model.block import BlockView
-from jarvisd.protocol.conversations import (
+from jarvisd.blocks.block import Block
+from jarvisd.conversations.wire import (
     ConversationParams,
     ConversationsSaveMessage,
     ConversationsSaveMessageResult,
 )
-from jarvisd.protocol.health import Backfill, HealthResult
-from jarvisd.protocol.methods import (
-    BlocksTailResult,
-    ConfigReloadResult,
-    SourcesList,
-    SourcesListResult,
-)
-from jarvisd.protocol.pushes import (
+from jarvisd.core.origin import BlockView
+from jarvisd.core.storage.connection import Unit
+from jarvisd.core.wire import (
     PushClose,
     PushLines,
     PushLinesResult,
     PushOpen,
     PushOpenResult,
 )
-from jarvisd.protocol.segments import SegmentParams
-from jarvisd.store.connection import Unit
+from jarvisd.overview.health_wire import Backfill, HealthResult
+from jarvisd.overview.wire import (
+    BlocksTailResult,
+    ConfigReloadResult,
+    SourcesList,
+    SourcesListResult,
+)
+from jarvisd.segments.wire import SegmentParams
 
 T = TypeVar("T")
 

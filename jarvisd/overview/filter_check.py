@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from jarvisd.accumulators.blocks import Blocks
 from jarvisd.agents import AGENTS
-from jarvisd.api.daemon import Daemon
-from jarvisd.api.matching import is_in_project, is_session_in
-from jarvisd.model.folder import is_named, slashed
-from jarvisd.protocol import wire
-from jarvisd.protocol.names import FiltersCheck, FiltersCheckResult
-from jarvisd.protocol.segments import CHAT
+from jarvisd.base.folder import is_named, slashed
+from jarvisd.blocks.registry import Blocks
+from jarvisd.overview.daemon_contract import Daemon
+from jarvisd.overview.matching import is_in_project, is_session_in
+from jarvisd.overview.names_wire import FiltersCheck, FiltersCheckResult
+from jarvisd.rpc import messages
+from jarvisd.segments.wire import CHAT
 
 MAX_TOLD = 10
 """Projects that an error names: those that were worked in last."""
@@ -34,10 +34,10 @@ class FilterCheck:
         agents = self._agents()
         if asked.agent is not None and asked.agent not in agents:
             message = f"no agent `{asked.agent}` is known, only {_listed(agents)}"
-            raise wire.failure("unknown_agent", message)
+            raise messages.failure("unknown_agent", message)
 
         if asked.project is not None and not self._is_known(asked.project):
-            raise wire.failure("unknown_project", self._no_project(asked.project))
+            raise messages.failure("unknown_project", self._no_project(asked.project))
 
         return FiltersCheckResult()
 

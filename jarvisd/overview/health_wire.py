@@ -1,14 +1,14 @@
 """What the daemon says of itself: whether all is well, and what is not.
 
-Fields are only ever added, as in `jarvisd.protocol.methods`.
+Fields are only ever added, as in `jarvisd.overview.wire`.
 """
 
 from typing import Literal
 
 import msgspec
 
-from jarvisd.protocol.base import Params, Result
-from jarvisd.protocol.telling import HookReceipt
+from jarvisd.base.wire_types import Params, Result
+from jarvisd.presence.wire import HookReceipt
 
 
 class Health(Params, frozen=True, kw_only=True):

@@ -1,11 +1,11 @@
 """Which blocks and sessions a filter means; the same for lists and subscriptions."""
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.books import Entry, revision_of
-from jarvisd.model.block import Life
-from jarvisd.model.folder import is_named
-from jarvisd.protocol.following import SubscriptionFilter
-from jarvisd.protocol.methods import BlocksList, SessionsList
+from jarvisd.base.folder import is_named
+from jarvisd.blocks.block import Block
+from jarvisd.core.origin import Life
+from jarvisd.overview.sessions import Entry, revision_of
+from jarvisd.overview.wire import BlocksList, SessionsList
+from jarvisd.rpc.wire import SubscriptionFilter
 
 OPEN = frozenset({Life.LIVE, Life.QUIET})
 

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from jarvisd.model.block import BlockId, SessionId
-from jarvisd.model.state import StateView
-from jarvisd.model.usage import Tokens
+from jarvisd.base.usage import Tokens
+from jarvisd.core.origin import BlockId, SessionId
+from jarvisd.state.model import StateView
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):

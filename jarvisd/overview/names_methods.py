@@ -6,20 +6,16 @@ from typing import Literal, NamedTuple
 
 from anyio import lowlevel
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.books import Entry
-from jarvisd.api.daemon import Daemon
-from jarvisd.api.filter_check import is_reading
-from jarvisd.api.matching import is_in_project, is_session_in
-from jarvisd.api.prompts import prompts
-from jarvisd.clock import Clock
-from jarvisd.model.block import Life
-from jarvisd.model.folder import is_named
-from jarvisd.model.ids import SessionId
-from jarvisd.model.state import State
-from jarvisd.protocol.methods import SessionName, SessionsPrompts
-from jarvisd.protocol.names import (
+from jarvisd.base.clock import Clock
+from jarvisd.base.folder import is_named
+from jarvisd.base.ids import SessionId
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.origin import Life
+from jarvisd.overview.daemon_contract import Daemon
+from jarvisd.overview.filter_check import is_reading
+from jarvisd.overview.matching import is_in_project, is_session_in
+from jarvisd.overview.names_wire import (
     LATEST,
     IdsShorten,
     IdsShortenResult,
@@ -27,6 +23,10 @@ from jarvisd.protocol.names import (
     NamesResolve,
     NamesResolveResult,
 )
+from jarvisd.overview.prompts import prompts
+from jarvisd.overview.sessions import Entry
+from jarvisd.overview.wire import SessionName, SessionsPrompts
+from jarvisd.state.model import State
 
 MAX_READ = 2_000
 """Sessions whose first words are searched: a fifth of a second, in a thread."""

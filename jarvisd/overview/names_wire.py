@@ -1,14 +1,14 @@
 """What may be asked about names that people type, before anything is done with them.
 
-Fields are only ever added, as in `jarvisd.protocol.methods`.
+Fields are only ever added, as in `jarvisd.overview.wire`.
 """
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from jarvisd.model.ids import BlockId, SessionId
-from jarvisd.protocol.base import Params, Result, Text
+from jarvisd.base.ids import BlockId, SessionId
+from jarvisd.base.wire_types import Params, Result, Text
 
 MAX_MEANT = 1_000
 MAX_SHORTENED = 10_000

@@ -10,18 +10,14 @@ from typing import NamedTuple
 
 import anyio.to_thread
 
-from jarvisd.accumulators.books import Books
 from jarvisd.agents import agent_named
-from jarvisd.errors import SourceError
-from jarvisd.model.block import Kind
-from jarvisd.model.conversation import Role
-from jarvisd.model.ids import SessionId
-from jarvisd.protocol.methods import (
-    SessionPrompt,
-    SessionsPrompts,
-    SessionsPromptsResult,
-)
-from jarvisd.sources.handles import open_regular
+from jarvisd.base.errors import SourceError
+from jarvisd.base.ids import SessionId
+from jarvisd.conversations.model import Role
+from jarvisd.core.origin import Kind
+from jarvisd.core.sources.jsonlines.handles import open_regular
+from jarvisd.overview.sessions import Books
+from jarvisd.overview.wire import SessionPrompt, SessionsPrompts, SessionsPromptsResult
 
 HEAD_BYTES = 128 * 1024
 """Of a transcript; the first prompt is among its first lines."""

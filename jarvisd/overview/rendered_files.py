@@ -15,12 +15,12 @@ from pathlib import Path
 import anyio
 import structlog
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.api.line import render_line, render_tmux
-from jarvisd.api.status import StatusBoard
-from jarvisd.clock import Clock, next_tick
-from jarvisd.protocol.methods import StatusResult
+from jarvisd.base.clock import Clock, next_tick
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
+from jarvisd.overview.status import StatusBoard
+from jarvisd.overview.status_text import render_line, render_tmux
+from jarvisd.overview.wire import StatusResult
 
 log = structlog.get_logger()
 

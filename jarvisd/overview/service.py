@@ -10,47 +10,47 @@ import anyio
 from msgspec.structs import replace
 
 from jarvisd import __version__
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.refusals import Refusals
-from jarvisd.clock import MS_PER_S, Clock
-from jarvisd.daemon.awake import Awake
-from jarvisd.daemon.conversations import Conversations
-from jarvisd.daemon.segments import SegmentDesk
-from jarvisd.errors import ProtocolError, SourceError
-from jarvisd.export import Exporter
-from jarvisd.flusher import Flusher
-from jarvisd.lines import MAX_LINE_BYTES
-from jarvisd.model.block import BlockView, Kind
-from jarvisd.protocol.conversations import (
+from jarvisd.app.awake import Awake
+from jarvisd.base.clock import MS_PER_S, Clock
+from jarvisd.base.errors import ProtocolError, SourceError
+from jarvisd.base.refusals import Refusals
+from jarvisd.blocks.block import Block
+from jarvisd.conversations.methods import Conversations
+from jarvisd.conversations.wire import (
     ConversationParams,
     ConversationsSaveMessage,
     ConversationsSaveMessageResult,
 )
-from jarvisd.protocol.health import (
-    Backfill,
-    HealthResult,
-    Problem,
-    StoreHealth,
-    WatchHealth,
-)
-from jarvisd.protocol.methods import (
-    BlocksTailResult,
-    ConfigReloadResult,
-    SourcesList,
-    SourcesListResult,
-)
-from jarvisd.protocol.pushes import (
+from jarvisd.core.discovery.scheduler import Reader
+from jarvisd.core.flush import Flusher
+from jarvisd.core.origin import BlockView, Kind
+from jarvisd.core.sources.jsonlines.last_lines import last_lines
+from jarvisd.core.sources.jsonlines.lines import MAX_LINE_BYTES
+from jarvisd.core.sources.push import Pushes
+from jarvisd.core.storage.database_store import Store
+from jarvisd.core.wire import (
     PushClose,
     PushLines,
     PushLinesResult,
     PushOpen,
     PushOpenResult,
 )
-from jarvisd.protocol.segments import SegmentParams
-from jarvisd.reader.pushes import Pushes
-from jarvisd.reader.reader import Reader
-from jarvisd.sources.tail import last_lines
-from jarvisd.store import Store
+from jarvisd.overview.health_wire import (
+    Backfill,
+    HealthResult,
+    Problem,
+    StoreHealth,
+    WatchHealth,
+)
+from jarvisd.overview.wire import (
+    BlocksTailResult,
+    ConfigReloadResult,
+    SourcesList,
+    SourcesListResult,
+)
+from jarvisd.segments.methods import SegmentDesk
+from jarvisd.segments.wire import SegmentParams
+from jarvisd.sinks.exporter import Exporter
 
 UNAVAILABLE = -32008
 
@@ -66,7 +66,7 @@ STUCK_S = 30.0
 
 
 class Service:
-    """Answers from the running parts; implements `jarvisd.api`'s `Daemon`."""
+    """Answers from the running parts; implements `jarvisd.app`'s `Daemon`."""
 
     def __init__(
         self,

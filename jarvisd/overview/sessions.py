@@ -8,18 +8,19 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from jarvisd.accumulators.block import Account, Block
-from jarvisd.accumulators.ledger import Ledger, SessionKey
-from jarvisd.accumulators.segments import IDLE_S, Segments, Surroundings
-from jarvisd.accumulators.session import Price, Session
-from jarvisd.accumulators.states import GIVEN_UP_MS, States
-from jarvisd.errors import ProtocolError
-from jarvisd.model.block import SessionId
-from jarvisd.model.saved import SavedBooks
-from jarvisd.model.session import Context, SessionView
-from jarvisd.model.state import StateView
-from jarvisd.model.traits import TraitsOf, no_traits
-from jarvisd.model.usage import Tokens, Variant
+from jarvisd.base.errors import ProtocolError
+from jarvisd.base.usage import Tokens, Variant
+from jarvisd.blocks.block import Account, Block
+from jarvisd.core.origin import SessionId
+from jarvisd.core.saved import SavedBooks
+from jarvisd.core.traits import TraitsOf, no_traits
+from jarvisd.ledger.engine import Ledger, SessionKey
+from jarvisd.ledger.session_totals import Price, Session
+from jarvisd.overview.model import Context, SessionView
+from jarvisd.segments.engine import IDLE_S, Segments, Surroundings
+from jarvisd.state.constants import GIVEN_UP_MS
+from jarvisd.state.engine import States
+from jarvisd.state.model import StateView
 
 Window = Callable[[str], int | None]
 """A model -> the length of its context window in tokens, if that is known."""

@@ -5,15 +5,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import jarvisd
-from jarvisd.accumulators.block import LIVE_MS, Block
-from jarvisd.accumulators.blocks import AgentTotals, Blocks
-from jarvisd.accumulators.rollup import Spent
-from jarvisd.api.daemon import Daemon
-from jarvisd.clock import Clock, midnight_ms
-from jarvisd.model.block import CHARS_PER_TOKEN
-from jarvisd.model.state import OVER
-from jarvisd.protocol import wire
-from jarvisd.protocol.methods import AgentStatus, StatusResult
+from jarvisd.base.clock import Clock, midnight_ms
+from jarvisd.blocks.block import LIVE_MS, Block
+from jarvisd.blocks.registry import AgentTotals, Blocks
+from jarvisd.core.origin import CHARS_PER_TOKEN
+from jarvisd.ledger.rollup import Spent
+from jarvisd.overview.daemon_contract import Daemon
+from jarvisd.overview.wire import AgentStatus, StatusResult
+from jarvisd.rpc import messages
+from jarvisd.state.model import OVER
 
 MAX_NEWEST = 20
 DAY_MS = 86_400_000
@@ -69,7 +69,7 @@ class StatusBoard:
         """Return the picture as JSON."""
         result = self.result()
         if self._encoded is None:
-            self._encoded = wire.encode(result)
+            self._encoded = messages.encode(result)
 
         return self._encoded
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from jarvisd.api.sanitize import sanitize
-from jarvisd.protocol.health import Backfill
-from jarvisd.protocol.methods import StatusResult
+from jarvisd.base.sanitize import sanitize
+from jarvisd.overview.health_wire import Backfill
+from jarvisd.overview.wire import StatusResult
 
 SEPARATOR = " · "
 CENT_MICROS = 10_000

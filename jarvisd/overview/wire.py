@@ -10,23 +10,23 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from jarvisd.model.block import BlockId, BlockView, Kind, Life, SessionId
-from jarvisd.model.session import SessionView
-from jarvisd.model.source import SourceView
-from jarvisd.protocol.attention import ATTENTION_METHODS
-from jarvisd.protocol.base import Params, Result, Text, Whole
-from jarvisd.protocol.conversations import CONVERSATION_METHODS
-from jarvisd.protocol.following import Subscribe, SubscribeResult, Unsubscribe
-from jarvisd.protocol.health import Backfill, Health, HealthResult
-from jarvisd.protocol.names import NAME_METHODS
-from jarvisd.protocol.pushes import (
+from jarvisd.base.wire_types import Params, Result, Text, Whole
+from jarvisd.conversations.wire import CONVERSATION_METHODS
+from jarvisd.core.origin import BlockId, BlockView, Kind, Life, SessionId
+from jarvisd.core.roots import SourceView
+from jarvisd.core.wire import (
     PushClose,
     PushLines,
     PushLinesResult,
     PushOpen,
     PushOpenResult,
 )
-from jarvisd.protocol.reports import (
+from jarvisd.overview.health_wire import Backfill, Health, HealthResult
+from jarvisd.overview.model import SessionView
+from jarvisd.overview.names_wire import NAME_METHODS
+from jarvisd.presence.wire import Hook, StatusLine, StatusLineResult
+from jarvisd.reports.attention_wire import ATTENTION_METHODS
+from jarvisd.reports.wire import (
     AttributionImport,
     AttributionImportResult,
     ReportTools,
@@ -38,9 +38,9 @@ from jarvisd.protocol.reports import (
     SessionsExplain,
     SessionsExplainResult,
 )
-from jarvisd.protocol.segments import SEGMENT_METHODS
-from jarvisd.protocol.states import STATE_METHODS
-from jarvisd.protocol.telling import Hook, StatusLine, StatusLineResult
+from jarvisd.rpc.wire import Subscribe, SubscribeResult, Unsubscribe
+from jarvisd.segments.wire import SEGMENT_METHODS
+from jarvisd.state.wire import STATE_METHODS
 
 MAX_BLOCKS = 10_000
 MAX_SESSIONS = 10_000

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from jarvisd.accumulators.states.constants import RESUMED_MS
-from jarvisd.clock import Clock
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import ProcessFound, ProcessGone, Signal
-from jarvisd.model.process import Life
-from jarvisd.sources.exits import Exits
-from jarvisd.sources.processes import started_ms
+from jarvisd.base.clock import Clock
+from jarvisd.core.origin import SessionId
+from jarvisd.core.process import Life
+from jarvisd.core.signal import ProcessFound, ProcessGone, Signal
+from jarvisd.presence.exits import Exits
+from jarvisd.presence.processes import started_ms
+from jarvisd.state.constants import RESUMED_MS
 
 REMEMBERED = 1000
 """So many ends are kept in mind, so that none is told twice."""

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jarvisd.agents import AGENTS
-from jarvisd.agents.evidence import Locks, Registry
-from jarvisd.model.source import Tree
-from jarvisd.sources.live_watch import LiveWatch
+from jarvisd.agents._shared.presence import Locks, Registry
+from jarvisd.core.discovery.live_watch import LiveWatch
+from jarvisd.core.roots import Tree
 
 MAX_ELSEWHERE = 16
 """Folders in which hooks say that transcripts lie, beside those that are read."""
@@ -125,7 +125,7 @@ def _evidence_beside(agent: str, root: Path) -> list[Path]:
 
 def _identity_of(folder: str) -> tuple[int, int] | None:
     try:
-        seen = os.stat(folder)  # noqa: PTH116 - asked each second
+        seen = os.stat(folder)
     except OSError:
         return None
 

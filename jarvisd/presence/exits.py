@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 import anyio
 
-from jarvisd.model.process import Life
-from jarvisd.sources.processes import is_alive
+from jarvisd.core.process import Life
+from jarvisd.presence.processes import is_alive
 
 POLL_S = 1.0
 MAX_DESCRIPTORS = 512

@@ -7,7 +7,7 @@ possible, there is no answer.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from jarvisd.model.process import Process, Role
+from jarvisd.core.process import Process, Role
 from jarvisd.presence.wanted import Wanted
 
 SLACK_MS = 2_000

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from jarvisd.model.ids import SessionId
-from jarvisd.model.process import Life, Process, Role
+from jarvisd.base.ids import SessionId
+from jarvisd.core.process import Life, Process, Role
 
 OPENING_MS = 10_000
 """How long after its start a terminal opens its first session."""

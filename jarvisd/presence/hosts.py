@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from jarvisd.clock import Clock
-from jarvisd.model.evidence import ProcessGone
-from jarvisd.model.process import Life, Process
+from jarvisd.base.clock import Clock
+from jarvisd.core.process import Life, Process
+from jarvisd.core.signal import ProcessGone
 from jarvisd.presence.bindings import Binding, Bindings, How
+from jarvisd.presence.exits import Exits
 from jarvisd.presence.hosted import Hosted, Key, joined
+from jarvisd.presence.peers import connected
+from jarvisd.presence.processes import is_alive
 from jarvisd.presence.wanted import Wanted
-from jarvisd.sources.exits import Exits
-from jarvisd.sources.peers import connected
-from jarvisd.sources.processes import is_alive
 
 
 @dataclass(slots=True)

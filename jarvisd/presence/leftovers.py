@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from jarvisd.agents.evidence import Entry
-from jarvisd.model.evidence import ProcessGone
+from jarvisd.agents._shared.presence import Entry
+from jarvisd.core.signal import ProcessGone
 from jarvisd.presence.bindings import Bindings
 from jarvisd.presence.wanted import Wanted
 

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from jarvisd.agents.evidence import Locks
-from jarvisd.clock import Clock
-from jarvisd.model.block import SessionId
-from jarvisd.model.process import Life, Role
+from jarvisd.agents._shared.presence import Locks
+from jarvisd.base.clock import Clock
+from jarvisd.core.origin import SessionId
+from jarvisd.core.process import Life, Role
 from jarvisd.presence.bindings import Binding, Bindings, How
 from jarvisd.presence.hosted import OPENING_MS, Hosted
 from jarvisd.presence.hosts import Hosts
-from jarvisd.sources.locks import Holder, holders
-from jarvisd.sources.processes import is_alive, life_of, started_ms
+from jarvisd.presence.locks import Holder, holders
+from jarvisd.presence.processes import is_alive, life_of, started_ms
 
 AGAIN_S = (0.03, 0.3)
 """When a folder of locks is looked at again after something has changed in it."""

@@ -13,12 +13,12 @@ from pathlib import Path
 import msgspec
 
 from jarvisd.agents import agent_named
-from jarvisd.api.sanitize import sanitize
-from jarvisd.clock import Clock
-from jarvisd.model.evidence import HookCalled
-from jarvisd.model.source import Tree
-from jarvisd.model.statusline import StatusLineRead
-from jarvisd.protocol.telling import Hook, HookReceipt, StatusLine, StatusLineResult
+from jarvisd.base.clock import Clock
+from jarvisd.base.sanitize import sanitize
+from jarvisd.core.roots import Tree
+from jarvisd.core.signal import HookCalled
+from jarvisd.core.status_line import StatusLineRead
+from jarvisd.presence.wire import Hook, HookReceipt, StatusLine, StatusLineResult
 
 MAX_AGENTS = 64
 """Receipts are kept of this many agents; there is no such number of agents."""

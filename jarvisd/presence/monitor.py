@@ -13,23 +13,23 @@ import anyio
 from anyio.abc import TaskStatus
 
 from jarvisd.agents import traits_of
-from jarvisd.clock import Clock
-from jarvisd.model.evidence import Dialog, HookCalled
-from jarvisd.model.process import Life, Role
-from jarvisd.model.source import Tree
-from jarvisd.model.traits import Moment
+from jarvisd.base.clock import Clock
+from jarvisd.core.discovery.live_watch import LiveWatch
+from jarvisd.core.process import Life, Role
+from jarvisd.core.roots import Tree
+from jarvisd.core.signal import Dialog, HookCalled
+from jarvisd.core.traits import Moment
 from jarvisd.presence.bindings import Bindings, Report
-from jarvisd.presence.commands import Commands
-from jarvisd.presence.folders import Folders
+from jarvisd.presence.evidence_folders import Folders
+from jarvisd.presence.exits import Exits
 from jarvisd.presence.hosted import Key
 from jarvisd.presence.hosts import Hosts
+from jarvisd.presence.lock_holders import Writers
+from jarvisd.presence.new_commands import Commands
 from jarvisd.presence.registries import Registries
 from jarvisd.presence.search import Search, role_of
-from jarvisd.presence.tools import Tools
+from jarvisd.presence.tool_processes import Tools
 from jarvisd.presence.wanted import Wanted
-from jarvisd.presence.writers import Writers
-from jarvisd.sources.exits import Exits
-from jarvisd.sources.live_watch import LiveWatch
 
 WATCHED_S = 2.0
 BLIND_S = 1.0

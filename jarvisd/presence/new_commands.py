@@ -8,13 +8,13 @@ before the dialog is no sign, and where other threads of the process are at work
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from jarvisd.clock import Clock
-from jarvisd.model.evidence import CommandSeen
-from jarvisd.model.process import Life
+from jarvisd.base.clock import Clock
+from jarvisd.core.process import Life
+from jarvisd.core.signal import CommandSeen
 from jarvisd.presence.bindings import Report
 from jarvisd.presence.hosted import Key
-from jarvisd.presence.writers import Writers
-from jarvisd.sources.processes import commands_of, hides_environment
+from jarvisd.presence.lock_holders import Writers
+from jarvisd.presence.processes import commands_of, hides_environment
 
 POLL_S = 0.2
 

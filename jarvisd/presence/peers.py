@@ -11,7 +11,7 @@ import struct
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 
-from jarvisd.sources.processes import MAX_DESCRIPTORS
+from jarvisd.presence.processes import MAX_DESCRIPTORS
 
 _SOCK_DIAG = 4
 """NETLINK_SOCK_DIAG, the family of netlink."""

@@ -19,7 +19,7 @@ from contextlib import suppress
 
 import psutil
 
-from jarvisd.model.process import Life, Process, Program, Terminal
+from jarvisd.core.process import Life, Process, Program, Terminal
 
 Recognise = Callable[[Sequence[str]], Program | None]
 """(arguments) -> which agent's program that is, if any."""

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
-from jarvisd.agents.evidence import MAX_ENTRY_BYTES, Entry, Registry
-from jarvisd.clock import Clock
-from jarvisd.errors import SourceError
-from jarvisd.model.evidence import RegistryRead
-from jarvisd.model.process import Life
+from jarvisd.agents._shared.presence import MAX_ENTRY_BYTES, Entry, Registry
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import SourceError
+from jarvisd.core.process import Life
+from jarvisd.core.signal import RegistryRead
+from jarvisd.core.sources.small_file import read_small
 from jarvisd.presence.bindings import Binding, Bindings, How, Report
 from jarvisd.presence.leftovers import Leftovers
+from jarvisd.presence.processes import life_of, namespace, started_ms
 from jarvisd.presence.wanted import Wanted
-from jarvisd.sources.processes import life_of, namespace, started_ms
-from jarvisd.sources.small import read_small
 
 RETRY_S = 0.02
 RETRIES = 10

@@ -13,20 +13,15 @@ import anyio
 from anyio import lowlevel
 
 from jarvisd.agents import AGENTS
-from jarvisd.clock import Clock
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import HookCalled, ProcessesChecked
-from jarvisd.model.process import Process, Program, Role
+from jarvisd.base.clock import Clock
+from jarvisd.core.origin import SessionId
+from jarvisd.core.process import Process, Program, Role
+from jarvisd.core.signal import HookCalled, ProcessesChecked
 from jarvisd.presence.bindings import Binding, Bindings, How, Report
 from jarvisd.presence.guesses import first_starts, guessed, may_have_written
 from jarvisd.presence.hosts import Hosts
+from jarvisd.presence.processes import Processes, ancestors_of, argv_of, written_files
 from jarvisd.presence.wanted import Wanted
-from jarvisd.sources.processes import (
-    Processes,
-    ancestors_of,
-    argv_of,
-    written_files,
-)
 
 FIRST_PAUSE_S = 2.0
 LAST_PAUSE_S = 60.0

@@ -6,12 +6,12 @@ away, says nothing, so that its process is looked at each second.
 
 from collections.abc import Callable
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.clock import Clock, next_tick
-from jarvisd.model.block import BlockId, Kind
-from jarvisd.model.process import Life
-from jarvisd.sources.processes import is_alive, life_of, started_ms
+from jarvisd.base.clock import Clock, next_tick
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.origin import BlockId, Kind
+from jarvisd.core.process import Life
+from jarvisd.presence.processes import is_alive, life_of, started_ms
 
 PAUSE_S = 1.0
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from jarvisd.agents import AGENTS
-from jarvisd.agents.evidence import ToolMarks
-from jarvisd.clock import Clock
-from jarvisd.model.evidence import Dialog, ToolRuns
-from jarvisd.model.ids import SessionId
-from jarvisd.model.process import Life
+from jarvisd.agents._shared.presence import ToolMarks
+from jarvisd.base.clock import Clock
+from jarvisd.base.ids import SessionId
+from jarvisd.core.process import Life
+from jarvisd.core.signal import Dialog, ToolRuns
 from jarvisd.presence.bindings import Report
-from jarvisd.sources.processes import children_of, variables_of
+from jarvisd.presence.processes import children_of, variables_of
 
 PAUSE_S = 0.2
 """How long after a command was allowed it is seen at the latest. A look takes some 10

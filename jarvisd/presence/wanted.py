@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.books import Books, Entry
-from jarvisd.clock import Clock
-from jarvisd.model.block import SessionId
-from jarvisd.model.state import OVER
+from jarvisd.base.clock import Clock
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.origin import SessionId
+from jarvisd.overview.sessions import Books, Entry
+from jarvisd.state.model import OVER
 
 MAX_AGE_S = 60.0
 """How old the time of a session's newest line may be."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from jarvisd.protocol.base import AgentName, Params, Result, Whole
+from jarvisd.base.wire_types import AgentName, Params, Result, Whole
 
 Pid = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 

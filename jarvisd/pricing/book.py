@@ -10,7 +10,7 @@ change; no log is read again for that.
 from pathlib import Path
 from typing import Self, TypeVar
 
-from jarvisd.model.usage import STANDARD, Tokens, Variant
+from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.pricing.names import MAX_CHARS, MILLION_SUFFIX, Name, parse_name
 from jarvisd.pricing.overrides import NO_OVERRIDES, Overrides
 from jarvisd.pricing.rate import NEVER, Rate, Schedule, always

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from jarvisd.errors import ConfigError
+from jarvisd.base.errors import ConfigError
 from jarvisd.pricing.rate import PICO_PER_MICRO, Prices, Rate
 
 ALIASES = "aliases"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from jarvisd.model.usage import Tokens
+from jarvisd.base.usage import Tokens
 
 PICO_PER_MICRO = 1_000_000
 DECIMALS = 6

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from jarvisd.model.usage import Variant
+from jarvisd.base.usage import Variant
 from jarvisd.pricing.names import Name
 from jarvisd.pricing.rate import (
     Schedule,

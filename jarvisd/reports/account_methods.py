@@ -11,15 +11,17 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from jarvisd.accumulators import reports
-from jarvisd.accumulators.ledger import Ledger
-from jarvisd.accumulators.reports import Bounds, Entry, Spending
-from jarvisd.api.asked import days_of, zone_of
-from jarvisd.api.daemon import Store
-from jarvisd.model.ledger import QUARTER_MS, Cell, LimitRow, ResponseRow
-from jarvisd.model.report import LimitView, Rate, WindowRow
-from jarvisd.protocol.reports import ReportWindows
-from jarvisd.store.reports import edges, responses_since
+from jarvisd.ledger.engine import Ledger
+from jarvisd.ledger.model import QUARTER_MS, Cell, LimitRow, ResponseRow
+from jarvisd.overview.daemon_contract import Store
+from jarvisd.reports import calendar, pace, slices, windows
+from jarvisd.reports.limits import limit_views, official
+from jarvisd.reports.model import LimitView, Rate, WindowRow
+from jarvisd.reports.pace import Spending
+from jarvisd.reports.report_params import days_of, zone_of
+from jarvisd.reports.store import edges, responses_since
+from jarvisd.reports.windows import Bounds, Entry
+from jarvisd.reports.wire import ReportWindows
 
 LATE_MS = 86_400_000
 """A window that ended longer ago is like all of the past: single responses since then
@@ -53,7 +55,7 @@ class Accounts:
             row
             for agent, entries in self._entries(since_ms, lately).items()
             if asked.agent in {None, agent}
-            for row in reports.windows(
+            for row in windows.windows(
                 entries,
                 agent=agent,
                 now_ms=now_ms,
@@ -63,10 +65,8 @@ class Accounts:
         ]
         return Told(
             await self._edged([row for row in rows if chosen.has(row)]),
-            reports.rates(self._spending(lately), now_ms=now_ms),
-            reports.limit_views(
-                limits, now_ms=now_ms, agent=asked.agent, samples=samples
-            ),
+            pace.rates(self._spending(lately), now_ms=now_ms),
+            limit_views(limits, now_ms=now_ms, agent=asked.agent, samples=samples),
         )
 
     def _entries(
@@ -131,15 +131,15 @@ def _chooser(asked: ReportWindows) -> _Chosen:
     first, last = days_of(asked)
     zone = zone_of(asked.tz)
     return _Chosen(
-        None if first is None else reports.start_of(first, zone),
-        None if last is None else reports.start_of(last + 1, zone),
+        None if first is None else calendar.start_of(first, zone),
+        None if last is None else calendar.start_of(last + 1, zone),
     )
 
 
 def _placed(limits: Iterable[LimitRow], now_ms: int) -> dict[str, Bounds]:
     """Return the window of each agent that the provider placed, if it did of late."""
     rows = list(limits)
-    found = {row.agent: reports.official(rows, agent=row.agent) for row in rows}
+    found = {row.agent: official(rows, agent=row.agent) for row in rows}
     return {
         agent: bounds
         for agent, bounds in found.items()
@@ -150,9 +150,9 @@ def _placed(limits: Iterable[LimitRow], now_ms: int) -> dict[str, Bounds]:
 def _first_moment(placed: dict[str, Bounds], now_ms: int) -> int:
     """Return since when single responses are needed: the begin of a quarter."""
     starts = [bounds.start_ms for bounds in placed.values()]
-    since_ms = min([now_ms - reports.HORIZON_MS, *starts])
+    since_ms = min([now_ms - pace.HORIZON_MS, *starts])
     return since_ms - since_ms % QUARTER_MS
 
 
 def _coarse(cell: Cell) -> Entry:
-    return Entry(cell.start_ms, cell.start_ms, cell.model, reports.numbers_of(cell))
+    return Entry(cell.start_ms, cell.start_ms, cell.model, slices.numbers_of(cell))

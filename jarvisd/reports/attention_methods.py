@@ -10,23 +10,24 @@ from typing import NamedTuple
 
 import anyio.to_thread
 
-from jarvisd.accumulators import reports
-from jarvisd.accumulators.books import Books
-from jarvisd.accumulators.journal import Journal
-from jarvisd.accumulators.reports import Attention, Facts
-from jarvisd.api.asked import days_of, zone_of
-from jarvisd.api.daemon import Daemon, Store
-from jarvisd.clock import Clock
-from jarvisd.model.attention import AttentionSession
-from jarvisd.model.folder import is_named
-from jarvisd.model.ids import SessionId
-from jarvisd.model.state import WAITS, Confidence, State
-from jarvisd.protocol.attention import (
+from jarvisd.base.clock import Clock
+from jarvisd.base.folder import is_named
+from jarvisd.base.ids import SessionId
+from jarvisd.overview.daemon_contract import Daemon, Store
+from jarvisd.overview.sessions import Books
+from jarvisd.reports import attention, calendar
+from jarvisd.reports.attention import Attention
+from jarvisd.reports.attention_model import AttentionSession
+from jarvisd.reports.attention_store import Seen, seen
+from jarvisd.reports.attention_wire import (
     MAX_SESSIONS_TOLD,
     ReportAttention,
     ReportAttentionResult,
 )
-from jarvisd.store.attention import Seen, seen
+from jarvisd.reports.report_params import days_of, zone_of
+from jarvisd.reports.usage_report import Facts
+from jarvisd.state.journal import Journal
+from jarvisd.state.model import WAITS, Confidence, State
 
 FactsOf = Callable[[str, SessionId], Facts]
 
@@ -71,7 +72,7 @@ class AttentionReport:
         sessions = self._chosen(found, asked)
         made = await anyio.to_thread.run_sync(
             partial(
-                reports.attention,
+                attention.attention,
                 [row for row in found.rows if row[0] in sessions],
                 found.states,
                 awake=[*found.awake, self._daemon.awake],
@@ -129,15 +130,15 @@ class AttentionReport:
         )
 
 
-def _span(asked: ReportAttention, now_ms: int) -> reports.Asked:
+def _span(asked: ReportAttention, now_ms: int) -> attention.Asked:
     first, last = days_of(asked)
     zone = zone_of(asked.tz)
-    since_ms = 0 if first is None else reports.start_of(first, zone)
-    until_ms = now_ms if last is None else reports.start_of(last + 1, zone)
-    return reports.Asked(since_ms, min(until_ms, now_ms), zone)
+    since_ms = 0 if first is None else calendar.start_of(first, zone)
+    until_ms = now_ms if last is None else calendar.start_of(last + 1, zone)
+    return attention.Asked(since_ms, min(until_ms, now_ms), zone)
 
 
-def _with_waiting(found: Seen, journal: Journal, span: reports.Asked) -> Seen:
+def _with_waiting(found: Seen, journal: Journal, span: attention.Asked) -> Seen:
     """Return *found* with what is not stored yet."""
     keys = {session: key for key, session in found.sessions.items()}
     numbers = {state: number for number, state in found.states.items()}
@@ -173,7 +174,7 @@ def _longest_first(
             project=session.facts.project,
             title=session.facts.title,
             waiting_ms=each.waiting_ms,
-            approvals=reports.latency(each.approvals),
+            approvals=attention.latency(each.approvals),
             states=_by_name(each.states),
         )
 

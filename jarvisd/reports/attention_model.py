@@ -2,7 +2,7 @@
 
 import msgspec
 
-from jarvisd.model.ids import SessionId
+from jarvisd.base.ids import SessionId
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True, gc=False):

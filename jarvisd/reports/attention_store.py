@@ -11,8 +11,8 @@ import json
 import sqlite3
 from typing import Final, NamedTuple
 
-from jarvisd.model.ids import SessionId
-from jarvisd.model.state import Confidence, State
+from jarvisd.base.ids import SessionId
+from jarvisd.state.model import Confidence, State
 
 Row = tuple[int, int, int, int]
 """Session, when the state began and when that was told (Unix ms), state; session and

@@ -2,14 +2,14 @@
 
 import msgspec
 
-from jarvisd.model.attention import (
+from jarvisd.base.wire_types import OfDays, Params, Result
+from jarvisd.reports.attention_model import (
     AttentionDay,
     AttentionHour,
     AttentionSession,
     Latency,
     Usage,
 )
-from jarvisd.protocol.base import OfDays, Params, Result
 
 MAX_SESSIONS_TOLD = 100
 

@@ -8,7 +8,7 @@ quarter in which its midnight lies.
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from jarvisd.model.ledger import QUARTER_MS
+from jarvisd.ledger.model import QUARTER_MS
 
 _QUARTER_S = QUARTER_MS // 1000
 _DAY_S = 86_400

@@ -7,19 +7,12 @@ change in a minute, and nobody wants the others added up again.
 from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 
-from jarvisd.accumulators.reports.groups import Group
-from jarvisd.accumulators.reports.slices import (
-    Numbers,
-    SessionKey,
-    Slice,
-    added,
-    joined,
-    numbers_of,
-)
-from jarvisd.accumulators.reports.zone import day_name, days_of
-from jarvisd.accumulators.rollup import Rollup
-from jarvisd.model.ledger import QUARTER_MS, UNDATED, Cell
-from jarvisd.model.report import UsageRow
+from jarvisd.ledger.model import QUARTER_MS, UNDATED, Cell
+from jarvisd.ledger.rollup import Rollup
+from jarvisd.reports.calendar import day_name, days_of
+from jarvisd.reports.groups import Group
+from jarvisd.reports.model import UsageRow
+from jarvisd.reports.slices import Numbers, SessionKey, Slice, added, joined, numbers_of
 
 
 class Days:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from jarvisd.accumulators.reports.slices import (
+from jarvisd.reports.model import ModelUsage, UsageRow
+from jarvisd.reports.slices import (
     COST,
     RESPONSES,
     UNPRICED,
@@ -14,7 +15,6 @@ from jarvisd.accumulators.reports.slices import (
     added,
     tokens_of,
 )
-from jarvisd.model.report import ModelUsage, UsageRow
 
 
 @dataclass(slots=True)

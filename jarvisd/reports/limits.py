@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from jarvisd.accumulators.reports.windows import WINDOW_MS, Bounds
-from jarvisd.accumulators.samples import Samples, followed, forecast
-from jarvisd.model.events import LimitSource
-from jarvisd.model.ledger import LimitRow
-from jarvisd.model.report import LimitView, LimitWindowView
+from jarvisd.core.event import LimitSource
+from jarvisd.ledger.limit_samples import Samples, followed, forecast
+from jarvisd.ledger.model import LimitRow
+from jarvisd.reports.model import LimitView, LimitWindowView
+from jarvisd.reports.windows import WINDOW_MS, Bounds
 
 _LABELS = ((300, "5h"), (10_080, "weekly"), (43_200, "monthly"))
 _NEARLY = 2

@@ -7,23 +7,23 @@ from functools import partial
 import anyio
 from anyio import lowlevel
 
-from jarvisd.accumulators import reports
-from jarvisd.accumulators.books import Books, Entry
-from jarvisd.accumulators.journal import Journal
-from jarvisd.accumulators.reports import Days, Facts, Usage
-from jarvisd.api.accounts import Accounts
-from jarvisd.api.asked import days_of, tools_of, zone_of
-from jarvisd.api.attention import AttentionReport
-from jarvisd.api.daemon import Daemon, Store
-from jarvisd.api.explaining import explain
-from jarvisd.clock import Clock
-from jarvisd.errors import ProtocolError
-from jarvisd.model.block import SessionId
-from jarvisd.model.folder import is_named
-from jarvisd.model.report import Attribution
-from jarvisd.protocol import wire
-from jarvisd.protocol.attention import ReportAttention, ReportAttentionResult
-from jarvisd.protocol.reports import (
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import ProtocolError
+from jarvisd.base.folder import is_named
+from jarvisd.core.origin import SessionId
+from jarvisd.overview.daemon_contract import Daemon, Store
+from jarvisd.overview.explain_methods import explain
+from jarvisd.overview.sessions import Books, Entry
+from jarvisd.reports import usage_report
+from jarvisd.reports.account_methods import Accounts
+from jarvisd.reports.attention_methods import AttentionReport
+from jarvisd.reports.attention_wire import ReportAttention, ReportAttentionResult
+from jarvisd.reports.days import Days
+from jarvisd.reports.model import Attribution
+from jarvisd.reports.report_params import days_of, tools_of, zone_of
+from jarvisd.reports.store import replace_attributions
+from jarvisd.reports.usage_report import Facts, Usage
+from jarvisd.reports.wire import (
     AttributionImport,
     AttributionImportResult,
     ReportTools,
@@ -34,9 +34,8 @@ from jarvisd.protocol.reports import (
     SessionsExplain,
     SessionsExplainResult,
 )
-from jarvisd.store.reports import (
-    replace_attributions,
-)
+from jarvisd.rpc import messages
+from jarvisd.state.journal import Journal
 
 MAX_ZONES = 2
 """Time zones whose days are kept, at some megabytes each: the user's, and UTC."""
@@ -123,7 +122,7 @@ class Reports:
 
         first, last = days_of(asked)
         zone = zone_of(asked.tz)
-        found = reports.usage(
+        found = usage_report.usage(
             self._days_in(asked.tz, zone),
             asked.by,
             self._facts,
@@ -245,10 +244,10 @@ def _pieces(asked: ReportUsage, stamp: Stamp, found: Usage) -> Iterator[bytes]:
         "complete": stamp[1],
         "total": found.total,
     }
-    yield wire.encode(head)[:-1] + b',"rows":['
+    yield messages.encode(head)[:-1] + b',"rows":['
     for start in range(0, len(found), SLICE):
         comma = b"," if start else b""
-        yield comma + wire.encode(found.rows(start, start + SLICE))[1:-1]
+        yield comma + messages.encode(found.rows(start, start + SLICE))[1:-1]
 
     yield b"]}"
 

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import LimitSource
-from jarvisd.model.usage import Tokens
+from jarvisd.base.usage import Tokens
+from jarvisd.core.event import LimitSource
+from jarvisd.core.origin import SessionId
 
 Grouping = Literal["day", "week", "month", "session", "project", "model", "agent"]
 Anchor = Literal["official", "observed"]

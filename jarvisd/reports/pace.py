@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from jarvisd.model.report import Rate
-from jarvisd.model.usage import Tokens
+from jarvisd.base.usage import Tokens
+from jarvisd.reports.model import Rate
 
 MEMORIES: Final = (1, 5, 15)
 """Minutes, as everybody knows them from `uptime`."""

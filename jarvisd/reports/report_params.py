@@ -3,13 +3,13 @@
 import sqlite3
 from datetime import tzinfo
 
-from jarvisd.accumulators import reports
-from jarvisd.model.report import ToolRow
-from jarvisd.protocol import wire
-from jarvisd.protocol.base import OfDays
-from jarvisd.protocol.reports import ReportTools
-from jarvisd.store.reports import Span, Wanted, times_of_use, tool_rows
-from jarvisd.zone import zone_named
+from jarvisd.base.wire_types import OfDays
+from jarvisd.base.zone import zone_named
+from jarvisd.reports import calendar
+from jarvisd.reports.model import ToolRow
+from jarvisd.reports.store import Span, Wanted, times_of_use, tool_rows
+from jarvisd.reports.wire import ReportTools
+from jarvisd.rpc import messages
 
 MAX_DAYS = 3_660
 """Days that a report of tools by day may have."""
@@ -35,7 +35,7 @@ def zone_of(name: str) -> tzinfo:
     try:
         return zone_named(name)
     except ValueError as exc:
-        raise wire.failure("invalid_params", str(exc), field="tz") from None
+        raise messages.failure("invalid_params", str(exc), field="tz") from None
 
 
 def tools_of(
@@ -62,14 +62,14 @@ def _spans(
         return []
 
     first, last = days_of(asked)
-    begin, end = (reports.day_of(each, zone) for each in times)
+    begin, end = (calendar.day_of(each, zone) for each in times)
     begin = begin if first is None else max(begin, first)
     end = end if last is None else min(end, last)
     return [
         Span(
-            reports.start_of(day, zone),
-            reports.start_of(day + 1, zone),
-            reports.day_name(day),
+            calendar.start_of(day, zone),
+            calendar.start_of(day + 1, zone),
+            calendar.day_name(day),
         )
         for day in range(max(begin, end - MAX_DAYS), end + 1)
     ]
@@ -81,8 +81,8 @@ def _whole(asked: ReportTools, zone: tzinfo) -> Span:
         return Span()
 
     return Span(
-        0 if first is None else reports.start_of(first, zone),
-        1 << 62 if last is None else reports.start_of(last + 1, zone),
+        0 if first is None else calendar.start_of(first, zone),
+        1 << 62 if last is None else calendar.start_of(last + 1, zone),
     )
 
 
@@ -91,7 +91,7 @@ def _day(text: str | None, field: str) -> int | None:
         return None
 
     try:
-        return reports.day_number(text)
+        return calendar.day_number(text)
     except ValueError:
         message = f"there is no day `{text}`"
-        raise wire.failure("invalid_params", message, field=field) from None
+        raise messages.failure("invalid_params", message, field=field) from None

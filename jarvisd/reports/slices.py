@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection
 from operator import attrgetter
 from typing import NamedTuple
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.ledger import Cell
-from jarvisd.model.usage import Tokens
+from jarvisd.base.usage import Tokens
+from jarvisd.core.origin import SessionId
+from jarvisd.ledger.model import Cell
 
 Numbers = tuple[int, ...]
 """What is added up, in the order of `numbers_of`."""

@@ -9,9 +9,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from jarvisd.model.ledger import ResponseRow
-from jarvisd.model.report import Attribution, ToolRow
-from jarvisd.store.facts import RESPONSES
+from jarvisd.ledger.model import ResponseRow
+from jarvisd.ledger.store import RESPONSES
+from jarvisd.reports.model import Attribution, ToolRow
 
 
 class Span(NamedTuple):

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jarvisd.accumulators.reports.days import Days
-from jarvisd.accumulators.reports.groups import Group
-from jarvisd.accumulators.reports.slices import COST, Models, Slice
-from jarvisd.accumulators.reports.zone import day_name, month_name, week_name
-from jarvisd.model.block import SessionId
-from jarvisd.model.report import Grouping, UsageRow
+from jarvisd.core.origin import SessionId
+from jarvisd.reports.calendar import day_name, month_name, week_name
+from jarvisd.reports.days import Days
+from jarvisd.reports.groups import Group
+from jarvisd.reports.model import Grouping, UsageRow
+from jarvisd.reports.slices import COST, Models, Slice
 
 _PERIODS: dict[Grouping, Callable[[int], str]] = {
     "day": day_name,

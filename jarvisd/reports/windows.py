@@ -12,16 +12,9 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from jarvisd.accumulators.reports.pace import SKEW_MS, Spending, rate
-from jarvisd.accumulators.reports.slices import (
-    COST,
-    RESPONSES,
-    UNPRICED,
-    Numbers,
-    added,
-    tokens_of,
-)
-from jarvisd.model.report import Anchor, Projection, WindowRow
+from jarvisd.reports.model import Anchor, Projection, WindowRow
+from jarvisd.reports.pace import SKEW_MS, Spending, rate
+from jarvisd.reports.slices import COST, RESPONSES, UNPRICED, Numbers, added, tokens_of
 
 HOUR_MS = 3_600_000
 WINDOW_MS = 5 * HOUR_MS

@@ -1,14 +1,16 @@
 """What may be asked about what was spent, and what a line counted for.
 
-Fields are only ever added, as in `jarvisd.protocol.methods`.
+Fields are only ever added, as in `jarvisd.overview.wire`.
 """
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.report import (
+from jarvisd.base.usage import Tokens
+from jarvisd.base.wire_types import OfDays, Params, Result, Whole
+from jarvisd.core.origin import SessionId
+from jarvisd.reports.model import (
     Attribution,
     ExplainedBlock,
     ExplainedLine,
@@ -19,8 +21,6 @@ from jarvisd.model.report import (
     UsageRow,
     WindowRow,
 )
-from jarvisd.model.usage import Tokens
-from jarvisd.protocol.base import OfDays, Params, Result, Whole
 
 MAX_ATTRIBUTIONS = 10_000
 MAX_EXPLAINED_LINES = 10_000

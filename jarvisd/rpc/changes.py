@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.books import Books, Entry
-from jarvisd.accumulators.journal import Journal
-from jarvisd.accumulators.session import Session
-from jarvisd.model.segment import Segment
-from jarvisd.model.state import Transition
-from jarvisd.protocol import wire
-from jarvisd.protocol.following import Topic
+from jarvisd.blocks.block import Block
+from jarvisd.ledger.session_totals import Session
+from jarvisd.overview.sessions import Books, Entry
+from jarvisd.rpc import messages
+from jarvisd.rpc.wire import Topic
+from jarvisd.segments.model import Segment
+from jarvisd.state.journal import Journal
+from jarvisd.state.model import Transition
 
 MAX_KEPT = 4096
 """Things remembered as changed; who is further behind is given a snapshot."""
@@ -94,7 +94,7 @@ class Changes:
                 "segments",
                 segment.segment_id,
                 block,
-                data=wire.encode(segment),
+                data=messages.encode(segment),
                 agent=segment.agent,
                 place=segment.project,
             )
@@ -151,11 +151,11 @@ class Changes:
 
     def _block_data(self, block: Block) -> bytes:
         account = self.books.account(block)
-        return wire.encode(block.view(self.now_ms(), account))
+        return messages.encode(block.view(self.now_ms(), account))
 
     def _session_data(self, entry: Entry) -> bytes:
         self.books.ledger.settle()
-        return wire.encode(self.books.view(entry))
+        return messages.encode(self.books.view(entry))
 
     def cursor(self, sequence: int) -> str:
         """Return the place behind *sequence* as clients keep it."""
@@ -179,7 +179,7 @@ class Changes:
             "states",
             str(each.number),
             blocks[0] if blocks else None,
-            data=wire.encode(each),
+            data=messages.encode(each),
             agent=each.agent,
             place=place,
         )

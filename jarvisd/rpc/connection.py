@@ -23,13 +23,13 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from jarvisd.api.handlers import MAX_IN_FLIGHT, Pieces
-from jarvisd.api.inbox import Inbox
-from jarvisd.api.patience import Deadline, Patience
-from jarvisd.api.replies import Promised, Replies
-from jarvisd.api.subscriptions import Outbox, Subscriptions
-from jarvisd.api.tally import Tally
-from jarvisd.clock import Clock
+from jarvisd.base.clock import Clock
+from jarvisd.rpc.counters import Tally
+from jarvisd.rpc.dispatch import Promised, Replies
+from jarvisd.rpc.framing import Inbox
+from jarvisd.rpc.handlers import MAX_IN_FLIGHT, Pieces
+from jarvisd.rpc.publisher import Outbox, Subscriptions
+from jarvisd.rpc.timeouts import Deadline, Patience
 
 log = structlog.get_logger()
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from jarvisd.protocol import PROTOCOL_VERSION
-from jarvisd.protocol.following import NOTIFICATIONS
-from jarvisd.protocol.methods import METHODS
-from jarvisd.protocol.wire import NUMBERS
+from jarvisd.overview.wire import METHODS
+from jarvisd.rpc import PROTOCOL_VERSION
+from jarvisd.rpc.messages import NUMBERS
+from jarvisd.rpc.wire import NOTIFICATIONS
 
 Json = dict[str, Any]
 

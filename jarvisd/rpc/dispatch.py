@@ -16,15 +16,15 @@ import anyio
 import anyio.lowlevel
 import structlog
 
-from jarvisd.api.handlers import Handlers, Pieces, Promise, Waiting
-from jarvisd.api.subscriptions import Outbox
-from jarvisd.errors import ConfigError, ProtocolError, SourceError, StoreError
-from jarvisd.protocol import wire
-from jarvisd.protocol.base import Params
-from jarvisd.protocol.conversations import ConversationsDecay, ConversationsForget
-from jarvisd.protocol.methods import Sync
-from jarvisd.protocol.pushes import PushClose, PushLines, PushOpen
-from jarvisd.protocol.reports import SessionsExplain
+from jarvisd.base.errors import ConfigError, ProtocolError, SourceError, StoreError
+from jarvisd.base.wire_types import Params
+from jarvisd.conversations.wire import ConversationsDecay, ConversationsForget
+from jarvisd.core.wire import PushClose, PushLines, PushOpen
+from jarvisd.overview.wire import Sync
+from jarvisd.reports.wire import SessionsExplain
+from jarvisd.rpc import messages
+from jarvisd.rpc.handlers import Handlers, Pieces, Promise, Waiting
+from jarvisd.rpc.publisher import Outbox
 
 log = structlog.get_logger()
 
@@ -68,17 +68,17 @@ class Replies:
 
         Empty bytes where nobody wants an answer.
         """
-        match wire.decode(line):
+        match messages.decode(line):
             case None:
                 return b""
-            case wire.Refused() as refused:
+            case messages.Refused() as refused:
                 return _refusal(refused.id, refused.error)
-            case wire.Batch() as batch:
+            case messages.Batch() as batch:
                 return partial(self._reply_to_batch, batch, outbox)
-            case wire.Call() as call:
+            case messages.Call() as call:
                 return self._reply_to_call(call, outbox)
 
-    def _reply_to_call(self, call: wire.Call, outbox: Outbox) -> Reply:
+    def _reply_to_call(self, call: messages.Call, outbox: Outbox) -> Reply:
         try:
             answer = self.handlers.answer(call.params, outbox)
         except Exception as exc:
@@ -94,7 +94,7 @@ class Replies:
             case _:
                 return partial(self._wait_for, call, answer)
 
-    def _promised(self, call: wire.Call, promise: Promise) -> Promised:
+    def _promised(self, call: messages.Call, promise: Promise) -> Promised:
         """Return the wait for *promise*, which is cancelled when it takes too long."""
         limit_s = self._limit_s(call.params)
         late = promise.get_loop().call_later(limit_s, promise.cancel)
@@ -102,7 +102,7 @@ class Replies:
         def reply() -> bytes:
             late.cancel()
             try:
-                return _result(call.id, wire.encode(promise.result()))
+                return _result(call.id, messages.encode(promise.result()))
             except asyncio.CancelledError:
                 return _refusal(call.id, _timeout(call.method, limit_s))
             except Exception as exc:
@@ -110,17 +110,17 @@ class Replies:
 
         return Promised(promise, reply)
 
-    async def _wait_for(self, call: wire.Call, answer: Waiting) -> bytes:
+    async def _wait_for(self, call: messages.Call, answer: Waiting) -> bytes:
         limit_s = self._limit_s(call.params)
         try:
             with anyio.fail_after(limit_s):
-                return _result(call.id, wire.encode(await answer()))
+                return _result(call.id, messages.encode(await answer()))
         except TimeoutError:
             return _refusal(call.id, _timeout(call.method, limit_s))
         except Exception as exc:
             return _refusal(call.id, _told(exc, call.method))
 
-    async def _reply_to_batch(self, batch: wire.Batch, outbox: Outbox) -> bytes:
+    async def _reply_to_batch(self, batch: messages.Batch, outbox: Outbox) -> bytes:
         answers: list[bytes] = []
         room = MAX_BATCH_BYTES
         for item in batch.items:
@@ -128,16 +128,16 @@ class Replies:
             room -= len(answer)
             if room < 0:
                 message = "the answers of this batch are too long; ask one by one"
-                answer = _refusal(item.id, wire.failure("too_large", message))
+                answer = _refusal(item.id, messages.failure("too_large", message))
 
             answers.append(answer)
             await anyio.lowlevel.checkpoint()  # a turn for the others
-        return wire.encode_batch([answer for answer in answers if answer])
+        return messages.encode_batch([answer for answer in answers if answer])
 
     async def _reply_to_item(
-        self, item: wire.Call | wire.Refused, outbox: Outbox
+        self, item: messages.Call | messages.Refused, outbox: Outbox
     ) -> bytes:
-        if isinstance(item, wire.Refused):
+        if isinstance(item, messages.Refused):
             return _refusal(item.id, item.error)
 
         reply = self._reply_to_call(item, outbox)
@@ -158,22 +158,22 @@ class Replies:
 
 
 def _timeout(method: str, limit_s: float) -> ProtocolError:
-    return wire.failure("timeout", f"{method} took longer than {limit_s:g} s")
+    return messages.failure("timeout", f"{method} took longer than {limit_s:g} s")
 
 
 def _result(id_: bytes, result: bytes) -> bytes:
-    return wire.encode_result(id_, result) if id_ else b""
+    return messages.encode_result(id_, result) if id_ else b""
 
 
 def _refusal(id_: bytes, error: ProtocolError) -> bytes:
-    return wire.encode_error(id_, error) if id_ else b""
+    return messages.encode_error(id_, error) if id_ else b""
 
 
 def _framed(id_: bytes, pieces: Pieces) -> Pieces | bytes:
     if not id_:
         return b""
 
-    head, _, tail = wire.encode_result(id_, b"\0").partition(b"\0")
+    head, _, tail = messages.encode_result(id_, b"\0").partition(b"\0")
     return _chain(head, pieces, tail)
 
 
@@ -189,15 +189,15 @@ def _told(exc: Exception, method: str) -> ProtocolError:
         case ProtocolError():
             return exc
         case StoreError():
-            return wire.failure("storage_degraded", str(exc), retry_after_ms=1000)
+            return messages.failure("storage_degraded", str(exc), retry_after_ms=1000)
         case SourceError():
-            return wire.failure("source_unreadable", str(exc))
+            return messages.failure("source_unreadable", str(exc))
         case ConfigError():
-            return wire.failure("config_invalid", str(exc))
+            return messages.failure("config_invalid", str(exc))
         case RecursionError():
-            return wire.too_deep()
+            return messages.too_deep()
         case _:
             error_id = secrets.token_hex(4)
             log.error("request.crashed", method=method, error_id=error_id, exc_info=exc)
             message = f"internal error {error_id}; the daemon's log says more"
-            return wire.failure("internal", message, error_id=error_id)
+            return messages.failure("internal", message, error_id=error_id)

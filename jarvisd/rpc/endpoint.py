@@ -24,14 +24,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jarvisd.errors import RuntimeFolderError, SocketInUseError
-from jarvisd.filelock import hold_lock
-from jarvisd.paths import MAX_SOCKET_PATH_BYTES
+from jarvisd.base.errors import RuntimeFolderError, SocketInUseError
+from jarvisd.base.file_lock import hold_lock
+from jarvisd.base.paths import MAX_SOCKET_PATH_BYTES
 
 BACKLOG = 128
 LOCK_NAME = "lock"
 RENDERED_NAMES = ("line", "tmux", "need", "status.json")
-"""The files that lie beside the socket, see `jarvisd.api.render`."""
+"""The files that lie beside the socket, see `jarvisd.overview.rendered_files`."""
 
 
 @dataclass(frozen=True, slots=True)

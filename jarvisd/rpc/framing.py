@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from jarvisd.protocol.wire import MAX_REQUEST_BYTES
+from jarvisd.rpc.messages import MAX_REQUEST_BYTES
 
 LARGE_BYTES = 64 * 1024
 """From here on a request may take milliseconds to decode, 3 for a MiB of brackets."""

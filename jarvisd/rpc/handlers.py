@@ -15,35 +15,25 @@ from typing import Any, TypeVar
 import msgspec
 
 import jarvisd
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.books import Entry
-from jarvisd.api.daemon import Daemon
-from jarvisd.api.desk import HookDesk
-from jarvisd.api.filter_check import FilterCheck
-from jarvisd.api.line import render_line
-from jarvisd.api.matching import matches_list, matches_sessions
-from jarvisd.api.names import Names
-from jarvisd.api.prompts import prompts
-from jarvisd.api.reports import Reports
-from jarvisd.api.states import LiveStates
-from jarvisd.api.status import StatusBoard
-from jarvisd.api.subscriptions import Outbox, Subscriptions
-from jarvisd.api.tally import Tally
-from jarvisd.clock import Clock
-from jarvisd.model.block import BlockView
-from jarvisd.model.session import SessionView
-from jarvisd.protocol import PROTOCOL_VERSION, wire
-from jarvisd.protocol.attention import ReportAttention
-from jarvisd.protocol.base import Params
-from jarvisd.protocol.conversations import (
-    CONVERSATION_METHODS,
-    ConversationsSaveMessage,
-)
-from jarvisd.protocol.discover import document
-from jarvisd.protocol.following import TOPICS, Subscribe, Unsubscribe
-from jarvisd.protocol.health import Health
-from jarvisd.protocol.methods import (
+from jarvisd.base.clock import Clock
+from jarvisd.base.wire_types import Params
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
+from jarvisd.conversations.wire import CONVERSATION_METHODS, ConversationsSaveMessage
+from jarvisd.core.origin import BlockView
+from jarvisd.core.wire import MAX_PUSH_LINES, PushClose, PushLines, PushOpen
+from jarvisd.overview.daemon_contract import Daemon
+from jarvisd.overview.filter_check import FilterCheck
+from jarvisd.overview.health_wire import Health
+from jarvisd.overview.matching import matches_list, matches_sessions
+from jarvisd.overview.model import SessionView
+from jarvisd.overview.names_methods import Names
+from jarvisd.overview.names_wire import FiltersCheck, IdsShorten, NamesResolve
+from jarvisd.overview.prompts import prompts
+from jarvisd.overview.sessions import Entry
+from jarvisd.overview.status import StatusBoard
+from jarvisd.overview.status_text import render_line
+from jarvisd.overview.wire import (
     METHODS,
     BlocksGet,
     BlocksList,
@@ -65,18 +55,25 @@ from jarvisd.protocol.methods import (
     Sync,
     SyncResult,
 )
-from jarvisd.protocol.names import FiltersCheck, IdsShorten, NamesResolve
-from jarvisd.protocol.pushes import MAX_PUSH_LINES, PushClose, PushLines, PushOpen
-from jarvisd.protocol.reports import (
+from jarvisd.presence.methods import HookDesk
+from jarvisd.presence.wire import Hook, StatusLine
+from jarvisd.reports.attention_wire import ReportAttention
+from jarvisd.reports.methods import Reports
+from jarvisd.reports.wire import (
     AttributionImport,
     ReportTools,
     ReportUsage,
     ReportWindows,
     SessionsExplain,
 )
-from jarvisd.protocol.segments import SEGMENT_METHODS
-from jarvisd.protocol.states import StatesHistory, StatesList
-from jarvisd.protocol.telling import Hook, StatusLine
+from jarvisd.rpc import PROTOCOL_VERSION, messages
+from jarvisd.rpc.counters import Tally
+from jarvisd.rpc.discover import document
+from jarvisd.rpc.publisher import Outbox, Subscriptions
+from jarvisd.rpc.wire import TOPICS, Subscribe, Unsubscribe
+from jarvisd.segments.wire import SEGMENT_METHODS
+from jarvisd.state.methods import LiveStates
+from jarvisd.state.wire import StatesHistory, StatesList
 
 MAX_CLIENTS = 80
 """Sixty-four that all misbehave, and room for those who do not."""
@@ -90,8 +87,8 @@ SLICE = 64
 """Blocks to encode in one go: a fraction of a millisecond, about 32 KiB."""
 
 LIMITS = Limits(
-    request_bytes=wire.MAX_REQUEST_BYTES,
-    batch=wire.MAX_BATCH,
+    request_bytes=messages.MAX_REQUEST_BYTES,
+    batch=messages.MAX_BATCH,
     in_flight=MAX_IN_FLIGHT,
     connections=MAX_CLIENTS,
     client_bytes=MAX_CLIENT_BYTES,
@@ -193,7 +190,9 @@ class Handlers:
     def _hello(self, request: Hello) -> HelloResult:
         if PROTOCOL_VERSION not in request.protocol:
             message = f"this jarvisd speaks protocol {PROTOCOL_VERSION}"
-            raise wire.failure("protocol_mismatch", message, supported=PROTOCOL_VERSION)
+            raise messages.failure(
+                "protocol_mismatch", message, supported=PROTOCOL_VERSION
+            )
 
         return HelloResult(
             protocol=PROTOCOL_VERSION,
@@ -225,7 +224,7 @@ class Handlers:
     def _hook(self, request: Hook) -> Done:
         if self._desk.call(request) is None:
             message = f"this is no payload of a hook of {request.agent}"
-            raise wire.failure("invalid_params", message)
+            raise messages.failure("invalid_params", message)
 
         return Done()
 
@@ -263,7 +262,7 @@ class Handlers:
 
     def _subscribe(self, request: Subscribe, outbox: Outbox) -> Answer:
         if request.after is None:
-            return wire.encode(outbox.subscribe(request))
+            return messages.encode(outbox.subscribe(request))
 
         return partial(self._follow, request, outbox, request.after)
 
@@ -273,7 +272,7 @@ class Handlers:
 
     def _unsubscribe(self, request: Unsubscribe, outbox: Outbox) -> bytes:
         outbox.unsubscribe(request.subscription)
-        return wire.encode(Done())
+        return messages.encode(Done())
 
     async def _sync(self, _: Sync) -> SyncResult:
         began = self._clock.monotonic()
@@ -284,7 +283,7 @@ class Handlers:
 
 def _now(act: Callable[[Any], object]) -> Answerer:
     """Answer at once with what *act* makes of the request."""
-    return lambda request, _: wire.encode(act(request))
+    return lambda request, _: messages.encode(act(request))
 
 
 def _later(act: Callable[[Any], Awaitable[object]]) -> Answerer:
@@ -312,7 +311,7 @@ def _listed(
     for start in range(0, len(things), SLICE):
         views = [view(each) for each in things[start : start + SLICE]]
         comma = b"," if start else b""
-        yield comma + wire.encode(views)[1:-1]
+        yield comma + messages.encode(views)[1:-1]
 
     yield b"]}"
 

@@ -12,10 +12,10 @@ import re
 
 import msgspec
 
-from jarvisd.errors import ProtocolError
-from jarvisd.protocol.base import Params
-from jarvisd.protocol.guard import escape_unsafe, is_utf8, without_surrogates
-from jarvisd.protocol.methods import METHODS
+from jarvisd.base.errors import ProtocolError
+from jarvisd.base.json_guard import escape_unsafe, is_utf8, without_surrogates
+from jarvisd.base.wire_types import Params
+from jarvisd.overview.wire import METHODS
 
 MAX_REQUEST_BYTES = 1 << 20
 MAX_BATCH = 32

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.journal import Journal
-from jarvisd.api.changes import Changes
-from jarvisd.api.subscription import Subscription
-from jarvisd.clock import Clock
-from jarvisd.model.segment import Segment
-from jarvisd.model.state import Transition
-from jarvisd.protocol import wire
-from jarvisd.protocol.following import Ping, Revision, Subscribe, SubscribeResult
-from jarvisd.protocol.health import HealthResult
+from jarvisd.base.clock import Clock
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.rpc import messages
+from jarvisd.rpc.changes import Changes
+from jarvisd.rpc.subscription import Subscription
+from jarvisd.rpc.wire import Ping, Revision, Subscribe, SubscribeResult
+from jarvisd.segments.model import Segment
+from jarvisd.state.journal import Journal
+from jarvisd.state.model import Transition
 
 PING_S = 30.0
 MAX_SUBSCRIPTIONS = 16
@@ -57,7 +57,7 @@ class Subscriptions:
 
     def flushed(self, revision: int) -> None:
         """Say that *revision* is stored."""
-        self.changes.add("flushes", wire.encode(Revision(revision=revision)))
+        self.changes.add("flushes", messages.encode(Revision(revision=revision)))
         self._wake()
 
     def segment_closed(self, segment: Segment) -> None:
@@ -69,7 +69,7 @@ class Subscriptions:
 
     def health_changed(self, health: HealthResult) -> None:
         """Say that the daemon is well again, or is not."""
-        self.changes.add("health", wire.encode(health))
+        self.changes.add("health", messages.encode(health))
         self._wake()
 
     async def run(self) -> None:
@@ -126,7 +126,7 @@ class Outbox:
         """
         if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
             message = f"a client has at most {MAX_SUBSCRIPTIONS} subscriptions"
-            raise wire.failure("busy", message, limit=MAX_SUBSCRIPTIONS)
+            raise messages.failure("busy", message, limit=MAX_SUBSCRIPTIONS)
 
         subscription = Subscription(
             f"s{secrets.token_hex(4)}", self._resolved(wanted), self.hub.changes
@@ -146,7 +146,7 @@ class Outbox:
         """
         if self._subscriptions.pop(subscription, None) is None:
             message = f"no subscription {subscription[:64]!r} on this connection"
-            raise wire.failure("unknown_subscription", message)
+            raise messages.failure("unknown_subscription", message)
 
         if not self._subscriptions:
             self.close()
@@ -193,4 +193,4 @@ class Outbox:
         ping = Ping(
             now_ms=self.hub.clock.unix_ms(), cursor=changes.cursor(changes.sequence)
         )
-        return wire.encode_notification("ping", wire.encode(ping))
+        return messages.encode_notification("ping", messages.encode(ping))

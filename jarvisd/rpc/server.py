@@ -15,15 +15,15 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup, TaskStatus
 
-from jarvisd.api.connection import READ_BYTES, Connection, Round, Shared
-from jarvisd.api.endpoint import Endpoint, peer_uid
-from jarvisd.api.handlers import MAX_CLIENTS, Handlers
-from jarvisd.api.patience import Patience
-from jarvisd.api.replies import Replies
-from jarvisd.api.subscriptions import Subscriptions
-from jarvisd.api.tally import Tally
-from jarvisd.clock import Clock
-from jarvisd.protocol import wire
+from jarvisd.base.clock import Clock
+from jarvisd.rpc import messages
+from jarvisd.rpc.connection import READ_BYTES, Connection, Round, Shared
+from jarvisd.rpc.counters import Tally
+from jarvisd.rpc.dispatch import Replies
+from jarvisd.rpc.endpoint import Endpoint, peer_uid
+from jarvisd.rpc.handlers import MAX_CLIENTS, Handlers
+from jarvisd.rpc.publisher import Subscriptions
+from jarvisd.rpc.timeouts import Patience
 
 log = structlog.get_logger()
 
@@ -36,9 +36,9 @@ PAUSE_S = 0.1
 FAREWELL_S = 1.0
 """How long a client that is turned away may take to read why."""
 
-_BUSY = wire.encode_error(
-    wire.NULL,
-    wire.failure(
+_BUSY = messages.encode_error(
+    messages.NULL,
+    messages.failure(
         "busy",
         f"{MAX_CLIENTS} clients are connected already; try again",
         limit=MAX_CLIENTS,

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from jarvisd.accumulators.block import Block
-from jarvisd.api.changes import Change, Changes
-from jarvisd.api.matching import matches_filter, matches_session
-from jarvisd.model.state import Transition
-from jarvisd.protocol import wire
-from jarvisd.protocol.following import Resync, Subscribe, SubscribeResult
+from jarvisd.blocks.block import Block
+from jarvisd.overview.matching import matches_filter, matches_session
+from jarvisd.rpc import messages
+from jarvisd.rpc.changes import Change, Changes
+from jarvisd.rpc.wire import Resync, Subscribe, SubscribeResult
+from jarvisd.state.model import Transition
 
 MAX_SPACED = 1024
 """Things whose last telling is remembered; beyond it spacing is given up, not news."""
@@ -74,7 +74,7 @@ class Subscription:
         self._catch_up(self.changes.journal.after(self._known_number))
         cursor = self.changes.cursor(self._read)
         params = Resync(subscription=self.id, cursor=cursor)
-        return wire.encode_notification("resync", wire.encode(params))
+        return messages.encode_notification("resync", messages.encode(params))
 
     def take(self, now: float, max_bytes: int) -> list[bytes]:
         """Return what may be told at *now*: notifications, *max_bytes* and a little."""
@@ -201,7 +201,7 @@ class Subscription:
 
     def _event(self, topic: str, data: bytes) -> bytes:
         cursor = self.changes.cursor(self._safe_place())
-        return wire.encode_event(self.id, topic, cursor, data)
+        return messages.encode_event(self.id, topic, cursor, data)
 
     def _safe_place(self) -> int:
         """Return the place up to which nothing is left to tell."""

@@ -1,14 +1,14 @@
 """Subscriptions, and what a subscriber is sent without asking.
 
-Fields are only ever added, as in `jarvisd.protocol.methods`.
+Fields are only ever added, as in `jarvisd.overview.wire`.
 """
 
 from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from jarvisd.model.block import BlockId
-from jarvisd.protocol.base import Params, Result, Text, Whole
+from jarvisd.base.wire_types import Params, Result, Text, Whole
+from jarvisd.core.origin import BlockId
 
 Topic = Literal["blocks", "session", "states", "segments", "flushes", "health"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)

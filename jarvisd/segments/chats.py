@@ -12,19 +12,20 @@ from hashlib import blake2b
 
 from msgspec.structs import replace
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.session import Session
-from jarvisd.clock import MS_PER_S
-from jarvisd.errors import StoreError
-from jarvisd.flusher import Flusher
-from jarvisd.model.block import Kind, Origin
-from jarvisd.model.events import ApiFailed, Event, ToolCalled, UsageReported
-from jarvisd.model.ids import BlockId, SessionId
-from jarvisd.model.record import Record
-from jarvisd.model.segment import Closed
-from jarvisd.model.usage import Tokens
-from jarvisd.protocol import wire
-from jarvisd.protocol.segments import (
+from jarvisd.base.clock import MS_PER_S
+from jarvisd.base.errors import StoreError
+from jarvisd.base.ids import BlockId, SessionId
+from jarvisd.base.usage import Tokens
+from jarvisd.blocks.block import Block
+from jarvisd.core.event import ApiFailed, Event, ToolCalled, UsageReported
+from jarvisd.core.flush import Flusher
+from jarvisd.core.intake import Intake
+from jarvisd.core.origin import Kind, Origin
+from jarvisd.core.record import Record
+from jarvisd.ledger.session_totals import Session
+from jarvisd.rpc import messages
+from jarvisd.segments.model import Closed
+from jarvisd.segments.wire import (
     ChatParams,
     ChatsEndSession,
     ChatsEndSessionResult,
@@ -33,7 +34,6 @@ from jarvisd.protocol.segments import (
     ChatsRecordResult,
     ChatsRecordTool,
 )
-from jarvisd.reader.intake import Intake
 
 PARSER_VERSION = 1
 """There is no parser; but rows say by which they were read."""
@@ -149,7 +149,7 @@ class Chats:
             await self._flusher.commit(block)
         except StoreError as exc:
             message = f"counted, and not stored yet: {exc}"
-            raise wire.failure(
+            raise messages.failure(
                 "storage_degraded", message, retry_after_ms=1000
             ) from exc
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jarvisd.accumulators.ledger import Ledger, SessionKey
-from jarvisd.accumulators.session import Session, summed
-from jarvisd.accumulators.stretches import Stretch
-from jarvisd.model.ids import BlockId, SessionId
-from jarvisd.model.segment import Closed, Closing, Segment, segment_id
+from jarvisd.base.ids import BlockId, SessionId
+from jarvisd.ledger.engine import Ledger, SessionKey
+from jarvisd.ledger.open_segments import Stretch
+from jarvisd.ledger.session_totals import Session, summed
+from jarvisd.segments.model import Closed, Closing, Segment, segment_id
 
 IDLE_S = 300.0
 

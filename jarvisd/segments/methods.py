@@ -7,20 +7,20 @@ from typing import Final
 import structlog
 from anyio import lowlevel
 
-from jarvisd.accumulators.segments import Segments
-from jarvisd.clock import Clock, next_tick
-from jarvisd.errors import StoreError
-from jarvisd.flusher import Flusher
-from jarvisd.protocol.segments import (
+from jarvisd.base.clock import Clock, next_tick
+from jarvisd.base.errors import StoreError
+from jarvisd.core.flush import Flusher
+from jarvisd.core.storage.database_store import Store
+from jarvisd.segments.chats import Chats
+from jarvisd.segments.engine import Segments
+from jarvisd.segments.store import Wanted, list_segments
+from jarvisd.segments.wire import (
     ChatParams,
     ChatsEndSession,
     SegmentParams,
     SegmentsList,
     SegmentsListResult,
 )
-from jarvisd.reader.chats import Chats
-from jarvisd.store import Store
-from jarvisd.store.segments import Wanted, list_segments
 
 log = structlog.get_logger()
 

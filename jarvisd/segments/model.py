@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from jarvisd.model.ids import BlockId, SessionId
+from jarvisd.base.ids import BlockId, SessionId
 
 
 class Closed(StrEnum):

@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from jarvisd.model.segment import Closing, Segment
-from jarvisd.store import many
-from jarvisd.store.outbox import put
+from jarvisd.core.storage import multi_insert
+from jarvisd.segments.model import Closing, Segment
+from jarvisd.sinks.store import put
 
 _SEGMENT_INSERT: Final = """
 INSERT INTO segment (segment_id, agent, session_id, number, ended_ms, record)
@@ -67,7 +67,7 @@ def write_closings(
     raw: sqlite3.Connection, closings: Sequence[Closing], refused: list[str]
 ) -> None:
     """Store *closings* inside the caller's transaction."""
-    many.put(raw, _SEGMENT_INSERT, map(_values, closings), refused)
+    multi_insert.put(raw, _SEGMENT_INSERT, map(_values, closings), refused)
     waiting = ((each, sink) for each in closings for sink in each.sinks)
     put(raw, starmap(_waiting, waiting), refused)
 

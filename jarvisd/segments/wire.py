@@ -8,9 +8,9 @@ from typing import Annotated
 
 import msgspec
 
-from jarvisd.model.ids import SessionId
-from jarvisd.model.segment import Segment
-from jarvisd.protocol.base import Params, Result, Text, Whole
+from jarvisd.base.ids import SessionId
+from jarvisd.base.wire_types import Params, Result, Text, Whole
+from jarvisd.segments.model import Segment
 
 MAX_SEGMENTS = 1_000
 DEFAULT_SEGMENTS = 100

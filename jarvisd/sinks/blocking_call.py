@@ -13,7 +13,7 @@ from typing import Generic, TypeVar, cast
 
 import anyio
 
-from jarvisd.errors import SinkError
+from jarvisd.base.errors import SinkError
 
 T = TypeVar("T")
 

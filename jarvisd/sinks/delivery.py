@@ -12,15 +12,15 @@ from typing import Final, Protocol, TypeVar
 import anyio
 import structlog
 
-from jarvisd.clock import MS_PER_S, Clock
-from jarvisd.errors import SinkError, StoreError
-from jarvisd.export.backoff import LONGEST_S, pause_s
-from jarvisd.export.errand import Hand
-from jarvisd.export.sink import Sink
-from jarvisd.protocol.health import SinkHealth
-from jarvisd.store import outbox
-from jarvisd.store.connection import Unit
-from jarvisd.store.outbox import Due, Queue, Waiting
+from jarvisd.base.clock import MS_PER_S, Clock
+from jarvisd.base.errors import SinkError, StoreError
+from jarvisd.core.storage.connection import Unit
+from jarvisd.overview.health_wire import SinkHealth
+from jarvisd.sinks import store as outbox
+from jarvisd.sinks.backoff import LONGEST_S, pause_s
+from jarvisd.sinks.blocking_call import Hand
+from jarvisd.sinks.sink import Sink
+from jarvisd.sinks.store import Due, Queue, Waiting
 
 BATCH: Final = 100
 """Records given to a sink at once: some 70 kB."""

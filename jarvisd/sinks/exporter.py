@@ -7,13 +7,13 @@ from typing import Final
 import anyio
 import structlog
 
-from jarvisd.clock import Clock
-from jarvisd.errors import StoreError
-from jarvisd.export.lane import LIMIT_S, STORE_PAUSE_S, Lane, Outbox
-from jarvisd.export.sink import Sink
-from jarvisd.protocol.health import Problem, SinkHealth
-from jarvisd.store import outbox
-from jarvisd.store.outbox import Queue
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import StoreError
+from jarvisd.overview.health_wire import Problem, SinkHealth
+from jarvisd.sinks import store as outbox
+from jarvisd.sinks.delivery import LIMIT_S, STORE_PAUSE_S, Lane, Outbox
+from jarvisd.sinks.sink import Sink
+from jarvisd.sinks.store import Queue
 
 COUNT_EVERY_S: Final = 1.0
 """What waits is counted when it has changed, and no more often than this."""

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import assert_never
 
 from jarvisd.config import JsonlSettings, PosthogSettings, SinkSettings
-from jarvisd.export.jsonl import JsonlSink
-from jarvisd.export.posthog import PosthogSink
-from jarvisd.export.sink import Sink
+from jarvisd.sinks.jsonl import JsonlSink
+from jarvisd.sinks.posthog import PosthogSink
+from jarvisd.sinks.sink import Sink
 
 
 def make_sinks(settings: Iterable[SinkSettings], folder: Path) -> list[Sink]:

@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from jarvisd.errors import SinkError
+from jarvisd.base.errors import SinkError
 
 NAME: Final = "install_id"
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from jarvisd.errors import SinkError
-from jarvisd.store.outbox import Waiting
+from jarvisd.base.errors import SinkError
+from jarvisd.sinks.store import Waiting
 
 EVENT: Final = "chat_session_ended"
 

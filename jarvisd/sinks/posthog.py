@@ -19,12 +19,12 @@ from typing import Any, Final
 
 import msgspec
 
+from jarvisd.base.errors import SinkError
 from jarvisd.config import Grouping, PosthogSettings
-from jarvisd.errors import SinkError
-from jarvisd.export.installation import install_id
-from jarvisd.export.redact import EVENT, fingerprint, hashed, redacted
-from jarvisd.model.segment import Segment
-from jarvisd.store.outbox import Waiting
+from jarvisd.segments.model import Segment
+from jarvisd.sinks.installation import install_id
+from jarvisd.sinks.redact import EVENT, fingerprint, hashed, redacted
+from jarvisd.sinks.store import Waiting
 
 TIMEOUT_S: Final = 10.0
 """Without a connection, or without another byte of the answer."""

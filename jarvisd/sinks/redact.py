@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from jarvisd.agents import AGENTS
-from jarvisd.model.segment import Closed, Segment
+from jarvisd.segments.model import Closed, Segment
 
 EVENT: Final = "chat_session_ended"
 MAX_CHARS: Final = 200

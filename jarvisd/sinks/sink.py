@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from jarvisd.store.outbox import Waiting
+from jarvisd.sinks.store import Waiting
 
 SinkKind = Literal["jsonl", "posthog"]
 

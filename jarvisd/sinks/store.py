@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from jarvisd.store import many
-from jarvisd.store.conversations import lenient_text
+from jarvisd.conversations.store import lenient_text
+from jarvisd.core.storage import multi_insert
 
 DROP_SLICE: Final = 1_000
 """Rows dropped in one transaction: some ms, in which a flush waits."""
@@ -78,7 +78,7 @@ def put(
     To be called in the transaction that closes the segment. A record that waits
     already is left as it is.
     """
-    many.put(raw, _PUT, rows, refused)
+    multi_insert.put(raw, _PUT, rows, refused)
 
 
 def due(raw: sqlite3.Connection, sink: str, now_ms: int, limit: int) -> Due:

@@ -9,14 +9,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from jarvisd.accumulators.facts import (
-    INTERRUPTED,
-    MAX_TASKS,
-    Facts,
-    Phase,
-)
-from jarvisd.accumulators.lane import Lane
-from jarvisd.model.events import (
+from jarvisd.core.event import (
     ApiFailed,
     Asked,
     ClosingWritten,
@@ -40,8 +33,10 @@ from jarvisd.model.events import (
     TurnEnded,
     TurnStarted,
 )
-from jarvisd.model.record import Record
-from jarvisd.model.state import Activity
+from jarvisd.core.record import Record
+from jarvisd.ledger.lane import Lane
+from jarvisd.state.facts import INTERRUPTED, MAX_TASKS, Facts, Phase
+from jarvisd.state.model import Activity
 
 GOES_ON = frozenset({"tool_use", "pause_turn"})
 """Stop reasons that do not end a turn; without any, more of the message will come."""

@@ -4,18 +4,18 @@ import math
 
 from msgspec.structs import replace
 
-from jarvisd.accumulators.facts import Phase
-from jarvisd.accumulators.lane import OpenTool
-from jarvisd.accumulators.states.case import Case, Verdict
-from jarvisd.accumulators.states.constants import (
+from jarvisd.ledger.lane import OpenTool
+from jarvisd.state.constants import (
     APPROVAL_CEILING_MS,
     COMPACTION_CEILING_MS,
     OF_CHILD,
     STALLED_EDIT_MS,
     UNANSWERED_MS,
 )
-from jarvisd.accumulators.states.turns import verdict_of_nothing, working
-from jarvisd.model.state import Confidence, State, Tier
+from jarvisd.state.facts import Phase
+from jarvisd.state.model import Confidence, State, Tier
+from jarvisd.state.situation import Case, Verdict
+from jarvisd.state.turns import verdict_of_nothing, working
 
 
 def registry_wait(case: Case) -> Verdict | None:

@@ -2,11 +2,11 @@
 
 from msgspec.structs import replace
 
-from jarvisd.accumulators.facts import Phase
-from jarvisd.accumulators.states.case import Case, Verdict
-from jarvisd.accumulators.states.constants import GIVEN_UP_MS
-from jarvisd.model.evidence import ProcessGone
-from jarvisd.model.state import OVER, Confidence, State, Tier, Transition
+from jarvisd.core.signal import ProcessGone
+from jarvisd.state.constants import GIVEN_UP_MS
+from jarvisd.state.facts import Phase
+from jarvisd.state.model import OVER, Confidence, State, Tier, Transition
+from jarvisd.state.situation import Case, Verdict
 
 
 def over(case: Case) -> Verdict | None:

@@ -11,25 +11,17 @@ from enum import Enum, auto
 from itertools import islice
 from typing import NamedTuple
 
-from jarvisd.accumulators.facts import Facts, Phase
-from jarvisd.accumulators.lane import Lane
-from jarvisd.accumulators.states.attention import Burn, attention_to, silence_due_ms
-from jarvisd.accumulators.states.case import Case, Verdict
-from jarvisd.accumulators.states.constants import (
-    FORGOTTEN_MS,
-    GIVEN_UP_MS,
-    LATER_MS,
-)
-from jarvisd.accumulators.states.held import Held
-from jarvisd.accumulators.states.ladder import verdict_on
-from jarvisd.accumulators.states.reading import note
-from jarvisd.accumulators.states.reminders import Reminders
-from jarvisd.accumulators.states.seat import Seat, SeatKey
-from jarvisd.accumulators.states.seats import MAX_DEPTH, Seats
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import Dialog, HookCalled, OutputClosed, Signal
-from jarvisd.model.record import Record
-from jarvisd.model.state import (
+from jarvisd.core.origin import SessionId
+from jarvisd.core.record import Record
+from jarvisd.core.signal import Dialog, HookCalled, OutputClosed, Signal
+from jarvisd.core.traits import TraitsOf, no_traits
+from jarvisd.ledger.lane import Lane
+from jarvisd.state.apply import note
+from jarvisd.state.constants import FORGOTTEN_MS, GIVEN_UP_MS, LATER_MS
+from jarvisd.state.facts import Facts, Phase
+from jarvisd.state.ladder import verdict_on
+from jarvisd.state.latest_signals import Held
+from jarvisd.state.model import (
     OVER,
     WAITS,
     Attention,
@@ -40,7 +32,11 @@ from jarvisd.model.state import (
     Transition,
     needs_somebody,
 )
-from jarvisd.model.traits import TraitsOf, no_traits
+from jarvisd.state.reasons import Burn, attention_to, silence_due_ms
+from jarvisd.state.reminders import Reminders
+from jarvisd.state.session_registry import MAX_DEPTH, Seats
+from jarvisd.state.session_state import Seat, SeatKey
+from jarvisd.state.situation import Case, Verdict
 
 Cost = Callable[[str, SessionId], int | None]
 """(agent, session) -> what it cost so far, in micro-dollars; None if not known."""

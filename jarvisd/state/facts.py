@@ -1,15 +1,15 @@
 """What one block tells of its session's state: a few words, times and ids.
 
 It is saved in the lane's carry, so that reading can stop behind any line. What these
-facts mean is the business of `jarvisd.accumulators.states`.
+facts mean is the business of `jarvisd.state`.
 """
 
 from enum import IntEnum
 
 import msgspec
 
-from jarvisd.model.events import Cue
-from jarvisd.model.state import Activity
+from jarvisd.core.event import Cue
+from jarvisd.state.model import Activity
 
 MAX_TASKS = 64
 INTERRUPTED = "interrupted"

@@ -12,8 +12,8 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.state import Transition
+from jarvisd.core.origin import SessionId
+from jarvisd.state.model import Transition
 
 MAX_KEPT = 4_096
 """The newest ones, at 200 bytes each; older ones are asked of the store."""

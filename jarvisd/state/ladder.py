@@ -7,8 +7,7 @@ formats and runs of Claude Code 2.0 to 2.1.329 and Codex 0.118 to 0.169.
 
 from collections.abc import Callable
 
-from jarvisd.accumulators.states.case import Case, Verdict
-from jarvisd.accumulators.states.dialogs import (
+from jarvisd.state.dialogs import (
     compacting,
     hook_wait,
     question,
@@ -16,8 +15,9 @@ from jarvisd.accumulators.states.dialogs import (
     stalled_edit,
     subagent_wait,
 )
-from jarvisd.accumulators.states.endings import given_up, over, unless_abandoned
-from jarvisd.accumulators.states.turns import (
+from jarvisd.state.endings import given_up, over, unless_abandoned
+from jarvisd.state.situation import Case, Verdict
+from jarvisd.state.turns import (
     done,
     failed,
     fresh,

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from jarvisd.accumulators.facts import Phase
-from jarvisd.accumulators.states.constants import RESUMED_MS
-from jarvisd.model.evidence import (
+from jarvisd.core.signal import (
     CommandSeen,
     HookCalled,
     OutputClosed,
@@ -16,8 +14,10 @@ from jarvisd.model.evidence import (
     Signal,
     ToolRuns,
 )
-from jarvisd.model.state import Transition
-from jarvisd.model.traits import NO_TRAITS, Moment, Traits
+from jarvisd.core.traits import NO_TRAITS, Moment, Traits
+from jarvisd.state.constants import RESUMED_MS
+from jarvisd.state.facts import Phase
+from jarvisd.state.model import Transition
 
 MAX_CALLS = 64
 """Of one turn, that are not done."""

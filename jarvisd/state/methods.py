@@ -5,26 +5,26 @@ from functools import partial
 
 import anyio
 
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.books import Entry
-from jarvisd.accumulators.journal import Journal
-from jarvisd.api.daemon import Store
-from jarvisd.api.line import need_words
-from jarvisd.api.matching import is_session_in
-from jarvisd.clock import Clock
-from jarvisd.model.folder import is_named
-from jarvisd.model.ids import SessionId
-from jarvisd.model.state import NEEDS, State, Transition
-from jarvisd.model.statusline import StatusLineRead
-from jarvisd.protocol import wire
-from jarvisd.protocol.states import (
+from jarvisd.base.clock import Clock
+from jarvisd.base.folder import is_named
+from jarvisd.base.ids import SessionId
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.status_line import StatusLineRead
+from jarvisd.overview.daemon_contract import Store
+from jarvisd.overview.matching import is_session_in
+from jarvisd.overview.sessions import Entry
+from jarvisd.overview.status_text import need_words
+from jarvisd.rpc import messages
+from jarvisd.state.journal import Journal
+from jarvisd.state.model import NEEDS, State, Transition
+from jarvisd.state.store import Which, read_transitions
+from jarvisd.state.wire import (
     LiveSession,
     StatesHistory,
     StatesHistoryResult,
     StatesList,
     StatesListResult,
 )
-from jarvisd.store.transitions import Which, read_transitions
 
 ORDER = (
     *NEEDS,
@@ -116,7 +116,7 @@ class LiveStates:
                 f"more than {MAX_CAUGHT_UP} transitions since then; "
                 "read on with states.history, and subscribe from its last number"
             )
-            raise wire.failure("cursor_expired", message, limit=MAX_CAUGHT_UP)
+            raise messages.failure("cursor_expired", message, limit=MAX_CAUGHT_UP)
 
         # Behind the last await: nothing can come between this and the subscription.
         return missed + self._journal.after(after)

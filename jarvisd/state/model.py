@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from jarvisd.model.ids import SessionId
+from jarvisd.base.ids import SessionId
 
 
 class State(StrEnum):

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jarvisd.accumulators.states.case import Case, Verdict
-from jarvisd.accumulators.states.constants import (
+from jarvisd.state.constants import (
     COST_MICROS,
     COST_MS,
     LOOP_CALLS,
     LOOP_CALLS_POLLING,
     SILENCE_MS,
 )
-from jarvisd.model.state import Attention, Reason, State
+from jarvisd.state.model import Attention, Reason, State
+from jarvisd.state.situation import Case, Verdict
 
 _AT_WORK = frozenset({State.WORKING, State.COMPACTING})
 

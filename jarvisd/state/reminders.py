@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-from jarvisd.accumulators.states.seat import Seat, SeatKey
+from jarvisd.state.session_state import Seat, SeatKey
 
 
 class Reminders:

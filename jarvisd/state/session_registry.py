@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from jarvisd.accumulators.states.held import Held
-from jarvisd.accumulators.states.seat import Seat, SeatKey, is_hooked_wait
-from jarvisd.model.ids import SessionId
-from jarvisd.model.state import Transition
-from jarvisd.model.traits import TraitsOf
+from jarvisd.base.ids import SessionId
+from jarvisd.core.traits import TraitsOf
+from jarvisd.state.latest_signals import Held
+from jarvisd.state.model import Transition
+from jarvisd.state.session_state import Seat, SeatKey, is_hooked_wait
 
 MAX_SEATS = 10_000
 """Sessions of one day; a seat takes a kilobyte."""

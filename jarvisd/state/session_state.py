@@ -7,10 +7,11 @@ end are never delayed.
 
 from dataclasses import dataclass, field
 
-from jarvisd.accumulators.lane import Lane
-from jarvisd.accumulators.states.attention import Burn
-from jarvisd.accumulators.states.case import Case, Verdict
-from jarvisd.accumulators.states.constants import (
+from jarvisd.core.origin import SessionId
+from jarvisd.core.signal import HookCalled
+from jarvisd.core.traits import HookWords, Moment
+from jarvisd.ledger.lane import Lane
+from jarvisd.state.constants import (
     CHECK_CEILING_MS,
     CLOSING_MS,
     DWELL_MS,
@@ -20,11 +21,9 @@ from jarvisd.accumulators.states.constants import (
     SETTLE_MS,
     UNOWNED_MS,
 )
-from jarvisd.accumulators.states.endings import AT_REST
-from jarvisd.accumulators.states.held import Held
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import HookCalled
-from jarvisd.model.state import (
+from jarvisd.state.endings import AT_REST
+from jarvisd.state.latest_signals import Held
+from jarvisd.state.model import (
     OVER,
     WAITS,
     Attention,
@@ -33,7 +32,8 @@ from jarvisd.model.state import (
     Tier,
     Transition,
 )
-from jarvisd.model.traits import HookWords, Moment
+from jarvisd.state.reasons import Burn
+from jarvisd.state.situation import Case, Verdict
 
 SeatKey = tuple[str, SessionId]
 

@@ -5,19 +5,19 @@ from collections.abc import Mapping
 
 import msgspec
 
-from jarvisd.accumulators.facts import INTERRUPTED, Facts, Phase
-from jarvisd.accumulators.lane import OpenTool
-from jarvisd.accumulators.states.constants import (
+from jarvisd.core.signal import HookCalled, RegistryRead
+from jarvisd.core.traits import Moment, Traits
+from jarvisd.ledger.lane import OpenTool
+from jarvisd.state.constants import (
     APPROVAL_CEILING_MS,
     GRANTED_MS,
     HOOKS_HINT,
     RESUMED_MS,
     UNOWNED_MS,
 )
-from jarvisd.accumulators.states.held import Held
-from jarvisd.model.evidence import HookCalled, RegistryRead
-from jarvisd.model.state import Activity, Confidence, State, Tier
-from jarvisd.model.traits import Moment, Traits
+from jarvisd.state.facts import INTERRUPTED, Facts, Phase
+from jarvisd.state.latest_signals import Held
+from jarvisd.state.model import Activity, Confidence, State, Tier
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):

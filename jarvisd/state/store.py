@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.state import Activity, Confidence, State, Tier, Transition
-from jarvisd.store.known import Known
-from jarvisd.store.many import put
+from jarvisd.core.origin import SessionId
+from jarvisd.core.storage.interned import Known
+from jarvisd.core.storage.multi_insert import put
+from jarvisd.state.model import Activity, Confidence, State, Tier, Transition
 
 _INSERT: Final = """
 INSERT INTO transition (

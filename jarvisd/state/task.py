@@ -9,14 +9,14 @@ import math
 import anyio
 import structlog
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.journal import Journal
-from jarvisd.accumulators.states import States
-from jarvisd.clock import MS_PER_S, Clock
-from jarvisd.model.evidence import Signal
-from jarvisd.model.ids import SessionId
-from jarvisd.model.state import Transition
+from jarvisd.base.clock import MS_PER_S, Clock
+from jarvisd.base.ids import SessionId
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.signal import Signal
+from jarvisd.state.engine import States
+from jarvisd.state.journal import Journal
+from jarvisd.state.model import Transition
 
 log = structlog.get_logger()
 

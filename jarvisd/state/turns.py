@@ -2,17 +2,17 @@
 
 from msgspec.structs import replace
 
-from jarvisd.accumulators.facts import Phase
-from jarvisd.accumulators.states.case import Case, Turn, Verdict
-from jarvisd.accumulators.states.constants import (
+from jarvisd.core.event import Cue, Trouble
+from jarvisd.core.traits import Moment
+from jarvisd.state.constants import (
     GIVEN_UP_MS,
     LIMIT_CEILING_MS,
     STALLED_CALL_MS,
     STALLED_MS,
 )
-from jarvisd.model.events import Cue, Trouble
-from jarvisd.model.state import Activity, Confidence, State, Tier
-from jarvisd.model.traits import Moment
+from jarvisd.state.facts import Phase
+from jarvisd.state.model import Activity, Confidence, State, Tier
+from jarvisd.state.situation import Case, Turn, Verdict
 
 
 def limited(case: Case) -> Verdict | None:

@@ -1,15 +1,15 @@
 """What may be asked about live states: which session needs somebody, since when, why.
 
-Fields are only ever added, as in `jarvisd.protocol.methods`.
+Fields are only ever added, as in `jarvisd.overview.wire`.
 """
 
 from typing import Annotated
 
 import msgspec
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.state import StateView, Transition
-from jarvisd.protocol.base import Params, Result, Whole
+from jarvisd.base.wire_types import Params, Result, Whole
+from jarvisd.core.origin import SessionId
+from jarvisd.state.model import StateView, Transition
 
 MAX_STATES = 10_000
 MAX_TRANSITIONS = 10_000

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from jarvisd.agents.claude import parse
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import (
+from jarvisd.base.usage import Tokens, Variant
+from jarvisd.core.event import (
     ApiFailed,
     ClosingWritten,
     CommandGiven,
@@ -29,10 +29,10 @@ from jarvisd.model.events import (
     TurnEnded,
     UsageReported,
 )
-from jarvisd.model.record import Record, Speaker
-from jarvisd.model.usage import Tokens, Variant
-from tests.accumulators.books import line
+from jarvisd.core.origin import SessionId
+from jarvisd.core.record import Record, Speaker
 from tests.agents.undigested import undigested
+from tests.ledger.books import line
 
 AT = "2026-11-21T02:51:24.939Z"
 AT_MS = 1_795_229_484_939

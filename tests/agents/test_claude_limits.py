@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from jarvisd.agents import AGENTS
-from jarvisd.model.events import ApiFailed, LimitReached, Trouble
-from tests.accumulators.books import line
+from jarvisd.core.event import ApiFailed, LimitReached, Trouble
+from tests.ledger.books import line
 
 TOLD = "2026-11-30T18:00:00.000Z"
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from jarvisd.agents.codex import parse
-from jarvisd.model.events import (
+from jarvisd.base.usage import STANDARD, Tokens, Variant
+from jarvisd.core.event import (
     Compacted,
     Event,
     Interrupted,
@@ -26,10 +27,9 @@ from jarvisd.model.events import (
     TurnStarted,
     UsageReported,
 )
-from jarvisd.model.record import Record
-from jarvisd.model.usage import STANDARD, Tokens, Variant
-from tests.accumulators.books import line
+from jarvisd.core.record import Record
 from tests.agents.undigested import undigested
+from tests.ledger.books import line
 
 AT = "2026-11-21T02:26:53.890Z"
 AT_MS = 1_795_228_013_890

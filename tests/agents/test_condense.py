@@ -11,12 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jarvisd.agents import AGENTS, json_scan
-from jarvisd.agents.condense import MAX_ITEMS, MAX_KEPT_BYTES, MAX_VALUE_BYTES, Head
-from jarvisd.lines import is_blank
-from jarvisd.model.events import PromptGiven, UsageReported
-from jarvisd.model.record import Record
-from jarvisd.model.usage import Tokens
+from jarvisd.agents import AGENTS
+from jarvisd.agents._shared import json_scan
+from jarvisd.agents._shared.condense import (
+    MAX_ITEMS,
+    MAX_KEPT_BYTES,
+    MAX_VALUE_BYTES,
+    Head,
+)
+from jarvisd.base.usage import Tokens
+from jarvisd.core.event import PromptGiven, UsageReported
+from jarvisd.core.record import Record
+from jarvisd.core.sources.jsonlines.lines import is_blank
 from tests.agents.test_contract import HOSTILE, SAMPLES, paths_in, replaced
 
 JSON_AGENTS = [each for each in AGENTS if each != "text"]

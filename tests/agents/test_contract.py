@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jarvisd.agents import AGENTS, only_counted
-from jarvisd.model.record import Record
+from jarvisd.core.record import Record
 
 CLAUDE_REPLY = {
     "parentUuid": "9f1c",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jarvisd.agents.cue import MAX_CHARS, asks
+from jarvisd.agents._shared.cue import MAX_CHARS, asks
 
 ASKING = [
     "PR is ready. Let me know if it needs tweaks",

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from jarvisd.agents import AGENTS
-from jarvisd.agents.claude import evidence as claude
-from jarvisd.agents.codex import evidence as codex
-from jarvisd.agents.evidence import Entry
-from jarvisd.model.block import SessionId
-from jarvisd.model.process import Role
+from jarvisd.agents._shared.presence import Entry
+from jarvisd.agents.claude import presence as claude
+from jarvisd.agents.codex import presence as codex
+from jarvisd.core.origin import SessionId
+from jarvisd.core.process import Role
 from tests.conformance.shared import SHARED, needs_shared
 
 THREAD = "01a1fbed-862a-75b1-bce3-2029626f135b"

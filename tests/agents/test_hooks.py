@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvisd.agents import AGENTS
-from jarvisd.model.evidence import HookCalled
+from jarvisd.core.signal import HookCalled
 from tests.conformance.shared import SHARED, needs_shared
 
 SECRET = "correct horse battery staple"

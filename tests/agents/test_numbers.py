@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from jarvisd.agents import AGENTS
-from jarvisd.agents.claude.statusline import Input
-from jarvisd.agents.claude.statusline import status_line as read_status_line
-from jarvisd.model.record import Record
+from jarvisd.agents.claude.status_line import Input
+from jarvisd.agents.claude.status_line import status_line as read_status_line
+from jarvisd.core.record import Record
 from tests.agents.poisoned import ABSURD, Poisoned, numeric_fields, poisoned
 from tests.agents.poisoned import AGENTS as POISONED
 

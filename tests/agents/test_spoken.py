@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvisd.agents import AGENTS
-from jarvisd.model.conversation import Role, Said
+from jarvisd.conversations.model import Role, Said
 
 AT = "2026-11-21T02:26:50.513Z"
 AT_MS = 1_795_228_010_513

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jarvisd.agents import AGENTS
-from jarvisd.model.events import (
+from jarvisd.core.event import (
     ApiFailed,
     Asked,
     Cue,
@@ -21,8 +21,8 @@ from jarvisd.model.events import (
     Trouble,
     TurnEnded,
 )
-from tests.accumulators.books import line
-from tests.accumulators.states.rig import (
+from tests.ledger.books import line
+from tests.state.rig import (
     call,
     codex_call,
     prompt,

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvisd.agents import AGENTS
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import LimitSource, LimitsReported, LimitWindow
-from jarvisd.model.statusline import StatusLineRead
+from jarvisd.core.event import LimitSource, LimitsReported, LimitWindow
+from jarvisd.core.origin import SessionId
+from jarvisd.core.status_line import StatusLineRead
 
 INPUT = {
     "hook_event_name": "Status",

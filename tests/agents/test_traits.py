@@ -3,7 +3,7 @@
 import pytest
 
 from jarvisd.agents import AGENTS, traits_of
-from jarvisd.model.traits import NO_TRAITS, Moment
+from jarvisd.core.traits import NO_TRAITS, Moment
 
 TALKING = [name for name, each in AGENTS.items() if each.traits.has_states]
 

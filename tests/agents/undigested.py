@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from jarvisd.model.events import Event, ToolCalled
+from jarvisd.core.event import Event, ToolCalled
 
 
 def undigested(events: Iterable[Event]) -> tuple[Event, ...]:

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 
-from jarvisd.api.reports import Reports
-from jarvisd.clock import Clock, SystemClock
-from jarvisd.model.report import Attribution, ExplainedLine, ToolRow
-from jarvisd.protocol.health import Backfill
-from jarvisd.protocol.reports import (
+from jarvisd.base.clock import Clock, SystemClock
+from jarvisd.overview.health_wire import Backfill
+from jarvisd.reports.methods import Reports
+from jarvisd.reports.model import Attribution, ExplainedLine, ToolRow
+from jarvisd.reports.wire import (
     AttributionImport,
     ReportTools,
     SessionsExplain,
     SessionsExplainResult,
 )
-from tests.api.fakes import NOTHING_TO_READ, FakeDaemon
 from tests.books.rig import Daemon
+from tests.rpc.fakes import NOTHING_TO_READ, FakeDaemon
 
 DONE: Backfill = NOTHING_TO_READ
 

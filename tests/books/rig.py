@@ -10,22 +10,22 @@ from typing import Any
 
 import anyio
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.books import Books
-from jarvisd.accumulators.rules import BookRules
-from jarvisd.accumulators.session import Price, Session, decoded
 from jarvisd.agents import AGENTS, traits_of
-from jarvisd.clock import SystemClock
-from jarvisd.errors import StoreError, StoreUnansweredError
-from jarvisd.flusher import Flusher
-from jarvisd.model.block import Kind, SessionId
-from jarvisd.model.saved import Batch, Saved, SavedBooks
-from jarvisd.reader.intake import Intake
-from jarvisd.reader.reader import Reader
-from jarvisd.reader.survey import Survey
-from jarvisd.store import Store, open_store
-from tests.accumulators.books import flat_price
+from jarvisd.base.clock import SystemClock
+from jarvisd.base.errors import StoreError, StoreUnansweredError
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.discovery.scheduler import Reader
+from jarvisd.core.flush import Flusher
+from jarvisd.core.intake import Intake
+from jarvisd.core.origin import Kind, SessionId
+from jarvisd.core.saved import Batch, Saved, SavedBooks
+from jarvisd.core.storage.database_store import Store, open_store
+from jarvisd.ledger.rules import BookRules
+from jarvisd.ledger.session_totals import Price, Session, decoded
+from jarvisd.overview.sessions import Books
+from tests.ledger.books import flat_price
 
 LIMIT_S = 60.0
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from tests.accumulators import test_ledger_claude as claude
 from tests.books.process import started
 from tests.books.rig import append, transcript
+from tests.ledger import test_ledger_claude as claude
 
 TURNS = 60
 

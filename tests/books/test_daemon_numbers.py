@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from tests.accumulators import test_ledger_claude as claude
-from tests.accumulators import test_ledger_codex as codex
-from tests.accumulators.books import line
 from tests.books.process import started
 from tests.books.rig import append, transcript
+from tests.ledger import test_ledger_claude as claude
+from tests.ledger import test_ledger_codex as codex
+from tests.ledger.books import line
 
 
 def told(home: Path, method: str, **params: object) -> Any:

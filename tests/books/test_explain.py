@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tests.accumulators import test_ledger_claude as claude
-from tests.accumulators.books import line
 from tests.books.reporting import desk, reasons
 from tests.books.rig import append, running, transcript
+from tests.ledger import test_ledger_claude as claude
+from tests.ledger.books import line
 
 LINES = [
     claude.prompt(second=0),

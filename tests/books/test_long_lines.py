@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.accumulators import test_ledger_claude as claude
 from tests.books.process import Process, started
 from tests.books.rig import append, transcript
+from tests.ledger import test_ledger_claude as claude
 
 MIB = 1024 * 1024
 MOST_BYTES = 256 * MIB

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from jarvisd.agents import AGENTS
-from jarvisd.errors import StoreError, StoreUnansweredError
-from jarvisd.model.events import UsageReported
-from jarvisd.model.record import Record
-from jarvisd.model.usage import Tokens, Variant
-from jarvisd.store import writer
-from tests.accumulators import test_ledger_claude as claude
-from tests.accumulators import test_ledger_codex as codex
-from tests.accumulators.test_ledger_properties import FILES
+from jarvisd.base.errors import StoreError, StoreUnansweredError
+from jarvisd.base.usage import Tokens, Variant
+from jarvisd.core.event import UsageReported
+from jarvisd.core.record import Record
+from jarvisd.core.storage import writer
 from tests.books.rig import Daemon, accounts, append, running, transcript
+from tests.ledger import test_ledger_claude as claude
+from tests.ledger import test_ledger_codex as codex
+from tests.ledger.test_ledger_properties import FILES
 from tests.support import eventually
 
 NEWER = AGENTS["claude"].version + 1
@@ -151,8 +151,8 @@ async def test_a_row_of_yesterday_is_settled_by_the_store(
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the disk waited for no longer than it takes, usually."""
-    monkeypatch.setattr("jarvisd.store.writer.WRITE_TIMEOUT_S", 0.2)
-    monkeypatch.setattr("jarvisd.store.connection.GRACE_S", 0.02)
+    monkeypatch.setattr("jarvisd.core.storage.writer.WRITE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("jarvisd.core.storage.connection.GRACE_S", 0.02)
 
 
 @pytest.mark.parametrize(

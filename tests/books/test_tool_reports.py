@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from jarvisd.model.report import Attribution
-from tests.accumulators import test_ledger_claude as claude
-from tests.accumulators.books import line
+from jarvisd.reports.model import Attribution
 from tests.books.reporting import desk
 from tests.books.rig import append, running, transcript
+from tests.ledger import test_ledger_claude as claude
+from tests.ledger.books import line
 
 
 def called(call_id: str, at: str, name: str = "Bash", **given: Any) -> bytes:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import msgspec
 
-from jarvisd.client import clock
-from jarvisd.clock import SystemClock
-from jarvisd.protocol.reports import ReportUsage, ReportUsageResult, ReportWindows
-from tests.accumulators.books import line
+from jarvisd.base.clock import SystemClock
+from jarvisd.cli import wall_clock
+from jarvisd.reports.wire import ReportUsage, ReportUsageResult, ReportWindows
 from tests.books.reporting import Desk, desk
 from tests.books.rig import append, running, transcript
+from tests.ledger.books import line
 
 MINUTE_MS = 60_000
 
@@ -17,7 +17,7 @@ MINUTE_MS = 60_000
 def reply(message: str, at_ms: int, *, output: int = 100) -> bytes:
     return line(
         type="assistant",
-        timestamp=clock.iso(at_ms),
+        timestamp=wall_clock.iso(at_ms),
         requestId=message,
         message={"id": message, "model": "opus", "usage": {"output_tokens": output}},
     )
@@ -124,7 +124,7 @@ def limits(percent: float, at_ms: int, resets_ms: int) -> bytes:
     }
     return line(
         type="event_msg",
-        timestamp=clock.iso(at_ms),
+        timestamp=wall_clock.iso(at_ms),
         payload={"type": "token_count", "rate_limits": {"primary": window}},
     )
 

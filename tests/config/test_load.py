@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from jarvisd import config
+from jarvisd.base.errors import EXIT_USAGE, ConfigError
 from jarvisd.config import AgentSettings, Config, FifoSettings, LogLevel
-from jarvisd.errors import EXIT_USAGE, ConfigError
 
 FILE = Path("/home/ann/.config/jarvisd/config.toml")
 AGENTS = ("claude", "codex")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from jarvisd import config
+from jarvisd.base.errors import ConfigError
 from jarvisd.config import Setting
-from jarvisd.errors import ConfigError
 
 
 @pytest.fixture

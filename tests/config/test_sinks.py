@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from jarvisd import config
+from jarvisd.base.errors import ConfigError
 from jarvisd.config import Config, Grouping, JsonlSettings, PosthogSettings, Secret
-from jarvisd.errors import ConfigError
 
 FILE = Path("/home/ann/.config/jarvisd/config.toml")
 SECRET = "phc_a_key_that_nobody_sees"

@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jarvisd.accumulators.lane import Lane
-from jarvisd.accumulators.ledger import Ledger
-from jarvisd.accumulators.states import States
 from jarvisd.agents import AGENTS, traits_of
-from jarvisd.agents.evidence import Registry
-from jarvisd.model.block import BlockId, Kind, Origin, SessionId
-from jarvisd.model.evidence import (
+from jarvisd.agents._shared.presence import Registry
+from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
+from jarvisd.core.signal import (
     HookCalled,
     ProcessFound,
     ProcessGone,
     RegistryRead,
     Signal,
 )
-from jarvisd.model.state import State, Transition
+from jarvisd.ledger.engine import Ledger
+from jarvisd.ledger.lane import Lane
+from jarvisd.state.engine import States
+from jarvisd.state.model import State, Transition
 from tests.conformance.shared import SHARED
 
 LINGER_MS = 10_000

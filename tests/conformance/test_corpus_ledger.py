@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from jarvisd.agents import AGENTS
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import Outcome
-from jarvisd.model.ledger import CallRow
-from tests.accumulators.books import Block, Books, block, read_all
+from jarvisd.core.event import Outcome
+from jarvisd.core.origin import SessionId
+from jarvisd.ledger.model import CallRow
 from tests.conformance.shared import SHARED, needs_shared, runs
+from tests.ledger.books import Block, Books, block, read_all
 
 pytestmark = [pytest.mark.conformance, needs_shared()]
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from jarvisd.accumulators.lane import Lane
-from jarvisd.accumulators.ledger import Ledger
-from jarvisd.accumulators.states import States
 from jarvisd.agents import AGENTS, traits_of
-from jarvisd.lines import Line, LineSplitter
-from jarvisd.model.block import BlockId, Kind, Origin, SessionId
-from jarvisd.model.evidence import ProcessFound, ProcessGone
-from jarvisd.model.state import State
+from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
+from jarvisd.core.signal import ProcessFound, ProcessGone
+from jarvisd.core.sources.jsonlines.lines import Line, LineSplitter
+from jarvisd.ledger.engine import Ledger
+from jarvisd.ledger.lane import Lane
+from jarvisd.state.engine import States
+from jarvisd.state.model import State
 from tests.conformance.shared import SHARED, needs_shared
 from tests.conformance.test_corpus_ledger import Run, all_runs, truth_of
 

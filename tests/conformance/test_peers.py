@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from jarvisd.protocol.methods import SessionsListResult
+from jarvisd.overview.wire import SessionsListResult
 from tests.conformance.differences import (
     KNOWN,
     ROUNDING,

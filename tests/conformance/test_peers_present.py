@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jarvisd.clock import SystemClock
-from tests.accumulators.books import line
+from jarvisd.base.clock import SystemClock
 from tests.conformance.differences import Facts, differences, explanation
 from tests.conformance.peers import Json, ccusage, compatible, needs_peers
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append
 from tests.e2e.rig import running_daemon
+from tests.ledger.books import line
 
 pytestmark = [pytest.mark.conformance, needs_peers()]
 

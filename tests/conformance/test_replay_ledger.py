@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.accumulators.books import Books, block, read_all
 from tests.conformance.shared import SHARED, needs_shared
+from tests.ledger.books import Books, block, read_all
 
 pytestmark = [pytest.mark.conformance, needs_shared("replay")]
 

@@ -11,9 +11,9 @@ import anyio
 import msgspec
 from anyio.abc import ByteStream
 
-from jarvisd.model.block import BlockView
-from jarvisd.protocol.following import Event
-from jarvisd.protocol.methods import BlocksListResult, SyncResult
+from jarvisd.core.origin import BlockView
+from jarvisd.overview.wire import BlocksListResult, SyncResult
+from jarvisd.rpc.wire import Event
 
 T = TypeVar("T")
 

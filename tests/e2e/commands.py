@@ -24,7 +24,7 @@ async def jarvisctl(
 
 def command(*arguments: str) -> list[str]:
     """Return what starts `jarvisctl`, installed or not."""
-    return [sys.executable, "-m", "jarvisd.client.main", *arguments]
+    return [sys.executable, "-m", "jarvisd.cli.main", *arguments]
 
 
 async def started(home: Home, *arguments: str) -> Process:

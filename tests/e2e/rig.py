@@ -14,8 +14,8 @@ from typing import TypeVar
 import anyio
 from anyio import BrokenResourceError, EndOfStream
 
-from jarvisd.model.block import BlockView
-from jarvisd.protocol.methods import HelloResult
+from jarvisd.core.origin import BlockView
+from jarvisd.overview.wire import HelloResult
 from tests.e2e.client import Client, connected
 from tests.e2e.home import Home
 

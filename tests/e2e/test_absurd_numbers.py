@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from jarvisd.model.session import SessionView
-from jarvisd.protocol.health import HealthResult, Problem
+from jarvisd.overview.health_wire import HealthResult, Problem
+from jarvisd.overview.model import SessionView
 from tests.agents.poisoned import AGENTS, poisoned
 from tests.e2e.home import Home, append, append_bytes
 from tests.e2e.rig import Daemon, running_daemon

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.model.block import Life
-from jarvisd.model.source import SourceState, SourceView
-from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import SourcesListResult
+from jarvisd.core.origin import Life
+from jarvisd.core.roots import SourceState, SourceView
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import SourcesListResult
 from tests.e2e.home import append, append_bytes, record
 from tests.e2e.rig import AS_A_USER, Daemon
 from tests.support import eventually

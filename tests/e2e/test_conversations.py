@@ -11,8 +11,8 @@ import anyio.to_thread
 import pytest
 from anyio import BrokenResourceError, EndOfStream
 
-from jarvisd.model.conversation import ConversationView, MessageView
-from jarvisd.protocol.conversations import (
+from jarvisd.conversations.model import ConversationView, MessageView
+from jarvisd.conversations.wire import (
     ConversationsForgetResult,
     ConversationsGetOrCreateResult,
     ConversationsListResult,
@@ -319,7 +319,7 @@ async def test_the_command_line_does_it_all(home: Home) -> None:
 
         def ctl(*arguments: str, text: str = "") -> str:
             return subprocess.run(
-                [sys.executable, "-m", "jarvisd.client.main", *arguments],
+                [sys.executable, "-m", "jarvisd.cli.main", *arguments],
                 env=daemon.environ,
                 input=text,
                 capture_output=True,

@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvisd.model.block import BlockView
+from jarvisd.core.origin import BlockView
 from tests.e2e.growth import Piece, count, recorded_pieces, replay
 from tests.e2e.home import CODE, Home
 from tests.e2e.rig import Daemon, running_daemon

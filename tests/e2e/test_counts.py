@@ -3,9 +3,9 @@
 import anyio
 import pytest
 
-from jarvisd.model.block import BlockView, Life
-from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import BlocksTailResult, StatusResult
+from jarvisd.core.origin import BlockView, Life
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import BlocksTailResult, StatusResult
 from tests.e2e.home import append, append_bytes, record
 from tests.e2e.rig import Daemon
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jarvisd.model.block import BlockView
-from jarvisd.model.state import Transition
-from jarvisd.protocol.following import SubscribeResult
-from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import Done
-from jarvisd.protocol.pushes import PushLinesResult, PushOpenResult
-from jarvisd.protocol.states import StatesHistoryResult
+from jarvisd.core.origin import BlockView
+from jarvisd.core.wire import PushLinesResult, PushOpenResult
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import Done
+from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.state.model import Transition
+from jarvisd.state.wire import StatesHistoryResult
 from tests.e2e.client import Client, RpcError
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon

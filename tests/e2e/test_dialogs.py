@@ -13,12 +13,12 @@ import anyio
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from jarvisd.client import clock
-from jarvisd.protocol.attention import ReportAttentionResult
-from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import Done
-from jarvisd.protocol.states import LiveSession, StatesHistoryResult, StatesListResult
-from jarvisd.sources.processes import children_of
+from jarvisd.cli import wall_clock
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import Done
+from jarvisd.presence.processes import children_of
+from jarvisd.reports.attention_wire import ReportAttentionResult
+from jarvisd.state.wire import LiveSession, StatesHistoryResult, StatesListResult
 from tests.e2e.commands import LIMIT_S, jarvisctl, started
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon
@@ -51,7 +51,7 @@ class Session:
 
     def write(self, **record: object) -> None:
         """Append a record to the transcript."""
-        more = {"sessionId": self.id, "timestamp": clock.iso(clock.unix_ms())}
+        more = {"sessionId": self.id, "timestamp": wall_clock.iso(wall_clock.unix_ms())}
         fields = {"uuid": str(uuid4()), "cwd": "/home/me/demo", **more, **record}
         path = self._daemon.home.transcript(session=self.id)
         append(path, json.dumps(fields))
@@ -68,7 +68,7 @@ class Session:
         self, status: str, waiting_for: str | None = None, *, at_ms: int | None = None
     ) -> int:
         """Write the entry of the registry; return since when it says so."""
-        process, at_ms = self._process, at_ms or clock.unix_ms()
+        process, at_ms = self._process, at_ms or wall_clock.unix_ms()
         assert process is not None, "only a process writes an entry"
         entry = {
             "pid": process.pid,

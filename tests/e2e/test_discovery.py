@@ -7,8 +7,8 @@ from uuid import uuid4
 import anyio
 import pytest
 
-from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import SessionsListResult, StatusResult
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import SessionsListResult, StatusResult
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from jarvisd.client import clock
-from jarvisd.protocol.methods import Done
-from jarvisd.protocol.states import LiveSession, StatesListResult
+from jarvisd.cli import wall_clock
+from jarvisd.overview.wire import Done
+from jarvisd.state.wire import LiveSession, StatesListResult
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon
@@ -26,7 +26,7 @@ async def daemon(home: Home) -> AsyncIterator[Daemon]:
 
 async def a_failure(daemon: Daemon, words: str, error: str, ago_ms: int = 0) -> str:
     """Write a transcript whose turn ended with *words*; return its session."""
-    session, now_ms = str(uuid4()), clock.unix_ms()
+    session, now_ms = str(uuid4()), wall_clock.unix_ms()
     message = {
         "model": "<synthetic>",
         "content": [{"type": "text", "text": words}],
@@ -44,7 +44,7 @@ async def a_failure(daemon: Daemon, words: str, error: str, ago_ms: int = 0) -> 
     usual = {
         "sessionId": session,
         "cwd": "/home/me/demo",
-        "timestamp": clock.iso(now_ms - ago_ms),
+        "timestamp": wall_clock.iso(now_ms - ago_ms),
     }
     path = daemon.home.transcript(session=session)
     append(path, *(json.dumps({**usual, **each}) for each in lines))
@@ -72,7 +72,7 @@ def at_clock(at_ms: int) -> str:
 
 
 async def test_a_limit_lasts_until_the_moment_that_it_names(daemon: Daemon) -> None:
-    resets_ms = (clock.unix_ms() + 2 * HOUR_MS) // 60_000 * 60_000
+    resets_ms = (wall_clock.unix_ms() + 2 * HOUR_MS) // 60_000 * 60_000
     words = f"You're out of extra usage · resets {at_clock(resets_ms)}"
     await a_failure(daemon, words, "rate_limit")
 
@@ -83,7 +83,7 @@ async def test_a_limit_lasts_until_the_moment_that_it_names(daemon: Daemon) -> N
 
 
 async def test_a_limit_that_is_over_needs_nobody(daemon: Daemon) -> None:
-    words = f"5-hour limit reached ∙ resets {at_clock(clock.unix_ms() - HOUR_MS)}"
+    words = f"5-hour limit reached ∙ resets {at_clock(wall_clock.unix_ms() - HOUR_MS)}"
     await a_failure(daemon, words, "rate_limit", ago_ms=2 * HOUR_MS)
 
     assert (await the_one(daemon)).state.state == "idle"

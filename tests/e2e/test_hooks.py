@@ -5,13 +5,13 @@ from pathlib import Path
 
 import anyio
 
-from jarvisd.model.segment import Closed, Segment
-from jarvisd.protocol.reports import ReportWindowsResult
-from jarvisd.protocol.segments import SegmentsListResult
-from tests.accumulators.test_ledger_claude import prompt, reply
+from jarvisd.reports.wire import ReportWindowsResult
+from jarvisd.segments.model import Closed, Segment
+from jarvisd.segments.wire import SegmentsListResult
 from tests.e2e.commands import LIMIT_S, jarvisctl
 from tests.e2e.home import append, record
 from tests.e2e.rig import Daemon
+from tests.ledger.test_ledger_claude import prompt, reply
 
 STOP = b'{"session_id":"5e55","hook_event_name":"Stop","last_assistant_message":"x"}'
 STATUS = (

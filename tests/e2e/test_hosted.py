@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jarvisd.clock import SystemClock
-from jarvisd.model.process import Terminal
-from jarvisd.model.session import SessionView
-from jarvisd.model.state import State
-from jarvisd.sources.processes import terminal_of
+from jarvisd.base.clock import SystemClock
+from jarvisd.core.process import Terminal
+from jarvisd.overview.model import SessionView
+from jarvisd.presence.processes import terminal_of
+from jarvisd.state.model import State
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon

@@ -7,11 +7,11 @@ import anyio
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from jarvisd.errors import EXIT_NO_DAEMON, EXIT_NO_SUCH_BLOCK, EXIT_USAGE
-from tests.accumulators.test_ledger_claude import prompt, reply
+from jarvisd.base.errors import EXIT_NO_DAEMON, EXIT_NO_SUCH_BLOCK, EXIT_USAGE
 from tests.e2e.commands import LIMIT_S, jarvisctl, started
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon
+from tests.ledger.test_ledger_claude import prompt, reply
 from tests.support import eventually
 
 

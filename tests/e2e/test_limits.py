@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import StatusResult
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import StatusResult
 from tests.e2e.home import Home, append, append_bytes, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import SourcesListResult
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import SourcesListResult
 from tests.e2e.client import Client
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append, numbered

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from jarvisd.client import clock
-from jarvisd.errors import EXIT_NO_SUCH_BLOCK, EXIT_USAGE
+from jarvisd.base.errors import EXIT_NO_SUCH_BLOCK, EXIT_USAGE
+from jarvisd.cli import wall_clock
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import append, temporary_home
 from tests.e2e.rig import Daemon, running_daemon
@@ -24,7 +24,7 @@ TWINS = (
 
 INFRA = "7c4e11d0-93b5-4f6f-8b7c-1a2b3c4d5e6f"
 
-TODAY = clock.iso(clock.unix_ms())[:10]
+TODAY = wall_clock.iso(wall_clock.unix_ms())[:10]
 
 FILTERED = [
     ("ps",),
@@ -47,7 +47,7 @@ def lines(session: str, folder: str, *, title: str | None = None) -> list[str]:
     usual = {
         "sessionId": session,
         "cwd": folder,
-        "timestamp": clock.iso(clock.unix_ms()),
+        "timestamp": wall_clock.iso(wall_clock.unix_ms()),
     }
     folder_name = folder.rpartition("/")[2]
     prompt = {"role": "user", "content": f"Mend the {folder_name} marmalade."}

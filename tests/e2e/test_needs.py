@@ -8,12 +8,12 @@ import anyio
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from jarvisd.client import clock
-from jarvisd.errors import EXIT_NO_SUCH_BLOCK
-from jarvisd.protocol.attention import ReportAttentionResult
-from jarvisd.protocol.methods import Done, StatusResult
-from jarvisd.protocol.states import StatesHistoryResult, StatesListResult
-from jarvisd.protocol.telling import StatusLineResult
+from jarvisd.base.errors import EXIT_NO_SUCH_BLOCK
+from jarvisd.cli import wall_clock
+from jarvisd.overview.wire import Done, StatusResult
+from jarvisd.presence.wire import StatusLineResult
+from jarvisd.reports.attention_wire import ReportAttentionResult
+from jarvisd.state.wire import StatesHistoryResult, StatesListResult
 from tests.e2e.commands import LIMIT_S, jarvisctl, started
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon
@@ -32,7 +32,7 @@ async def a_session(daemon: Daemon) -> str:
         "type": "user",
         "uuid": str(uuid4()),
         "sessionId": session,
-        "timestamp": clock.iso(clock.unix_ms()),
+        "timestamp": wall_clock.iso(wall_clock.unix_ms()),
         "cwd": "/home/me/demo",
         "message": {"role": "user", "content": "make it so"},
     }
@@ -46,7 +46,7 @@ def said(session: str, text: str) -> dict[str, object]:
     return {
         "type": "assistant",
         "sessionId": session,
-        "timestamp": clock.iso(clock.unix_ms()),
+        "timestamp": wall_clock.iso(wall_clock.unix_ms()),
         "message": {
             "id": "m1",
             "model": "claude-opus-4-8",
@@ -182,7 +182,7 @@ async def test_a_need_is_told_before_the_transcript_names_its_folder(
         "type": "user",
         "uuid": str(uuid4()),
         "sessionId": session,
-        "timestamp": clock.iso(clock.unix_ms()),
+        "timestamp": wall_clock.iso(wall_clock.unix_ms()),
         "message": {"role": "user", "content": "make it so"},
     }
     append(daemon.home.transcript("x", session), json.dumps(prompt))
@@ -263,7 +263,7 @@ async def test_the_report_counts_no_guess(daemon: Daemon) -> None:
         "type": "user",
         "uuid": str(uuid4()),
         "sessionId": session,
-        "timestamp": clock.iso(clock.unix_ms()),
+        "timestamp": wall_clock.iso(wall_clock.unix_ms()),
         "message": {"role": "user", "content": "yes"},
     }
     append(path, json.dumps(prompt))
@@ -325,7 +325,7 @@ async def test_a_session_is_at_work_still_when_the_daemon_is_started_anew(
 
 async def test_a_first_start_on_old_logs_needs_nobody(home: Home) -> None:
     """Nobody is at work on any of them: their processes are long gone."""
-    hours_ago_ms = clock.unix_ms() - 3 * 3_600_000
+    hours_ago_ms = wall_clock.unix_ms() - 3 * 3_600_000
     asked, cut_off = str(uuid4()), str(uuid4())
     append(
         home.transcript(session=asked), *_left(asked, "AskUserQuestion", hours_ago_ms)
@@ -355,5 +355,9 @@ def _left(session: str, tool: str, at_ms: int) -> list[str]:
     message = {"id": "m1", "model": "x", "content": [block], "stop_reason": "tool_use"}
     said = [{"type": "user", "message": {"role": "user", "content": "go"}}]
     said.append({"type": "assistant", "message": message})
-    usual = {"sessionId": session, "timestamp": clock.iso(at_ms), "cwd": "/home/me/x"}
+    usual = {
+        "sessionId": session,
+        "timestamp": wall_clock.iso(at_ms),
+        "cwd": "/home/me/x",
+    }
     return [json.dumps({**usual, **each}) for each in said]

@@ -1,10 +1,10 @@
 """Agents whose lines are counted and no more, until somebody wants the rest."""
 
-from jarvisd.model.block import BlockView
-from jarvisd.protocol.methods import SessionsListResult, StatusResult
-from tests.accumulators import test_ledger_claude as claude
+from jarvisd.core.origin import BlockView
+from jarvisd.overview.wire import SessionsListResult, StatusResult
 from tests.e2e.home import Home, append_bytes
 from tests.e2e.rig import Daemon, running_daemon
+from tests.ledger import test_ledger_claude as claude
 
 OFF = "[agents.claude]\nledger = false\n"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import anyio
 
-from jarvisd.model.block import BlockView, Kind, Life
+from jarvisd.core.origin import BlockView, Kind, Life
 from tests.e2e.home import Home, append_bytes
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually

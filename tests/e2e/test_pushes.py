@@ -4,9 +4,9 @@ import secrets
 
 import pytest
 
-from jarvisd.model.block import BlockView, Life
-from jarvisd.model.session import SessionView
-from jarvisd.protocol.pushes import PushLinesResult, PushOpenResult
+from jarvisd.core.origin import BlockView, Life
+from jarvisd.core.wire import PushLinesResult, PushOpenResult
+from jarvisd.overview.model import SessionView
 from tests.e2e.client import Client, RpcError
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon

@@ -9,13 +9,13 @@ from unittest.mock import ANY
 import anyio
 import pytest
 
-from jarvisd.errors import (
+from jarvisd.base.errors import (
     EXIT_ALREADY_RUNNING,
     EXIT_NO_DAEMON,
     EXIT_RUNTIME_FOLDER,
     EXIT_USAGE,
 )
-from jarvisd.protocol.health import HealthResult
+from jarvisd.overview.health_wire import HealthResult
 from tests.e2e.client import RpcError
 from tests.e2e.home import Home
 from tests.e2e.rig import Daemon, running_daemon
@@ -80,7 +80,7 @@ async def test_a_relative_home_is_refused_and_no_folder_made(
     home: Home, command: str
 ) -> None:
     environ = {"PATH": os.environ["PATH"], "HOME": "~"}
-    for program in ("jarvisd", f"jarvisd.client.main {command}"):
+    for program in ("jarvisd", f"jarvisd.cli.main {command}"):
         done = await anyio.run_process(
             [sys.executable, "-m", *program.split()],
             cwd=home.folder,
@@ -180,7 +180,7 @@ async def test_a_client_without_a_runtime_folder_finds_the_daemon(
 
     async def asked(*command: str) -> tuple[int, str]:
         done = await anyio.run_process(
-            [sys.executable, "-m", "jarvisd.client.main", *command],
+            [sys.executable, "-m", "jarvisd.cli.main", *command],
             env=environ,
             check=False,
         )
@@ -204,7 +204,7 @@ async def test_a_client_in_another_runtime_folder_is_told_where_the_daemon_is(
 ) -> None:
     async with running_daemon(home):
         done = await anyio.run_process(
-            [sys.executable, "-m", "jarvisd.client.main", "ps"],
+            [sys.executable, "-m", "jarvisd.cli.main", "ps"],
             env=home.environ() | {"XDG_RUNTIME_DIR": str(tmp_path)},
             check=False,
         )

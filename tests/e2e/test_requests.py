@@ -7,7 +7,7 @@ import anyio
 import pytest
 from anyio import EndOfStream
 
-from jarvisd.protocol.methods import HelloResult, StatusResult
+from jarvisd.overview.wire import HelloResult, StatusResult
 from tests.e2e.client import Client, RpcError
 from tests.e2e.home import append, record
 from tests.e2e.rig import Daemon

@@ -7,8 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvisd.model.block import Life
-from jarvisd.protocol.health import HealthResult
+from jarvisd.core.origin import Life
+from jarvisd.overview.health_wire import HealthResult
 from tests.e2e.home import Home, append, append_bytes, record, write_steadily
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.model.block import Life
-from jarvisd.model.session import SessionView
-from jarvisd.protocol.methods import BlocksTailResult, SourcesListResult
+from jarvisd.core.origin import Life
+from jarvisd.overview.model import SessionView
+from jarvisd.overview.wire import BlocksTailResult, SourcesListResult
 from tests.e2e.home import append, append_bytes, numbered, record
 from tests.e2e.rig import Daemon
 

@@ -4,7 +4,7 @@ import shutil
 from functools import partial
 from uuid import uuid4
 
-from jarvisd.protocol.methods import ConfigReloadResult, SourcesListResult
+from jarvisd.overview.wire import ConfigReloadResult, SourcesListResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually, sometimes_soon

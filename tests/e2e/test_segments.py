@@ -15,19 +15,19 @@ import pytest
 import pytest_asyncio
 from anyio import BrokenResourceError, EndOfStream
 
-from jarvisd.model.segment import Closed, Segment
-from jarvisd.model.session import SessionView
-from jarvisd.protocol.following import SubscribeResult
-from jarvisd.protocol.pushes import PushOpenResult
-from jarvisd.protocol.segments import (
+from jarvisd.core.wire import PushOpenResult
+from jarvisd.overview.model import SessionView
+from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.segments.model import Closed, Segment
+from jarvisd.segments.wire import (
     ChatsEndSessionResult,
     ChatsRecordResult,
     SegmentsListResult,
 )
-from tests.accumulators.test_ledger_claude import call, prompt, reply, result
 from tests.e2e.client import Client, RpcError
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon
+from tests.ledger.test_ledger_claude import call, prompt, reply, result
 from tests.support import eventually
 
 QUICK = "[segments]\nidle_s = 1"

@@ -9,9 +9,9 @@ import anyio
 import pytest
 from anyio.abc import Process
 
-from jarvisd.model.block import BlockView, Life
-from jarvisd.protocol.pushes import PushLinesResult, PushOpenResult
-from jarvisd.protocol.states import StatesListResult
+from jarvisd.core.origin import BlockView, Life
+from jarvisd.core.wire import PushLinesResult, PushOpenResult
+from jarvisd.state.wire import StatesListResult
 from tests.e2e.commands import started
 from tests.e2e.home import Home
 from tests.e2e.rig import Daemon, running_daemon

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import anyio
 
-from jarvisd.model.block import BlockId, BlockView
-from jarvisd.protocol.methods import StatusResult
+from jarvisd.core.origin import BlockId, BlockView
+from jarvisd.overview.wire import StatusResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record, write_steadily
 from tests.e2e.rig import Daemon, running_daemon

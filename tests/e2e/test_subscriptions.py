@@ -6,10 +6,10 @@ import socket
 import anyio
 import msgspec
 
-from jarvisd.model.block import BlockView
-from jarvisd.protocol.following import Revision, SubscribeResult
-from jarvisd.protocol.methods import ConfigReloadResult, StatusResult
-from jarvisd.sources.live_watch import PAUSE_S
+from jarvisd.core.discovery.live_watch import PAUSE_S
+from jarvisd.core.origin import BlockView
+from jarvisd.overview.wire import ConfigReloadResult, StatusResult
+from jarvisd.rpc.wire import Revision, SubscribeResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record, write_steadily
 from tests.e2e.rig import Daemon, running_daemon

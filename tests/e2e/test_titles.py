@@ -2,7 +2,7 @@
 
 import json
 
-from jarvisd.client import clock
+from jarvisd.cli import wall_clock
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append
 from tests.e2e.rig import running_daemon
@@ -16,7 +16,7 @@ def lines(session: str, *, folder: str = "/home/me/shop") -> list[str]:
     usual = {
         "sessionId": session,
         "cwd": folder,
-        "timestamp": clock.iso(clock.unix_ms()),
+        "timestamp": wall_clock.iso(wall_clock.unix_ms()),
     }
     prompt = {"role": "user", "content": f"{WORDS}.\n\nThen test it."}
     answer = {"id": "m", "role": "assistant", "model": "claude-opus-4-5-20251101"}
@@ -72,7 +72,7 @@ async def test_without_words_it_is_called_by_project_and_time_and_never_by_an_id
         block = await daemon.block_at(path)
 
         assert block.start_ts_ms is not None
-        named = f"shop {clock.short_time(block.start_ts_ms)}"
+        named = f"shop {wall_clock.short_time(block.start_ts_ms)}"
         for words in [("ps",), ("report", "session"), ("show", block.block_id)]:
             assert named in await shown(home, *words)
 

@@ -10,9 +10,9 @@ from uuid import uuid4
 import anyio
 import pytest
 
-from jarvisd.client.packaged import packaged
-from jarvisd.protocol.methods import Done
-from jarvisd.protocol.states import StatesListResult
+from jarvisd.cli.packaged import packaged
+from jarvisd.overview.wire import Done
+from jarvisd.state.wire import StatesListResult
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append
 from tests.e2e.multiplexer import Desk, desk
@@ -33,9 +33,7 @@ async def daemon(home: Home) -> AsyncIterator[Daemon]:
 def person(daemon: Daemon, tmp_path: Path) -> Iterator[Desk]:
     """Yield a person whose tmux finds `jarvisctl`."""
     program = tmp_path / "jarvisctl"
-    program.write_text(
-        f'#!/bin/sh\nexec {sys.executable} -m jarvisd.client.main "$@"\n'
-    )
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m jarvisd.cli.main "$@"\n')
     program.chmod(0o755)
     # A program of an agent's name that does nothing, and that for ever.
     (tmp_path / "claude").symlink_to(shutil.which("cat") or "/bin/cat")

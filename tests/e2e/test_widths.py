@@ -15,13 +15,13 @@ from collections.abc import Iterator
 import anyio
 import pytest
 
-from jarvisd.client.text import painted, safe, width
-from jarvisd.protocol.conversations import (
+from jarvisd.cli.output.text import painted, safe, width
+from jarvisd.conversations.wire import (
     ConversationsGetOrCreateResult,
     ConversationsSaveMessageResult,
 )
-from jarvisd.protocol.methods import Done
-from tests.client.terminal import Terminal
+from jarvisd.overview.wire import Done
+from tests.cli.terminal import Terminal
 from tests.e2e.home import Home, append, temporary_home
 from tests.e2e.rig import Daemon
 
@@ -104,7 +104,7 @@ MARK = "=== {} ==="
 END = "=== end ==="
 DRIVER = """
 import json, sys
-from jarvisd.client import shell
+from jarvisd.cli import shell
 for words in json.loads(sys.argv[1]):
     print(f"=== {words} ===", flush=True)
     try:

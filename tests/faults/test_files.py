@@ -11,15 +11,15 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvisd.model.block import Life
-from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import (
+from jarvisd.core.discovery.history import MAX_FOLLOWED
+from jarvisd.core.origin import Life
+from jarvisd.core.sources.jsonlines.leaving import SILENT_S
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import (
     BlocksListResult,
     ConfigReloadResult,
     SourcesListResult,
 )
-from jarvisd.reader.history import MAX_FOLLOWED
-from jarvisd.sources.leaving import SILENT_S
 from tests.e2e.home import Home, append, append_bytes, numbered, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import PATIENCE_S, eventually

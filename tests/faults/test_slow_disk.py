@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from jarvisd.protocol.health import HealthResult
+from jarvisd.overview.health_wire import HealthResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually

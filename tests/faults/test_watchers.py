@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import SourcesListResult
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import SourcesListResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.faults.kernel import (

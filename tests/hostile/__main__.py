@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 import anyio
 
-from jarvisd.clock import SystemClock
+from jarvisd.base.clock import SystemClock
 from tests.e2e.home import Home, temporary_home
 from tests.hostile import (
     crash,

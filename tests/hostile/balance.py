@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from jarvisd.model.conversation import ConversationView
-from jarvisd.model.segment import Segment
-from jarvisd.protocol.conversations import (
+from jarvisd.conversations.model import ConversationView
+from jarvisd.conversations.wire import (
     ConversationsListResult,
     ConversationsMessagesResult,
 )
-from jarvisd.protocol.segments import SegmentsListResult
+from jarvisd.segments.model import Segment
+from jarvisd.segments.wire import SegmentsListResult
 from tests.e2e.client import Client
 from tests.hostile.talkers import Sums, segment_sums
 

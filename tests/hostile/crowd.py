@@ -12,7 +12,7 @@ from time import perf_counter
 import anyio
 from anyio import to_thread
 
-from jarvisd.protocol.health import HealthResult
+from jarvisd.overview.health_wire import HealthResult
 from tests.e2e.home import CODE, Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.hostile.figures import Figure

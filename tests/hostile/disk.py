@@ -5,7 +5,7 @@ from pathlib import Path
 
 import anyio
 
-from jarvisd.protocol.health import HealthResult
+from jarvisd.overview.health_wire import HealthResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.e2e.test_degraded import fill, mounted, status_is

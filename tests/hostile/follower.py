@@ -11,9 +11,9 @@ import anyio
 import msgspec
 from anyio import BrokenResourceError, EndOfStream
 
-from jarvisd.model.state import Transition
-from jarvisd.protocol.following import SubscribeResult
-from jarvisd.protocol.states import StatesHistoryResult
+from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.state.model import Transition
+from jarvisd.state.wire import StatesHistoryResult
 from tests.e2e.client import Client, connected
 
 STAY_S = (0.2, 3.0)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
-from jarvisd.clock import SystemClock
+from jarvisd.base.clock import SystemClock
 
 PACE_S = 0.01
 """Between two requests."""

@@ -18,11 +18,9 @@ from dataclasses import dataclass
 
 import anyio
 
-from jarvisd.model.segment import Segment
+from jarvisd.segments.model import Segment
 from tests.e2e.home import Home
 from tests.e2e.rig import Daemon, running_daemon
-from tests.export import collector as answers
-from tests.export.collector import Collector
 from tests.hostile import balance
 from tests.hostile.balance import Delivery, Messages
 from tests.hostile.crash import damage
@@ -30,7 +28,9 @@ from tests.hostile.figures import Figure, part
 from tests.hostile.follower import Follower, Past
 from tests.hostile.insistent import content
 from tests.hostile.talkers import Agent, Done, Sums, chat_sums, programs
-from tests.store.building import ask
+from tests.sinks import collector as answers
+from tests.sinks.collector import Collector
+from tests.storage.building import ask
 from tests.support import eventually
 
 KILLS = 200

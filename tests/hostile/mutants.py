@@ -17,8 +17,8 @@ from pathlib import Path
 from tests.e2e.home import CODE, Home
 from tests.hostile.figures import Figure
 
-TABLES = ("identity", "file", "leaving")
-"""Modules of `jarvisd.sources`: what a file is, and what becomes of the open one."""
+TABLES = ("identity", "tailed_file", "leaving")
+"""Modules of `jarvisd.core.sources`: what a file is, and what becomes of the open one."""
 
 TESTS = "tests/sources"
 LIMIT_S = 60.0
@@ -148,4 +148,4 @@ def _passes(folder: str, *arguments: str) -> bool:
 
 
 def _path(name: str) -> Path:
-    return CODE / "jarvisd" / "sources" / f"{name}.py"
+    return CODE / "jarvisd/core/sources/jsonlines" / f"{name}.py"

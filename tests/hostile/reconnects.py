@@ -12,8 +12,8 @@ from pathlib import Path
 import anyio
 import msgspec
 
-from jarvisd.model.block import BlockView
-from jarvisd.protocol.following import SubscribeResult
+from jarvisd.core.origin import BlockView
+from jarvisd.rpc.wire import SubscribeResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon

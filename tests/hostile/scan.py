@@ -10,8 +10,8 @@ from pathlib import Path
 
 import anyio
 
-from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import StatusResult
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import StatusResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.hostile.figures import Figure, part

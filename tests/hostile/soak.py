@@ -14,7 +14,7 @@ from pathlib import Path
 
 import anyio
 
-from jarvisd.protocol.methods import StatusResult
+from jarvisd.overview.wire import StatusResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.hostile import reconnects

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import anyio
 
-from jarvisd.protocol.methods import StatusResult
+from jarvisd.overview.wire import StatusResult
 from tests.e2e.client import RpcError
 from tests.e2e.home import Home, append_bytes, record, temporary_home
 from tests.e2e.rig import Daemon

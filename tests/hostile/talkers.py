@@ -19,8 +19,8 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from jarvisd.clock import MS_PER_S, SystemClock
-from jarvisd.model.segment import Segment
+from jarvisd.base.clock import MS_PER_S, SystemClock
+from jarvisd.segments.model import Segment
 from tests.e2e.home import CODE, append_bytes
 from tests.hostile.insistent import chat_call
 

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvisd.agents import AGENTS
-from jarvisd.api.inbox import Inbox
-from jarvisd.api.sanitize import sanitize
-from jarvisd.client.text import cut, safe, width
-from jarvisd.lines import Line, LineSplitter, Oversize
-from jarvisd.model.record import Record
-from jarvisd.protocol import wire
-from jarvisd.protocol.methods import METHODS
+from jarvisd.base.sanitize import sanitize
+from jarvisd.cli.output.text import cut, safe, width
+from jarvisd.core.record import Record
+from jarvisd.core.sources.jsonlines.lines import Line, LineSplitter, Oversize
+from jarvisd.overview.wire import METHODS
+from jarvisd.rpc import messages
+from jarvisd.rpc.framing import Inbox
 
 MAX_LINE_BYTES = 64
 STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -95,11 +95,11 @@ def test_a_parser_takes_any_line(agent: str, line: bytes) -> None:
 
 @given(st.binary(max_size=300) | records)
 def test_a_request_of_any_bytes_is_a_call_or_refused(line: bytes) -> None:
-    request = wire.decode(line)
+    request = messages.decode(line)
 
-    assert request is None or isinstance(request, wire.Request)
-    if isinstance(request, wire.Refused) and request.id:
-        answer = json.loads(wire.encode_error(request.id, request.error))
+    assert request is None or isinstance(request, messages.Request)
+    if isinstance(request, messages.Refused) and request.id:
+        answer = json.loads(messages.encode_error(request.id, request.error))
         assert answer["error"]["code"] == request.error.number
 
 
@@ -109,9 +109,9 @@ def test_parameters_of_any_shape_are_taken_or_refused(
 ) -> None:
     request = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
 
-    decoded = wire.decode(json.dumps(request).encode())
+    decoded = messages.decode(json.dumps(request).encode())
 
-    assert isinstance(decoded, wire.Call | wire.Refused)
+    assert isinstance(decoded, messages.Call | messages.Refused)
     assert decoded.id == b"7"
 
 
@@ -141,7 +141,7 @@ def test_any_text_is_made_fit_for_a_terminal(text: str, columns: int) -> None:
 
 @given(values)
 def test_what_is_sent_is_json_without_what_steers(value: object) -> None:
-    encoded = wire.encode(value)
+    encoded = messages.encode(value)
 
     text = encoded.decode()
     assert json.loads(text) == json.loads(json.dumps(value))

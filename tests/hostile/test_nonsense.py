@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from jarvisd.protocol.methods import StatusResult
+from jarvisd.overview.wire import StatusResult
 from tests.e2e.home import Home, append_bytes
 from tests.e2e.rig import Daemon, running_daemon
 from tests.hostile.nonsense import lines, requests

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import anyio
 import pytest
 
-from jarvisd.protocol.methods import SourcesListResult
+from jarvisd.overview.wire import SourcesListResult
 from tests.e2e.client import RpcError
 from tests.e2e.commands import command
 from tests.e2e.home import Home, append, record

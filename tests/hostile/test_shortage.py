@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import anyio
 import pytest
 
-from jarvisd.protocol.methods import StatusResult
+from jarvisd.overview.wire import StatusResult
 from tests.e2e.home import Home, append, append_bytes, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import PATIENCE_S

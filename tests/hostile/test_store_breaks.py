@@ -9,8 +9,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvisd.errors import EXIT_STORE_TOO_NEW
-from jarvisd.protocol.health import HealthResult
+from jarvisd.base.errors import EXIT_STORE_TOO_NEW
+from jarvisd.overview.health_wire import HealthResult
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually

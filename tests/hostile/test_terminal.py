@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.client import clock
-from jarvisd.model.block import BlockView
-from tests.client.terminal import Terminal
+from jarvisd.cli import wall_clock
+from jarvisd.core.origin import BlockView
+from tests.cli.terminal import Terminal
 from tests.e2e.commands import command
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon
@@ -74,7 +74,11 @@ async def evil_block(daemon: Daemon) -> str:
         "content": [{"type": "tool_use", "id": "t1", "name": EVIL, "input": {}}],
     }
     title = {"type": "ai-title", "sessionId": EVIL, "aiTitle": f"{EVIL}title"}
-    spoken = {**line, "type": "assistant", "timestamp": clock.iso(clock.unix_ms())}
+    spoken = {
+        **line,
+        "type": "assistant",
+        "timestamp": wall_clock.iso(wall_clock.unix_ms()),
+    }
     for each in ({**spoken, "message": answer}, title):
         append(path, json.dumps(each, ensure_ascii=False))
 

@@ -14,11 +14,11 @@ import anyio
 import msgspec
 import pytest
 
-from jarvisd.clock import SystemClock
-from jarvisd.model.block import BlockView, Life
-from jarvisd.protocol.following import SubscribeResult
-from jarvisd.protocol.health import HealthResult
-from jarvisd.protocol.methods import StatusResult
+from jarvisd.base.clock import SystemClock
+from jarvisd.core.origin import BlockView, Life
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import StatusResult
+from jarvisd.rpc.wire import SubscribeResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon

@@ -14,7 +14,7 @@ from typing import IO, Any
 import pytest
 import structlog
 
-from jarvisd import logs
+from jarvisd.app import logs
 
 
 @pytest.fixture(autouse=True)

@@ -50,13 +50,13 @@ def files_below(folder: str) -> Iterator[Path]:
 
 def test_the_wheel_holds_the_whole_package(names: set[str]) -> None:
     expected = {f"jarvisd/{path}" for path in files_below("jarvisd")}
-    expected |= {f"jarvisd/client/units/{path}" for path in files_below("systemd")}
-    expected |= {f"jarvisd/client/share/{path}" for path in files_below("share")}
+    expected |= {f"jarvisd/cli/units/{path}" for path in files_below("systemd")}
+    expected |= {f"jarvisd/cli/share/{path}" for path in files_below("share")}
 
     assert expected <= names
-    assert "jarvisd/client/share/jarvisd.tmux" in names
+    assert "jarvisd/cli/share/jarvisd.tmux" in names
     assert {"jarvisd.service", "jarvisd.socket", "50-sandbox.conf"} <= {
-        name.removeprefix("jarvisd/client/units/") for name in names
+        name.removeprefix("jarvisd/cli/units/") for name in names
     }
 
 
@@ -97,7 +97,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("command", "module"),
     [
         pytest.param("jarvisd", "__main__.py", id="daemon"),
-        pytest.param("jarvisctl", "client/main.py", id="client"),
+        pytest.param("jarvisctl", "cli/main.py", id="client"),
     ],
 )
 def test_what_is_installed_tells_its_version(
@@ -113,6 +113,8 @@ def test_what_is_installed_tells_its_version(
 
 def test_what_is_installed_finds_its_files(installed: Path) -> None:
     """The dependencies are complete, and none is imported from where we develop."""
-    script = "import jarvisd.config, jarvisd.logs, sys; print('rich' in sys.modules)"
+    script = (
+        "import jarvisd.config, jarvisd.app.logs, sys; print('rich' in sys.modules)"
+    )
 
     assert run(installed / "python", "-I", "-c", script, cwd=installed) == "False\n"

@@ -14,19 +14,19 @@ from typing import TypeVar
 import anyio
 
 from jarvisd.agents import AGENTS
-from jarvisd.clock import SystemClock
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import (
+from jarvisd.base.clock import SystemClock
+from jarvisd.core.origin import SessionId
+from jarvisd.core.roots import Tree
+from jarvisd.core.signal import (
     ProcessesChecked,
     ProcessFound,
     ProcessGone,
     RegistryRead,
     Signal,
 )
-from jarvisd.model.source import Tree
-from jarvisd.presence.presence import Presence
+from jarvisd.presence.monitor import Presence
+from jarvisd.presence.processes import life_of
 from jarvisd.presence.wanted import Wanted
-from jarvisd.sources.processes import life_of
 from tests.support import eventually
 
 T = TypeVar("T", ProcessesChecked, ProcessFound, ProcessGone, RegistryRead)

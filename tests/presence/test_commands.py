@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jarvisd.agents.codex.evidence import EVIDENCE
-from jarvisd.clock import SystemClock
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import CommandSeen
+from jarvisd.agents.codex.presence import EVIDENCE
+from jarvisd.base.clock import SystemClock
+from jarvisd.core.origin import SessionId
+from jarvisd.core.signal import CommandSeen
 from jarvisd.presence.bindings import Bindings
-from jarvisd.presence.commands import Commands
+from jarvisd.presence.exits import Exits
 from jarvisd.presence.hosts import Hosts
+from jarvisd.presence.lock_holders import Writers
+from jarvisd.presence.new_commands import Commands
+from jarvisd.presence.processes import commands_of
 from jarvisd.presence.search import role_of
-from jarvisd.presence.writers import Writers
-from jarvisd.sources.exits import Exits
-from jarvisd.sources.processes import commands_of
 from tests.presence.rig import Agent, Heard, Home, agent
 from tests.presence.test_writers import OTHER, THREAD, holding
 from tests.support import eventually

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from jarvisd.presence.folders import Folders
-from jarvisd.sources.live_watch import LiveWatch
+from jarvisd.core.discovery.live_watch import LiveWatch
+from jarvisd.presence.evidence_folders import Folders
 from tests.presence.rig import Home
 
 

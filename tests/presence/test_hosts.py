@@ -8,20 +8,20 @@ from tempfile import gettempdir
 
 import pytest
 
-from jarvisd.clock import SystemClock
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import (
+from jarvisd.base.clock import SystemClock
+from jarvisd.core.origin import SessionId
+from jarvisd.core.process import Life, Process, Program, Role
+from jarvisd.core.signal import (
     HookCalled,
     ProcessesChecked,
     ProcessFound,
     ProcessGone,
 )
-from jarvisd.model.process import Life, Process, Program, Role
 from jarvisd.presence.bindings import Bindings
+from jarvisd.presence.exits import Exits
 from jarvisd.presence.hosted import Hosted, joined
 from jarvisd.presence.hosts import Hosts
-from jarvisd.sources.exits import Exits
-from jarvisd.sources.peers import connected
+from jarvisd.presence.peers import connected
 from tests.presence.rig import Agent, Heard, Home, agent, watching
 from tests.presence.test_writers import holding
 from tests.sources.test_peers import accepting, connecting

@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from jarvisd.agents.evidence import MAX_ENTRY_BYTES
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import ProcessFound, ProcessGone, RegistryRead
-from jarvisd.sources import live_watch
-from jarvisd.sources.processes import namespace
+from jarvisd.agents._shared.presence import MAX_ENTRY_BYTES
+from jarvisd.core.discovery import live_watch
+from jarvisd.core.origin import SessionId
+from jarvisd.core.signal import ProcessFound, ProcessGone, RegistryRead
+from jarvisd.presence.processes import namespace
 from tests.presence.rig import Heard, Home, agent, watching, write_in_place
 from tests.support import eventually
 

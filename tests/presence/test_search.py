@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.accumulators.states.constants import RESUMED_MS
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import (
+from jarvisd.core.origin import SessionId
+from jarvisd.core.process import Life, Process, Program, Role
+from jarvisd.core.signal import (
     HookCalled,
     ProcessesChecked,
     ProcessFound,
     ProcessGone,
 )
-from jarvisd.model.process import Life, Process, Program, Role
 from jarvisd.presence.guesses import first_starts, guessed, may_have_written
 from jarvisd.presence.wanted import Wanted
+from jarvisd.state.constants import RESUMED_MS
 from tests.presence.rig import Heard, Home, agent, agents, watching
 from tests.support import eventually
 

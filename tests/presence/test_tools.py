@@ -7,10 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from jarvisd.model.evidence import Dialog, ToolRuns
-from jarvisd.model.ids import SessionId
-from jarvisd.presence.tools import LONG_PAUSE_S, PATIENCE_S, PAUSE_S, TRIES, Tools
-from jarvisd.sources.processes import children_of, life_of
+from jarvisd.base.ids import SessionId
+from jarvisd.core.signal import Dialog, ToolRuns
+from jarvisd.presence.processes import children_of, life_of
+from jarvisd.presence.tool_processes import (
+    LONG_PAUSE_S,
+    PATIENCE_S,
+    PAUSE_S,
+    TRIES,
+    Tools,
+)
 from tests.presence.rig import Agent, Heard, agent
 from tests.support import FakeClock
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.states import States
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import HookCalled
-from jarvisd.model.state import State, StateView
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.origin import SessionId
+from jarvisd.core.signal import HookCalled
 from jarvisd.presence.wanted import MAX_AGE_S, MAX_QUIET_AGE_S, Wanting, wanted_of
-from tests.accumulators import test_ledger_claude as claude
-from tests.api.fakes import block
+from jarvisd.state.engine import States
+from jarvisd.state.model import State, StateView
 from tests.books.rig import append, running, transcript
+from tests.ledger import test_ledger_claude as claude
+from tests.rpc.fakes import block
 from tests.support import FakeClock
 
 

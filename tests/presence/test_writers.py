@@ -3,7 +3,7 @@
 import fcntl
 from pathlib import Path
 
-from jarvisd.model.evidence import ProcessFound, ProcessGone
+from jarvisd.core.signal import ProcessFound, ProcessGone
 from tests.presence.rig import Heard, Home, agent, watching
 from tests.support import eventually
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jarvisd.model.usage import STANDARD, Tokens, Variant
-from jarvisd.pricing import PriceBook, parse_overrides, web_search_micros
+from jarvisd.base.usage import STANDARD, Tokens, Variant
+from jarvisd.pricing.book import PriceBook, web_search_micros
 from jarvisd.pricing.names import Name
+from jarvisd.pricing.overrides import parse_overrides
 from jarvisd.pricing.table import TABLE_FILE, Model, load_table, schedule
 
 BOOK = PriceBook.load()

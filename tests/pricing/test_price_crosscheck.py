@@ -10,8 +10,8 @@ from decimal import ROUND_HALF_UP, Decimal
 import msgspec
 import pytest
 
-from jarvisd.model.usage import STANDARD, Tokens, Variant
-from jarvisd.pricing import PriceBook
+from jarvisd.base.usage import STANDARD, Tokens, Variant
+from jarvisd.pricing.book import PriceBook
 from jarvisd.pricing.table import TABLE_FILE, Model, load_table
 
 DRAWS = 3_000

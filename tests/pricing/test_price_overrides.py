@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
-from jarvisd.errors import ConfigError
-from jarvisd.model.usage import STANDARD, Tokens, Variant
-from jarvisd.pricing import PriceBook, parse_overrides
+from jarvisd.base.errors import ConfigError
+from jarvisd.base.usage import STANDARD, Tokens, Variant
+from jarvisd.pricing.book import PriceBook
+from jarvisd.pricing.overrides import parse_overrides
 
 MINE = {"input": 0.5, "output": 2, "cache_read": 0.05, "window": 32_000}
 

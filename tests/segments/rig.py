@@ -8,20 +8,23 @@ from typing import Any
 
 import anyio
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.accumulators.books import Books
-from jarvisd.accumulators.rules import BookRules
-from jarvisd.accumulators.session import Session
 from jarvisd.agents import traits_of
-from jarvisd.daemon.segments import SegmentDesk
-from jarvisd.flusher import Flusher
-from jarvisd.lines import Line
-from jarvisd.model.block import Kind, Origin
-from jarvisd.model.ids import BlockId, SessionId
-from jarvisd.model.segment import Segment
-from jarvisd.model.source import Position
-from jarvisd.protocol.segments import (
+from jarvisd.base.ids import BlockId, SessionId
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.flush import Flusher
+from jarvisd.core.intake import Intake
+from jarvisd.core.origin import Kind, Origin
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.lines import Line
+from jarvisd.core.storage.database_store import Store, open_store
+from jarvisd.ledger.rules import BookRules
+from jarvisd.ledger.session_totals import Session
+from jarvisd.overview.sessions import Books
+from jarvisd.segments.chats import Chats
+from jarvisd.segments.methods import SegmentDesk
+from jarvisd.segments.model import Segment
+from jarvisd.segments.wire import (
     ChatsEndSession,
     ChatsEndSessionResult,
     ChatsRecordError,
@@ -30,11 +33,8 @@ from jarvisd.protocol.segments import (
     SegmentsList,
     SegmentsListResult,
 )
-from jarvisd.reader.chats import Chats
-from jarvisd.reader.intake import Intake
-from jarvisd.store import Store, open_store
-from tests.accumulators.books import flat_price
 from tests.books.rig import Fragile
+from tests.ledger.books import flat_price
 from tests.support import FakeClock, eventually
 
 CHAT = SessionId("c1")

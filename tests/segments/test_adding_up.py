@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jarvisd.accumulators.segments import Segments, Surroundings
-from jarvisd.accumulators.session import Session
-from jarvisd.model.ids import SessionId
-from jarvisd.model.ledger import Corrections, LedgerBatch
-from jarvisd.model.segment import Closed, Segment
-from tests.accumulators.books import Block, Books, DictStore, block, line
-from tests.accumulators.test_ledger_claude import call, prompt, reply, result, stamp
-from tests.accumulators.test_ledger_properties import FILES
+from jarvisd.base.ids import SessionId
+from jarvisd.ledger.model import Corrections, LedgerBatch
+from jarvisd.ledger.session_totals import Session
+from jarvisd.segments.engine import Segments, Surroundings
+from jarvisd.segments.model import Closed, Segment
+from tests.ledger.books import Block, Books, DictStore, block, line
+from tests.ledger.test_ledger_claude import call, prompt, reply, result, stamp
+from tests.ledger.test_ledger_properties import FILES
 from tests.support import EPOCH_MS
 
 LONG = block(

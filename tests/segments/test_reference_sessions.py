@@ -10,10 +10,10 @@ import anyio
 import msgspec
 import pytest
 
-from jarvisd.accumulators.latencies import ERROR, MAX_BUCKETS, MAX_EXACT, Latencies
-from jarvisd.errors import ProtocolError
-from jarvisd.model.segment import Closed, Segment
-from jarvisd.protocol.segments import ChatsRecordInference, ChatsRecordTool
+from jarvisd.base.errors import ProtocolError
+from jarvisd.ledger.latencies import ERROR, MAX_BUCKETS, MAX_EXACT, Latencies
+from jarvisd.segments.model import Closed, Segment
+from jarvisd.segments.wire import ChatsRecordInference, ChatsRecordTool
 from tests.segments.rig import Desk, desk_at
 
 INFERENCE: dict[str, Any] = {

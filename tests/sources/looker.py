@@ -7,17 +7,17 @@ from random import Random
 
 import anyio
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.flusher import Flusher
-from jarvisd.lines import Line, Oversize
-from jarvisd.model.saved import SavedBlock
-from jarvisd.model.source import Place, Position, Tree
-from jarvisd.reader.intake import Intake
-from jarvisd.reader.known import Known
-from jarvisd.reader.reader import Reader
-from jarvisd.reader.survey import Survey
-from jarvisd.sources.scan import walk
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.discovery.scan import walk
+from jarvisd.core.discovery.scheduler import Reader
+from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.flush import Flusher
+from jarvisd.core.intake import Intake
+from jarvisd.core.roots import Place, Position, Tree
+from jarvisd.core.saved import SavedBlock
+from jarvisd.core.sources.jsonlines.lines import Line, Oversize
 from tests.sources.disk import EVENT, FIRST_MS
 from tests.support import FakeClock, FakeStore
 

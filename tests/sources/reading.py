@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from jarvisd.lines import Line
-from jarvisd.model.source import Position
-from jarvisd.sources.file import TailedFile
-from jarvisd.sources.handles import Handles
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.handles import Handles
+from jarvisd.core.sources.jsonlines.lines import Line
+from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 
 
 class Reading:

@@ -9,10 +9,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvisd.model.process import Life
-from jarvisd.sources import exits
-from jarvisd.sources.exits import Exits
-from jarvisd.sources.processes import life_of
+from jarvisd.core.process import Life
+from jarvisd.presence import exits
+from jarvisd.presence.exits import Exits
+from jarvisd.presence.processes import life_of
 from tests.presence.rig import Agent, agent, agents
 from tests.support import eventually, sometimes_soon
 

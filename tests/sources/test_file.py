@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from jarvisd.errors import SourceError
-from jarvisd.model.source import Position
-from jarvisd.sources.file import TailedFile
-from jarvisd.sources.handles import Handles
-from jarvisd.sources.stream import LONG_STEP_BYTES, SLICE_BYTES, Stream
+from jarvisd.base.errors import SourceError
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.handles import Handles
+from jarvisd.core.sources.jsonlines.stream import LONG_STEP_BYTES, SLICE_BYTES, Stream
+from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 from tests.sources.reading import Reading, append
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvisd.sources.folder_watch import STEP, FolderWatch
-from jarvisd.sources.tree_watch import TreeWatch
+from jarvisd.core.discovery.folder_watch import STEP, FolderWatch
+from jarvisd.core.discovery.tree_watch import TreeWatch
 from tests.support import eventually
 
 

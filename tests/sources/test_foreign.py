@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.errors import SourceError
-from jarvisd.sources.foreign import why_foreign
+from jarvisd.base.errors import SourceError
+from jarvisd.core.sources.jsonlines.foreign import why_foreign
 from tests.sources.reading import Reading
 
 RECORDS = '{"type":"user","message":"häh?"}\n' * 50

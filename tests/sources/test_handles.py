@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.sources.handles import Handles
+from jarvisd.core.sources.jsonlines.handles import Handles
 
 FEW = 12
 MANY = 10_000

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.model.source import Position
-from jarvisd.sources.identity import HEAD_BYTES, MARK_BYTES, advanced
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.identity import HEAD_BYTES, MARK_BYTES, advanced
 from tests.sources.reading import Reading, append
 
 

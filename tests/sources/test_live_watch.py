@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.sources import live_watch
-from jarvisd.sources.live_watch import PAUSE_S, LiveWatch
+from jarvisd.core.discovery import live_watch
+from jarvisd.core.discovery.live_watch import PAUSE_S, LiveWatch
 from tests.support import eventually
 
 

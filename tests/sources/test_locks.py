@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.sources import locks
-from jarvisd.sources.locks import Holder, holders
+from jarvisd.presence import locks
+from jarvisd.presence.locks import Holder, holders
 
 
 def test_a_lock_is_seen_while_it_is_held(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.errors import SourceError
-from jarvisd.sources.leaving import HELD_S, SILENT_S
+from jarvisd.base.errors import SourceError
+from jarvisd.core.sources.jsonlines.leaving import HELD_S, SILENT_S
 from tests.sources.reading import Reading, append
 
 

@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from jarvisd.sources.leaving import SILENT_S
+from jarvisd.core.sources.jsonlines.leaving import SILENT_S
 from tests.sources.disk import Disk, events_of
 from tests.sources.looker import Looker
 

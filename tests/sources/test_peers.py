@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jarvisd.sources.peers import connected
+from jarvisd.presence.peers import connected
 from tests.presence.rig import agent
 from tests.support import eventually
 

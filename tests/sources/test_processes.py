@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.clock import SystemClock
-from jarvisd.model.process import Life, Program, Role, Terminal
-from jarvisd.sources import processes
-from jarvisd.sources.processes import (
+from jarvisd.base.clock import SystemClock
+from jarvisd.core.process import Life, Program, Role, Terminal
+from jarvisd.presence import processes
+from jarvisd.presence.processes import (
     Processes,
     ancestors_of,
     argv_of,
@@ -142,7 +142,7 @@ HIDE = "import ctypes; assert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0"
 UNASKED = """
 import json, sys
 from jarvisd.presence.search import program_of
-from jarvisd.sources.processes import *
+from jarvisd.presence.processes import *
 pid = int(sys.argv[1])
 found = Processes(program_of).look_at(pid)
 print(json.dumps({
@@ -183,7 +183,7 @@ child = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, env={{}})
 
 HIDDEN = """
 import sys
-from jarvisd.sources.processes import *
+from jarvisd.presence.processes import *
 pid = int(sys.argv[1])
 life = life_of(pid)
 print(argv_of(pid) or "hidden", life, is_alive(life), life_of(2**22 + 1))

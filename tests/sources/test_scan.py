@@ -2,9 +2,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from jarvisd.model.source import Place, Tree
-from jarvisd.sources.scan import walk
-from jarvisd.sources.tail import last_lines
+from jarvisd.core.discovery.scan import walk
+from jarvisd.core.roots import Place, Tree
+from jarvisd.core.sources.jsonlines.last_lines import last_lines
 
 
 def tree(root: Path) -> Tree:

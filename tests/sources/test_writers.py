@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.sources.handles import open_regular
-from jarvisd.sources.writers import has_writer
+from jarvisd.core.sources.jsonlines.handles import open_regular
+from jarvisd.core.sources.jsonlines.open_for_writing import has_writer
 
 
 @pytest.mark.parametrize(

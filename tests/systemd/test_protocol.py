@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd import systemd
+from jarvisd.app import systemd
 
 LIMIT_S = 60.0
 
@@ -111,7 +111,7 @@ def test_sockets_for_another_process_are_not_taken() -> None:
 
 ACTIVATED = """
 import json, os, subprocess, sys
-from jarvisd import systemd
+from jarvisd.app import systemd
 taken = systemd.listen_sockets()
 inherited = subprocess.run(
     [sys.executable, "-c", "import os; os.fstat(3)"], stderr=subprocess.DEVNULL

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd import errors, paths
+from jarvisd.base import errors, paths
 
 UNITS = Path(__file__).parents[2] / "systemd"
 SERVICE = (UNITS / "jarvisd.service").read_text()

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from jarvisd.agents.decode import parts_of
-from jarvisd.agents.json_scan import (
+from jarvisd.agents._shared.decode import parts_of
+from jarvisd.agents._shared.json_scan import (
     BODY,
     CLOSE_ARRAY,
     CLOSE_OBJECT,
@@ -32,7 +32,7 @@ from jarvisd.agents.json_scan import (
     Scanner,
     malformed,
 )
-from jarvisd.lines import Condense, is_blank
+from jarvisd.core.sources.jsonlines.lines import Condense, is_blank
 
 MAX_VALUE_BYTES = 128 * 1024
 """Kept of one text, or of one value that is wanted as it is written. A recorded message

@@ -11,13 +11,13 @@ from typing import Protocol
 
 from msgspec import Struct, json
 
-from jarvisd.agents.decode import decode
-from jarvisd.agents.troubles import TROUBLES
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import Trouble
-from jarvisd.model.evidence import HookCalled
-from jarvisd.model.traits import HookWords, Moment
-from jarvisd.protocol.hooks import DETAIL, MAX_CHARS
+from jarvisd.agents._shared.decode import decode
+from jarvisd.agents._shared.troubles import TROUBLES
+from jarvisd.base.hook_fields import DETAIL, MAX_CHARS
+from jarvisd.core.event import Trouble
+from jarvisd.core.origin import SessionId
+from jarvisd.core.signal import HookCalled
+from jarvisd.core.traits import HookWords, Moment
 
 MAX_WORD_CHARS = 200
 """Of ids and names; what is longer was not made by an agent."""

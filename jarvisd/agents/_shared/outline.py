@@ -9,9 +9,9 @@ from itertools import repeat
 
 import msgspec
 
-from jarvisd.agents.decode import decode, unix_ms
-from jarvisd.lines import is_blank
-from jarvisd.model.block import SessionId
+from jarvisd.agents._shared.decode import decode, unix_ms
+from jarvisd.core.origin import SessionId
+from jarvisd.core.sources.jsonlines.lines import is_blank
 
 
 class _Payload(msgspec.Struct, gc=False):

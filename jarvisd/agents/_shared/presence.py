@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from jarvisd.model.block import SessionId
-from jarvisd.model.process import Role
+from jarvisd.core.origin import SessionId
+from jarvisd.core.process import Role
 
 MAX_ENTRY_BYTES = 64 * 1024
 """A hundred times what an entry of a registry takes."""

@@ -1,7 +1,7 @@
 """How commands are entered that an agent shall run at its hooks.
 
 Data and pure functions, one value for each agent in its folder. Who reads and writes the
-files, and asks programs for their version, is the command line (`jarvisd.client.hooks`).
+files, and asks programs for their version, is the command line (`jarvisd.cli.hooks`).
 """
 
 from collections.abc import Callable, Mapping

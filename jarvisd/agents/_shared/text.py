@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvisd.lines import is_blank
-from jarvisd.model.record import Record
-from jarvisd.model.source import Tree
+from jarvisd.core.record import Record
+from jarvisd.core.roots import Tree
+from jarvisd.core.sources.jsonlines.lines import is_blank
 
 
 def parse(text: bytes, *, offset: int) -> Record | None:

@@ -3,7 +3,7 @@
 The words are those of the providers' answers, which Claude Code and Codex pass on.
 """
 
-from jarvisd.model.events import Trouble
+from jarvisd.core.event import Trouble
 
 TROUBLES = {
     "authentication_failed": Trouble.LOGGED_OUT,

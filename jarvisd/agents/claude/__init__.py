@@ -1,12 +1,12 @@
 """Claude Code: transcripts, subagents', stream-json output, hooks and status line."""
 
-from jarvisd.agents.claude.evidence import EVIDENCE
 from jarvisd.agents.claude.hooks import hooked
-from jarvisd.agents.claude.parse import condense, parse
+from jarvisd.agents.claude.messages import spoken
 from jarvisd.agents.claude.places import find
+from jarvisd.agents.claude.presence import EVIDENCE
+from jarvisd.agents.claude.read import condense, parse
 from jarvisd.agents.claude.settings import SETTINGS
-from jarvisd.agents.claude.spoken import spoken
-from jarvisd.agents.claude.statusline import status_line
+from jarvisd.agents.claude.status_line import status_line
 from jarvisd.agents.claude.traits import TRAITS
 
 __all__ = [

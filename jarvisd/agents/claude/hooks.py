@@ -4,9 +4,9 @@ A subagent's hooks have the session of the main thread and an `agent_id`, which 
 versions write with the prefix that its transcript's name has.
 """
 
-from jarvisd.agents.hooks import Payload, called, payload_of
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import HookCalled
+from jarvisd.agents._shared.hooks import Payload, called, payload_of
+from jarvisd.core.origin import SessionId
+from jarvisd.core.signal import HookCalled
 
 _AGENT = "agent-"
 

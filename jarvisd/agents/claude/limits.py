@@ -11,8 +11,8 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from jarvisd.agents.troubles import TROUBLES
-from jarvisd.model.events import LimitReached, Trouble
+from jarvisd.agents._shared.troubles import TROUBLES
+from jarvisd.core.event import LimitReached, Trouble
 
 _LEGACY = re.compile(r"usage limit reached\|(\d{9,11})$")
 _LIMIT = re.compile(

@@ -6,11 +6,11 @@ conversation. See prose.py for what of a user's line a human wrote.
 
 import msgspec
 
+from jarvisd.agents._shared.decode import decode, text_of, unix_ms
 from jarvisd.agents.claude.prose import command_in, own_words
 from jarvisd.agents.claude.shape import Line, key_of
 from jarvisd.agents.claude.usage import SYNTHETIC
-from jarvisd.agents.decode import decode, text_of, unix_ms
-from jarvisd.model.conversation import Role, Said
+from jarvisd.conversations.model import Role, Said
 
 _DECODER = msgspec.json.Decoder(Line)
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}

@@ -20,9 +20,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvisd.agents.roots import distinct, listed
-from jarvisd.model.block import SessionId
-from jarvisd.model.source import Place, Tree
+from jarvisd.agents._shared.root_folders import distinct, listed
+from jarvisd.core.origin import SessionId
+from jarvisd.core.roots import Place, Tree
 
 _SUFFIX = ".jsonl"
 _AGENT = "agent-"

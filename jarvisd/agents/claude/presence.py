@@ -17,8 +17,9 @@ from pathlib import Path
 
 import msgspec
 
-from jarvisd.agents.decode import decode, unix_ms
-from jarvisd.agents.evidence import (
+from jarvisd.agents._shared.decode import decode, unix_ms
+from jarvisd.agents._shared.numbers import Pid, Time, WholeTime
+from jarvisd.agents._shared.presence import (
     Entry,
     Evidence,
     Registry,
@@ -26,8 +27,7 @@ from jarvisd.agents.evidence import (
     name_of,
     session_id_of,
 )
-from jarvisd.agents.numbers import Pid, Time, WholeTime
-from jarvisd.model.process import Role
+from jarvisd.core.process import Role
 
 _NAME = re.compile(r"([1-9][0-9]{0,9})\.json", re.ASCII)
 _PACKAGE = "/@anthropic-ai/claude-code/"

@@ -7,13 +7,7 @@ commands. None of that is a prompt. The marks are those of versions 2.0 to 2.1.
 import re
 from collections.abc import Iterator
 
-from jarvisd.model.events import (
-    CommandGiven,
-    Event,
-    Instructed,
-    Interrupted,
-    TaskEnded,
-)
+from jarvisd.core.event import CommandGiven, Event, Instructed, Interrupted, TaskEnded
 
 _COMMAND_TAG = re.compile(r"<command-name>\s*/?([A-Za-z][\w:.-]*)\s*</command-name>")
 _LEGACY_COMMAND = re.compile(r"/([A-Za-z][\w:-]*)(?:\s|$)")

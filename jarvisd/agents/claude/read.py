@@ -10,6 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 from msgspec import Raw
 
+from jarvisd.agents._shared.condense import condenser_of
+from jarvisd.agents._shared.cue import asks
+from jarvisd.agents._shared.decode import ABSENT, decode, decode_raw, text_of, unix_ms
+from jarvisd.agents._shared.numbers import HttpStatus
 from jarvisd.agents.claude.limits import limit_in, trouble_in
 from jarvisd.agents.claude.prose import (
     command_in,
@@ -20,12 +24,7 @@ from jarvisd.agents.claude.prose import (
 from jarvisd.agents.claude.shape import Block, Line, Message, key_of
 from jarvisd.agents.claude.tools import call_of, results_in
 from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
-from jarvisd.agents.condense import condenser_of
-from jarvisd.agents.cue import asks
-from jarvisd.agents.decode import ABSENT, decode, decode_raw, text_of, unix_ms
-from jarvisd.agents.numbers import HttpStatus
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import (
+from jarvisd.core.event import (
     MAX_TITLE_CHARS,
     ApiFailed,
     Asked,
@@ -42,7 +41,8 @@ from jarvisd.model.events import (
     Trouble,
     TurnEnded,
 )
-from jarvisd.model.record import Record, Speaker
+from jarvisd.core.origin import SessionId
+from jarvisd.core.record import Record, Speaker
 
 _DECODER = msgspec.json.Decoder(Line)
 condense = condenser_of(Line)

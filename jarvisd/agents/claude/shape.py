@@ -7,8 +7,8 @@ that no line of theirs is strange. Measured on versions 2.0.76 to 2.1.329.
 
 from msgspec import Raw, Struct, field
 
-from jarvisd.agents.decode import ABSENT, Shape
-from jarvisd.agents.numbers import (
+from jarvisd.agents._shared.decode import ABSENT, Shape
+from jarvisd.agents._shared.numbers import (
     HttpStatus,
     Milliseconds,
     Requests,
@@ -16,7 +16,7 @@ from jarvisd.agents.numbers import (
     TokenCount,
     WholeTime,
 )
-from jarvisd.model.block import SessionId
+from jarvisd.core.origin import SessionId
 
 
 class Block(Struct, gc=False):

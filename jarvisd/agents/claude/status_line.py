@@ -8,11 +8,11 @@ Facts: the documentation of `statusLine`, and its inputs up to version 2.1.329.
 
 from msgspec import Struct, field, json
 
-from jarvisd.agents.decode import decode, unix_ms
-from jarvisd.agents.numbers import Dollars, Percent, Time, TokenCount, WholeTime
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import LimitSource, LimitsReported, LimitWindow
-from jarvisd.model.statusline import StatusLineRead
+from jarvisd.agents._shared.decode import decode, unix_ms
+from jarvisd.agents._shared.numbers import Dollars, Percent, Time, TokenCount, WholeTime
+from jarvisd.core.event import LimitSource, LimitsReported, LimitWindow
+from jarvisd.core.origin import SessionId
+from jarvisd.core.status_line import StatusLineRead
 
 FIVE_HOURS_MIN = 300
 SEVEN_DAYS_MIN = 10_080

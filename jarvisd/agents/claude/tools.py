@@ -6,9 +6,16 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec import Raw
 
+from jarvisd.agents._shared.decode import (
+    ABSENT,
+    decode_raw,
+    digest_of,
+    head_of,
+    text_of,
+)
 from jarvisd.agents.claude.shape import Block, Line, ToolOutcome
-from jarvisd.agents.decode import ABSENT, decode_raw, digest_of, head_of, text_of
-from jarvisd.model.events import (
+from jarvisd.base.usage import Tokens
+from jarvisd.core.event import (
     Event,
     Outcome,
     TaskKind,
@@ -18,7 +25,6 @@ from jarvisd.model.events import (
     ToolReturned,
     UsageReported,
 )
-from jarvisd.model.usage import Tokens
 
 _MCP = "mcp__"
 _SUBAGENTS = {"Task", "Agent"}

@@ -4,8 +4,8 @@ Facts: formats, runs, hooks and registries of versions 2.0 to 2.1.329, and the
 documentation of its hooks; docs/states.md has the rules that rest on them.
 """
 
-from jarvisd.agents import hooks
-from jarvisd.model.traits import RegistryWords, Traits
+from jarvisd.agents._shared import hooks
+from jarvisd.core.traits import RegistryWords, Traits
 
 TRAITS = Traits(
     has_states=True,

@@ -9,8 +9,8 @@ output has none.
 from typing import Literal
 
 from jarvisd.agents.claude.shape import CacheCreation, Iteration, Message, Usage
-from jarvisd.model.events import Event, UsageReported
-from jarvisd.model.usage import STANDARD, Tokens, Variant
+from jarvisd.base.usage import STANDARD, Tokens, Variant
+from jarvisd.core.event import Event, UsageReported
 
 SYNTHETIC = "<synthetic>"
 """The model of a line that no model wrote: a local notice."""

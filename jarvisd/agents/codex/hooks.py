@@ -4,9 +4,9 @@ A subagent is a thread of its own, whose id is `agent_id`; `session_id` is then 
 the thread which a person talks to.
 """
 
-from jarvisd.agents.hooks import called, payload_of
-from jarvisd.model.block import SessionId
-from jarvisd.model.evidence import HookCalled
+from jarvisd.agents._shared.hooks import called, payload_of
+from jarvisd.core.origin import SessionId
+from jarvisd.core.signal import HookCalled
 
 
 def hooked(payload: bytes, *, at_ms: int) -> HookCalled | None:

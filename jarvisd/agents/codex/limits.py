@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from jarvisd.agents._shared.decode import unix_ms
 from jarvisd.agents.codex.shape import RateLimits, Window
-from jarvisd.agents.decode import unix_ms
-from jarvisd.model.events import LimitsReported, LimitWindow
+from jarvisd.core.event import LimitsReported, LimitWindow
 
 
 def limits_in(limits: RateLimits, *, at_ms: int | None) -> Iterator[LimitsReported]:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import msgspec
 
+from jarvisd.agents._shared.decode import decode, text_of, unix_ms
 from jarvisd.agents.codex.prose import is_human, texts_in
 from jarvisd.agents.codex.shape import Line, Payload
-from jarvisd.agents.decode import decode, text_of, unix_ms
-from jarvisd.model.conversation import Role, Said
+from jarvisd.conversations.model import Role, Said
 
 _DECODER = msgspec.json.Decoder(Line)
 _ROLES = {

@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvisd.agents.roots import distinct, listed
-from jarvisd.model.block import SessionId
-from jarvisd.model.source import Place, Tree
+from jarvisd.agents._shared.root_folders import distinct, listed
+from jarvisd.core.origin import SessionId
+from jarvisd.core.roots import Place, Tree
 
 _NAME = re.compile(r"rollout-.*\.jsonl", re.DOTALL)
 _THREAD = re.compile(r"-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl$")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw
 
-from jarvisd.agents.decode import ABSENT, text_of
+from jarvisd.agents._shared.decode import ABSENT, text_of
 
 _INJECTED = (
     ("# AGENTS.md instructions", "</INSTRUCTIONS>"),

@@ -12,17 +12,16 @@ from hashlib import blake2b
 import msgspec
 from msgspec import Raw
 
+from jarvisd.agents._shared.condense import condenser_of
+from jarvisd.agents._shared.cue import asks
+from jarvisd.agents._shared.decode import ABSENT, decode, decode_raw, text_of, unix_ms
+from jarvisd.agents._shared.troubles import TROUBLES
 from jarvisd.agents.codex.limits import limits_in
 from jarvisd.agents.codex.prose import is_human, texts_in
 from jarvisd.agents.codex.shape import Item, Line, Payload
 from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
 from jarvisd.agents.codex.usage import buckets, response_in, totals_in, variant_of
-from jarvisd.agents.condense import condenser_of
-from jarvisd.agents.cue import asks
-from jarvisd.agents.decode import ABSENT, decode, decode_raw, text_of, unix_ms
-from jarvisd.agents.troubles import TROUBLES
-from jarvisd.model.block import SessionId
-from jarvisd.model.events import (
+from jarvisd.core.event import (
     ApiFailed,
     Asked,
     Compacted,
@@ -41,7 +40,8 @@ from jarvisd.model.events import (
     TurnEnded,
     TurnStarted,
 )
-from jarvisd.model.record import Record, Speaker
+from jarvisd.core.origin import SessionId
+from jarvisd.core.record import Record, Speaker
 
 _DECODER = msgspec.json.Decoder(Line)
 condense = condenser_of(Line)

@@ -7,8 +7,8 @@ payloads is Raw. Measured on versions 0.118 to 0.169, and on the bare lines of 2
 
 from msgspec import Raw, Struct
 
-from jarvisd.agents.decode import ABSENT, Shape
-from jarvisd.agents.numbers import (
+from jarvisd.agents._shared.decode import ABSENT, Shape
+from jarvisd.agents._shared.numbers import (
     ExitCode,
     Milliseconds,
     Minutes,

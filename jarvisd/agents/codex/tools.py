@@ -11,14 +11,9 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw
 
+from jarvisd.agents._shared.decode import ABSENT, decode_raw, digest_of, head_of
 from jarvisd.agents.codex.shape import Item, Payload
-from jarvisd.agents.decode import (
-    ABSENT,
-    decode_raw,
-    digest_of,
-    head_of,
-)
-from jarvisd.model.events import (
+from jarvisd.core.event import (
     Event,
     Outcome,
     TaskStarted,

@@ -4,8 +4,8 @@ Facts: rollouts, runs and hooks of versions 0.118 to 0.171. It keeps no registry
 hooks name modes in the words of Claude Code, its rollouts in its own.
 """
 
-from jarvisd.agents import hooks
-from jarvisd.model.traits import Traits
+from jarvisd.agents._shared import hooks
+from jarvisd.core.traits import Traits
 
 TRAITS = Traits(
     has_states=True,

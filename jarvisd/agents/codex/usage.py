@@ -5,8 +5,8 @@ The provider's `input_tokens` holds what was read from and written to the cache,
 """
 
 from jarvisd.agents.codex.shape import Info, Payload, Usage
-from jarvisd.model.events import TotalsReported, UsageReported
-from jarvisd.model.usage import STANDARD, Tokens, Variant
+from jarvisd.base.usage import STANDARD, Tokens, Variant
+from jarvisd.core.event import TotalsReported, UsageReported
 
 
 def buckets(usage: Usage) -> Tokens:

@@ -3,15 +3,10 @@
 import argparse
 from pathlib import Path
 
-from jarvisd.client import attributions, terminal
-from jarvisd.client.parser import (
-    Subparsers,
-    add_connection,
-    add_json,
-    client_of,
-    declare,
-)
-from jarvisd.protocol.reports import AttributionImport, AttributionImportResult
+from jarvisd.cli import attributions
+from jarvisd.cli.output import terminal
+from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
+from jarvisd.reports.wire import AttributionImport, AttributionImportResult
 
 EXAMPLES = """\
 jarvisctl attribution import plugins.json

@@ -2,8 +2,9 @@
 
 import argparse
 
-from jarvisd.client import completion, parser, terminal
-from jarvisd.client.parser import Subparsers, declare
+from jarvisd.cli import completion, parser
+from jarvisd.cli.output import terminal
+from jarvisd.cli.parser import Subparsers, declare
 
 EXAMPLES = """\
 jarvisctl completions bash > ~/.local/share/bash-completion/completions/jarvisctl

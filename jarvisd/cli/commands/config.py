@@ -4,10 +4,10 @@ import argparse
 import importlib
 import os
 
-from jarvisd.client import terminal
-from jarvisd.client.parser import Subparsers, add_json, declare
-from jarvisd.client.table import GAP, Cell, Column, facts, render
-from jarvisd.client.text import safe, width, wrap
+from jarvisd.cli.output import terminal
+from jarvisd.cli.output.table import GAP, Cell, Column, facts, render
+from jarvisd.cli.output.text import safe, width, wrap
+from jarvisd.cli.parser import Subparsers, add_json, declare
 
 EXAMPLES = """\
 jarvisctl config show            the settings in force

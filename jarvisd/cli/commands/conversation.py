@@ -8,10 +8,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from jarvisd.client import clock, terminal
-from jarvisd.client import format as fmt
-from jarvisd.client.client import Client
-from jarvisd.client.parser import (
+from jarvisd.cli import wall_clock
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import terminal
+from jarvisd.cli.output.messages_view import message_lines
+from jarvisd.cli.output.text import safe
+from jarvisd.cli.parser import (
     Parser,
     Subparsers,
     add_connection,
@@ -19,10 +22,8 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.talk import message_lines
-from jarvisd.client.text import safe
-from jarvisd.model.conversation import ConversationId, ConversationView, Role
-from jarvisd.protocol.conversations import (
+from jarvisd.conversations.model import ConversationId, ConversationView, Role
+from jarvisd.conversations.wire import (
     DEFAULT_LISTED,
     DEFAULT_MESSAGES,
     ConversationsConsolidate,
@@ -191,7 +192,7 @@ def _list(client: Client, args: argparse.Namespace) -> _Done:
         ConversationsList(active_only=not args.all, limit=args.limit),
         ConversationsListResult,
     )
-    now_ms = clock.unix_ms()
+    now_ms = wall_clock.unix_ms()
     if not (answer.conversations or args.json):
         everything = "there is no conversation yet"
         terminal.say(everything if args.all else "no conversation is going on")
@@ -235,7 +236,7 @@ def _messages(client: Client, args: argparse.Namespace) -> _Done:
         ),
         ConversationsMessagesResult,
     )
-    now_ms = clock.unix_ms()
+    now_ms = wall_clock.unix_ms()
     lines = [line for each in answer.messages for line in message_lines(each, now_ms)]
     return answer, lines
 

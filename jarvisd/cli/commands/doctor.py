@@ -4,9 +4,12 @@ import argparse
 import os
 from dataclasses import asdict
 
-from jarvisd.client import findings, places, terminal
-from jarvisd.client.findings import Finding
-from jarvisd.client.parser import (
+from jarvisd.base.errors import EXIT_FAILURE
+from jarvisd.cli import doctor_checks
+from jarvisd.cli.doctor_checks import Finding
+from jarvisd.cli.output import short_names, terminal
+from jarvisd.cli.output.table import facts, styled
+from jarvisd.cli.parser import (
     Subparsers,
     add_colour,
     add_connection,
@@ -14,8 +17,6 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.table import facts, styled
-from jarvisd.errors import EXIT_FAILURE
 
 EXAMPLES = """\
 jarvisctl doctor                exit 1 when something must be mended
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         environ["JARVISD_SOCKET"] = args.socket
 
     with client_of(args) as client:
-        found = [*findings.local(environ), *findings.of_daemon(client)]
+        found = [*doctor_checks.local(environ), *doctor_checks.of_daemon(client)]
 
     if args.json:
         terminal.print_json(findings=[asdict(each) for each in found])
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _print(finding: Finding, *, colour: bool) -> None:
     room = terminal.columns()
-    told = [(finding.subject, places.with_home(finding.detail))]
+    told = [(finding.subject, short_names.with_home(finding.detail))]
     if finding.remedy:
         told.append(("", f"-> {finding.remedy}"))
 

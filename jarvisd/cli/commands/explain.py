@@ -3,10 +3,13 @@
 import argparse
 import os
 
-from jarvisd.client import format as fmt
-from jarvisd.client import naming, places, terminal
-from jarvisd.client.client import Client
-from jarvisd.client.parser import (
+from jarvisd.cli import naming
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import short_names, terminal
+from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.text import cut, safe
+from jarvisd.cli.parser import (
     Subparsers,
     add_colour,
     add_connection,
@@ -14,11 +17,9 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.table import Cell, Column, render
-from jarvisd.client.text import cut, safe
-from jarvisd.model.block import SessionId
-from jarvisd.model.report import ExplainedBlock, ExplainedLine
-from jarvisd.protocol.reports import (
+from jarvisd.core.origin import SessionId
+from jarvisd.reports.model import ExplainedBlock, ExplainedLine
+from jarvisd.reports.wire import (
     MAX_EXPLAINED_LINES,
     SessionsExplain,
     SessionsExplainResult,
@@ -118,7 +119,7 @@ def _print_block(
     block: ExplainedBlock, lines: list[ExplainedLine], args: argparse.Namespace
 ) -> None:
     name, room = (
-        safe(places.with_home(block.path or block.block_id)),
+        safe(short_names.with_home(block.path or block.block_id)),
         terminal.columns(),
     )
     terminal.show(name if room is None else cut(name, room, front=True))

@@ -4,23 +4,15 @@ import argparse
 import os
 import re
 
-from jarvisd.client import clock, filters, naming, terminal
-from jarvisd.client import format as fmt
-from jarvisd.client.client import Client
-from jarvisd.client.parser import (
-    Subparsers,
-    add_connection,
-    add_json,
-    client_of,
-    declare,
-)
-from jarvisd.errors import EXIT_USAGE
-from jarvisd.model.block import SessionId
-from jarvisd.model.conversation import ConversationId
-from jarvisd.protocol.conversations import (
-    ConversationsForget,
-    ConversationsForgetResult,
-)
+from jarvisd.base.errors import EXIT_USAGE
+from jarvisd.cli import filters, naming, wall_clock
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import terminal
+from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
+from jarvisd.conversations.model import ConversationId
+from jarvisd.conversations.wire import ConversationsForget, ConversationsForgetResult
+from jarvisd.core.origin import SessionId
 
 EXAMPLES = """\
 jarvisctl forget .                   what agents said in this project
@@ -127,7 +119,7 @@ def _print(gone: ConversationsForgetResult) -> None:
         f"and {gone.summaries} summaries"
     )
     if gone.old_backups and gone.old_backups_until_ms is not None:
-        left_s = max(0, gone.old_backups_until_ms - clock.unix_ms()) / fmt.MS_PER_S
+        left_s = max(0, gone.old_backups_until_ms - wall_clock.unix_ms()) / fmt.MS_PER_S
         terminal.say(
             f"{gone.old_backups} backups made before may still have it; "
             f"the last is replaced in {fmt.duration(left_s)}"

@@ -2,19 +2,14 @@
 
 import argparse
 
-from jarvisd.client import blocks, clock, places, sinks, terminal
-from jarvisd.client import format as fmt
-from jarvisd.client.parser import (
-    Subparsers,
-    add_connection,
-    add_json,
-    client_of,
-    declare,
-)
-from jarvisd.client.table import facts
-from jarvisd.errors import EXIT_FAILURE
-from jarvisd.protocol.health import Health, HealthResult, Problem
-from jarvisd.protocol.telling import HookReceipt
+from jarvisd.base.errors import EXIT_FAILURE
+from jarvisd.cli import wall_clock
+from jarvisd.cli.output import block_rows, short_names, sink_lines, terminal
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output.table import facts
+from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
+from jarvisd.overview.health_wire import Health, HealthResult, Problem
+from jarvisd.presence.wire import HookReceipt
 
 EXAMPLES = """\
 jarvisctl health                        for people
@@ -39,16 +34,16 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         terminal.print_json(health=health)
     else:
-        _print(health, clock.unix_ms())
+        _print(health, wall_clock.unix_ms())
 
     return EXIT_FAILURE if args.check and health.status != "ok" else 0
 
 
 def _print(health: HealthResult, now_ms: int) -> None:
     told = _facts(health, now_ms)
-    told += [("sink", sinks.described(each, now_ms)) for each in health.sinks]
+    told += [("sink", sink_lines.described(each, now_ms)) for each in health.sinks]
     terminal.draw(facts(told, least=9, room=terminal.columns()))
-    backfill = blocks.progress(health.backfill)
+    backfill = block_rows.progress(health.backfill)
     if backfill is not None:
         terminal.show(backfill)
 
@@ -57,7 +52,7 @@ def _print(health: HealthResult, now_ms: int) -> None:
 
 def _facts(health: HealthResult, now_ms: int) -> list[tuple[str, str]]:
     store, watch = health.store, health.watch
-    where = places.with_home(store.path or "in memory only")
+    where = short_names.with_home(store.path or "in memory only")
     flushed = fmt.moment(store.last_flush_ms, now_ms)
     scanned = fmt.moment(watch.last_scan_ms, now_ms)
     uptime = fmt.duration(health.uptime_s)

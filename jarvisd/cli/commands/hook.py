@@ -2,8 +2,8 @@
 
 import argparse
 
-from jarvisd.client import hook
-from jarvisd.client.parser import Subparsers, declare
+from jarvisd.cli import hook
+from jarvisd.cli.parser import Subparsers, declare
 
 EXAMPLES = """\
 jarvisctl hooks install      makes your agents run this

@@ -5,13 +5,16 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator
 
-from jarvisd.client import clock, terminal
-from jarvisd.client import format as fmt
-from jarvisd.client.client import Client
-from jarvisd.client.hooks import agents, files, surgery
-from jarvisd.client.hooks.agents import NoAgentError, Target
-from jarvisd.client.hooks.files import Backups, Change, HooksFileError
-from jarvisd.client.parser import (
+from jarvisd.base.errors import EXIT_FAILURE, EXIT_USAGE, JarvisError
+from jarvisd.cli import wall_clock
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.hooks import hook_files, settings_file, surgery
+from jarvisd.cli.hooks.hook_files import NoAgentError, Target
+from jarvisd.cli.hooks.settings_file import Backups, Change, HooksFileError
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import terminal
+from jarvisd.cli.output.text import safe
+from jarvisd.cli.parser import (
     Parser,
     Subparsers,
     add_connection,
@@ -19,10 +22,8 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.text import safe
-from jarvisd.errors import EXIT_FAILURE, EXIT_USAGE, JarvisError
-from jarvisd.protocol.health import Health, HealthResult
-from jarvisd.protocol.telling import HookReceipt
+from jarvisd.overview.health_wire import Health, HealthResult
+from jarvisd.presence.wire import HookReceipt
 
 EXAMPLES = """\
 jarvisctl hooks install --dry-run --diff   show every line that would change
@@ -65,7 +66,10 @@ def add(subparsers: Subparsers) -> None:
 
 def _add_options(action: Parser) -> None:
     action.add_argument(
-        "agent", nargs="?", choices=tuple(agents.SETTINGS), help="of this agent only"
+        "agent",
+        nargs="?",
+        choices=tuple(hook_files.SETTINGS),
+        help="of this agent only",
     )
     action.add_argument(
         "--root", metavar="DIR", help="the agent's folder, instead of all known ones"
@@ -76,14 +80,14 @@ def _add_options(action: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do the action for each agent that is here."""
     if args.root and not args.agent:
-        names = " or ".join(f"`{each}`" for each in agents.SETTINGS)
+        names = " or ".join(f"`{each}`" for each in hook_files.SETTINGS)
         terminal.say(f"say whose folder it is: `--root` needs {names}")
         return EXIT_USAGE
 
     if args.action == "status":
         return _status(args)
 
-    return _change(args, agents.targets(os.environ, args.agent, args.root))
+    return _change(args, hook_files.targets(os.environ, args.agent, args.root))
 
 
 # install and uninstall
@@ -112,9 +116,9 @@ def _change(args: argparse.Namespace, targets: list[Target]) -> int:
 
 def _planned(action: str, target: Target, backups: Backups) -> Change:
     if action == "install":
-        return files.installing(target)
+        return settings_file.installing(target)
 
-    return files.uninstalling(target, backups)
+    return settings_file.uninstalling(target, backups)
 
 
 def _made(change: Change, backups: Backups, *, dry_run: bool) -> str | None:
@@ -122,7 +126,7 @@ def _made(change: Change, backups: Backups, *, dry_run: bool) -> str | None:
     if change.is_none or dry_run:
         return None
 
-    return str(files.apply(change, backups))
+    return str(settings_file.apply(change, backups))
 
 
 def _as_json(change: Change, kept: str | None) -> dict[str, object]:
@@ -154,7 +158,7 @@ def _tell(args: argparse.Namespace, change: Change, kept: str | None) -> None:
         if target.left_out:
             terminal.say(_left_out(target))
 
-        terminal.say(agents.advice(target))
+        terminal.say(hook_files.advice(target))
 
 
 def _summary(change: Change, kept: str | None, *, dry_run: bool) -> str:
@@ -220,7 +224,7 @@ def _status(args: argparse.Namespace) -> int:
 
     came = {each.agent for each in receipts or () if args.agent in {None, each.agent}}
     try:
-        targets = agents.targets(os.environ, args.agent, args.root)
+        targets = hook_files.targets(os.environ, args.agent, args.root)
     except NoAgentError:
         if not came:
             raise
@@ -253,7 +257,7 @@ def _receipts(client: Client) -> list[HookReceipt] | None:
 def _view(target: Target) -> dict[str, object]:
     view: dict[str, object] = {"agent": target.agent, "path": str(target.path)}
     try:
-        file = files.read(target.path)
+        file = settings_file.read(target.path)
         found = surgery.commands(file.text)
     except (HooksFileError, ValueError) as exc:
         return view | {"state": "unreadable", "error": str(exc)}
@@ -301,7 +305,7 @@ def _receipt_lines(
         if receipt is None or receipt.last_ms is None:
             yield f"{agent:<7} no hook since the daemon was started"
         else:
-            passed_s = (clock.unix_ms() - receipt.last_ms) / fmt.MS_PER_S
+            passed_s = (wall_clock.unix_ms() - receipt.last_ms) / fmt.MS_PER_S
             yield (
                 f"{agent:<7} last hook {fmt.duration(passed_s)} ago "
                 f"({receipt.last_event}), {receipt.count:,} since the daemon was started"

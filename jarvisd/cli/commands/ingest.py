@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
-from jarvisd import paths
-from jarvisd.client import clock, terminal
-from jarvisd.client.delivery import Delivery, Pauses, new_block_id, wait_patiently
-from jarvisd.client.lines import Batch, Cutter, Packer
-from jarvisd.client.parser import Subparsers, add_connection, declare
-from jarvisd.errors import EXIT_INTERRUPTED, JarvisError
-from jarvisd.model.block import BlockId
-from jarvisd.protocol.pushes import PushOpen
+from jarvisd.base import paths
+from jarvisd.base.errors import EXIT_INTERRUPTED, JarvisError
+from jarvisd.cli import wall_clock
+from jarvisd.cli.line_batches import Batch, Cutter, Packer
+from jarvisd.cli.output import terminal
+from jarvisd.cli.parser import Subparsers, add_connection, declare
+from jarvisd.cli.push_delivery import Delivery, Pauses, new_block_id, wait_patiently
+from jarvisd.core.origin import BlockId
+from jarvisd.core.wire import PushOpen
 
 EXAMPLES = """\
 some-command | jarvisctl ingest
@@ -101,7 +102,7 @@ def _batches(*, tee: bool) -> Iterator[Batch]:
     cutter, packer = Cutter(), Packer()
     due = math.inf
     while True:
-        timeout_s = None if due == math.inf else max(0.0, due - clock.monotonic())
+        timeout_s = None if due == math.inf else max(0.0, due - wall_clock.monotonic())
         if select.select([STDIN], [], [], timeout_s)[0]:
             data = os.read(STDIN, READ_BYTES)
             if not data:
@@ -111,9 +112,9 @@ def _batches(*, tee: bool) -> Iterator[Batch]:
                 terminal.write_all(STDOUT, data)
 
             yield from packer.pack(cutter.feed(data))
-            due = min(due, clock.monotonic() + GATHER_S)
+            due = min(due, wall_clock.monotonic() + GATHER_S)
 
-        if clock.monotonic() >= due:
+        if wall_clock.monotonic() >= due:
             yield from packer.rest()
             due = math.inf
 
@@ -122,7 +123,7 @@ def _batches(*, tee: bool) -> Iterator[Batch]:
 
 
 def _insist(attempt: Callable[[], None], patience_s: float) -> None:
-    pauses, deadline = Pauses(), clock.monotonic() + patience_s
+    pauses, deadline = Pauses(), wall_clock.monotonic() + patience_s
     while True:
         try:
             attempt()

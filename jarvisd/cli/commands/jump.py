@@ -3,8 +3,9 @@
 import argparse
 import os
 
-from jarvisd.client import jumping, naming, terminal
-from jarvisd.client.parser import Subparsers, add_connection, client_of, declare
+from jarvisd.cli import jumping, naming
+from jarvisd.cli.output import terminal
+from jarvisd.cli.parser import Subparsers, add_connection, client_of, declare
 
 EXAMPLES = """\
 jarvisctl jump              to the session that needs you most

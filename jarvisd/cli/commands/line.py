@@ -2,8 +2,8 @@
 
 import argparse
 
-from jarvisd.client import line
-from jarvisd.client.parser import Subparsers, declare, whole
+from jarvisd.cli import line
+from jarvisd.cli.parser import Subparsers, declare, whole
 
 EXAMPLES = """\
 jarvisctl line               claude 3 live · codex 1 live · 1.2k lines

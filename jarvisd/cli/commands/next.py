@@ -4,10 +4,16 @@ import argparse
 import os
 import select
 
-from jarvisd import paths
-from jarvisd.client import blocks, clock, filters, live, states, terminal
-from jarvisd.client.keys import pressed
-from jarvisd.client.parser import (
+from jarvisd.base import paths
+from jarvisd.base.errors import EXIT_FAILURE
+from jarvisd.cli import filters, wall_clock
+from jarvisd.cli.output import block_rows, live_view, state_words, terminal
+from jarvisd.cli.output.keys import pressed
+from jarvisd.cli.output.scrolling import SCROLL_KEYS, Scroll, footer, on_screen
+from jarvisd.cli.output.table import FAINT, render, styled
+from jarvisd.cli.output.text import cut, safe, wrap
+from jarvisd.cli.output.titles import Titles, of_session
+from jarvisd.cli.parser import (
     Parser,
     Subparsers,
     add_colour,
@@ -16,14 +22,9 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.scrolling import SCROLL_KEYS, Scroll, footer, on_screen
-from jarvisd.client.table import FAINT, render, styled
-from jarvisd.client.text import cut, safe, wrap
-from jarvisd.client.titles import Titles, of_session
-from jarvisd.client.watching import StatesFeed
-from jarvisd.errors import EXIT_FAILURE
-from jarvisd.protocol.methods import Status, StatusResult
-from jarvisd.protocol.states import LiveSession, StatesList, StatesListResult
+from jarvisd.cli.watching import StatesFeed
+from jarvisd.overview.wire import Status, StatusResult
+from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 
 EXAMPLES = """\
 jarvisctl next                        what needs me, the most urgent first
@@ -69,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
             return 0
 
         answer = client.call(chosen, StatesListResult)
-        found = states.in_need(answer.sessions)
-        needed = any(map(states.needs_you, found))
-        titles, nobody = Titles(), states.NOBODY
+        found = state_words.in_need(answer.sessions)
+        needed = any(map(state_words.needs_you, found))
+        titles, nobody = Titles(), state_words.NOBODY
         if not args.json:
             titles.learn(client.call, map(of_session, found))
             if not needed:
@@ -111,12 +112,12 @@ def _table(
     if not sessions:
         return []
 
-    rows = [states.row(each, now_ms, titles) for each in sessions]
-    return render(states.COLUMNS, rows, room=room, colour=colour)
+    rows = [state_words.row(each, now_ms, titles) for each in sessions]
+    return render(state_words.COLUMNS, rows, room=room, colour=colour)
 
 
 def _hints(sessions: list[LiveSession], room: int | None, *, colour: bool) -> list[str]:
-    hints = (line for each in states.hints(sessions) for line in wrap(each, room))
+    hints = (line for each in state_words.hints(sessions) for line in wrap(each, room))
     return [styled(each, FAINT if colour else "") for each in hints]
 
 
@@ -129,8 +130,12 @@ def _print(
 
 def _nobody(status: StatusResult) -> str:
     """Return that nobody needs you, as far as is known while logs are still read."""
-    progress = blocks.progress(status.backfill)
-    return states.NOBODY if progress is None else f"{states.NOBODY} so far; {progress}"
+    progress = block_rows.progress(status.backfill)
+    return (
+        state_words.NOBODY
+        if progress is None
+        else f"{state_words.NOBODY} so far; {progress}"
+    )
 
 
 def _print_json(found: list[LiveSession], now_ms: int, *, stream: bool = False) -> None:
@@ -145,7 +150,7 @@ def _watch(args: argparse.Namespace, chosen: StatesList) -> None:
         _stream(feed)
     else:
         colour = terminal.wants_colour(args.color, os.environ)
-        live.run(feed, View(feed, colour=colour))
+        live_view.run(feed, View(feed, colour=colour))
 
 
 def _stream(feed: StatesFeed) -> None:
@@ -153,7 +158,7 @@ def _stream(feed: StatesFeed) -> None:
     told: list[LiveSession] | None = None
     while True:
         feed.refresh()
-        found = states.in_need(feed.sessions)
+        found = state_words.in_need(feed.sessions)
         if found != told:
             told = found
             _print_json(found, feed.now_ms, stream=True)
@@ -185,7 +190,7 @@ class View:
 
     def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
         """Return the view as lines for a screen of *columns* and *rows*."""
-        found = states.in_need(self._feed.sessions)
+        found = state_words.in_need(self._feed.sessions)
         head = self.head(found, columns)
         hints = _hints(found, columns, colour=self._colour)
         # A blank line, the heading, another blank line and the footer.
@@ -195,7 +200,7 @@ class View:
         self._feed.learn_titles(found[window])
         table = _table(
             found[window],
-            clock.unix_ms(),
+            wall_clock.unix_ms(),
             self._feed.titles,
             room=columns,
             colour=self._colour,
@@ -212,7 +217,7 @@ class View:
 
     def head(self, found: list[LiveSession], columns: int | None) -> list[str]:
         """Return what stands above the table."""
-        needed = sum(map(states.needs_you, found))
+        needed = sum(map(state_words.needs_you, found))
         verb = "need" if needed > 1 else "needs"
         title = f"jarvisd · {needed or 'nobody'} {verb} you"
         facts = [(title, "1")]

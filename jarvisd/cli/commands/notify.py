@@ -3,18 +3,20 @@
 import argparse
 import os
 
-from jarvisd import config, paths
-from jarvisd.client import clock, filters, terminal
-from jarvisd.client.client import Client
-from jarvisd.client.commands.next import add_filters
-from jarvisd.client.notices import Notice, Shower
-from jarvisd.client.notifying import Diary, Notifier
-from jarvisd.client.parser import Subparsers, add_json, declare
-from jarvisd.client.pending import Allowance, Pending, quiet_hours
+from jarvisd import config
+from jarvisd.base import paths
+from jarvisd.base.errors import EXIT_USAGE, ProtocolError
+from jarvisd.cli import filters, wall_clock
+from jarvisd.cli.commands.next import add_filters
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.notices import Notice, Shower
+from jarvisd.cli.notification_queue import Allowance, Pending, quiet_hours
+from jarvisd.cli.notifying import Diary, Notifier
+from jarvisd.cli.output import terminal
+from jarvisd.cli.parser import Subparsers, add_json, declare
 from jarvisd.config import NotifySettings
-from jarvisd.errors import EXIT_USAGE, ProtocolError
-from jarvisd.model.state import State
-from jarvisd.protocol.following import SubscriptionFilter
+from jarvisd.rpc.wire import SubscriptionFilter
+from jarvisd.state.model import State
 
 EXAMPLES = """\
 jarvisctl notify                            on the desktop, and by the bell
@@ -124,7 +126,7 @@ def _notifier(
         Pending(
             states=frozenset(wanted.states),
             after_ms=wanted.after_s * 1000,
-            is_quiet=quiet_hours(wanted.quiet, clock.minute_of_day),
+            is_quiet=quiet_hours(wanted.quiet, wall_clock.minute_of_day),
             last=0,
         ),
         Allowance(wanted.per_minute),
@@ -139,6 +141,6 @@ def _print(shown: Notice, *, as_json: bool) -> None:
         terminal.print_json_line(notice=shown)
         return
 
-    when = clock.local_time(shown.since_ms)
+    when = wall_clock.local_time(shown.since_ms)
     terminal.show("  ".join((when, shown.title, *shown.body.splitlines())))
     terminal.flush()

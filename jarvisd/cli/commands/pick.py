@@ -4,20 +4,21 @@ import argparse
 import os
 import sys
 
-from jarvisd import paths
-from jarvisd.client import filters, jumping, picking, terminal
-from jarvisd.client.commands.next import add_filters
-from jarvisd.client.live import run_screen
-from jarvisd.client.parser import (
+from jarvisd.base import paths
+from jarvisd.base.errors import EXIT_USAGE
+from jarvisd.cli import filters, jumping, picking
+from jarvisd.cli.commands.next import add_filters
+from jarvisd.cli.output import terminal
+from jarvisd.cli.output.live_view import run_screen
+from jarvisd.cli.parser import (
     Subparsers,
     add_colour,
     add_connection,
     client_of,
     declare,
 )
-from jarvisd.client.watching import StatesFeed
-from jarvisd.errors import EXIT_USAGE
-from jarvisd.protocol.states import StatesList
+from jarvisd.cli.watching import StatesFeed
+from jarvisd.state.wire import StatesList
 
 EXAMPLES = """\
 jarvisctl pick                                          arrows and Enter, or a number

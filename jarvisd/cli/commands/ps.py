@@ -3,9 +3,12 @@
 import argparse
 import os
 
-from jarvisd.client import blocks, clock, filters, terminal
-from jarvisd.client.client import Client
-from jarvisd.client.parser import (
+from jarvisd.cli import filters, wall_clock
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import block_rows, terminal
+from jarvisd.cli.output.table import render
+from jarvisd.cli.output.titles import Titles, ids_of, of_block
+from jarvisd.cli.parser import (
     Parser,
     Subparsers,
     add_colour,
@@ -14,10 +17,8 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.table import render
-from jarvisd.client.titles import Titles, ids_of, of_block
-from jarvisd.model.block import BlockView
-from jarvisd.protocol.methods import BlocksList, BlocksListResult, Status, StatusResult
+from jarvisd.core.origin import BlockView
+from jarvisd.overview.wire import BlocksList, BlocksListResult, Status, StatusResult
 
 EXAMPLES = """\
 jarvisctl ps                       live blocks, and those of the last 24 hours
@@ -59,12 +60,16 @@ def run(args: argparse.Namespace) -> int:
     with client_of(args) as client:
         filters.check(client.call, agent=args.agent, project=args.project)
         answer = client.call(BlocksList(agent=args.agent), BlocksListResult)
-        known = blocks.newest_first(answer.blocks)
+        known = block_rows.newest_first(answer.blocks)
         if args.project is not None:
-            known = [each for each in known if blocks.in_project(each, args.project)]
+            known = [
+                each for each in known if block_rows.in_project(each, args.project)
+            ]
 
-        now_ms = clock.unix_ms()
-        shown = [each for each in known if args.all or blocks.is_recent(each, now_ms)]
+        now_ms = wall_clock.unix_ms()
+        shown = [
+            each for each in known if args.all or block_rows.is_recent(each, now_ms)
+        ]
         if args.json:
             terminal.print_json(revision=answer.revision, blocks=shown)
         elif args.plain:
@@ -111,16 +116,18 @@ def _print_table(
     if not shown:
         return
 
-    rows = [blocks.row(block, now_ms, titles) for block in shown]
+    rows = [block_rows.row(block, now_ms, titles) for block in shown]
     colour = terminal.wants_colour(args.color, os.environ)
-    terminal.draw(render(blocks.COLUMNS, rows, room=terminal.columns(), colour=colour))
+    terminal.draw(
+        render(block_rows.COLUMNS, rows, room=terminal.columns(), colour=colour)
+    )
 
 
 def _print_footer(
     client: Client, args: argparse.Namespace, *, shown: int, more: int
 ) -> None:
     backfill = client.call(Status(), StatusResult).backfill
-    progress = blocks.progress(backfill)
+    progress = block_rows.progress(backfill)
     if progress is not None:
         terminal.say(progress)
 
@@ -133,4 +140,4 @@ def _print_footer(
         terminal.say(f"{more} {old}: --all shows them")
     elif not shown:
         is_filtered = args.agent is not None or args.project is not None
-        terminal.say(blocks.nothing_found(backfill, is_filtered=is_filtered))
+        terminal.say(block_rows.nothing_found(backfill, is_filtered=is_filtered))

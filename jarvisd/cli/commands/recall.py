@@ -2,19 +2,14 @@
 
 import argparse
 
-from jarvisd.client import clock, terminal
-from jarvisd.client.client import Client
-from jarvisd.client.commands.conversation import count
-from jarvisd.client.parser import (
-    Subparsers,
-    add_connection,
-    add_json,
-    client_of,
-    declare,
-)
-from jarvisd.client.talk import message_lines
-from jarvisd.errors import EXIT_NO_SUCH_BLOCK
-from jarvisd.protocol.conversations import (
+from jarvisd.base.errors import EXIT_NO_SUCH_BLOCK
+from jarvisd.cli import wall_clock
+from jarvisd.cli.commands.conversation import count
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import terminal
+from jarvisd.cli.output.messages_view import message_lines
+from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
+from jarvisd.conversations.wire import (
     DEFAULT_RECALLED,
     ConversationsRecall,
     ConversationsRecallResult,
@@ -91,7 +86,7 @@ def _is_any(client: Client, *, words: str) -> bool:
 
 
 def _print(hits: list[RecallHit], *, several: bool) -> None:
-    now_ms = clock.unix_ms()
+    now_ms = wall_clock.unix_ms()
     for hit in reversed(hits):
         if several:
             terminal.show(f"{hit.project or hit.conversation_id}:")

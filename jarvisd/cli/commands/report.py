@@ -7,10 +7,16 @@ from typing import Any
 
 import msgspec
 
-from jarvisd.client import clock, filters, terminal
-from jarvisd.client.client import Client
-from jarvisd.client.connection import Fields
-from jarvisd.client.parser import (
+from jarvisd.base.errors import EXIT_USAGE
+from jarvisd.base.wire_types import Params
+from jarvisd.base.zone import local_zone, zone_named
+from jarvisd.cli import filters, wall_clock
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.daemon_connection import Fields
+from jarvisd.cli.output import terminal
+from jarvisd.cli.output.reports import written_days
+from jarvisd.cli.output.titles import Titles
+from jarvisd.cli.parser import (
     Subparsers,
     add_colour,
     add_connection,
@@ -18,14 +24,10 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.reports import when
-from jarvisd.client.titles import Titles
-from jarvisd.errors import EXIT_USAGE
-from jarvisd.model.report import Grouping
-from jarvisd.protocol.attention import ReportAttention, ReportAttentionResult
-from jarvisd.protocol.base import Params
-from jarvisd.protocol.methods import BlocksList, BlocksListResult
-from jarvisd.protocol.reports import (
+from jarvisd.overview.wire import BlocksList, BlocksListResult
+from jarvisd.reports.attention_wire import ReportAttention, ReportAttentionResult
+from jarvisd.reports.model import Grouping
+from jarvisd.reports.wire import (
     ReportTools,
     ReportToolsResult,
     ReportUsage,
@@ -33,7 +35,6 @@ from jarvisd.protocol.reports import (
     ReportWindows,
     ReportWindowsResult,
 )
-from jarvisd.zone import local_zone, zone_named
 
 EXAMPLES = """\
 jarvisctl report daily --since 7d           the last week, day by day
@@ -71,7 +72,7 @@ def add(subparsers: Subparsers) -> None:
         metavar="KIND",
         help=f"what the rows are: {', '.join(KINDS)}",
     )
-    parser.add_argument("--since", metavar="DAY", help=f"from {when.EXPECTED}")
+    parser.add_argument("--since", metavar="DAY", help=f"from {written_days.EXPECTED}")
     parser.add_argument("--until", metavar="DAY", help="to this day, included")
     parser.add_argument(
         "--tz",
@@ -143,9 +144,9 @@ def _wrong(args: argparse.Namespace) -> str | None:
             continue
 
         try:
-            setattr(args, name, when.day(text, _today(text, args.tz)))
+            setattr(args, name, written_days.day(text, _today(text, args.tz)))
         except (ValueError, OverflowError):
-            return f"--{name}: expected {when.EXPECTED}, not `{text}`"
+            return f"--{name}: expected {written_days.EXPECTED}, not `{text}`"
 
     if args.compat and args.kind not in COMPATIBLE:
         return f"{args.compat} has no report `{args.kind}`"
@@ -158,7 +159,7 @@ def _wrong(args: argparse.Namespace) -> str | None:
 
 def _today(text: str, zone: str) -> Any:
     # Only words like `today` need to know, and zones take time to load.
-    return None if text[-1:].isdecimal() else when.today(zone)
+    return None if text[-1:].isdecimal() else written_days.today(zone)
 
 
 def _asked(args: argparse.Namespace) -> Params:
@@ -191,42 +192,42 @@ def _print(client: Client, args: argparse.Namespace) -> None:
     titles = Titles()
     match args.kind:
         case "blocks":
-            from jarvisd.client.reports import usage, windows  # noqa: PLC0415 - as needed
+            from jarvisd.cli.output.reports import usage_tables, window_tables  # noqa: PLC0415 - as needed
 
             spent = client.call(_asked(args), ReportWindowsResult)
-            told = windows.lines(spent, room=room, colour=colour)
-            _show(told, [] if told else [usage.NOTHING])
+            told = window_tables.lines(spent, room=room, colour=colour)
+            _show(told, [] if told else [usage_tables.NOTHING])
         case "tool" | "plugin":
-            from jarvisd.client.reports import tools  # noqa: PLC0415 - as needed
+            from jarvisd.cli.output.reports import tool_tables  # noqa: PLC0415 - as needed
 
             used = client.call(_asked(args), ReportToolsResult)
             nothing = [] if used.rows else [f"no {args.kind} was used in that time"]
-            _show(tools.lines(used.rows, room=room, colour=colour), nothing)
+            _show(tool_tables.lines(used.rows, room=room, colour=colour), nothing)
         case "attention":
-            from jarvisd.client.reports import attention  # noqa: PLC0415 - as needed
+            from jarvisd.cli.output.reports import attention_tables  # noqa: PLC0415 - as needed
 
             waited = client.call(_asked(args), ReportAttentionResult)
-            titles.learn(client.call, attention.untitled(waited))
-            shown = attention.lines(waited, titles, room=room, colour=colour)
-            _show(shown, attention.notes(waited))
+            titles.learn(client.call, attention_tables.untitled(waited))
+            shown = attention_tables.lines(waited, titles, room=room, colour=colour)
+            _show(shown, attention_tables.notes(waited))
         case "heatmap":
             _print_map(client, args, room, colour=colour)
         case _:
-            from jarvisd.client.reports import usage  # noqa: PLC0415 - as needed
+            from jarvisd.cli.output.reports import usage_tables  # noqa: PLC0415 - as needed
 
             report = client.call(_asked(args), ReportUsageResult)
-            titles.learn(client.call, usage.untitled(report))
-            titles.learn_ids(client.call, usage.ids(report))
-            shown = usage.lines(report, titles, room=room, colour=colour)
-            _show(shown, usage.notes(report))
+            titles.learn(client.call, usage_tables.untitled(report))
+            titles.learn_ids(client.call, usage_tables.ids(report))
+            shown = usage_tables.lines(report, titles, room=room, colour=colour)
+            _show(shown, usage_tables.notes(report))
 
 
 def _print_map(
     client: Client, args: argparse.Namespace, room: int | None, *, colour: bool
 ) -> None:
-    from jarvisd.client.reports import bars, heatmap  # noqa: PLC0415 - as needed
+    from jarvisd.cli.output.reports import bars, heatmap  # noqa: PLC0415 - as needed
 
-    today = when.today(args.tz)
+    today = written_days.today(args.tz)
     first = heatmap.first_day(today, room)
     args.since = first.isoformat()
     report = client.call(_asked(args), ReportUsageResult)
@@ -244,9 +245,9 @@ def _show(lines: list[str], notes: list[str]) -> None:
 
 
 def _print_compatible(client: Client, args: argparse.Namespace) -> None:
-    from jarvisd.client.reports import compat  # noqa: PLC0415 - as needed
+    from jarvisd.cli.output.reports import compat  # noqa: PLC0415 - as needed
 
-    iso: Callable[[int], str] = clock.iso
+    iso: Callable[[int], str] = wall_clock.iso
     if args.kind == "blocks":
         args.agent = args.agent or "claude"
         made = compat.blocks(client.call(_asked(args), ReportWindowsResult), iso)

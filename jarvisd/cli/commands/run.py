@@ -4,14 +4,14 @@ import argparse
 import os
 import socket
 
-from jarvisd import paths
-from jarvisd.client import terminal
-from jarvisd.client.child import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, Child
-from jarvisd.client.delivery import new_block_id
-from jarvisd.client.parser import Subparsers, declare
-from jarvisd.client.recorder import Outcome, Recorder
-from jarvisd.errors import EXIT_USAGE
-from jarvisd.protocol.pushes import PushOpen
+from jarvisd.base import paths
+from jarvisd.base.errors import EXIT_USAGE
+from jarvisd.cli.child import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, Child
+from jarvisd.cli.output import terminal
+from jarvisd.cli.output_recorder import Outcome, Recorder
+from jarvisd.cli.parser import Subparsers, declare
+from jarvisd.cli.push_delivery import new_block_id
+from jarvisd.core.wire import PushOpen
 
 EXAMPLES = """\
 jarvisctl run -- make test

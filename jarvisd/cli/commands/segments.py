@@ -4,11 +4,19 @@ import argparse
 import os
 from datetime import date, datetime, time
 
-from jarvisd.client import clock, filters, naming, places, terminal
-from jarvisd.client import format as fmt
-from jarvisd.client.client import Client
-from jarvisd.client.commands.conversation import count
-from jarvisd.client.parser import (
+from jarvisd.base.errors import EXIT_USAGE
+from jarvisd.base.ids import SessionId
+from jarvisd.cli import filters, naming, wall_clock
+from jarvisd.cli.commands.conversation import count
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import short_names, terminal
+from jarvisd.cli.output.reports import written_days
+from jarvisd.cli.output.reports.usage_tables import short_model
+from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.text import safe
+from jarvisd.cli.output.titles import Titles
+from jarvisd.cli.parser import (
     Subparsers,
     add_colour,
     add_connection,
@@ -16,19 +24,8 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.client.reports import when
-from jarvisd.client.reports.usage import short_model
-from jarvisd.client.table import Cell, Column, render
-from jarvisd.client.text import safe
-from jarvisd.client.titles import Titles
-from jarvisd.errors import EXIT_USAGE
-from jarvisd.model.ids import SessionId
-from jarvisd.model.segment import Closed, Segment
-from jarvisd.protocol.segments import (
-    MAX_SEGMENTS,
-    SegmentsList,
-    SegmentsListResult,
-)
+from jarvisd.segments.model import Closed, Segment
+from jarvisd.segments.wire import MAX_SEGMENTS, SegmentsList, SegmentsListResult
 
 EXAMPLES = """\
 jarvisctl segments                           the last twenty stretches of work
@@ -72,7 +69,9 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--session", metavar="NAME", help=f"only this session's: {naming.HELP}"
     )
-    parser.add_argument("--since", metavar="DAY", help=f"ended since {when.EXPECTED}")
+    parser.add_argument(
+        "--since", metavar="DAY", help=f"ended since {written_days.EXPECTED}"
+    )
     parser.add_argument(
         "--limit",
         metavar="N",
@@ -90,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         since_ms = None if args.since is None else _start_ms(args.since)
     except (ValueError, OverflowError):
-        terminal.say(f"--since: expected {when.EXPECTED}, not `{args.since}`")
+        terminal.say(f"--since: expected {written_days.EXPECTED}, not `{args.since}`")
         return EXIT_USAGE
 
     titles = Titles()
@@ -129,13 +128,13 @@ def _session(client: Client, name: str | None) -> SessionId | None:
 
 def _start_ms(text: str) -> int:
     """Return when the day *text* begins here, Unix ms."""
-    today = datetime.fromtimestamp(clock.unix_ms() / 1000).astimezone().date()
-    day = date.fromisoformat(when.day(text, today))
+    today = datetime.fromtimestamp(wall_clock.unix_ms() / 1000).astimezone().date()
+    day = date.fromisoformat(written_days.day(text, today))
     return round(datetime.combine(day, time()).astimezone().timestamp() * 1000)
 
 
 def _print(segments: list[Segment], args: argparse.Namespace, titles: Titles) -> None:
-    now_ms = clock.unix_ms()
+    now_ms = wall_clock.unix_ms()
     rows = [_row(each, now_ms, titles) for each in reversed(segments)]
     colour = terminal.wants_colour(args.color, os.environ)
     terminal.draw(render(COLUMNS, rows, room=terminal.columns(), colour=colour))
@@ -147,7 +146,7 @@ def _row(segment: Segment, now_ms: int, titles: Titles) -> list[Cell]:
     return [
         Cell(fmt.ago(segment.ended_ms, now_ms)),
         Cell(safe(segment.agent)),
-        Cell(places.short(segment.project) or fmt.ABSENT),
+        Cell(short_names.short(segment.project) or fmt.ABSENT),
         Cell(titles.short(segment.session_id)),
         Cell(str(segment.segment)),
         Cell(fmt.duration(segment.duration_ms / fmt.MS_PER_S)),

@@ -6,9 +6,10 @@ import shlex
 import subprocess
 from collections.abc import Callable
 
-from jarvisd.client import terminal, units
-from jarvisd.client.parser import Parser, Subparsers, declare, whole
-from jarvisd.errors import EXIT_FAILURE, EXIT_NO_DAEMON, EXIT_USAGE
+from jarvisd.base.errors import EXIT_FAILURE, EXIT_NO_DAEMON, EXIT_USAGE
+from jarvisd.cli import systemd_units
+from jarvisd.cli.output import terminal
+from jarvisd.cli.parser import Parser, Subparsers, declare, whole
 
 EXAMPLES = """\
 jarvisctl service install       write the units, start now and at every login
@@ -19,7 +20,7 @@ jarvisctl service uninstall     stop, and remove exactly what install wrote"""
 
 LIMIT_S = 60.0
 DEFAULT_LOG_LINES = 50
-UNITS = (units.SOCKET, units.SERVICE)
+UNITS = (systemd_units.SOCKET, systemd_units.SERVICE)
 RUNNING = """\
 jarvisd is running, now and after every login. To keep it running after you log out:
     loginctl enable-linger
@@ -70,14 +71,16 @@ def _add_log_options(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do the action, where there is a user manager to do it with."""
     if not _has_manager():
-        command = shlex.join(units.daemon_command())
+        command = shlex.join(systemd_units.daemon_command())
         terminal.say(
             f"no systemd user manager answers here. Run it yourself:\n    {command}"
         )
         return EXIT_NO_DAEMON
 
     actions: dict[str, Callable[[], int]] = {
-        "install": lambda: _install(notify=args.notify or units.tells(os.environ)),
+        "install": lambda: _install(
+            notify=args.notify or systemd_units.tells(os.environ)
+        ),
         "uninstall": _uninstall,
         "start": lambda: _steer("start", "jarvisd is running"),
         "stop": lambda: _steer("stop", "jarvisd is stopped, until the next login"),
@@ -89,12 +92,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _install(*, notify: bool) -> int:
     sandbox = _can_sandbox()
-    texts = units.files(os.environ, sandbox=sandbox, notify=notify)
+    texts = systemd_units.files(os.environ, sandbox=sandbox, notify=notify)
     # The sandbox can open only what is there when the daemon starts.
-    units.store_folder(os.environ).mkdir(parents=True, exist_ok=True, mode=0o700)
-    units.install(texts)
+    systemd_units.store_folder(os.environ).mkdir(
+        parents=True, exist_ok=True, mode=0o700
+    )
+    systemd_units.install(texts)
     if not sandbox:
-        units.remove_sandbox(os.environ)
+        systemd_units.remove_sandbox(os.environ)
 
     for path in texts:
         terminal.show(f"wrote {path}")
@@ -108,9 +113,13 @@ def _install(*, notify: bool) -> int:
     for step in (
         ("daemon-reload",),
         ("enable", *UNITS),
-        ("start", units.SOCKET),
-        ("restart", units.SERVICE),
-        *([("enable", units.NOTIFY), ("restart", units.NOTIFY)] if notify else []),
+        ("start", systemd_units.SOCKET),
+        ("restart", systemd_units.SERVICE),
+        *(
+            [("enable", systemd_units.NOTIFY), ("restart", systemd_units.NOTIFY)]
+            if notify
+            else []
+        ),
     ):
         if _systemctl(*step):
             terminal.say("`jarvisctl service logs` may tell why")
@@ -134,13 +143,13 @@ def _steer(verb: str, done: str) -> int:
 
 
 def _uninstall() -> int:
-    if not (units.folder(os.environ) / units.SERVICE).is_file():
+    if not (systemd_units.folder(os.environ) / systemd_units.SERVICE).is_file():
         terminal.say("nothing to remove: install has written no unit here")
         return 0
 
-    notify = [units.NOTIFY] if units.tells(os.environ) else []
+    notify = [systemd_units.NOTIFY] if systemd_units.tells(os.environ) else []
     _systemctl("disable", "--now", *UNITS, *notify)
-    for path in units.uninstall(os.environ):
+    for path in systemd_units.uninstall(os.environ):
         terminal.show(f"removed {path}")
 
     return _systemctl("daemon-reload")
@@ -148,9 +157,9 @@ def _uninstall() -> int:
 
 def _installed() -> bool:
     """Whether `install` wrote the unit, or a package brought one of its own."""
-    written = (units.folder(os.environ) / units.SERVICE).is_file()
+    written = (systemd_units.folder(os.environ) / systemd_units.SERVICE).is_file()
     return written or not _call(
-        ["systemctl", "--user", "cat", units.SERVICE], quiet=True
+        ["systemctl", "--user", "cat", systemd_units.SERVICE], quiet=True
     )
 
 
@@ -160,11 +169,19 @@ def _status() -> int:
         return EXIT_FAILURE
 
     _systemctl("status", "--no-pager", "--lines=0", *UNITS)
-    return EXIT_FAILURE if _systemctl("is-active", "--quiet", units.SERVICE) else 0
+    return (
+        EXIT_FAILURE if _systemctl("is-active", "--quiet", systemd_units.SERVICE) else 0
+    )
 
 
 def _logs(*, lines: int, follow: bool) -> int:
-    command = ["journalctl", "--user", "--unit", units.SERVICE, f"--lines={lines}"]
+    command = [
+        "journalctl",
+        "--user",
+        "--unit",
+        systemd_units.SERVICE,
+        f"--lines={lines}",
+    ]
     # Following ends with Ctrl-C, so there is no limit.
     return _call(
         [*command, *(["--follow"] if follow else ["--no-pager"])], limit_s=None

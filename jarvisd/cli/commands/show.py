@@ -2,24 +2,19 @@
 
 import argparse
 
-from jarvisd.client import clock, naming, places, states, terminal
-from jarvisd.client import format as fmt
-from jarvisd.client.client import Client
-from jarvisd.client.parser import (
-    Subparsers,
-    add_connection,
-    add_json,
-    client_of,
-    declare,
-)
-from jarvisd.client.table import facts
-from jarvisd.client.titles import Titles, of_block
-from jarvisd.errors import ProtocolError
-from jarvisd.model.block import BlockView
-from jarvisd.model.session import SessionView
-from jarvisd.model.state import StateView
-from jarvisd.model.usage import Tokens
-from jarvisd.protocol.methods import BlocksGet, SessionsGet
+from jarvisd.base.errors import ProtocolError
+from jarvisd.base.usage import Tokens
+from jarvisd.cli import naming, wall_clock
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import short_names, state_words, terminal
+from jarvisd.cli.output.table import facts
+from jarvisd.cli.output.titles import Titles, of_block
+from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
+from jarvisd.core.origin import BlockView
+from jarvisd.overview.model import SessionView
+from jarvisd.overview.wire import BlocksGet, SessionsGet
+from jarvisd.state.model import StateView
 
 EXAMPLES = """\
 jarvisctl show 3fa9          the start of an id is enough
@@ -54,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         terminal.print_json(block=block, state=view)
         return 0
 
-    now_ms = clock.unix_ms()
+    now_ms = wall_clock.unix_ms()
     known = [
         ("title", titles.of(of_block(block))),
         *_facts(block, now_ms),
@@ -83,10 +78,13 @@ def _state_facts(view: StateView | None, now_ms: int) -> list[tuple[str, str | N
         return []
 
     return [
-        ("state", states.doubted(view)),
+        ("state", state_words.doubted(view)),
         ("since", _moment(view.since_ms, now_ms)),
-        ("until", None if view.until_ms is None else clock.local_time(view.until_ms)),
-        ("because", f"{states.why(view, now_ms)}, confidence {view.confidence}"),
+        (
+            "until",
+            None if view.until_ms is None else wall_clock.local_time(view.until_ms),
+        ),
+        ("because", f"{state_words.why(view, now_ms)}, confidence {view.confidence}"),
         ("to be sure", view.hint),
         ("state process", _number(view.pid)),
         *[
@@ -158,7 +156,7 @@ def _share(percent: float | None) -> str | None:
 
 
 def _place(path: str | None) -> str | None:
-    return None if path is None else places.with_home(path)
+    return None if path is None else short_names.with_home(path)
 
 
 def _moment(at_ms: int | None, now_ms: int) -> str | None:
@@ -166,7 +164,7 @@ def _moment(at_ms: int | None, now_ms: int) -> str | None:
         return None
 
     passed = fmt.duration((now_ms - at_ms) / fmt.MS_PER_S)
-    return f"{clock.local_time(at_ms)} ({passed} ago)"
+    return f"{wall_clock.local_time(at_ms)} ({passed} ago)"
 
 
 def _number(value: int | None) -> str | None:

@@ -2,8 +2,8 @@
 
 import argparse
 
-from jarvisd.client import statusline
-from jarvisd.client.parser import Subparsers, declare
+from jarvisd.cli import statusline
+from jarvisd.cli.parser import Subparsers, declare
 
 EXAMPLES = """\
 "statusLine": {"type": "command", "command": "jarvisctl statusline"}

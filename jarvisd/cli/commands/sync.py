@@ -2,16 +2,10 @@
 
 import argparse
 
-from jarvisd.client import format as fmt
-from jarvisd.client import terminal
-from jarvisd.client.parser import (
-    Subparsers,
-    add_connection,
-    add_json,
-    client_of,
-    declare,
-)
-from jarvisd.protocol.methods import Sync, SyncResult
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import terminal
+from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
+from jarvisd.overview.wire import Sync, SyncResult
 
 EXAMPLES = """\
 make test; jarvisctl sync && jarvisctl ps     numbers that hold every line"""

@@ -4,26 +4,21 @@ import argparse
 import select
 from itertools import islice
 
-from jarvisd.client import naming, terminal
-from jarvisd.client.client import Client
-from jarvisd.client.feed import Feed
-from jarvisd.client.parser import (
-    Subparsers,
-    add_connection,
-    client_of,
-    declare,
-    whole,
-)
-from jarvisd.errors import JarvisError
-from jarvisd.model.block import BlockView, Life
-from jarvisd.protocol.following import SubscriptionFilter
-from jarvisd.protocol.methods import (
+from jarvisd.base.errors import JarvisError
+from jarvisd.cli import naming
+from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.feed import Feed
+from jarvisd.cli.output import terminal
+from jarvisd.cli.parser import Subparsers, add_connection, client_of, declare, whole
+from jarvisd.core.origin import BlockView, Life
+from jarvisd.overview.wire import (
     DEFAULT_TAIL_LINES,
     MAX_TAIL_LINES,
     BlocksGet,
     BlocksTail,
     BlocksTailResult,
 )
+from jarvisd.rpc.wire import SubscriptionFilter
 
 EXAMPLES = """\
 jarvisctl tail 3fa9               the last lines

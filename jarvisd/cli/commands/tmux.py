@@ -3,10 +3,11 @@
 import argparse
 import os
 
-from jarvisd.client import terminal, tmux
-from jarvisd.client.packaged import packaged
-from jarvisd.client.parser import Subparsers, declare
-from jarvisd.errors import EXIT_USAGE
+from jarvisd.base.errors import EXIT_USAGE
+from jarvisd.cli import tmux
+from jarvisd.cli.output import terminal
+from jarvisd.cli.packaged import packaged
+from jarvisd.cli.parser import Subparsers, declare
 
 EXAMPLES = """\
 run-shell 'tmux source-file "$(jarvisctl tmux)"'        in tmux.conf, at its end

@@ -5,11 +5,12 @@ import os
 import select
 from typing import Any
 
-from jarvisd import paths
-from jarvisd.client import blocks, clock, filters, live, terminal
-from jarvisd.client.commands.ps import add_filters
-from jarvisd.client.feed import Feed
-from jarvisd.client.parser import (
+from jarvisd.base import paths
+from jarvisd.cli import filters, wall_clock
+from jarvisd.cli.commands.ps import add_filters
+from jarvisd.cli.feed import Feed
+from jarvisd.cli.output import block_rows, live_view, terminal
+from jarvisd.cli.parser import (
     Subparsers,
     add_colour,
     add_connection,
@@ -17,8 +18,8 @@ from jarvisd.client.parser import (
     client_of,
     declare,
 )
-from jarvisd.model.block import BlockView
-from jarvisd.protocol.following import SubscriptionFilter
+from jarvisd.core.origin import BlockView
+from jarvisd.rpc.wire import SubscriptionFilter
 
 EXAMPLES = """\
 jarvisctl watch                     arrows scroll, a shows old blocks too, q quits
@@ -52,13 +53,13 @@ def run(args: argparse.Namespace) -> int:
 
     feed = Feed(path, chosen=chosen)
     feed.connect()
-    view = live.View(
+    view = live_view.View(
         feed,
         everything=args.all,
         project=args.project,
         colour=terminal.wants_colour(args.color, os.environ),
     )
-    live.run(feed, view)
+    live_view.run(feed, view)
     return 0
 
 
@@ -82,8 +83,10 @@ class _Stream:
 
     def _block(self, block: BlockView) -> None:
         args = self._args
-        of_project = args.project is None or blocks.in_project(block, args.project)
-        if of_project and (args.all or blocks.is_recent(block, clock.unix_ms())):
+        of_project = args.project is None or block_rows.in_project(block, args.project)
+        if of_project and (
+            args.all or block_rows.is_recent(block, wall_clock.unix_ms())
+        ):
             terminal.print_json_line(topic="blocks", data=block)
 
     def _tell(self, topic: str, data: Any) -> None:

@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jarvisd import config, paths
+from jarvisd import config
 from jarvisd.agents import AGENTS
-from jarvisd.agents.settings import HookSettings, Version
-from jarvisd.errors import JarvisError
+from jarvisd.agents._shared.settings import HookSettings, Version
+from jarvisd.base import paths
+from jarvisd.base.errors import JarvisError
 
 TIMEOUT_S = 2
 """For the agent to give up on our command, which takes 0.2 s at most. Codex allows no
@@ -116,7 +117,7 @@ def command_of(agent: str) -> str:
     script = Path(sys.executable).with_name("jarvisctl")
     program = shlex.quote(str(script))
     if not script.is_file():
-        program = f"{shlex.quote(sys.executable)} -m jarvisd.client.main"
+        program = f"{shlex.quote(sys.executable)} -m jarvisd.cli.main"
 
     return f"{program} hook {agent} >/dev/null 2>&1 || true"
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jarvisd import paths
-from jarvisd.client.hooks import surgery
-from jarvisd.client.hooks.agents import Target
-from jarvisd.errors import JarvisError
+from jarvisd.base import paths
+from jarvisd.base.errors import JarvisError
+from jarvisd.cli.hooks import surgery
+from jarvisd.cli.hooks.hook_files import Target
 
 MAX_BYTES = 8 * 1024 * 1024
 NEW_MODE = 0o600

@@ -13,14 +13,14 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
-from jarvisd.client.hooks.spans import Child, Node, check, node, root, value_of
+from jarvisd.cli.hooks.spans import Child, Node, check, node, root, value_of
 
 HOOKS = "hooks"
 INDENT = "  "
 
 _OURS = re.compile(
     r"""(?: (?:\S*/)?jarvisctl | '.*/jarvisctl'
-          | (?:\S+|'.+')[ ]-m[ ]jarvisd\.client\.main )
+          | (?:\S+|'.+')[ ]-m[ ]jarvisd\.cli(?:ent)?\.main )
         [ ]hook[ ][a-z0-9]+ (?:[ ]>/dev/null[ ]2>&1[ ]\|\|[ ]true)?""",
     re.VERBOSE,
 )

@@ -5,15 +5,15 @@
 
 from collections.abc import Iterable
 
-from jarvisd.client import format as fmt
-from jarvisd.client import places, states, terminal
-from jarvisd.client.reports.usage import short_model
-from jarvisd.client.table import Cell, Column, faint
-from jarvisd.client.titles import Titles, of_block
-from jarvisd.model.block import BlockView, Life
-from jarvisd.model.folder import is_named
-from jarvisd.model.state import NEEDS, Confidence, State, needs_somebody
-from jarvisd.protocol.health import Backfill
+from jarvisd.base.folder import is_named
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import short_names, state_words, terminal
+from jarvisd.cli.output.reports.usage_tables import short_model
+from jarvisd.cli.output.table import Cell, Column, faint
+from jarvisd.cli.output.titles import Titles, of_block
+from jarvisd.core.origin import BlockView, Life
+from jarvisd.overview.health_wire import Backfill
+from jarvisd.state.model import NEEDS, Confidence, State, needs_somebody
 
 RECENT_MS = 24 * 3600 * 1000
 """What is shown without --all: live blocks, and those with a line in the last day."""
@@ -84,9 +84,11 @@ def state(block: BlockView) -> Cell:
     if block.state in (None, State.UNKNOWN) or block.life is Life.FAILED:
         return Cell(block.life, _LIFE_STYLE[block.life])
 
-    shown = states.label(block.state, activity=block.activity, tool=block.state_tool)
+    shown = state_words.label(
+        block.state, activity=block.activity, tool=block.state_tool
+    )
     doubt = "?" if block.state_confidence is Confidence.LOW else ""
-    return Cell(shown + doubt, states.STYLES[block.state])
+    return Cell(shown + doubt, state_words.STYLES[block.state])
 
 
 def tokens(block: BlockView) -> str:
@@ -126,7 +128,7 @@ def tool(block: BlockView) -> Cell:
 
 def project(block: BlockView) -> str:
     """Return the short name of the project, else of the folder where it ran."""
-    return places.short(block.project, block.cwd) or fmt.ABSENT
+    return short_names.short(block.project, block.cwd) or fmt.ABSENT
 
 
 def newest_first(blocks: Iterable[BlockView]) -> list[BlockView]:

@@ -8,14 +8,15 @@ import os
 import select
 from typing import Protocol
 
-from jarvisd.client import blocks, clock, terminal
-from jarvisd.client.feed import Feed
-from jarvisd.client.keys import pressed
-from jarvisd.client.screen import Screen
-from jarvisd.client.scrolling import SCROLL_KEYS, Scroll, footer, on_screen
-from jarvisd.client.table import render, styled
-from jarvisd.client.text import cut, safe, wrap
-from jarvisd.model.block import BlockView, Life
+from jarvisd.cli import wall_clock
+from jarvisd.cli.feed import Feed
+from jarvisd.cli.output import block_rows, terminal
+from jarvisd.cli.output.keys import pressed
+from jarvisd.cli.output.screen import Screen
+from jarvisd.cli.output.scrolling import SCROLL_KEYS, Scroll, footer, on_screen
+from jarvisd.cli.output.table import render, styled
+from jarvisd.cli.output.text import cut, safe, wrap
+from jarvisd.core.origin import BlockView, Life
 
 REPAINT_S = 1.0
 """Times are shown relative to now, so the view changes without news."""
@@ -97,13 +98,17 @@ class View:
 
     def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
         """Return the view as lines for a screen of *columns* and *rows*."""
-        now_ms = clock.unix_ms()
-        known = blocks.in_place(self._feed.blocks.values())
+        now_ms = wall_clock.unix_ms()
+        known = block_rows.in_place(self._feed.blocks.values())
         if self._project is not None:
-            known = [each for each in known if blocks.in_project(each, self._project)]
+            known = [
+                each for each in known if block_rows.in_project(each, self._project)
+            ]
 
         shown = [
-            each for each in known if self.everything or blocks.is_recent(each, now_ms)
+            each
+            for each in known
+            if self.everything or block_rows.is_recent(each, now_ms)
         ]
         hidden, need = len(known) - len(shown), self._need(known)
         head = self._head(shown, hidden=hidden, need=need, columns=columns)
@@ -144,7 +149,7 @@ class View:
             return self._feed.status.need
 
         own = (each for each in known if each.parent_session_id is None)
-        return len({(e.agent, e.session_id) for e in own if blocks.needs_you(e)})
+        return len({(e.agent, e.session_id) for e in own if block_rows.needs_you(e)})
 
     def _foot(self, columns: int | None) -> str:
         older = "a hides older" if self.everything else "a shows older"
@@ -165,17 +170,17 @@ class View:
             if status is None or self._feed.blocks:
                 return []
 
-            lines = blocks.nothing_found(status.backfill).splitlines()
+            lines = block_rows.nothing_found(status.backfill).splitlines()
             return [each for line in lines for each in wrap(line, columns)]
 
-        rows = [blocks.row(each, now_ms, self._feed.titles) for each in shown]
+        rows = [block_rows.row(each, now_ms, self._feed.titles) for each in shown]
         return render(
-            blocks.COLUMNS, rows, room=columns, colour=self._colour, steady=True
+            block_rows.COLUMNS, rows, room=columns, colour=self._colour, steady=True
         )
 
 
 def _progress(feed: Feed) -> str:
-    return (feed.backfill and blocks.progress(feed.backfill)) or ""
+    return (feed.backfill and block_rows.progress(feed.backfill)) or ""
 
 
 def _banner(feed: Feed) -> str:
@@ -216,17 +221,17 @@ def _run_snapshots(feed: Following, view: Shown) -> None:
     """Print a table every `SNAPSHOT_S`, for ever."""
     while True:
         _gather(feed, SNAPSHOT_S if feed.is_loaded else 0.0)
-        now = clock.local_time(clock.unix_ms())
+        now = wall_clock.local_time(wall_clock.unix_ms())
         lines = view.lines(columns=terminal.columns(), rows=None)
         terminal.draw([now, *lines, ""])
         terminal.flush()
 
 
 def _gather(feed: Following, for_s: float) -> None:
-    until = clock.monotonic() + for_s
+    until = wall_clock.monotonic() + for_s
     while True:
         feed.refresh()
-        left_s = until - clock.monotonic()
+        left_s = until - wall_clock.monotonic()
         if left_s <= 0:
             return
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from jarvisd.client import format as fmt
-from jarvisd.client.text import safe
-from jarvisd.model.conversation import MessageView
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output.text import safe
+from jarvisd.conversations.model import MessageView
 
 
 def message_lines(message: MessageView, now_ms: int) -> Iterator[str]:

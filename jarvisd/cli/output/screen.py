@@ -15,9 +15,9 @@ from itertools import zip_longest
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from jarvisd.client import terminal
-from jarvisd.client.keys import is_unfinished
-from jarvisd.client.text import clip, painted
+from jarvisd.cli.output import terminal
+from jarvisd.cli.output.keys import is_unfinished
+from jarvisd.cli.output.text import clip, painted
 
 # Without wrapping at the edge: a character of doubtful width costs no line.
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"

@@ -4,7 +4,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable
 
-from jarvisd.model.folder import slashed
+from jarvisd.base.folder import slashed
 
 HOME = "~"
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from jarvisd.client import format as fmt
-from jarvisd.protocol.health import SinkHealth
+from jarvisd.cli.output import format as fmt
+from jarvisd.overview.health_wire import SinkHealth
 
 
 def described(sink: SinkHealth, now_ms: int) -> str:

@@ -7,12 +7,12 @@ letters.
 from collections import Counter
 from collections.abc import Iterable
 
-from jarvisd.client import format as fmt
-from jarvisd.client import places
-from jarvisd.client.table import Cell, Column
-from jarvisd.client.text import safe
-from jarvisd.client.titles import Titles, of_session
-from jarvisd.model.state import (
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import short_names
+from jarvisd.cli.output.table import Cell, Column
+from jarvisd.cli.output.text import safe
+from jarvisd.cli.output.titles import Titles, of_session
+from jarvisd.state.model import (
     NEEDS,
     Activity,
     Confidence,
@@ -20,7 +20,7 @@ from jarvisd.model.state import (
     StateView,
     needs_somebody,
 )
-from jarvisd.protocol.states import LiveSession
+from jarvisd.state.wire import LiveSession
 
 NOBODY = "nobody needs you"
 
@@ -100,7 +100,7 @@ def since(view: StateView, now_ms: int) -> str:
 
 def project(session: LiveSession) -> str:
     """Return the short name of the project, else of the folder where it runs."""
-    return places.short(session.project, session.cwd) or fmt.ABSENT
+    return short_names.short(session.project, session.cwd) or fmt.ABSENT
 
 
 def row(session: LiveSession, now_ms: int, titles: Titles) -> list[Cell]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jarvisd.client.format import ABSENT
-from jarvisd.client.text import cut, safe, width, wrap
+from jarvisd.cli.output.format import ABSENT
+from jarvisd.cli.output.text import cut, safe, width, wrap
 
 GAP = "  "
 HEADING_STYLE = "1"

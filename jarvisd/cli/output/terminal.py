@@ -18,8 +18,8 @@ from typing import Any, NoReturn, TextIO
 
 import msgspec
 
-from jarvisd.client.text import clip, painted, safe, wrap
-from jarvisd.protocol.guard import escape_unsafe
+from jarvisd.base.json_guard import escape_unsafe
+from jarvisd.cli.output.text import clip, painted, safe, wrap
 
 SCHEMA = 1
 """The version of every `--json` answer; raised only when a field changes its meaning."""

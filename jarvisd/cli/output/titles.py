@@ -8,21 +8,22 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from jarvisd.client import clock, places
-from jarvisd.client.connection import Answer
-from jarvisd.errors import ProtocolError
-from jarvisd.model.block import BlockView
-from jarvisd.model.ids import SessionId
-from jarvisd.protocol.base import Params
-from jarvisd.protocol.methods import (
+from jarvisd.base.errors import ProtocolError
+from jarvisd.base.ids import SessionId
+from jarvisd.base.wire_types import Params
+from jarvisd.cli import wall_clock
+from jarvisd.cli.daemon_connection import Answer
+from jarvisd.cli.output import short_names
+from jarvisd.core.origin import BlockView
+from jarvisd.overview.names_wire import MAX_SHORTENED, IdsShorten, IdsShortenResult
+from jarvisd.overview.wire import (
     MAX_PROMPTS,
     SessionName,
     SessionPrompt,
     SessionsPrompts,
     SessionsPromptsResult,
 )
-from jarvisd.protocol.names import MAX_SHORTENED, IdsShorten, IdsShortenResult
-from jarvisd.protocol.states import LiveSession
+from jarvisd.state.wire import LiveSession
 
 MAX_ASKED = 1_000
 """Sessions whose first words are asked for at once: less than 0.1 s for the daemon."""
@@ -114,7 +115,7 @@ class Titles:
             for each in page:
                 key = (each.agent, each.session_id)
                 count, _ = self._tries.get(key, (0, 0.0))
-                self._tries[key] = count + 1, clock.monotonic()
+                self._tries[key] = count + 1, wall_clock.monotonic()
 
             try:
                 answer = ask(SessionsPrompts(sessions=page), SessionsPromptsResult)
@@ -168,7 +169,7 @@ class Titles:
             return True
 
         is_hopeless = named.is_subagent and count >= MAX_TRIES
-        return not is_hopeless and clock.monotonic() >= last_at + ASK_AGAIN_S
+        return not is_hopeless and wall_clock.monotonic() >= last_at + ASK_AGAIN_S
 
 
 def called(named: Named) -> str:
@@ -176,9 +177,13 @@ def called(named: Named) -> str:
     if named.title:
         return named.title
 
-    what = places.short(named.project) or named.agent
+    what = short_names.short(named.project) or named.agent
     if named.is_subagent:
         what = "subagent"
 
-    when = "" if named.started_ms is None else f" {clock.short_time(named.started_ms)}"
+    when = (
+        ""
+        if named.started_ms is None
+        else f" {wall_clock.short_time(named.started_ms)}"
+    )
     return what + when

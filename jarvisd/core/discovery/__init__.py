@@ -1,1 +1,1 @@
-"""Pulls sources and folds their lines: where bytes become blocks."""
+"""Finds transcripts, keeps the registry of them, and schedules their reading."""

@@ -3,11 +3,11 @@
 import anyio
 from anyio import lowlevel
 
-from jarvisd.clock import Clock
-from jarvisd.flusher import Flusher
-from jarvisd.reader.known import Known
-from jarvisd.reader.progress import Progress
-from jarvisd.reader.pull import Puller
+from jarvisd.base.clock import Clock
+from jarvisd.core.discovery.progress import Progress
+from jarvisd.core.discovery.pull import Puller
+from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.flush import Flusher
 
 TURN_S = 0.001
 """How long one file is read before others get a turn: what a live line may wait."""

@@ -25,12 +25,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from jarvisd.accumulators.block import Block
-from jarvisd.accumulators.blocks import Blocks
-from jarvisd.errors import SourceError
-from jarvisd.model.block import BlockId, Kind, Origin
-from jarvisd.model.source import Place, Position
-from jarvisd.reader.kinship import (
+from jarvisd.base.errors import SourceError
+from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.discovery.same_file import (
     copied,
     goes_on,
     has_moved,
@@ -39,10 +37,12 @@ from jarvisd.reader.kinship import (
     left_behind,
     status,
 )
-from jarvisd.reader.known import Known
-from jarvisd.sources.file import TailedFile
-from jarvisd.sources.handles import Handles
-from jarvisd.sources.scan import Found
+from jarvisd.core.discovery.scan import Found
+from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.origin import BlockId, Kind, Origin
+from jarvisd.core.roots import Place, Position
+from jarvisd.core.sources.jsonlines.handles import Handles
+from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 
 MAX_NAMESAKES = 64
 """Looked at for one that a new file may be a copy of."""

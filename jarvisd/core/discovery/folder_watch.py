@@ -11,9 +11,9 @@ import anyio
 from anyio import lowlevel
 from anyio.abc import TaskGroup
 
-from jarvisd.sources.hints import Hint, Lost
-from jarvisd.sources.live_watch import LiveWatch
-from jarvisd.sources.scan import is_utf8
+from jarvisd.core.discovery.hints import Hint, Lost
+from jarvisd.core.discovery.live_watch import LiveWatch
+from jarvisd.core.discovery.scan import is_utf8
 
 STEP = 20
 """So many folders are entered before others get a turn."""

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 
 from anyio.abc import TaskGroup
 
-from jarvisd.accumulators.block import LIVE_MS
-from jarvisd.clock import MS_PER_S, Clock
-from jarvisd.reader.known import Known
-from jarvisd.reader.turns import Turns
-from jarvisd.sources.handles import Handles
-from jarvisd.sources.live_watch import LiveWatch
+from jarvisd.base.clock import MS_PER_S, Clock
+from jarvisd.blocks.block import LIVE_MS
+from jarvisd.core.discovery.fairness import Turns
+from jarvisd.core.discovery.live_watch import LiveWatch
+from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.sources.jsonlines.handles import Handles
 
 
 class Followers:

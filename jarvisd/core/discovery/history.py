@@ -10,12 +10,12 @@ from itertools import count
 
 import anyio
 
-from jarvisd.accumulators.block import LIVE_MS
-from jarvisd.clock import Clock
-from jarvisd.reader.followers import Followers
-from jarvisd.reader.known import Known
-from jarvisd.reader.progress import Progress
-from jarvisd.reader.turns import Turns
+from jarvisd.base.clock import Clock
+from jarvisd.blocks.block import LIVE_MS
+from jarvisd.core.discovery.fairness import Turns
+from jarvisd.core.discovery.followers import Followers
+from jarvisd.core.discovery.progress import Progress
+from jarvisd.core.discovery.tracked_file import Known
 
 MAX_FOLLOWED = 64
 """More agents than anybody has at work, and no load where all files seem new: somebody

@@ -8,7 +8,7 @@ makes us open something else.
 import os
 from collections.abc import Iterable
 
-from jarvisd.model.source import Tree
+from jarvisd.core.roots import Tree
 
 OUTSIDE = "is a link to a folder outside of your home, which is not followed"
 ABOVE = "is a link to a folder above it, which is not followed"

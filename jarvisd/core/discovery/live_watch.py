@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 
 import structlog
 
-from jarvisd.sources.hints import Hint, Lost
+from jarvisd.core.discovery.hints import Hint, Lost
 
 try:  # Linux only; elsewhere the tree watch and the scan do all the work
     from inotify_simple import Event, INotify, parse_events

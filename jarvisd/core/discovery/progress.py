@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jarvisd.protocol.health import Backfill
+from jarvisd.overview.health_wire import Backfill
 
 MIN_ELAPSED_S = 0.2
 """Before that a speed is noise, and no time left is told."""

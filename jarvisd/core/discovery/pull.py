@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 import structlog
 
-from jarvisd.accumulators.block import Block
-from jarvisd.clock import Clock
-from jarvisd.errors import SourceError
-from jarvisd.lines import Line, Oversize
-from jarvisd.reader.catalogue import Catalogue
-from jarvisd.reader.intake import Intake
-from jarvisd.reader.known import Known
-from jarvisd.reader.progress import Progress
-from jarvisd.sources.handles import Handles
-from jarvisd.sources.stream import COUNTED_SLICE_BYTES, Slice
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import SourceError
+from jarvisd.blocks.block import Block
+from jarvisd.core.discovery.file_registry import Catalogue
+from jarvisd.core.discovery.progress import Progress
+from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.intake import Intake
+from jarvisd.core.sources.jsonlines.handles import Handles
+from jarvisd.core.sources.jsonlines.lines import Line, Oversize
+from jarvisd.core.sources.jsonlines.stream import COUNTED_SLICE_BYTES, Slice
 
 log = structlog.get_logger()
 

@@ -13,11 +13,11 @@ import anyio
 import structlog
 from anyio import lowlevel
 
-from jarvisd.clock import Clock
-from jarvisd.model.source import SourceState, SourceView, Tree
-from jarvisd.protocol.methods import RootView
-from jarvisd.sources.links import REMEDIES, Links
-from jarvisd.sources.scan import Folder, Found, walk
+from jarvisd.base.clock import Clock
+from jarvisd.core.discovery.links import REMEDIES, Links
+from jarvisd.core.discovery.scan import Folder, Found, walk
+from jarvisd.core.roots import SourceState, SourceView, Tree
+from jarvisd.overview.wire import RootView
 
 log = structlog.get_logger()
 

@@ -13,14 +13,14 @@ import anyio
 import anyio.to_thread
 import structlog
 
-from jarvisd.errors import SourceError
-from jarvisd.lines import LineSplitter
-from jarvisd.reader.catalogue import Catalogue
-from jarvisd.reader.intake import Intake
-from jarvisd.reader.known import Known
-from jarvisd.reader.progress import Progress
-from jarvisd.sources.handles import open_regular
-from jarvisd.sources.identity import fits
+from jarvisd.base.errors import SourceError
+from jarvisd.core.discovery.file_registry import Catalogue
+from jarvisd.core.discovery.progress import Progress
+from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.intake import Intake
+from jarvisd.core.sources.jsonlines.handles import open_regular
+from jarvisd.core.sources.jsonlines.identity import fits
+from jarvisd.core.sources.jsonlines.lines import LineSplitter
 
 log = structlog.get_logger()
 

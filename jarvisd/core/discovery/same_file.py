@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from jarvisd.model.source import Position
-from jarvisd.reader.known import Known
-from jarvisd.sources.handles import Handles, opened_if_readable
-from jarvisd.sources.identity import Verdict, resembles
+from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.handles import Handles, opened_if_readable
+from jarvisd.core.sources.jsonlines.identity import Verdict, resembles
 
 _CONTINUED = {Verdict.SAME, Verdict.EDITED, Verdict.CUT}
 

@@ -12,8 +12,8 @@ from itertools import islice
 
 import msgspec
 
-from jarvisd.model.source import Tree
-from jarvisd.sources.links import LINKED_FILE, Links
+from jarvisd.core.discovery.links import LINKED_FILE, Links
+from jarvisd.core.roots import Tree
 
 PIECE = 50
 """Entries looked at before others get a turn: half a millisecond, or two for new ones."""

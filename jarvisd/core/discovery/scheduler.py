@@ -14,25 +14,25 @@ import anyio
 from anyio import lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
-from jarvisd.accumulators.block import Block
-from jarvisd.clock import next_tick
-from jarvisd.model.source import Tree
-from jarvisd.reader.catalogue import Catalogue
-from jarvisd.reader.doubts import Doubts
-from jarvisd.reader.followers import Followers
-from jarvisd.reader.history import History
-from jarvisd.reader.intake import Intake
-from jarvisd.reader.known import Known
-from jarvisd.reader.progress import Progress
-from jarvisd.reader.pull import Puller
-from jarvisd.reader.rereader import Rereader
-from jarvisd.reader.survey import Survey
-from jarvisd.reader.turns import Turns
-from jarvisd.sources.folder_watch import FolderWatch
-from jarvisd.sources.handles import Handles
-from jarvisd.sources.live_watch import HAS_INOTIFY, LiveWatch
-from jarvisd.sources.scan import Found, is_utf8, walk
-from jarvisd.sources.tree_watch import TreeWatch
+from jarvisd.base.clock import next_tick
+from jarvisd.blocks.block import Block
+from jarvisd.core.discovery.fairness import Turns
+from jarvisd.core.discovery.file_registry import Catalogue
+from jarvisd.core.discovery.folder_watch import FolderWatch
+from jarvisd.core.discovery.followers import Followers
+from jarvisd.core.discovery.history import History
+from jarvisd.core.discovery.live_watch import HAS_INOTIFY, LiveWatch
+from jarvisd.core.discovery.progress import Progress
+from jarvisd.core.discovery.pull import Puller
+from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.discovery.rereader import Rereader
+from jarvisd.core.discovery.scan import Found, is_utf8, walk
+from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.discovery.tree_watch import TreeWatch
+from jarvisd.core.discovery.watch_health import Doubts
+from jarvisd.core.intake import Intake
+from jarvisd.core.roots import Tree
+from jarvisd.core.sources.jsonlines.handles import Handles
 
 TICK_S = 1.0
 """How often followed files and roots are looked at, if no watcher told of them."""

@@ -4,10 +4,10 @@ import asyncio
 import os
 from dataclasses import dataclass
 
-from jarvisd.accumulators.block import Block
-from jarvisd.model.source import SourceView
-from jarvisd.sources.file import TailedFile
-from jarvisd.sources.links import REMEDIES
+from jarvisd.blocks.block import Block
+from jarvisd.core.discovery.links import REMEDIES
+from jarvisd.core.roots import SourceView
+from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 
 
 @dataclass(slots=True, eq=False)

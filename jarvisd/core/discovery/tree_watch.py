@@ -7,7 +7,7 @@ import anyio
 import structlog
 import watchfiles
 
-from jarvisd.sources.hints import Hint, Lost
+from jarvisd.core.discovery.hints import Hint, Lost
 
 log = structlog.get_logger()
 

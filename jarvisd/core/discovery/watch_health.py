@@ -9,7 +9,7 @@ import os
 
 import structlog
 
-from jarvisd.clock import MS_PER_S, Clock
+from jarvisd.base.clock import MS_PER_S, Clock
 
 log = structlog.get_logger()
 

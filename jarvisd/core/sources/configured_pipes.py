@@ -5,13 +5,13 @@ import hashlib
 import anyio
 import structlog
 
-from jarvisd.accumulators.block import Block
-from jarvisd.errors import SourceError
-from jarvisd.lines import LineSplitter
-from jarvisd.model.block import BlockId, Kind, Origin
-from jarvisd.model.source import Position
-from jarvisd.reader.intake import Intake
-from jarvisd.sources.fifo import Fifo
+from jarvisd.base.errors import SourceError
+from jarvisd.blocks.block import Block
+from jarvisd.core.intake import Intake
+from jarvisd.core.origin import BlockId, Kind, Origin
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.lines import LineSplitter
+from jarvisd.core.sources.pipe import Fifo
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from typing import Self
 
 import anyio
 
-from jarvisd.errors import SourceError
+from jarvisd.base.errors import SourceError
 
 PIECE_BYTES = 64 * 1024
 """The usual capacity of a pipe."""

@@ -10,12 +10,13 @@ import re
 import msgspec
 from anyio import lowlevel
 
-from jarvisd.accumulators.block import Block
-from jarvisd.errors import ProtocolError, StoreError
-from jarvisd.flusher import Flusher
-from jarvisd.lines import SHORT_BYTES, Line, LongLine, Oversize
-from jarvisd.model.block import BlockView, Kind, Origin
-from jarvisd.protocol.pushes import (
+from jarvisd.base.errors import ProtocolError, StoreError
+from jarvisd.blocks.block import Block
+from jarvisd.core.flush import Flusher
+from jarvisd.core.intake import Intake
+from jarvisd.core.origin import BlockView, Kind, Origin
+from jarvisd.core.sources.jsonlines.lines import SHORT_BYTES, Line, LongLine, Oversize
+from jarvisd.core.wire import (
     MAX_PUSH_LINES,
     PushClose,
     PushLines,
@@ -23,8 +24,7 @@ from jarvisd.protocol.pushes import (
     PushOpen,
     PushOpenResult,
 )
-from jarvisd.reader.intake import Intake
-from jarvisd.reader.senders import PUSHED, Senders
+from jarvisd.presence.senders import PUSHED, Senders
 
 _BLOCK_ID = re.compile(r"[0-9a-f]{16}")
 _STEP_BYTES = 64 * 1024

@@ -2,8 +2,8 @@
 
 import os
 
-from jarvisd.errors import SourceError
-from jarvisd.sources.handles import open_regular
+from jarvisd.base.errors import SourceError
+from jarvisd.core.sources.jsonlines.handles import open_regular
 
 
 def read_small(path: str, *, limit_bytes: int) -> bytes | None:

@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from jarvisd.errors import StoreError
-from jarvisd.store.database import connect_copier, quick_check
-from jarvisd.store.files import (
+from jarvisd.base.errors import StoreError
+from jarvisd.core.storage.database import connect_copier, quick_check
+from jarvisd.core.storage.files import (
     make_private_folder,
     replacing,
     size_bytes,
     stamp,
     stamp_ms,
 )
-from jarvisd.store.migrate import refuse_unknown
+from jarvisd.core.storage.migrate import refuse_unknown
 
 BACKUP_EVERY_MS: Final = 24 * 3600 * 1000
 KEEP_BACKUPS: Final = 3

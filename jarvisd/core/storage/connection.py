@@ -22,7 +22,7 @@ import aiosqlite
 import anyio
 import anyio.to_thread
 
-from jarvisd.errors import StoreError, StoreUnansweredError
+from jarvisd.base.errors import StoreError, StoreUnansweredError
 
 GRACE_S: Final = 1.0
 """How long an interrupted unit may take to notice before we stop waiting for it."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from jarvisd.errors import StoreError
+from jarvisd.base.errors import StoreError
 
 BUSY_TIMEOUT_MS: Final = 2_000
 """Nobody else should write; a person with `sqlite3` open may. Well below the limit of

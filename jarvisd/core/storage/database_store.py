@@ -16,20 +16,20 @@ from typing import Any, Final, TypeVar, cast
 import anyio
 import structlog
 
-from jarvisd.clock import Clock
-from jarvisd.errors import StoreError, StoreForeignError, StoreTooNewError
-from jarvisd.model.conversation import Limits
-from jarvisd.model.saved import Batch, Saved, SavedBlock, SavedBooks
-from jarvisd.store.backup import (
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import StoreError, StoreForeignError, StoreTooNewError
+from jarvisd.blocks.store import read_blocks
+from jarvisd.conversations.model import Limits
+from jarvisd.core.saved import Batch, Saved, SavedBlock, SavedBooks
+from jarvisd.core.storage.backup import (
     OldBackups,
     is_due,
     last_backup_ms,
     make_backup,
     old_backups,
 )
-from jarvisd.store.books import Rules, read_books, read_keys
-from jarvisd.store.connection import Unit
-from jarvisd.store.database import (
+from jarvisd.core.storage.connection import Unit
+from jarvisd.core.storage.database import (
     connect_copier,
     connect_frozen,
     connect_reader,
@@ -38,11 +38,11 @@ from jarvisd.store.database import (
     snapshot,
     transaction,
 )
-from jarvisd.store.failures import DamagedError
-from jarvisd.store.files import has_leftovers
-from jarvisd.store.reader import Reader, look
-from jarvisd.store.rows import read_blocks
-from jarvisd.store.writer import WRITE_TIMEOUT_S, Writer
+from jarvisd.core.storage.failures import DamagedError
+from jarvisd.core.storage.files import has_leftovers
+from jarvisd.core.storage.read_connections import Reader, look
+from jarvisd.core.storage.writer import WRITE_TIMEOUT_S, Writer
+from jarvisd.ledger.flush_store import Rules, read_books, read_keys
 
 LOAD_TIMEOUT_S: Final = 30.0
 CHECK_TIMEOUT_S: Final = 120.0

@@ -11,7 +11,7 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import Final
 
-from jarvisd.errors import StoreBusyError, StoreError, StoreUnansweredError
+from jarvisd.base.errors import StoreBusyError, StoreError, StoreUnansweredError
 
 _MEANWHILE: Final = (
     "Counting goes on in memory, and is stored as soon as this is mended."

@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from jarvisd.filelock import hold_lock
+from jarvisd.base.file_lock import hold_lock
 
 log = structlog.get_logger()
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from jarvisd.model.block import BlockId, Origin, SessionId
-from jarvisd.model.saved import SavedBlock
-from jarvisd.store.many import is_of_row
+from jarvisd.core.origin import BlockId, Origin, SessionId
+from jarvisd.core.saved import SavedBlock
+from jarvisd.core.storage.multi_insert import is_of_row
 
 
 @dataclass(slots=True)

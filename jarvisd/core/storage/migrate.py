@@ -12,8 +12,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-from jarvisd.errors import StoreForeignError, StoreTooNewError
-from jarvisd.store.failures import DamagedError
+from jarvisd.base.errors import StoreForeignError, StoreTooNewError
+from jarvisd.core.storage.failures import DamagedError
 
 APPLICATION_ID: Final = 0x4A525653
 """`JRVS`: how `file` and we know the database for ours."""
@@ -26,7 +26,7 @@ _APPLICATION_ID = slice(68, 72)
 
 def shipped_scripts() -> tuple[str, ...]:
     """Return the text of every script of this jarvisd, in order."""
-    return read_scripts(files("jarvisd.store"))
+    return read_scripts(files("jarvisd.core.storage"))
 
 
 def read_scripts(folder: Traversable) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ def refuse_unknown(path: Path, *, known: int) -> None:
     """Look at the file's first bytes, and let only what may be ours be opened.
 
     Without SQLite, which would leave its traces in a file that is not for us. The
-    database must not be open in this process; see `jarvisd.store.files`.
+    database must not be open in this process; see `jarvisd.core.storage.files`.
 
     Raises:
         StoreTooNewError: A newer jarvisd wrote it.

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from jarvisd.store.backup import backups
-from jarvisd.store.database import connect_writer, quick_check
-from jarvisd.store.failures import DamagedError, is_damage
-from jarvisd.store.files import (
+from jarvisd.blocks.store import read_revision
+from jarvisd.core.storage.backup import backups
+from jarvisd.core.storage.database import connect_writer, quick_check
+from jarvisd.core.storage.failures import DamagedError, is_damage
+from jarvisd.core.storage.files import (
     FileId,
     has_leftovers,
     identity,
@@ -22,9 +23,8 @@ from jarvisd.store.files import (
     make_private_folder,
     size_bytes,
 )
-from jarvisd.store.migrate import migrate, refuse_unknown, shipped_scripts
-from jarvisd.store.repair import repair
-from jarvisd.store.rows import read_revision
+from jarvisd.core.storage.migrate import migrate, refuse_unknown, shipped_scripts
+from jarvisd.core.storage.repair import repair
 
 ALWAYS_CHECK_BYTES: Final = 8 * 1024 * 1024
 """Up to this size the check costs a few ms, so it is made after a clean end too."""

@@ -7,8 +7,8 @@ backup too. Nothing is thrown away but the smallest of several damaged files.
 from pathlib import Path
 from typing import Final
 
-from jarvisd.store.backup import sound_backups
-from jarvisd.store.files import SIDECARS, copy_whole, stamp
+from jarvisd.core.storage.backup import sound_backups
+from jarvisd.core.storage.files import SIDECARS, copy_whole, stamp
 
 KEEP_DAMAGED: Final = 3
 """A limit on a disk that goes on failing. The largest stay: they hold the history."""

@@ -15,23 +15,23 @@ import anyio
 import msgspec
 import structlog
 
-from jarvisd.clock import Clock
-from jarvisd.errors import StoreError
-from jarvisd.model.conversation import Limits
-from jarvisd.model.ledger import Corrections, Repriced
-from jarvisd.model.saved import Batch, Saved
-from jarvisd.store.attention import was_awake
-from jarvisd.store.books import Rules, write_books
-from jarvisd.store.connection import Connection, Unit
-from jarvisd.store.database import fold_log, transaction
-from jarvisd.store.failures import DamagedError, ReplacedError, store_errors
-from jarvisd.store.files import FileId, identity, size_bytes
-from jarvisd.store.known import Known
-from jarvisd.store.messages import record
-from jarvisd.store.opening import Opening
-from jarvisd.store.rows import next_revision, write_blocks
-from jarvisd.store.saving import run_apart
-from jarvisd.store.transitions import write_transitions
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import StoreError
+from jarvisd.blocks.store import next_revision, write_blocks
+from jarvisd.conversations.messages_store import record
+from jarvisd.conversations.model import Limits
+from jarvisd.conversations.saving_store import run_apart
+from jarvisd.core.saved import Batch, Saved
+from jarvisd.core.storage.connection import Connection, Unit
+from jarvisd.core.storage.database import fold_log, transaction
+from jarvisd.core.storage.failures import DamagedError, ReplacedError, store_errors
+from jarvisd.core.storage.files import FileId, identity, size_bytes
+from jarvisd.core.storage.interned import Known
+from jarvisd.core.storage.opening import Opening
+from jarvisd.ledger.flush_store import Rules, write_books
+from jarvisd.ledger.model import Corrections, Repriced
+from jarvisd.reports.attention_store import was_awake
+from jarvisd.state.store import write_transitions
 
 WRITE_TIMEOUT_S: Final = 5.0
 """A thousand rows take 15 ms; a disk that needs longer than this is failing."""

@@ -7,34 +7,7 @@ reader might wonder about are in docs/ledger.md.
 from collections.abc import Callable
 from typing import Any
 
-from jarvisd.accumulators.fold.calls import tool_called, tool_returned
-from jarvisd.accumulators.fold.line import Line, Shelves, newer
-from jarvisd.accumulators.fold.marks import (
-    api_failed,
-    command,
-    compacted,
-    interrupted,
-    prompt,
-)
-from jarvisd.accumulators.fold.responses import (
-    give_name,
-    model_changed,
-    response_started,
-    totals,
-    usage,
-)
-from jarvisd.accumulators.fold.surroundings import (
-    limited,
-    mode_changed,
-    note_limits,
-    thread_opened,
-    titled,
-    turn_ended,
-    turn_started,
-)
-from jarvisd.accumulators.lane import Lane
-from jarvisd.accumulators.session import Session
-from jarvisd.model.events import (
+from jarvisd.core.event import (
     ApiFailed,
     CommandGiven,
     Compacted,
@@ -53,7 +26,34 @@ from jarvisd.model.events import (
     TurnStarted,
     UsageReported,
 )
-from jarvisd.model.record import Record, Speaker
+from jarvisd.core.record import Record, Speaker
+from jarvisd.ledger.fold.calls import tool_called, tool_returned
+from jarvisd.ledger.fold.line import Line, Shelves, newer
+from jarvisd.ledger.fold.marks import (
+    api_failed,
+    command,
+    compacted,
+    interrupted,
+    prompt,
+)
+from jarvisd.ledger.fold.responses import (
+    give_name,
+    model_changed,
+    response_started,
+    totals,
+    usage,
+)
+from jarvisd.ledger.fold.surroundings import (
+    limited,
+    mode_changed,
+    note_limits,
+    thread_opened,
+    titled,
+    turn_ended,
+    turn_started,
+)
+from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.session_totals import Session
 
 __all__ = ["Shelves", "fold", "note_limits"]
 

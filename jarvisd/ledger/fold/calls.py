@@ -2,10 +2,10 @@
 
 from msgspec.structs import replace
 
-from jarvisd.accumulators.fold.line import Line, newer
-from jarvisd.accumulators.session import tool_name
-from jarvisd.model.events import ToolCalled, ToolReturned
-from jarvisd.model.ledger import CallRow
+from jarvisd.core.event import ToolCalled, ToolReturned
+from jarvisd.ledger.fold.line import Line, newer
+from jarvisd.ledger.model import CallRow
+from jarvisd.ledger.session_totals import tool_name
 
 
 def tool_called(line: Line, event: ToolCalled) -> None:

@@ -1,7 +1,7 @@
 """How full a session's context is, and how large it may be."""
 
-from jarvisd.accumulators.fold.line import Line, newer
-from jarvisd.model.events import TotalsReported
+from jarvisd.core.event import TotalsReported
+from jarvisd.ledger.fold.line import Line, newer
 
 
 def measure(line: Line, event: TotalsReported) -> None:

@@ -3,19 +3,19 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from jarvisd.accumulators.keys import KeySet
-from jarvisd.accumulators.lane import Lane
-from jarvisd.accumulators.samples import Samples, followed
-from jarvisd.accumulators.session import Session
-from jarvisd.accumulators.shelf import Shelf
-from jarvisd.model.ledger import (
+from jarvisd.core.record import Record
+from jarvisd.ledger.key_set import KeySet
+from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.limit_samples import Samples, followed
+from jarvisd.ledger.model import (
     UNKNOWN_START_MS,
     CallRow,
     LimitRow,
     MarkRow,
     ResponseRow,
 )
-from jarvisd.model.record import Record
+from jarvisd.ledger.row_cache import Shelf
+from jarvisd.ledger.session_totals import Session
 
 
 @dataclass(slots=True)

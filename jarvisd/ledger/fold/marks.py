@@ -1,14 +1,14 @@
 """Marks: prompts, commands, compactions, interrupts and errors of the provider."""
 
-from jarvisd.accumulators.fold.line import Line
-from jarvisd.model.events import (
+from jarvisd.core.event import (
     ApiFailed,
     CommandGiven,
     Compacted,
     Interrupted,
     PromptGiven,
 )
-from jarvisd.model.ledger import Mark, MarkRow
+from jarvisd.ledger.fold.line import Line
+from jarvisd.ledger.model import Mark, MarkRow
 
 
 def prompt(line: Line, event: PromptGiven) -> None:

@@ -7,10 +7,10 @@ that it does not matter which is read first, every rollout says that.
 
 from msgspec.structs import replace
 
-from jarvisd.accumulators.fold.line import Line
-from jarvisd.accumulators.shelf import Name
-from jarvisd.model.ledger import VOID_RANK, ResponseRow
-from jarvisd.model.usage import Tokens
+from jarvisd.base.usage import Tokens
+from jarvisd.ledger.fold.line import Line
+from jarvisd.ledger.model import VOID_RANK, ResponseRow
+from jarvisd.ledger.row_cache import Name
 
 
 def put_printed(line: Line, tokens: Tokens) -> None:

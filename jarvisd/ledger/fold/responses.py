@@ -2,20 +2,20 @@
 
 from msgspec.structs import replace
 
-from jarvisd.accumulators.fold.context import measure, occupy
-from jarvisd.accumulators.fold.line import Line
-from jarvisd.accumulators.fold.printed import put_printed, void_printed
-from jarvisd.accumulators.lane import MAX_UNNAMED
-from jarvisd.accumulators.shelf import Name
-from jarvisd.model.events import (
+from jarvisd.base.usage import STANDARD, Tokens
+from jarvisd.core.event import (
     Event,
     ModelChanged,
     ResponseStarted,
     TotalsReported,
     UsageReported,
 )
-from jarvisd.model.ledger import NO_INPUT, ResponseRow
-from jarvisd.model.usage import STANDARD, Tokens
+from jarvisd.ledger.fold.context import measure, occupy
+from jarvisd.ledger.fold.line import Line
+from jarvisd.ledger.fold.printed import put_printed, void_printed
+from jarvisd.ledger.lane import MAX_UNNAMED
+from jarvisd.ledger.model import NO_INPUT, ResponseRow
+from jarvisd.ledger.row_cache import Name
 
 
 def usage(line: Line, event: UsageReported) -> None:

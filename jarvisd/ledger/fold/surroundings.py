@@ -1,8 +1,6 @@
 """Threads and turns, and what is known of a session or an account besides."""
 
-from jarvisd.accumulators.fold.context import widen
-from jarvisd.accumulators.fold.line import Line, Shelves, newer
-from jarvisd.model.events import (
+from jarvisd.core.event import (
     LimitsReported,
     ModeChanged,
     ThreadOpened,
@@ -10,7 +8,9 @@ from jarvisd.model.events import (
     TurnEnded,
     TurnStarted,
 )
-from jarvisd.model.ledger import LimitRow
+from jarvisd.ledger.fold.context import widen
+from jarvisd.ledger.fold.line import Line, Shelves, newer
+from jarvisd.ledger.model import LimitRow
 
 
 def thread_opened(line: Line, event: ThreadOpened) -> None:

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator
 
-from jarvisd.client import format as fmt
-from jarvisd.client import places
-from jarvisd.client.reports import bars
-from jarvisd.client.reports.usage import BAR_COLUMNS
-from jarvisd.client.table import Cell, Column, render
-from jarvisd.client.text import wrap
-from jarvisd.client.titles import Named, Titles
-from jarvisd.model.attention import AttentionDay, AttentionSession, Latency, Usage
-from jarvisd.protocol.attention import ReportAttentionResult
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import short_names
+from jarvisd.cli.output.reports import bars
+from jarvisd.cli.output.reports.usage_tables import BAR_COLUMNS
+from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.text import wrap
+from jarvisd.cli.output.titles import Named, Titles
+from jarvisd.reports.attention_model import (
+    AttentionDay,
+    AttentionSession,
+    Latency,
+    Usage,
+)
+from jarvisd.reports.attention_wire import ReportAttentionResult
 
 MAX_SHOWN = 10
 _BAR = Column(title="", rank=9, style="33")
@@ -155,7 +160,7 @@ def _session(
     return [
         Cell(titles.of(_named(each))),
         Cell(each.agent),
-        Cell(places.short(each.project) or fmt.ABSENT),
+        Cell(short_names.short(each.project) or fmt.ABSENT),
         Cell(_span(each.waiting_ms), "1"),
         *_latency(each.approvals),
         *([_bar(each.waiting_ms, most)] if drawn else []),

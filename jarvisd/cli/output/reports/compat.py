@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any
 
-from jarvisd.model.report import ModelUsage, UsageRow, WindowRow
-from jarvisd.model.usage import Tokens
-from jarvisd.protocol.reports import ReportUsageResult, ReportWindowsResult
+from jarvisd.base.usage import Tokens
+from jarvisd.reports.model import ModelUsage, UsageRow, WindowRow
+from jarvisd.reports.wire import ReportUsageResult, ReportWindowsResult
 
 Json = dict[str, Any]
 Names = Mapping[str, tuple[str, str]]

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-from jarvisd.client.reports.usage import money
-from jarvisd.client.table import styled
+from jarvisd.cli.output.reports.usage_tables import money
+from jarvisd.cli.output.table import styled
 
 DAYS = 7
 MAX_WEEKS = 53

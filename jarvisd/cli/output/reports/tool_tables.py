@@ -1,10 +1,10 @@
 """Uses of tools as a table."""
 
-from jarvisd.client import format as fmt
-from jarvisd.client.reports import bars
-from jarvisd.client.reports.usage import BAR_COLUMNS
-from jarvisd.client.table import Cell, Column, render
-from jarvisd.model.report import ToolRow
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output.reports import bars
+from jarvisd.cli.output.reports.usage_tables import BAR_COLUMNS
+from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.reports.model import ToolRow
 
 _NUMBERS = (
     ("CALLS", 0),

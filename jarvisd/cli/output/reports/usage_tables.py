@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
-from jarvisd.client import format as fmt
-from jarvisd.client import places
-from jarvisd.client.reports import bars
-from jarvisd.client.table import Cell, Column, render
-from jarvisd.client.text import safe
-from jarvisd.client.titles import Named, Titles
-from jarvisd.model.report import Grouping, UsageRow
-from jarvisd.protocol.reports import ReportUsageResult
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output import short_names
+from jarvisd.cli.output.reports import bars
+from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.text import safe
+from jarvisd.cli.output.titles import Named, Titles
+from jarvisd.reports.model import Grouping, UsageRow
+from jarvisd.reports.wire import ReportUsageResult
 
 BAR_COLUMNS = 12
 SPARK_COLUMNS = 90
@@ -76,7 +76,7 @@ def lines(
         columns.append(_MODELS)
 
     most = max(each.cost_micros for each in report.rows)
-    projects = places.distinct(each.key for each in report.rows if each.key)
+    projects = short_names.distinct(each.key for each in report.rows if each.key)
     table = [
         [
             *_names(each, report.by, projects, titles),
@@ -150,7 +150,7 @@ def _names(
 
     match by:
         case "session":
-            project = places.short(row.project) or fmt.ABSENT
+            project = short_names.short(row.project) or fmt.ABSENT
             return [Cell(titles.of(_named(row))), Cell(project)]
         case "model":
             return [Cell(short_model(row.key))]

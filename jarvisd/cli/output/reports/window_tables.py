@@ -1,13 +1,13 @@
 """Five-hour windows as a table, with how fast tokens burn and what limits say."""
 
-from jarvisd.client import clock
-from jarvisd.client import format as fmt
-from jarvisd.client.reports import bars
-from jarvisd.client.reports.usage import BAR_COLUMNS, money, short_models
-from jarvisd.client.table import Cell, Column, render
-from jarvisd.client.text import safe, wrap
-from jarvisd.model.report import LimitView, LimitWindowView, Rate, WindowRow
-from jarvisd.protocol.reports import ReportWindowsResult
+from jarvisd.cli import wall_clock
+from jarvisd.cli.output import format as fmt
+from jarvisd.cli.output.reports import bars
+from jarvisd.cli.output.reports.usage_tables import BAR_COLUMNS, money, short_models
+from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.text import safe, wrap
+from jarvisd.reports.model import LimitView, LimitWindowView, Rate, WindowRow
+from jarvisd.reports.wire import ReportWindowsResult
 
 _COLUMNS = [
     Column(title="WINDOW FROM"),
@@ -34,7 +34,7 @@ def lines(report: ReportWindowsResult, *, room: int | None, colour: bool) -> lis
 def _cells(row: WindowRow, most: int, now_ms: int, *, drawn: bool) -> list[Cell]:
     bar = bars.bar(row.cost_micros, most, BAR_COLUMNS, plain=bars.is_plain())
     return [
-        Cell(clock.local_time(row.start_ms)[:16]),
+        Cell(wall_clock.local_time(row.start_ms)[:16]),
         Cell(row.agent),
         Cell(fmt.count(row.tokens.total)),
         Cell(fmt.count(row.tokens.output)),
@@ -89,7 +89,7 @@ def _limit_window(window: LimitWindowView, now_ms: int) -> str:
 
     told = f"{window.label} {window.used_percent:g} % used"
     if window.resets_at_ms is not None:
-        told += f", resets {clock.local_time(window.resets_at_ms)[:16]}"
+        told += f", resets {wall_clock.local_time(window.resets_at_ms)[:16]}"
 
     if window.full_at_ms is not None:
         left = fmt.duration((window.full_at_ms - now_ms) / fmt.MS_PER_S)

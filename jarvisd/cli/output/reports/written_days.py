@@ -3,8 +3,8 @@
 import re
 from datetime import date, timedelta
 
-from jarvisd.client import clock
-from jarvisd.zone import zone_named
+from jarvisd.base.zone import zone_named
+from jarvisd.cli import wall_clock
 
 _RELATIVE = re.compile(r"(\d{1,4})([dwmy])")
 _LENGTHS = {"d": 1, "w": 7, "m": 30, "y": 365}
@@ -35,7 +35,7 @@ def today(zone: str) -> date:
     """Return the present day in the time zone *zone*; in ours where it is unknown."""
     from datetime import UTC, datetime  # noqa: PLC0415 - only for words like `today`
 
-    moment = datetime.fromtimestamp(clock.unix_ms() / 1000, UTC)
+    moment = datetime.fromtimestamp(wall_clock.unix_ms() / 1000, UTC)
     try:
         return moment.astimezone(zone_named(zone)).date()
     except ValueError:

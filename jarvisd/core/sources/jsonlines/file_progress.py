@@ -2,11 +2,11 @@
 
 import os
 
-from jarvisd.lines import Condense, Line, Oversize
-from jarvisd.model.source import Position
-from jarvisd.sources.identity import Verdict, advanced, judge
-from jarvisd.sources.memory import LineMemory
-from jarvisd.sources.stream import Slice, Stream
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.identity import Verdict, advanced, judge
+from jarvisd.core.sources.jsonlines.line_checksums import LineMemory
+from jarvisd.core.sources.jsonlines.lines import Condense, Line, Oversize
+from jarvisd.core.sources.jsonlines.stream import Slice, Stream
 
 
 class Reading:

@@ -14,7 +14,7 @@ from functools import partial
 
 import anyio.to_thread
 
-from jarvisd.errors import SourceError
+from jarvisd.base.errors import SourceError
 
 MAX_OPEN = 1024
 """Enough for every session that is really live; the rest is opened when needed."""

@@ -31,8 +31,8 @@ import hashlib
 import os
 from enum import Enum, auto
 
-from jarvisd.model.source import Position
-from jarvisd.sources.memory import LineMemory
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.line_checksums import LineMemory
 
 HEAD_BYTES = 1024
 MARK_BYTES = 512

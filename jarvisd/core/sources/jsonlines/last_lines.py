@@ -2,8 +2,8 @@
 
 import os
 
-from jarvisd.lines import is_blank
-from jarvisd.sources.handles import open_regular
+from jarvisd.core.sources.jsonlines.handles import open_regular
+from jarvisd.core.sources.jsonlines.lines import is_blank
 
 STEP_BYTES = 64 * 1024
 MAX_BYTES = 8 * 1024 * 1024

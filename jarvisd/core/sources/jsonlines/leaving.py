@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from jarvisd.model.source import Position
-from jarvisd.sources.handles import Handles
-from jarvisd.sources.identity import fits
-from jarvisd.sources.stream import Slice, Stream
-from jarvisd.sources.writers import has_writer
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.handles import Handles
+from jarvisd.core.sources.jsonlines.identity import fits
+from jarvisd.core.sources.jsonlines.open_for_writing import has_writer
+from jarvisd.core.sources.jsonlines.stream import Slice, Stream
 
 SILENT_S = 5.0
 """For how long nobody must have written to a renamed file before it is let go."""

@@ -9,7 +9,7 @@ import os
 import zlib
 from array import array
 
-from jarvisd.model.source import Position
+from jarvisd.core.roots import Position
 
 MAX_LINES = 8192
 MAX_BYTES = 4 * 1024 * 1024

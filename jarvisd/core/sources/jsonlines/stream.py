@@ -3,10 +3,10 @@
 import os
 from dataclasses import dataclass
 
-from jarvisd.lines import Condense, Line, LineSplitter, Oversize
-from jarvisd.model.source import Position
-from jarvisd.sources.identity import MARK_BYTES, advanced, between
-from jarvisd.sources.memory import LineMemory
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.identity import MARK_BYTES, advanced, between
+from jarvisd.core.sources.jsonlines.line_checksums import LineMemory
+from jarvisd.core.sources.jsonlines.lines import Condense, Line, LineSplitter, Oversize
 
 SLICE_BYTES = 64 * 1024
 """Read at most this much before others get a turn: about half a millisecond."""

@@ -24,15 +24,15 @@ by the next one.
 import os
 from dataclasses import dataclass, field
 
-from jarvisd.errors import SourceError
-from jarvisd.lines import Condense
-from jarvisd.model.source import Position
-from jarvisd.sources.foreign import PROBE_BYTES, why_foreign
-from jarvisd.sources.handles import Handles, opened_if_readable
-from jarvisd.sources.identity import Verdict, edited, judge
-from jarvisd.sources.leaving import Leaving, is_abandoned, read_beside
-from jarvisd.sources.reading import Reading
-from jarvisd.sources.stream import SLICE_BYTES, Slice
+from jarvisd.base.errors import SourceError
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.file_progress import Reading
+from jarvisd.core.sources.jsonlines.foreign import PROBE_BYTES, why_foreign
+from jarvisd.core.sources.jsonlines.handles import Handles, opened_if_readable
+from jarvisd.core.sources.jsonlines.identity import Verdict, edited, judge
+from jarvisd.core.sources.jsonlines.leaving import Leaving, is_abandoned, read_beside
+from jarvisd.core.sources.jsonlines.lines import Condense
+from jarvisd.core.sources.jsonlines.stream import SLICE_BYTES, Slice
 
 MAX_LEAVING = 4
 """Files of one name that were renamed within seconds and are still read."""

@@ -49,7 +49,7 @@ CREATE TABLE session (
 ) STRICT;
 
 -- One row a response of a model, merged from all copies in all files. `key` is a hash
--- of the agent's own id; jarvisd/model/ledger.py says what each column means.
+-- of the agent's own id; jarvisd/ledger/model.py says what each column means.
 CREATE TABLE response (
     response_key     INTEGER PRIMARY KEY,
     key              INTEGER NOT NULL UNIQUE,

@@ -56,7 +56,7 @@ CREATE INDEX message_origin_session ON message_origin (session_id)
     WHERE session_id IS NOT NULL;
 
 -- The words of the messages, for `recall`. The text itself is not kept twice. Kept up by
--- jarvisd/store/words.py and not by triggers, which SQLite lets no schema use that is not
+-- jarvisd/conversations/word_index_store.py and not by triggers, which SQLite lets no schema use that is not
 -- trusted (PRAGMA trusted_schema).
 CREATE VIRTUAL TABLE message_text USING fts5 (
     content, content = 'conversation_message', content_rowid = 'message_key',

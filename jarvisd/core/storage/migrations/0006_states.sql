@@ -2,7 +2,7 @@
 -- `text` stand for strings.
 
 -- `number` ascends and is never used twice: the cursor of those who follow. Enumerations
--- are words of jarvisd/model/state.py.
+-- are words of jarvisd/state/model.py.
 CREATE TABLE transition (
     number     INTEGER PRIMARY KEY,
     session    INTEGER NOT NULL REFERENCES session,

@@ -1,0 +1,1 @@
+"""What people see: tables, words and numbers, and the one way out to the terminal."""

@@ -1,0 +1,1 @@
+"""Conversations: people's threads across channels, stored, folded and searched."""

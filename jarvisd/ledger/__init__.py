@@ -1,0 +1,1 @@
+"""The ledger: tokens, tool calls and cost, each counted once."""

@@ -1,0 +1,1 @@
+"""What joins several subjects for somebody who looks: sessions, status, health, names."""

@@ -1,0 +1,189 @@
+"""The answer to `sessions.explain`: a session's files read again, in a thread.
+
+Everything the thread touches is its own. What was counted here but belongs to another
+session, as the history of a fork does, is known to the store alone, which is asked
+afterwards.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import anyio
+import anyio.to_thread
+from msgspec.structs import replace
+
+from jarvisd.agents import Parse, agent_named
+from jarvisd.base.errors import SourceError
+from jarvisd.base.usage import Tokens
+from jarvisd.blocks.block import Block
+from jarvisd.core.origin import Kind, Origin
+from jarvisd.core.sources.jsonlines.handles import open_regular
+from jarvisd.core.sources.jsonlines.lines import (
+    Condense,
+    Line,
+    LineSplitter,
+    Oversize,
+    is_blank,
+)
+from jarvisd.ledger.explain import MALFORMED, NO_TOKENS, OVERSIZE, Explainer
+from jarvisd.overview.daemon_contract import Store
+from jarvisd.overview.sessions import Entry
+from jarvisd.reports.model import ExplainedBlock, ExplainedLine
+from jarvisd.reports.store import owners
+from jarvisd.reports.wire import SessionsExplain, SessionsExplainResult
+
+MAX_LINES = 500_000
+"""Of one session; the largest known has a tenth of that."""
+
+_SLICE_BYTES = 256 * 1024
+
+
+@dataclass(slots=True)
+class _Told:
+    """One line, and what became of it."""
+
+    line: ExplainedLine
+    tokens: Tokens
+    keys: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the thread makes of one block."""
+
+    origin: Origin
+    end: int
+    told: list[_Told] = field(default_factory=list)
+    error: str | None = None
+
+    def block(self, told: list[_Told]) -> ExplainedBlock:
+        return ExplainedBlock(
+            block_id=self.origin.block_id,
+            path=self.origin.path or "",
+            session_id=self.origin.session_id,
+            lines=len(told),
+            verdicts=dict(Counter(each.line.verdict for each in told)),
+            error=self.error,
+        )
+
+
+async def explain(
+    asked: SessionsExplain, entry: Entry, store: Store
+) -> SessionsExplainResult:
+    """Return what became of each line of the session *entry*."""
+    session = entry.session
+    readings = [_begun(block) for block in entry.blocks]
+    explainer = Explainer(session.agent, session.session_id)
+    await anyio.to_thread.run_sync(
+        partial(_read_all, explainer, readings), abandon_on_cancel=True
+    )
+    keys = [key for each in readings for told in each.told for key in told.keys]
+    found = await store.read(partial(owners, keys=keys))
+    elsewhere = {
+        key: owner for key, owner in found.items() if owner != session.session_id
+    }
+    settled = [[_settled(told, elsewhere) for told in each.told] for each in readings]
+    lines = [
+        told.line
+        for block in settled
+        for told in block
+        if asked.all or told.line.verdict != "nothing"
+    ]
+    end = asked.after + asked.limit
+    return SessionsExplainResult(
+        agent=session.agent,
+        session_id=session.session_id,
+        blocks=[each.block(told) for each, told in zip(readings, settled, strict=True)],
+        lines=lines[asked.after : end],
+        next=end if end < len(lines) else None,
+        tokens=sum((told.tokens for block in settled for told in block), NO_TOKENS),
+        booked=session.tokens,
+    )
+
+
+def _begun(block: Block) -> _Reading:
+    return _Reading(block.origin, block.position.offset)
+
+
+def _read_all(explainer: Explainer, readings: list[_Reading]) -> None:
+    for number, reading in enumerate(readings):
+        explainer.begin(reading.origin)
+        try:
+            _read(explainer, reading, number)
+        except (SourceError, OSError) as exc:
+            reading.error = str(exc)
+
+
+def _read(explainer: Explainer, reading: _Reading, number: int) -> None:
+    if reading.origin.kind is not Kind.TRANSCRIPT or reading.origin.path is None:
+        reading.error = f"the lines of a {reading.origin.kind} block are kept nowhere"
+        return
+
+    agent = agent_named(reading.origin.agent)
+    for line in _lines(reading.origin.path, reading.end, agent.condense):
+        if isinstance(line, Line) and is_blank(line.text):
+            continue
+
+        if len(reading.told) >= MAX_LINES:
+            reading.error = f"only the first {MAX_LINES:,} lines are explained"
+            return
+
+        reading.told.append(
+            _told(explainer, agent.parse, line, (number, len(reading.told)))
+        )
+
+
+def _lines(path: str, end: int, condense: Condense) -> Iterator[Line | Oversize]:
+    """Give the lines of the file, as far as they are in the books."""
+    fd = open_regular(path)
+    try:
+        splitter = LineSplitter(condense=condense)
+        while left := end - splitter.next_offset:
+            chunk = os.pread(fd, min(left, _SLICE_BYTES), splitter.next_offset)
+            if not chunk:
+                return
+
+            yield from splitter.feed(chunk)
+    finally:
+        os.close(fd)
+
+
+def _told(
+    explainer: Explainer, parse: Parse, line: Line | Oversize, place: tuple[int, int]
+) -> _Told:
+    kind, at_ms, verdict = "", None, OVERSIZE
+    if isinstance(line, Line):
+        record = parse(line.text, offset=line.offset)
+        verdict = MALFORMED
+        if record is not None:
+            kind, at_ms = record.kind, record.at_ms
+            verdict = explainer.explain(record)
+
+    return _Told(
+        ExplainedLine(
+            block=place[0],
+            line=place[1] + 1,
+            offset=line.offset,
+            bytes=line.length if isinstance(line, Line) else line.chars,
+            kind=kind,
+            at_ms=at_ms,
+            verdict=verdict.word,
+            reason=verdict.reason,
+        ),
+        verdict.tokens,
+        verdict.keys,
+    )
+
+
+def _settled(told: _Told, elsewhere: dict[int, str]) -> _Told:
+    """Return *told* as it is, or as a line whose row another session has."""
+    others = {elsewhere[key] for key in told.keys if key in elsewhere}
+    if not others:
+        return told
+
+    reason = f"counted in session {', '.join(sorted(others))}: {told.line.reason}"
+    line = replace(told.line, verdict="elsewhere", reason=reason)
+    return _Told(line, NO_TOKENS, ())

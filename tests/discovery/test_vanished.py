@@ -1,0 +1,38 @@
+"""What a scan does not come across, without any watcher: the reader is never started."""
+
+from pathlib import Path
+
+from jarvisd.blocks.registry import Blocks
+from jarvisd.core.discovery.scheduler import Reader
+from jarvisd.core.flush import Flusher
+from jarvisd.core.intake import Intake
+from jarvisd.core.storage.database_store import open_store
+from tests.discovery.test_survey import survey_of
+from tests.support import FakeClock
+
+
+async def test_a_file_that_a_scan_misses_is_looked_for_and_no_other(
+    tmp_path: Path,
+) -> None:
+    root, clock, blocks = tmp_path / "root", FakeClock(), Blocks()
+    kept, removed = root / "kept.jsonl", root / "inner" / "removed.jsonl"
+    for path in (kept, removed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}\n")
+
+    async with open_store(tmp_path / "s.db", clock=clock) as store:
+        intake = Intake(blocks, Flusher(store, clock, blocks), clock)
+        reader = Reader(survey_of(root, clock=clock), intake)
+        await reader._scan(reader.found)
+        # As if all were read: what is unchanged is passed by from here on.
+        for known in reader.catalogue:
+            known.tail.read(known.block.position, reader.handles, clock.monotonic())
+            known.wakes = 0
+
+        removed.unlink()
+        await reader._scan(reader._found_by_scan)
+
+        wakes = {Path(each.path): each.wakes for each in reader.catalogue}
+        reader.handles.close()
+
+    assert wakes == {kept: 0, removed: 1}

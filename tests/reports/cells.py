@@ -1,0 +1,40 @@
+"""Cells at moments that a person can read."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jarvisd.core.origin import SessionId
+from jarvisd.ledger.model import QUARTER_MS, Cell
+from jarvisd.ledger.rollup import Rollup
+from jarvisd.reports.days import Days
+from jarvisd.reports.usage_report import Facts
+
+
+def ms(text: str) -> int:
+    """Return a moment in UTC, as `2026-11-21 10:00`, in Unix ms."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def cell(
+    at: str | None, *, session: str = "s1", cost: int = 1000, **fields: Any
+) -> Cell:
+    """Return what was spent at *at*, None for a time that nobody knows."""
+    usual: dict[str, Any] = {"agent": "claude", "model": "opus", "output": 10}
+    return Cell(
+        quarter=0 if at is None else ms(at) // QUARTER_MS,
+        session_id=SessionId(session),
+        cost_micros=cost,
+        **{"responses": 1, **usual, **fields},
+    )
+
+
+def days(*cells: Cell, zone: str = "UTC") -> Days:
+    rollup = Rollup()
+    rollup.restore(cells)
+    return Days(rollup, ZoneInfo(zone))
+
+
+def no_facts(agent: str, session_id: SessionId) -> Facts:
+    del agent
+    return Facts(session_id)

@@ -1,0 +1,51 @@
+"""Days that are added up ahead of time."""
+
+import pytest
+
+from jarvisd.base.usage import Tokens
+from jarvisd.core.origin import SessionId
+from jarvisd.ledger.model import ResponseRow
+from jarvisd.reports.days import Days
+from tests.reports.cells import cell, days, ms
+
+NOW = "2026-11-21 10:00"
+
+
+def costs(found: Days) -> dict[int | None, int]:
+    return {each.day: each.models["opus"][6] for each in found.by_agent(None, None)}
+
+
+@pytest.mark.parametrize(
+    ("zone", "over"), [("UTC", 2), ("Pacific/Auckland", 1)], ids=["UTC", "ahead of it"]
+)
+def test_all_days_are_added_up_but_the_one_that_lasts(zone: str, over: int) -> None:
+    times = ("2026-11-19 23:00", "2026-11-20 11:00", "2026-11-20 22:00", NOW)
+    cells = [cell(each, session=each) for each in times]
+    found, plain = days(*cells, zone=zone), days(*cells, zone=zone)
+
+    steps = 0
+    while found.add_up_one(ms(NOW)):
+        steps += 1
+
+    assert steps == over
+    assert costs(found) == costs(plain)
+
+
+def test_what_changes_later_is_added_up_again() -> None:
+    found = days(cell("2026-11-19 10:00", cost=1), cell(None, cost=5))
+    assert found.add_up_one(ms(NOW))
+    assert not found.add_up_one(ms(NOW))
+
+    row = ResponseRow(
+        key=1,
+        agent="claude",
+        session_id=SessionId("s1"),
+        model="opus",
+        rank=0,
+        start_ms=0,
+        at_ms=ms("2026-11-19 10:01"),
+    )
+    found.rollup.count(row, Tokens(output=1), 7)
+
+    assert found.add_up_one(ms(NOW))
+    assert sorted(costs(found).values()) == [5, 8]

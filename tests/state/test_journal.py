@@ -1,0 +1,92 @@
+from collections.abc import Iterable
+
+from jarvisd.base.ids import SessionId
+from jarvisd.state.journal import MAX_KEPT, Journal
+from jarvisd.state.model import State, Transition
+
+
+def transition(session: str = "s", state: State = State.WORKING) -> Transition:
+    return Transition(
+        agent="claude", session_id=SessionId(session), at_ms=5, before=None, state=state
+    )
+
+
+def test_numbers_ascend_even_within_a_moment_and_when_the_clock_is_set_back() -> None:
+    told: list[int] = []
+    journal = Journal(last_number=900)
+    journal.listen(lambda each: told.append(each.number))
+
+    journal.add([transition(), transition()], 1_000)
+    journal.add([transition()], 10)
+
+    assert told == [1_000, 1_001, 1_002]
+    assert journal.last_number == 1_002
+
+
+def numbers(transitions: Iterable[Transition]) -> list[int]:
+    return [each.number for each in transitions]
+
+
+def test_what_waits_is_what_was_not_stored_yet() -> None:
+    journal = Journal()
+    journal.add([transition("a"), transition("b")], 10)
+    first = journal.waiting()
+    journal.add([transition("c")], 20)
+
+    journal.stored(first)
+
+    assert numbers(first) == [10, 11]
+    assert numbers(journal.waiting()) == [20]
+    assert journal.waiting_sessions() == {("claude", SessionId("c"))}
+
+
+def test_followers_are_told_once_it_is_stored() -> None:
+    told: list[Transition] = []
+    journal = Journal(last_number=7)
+    journal.follow(told.append)
+    journal.add([transition(), transition()], 100)
+    assert (told, journal.told_number, journal.after(0)) == ([], 7, [])
+
+    journal.stored(journal.waiting())
+
+    assert [(each.number, each.stored) for each in told] == [(100, True), (101, True)]
+    assert journal.told_number == 101
+    assert journal.unstored() == []
+
+
+def test_while_nothing_can_be_stored_they_are_told_at_once_and_once() -> None:
+    told: list[Transition] = []
+    journal = Journal()
+    journal.follow(told.append)
+    journal.add([transition()], 10)
+    journal.degrade()
+    journal.add([transition()], 20)
+
+    assert [(each.number, each.stored) for each in told] == [(10, False), (20, False)]
+    assert numbers(journal.unstored()) == numbers(journal.waiting()) == [10, 20]
+
+    journal.stored(journal.waiting())
+    journal.add([transition()], 30)
+    assert numbers(told) == [10, 20]
+    journal.stored(journal.waiting())
+    assert [(each.number, each.stored) for each in told[2:]] == [(30, True)]
+    assert journal.unstored() == []
+
+
+def test_a_follower_finds_what_came_after_the_number_it_knows() -> None:
+    journal = Journal(last_number=7)
+    journal.add([transition() for _ in range(5)], 100)
+    journal.stored(journal.waiting())
+
+    assert [each.number for each in journal.after(102)] == [103, 104]
+    assert journal.after(104) == []
+    assert journal.floor == 7
+
+
+def test_of_many_the_newest_are_at_hand_and_the_floor_says_from_where() -> None:
+    journal = Journal()
+    journal.add([transition() for _ in range(MAX_KEPT + 10)], 1)
+    journal.stored(journal.waiting())
+
+    assert len(journal.after(0)) == MAX_KEPT
+    assert journal.floor == journal.after(0)[0].number

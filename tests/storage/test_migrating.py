@@ -1,0 +1,195 @@
+"""Versions: each script once, whole or not at all, and none skipped."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from jarvisd.base.errors import StoreTooNewError
+from jarvisd.core.storage.database import connect_writer
+from jarvisd.core.storage.database_store import open_store
+from jarvisd.core.storage.migrate import migrate, read_scripts, shipped_scripts
+from jarvisd.core.storage.opening import Opening
+from tests.storage.building import ask, fill
+from tests.support import FakeClock
+
+SHIPPED = len(shipped_scripts())
+NEXT = """
+CREATE TABLE newer (newer_key INTEGER PRIMARY KEY) STRICT;
+INSERT INTO newer VALUES (1); -- a comment at the end"""
+FIRST_VERSION_ROWS = """
+INSERT INTO block VALUES (1, 'b1', 1, 'transcript', 1, NULL, NULL, 's', NULL, NULL,
+    NULL, NULL, 1, 2, 5, 100, 0, 0, 99, 1, 1, 99, 1, 1, 1, 1, 99, 1, 0, 0, NULL,
+    'active', NULL)
+"""
+KILLED = """
+import os, pathlib, signal, sys
+from jarvisd.core.storage.database import connect_writer
+from jarvisd.core.storage.migrate import migrate, shipped_scripts
+raw = connect_writer(pathlib.Path(sys.argv[1]), wal=True)
+raw.create_function("die", 0, lambda: os.kill(os.getpid(), signal.SIGKILL))
+raw.execute("PRAGMA cache_size = 1")  # so that half of it is on the disk
+more = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+script = f"{sys.argv[2]}\\n; INSERT INTO newer {more} LIMIT 20000; SELECT die();"
+migrate(raw, pathlib.Path(sys.argv[1]), (*shipped_scripts(), script))
+"""
+BROKEN = "CREATE TABLE half (a) STRICT; CREATE TABLE other (a INTEGER) STRICT;"
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    folder = tmp_path / "scripts"
+    (folder / "migrations").mkdir(parents=True)
+    (folder / "schema.sql").write_text(shipped_scripts()[0])
+    return folder
+
+
+def opened(path: Path, *later: str) -> Opening:
+    opening = Opening(path, 0, scripts=(*shipped_scripts(), *later))
+    opening.connect().close()
+    return opening
+
+
+async def test_a_database_is_brought_up_to_the_next_version(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    await fill(path, blocks=7)
+
+    opened(path, NEXT)
+
+    assert ask(path, "PRAGMA user_version") == [(SHIPPED + 1,)]
+    assert ask(path, "SELECT count(*) FROM block") == [(7,)]
+    assert ask(path, "SELECT * FROM newer") == [(1,)]
+
+
+async def test_a_database_of_the_first_version_keeps_its_blocks(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    Opening(path, 0, scripts=shipped_scripts()[:1]).connect().close()
+    ask(path, "INSERT INTO text VALUES (1, 'claude')")
+    ask(path, FIRST_VERSION_ROWS)
+
+    async with open_store(path, clock=FakeClock()) as store:
+        (block,) = await store.load()
+
+    assert (block.counts.line_count, block.position.offset) == (5, 99)
+    assert (block.parser_version, block.carry) == (0, b"")
+
+
+def test_a_new_database_gets_all_versions_and_no_script_twice(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+
+    opened(path, NEXT)
+    opened(path, NEXT)
+
+    assert ask(path, "SELECT * FROM newer") == [(1,)]
+
+
+def test_a_script_that_fails_leaves_the_version_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    opened(path)
+
+    with pytest.raises(sqlite3.OperationalError):
+        opened(path, NEXT, BROKEN)
+
+    assert ask(path, "PRAGMA user_version") == [(SHIPPED + 1,)]
+    assert ask(path, "SELECT name FROM sqlite_schema WHERE name = 'half'") == []
+    opened(path, NEXT)
+
+
+def test_a_migration_that_is_killed_leaves_the_version_before_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    opened(path)
+
+    killed = subprocess.run([sys.executable, "-c", KILLED, path, NEXT], check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert ask(path, "PRAGMA user_version") == [(SHIPPED,)]
+    assert ask(path, "SELECT name FROM sqlite_schema WHERE name = 'newer'") == []
+    opened(path, NEXT)
+    assert ask(path, "SELECT * FROM newer") == [(1,)]
+
+
+def test_an_older_jarvisd_refuses_what_a_newer_one_made(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    opened(path, NEXT)
+
+    with pytest.raises(
+        StoreTooNewError,
+        match=f"version {SHIPPED + 1}; this jarvisd knows up to {SHIPPED}",
+    ):
+        opened(path)
+
+
+def test_scripts_are_read_in_the_order_of_their_numbers(scripts: Path) -> None:
+    (scripts / "migrations" / "0003_b.sql").write_text("third")
+    (scripts / "migrations" / "0002_c.sql").write_text("second")
+    (scripts / "migrations" / "README.md").write_text("no script")
+
+    assert read_scripts(scripts)[1:] == ("second", "third")
+
+
+@pytest.mark.parametrize("name", ["0001_a.sql", "0003_a.sql", "2_a.sql", "a.sql"])
+def test_a_script_with_a_wrong_number_is_refused(scripts: Path, name: str) -> None:
+    (scripts / "migrations" / name).write_text("")
+
+    with pytest.raises(ValueError, match="should be number 0002"):
+        read_scripts(scripts)
+
+
+def test_the_schema_has_a_plain_number_for_a_key_everywhere() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as raw:
+        migrate(raw, Path("memory"), shipped_scripts())
+        tables = raw.execute("SELECT name, strict FROM pragma_table_list").fetchall()
+
+    # FTS5 makes tables of its own, which are not for us to declare.
+    made = ("sqlite_", "message_text")
+    ours = {name: strict for name, strict in tables if not name.startswith(made)}
+    views = dict.fromkeys(
+        (
+            "block_shown",
+            "session_shown",
+            "attributed",
+            "tool_use",
+            "tool_daily",
+            "plugin_daily",
+        ),
+        0,
+    )
+    assert {name: strict for name, strict in ours.items() if not strict} == views
+
+
+def test_without_shared_memory_a_rollback_journal_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.db"
+    opened(path)
+    monkeypatch.setattr("jarvisd.core.storage.opening.is_on_network", lambda *_: True)
+    opened(path)
+
+    assert ask(path, "PRAGMA journal_mode") == [("delete",)]
+
+
+def test_the_writer_alone_may_write_and_no_file_is_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    opened(path)
+    with closing(connect_writer(path, wal=True)) as raw:
+        pragmas = {
+            name: raw.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("foreign_keys", "mmap_size", "trusted_schema", "temp_store")
+        }
+
+    assert pragmas == {
+        "foreign_keys": 1,
+        "mmap_size": 0,
+        "trusted_schema": 0,
+        "temp_store": 2,
+    }
