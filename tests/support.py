@@ -11,7 +11,7 @@ from anyio.lowlevel import checkpoint
 from jarvisd.base.errors import StoreError
 from jarvisd.blocks.block import Block
 from jarvisd.core.origin import BlockId, Kind, Origin
-from jarvisd.core.saved import Batch, Saved, SavedBlock, SavedBooks
+from jarvisd.core.saved import FlushBatch, Saved, SavedBlock, SavedBooks
 
 EPOCH_MS = 1_790_000_000_000
 
@@ -83,11 +83,11 @@ class FakeStore:
     def __init__(self) -> None:
         self.revision = 0
         self.generation = 0
-        self.batches: list[Batch] = []
+        self.batches: list[FlushBatch] = []
         self.failures = 0
         self.hold: anyio.Event | None = None
 
-    async def save(self, batch: Batch) -> Saved:
+    async def save(self, batch: FlushBatch) -> Saved:
         await checkpoint()
         if self.hold is not None:
             await self.hold.wait()

@@ -9,8 +9,8 @@ from jarvisd.blocks.block import Block
 from jarvisd.core.flush import OLD_MS, PATIENCE_S, Flusher
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
-from jarvisd.core.saved import Batch, Saved
-from jarvisd.overview.sessions import Books
+from jarvisd.core.saved import FlushBatch, Saved
+from jarvisd.overview.sessions import Sessions
 from jarvisd.state.journal import Journal
 from jarvisd.state.model import Confidence, State, Tier, Transition
 from tests.support import FakeClock, FakeStore, block, settle
@@ -25,7 +25,7 @@ class SlowStore(FakeStore):
         super().__init__()
         self._clock, self._writing_s = clock, writing_s
 
-    async def save(self, batch: Batch) -> Saved:
+    async def save(self, batch: FlushBatch) -> Saved:
         await self._clock.sleep_until(self._clock.monotonic() + self._writing_s)
         return await super().save(batch)
 
@@ -36,7 +36,7 @@ class Rig:
         self.store = store(self.clock, writing_s)
         self.blocks: list[Block] = []
         self.journal = Journal()
-        self.books = Books()
+        self.books = Sessions()
         self.flusher = Flusher(
             self.store, self.clock, self.blocks, self.books, self.journal
         )
@@ -324,7 +324,7 @@ async def test_a_failed_write_is_tried_again_and_the_total_appears() -> None:
 class CrashingStore(SlowStore):
     """Fails for a while by a mistake of its own."""
 
-    async def save(self, batch: Batch) -> Saved:
+    async def save(self, batch: FlushBatch) -> Saved:
         if self.failures:
             self.failures -= 1
             raise KeyError("a mistake")

@@ -9,19 +9,19 @@ from jarvisd.core.sources.jsonlines.lines import (
     MAX_MARKS,
     MAX_WHOLE_BYTES,
     SHORT_BYTES,
-    Line,
     LineSplitter,
     Oversize,
+    TextLine,
 )
 
 
-def split(*chunks: bytes, max_line_bytes: int = 1000) -> list[Line | Oversize]:
+def split(*chunks: bytes, max_line_bytes: int = 1000) -> list[TextLine | Oversize]:
     splitter = LineSplitter(max_line_bytes=max_line_bytes)
     return [line for chunk in chunks for line in splitter.feed(chunk)]
 
 
 def texts(*chunks: bytes) -> list[bytes]:
-    return [line.text for line in split(*chunks) if isinstance(line, Line)]
+    return [line.text for line in split(*chunks) if isinstance(line, TextLine)]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_the_offset_never_passes_the_unfinished_line() -> None:
 
     lines = splitter.feed(b"abc\nde")
 
-    assert lines == [Line(100, b"abc")]
+    assert lines == [TextLine(100, b"abc")]
     assert splitter.offset == 104
     assert splitter.partial_bytes == 2
     assert splitter.next_offset == 106
@@ -68,7 +68,7 @@ def test_a_source_that_ends_gives_its_last_line() -> None:
     splitter = LineSplitter()
     splitter.feed(b"a\nbc")
 
-    assert splitter.finish() == Line(2, b"bc")
+    assert splitter.finish() == TextLine(2, b"bc")
     assert splitter.offset == 4
     assert splitter.finish() is None
 
@@ -80,7 +80,7 @@ def test_a_hole_of_nuls_holds_nothing_and_moves_the_offset() -> None:
         assert splitter.feed(b"\0" * 1000) == []
 
     assert splitter.partial_bytes == 0
-    assert splitter.feed(b"x\n") == [Line(100_000, b"x")]
+    assert splitter.feed(b"x\n") == [TextLine(100_000, b"x")]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_hole_of_nuls_holds_nothing_and_moves_the_offset() -> None:
     ],
 )
 def test_a_line_beyond_the_limit_is_counted_and_passed_by(chunks: list[bytes]) -> None:
-    assert split(*chunks, max_line_bytes=10) == [Oversize(0, 30), Line(31, b"ok")]
+    assert split(*chunks, max_line_bytes=10) == [Oversize(0, 30), TextLine(31, b"ok")]
 
 
 def test_an_oversize_line_is_not_kept_in_memory() -> None:
@@ -205,7 +205,7 @@ def test_a_line_that_would_take_long_to_parse_is_condensed(
 
     (line,) = splitter.feed(text + b"\n")
 
-    assert isinstance(line, Line)
+    assert isinstance(line, TextLine)
     prefix = b"condensed " if condensed else b""
     assert line.text == prefix + text
     assert line.length == len(text)
@@ -216,5 +216,5 @@ def test_of_a_condensed_line_all_characters_are_counted() -> None:
 
     (line,) = splitter.feed("é".encode() * MAX_WHOLE_BYTES + b"\n")
 
-    assert isinstance(line, Line)
+    assert isinstance(line, TextLine)
     assert len(line.text.decode()) + line.omitted == MAX_WHOLE_BYTES

@@ -17,7 +17,7 @@ from benchmarks.home import Home, new_home
 from benchmarks.rig import running
 from benchmarks.rows import Row, percentile
 from jarvisd.conversations import messages_store, store
-from jarvisd.conversations.model import ConversationId, Limits, Role
+from jarvisd.conversations.model import ConversationId, ConversationLimits, Role
 from jarvisd.core.storage.opening import Opening
 
 CONVERSATIONS = 100_000
@@ -81,7 +81,7 @@ def measure(effort: Effort) -> list[Row]:
 
 def fill(database: Path, number: int) -> list[str]:
     """Store *number* conversations and return some of their ids."""
-    limits, now_ms, ids = Limits(), time.time_ns() // 1_000_000, []
+    limits, now_ms, ids = ConversationLimits(), time.time_ns() // 1_000_000, []
     with closing(Opening(database, now_ms).connect()) as raw:
         for start in range(0, number, GROUP):
             raw.execute("BEGIN IMMEDIATE")
@@ -92,7 +92,9 @@ def fill(database: Path, number: int) -> list[str]:
     return ids[:: max(1, number // 100)]
 
 
-def _fill_one(raw: sqlite3.Connection, number: int, limits: Limits, now_ms: int) -> str:
+def _fill_one(
+    raw: sqlite3.Connection, number: int, limits: ConversationLimits, now_ms: int
+) -> str:
     person = store.Person(f"user-{number}")
     id_ = store.get_or_create(raw, person, limits, now_ms).conversation
     for each in range(MESSAGES_EACH):

@@ -12,7 +12,7 @@ from benchmarks.home import new_home
 from benchmarks.rig import running
 from benchmarks.rows import Row
 from jarvisd.agents import agent_named
-from jarvisd.core.sources.jsonlines.lines import Line, LineSplitter
+from jarvisd.core.sources.jsonlines.lines import LineSplitter, TextLine
 from jarvisd.core.sources.jsonlines.stream import LONG_STEP_BYTES
 
 MIB = 1024 * 1024
@@ -75,7 +75,7 @@ def _longest_ms(text: bytes) -> float:
         piece = text[at : at + LONG_STEP_BYTES]
         started = time.thread_time()
         for line in splitter.feed(piece):
-            assert isinstance(line, Line)
+            assert isinstance(line, TextLine)
             agent.parse(line.text, offset=line.offset)
             agent.spoken(line.text)
 

@@ -13,7 +13,7 @@ CHECK_S = 3600.0
 """How often to ask whether a backup is due; the store knows."""
 
 
-class Keeper(Protocol):
+class BackupStore(Protocol):
     """What is needed of the store."""
 
     async def backup(self) -> bool:
@@ -21,7 +21,7 @@ class Keeper(Protocol):
         ...
 
 
-async def keep_backups(store: Keeper, clock: Clock) -> None:
+async def keep_backups(store: BackupStore, clock: Clock) -> None:
     """See that there is a backup a day, until cancelled.
 
     One that fails, on a full disk for instance, is tried again at the next check.

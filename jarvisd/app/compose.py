@@ -10,33 +10,33 @@ from functools import lru_cache, partial
 from jarvisd.agents import Agent, agent_named, only_counted, traits_of
 from jarvisd.app.awake import Awake
 from jarvisd.app.garbage import loading
-from jarvisd.app.prices import Prices
+from jarvisd.app.prices import PricesInForce
 from jarvisd.app.reload import Reloader
 from jarvisd.app.restore import recall_blocks, recall_books, recalled_journal
 from jarvisd.base.clock import Clock
 from jarvisd.blocks.registry import Blocks
 from jarvisd.config import Config
 from jarvisd.conversations.methods import Conversations
-from jarvisd.conversations.recording import Recorder
-from jarvisd.core.discovery.reconciler import Survey
-from jarvisd.core.discovery.scheduler import Reader
+from jarvisd.conversations.recording import MessageRecorder
+from jarvisd.core.discovery.reconciler import Reconciler
+from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
-from jarvisd.core.sources.push import Pushes
+from jarvisd.core.sources.push import PushedBlocks
 from jarvisd.core.storage.database_store import Store
-from jarvisd.core.storage.group_commit import Scribe
+from jarvisd.core.storage.group_commit import GroupCommit
 from jarvisd.overview.service import Service
-from jarvisd.overview.sessions import Books
-from jarvisd.presence.monitor import Presence
+from jarvisd.overview.sessions import Sessions
+from jarvisd.presence.monitor import PresenceMonitor
 from jarvisd.presence.wanted import Wanting
 from jarvisd.segments.chats import Chats
-from jarvisd.segments.methods import SegmentDesk
+from jarvisd.segments.methods import SegmentHandlers
 from jarvisd.segments.model import Closed
 from jarvisd.sinks.exporter import Exporter
 from jarvisd.sinks.factory import make_sinks
 from jarvisd.state.journal import Journal
 from jarvisd.state.model import OVER, Transition
-from jarvisd.state.task import Keeper
+from jarvisd.state.task import StateTask
 
 MAX_AGENTS = 64
 """Whose settings are at hand; names come from clients as well."""
@@ -50,32 +50,32 @@ class Parts:
     store: Store
     blocks: Blocks
     journal: Journal
-    keeper: Keeper
-    presence: Presence
+    keeper: StateTask
+    presence: PresenceMonitor
     flusher: Flusher
-    scribe: Scribe
+    scribe: GroupCommit
     conversations: Conversations
     exporter: Exporter
-    segments: SegmentDesk
+    segments: SegmentHandlers
     intake: Intake
-    reader: Reader
+    reader: Scheduler
     service: Service
     awake: Awake
-    prices: Prices
+    prices: PricesInForce
 
 
 async def assembled(
     config: Config,
     store: Store,
-    survey: Survey,
+    survey: Reconciler,
     *,
-    prices: Prices,
+    prices: PricesInForce,
     reloader: Reloader,
     clock: Clock,
 ) -> Parts:
     """Return every part, with what *store* holds taken back."""
     exporter = Exporter(make_sinks(config.sinks, config.store.parent), store, clock)
-    books = Books(
+    books = Sessions(
         prices.cost_micros,
         prices.window,
         idle_s=config.segments.idle_s,
@@ -88,21 +88,21 @@ async def assembled(
         await recall_books(books, store)
         journal = await recalled_journal(store, books, clock)
         journal.listen(partial(_end_segment, books, clock))
-        keeper = Keeper(books.states, journal, blocks, clock)
+        keeper = StateTask(books.states, journal, blocks, clock)
         flusher = Flusher(store, clock, blocks, books, journal, awake=awake.told)
         intake = _intake(config, blocks, flusher, clock)
-        reader = Reader(survey, intake)
+        reader = Scheduler(survey, intake)
         await recall_blocks(blocks, store, reader.catalogue, clock)
 
     if exporter.sinks:
         flusher.listen(lambda _revision: exporter.wake())
 
-    scribe = Scribe(store)
+    scribe = GroupCommit(store)
     limits = config.conversations.limits
     conversations = Conversations(
         store, scribe, clock, limits=limits, flush=flusher.flush_all
     )
-    presence = Presence(
+    presence = PresenceMonitor(
         keeper.report,
         clock,
         trees=lambda: survey.trees,
@@ -111,7 +111,7 @@ async def assembled(
         asking=books.states.asking,
         is_at_work=books.states.is_at_work,
     )
-    segments = SegmentDesk(
+    segments = SegmentHandlers(
         segments=books.segments,
         chats=Chats(intake, flusher),
         flusher=flusher,
@@ -121,7 +121,7 @@ async def assembled(
     )
     service = Service(
         reader=reader,
-        pushes=Pushes(intake, flusher),
+        pushes=PushedBlocks(intake, flusher),
         flusher=flusher,
         store=store,
         conversations=conversations,
@@ -154,7 +154,7 @@ async def assembled(
 
 def _intake(config: Config, blocks: Blocks, flusher: Flusher, clock: Clock) -> Intake:
     kept = config.conversations
-    recorder = Recorder(kept.limits) if kept.record else None
+    recorder = MessageRecorder(kept.limits) if kept.record else None
     agents = lru_cache(MAX_AGENTS)(partial(_agent, config))
     return Intake(blocks, flusher, clock, recorder, agents=agents)
 
@@ -164,7 +164,7 @@ def _agent(config: Config, name: str) -> Agent:
     return agent if config.agent(name).ledger else only_counted(agent)
 
 
-def _end_segment(books: Books, clock: Clock, transition: Transition) -> None:
+def _end_segment(books: Sessions, clock: Clock, transition: Transition) -> None:
     """Close the segment of a session that is over; what comes later opens another."""
     if transition.state in OVER and transition.before is not None:
         entry = books.entry_of(transition.agent, transition.session_id)

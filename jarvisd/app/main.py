@@ -13,7 +13,7 @@ from jarvisd.app.backups import keep_backups
 from jarvisd.app.compose import Parts, assembled
 from jarvisd.app.garbage import keep_history
 from jarvisd.app.health_news import tell_of_health
-from jarvisd.app.prices import Prices, keep_priced
+from jarvisd.app.prices import PricesInForce, keep_priced
 from jarvisd.app.reload import Reloader
 from jarvisd.app.trees import configured_trees
 from jarvisd.app.unix_signals import obey_signals
@@ -24,11 +24,11 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.zone import local_zone
 from jarvisd.config import Config, FifoSettings
 from jarvisd.conversations.methods import keep_decaying
-from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.sources.configured_pipes import read_pipe
 from jarvisd.core.storage.database_store import open_store
 from jarvisd.core.storage.files import hold_store
-from jarvisd.ledger.rules import BookRules
+from jarvisd.ledger.rules import LedgerRules
 from jarvisd.rpc.endpoint import Endpoint, open_endpoint
 
 log = structlog.get_logger()
@@ -51,8 +51,8 @@ async def run(
         JarvisError: The daemon cannot start; the message says what to do.
 
     """
-    prices = Prices(config.prices)
-    rules = BookRules(prices.cost_micros)
+    prices = PricesInForce(config.prices)
+    rules = LedgerRules(prices.cost_micros)
     usual = Path(paths.state_folder(environ)) / "run/rpc.sock"
     with (
         hold_store(config.store),
@@ -67,7 +67,7 @@ async def run(
             ) as store,
             anyio.create_task_group() as writers,
         ):
-            survey = Survey(
+            survey = Reconciler(
                 configured_trees(config, environ),
                 clock,
                 excluded=config.excluder(),

@@ -21,7 +21,7 @@ UNDATED_MS = 2**53
 """A response without a time costs what is listed now."""
 
 
-class Prices:
+class PricesInForce:
     """The price book of now, behind functions that stay the same."""
 
     def __init__(self, configured: Mapping[str, Any]) -> None:
@@ -75,7 +75,7 @@ class Prices:
         return book
 
 
-async def keep_priced(prices: Prices, ledger: Ledger, flusher: Flusher) -> None:
+async def keep_priced(prices: PricesInForce, ledger: Ledger, flusher: Flusher) -> None:
     """Count costs anew, beside everything else, whenever prices have changed."""
     while True:
         changed = prices.changed

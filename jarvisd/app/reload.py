@@ -7,10 +7,10 @@ import structlog
 from jarvisd import config
 from jarvisd.agents import AGENTS
 from jarvisd.app.logs import Threshold
-from jarvisd.app.prices import Prices
+from jarvisd.app.prices import PricesInForce
 from jarvisd.app.trees import configured_trees
 from jarvisd.config import Config
-from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.overview.wire import ConfigReloadResult
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ class Reloader:
         self._environ = environ
 
     def bound(
-        self, survey: Survey, prices: Prices
+        self, survey: Reconciler, prices: PricesInForce
     ) -> Callable[[], Awaitable[ConfigReloadResult]]:
         """Return a reload that applies to *survey* and *prices*."""
 
@@ -42,7 +42,7 @@ class Reloader:
 
         return reload
 
-    def _reload(self, survey: Survey, prices: Prices) -> ConfigReloadResult:
+    def _reload(self, survey: Reconciler, prices: PricesInForce) -> ConfigReloadResult:
         """Read and apply; a wrong configuration raises ConfigError and changes nothing."""
         new = config.read(self._argv, self._environ, known_agents=AGENTS)
         changes = config.changes(self._current, new)

@@ -8,10 +8,10 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
-from jarvisd.core.discovery.file_registry import Catalogue
+from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.origin import Kind
 from jarvisd.core.storage.database_store import Store
-from jarvisd.overview.sessions import Books
+from jarvisd.overview.sessions import Sessions
 from jarvisd.state.constants import FORGOTTEN_MS
 from jarvisd.state.journal import Journal
 from jarvisd.state.store import Which, last_number, read_transitions
@@ -22,13 +22,13 @@ MAX_RECALLED = 1_000_000
 """Transitions of a day, to know what each session was told to be last."""
 
 
-async def recall_books(books: Books, store: Store) -> None:
+async def recall_books(books: Sessions, store: Store) -> None:
     """Let *books* go on from what is stored of sessions, and which rows there are."""
     books.restore(await store.load_books())
     books.know(await store.load_keys())
 
 
-async def recalled_journal(store: Store, books: Books, clock: Clock) -> Journal:
+async def recalled_journal(store: Store, books: Sessions, clock: Clock) -> Journal:
     """Return the journal, gone on from what is stored, so far as that can be asked."""
     recent = Which(since_ms=clock.unix_ms() - FORGOTTEN_MS, limit=MAX_RECALLED)
     try:
@@ -42,7 +42,7 @@ async def recalled_journal(store: Store, books: Books, clock: Clock) -> Journal:
 
 
 async def recall_blocks(
-    blocks: Blocks, store: Store, catalogue: Catalogue, clock: Clock
+    blocks: Blocks, store: Store, catalogue: FileRegistry, clock: Clock
 ) -> None:
     """Take in the blocks that are stored, and close what a killed daemon left open."""
     books, now_ms = blocks.books, clock.unix_ms()

@@ -5,32 +5,37 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from jarvisd.app.compose import Parts
-from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.status_line import StatusLineRead
 from jarvisd.overview.rendered_files import Renderer
-from jarvisd.presence.methods import HookDesk
+from jarvisd.presence.methods import HookHandlers
 from jarvisd.reports.methods import Reports
-from jarvisd.rpc.counters import Tally
+from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.endpoint import Endpoint
 from jarvisd.rpc.handlers import Handlers
 from jarvisd.rpc.publisher import Subscriptions
-from jarvisd.rpc.server import Server
+from jarvisd.rpc.server import RpcServer
 from jarvisd.state.methods import LiveStates
 
 
-class Face(NamedTuple):
+class Frontend(NamedTuple):
     """Who answers, who tells, who renders, and who has reports ready."""
 
-    server: Server
+    server: RpcServer
     subscriptions: Subscriptions
     renderer: Renderer
     reports: Reports
 
 
-def made_face(endpoint: Endpoint, parts: Parts) -> Face:
+def made_face(endpoint: Endpoint, parts: Parts) -> Frontend:
     """Return what is seen at *endpoint* and beside it."""
-    blocks, clock, service, tally = parts.blocks, parts.clock, parts.service, Tally()
+    blocks, clock, service, tally = (
+        parts.blocks,
+        parts.clock,
+        parts.service,
+        ServerCounters(),
+    )
     subscriptions = Subscriptions(
         blocks, clock, instance_id=service.instance_id, journal=parts.journal
     )
@@ -56,12 +61,12 @@ def made_face(endpoint: Endpoint, parts: Parts) -> Face:
         subscriptions=subscriptions,
         tally=tally,
     )
-    server = Server(handlers, subscriptions, clock, tally)
+    server = RpcServer(handlers, subscriptions, clock, tally)
     renderer = Renderer(handlers.status, blocks, clock, endpoint.path.parent)
-    return Face(server, subscriptions, renderer, reports)
+    return Frontend(server, subscriptions, renderer, reports)
 
 
-def _desk(parts: Parts, states: LiveStates) -> HookDesk:
+def _desk(parts: Parts, states: LiveStates) -> HookHandlers:
     """Return where agents tell of themselves."""
     ledger = parts.blocks.books.ledger
 
@@ -82,7 +87,7 @@ def _desk(parts: Parts, states: LiveStates) -> HookDesk:
 
         return books.family_cost(read.agent, read.session_id)
 
-    return HookDesk(
+    return HookHandlers(
         parts.clock,
         report=hooked,
         read=read,
@@ -92,7 +97,7 @@ def _desk(parts: Parts, states: LiveStates) -> HookDesk:
     )
 
 
-def _is_below(survey: Survey, read: StatusLineRead) -> bool:
+def _is_below(survey: Reconciler, read: StatusLineRead) -> bool:
     """Return True if the transcript lies where it is read as soon as it is written."""
     path = PurePath(read.transcript_path or "")
     return any(path.is_relative_to(tree.root) for tree in survey.trees)

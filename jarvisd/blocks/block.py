@@ -55,7 +55,7 @@ class Account(NamedTuple):
 
 
 @dataclass(slots=True)
-class Rate:
+class LineRate:
     """Lines per second, decaying: it falls by itself when nothing comes."""
 
     _value: float = 0.0
@@ -107,7 +107,7 @@ class Block:
     error: str | None = None
     exit_status: int | None = None
     revision: int = 0
-    rate: Rate = field(default_factory=Rate)
+    rate: LineRate = field(default_factory=LineRate)
     parser_version: int = 0
     carry: bytes = b""
     lane: Lane | None = None

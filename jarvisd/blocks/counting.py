@@ -6,14 +6,14 @@ from jarvisd.agents._shared.outline import Outline, Outlined
 from jarvisd.blocks.block import Block
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
-from jarvisd.core.sources.jsonlines.lines import Line, Oversize, is_blank
+from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank
 
 NOT_JSON = "not a JSON object"
 TOO_LONG = "longer than a line may be"
 
 
 def count(
-    block: Block, lines: Sequence[Line | Oversize], records: Sequence[Record | None]
+    block: Block, lines: Sequence[TextLine | Oversize], records: Sequence[Record | None]
 ) -> None:
     """Count *lines*; what of them is no record and not blank is malformed."""
     texts, malformed, omitted = [], 0, 0
@@ -34,10 +34,10 @@ def count(
 
 
 def count_outlined(
-    block: Block, lines: Sequence[Line | Oversize], outlined: Outlined
+    block: Block, lines: Sequence[TextLine | Oversize], outlined: Outlined
 ) -> Outline:
     """Count *lines* and no more; return what they say together."""
-    whole = [line for line in lines if isinstance(line, Line)]
+    whole = [line for line in lines if isinstance(line, TextLine)]
     texts = [line.text for line in whole]
     outline = outlined(texts)
     if outline.others:
@@ -66,7 +66,7 @@ def date(block: Block, times: Sequence[int], written_ms: int) -> None:
 
 
 def _note_others(
-    block: Block, lines: Sequence[Line], others: frozenset[int]
+    block: Block, lines: Sequence[TextLine], others: frozenset[int]
 ) -> list[bytes]:
     """Remember those of *lines* that are no record; return all that are not blank."""
     texts = []
@@ -80,7 +80,7 @@ def _note_others(
     return texts
 
 
-def _count_oversize(block: Block, lines: Sequence[Line | Oversize]) -> None:
+def _count_oversize(block: Block, lines: Sequence[TextLine | Oversize]) -> None:
     for line in lines:
         if isinstance(line, Oversize):
             block.add_bad_line(line.offset, line.chars, TOO_LONG)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from jarvisd.base.errors import ProtocolError
 from jarvisd.blocks.block import Block
 from jarvisd.core.origin import BlockId, BlockView
-from jarvisd.overview.sessions import Books
+from jarvisd.overview.sessions import Sessions
 
 Listener = Callable[[Block], None]
 """Called between awaits at every change of a block; must be cheap and never fail."""
@@ -43,7 +43,7 @@ class Blocks:
     whole picture costs the same with ten blocks and with ten thousand.
     """
 
-    books: Books = field(default_factory=Books)
+    books: Sessions = field(default_factory=Sessions)
     totals: dict[str, AgentTotals] = field(default_factory=dict)
     _by_id: dict[BlockId, Block] = field(default_factory=dict)
     _counted: dict[BlockId, _Counted] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 A row is where the block is from, which hardly ever changes, and how far it has come,
 which changes with every flush. Writing the second half alone costs a third of writing
-all, so `Known` remembers whose first half is stored.
+all, so `Interned` remembers whose first half is stored.
 """
 
 import sqlite3
@@ -13,7 +13,7 @@ from typing import Any, Final
 from jarvisd.core.origin import Counts, Kind, Origin
 from jarvisd.core.roots import Position, SourceState
 from jarvisd.core.saved import SavedBlock
-from jarvisd.core.storage.interned import Known, storable
+from jarvisd.core.storage.interned import Interned, storable
 from jarvisd.core.storage.multi_insert import put
 
 _UPSERT: Final = """
@@ -120,7 +120,10 @@ def read_revision(raw: sqlite3.Connection) -> int:
 
 
 def write_blocks(
-    raw: sqlite3.Connection, blocks: tuple[SavedBlock, ...], known: Known, revision: int
+    raw: sqlite3.Connection,
+    blocks: tuple[SavedBlock, ...],
+    known: Interned,
+    revision: int,
 ) -> None:
     """Insert or replace the rows of *blocks*, inside the caller's transaction.
 
@@ -168,12 +171,12 @@ def _update(revision: int, block: SavedBlock) -> Row:
 
 
 def _upsert(
-    raw: sqlite3.Connection, known: Known, revision: int, block: SavedBlock
+    raw: sqlite3.Connection, known: Interned, revision: int, block: SavedBlock
 ) -> Row:
     return (*_origin(raw, block.origin, known), *_progress(block, revision))
 
 
-def _origin(raw: sqlite3.Connection, origin: Origin, known: Known) -> Row:
+def _origin(raw: sqlite3.Connection, origin: Origin, known: Interned) -> Row:
     folder, name = _split(origin.path)
     return (
         origin.block_id,

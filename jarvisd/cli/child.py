@@ -33,7 +33,7 @@ _FROM_KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
 _PASSED_ON = (*_FROM_KEYBOARD, signal.SIGTERM, signal.SIGHUP)
 
 
-class Child:
+class ChildCommand:
     """A running command whose output we carry.
 
     Raises:
@@ -146,7 +146,7 @@ class Child:
 class _Borrowed:
     """Our terminal and our signals, as long as the command has them."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: ChildCommand) -> None:
         self.keyboard = child.on_terminal and os.isatty(STDIN)
         self.woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._child = child

@@ -9,7 +9,7 @@ from typing import Self
 
 from jarvisd.base.wire_types import Params
 from jarvisd.cli.client_failures import ConnectionLostError
-from jarvisd.cli.daemon_connection import ANSWER_TIMEOUT_S, Answer, Connection
+from jarvisd.cli.daemon_connection import ANSWER_TIMEOUT_S, Answer, DaemonConnection
 
 
 class Client:
@@ -18,22 +18,22 @@ class Client:
     def __init__(self, path: str, *, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         self.path = path
         self._timeout_s = timeout_s
-        self._connection: Connection | None = None
+        self._connection: DaemonConnection | None = None
 
     def call(
         self, params: Params, answer: type[Answer], *, timeout_s: float | None = None
     ) -> Answer:
-        """Ask, and ask once more when the connection broke; see `Connection.call`."""
+        """Ask, and ask once more when the connection broke; see `DaemonConnection.call`."""
         try:
             return self.connection().call(params, answer, timeout_s=timeout_s)
         except ConnectionLostError:
             self.close()
             return self.connection().call(params, answer, timeout_s=timeout_s)
 
-    def connection(self) -> Connection:
+    def connection(self) -> DaemonConnection:
         """Return the open connection, after opening one where there is none."""
         if self._connection is None:
-            self._connection = Connection(self.path, timeout_s=self._timeout_s)
+            self._connection = DaemonConnection(self.path, timeout_s=self._timeout_s)
 
         return self._connection
 

@@ -1,6 +1,6 @@
 """One conversation with the daemon: questions, answers, and what it tells unasked.
 
-Plain blocking sockets; every wait has a limit. A `Connection` is one socket, and says
+Plain blocking sockets; every wait has a limit. A `DaemonConnection` is one socket, and says
 when it is lost.
 """
 
@@ -53,7 +53,7 @@ class _Error(msgspec.Struct):
     data: dict[str, int | float | str | bool | list[str] | None] = {}
 
 
-class Message(msgspec.Struct):
+class ServerMessage(msgspec.Struct):
     """What comes on the socket: an answer has an *id*, a notification a *method*."""
 
     id: int | None = None
@@ -70,10 +70,10 @@ class _Request(msgspec.Struct):
     jsonrpc: str = "2.0"
 
 
-_decode_message = msgspec.json.Decoder(Message).decode
+_decode_message = msgspec.json.Decoder(ServerMessage).decode
 
 
-class Connection:
+class DaemonConnection:
     """One socket to the daemon, after the greeting.
 
     Attributes:
@@ -89,7 +89,7 @@ class Connection:
         self._timeout_s = timeout_s
         self._unread = bytearray()
         self._searched = 0
-        self._notices: deque[Message] = deque(maxlen=MAX_UNREAD_NOTICES)
+        self._notices: deque[ServerMessage] = deque(maxlen=MAX_UNREAD_NOTICES)
         self._last_id = 0
         self._socket = _connected(path)
         try:
@@ -126,7 +126,7 @@ class Connection:
 
         return _result(method, message, answer)
 
-    def _answer(self, deadline: float) -> Message:
+    def _answer(self, deadline: float) -> ServerMessage:
         while True:
             message = self._receive(deadline)
             if message.method is None:
@@ -134,7 +134,7 @@ class Connection:
 
             self._notices.append(message)
 
-    def notice(self, timeout_s: float) -> Message | None:
+    def notice(self, timeout_s: float) -> ServerMessage | None:
         """Return the next notification, or None when none comes within *timeout_s*.
 
         Raises:
@@ -170,7 +170,7 @@ class Connection:
         except OSError as exc:
             raise self._lost(exc.strerror or str(exc)) from exc
 
-    def _receive(self, deadline: float) -> Message:
+    def _receive(self, deadline: float) -> ServerMessage:
         while (end := self._unread.find(b"\n", self._searched)) < 0:
             self._searched = len(self._unread)
             self._unread += self._piece(deadline)
@@ -248,7 +248,7 @@ def _left(deadline: float) -> float:
     return max(0.0, deadline - wall_clock.monotonic())
 
 
-def _result(method: str, message: Message, answer: type[Answer]) -> Answer:
+def _result(method: str, message: ServerMessage, answer: type[Answer]) -> Answer:
     match message.error:
         case _Error(code=number, message=text, data=data):
             kind = str(data.get("kind", "refused"))

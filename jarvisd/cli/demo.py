@@ -16,7 +16,7 @@ from typing import IO
 from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_FAILURE, DaemonUnreachableError, JarvisError
 from jarvisd.cli import client_failures, wall_clock
-from jarvisd.cli.daemon_connection import Connection
+from jarvisd.cli.daemon_connection import DaemonConnection
 from jarvisd.cli.feed import Feed
 from jarvisd.cli.output import live_view, terminal
 
@@ -36,7 +36,7 @@ def main() -> int:
     try:
         with _daemon(path):
             feed = Feed(path)
-            view = live_view.View(
+            view = live_view.LiveView(
                 feed,
                 everything=False,
                 project=None,
@@ -83,7 +83,7 @@ def _daemon(path: str) -> Iterator[None]:
 
 def _answers(path: str) -> bool:
     try:
-        Connection(path).close()
+        DaemonConnection(path).close()
     except DaemonUnreachableError:
         return False
 

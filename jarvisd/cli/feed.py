@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from jarvisd.base.errors import JarvisError
 from jarvisd.cli import wall_clock
-from jarvisd.cli.daemon_connection import Connection, Message, decode
+from jarvisd.cli.daemon_connection import DaemonConnection, ServerMessage, decode
 from jarvisd.cli.output.titles import Titles, ids_of, of_block
 from jarvisd.core.origin import BlockId, BlockView
 from jarvisd.overview.health_wire import Backfill
@@ -63,7 +63,7 @@ class Feed:
         self._path = path
         self._chosen = chosen
         self._on_change = on_change
-        self._connection: Connection | None = None
+        self._connection: DaemonConnection | None = None
         self._pause_s = FIRST_PAUSE_S
         self._try_at = 0.0
         self._ask_at = 0.0
@@ -134,7 +134,7 @@ class Feed:
         if wall_clock.monotonic() < self._try_at:
             return
 
-        connection = Connection(self._path, timeout_s=ANSWER_TIMEOUT_S)
+        connection = DaemonConnection(self._path, timeout_s=ANSWER_TIMEOUT_S)
         try:
             topic = Subscribe(
                 topics=["blocks"], filter=self._chosen, interval_ms=INTERVAL_MS
@@ -149,7 +149,7 @@ class Feed:
         self.trouble = None
         self._pause_s = FIRST_PAUSE_S
 
-    def _load(self, connection: Connection) -> None:
+    def _load(self, connection: DaemonConnection) -> None:
         chosen = self._chosen or SubscriptionFilter()
         listed = connection.call(
             BlocksList(agent=chosen.agent, project=chosen.project), BlocksListResult
@@ -165,7 +165,7 @@ class Feed:
         for block in known:
             self._learn(block)
 
-    def _take(self, connection: Connection) -> None:
+    def _take(self, connection: DaemonConnection) -> None:
         for _ in range(MAX_TAKEN):
             notice = connection.notice(0.0)
             if notice is None:
@@ -177,7 +177,7 @@ class Feed:
             self.status = connection.call(Status(), StatusResult)
             self._ask_at = wall_clock.monotonic() + STATUS_EVERY_S
 
-    def _heed(self, connection: Connection, notice: Message) -> None:
+    def _heed(self, connection: DaemonConnection, notice: ServerMessage) -> None:
         match notice.method:
             case "event":
                 event = decode("event", notice.params, Event)

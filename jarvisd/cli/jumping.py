@@ -27,7 +27,7 @@ class NowhereError(JarvisError):
     exit_status = EXIT_FAILURE
 
 
-class Target(NamedTuple):
+class JumpTarget(NamedTuple):
     """Whose terminal is wanted, and the process that runs in it."""
 
     agent: str
@@ -37,7 +37,7 @@ class Target(NamedTuple):
     cwd: str | None = None
 
 
-def target_of(client: Client, name: str) -> Target:
+def target_of(client: Client, name: str) -> JumpTarget:
     """Return the session that *name* means, by the process that runs it.
 
     Raises:
@@ -63,7 +63,7 @@ def target_of(client: Client, name: str) -> Target:
     return target(session, session.state.pid)
 
 
-def most_urgent(client: Client) -> Target:
+def most_urgent(client: Client) -> JumpTarget:
     """Return the first of `next` that has a process.
 
     Raises:
@@ -83,14 +83,14 @@ def most_urgent(client: Client) -> Target:
     raise no_process(first.agent, called(of_session(first)))
 
 
-def target(session: LiveSession, pid: int) -> Target:
+def target(session: LiveSession, pid: int) -> JumpTarget:
     """Return *session*, which runs in the process *pid*, as a place to go to."""
     name = called(of_session(session))
-    return Target(session.agent, session.session_id, name, pid, session.cwd)
+    return JumpTarget(session.agent, session.session_id, name, pid, session.cwd)
 
 
 def jump(
-    wanted: Target, environ: Mapping[str, str], *, client: str | None = None
+    wanted: JumpTarget, environ: Mapping[str, str], *, client: str | None = None
 ) -> None:
     """Go to the terminal of *wanted*; *client* is the tmux client to take there.
 
@@ -112,7 +112,7 @@ def jump(
     _run(command, wanted)
 
 
-def where(wanted: Target, environ: Mapping[str, str]) -> str:
+def where(wanted: JumpTarget, environ: Mapping[str, str]) -> str:
     """Return where *wanted* is, for people."""
     pane = tmux.pane_of(wanted.pid, environ)
     if pane is not None:
@@ -138,7 +138,7 @@ def _show(pane: tmux.Pane, environ: Mapping[str, str], client: str | None) -> No
     )
 
 
-def _socket_of(server: tmux.Server) -> list[str]:
+def _socket_of(server: tmux.TmuxServer) -> list[str]:
     return ["-S", server.socket] if server.socket else []
 
 
@@ -147,7 +147,7 @@ def _command(environ: Mapping[str, str]) -> Sequence[str]:
     return shlex.split(told) if told else config.read([], environ).jump
 
 
-def _run(command: Sequence[str], wanted: Target) -> None:
+def _run(command: Sequence[str], wanted: JumpTarget) -> None:
     facts = {
         "pid": wanted.pid,
         "tty": process_info.terminal_of(wanted.pid) or "",
@@ -175,7 +175,7 @@ def no_process(agent: str, name: str) -> NowhereError:
     )
 
 
-def _no_pane(wanted: Target) -> str:
+def _no_pane(wanted: JumpTarget) -> str:
     tty = process_info.terminal_of(wanted.pid)
     place = f"runs on {tty}" if tty else "has no terminal"
     return (

@@ -94,7 +94,7 @@ class _Endless:
 
 
 @dataclass(slots=True)
-class Batch:
+class LineBatch:
     """Lines that are sent, stored and acknowledged together."""
 
     lines: list[str] = field(default_factory=list)
@@ -119,21 +119,21 @@ class Packer:
     """Gathers lines into batches of legal size."""
 
     def __init__(self) -> None:
-        self._open = Batch()
+        self._open = LineBatch()
 
-    def pack(self, lines: list[str | Oversize]) -> list[Batch]:
+    def pack(self, lines: list[str | Oversize]) -> list[LineBatch]:
         """Take *lines*; return the batches that are full."""
         return [batch for line in lines if (batch := self._add(line))]
 
-    def rest(self) -> list[Batch]:
+    def rest(self) -> list[LineBatch]:
         """Return the batch that is not full, unless it is empty."""
         return [self._seal()] if len(self._open) else []
 
-    def _seal(self) -> Batch:
-        batch, self._open = self._open, Batch()
+    def _seal(self) -> LineBatch:
+        batch, self._open = self._open, LineBatch()
         return batch
 
-    def _add(self, line: str | Oversize) -> Batch | None:
+    def _add(self, line: str | Oversize) -> LineBatch | None:
         cost_bytes = _cost(line)
         is_full = len(self._open) and (
             self._open.cost_bytes + cost_bytes > MAX_BATCH_BYTES

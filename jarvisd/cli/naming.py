@@ -12,7 +12,7 @@ from jarvisd.cli import wall_clock
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names, state_words
-from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.table import Column, TableCell, render
 from jarvisd.cli.output.titles import Named, Titles
 from jarvisd.overview.names_wire import Meant, NamesResolve, NamesResolveResult
 from jarvisd.state.wire import StatesList, StatesListResult
@@ -127,11 +127,11 @@ def _several(client: Client, name: str, answer: NamesResolveResult) -> str:
     titles.learn_ids(client.call, ids)
     rows = [
         [
-            Cell(titles.short(id_)),
-            Cell(each.agent),
-            Cell(short_names.short(each.project) or fmt.ABSENT),
-            Cell(titles.of(known)),
-            Cell(fmt.ago(each.last_activity_ms, now_ms)),
+            TableCell(titles.short(id_)),
+            TableCell(each.agent),
+            TableCell(short_names.short(each.project) or fmt.ABSENT),
+            TableCell(titles.of(known)),
+            TableCell(fmt.ago(each.last_activity_ms, now_ms)),
         ]
         for each, id_, known in zip(answer.meant, ids, named, strict=True)
     ]

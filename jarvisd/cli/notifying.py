@@ -17,7 +17,7 @@ from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_ALREADY_RUNNING, JarvisError
 from jarvisd.base.ids import SessionId
 from jarvisd.cli import wall_clock
-from jarvisd.cli.daemon_connection import Connection, decode
+from jarvisd.cli.daemon_connection import DaemonConnection, decode
 from jarvisd.cli.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
 from jarvisd.cli.notices import Notice, gathered, notice
 from jarvisd.cli.notification_queue import Allowance, Memory, Pending
@@ -106,7 +106,7 @@ class Notifier:
         self._diary = diary
         self._show = show
         self._chosen = chosen
-        self._connection: Connection | None = None
+        self._connection: DaemonConnection | None = None
         self._pause_s = FIRST_PAUSE_S
         self._try_at = 0.0
         self._begun = False
@@ -153,7 +153,7 @@ class Notifier:
         if wall_clock.monotonic() < self._try_at:
             return
 
-        connection = Connection(self._path, timeout_s=ANSWER_TIMEOUT_S)
+        connection = DaemonConnection(self._path, timeout_s=ANSWER_TIMEOUT_S)
         try:
             newest = connection.call(StatesList(limit=0), StatesListResult).number
             self._begin(newest)
@@ -182,7 +182,7 @@ class Notifier:
             Memory(after=max(left_off.after, oldest), told=left_off.told)
         )
 
-    def _take(self, connection: Connection) -> None:
+    def _take(self, connection: DaemonConnection) -> None:
         for _ in range(MAX_TAKEN):
             heard = connection.notice(0.0)
             if heard is None:
@@ -195,7 +195,7 @@ class Notifier:
             if event.topic == "states":
                 self._pending.take(decode("event", event.data, Transition))
 
-    def _tell(self, connection: Connection) -> None:
+    def _tell(self, connection: DaemonConnection) -> None:
         now_ms = wall_clock.unix_ms()
         left = self._allowance.left(now_ms)
         if not left or not self._is_caught_up or wall_clock.monotonic() < self._ask_at:
@@ -222,7 +222,7 @@ class Notifier:
         )
 
     def _found(
-        self, connection: Connection, due: list[Transition]
+        self, connection: DaemonConnection, due: list[Transition]
     ) -> list[tuple[Transition, LiveSession | None]]:
         """Return those of *due* that can be settled, each with its session.
 
@@ -285,7 +285,7 @@ class Notifier:
             self._connection = None
 
 
-def _live(connection: Connection) -> dict[tuple[str, SessionId], LiveSession]:
+def _live(connection: DaemonConnection) -> dict[tuple[str, SessionId], LiveSession]:
     listed = connection.call(StatesList(over=True), StatesListResult)
     return {(each.agent, each.session_id): each for each in listed.sessions}
 

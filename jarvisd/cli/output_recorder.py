@@ -29,10 +29,10 @@ FAREWELL_S = 2.0
 
 
 @dataclass(slots=True)
-class Queue:
+class LineQueue:
     """Chunks in order, with None where something had to be left out.
 
-    Not locked: `Recorder` does that.
+    Not locked: `OutputRecorder` does that.
     """
 
     most_bytes: int = MAX_QUEUED_BYTES
@@ -85,7 +85,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RecordingOutcome:
     """What became of the lines.
 
     Attributes:
@@ -100,14 +100,14 @@ class Outcome:
     unsure: bool
 
 
-class Recorder:
+class OutputRecorder:
     """Delivers what it is offered, on a thread of its own."""
 
     def __init__(self, path: str, opening: PushOpen) -> None:
         self._delivery = Delivery(path, opening)
         self._cutter = Cutter()
         self._packer = Packer()
-        self._queue = Queue()
+        self._queue = LineQueue()
         self._news = threading.Condition()
         self._ended = False
         self._give_up_at = 0.0
@@ -128,7 +128,7 @@ class Recorder:
             self._queue.put(data)
             self._news.notify()
 
-    def finish(self, exit_status: int) -> Outcome:
+    def finish(self, exit_status: int) -> RecordingOutcome:
         """Say that the command has ended; wait for the rest while it is being taken.
 
         A daemon that takes nothing for `FAREWELL_S` is waited for no longer.
@@ -144,7 +144,7 @@ class Recorder:
             seen = self._delivered
             self._thread.join(FAREWELL_S)
 
-        return Outcome(
+        return RecordingOutcome(
             lost_lines=self._lost_lines + self._queue.dropped_lines,
             error=self._error,
             unsure=self._thread.is_alive(),

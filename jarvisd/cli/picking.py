@@ -6,14 +6,14 @@ from jarvisd.base.errors import JarvisError
 from jarvisd.cli import jumping, wall_clock
 from jarvisd.cli.output import state_words
 from jarvisd.cli.output.keys import pressed
-from jarvisd.cli.output.table import Cell, Column, render, styled
+from jarvisd.cli.output.table import Column, TableCell, render, styled
 from jarvisd.cli.output.text import cut, safe, wrap
 from jarvisd.cli.output.titles import of_session
 from jarvisd.cli.watching import StatesFeed
 from jarvisd.state.wire import LiveSession
 
 _Key = tuple[str, str]
-Goer = Callable[[jumping.Target], None]
+Goer = Callable[[jumping.JumpTarget], None]
 
 _COLUMNS = [Column(title="", right=True), *state_words.COLUMNS]
 PAGE = 10
@@ -117,9 +117,11 @@ class Picker:
             if self._number(each) == number:
                 self._visit(each)
 
-    def _row(self, session: LiveSession, now_ms: int, *, is_chosen: bool) -> list[Cell]:
+    def _row(
+        self, session: LiveSession, now_ms: int, *, is_chosen: bool
+    ) -> list[TableCell]:
         mark = _MARK if is_chosen else " "
-        number = Cell(f"{mark}{self._number(session)}")
+        number = TableCell(f"{mark}{self._number(session)}")
         return [number, *state_words.row(session, now_ms, self._feed.titles)]
 
     def _number(self, session: LiveSession) -> int:

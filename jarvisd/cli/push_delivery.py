@@ -9,8 +9,8 @@ import os
 from jarvisd.base.errors import DaemonUnreachableError, JarvisError, ProtocolError
 from jarvisd.cli import wall_clock
 from jarvisd.cli.client_failures import AnswerTimeoutError
-from jarvisd.cli.daemon_connection import Connection
-from jarvisd.cli.line_batches import Batch
+from jarvisd.cli.daemon_connection import DaemonConnection
+from jarvisd.cli.line_batches import LineBatch
 from jarvisd.core.origin import BlockId, BlockView
 from jarvisd.core.wire import (
     PushClose,
@@ -67,7 +67,7 @@ class Delivery:
         self.stored_lines = 0
         self._path = path
         self._opening = opening
-        self._connection: Connection | None = None
+        self._connection: DaemonConnection | None = None
         self._next_seq = 0
         self._unanswered_seq: int | None = None
         self._was_opened = False
@@ -86,7 +86,7 @@ class Delivery:
         """
         self._opened()
 
-    def deliver(self, batch: Batch) -> None:
+    def deliver(self, batch: LineBatch) -> None:
         """Return once *batch* is committed.
 
         After an error that `may_pass`, call again with the same batch.
@@ -125,9 +125,9 @@ class Delivery:
             self._connection.close()
             self._connection = None
 
-    def _opened(self) -> Connection:
+    def _opened(self) -> DaemonConnection:
         if self._connection is None:
-            connection = Connection(self._path)
+            connection = DaemonConnection(self._path)
             try:
                 answer = connection.call(self._opening, PushOpenResult)
             except BaseException:
@@ -140,7 +140,7 @@ class Delivery:
 
         return self._connection
 
-    def _send(self, connection: Connection, batch: Batch) -> None:
+    def _send(self, connection: DaemonConnection, batch: LineBatch) -> None:
         request = PushLines(
             block_id=self._opening.block_id,
             seq=self._next_seq,

@@ -28,7 +28,7 @@ class TmuxError(JarvisError):
         super().__init__(f"tmux {' '.join(words)}: {reason or 'it failed'}")
 
 
-class Server(NamedTuple):
+class TmuxServer(NamedTuple):
     """A tmux server by its socket; None for the usual one."""
 
     socket: str | None = None
@@ -101,7 +101,7 @@ class Server(NamedTuple):
 class Pane(NamedTuple):
     """One pane: its first process, its terminal, and its name for people."""
 
-    server: Server
+    server: TmuxServer
     id: str
     window: str
     pid: int
@@ -114,18 +114,18 @@ class Pane(NamedTuple):
         return self.name.rpartition(":")[0]
 
 
-def own_server(environ: Mapping[str, str]) -> Server | None:
+def own_server(environ: Mapping[str, str]) -> TmuxServer | None:
     """Return the server that this process runs in; None outside tmux."""
     # Behind it stand a process and a session; the path itself may hold a comma.
     socket = environ.get("TMUX", "").rsplit(",", 2)[0]
-    return Server(socket) if socket else None
+    return TmuxServer(socket) if socket else None
 
 
 def pane_of(pid: int, environ: Mapping[str, str]) -> Pane | None:
     """Return the pane that the process *pid* runs in."""
     own = own_server(environ)
     theirs = own_server(process_info.environment_of(pid))
-    for server in dict.fromkeys(each or Server() for each in (own, theirs, None)):
+    for server in dict.fromkeys(each or TmuxServer() for each in (own, theirs, None)):
         found = match(pid, server.panes())
         if found is not None:
             return found

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from jarvisd.base.errors import JarvisError
 from jarvisd.cli import wall_clock
-from jarvisd.cli.daemon_connection import Connection
+from jarvisd.cli.daemon_connection import DaemonConnection
 from jarvisd.cli.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
 from jarvisd.cli.output.titles import Titles, of_session
 from jarvisd.rpc.wire import Subscribe, SubscribeResult
@@ -41,7 +41,7 @@ class StatesFeed:
         self.titles = Titles()
         self._path = path
         self._chosen = chosen
-        self._connection: Connection | None = None
+        self._connection: DaemonConnection | None = None
         self._pause_s = FIRST_PAUSE_S
         self._due_at = 0.0
 
@@ -60,7 +60,7 @@ class StatesFeed:
             JarvisError: Nobody answers there.
 
         """
-        connection = Connection(self._path, timeout_s=ANSWER_TIMEOUT_S)
+        connection = DaemonConnection(self._path, timeout_s=ANSWER_TIMEOUT_S)
         try:
             connection.call(Subscribe(topics=["states"]), SubscribeResult)
             self._list(connection)
@@ -107,7 +107,7 @@ class StatesFeed:
         self._due_at = wall_clock.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
-    def _has_news(self, connection: Connection) -> bool:
+    def _has_news(self, connection: DaemonConnection) -> bool:
         methods = set()
         for _ in range(MAX_TAKEN):
             notice = connection.notice(0.0)
@@ -117,7 +117,7 @@ class StatesFeed:
             methods.add(notice.method)
         return bool(methods - {"ping"})
 
-    def _list(self, connection: Connection) -> None:
+    def _list(self, connection: DaemonConnection) -> None:
         listed = connection.call(self._chosen, StatesListResult)
         self.sessions, self.now_ms = listed.sessions, listed.now_ms
         self.is_loaded = True

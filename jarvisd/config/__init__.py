@@ -6,7 +6,7 @@ value of the wrong type and a file that is not TOML are a `ConfigError` that nam
 file, the key and the remedy. docs/configuration.md tells users of every key.
 """
 
-from jarvisd.config.config_view import Changes, Setting, changes, describe
+from jarvisd.config.config_view import Setting, SettingChanges, changes, describe
 from jarvisd.config.flags import Flags, parse_flags
 from jarvisd.config.load import load, notify_settings, read
 from jarvisd.config.settings import (
@@ -27,7 +27,6 @@ from jarvisd.config.sink_settings import (
 
 __all__ = [
     "AgentSettings",
-    "Changes",
     "Config",
     "ConversationSettings",
     "FifoSettings",
@@ -39,6 +38,7 @@ __all__ = [
     "PosthogSettings",
     "Secret",
     "Setting",
+    "SettingChanges",
     "SinkSettings",
     "changes",
     "describe",

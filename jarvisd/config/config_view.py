@@ -26,7 +26,7 @@ class Setting(NamedTuple):
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class Changes(NamedTuple):
+class SettingChanges(NamedTuple):
     """What a reload found: keys that differ, and those of them it cannot apply."""
 
     changed: list[str]
@@ -47,12 +47,12 @@ def describe(environ: Mapping[str, str]) -> list[Setting]:
     ]
 
 
-def changes(old: Config, new: Config) -> Changes:
+def changes(old: Config, new: Config) -> SettingChanges:
     """Compare two configurations; where a value comes from is no change."""
     agents = {*old.agents, *new.agents}
     before, after = dict(_leaves(old, agents)), dict(_leaves(new, agents))
     changed = [key for key in before if before[key] != after[key]]
-    return Changes(changed, [key for key in changed if needs_restart(key)])
+    return SettingChanges(changed, [key for key in changed if needs_restart(key)])
 
 
 def _leaves(config: Config, agents: Iterable[str]) -> Iterator[tuple[str, object]]:

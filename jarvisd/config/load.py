@@ -25,7 +25,13 @@ from jarvisd.config.settings import (
     NotifySettings,
 )
 from jarvisd.config.sink_settings import SINK_KEYS, check_sinks
-from jarvisd.config.value_check import Told, expectation, nearest, require_known, typed
+from jarvisd.config.value_check import (
+    GivenValue,
+    expectation,
+    nearest,
+    require_known,
+    typed,
+)
 
 MAX_DEPTH = 16
 """Of a key, with a step for each table; the deepest setting has four."""
@@ -119,7 +125,7 @@ def _text(path: Path, *, required: bool) -> str | None:
         raise ConfigError(f"{path}: {exc.strerror}") from None
 
 
-def _from_file(text: str, path: Path) -> Iterator[tuple[Key, Told]]:
+def _from_file(text: str, path: Path) -> Iterator[tuple[Key, GivenValue]]:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
@@ -225,30 +231,30 @@ def _agent_tables(
 
 def _table(
     table: Mapping[str, object], prefix: Key, known: Collection[str], path: Path
-) -> Iterator[tuple[Key, Told]]:
+) -> Iterator[tuple[Key, GivenValue]]:
     for name, value in table.items():
         require_known(name, prefix, known, origin=str(path))
-        yield (*prefix, name), Told(value, str(path))
+        yield (*prefix, name), GivenValue(value, str(path))
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[Key, Told]:
+def _from_environment(environ: Mapping[str, str]) -> dict[Key, GivenValue]:
     return {
-        (key,): Told(environ[variable], variable)
+        (key,): GivenValue(environ[variable], variable)
         for key, variable in ENVIRONMENT.items()
         if environ.get(variable)
     }
 
 
-def _from_flags(flags: Flags) -> dict[Key, Told]:
+def _from_flags(flags: Flags) -> dict[Key, GivenValue]:
     given = {"store": flags.store, "socket": flags.socket, "log_level": flags.log_level}
     return {
-        (key,): Told(value, f"--{key.replace('_', '-')}")
+        (key,): GivenValue(value, f"--{key.replace('_', '-')}")
         for key, value in given.items()
         if value is not None
     }
 
 
-def _assembled(told: Mapping[Key, Told], environ: Mapping[str, str]) -> Config:
+def _assembled(told: Mapping[Key, GivenValue], environ: Mapping[str, str]) -> Config:
     try:
         home = paths.home(environ)
     except paths.HomeError as exc:

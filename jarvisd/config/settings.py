@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from jarvisd.config.sink_settings import SinkSettings
-from jarvisd.conversations.model import MAX_AGE_HOURS, THRESHOLD, Limits
+from jarvisd.conversations.model import MAX_AGE_HOURS, THRESHOLD, ConversationLimits
 from jarvisd.state.model import State
 
 
@@ -74,9 +74,9 @@ class ConversationSettings(
     )
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ConversationLimits:
         """Return the age and the size of a conversation."""
-        return Limits(
+        return ConversationLimits(
             max_age_hours=self.max_age_hours, threshold=self.consolidation_threshold
         )
 

@@ -13,14 +13,14 @@ from jarvisd.config.settings import AGENT_TYPES, NOT_IN_THE_FILE, TYPES, Key
 from jarvisd.config.sink_settings import Secret
 
 
-class Told(NamedTuple):
+class GivenValue(NamedTuple):
     """A value as somebody gave it, and who."""
 
     value: object
     origin: str
 
 
-def typed(key: Key, told: Told, *, home: str) -> object:
+def typed(key: Key, told: GivenValue, *, home: str) -> object:
     """Return the value as the type of its key, `~` expanded.
 
     Raises:
@@ -97,7 +97,7 @@ def _expand(text: str, home: str) -> str:
     return home + text[1:] if text == "~" or text.startswith("~/") else text
 
 
-def _wrong(key: Key, told: Told, kind: object, problem: str) -> str:
+def _wrong(key: Key, told: GivenValue, kind: object, problem: str) -> str:
     problem, _, place = problem.partition(" - at `$")
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         problem = f"Expected one of {', '.join(kind)}"

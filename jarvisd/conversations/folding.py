@@ -20,7 +20,7 @@ MAX_QUOTES = 50
 GAP = "[...]"
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
+class FoldedMessage(msgspec.Struct, frozen=True, gc=False):
     """Of a message to be folded, what a summary may quote."""
 
     role: str
@@ -47,7 +47,7 @@ def foldable(count: int, threshold: int) -> int:
     return count // 2 if count > threshold // 2 else 0
 
 
-def fold(before: Summary | None, oldest: Sequence[Line]) -> Summary:
+def fold(before: Summary | None, oldest: Sequence[FoldedMessage]) -> Summary:
     """Return the summary of all *before* stands for and of *oldest*, in that order."""
     folded = len(oldest) + (0 if before is None else before.folded)
     earlier = [] if before is None else _quotes_in(before)
@@ -68,7 +68,7 @@ def _quotes_in(summary: Summary) -> list[str]:
     return [each for each in summary.content.split("\n")[1:] if each != GAP]
 
 
-def _quote(line: Line) -> str:
+def _quote(line: FoldedMessage) -> str:
     # One line each, whatever line ends the message has.
     return f"[{line.role}] {' '.join(_head(line.content).split())[:QUOTE_CHARS]}"
 

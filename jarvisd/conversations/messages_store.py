@@ -13,7 +13,7 @@ import msgspec
 from jarvisd.conversations import folding
 from jarvisd.conversations.model import (
     ConversationId,
-    Limits,
+    ConversationLimits,
     MessageId,
     MessageView,
     Metadata,
@@ -94,7 +94,7 @@ class Folded(NamedTuple):
     message_count: int
 
 
-class Page(NamedTuple):
+class MessagePage(NamedTuple):
     """Messages in the order in which they came; *more* are older than these."""
 
     messages: list[MessageView]
@@ -102,7 +102,7 @@ class Page(NamedTuple):
 
 
 def save_message(
-    raw: sqlite3.Connection, new: NewMessage, limits: Limits, now_ms: int
+    raw: sqlite3.Connection, new: NewMessage, limits: ConversationLimits, now_ms: int
 ) -> SavedMessage | None:
     """Add a message, and fold if there are too many; None if nobody has that id."""
     row = raw.execute(_COUNTED, (new.conversation_id,)).fetchone()
@@ -128,7 +128,7 @@ def columns(new: NewMessage) -> tuple[Any, ...]:
 
 
 def record(
-    raw: sqlite3.Connection, messages: Iterable[Recorded], limits: Limits
+    raw: sqlite3.Connection, messages: Iterable[Recorded], limits: ConversationLimits
 ) -> None:
     """Add what agents said, each message once, to the conversations of their projects."""
     for each in messages:
@@ -152,7 +152,7 @@ def consolidate(
 
 def read_messages(
     raw: sqlite3.Connection, id_: ConversationId, *, limit: int, before: int | None
-) -> Page | None:
+) -> MessagePage | None:
     """Return the newest messages, or those *before* one; None if nobody has that id.
 
     The summary is the oldest of all: it comes on the last page.
@@ -166,7 +166,9 @@ def read_messages(
         rows = raw.execute(_MESSAGES, (key, ceiling, limit + 1)).fetchall()
 
     kept = _within_room(rows[:limit])
-    return Page([as_message(row) for row in reversed(kept)], len(kept) < len(rows))
+    return MessagePage(
+        [as_message(row) for row in reversed(kept)], len(kept) < len(rows)
+    )
 
 
 def as_message(row: tuple[Any, ...]) -> MessageView:
@@ -197,7 +199,7 @@ def fold(raw: sqlite3.Connection, key: int, half: int) -> None:
     if rows[0][3]:
         before, rows = folding.Summary(rows[0][2], rows[0][3]), rows[1:]
 
-    oldest = [folding.Line(row[1], row[2]) for row in rows[:half]]
+    oldest = [folding.FoldedMessage(row[1], row[2]) for row in rows[:half]]
     newest_key, at_ms = rows[half - 1][0], rows[half - 1][4]
     summary = folding.fold(before, oldest)
     folded = "conversation_key = ? AND message_key <= ?"
@@ -224,7 +226,11 @@ def _earlier(raw: sqlite3.Connection, origin: int | None) -> MessageId | None:
 
 
 def _add(
-    raw: sqlite3.Connection, values: tuple[Any, ...], *, last_ms: int, limits: Limits
+    raw: sqlite3.Connection,
+    values: tuple[Any, ...],
+    *,
+    last_ms: int,
+    limits: ConversationLimits,
 ) -> SavedMessage:
     message_id = raw.execute(_INSERT, values).lastrowid
     assert message_id is not None
@@ -239,7 +245,7 @@ def _add(
     return SavedMessage(MessageId(message_id), count)
 
 
-def _record(raw: sqlite3.Connection, new: Recorded, limits: Limits) -> None:
+def _record(raw: sqlite3.Connection, new: Recorded, limits: ConversationLimits) -> None:
     active = (new.project, oldest_ms(new.at_ms, limits.max_age_hours))
     row = raw.execute(_OF_PROJECT, active).fetchone()
     if row is None:

@@ -21,8 +21,8 @@ from jarvisd.conversations import (
 from jarvisd.conversations.model import (
     Channel,
     ConversationId,
+    ConversationLimits,
     ConversationView,
-    Limits,
     oldest_ms,
 )
 from jarvisd.conversations.saving_store import SaveMessage
@@ -50,7 +50,7 @@ from jarvisd.conversations.wire import (
     RecallHit,
 )
 from jarvisd.core.storage.database_store import Store
-from jarvisd.core.storage.group_commit import Scribe
+from jarvisd.core.storage.group_commit import GroupCommit
 from jarvisd.rpc import messages
 
 log = structlog.get_logger()
@@ -77,10 +77,10 @@ class Conversations:
     def __init__(
         self,
         store: Store,
-        scribe: Scribe,
+        scribe: GroupCommit,
         clock: Clock,
         *,
-        limits: Limits,
+        limits: ConversationLimits,
         flush: Callable[[], Awaitable[object]],
     ) -> None:
         self._store = store
@@ -216,7 +216,9 @@ class Conversations:
 
     async def _list(self, asked: ConversationsList) -> ConversationsListResult:
         hours = asked.max_age_hours
-        limits = self._limits if hours is None else Limits(max_age_hours=hours)
+        limits = (
+            self._limits if hours is None else ConversationLimits(max_age_hours=hours)
+        )
         since_ms = limits.oldest_ms(self._clock.unix_ms())
         query = partial(
             conversations.list_conversations,

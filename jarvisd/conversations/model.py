@@ -35,7 +35,7 @@ class Role(StrEnum):
     TOOL = "tool"
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class ConversationLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How long and how large a conversation may grow."""
 
     max_age_hours: float = MAX_AGE_HOURS

@@ -6,8 +6,8 @@ import structlog
 
 from jarvisd.agents import Agent
 from jarvisd.blocks.block import Block
-from jarvisd.conversations.model import Limits, Recorded, Said
-from jarvisd.core.sources.jsonlines.lines import Line
+from jarvisd.conversations.model import ConversationLimits, Recorded, Said
+from jarvisd.core.sources.jsonlines.lines import TextLine
 
 log = structlog.get_logger()
 
@@ -20,14 +20,14 @@ MAX_WAITING = 10_000
 """Messages of one block that may wait for a disk that is full; then the oldest go."""
 
 
-class Recorder:
+class MessageRecorder:
     """Puts messages on their block, which takes them to the store with its position."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ConversationLimits) -> None:
         self._limits = limits
 
     def hear(
-        self, block: Block, agent: Agent, line: Line, *, now_ms: int, seen_ms: int
+        self, block: Block, agent: Agent, line: TextLine, *, now_ms: int, seen_ms: int
     ) -> None:
         """Record what *line* says, unless it is too old or said nowhere.
 
@@ -54,7 +54,7 @@ class Recorder:
 
 
 def _recorded(
-    said: Said, block: Block, line: Line, project: str, at_ms: int
+    said: Said, block: Block, line: TextLine, project: str, at_ms: int
 ) -> Recorded:
     content = said.content
     if len(content) > MAX_CHARS:
@@ -71,7 +71,7 @@ def _recorded(
     )
 
 
-def _origin(said: Said, block: Block, line: Line) -> int:
+def _origin(said: Said, block: Block, line: TextLine) -> int:
     """Return a number that every copy of the message has, and no other message.
 
     The agent's own id; else its time and words, which copies in other files share;

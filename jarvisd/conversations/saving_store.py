@@ -21,7 +21,7 @@ from jarvisd.conversations.messages_store import (
     columns,
     save_message,
 )
-from jarvisd.conversations.model import ConversationId, Limits, MessageId
+from jarvisd.conversations.model import ConversationId, ConversationLimits, MessageId
 from jarvisd.conversations.word_index_store import put_words
 from jarvisd.core.storage.database import apart
 from jarvisd.core.storage.multi_insert import put
@@ -47,7 +47,7 @@ class SaveMessage:
     """A unit: `save_message` with what it needs."""
 
     new: NewMessage
-    limits: Limits
+    limits: ConversationLimits
     now_ms: int
 
     def __call__(self, raw: sqlite3.Connection) -> SavedMessage | None:

@@ -15,8 +15,8 @@ import msgspec
 from jarvisd.conversations.model import (
     Channel,
     ConversationId,
+    ConversationLimits,
     ConversationView,
-    Limits,
     Metadata,
 )
 from jarvisd.conversations.word_index_store import delete_messages
@@ -68,7 +68,7 @@ class Person(NamedTuple):
     metadata: Metadata | None = None
 
 
-class Found(NamedTuple):
+class FoundConversation(NamedTuple):
     """A conversation, and whether it has just been made."""
 
     conversation: ConversationView
@@ -84,8 +84,8 @@ class Linked(NamedTuple):
 
 
 def get_or_create(
-    raw: sqlite3.Connection, person: Person, limits: Limits, now_ms: int
-) -> Found:
+    raw: sqlite3.Connection, person: Person, limits: ConversationLimits, now_ms: int
+) -> FoundConversation:
     """Return the conversation of *person*, a new one if there is none or it is over.
 
     The channel says who it is, before the user's id does. A conversation that is over
@@ -103,7 +103,7 @@ def get_or_create(
         raw.execute(hand_over, (key, over))
 
     _tell_more(raw, key, person)
-    return Found(_view(raw, "c.conversation_key = ?", key), created)
+    return FoundConversation(_view(raw, "c.conversation_key = ?", key), created)
 
 
 def _known(

@@ -26,9 +26,9 @@ from jarvisd.base.refusals import Refusals
 from jarvisd.blocks.block import Block
 from jarvisd.core.debounce import INTERVAL_S, Agenda
 from jarvisd.core.origin import BlockId
-from jarvisd.core.saved import Batch, Saved, SavedBlock, SavedBooks
+from jarvisd.core.saved import FlushBatch, Saved, SavedBlock, SavedBooks
 from jarvisd.ledger.model import LedgerBatch
-from jarvisd.overview.sessions import Books
+from jarvisd.overview.sessions import Sessions
 from jarvisd.state.journal import Journal
 from jarvisd.state.model import NEEDS, OVER, Transition
 
@@ -77,7 +77,7 @@ class Saver(Protocol):
         """Raised when another file has taken the place of the one written to."""
         ...
 
-    async def save(self, batch: Batch) -> Saved:
+    async def save(self, batch: FlushBatch) -> Saved:
         """Commit *batch* and return what came of it, or raise StoreError."""
         ...
 
@@ -93,7 +93,7 @@ class Saver(Protocol):
 class _Sent(NamedTuple):
     """A batch that was given to the store, and what it was made from."""
 
-    batch: Batch
+    batch: FlushBatch
     blocks: list[Block]
     news: LedgerBatch
 
@@ -110,7 +110,7 @@ class Flusher:
         store: Saver,
         clock: Clock,
         blocks: Iterable[Block],
-        books: Books | None = None,
+        books: Sessions | None = None,
         journal: Journal | None = None,
         *,
         awake: Callable[[], tuple[int, int] | None] = lambda: None,
@@ -119,7 +119,7 @@ class Flusher:
         self._awake = awake
         self._clock = clock
         self._blocks = blocks
-        self._books = Books() if books is None else books
+        self._books = Sessions() if books is None else books
         self._journal = Journal() if journal is None else journal
         self._journal.listen(self._transition_made)
         self._caught_up = anyio.Event()
@@ -396,7 +396,7 @@ class Flusher:
         saved = tuple(map(self._saved, blocks))
         news = ledger.take_of(sessions) if hurried else ledger.take()
         self._put_aside(ledger.take_refused())
-        batch = Batch(
+        batch = FlushBatch(
             blocks=saved,
             durable=durable,
             ledger=news or None,

@@ -10,12 +10,12 @@ from jarvisd.base.refusals import Refusals
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.counting import NOT_JSON, TOO_LONG, count, count_outlined, date
 from jarvisd.blocks.registry import Blocks
-from jarvisd.conversations.recording import Recorder
+from jarvisd.conversations.recording import MessageRecorder
 from jarvisd.core.flush import Flusher
 from jarvisd.core.record import Record
 from jarvisd.core.roots import Position
 from jarvisd.core.signal import OutputClosed
-from jarvisd.core.sources.jsonlines.lines import Condense, Line, Oversize, is_blank
+from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine, is_blank
 from jarvisd.ledger.lane import Lane
 from jarvisd.segments.model import Closed
 
@@ -39,7 +39,7 @@ class Intake:
         blocks: Blocks,
         flusher: Flusher,
         clock: Clock,
-        recorder: Recorder | None = None,
+        recorder: MessageRecorder | None = None,
         *,
         agents: Callable[[str], Agent] = agent_named,
     ) -> None:
@@ -55,7 +55,7 @@ class Intake:
     def fold(
         self,
         block: Block,
-        lines: Sequence[Line | Oversize],
+        lines: Sequence[TextLine | Oversize],
         position: Position,
         *,
         written_ms: int | None = None,
@@ -85,7 +85,7 @@ class Intake:
     def _take_in(
         self,
         block: Block,
-        lines: Sequence[Line | Oversize],
+        lines: Sequence[TextLine | Oversize],
         *,
         now_ms: int,
         seen_ms: int,
@@ -106,7 +106,7 @@ class Intake:
         count(block, lines, records)
         if self._recorder is not None:
             for line, record in zip(lines, records, strict=True):
-                if isinstance(line, Line) and record and record.speaker is not None:
+                if isinstance(line, TextLine) and record and record.speaker is not None:
                     self._recorder.hear(
                         block, agent, line, now_ms=now_ms, seen_ms=seen_ms
                     )
@@ -132,7 +132,7 @@ class Intake:
         return None
 
     def fold_again(
-        self, block: Block, lines: Sequence[Line | Oversize], lane: Lane
+        self, block: Block, lines: Sequence[TextLine | Oversize], lane: Lane
     ) -> None:
         """Fold *lines*, which *block* has counted already, into the ledger alone."""
         parse = self.agent_named(block.origin.agent).parse
@@ -141,7 +141,7 @@ class Intake:
     def _read(
         self,
         block: Block,
-        lines: Sequence[Line | Oversize],
+        lines: Sequence[TextLine | Oversize],
         parse: Parse,
         lane: Lane | None,
         *,
@@ -184,7 +184,7 @@ class Intake:
         """Whether lines of *block* are counted, and no more."""
         return self.agent_named(block.origin.agent).outlined is not None
 
-    def is_record(self, block: Block, line: Line | Oversize) -> bool:
+    def is_record(self, block: Block, line: TextLine | Oversize) -> bool:
         """Whether *line*, though without an end, is all of a record."""
         if isinstance(line, Oversize):
             return False
@@ -232,14 +232,14 @@ class Intake:
             self.touch(block)
 
 
-def _note_crash(block: Block, line: Line | Oversize, exc: Exception) -> None:
+def _note_crash(block: Block, line: TextLine | Oversize, exc: Exception) -> None:
     length = line.chars if isinstance(line, Oversize) else line.length
     log.error("line.crashed", block_id=block.block_id, offset=line.offset, exc_info=exc)
     block.add_bad_line(line.offset, length, POISON)
 
 
 def _parsed(
-    block: Block, lines: Sequence[Line | Oversize], parse: Parse
+    block: Block, lines: Sequence[TextLine | Oversize], parse: Parse
 ) -> list[Record | None]:
     """Return what each of *lines* says; None for what is no line of the agent."""
     records: list[Record | None] = []

@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 
 
-class Role(StrEnum):
+class ProcessRole(StrEnum):
     """What a process of an agent is there for."""
 
     TALKS = "talks"
@@ -22,11 +22,11 @@ class Program(msgspec.Struct, frozen=True, gc=False):
     """Which agent a process runs, as what, and the folder that its arguments name."""
 
     agent: str
-    role: Role
+    role: ProcessRole
     folder: str | None = None
 
 
-class Life(msgspec.Struct, frozen=True, gc=False):
+class ProcessLife(msgspec.Struct, frozen=True, gc=False):
     """One life of a process: numbers are used again, numbers with a start are not.
 
     *ticks* is when it was started, in the system's own unit since it was booted; it is
@@ -45,7 +45,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     has one of its own.
     """
 
-    life: Life
+    life: ProcessLife
     program: Program
     started_ms: int
     cwd: str | None = None

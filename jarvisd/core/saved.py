@@ -45,7 +45,7 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     recorded: tuple[Recorded, ...] = ()
 
 
-class Batch(msgspec.Struct, frozen=True, kw_only=True):
+class FlushBatch(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of one flush; it is committed whole or not at all.
 
     *durable* asks for the disk's word before the answer: for pushed lines, which

@@ -17,7 +17,7 @@ from jarvisd.core.event import LimitsReported
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.traits import TraitsOf, no_traits
-from jarvisd.ledger.fold import Shelves, fold, note_limits
+from jarvisd.ledger.fold import RowCaches, fold, note_limits
 from jarvisd.ledger.key_set import KeySet
 from jarvisd.ledger.lane import Lane
 from jarvisd.ledger.limit_samples import Samples
@@ -84,7 +84,7 @@ class Ledger:
         """Forget everything: at the start, and when another database comes under us."""
         self.known = KeySet()
         self.rollup = Rollup()
-        self._shelves = Shelves.empty(self.known, self._window)
+        self._shelves = RowCaches.empty(self.known, self._window)
         self._sessions: dict[SessionKey, Session] = {}
         self._dirty: set[SessionKey] = set()
         self._newest: Session | None = None  # which is in *_dirty*

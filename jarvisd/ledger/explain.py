@@ -20,7 +20,7 @@ from jarvisd.core.event import (
 )
 from jarvisd.core.origin import Origin, SessionId
 from jarvisd.core.record import Record, Speaker
-from jarvisd.ledger.fold import Shelves, fold
+from jarvisd.ledger.fold import RowCaches, fold
 from jarvisd.ledger.key_set import KeySet
 from jarvisd.ledger.lane import Lane
 from jarvisd.ledger.model import VOID_RANK, CallRow, MarkRow, ResponseRow, Row
@@ -30,7 +30,7 @@ NO_TOKENS = Tokens()
 _COUNTABLE = (UsageReported, TotalsReported, ToolCalled, ToolReturned, PromptGiven)
 
 
-class Verdict(NamedTuple):
+class LineVerdict(NamedTuple):
     """What became of one line.
 
     Attributes:
@@ -47,16 +47,16 @@ class Verdict(NamedTuple):
     keys: tuple[int, ...] = ()
 
 
-NOTHING = Verdict("nothing", "nothing in it is counted")
-MALFORMED = Verdict("malformed", "not a JSON object")
-OVERSIZE = Verdict("oversize", "longer than a line may be")
+NOTHING = LineVerdict("nothing", "nothing in it is counted")
+MALFORMED = LineVerdict("malformed", "not a JSON object")
+OVERSIZE = LineVerdict("oversize", "longer than a line may be")
 
 
 class Explainer:
     """Explains the lines of one session, block by block, in the order of reading."""
 
     def __init__(self, agent: str, session_id: SessionId) -> None:
-        self._shelves = Shelves.empty(KeySet(), 0)
+        self._shelves = RowCaches.empty(KeySet(), 0)
         self._session = Session(session_id=session_id, agent=agent)
         self._lane: Lane | None = None
 
@@ -64,7 +64,7 @@ class Explainer:
         """Go on with the lines of the block *origin*, from its first."""
         self._lane = Lane(origin)
 
-    def explain(self, record: Record) -> Verdict:
+    def explain(self, record: Record) -> LineVerdict:
         """Fold *record* in, and say what that did."""
         lane = self._lane
         assert lane is not None
@@ -82,9 +82,9 @@ class Explainer:
         return _unchanged(record, lane)
 
 
-def _changed(changes: Sequence[tuple[Row | None, Row]]) -> Verdict:
+def _changed(changes: Sequence[tuple[Row | None, Row]]) -> LineVerdict:
     word = "counted" if any(before is None for before, _ in changes) else "merged"
-    return Verdict(
+    return LineVerdict(
         word,
         "; ".join(_told(before, after) for before, after in changes),
         sum((_added(before, after) for before, after in changes), NO_TOKENS),
@@ -156,19 +156,19 @@ def _name(row: CallRow) -> str:
     return "a tool" if row.tool is None else tool_name(row.server, row.tool)
 
 
-def _unchanged(record: Record, lane: Lane) -> Verdict:
+def _unchanged(record: Record, lane: Lane) -> LineVerdict:
     countable = [each for each in record.events if isinstance(each, _COUNTABLE)]
     if countable and not lane.carry.thread.owns(record.ordinal):
-        return Verdict("copied", "history that was copied from another thread")
+        return LineVerdict("copied", "history that was copied from another thread")
 
     if countable:
-        return Verdict("duplicate", "; ".join(_again(countable, lane)))
+        return LineVerdict("duplicate", "; ".join(_again(countable, lane)))
 
     unasked = {ResponseStarted, ModelChanged}
     if record.speaker is Speaker.ASSISTANT and not any(
         type(each) in unasked for each in record.events
     ):
-        return Verdict("dropped", "written by the agent itself, or without usage")
+        return LineVerdict("dropped", "written by the agent itself, or without usage")
 
     return NOTHING
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from jarvisd.core.saved import SavedBooks
-from jarvisd.core.storage.interned import Known
+from jarvisd.core.storage.interned import Interned
 from jarvisd.ledger.model import (
     CallRow,
     Cell,
@@ -26,7 +26,7 @@ from jarvisd.ledger.model import (
     Row,
     SessionRow,
 )
-from jarvisd.ledger.store import ALL, CALLS, MARKS, RESPONSES, Table
+from jarvisd.ledger.store import ALL, CALLS, MARKS, RESPONSES, RowTable
 from jarvisd.ledger.totals_store import (
     CELLS_SELECT,
     LIMITS_SELECT,
@@ -73,7 +73,7 @@ class Rules(Protocol):
 def write_books(
     raw: sqlite3.Connection,
     batch: LedgerBatch,
-    known: Known,
+    known: Interned,
     revision: int,
     rules: Rules | None,
 ) -> tuple[Corrections, tuple[Repriced, ...]]:
@@ -120,8 +120,8 @@ def read_books(raw: sqlite3.Connection) -> SavedBooks:
 
 def _write(
     raw: sqlite3.Connection,
-    known: Known,
-    table: Table[R],
+    known: Interned,
+    table: RowTable[R],
     rows: Sequence[R],
     *,
     contested: frozenset[int],
@@ -149,7 +149,7 @@ def _write(
 
 
 def _drop(
-    raw: sqlite3.Connection, known: Known, outdated: Iterable[Outdated]
+    raw: sqlite3.Connection, known: Interned, outdated: Iterable[Outdated]
 ) -> Iterator[Correction]:
     """Delete the rows that no parser of today has read."""
     for each in outdated:
@@ -169,7 +169,7 @@ def read_keys(raw: sqlite3.Connection) -> "array[int]":
 
 def _revise(
     raw: sqlite3.Connection,
-    known: Known,
+    known: Interned,
     corrections: Corrections,
     stamp: Stamp,
     rules: Rules,
@@ -189,7 +189,7 @@ def _revise(
 
 def _repriced(
     raw: sqlite3.Connection,
-    known: Known,
+    known: Interned,
     batch: LedgerBatch,
     stamp: Stamp,
     rules: Rules | None,
@@ -205,7 +205,7 @@ def _repriced(
 
 def _reprice(
     raw: sqlite3.Connection,
-    known: Known,
+    known: Interned,
     key: SessionKey,
     stamp: Stamp,
     rules: Rules | None,

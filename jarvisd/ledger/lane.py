@@ -13,7 +13,7 @@ from jarvisd.core.record import Record
 from jarvisd.ledger.model import UNKNOWN_START_MS, row_version
 from jarvisd.ledger.session_totals import Session
 from jarvisd.ledger.thread import Thread
-from jarvisd.state.facts import Facts
+from jarvisd.state.facts import StateFacts
 
 MAX_OPEN_TOOLS = 256
 MAX_UNNAMED = 16
@@ -70,7 +70,7 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
     turn_ms: int | None = None
     open_tools: dict[str, OpenTool] = {}
     thread: Thread = msgspec.field(default_factory=Thread)
-    facts: Facts = msgspec.field(default_factory=Facts)
+    facts: StateFacts = msgspec.field(default_factory=StateFacts)
     handed_ms: int | None = None
     answered: str | None = None
     user_lines: int = 0

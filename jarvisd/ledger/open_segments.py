@@ -41,7 +41,7 @@ _NUMBERS: Final = (
 _NAMES: Final = ("tools", "models")
 
 
-class Stretch(msgspec.Struct, array_like=True):
+class OpenSegment(msgspec.Struct, array_like=True):
     """What happened from *first_ms* to *last_ms*; of corrections both are 0.
 
     *tools* and *models* are how often each was used; *engines* are those that a chat
@@ -86,7 +86,7 @@ class Stretch(msgspec.Struct, array_like=True):
             or self.latencies.counts
         )
 
-    def absorb(self, other: "Stretch") -> None:
+    def absorb(self, other: "OpenSegment") -> None:
         """Add all of *other*."""
         self.add(other)
         for each in other.engines:
@@ -94,7 +94,7 @@ class Stretch(msgspec.Struct, array_like=True):
 
         self.latencies.absorb(other.latencies)
 
-    def add(self, other: "Stretch", sign: int = 1) -> None:
+    def add(self, other: "OpenSegment", sign: int = 1) -> None:
         """Add the numbers of *other*; with *sign* -1 take them away."""
         for each in _NUMBERS:
             setattr(self, each, getattr(self, each) + sign * getattr(other, each))
@@ -111,12 +111,12 @@ class Stretch(msgspec.Struct, array_like=True):
 
         self.tools, self.models = {}, {}
 
-    def without_debts(self) -> "Stretch | None":
+    def without_debts(self) -> "OpenSegment | None":
         """Take out what is less than nothing, and return it, if there is anything."""
         if not self._owes:
             return None
 
-        debts = Stretch()
+        debts = OpenSegment()
         for each in _NUMBERS:
             setattr(debts, each, min(0, getattr(self, each)))
             setattr(self, each, max(0, getattr(self, each)))
@@ -145,7 +145,7 @@ class Stretch(msgspec.Struct, array_like=True):
         return least < 0
 
 
-class Stretches(msgspec.Struct, array_like=True):
+class OpenSegments(msgspec.Struct, array_like=True):
     """The open stretches of a session by time, and how many were closed before them.
 
     Nearly all rows are of the newest stretch, so what that has is not counted: it is
@@ -162,9 +162,9 @@ class Stretches(msgspec.Struct, array_like=True):
 
     """
 
-    open: list[Stretch] = []
-    others: Stretch = msgspec.field(default_factory=Stretch)
-    late: Stretch | None = None
+    open: list[OpenSegment] = []
+    others: OpenSegment = msgspec.field(default_factory=OpenSegment)
+    late: OpenSegment | None = None
     closed: int = 0
     closed_ms: int = 0
     watched: bool = False
@@ -185,7 +185,7 @@ class Stretches(msgspec.Struct, array_like=True):
 
         return at_ms <= self.closed_ms
 
-    def begin(self, at_ms: int, totals: Stretch) -> None:
+    def begin(self, at_ms: int, totals: OpenSegment) -> None:
         """Begin a stretch at *at_ms*, or put it where it belongs.
 
         *totals* are those of the session, with all that was before this line.
@@ -201,14 +201,14 @@ class Stretches(msgspec.Struct, array_like=True):
         elif after is not None and after.first_ms - at_ms <= idle_ms:
             after.first_ms = at_ms
         elif after is not None:
-            stretches.insert(place, Stretch(at_ms, at_ms))
+            stretches.insert(place, OpenSegment(at_ms, at_ms))
         else:
-            self._succeed(Stretch(at_ms, at_ms), totals)
+            self._succeed(OpenSegment(at_ms, at_ms), totals)
 
         if len(stretches) > MAX_OPEN:
             self._join(1)
 
-    def newest_of(self, at_ms: int | None) -> Stretch | None:
+    def newest_of(self, at_ms: int | None) -> OpenSegment | None:
         """Return the newest stretch if what happened at *at_ms* is of it."""
         if at_ms is None or not self.open:
             return None
@@ -227,7 +227,7 @@ class Stretches(msgspec.Struct, array_like=True):
 
             return
 
-        part = Stretch(
+        part = OpenSegment(
             turns=sign,
             tokens_in=sign * tokens.prompt_total,
             tokens_out=sign * tokens.output,
@@ -247,18 +247,18 @@ class Stretches(msgspec.Struct, array_like=True):
         at_ms = row.returned_ms if row.called_ms is None else row.called_ms
         if self.newest_of(at_ms) is None:
             errors = sign * (row.outcome is Outcome.ERROR)
-            self._add(at_ms, Stretch(tools={name: sign}, errors=errors))
+            self._add(at_ms, OpenSegment(tools={name: sign}, errors=errors))
 
     def count_error(self, at_ms: int | None, sign: int) -> None:
         """Add an error; with *sign* -1 take it away again."""
         if self.newest_of(at_ms) is None:
-            self._add(at_ms, Stretch(errors=sign))
+            self._add(at_ms, OpenSegment(errors=sign))
 
     def name_engine(self, at_ms: int, engine: str) -> None:
         """Note that *engine* ran the model at *at_ms*."""
         newest = self.newest_of(at_ms)
         if newest is None:
-            self._owe(Stretch(engines=[engine]))
+            self._owe(OpenSegment(engines=[engine]))
         else:
             newest.name_engine(engine)
 
@@ -272,22 +272,22 @@ class Stretches(msgspec.Struct, array_like=True):
             self.others.cost_micros += cost_micros
             self.others.unpriced += unpriced
 
-    def close_older(self) -> Iterator[Stretch]:
+    def close_older(self) -> Iterator[OpenSegment]:
         """Close all but the newest, oldest first; give those with something to tell."""
         older, self.open = self.open[:-1], self.open[-1:]
         for each in older:
             yield from self._close(each)
 
-    def close_newest(self, totals: Stretch) -> Iterator[Stretch]:
+    def close_newest(self, totals: OpenSegment) -> Iterator[OpenSegment]:
         """Close the newest, with all that was late; give it if it has something to tell.
 
         *totals* are those of the session.
         """
-        newest = Stretch()
+        newest = OpenSegment()
         if self.open:
             newest = self.open.pop()
             self._sum_up(newest, totals)
-            self.others = totals if self.open else Stretch()
+            self.others = totals if self.open else OpenSegment()
             if self.open:  # which is the newest now, and has no numbers
                 self.others.add(self.open[-1], -1)
                 self.open[-1].strip()
@@ -299,7 +299,7 @@ class Stretches(msgspec.Struct, array_like=True):
         self.watched = False
         yield from self._close(newest)
 
-    def _close(self, stretch: Stretch) -> Iterator[Stretch]:
+    def _close(self, stretch: OpenSegment) -> Iterator[OpenSegment]:
         debts = stretch.without_debts()
         if debts is not None:
             self._owe(debts)
@@ -309,7 +309,7 @@ class Stretches(msgspec.Struct, array_like=True):
             self.closed_ms = max(self.closed_ms, stretch.last_ms)
             yield stretch
 
-    def _add(self, at_ms: int | None, part: Stretch) -> None:
+    def _add(self, at_ms: int | None, part: OpenSegment) -> None:
         """Count *part*, which happened at *at_ms*, where that is not the newest."""
         if self.open:
             self.others.add(part)
@@ -320,15 +320,15 @@ class Stretches(msgspec.Struct, array_like=True):
         else:
             self._owe(part)
 
-    def _owe(self, part: Stretch) -> None:
+    def _owe(self, part: OpenSegment) -> None:
         if self.late is None:
-            self.late = Stretch()
+            self.late = OpenSegment()
 
         self.late.absorb(part)
         if self.late.is_blank:
             self.late = None
 
-    def _succeed(self, stretch: Stretch, totals: Stretch) -> None:
+    def _succeed(self, stretch: OpenSegment, totals: OpenSegment) -> None:
         """Make *stretch* the newest; what was so until now gets its numbers."""
         if self.open:
             self._sum_up(self.open[-1], totals)
@@ -336,7 +336,7 @@ class Stretches(msgspec.Struct, array_like=True):
         self.others = totals
         self.open.append(stretch)
 
-    def _sum_up(self, newest: Stretch, totals: Stretch) -> None:
+    def _sum_up(self, newest: OpenSegment, totals: OpenSegment) -> None:
         newest.add(totals)
         newest.add(self.others, -1)
 
@@ -361,5 +361,5 @@ def tally(counts: dict[str, int], name: str, number: int) -> None:
         counts.pop(name, None)
 
 
-def _first_ms(stretch: Stretch) -> int:
+def _first_ms(stretch: OpenSegment) -> int:
     return stretch.first_ms

@@ -24,7 +24,7 @@ Name = tuple[str, str]
 
 
 @dataclass(slots=True)
-class Shelf(Generic[R]):
+class RowCache(Generic[R]):
     """The rows of one kind, by the agent's own names for them.
 
     *window* rows are kept once they are stored; those which are not are kept all.

@@ -16,7 +16,7 @@ from jarvisd.ledger.rollup import Rollup
 from jarvisd.ledger.session_totals import Price, restored
 
 
-class BookRules:
+class LedgerRules:
     """How rows are merged, and what that changes of sessions and cells.
 
     Pure but for *price*, so that the store's thread may call it.

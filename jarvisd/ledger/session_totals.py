@@ -16,7 +16,7 @@ from jarvisd.base.usage import Tokens, Variant
 from jarvisd.core.event import Outcome, ToolKind
 from jarvisd.core.origin import SessionId
 from jarvisd.ledger.model import CallRow, Mark, MarkRow, ResponseRow, Row, SessionRow
-from jarvisd.ledger.open_segments import Stretch, Stretches
+from jarvisd.ledger.open_segments import OpenSegment, OpenSegments
 
 Price = Callable[[str | None, Variant, int | None, Tokens, int], int | None]
 """(model, variant, at_ms, tokens, web searches) -> micro-dollars; None: no price."""
@@ -136,7 +136,7 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
     title: tuple[int, int, str] | None = None
     place: tuple[int, str] | None = None
     mode: tuple[int, str] | None = None
-    stretches: Stretches = msgspec.field(default_factory=Stretches)
+    stretches: OpenSegments = msgspec.field(default_factory=OpenSegments)
 
     @property
     def tokens(self) -> Tokens:
@@ -232,9 +232,9 @@ def decoded(state: bytes) -> Session:
     return _DECODER.decode(state)
 
 
-def summed(session: Session) -> Stretch:
+def summed(session: Session) -> OpenSegment:
     """Return the totals of *session* as its segments tell them."""
-    return Stretch(
+    return OpenSegment(
         turns=session.messages,
         tokens_in=session.tokens.prompt_total,
         tokens_out=session.output,

@@ -1,6 +1,6 @@
 """Rows of the ledger to and from SQL: responses, calls and marks.
 
-One `Table` for each: the statements, and the two functions between a row and a tuple of
+One `RowTable` for each: the statements, and the two functions between a row and a tuple of
 values in the order of its columns.
 """
 
@@ -14,7 +14,7 @@ import msgspec
 
 from jarvisd.base.usage import STANDARD, Variant
 from jarvisd.core.event import Outcome, ToolKind
-from jarvisd.core.storage.interned import Known
+from jarvisd.core.storage.interned import Interned
 from jarvisd.core.storage.multi_insert import put
 from jarvisd.ledger.model import NO_INPUT, CallRow, Mark, MarkRow, ResponseRow, Row
 
@@ -26,7 +26,7 @@ _KEYS: Final = msgspec.json.Decoder(list[int])
 
 ALL: Final = 2**31
 """Before this version is every parser."""
-Encode = Callable[[sqlite3.Connection, Known, R], Values]
+Encode = Callable[[sqlite3.Connection, Interned, R], Values]
 Decode = Callable[[Mapping[int | None, str], Values], R]
 
 _KINDS: Final = (ToolKind.TOOL, ToolKind.SUBAGENT, ToolKind.MCP)
@@ -36,7 +36,7 @@ _OUTCOME_NUMBERS: Final = {each: number for number, each in enumerate(_OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True)
-class Table(Generic[R]):
+class RowTable(Generic[R]):
     """One kind of rows in the database."""
 
     upsert: str
@@ -47,18 +47,20 @@ class Table(Generic[R]):
     encode: Encode[R]
     decode: Decode[R]
 
-    def write(self, raw: sqlite3.Connection, known: Known, rows: Iterable[R]) -> None:
+    def write(
+        self, raw: sqlite3.Connection, known: Interned, rows: Iterable[R]
+    ) -> None:
         """Store *rows* in place of those with the same keys."""
         values = map(partial(self.encode, raw, known), rows)
         put(raw, self.upsert, values, known.refused)
 
-    def read(self, raw: sqlite3.Connection, known: Known, key: int) -> R | None:
+    def read(self, raw: sqlite3.Connection, known: Interned, key: int) -> R | None:
         """Return the row under *key*."""
         found: Values | None = raw.execute(self.select, (key,)).fetchone()
         return None if found is None else self.decode(known.texts(raw), found)
 
     def read_session(
-        self, raw: sqlite3.Connection, known: Known, session: int, *, before: int
+        self, raw: sqlite3.Connection, known: Interned, session: int, *, before: int
     ) -> list[R]:
         """Return the rows of *session* that parsers of a version *before* have read."""
         texts = known.texts(raw)
@@ -79,7 +81,7 @@ class Table(Generic[R]):
         return _KEYS.decode(row[0])
 
 
-def _owner(raw: sqlite3.Connection, known: Known, row: Row) -> Values:
+def _owner(raw: sqlite3.Connection, known: Interned, row: Row) -> Values:
     session = known.session(raw, row.agent, row.session_id)
     return row.key, session, row.rank, row.start_ms, row.version
 
@@ -127,7 +129,9 @@ _RESPONSES_OF_SESSION: Final = _RESPONSE_SELECT.replace(
 )
 
 
-def _response_values(raw: sqlite3.Connection, known: Known, row: ResponseRow) -> Values:
+def _response_values(
+    raw: sqlite3.Connection, known: Interned, row: ResponseRow
+) -> Values:
     return (
         *_owner(raw, known, row),
         row.at_ms,
@@ -208,7 +212,7 @@ _CALLS_OF_SESSION: Final = _CALL_SELECT.replace(
 )
 
 
-def _call_values(raw: sqlite3.Connection, known: Known, row: CallRow) -> Values:
+def _call_values(raw: sqlite3.Connection, known: Interned, row: CallRow) -> Values:
     return (
         *_owner(raw, known, row),
         known.key(raw, row.tool),
@@ -263,7 +267,7 @@ _MARKS_OF_SESSION: Final = _MARK_SELECT.replace(
 )
 
 
-def _mark_values(raw: sqlite3.Connection, known: Known, row: MarkRow) -> Values:
+def _mark_values(raw: sqlite3.Connection, known: Interned, row: MarkRow) -> Values:
     return (
         *_owner(raw, known, row),
         row.mark.value,
@@ -284,7 +288,7 @@ def _mark_of(texts: Mapping[int | None, str], values: Values) -> MarkRow:
     )
 
 
-RESPONSES: Final = Table(
+RESPONSES: Final = RowTable(
     _RESPONSE_UPSERT,
     _RESPONSE_SELECT,
     _RESPONSES_OF_SESSION,
@@ -293,7 +297,7 @@ RESPONSES: Final = Table(
     _response_values,
     _response_of,
 )
-CALLS: Final = Table(
+CALLS: Final = RowTable(
     _CALL_UPSERT,
     _CALL_SELECT,
     _CALLS_OF_SESSION,
@@ -302,7 +306,7 @@ CALLS: Final = Table(
     _call_values,
     _call_of,
 )
-MARKS: Final = Table(
+MARKS: Final = RowTable(
     _MARK_UPSERT,
     _MARK_SELECT,
     _MARKS_OF_SESSION,

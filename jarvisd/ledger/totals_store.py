@@ -10,7 +10,7 @@ import msgspec
 from jarvisd.base.usage import Tokens
 from jarvisd.core.event import LimitWindow
 from jarvisd.core.origin import SessionId
-from jarvisd.core.storage.interned import Known, storable
+from jarvisd.core.storage.interned import Interned, storable
 from jarvisd.core.storage.multi_insert import put
 from jarvisd.ledger.model import Cell, LimitRow, SessionRow
 from jarvisd.ledger.store import Values
@@ -57,7 +57,7 @@ FROM session WHERE session_key = ?
 
 
 def write_sessions(
-    raw: sqlite3.Connection, known: Known, rows: Iterable[SessionRow], stamp: Stamp
+    raw: sqlite3.Connection, known: Interned, rows: Iterable[SessionRow], stamp: Stamp
 ) -> None:
     """Store *rows* in place of what was stored of these sessions."""
     values = map(partial(_session_values, raw, known, stamp), rows)
@@ -65,7 +65,7 @@ def write_sessions(
 
 
 def _session_values(
-    raw: sqlite3.Connection, known: Known, stamp: Stamp, row: SessionRow
+    raw: sqlite3.Connection, known: Interned, stamp: Stamp, row: SessionRow
 ) -> Values:
     parent, title = row.parent_session_id, row.title
     return (
@@ -117,7 +117,7 @@ def _session_of(texts: Mapping[int | None, str], values: Sequence[Any]) -> Sessi
 
 
 def read_session(
-    raw: sqlite3.Connection, known: Known, key: SessionKey
+    raw: sqlite3.Connection, known: Interned, key: SessionKey
 ) -> SessionRow | None:
     """Return the session as it is stored; None if nothing is, or only its number."""
     number = known.session(raw, *key)
@@ -162,20 +162,24 @@ FROM cell
 """
 
 
-def write_cells(raw: sqlite3.Connection, known: Known, cells: Sequence[Cell]) -> None:
+def write_cells(
+    raw: sqlite3.Connection, known: Interned, cells: Sequence[Cell]
+) -> None:
     """Store *cells* in place of those stored; one without responses is deleted."""
     put(raw, _CELL_PUT, map(partial(_cell_values, raw, known), cells), known.refused)
     empty = [each for each in cells if not each.responses]
     raw.executemany(_CELL_DELETE, (_cell_key(raw, known, each) for each in empty))
 
 
-def add_to_cells(raw: sqlite3.Connection, known: Known, cells: Sequence[Cell]) -> None:
+def add_to_cells(
+    raw: sqlite3.Connection, known: Interned, cells: Sequence[Cell]
+) -> None:
     """Add *cells*, whose numbers may be negative, to those that are stored."""
     put(raw, _CELL_ADD, map(partial(_cell_values, raw, known), cells), known.refused)
     raw.executemany(_CELL_DELETE, (_cell_key(raw, known, each) for each in cells))
 
 
-def _cell_key(raw: sqlite3.Connection, known: Known, cell: Cell) -> Values:
+def _cell_key(raw: sqlite3.Connection, known: Interned, cell: Cell) -> Values:
     return (
         cell.quarter,
         known.session(raw, cell.agent, cell.session_id),
@@ -183,7 +187,7 @@ def _cell_key(raw: sqlite3.Connection, known: Known, cell: Cell) -> Values:
     )
 
 
-def _cell_values(raw: sqlite3.Connection, known: Known, cell: Cell) -> Values:
+def _cell_values(raw: sqlite3.Connection, known: Interned, cell: Cell) -> Values:
     return (
         *_cell_key(raw, known, cell),
         cell.input,
@@ -233,13 +237,13 @@ LIMITS_SELECT: Final = "SELECT agent, name, at_ms, plan, windows FROM account_li
 
 
 def write_limits(
-    raw: sqlite3.Connection, known: Known, limits: Iterable[LimitRow]
+    raw: sqlite3.Connection, known: Interned, limits: Iterable[LimitRow]
 ) -> None:
     """Store the newest words on *limits*."""
     put(raw, _LIMIT_PUT, map(partial(_limit_values, raw, known), limits), known.refused)
 
 
-def _limit_values(raw: sqlite3.Connection, known: Known, limit: LimitRow) -> Values:
+def _limit_values(raw: sqlite3.Connection, known: Interned, limit: LimitRow) -> Values:
     return (
         known.key(raw, limit.agent),
         storable(limit.limit),

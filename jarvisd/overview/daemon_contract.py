@@ -114,7 +114,7 @@ class Daemon(Protocol):
         ...
 
 
-class Store(Protocol):
+class ReadableStore(Protocol):
     """The store, as the API sees it."""
 
     async def read(self, query: Unit[T], /) -> T:

@@ -23,14 +23,14 @@ from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.sources.jsonlines.handles import open_regular
 from jarvisd.core.sources.jsonlines.lines import (
     Condense,
-    Line,
     LineSplitter,
     Oversize,
+    TextLine,
     is_blank,
 )
 from jarvisd.ledger.explain import MALFORMED, NO_TOKENS, OVERSIZE, Explainer
-from jarvisd.overview.daemon_contract import Store
-from jarvisd.overview.sessions import Entry
+from jarvisd.overview.daemon_contract import ReadableStore
+from jarvisd.overview.sessions import SessionEntry
 from jarvisd.reports.model import ExplainedBlock, ExplainedLine
 from jarvisd.reports.store import owners
 from jarvisd.reports.wire import SessionsExplain, SessionsExplainResult
@@ -71,7 +71,7 @@ class _Reading:
 
 
 async def explain(
-    asked: SessionsExplain, entry: Entry, store: Store
+    asked: SessionsExplain, entry: SessionEntry, store: ReadableStore
 ) -> SessionsExplainResult:
     """Return what became of each line of the session *entry*."""
     session = entry.session
@@ -124,7 +124,7 @@ def _read(explainer: Explainer, reading: _Reading, number: int) -> None:
 
     agent = agent_named(reading.origin.agent)
     for line in _lines(reading.origin.path, reading.end, agent.condense):
-        if isinstance(line, Line) and is_blank(line.text):
+        if isinstance(line, TextLine) and is_blank(line.text):
             continue
 
         if len(reading.told) >= MAX_LINES:
@@ -136,7 +136,7 @@ def _read(explainer: Explainer, reading: _Reading, number: int) -> None:
         )
 
 
-def _lines(path: str, end: int, condense: Condense) -> Iterator[Line | Oversize]:
+def _lines(path: str, end: int, condense: Condense) -> Iterator[TextLine | Oversize]:
     """Give the lines of the file, as far as they are in the books."""
     fd = open_regular(path)
     try:
@@ -152,10 +152,13 @@ def _lines(path: str, end: int, condense: Condense) -> Iterator[Line | Oversize]
 
 
 def _told(
-    explainer: Explainer, parse: Parse, line: Line | Oversize, place: tuple[int, int]
+    explainer: Explainer,
+    parse: Parse,
+    line: TextLine | Oversize,
+    place: tuple[int, int],
 ) -> _Told:
     kind, at_ms, verdict = "", None, OVERSIZE
-    if isinstance(line, Line):
+    if isinstance(line, TextLine):
         record = parse(line.text, offset=line.offset)
         verdict = MALFORMED
         if record is not None:
@@ -167,7 +170,7 @@ def _told(
             block=place[0],
             line=place[1] + 1,
             offset=line.offset,
-            bytes=line.length if isinstance(line, Line) else line.chars,
+            bytes=line.length if isinstance(line, TextLine) else line.chars,
             kind=kind,
             at_ms=at_ms,
             verdict=verdict.word,

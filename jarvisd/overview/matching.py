@@ -3,7 +3,7 @@
 from jarvisd.base.folder import is_named
 from jarvisd.blocks.block import Block
 from jarvisd.core.origin import Life
-from jarvisd.overview.sessions import Entry, revision_of
+from jarvisd.overview.sessions import SessionEntry, revision_of
 from jarvisd.overview.wire import BlocksList, SessionsList
 from jarvisd.rpc.wire import SubscriptionFilter
 
@@ -23,7 +23,7 @@ def matches_list(block: Block, wanted: BlocksList, now_ms: int) -> bool:
     )
 
 
-def matches_sessions(entry: Entry, wanted: SessionsList, now_ms: int) -> bool:
+def matches_sessions(entry: SessionEntry, wanted: SessionsList, now_ms: int) -> bool:
     """Whether a session belongs in the answer to *wanted*."""
     session = entry.session
     last_ms = session.spans.last_ms or 0
@@ -35,7 +35,7 @@ def matches_sessions(entry: Entry, wanted: SessionsList, now_ms: int) -> bool:
     )
 
 
-def is_session_in(entry: Entry, wanted: str) -> bool:
+def is_session_in(entry: SessionEntry, wanted: str) -> bool:
     """Whether a session works in the project *wanted*."""
     place = entry.session.place
     return is_named(place and place[1], wanted) or any(

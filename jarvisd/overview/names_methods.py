@@ -24,7 +24,7 @@ from jarvisd.overview.names_wire import (
     NamesResolveResult,
 )
 from jarvisd.overview.prompts import prompts
-from jarvisd.overview.sessions import Entry
+from jarvisd.overview.sessions import SessionEntry
 from jarvisd.overview.wire import SessionName, SessionsPrompts
 from jarvisd.state.model import State
 
@@ -43,7 +43,7 @@ class _Thing(NamedTuple):
 
     agent: str
     session_id: SessionId | None
-    entry: Entry | None
+    entry: SessionEntry | None
     block: Block | None
     ids: tuple[str, ...]
 
@@ -233,7 +233,7 @@ class Names:
         )
 
 
-def _session(entry: Entry) -> _Thing:
+def _session(entry: SessionEntry) -> _Thing:
     session, blocks = entry
     newest = max(blocks, key=lambda each: each.last_activity_ms or 0, default=None)
     ids = (session.session_id,)

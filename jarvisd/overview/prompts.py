@@ -16,7 +16,7 @@ from jarvisd.base.ids import SessionId
 from jarvisd.conversations.model import Role
 from jarvisd.core.origin import Kind
 from jarvisd.core.sources.jsonlines.handles import open_regular
-from jarvisd.overview.sessions import Books
+from jarvisd.overview.sessions import Sessions
 from jarvisd.overview.wire import SessionPrompt, SessionsPrompts, SessionsPromptsResult
 
 HEAD_BYTES = 128 * 1024
@@ -36,7 +36,7 @@ class _Start(NamedTuple):
     end: int
 
 
-async def prompts(books: Books, asked: SessionsPrompts) -> SessionsPromptsResult:
+async def prompts(books: Sessions, asked: SessionsPrompts) -> SessionsPromptsResult:
     """Return the first words of the sessions that are known, in the order asked for."""
     starts = [
         start
@@ -59,7 +59,7 @@ async def prompts(books: Books, asked: SessionsPrompts) -> SessionsPromptsResult
     )
 
 
-def _start(books: Books, agent: str, session_id: SessionId) -> _Start | None:
+def _start(books: Sessions, agent: str, session_id: SessionId) -> _Start | None:
     entry = books.entry_of(agent, session_id)
     if entry is None:
         return None

@@ -21,12 +21,12 @@ from jarvisd.conversations.wire import (
     ConversationsSaveMessage,
     ConversationsSaveMessageResult,
 )
-from jarvisd.core.discovery.scheduler import Reader
+from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher
 from jarvisd.core.origin import BlockView, Kind
 from jarvisd.core.sources.jsonlines.last_lines import last_lines
 from jarvisd.core.sources.jsonlines.lines import MAX_LINE_BYTES
-from jarvisd.core.sources.push import Pushes
+from jarvisd.core.sources.push import PushedBlocks
 from jarvisd.core.storage.database_store import Store
 from jarvisd.core.wire import (
     PushClose,
@@ -48,7 +48,7 @@ from jarvisd.overview.wire import (
     SourcesList,
     SourcesListResult,
 )
-from jarvisd.segments.methods import SegmentDesk
+from jarvisd.segments.methods import SegmentHandlers
 from jarvisd.segments.wire import SegmentParams
 from jarvisd.sinks.exporter import Exporter
 
@@ -71,13 +71,13 @@ class Service:
     def __init__(
         self,
         *,
-        reader: Reader,
-        pushes: Pushes,
+        reader: Scheduler,
+        pushes: PushedBlocks,
         flusher: Flusher,
         store: Store,
         conversations: Conversations,
         exporter: Exporter,
-        segments: SegmentDesk,
+        segments: SegmentHandlers,
         clock: Clock,
         awake: Awake,
         reload: Callable[[], Awaitable[ConfigReloadResult]],

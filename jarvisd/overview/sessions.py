@@ -17,9 +17,9 @@ from jarvisd.core.traits import TraitsOf, no_traits
 from jarvisd.ledger.engine import Ledger, SessionKey
 from jarvisd.ledger.session_totals import Price, Session
 from jarvisd.overview.model import Context, SessionView
-from jarvisd.segments.engine import IDLE_S, Segments, Surroundings
+from jarvisd.segments.engine import IDLE_S, SegmentContext, Segments
 from jarvisd.state.constants import GIVEN_UP_MS
-from jarvisd.state.engine import States
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import StateView
 
 Window = Callable[[str], int | None]
@@ -38,14 +38,14 @@ def no_price(
     return None
 
 
-class Entry(NamedTuple):
+class SessionEntry(NamedTuple):
     """A session and its blocks, the first of them first."""
 
     session: Session
     blocks: list[Block]
 
 
-class Books:
+class Sessions:
     """The ledger, the states of its sessions, and the blocks of each of them."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Books:
         self.segments = Segments(
             self.ledger, self._surroundings, idle_s=idle_s, sinks=sinks
         )
-        self.states = States(self.ledger.cost_so_far, traits_of=traits_of)
+        self.states = StateEngine(self.ledger.cost_so_far, traits_of=traits_of)
         self._window = window
         self._blocks: dict[SessionKey, list[Block]] = {}
 
@@ -154,17 +154,17 @@ class Books:
         """Return what *session* is doing, as it was judged last."""
         return self.states.view(session.agent, session.session_id)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[SessionEntry]:
         """Give every session with its blocks."""
         for session in self.ledger.sessions():
             yield self.entry(session)
 
-    def entry(self, session: Session) -> Entry:
+    def entry(self, session: Session) -> SessionEntry:
         """Return *session* with its blocks."""
         key = (session.agent, session.session_id)
-        return Entry(session, self._blocks.get(key, []))
+        return SessionEntry(session, self._blocks.get(key, []))
 
-    def entry_of(self, agent: str, session_id: SessionId) -> Entry | None:
+    def entry_of(self, agent: str, session_id: SessionId) -> SessionEntry | None:
         """Return the session of exactly this id with its blocks, if there is one."""
         session = self.ledger.session(agent, session_id)
         return None if session is None else self.entry(session)
@@ -186,7 +186,7 @@ class Books:
         """Return the blocks of a session, without bringing its totals up to date."""
         return tuple(self._blocks.get((agent, session_id), ()))
 
-    def find(self, prefix: str, agent: str | None = None) -> Entry:
+    def find(self, prefix: str, agent: str | None = None) -> SessionEntry:
         """Return the one session whose id starts with *prefix*.
 
         Raises:
@@ -217,7 +217,7 @@ class Books:
         blocks = self._blocks.get((session.agent, session.session_id), [])
         return _project(blocks) or (session.place and session.place[1])
 
-    def view(self, entry: Entry) -> SessionView:
+    def view(self, entry: SessionEntry) -> SessionView:
         """Return a session as frontends see it."""
         session, blocks = entry
         spoken = [each.spoken() for each in blocks]
@@ -260,10 +260,10 @@ class Books:
             state=self.state(session),
         )
 
-    def _surroundings(self, session: Session) -> Surroundings:
+    def _surroundings(self, session: Session) -> SegmentContext:
         blocks = self._blocks.get((session.agent, session.session_id), [])
         newest = max(blocks, key=_active_ms, default=None)
-        return Surroundings(
+        return SegmentContext(
             None if newest is None else newest.block_id, self.project(session)
         )
 
@@ -286,7 +286,7 @@ class Books:
             self._blocks.setdefault(key, []).append(block)
 
 
-def revision_of(entry: Entry) -> int:
+def revision_of(entry: SessionEntry) -> int:
     """Return the flush that stored a session last, or will."""
     return max((each.revision for each in entry.blocks), default=0)
 

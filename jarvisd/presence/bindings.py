@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from jarvisd.base.clock import Clock
 from jarvisd.core.origin import SessionId
-from jarvisd.core.process import Life
+from jarvisd.core.process import ProcessLife
 from jarvisd.core.signal import ProcessFound, ProcessGone, Signal
 from jarvisd.presence.exits import Exits
 from jarvisd.presence.processes import started_ms
@@ -42,7 +42,7 @@ class Binding:
 
     agent: str
     session_id: SessionId
-    life: Life
+    life: ProcessLife
     how: How
     headless: bool = False
     mark: str | None = None
@@ -59,7 +59,7 @@ class Binding:
         return self.how is not How.GUESS
 
 
-_Key = tuple[str, SessionId, Life]
+_Key = tuple[str, SessionId, ProcessLife]
 
 
 class Bindings:
@@ -89,11 +89,11 @@ class Bindings:
         """Return the sessions that have a living process, surely or by a guess."""
         return {each.session for each in self._bound.values()}
 
-    def busy(self) -> set[Life]:
+    def busy(self) -> set[ProcessLife]:
         """Return the processes of which a session is surely known."""
         return {each.life for each in self._bound.values() if each.is_sure}
 
-    def writers(self) -> set[Life]:
+    def writers(self) -> set[ProcessLife]:
         """Return the processes that hold the lock of a session themselves."""
         bound = self._bound.values()
         return {each.life for each in bound if each.how is How.LOCK}
@@ -131,7 +131,7 @@ class Bindings:
             self._report(self._found(binding))
 
     def release(
-        self, agent: str, session_id: SessionId, life: Life, *, tidy: bool | None
+        self, agent: str, session_id: SessionId, life: ProcessLife, *, tidy: bool | None
     ) -> None:
         """Note that the process works no longer on the session."""
         binding = self._bound.pop((agent, session_id, life), None)
@@ -149,7 +149,7 @@ class Bindings:
             if each.session == (agent, session_id) and each.how is How.TERMINAL:
                 self.release(agent, session_id, each.life, tidy=True)
 
-    def died(self, life: Life) -> None:
+    def died(self, life: ProcessLife) -> None:
         """Note that the process has ended."""
         for key in [each for each in self._bound if each[2] == life]:
             binding = self._bound.pop(key)

@@ -15,7 +15,7 @@ MAX_ELSEWHERE = 16
 MAX_MET = 256
 
 
-class Folders:
+class EvidenceFolders:
     """Registries and locks beside the trees of transcripts, watched if they exist.
 
     So are those beside transcripts that hooks name and that lie in no tree.

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import anyio
 
-from jarvisd.core.process import Life
+from jarvisd.core.process import ProcessLife
 from jarvisd.presence.processes import is_alive
 
 POLL_S = 1.0
@@ -33,12 +33,12 @@ class Exits:
     """Calls *gone* once for each watched process that has ended."""
 
     def __init__(
-        self, gone: Callable[[Life], None], *, limit: int | None = None
+        self, gone: Callable[[ProcessLife], None], *, limit: int | None = None
     ) -> None:
         self._gone = gone
         self._limit = default_limit() if limit is None else limit
-        self._fds: dict[Life, int] = {}
-        self._polled: set[Life] = set()
+        self._fds: dict[ProcessLife, int] = {}
+        self._polled: set[ProcessLife] = set()
         self._wake = anyio.Event()
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class Exits:
             for life in [*self._fds]:
                 self.forget(life)
 
-    def watch(self, life: Life) -> None:
+    def watch(self, life: ProcessLife) -> None:
         """Watch a process; one that has ended already is told of like the others."""
         if life in self._fds or life in self._polled:
             return
@@ -72,7 +72,7 @@ class Exits:
         self._fds[life] = fd
         asyncio.get_running_loop().add_reader(fd, self._ended, life)
 
-    def forget(self, life: Life) -> None:
+    def forget(self, life: ProcessLife) -> None:
         """Watch the process no longer."""
         self._polled.discard(life)
         fd = self._fds.pop(life, None)
@@ -94,7 +94,7 @@ class Exits:
         for life in [each for each in self._polled if not is_alive(each)]:
             self._ended(life)
 
-    def _descriptor(self, life: Life) -> int | None:
+    def _descriptor(self, life: ProcessLife) -> int | None:
         if _OPEN is None or len(self._fds) >= self._limit:
             return None
 
@@ -110,6 +110,6 @@ class Exits:
         os.close(fd)
         return None
 
-    def _ended(self, life: Life) -> None:
+    def _ended(self, life: ProcessLife) -> None:
         self.forget(life)
         self._gone(life)

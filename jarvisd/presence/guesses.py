@@ -7,18 +7,18 @@ possible, there is no answer.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from jarvisd.core.process import Process, Role
-from jarvisd.presence.wanted import Wanted
+from jarvisd.core.process import Process, ProcessRole
+from jarvisd.presence.wanted import WantedSession
 
 SLACK_MS = 2_000
 """The start of a process is known to a second or so."""
 
-_SERVERS = {Role.SERVES, Role.HOSTS}
+_SERVERS = {ProcessRole.SERVES, ProcessRole.HOSTS}
 
 
 def guessed(
-    wanted: Sequence[Wanted], processes: Iterable[Process]
-) -> list[tuple[Wanted, Process]]:
+    wanted: Sequence[WantedSession], processes: Iterable[Process]
+) -> list[tuple[WantedSession, Process]]:
     """Return the pairs in which neither side has another choice.
 
     *wanted* are sessions without a process, *processes* those without a session.
@@ -47,7 +47,7 @@ def first_starts(processes: Iterable[Process]) -> dict[str, int]:
     return earliest
 
 
-def may_have_written(earliest: Mapping[str, int], session: Wanted) -> bool:
+def may_have_written(earliest: Mapping[str, int], session: WantedSession) -> bool:
     """Return True if a process of the session's agent was there at its newest line.
 
     *earliest* is when the oldest of each agent was started. One that was started later
@@ -61,7 +61,7 @@ def may_have_written(earliest: Mapping[str, int], session: Wanted) -> bool:
     return session.last_ms is None or session.last_ms >= began_ms - SLACK_MS
 
 
-def _fits(session: Wanted, process: Process) -> bool:
+def _fits(session: WantedSession, process: Process) -> bool:
     """Whether the process can have written the newest line of the session."""
     return (
         session.agent == process.program.agent

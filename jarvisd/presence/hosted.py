@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from jarvisd.base.ids import SessionId
-from jarvisd.core.process import Life, Process, Role
+from jarvisd.core.process import Process, ProcessLife, ProcessRole
 
 OPENING_MS = 10_000
 """How long after its start a terminal opens its first session."""
@@ -38,7 +38,7 @@ class Hosted:
     """
 
     key: Key
-    server: Life
+    server: ProcessLife
     locked_ms: int
     is_new: bool
     terminals: Sequence[Process] | None = None
@@ -50,7 +50,7 @@ class Hosted:
             each
             for each in agents
             if each.program.agent == self.key[0]
-            and each.program.role is Role.TALKS
+            and each.program.role is ProcessRole.TALKS
             and each.has_terminal
             and each.started_ms <= self.locked_ms + SLACK_MS
         ]
@@ -63,7 +63,9 @@ class Hosted:
 
 
 def joined(
-    hosted: Iterable[Hosted], folders: Mapping[Key, str | None], taken: Container[Life]
+    hosted: Iterable[Hosted],
+    folders: Mapping[Key, str | None],
+    taken: Container[ProcessLife],
 ) -> dict[Key, Process]:
     """Return the terminals of sessions, of each that can have but one.
 
@@ -71,7 +73,7 @@ def joined(
     the locks of their sessions themselves.
     """
     found: dict[Key, Process] = {}
-    opened: set[Life] = set()
+    opened: set[ProcessLife] = set()
     later: list[tuple[Hosted, list[Process]]] = []
     for each in sorted(hosted, key=lambda each: each.locked_ms):
         possible = [one for one in each.terminals or () if one.life not in taken]
@@ -89,7 +91,9 @@ def joined(
     return found
 
 
-def _is_starting(terminal: Process, session: Hosted, opened: Container[Life]) -> bool:
+def _is_starting(
+    terminal: Process, session: Hosted, opened: Container[ProcessLife]
+) -> bool:
     age_ms = session.locked_ms - terminal.started_ms
     return terminal.life not in opened and age_ms <= OPENING_MS
 
@@ -97,7 +101,7 @@ def _is_starting(terminal: Process, session: Hosted, opened: Container[Life]) ->
 def _opened_later(
     sessions: Iterable[tuple[Hosted, list[Process]]],
     folders: Mapping[Key, str | None],
-    opened: Container[Life],
+    opened: Container[ProcessLife],
 ) -> list[tuple[Hosted, Process]]:
     """Return the sessions that a terminal opened long after its start.
 

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from jarvisd.base.clock import Clock
-from jarvisd.core.process import Life, Process
+from jarvisd.core.process import Process, ProcessLife
 from jarvisd.core.signal import ProcessGone
 from jarvisd.presence.bindings import Binding, Bindings, How
 from jarvisd.presence.exits import Exits
 from jarvisd.presence.hosted import Hosted, Key, joined
 from jarvisd.presence.peers import connected
 from jarvisd.presence.processes import is_alive
-from jarvisd.presence.wanted import Wanted
+from jarvisd.presence.wanted import WantedSession
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Hosts:
         self._by_path[path] = session
         self.has_news = True
 
-    def died(self, life: Life) -> None:
+    def died(self, life: ProcessLife) -> None:
         """Record that a process has ended."""
         for each in self._by_path.values():
             lives = [terminal.life for terminal in each.terminals or ()]
@@ -60,7 +60,7 @@ class Hosts:
 
         return session is not None
 
-    def join(self, lacking: Iterable[Wanted], agents: Sequence[Process]) -> None:
+    def join(self, lacking: Iterable[WantedSession], agents: Sequence[Process]) -> None:
         """Bind sessions to their terminals among *agents*.
 
         Of those among *lacking* the folder is known. They are not over, so that what was
@@ -106,7 +106,7 @@ class Hosts:
         )
 
     def _outlived(
-        self, session: Hosted, wanted: Wanted, agents: Sequence[Process]
+        self, session: Hosted, wanted: WantedSession, agents: Sequence[Process]
     ) -> None:
         """Report that the terminals of a session are gone, or look who went on with it.
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from jarvisd.agents._shared.presence import Entry
+from jarvisd.agents._shared.presence import RegistryEntry
 from jarvisd.core.signal import ProcessGone
 from jarvisd.presence.bindings import Bindings
-from jarvisd.presence.wanted import Wanted
+from jarvisd.presence.wanted import WantedSession
 
 
 class Leftovers:
@@ -16,9 +16,9 @@ class Leftovers:
 
     def __init__(self, bindings: Bindings) -> None:
         self._bindings = bindings
-        self._entries: dict[str, tuple[str, Entry]] = {}
+        self._entries: dict[str, tuple[str, RegistryEntry]] = {}
 
-    def add(self, path: str, agent: str, entry: Entry) -> None:
+    def add(self, path: str, agent: str, entry: RegistryEntry) -> None:
         """Keep an entry of a dead process."""
         self._entries[path] = (agent, entry)
 
@@ -26,7 +26,7 @@ class Leftovers:
         """Forget what the file said: it is gone, or says something else."""
         self._entries.pop(path, None)
 
-    def tell(self, wanted: Iterable[Wanted]) -> None:
+    def tell(self, wanted: Iterable[WantedSession]) -> None:
         """Report the ends of those that worked on *wanted*, each once."""
         if not self._entries:
             return
@@ -37,7 +37,7 @@ class Leftovers:
             if session is not None and not self._is_known(agent, entry):
                 self._bindings.tell_ended(_gone(session, entry))
 
-    def _is_known(self, agent: str, entry: Entry) -> bool:
+    def _is_known(self, agent: str, entry: RegistryEntry) -> bool:
         """Say whether the session lives on elsewhere, or this end was told."""
         bindings, session_id = self._bindings, entry.session_id
         return bindings.has_ended(agent, session_id, entry.pid) or (
@@ -45,7 +45,7 @@ class Leftovers:
         )
 
 
-def _gone(session: Wanted, entry: Entry) -> ProcessGone:
+def _gone(session: WantedSession, entry: RegistryEntry) -> ProcessGone:
     """Return the end of a process, at the last sign of its life."""
     return ProcessGone(
         agent=session.agent,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from jarvisd.agents._shared.presence import Locks
 from jarvisd.base.clock import Clock
 from jarvisd.core.origin import SessionId
-from jarvisd.core.process import Life, Role
+from jarvisd.core.process import ProcessLife, ProcessRole
 from jarvisd.presence.bindings import Binding, Bindings, How
 from jarvisd.presence.hosted import OPENING_MS, Hosted
 from jarvisd.presence.hosts import Hosts
@@ -32,12 +32,12 @@ MISSES = 2
 class _Held:
     agent: str
     session_id: SessionId
-    life: Life
+    life: ProcessLife
     misses: int = 0
 
 
 @dataclass(slots=True)
-class Writers:
+class LockHolders:
     """Binds sessions to the processes that hold their locks.
 
     *role_of* says what a process of an agent is there for, or None if it is another
@@ -47,7 +47,7 @@ class Writers:
     bindings: Bindings
     hosts: Hosts
     clock: Clock
-    role_of: Callable[[str, int], Role | None]
+    role_of: Callable[[str, int], ProcessRole | None]
     _folders: dict[str, tuple[str, Locks]] = field(default_factory=dict)
     _held: dict[str, _Held] = field(default_factory=dict)
     _again: list[float] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Writers:
         for path in self._held.keys() - files.keys():
             self._released(path)
 
-    def holder_of(self, key: tuple[str, SessionId]) -> Life | None:
+    def holder_of(self, key: tuple[str, SessionId]) -> ProcessLife | None:
         """Return the process that holds the lock of a session."""
         for each in self._held.values():
             if (each.agent, each.session_id) == key:
@@ -93,7 +93,7 @@ class Writers:
         return None
 
     def others_of(
-        self, key: tuple[str, SessionId], life: Life
+        self, key: tuple[str, SessionId], life: ProcessLife
     ) -> Iterator[tuple[str, SessionId]]:
         """Return the other sessions whose locks the process holds."""
         for each in self._held.values():
@@ -101,7 +101,7 @@ class Writers:
             if each.life == life and other != key:
                 yield other
 
-    def died(self, life: Life) -> None:
+    def died(self, life: ProcessLife) -> None:
         """Record that a process has ended."""
         for path in [path for path, each in self._held.items() if each.life == life]:
             del self._held[path]
@@ -130,7 +130,7 @@ class Writers:
 
         if before is None or before.life != life:
             role = self.role_of(agent, life.pid)
-            if role is Role.HOSTS:
+            if role is ProcessRole.HOSTS:
                 self._host(path, agent, session_id, life, at_ms)
             else:
                 self._bind(path, agent, session_id, life, role)
@@ -138,7 +138,12 @@ class Writers:
         self._held[path] = _Held(agent, session_id, life)
 
     def _host(
-        self, path: str, agent: str, session_id: SessionId, life: Life, at_ms: int
+        self,
+        path: str,
+        agent: str,
+        session_id: SessionId,
+        life: ProcessLife,
+        at_ms: int,
     ) -> None:
         # A file that a killed server left is older than the lock on it.
         at_ms = max(at_ms, started_ms(life.pid) or 0)
@@ -156,8 +161,8 @@ class Writers:
         path: str,
         agent: str,
         session_id: SessionId,
-        life: Life,
-        role: Role | None,
+        life: ProcessLife,
+        role: ProcessRole | None,
     ) -> None:
         self.bindings.bind(
             Binding(
@@ -165,12 +170,12 @@ class Writers:
                 session_id=session_id,
                 life=life,
                 how=How.LOCK,
-                headless=role is Role.ONCE,
+                headless=role is ProcessRole.ONCE,
                 mark=path,
             )
         )
 
-    def _holder(self, agent: str, found: list[Holder]) -> Life | None:
+    def _holder(self, agent: str, found: list[Holder]) -> ProcessLife | None:
         """Return the process that surely means this file, if there is one."""
         for each in found:
             if each.same_device or self.role_of(agent, each.pid) is not None:

@@ -62,7 +62,7 @@ class _Receipt:
     """Where transcripts were said to lie, with the same place without links."""
 
 
-class HookDesk:
+class HookHandlers:
     """Takes in hooks and status lines.
 
     Args:

@@ -15,21 +15,21 @@ from anyio.abc import TaskStatus
 from jarvisd.agents import traits_of
 from jarvisd.base.clock import Clock
 from jarvisd.core.discovery.live_watch import LiveWatch
-from jarvisd.core.process import Life, Role
+from jarvisd.core.process import ProcessLife, ProcessRole
 from jarvisd.core.roots import Tree
 from jarvisd.core.signal import Dialog, HookCalled
 from jarvisd.core.traits import Moment
 from jarvisd.presence.bindings import Bindings, Report
-from jarvisd.presence.evidence_folders import Folders
+from jarvisd.presence.evidence_folders import EvidenceFolders
 from jarvisd.presence.exits import Exits
 from jarvisd.presence.hosted import Key
 from jarvisd.presence.hosts import Hosts
-from jarvisd.presence.lock_holders import Writers
-from jarvisd.presence.new_commands import Commands
+from jarvisd.presence.lock_holders import LockHolders
+from jarvisd.presence.new_commands import NewCommands
 from jarvisd.presence.registries import Registries
 from jarvisd.presence.search import Search, role_of
-from jarvisd.presence.tool_processes import Tools
-from jarvisd.presence.wanted import Wanted
+from jarvisd.presence.tool_processes import ToolProcesses
+from jarvisd.presence.wanted import WantedSession
 
 WATCHED_S = 2.0
 BLIND_S = 1.0
@@ -48,7 +48,7 @@ LONGEST = 5
 LONGEST times the usual one: what takes long may be the machine's fault."""
 
 
-class Presence:
+class PresenceMonitor:
     """Reports which processes work on which sessions, and what registries say.
 
     *report* is called from the loop with each signal and must be quick. *trees* gives
@@ -65,7 +65,7 @@ class Presence:
         clock: Clock,
         *,
         trees: Callable[[], tuple[Tree, ...]],
-        wanted: Callable[[], Sequence[Wanted]],
+        wanted: Callable[[], Sequence[WantedSession]],
         dialogs: Callable[[], Sequence[Dialog]] = tuple,
         asking: Callable[[], Iterable[Key]] = tuple,
         is_at_work: Callable[[Key], bool] = lambda _: False,
@@ -74,21 +74,21 @@ class Presence:
         self._wanted = wanted
         self._exits = Exits(self._ended)
         self._watch = LiveWatch(self._changed, self.hurry)
-        self._folders = Folders(trees, self._watch)
+        self._folders = EvidenceFolders(trees, self._watch)
         self._bindings = Bindings(report, self._exits, clock)
         self._registries = Registries(
             report,
             self._bindings,
             clock,
-            is_headless=lambda agent, pid: role_of(agent, pid) is Role.ONCE,
+            is_headless=lambda agent, pid: role_of(agent, pid) is ProcessRole.ONCE,
         )
         self._hosts = Hosts(self._bindings, self._exits, clock)
-        self._writers = Writers(self._bindings, self._hosts, clock, role_of)
+        self._writers = LockHolders(self._bindings, self._hosts, clock, role_of)
         self._search = Search(self._bindings, self._hosts, report, clock)
-        self._tools = Tools(report, clock, dialogs, self._writers.holder_of)
-        self._commands = Commands(self._writers, report, clock, asking, is_at_work)
+        self._tools = ToolProcesses(report, clock, dialogs, self._writers.holder_of)
+        self._commands = NewCommands(self._writers, report, clock, asking, is_at_work)
         self._hints: set[str] = set()
-        self._dead: list[Life] = []
+        self._dead: list[ProcessLife] = []
         self._due = 0.0
         self._settled_at = clock.monotonic() + FIRST_S
         self._wake = anyio.Event()
@@ -183,7 +183,7 @@ class Presence:
         self._due = math.floor(started + pause)  # at a tick that others have as well
         self._search.want(wanted)
 
-    def _pause(self, wanted: Sequence[Wanted]) -> float:
+    def _pause(self, wanted: Sequence[WantedSession]) -> float:
         blind = self._folders.is_blind
         if wanted or self._bindings or self._clock.monotonic() < self._settled_at:
             return BLIND_S if blind else WATCHED_S
@@ -194,6 +194,6 @@ class Presence:
         self._hints.add(path)
         self._wake.set()
 
-    def _ended(self, life: Life) -> None:
+    def _ended(self, life: ProcessLife) -> None:
         self._dead.append(life)
         self._wake.set()

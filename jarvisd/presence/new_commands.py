@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from jarvisd.base.clock import Clock
-from jarvisd.core.process import Life
+from jarvisd.core.process import ProcessLife
 from jarvisd.core.signal import CommandSeen
 from jarvisd.presence.bindings import Report
 from jarvisd.presence.hosted import Key
-from jarvisd.presence.lock_holders import Writers
+from jarvisd.presence.lock_holders import LockHolders
 from jarvisd.presence.processes import commands_of, hides_environment
 
 POLL_S = 0.2
@@ -23,13 +23,13 @@ POLL_S = 0.2
 class _Followed:
     """The commands of one process: those from *before* the dialog, and *new* ones."""
 
-    before: set[Life]
-    new: set[Life] = field(default_factory=set)
+    before: set[ProcessLife]
+    new: set[ProcessLife] = field(default_factory=set)
     since_ms: int = 0
 
 
 @dataclass(slots=True)
-class Commands:
+class NewCommands:
     """Looks at what processes run while dialogs of theirs are open, and reports it.
 
     *asking* gives the sessions with an open dialog, *is_at_work* says of a session
@@ -37,7 +37,7 @@ class Commands:
     cannot be read.
     """
 
-    writers: Writers
+    writers: LockHolders
     report: Report
     clock: Clock
     asking: Callable[[], Iterable[Key]]
@@ -70,7 +70,11 @@ class Commands:
         self.due_at = due if self._followed else float("inf")
 
     def _note(
-        self, key: Key, holder: Life, followed: _Followed, running: set[Life]
+        self,
+        key: Key,
+        holder: ProcessLife,
+        followed: _Followed,
+        running: set[ProcessLife],
     ) -> None:
         if any(map(self.is_at_work, self.writers.others_of(key, holder))):
             followed.before |= running - followed.new
@@ -89,7 +93,11 @@ class Commands:
         followed.new = new
 
     def _tell(
-        self, key: Key, holder: Life, followed: _Followed, ended_ms: int | None = None
+        self,
+        key: Key,
+        holder: ProcessLife,
+        followed: _Followed,
+        ended_ms: int | None = None,
     ) -> None:
         agent, session_id = key
         self.report(

@@ -2,7 +2,7 @@
 
 A process that vanishes while we look, or that may not be looked at, is normal: every
 question then has the answer None. A number alone names no process, because numbers
-are used again; a number with the moment of its start does (`Life`).
+are used again; a number with the moment of its start does (`ProcessLife`).
 
 Arguments and environment may hold secrets. Arguments are only shown to the rules that
 know an agent's program, and of the environment only named variables are looked at:
@@ -19,7 +19,7 @@ from contextlib import suppress
 
 import psutil
 
-from jarvisd.core.process import Life, Process, Program, Terminal
+from jarvisd.core.process import Process, ProcessLife, Program, Terminal
 
 Recognise = Callable[[Sequence[str]], Program | None]
 """(arguments) -> which agent's program that is, if any."""
@@ -40,7 +40,7 @@ _PTS_MAJORS = range(136, 144)
 _OVER = {b"Z", b"X", b"x"}
 
 
-def life_of(pid: int) -> Life | None:
+def life_of(pid: int) -> ProcessLife | None:
     """Return the life of the process *pid*, or None if it has ended.
 
     One that has ended and that its parent has not waited for has ended. One that
@@ -49,16 +49,16 @@ def life_of(pid: int) -> Life | None:
     """
     if not _HAS_PROC:
         started = started_ms(pid)
-        return None if started is None else Life(pid, started)
+        return None if started is None else ProcessLife(pid, started)
 
     fields = _stat_of(pid)
     if fields is not None:
-        return Life(pid, int(fields[1][_START]))
+        return ProcessLife(pid, int(fields[1][_START]))
 
-    return Life(pid, UNKNOWN_START) if _is_hidden(pid) else None
+    return ProcessLife(pid, UNKNOWN_START) if _is_hidden(pid) else None
 
 
-def is_alive(life: Life) -> bool:
+def is_alive(life: ProcessLife) -> bool:
     """Whether the process lives, and not another one with its number."""
     return life_of(life.pid) == life
 
@@ -123,13 +123,13 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def commands_of(pid: int) -> set[Life]:
+def commands_of(pid: int) -> set[ProcessLife]:
     """Return the children of the process that lead a session of their own."""
     found = set()
     for child in children_of(pid):
         fields = _stat_of(child)
         if fields is not None and int(fields[1][_SESSION]) == child:
-            found.add(Life(child, int(fields[1][_START])))
+            found.add(ProcessLife(child, int(fields[1][_START])))
 
     return found
 

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
-from jarvisd.agents._shared.presence import MAX_ENTRY_BYTES, Entry, Registry
+from jarvisd.agents._shared.presence import MAX_ENTRY_BYTES, Registry, RegistryEntry
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import SourceError
-from jarvisd.core.process import Life
+from jarvisd.core.process import ProcessLife
 from jarvisd.core.signal import RegistryRead
 from jarvisd.core.sources.small_file import read_small
 from jarvisd.presence.bindings import Binding, Bindings, How, Report
 from jarvisd.presence.leftovers import Leftovers
 from jarvisd.presence.processes import life_of, namespace, started_ms
-from jarvisd.presence.wanted import Wanted
+from jarvisd.presence.wanted import WantedSession
 
 RETRY_S = 0.02
 RETRIES = 10
@@ -46,11 +46,11 @@ Stamp = tuple[int, int, int]
 @dataclass(frozen=True, slots=True)
 class _Living:
     agent: str
-    entry: Entry
-    life: Life
+    entry: RegistryEntry
+    life: ProcessLife
 
     @property
-    def who(self) -> tuple[str, Life]:
+    def who(self) -> tuple[str, ProcessLife]:
         """Return the session and the process."""
         return self.entry.session_id, self.life
 
@@ -147,16 +147,16 @@ class Registries:
         for path in [path for path, at in self._missing.items() if at <= now]:
             self._do_without(path)
 
-    def died(self, life: Life) -> None:
+    def died(self, life: ProcessLife) -> None:
         """Note that a process has ended: nothing it said holds any longer."""
         for path in [path for path, each in self._living.items() if each.life == life]:
             self._drop(path)
 
-    def tell_leftovers(self, wanted: Iterable[Wanted]) -> None:
+    def tell_leftovers(self, wanted: Iterable[WantedSession]) -> None:
         """Report the processes of *wanted* that died while nobody watched them."""
         self._leftovers.tell(wanted)
 
-    def _heard(self, path: str, agent: str, entry: Entry) -> None:
+    def _heard(self, path: str, agent: str, entry: RegistryEntry) -> None:
         self._leftovers.drop(path)
         if entry.namespace and entry.namespace != (self._namespace or entry.namespace):
             self.bindings.elsewhere[path] = (agent, entry.session_id)
@@ -233,7 +233,7 @@ class Registries:
             each.pop(path, None)
 
 
-def _is_of(entry: Entry, life: Life) -> bool:
+def _is_of(entry: RegistryEntry, life: ProcessLife) -> bool:
     """Whether the process of *life* can have written *entry*."""
     if entry.start is not None and entry.start.isdecimal():
         return int(entry.start) == life.ticks
@@ -245,7 +245,7 @@ def _is_of(entry: Entry, life: Life) -> bool:
     return began_ms <= entry.written_ms + SLACK_MS
 
 
-def _signal(agent: str, entry: Entry, now_ms: int) -> RegistryRead:
+def _signal(agent: str, entry: RegistryEntry, now_ms: int) -> RegistryRead:
     return RegistryRead(
         agent=agent,
         session_id=entry.session_id,

@@ -15,13 +15,13 @@ from anyio import lowlevel
 from jarvisd.agents import AGENTS
 from jarvisd.base.clock import Clock
 from jarvisd.core.origin import SessionId
-from jarvisd.core.process import Process, Program, Role
+from jarvisd.core.process import Process, ProcessRole, Program
 from jarvisd.core.signal import HookCalled, ProcessesChecked
 from jarvisd.presence.bindings import Binding, Bindings, How, Report
 from jarvisd.presence.guesses import first_starts, guessed, may_have_written
 from jarvisd.presence.hosts import Hosts
 from jarvisd.presence.processes import Processes, ancestors_of, argv_of, written_files
-from jarvisd.presence.wanted import Wanted
+from jarvisd.presence.wanted import WantedSession
 
 FIRST_PAUSE_S = 2.0
 LAST_PAUSE_S = 60.0
@@ -52,8 +52,8 @@ class Search:
         self._lacking: frozenset[tuple[str, SessionId]] = frozenset()
         self._pause = FIRST_PAUSE_S
         self._due = 0.0
-        self._wanted: Sequence[Wanted] = ()
-        self._given: Sequence[Wanted] | None = None
+        self._wanted: Sequence[WantedSession] = ()
+        self._given: Sequence[WantedSession] | None = None
         self._sure: set[tuple[str, SessionId]] = set()
         self._wake = anyio.Event()
         self._followed: dict[tuple[str, SessionId], float] = {}
@@ -73,12 +73,12 @@ class Search:
         for pid in ancestors_of(hook.pid):
             process = self._processes.look_at(pid)
             if process is not None and process.program.agent == hook.agent:
-                if process.program.role is not Role.HOSTS:
+                if process.program.role is not ProcessRole.HOSTS:
                     self._bind(*key, process, How.HOOK)
 
                 return  # a server was started by a terminal, but not by that of the hook
 
-    def want(self, wanted: Sequence[Wanted]) -> None:
+    def want(self, wanted: Sequence[WantedSession]) -> None:
         """Say which sessions are wanted now. Those without a process are searched for.
 
         Not at once, if they were lately.
@@ -119,7 +119,7 @@ class Search:
         self._due = now + max(self._pause, (busy_s + now - started) * SHARE)
         self._pause = min(self._pause * 2, LAST_PAUSE_S)
 
-    def _without_process(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+    def _without_process(self, wanted: Sequence[WantedSession]) -> list[WantedSession]:
         """Return those of *wanted* whose process is not known and may still be there."""
         sure, is_over = self._bindings.sure(), self._bindings.is_over
         return [
@@ -128,19 +128,19 @@ class Search:
             if _key(each) not in sure and not is_over(*_key(each), each.last_ms)
         ]
 
-    def _lack(self, lacking: Sequence[Wanted]) -> None:
+    def _lack(self, lacking: Sequence[WantedSession]) -> None:
         """Note who is to be searched for; at once if somebody is new among them."""
         before, self._lacking = self._lacking, frozenset(map(_key, lacking))
         self._wanted = lacking
         if not self._lacking <= before:
             self._pause, self._due = FIRST_PAUSE_S, -math.inf
 
-    def _join(self, lacking: Sequence[Wanted]) -> None:
+    def _join(self, lacking: Sequence[WantedSession]) -> None:
         agents = self._processes.agents
         lacking = self._without_process(lacking)
         by_path = {path: each for each in lacking for path in each.paths}
         for process in agents if by_path else ():
-            if process.program.role is Role.HOSTS:
+            if process.program.role is ProcessRole.HOSTS:
                 continue  # it writes for others
 
             for path in written_files(process.life.pid):
@@ -155,14 +155,14 @@ class Search:
         for session, process in guessed(without, free):
             self._bind_process(session, process, How.GUESS)
 
-    async def _check(self, lacking: Sequence[Wanted]) -> None:
+    async def _check(self, lacking: Sequence[WantedSession]) -> None:
         """Report of each session without a process whether any may be at work on it."""
         busy, bound = self._bindings.busy(), self._bindings.bound()
         elsewhere = set(self._bindings.elsewhere.values()) | self._hosts.open_keys()
         earliest = first_starts(
             each
             for each in self._processes.agents
-            if each.life not in busy and each.program.role is not Role.HOSTS
+            if each.life not in busy and each.program.role is not ProcessRole.HOSTS
         )
         before, self._checked = self._checked, {}
         for at, each in enumerate(lacking):
@@ -189,7 +189,7 @@ class Search:
             if at % STEP == STEP - 1:
                 await lowlevel.checkpoint()
 
-    def _bind_process(self, session: Wanted, process: Process, how: How) -> None:
+    def _bind_process(self, session: WantedSession, process: Process, how: How) -> None:
         if session.agent == process.program.agent:
             self._bind(session.agent, session.session_id, process, how)
 
@@ -202,7 +202,7 @@ class Search:
                 session_id=session_id,
                 life=process.life,
                 how=how,
-                headless=process.program.role is Role.ONCE,
+                headless=process.program.role is ProcessRole.ONCE,
             )
         )
 
@@ -235,11 +235,11 @@ def _is_recognised(agent: str) -> bool:
     return agent in AGENTS and AGENTS[agent].evidence is not None
 
 
-def role_of(agent: str, pid: int) -> Role | None:
+def role_of(agent: str, pid: int) -> ProcessRole | None:
     """Return what the process is there for, or None if it is not that agent's."""
     program = program_of(argv_of(pid))
     return program.role if program and program.agent == agent else None
 
 
-def _key(session: Wanted) -> tuple[str, SessionId]:
+def _key(session: WantedSession) -> tuple[str, SessionId]:
     return session.agent, session.session_id

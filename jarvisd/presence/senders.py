@@ -10,7 +10,7 @@ from jarvisd.base.clock import Clock, next_tick
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.origin import BlockId, Kind
-from jarvisd.core.process import Life
+from jarvisd.core.process import ProcessLife
 from jarvisd.presence.processes import is_alive, life_of, started_ms
 
 PAUSE_S = 1.0
@@ -31,7 +31,7 @@ class Senders:
         self._blocks = blocks
         self._clock = clock
         self._end = end
-        self._lives: dict[BlockId, Life] = {}
+        self._lives: dict[BlockId, ProcessLife] = {}
         self._gone: dict[BlockId, float] = {}
 
     def opened(self, block: Block, pid: int | None) -> None:

@@ -12,7 +12,7 @@ from jarvisd.agents import AGENTS
 from jarvisd.agents._shared.presence import ToolMarks
 from jarvisd.base.clock import Clock
 from jarvisd.base.ids import SessionId
-from jarvisd.core.process import Life
+from jarvisd.core.process import ProcessLife
 from jarvisd.core.signal import Dialog, ToolRuns
 from jarvisd.presence.bindings import Report
 from jarvisd.presence.processes import children_of, variables_of
@@ -30,7 +30,7 @@ TRIES = 10
 
 
 @dataclass(slots=True)
-class Tools:
+class ToolProcesses:
     """Reports processes of tool calls below those that work on sessions with *dialogs*.
 
     *holder_of* gives the process that holds the lock of a session: it starts the tools,
@@ -40,7 +40,7 @@ class Tools:
     report: Report
     clock: Clock
     dialogs: Callable[[], Collection[Dialog]]
-    holder_of: Callable[[tuple[str, SessionId]], Life | None]
+    holder_of: Callable[[tuple[str, SessionId]], ProcessLife | None]
     _tries: dict[int, int] = field(default_factory=dict)
     _since: float | None = None
     _looked_at: float = 0.0

@@ -7,7 +7,7 @@ import msgspec
 from jarvisd.base.clock import Clock
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.origin import SessionId
-from jarvisd.overview.sessions import Books, Entry
+from jarvisd.overview.sessions import SessionEntry, Sessions
 from jarvisd.state.model import OVER
 
 MAX_AGE_S = 60.0
@@ -17,7 +17,7 @@ MAX_QUIET_AGE_S = 600.0
 """The same while no block changes: then all of it is as it was."""
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class WantedSession(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A session that is not over, by all that is known, and was heard of lately.
 
     Attributes:
@@ -37,7 +37,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_ms: int | None = None
 
 
-def wanted_of(books: Books) -> Iterator[Wanted]:
+def wanted_of(books: Sessions) -> Iterator[WantedSession]:
     """Return the sessions that people started, are alive or recent, and are not over."""
     for key in books.states.roots():
         entry = None if books.states.state_of(key) in OVER else books.entry_of(*key)
@@ -57,9 +57,9 @@ class Wanting:
         self._clock = clock
         self._version = self._changes = -1
         self._made_at = 0.0
-        self._wanted: list[Wanted] = []
+        self._wanted: list[WantedSession] = []
 
-    def __call__(self) -> Sequence[Wanted]:
+    def __call__(self) -> Sequence[WantedSession]:
         """Return the sessions that are wanted: the same list until it is made anew."""
         books, now = self._blocks.books, self._clock.monotonic()
         quiet = self._changes == self._blocks.changes
@@ -71,7 +71,7 @@ class Wanting:
         return self._wanted
 
 
-def _wanted(entry: Entry) -> Wanted:
+def _wanted(entry: SessionEntry) -> WantedSession:
     session, blocks = entry
     # Plain loops: made for each of thousands in one go, while everybody waits.
     paths, last_ms = [], 0
@@ -81,7 +81,7 @@ def _wanted(entry: Entry) -> Wanted:
 
         last_ms = max(last_ms, block.last_activity_ms or 0)
 
-    return Wanted(
+    return WantedSession(
         agent=session.agent,
         session_id=session.session_id,
         cwd=None if session.place is None else session.place[1],

@@ -13,8 +13,8 @@ from typing import Self, TypeVar
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.pricing.names import MAX_CHARS, MILLION_SUFFIX, Name, parse_name
 from jarvisd.pricing.overrides import NO_OVERRIDES, Overrides
-from jarvisd.pricing.rate import NEVER, Rate, Schedule, always
-from jarvisd.pricing.table import TABLE_FILE, Table, load_table, schedule
+from jarvisd.pricing.rate import NEVER, Schedule, TokenRate, always
+from jarvisd.pricing.table import TABLE_FILE, PriceTable, load_table, schedule
 
 WEB_SEARCH_MICROS = 10_000
 """Anthropic's price of one web search: $10 per thousand."""
@@ -48,7 +48,7 @@ class PriceBook:
 
     def __init__(
         self,
-        table: Table,
+        table: PriceTable,
         *,
         overrides: Overrides = NO_OVERRIDES,
         problem: str | None = None,
@@ -93,7 +93,7 @@ class PriceBook:
         model: str,
         at_ms: int,
         variant: Variant = STANDARD,
-    ) -> Rate | None:
+    ) -> TokenRate | None:
         """Return the prices in force at *at_ms* (Unix ms), or None if unknown.
 
         Without a *provider* the model is looked for at its maker. One that sells

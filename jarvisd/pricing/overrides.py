@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from jarvisd.base.errors import ConfigError
-from jarvisd.pricing.rate import PICO_PER_MICRO, Prices, Rate
+from jarvisd.pricing.rate import PICO_PER_MICRO, TokenPrices, TokenRate
 
 ALIASES = "aliases"
 PRICE_KEYS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
@@ -35,7 +35,7 @@ MAX_WINDOW = 1_000_000_000
 class Overrides(msgspec.Struct, frozen=True):
     """The user's prices, by model name in lower case."""
 
-    rates: dict[str, Rate] = {}
+    rates: dict[str, TokenRate] = {}
     windows: dict[str, int] = {}
     aliases: dict[str, str] = {}
 
@@ -94,12 +94,12 @@ def _check_entry(model: str, entry: object) -> None:
             )
 
 
-def _rate(model: str, entry: Mapping[str, Any]) -> Rate:
+def _rate(model: str, entry: Mapping[str, Any]) -> TokenRate:
     pico = (
         _pico(f'prices."{model}".{key}', entry.get(key, entry["input"]))
         for key in PRICE_KEYS
     )
-    return Rate(Prices(*pico))
+    return TokenRate(TokenPrices(*pico))
 
 
 def _pico(name: str, dollars: object) -> int:

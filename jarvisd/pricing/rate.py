@@ -20,7 +20,7 @@ MINUTES_PER_DAY = 1_440
 BEGINNING_MS = -(2**62)
 
 
-class Prices(msgspec.Struct, frozen=True, gc=False):
+class TokenPrices(msgspec.Struct, frozen=True, gc=False):
     """Pico-dollars per token of each bucket, in the order of `Tokens`."""
 
     input: int
@@ -30,18 +30,18 @@ class Prices(msgspec.Struct, frozen=True, gc=False):
     output: int
 
 
-class Tier(msgspec.Struct, frozen=True, gc=False):
+class PriceTier(msgspec.Struct, frozen=True, gc=False):
     """The prices of a request whose prompt is longer than *above_tokens*."""
 
     above_tokens: int
-    prices: Prices
+    prices: TokenPrices
 
 
-class Rate(msgspec.Struct, frozen=True, gc=False):
+class TokenRate(msgspec.Struct, frozen=True, gc=False):
     """The prices of one model, served one way; *tiers* ascend by prompt length."""
 
-    base: Prices
-    tiers: tuple[Tier, ...] = ()
+    base: TokenPrices
+    tiers: tuple[PriceTier, ...] = ()
 
     def cost_micros(self, tokens: Tokens) -> int:
         """Return the micro-dollars for one response, rounded half up."""
@@ -55,7 +55,7 @@ class Rate(msgspec.Struct, frozen=True, gc=False):
         )
         return (pico + PICO_PER_MICRO // 2) // PICO_PER_MICRO
 
-    def prices_for(self, prompt_tokens: int) -> Prices:
+    def prices_for(self, prompt_tokens: int) -> TokenPrices:
         """Return what all tokens of a request with such a prompt pay."""
         for tier in reversed(self.tiers):
             if prompt_tokens > tier.above_tokens:
@@ -68,7 +68,7 @@ class Term(NamedTuple):
     """One rate, and when it holds: from a moment on, or in some minutes of a day."""
 
     since_ms: int
-    rate: Rate
+    rate: TokenRate
     minutes: tuple[int, int] | None = None
 
 
@@ -80,7 +80,7 @@ class Schedule:
     def __init__(self, terms: list[Term]) -> None:
         self._newest_first = tuple(reversed(terms))
 
-    def at(self, at_ms: int) -> Rate | None:
+    def at(self, at_ms: int) -> TokenRate | None:
         """Return the rate at *at_ms* (Unix ms), or None before there was any."""
         for since_ms, rate, minutes in self._newest_first:
             if at_ms >= since_ms and (minutes is None or _is_within(minutes, at_ms)):
@@ -101,12 +101,12 @@ def _is_within(minutes: tuple[int, int], at_ms: int) -> bool:
 NEVER = Schedule([])
 
 
-def always(rate: Rate) -> Schedule:
+def always(rate: TokenRate) -> Schedule:
     """Return the history of a price that never changed."""
     return Schedule([Term(BEGINNING_MS, rate)])
 
 
-def parse_rate(text: str, *, percent: int = 100) -> Rate:
+def parse_rate(text: str, *, percent: int = 100) -> TokenRate:
     """Return the rate written as `I R W5 W1 O; 200000: I R W5 W1 O`.
 
     The five are dollars per million tokens, the number with a colon is the prompt
@@ -119,14 +119,14 @@ def parse_rate(text: str, *, percent: int = 100) -> Rate:
     """
     base, *above = text.split(";")
     tiers = [part.split(":") for part in above]
-    return Rate(
+    return TokenRate(
         _prices(base, percent),
-        tuple(Tier(int(start), _prices(part, percent)) for start, part in tiers),
+        tuple(PriceTier(int(start), _prices(part, percent)) for start, part in tiers),
     )
 
 
-def _prices(text: str, percent: int) -> Prices:
-    return Prices(*(_pico(word) * percent // 100 for word in text.split()))
+def _prices(text: str, percent: int) -> TokenPrices:
+    return TokenPrices(*(_pico(word) * percent // 100 for word in text.split()))
 
 
 def _pico(word: str) -> int:
@@ -134,7 +134,7 @@ def _pico(word: str) -> int:
     return int(whole + fraction.ljust(DECIMALS, "0"))
 
 
-def parse_term(since: str, rate: Rate, *, from_ms: int = BEGINNING_MS) -> Term:
+def parse_term(since: str, rate: TokenRate, *, from_ms: int = BEGINNING_MS) -> Term:
     """Return when *rate* holds, but not before *from_ms*.
 
     *since* is empty, an ISO date or moment, or the hours of a day, `01:00-04:00`;

@@ -27,7 +27,7 @@ Row = tuple[str, str]
 """Since when, and the prices, as `parse_term` and `parse_rate` read them."""
 
 
-class Model(msgspec.Struct, frozen=True):
+class PricedModel(msgspec.Struct, frozen=True):
     """One model of one provider: its prices over time, for each way it is served."""
 
     standard: tuple[Row, ...]
@@ -63,10 +63,10 @@ class Era(msgspec.Struct, frozen=True):
     """From *since_ms* on, a name means *model*."""
 
     since_ms: int
-    model: Model
+    model: PricedModel
 
 
-class Table(msgspec.Struct, frozen=True):
+class PriceTable(msgspec.Struct, frozen=True):
     """All prices that come with this version.
 
     Attributes:
@@ -101,28 +101,28 @@ class Table(msgspec.Struct, frozen=True):
         found = [(since, self._model(provider, target)) for since, target in meanings]
         return [Era(parse_moment(since), model) for since, model in found if model]
 
-    def _model(self, provider: str | None, spelling: str) -> Model | None:
+    def _model(self, provider: str | None, spelling: str) -> PricedModel | None:
         for candidate in self.models if provider is None else (provider,):
             known = self.names.get(candidate, {})
             record = self.models.get(candidate, {}).get(known.get(spelling, spelling))
             if record is not None:
-                return msgspec.json.decode(record, type=Model)
+                return msgspec.json.decode(record, type=PricedModel)
 
         return None
 
 
-def load_table(path: Path) -> tuple[Table, str | None]:
+def load_table(path: Path) -> tuple[PriceTable, str | None]:
     """Return the table, and what is wrong with it; a broken one is empty."""
     try:
         data = path.read_bytes()
-        table = msgspec.json.decode(data, type=Table)
+        table = msgspec.json.decode(data, type=PriceTable)
     except (OSError, ValueError) as error:
-        return Table(), f"no prices: {path} cannot be read: {error}"
+        return PriceTable(), f"no prices: {path} cannot be read: {error}"
 
     # The first two lines hold the version, and the last closes the object.
     body = data.split(b"\n", 2)[-1].removesuffix(b"}\n")
     if not table.version.endswith(f" {zlib.crc32(body):08x}"):
-        return Table(), f"no prices: {path} is damaged or was edited by hand"
+        return PriceTable(), f"no prices: {path} is damaged or was edited by hand"
 
     known = {provider: provider for provider in table.models}
     return msgspec.structs.replace(table, providers=known | table.providers), None

@@ -13,14 +13,14 @@ from msgspec.structs import replace
 
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.model import QUARTER_MS, Cell, LimitRow, ResponseRow
-from jarvisd.overview.daemon_contract import Store
+from jarvisd.overview.daemon_contract import ReadableStore
 from jarvisd.reports import calendar, pace, slices, windows
 from jarvisd.reports.limits import limit_views, official
 from jarvisd.reports.model import LimitView, Rate, WindowRow
 from jarvisd.reports.pace import Spending
 from jarvisd.reports.report_params import days_of, zone_of
 from jarvisd.reports.store import edges, responses_since
-from jarvisd.reports.windows import Bounds, Entry
+from jarvisd.reports.windows import Bounds, WindowEntry
 from jarvisd.reports.wire import ReportWindows
 
 LATE_MS = 86_400_000
@@ -28,7 +28,7 @@ LATE_MS = 86_400_000
 would be too many to ask for."""
 
 
-class Told(NamedTuple):
+class AccountsView(NamedTuple):
     """How accounts stand."""
 
     windows: list[WindowRow]
@@ -39,11 +39,11 @@ class Told(NamedTuple):
 class Accounts:
     """The accounts of all agents, as of one moment."""
 
-    def __init__(self, ledger: Ledger, store: Store) -> None:
+    def __init__(self, ledger: Ledger, store: ReadableStore) -> None:
         self._ledger = ledger
         self._store = store
 
-    async def told(self, asked: ReportWindows, now_ms: int) -> Told:
+    async def told(self, asked: ReportWindows, now_ms: int) -> AccountsView:
         """Return what is asked of them."""
         chosen = _chooser(asked)
         limits, samples = list(self._ledger.limits()), self._ledger.samples()
@@ -63,7 +63,7 @@ class Accounts:
                 spending=self._spending(each for each in lately if each.agent == agent),
             )
         ]
-        return Told(
+        return AccountsView(
             await self._edged([row for row in rows if chosen.has(row)]),
             pace.rates(self._spending(lately), now_ms=now_ms),
             limit_views(limits, now_ms=now_ms, agent=asked.agent, samples=samples),
@@ -71,9 +71,9 @@ class Accounts:
 
     def _entries(
         self, since_ms: int, lately: Sequence[ResponseRow]
-    ) -> dict[str, list[Entry]]:
+    ) -> dict[str, list[WindowEntry]]:
         """Return what each agent spent: by the quarter, and since then by the moment."""
-        found: dict[str, list[Entry]] = {}
+        found: dict[str, list[WindowEntry]] = {}
         for cell in self._ledger.usage().cells(until_ms=since_ms):
             if cell.responses and cell.quarter:
                 found.setdefault(cell.agent, []).append(_coarse(cell))
@@ -83,7 +83,7 @@ class Accounts:
 
         return found
 
-    def _fine(self, row: ResponseRow) -> Entry:
+    def _fine(self, row: ResponseRow) -> WindowEntry:
         cost, tokens, at_ms = self._ledger.cost_micros(row), row.tokens, row.at_ms or 0
         numbers = (
             tokens.input,
@@ -97,7 +97,7 @@ class Accounts:
             1,
             row.web_searches,
         )
-        return Entry(at_ms, at_ms, row.model, numbers)
+        return WindowEntry(at_ms, at_ms, row.model, numbers)
 
     def _spending(self, lately: Iterable[ResponseRow]) -> list[Spending]:
         return [
@@ -154,5 +154,7 @@ def _first_moment(placed: dict[str, Bounds], now_ms: int) -> int:
     return since_ms - since_ms % QUARTER_MS
 
 
-def _coarse(cell: Cell) -> Entry:
-    return Entry(cell.start_ms, cell.start_ms, cell.model, slices.numbers_of(cell))
+def _coarse(cell: Cell) -> WindowEntry:
+    return WindowEntry(
+        cell.start_ms, cell.start_ms, cell.model, slices.numbers_of(cell)
+    )

@@ -40,7 +40,7 @@ Edge = int
 One number sorts faster than a pair, and at one moment ends come first."""
 
 
-class Asked(NamedTuple):
+class AttentionSpan(NamedTuple):
     """The time that counts, and the zone of its days."""
 
     since_ms: int
@@ -61,7 +61,7 @@ class OfSession:
         return sum(self.states.get(each, 0) for each in WAITS)
 
 
-class Attention(NamedTuple):
+class AttentionTotals(NamedTuple):
     """What the report says; *sessions* by the numbers that came in."""
 
     usage: Usage
@@ -79,8 +79,8 @@ def attention(
     *,
     awake: Sequence[Span],
     lasting: Collection[tuple[int, State]],
-    asked: Asked,
-) -> Attention:
+    asked: AttentionSpan,
+) -> AttentionTotals:
     """Return where attention went.
 
     Args:
@@ -99,7 +99,7 @@ def attention(
     approvals = [each for each in seen.waits if each.state is State.WAITING_APPROVAL]
     answers = [each for each in seen.waits if each.state is State.WAITING_ANSWER]
     sessions = seen.sessions()
-    return Attention(
+    return AttentionTotals(
         usage=grid.usage(range(len(grid.starts))),
         approvals=latency([each.length_ms for each in approvals if each.decided]),
         answers=latency([each.length_ms for each in answers if each.decided]),
@@ -231,7 +231,7 @@ class _Seen:
 class _Grid:
     """Sums by the hour of the zone, from the first that was seen to the last."""
 
-    def __init__(self, awake: list[Span], asked: Asked) -> None:
+    def __init__(self, awake: list[Span], asked: AttentionSpan) -> None:
         self._awake = awake
         self._zone = asked.zone
         self.starts: list[int] = []
@@ -344,7 +344,7 @@ def _totals(sessions: Iterable[OfSession]) -> dict[State, int]:
     return totals
 
 
-def _united(awake: Iterable[Span], asked: Asked) -> list[Span]:
+def _united(awake: Iterable[Span], asked: AttentionSpan) -> list[Span]:
     """Return *awake* within the time that counts, in order and without overlaps."""
     united: list[Span] = []
     for start, end in sorted(awake):

@@ -13,10 +13,10 @@ import anyio.to_thread
 from jarvisd.base.clock import Clock
 from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
-from jarvisd.overview.daemon_contract import Daemon, Store
-from jarvisd.overview.sessions import Books
+from jarvisd.overview.daemon_contract import Daemon, ReadableStore
+from jarvisd.overview.sessions import Sessions
 from jarvisd.reports import attention, calendar
-from jarvisd.reports.attention import Attention
+from jarvisd.reports.attention import AttentionTotals
 from jarvisd.reports.attention_model import AttentionSession
 from jarvisd.reports.attention_store import Seen, seen
 from jarvisd.reports.attention_wire import (
@@ -25,17 +25,17 @@ from jarvisd.reports.attention_wire import (
     ReportAttentionResult,
 )
 from jarvisd.reports.report_params import days_of, zone_of
-from jarvisd.reports.usage_report import Facts
+from jarvisd.reports.usage_report import SessionFacts
 from jarvisd.state.journal import Journal
 from jarvisd.state.model import WAITS, Confidence, State
 
-FactsOf = Callable[[str, SessionId], Facts]
+FactsOf = Callable[[str, SessionId], SessionFacts]
 
 
 class _Session(NamedTuple):
     agent: str
     session_id: SessionId
-    facts: Facts
+    facts: SessionFacts
 
 
 class AttentionReport:
@@ -44,9 +44,9 @@ class AttentionReport:
     def __init__(
         self,
         *,
-        books: Books,
+        books: Sessions,
         journal: Journal,
-        store: Store,
+        store: ReadableStore,
         clock: Clock,
         daemon: Daemon,
         facts: FactsOf,
@@ -112,7 +112,7 @@ class AttentionReport:
     def _result(
         self,
         asked: ReportAttention,
-        made: Attention,
+        made: AttentionTotals,
         sessions: dict[int, _Session],
         now_ms: int,
     ) -> ReportAttentionResult:
@@ -130,15 +130,15 @@ class AttentionReport:
         )
 
 
-def _span(asked: ReportAttention, now_ms: int) -> attention.Asked:
+def _span(asked: ReportAttention, now_ms: int) -> attention.AttentionSpan:
     first, last = days_of(asked)
     zone = zone_of(asked.tz)
     since_ms = 0 if first is None else calendar.start_of(first, zone)
     until_ms = now_ms if last is None else calendar.start_of(last + 1, zone)
-    return attention.Asked(since_ms, min(until_ms, now_ms), zone)
+    return attention.AttentionSpan(since_ms, min(until_ms, now_ms), zone)
 
 
-def _with_waiting(found: Seen, journal: Journal, span: attention.Asked) -> Seen:
+def _with_waiting(found: Seen, journal: Journal, span: attention.AttentionSpan) -> Seen:
     """Return *found* with what is not stored yet."""
     keys = {session: key for key, session in found.sessions.items()}
     numbers = {state: number for number, state in found.states.items()}
@@ -161,7 +161,7 @@ def _counted(state: State, confidence: Confidence) -> State:
 
 
 def _longest_first(
-    made: Attention, sessions: dict[int, _Session]
+    made: AttentionTotals, sessions: dict[int, _Session]
 ) -> Iterator[AttentionSession]:
     ranked = sorted(
         made.sessions.items(), key=lambda pair: (-pair[1].waiting_ms, pair[0])

@@ -12,7 +12,14 @@ from jarvisd.ledger.rollup import Rollup
 from jarvisd.reports.calendar import day_name, days_of
 from jarvisd.reports.groups import Group
 from jarvisd.reports.model import UsageRow
-from jarvisd.reports.slices import Numbers, SessionKey, Slice, added, joined, numbers_of
+from jarvisd.reports.slices import (
+    Numbers,
+    SessionKey,
+    UsageSlice,
+    added,
+    joined,
+    numbers_of,
+)
 
 
 class Days:
@@ -27,11 +34,11 @@ class Days:
         self._stale: set[int | None] = set()
         self._days: dict[int | None, _Day] = {}
 
-    def by_agent(self, first: int | None, last: int | None) -> list[Slice]:
+    def by_agent(self, first: int | None, last: int | None) -> list[UsageSlice]:
         """Return a slice for each day and agent, from *first* to *last*, inclusive."""
         return [each for day in self._between(first, last) for each in day.by_agent]
 
-    def by_session(self, first: int | None, last: int | None) -> list[Slice]:
+    def by_session(self, first: int | None, last: int | None) -> list[UsageSlice]:
         """Return a slice for each day and session, from *first* to *last*, inclusive."""
         return [each for day in self._between(first, last) for each in day.by_session]
 
@@ -105,7 +112,7 @@ class _Day:
                 models.setdefault(cell.model, []).append(numbers_of(cell))
 
         self.by_session = [
-            Slice(
+            UsageSlice(
                 day,
                 key[0],
                 (key,),
@@ -120,7 +127,7 @@ class _Day:
         self.row = _row_of(day, self.by_agent) if self.by_agent else None
 
 
-def _row_of(day: int | None, slices: list[Slice]) -> UsageRow:
+def _row_of(day: int | None, slices: list[UsageSlice]) -> UsageRow:
     group = Group(None if day is None else day_name(day))
     for each in slices:
         group.add(each)

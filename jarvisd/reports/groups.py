@@ -11,7 +11,7 @@ from jarvisd.reports.slices import (
     Models,
     Numbers,
     SessionKey,
-    Slice,
+    UsageSlice,
     added,
     tokens_of,
 )
@@ -28,7 +28,7 @@ class Group:
     _numbers: dict[str | None, list[Numbers]] = field(default_factory=dict)
     _models: Models | None = None
 
-    def add(self, part: Slice, models: Models | None = None) -> None:
+    def add(self, part: UsageSlice, models: Models | None = None) -> None:
         """Take in *part*, or only *models* of it."""
         self.agents.add(part.agent)
         self.sessions.update(part.sessions)

@@ -11,9 +11,9 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import ProtocolError
 from jarvisd.base.folder import is_named
 from jarvisd.core.origin import SessionId
-from jarvisd.overview.daemon_contract import Daemon, Store
+from jarvisd.overview.daemon_contract import Daemon, ReadableStore
 from jarvisd.overview.explain_methods import explain
-from jarvisd.overview.sessions import Books, Entry
+from jarvisd.overview.sessions import SessionEntry, Sessions
 from jarvisd.reports import usage_report
 from jarvisd.reports.account_methods import Accounts
 from jarvisd.reports.attention_methods import AttentionReport
@@ -22,7 +22,7 @@ from jarvisd.reports.days import Days
 from jarvisd.reports.model import Attribution
 from jarvisd.reports.report_params import days_of, tools_of, zone_of
 from jarvisd.reports.store import replace_attributions
-from jarvisd.reports.usage_report import Facts, Usage
+from jarvisd.reports.usage_report import SessionFacts, UsageReport
 from jarvisd.reports.wire import (
     AttributionImport,
     AttributionImportResult,
@@ -58,8 +58,8 @@ class Reports:
     def __init__(
         self,
         *,
-        books: Books,
-        store: Store,
+        books: Sessions,
+        store: ReadableStore,
         clock: Clock,
         daemon: Daemon,
         journal: Journal | None = None,
@@ -136,7 +136,7 @@ class Reports:
         return self._encoded(asked, stamp, found)
 
     async def explain(
-        self, asked: SessionsExplain, entry: Entry
+        self, asked: SessionsExplain, entry: SessionEntry
     ) -> SessionsExplainResult:
         """Return what became of each line of the session *entry*."""
         return await explain(asked, entry, self._store)
@@ -186,7 +186,7 @@ class Reports:
         return self._daemon.backfill().files_total == 0
 
     def _encoded(
-        self, asked: ReportUsage, stamp: Stamp, found: Usage
+        self, asked: ReportUsage, stamp: Stamp, found: UsageReport
     ) -> bytes | Iterator[bytes]:
         pieces = _pieces(asked, stamp, found)
         if len(found) > SLICE:
@@ -212,11 +212,11 @@ class Reports:
 
         return days
 
-    def _facts(self, agent: str, session_id: SessionId) -> Facts:
+    def _facts(self, agent: str, session_id: SessionId) -> SessionFacts:
         """Return what is known of a session; its project is that of its root."""
         own = self._books.ledger.session(agent, session_id)
         if own is None:
-            return Facts(session_id)
+            return SessionFacts(session_id)
 
         root, seen = own, {session_id}
         while root.parent_session_id is not None and root.parent_session_id not in seen:
@@ -227,7 +227,7 @@ class Reports:
             seen.add(parent.session_id)
             root = parent
 
-        return Facts(
+        return SessionFacts(
             root.session_id,
             project=self._books.project(root),
             title=None if own.title is None else own.title[2],
@@ -236,7 +236,7 @@ class Reports:
         )
 
 
-def _pieces(asked: ReportUsage, stamp: Stamp, found: Usage) -> Iterator[bytes]:
+def _pieces(asked: ReportUsage, stamp: Stamp, found: UsageReport) -> Iterator[bytes]:
     head = {
         "revision": stamp[0],
         "by": asked.by,

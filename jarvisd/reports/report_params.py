@@ -7,7 +7,7 @@ from jarvisd.base.wire_types import OfDays
 from jarvisd.base.zone import zone_named
 from jarvisd.reports import calendar
 from jarvisd.reports.model import ToolRow
-from jarvisd.reports.store import Span, Wanted, times_of_use, tool_rows
+from jarvisd.reports.store import Span, ToolQuery, times_of_use, tool_rows
 from jarvisd.reports.wire import ReportTools
 from jarvisd.rpc import messages
 
@@ -45,7 +45,7 @@ def tools_of(
     spans = (
         _spans(asked, zone, times_of_use(raw)) if asked.daily else [_whole(asked, zone)]
     )
-    wanted = Wanted(
+    wanted = ToolQuery(
         spans=spans,
         agent=asked.agent,
         folder=asked.project,

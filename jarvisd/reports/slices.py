@@ -33,7 +33,7 @@ NOTHING: Numbers = (0,) * 10
 COST, UNPRICED, RESPONSES, WEB_SEARCHES = 6, 7, 8, 9
 
 
-class Slice(NamedTuple):
+class UsageSlice(NamedTuple):
     """What some sessions of one agent spent in one local day.
 
     *day* counts from 1970-01-01; None is for what the logs give no date.
@@ -45,14 +45,14 @@ class Slice(NamedTuple):
     models: Models
 
 
-def joined(slices: list[Slice]) -> Slice:
+def joined(slices: list[UsageSlice]) -> UsageSlice:
     """Return one slice for all *slices*, which are of one day and agent."""
     models: dict[str | None, list[Numbers]] = {}
     for each in slices:
         for model, numbers in each.models.items():
             models.setdefault(model, []).append(numbers)
 
-    return Slice(
+    return UsageSlice(
         slices[0].day,
         slices[0].agent,
         # A set joins others without hashing what is in it once more.

@@ -25,7 +25,7 @@ class Span(NamedTuple):
     name: str | None = None
 
 
-class Wanted(NamedTuple):
+class ToolQuery(NamedTuple):
     """Which uses of tools are asked for.
 
     *spans* each give rows of their own; *folder* is a project, or the end of its path.
@@ -134,7 +134,7 @@ def times_of_use(raw: sqlite3.Connection) -> tuple[int, int] | None:
     return None if first is None else (first, last)
 
 
-def tool_rows(raw: sqlite3.Connection, wanted: Wanted) -> list[ToolRow]:
+def tool_rows(raw: sqlite3.Connection, wanted: ToolQuery) -> list[ToolRow]:
     """Return how tools were used, span by span, the most used first."""
     folder = None if wanted.folder is None else wanted.folder.strip("/")
     rows = []

@@ -12,7 +12,7 @@ from jarvisd.reports.calendar import day_name, month_name, week_name
 from jarvisd.reports.days import Days
 from jarvisd.reports.groups import Group
 from jarvisd.reports.model import Grouping, UsageRow
-from jarvisd.reports.slices import COST, Models, Slice
+from jarvisd.reports.slices import COST, Models, UsageSlice
 
 _PERIODS: dict[Grouping, Callable[[int], str]] = {
     "day": day_name,
@@ -21,7 +21,7 @@ _PERIODS: dict[Grouping, Callable[[int], str]] = {
 }
 
 
-class Facts(NamedTuple):
+class SessionFacts(NamedTuple):
     """What a report needs to know of one session.
 
     *root* is the session that a person started and that, over however many others,
@@ -35,15 +35,15 @@ class Facts(NamedTuple):
     last_ms: int | None = None
 
 
-FactsOf = Callable[[str, SessionId], Facts]
+FactsOf = Callable[[str, SessionId], SessionFacts]
 """(agent, session) -> what is known of it."""
 
-Keep = Callable[[Slice], bool]
+Keep = Callable[[UsageSlice], bool]
 """Whether a report is about a slice."""
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class UsageReport:
     """A report; rows are made when they are asked for, as there may be thousands."""
 
     _found: list[Group] | list[UsageRow]
@@ -86,7 +86,7 @@ def usage(
     last: int | None = None,
     agent: str | None = None,
     project: Callable[[str | None], bool] | None = None,
-) -> Usage:
+) -> UsageReport:
     """Return what was spent from day *first* to *last*, told apart *by* something.
 
     Periods come oldest first, with what has no date before them; all else comes by
@@ -112,15 +112,15 @@ def usage(
 
     total = _total(slices)
     if coarse and by == "day" and agent is None:
-        return Usage(sorted(days.rows(first, last), key=_by_period), total, facts)
+        return UsageReport(sorted(days.rows(first, last), key=_by_period), total, facts)
 
     groups = list(_grouped(slices, by, facts).values())
     groups.sort(key=_by_period if by in _PERIODS else _by_cost)
-    return Usage(groups, total, facts)
+    return UsageReport(groups, total, facts)
 
 
 def _grouped(
-    slices: list[Slice], by: Grouping, facts: FactsOf
+    slices: list[UsageSlice], by: Grouping, facts: FactsOf
 ) -> dict[tuple[str | None, str | None], Group]:
     groups: dict[tuple[str | None, str | None], Group] = {}
     for part in slices:
@@ -134,7 +134,7 @@ def _grouped(
 
 
 def _split(
-    part: Slice, by: Grouping, facts: FactsOf
+    part: UsageSlice, by: Grouping, facts: FactsOf
 ) -> Iterable[tuple[tuple[str | None, str | None], Models]]:
     """Say into which groups *part* goes, and what of it."""
     match by:
@@ -153,12 +153,12 @@ def _split(
             ]
 
 
-def _facts_of(part: Slice, facts: FactsOf) -> Facts:
+def _facts_of(part: UsageSlice, facts: FactsOf) -> SessionFacts:
     (session,) = part.sessions
     return facts(*session)
 
 
-def _total(slices: list[Slice]) -> UsageRow:
+def _total(slices: list[UsageSlice]) -> UsageRow:
     group = Group(None)
     for part in slices:
         group.add(part)

@@ -22,7 +22,7 @@ IDLE_MS = 900_000
 """Who has got no response for so long is idle: what is projected would not come true."""
 
 
-class Entry(NamedTuple):
+class WindowEntry(NamedTuple):
     """Something spent on *model* between *first_ms* and *last_ms*."""
 
     first_ms: int
@@ -42,14 +42,14 @@ class Bounds(NamedTuple):
 class _Window:
     bounds: Bounds
     anchor: Anchor
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[WindowEntry] = field(default_factory=list)
 
-    def takes(self, entry: Entry) -> bool:
+    def takes(self, entry: WindowEntry) -> bool:
         return self.bounds.start_ms <= entry.first_ms < self.bounds.end_ms
 
 
 def windows(
-    entries: Iterable[Entry],
+    entries: Iterable[WindowEntry],
     *,
     agent: str,
     now_ms: int,
@@ -72,7 +72,9 @@ def windows(
     ]
 
 
-def _placed(entries: Iterable[Entry], official: Bounds | None) -> Iterator[_Window]:
+def _placed(
+    entries: Iterable[WindowEntry], official: Bounds | None
+) -> Iterator[_Window]:
     window: _Window | None = None
     for entry in entries:
         if window is None or not window.takes(entry):
@@ -87,7 +89,7 @@ def _placed(entries: Iterable[Entry], official: Bounds | None) -> Iterator[_Wind
         yield window
 
 
-def _begun(entry: Entry, official: Bounds | None) -> _Window:
+def _begun(entry: WindowEntry, official: Bounds | None) -> _Window:
     if official is not None and official.start_ms <= entry.first_ms < official.end_ms:
         return _Window(official, "official")
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from jarvisd.blocks.block import Block
 from jarvisd.ledger.session_totals import Session
-from jarvisd.overview.sessions import Books, Entry
+from jarvisd.overview.sessions import SessionEntry, Sessions
 from jarvisd.rpc import messages
 from jarvisd.rpc.wire import Topic
 from jarvisd.segments.model import Segment
@@ -63,7 +63,7 @@ class Changes:
     instance_id: str
     now_ms: Callable[[], int]
     max_kept: int = MAX_KEPT
-    books: Books = field(default_factory=Books)
+    books: Sessions = field(default_factory=Sessions)
     journal: Journal = field(default_factory=Journal)
     sequence: int = 0
     floor: int = 0
@@ -153,7 +153,7 @@ class Changes:
         account = self.books.account(block)
         return messages.encode(block.view(self.now_ms(), account))
 
-    def _session_data(self, entry: Entry) -> bytes:
+    def _session_data(self, entry: SessionEntry) -> bytes:
         self.books.ledger.settle()
         return messages.encode(self.books.view(entry))
 

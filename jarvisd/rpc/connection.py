@@ -24,12 +24,12 @@ import structlog
 from anyio.abc import TaskGroup
 
 from jarvisd.base.clock import Clock
-from jarvisd.rpc.counters import Tally
-from jarvisd.rpc.dispatch import Promised, Replies
-from jarvisd.rpc.framing import Inbox
+from jarvisd.rpc.counters import ServerCounters
+from jarvisd.rpc.dispatch import Dispatcher, Promised
+from jarvisd.rpc.framing import LineFramer
 from jarvisd.rpc.handlers import MAX_IN_FLIGHT, Pieces
-from jarvisd.rpc.publisher import Outbox, Subscriptions
-from jarvisd.rpc.timeouts import Deadline, Patience
+from jarvisd.rpc.publisher import ClientOutbox, Subscriptions
+from jarvisd.rpc.timeouts import Deadline, Timeouts
 
 log = structlog.get_logger()
 
@@ -71,16 +71,16 @@ class Shared:
     else can run, so one serves all.
     """
 
-    replies: Replies
+    replies: Dispatcher
     subscriptions: Subscriptions
     clock: Clock
-    tally: Tally
-    patience: Patience
+    tally: ServerCounters
+    patience: Timeouts
     buffer: bytearray
     round: Round
 
 
-class Connection(asyncio.BufferedProtocol):
+class ClientConnection(asyncio.BufferedProtocol):
     """The server's end of one client's socket."""
 
     _transport: asyncio.Transport
@@ -88,8 +88,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._inbox = Inbox()
-        self._outbox = Outbox(shared.subscriptions, self._turn_soon)
+        self._inbox = LineFramer()
+        self._outbox = ClientOutbox(shared.subscriptions, self._turn_soon)
         self._loop = asyncio.get_running_loop()
         self._writing: deque[Pieces] = deque()
         self._in_flight = 0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Tally:
+class ServerCounters:
     """Counters that only grow, but for *clients*, which is how many there are now."""
 
     clients: int = 0

@@ -24,7 +24,7 @@ from jarvisd.overview.wire import Sync
 from jarvisd.reports.wire import SessionsExplain
 from jarvisd.rpc import messages
 from jarvisd.rpc.handlers import Handlers, Pieces, Promise, Waiting
-from jarvisd.rpc.publisher import Outbox
+from jarvisd.rpc.publisher import ClientOutbox
 
 log = structlog.get_logger()
 
@@ -56,14 +56,14 @@ Reply = bytes | Pieces | Callable[[], Awaitable[bytes]] | Promised
 
 
 @dataclass(slots=True)
-class Replies:
+class Dispatcher:
     """Turns lines into lines."""
 
     handlers: Handlers
     request_s: float = REQUEST_S
     long_request_s: float = LONG_REQUEST_S
 
-    def reply_to(self, line: bytes, outbox: Outbox) -> Reply:
+    def reply_to(self, line: bytes, outbox: ClientOutbox) -> Reply:
         """Return what answers *line*: bytes, pieces of them, or a wait for them.
 
         Empty bytes where nobody wants an answer.
@@ -73,12 +73,12 @@ class Replies:
                 return b""
             case messages.Refused() as refused:
                 return _refusal(refused.id, refused.error)
-            case messages.Batch() as batch:
+            case messages.RequestBatch() as batch:
                 return partial(self._reply_to_batch, batch, outbox)
             case messages.Call() as call:
                 return self._reply_to_call(call, outbox)
 
-    def _reply_to_call(self, call: messages.Call, outbox: Outbox) -> Reply:
+    def _reply_to_call(self, call: messages.Call, outbox: ClientOutbox) -> Reply:
         try:
             answer = self.handlers.answer(call.params, outbox)
         except Exception as exc:
@@ -120,7 +120,9 @@ class Replies:
         except Exception as exc:
             return _refusal(call.id, _told(exc, call.method))
 
-    async def _reply_to_batch(self, batch: messages.Batch, outbox: Outbox) -> bytes:
+    async def _reply_to_batch(
+        self, batch: messages.RequestBatch, outbox: ClientOutbox
+    ) -> bytes:
         answers: list[bytes] = []
         room = MAX_BATCH_BYTES
         for item in batch.items:
@@ -135,7 +137,7 @@ class Replies:
         return messages.encode_batch([answer for answer in answers if answer])
 
     async def _reply_to_item(
-        self, item: messages.Call | messages.Refused, outbox: Outbox
+        self, item: messages.Call | messages.Refused, outbox: ClientOutbox
     ) -> bytes:
         if isinstance(item, messages.Refused):
             return _refusal(item.id, item.error)

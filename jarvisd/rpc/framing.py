@@ -9,7 +9,7 @@ LARGE_BYTES = 64 * 1024
 
 
 @dataclass(slots=True)
-class Inbox:
+class LineFramer:
     """Collects bytes and gives lines.
 
     A line beyond the limit is given once, cut just behind the limit so that it is

@@ -30,7 +30,7 @@ from jarvisd.overview.model import SessionView
 from jarvisd.overview.names_methods import Names
 from jarvisd.overview.names_wire import FiltersCheck, IdsShorten, NamesResolve
 from jarvisd.overview.prompts import prompts
-from jarvisd.overview.sessions import Entry
+from jarvisd.overview.sessions import SessionEntry
 from jarvisd.overview.status import StatusBoard
 from jarvisd.overview.status_text import render_line
 from jarvisd.overview.wire import (
@@ -55,7 +55,7 @@ from jarvisd.overview.wire import (
     Sync,
     SyncResult,
 )
-from jarvisd.presence.methods import HookDesk
+from jarvisd.presence.methods import HookHandlers
 from jarvisd.presence.wire import Hook, StatusLine
 from jarvisd.reports.attention_wire import ReportAttention
 from jarvisd.reports.methods import Reports
@@ -67,9 +67,9 @@ from jarvisd.reports.wire import (
     SessionsExplain,
 )
 from jarvisd.rpc import PROTOCOL_VERSION, messages
-from jarvisd.rpc.counters import Tally
+from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.discover import document
-from jarvisd.rpc.publisher import Outbox, Subscriptions
+from jarvisd.rpc.publisher import ClientOutbox, Subscriptions
 from jarvisd.rpc.wire import TOPICS, Subscribe, Unsubscribe
 from jarvisd.segments.wire import SEGMENT_METHODS
 from jarvisd.state.methods import LiveStates
@@ -101,7 +101,7 @@ Pieces = Iterator[bytes]
 Waiting = Callable[[], Awaitable[object]]
 Promise = asyncio.Future[Any]
 Answer = bytes | Pieces | Waiting | Promise
-Answerer = Callable[[Any, Outbox], Answer]
+Answerer = Callable[[Any, ClientOutbox], Answer]
 
 
 class Handlers:
@@ -116,11 +116,11 @@ class Handlers:
         reports: Reports,
         states: LiveStates,
         subscriptions: Subscriptions,
-        tally: Tally,
-        desk: HookDesk | None = None,
+        tally: ServerCounters,
+        desk: HookHandlers | None = None,
     ) -> None:
         self.status = StatusBoard(blocks, clock, daemon)
-        self._desk = desk or HookDesk(clock)
+        self._desk = desk or HookHandlers(clock)
         self._blocks = blocks
         self._clock = clock
         self._daemon = daemon
@@ -130,7 +130,7 @@ class Handlers:
         self._tally = tally
         self._answers = self._answerers(daemon, reports, states)
 
-    def answer(self, request: Params, outbox: Outbox) -> Answer:
+    def answer(self, request: Params, outbox: ClientOutbox) -> Answer:
         """Return the result of *request*, asked by the client of *outbox*.
 
         Raises:
@@ -260,17 +260,19 @@ class Handlers:
         entry = self._blocks.books.find(request.session_id)
         return partial(self._reports.explain, request, entry)
 
-    def _subscribe(self, request: Subscribe, outbox: Outbox) -> Answer:
+    def _subscribe(self, request: Subscribe, outbox: ClientOutbox) -> Answer:
         if request.after is None:
             return messages.encode(outbox.subscribe(request))
 
         return partial(self._follow, request, outbox, request.after)
 
-    async def _follow(self, request: Subscribe, outbox: Outbox, after: int) -> object:
+    async def _follow(
+        self, request: Subscribe, outbox: ClientOutbox, after: int
+    ) -> object:
         missed = await self._states.missed(after)
         return outbox.subscribe(request, missed)
 
-    def _unsubscribe(self, request: Unsubscribe, outbox: Outbox) -> bytes:
+    def _unsubscribe(self, request: Unsubscribe, outbox: ClientOutbox) -> bytes:
         outbox.unsubscribe(request.subscription)
         return messages.encode(Done())
 
@@ -300,7 +302,7 @@ def _newest_first(block: Block) -> tuple[int, str]:
     return -(block.last_activity_ms or 0), block.block_id
 
 
-def _newest_session_first(entry: Entry) -> tuple[int, str]:
+def _newest_session_first(entry: SessionEntry) -> tuple[int, str]:
     return -(entry.session.spans.last_ms or 0), entry.session.session_id
 
 

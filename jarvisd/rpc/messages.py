@@ -1,6 +1,6 @@
 """Bytes to requests and answers to bytes: JSON-RPC 2.0, one object a line.
 
-Pure and total: whatever a stranger sends becomes a `Call`, a `Refused` or a `Batch`,
+Pure and total: whatever a stranger sends becomes a `Call`, a `Refused` or a `RequestBatch`,
 never an exception. A request is taken apart in two cheap passes: the envelope, which
 leaves id and parameters as raw bytes, then the parameters by the Struct of the method.
 The id is echoed as it was written, so that no number loses digits on the way.
@@ -68,13 +68,13 @@ class Refused(msgspec.Struct, frozen=True):
     error: ProtocolError
 
 
-class Batch(msgspec.Struct, frozen=True):
+class RequestBatch(msgspec.Struct, frozen=True):
     """Several requests of one line, to be answered in one line."""
 
     items: list[Call | Refused]
 
 
-Request = Call | Refused | Batch
+Request = Call | Refused | RequestBatch
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -252,7 +252,7 @@ def _with_params(
         return Refused(id_, failure("parse_error", str(exc)))
 
 
-def _batch(line: bytes) -> Batch | Refused:
+def _batch(line: bytes) -> RequestBatch | Refused:
     try:
         envelope = _batch_envelope.decode(line)
     except msgspec.ValidationError:
@@ -266,7 +266,7 @@ def _batch(line: bytes) -> Batch | Refused:
     if not calls:
         return Refused(NULL, failure("invalid_request", "a batch must not be empty"))
 
-    return Batch(calls)
+    return RequestBatch(calls)
 
 
 def _misshapen(raw: bytes | msgspec.Raw, cause: msgspec.ValidationError) -> Refused:

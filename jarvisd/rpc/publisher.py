@@ -49,7 +49,7 @@ class Subscriptions:
             journal=Journal() if journal is None else journal,
         )
         self.changes.journal.follow(self._transition_told)
-        self._outboxes: set[Outbox] = set()
+        self._outboxes: set[ClientOutbox] = set()
         blocks.listen(self._block_changed)
 
     def __len__(self) -> int:
@@ -79,11 +79,11 @@ class Subscriptions:
             for outbox in self._outboxes:
                 outbox.ping()
 
-    def join(self, outbox: "Outbox") -> None:
+    def join(self, outbox: "ClientOutbox") -> None:
         """Wake *outbox* at every change from now on."""
         self._outboxes.add(outbox)
 
-    def leave(self, outbox: "Outbox") -> None:
+    def leave(self, outbox: "ClientOutbox") -> None:
         """Wake it no more."""
         self._outboxes.discard(outbox)
 
@@ -101,7 +101,7 @@ class Subscriptions:
 
 
 @dataclass(slots=True, eq=False)
-class Outbox:
+class ClientOutbox:
     """The subscriptions of one client, and what it is to be told of them.
 
     *wake* is called at each change, from within it, and must only make a note.

@@ -2,7 +2,7 @@
 
 The accept loop is our own. anyio's ends for good when descriptors run out, and an
 exception from one client's task would reach it through the task group; here a shortage
-is a pause, and a `Connection` lets nothing out.
+is a pause, and a `ClientConnection` lets nothing out.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from jarvisd.base.clock import Clock
 from jarvisd.rpc import messages
-from jarvisd.rpc.connection import READ_BYTES, Connection, Round, Shared
-from jarvisd.rpc.counters import Tally
-from jarvisd.rpc.dispatch import Replies
+from jarvisd.rpc.connection import READ_BYTES, ClientConnection, Round, Shared
+from jarvisd.rpc.counters import ServerCounters
+from jarvisd.rpc.dispatch import Dispatcher
 from jarvisd.rpc.endpoint import Endpoint, peer_uid
 from jarvisd.rpc.handlers import MAX_CLIENTS, Handlers
 from jarvisd.rpc.publisher import Subscriptions
-from jarvisd.rpc.timeouts import Patience
+from jarvisd.rpc.timeouts import Timeouts
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ _BUSY = messages.encode_error(
 )
 
 
-class Server:
+class RpcServer:
     """Serves the clients of one endpoint."""
 
     def __init__(
@@ -55,21 +55,21 @@ class Server:
         handlers: Handlers,
         subscriptions: Subscriptions,
         clock: Clock,
-        tally: Tally,
+        tally: ServerCounters,
         *,
-        patience: Patience | None = None,
+        patience: Timeouts | None = None,
     ) -> None:
         self._subscriptions = subscriptions
         self._clock = clock
         self._tally = tally
         self._turned_away = 0
-        self.replies = Replies(handlers)
+        self.replies = Dispatcher(handlers)
         self._shared = Shared(
             replies=self.replies,
             subscriptions=subscriptions,
             clock=clock,
             tally=tally,
-            patience=patience or Patience(),
+            patience=patience or Timeouts(),
             buffer=bytearray(READ_BYTES),
             round=Round(clock),
         )
@@ -124,7 +124,7 @@ class Server:
 
     async def _serve_client(self, client: socket.socket) -> None:
         try:
-            await Connection(self._shared).run(client)
+            await ClientConnection(self._shared).run(client)
         finally:
             self._tally.clients -= 1
 

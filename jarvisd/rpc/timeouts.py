@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Timeouts:
     """The limits, in seconds; half a request has its own, an idle client has none."""
 
     half_sent_s: float = 10.0

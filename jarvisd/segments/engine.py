@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from jarvisd.base.ids import BlockId, SessionId
 from jarvisd.ledger.engine import Ledger, SessionKey
-from jarvisd.ledger.open_segments import Stretch
+from jarvisd.ledger.open_segments import OpenSegment
 from jarvisd.ledger.session_totals import Session, summed
 from jarvisd.segments.model import Closed, Closing, Segment, segment_id
 
@@ -29,7 +29,7 @@ SLICE = 1_024
 """Sessions to look at before others get a turn: a tenth of a millisecond."""
 
 
-class Surroundings(NamedTuple):
+class SegmentContext(NamedTuple):
     """Where a session is at work: what the ledger does not know."""
 
     block_id: BlockId | None
@@ -59,7 +59,7 @@ class Segments:
     def __init__(
         self,
         ledger: Ledger,
-        surroundings: Callable[[Session], Surroundings],
+        surroundings: Callable[[Session], SegmentContext],
         *,
         idle_s: float = IDLE_S,
         sinks: tuple[str, ...] = (),
@@ -183,7 +183,7 @@ class Segments:
     def _tell(
         self,
         session: Session,
-        stretches: Iterable[Stretch],
+        stretches: Iterable[OpenSegment],
         reason: Closed,
         now_ms: int,
     ) -> None:
@@ -193,7 +193,7 @@ class Segments:
             self._ledger.close(session, Closing(segment=segment, sinks=sinks))
 
     def _segment(
-        self, session: Session, stretch: Stretch, reason: Closed, now_ms: int
+        self, session: Session, stretch: OpenSegment, reason: Closed, now_ms: int
     ) -> Segment:
         started_ms, ended_ms = self._span(session, stretch, now_ms)
         number, around = session.stretches.closed, self._surroundings(session)
@@ -224,7 +224,9 @@ class Segments:
             closed_ms=now_ms,
         )
 
-    def _span(self, session: Session, stretch: Stretch, now_ms: int) -> tuple[int, int]:
+    def _span(
+        self, session: Session, stretch: OpenSegment, now_ms: int
+    ) -> tuple[int, int]:
         """Return when *stretch* was; of what tells no time, when it came."""
         if stretch.last_ms:
             return stretch.first_ms, stretch.last_ms

@@ -13,7 +13,7 @@ from jarvisd.core.flush import Flusher
 from jarvisd.core.storage.database_store import Store
 from jarvisd.segments.chats import Chats
 from jarvisd.segments.engine import Segments
-from jarvisd.segments.store import Wanted, list_segments
+from jarvisd.segments.store import SegmentQuery, list_segments
 from jarvisd.segments.wire import (
     ChatParams,
     ChatsEndSession,
@@ -31,7 +31,7 @@ TICKS: Final = 10
 """Of a shorter idle time a tenth."""
 
 
-class SegmentDesk:
+class SegmentHandlers:
     """Closes idle segments, and answers `segments.*` and `chats.*`.
 
     *is_complete* says whether all history has been read; see `Segments.sweep`.
@@ -108,7 +108,7 @@ class SegmentDesk:
                 raise AssertionError(type(asked))
 
     async def _list(self, asked: SegmentsList) -> SegmentsListResult:
-        wanted = Wanted(
+        wanted = SegmentQuery(
             agent=asked.agent,
             session_id=asked.session_id,
             project=asked.project,

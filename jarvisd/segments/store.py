@@ -32,7 +32,7 @@ _DECODER: Final = msgspec.json.Decoder(Segment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class SegmentQuery:
     """Which segments are asked for; None is any.
 
     Attributes:
@@ -55,7 +55,7 @@ class Wanted:
     limit: int
 
 
-class Page(NamedTuple):
+class SegmentPage(NamedTuple):
     """Segments, the number of the newest of them or of all, and whether more match."""
 
     segments: list[Segment]
@@ -78,7 +78,7 @@ def segments_since_ms(raw: sqlite3.Connection) -> int:
     return since_ms or 0
 
 
-def list_segments(raw: sqlite3.Connection, *, wanted: Wanted) -> Page:
+def list_segments(raw: sqlite3.Connection, *, wanted: SegmentQuery) -> SegmentPage:
     """Return the segments that are *wanted*."""
     filters = list(_filters(wanted))
     where = " AND ".join(each for each, _ in filters) or "1"
@@ -89,7 +89,7 @@ def list_segments(raw: sqlite3.Connection, *, wanted: Wanted) -> Page:
     values = [value for _, each in filters for value in each]
     rows = raw.execute(query, (*values, wanted.limit + 1)).fetchall()
     shown = rows[: wanted.limit]
-    return Page(
+    return SegmentPage(
         [_DECODER.decode(record) for _, record in shown],
         max((key for key, _ in shown), default=_newest(raw)),
         len(rows) > len(shown),
@@ -101,7 +101,7 @@ def _newest(raw: sqlite3.Connection) -> int:
     return newest or 0
 
 
-def _filters(wanted: Wanted) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def _filters(wanted: SegmentQuery) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Give conditions and their values; what a user says is never part of the query."""
     if wanted.agent is not None:
         yield "agent = ?", (wanted.agent,)

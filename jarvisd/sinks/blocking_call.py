@@ -18,7 +18,7 @@ from jarvisd.base.errors import SinkError
 T = TypeVar("T")
 
 
-class Hand:
+class BlockingCall:
     """Does one thing at a time, each on a thread of its own, and waits within a limit.
 
     What outlasts its limit goes on unheeded. Until it ends nothing else is begun, so a

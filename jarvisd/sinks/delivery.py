@@ -18,9 +18,9 @@ from jarvisd.core.storage.connection import Unit
 from jarvisd.overview.health_wire import SinkHealth
 from jarvisd.sinks import store as outbox
 from jarvisd.sinks.backoff import LONGEST_S, pause_s
-from jarvisd.sinks.blocking_call import Hand
+from jarvisd.sinks.blocking_call import BlockingCall
 from jarvisd.sinks.sink import Sink
-from jarvisd.sinks.store import Due, Queue, Waiting
+from jarvisd.sinks.store import Due, QueueSize, Waiting
 
 BATCH: Final = 100
 """Records given to a sink at once: some 70 kB."""
@@ -39,7 +39,7 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class Outbox(Protocol):
+class DeliveryQueue(Protocol):
     """What is needed of the store."""
 
     async def read(self, query: Unit[T]) -> T:
@@ -51,7 +51,7 @@ class Outbox(Protocol):
         ...
 
 
-class Lane:
+class SinkDelivery:
     """Feeds one sink, and knows how that goes.
 
     Attributes:
@@ -65,7 +65,7 @@ class Lane:
     def __init__(
         self,
         sink: Sink,
-        store: Outbox,
+        store: DeliveryQueue,
         clock: Clock,
         *,
         limit_s: float = LIMIT_S,
@@ -75,7 +75,7 @@ class Lane:
         """Prepare; *moved* is called when something was delivered."""
         self.sink = sink
         self.failures = 0
-        self.queue = Queue()
+        self.queue = QueueSize()
         self.dropped = 0
         self._delivered = 0
         self._error: str | None = None
@@ -85,7 +85,7 @@ class Lane:
         self._limit_s = limit_s
         self._jitter = jitter
         self._moved = moved
-        self._hand = Hand(f"sink {sink.name}")
+        self._hand = BlockingCall(f"sink {sink.name}")
         self._wake = anyio.Event()
 
     @property

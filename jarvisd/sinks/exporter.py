@@ -11,9 +11,9 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
 from jarvisd.overview.health_wire import Problem, SinkHealth
 from jarvisd.sinks import store as outbox
-from jarvisd.sinks.delivery import LIMIT_S, STORE_PAUSE_S, Lane, Outbox
+from jarvisd.sinks.delivery import LIMIT_S, STORE_PAUSE_S, DeliveryQueue, SinkDelivery
 from jarvisd.sinks.sink import Sink
-from jarvisd.sinks.store import Queue
+from jarvisd.sinks.store import QueueSize
 
 COUNT_EVERY_S: Final = 1.0
 """What waits is counted when it has changed, and no more often than this."""
@@ -38,7 +38,7 @@ class Exporter:
     def __init__(
         self,
         sinks: Sequence[Sink],
-        store: Outbox,
+        store: DeliveryQueue,
         clock: Clock,
         *,
         limit_s: float = LIMIT_S,
@@ -48,7 +48,7 @@ class Exporter:
         self._changed = anyio.Event()
         self._dropped_ms: int | None = None
         self._lanes = [
-            Lane(each, store, clock, limit_s=limit_s, moved=self._recount)
+            SinkDelivery(each, store, clock, limit_s=limit_s, moved=self._recount)
             for each in sinks
         ]
 
@@ -113,13 +113,13 @@ class Exporter:
         queues = await self._store.read(outbox.queues)
         took_s = self._clock.monotonic() - began
         for lane in self._lanes:
-            lane.queue = queues.get(lane.sink.name, Queue())
+            lane.queue = queues.get(lane.sink.name, QueueSize())
             if lane.queue.waiting > lane.sink.max_waiting:
                 await self._drop(lane, lane.queue.waiting - lane.sink.max_waiting)
 
         return took_s
 
-    async def _drop(self, lane: Lane, excess: int) -> None:
+    async def _drop(self, lane: SinkDelivery, excess: int) -> None:
         log.warning("sink.dropped", sink=lane.sink.name, records=excess)
         self._dropped_ms = self._clock.unix_ms()
         while excess > 0 and (gone := await self._drop_some(lane.sink.name, excess)):
@@ -151,7 +151,7 @@ class Exporter:
         await self._clock.sleep_until(self._clock.monotonic() + seconds)
 
 
-def _overflow(lane: Lane, since_ms: int) -> Problem:
+def _overflow(lane: SinkDelivery, since_ms: int) -> Problem:
     most = lane.sink.max_waiting
     return Problem(
         kind="sink_dropped",

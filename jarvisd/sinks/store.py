@@ -57,7 +57,7 @@ class Due(NamedTuple):
     next_ms: int | None = None
 
 
-class Queue(NamedTuple):
+class QueueSize(NamedTuple):
     """How much waits for a sink, and since when: the oldest record's close, Unix ms."""
 
     waiting: int = 0
@@ -110,10 +110,10 @@ def postponed(
     raw.executemany(_LATER, [(next_ms, sink, id_) for id_ in ids])
 
 
-def queues(raw: sqlite3.Connection) -> dict[str, Queue]:
+def queues(raw: sqlite3.Connection) -> dict[str, QueueSize]:
     """Return what waits, by the names of sinks that something waits for."""
     return {
-        sink: Queue(waiting, _closed_ms(raw, oldest))
+        sink: QueueSize(waiting, _closed_ms(raw, oldest))
         for sink, waiting, oldest in raw.execute(_COUNT).fetchall()
     }
 

@@ -35,7 +35,7 @@ from jarvisd.core.event import (
 )
 from jarvisd.core.record import Record
 from jarvisd.ledger.lane import Lane
-from jarvisd.state.facts import INTERRUPTED, MAX_TASKS, Facts, Phase
+from jarvisd.state.facts import INTERRUPTED, MAX_TASKS, Phase, StateFacts
 from jarvisd.state.model import Activity
 
 GOES_ON = frozenset({"tool_use", "pause_turn"})
@@ -68,12 +68,12 @@ def note(lane: Lane, record: Record) -> None:
 # Turns
 
 
-def _begin(facts: Facts, word: str, at_ms: int | None) -> None:
+def _begin(facts: StateFacts, word: str, at_ms: int | None) -> None:
     facts.turn_ms = at_ms
     _go_on(facts, word, at_ms)
 
 
-def _go_on(facts: Facts, word: str, at_ms: int | None) -> None:
+def _go_on(facts: StateFacts, word: str, at_ms: int | None) -> None:
     """Begin to work without a turn of one's own: calls that are open still count."""
     facts.phase, facts.word = _WORKING, word
     facts.since_ms = facts.heard_ms = at_ms
@@ -81,7 +81,7 @@ def _go_on(facts: Facts, word: str, at_ms: int | None) -> None:
     facts.commanded, facts.failed = False, ""
 
 
-def _end(facts: Facts, word: str, at_ms: int | None, *, settled: bool) -> None:
+def _end(facts: StateFacts, word: str, at_ms: int | None, *, settled: bool) -> None:
     facts.heard_ms = at_ms
     if facts.phase is not _DONE:
         facts.phase, facts.word, facts.since_ms = _DONE, word, at_ms
@@ -90,7 +90,7 @@ def _end(facts: Facts, word: str, at_ms: int | None, *, settled: bool) -> None:
     facts.doing, facts.attempt = None, 0
 
 
-def _prompt(facts: Facts, event: PromptGiven, at_ms: int | None) -> None:
+def _prompt(facts: StateFacts, event: PromptGiven, at_ms: int | None) -> None:
     if facts.phase is _WORKING and (event.queued or facts.announced):
         facts.heard_ms = at_ms
         facts.cue = None
@@ -101,11 +101,11 @@ def _prompt(facts: Facts, event: PromptGiven, at_ms: int | None) -> None:
     facts.attempt = facts.call_count = 0
 
 
-def _command(facts: Facts, _: CommandGiven, __: int | None) -> None:
+def _command(facts: StateFacts, _: CommandGiven, __: int | None) -> None:
     facts.commanded = True  # most are done by the agent's program alone
 
 
-def _instructed(facts: Facts, event: Instructed, at_ms: int | None) -> None:
+def _instructed(facts: StateFacts, event: Instructed, at_ms: int | None) -> None:
     if event.by_hook:
         _begin(facts, FEEDBACK, at_ms)
     elif event.by_agent:
@@ -114,13 +114,13 @@ def _instructed(facts: Facts, event: Instructed, at_ms: int | None) -> None:
         _begin(facts, "command", at_ms)
 
 
-def _turn_started(facts: Facts, event: TurnStarted, at_ms: int | None) -> None:
+def _turn_started(facts: StateFacts, event: TurnStarted, at_ms: int | None) -> None:
     if event.announced:
         _begin(facts, "turn started", at_ms)
         facts.announced = True
 
 
-def _turn_ended(facts: Facts, event: TurnEnded, at_ms: int | None) -> None:
+def _turn_ended(facts: StateFacts, event: TurnEnded, at_ms: int | None) -> None:
     if facts.word == FEEDBACK and facts.heard_ms == facts.since_ms:
         return  # the hook that sent the agent on is summed up behind its words
 
@@ -134,12 +134,12 @@ def _turn_ended(facts: Facts, event: TurnEnded, at_ms: int | None) -> None:
             facts.agents.clear()
 
 
-def _interrupted(facts: Facts, _: Interrupted, at_ms: int | None) -> None:
+def _interrupted(facts: StateFacts, _: Interrupted, at_ms: int | None) -> None:
     facts.phase, facts.cue, facts.failed = _WORKING, None, ""
     _end(facts, INTERRUPTED, at_ms, settled=True)
 
 
-def _message(facts: Facts, event: MessageWritten, at_ms: int | None) -> None:
+def _message(facts: StateFacts, event: MessageWritten, at_ms: int | None) -> None:
     if facts.announced:  # words before a tool call look like the last ones
         facts.heard_ms = at_ms
         if facts.phase is _WORKING:
@@ -160,14 +160,14 @@ def _message(facts: Facts, event: MessageWritten, at_ms: int | None) -> None:
     facts.attempt = 0
 
 
-def _asked(facts: Facts, event: Asked, _: int | None) -> None:
+def _asked(facts: StateFacts, event: Asked, _: int | None) -> None:
     facts.cue = event.cue
 
 
 # Calls
 
 
-def _called(facts: Facts, event: ToolCalled, at_ms: int | None) -> None:
+def _called(facts: StateFacts, event: ToolCalled, at_ms: int | None) -> None:
     if facts.phase is not _WORKING and not facts.announced:
         _begin(facts, "call", at_ms)
 
@@ -180,7 +180,7 @@ def _called(facts: Facts, event: ToolCalled, at_ms: int | None) -> None:
         facts.call_count, facts.call_ms = 1, at_ms
 
 
-def _returned(facts: Facts, event: ToolReturned, at_ms: int | None) -> None:
+def _returned(facts: StateFacts, event: ToolReturned, at_ms: int | None) -> None:
     if (
         facts.phase is _DONE
         and not facts.announced
@@ -196,14 +196,14 @@ def _returned(facts: Facts, event: ToolReturned, at_ms: int | None) -> None:
 # The background
 
 
-def _task_started(facts: Facts, event: TaskStarted, at_ms: int | None) -> None:
+def _task_started(facts: StateFacts, event: TaskStarted, at_ms: int | None) -> None:
     tasks = _TASKS[event.kind](facts)
     tasks[event.task_id] = at_ms
     if len(tasks) > MAX_TASKS:
         del tasks[next(iter(tasks))]
 
 
-def _task_ended(facts: Facts, event: TaskEnded, at_ms: int | None) -> None:
+def _task_ended(facts: StateFacts, event: TaskEnded, at_ms: int | None) -> None:
     known = [each(facts) for each in _TASKS.values()]
     if not any(event.task_id in tasks for tasks in known) or (
         event.task_id in facts.agents
@@ -222,7 +222,7 @@ def _task_ended(facts: Facts, event: TaskEnded, at_ms: int | None) -> None:
 # What stands in the way
 
 
-def _failed(facts: Facts, event: ApiFailed, at_ms: int | None) -> None:
+def _failed(facts: StateFacts, event: ApiFailed, at_ms: int | None) -> None:
     if not event.retrying:
         _end(facts, "API error", at_ms, settled=True)
         facts.failed = _words(event)
@@ -245,45 +245,45 @@ def _words(event: ApiFailed) -> str:
     return event.trouble or ""
 
 
-def _limited(facts: Facts, event: LimitReached, at_ms: int | None) -> None:
+def _limited(facts: StateFacts, event: LimitReached, at_ms: int | None) -> None:
     facts.limited_ms, facts.until_ms = at_ms, event.resets_at_ms
     facts.failed = ""
     _end(facts, "limit reached", at_ms, settled=True)
     facts.word = "limit reached"  # and not the error that told of it
 
 
-def _limits(facts: Facts, event: LimitsReported, _: int | None) -> None:
+def _limits(facts: StateFacts, event: LimitsReported, _: int | None) -> None:
     facts.full_ms = None
     for each in event.windows:
         if each.used_percent >= 100 and each.resets_at_ms is not None:
             facts.full_ms = max(facts.full_ms or 0, each.resets_at_ms)
 
 
-def _compacted(facts: Facts, event: Compacted, at_ms: int | None) -> None:
+def _compacted(facts: StateFacts, event: Compacted, at_ms: int | None) -> None:
     facts.compacted_ms = at_ms
     if event.trigger == "manual":
         _end(facts, "compacted", at_ms, settled=True)
 
 
-def _mode(facts: Facts, event: ModeChanged, _: int | None) -> None:
+def _mode(facts: StateFacts, event: ModeChanged, _: int | None) -> None:
     facts.mode, facts.reviewed = event.mode, event.reviewed
 
 
-def _closing(facts: Facts, _: ClosingWritten, __: int | None) -> None:
+def _closing(facts: StateFacts, _: ClosingWritten, __: int | None) -> None:
     facts.closing = True
 
 
-def _opened(facts: Facts, event: ThreadOpened, _: int | None) -> None:
+def _opened(facts: StateFacts, event: ThreadOpened, _: int | None) -> None:
     facts.headless = facts.headless or event.headless
 
 
-_TASKS: dict[TaskKind, Callable[[Facts], dict[str, int | None]]] = {
+_TASKS: dict[TaskKind, Callable[[StateFacts], dict[str, int | None]]] = {
     TaskKind.COMMAND: attrgetter("shells"),
     TaskKind.AGENT: attrgetter("agents"),
     TaskKind.WORKFLOW: attrgetter("workflows"),
 }
 
-_HANDLERS: dict[type, Callable[[Facts, Any, int | None], None]] = {
+_HANDLERS: dict[type, Callable[[StateFacts, Any, int | None], None]] = {
     PromptGiven: _prompt,
     CommandGiven: _command,
     Instructed: _instructed,

@@ -14,11 +14,11 @@ from jarvisd.state.constants import (
 )
 from jarvisd.state.facts import Phase
 from jarvisd.state.model import Confidence, State, Tier
-from jarvisd.state.situation import Case, Verdict
+from jarvisd.state.situation import Situation, StateVerdict
 from jarvisd.state.turns import verdict_of_nothing, working
 
 
-def registry_wait(case: Case) -> Verdict | None:
+def registry_wait(case: Situation) -> StateVerdict | None:
     """Say what dialog the agent's registry tells of."""
     registry, words = case.held.registry, case.traits.registry
     if registry is None or registry.status != words.waiting:
@@ -35,7 +35,7 @@ def registry_wait(case: Case) -> Verdict | None:
 
     approval = not asked and (word is None or word in words.approvals)
     known = approval or asked or word in words.answers
-    return Verdict(
+    return StateVerdict(
         state=State.WAITING_APPROVAL if approval else State.WAITING_ANSWER,
         since_ms=registry.at_ms,
         tool=tool,
@@ -47,7 +47,7 @@ def registry_wait(case: Case) -> Verdict | None:
     )
 
 
-def _tool_asked_for(case: Case) -> str | None:
+def _tool_asked_for(case: Situation) -> str | None:
     """Return the tool that a dialog is most likely about.
 
     That is an open question, the tool of a hook that may be there before the call is
@@ -64,7 +64,7 @@ def _tool_asked_for(case: Case) -> str | None:
     return calls[-1].tool if calls else None
 
 
-def hook_wait(case: Case) -> Verdict | None:
+def hook_wait(case: Situation) -> StateVerdict | None:
     """Say what dialog a hook told of, unless it was answered."""
     ask = case.held.ask
     if ask is None:
@@ -80,7 +80,7 @@ def hook_wait(case: Case) -> Verdict | None:
 
     traits = case.traits
     answer = traits.is_question(ask.tool) or ask.detail == traits.hooks.form
-    verdict = Verdict(
+    verdict = StateVerdict(
         state=State.WAITING_ANSWER if answer else State.WAITING_APPROVAL,
         since_ms=ask.at_ms,
         tool=ask.tool,
@@ -95,7 +95,9 @@ def hook_wait(case: Case) -> Verdict | None:
     return _unless_answered(case, verdict, ask.at_ms)
 
 
-def _unless_answered(case: Case, verdict: Verdict, asked_ms: int) -> Verdict | None:
+def _unless_answered(
+    case: Situation, verdict: StateVerdict, asked_ms: int
+) -> StateVerdict | None:
     """Return *verdict* if the request stood long enough where programs answer.
 
     Where nobody is ever asked a request is none. A request that is too young is one
@@ -111,7 +113,7 @@ def _unless_answered(case: Case, verdict: Verdict, asked_ms: int) -> Verdict | N
     return replace(verdict, confidence=Confidence.MEDIUM)
 
 
-def subagent_wait(case: Case) -> Verdict | None:
+def subagent_wait(case: Situation) -> StateVerdict | None:
     """Say what a subagent needs: its parent needs it, too."""
     needs = case.needs
     if needs is None:
@@ -121,7 +123,7 @@ def subagent_wait(case: Case) -> Verdict | None:
     return replace(needs, evidence=OF_CHILD + evidence, recheck_ms=None, of_child=True)
 
 
-def compacting(case: Case) -> Verdict | None:
+def compacting(case: Situation) -> StateVerdict | None:
     """Say that the context is being compacted, as a hook told."""
     hook = case.held.compacting
     if hook is None or (case.facts.compacted_ms or 0) >= hook.at_ms:
@@ -132,7 +134,7 @@ def compacting(case: Case) -> Verdict | None:
     if case.now_ms >= until_ms:
         return None
 
-    return Verdict(
+    return StateVerdict(
         state=State.COMPACTING,
         since_ms=began_ms,
         evidence=hook.event,
@@ -145,10 +147,10 @@ def compacting(case: Case) -> Verdict | None:
 # What the transcript shows, or lets guess
 
 
-def question(case: Case) -> Verdict | None:
+def question(case: Situation) -> StateVerdict | None:
     """Say that a question or a plan is open, as the transcript shows."""
     for each in case.questions().values():
-        return Verdict(
+        return StateVerdict(
             state=State.WAITING_ANSWER,
             since_ms=each.at_ms,
             tool=each.tool,
@@ -159,7 +161,7 @@ def question(case: Case) -> Verdict | None:
     return None
 
 
-def stalled_edit(case: Case) -> Verdict | None:
+def stalled_edit(case: Situation) -> StateVerdict | None:
     """Guess that an edit waits for leave, as it takes too long."""
     if not case.calls or not case.asks or case.mode in case.traits.edit_modes:
         return None
@@ -171,14 +173,14 @@ def stalled_edit(case: Case) -> Verdict | None:
     return None
 
 
-def _guess(case: Case, edit: OpenTool, since_ms: int) -> Verdict | None:
+def _guess(case: Situation, edit: OpenTool, since_ms: int) -> StateVerdict | None:
     """Return that *edit* waits for leave, once it has been open for long."""
     due_ms = since_ms + STALLED_EDIT_MS
     if case.now_ms < due_ms:
         at_work = working(case)
         return None if at_work is None else replace(at_work, recheck_ms=due_ms)
 
-    return Verdict(
+    return StateVerdict(
         state=State.WAITING_APPROVAL,
         since_ms=since_ms,
         tool=edit.tool,
@@ -189,7 +191,7 @@ def _guess(case: Case, edit: OpenTool, since_ms: int) -> Verdict | None:
     )
 
 
-def _knows_better(case: Case) -> bool:
+def _knows_better(case: Situation) -> bool:
     """Whether somebody would have told of a dialog, if there were one."""
     registry = case.held.registry
     return case.held.hooked or (registry is not None and registry.status is not None)

@@ -6,10 +6,10 @@ from jarvisd.core.signal import ProcessGone
 from jarvisd.state.constants import GIVEN_UP_MS
 from jarvisd.state.facts import Phase
 from jarvisd.state.model import OVER, Confidence, State, Tier, Transition
-from jarvisd.state.situation import Case, Verdict
+from jarvisd.state.situation import Situation, StateVerdict
 
 
-def over(case: Case) -> Verdict | None:
+def over(case: Situation) -> StateVerdict | None:
     """Say that it is over: nobody is there any more, or goodbye was said."""
     gone = case.process.gone or case.held.gone
     if gone is not None and not case.has_resumed(gone.at_ms) and not case.is_alive:
@@ -17,7 +17,7 @@ def over(case: Case) -> Verdict | None:
 
     bye = case.process.over
     if bye is not None and not case.has_resumed(bye.at_ms):
-        return Verdict(
+        return StateVerdict(
             state=State.ENDED,
             since_ms=bye.at_ms,
             evidence=" ".join(filter(None, (bye.event, bye.detail))),
@@ -27,7 +27,7 @@ def over(case: Case) -> Verdict | None:
 
     closed_ms = case.held.closed_ms
     if closed_ms is not None and not case.has_resumed(closed_ms) and not case.is_alive:
-        return Verdict(
+        return StateVerdict(
             state=State.ENDED,
             since_ms=closed_ms,
             evidence="its output was closed",
@@ -42,8 +42,8 @@ def over(case: Case) -> Verdict | None:
     return None
 
 
-def _recalled(told: Transition) -> Verdict:
-    return Verdict(
+def _recalled(told: Transition) -> StateVerdict:
+    return StateVerdict(
         state=told.state,
         since_ms=told.at_ms,
         evidence=told.evidence,
@@ -53,12 +53,12 @@ def _recalled(told: Transition) -> Verdict:
     )
 
 
-def _gone(case: Case, gone: ProcessGone) -> Verdict:
+def _gone(case: Situation, gone: ProcessGone) -> StateVerdict:
     in_order = gone.tidy or case.facts.closing
     at_work = case.turn().phase is Phase.WORKING or bool(case.questions())
     midst = at_work and not in_order
     how = "is gone in the midst of work" if midst else "is gone or done with it"
-    return Verdict(
+    return StateVerdict(
         state=State.CRASHED if midst else State.ENDED,
         since_ms=gone.at_ms,
         evidence=f"process {gone.pid} {how}",
@@ -70,13 +70,13 @@ def _gone(case: Case, gone: ProcessGone) -> Verdict:
     )
 
 
-def given_up(case: Case) -> Verdict | None:
+def given_up(case: Situation) -> StateVerdict | None:
     """Say that what was silent for half a day, without a process, is over."""
     heard_ms = case.last_ms
     if case.is_alive or not heard_ms or case.now_ms - heard_ms < GIVEN_UP_MS:
         return None
 
-    return Verdict(
+    return StateVerdict(
         state=State.ENDED,
         since_ms=heard_ms,
         evidence="silent for long, and no process is known",
@@ -87,7 +87,7 @@ def given_up(case: Case) -> Verdict | None:
     )
 
 
-def unless_abandoned(case: Case, verdict: Verdict) -> Verdict:
+def unless_abandoned(case: Situation, verdict: StateVerdict) -> StateVerdict:
     """Return *verdict*, or that the session is over as nobody is there to go on.
 
     A session at rest stays at rest: it needs nobody either way.
@@ -103,7 +103,7 @@ def unless_abandoned(case: Case, verdict: Verdict) -> Verdict:
         again_ms = min(abandoned_ms, verdict.recheck_ms or abandoned_ms)
         return replace(verdict, recheck_ms=again_ms)
 
-    return Verdict(
+    return StateVerdict(
         state=State.ENDED,
         since_ms=case.last_ms,
         evidence="no process can be at work on it",

@@ -18,9 +18,9 @@ from jarvisd.core.traits import TraitsOf, no_traits
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.apply import note
 from jarvisd.state.constants import FORGOTTEN_MS, GIVEN_UP_MS, LATER_MS
-from jarvisd.state.facts import Facts, Phase
+from jarvisd.state.facts import Phase, StateFacts
 from jarvisd.state.ladder import verdict_on
-from jarvisd.state.latest_signals import Held
+from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import (
     OVER,
     WAITS,
@@ -34,9 +34,9 @@ from jarvisd.state.model import (
 )
 from jarvisd.state.reasons import Burn, attention_to, silence_due_ms
 from jarvisd.state.reminders import Reminders
-from jarvisd.state.session_registry import MAX_DEPTH, Seats
-from jarvisd.state.session_state import Seat, SeatKey
-from jarvisd.state.situation import Case, Verdict
+from jarvisd.state.session_registry import MAX_DEPTH, SessionRegistry
+from jarvisd.state.session_state import SeatKey, SessionState
+from jarvisd.state.situation import Situation, StateVerdict
 
 Cost = Callable[[str, SessionId], int | None]
 """(agent, session) -> what it cost so far, in micro-dollars; None if not known."""
@@ -60,7 +60,7 @@ class News(Enum):
     LIVE = auto()
 
 
-class Counts(NamedTuple):
+class StateCounts(NamedTuple):
     """How many sessions are in each state, and how many of them need somebody."""
 
     version: int
@@ -68,7 +68,7 @@ class Counts(NamedTuple):
     need: int
 
 
-class States:
+class StateEngine:
     """Facts and signals in, verdicts and transitions out.
 
     Lines are folded behind the ledger, whose open tool calls are used, too.
@@ -83,7 +83,7 @@ class States:
     ) -> None:
         self._cost = cost
         self._traits_of = traits_of
-        self._seats = Seats(traits_of)
+        self._seats = SessionRegistry(traits_of)
         self._reminders = Reminders(self._seats.get)
         self._lanes: dict[Lane, News] = {}
         self._newest: Lane | None = None  # which is in *_lanes*, as *_news* says
@@ -94,7 +94,7 @@ class States:
         self._attended: list[SeatKey] = []
         self._asking: dict[SeatKey, None] = {}
         self._asked: set[SeatKey] = set()
-        self._counts = Counts(-1, Counter(), 0)
+        self._counts = StateCounts(-1, Counter(), 0)
         self._changes = 0
 
     @property
@@ -201,12 +201,12 @@ class States:
         """Return True if the session may be running commands."""
         return self.state_of(key) in {State.WORKING, State.COMPACTING}
 
-    def counts(self) -> Counts:
+    def counts(self) -> StateCounts:
         """Count the sessions that nobody started; the same until one changes."""
         if self._counts.version != self.version:
             states = Counter(map(self.state_of, self.roots()))
             need = sum(map(self.is_needy, self.roots()))
-            self._counts = Counts(self.version, states, need)
+            self._counts = StateCounts(self.version, states, need)
 
         return self._counts
 
@@ -297,7 +297,7 @@ class States:
 
     def _judge_children(
         self, key: SeatKey, now_ms: int, changes: list[Transition], depth: int
-    ) -> list[Verdict]:
+    ) -> list[StateVerdict]:
         """Judge whom the session of *key* has started; return what is said of them."""
         children = self._seats.children(key)
         if depth < MAX_DEPTH:
@@ -310,7 +310,9 @@ class States:
             if each.told is not None and each.key in self._seats
         ]
 
-    def _judge_seat(self, seat: Seat, children: list[Verdict], now_ms: int) -> None:
+    def _judge_seat(
+        self, seat: SessionState, children: list[StateVerdict], now_ms: int
+    ) -> None:
         case = self._case(seat, children, now_ms)
         verdict, seat.due_ms = verdict_on(case), None
         if self.checks_processes and seat.awaits_check(case, verdict):
@@ -350,14 +352,16 @@ class States:
 
         self._reminders.note(seat)
 
-    def _case(self, seat: Seat, children: list[Verdict], now_ms: int) -> Case:
+    def _case(
+        self, seat: SessionState, children: list[StateVerdict], now_ms: int
+    ) -> Situation:
         above = self._seats.get(self._seats.root(seat.key))
         needs = [each for each in children if each.state in WAITS]
         working = [each for each in children if each.state is State.WORKING]
         carry = None if seat.lane is None else seat.lane.carry
-        return Case(
+        return Situation(
             now_ms=now_ms,
-            facts=Facts() if carry is None else carry.facts,
+            facts=StateFacts() if carry is None else carry.facts,
             calls={} if carry is None else carry.open_tools,
             held=seat.held,
             above=_above(seat, above),
@@ -366,7 +370,7 @@ class States:
             working=len(working),
         )
 
-    def _burn(self, seat: Seat, now_ms: int) -> tuple[Attention, ...]:
+    def _burn(self, seat: SessionState, now_ms: int) -> tuple[Attention, ...]:
         micros = None if self._cost is None else self._cost(*seat.key)
         if micros is None:
             return ()
@@ -377,24 +381,26 @@ class States:
         return seat.burn.attention(micros, now_ms)
 
 
-def _shown(told: Verdict) -> tuple[State, bool]:
+def _shown(told: StateVerdict) -> tuple[State, bool]:
     """Return the parts of a verdict that counts of sessions depend on."""
     return told.state, needs_somebody(told.state, told.confidence)
 
 
-def _above(seat: Seat, root: Seat | None) -> Held | None:
+def _above(seat: SessionState, root: SessionState | None) -> LatestSignals | None:
     """Return the signals of the session at the top; None if *seat* is that."""
     if seat.parent is None:
         return None
 
-    return Held() if root is None or root is seat else root.held
+    return LatestSignals() if root is None or root is seat else root.held
 
 
-def _is_over(seat: Seat) -> bool:
+def _is_over(seat: SessionState) -> bool:
     return seat.told is not None and seat.told.state in OVER
 
 
-def _verdict_if_over(seat: Seat, root: Seat | None) -> Verdict | None:
+def _verdict_if_over(
+    seat: SessionState, root: SessionState | None
+) -> StateVerdict | None:
     """Return the verdict on the topmost session, if it is over and not *seat*."""
     if root is None or root is seat or not _is_over(root):
         return None
@@ -419,11 +425,11 @@ def _parent_in(session_id: SessionId) -> SessionId | None:
     return SessionId(parent) if slash else None
 
 
-def _urgency(verdict: Verdict) -> tuple[bool, int]:
+def _urgency(verdict: StateVerdict) -> tuple[bool, int]:
     return verdict.state is not State.WAITING_APPROVAL, verdict.since_ms or 0
 
 
-def _is_forgotten(seat: Seat, now_ms: int) -> bool:
+def _is_forgotten(seat: SessionState, now_ms: int) -> bool:
     told = seat.told
     if told is None or seat.held.pid is not None:
         return False

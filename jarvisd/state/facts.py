@@ -25,7 +25,7 @@ class Phase(IntEnum):
     DONE = 2
 
 
-class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
+class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The facts of one block, as of its last line; times are Unix ms.
 
     Attributes:

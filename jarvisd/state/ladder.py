@@ -1,6 +1,6 @@
 """The ladder: what a session is doing, the first rule that holds.
 
-A pure function of a `Case`. Each rung is a function that gives a verdict or None, in
+A pure function of a `Situation`. Each rung is a function that gives a verdict or None, in
 the order in which they are asked; docs/states.md has them as a table. The rules rest on
 formats and runs of Claude Code 2.0 to 2.1.329 and Codex 0.118 to 0.169.
 """
@@ -16,7 +16,7 @@ from jarvisd.state.dialogs import (
     subagent_wait,
 )
 from jarvisd.state.endings import given_up, over, unless_abandoned
-from jarvisd.state.situation import Case, Verdict
+from jarvisd.state.situation import Situation, StateVerdict
 from jarvisd.state.turns import (
     done,
     failed,
@@ -27,7 +27,7 @@ from jarvisd.state.turns import (
 )
 
 
-def verdict_on(case: Case) -> Verdict:
+def verdict_on(case: Situation) -> StateVerdict:
     """Return what the session of *case* is doing."""
     for rung in LADDER:
         verdict = rung(case)
@@ -37,7 +37,7 @@ def verdict_on(case: Case) -> Verdict:
     return verdict_of_nothing(case)
 
 
-LADDER: tuple[Callable[[Case], Verdict | None], ...] = (
+LADDER: tuple[Callable[[Situation], StateVerdict | None], ...] = (
     over,
     given_up,
     registry_wait,

@@ -24,7 +24,7 @@ MAX_CALLS = 64
 
 
 @dataclass(slots=True)
-class Held:
+class LatestSignals:
     """The newest signals of each sort.
 
     Attributes:
@@ -189,19 +189,19 @@ def _is_about(hook: HookCalled, ask: HookCalled) -> bool:
 # What single hooks mean, beside whose turn it is
 
 
-def _started(held: Held, hook: HookCalled) -> None:
+def _started(held: LatestSignals, hook: HookCalled) -> None:
     held.over = None
     if hook.detail != held.traits.hooks.compacted:
         held.ask = held.compacting = None
 
 
-def _freed(held: Held, hook: HookCalled) -> None:
+def _freed(held: LatestSignals, hook: HookCalled) -> None:
     held.answer, held.ask, held.compacting = hook, None, None
     held.calls.clear()
     held.ran_ms.clear()
 
 
-def _calling(held: Held, hook: HookCalled) -> None:
+def _calling(held: LatestSignals, hook: HookCalled) -> None:
     if hook.call_id is not None and len(held.calls) < MAX_CALLS:
         held.calls[hook.call_id] = hook.tool
 
@@ -209,39 +209,39 @@ def _calling(held: Held, hook: HookCalled) -> None:
         _asking(held, hook)
 
 
-def _asking(held: Held, hook: HookCalled) -> None:
+def _asking(held: LatestSignals, hook: HookCalled) -> None:
     answer = held.answer
     if answer is None or answer.at_ms < hook.at_ms or not _is_about(answer, hook):
         held.ask, held.asked_call = hook, hook.call_id or _only_call(held, hook.tool)
 
 
-def _only_call(held: Held, tool: str | None) -> str | None:
+def _only_call(held: LatestSignals, tool: str | None) -> str | None:
     """Return the call of *tool* that is not done, if there is but one."""
     found = [call for call, each in held.calls.items() if each == tool]
     return found[0] if len(found) == 1 else None
 
 
-def _notified(held: Held, hook: HookCalled) -> None:
+def _notified(held: LatestSignals, hook: HookCalled) -> None:
     if hook.detail in held.traits.hooks.dialogs and held.ask is None:
         _asking(held, hook)
 
 
-def _answered(held: Held, hook: HookCalled) -> None:
+def _answered(held: LatestSignals, hook: HookCalled) -> None:
     held.answer = hook
     held.calls.pop(hook.call_id or "", None)
     if held.ask is not None and _is_about(hook, held.ask):
         held.ask = None
 
 
-def _compacting(held: Held, hook: HookCalled) -> None:
+def _compacting(held: LatestSignals, hook: HookCalled) -> None:
     held.compacting = hook
 
 
-def _compacted(held: Held, _: HookCalled) -> None:
+def _compacted(held: LatestSignals, _: HookCalled) -> None:
     held.compacting = None
 
 
-def _ended(held: Held, hook: HookCalled) -> None:
+def _ended(held: LatestSignals, hook: HookCalled) -> None:
     held.over, held.ask, held.compacting = hook, None, None
 
 
@@ -264,7 +264,7 @@ _REST = frozenset(
     }
 )
 
-_HOOKS: dict[Moment, Callable[[Held, HookCalled], None]] = {
+_HOOKS: dict[Moment, Callable[[LatestSignals, HookCalled], None]] = {
     Moment.SESSION_STARTED: _started,
     Moment.PROMPTED: _freed,
     Moment.TURN_ENDED: _freed,

@@ -10,9 +10,9 @@ from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.status_line import StatusLineRead
-from jarvisd.overview.daemon_contract import Store
+from jarvisd.overview.daemon_contract import ReadableStore
 from jarvisd.overview.matching import is_session_in
-from jarvisd.overview.sessions import Entry
+from jarvisd.overview.sessions import SessionEntry
 from jarvisd.overview.status_text import need_words
 from jarvisd.rpc import messages
 from jarvisd.state.journal import Journal
@@ -48,7 +48,7 @@ class LiveStates:
     """Answers from the states in memory, and from the store for what has been."""
 
     def __init__(
-        self, blocks: Blocks, journal: Journal, store: Store, clock: Clock
+        self, blocks: Blocks, journal: Journal, store: ReadableStore, clock: Clock
     ) -> None:
         self._blocks = blocks
         self._journal = journal
@@ -170,7 +170,7 @@ class LiveStates:
             state=states.view(agent, session_id),
         )
 
-    def _live(self, entry: Entry) -> LiveSession:
+    def _live(self, entry: SessionEntry) -> LiveSession:
         session, books = entry.session, self._blocks.books
         return LiveSession(
             agent=session.agent,

@@ -11,12 +11,12 @@ from jarvisd.state.constants import (
     SILENCE_MS,
 )
 from jarvisd.state.model import Attention, Reason, State
-from jarvisd.state.situation import Case, Verdict
+from jarvisd.state.situation import Situation, StateVerdict
 
 _AT_WORK = frozenset({State.WORKING, State.COMPACTING})
 
 
-def attention_to(case: Case, verdict: Verdict) -> tuple[Attention, ...]:
+def attention_to(case: Situation, verdict: StateVerdict) -> tuple[Attention, ...]:
     """Return the reasons to look at a session of which *verdict* is told."""
     if verdict.state not in _AT_WORK:
         return ()
@@ -24,7 +24,7 @@ def attention_to(case: Case, verdict: Verdict) -> tuple[Attention, ...]:
     return (*_loop(case), *_silence(case, verdict))
 
 
-def silence_due_ms(case: Case, verdict: Verdict) -> int | None:
+def silence_due_ms(case: Situation, verdict: StateVerdict) -> int | None:
     """Return when the session's silence will be worth a word, if it goes on."""
     heard_ms = case.facts.heard_ms
     if verdict.state not in _AT_WORK or heard_ms is None:
@@ -34,7 +34,7 @@ def silence_due_ms(case: Case, verdict: Verdict) -> int | None:
     return due_ms if due_ms > case.now_ms else None
 
 
-def _loop(case: Case) -> Iterator[Attention]:
+def _loop(case: Situation) -> Iterator[Attention]:
     facts = case.facts
     polls = facts.call_tool.lower() in case.traits.polling
     limit = LOOP_CALLS_POLLING if polls else LOOP_CALLS
@@ -46,7 +46,7 @@ def _loop(case: Case) -> Iterator[Attention]:
         )
 
 
-def _silence(case: Case, verdict: Verdict) -> Iterator[Attention]:
+def _silence(case: Situation, verdict: StateVerdict) -> Iterator[Attention]:
     heard_ms = case.facts.heard_ms
     if heard_ms is not None and case.now_ms - heard_ms >= SILENCE_MS:
         where = f" in {verdict.tool}" if verdict.tool else ""

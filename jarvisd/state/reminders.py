@@ -3,20 +3,20 @@
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-from jarvisd.state.session_state import Seat, SeatKey
+from jarvisd.state.session_state import SeatKey, SessionState
 
 
 class Reminders:
     """The moments at which seats are due, as they say; *seat_of* finds a seat."""
 
-    def __init__(self, seat_of: Callable[[SeatKey], Seat | None]) -> None:
+    def __init__(self, seat_of: Callable[[SeatKey], SessionState | None]) -> None:
         self._seat_of = seat_of
         self._moments: list[tuple[int, SeatKey]] = []
 
     def __len__(self) -> int:
         return len(self._moments)
 
-    def note(self, seat: Seat) -> None:
+    def note(self, seat: SessionState) -> None:
         """Note when *seat* is due, unless there is a reminder before that.
 
         So a session that is judged again and again has one reminder, and not many.

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from jarvisd.base.ids import SessionId
 from jarvisd.core.traits import TraitsOf
-from jarvisd.state.latest_signals import Held
+from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import Transition
-from jarvisd.state.session_state import Seat, SeatKey, is_hooked_wait
+from jarvisd.state.session_state import SeatKey, SessionState, is_hooked_wait
 
 MAX_SEATS = 10_000
 """Sessions of one day; a seat takes a kilobyte."""
@@ -15,12 +15,12 @@ MAX_DEPTH = 8
 """Subagents of subagents; deeper ones are not rolled up."""
 
 
-class Seats:
+class SessionRegistry:
     """The seats by session. *version* grows whenever a session comes or goes."""
 
     def __init__(self, traits_of: TraitsOf) -> None:
         self._traits_of = traits_of
-        self._by_key: dict[SeatKey, Seat] = {}
+        self._by_key: dict[SeatKey, SessionState] = {}
         self._children: dict[SeatKey, set[SeatKey]] = {}
         self._before: dict[SeatKey, Transition] = {}
         self.version = 0
@@ -41,17 +41,17 @@ class Seats:
 
         return [key for key, each in self._before.items() if is_hooked_wait(each)]
 
-    def get(self, key: SeatKey) -> Seat | None:
+    def get(self, key: SeatKey) -> SessionState | None:
         """Return the seat of a session, if it has one."""
         return self._by_key.get(key)
 
-    def take(self, key: SeatKey, parent_id: SessionId | None) -> Seat:
+    def take(self, key: SeatKey, parent_id: SessionId | None) -> SessionState:
         """Return the seat of a session that *parent_id* has started, if any has."""
         seat = self._by_key.get(key)
         if seat is None:
             self._make_room()
             self.version += 1
-            seat = Seat(key, held=Held(self._traits_of(key[0])))
+            seat = SessionState(key, held=LatestSignals(self._traits_of(key[0])))
             self._by_key[key] = seat
             before = self._before.pop(key, None)
             if before is not None:
@@ -64,7 +64,7 @@ class Seats:
 
         return seat
 
-    def leave(self, seat: Seat) -> None:
+    def leave(self, seat: SessionState) -> None:
         """Take away *seat*, whose session is forgotten."""
         self.version += 1
         del self._by_key[seat.key]
@@ -89,7 +89,7 @@ class Seats:
         """Return those that no session started."""
         return iter([key for key, seat in self._by_key.items() if seat.parent is None])
 
-    def children(self, key: SeatKey) -> list[Seat]:
+    def children(self, key: SeatKey) -> list[SessionState]:
         """Return those that *key* has started, in the order of their names."""
         found = self._children.get(key)
         if found is None:

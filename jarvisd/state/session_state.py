@@ -22,7 +22,7 @@ from jarvisd.state.constants import (
     UNOWNED_MS,
 )
 from jarvisd.state.endings import AT_REST
-from jarvisd.state.latest_signals import Held
+from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import (
     OVER,
     WAITS,
@@ -33,13 +33,13 @@ from jarvisd.state.model import (
     Transition,
 )
 from jarvisd.state.reasons import Burn
-from jarvisd.state.situation import Case, Verdict
+from jarvisd.state.situation import Situation, StateVerdict
 
 SeatKey = tuple[str, SessionId]
 
 
 @dataclass(slots=True)
-class Seat:
+class SessionState:
     """One session.
 
     Attributes:
@@ -62,8 +62,8 @@ class Seat:
     key: SeatKey
     parent: SeatKey | None = None
     lane: Lane | None = None
-    held: Held = field(default_factory=Held)
-    told: Verdict | None = None
+    held: LatestSignals = field(default_factory=LatestSignals)
+    told: StateVerdict | None = None
     before: State | None = None
     changed_ms: int = 0
     judged_ms: int = 0
@@ -97,7 +97,7 @@ class Seat:
             else:
                 self.held.ask = hook
 
-    def awaits_check(self, case: Case, verdict: Verdict) -> bool:
+    def awaits_check(self, case: Situation, verdict: StateVerdict) -> bool:
         """Return True if *verdict*, the first, waits until all processes were checked.
 
         Otherwise each session that was left in the midst of work hours ago would need
@@ -118,7 +118,9 @@ class Seat:
 
         return case.now_ms < self.check_by_ms
 
-    def settle(self, verdict: Verdict, now_ms: int, *, answered: bool) -> Verdict:
+    def settle(
+        self, verdict: StateVerdict, now_ms: int, *, answered: bool
+    ) -> StateVerdict:
         """Return the verdict to report now, given that *verdict* was reached.
 
         *answered* says that a dialog which was told of is known to be closed.
@@ -204,7 +206,7 @@ class Seat:
             until_ms=told.until_ms,
         )
 
-    def _begun_ms(self, told: Verdict, now_ms: int) -> int:
+    def _begun_ms(self, told: StateVerdict, now_ms: int) -> int:
         """Return when *told*, which follows another state, began.
 
         A turn is older than a dialog in it: behind one, work began with its evidence.
@@ -265,7 +267,9 @@ def _hook_of(told: Transition, words: HookWords) -> HookCalled:
     )
 
 
-def told_from(told: Verdict, verdict: Verdict, since_ms: int, *, answered: bool) -> int:
+def told_from(
+    told: StateVerdict, verdict: StateVerdict, since_ms: int, *, answered: bool
+) -> int:
     """Return when *verdict*, reached at *since_ms*, takes the place of *told*."""
     if told.state in WAITS and verdict.state is State.WORKING:
         is_sure = answered or _is_answered(told, verdict)
@@ -284,7 +288,7 @@ def told_from(told: Verdict, verdict: Verdict, since_ms: int, *, answered: bool)
 _ENDS = frozenset({State.IDLE, State.ENDED})
 
 
-def _is_answered(told: Verdict, verdict: Verdict) -> bool:
+def _is_answered(told: StateVerdict, verdict: StateVerdict) -> bool:
     """Whether work behind a wait is witnessed, and not just the wait unseen."""
     if told.of_child or verdict.tier in {Tier.REGISTRY, Tier.HOOK}:
         return True

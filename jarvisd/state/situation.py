@@ -15,12 +15,12 @@ from jarvisd.state.constants import (
     RESUMED_MS,
     UNOWNED_MS,
 )
-from jarvisd.state.facts import INTERRUPTED, Facts, Phase
-from jarvisd.state.latest_signals import Held
+from jarvisd.state.facts import INTERRUPTED, Phase, StateFacts
+from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import Activity, Confidence, State, Tier
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class StateVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the ladder says: a state, what it rests on, and when to look again.
 
     *settled* False says that the evidence is of a sort that more lines often follow;
@@ -54,7 +54,7 @@ class Turn(msgspec.Struct, frozen=True, gc=False):
     shell: bool = False
 
 
-class Case(msgspec.Struct, kw_only=True):
+class Situation(msgspec.Struct, kw_only=True):
     """What is known of one session at *now_ms*.
 
     *calls* are those of the transcript that have no result. *needs* is the verdict on a
@@ -64,12 +64,12 @@ class Case(msgspec.Struct, kw_only=True):
     """
 
     now_ms: int
-    facts: Facts = msgspec.field(default_factory=Facts)
+    facts: StateFacts = msgspec.field(default_factory=StateFacts)
     calls: Mapping[str, OpenTool] = msgspec.field(default_factory=dict)
-    held: Held = msgspec.field(default_factory=Held)
-    above: Held | None = None
-    root_over: Verdict | None = None
-    needs: Verdict | None = None
+    held: LatestSignals = msgspec.field(default_factory=LatestSignals)
+    above: LatestSignals | None = None
+    root_over: StateVerdict | None = None
+    needs: StateVerdict | None = None
     working: int = 0
     _turn: Turn | None = None
     _open: dict[str, OpenTool] | None = None
@@ -92,7 +92,7 @@ class Case(msgspec.Struct, kw_only=True):
         return not unasked and not self.facts.reviewed
 
     @property
-    def process(self) -> Held:
+    def process(self) -> LatestSignals:
         """Return the signals that tell of the process: a subagent is in its parent's."""
         return self.held if self.above is None else self.above
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from jarvisd.core.origin import SessionId
-from jarvisd.core.storage.interned import Known
+from jarvisd.core.storage.interned import Interned
 from jarvisd.core.storage.multi_insert import put
 from jarvisd.state.model import Activity, Confidence, State, Tier, Transition
 
@@ -52,7 +52,7 @@ class Which(NamedTuple):
 
 
 def write_transitions(
-    raw: sqlite3.Connection, known: Known, transitions: Iterable[Transition]
+    raw: sqlite3.Connection, known: Interned, transitions: Iterable[Transition]
 ) -> None:
     """Store *transitions* inside the caller's transaction."""
     put(raw, _INSERT, map(partial(_values, raw, known), transitions), known.refused)
@@ -71,7 +71,9 @@ def last_number(raw: sqlite3.Connection) -> int:
     return row[0]
 
 
-def _values(raw: sqlite3.Connection, known: Known, each: Transition) -> tuple[Any, ...]:
+def _values(
+    raw: sqlite3.Connection, known: Interned, each: Transition
+) -> tuple[Any, ...]:
     return (
         each.number,
         known.session(raw, each.agent, each.session_id),

@@ -14,7 +14,7 @@ from jarvisd.base.ids import SessionId
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.signal import Signal
-from jarvisd.state.engine import States
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.journal import Journal
 from jarvisd.state.model import Transition
 
@@ -24,11 +24,11 @@ MAX_SLEEP_S = 60.0
 """Due times are wall times; a clock that was set is noticed within this."""
 
 
-class Keeper:
+class StateTask:
     """Keeps *states* judged, from `run` until it is cancelled."""
 
     def __init__(
-        self, states: States, journal: Journal, blocks: Blocks, clock: Clock
+        self, states: StateEngine, journal: Journal, blocks: Blocks, clock: Clock
     ) -> None:
         self.states = states
         self.journal = journal

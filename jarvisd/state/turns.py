@@ -12,10 +12,10 @@ from jarvisd.state.constants import (
 )
 from jarvisd.state.facts import Phase
 from jarvisd.state.model import Activity, Confidence, State, Tier
-from jarvisd.state.situation import Case, Turn, Verdict
+from jarvisd.state.situation import Situation, StateVerdict, Turn
 
 
-def limited(case: Case) -> Verdict | None:
+def limited(case: Situation) -> StateVerdict | None:
     """Say that the provider serves nothing more for now."""
     facts, hook = case.facts, case.failure()
     if facts.limited_ms is not None and facts.phase is not Phase.WORKING:
@@ -30,7 +30,7 @@ def limited(case: Case) -> Verdict | None:
     if case.now_ms >= ends_ms:
         return None
 
-    return Verdict(
+    return StateVerdict(
         state=State.LIMITED,
         since_ms=since_ms,
         evidence=evidence,
@@ -41,7 +41,7 @@ def limited(case: Case) -> Verdict | None:
     )
 
 
-def failed(case: Case) -> Verdict | None:
+def failed(case: Situation) -> StateVerdict | None:
     """Record that an error ended the turn and that a person is needed."""
     turn, hook = case.turn(), case.failure()
     if turn.phase is not Phase.DONE or case.above is not None or case.is_headless:
@@ -56,7 +56,7 @@ def failed(case: Case) -> Verdict | None:
     else:
         return None
 
-    return Verdict(
+    return StateVerdict(
         state=State.WAITING_ANSWER,
         since_ms=turn.since_ms,
         evidence=evidence,
@@ -66,7 +66,7 @@ def failed(case: Case) -> Verdict | None:
     )
 
 
-def _is_reopened(case: Case, turn: Turn) -> bool:
+def _is_reopened(case: Situation, turn: Turn) -> bool:
     """Return True if a hook tells that the session was opened anew since."""
     hook = case.held.turn
     if turn.tier is not Tier.HOOK or hook is None:
@@ -75,7 +75,7 @@ def _is_reopened(case: Case, turn: Turn) -> bool:
     return case.held.moment_of(hook) is Moment.SESSION_STARTED
 
 
-def done(case: Case) -> Verdict | None:
+def done(case: Situation) -> StateVerdict | None:
     """Say what is left when the turn is over."""
     turn = case.turn()
     if turn.phase is not Phase.DONE:
@@ -84,7 +84,7 @@ def done(case: Case) -> Verdict | None:
     if case.working or case.background:
         return _in_background(case, turn)
 
-    verdict = Verdict(
+    verdict = StateVerdict(
         state=State.IDLE,
         since_ms=turn.since_ms,
         activity=Activity.BACKGROUND if turn.shell or case.has_shells else None,
@@ -107,7 +107,7 @@ def done(case: Case) -> Verdict | None:
     return _asking(case, verdict) if case.above is None else verdict
 
 
-def _ended_with_root(idle: Verdict, root: Verdict) -> Verdict:
+def _ended_with_root(idle: StateVerdict, root: StateVerdict) -> StateVerdict:
     """Return that a subagent is over with the session that started it."""
     since = [each.since_ms for each in (idle, root) if each.since_ms is not None]
     return replace(
@@ -122,7 +122,7 @@ def _ended_with_root(idle: Verdict, root: Verdict) -> Verdict:
     )
 
 
-def _asking(case: Case, idle: Verdict) -> Verdict:
+def _asking(case: Situation, idle: StateVerdict) -> StateVerdict:
     """Return *idle*, or that its last words ask something."""
     match case.facts.cue:
         case Cue.PLAN:
@@ -144,12 +144,12 @@ def _asking(case: Case, idle: Verdict) -> Verdict:
             return idle
 
 
-def _in_background(case: Case, turn: Turn) -> Verdict:
+def _in_background(case: Situation, turn: Turn) -> StateVerdict:
     number = case.working or case.background
     return _unless_silent(
         case,
         turn,
-        Verdict(
+        StateVerdict(
             state=State.WORKING,
             since_ms=turn.since_ms,
             activity=Activity.BACKGROUND,
@@ -161,7 +161,7 @@ def _in_background(case: Case, turn: Turn) -> Verdict:
     )
 
 
-def working(case: Case) -> Verdict | None:
+def working(case: Situation) -> StateVerdict | None:
     """Say what it is at, or that it has stalled."""
     turn = case.turn()
     if turn.phase is not Phase.WORKING:
@@ -177,7 +177,7 @@ def working(case: Case) -> Verdict | None:
     if doing is Activity.TOOL and tool is None:
         doing = Activity.THINKING
 
-    verdict = Verdict(
+    verdict = StateVerdict(
         state=State.WORKING,
         since_ms=turn.since_ms,
         activity=doing,
@@ -191,15 +191,15 @@ def working(case: Case) -> Verdict | None:
     return _unless_silent(case, turn, verdict, has_tool=bool(tool or case.working))
 
 
-def _sureness(case: Case, turn: Turn, tool: str | None) -> Confidence:
+def _sureness(case: Situation, turn: Turn, tool: str | None) -> Confidence:
     """A tool at work looks like a dialog where only the transcript is heard."""
     unsure = tool and case.asks and turn.tier is Tier.TRANSCRIPT and case.hint
     return Confidence.MEDIUM if unsure else Confidence.HIGH
 
 
 def _unless_silent(
-    case: Case, turn: Turn, at_work: Verdict, *, has_tool: bool
-) -> Verdict:
+    case: Situation, turn: Turn, at_work: StateVerdict, *, has_tool: bool
+) -> StateVerdict:
     """Return *at_work*, or that it stalled: nothing is heard where something should."""
     if turn.tier is Tier.REGISTRY or (has_tool and case.is_alive):
         return at_work
@@ -209,7 +209,7 @@ def _unless_silent(
     if left_ms > 0:
         return replace(at_work, recheck_ms=case.now_ms + left_ms)
 
-    return Verdict(
+    return StateVerdict(
         state=State.STALLED,
         since_ms=case.now_ms + left_ms,
         tool=at_work.tool,
@@ -222,14 +222,14 @@ def _unless_silent(
     )
 
 
-def _until_given_up(case: Case, turn: Turn) -> int | None:
+def _until_given_up(case: Situation, turn: Turn) -> int | None:
     if case.is_alive:
         return None
 
     return case.now_ms - case.silent_ms(turn) + GIVEN_UP_MS
 
 
-def fresh(case: Case) -> Verdict | None:
+def fresh(case: Situation) -> StateVerdict | None:
     """Return the verdict on a session of which only a process is known.
 
     It waits for its first prompt. A subagent, and a process that ends with its turn, have
@@ -242,7 +242,7 @@ def fresh(case: Case) -> Verdict | None:
         return None
 
     if case.above is not None or case.is_headless:
-        return Verdict(
+        return StateVerdict(
             state=State.WORKING,
             activity=Activity.THINKING,
             evidence="a process with its prompt, and no output so far",
@@ -251,7 +251,7 @@ def fresh(case: Case) -> Verdict | None:
         )
 
     process = case.process.process
-    return Verdict(
+    return StateVerdict(
         state=State.IDLE,
         since_ms=None if process is None else process.since_ms,
         evidence="a process, and no prompt so far",
@@ -260,9 +260,9 @@ def fresh(case: Case) -> Verdict | None:
     )
 
 
-def verdict_of_nothing(case: Case) -> Verdict:
+def verdict_of_nothing(case: Situation) -> StateVerdict:
     """Return what is said of a session of which nothing is known."""
-    return Verdict(
+    return StateVerdict(
         state=State.UNKNOWN,
         evidence="nothing was said so far",
         tier=Tier.NONE,

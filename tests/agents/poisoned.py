@@ -95,9 +95,12 @@ class Agent(NamedTuple):
 
 AGENTS = {
     "claude": Agent(
-        claude.Line, tuple({**each, "timestamp": _AT, "uuid": "u1"} for each in _CLAUDE)
+        claude.TranscriptLine,
+        tuple({**each, "timestamp": _AT, "uuid": "u1"} for each in _CLAUDE),
     ),
-    "codex": Agent(codex.Line, tuple({**each, "timestamp": _AT} for each in _CODEX)),
+    "codex": Agent(
+        codex.RolloutLine, tuple({**each, "timestamp": _AT} for each in _CODEX)
+    ),
 }
 
 

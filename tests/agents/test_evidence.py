@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from jarvisd.agents import AGENTS
-from jarvisd.agents._shared.presence import Entry
+from jarvisd.agents._shared.presence import RegistryEntry
 from jarvisd.agents.claude import presence as claude
 from jarvisd.agents.codex import presence as codex
 from jarvisd.core.origin import SessionId
-from jarvisd.core.process import Role
+from jarvisd.core.process import ProcessRole
 from tests.conformance.shared import SHARED, needs_shared
 
 THREAD = "01a1fbed-862a-75b1-bce3-2029626f135b"
@@ -23,7 +23,7 @@ ENTRY = (
 
 
 def test_an_entry_is_decoded() -> None:
-    assert claude.decode_entry(ENTRY) == Entry(
+    assert claude.decode_entry(ENTRY) == RegistryEntry(
         pid=31,
         session_id=SessionId("s1"),
         status="waiting",
@@ -61,7 +61,7 @@ def test_what_is_no_entry(text: bytes) -> None:
 
 def test_strange_fields_cost_themselves_alone() -> None:
     text = b'{"pid":31,"sessionId":"s1","status":7,"waitingFor":"\\u001b[2J","procStart":9}'
-    assert claude.decode_entry(text) == Entry(
+    assert claude.decode_entry(text) == RegistryEntry(
         pid=31, session_id=SessionId("s1"), start="9"
     )
 
@@ -110,16 +110,19 @@ def test_folders_lie_beside_the_transcripts() -> None:
 @pytest.mark.parametrize(
     ("command", "role"),
     [
-        ("claude", Role.TALKS),
-        ("/usr/local/bin/claude --resume x", Role.TALKS),
-        ("/opt/claude-code/bin/claude.exe", Role.TALKS),
-        ("/home/dev/.local/share/claude/versions/2.1.329", Role.TALKS),
-        ("node /usr/bin/claude", Role.TALKS),
-        ("node --require x.js /lib/@anthropic-ai/claude-code/cli.js -p hi", Role.ONCE),
-        ("claude --print hi", Role.ONCE),
-        ("claude -p --input-format stream-json", Role.TALKS),
-        ("claude -p --input-format=stream-json", Role.TALKS),
-        ("claude mcp serve", Role.SERVES),
+        ("claude", ProcessRole.TALKS),
+        ("/usr/local/bin/claude --resume x", ProcessRole.TALKS),
+        ("/opt/claude-code/bin/claude.exe", ProcessRole.TALKS),
+        ("/home/dev/.local/share/claude/versions/2.1.329", ProcessRole.TALKS),
+        ("node /usr/bin/claude", ProcessRole.TALKS),
+        (
+            "node --require x.js /lib/@anthropic-ai/claude-code/cli.js -p hi",
+            ProcessRole.ONCE,
+        ),
+        ("claude --print hi", ProcessRole.ONCE),
+        ("claude -p --input-format stream-json", ProcessRole.TALKS),
+        ("claude -p --input-format=stream-json", ProcessRole.TALKS),
+        ("claude mcp serve", ProcessRole.SERVES),
         ("node -r /opt/claude server.js", None),
         ("node", None),
         ("vim claude", None),
@@ -127,26 +130,29 @@ def test_folders_lie_beside_the_transcripts() -> None:
         ("", None),
     ],
 )
-def test_commands_of_claude(command: str, role: Role | None) -> None:
+def test_commands_of_claude(command: str, role: ProcessRole | None) -> None:
     assert claude.role(command.split()) == role
 
 
 @pytest.mark.parametrize(
     ("command", "role"),
     [
-        ("codex", Role.TALKS),
-        ("/lib/@openai/codex/vendor/x86_64/codex/codex resume --last", Role.TALKS),
-        ("codex --model x exec hi", Role.ONCE),
-        ("codex app-server", Role.SERVES),
-        ("codex app-server --listen unix:// --managed-daemon", Role.HOSTS),
-        ("codex app-server daemon pid-update-loop", Role.SERVES),
-        ("codex mcp-server", Role.SERVES),
+        ("codex", ProcessRole.TALKS),
+        (
+            "/lib/@openai/codex/vendor/x86_64/codex/codex resume --last",
+            ProcessRole.TALKS,
+        ),
+        ("codex --model x exec hi", ProcessRole.ONCE),
+        ("codex app-server", ProcessRole.SERVES),
+        ("codex app-server --listen unix:// --managed-daemon", ProcessRole.HOSTS),
+        ("codex app-server daemon pid-update-loop", ProcessRole.SERVES),
+        ("codex mcp-server", ProcessRole.SERVES),
         ("node /usr/bin/codex", None),
         ("codex-monitor", None),
         ("", None),
     ],
 )
-def test_commands_of_codex(command: str, role: Role | None) -> None:
+def test_commands_of_codex(command: str, role: ProcessRole | None) -> None:
     assert codex.role(command.split()) == role
 
 

@@ -15,8 +15,8 @@ from jarvisd.base.errors import ProtocolError, StoreError
 from jarvisd.conversations.methods import DECAY_EVERY_S, Conversations, keep_decaying
 from jarvisd.conversations.model import (
     ConversationId,
+    ConversationLimits,
     ConversationView,
-    Limits,
     MessageView,
     Recorded,
     Role,
@@ -44,10 +44,10 @@ from jarvisd.conversations.wire import (
     ConversationsSaveMessageResult,
 )
 from jarvisd.core.origin import SessionId
-from jarvisd.core.saved import Batch
+from jarvisd.core.saved import FlushBatch
 from jarvisd.core.storage.backup import backups
 from jarvisd.core.storage.database_store import Store, open_store
-from jarvisd.core.storage.group_commit import Scribe
+from jarvisd.core.storage.group_commit import GroupCommit
 from tests.storage.building import ask, saved
 from tests.support import FakeClock, eventually
 
@@ -114,7 +114,7 @@ class Kept:
 
     async def record(self, *messages: Recorded) -> None:
         block = msgspec.structs.replace(saved(1), recorded=messages)
-        await self.store.save(Batch(blocks=(block,)))
+        await self.store.save(FlushBatch(blocks=(block,)))
 
     def rows(self, table: str) -> int:
         return int(ask(self.store.path, f"SELECT count(*) FROM {table}")[0][0])
@@ -122,12 +122,12 @@ class Kept:
 
 @asynccontextmanager
 async def keeping(path: Path, **limits: Any) -> AsyncIterator[Kept]:
-    clock, kept = FakeClock(), Limits(**limits)
+    clock, kept = FakeClock(), ConversationLimits(**limits)
     async with (
         open_store(path, clock=clock, limits=kept) as store,
         anyio.create_task_group() as tasks,
     ):
-        scribe = Scribe(store)
+        scribe = GroupCommit(store)
         tasks.start_soon(scribe.run)
         conversations = Conversations(
             store, scribe, clock, limits=kept, flush=nothing_to_flush

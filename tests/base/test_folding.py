@@ -7,7 +7,7 @@ from jarvisd.conversations.folding import (
     GAP,
     MAX_QUOTES,
     QUOTE_CHARS,
-    Line,
+    FoldedMessage,
     Summary,
     fold,
     foldable,
@@ -16,8 +16,8 @@ from jarvisd.conversations.folding import (
 )
 
 
-def lines(*numbers: int) -> list[Line]:
-    return [Line("user", f"m{number}") for number in numbers]
+def lines(*numbers: int) -> list[FoldedMessage]:
+    return [FoldedMessage("user", f"m{number}") for number in numbers]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_summary_quotes_ten_and_tells_of_all() -> None:
 
 
 def test_a_quote_is_one_line_of_a_hundred_characters() -> None:
-    summary = fold(None, [Line("assistant", "a\r\nb\u2028c\t" + "é" * 500)])
+    summary = fold(None, [FoldedMessage("assistant", "a\r\nb\u2028c\t" + "é" * 500)])
 
     quote = summary.content.split("\n")[1]
     assert quote == "[assistant] " + ("a b c " + "é" * 500)[:QUOTE_CHARS]

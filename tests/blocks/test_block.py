@@ -1,7 +1,7 @@
 import pytest
 
 from jarvisd.base.errors import ProtocolError
-from jarvisd.blocks.block import LIVE_MS, Block, Rate
+from jarvisd.blocks.block import LIVE_MS, Block, LineRate
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.origin import BlockId, Life, SessionId
 from tests.support import EPOCH_MS, block
@@ -100,18 +100,18 @@ def test_the_working_folder_may_change_and_the_session_may_not() -> None:
 
 
 def test_the_rate_is_lines_per_second_and_decays() -> None:
-    rate = Rate()
+    rate = LineRate()
     for second in range(600):
         rate.add(10, EPOCH_MS + second * 1000)
     steady = rate.at(EPOCH_MS + 600_000)
 
     assert steady == pytest.approx(10, rel=0.05)
     assert rate.at(EPOCH_MS + 660_000) == pytest.approx(steady / 2.718, rel=0.05)
-    assert Rate().at(EPOCH_MS) == 0
+    assert LineRate().at(EPOCH_MS) == 0
 
 
 def test_the_rate_decays_though_the_clock_is_set_back() -> None:
-    rate = Rate()
+    rate = LineRate()
     rate.add(1000, EPOCH_MS)
 
     assert rate.at(EPOCH_MS - YEAR_MS) == pytest.approx(0, abs=0.001)

@@ -15,16 +15,16 @@ from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import StoreError, StoreUnansweredError
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
-from jarvisd.core.discovery.reconciler import Survey
-from jarvisd.core.discovery.scheduler import Reader
+from jarvisd.core.discovery.reconciler import Reconciler
+from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import Kind, SessionId
-from jarvisd.core.saved import Batch, Saved, SavedBooks
+from jarvisd.core.saved import FlushBatch, Saved, SavedBooks
 from jarvisd.core.storage.database_store import Store, open_store
-from jarvisd.ledger.rules import BookRules
+from jarvisd.ledger.rules import LedgerRules
 from jarvisd.ledger.session_totals import Price, Session, decoded
-from jarvisd.overview.sessions import Books
+from jarvisd.overview.sessions import Sessions
 from tests.ledger.books import flat_price
 
 LIMIT_S = 60.0
@@ -49,7 +49,7 @@ class Fragile:
     def generation(self) -> int:
         return self.store.generation
 
-    async def save(self, batch: Batch) -> Saved:
+    async def save(self, batch: FlushBatch) -> Saved:
         if self.dead:
             raise StoreError("dead")
 
@@ -73,7 +73,7 @@ class Daemon:
     store: Store
     blocks: Blocks
     flusher: Flusher
-    reader: Reader
+    reader: Scheduler
     intake: Intake
     disk: Fragile = field(repr=False)
 
@@ -122,20 +122,20 @@ async def running(
     trees = tuple(
         tree for agent in AGENTS.values() for tree in agent.find({}, home, ())
     )
-    rules = BookRules(price)
+    rules = LedgerRules(price)
     async with (
         open_store(home / "s.db", clock=clock, rules=rules) as store,
         anyio.create_task_group() as writers,
     ):
-        blocks, disk = Blocks(Books(price, traits_of=traits_of)), Fragile(store)
+        blocks, disk = Blocks(Sessions(price, traits_of=traits_of)), Fragile(store)
         blocks.books.restore(await store.load_books())
         if learned:
             blocks.books.know(await store.load_keys())
 
         flusher = Flusher(disk, clock, blocks, blocks.books)
         intake = Intake(blocks, flusher, clock)
-        survey = Survey(trees, clock, excluded=lambda _: False, max_pause_s=60)
-        reader = Reader(survey, intake)
+        survey = Reconciler(trees, clock, excluded=lambda _: False, max_pause_s=60)
+        reader = Scheduler(survey, intake)
         for saved in await store.load():
             block = Block.restored(saved)
             blocks.add(block, clock.unix_ms())

@@ -11,12 +11,12 @@ import pytest
 from jarvisd.base.errors import EXIT_FAILURE, EXIT_NO_SUCH_BLOCK
 from jarvisd.base.ids import SessionId
 from jarvisd.cli import process_info, tmux
-from jarvisd.cli.tmux import Pane, Server
+from jarvisd.cli.tmux import Pane, TmuxServer
 from jarvisd.state.model import State
 from tests.cli.conftest import LIMIT_S, Ctl
 from tests.cli.fake_daemon import FakeDaemon, live_session
 
-SERVER = Server("/tmp/none")  # nobody listens there
+SERVER = TmuxServer("/tmp/none")  # nobody listens there
 
 
 def pane(name: str, *, pid: int = 0, tty: str = "") -> Pane:
@@ -89,7 +89,7 @@ def test_or_it_is_in_none(agent: "subprocess.Popen[bytes]") -> None:
 def test_a_servers_path_may_hold_a_comma(agent: "subprocess.Popen[bytes]") -> None:
     environ = process_info.environment_of(agent.pid)
 
-    assert tmux.own_server(environ) == Server("/run/a,b/tmux")
+    assert tmux.own_server(environ) == TmuxServer("/run/a,b/tmux")
     assert tmux.own_server({}) is None
 
 

@@ -14,7 +14,7 @@ from jarvisd.cli.line_batches import (
     Oversize,
     Packer,
 )
-from jarvisd.cli.output_recorder import Queue
+from jarvisd.cli.output_recorder import LineQueue
 from jarvisd.core.wire import MAX_PUSH_LINES
 
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -100,7 +100,7 @@ def test_a_batch_fits_into_a_request(lines: list[str | Oversize]) -> None:
         assert size < MAX_REQUEST_BYTES - 1024
 
 
-def receive(queue: Queue, cutter: Cutter) -> list[str | Oversize]:
+def receive(queue: LineQueue, cutter: Cutter) -> list[str | Oversize]:
     lines: list[str | Oversize] = []
     for piece in queue.get():
         if piece is None:
@@ -118,7 +118,7 @@ def receive(queue: Queue, cutter: Cutter) -> list[str | Oversize]:
 def test_an_overflowing_queue_leaves_out_whole_lines_and_counts_them(
     chunks: list[bytes], takes: list[bool]
 ) -> None:
-    queue, lines, cutter = Queue(most_bytes=16), list[str | Oversize](), Cutter()
+    queue, lines, cutter = LineQueue(most_bytes=16), list[str | Oversize](), Cutter()
     for chunk, take in zip_longest([*chunks, b"\n"], takes):
         queue.put(chunk or b"")
         if take:

@@ -9,7 +9,7 @@ from jarvisd.base.errors import EXIT_FAILURE, ProtocolError
 from jarvisd.base.ids import SessionId
 from jarvisd.base.wire_types import Params
 from jarvisd.cli.output import block_rows, state_words
-from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.table import Column, TableCell, render
 from jarvisd.cli.output.text import safe
 from jarvisd.overview.wire import SessionsPrompts
 from jarvisd.state.model import (
@@ -153,7 +153,7 @@ def test_what_a_session_is_at_is_never_cut_at_80_columns(
 ) -> None:
     view = StateView(state=State.WORKING, activity=activity)
     cells = [
-        Cell(state_words.doubted(view) if each.title == "STATE" else "x" * 99)
+        TableCell(state_words.doubted(view) if each.title == "STATE" else "x" * 99)
         for each in columns
     ]
 

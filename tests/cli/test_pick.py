@@ -4,7 +4,7 @@ import pytest
 
 from jarvisd.base.errors import EXIT_USAGE
 from jarvisd.base.ids import SessionId
-from jarvisd.cli.jumping import NowhereError, Target
+from jarvisd.cli.jumping import JumpTarget, NowhereError
 from jarvisd.cli.output.screen import MAX_READ
 from jarvisd.cli.picking import Picker
 from jarvisd.cli.watching import StatesFeed
@@ -34,7 +34,7 @@ class Person:
         self.picker = Picker(self.feed, self._go, colour=False)
         assert self.lines  # a person presses keys at what was painted
 
-    def _go(self, wanted: Target) -> None:
+    def _go(self, wanted: JumpTarget) -> None:
         if self.trouble:
             raise NowhereError(self.trouble)
 

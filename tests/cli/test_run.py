@@ -9,7 +9,7 @@ import pytest
 
 from jarvisd.base.errors import EXIT_USAGE
 from jarvisd.base.wire_types import Params
-from jarvisd.cli.output_recorder import Recorder
+from jarvisd.cli.output_recorder import OutputRecorder
 from jarvisd.core.origin import BlockId
 from jarvisd.core.wire import PushLines, PushOpen
 from tests.cli.conftest import LIMIT_S, Ctl, command
@@ -202,7 +202,7 @@ def test_signals_reach_the_command(
 
 def test_what_the_queue_cannot_hold_is_counted(tmp_path: Path) -> None:
     opening = PushOpen(block_id=BlockId("0" * 16))
-    recorder = Recorder(str(tmp_path / "nobody"), opening)
+    recorder = OutputRecorder(str(tmp_path / "nobody"), opening)
     recorder.start()
     for _ in range(400):
         recorder.offer(b"x" * 99_999 + b"\n")

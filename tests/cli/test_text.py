@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output.short_names import distinct, short
-from jarvisd.cli.output.table import Cell, Column, facts, render, styled
+from jarvisd.cli.output.table import Column, TableCell, facts, render, styled
 from jarvisd.cli.output.text import clip, cut, painted, safe, width, wrap
 
 
@@ -155,8 +155,13 @@ TABLE = [
     Column(title="N", right=True),
 ]
 ROWS = [
-    [Cell("1"), Cell("a rather long name"), Cell("/srv/work/shop"), Cell("7", "31")],
-    [Cell("2"), Cell("你好"), Cell("-"), Cell("1000")],
+    [
+        TableCell("1"),
+        TableCell("a rather long name"),
+        TableCell("/srv/work/shop"),
+        TableCell("7", "31"),
+    ],
+    [TableCell("2"), TableCell("你好"), TableCell("-"), TableCell("1000")],
 ]
 
 
@@ -171,7 +176,7 @@ def test_columns_line_up_also_under_wide_characters() -> None:
 @pytest.mark.parametrize("colour", [True, False])
 @pytest.mark.parametrize("room", range(1, 50))
 def test_a_table_is_never_wider_than_the_terminal(room: int, colour: bool) -> None:
-    total = [Cell("total"), Cell(""), Cell(""), Cell("1007")]
+    total = [TableCell("total"), TableCell(""), TableCell(""), TableCell("1007")]
 
     lines = render(TABLE, ROWS, room=room, colour=colour, total=total)
 
@@ -208,7 +213,7 @@ def test_how_a_table_gives_way(room: int, row: str) -> None:
 )
 def test_an_end_that_says_more_is_kept(room: int, shown: str) -> None:
     columns = [Column(title="WHY", least=4, tail=", ")]
-    rows = [[Cell("Permission Bash, 14 s (hook)")]]
+    rows = [[TableCell("Permission Bash, 14 s (hook)")]]
 
     assert render(columns, rows, room=room, colour=False)[1] == shown
 
@@ -219,7 +224,13 @@ def test_a_title_keeps_its_part_of_a_wide_terminal() -> None:
         Column(title="N", rank=1),
         Column(title="M", rank=2),
     ]
-    rows = [[Cell("a title of thirty characters ."), Cell("1000"), Cell("2000")]]
+    rows = [
+        [
+            TableCell("a title of thirty characters ."),
+            TableCell("1000"),
+            TableCell("2000"),
+        ]
+    ]
 
     assert (
         render(columns, rows, room=26, colour=False)[1] == "a title of th…  1000  2000"
@@ -234,13 +245,13 @@ def test_a_narrow_column_stays_where_a_wide_one_made_room() -> None:
         Column(title="WIDE", rank=1),
         Column(title="N", rank=2),
     ]
-    rows = [[Cell("a"), Cell("very wide, and never cut"), Cell("7")]]
+    rows = [[TableCell("a"), TableCell("very wide, and never cut"), TableCell("7")]]
 
     assert render(columns, rows, room=10, colour=False) == ["A  N", "a  7"]
 
 
 def test_a_total_is_set_off() -> None:
-    total = [Cell(""), Cell("total"), Cell(""), Cell("1007")]
+    total = [TableCell(""), TableCell("total"), TableCell(""), TableCell("1007")]
 
     shown = render(TABLE, ROWS, room=None, colour=False, total=total)
 
@@ -254,7 +265,10 @@ def test_a_total_is_set_off() -> None:
 
 def test_a_table_makes_its_cells_safe() -> None:
     (_, row) = render(
-        [Column(title="A")], [[Cell("a\x1b]0;evil\x07\u202eb")]], room=80, colour=True
+        [Column(title="A")],
+        [[TableCell("a\x1b]0;evil\x07\u202eb")]],
+        room=80,
+        colour=True,
     )
 
     assert row == "ab"

@@ -23,7 +23,7 @@ from jarvisd.core.signal import (
 )
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
-from jarvisd.state.engine import States
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import State, Transition
 from tests.conformance.shared import SHARED
 
@@ -84,7 +84,9 @@ class ClientRun:
 
     agent: str
     folder: Path
-    states: States = field(default_factory=lambda: States(traits_of=traits_of))
+    states: StateEngine = field(
+        default_factory=lambda: StateEngine(traits_of=traits_of)
+    )
     told: list[Told] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     _ledger: Ledger = field(

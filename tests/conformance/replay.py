@@ -15,10 +15,10 @@ from typing import Any
 from jarvisd.agents import AGENTS, traits_of
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import HookCalled, ProcessFound, ProcessGone
-from jarvisd.core.sources.jsonlines.lines import Line, LineSplitter
+from jarvisd.core.sources.jsonlines.lines import LineSplitter, TextLine
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
-from jarvisd.state.engine import States
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import State, StateView, Transition
 from tests.conformance.shared import SHARED
 
@@ -59,7 +59,9 @@ class Player:
     folder: Path
     seen: list[Seen] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
-    states: States = field(default_factory=lambda: States(traits_of=traits_of))
+    states: StateEngine = field(
+        default_factory=lambda: StateEngine(traits_of=traits_of)
+    )
     _ledger: Ledger = field(
         default_factory=lambda: Ledger(lambda *_: None, traits_of=traits_of)
     )
@@ -190,7 +192,7 @@ class Player:
         chunk, file.read = file.data[file.read : size], size
         parse = AGENTS[file.lane.agent].parse
         for line in file.splitter.feed(chunk):
-            if isinstance(line, Line):
+            if isinstance(line, TextLine):
                 record = parse(line.text, offset=line.offset)
                 if record is not None:
                     self._ledger.fold(file.lane, record)

@@ -15,10 +15,10 @@ import pytest
 from jarvisd.agents import AGENTS, traits_of
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import ProcessFound, ProcessGone
-from jarvisd.core.sources.jsonlines.lines import Line, LineSplitter
+from jarvisd.core.sources.jsonlines.lines import LineSplitter, TextLine
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
-from jarvisd.state.engine import States
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import State
 from tests.conformance.shared import SHARED, needs_shared
 from tests.conformance.test_corpus_ledger import Run, all_runs, truth_of
@@ -46,7 +46,9 @@ class Play:
     """One run, played."""
 
     run: Run
-    states: States = field(default_factory=lambda: States(traits_of=traits_of))
+    states: StateEngine = field(
+        default_factory=lambda: StateEngine(traits_of=traits_of)
+    )
     told: dict[str, list[State]] = field(default_factory=dict)
     tools: dict[str, set[str | None]] = field(default_factory=dict)
     _ledger: Ledger = field(
@@ -101,7 +103,7 @@ class Play:
         there = len(file.data) * size // file.recorded
         parse = AGENTS[self.run[0]].parse
         for line in file.splitter.feed(file.data[file.read : there]):
-            record = parse(line.text, offset=0) if isinstance(line, Line) else None
+            record = parse(line.text, offset=0) if isinstance(line, TextLine) else None
             if record is not None:
                 self._ledger.fold(file.lane, record)
                 self.states.fold(file.lane, record, live=True)

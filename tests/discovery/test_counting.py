@@ -15,7 +15,7 @@ from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.roots import Position
-from jarvisd.core.sources.jsonlines.lines import Line, Oversize
+from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
 from tests.support import EPOCH_MS, FakeClock, FakeStore
 
 STAMPS = [
@@ -60,7 +60,7 @@ lines = st.lists(texts | st.integers(1, 99), max_size=12)
 def counted(agent: Agent, given: Sequence[bytes | int], slices: int) -> Block:
     """Return the block that *given* make, as read by *agent*: numbers are oversize."""
     found = [
-        Line(index, each) if isinstance(each, bytes) else Oversize(index, each)
+        TextLine(index, each) if isinstance(each, bytes) else Oversize(index, each)
         for index, each in enumerate(given)
     ]
     origin = Origin(block_id=BlockId("b"), kind=Kind.TRANSCRIPT, agent=agent.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 
 from jarvisd.base.clock import SystemClock
-from jarvisd.core.discovery.scheduler import Reader
+from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.discovery.watch_health import HINT_MS
 from tests.books.rig import append, running, transcript
 from tests.ledger import test_ledger_claude as claude
@@ -15,12 +15,12 @@ from tests.support import eventually
 ATTEMPTS = 20
 
 
-def is_hinted(reader: Reader, path: Path) -> bool:
+def is_hinted(reader: Scheduler, path: Path) -> bool:
     known = reader.catalogue.get(str(path))
     return known is not None and known.hinted
 
 
-async def followed_by_hints(reader: Reader, path: Path) -> None:
+async def followed_by_hints(reader: Scheduler, path: Path) -> None:
     """Let *path* grow until its watch has told of it."""
     number = count()
 
@@ -31,7 +31,7 @@ async def followed_by_hints(reader: Reader, path: Path) -> None:
     await eventually(is_told)
 
 
-async def change_unheard(reader: Reader, path: Path) -> None:
+async def change_unheard(reader: Scheduler, path: Path) -> None:
     """Append to *path* while no watch tells of it, and have it found by a scan."""
     reader.live_watch.remove(str(path.parent))
     append(path, claude.prompt(second=1, key=f"at {SystemClock().monotonic()}"))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.roots import Place, Tree
 from tests.support import FakeClock
 
@@ -16,7 +16,7 @@ class BusyClock(FakeClock):
 
 def survey_of(
     *roots: Path, clock: FakeClock | None = None, max_pause_s: float = 60.0
-) -> Survey:
+) -> Reconciler:
     trees = tuple(
         Tree(
             agent="claude",
@@ -26,7 +26,7 @@ def survey_of(
         )
         for each in roots
     )
-    return Survey(
+    return Reconciler(
         trees,
         clock or FakeClock(),
         excluded=lambda _: False,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jarvisd.blocks.registry import Blocks
-from jarvisd.core.discovery.scheduler import Reader
+from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.storage.database_store import open_store
@@ -22,7 +22,7 @@ async def test_a_file_that_a_scan_misses_is_looked_for_and_no_other(
 
     async with open_store(tmp_path / "s.db", clock=clock) as store:
         intake = Intake(blocks, Flusher(store, clock, blocks), clock)
-        reader = Reader(survey_of(root, clock=clock), intake)
+        reader = Scheduler(survey_of(root, clock=clock), intake)
         await reader._scan(reader.found)
         # As if all were read: what is unchanged is passed by from here on.
         for known in reader.catalogue:

@@ -15,10 +15,10 @@ from jarvisd.agents import AGENTS
 from jarvisd.base.sanitize import sanitize
 from jarvisd.cli.output.text import cut, safe, width
 from jarvisd.core.record import Record
-from jarvisd.core.sources.jsonlines.lines import Line, LineSplitter, Oversize
+from jarvisd.core.sources.jsonlines.lines import LineSplitter, Oversize, TextLine
 from jarvisd.overview.wire import METHODS
 from jarvisd.rpc import messages
-from jarvisd.rpc.framing import Inbox
+from jarvisd.rpc.framing import LineFramer
 
 MAX_LINE_BYTES = 64
 STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -78,7 +78,7 @@ def test_every_byte_of_a_source_is_in_one_line_or_unfinished(data: list[bytes]) 
     assert [each.offset for each in lines] == sorted({each.offset for each in lines})
     for line in lines:
         match line:
-            case Line(text=text):
+            case TextLine(text=text):
                 assert len(text) <= MAX_LINE_BYTES
                 assert text in whole
             case Oversize(chars=chars):
@@ -117,7 +117,7 @@ def test_parameters_of_any_shape_are_taken_or_refused(
 
 @given(chunks)
 def test_an_inbox_holds_no_more_than_a_line(data: list[bytes]) -> None:
-    inbox, given_lines = Inbox(max_line_bytes=MAX_LINE_BYTES), []
+    inbox, given_lines = LineFramer(max_line_bytes=MAX_LINE_BYTES), []
     for chunk in data:
         inbox.feed(chunk)
         while (line := inbox.next_line()) is not None:

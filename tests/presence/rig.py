@@ -24,9 +24,9 @@ from jarvisd.core.signal import (
     RegistryRead,
     Signal,
 )
-from jarvisd.presence.monitor import Presence
+from jarvisd.presence.monitor import PresenceMonitor
 from jarvisd.presence.processes import life_of
-from jarvisd.presence.wanted import Wanted
+from jarvisd.presence.wanted import WantedSession
 from tests.support import eventually
 
 T = TypeVar("T", ProcessesChecked, ProcessFound, ProcessGone, RegistryRead)
@@ -148,7 +148,7 @@ class Heard:
     def __init__(self) -> None:
         self.signals: list[Signal] = []
         self.times: list[float] = []
-        self.wanted: list[Wanted] = []
+        self.wanted: list[WantedSession] = []
 
     def report(self, signal_: Signal) -> None:
         self.signals.append(signal_)
@@ -183,7 +183,7 @@ class Heard:
     ) -> None:
         """Ask for the process of a session that was heard of now."""
         self.wanted.append(
-            Wanted(
+            WantedSession(
                 agent=agent,
                 session_id=SessionId(session),
                 cwd=None if cwd is None else str(cwd),
@@ -198,9 +198,9 @@ class Heard:
 
 
 @asynccontextmanager
-async def watching(home: Home, heard: Heard) -> AsyncIterator[Presence]:
+async def watching(home: Home, heard: Heard) -> AsyncIterator[PresenceMonitor]:
     """Watch *home* and write what is reported to *heard*."""
-    presence = Presence(
+    presence = PresenceMonitor(
         heard.report, SystemClock(), trees=home.trees, wanted=lambda: list(heard.wanted)
     )
     async with anyio.create_task_group() as group:

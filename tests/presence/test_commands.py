@@ -11,8 +11,8 @@ from jarvisd.core.signal import CommandSeen
 from jarvisd.presence.bindings import Bindings
 from jarvisd.presence.exits import Exits
 from jarvisd.presence.hosts import Hosts
-from jarvisd.presence.lock_holders import Writers
-from jarvisd.presence.new_commands import Commands
+from jarvisd.presence.lock_holders import LockHolders
+from jarvisd.presence.new_commands import NewCommands
 from jarvisd.presence.processes import commands_of
 from jarvisd.presence.search import role_of
 from tests.presence.rig import Agent, Heard, Home, agent
@@ -50,14 +50,14 @@ def following(
     *,
     at_work: frozenset[str] = frozenset(),
     is_hidden: bool = True,
-) -> Iterator[Commands]:
+) -> Iterator[NewCommands]:
     clock, exits = SystemClock(), Exits(lambda _: None)
     bindings = Bindings(heard.report, exits, clock)
-    writers = Writers(bindings, Hosts(bindings, exits, clock), clock, role_of)
+    writers = LockHolders(bindings, Hosts(bindings, exits, clock), clock, role_of)
     assert EVIDENCE.locks is not None
     with exits.opened():
         writers.look({str(home.locks): ("codex", EVIDENCE.locks)})
-        yield Commands(
+        yield NewCommands(
             writers,
             heard.report,
             clock,
@@ -67,7 +67,7 @@ def following(
         )
 
 
-def seen(commands: Commands, heard: Heard) -> list[CommandSeen]:
+def seen(commands: NewCommands, heard: Heard) -> list[CommandSeen]:
     commands.look()
     return [each for each in heard.signals if isinstance(each, CommandSeen)]
 

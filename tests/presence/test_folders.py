@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from jarvisd.core.discovery.live_watch import LiveWatch
-from jarvisd.presence.evidence_folders import Folders
+from jarvisd.presence.evidence_folders import EvidenceFolders
 from tests.presence.rig import Home
 
 
@@ -19,7 +19,7 @@ async def test_folders_of_trees_that_are_configured_later_are_followed(
     one, other = Home(tmp_path / "one"), Home(tmp_path / "other")
     trees = one.trees()
     watch = LiveWatch(ignored, lost)
-    folders = Folders(lambda: trees, watch)
+    folders = EvidenceFolders(lambda: trees, watch)
     with watch.opened():
         folders.refresh()
         assert str(one.registry) in folders.registries
@@ -38,7 +38,7 @@ async def test_a_folder_that_is_made_again_is_watched_again(tmp_path: Path) -> N
     trees = home.trees()
     hints: list[str] = []
     watch = LiveWatch(hints.append, lost)
-    folders = Folders(lambda: trees, watch)
+    folders = EvidenceFolders(lambda: trees, watch)
     with watch.opened():
         folders.refresh()
         home.registry.rename(tmp_path / "away")

@@ -10,7 +10,7 @@ import pytest
 
 from jarvisd.base.clock import SystemClock
 from jarvisd.core.origin import SessionId
-from jarvisd.core.process import Life, Process, Program, Role
+from jarvisd.core.process import Process, ProcessLife, ProcessRole, Program
 from jarvisd.core.signal import (
     HookCalled,
     ProcessesChecked,
@@ -257,11 +257,11 @@ def process(
     started_ms: int = 0,
     cwd: str | None = "/w",
     *,
-    role: Role = Role.TALKS,
+    role: ProcessRole = ProcessRole.TALKS,
     ticks: int | None = None,
 ) -> Process:
     return Process(
-        life=Life(pid, ticks or pid),
+        life=ProcessLife(pid, ticks or pid),
         program=Program("codex", role),
         started_ms=started_ms,
         cwd=cwd,
@@ -279,7 +279,7 @@ def hosted(
 ) -> Hosted:
     session = Hosted(
         key=("codex", SessionId(name)),
-        server=Life(9, 9),
+        server=ProcessLife(9, 9),
         locked_ms=locked_ms,
         is_new=is_new,
     )
@@ -356,7 +356,7 @@ CASES = [
         [hosted("a", 60_000, [A], late_ms=LATE)], {"a": 1}, id="a slow first thread"
     ),
     pytest.param(
-        [hosted("a", 900, [process(1, role=Role.ONCE), process(2, 9_000)])],
+        [hosted("a", 900, [process(1, role=ProcessRole.ONCE), process(2, 9_000)])],
         {},
         id="no terminal, and one of later",
     ),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jarvisd.core.origin import SessionId
-from jarvisd.core.process import Life, Process, Program, Role
+from jarvisd.core.process import Process, ProcessLife, ProcessRole, Program
 from jarvisd.core.signal import (
     HookCalled,
     ProcessesChecked,
@@ -13,7 +13,7 @@ from jarvisd.core.signal import (
     ProcessGone,
 )
 from jarvisd.presence.guesses import first_starts, guessed, may_have_written
-from jarvisd.presence.wanted import Wanted
+from jarvisd.presence.wanted import WantedSession
 from jarvisd.state.constants import RESUMED_MS
 from tests.presence.rig import Heard, Home, agent, agents, watching
 from tests.support import eventually
@@ -222,8 +222,12 @@ async def test_a_session_of_a_container_that_shares_the_home_may_have_a_process(
     assert told.can_own
 
 
-def session(name: str, cwd: str | None = "/w", last_ms: int | None = 9_000) -> Wanted:
-    return Wanted(agent="claude", session_id=SessionId(name), cwd=cwd, last_ms=last_ms)
+def session(
+    name: str, cwd: str | None = "/w", last_ms: int | None = 9_000
+) -> WantedSession:
+    return WantedSession(
+        agent="claude", session_id=SessionId(name), cwd=cwd, last_ms=last_ms
+    )
 
 
 def process(
@@ -232,10 +236,10 @@ def process(
     *,
     started_ms: int = 5_000,
     agent: str = "claude",
-    role: Role = Role.TALKS,
+    role: ProcessRole = ProcessRole.TALKS,
 ) -> Process:
     return Process(
-        life=Life(pid, pid),
+        life=ProcessLife(pid, pid),
         program=Program(agent, role),
         started_ms=started_ms,
         cwd=cwd,
@@ -264,12 +268,17 @@ def process(
             [session("a")], [process(1, agent="codex")], [], id="another agent"
         ),
         pytest.param(
-            [session("a")], [process(1, role=Role.SERVES)], [], id="a server of many"
+            [session("a")],
+            [process(1, role=ProcessRole.SERVES)],
+            [],
+            id="a server of many",
         ),
     ],
 )
 def test_guesses(
-    sessions: list[Wanted], processes: list[Process], expected: list[tuple[str, int]]
+    sessions: list[WantedSession],
+    processes: list[Process],
+    expected: list[tuple[str, int]],
 ) -> None:
     pairs = guessed(sessions, processes)
     assert [(each.session_id, found.life.pid) for each, found in pairs] == expected
@@ -280,7 +289,7 @@ def test_guesses(
     [
         pytest.param([], False, id="no process"),
         pytest.param([process(1, "/elsewhere")], True, id="whatever its folder"),
-        pytest.param([process(1, role=Role.SERVES)], True, id="a server"),
+        pytest.param([process(1, role=ProcessRole.SERVES)], True, id="a server"),
         pytest.param([process(1, started_ms=20_000)], False, id="it came later"),
         pytest.param(
             [process(1, started_ms=20_000), process(2)], True, id="one was there"

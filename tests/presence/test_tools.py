@@ -15,7 +15,7 @@ from jarvisd.presence.tool_processes import (
     PATIENCE_S,
     PAUSE_S,
     TRIES,
-    Tools,
+    ToolProcesses,
 )
 from tests.presence.rig import Agent, Heard, agent
 from tests.support import FakeClock
@@ -44,8 +44,8 @@ def shown() -> list[Dialog]:
 
 
 @pytest.fixture
-def tools(heard: Heard, clock: FakeClock, shown: list[Dialog]) -> Tools:
-    return Tools(heard.report, clock, lambda: shown, lambda _: None)
+def tools(heard: Heard, clock: FakeClock, shown: list[Dialog]) -> ToolProcesses:
+    return ToolProcesses(heard.report, clock, lambda: shown, lambda _: None)
 
 
 def codex(marks: dict[str, str]) -> Iterator[Agent]:
@@ -73,7 +73,11 @@ def dialog(of: Agent, name: str = "codex") -> Dialog:
 
 
 async def test_the_process_of_a_call_is_reported_once(
-    tools: Tools, heard: Heard, clock: FakeClock, shown: list[Dialog], at_work: Agent
+    tools: ToolProcesses,
+    heard: Heard,
+    clock: FakeClock,
+    shown: list[Dialog],
+    at_work: Agent,
 ) -> None:
     shown.append(dialog(at_work))
     tools.settle()
@@ -95,14 +99,18 @@ def test_the_children_of_the_lock_s_holder_are_looked_at(
 ) -> None:
     """A server runs the commands of the thread that a terminal shows."""
     holder, terminal = life_of(at_work.pid), dialog(serving)
-    sut = Tools(heard.report, clock, lambda: [terminal], lambda _: holder)
+    sut = ToolProcesses(heard.report, clock, lambda: [terminal], lambda _: holder)
     sut.settle()
 
     assert len(heard.signals) == 1
 
 
 async def test_a_child_without_marks_is_given_up(
-    tools: Tools, heard: Heard, clock: FakeClock, shown: list[Dialog], serving: Agent
+    tools: ToolProcesses,
+    heard: Heard,
+    clock: FakeClock,
+    shown: list[Dialog],
+    serving: Agent,
 ) -> None:
     shown.append(dialog(serving))
     for _ in range(TRIES + 2):
@@ -113,7 +121,7 @@ async def test_a_child_without_marks_is_given_up(
 
 
 def test_nothing_is_looked_at_while_no_dialog_is_open(
-    tools: Tools, heard: Heard, at_work: Agent
+    tools: ToolProcesses, heard: Heard, at_work: Agent
 ) -> None:
     assert tools.due_at == float("inf")
     tools.settle()
@@ -122,7 +130,7 @@ def test_nothing_is_looked_at_while_no_dialog_is_open(
 
 
 def test_the_dialogs_of_an_agent_that_marks_nothing_are_left_alone(
-    tools: Tools, shown: list[Dialog], at_work: Agent
+    tools: ToolProcesses, shown: list[Dialog], at_work: Agent
 ) -> None:
     shown.append(dialog(at_work, "claude"))
 
@@ -130,7 +138,7 @@ def test_the_dialogs_of_an_agent_that_marks_nothing_are_left_alone(
 
 
 async def test_a_dialog_that_was_left_alone_is_looked_at_less_often(
-    tools: Tools, clock: FakeClock, shown: list[Dialog], serving: Agent
+    tools: ToolProcesses, clock: FakeClock, shown: list[Dialog], serving: Agent
 ) -> None:
     shown.append(dialog(serving))
     tools.settle()

@@ -7,7 +7,7 @@ from jarvisd.blocks.registry import Blocks
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import HookCalled
 from jarvisd.presence.wanted import MAX_AGE_S, MAX_QUIET_AGE_S, Wanting, wanted_of
-from jarvisd.state.engine import States
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import State, StateView
 from tests.books.rig import append, running, transcript
 from tests.ledger import test_ledger_claude as claude
@@ -15,7 +15,7 @@ from tests.rpc.fakes import block
 from tests.support import FakeClock
 
 
-class KnownStates(States):
+class KnownStates(StateEngine):
     """States that are what they are said to be."""
 
     def __init__(self, **states: State) -> None:

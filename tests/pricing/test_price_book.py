@@ -10,7 +10,7 @@ from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.pricing.book import PriceBook, web_search_micros
 from jarvisd.pricing.names import Name
 from jarvisd.pricing.overrides import parse_overrides
-from jarvisd.pricing.table import TABLE_FILE, Model, load_table, schedule
+from jarvisd.pricing.table import TABLE_FILE, PricedModel, load_table, schedule
 
 BOOK = PriceBook.load()
 FAST = Variant(speed="fast")
@@ -372,7 +372,7 @@ def test_the_shipped_table_is_whole_and_every_record_of_it_is_priced() -> None:
     for provider, records in table.models.items():
         assert set(table.names[provider].values()) <= set(records)
         for name, record in records.items():
-            model = msgspec.json.decode(record, type=Model)
+            model = msgspec.json.decode(record, type=PricedModel)
             eras, _ = table.find(Name(provider, (name,)))
             assert [era.model for era in eras] == [model], name
             for variant in (STANDARD, FAST, PRIORITY, FLEX, BATCH, US):

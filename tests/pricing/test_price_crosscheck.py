@@ -12,7 +12,7 @@ import pytest
 
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.pricing.book import PriceBook
-from jarvisd.pricing.table import TABLE_FILE, Model, load_table
+from jarvisd.pricing.table import TABLE_FILE, PricedModel, load_table
 
 DRAWS = 3_000
 WAYS = {
@@ -43,7 +43,7 @@ def test_random_responses_cost_what_genai_prices_says() -> None:
     theirs = pytest.importorskip("genai_prices", reason="genai-prices not installed")
     table, _ = load_table(TABLE_FILE)
     models = [
-        (provider, name, msgspec.json.decode(record, type=Model))
+        (provider, name, msgspec.json.decode(record, type=PricedModel))
         for provider, records in table.models.items()
         for name, record in records.items()
         if name not in OURS_ALONE

@@ -8,7 +8,7 @@ from jarvisd.core.origin import SessionId
 from jarvisd.ledger.model import QUARTER_MS, Cell
 from jarvisd.ledger.rollup import Rollup
 from jarvisd.reports.days import Days
-from jarvisd.reports.usage_report import Facts
+from jarvisd.reports.usage_report import SessionFacts
 
 
 def ms(text: str) -> int:
@@ -35,6 +35,6 @@ def days(*cells: Cell, zone: str = "UTC") -> Days:
     return Days(rollup, ZoneInfo(zone))
 
 
-def no_facts(agent: str, session_id: SessionId) -> Facts:
+def no_facts(agent: str, session_id: SessionId) -> SessionFacts:
     del agent
-    return Facts(session_id)
+    return SessionFacts(session_id)

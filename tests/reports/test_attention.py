@@ -9,7 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jarvisd.reports.attention import Asked, Attention, Change, Span, attention, latency
+from jarvisd.reports.attention import (
+    AttentionSpan,
+    AttentionTotals,
+    Change,
+    Span,
+    attention,
+    latency,
+)
 from jarvisd.reports.attention_model import Latency
 from jarvisd.reports.calendar import day_number, hours_of
 from jarvisd.state.model import State
@@ -36,7 +43,7 @@ def report(
     awake: Sequence[Span] = ((0, DAY),),
     lasting: Collection[tuple[int, State]] = (),
     zone: str = "UTC",
-) -> Attention:
+) -> AttentionTotals:
     """Return the report on *told*; all times count from the start of the day."""
     changes: list[Change] = [
         (session, START + at, START + at, NUMBER_OF[state])
@@ -51,13 +58,13 @@ def folded(
     awake: Sequence[Span] = ((0, DAY),),
     lasting: Collection[tuple[int, State]] = (),
     zone: str = "UTC",
-) -> Attention:
+) -> AttentionTotals:
     return attention(
         changes,
         NUMBERS,
         awake=[(START + start, START + end) for start, end in awake],
         lasting=lasting,
-        asked=Asked(0, START + 30 * DAY, ZoneInfo(zone)),
+        asked=AttentionSpan(0, START + 30 * DAY, ZoneInfo(zone)),
     )
 
 
@@ -85,7 +92,7 @@ def test_numbers_of_one_state_count_together() -> None:
         numbers,
         awake=[(START, START + 3 * HOUR)],
         lasting={(1, W)},
-        asked=Asked(0, START + DAY, ZoneInfo("UTC")),
+        asked=AttentionSpan(0, START + DAY, ZoneInfo("UTC")),
     )
 
     assert made.states == {State.UNKNOWN: 2 * HOUR, W: HOUR}

@@ -6,7 +6,7 @@ from jarvisd.core.origin import SessionId
 from jarvisd.reports.calendar import day_number
 from jarvisd.reports.days import Days
 from jarvisd.reports.model import Grouping
-from jarvisd.reports.usage_report import Facts, Usage, usage
+from jarvisd.reports.usage_report import SessionFacts, UsageReport, usage
 from tests.reports.cells import cell, days, no_facts
 
 CELLS = (
@@ -25,7 +25,7 @@ def rows(
     return [(row.key, row.cost_micros, row.sessions) for row in found.rows()]
 
 
-def made(by: Grouping, *, of: Days | None = None, **wanted: object) -> Usage:
+def made(by: Grouping, *, of: Days | None = None, **wanted: object) -> UsageReport:
     return usage(of or days(*CELLS), by, no_facts, **wanted)  # type: ignore[arg-type]
 
 
@@ -101,10 +101,10 @@ def test_what_has_no_date_comes_first_and_is_in_no_range() -> None:
 
 
 def test_a_session_has_its_subagents() -> None:
-    def facts(agent: str, session_id: SessionId) -> Facts:
+    def facts(agent: str, session_id: SessionId) -> SessionFacts:
         del agent
         last_ms = {"root": 1, "child": 9}[session_id]
-        return Facts(SessionId("root"), "/shop", "Mend it", 0, last_ms)
+        return SessionFacts(SessionId("root"), "/shop", "Mend it", 0, last_ms)
 
     of = days(
         cell("2026-11-02 10:00", session="root", cost=1),
@@ -117,10 +117,10 @@ def test_a_session_has_its_subagents() -> None:
 
 
 def test_a_session_began_with_whatever_of_it_began_first() -> None:
-    def facts(agent: str, session_id: SessionId) -> Facts:
+    def facts(agent: str, session_id: SessionId) -> SessionFacts:
         # A fork can be younger than the subagents it was given; a root may be gone.
         started_ms = None if session_id == "root" else 500
-        return Facts(SessionId("root"), started_ms=started_ms)
+        return SessionFacts(SessionId("root"), started_ms=started_ms)
 
     of = days(
         cell("2026-11-02 10:00", session="root"),

@@ -8,18 +8,18 @@ from jarvisd.ledger.model import LimitRow
 from jarvisd.reports.limits import limit_views, official
 from jarvisd.reports.model import WindowRow
 from jarvisd.reports.pace import Spending, rates
-from jarvisd.reports.windows import Bounds, Entry, windows
+from jarvisd.reports.windows import Bounds, WindowEntry, windows
 from tests.reports.cells import ms
 
 NOW_MS = ms("2026-11-21 12:00")
 MINUTE_MS = 60_000
 
 
-def entry(at: str, tokens: int = 100, model: str = "opus") -> Entry:
-    return Entry(ms(at), ms(at), model, (tokens, 0, 0, 0, 0, 0, 7, 0, 1, 0))
+def entry(at: str, tokens: int = 100, model: str = "opus") -> WindowEntry:
+    return WindowEntry(ms(at), ms(at), model, (tokens, 0, 0, 0, 0, 0, 7, 0, 1, 0))
 
 
-def made(*entries: Entry, **wanted: object) -> list[WindowRow]:
+def made(*entries: WindowEntry, **wanted: object) -> list[WindowRow]:
     asked = {"agent": "claude", "now_ms": NOW_MS, **wanted}
     return windows(entries, **asked)  # type: ignore[arg-type]
 

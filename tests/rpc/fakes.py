@@ -67,7 +67,7 @@ from jarvisd.overview.health_wire import (
     StoreHealth,
     WatchHealth,
 )
-from jarvisd.overview.sessions import Books
+from jarvisd.overview.sessions import Sessions
 from jarvisd.overview.wire import (
     BlocksTailResult,
     ConfigReloadResult,
@@ -75,12 +75,12 @@ from jarvisd.overview.wire import (
     SourcesListResult,
 )
 from jarvisd.reports.methods import Reports
-from jarvisd.rpc.counters import Tally
+from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.endpoint import Endpoint, open_endpoint
 from jarvisd.rpc.handlers import Handlers
 from jarvisd.rpc.publisher import Subscriptions
-from jarvisd.rpc.server import Server
-from jarvisd.rpc.timeouts import Patience
+from jarvisd.rpc.server import RpcServer
+from jarvisd.rpc.timeouts import Timeouts
 from jarvisd.segments.model import Closed, Segment, segment_id
 from jarvisd.segments.wire import (
     ChatsEndSession,
@@ -367,7 +367,7 @@ class Running:
     daemon: FakeDaemon
     subscriptions: Subscriptions
     handlers: Handlers
-    tally: Tally
+    tally: ServerCounters
     clock: Clock
     store: FakeStore
 
@@ -386,7 +386,7 @@ class Running:
 @asynccontextmanager
 async def running(
     *,
-    patience: Patience | None = None,
+    patience: Timeouts | None = None,
     request_s: float | None = None,
     clock: Clock | None = None,
 ) -> AsyncIterator[Running]:
@@ -398,9 +398,9 @@ async def running(
         open_endpoint(folder / "rpc.sock") as endpoint,
     ):
         blocks, daemon, tally = (
-            Blocks(Books(traits_of=traits_of)),
+            Blocks(Sessions(traits_of=traits_of)),
             FakeDaemon(),
-            Tally(),
+            ServerCounters(),
         )
         subscriptions = Subscriptions(blocks, clock, instance_id=daemon.instance_id)
         handlers = Handlers(
@@ -414,7 +414,7 @@ async def running(
             subscriptions=subscriptions,
             tally=tally,
         )
-        server = Server(handlers, subscriptions, clock, tally, patience=patience)
+        server = RpcServer(handlers, subscriptions, clock, tally, patience=patience)
         if request_s is not None:
             server.replies.request_s = server.replies.long_request_s = request_s
 

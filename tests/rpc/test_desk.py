@@ -9,7 +9,7 @@ import pytest
 from jarvisd.agents import AGENTS
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.status_line import StatusLineRead
-from jarvisd.presence.methods import MAX_AGENTS, HookDesk
+from jarvisd.presence.methods import MAX_AGENTS, HookHandlers
 from jarvisd.presence.wire import Hook, HookReceipt, StatusLine
 from tests.rpc.fakes import Client, running
 from tests.support import FakeClock
@@ -24,12 +24,12 @@ def signals() -> list[HookCalled]:
 
 
 @pytest.fixture
-def desk(signals: list[HookCalled]) -> HookDesk:
-    return HookDesk(FakeClock(), report=signals.append)
+def desk(signals: list[HookCalled]) -> HookHandlers:
+    return HookHandlers(FakeClock(), report=signals.append)
 
 
 def test_a_hook_is_reported_with_its_process(
-    desk: HookDesk, signals: list[HookCalled]
+    desk: HookHandlers, signals: list[HookCalled]
 ) -> None:
     called = desk.call(Hook(agent="claude", payload=STOP, pid=4711))
 
@@ -38,7 +38,7 @@ def test_a_hook_is_reported_with_its_process(
 
 
 def test_what_is_no_hook_is_refused_and_counted(
-    desk: HookDesk, signals: list[HookCalled]
+    desk: HookHandlers, signals: list[HookCalled]
 ) -> None:
     assert desk.call(Hook(agent="claude", payload=msgspec.Raw(b"{}"))) is None
     assert desk.call(Hook(agent="aider", payload=STOP)) is None
@@ -52,7 +52,7 @@ def test_what_is_no_hook_is_refused_and_counted(
 
 def test_the_receipt_tells_of_the_last_one() -> None:
     clock = FakeClock()
-    desk = HookDesk(clock)
+    desk = HookHandlers(clock)
     desk.call(Hook(agent="codex", payload=STOP))
 
     assert desk.receipts() == [
@@ -66,7 +66,7 @@ def test_the_receipt_tells_of_the_last_one() -> None:
     ]
 
 
-def test_receipts_of_agents_without_end_are_not_kept(desk: HookDesk) -> None:
+def test_receipts_of_agents_without_end_are_not_kept(desk: HookHandlers) -> None:
     for number in range(2 * MAX_AGENTS):
         desk.call(Hook(agent=f"a{number}", payload=STOP))
 
@@ -75,7 +75,9 @@ def test_receipts_of_agents_without_end_are_not_kept(desk: HookDesk) -> None:
 
 def test_a_status_line_is_passed_on_and_answered() -> None:
     read: list[StatusLineRead] = []
-    desk = HookDesk(FakeClock(), read=read.append, needs=lambda _: "2 need\x1b[31m you")
+    desk = HookHandlers(
+        FakeClock(), read=read.append, needs=lambda _: "2 need\x1b[31m you"
+    )
     answer = desk.status_line(StatusLine(payload=STATUS))
 
     assert [each.model for each in read] == ["m"]
@@ -109,7 +111,7 @@ def test_a_receipt_names_the_root_that_is_missing(
     agent: str, transcript: str, root: str
 ) -> None:
     trees = AGENTS[agent].find({}, Path("/home/me"), ())
-    desk = HookDesk(FakeClock(), trees=lambda: trees)
+    desk = HookHandlers(FakeClock(), trees=lambda: trees)
     payload = {"session_id": "s", "hook_event_name": "Stop"}
     for path in (transcript, "relative/s.jsonl", f"{trees[0].root}/-p/s.jsonl"):
         fields = json.dumps(payload | {"transcript_path": path}).encode()

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvisd.rpc.framing import Inbox
+from jarvisd.rpc.framing import LineFramer
 
 
-def lines_of(inbox: Inbox) -> list[bytes]:
+def lines_of(inbox: LineFramer) -> list[bytes]:
     found = []
     while (line := inbox.next_line()) is not None:
         found.append(line)
@@ -19,7 +19,7 @@ def test_lines_do_not_depend_on_where_chunks_break(
     lines: list[bytes], data: st.DataObject
 ) -> None:
     stream = b"".join(line + b"\n" for line in lines)
-    inbox, found = Inbox(), []
+    inbox, found = LineFramer(), []
     while stream:
         size = data.draw(st.integers(1, len(stream)))
         inbox.feed(stream[:size])
@@ -33,7 +33,7 @@ def test_lines_do_not_depend_on_where_chunks_break(
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 100])
 def test_a_line_too_long_is_given_once_and_cut(chunk: int) -> None:
-    inbox, found = Inbox(max_line_bytes=8), []
+    inbox, found = LineFramer(max_line_bytes=8), []
     stream = b"ok\n" + b"x" * 30 + b"\nfine\n" + b"y" * 8 + b"\n"
     for start in range(0, len(stream), chunk):
         inbox.feed(stream[start : start + chunk])
@@ -43,7 +43,7 @@ def test_a_line_too_long_is_given_once_and_cut(chunk: int) -> None:
 
 
 def test_the_rest_of_a_line_too_long_is_not_kept() -> None:
-    inbox = Inbox(max_line_bytes=8)
+    inbox = LineFramer(max_line_bytes=8)
     for _ in range(100):
         inbox.feed(b"x" * 100)
         lines_of(inbox)

@@ -222,7 +222,7 @@ def test_a_batch_keeps_good_and_bad_apart() -> None:
     line = b'[{"jsonrpc":"2.0","method":"status","id":1},1,{"foo":"boo"}]'
     batch = messages.decode(line)
 
-    assert isinstance(batch, messages.Batch)
+    assert isinstance(batch, messages.RequestBatch)
     assert [type(item) for item in batch.items] == [
         messages.Call,
         messages.Refused,
@@ -235,7 +235,7 @@ def test_a_batch_may_have_as_many_requests_as_we_say() -> None:
     full = b"[" + b",".join([asking("status")] * messages.MAX_BATCH) + b"]"
     batch = messages.decode(full)
 
-    assert isinstance(batch, messages.Batch)
+    assert isinstance(batch, messages.RequestBatch)
     assert len(batch.items) == messages.MAX_BATCH
     assert refused(full[:-1] + b"," + asking("status") + b"]").error.kind == (
         "batch_too_large"

@@ -133,7 +133,7 @@ def test_every_error_is_in_the_table() -> None:
 
 
 def test_every_limit_is_as_the_code_has_it() -> None:
-    limits = timeouts.Patience()
+    limits = timeouts.Timeouts()
 
     assert messages.MAX_REQUEST_BYTES == 1 << 20
     assert messages.MAX_BATCH == 32

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from jarvisd.overview.sessions import Books
+from jarvisd.overview.sessions import Sessions
 from jarvisd.reports import days
 from jarvisd.reports.methods import READY_S, Reports
 from jarvisd.reports.wire import ReportUsage
@@ -41,7 +41,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
 
 @asynccontextmanager
 async def getting_ready(daemon: FakeDaemon) -> AsyncIterator[tuple[Reports, FakeClock]]:
-    books, clock = Books(), FakeClock()
+    books, clock = Sessions(), FakeClock()
     books.ledger.rollup.restore([cell(at(each)) for each in range(3)])
     with FakeStore() as store:
         reports = Reports(books=books, store=store, clock=clock, daemon=daemon)
@@ -75,7 +75,7 @@ async def test_while_history_is_read_nothing_is_added_up(
 
 
 async def test_a_zone_that_nobody_can_ask_for_is_passed_over() -> None:
-    books, clock = Books(), FakeClock()
+    books, clock = Sessions(), FakeClock()
     with FakeStore() as store, anyio.fail_after(PATIENCE_S):
         daemon = FakeDaemon()
         reports = Reports(books=books, store=store, clock=clock, daemon=daemon)

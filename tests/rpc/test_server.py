@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from jarvisd.base.errors import ConfigError, SourceError, StoreError
 from jarvisd.rpc.handlers import MAX_CLIENTS, MAX_IN_FLIGHT
 from jarvisd.rpc.messages import MAX_REQUEST_BYTES
-from jarvisd.rpc.timeouts import Patience
+from jarvisd.rpc.timeouts import Timeouts
 from tests.rpc.fakes import Client, block, running
 from tests.support import PATIENCE_S, eventually
 
@@ -261,7 +261,7 @@ async def test_a_client_too_many_is_told_so_and_the_others_stay() -> None:
 
 
 async def test_a_client_that_never_reads_costs_little_and_is_dropped() -> None:
-    async with running(patience=Patience(blocked_s=0.3)) as server:
+    async with running(patience=Timeouts(blocked_s=0.3)) as server:
         for n in range(2000):
             server.add(block(f"{n:016x}", lines=1, at_ms=server.clock.unix_ms()))
         listing = {**STATUS, "method": "blocks.list"}
@@ -277,7 +277,7 @@ async def test_a_client_that_never_reads_costs_little_and_is_dropped() -> None:
 
 
 async def test_a_client_that_does_not_read_its_news_is_dropped() -> None:
-    async with running(patience=Patience(blocked_s=0.2)) as server:
+    async with running(patience=Timeouts(blocked_s=0.2)) as server:
         busy = server.add(block())
         with Client(server.endpoint.path) as client:
             await client.result("subscribe", topics=["blocks"])
@@ -290,7 +290,7 @@ async def test_a_client_that_does_not_read_its_news_is_dropped() -> None:
 
 
 async def test_half_a_request_is_waited_for_only_so_long() -> None:
-    async with running(patience=Patience(half_sent_s=0.1)) as server:
+    async with running(patience=Timeouts(half_sent_s=0.1)) as server:
         with Client(server.endpoint.path) as slow, Client(server.endpoint.path) as idle:
             await slow.send_raw(b'{"jsonrpc":')
             assert await slow.receive_line() == b""
@@ -299,7 +299,7 @@ async def test_half_a_request_is_waited_for_only_so_long() -> None:
 
 
 async def test_half_a_request_that_waits_for_us_is_not_its_clients_delay() -> None:
-    async with running(patience=Patience(half_sent_s=0.1)) as server:
+    async with running(patience=Timeouts(half_sent_s=0.1)) as server:
         hold = server.daemon.hold = anyio.Event()
         waiting = [{**SYNC, "id": n} for n in range(MAX_IN_FLIGHT)]
         with Client(server.endpoint.path) as busy, Client(server.endpoint.path) as slow:

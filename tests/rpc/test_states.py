@@ -8,7 +8,7 @@ import msgspec
 from jarvisd.base.ids import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.signal import HookCalled
-from jarvisd.core.storage.interned import Known
+from jarvisd.core.storage.interned import Interned
 from jarvisd.ledger.lane import Lane
 from jarvisd.state import methods
 from jarvisd.state.model import Confidence, State, Tier, Transition
@@ -43,7 +43,7 @@ def make(server: Running, count: int) -> list[int]:
 def remember(server: Running, count: int) -> None:
     """Let *count* transitions be stored by an earlier run, numbered from 1."""
     stored = [transition(number) for number in range(1, count + 1)]
-    write_transitions(server.store.raw, Known(), stored)
+    write_transitions(server.store.raw, Interned(), stored)
     journal = server.subscriptions.changes.journal
     journal.last_number = journal.told_number = journal._began = count
 
@@ -163,7 +163,7 @@ async def test_history_waits_for_what_is_about_to_be_stored() -> None:
 async def _store_soon(server: Running) -> None:
     journal = server.subscriptions.changes.journal
     await settle()
-    write_transitions(server.store.raw, Known(), journal.waiting())
+    write_transitions(server.store.raw, Interned(), journal.waiting())
     journal.stored(journal.waiting())
 
 

@@ -5,7 +5,7 @@ import statistics
 import anyio
 
 from jarvisd.blocks.registry import Blocks
-from jarvisd.rpc.publisher import MAX_SUBSCRIPTIONS, PING_S, Outbox, Subscriptions
+from jarvisd.rpc.publisher import MAX_SUBSCRIPTIONS, PING_S, ClientOutbox, Subscriptions
 from tests.rpc.fakes import Client, block, running
 from tests.support import FakeClock, eventually
 
@@ -181,7 +181,7 @@ async def test_a_change_reaches_a_subscriber_well_within_a_millisecond() -> None
 async def test_quiet_subscribers_are_given_a_sign_of_life() -> None:
     clock, wakes = FakeClock(), []
     hub = Subscriptions(Blocks(), clock, instance_id="i1")
-    outbox = Outbox(hub, lambda: wakes.append(clock.monotonic()))
+    outbox = ClientOutbox(hub, lambda: wakes.append(clock.monotonic()))
     hub.join(outbox)
 
     async with anyio.create_task_group() as tasks:

@@ -16,13 +16,13 @@ from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.roots import Position
-from jarvisd.core.sources.jsonlines.lines import Line
+from jarvisd.core.sources.jsonlines.lines import TextLine
 from jarvisd.core.storage.database_store import Store, open_store
-from jarvisd.ledger.rules import BookRules
+from jarvisd.ledger.rules import LedgerRules
 from jarvisd.ledger.session_totals import Session
-from jarvisd.overview.sessions import Books
+from jarvisd.overview.sessions import Sessions
 from jarvisd.segments.chats import Chats
-from jarvisd.segments.methods import SegmentDesk
+from jarvisd.segments.methods import SegmentHandlers
 from jarvisd.segments.model import Segment
 from jarvisd.segments.wire import (
     ChatsEndSession,
@@ -46,11 +46,11 @@ class Desk:
 
     clock: FakeClock
     store: Store
-    books: Books
+    books: Sessions
     blocks: Blocks
     flusher: Flusher
     intake: Intake
-    desk: SegmentDesk
+    desk: SegmentHandlers
     complete: list[bool]
     disk: Fragile
     told: list[Segment] = field(default_factory=list)
@@ -114,7 +114,7 @@ class Desk:
             self.blocks.add(block, self.clock.unix_ms())
 
         start = block.position.offset
-        folded = [Line(start + at, text) for at, text in enumerate(lines)]
+        folded = [TextLine(start + at, text) for at, text in enumerate(lines)]
         position = Position(offset=start + len(folded))
         written_ms = None if live else self.clock.unix_ms()
         self.intake.fold(block, folded, position, written_ms=written_ms)
@@ -137,12 +137,12 @@ async def desk_at(
 ) -> AsyncIterator[Desk]:
     """Run on the database in *home*; without *shutdown* it ends as by SIGKILL."""
     clock = clock or FakeClock()
-    rules, complete = BookRules(flat_price), [True]
+    rules, complete = LedgerRules(flat_price), [True]
     async with (
         open_store(home / "s.db", clock=clock, rules=rules) as store,
         anyio.create_task_group() as group,
     ):
-        books = Books(flat_price, idle_s=idle_s, sinks=sinks, traits_of=traits_of)
+        books = Sessions(flat_price, idle_s=idle_s, sinks=sinks, traits_of=traits_of)
         blocks = Blocks(books)
         books.restore(await store.load_books())
         books.know(await store.load_keys())
@@ -154,7 +154,7 @@ async def desk_at(
             blocks.add(block, clock.unix_ms())
             books.bind_restored(block)
 
-        desk = SegmentDesk(
+        desk = SegmentHandlers(
             segments=books.segments,
             chats=Chats(intake, flusher),
             flusher=flusher,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jarvisd.base.ids import SessionId
 from jarvisd.ledger.model import Corrections, LedgerBatch
 from jarvisd.ledger.session_totals import Session
-from jarvisd.segments.engine import Segments, Surroundings
+from jarvisd.segments.engine import SegmentContext, Segments
 from jarvisd.segments.model import Closed, Segment
 from tests.ledger.books import Block, Books, DictStore, block, line
 from tests.ledger.test_ledger_claude import call, prompt, reply, result, stamp
@@ -103,7 +103,7 @@ class Run:
 
     def _open(self) -> None:
         ledger = self.books.ledger
-        self.segments = Segments(ledger, lambda _: Surroundings(None, None))
+        self.segments = Segments(ledger, lambda _: SegmentContext(None, None))
         self.segments.interrupt(self.now_ms)
 
 

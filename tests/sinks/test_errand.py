@@ -7,12 +7,12 @@ import anyio
 import pytest
 
 from jarvisd.base.errors import SinkError
-from jarvisd.sinks.blocking_call import Hand
+from jarvisd.sinks.blocking_call import BlockingCall
 from tests.support import PATIENCE_S, eventually
 
 
 async def test_what_work_returns_or_raises_comes_back() -> None:
-    hand = Hand("test")
+    hand = BlockingCall("test")
 
     assert await hand.do(partial(int, "7"), limit_s=5) == 7
     with pytest.raises(ValueError, match="invalid literal"):
@@ -20,7 +20,7 @@ async def test_what_work_returns_or_raises_comes_back() -> None:
 
 
 async def test_work_that_hangs_is_left_behind_and_nothing_is_begun_beside_it() -> None:
-    hand, released = Hand("test"), threading.Event()
+    hand, released = BlockingCall("test"), threading.Event()
 
     with pytest.raises(SinkError, match=r"^it takes longer than 0.01 s$"):
         await hand.do(released.wait, limit_s=0.01)
@@ -33,7 +33,7 @@ async def test_work_that_hangs_is_left_behind_and_nothing_is_begun_beside_it() -
 
 
 async def test_whoever_is_cancelled_does_not_wait_for_the_work() -> None:
-    hand, released = Hand("test"), threading.Event()
+    hand, released = BlockingCall("test"), threading.Event()
 
     with anyio.fail_after(PATIENCE_S):
         with anyio.move_on_after(0.01):
@@ -45,7 +45,7 @@ async def test_whoever_is_cancelled_does_not_wait_for_the_work() -> None:
 
 def test_work_that_outlives_the_loop_ends_in_silence() -> None:
     """The daemon stops while a collector still hangs."""
-    hand, released = Hand("test"), threading.Event()
+    hand, released = BlockingCall("test"), threading.Event()
 
     async def leave() -> None:
         with anyio.move_on_after(0.01):

@@ -14,7 +14,7 @@ import pytest
 
 from jarvisd.base.errors import SinkError
 from jarvisd.config import Grouping, PosthogSettings, Secret
-from jarvisd.sinks.blocking_call import Hand
+from jarvisd.sinks.blocking_call import BlockingCall
 from jarvisd.sinks.installation import install_id
 from jarvisd.sinks.posthog import MAX_ANSWER_BYTES, PosthogSink
 from tests.sinks import collector as answers
@@ -145,7 +145,7 @@ async def test_an_answer_that_drips_is_given_up_and_later_all_is_well(
     collector: Collector, tmp_path: Path
 ) -> None:
     collector.answer = answers.drip
-    hand, one = Hand("test"), sink(collector, tmp_path)
+    hand, one = BlockingCall("test"), sink(collector, tmp_path)
 
     with pytest.raises(SinkError, match=r"^it takes longer than 0.3 s$"):
         await hand.do(partial(one.deliver, [waiting()]), limit_s=0.3)

@@ -9,15 +9,15 @@ import anyio
 
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
-from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.scan import walk
-from jarvisd.core.discovery.scheduler import Reader
-from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.discovery.scheduler import Scheduler
+from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.roots import Place, Position, Tree
 from jarvisd.core.saved import SavedBlock
-from jarvisd.core.sources.jsonlines.lines import Line, Oversize
+from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
 from tests.sources.disk import EVENT, FIRST_MS
 from tests.support import FakeClock, FakeStore
 
@@ -32,13 +32,13 @@ class CountingIntake(Intake):
     def fold(
         self,
         block: Block,
-        lines: Sequence[Line | Oversize],
+        lines: Sequence[TextLine | Oversize],
         position: Position,
         *,
         written_ms: int | None = None,
     ) -> None:
         super().fold(block, lines, position, written_ms=written_ms)
-        texts = (each.text for each in lines if isinstance(each, Line))
+        texts = (each.text for each in lines if isinstance(each, TextLine))
         found = (EVENT.fullmatch(text) for text in texts)
         self.counted.update(int(each[1]) for each in found if each)
 
@@ -76,12 +76,12 @@ class Looker:
         flusher = Flusher(FakeStore(), self._clock, self._blocks)
         self._intake = CountingIntake(self._blocks, flusher, self._clock)
         self._intake.counted = self._saved_counts.copy()
-        survey = Survey(
+        survey = Reconciler(
             self._trees, self._clock, excluded=lambda _: False, max_pause_s=2
         )
-        self._reader = Reader(survey, self._intake)
+        self._reader = Scheduler(survey, self._intake)
         self._has_looked = False
-        self._followed: set[Known] = set()
+        self._followed: set[TrackedFile] = set()
         for each in self._saved:
             block = Block.restored(each)
             self._blocks.add(block, 0)
@@ -134,7 +134,7 @@ class Looker:
 
         return {found.path for found in files}
 
-    def _drain(self, known: Known) -> None:
+    def _drain(self, known: TrackedFile) -> None:
         if known not in self._followed:
             self._followed.add(known)
             known.tail.remember(known.block.position)

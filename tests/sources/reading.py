@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.handles import Handles
-from jarvisd.core.sources.jsonlines.lines import Line
+from jarvisd.core.sources.jsonlines.lines import TextLine
 from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 
 
@@ -27,7 +27,7 @@ class Reading:
             lines += [
                 each.text.decode()
                 for each in (*part.lines, part.rest)
-                if isinstance(each, Line)
+                if isinstance(each, TextLine)
             ]
             self.position = part.position
             self.partial_bytes = part.partial_bytes

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvisd.core.process import Life
+from jarvisd.core.process import ProcessLife
 from jarvisd.presence import exits
 from jarvisd.presence.exits import Exits
 from jarvisd.presence.processes import life_of
@@ -19,7 +19,7 @@ from tests.support import eventually, sometimes_soon
 
 @asynccontextmanager
 async def watching(
-    gone: list[Life], *, limit: int | None = None
+    gone: list[ProcessLife], *, limit: int | None = None
 ) -> AsyncIterator[Exits]:
     """Note in *gone* whose end is told."""
     found = Exits(gone.append, limit=limit)
@@ -30,7 +30,7 @@ async def watching(
             group.cancel_scope.cancel()
 
 
-def life(of: Agent) -> Life:
+def life(of: Agent) -> ProcessLife:
     found = life_of(of.pid)
     assert found is not None
     return found
@@ -48,7 +48,7 @@ def descriptors() -> int:
 
 @pytest.mark.parametrize("limit", [8, 0], ids=["pidfd", "looking"])
 async def test_an_end_is_told_once(limit: int) -> None:
-    gone: list[Life] = []
+    gone: list[ProcessLife] = []
     async with watching(gone, limit=limit) as found:
         with agent() as one, agent() as other:
             for each in (one, other, one):
@@ -67,7 +67,7 @@ async def test_an_end_is_told_once(limit: int) -> None:
 
 
 async def test_with_a_descriptor_an_end_is_told_at_once() -> None:
-    gone: list[Life] = []
+    gone: list[ProcessLife] = []
     async with watching(gone) as found:
 
         async def end_one() -> None:
@@ -82,7 +82,7 @@ async def test_with_a_descriptor_an_end_is_told_at_once() -> None:
 
 @pytest.mark.parametrize("limit", [8, 0], ids=["pidfd", "looking"])
 async def test_one_that_has_ended_already_is_told_of(limit: int) -> None:
-    gone: list[Life] = []
+    gone: list[ProcessLife] = []
     async with watching(gone, limit=limit) as found:
         with agent() as one:
             ended = life(one)
@@ -92,17 +92,17 @@ async def test_one_that_has_ended_already_is_told_of(limit: int) -> None:
 
 
 async def test_another_process_with_the_same_number_is_not_watched() -> None:
-    gone: list[Life] = []
+    gone: list[ProcessLife] = []
     async with watching(gone) as found:
         with agent() as one:
-            before = Life(one.pid, life(one).ticks - 1)
+            before = ProcessLife(one.pid, life(one).ticks - 1)
             found.watch(before)
             await eventually(lambda: gone == [before])
 
 
 async def test_descriptors_are_bounded_and_given_back() -> None:
     before = descriptors()
-    gone: list[Life] = []
+    gone: list[ProcessLife] = []
     with agents(12) as running:
         piped = descriptors()
         async with watching(gone, limit=5) as found:
@@ -133,7 +133,7 @@ async def test_a_kernel_that_does_not_allow_it_is_looked_past(
         raise PermissionError
 
     monkeypatch.setattr(exits, "_OPEN", refused)
-    gone: list[Life] = []
+    gone: list[ProcessLife] = []
     async with watching(gone) as found:
         with agent() as one:
             found.watch(life(one))

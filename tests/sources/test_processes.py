@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jarvisd.base.clock import SystemClock
-from jarvisd.core.process import Life, Program, Role, Terminal
+from jarvisd.core.process import ProcessLife, ProcessRole, Program, Terminal
 from jarvisd.presence import processes
 from jarvisd.presence.processes import (
     Processes,
@@ -26,7 +26,7 @@ from jarvisd.presence.processes import (
 from tests.e2e.rig import AS_A_USER
 from tests.presence.rig import agent, agents
 
-CLAUDE = Program("claude", Role.TALKS)
+CLAUDE = Program("claude", ProcessRole.TALKS)
 
 
 def recognise(argv: object) -> Program | None:
@@ -47,7 +47,7 @@ def test_a_life_is_a_number_and_a_start() -> None:
         life = life_of(found.pid)
         assert life is not None
         assert is_alive(life)
-        assert not is_alive(Life(life.pid, life.ticks + 1))
+        assert not is_alive(ProcessLife(life.pid, life.ticks + 1))
         assert life.ticks == int(_stat(found.pid)[21])
 
 

@@ -13,7 +13,7 @@ from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import HookCalled, ProcessFound, ProcessGone, RegistryRead
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
-from jarvisd.state.engine import States
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import StateView, Transition
 from tests.ledger.books import line
 
@@ -135,7 +135,9 @@ class Desk:
     """The states of some sessions, and the ledger that is read before them."""
 
     agent: str = "claude"
-    states: States = field(default_factory=lambda: States(traits_of=traits_of))
+    states: StateEngine = field(
+        default_factory=lambda: StateEngine(traits_of=traits_of)
+    )
     ledger: Ledger = field(
         default_factory=lambda: Ledger(lambda *_: None, traits_of=traits_of)
     )
@@ -188,7 +190,7 @@ class Desk:
             key: Lane.opened(lane.origin, lane.saved())
             for key, lane in self.lanes.items()
         }
-        self.states = States(traits_of=traits_of)
+        self.states = StateEngine(traits_of=traits_of)
         self.ledger = Ledger(lambda *_: None, traits_of=traits_of)
         self.states.recall(self.transitions)
         for lane in self.lanes.values():

@@ -5,7 +5,7 @@ import pytest
 from jarvisd.agents import traits_of
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import ProcessesChecked
-from jarvisd.state.engine import States
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import Confidence, State, Tier
 from tests.ledger.books import line
 from tests.state.rig import (
@@ -41,7 +41,7 @@ def checked(
 
 
 def desk(*lines: bytes, live: bool = False) -> Desk:
-    return Desk(states=States(traits_of=traits_of, checks_processes=True)).read(
+    return Desk(states=StateEngine(traits_of=traits_of, checks_processes=True)).read(
         *lines, live=live
     )
 

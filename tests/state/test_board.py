@@ -8,9 +8,9 @@ from jarvisd.agents import traits_of
 from jarvisd.core.origin import SessionId
 from jarvisd.state import session_registry
 from jarvisd.state.constants import LOOP_CALLS
-from jarvisd.state.engine import States
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import Activity, Reason, State, Transition
-from jarvisd.state.session_state import Seat
+from jarvisd.state.session_state import SessionState
 from tests.ledger.books import line
 from tests.state.rig import (
     MAIN,
@@ -219,11 +219,13 @@ def test_old_history_gives_neither_seats_nor_transitions() -> None:
 def test_a_session_that_is_over_is_forgotten_after_a_day() -> None:
     desk = Desk().read(prompt(0)).hear(found(), gone(9, tidy=True))
     assert desk.at(10).state is State.ENDED
-    assert any(isinstance(each, Seat) for each in gc.get_referrers(desk.lane()))
+    assert any(isinstance(each, SessionState) for each in gc.get_referrers(desk.lane()))
 
     desk.at(25 * 3600)
     assert list(desk.states.sessions()) == []
-    assert not any(isinstance(each, Seat) for each in gc.get_referrers(desk.lane()))
+    assert not any(
+        isinstance(each, SessionState) for each in gc.get_referrers(desk.lane())
+    )
 
 
 def test_an_idle_session_stays_as_long_as_its_process_lives() -> None:
@@ -308,7 +310,7 @@ def test_what_changed_while_nobody_looked_is_a_transition() -> None:
 
 
 def test_an_agent_of_unknown_form_has_no_state() -> None:
-    view = States(traits_of=traits_of).view("text", SessionId("x"))
+    view = StateEngine(traits_of=traits_of).view("text", SessionId("x"))
 
     assert view.state is State.UNKNOWN
 
@@ -364,7 +366,9 @@ def test_silence_in_a_turn_wants_attention() -> None:
 def test_a_session_that_burns_money_wants_attention() -> None:
     spent = {MAIN: 0}
     desk = Desk(
-        states=States(traits_of=traits_of, cost=lambda _agent, session: spent[session])
+        states=StateEngine(
+            traits_of=traits_of, cost=lambda _agent, session: spent[session]
+        )
     )
     desk.read(prompt(0))
     assert reasons(desk, 1) == []
@@ -378,7 +382,9 @@ def test_a_session_that_burns_money_wants_attention() -> None:
 def test_money_spent_slowly_is_unremarked() -> None:
     spent = {MAIN: 0}
     desk = Desk(
-        states=States(traits_of=traits_of, cost=lambda _agent, session: spent[session])
+        states=StateEngine(
+            traits_of=traits_of, cost=lambda _agent, session: spent[session]
+        )
     )
     for minute in range(0, 120, 5):
         spent[MAIN] += 3_000_000
@@ -387,7 +393,7 @@ def test_money_spent_slowly_is_unremarked() -> None:
 
 
 def test_recalled_states_of_sessions_that_never_come_back_cost_little() -> None:
-    states = States(traits_of=traits_of)
+    states = StateEngine(traits_of=traits_of)
     states.recall(
         Transition(
             agent="claude",

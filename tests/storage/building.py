@@ -7,7 +7,7 @@ from typing import Any
 
 from jarvisd.core.origin import BlockId, Counts, Kind, Origin, SessionId
 from jarvisd.core.roots import Position
-from jarvisd.core.saved import Batch, SavedBlock
+from jarvisd.core.saved import FlushBatch, SavedBlock
 from jarvisd.core.storage.database_store import Store, open_store
 from tests.support import FakeClock
 
@@ -33,13 +33,13 @@ def block_id(number: int) -> BlockId:
     return BlockId(f"{number:016x}")
 
 
-def batch(*blocks: SavedBlock, durable: bool = False) -> Batch:
-    return Batch(blocks=blocks, durable=durable)
+def batch(*blocks: SavedBlock, durable: bool = False) -> FlushBatch:
+    return FlushBatch(blocks=blocks, durable=durable)
 
 
-def many(*, lines: int, blocks: int = 1_000) -> Batch:
+def many(*, lines: int, blocks: int = 1_000) -> FlushBatch:
     """Return a batch of the same blocks each time, all with *lines* lines."""
-    return Batch(blocks=tuple(saved(each, lines=lines) for each in range(blocks)))
+    return FlushBatch(blocks=tuple(saved(each, lines=lines) for each in range(blocks)))
 
 
 async def fill(path: Path, *, lines: int = 1, blocks: int = 400) -> None:

@@ -11,9 +11,9 @@ import anyio.to_thread
 import pytest
 
 from jarvisd.base.errors import StoreError
-from jarvisd.core.saved import Batch
+from jarvisd.core.saved import FlushBatch
 from jarvisd.core.storage import connection as connection_module
-from jarvisd.core.storage.connection import Connection
+from jarvisd.core.storage.connection import SqliteConnection
 from jarvisd.core.storage.database_store import Store, open_store
 from tests.storage.building import batch, block_id, lines_by_id, many, saved
 from tests.support import PATIENCE_S, FakeClock, eventually
@@ -95,7 +95,7 @@ async def test_a_stuck_connection_takes_no_more_work_until_it_is_free(
     short_grace: None,
 ) -> None:
     answering = threading.Event()
-    connection = Connection(in_memory)
+    connection = SqliteConnection(in_memory)
     await connection.open()
     with anyio.move_on_after(0.02):
         await connection.run(lambda _: answering.wait(PATIENCE_S))
@@ -112,7 +112,7 @@ async def test_a_stuck_connection_takes_no_more_work_until_it_is_free(
 
 async def test_closing_does_not_wait_for_a_stuck_disk(short_grace: None) -> None:
     answering = threading.Event()
-    connection = Connection(in_memory)
+    connection = SqliteConnection(in_memory)
     await connection.open()
     with anyio.move_on_after(0.02):
         await connection.run(lambda _: answering.wait(PATIENCE_S))
@@ -135,7 +135,7 @@ async def test_opening_gives_up_a_stuck_disk_and_closes_what_comes_late(
         late.append(sqlite3.connect(":memory:", check_same_thread=False))
         return late[0]
 
-    connection = Connection(slow)
+    connection = SqliteConnection(slow)
     with pytest.raises(TimeoutError), anyio.fail_after(0.02):
         await connection.open()
 
@@ -151,7 +151,7 @@ async def test_a_connection_that_cannot_be_made_leaves_no_thread() -> None:
     def fail() -> sqlite3.Connection:
         raise sqlite3.OperationalError("unable to open")
 
-    connection = Connection(fail)
+    connection = SqliteConnection(fail)
     with pytest.raises(sqlite3.OperationalError):
         await connection.open()
 
@@ -159,7 +159,7 @@ async def test_a_connection_that_cannot_be_made_leaves_no_thread() -> None:
     assert not connection.stuck
 
 
-async def is_saved(store: Store, what: Batch) -> bool:
+async def is_saved(store: Store, what: FlushBatch) -> bool:
     try:
         await store.save(what)
     except StoreError:

@@ -12,7 +12,7 @@ import pytest
 from jarvisd.base.errors import StoreError
 from jarvisd.core.storage.database_store import Store, open_store
 from jarvisd.sinks import store as outbox
-from jarvisd.sinks.store import LONGEST_PAUSE_MS, Due, Queue
+from jarvisd.sinks.store import LONGEST_PAUSE_MS, Due, QueueSize
 from tests.sinks.records import ids, rows, segment
 from tests.storage.building import ask
 from tests.support import EPOCH_MS, FakeClock
@@ -149,7 +149,7 @@ async def test_queues_are_counted_by_sink(path: Path) -> None:
 
         queues = await store.read(outbox.queues)
 
-    assert queues == {"a": Queue(2, EPOCH_MS + 1), "b": Queue(3, EPOCH_MS)}
+    assert queues == {"a": QueueSize(2, EPOCH_MS + 1), "b": QueueSize(3, EPOCH_MS)}
 
 
 @pytest.mark.parametrize("damage", ["'{\"closed'", "CAST(x'7bff7d' AS TEXT)", "''"])
@@ -158,7 +158,7 @@ async def test_a_damaged_row_keeps_no_other_back(path: Path, damage: str) -> Non
         ask(path, f"UPDATE outbox SET record = {damage} WHERE outbox_key = 1")
 
         assert await due_ids(store) == ids(3)
-        assert (await store.read(outbox.queues))["a"] == Queue(3, None)
+        assert (await store.read(outbox.queues))["a"] == QueueSize(3, None)
 
 
 async def test_the_oldest_are_dropped_in_slices(

@@ -5,7 +5,7 @@ from typing import Any
 
 from jarvisd.base.clock import SystemClock
 from jarvisd.core.origin import SessionId
-from jarvisd.core.saved import Batch, Saved
+from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.core.storage.database_store import open_store
 from jarvisd.core.storage.multi_insert import MAX_INTEGER
 from jarvisd.ledger.model import Cell, Correction, LedgerBatch, ResponseRow, Row
@@ -34,7 +34,7 @@ async def store_all(path: Path, *batches: LedgerBatch, rules: Any = None) -> Sav
     """Store *batches*, each with the position of a block; return what came of the last."""
     async with open_store(path, clock=SystemClock(), rules=rules) as store:
         for batch in batches:
-            done = await store.save(Batch(blocks=(saved(),), ledger=batch))
+            done = await store.save(FlushBatch(blocks=(saved(),), ledger=batch))
 
     return done
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jarvisd.base.errors import StoreError
 from jarvisd.conversations.messages_store import NewMessage
-from jarvisd.conversations.model import ConversationId, Limits, Role
+from jarvisd.conversations.model import ConversationId, ConversationLimits, Role
 from jarvisd.conversations.saving_store import SaveMessage, run_apart
 from jarvisd.conversations.store import Person, get_or_create
 from jarvisd.core.storage.database import apart
@@ -21,7 +21,7 @@ from jarvisd.core.storage.opening import Opening
 from tests.support import EPOCH_MS
 
 PEOPLE = 3
-LIMITS = Limits(threshold=6)
+LIMITS = ConversationLimits(threshold=6)
 _CONVERSATIONS = """
 SELECT user_id, message_count, folded_count, last_activity_ms FROM conversation
 ORDER BY user_id

@@ -70,7 +70,7 @@ class Hooked(Protocol):
         ...
 
 
-class Payload(Struct, gc=False):
+class HookPayload(Struct, gc=False):
     """The fields that are evidence; each is text, and may be absent."""
 
     session_id: str | None = None
@@ -89,16 +89,16 @@ class Payload(Struct, gc=False):
     is_interrupt: bool | None = None
 
 
-_decoder = json.Decoder(Payload)
+_decoder = json.Decoder(HookPayload)
 
 
-def payload_of(text: bytes) -> Payload | None:
+def payload_of(text: bytes) -> HookPayload | None:
     """Return what *text* has of the fields, or None if it is no JSON object."""
     return decode(text, _decoder)
 
 
 def called(
-    payload: Payload, *, agent: str, session_id: SessionId, at_ms: int
+    payload: HookPayload, *, agent: str, session_id: SessionId, at_ms: int
 ) -> HookCalled | None:
     """Return the signal; None where neither session nor event are named."""
     event = _word(payload.hook_event_name)
@@ -120,7 +120,7 @@ def called(
     )
 
 
-def _detail(payload: Payload, event: str) -> str | None:
+def _detail(payload: HookPayload, event: str) -> str | None:
     if event == "PostToolUseFailure":
         return INTERRUPT if payload.is_interrupt else None
 

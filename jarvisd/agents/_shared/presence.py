@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from jarvisd.core.origin import SessionId
-from jarvisd.core.process import Role
+from jarvisd.core.process import ProcessRole
 
 MAX_ENTRY_BYTES = 64 * 1024
 """A hundred times what an entry of a registry takes."""
@@ -23,7 +23,7 @@ _FLAGS_WITH_VALUE = {"-r", "--require", "--import", "--loader", "-C", "--conditi
 _SESSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RegistryEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one file of a registry says; None where it does not.
 
     Attributes:
@@ -67,7 +67,7 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: Callable[[Path], Path | None]
     pid_of: Callable[[str], int | None]
-    decode: Callable[[bytes], Entry | None]
+    decode: Callable[[bytes], RegistryEntry | None]
 
 
 class Locks(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +106,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     """
 
-    role: Callable[[Sequence[str]], Role | None]
+    role: Callable[[Sequence[str]], ProcessRole | None]
     registry: Registry | None = None
     locks: Locks | None = None
     named_folder: Callable[[Sequence[str]], str | None] = lambda _: None

@@ -4,7 +4,7 @@ A subagent's hooks have the session of the main thread and an `agent_id`, which 
 versions write with the prefix that its transcript's name has.
 """
 
-from jarvisd.agents._shared.hooks import Payload, called, payload_of
+from jarvisd.agents._shared.hooks import HookPayload, called, payload_of
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import HookCalled
 
@@ -20,7 +20,7 @@ def hooked(payload: bytes, *, at_ms: int) -> HookCalled | None:
     return called(found, agent="claude", session_id=_session(found), at_ms=at_ms)
 
 
-def _session(payload: Payload) -> SessionId:
+def _session(payload: HookPayload) -> SessionId:
     if not (payload.session_id and payload.agent_id):
         return SessionId(payload.session_id or "")
 

@@ -8,11 +8,11 @@ import msgspec
 
 from jarvisd.agents._shared.decode import decode, text_of, unix_ms
 from jarvisd.agents.claude.prose import command_in, own_words
-from jarvisd.agents.claude.shape import Line, key_of
+from jarvisd.agents.claude.shape import TranscriptLine, key_of
 from jarvisd.agents.claude.usage import SYNTHETIC
 from jarvisd.conversations.model import Role, Said
 
-_DECODER = msgspec.json.Decoder(Line)
+_DECODER = msgspec.json.Decoder(TranscriptLine)
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 
 
@@ -39,7 +39,7 @@ def spoken(text: bytes) -> Said | None:
     )
 
 
-def _is_talk(line: Line) -> bool:
+def _is_talk(line: TranscriptLine) -> bool:
     assert line.message is not None
     return line.type in _ROLES and not (
         line.is_meta
@@ -52,7 +52,7 @@ def _is_talk(line: Line) -> bool:
     )
 
 
-def _texts(line: Line) -> list[str]:
+def _texts(line: TranscriptLine) -> list[str]:
     assert line.message is not None
     content = line.message.content
     if isinstance(content, str):

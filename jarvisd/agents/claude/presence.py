@@ -20,14 +20,14 @@ import msgspec
 from jarvisd.agents._shared.decode import decode, unix_ms
 from jarvisd.agents._shared.numbers import Pid, Time, WholeTime
 from jarvisd.agents._shared.presence import (
-    Entry,
     Evidence,
     Registry,
+    RegistryEntry,
     command_of,
     name_of,
     session_id_of,
 )
-from jarvisd.core.process import Role
+from jarvisd.core.process import ProcessRole
 
 _NAME = re.compile(r"([1-9][0-9]{0,9})\.json", re.ASCII)
 _PACKAGE = "/@anthropic-ai/claude-code/"
@@ -66,7 +66,7 @@ def pid_of(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def decode_entry(text: bytes) -> Entry | None:
+def decode_entry(text: bytes) -> RegistryEntry | None:
     """Return what the file says, or None if it is not whole, or no entry."""
     line = decode(text, _DECODER)
     session_id = session_id_of(line.session_id) if line else None
@@ -75,7 +75,7 @@ def decode_entry(text: bytes) -> Entry | None:
 
     started_ms, updated_ms = unix_ms(line.started_at), unix_ms(line.updated_at)
     written_ms = updated_ms or started_ms
-    return Entry(
+    return RegistryEntry(
         pid=line.pid,
         session_id=session_id,
         status=_word(line.status),
@@ -91,17 +91,19 @@ def decode_entry(text: bytes) -> Entry | None:
     )
 
 
-def role(argv: Sequence[str]) -> Role | None:
+def role(argv: Sequence[str]) -> ProcessRole | None:
     """Say what a process is there for, if it is Claude Code."""
     program, arguments = command_of(argv)
     if not _is_claude(program):
         return None
 
     if arguments and arguments[0] in _SERVERS:
-        return Role.SERVES
+        return ProcessRole.SERVES
 
     printing = "-p" in arguments or "--print" in arguments
-    return Role.ONCE if printing and not _is_fed(arguments) else Role.TALKS
+    return (
+        ProcessRole.ONCE if printing and not _is_fed(arguments) else ProcessRole.TALKS
+    )
 
 
 EVIDENCE = Evidence(

@@ -21,7 +21,12 @@ from jarvisd.agents.claude.prose import (
     notices_in,
     own_words,
 )
-from jarvisd.agents.claude.shape import Block, Line, Message, key_of
+from jarvisd.agents.claude.shape import (
+    ClaudeMessage,
+    ContentBlock,
+    TranscriptLine,
+    key_of,
+)
 from jarvisd.agents.claude.tools import call_of, results_in
 from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
 from jarvisd.core.event import (
@@ -44,8 +49,8 @@ from jarvisd.core.event import (
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record, Speaker
 
-_DECODER = msgspec.json.Decoder(Line)
-condense = condenser_of(Line)
+_DECODER = msgspec.json.Decoder(TranscriptLine)
+condense = condenser_of(TranscriptLine)
 
 # Copies of whole requests, a hundred kB each, and backups: nothing in them is wanted.
 # Quotes that are not escaped cannot be inside a string, so a match is what it seems.
@@ -84,7 +89,7 @@ def parse(text: bytes, *, offset: int) -> Record | None:
     return _record(line, offset=offset, events=tuple(events(line)))
 
 
-def _nothing(_: Line) -> Iterable[Event]:
+def _nothing(_: TranscriptLine) -> Iterable[Event]:
     return ()
 
 
@@ -97,7 +102,7 @@ def _skip(text: bytes, *, offset: int) -> Record:
     )
 
 
-def _record(line: Line, *, offset: int, events: tuple[Event, ...]) -> Record:
+def _record(line: TranscriptLine, *, offset: int, events: tuple[Event, ...]) -> Record:
     session_id = line.session_id or line.stdout_session_id or None
     sidechain, parent_id = _is_sidechain(line), None
     if sidechain and line.agent_id and session_id:
@@ -120,7 +125,7 @@ def _record(line: Line, *, offset: int, events: tuple[Event, ...]) -> Record:
     )
 
 
-def _is_sidechain(line: Line) -> bool:
+def _is_sidechain(line: TranscriptLine) -> bool:
     return (
         line.is_sidechain
         or line.parent_tool_use_id is not None
@@ -128,7 +133,7 @@ def _is_sidechain(line: Line) -> bool:
     )
 
 
-def _user(line: Line) -> Iterable[Event]:
+def _user(line: TranscriptLine) -> Iterable[Event]:
     content = None if line.message is None else line.message.content
     if line.is_compact_summary:
         return (Compacted(is_summary=True),)
@@ -139,7 +144,7 @@ def _user(line: Line) -> Iterable[Event]:
     return _shown(line, content) if content else ()
 
 
-def _shown(line: Line, blocks: tuple[Block, ...]) -> Iterable[Event]:
+def _shown(line: TranscriptLine, blocks: tuple[ContentBlock, ...]) -> Iterable[Event]:
     if len(blocks) == 1 and blocks[0].type == _RESULT:  # nearly always
         return results_in(blocks, line)
 
@@ -154,7 +159,7 @@ def _shown(line: Line, blocks: tuple[Block, ...]) -> Iterable[Event]:
     return events
 
 
-def _said(line: Line, texts: Sequence[str]) -> Iterator[Event]:
+def _said(line: TranscriptLine, texts: Sequence[str]) -> Iterator[Event]:
     if line.is_meta:
         yield from instructions_in(next(iter(texts), ""))
         return
@@ -169,7 +174,7 @@ def _said(line: Line, texts: Sequence[str]) -> Iterator[Event]:
         yield from _prompt(line, chars=sum(map(len, prompts)))
 
 
-def _prompt(line: Line, *, chars: int) -> Iterator[Event]:
+def _prompt(line: TranscriptLine, *, chars: int) -> Iterator[Event]:
     if line.is_meta or _is_injected(line):
         return
 
@@ -178,11 +183,11 @@ def _prompt(line: Line, *, chars: int) -> Iterator[Event]:
         yield ModeChanged(mode=line.permission_mode)
 
 
-def _is_injected(line: Line) -> bool:
+def _is_injected(line: TranscriptLine) -> bool:
     return _is_sidechain(line) or line.prompt_source == "system"
 
 
-def _assistant(line: Line) -> Iterable[Event]:
+def _assistant(line: TranscriptLine) -> Iterable[Event]:
     message = line.message
     if message is None:
         return ()
@@ -204,7 +209,7 @@ def _assistant(line: Line) -> Iterable[Event]:
     return events
 
 
-def _last_words(message: Message) -> Iterable[Event]:
+def _last_words(message: ClaudeMessage) -> Iterable[Event]:
     words = _words(message.content)
     if words is None:  # thoughts alone: the words have a line of their own
         return (MessageWritten(message_id=message.id),)
@@ -213,7 +218,7 @@ def _last_words(message: Message) -> Iterable[Event]:
     return (said, Asked(cue=Cue.QUESTION)) if asks(words) else (said,)
 
 
-def _words(content: str | tuple[Block, ...] | None) -> str | None:
+def _words(content: str | tuple[ContentBlock, ...] | None) -> str | None:
     """Return the last text in *content*; None if it holds thoughts and nothing else."""
     if not isinstance(content, tuple):
         return content or ""
@@ -225,7 +230,7 @@ def _words(content: str | tuple[Block, ...] | None) -> str | None:
     return None if content and all(each.type in _THOUGHTS for each in content) else ""
 
 
-def _api_failure(line: Line, message: Message) -> Iterator[Event]:
+def _api_failure(line: TranscriptLine, message: ClaudeMessage) -> Iterator[Event]:
     if isinstance(message.content, tuple):
         texts = [text_of(each.text) or "" for each in message.content]
     else:
@@ -247,7 +252,7 @@ class _ErrorDetail(msgspec.Struct, gc=False):
     status: HttpStatus | None = None
 
 
-def _system(line: Line) -> Iterator[Event]:
+def _system(line: TranscriptLine) -> Iterator[Event]:
     match line.subtype:
         case "turn_duration":
             # The agent leaves the field out when nothing is pending.
@@ -270,7 +275,7 @@ def _status(error: Raw) -> int | None:
     return None if detail is None else detail.status
 
 
-def _compaction(line: Line) -> Compacted:
+def _compaction(line: TranscriptLine) -> Compacted:
     meta = line.compact_metadata
     if meta is None:
         return Compacted()
@@ -282,7 +287,7 @@ def _compaction(line: Line) -> Compacted:
     )
 
 
-def _attachment(line: Line) -> Iterator[Event]:
+def _attachment(line: TranscriptLine) -> Iterator[Event]:
     attachment = line.attachment
     if attachment is None or attachment.type != "queued_command":
         return
@@ -295,17 +300,17 @@ def _attachment(line: Line) -> Iterator[Event]:
         yield from notices_in(text)
 
 
-def _progress(line: Line) -> Iterator[Event]:
+def _progress(line: TranscriptLine) -> Iterator[Event]:
     inner = None if line.data is None else line.data.message
     if inner is not None and inner.message is not None:
         yield from usage_in(inner.message, key=inner.uuid or line.uuid)
 
 
-def _result(_: Line) -> Iterable[Event]:
+def _result(_: TranscriptLine) -> Iterable[Event]:
     return (TurnEnded(),)
 
 
-def _stream_event(line: Line) -> Iterator[Event]:
+def _stream_event(line: TranscriptLine) -> Iterator[Event]:
     event = line.event
     if event is None:
         return
@@ -319,7 +324,7 @@ def _stream_event(line: Line) -> Iterator[Event]:
         yield report(usage, response=None, model=None, follows=True, in_context=False)
 
 
-def _title(line: Line) -> Iterator[Event]:
+def _title(line: TranscriptLine) -> Iterator[Event]:
     named = (
         (line.custom_title, TitleRank.CUSTOM),
         (line.ai_title, TitleRank.AI),
@@ -331,23 +336,23 @@ def _title(line: Line) -> Iterator[Event]:
             return
 
 
-def _mode(line: Line) -> Iterator[Event]:
+def _mode(line: TranscriptLine) -> Iterator[Event]:
     if line.permission_mode:
         yield ModeChanged(mode=line.permission_mode)
 
 
-def _request(line: Line) -> Iterable[Event]:
+def _request(line: TranscriptLine) -> Iterable[Event]:
     """Return that the provider is asked again: the same request, and nothing new."""
     again = line.base is not ABSENT and line.tail is not ABSENT
     return (ApiFailed(retrying=True),) if again and bytes(line.tail) == b"[]" else ()
 
 
-def _closing(_: Line) -> Iterable[Event]:
+def _closing(_: TranscriptLine) -> Iterable[Event]:
     return (ClosingWritten(),)
 
 
-def _late_result(line: Line) -> Iterator[Event]:
-    block = Block(
+def _late_result(line: TranscriptLine) -> Iterator[Event]:
+    block = ContentBlock(
         type=_RESULT,
         tool_use_id=line.tool_use_id or line.other_tool_use_id,
         is_error=line.is_error or line.other_is_error,
@@ -355,7 +360,7 @@ def _late_result(line: Line) -> Iterator[Event]:
     yield from results_in((block,), line)
 
 
-_EVENTS: dict[str, Callable[[Line], Iterable[Event]]] = {
+_EVENTS: dict[str, Callable[[TranscriptLine], Iterable[Event]]] = {
     "user": _user,
     "assistant": _assistant,
     "system": _system,

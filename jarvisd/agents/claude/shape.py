@@ -19,7 +19,7 @@ from jarvisd.agents._shared.numbers import (
 from jarvisd.core.origin import SessionId
 
 
-class Block(Struct, gc=False):
+class ContentBlock(Struct, gc=False):
     """One item of a message's content."""
 
     type: str = ""
@@ -51,7 +51,7 @@ class OutputDetails(Struct, gc=False):
     thinking_tokens: TokenCount | None = None
 
 
-class Usage(Struct, gc=False):
+class MessageUsage(Struct, gc=False):
     """What the provider says a response took."""
 
     input_tokens: TokenCount | None = None
@@ -67,21 +67,21 @@ class Usage(Struct, gc=False):
     iterations: tuple["Iteration", ...] | None = None
 
 
-class Iteration(Usage, gc=False):
+class Iteration(MessageUsage, gc=False):
     """One of several answers that a response was put together from."""
 
     type: str = ""
     model: str | None = None
 
 
-class Message(Struct, gc=False):
+class ClaudeMessage(Struct, gc=False):
     """What was said."""
 
     id: str | None = None
     model: str | None = None
-    content: str | tuple[Block, ...] | None = None
+    content: str | tuple[ContentBlock, ...] | None = None
     stop_reason: str | None = None
-    usage: Usage | None = None
+    usage: MessageUsage | None = None
 
 
 class Attachment(Struct, gc=False):
@@ -112,19 +112,19 @@ class CompactMetadata(Struct, gc=False):
     postTokens: TokenCount | None = None
 
 
-class Progress(Struct, gc=False):
+class ProgressData(Struct, gc=False):
     """A sign of life; old versions put whole messages of subagents in it."""
 
     type: str = ""
-    message: "Line | None" = None
+    message: "TranscriptLine | None" = None
 
 
 class StreamEvent(Struct, gc=False):
     """One event of the provider's stream, as it came."""
 
     type: str = ""
-    message: Message | None = None
-    usage: Usage | None = None
+    message: ClaudeMessage | None = None
+    usage: MessageUsage | None = None
 
 
 class Fork(Struct, gc=False, rename="camel"):
@@ -134,7 +134,7 @@ class Fork(Struct, gc=False, rename="camel"):
     message_uuid: str | None = None
 
 
-class Line(Shape, gc=False, rename="camel"):
+class TranscriptLine(Shape, gc=False, rename="camel"):
     """One line of a transcript, or of the agent's standard output."""
 
     type: str = ""
@@ -151,7 +151,7 @@ class Line(Shape, gc=False, rename="camel"):
     is_meta: bool = False
     is_compact_summary: bool = False
     is_api_error_message: bool = False
-    message: Message | None = None
+    message: ClaudeMessage | None = None
     tool_use_result: "ToolOutcome | str | tuple[Raw, ...] | None" = None
     stdout_tool_use_result: "ToolOutcome | str | tuple[Raw, ...] | None" = field(
         default=None, name="tool_use_result"
@@ -163,7 +163,7 @@ class Line(Shape, gc=False, rename="camel"):
     permission_mode: str | None = None
     mode: str | None = None
     attachment: Attachment | None = None
-    data: Progress | None = None
+    data: ProgressData | None = None
     event: StreamEvent | None = None
     ai_title: str | None = None
     custom_title: str | None = None
@@ -182,7 +182,7 @@ class Line(Shape, gc=False, rename="camel"):
     other_is_error: bool | None = field(default=None, name="isError")
 
 
-def key_of(line: Line) -> str | None:
+def key_of(line: TranscriptLine) -> str | None:
     """Return the id of *line*, or of the one that it is a copy of."""
     fork = line.forked_from
     return line.uuid if fork is None else fork.message_uuid or line.uuid

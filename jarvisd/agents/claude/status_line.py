@@ -18,7 +18,7 @@ FIVE_HOURS_MIN = 300
 SEVEN_DAYS_MIN = 10_080
 
 
-class Model(Struct, gc=False):
+class StatusLineModel(Struct, gc=False):
     """The model, for programs and for people."""
 
     id: str | None = None
@@ -54,7 +54,7 @@ class Limit(Struct, gc=False):
     resets_at: WholeTime | Time | str | None = None
 
 
-class RateLimits(Struct, gc=False):
+class StatusLineLimits(Struct, gc=False):
     """The limits of the account."""
 
     five_hour: Limit | None = None
@@ -68,10 +68,10 @@ class Input(Struct, gc=False):
     transcript_path: str | None = None
     cwd: str | None = None
     version: str | None = None
-    model: Model = field(default_factory=Model)
+    model: StatusLineModel = field(default_factory=StatusLineModel)
     cost: Cost = field(default_factory=Cost)
     context_window: ContextWindow = field(default_factory=ContextWindow)
-    rate_limits: RateLimits = field(default_factory=RateLimits)
+    rate_limits: StatusLineLimits = field(default_factory=StatusLineLimits)
 
 
 _decoder = json.Decoder(Input)
@@ -117,7 +117,7 @@ def _micros(dollars: float | None) -> int | None:
     return None if dollars is None else round(dollars * 1e6)
 
 
-def _limits(limits: RateLimits) -> LimitsReported | None:
+def _limits(limits: StatusLineLimits) -> LimitsReported | None:
     windows = tuple(
         LimitWindow(
             used_percent=each.used_percentage,

@@ -13,7 +13,7 @@ from jarvisd.agents._shared.decode import (
     head_of,
     text_of,
 )
-from jarvisd.agents.claude.shape import Block, Line, ToolOutcome
+from jarvisd.agents.claude.shape import ContentBlock, ToolOutcome, TranscriptLine
 from jarvisd.base.usage import Tokens
 from jarvisd.core.event import (
     Event,
@@ -50,7 +50,7 @@ class _Input(msgspec.Struct, gc=False):
     subagent_type: str | None = None
 
 
-def call_of(block: Block) -> ToolCalled:
+def call_of(block: ContentBlock) -> ToolCalled:
     """Return the call that the content item *block* is."""
     tool, call_id = block.name or "", block.id or ""
     digest = digest_of(block.input)
@@ -82,7 +82,7 @@ def call_of(block: Block) -> ToolCalled:
     return ToolCalled(call_id=call_id, tool=tool, digest=digest)
 
 
-def results_in(blocks: Iterable[Block], line: Line) -> list[Event]:
+def results_in(blocks: Iterable[ContentBlock], line: TranscriptLine) -> list[Event]:
     """Say which calls came back with the content items *blocks* of *line*."""
     found: list[Event] = []
     noted = line.tool_use_result or line.stdout_tool_use_result
@@ -127,7 +127,7 @@ def _skill(given: Raw) -> str | None:
     return (named.skill or named.command or named.name or "").lstrip("/") or None
 
 
-def _outcome(block: Block, line: Line) -> Outcome:
+def _outcome(block: ContentBlock, line: TranscriptLine) -> Outcome:
     if line.tool_denial_kind or _DENIED.search(head_of(block.content, _HEAD_BYTES)):
         return Outcome.DENIED
 

@@ -8,7 +8,12 @@ output has none.
 
 from typing import Literal
 
-from jarvisd.agents.claude.shape import CacheCreation, Iteration, Message, Usage
+from jarvisd.agents.claude.shape import (
+    CacheCreation,
+    ClaudeMessage,
+    Iteration,
+    MessageUsage,
+)
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.core.event import Event, UsageReported
 
@@ -19,7 +24,7 @@ _NO_SPLIT = CacheCreation()
 _USUAL_TIERS = (None, "standard")
 
 
-def usage_in(message: Message, *, key: str | None) -> list[Event]:
+def usage_in(message: ClaudeMessage, *, key: str | None) -> list[Event]:
     """Say what *message* cost; *key* identifies a message that has no id."""
     usage, response = message.usage, message.id or key
     if usage is None or message.model == SYNTHETIC:
@@ -34,7 +39,7 @@ def usage_in(message: Message, *, key: str | None) -> list[Event]:
 
 
 def report(
-    usage: Usage,
+    usage: MessageUsage,
     *,
     response: str | None,
     model: str | None,
@@ -57,7 +62,7 @@ def report(
     )
 
 
-def _tokens(usage: Usage) -> Tokens:
+def _tokens(usage: MessageUsage) -> Tokens:
     split, details = usage.cache_creation or _NO_SPLIT, usage.output_tokens_details
     return Tokens(
         usage.input_tokens or 0,
@@ -73,7 +78,7 @@ def _advice(iteration: Iteration, *, response: str) -> UsageReported:
     return report(iteration, response=response, model=iteration.model, in_context=False)
 
 
-def _has_cache(usage: Usage) -> bool:
+def _has_cache(usage: MessageUsage) -> bool:
     return (
         usage.cache_read_input_tokens is not None
         or usage.cache_creation_input_tokens is not None
@@ -81,7 +86,7 @@ def _has_cache(usage: Usage) -> bool:
     )
 
 
-def _variant(usage: Usage) -> Variant:
+def _variant(usage: MessageUsage) -> Variant:
     fast, geo_us = usage.speed == "fast", usage.inference_geo == "us"
     if not fast and not geo_us and usage.service_tier in _USUAL_TIERS:
         return STANDARD

@@ -10,10 +10,10 @@ import msgspec
 
 from jarvisd.agents._shared.decode import decode, text_of, unix_ms
 from jarvisd.agents.codex.prose import is_human, texts_in
-from jarvisd.agents.codex.shape import Line, Payload
+from jarvisd.agents.codex.shape import RolloutLine, RolloutPayload
 from jarvisd.conversations.model import Role, Said
 
-_DECODER = msgspec.json.Decoder(Line)
+_DECODER = msgspec.json.Decoder(RolloutLine)
 _ROLES = {
     "user_message": Role.USER,
     "agent_message": Role.ASSISTANT,
@@ -49,7 +49,7 @@ def spoken(text: bytes) -> Said | None:
     )
 
 
-def _texts(payload: Payload) -> Iterator[str]:
+def _texts(payload: RolloutPayload) -> Iterator[str]:
     if payload.item is not None:
         yield from texts_in(payload.item.content)
     else:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from jarvisd.agents._shared.presence import Evidence, Locks, ToolMarks, name_of
 from jarvisd.core.origin import SessionId
-from jarvisd.core.process import Role
+from jarvisd.core.process import ProcessRole
 
 _LOCK = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.lock")
 _FOLDERS = {"sessions", "archived_sessions"}
@@ -42,7 +42,7 @@ def session_of(name: str) -> SessionId | None:
     return SessionId(found[1]) if found else None
 
 
-def role(argv: Sequence[str]) -> Role | None:
+def role(argv: Sequence[str]) -> ProcessRole | None:
     """Say what a process is there for, if it is Codex.
 
     The script that npm installs is none: it starts the program and waits for it.
@@ -53,12 +53,12 @@ def role(argv: Sequence[str]) -> Role | None:
     # The first word that is a command: values of options before it are rarely one.
     for word in argv[1:]:
         if word in _SERVERS:
-            return Role.SERVES if _HOSTS.isdisjoint(argv) else Role.HOSTS
+            return ProcessRole.SERVES if _HOSTS.isdisjoint(argv) else ProcessRole.HOSTS
 
         if word in _ONCE:
-            return Role.ONCE
+            return ProcessRole.ONCE
 
-    return Role.TALKS
+    return ProcessRole.TALKS
 
 
 def named_folder(argv: Sequence[str]) -> str | None:

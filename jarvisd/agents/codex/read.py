@@ -18,7 +18,7 @@ from jarvisd.agents._shared.decode import ABSENT, decode, decode_raw, text_of, u
 from jarvisd.agents._shared.troubles import TROUBLES
 from jarvisd.agents.codex.limits import limits_in
 from jarvisd.agents.codex.prose import is_human, texts_in
-from jarvisd.agents.codex.shape import Item, Line, Payload
+from jarvisd.agents.codex.shape import Item, RolloutLine, RolloutPayload
 from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
 from jarvisd.agents.codex.usage import buckets, response_in, totals_in, variant_of
 from jarvisd.core.event import (
@@ -43,9 +43,9 @@ from jarvisd.core.event import (
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record, Speaker
 
-_DECODER = msgspec.json.Decoder(Line)
-condense = condenser_of(Line)
-_NO_PAYLOAD = Payload()
+_DECODER = msgspec.json.Decoder(RolloutLine)
+condense = condenser_of(RolloutLine)
+_NO_PAYLOAD = RolloutPayload()
 _PLAN, _PLAN_ENDS = "<proposed_plan>", "</proposed_plan>"
 _PERSON = "user"
 _LIMITS = {"usage_limit_exceeded", "usage_limit_reached"}
@@ -64,7 +64,9 @@ def parse(text: bytes, *, offset: int) -> Record | None:
     return _wrapped(line, line.payload, at_ms=at_ms, offset=offset)
 
 
-def _wrapped(line: Line, payload: Payload, *, at_ms: int | None, offset: int) -> Record:
+def _wrapped(
+    line: RolloutLine, payload: RolloutPayload, *, at_ms: int | None, offset: int
+) -> Record:
     kinds = _INNER.get(line.type)
     events_of = _ENVELOPES.get(line.type) if kinds is None else kinds.get(payload.type)
     meta = line.type == "session_meta"
@@ -86,7 +88,7 @@ def _cwd(path: str | None) -> str | None:
     return (path.rstrip("/") or "/") if path else None
 
 
-def _speaker(payload: Payload) -> Speaker | None:
+def _speaker(payload: RolloutPayload) -> Speaker | None:
     if payload.item is not None:
         return _SPEAKERS.get(payload.item.type)
 
@@ -96,7 +98,7 @@ def _speaker(payload: Payload) -> Speaker | None:
 # What the envelope says
 
 
-def _session_meta(payload: Payload, _: int | None) -> Iterator[Event]:
+def _session_meta(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     if not payload.id:
         return
 
@@ -111,7 +113,7 @@ def _session_meta(payload: Payload, _: int | None) -> Iterator[Event]:
     )
 
 
-def _turn_context(payload: Payload, _: int | None) -> Iterator[Event]:
+def _turn_context(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     slug = None if payload.model_info is None else payload.model_info.slug
     yield TurnStarted(turn_id=payload.turn_id, announced=False)
     yield ModelChanged(
@@ -124,13 +126,13 @@ def _turn_context(payload: Payload, _: int | None) -> Iterator[Event]:
         yield ModeChanged(mode=payload.approval_policy, reviewed=reviewer != _PERSON)
 
 
-def _usage_record(payload: Payload, _: int | None) -> Iterator[Event]:
+def _usage_record(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     usage = response_in(payload)
     if usage is not None:
         yield usage
 
 
-def _compacted(_: Payload, __: int | None) -> Iterator[Event]:
+def _compacted(_: RolloutPayload, __: int | None) -> Iterator[Event]:
     # The usage in it is that of a response which has a record of its own.
     yield Compacted()
 
@@ -138,33 +140,33 @@ def _compacted(_: Payload, __: int | None) -> Iterator[Event]:
 # What a response_item says
 
 
-def _call(payload: Payload, _: int | None) -> Iterable[Event]:
+def _call(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
     given = payload.input if payload.arguments is ABSENT else payload.arguments
     return call_of(payload.call_id, payload.name, payload.namespace, given)
 
 
-def _tool_search(payload: Payload, _: int | None) -> Iterable[Event]:
+def _tool_search(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
     return call_of(payload.call_id, "tool_search", given=payload.arguments)
 
 
-def _local_shell(payload: Payload, _: int | None) -> Iterable[Event]:
+def _local_shell(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
     return call_of(payload.call_id or payload.id, "shell", given=payload.action)
 
 
-def _web_search(payload: Payload, _: int | None) -> Iterator[Event]:
+def _web_search(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     yield from call_of(payload.id, "web_search", given=payload.action)
     if payload.id:
         yield ToolReturned(call_id=payload.id)
 
 
-def _result(payload: Payload, _: int | None) -> Iterable[Event]:
+def _result(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
     return result_of(payload.call_id, payload.output)
 
 
 # What an event_msg says
 
 
-def _task_started(payload: Payload, _: int | None) -> Iterator[Event]:
+def _task_started(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     yield TurnStarted(
         turn_id=payload.turn_id,
         started_s=payload.started_at,
@@ -172,7 +174,7 @@ def _task_started(payload: Payload, _: int | None) -> Iterator[Event]:
     )
 
 
-def _task_complete(payload: Payload, _: int | None) -> Iterator[Event]:
+def _task_complete(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     error = decode_raw(payload.error, _Error)
     if error is not None:
         yield from _failure(error.codex_error_info)
@@ -184,7 +186,7 @@ def _task_complete(payload: Payload, _: int | None) -> Iterator[Event]:
     yield TurnEnded(turn_id=payload.turn_id, duration_ms=payload.duration_ms)
 
 
-def _turn_aborted(payload: Payload, _: int | None) -> Iterator[Event]:
+def _turn_aborted(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     yield Interrupted(reason=payload.reason or "")
     yield TurnEnded(turn_id=payload.turn_id, duration_ms=payload.duration_ms)
 
@@ -200,7 +202,7 @@ class _Error(msgspec.Struct, gc=False):
     codex_error_info: Raw = ABSENT
 
 
-def _error(payload: Payload, _: int | None) -> Iterable[Event]:
+def _error(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
     return _failure(payload.codex_error_info)
 
 
@@ -214,15 +216,15 @@ def _failure(info: Raw) -> Iterable[Event]:
     return (ApiFailed(error=word, trouble=trouble),)
 
 
-def _user_message(payload: Payload, _: int | None) -> Iterator[Event]:
+def _user_message(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     yield from _prompt(text_of(payload.message) or "", key=None)
 
 
-def _agent_message(payload: Payload, _: int | None) -> Iterable[Event]:
+def _agent_message(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
     return (MessageWritten(message_id=payload.id),)
 
 
-def _token_count(payload: Payload, at_ms: int | None) -> Iterable[Event]:
+def _token_count(payload: RolloutPayload, at_ms: int | None) -> Iterable[Event]:
     events: list[Event] = [] if payload.info is None else [totals_in(payload.info)]
     if payload.rate_limits is not None:
         events.extend(limits_in(payload.rate_limits, at_ms=at_ms))
@@ -230,7 +232,7 @@ def _token_count(payload: Payload, at_ms: int | None) -> Iterable[Event]:
     return events
 
 
-def _settings(payload: Payload, _: int | None) -> Iterator[Event]:
+def _settings(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     settings = payload.thread_settings
     if settings is not None:
         yield ModelChanged(
@@ -240,7 +242,7 @@ def _settings(payload: Payload, _: int | None) -> Iterator[Event]:
         )
 
 
-def _item_completed(payload: Payload, _: int | None) -> Iterator[Event]:
+def _item_completed(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     item = payload.item
     if item is None:
         return
@@ -258,7 +260,7 @@ def _item_completed(payload: Payload, _: int | None) -> Iterator[Event]:
             pass
 
 
-def _ended(payload: Payload, _: int | None) -> Iterator[Event]:
+def _ended(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     yield from ended_of(payload)
 
 
@@ -292,14 +294,14 @@ def _spawned(source: Raw) -> _Subagent | None:
     return named if isinstance(named, _Subagent) else None
 
 
-def _parent(payload: Payload) -> SessionId | None:
+def _parent(payload: RolloutPayload) -> SessionId | None:
     spawned = _spawned(payload.source)
     spawn = None if spawned is None else spawned.thread_spawn
     parent = payload.parent_thread_id or (spawn and spawn.parent_thread_id)
     return SessionId(parent) if parent else None
 
 
-def _is_reviewer(payload: Payload) -> bool:
+def _is_reviewer(payload: RolloutPayload) -> bool:
     spawned = _spawned(payload.source)
     return payload.thread_source == "guardian_review" or (
         spawned is not None and spawned.other == "guardian"
@@ -309,7 +311,7 @@ def _is_reviewer(payload: Payload) -> bool:
 # Lines without an envelope
 
 
-def _bare(line: Line, *, at_ms: int | None, offset: int) -> Record:
+def _bare(line: RolloutLine, *, at_ms: int | None, offset: int) -> Record:
     return Record(
         kind=line.type,
         at_ms=at_ms,
@@ -321,14 +323,14 @@ def _bare(line: Line, *, at_ms: int | None, offset: int) -> Record:
     )
 
 
-def _bare_speaker(line: Line) -> Speaker | None:
+def _bare_speaker(line: RolloutLine) -> Speaker | None:
     if line.type == "message":
         return _ROLES.get(line.role or "")
 
     return None if line.item is None else _SPEAKERS.get(line.item.type)
 
 
-def _bare_events(line: Line) -> Iterator[Event]:
+def _bare_events(line: RolloutLine) -> Iterator[Event]:
     match line.type:
         case "thread.started" if line.thread_id:
             yield ThreadOpened(thread_id=line.thread_id, printed=True, headless=True)
@@ -352,7 +354,7 @@ def _bare_events(line: Line) -> Iterator[Event]:
             yield from _printed_totals(line)
 
 
-def _printed_totals(line: Line) -> Iterator[Event]:
+def _printed_totals(line: RolloutLine) -> Iterator[Event]:
     usage = line.usage or (None if line.data is None else line.data.usage)
     if usage is not None:
         yield TotalsReported(total=buckets(usage), total_tokens=usage.total_tokens or 0)
@@ -363,7 +365,7 @@ def _printed_item(item: Item) -> Iterator[Event]:
         yield MessageWritten(message_id=item.id)
 
 
-_Events = Callable[[Payload, int | None], Iterable[Event]]
+_Events = Callable[[RolloutPayload, int | None], Iterable[Event]]
 
 _ENVELOPES: dict[str, _Events] = {
     "session_meta": _session_meta,

@@ -22,7 +22,7 @@ from jarvisd.agents._shared.numbers import (
 )
 
 
-class Usage(Struct, gc=False):
+class TokenUsage(Struct, gc=False):
     """Token counts as the provider writes them: the parts are inside their sums."""
 
     input_tokens: TokenCount | None = None
@@ -38,8 +38,8 @@ class Usage(Struct, gc=False):
 class Info(Struct, gc=False):
     """The body of a token_count."""
 
-    total_token_usage: Usage | None = None
-    last_token_usage: Usage | None = None
+    total_token_usage: TokenUsage | None = None
+    last_token_usage: TokenUsage | None = None
     model_context_window: TokenCount | None = None
     model: str | None = None
     service_tier: str | None = None
@@ -95,7 +95,7 @@ class Item(Struct, gc=False):
     result: Raw = ABSENT
 
 
-class Payload(Struct, gc=False):
+class RolloutPayload(Struct, gc=False):
     """What an envelope holds."""
 
     type: str = ""
@@ -119,7 +119,7 @@ class Payload(Struct, gc=False):
     info: Info | None = None
     rate_limits: RateLimits | None = None
     response_id: str | None = None
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
     # turns
     started_at: WholeTime | None = None
     duration_ms: Milliseconds | None = None
@@ -147,13 +147,13 @@ class Payload(Struct, gc=False):
     item: Item | None = None
 
 
-class Line(Shape, gc=False):
+class RolloutLine(Shape, gc=False):
     """One line: an envelope, or a bare item of the oldest and of the printed kind."""
 
     type: str = ""
     timestamp: str | WholeTime | Time | None = None
     ordinal: Ordinal | None = None
-    payload: Payload | None = None
+    payload: RolloutPayload | None = None
     # Bare lines
     id: str | None = None
     role: str | None = None
@@ -163,6 +163,6 @@ class Line(Shape, gc=False):
     content: Raw = ABSENT
     output: Raw = ABSENT
     thread_id: str | None = None
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
     item: Item | None = None
-    data: "Line | None" = None
+    data: "RolloutLine | None" = None

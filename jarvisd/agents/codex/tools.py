@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from jarvisd.agents._shared.decode import ABSENT, decode_raw, digest_of, head_of
-from jarvisd.agents.codex.shape import Item, Payload
+from jarvisd.agents.codex.shape import Item, RolloutPayload
 from jarvisd.core.event import (
     Event,
     Outcome,
@@ -99,7 +99,7 @@ def result_of(call_id: str | None, output: Raw) -> tuple[Event, ...]:
     return returned, TaskStarted(task_id=started.group(1).decode())
 
 
-def ended_of(payload: Payload) -> Iterator[Event]:
+def ended_of(payload: RolloutPayload) -> Iterator[Event]:
     """Say how a call came back, from one of the older `..._end` events."""
     if not payload.call_id:
         return

@@ -4,12 +4,12 @@ The provider's `input_tokens` holds what was read from and written to the cache,
 `output_tokens` holds the reasoning.
 """
 
-from jarvisd.agents.codex.shape import Info, Payload, Usage
+from jarvisd.agents.codex.shape import Info, RolloutPayload, TokenUsage
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.core.event import TotalsReported, UsageReported
 
 
-def buckets(usage: Usage) -> Tokens:
+def buckets(usage: TokenUsage) -> Tokens:
     """Return *usage* as disjoint buckets; parts are cut to their sums."""
     prompt, output = usage.input_tokens or 0, usage.output_tokens or 0
     # Two versions' words for one number.
@@ -20,7 +20,7 @@ def buckets(usage: Usage) -> Tokens:
     return Tokens(prompt - read - written, read, written, 0, output, reasoning)
 
 
-def response_in(payload: Payload) -> UsageReported | None:
+def response_in(payload: RolloutPayload) -> UsageReported | None:
     """Return the usage of the one response that a token_usage_record is about."""
     if payload.usage is None or not payload.response_id:
         return None

@@ -5,7 +5,7 @@ import importlib
 import os
 
 from jarvisd.cli.output import terminal
-from jarvisd.cli.output.table import GAP, Cell, Column, facts, render
+from jarvisd.cli.output.table import GAP, Column, TableCell, facts, render
 from jarvisd.cli.output.text import safe, width, wrap
 from jarvisd.cli.parser import Subparsers, add_json, declare
 
@@ -40,13 +40,15 @@ def run(args: argparse.Namespace) -> int:
         return 0
 
     columns = COLUMNS if args.origin else COLUMNS[:2]
-    rows = [[Cell(str(field)) for field in each[: len(columns)]] for each in settings]
+    rows = [
+        [TableCell(str(field)) for field in each[: len(columns)]] for each in settings
+    ]
     terminal.draw(_lines(columns, rows, terminal.columns()))
     return 0
 
 
 def _lines(
-    columns: list[Column], rows: list[list[Cell]], room: int | None
+    columns: list[Column], rows: list[list[TableCell]], room: int | None
 ) -> list[str]:
     """Return *rows* as a table whose values go on below: one that is cut is of no use."""
     if room is None:
@@ -68,7 +70,10 @@ def _lines(
     broken = []
     for key, value, *origin in rows:
         first, *more = wrap(safe(value.text), left)
-        broken.append([key, Cell(first), *origin])
-        broken += [[Cell(""), Cell(each), *(Cell("") for _ in origin)] for each in more]
+        broken.append([key, TableCell(first), *origin])
+        broken += [
+            [TableCell(""), TableCell(each), *(TableCell("") for _ in origin)]
+            for each in more
+        ]
 
     return render(columns, broken, room=room, colour=False)

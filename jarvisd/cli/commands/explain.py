@@ -7,7 +7,7 @@ from jarvisd.cli import naming
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names, terminal
-from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.table import Column, TableCell, render
 from jarvisd.cli.output.text import cut, safe
 from jarvisd.cli.parser import (
     Subparsers,
@@ -135,13 +135,13 @@ def _print_block(
     terminal.show(f"{fmt.number_of(block.lines, 'line')}: {sums or 'none'}", "")
 
 
-def _cells(line: ExplainedLine) -> list[Cell]:
+def _cells(line: ExplainedLine) -> list[TableCell]:
     return [
-        Cell(f"{line.line}"),
-        Cell(f"{line.offset}"),
-        Cell(line.kind),
-        Cell(line.verdict, _STYLES.get(line.verdict, "2")),
-        Cell(line.reason),
+        TableCell(f"{line.line}"),
+        TableCell(f"{line.offset}"),
+        TableCell(line.kind),
+        TableCell(line.verdict, _STYLES.get(line.verdict, "2")),
+        TableCell(line.reason),
     ]
 
 

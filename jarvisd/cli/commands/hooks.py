@@ -9,8 +9,8 @@ from jarvisd.base.errors import EXIT_FAILURE, EXIT_USAGE, JarvisError
 from jarvisd.cli import wall_clock
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.hooks import hook_files, settings_file, surgery
-from jarvisd.cli.hooks.hook_files import NoAgentError, Target
-from jarvisd.cli.hooks.settings_file import Backups, Change, HooksFileError
+from jarvisd.cli.hooks.hook_files import HookFile, NoAgentError
+from jarvisd.cli.hooks.settings_file import Backups, FileChange, HooksFileError
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import terminal
 from jarvisd.cli.output.text import safe
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 # install and uninstall
 
 
-def _change(args: argparse.Namespace, targets: list[Target]) -> int:
+def _change(args: argparse.Namespace, targets: list[HookFile]) -> int:
     backups, told, status = Backups(os.environ), [], 0
     for target in targets:
         try:
@@ -114,14 +114,14 @@ def _change(args: argparse.Namespace, targets: list[Target]) -> int:
     return status
 
 
-def _planned(action: str, target: Target, backups: Backups) -> Change:
+def _planned(action: str, target: HookFile, backups: Backups) -> FileChange:
     if action == "install":
         return settings_file.installing(target)
 
     return settings_file.uninstalling(target, backups)
 
 
-def _made(change: Change, backups: Backups, *, dry_run: bool) -> str | None:
+def _made(change: FileChange, backups: Backups, *, dry_run: bool) -> str | None:
     """Make *change* unless it is none; return where the file of before is kept."""
     if change.is_none or dry_run:
         return None
@@ -129,7 +129,7 @@ def _made(change: Change, backups: Backups, *, dry_run: bool) -> str | None:
     return str(settings_file.apply(change, backups))
 
 
-def _as_json(change: Change, kept: str | None) -> dict[str, object]:
+def _as_json(change: FileChange, kept: str | None) -> dict[str, object]:
     return {
         "agent": change.target.agent,
         "path": str(change.found.path),
@@ -141,7 +141,7 @@ def _as_json(change: Change, kept: str | None) -> dict[str, object]:
     }
 
 
-def _tell(args: argparse.Namespace, change: Change, kept: str | None) -> None:
+def _tell(args: argparse.Namespace, change: FileChange, kept: str | None) -> None:
     for line in _diff(change) if args.diff else ():
         terminal.pass_on(safe(line))
 
@@ -161,7 +161,7 @@ def _tell(args: argparse.Namespace, change: Change, kept: str | None) -> None:
         terminal.say(hook_files.advice(target))
 
 
-def _summary(change: Change, kept: str | None, *, dry_run: bool) -> str:
+def _summary(change: FileChange, kept: str | None, *, dry_run: bool) -> str:
     """Return the number of hooks that *change* adds to and removes from its file, as text."""
     before = set(surgery.commands(change.found.text).items())
     after = set(surgery.commands((change.data or b"").decode("utf-8-sig")).items())
@@ -187,14 +187,14 @@ def _summary(change: Change, kept: str | None, *, dry_run: bool) -> str:
     return f"{what}; the file as it was before is in {kept}"
 
 
-def _marked(target: Target) -> str:
+def _marked(target: HookFile) -> str:
     return (
         f"begins with a byte order mark; some versions of {target.title} pass over "
         "such a file. Save it as UTF-8 without one"
     )
 
 
-def _left_out(target: Target) -> str:
+def _left_out(target: HookFile) -> str:
     events = ", ".join(target.left_out)
     return (
         f"skipped {events}: older versions of {target.title} ignore the whole settings "
@@ -203,7 +203,7 @@ def _left_out(target: Target) -> str:
     )
 
 
-def _diff(change: Change) -> Iterator[str]:
+def _diff(change: FileChange) -> Iterator[str]:
     name = str(change.found.path)
     new = (change.data or b"").decode()
     return difflib.unified_diff(
@@ -254,7 +254,7 @@ def _receipts(client: Client) -> list[HookReceipt] | None:
         return None
 
 
-def _view(target: Target) -> dict[str, object]:
+def _view(target: HookFile) -> dict[str, object]:
     view: dict[str, object] = {"agent": target.agent, "path": str(target.path)}
     try:
         file = settings_file.read(target.path)

@@ -12,7 +12,7 @@ from functools import partial
 from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_INTERRUPTED, JarvisError
 from jarvisd.cli import wall_clock
-from jarvisd.cli.line_batches import Batch, Cutter, Packer
+from jarvisd.cli.line_batches import Cutter, LineBatch, Packer
 from jarvisd.cli.output import terminal
 from jarvisd.cli.parser import Subparsers, add_connection, declare
 from jarvisd.cli.push_delivery import Delivery, Pauses, new_block_id, wait_patiently
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _batches(*, tee: bool) -> Iterator[Batch]:
+def _batches(*, tee: bool) -> Iterator[LineBatch]:
     """Yield what comes on stdin: full batches at once, others after `GATHER_S`."""
     cutter, packer = Cutter(), Packer()
     due = math.inf

@@ -150,7 +150,7 @@ def _watch(args: argparse.Namespace, chosen: StatesList) -> None:
         _stream(feed)
     else:
         colour = terminal.wants_colour(args.color, os.environ)
-        live_view.run(feed, View(feed, colour=colour))
+        live_view.run(feed, NextView(feed, colour=colour))
 
 
 def _stream(feed: StatesFeed) -> None:
@@ -166,7 +166,7 @@ def _stream(feed: StatesFeed) -> None:
         select.select(feed.wait_on(), [], [], feed.due_in_s())
 
 
-class View:
+class NextView:
     """The table of `next`, for `live.run`.
 
     Attributes:

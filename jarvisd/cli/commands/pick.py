@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _goer(client: str | None) -> picking.Goer:
-    def go(wanted: jumping.Target) -> None:
+    def go(wanted: jumping.JumpTarget) -> None:
         jumping.jump(wanted, os.environ, client=client)
 
     return go

@@ -6,9 +6,9 @@ import socket
 
 from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_USAGE
-from jarvisd.cli.child import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, Child
+from jarvisd.cli.child import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, ChildCommand
 from jarvisd.cli.output import terminal
-from jarvisd.cli.output_recorder import Outcome, Recorder
+from jarvisd.cli.output_recorder import OutputRecorder, RecordingOutcome
 from jarvisd.cli.parser import Subparsers, declare
 from jarvisd.cli.push_delivery import new_block_id
 from jarvisd.core.wire import PushOpen
@@ -57,13 +57,13 @@ def run(args: argparse.Namespace) -> int:
         )
 
     try:
-        child = Child(command)
+        child = ChildCommand(command)
     except OSError as exc:
         terminal.say(f"{command[0]}: {exc.strerror}")
         missing = isinstance(exc, FileNotFoundError)
         return EXIT_NOT_FOUND if missing else EXIT_NOT_EXECUTABLE
 
-    recorder = Recorder(path, _opening(args, command[0], child.pid))
+    recorder = OutputRecorder(path, _opening(args, command[0], child.pid))
     recorder.start()
     status = child.run(recorder.offer)
     _tell_lost(recorder.finish(status))
@@ -94,7 +94,7 @@ def _is_there(path: str) -> bool:
     return True
 
 
-def _tell_lost(outcome: Outcome) -> None:
+def _tell_lost(outcome: RecordingOutcome) -> None:
     if outcome.lost_lines:
         why = outcome.error or "there was more than could be kept for jarvisd"
         lines = "line was" if outcome.lost_lines == 1 else "lines were"

@@ -13,7 +13,7 @@ from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names, terminal
 from jarvisd.cli.output.reports import written_days
 from jarvisd.cli.output.reports.usage_tables import short_model
-from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.table import Column, TableCell, render
 from jarvisd.cli.output.text import safe
 from jarvisd.cli.output.titles import Titles
 from jarvisd.cli.parser import (
@@ -140,25 +140,25 @@ def _print(segments: list[Segment], args: argparse.Namespace, titles: Titles) ->
     terminal.draw(render(COLUMNS, rows, room=terminal.columns(), colour=colour))
 
 
-def _row(segment: Segment, now_ms: int, titles: Titles) -> list[Cell]:
+def _row(segment: Segment, now_ms: int, titles: Titles) -> list[TableCell]:
     errors = fmt.count(segment.errors)
     more = "+" if segment.unpriced else ""
     return [
-        Cell(fmt.ago(segment.ended_ms, now_ms)),
-        Cell(safe(segment.agent)),
-        Cell(short_names.short(segment.project) or fmt.ABSENT),
-        Cell(titles.short(segment.session_id)),
-        Cell(str(segment.segment)),
-        Cell(fmt.duration(segment.duration_ms / fmt.MS_PER_S)),
-        Cell(fmt.count(segment.turns)),
-        Cell(fmt.count(segment.tokens_in + segment.tokens_out)),
-        Cell(f"{fmt.dollars(segment.cost_micros)}{more}"),
-        Cell(_latency(segment.latency_p50_ms)),
-        Cell(_latency(segment.latency_p95_ms)),
-        Cell(fmt.count(segment.tools)),
-        Cell(errors, "31" if segment.errors else ""),
-        Cell(_model(segment)),
-        Cell(segment.reason, _REASON_STYLE.get(segment.reason, "")),
+        TableCell(fmt.ago(segment.ended_ms, now_ms)),
+        TableCell(safe(segment.agent)),
+        TableCell(short_names.short(segment.project) or fmt.ABSENT),
+        TableCell(titles.short(segment.session_id)),
+        TableCell(str(segment.segment)),
+        TableCell(fmt.duration(segment.duration_ms / fmt.MS_PER_S)),
+        TableCell(fmt.count(segment.turns)),
+        TableCell(fmt.count(segment.tokens_in + segment.tokens_out)),
+        TableCell(f"{fmt.dollars(segment.cost_micros)}{more}"),
+        TableCell(_latency(segment.latency_p50_ms)),
+        TableCell(_latency(segment.latency_p95_ms)),
+        TableCell(fmt.count(segment.tools)),
+        TableCell(errors, "31" if segment.errors else ""),
+        TableCell(_model(segment)),
+        TableCell(segment.reason, _REASON_STYLE.get(segment.reason, "")),
     ]
 
 

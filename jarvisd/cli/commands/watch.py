@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     feed = Feed(path, chosen=chosen)
     feed.connect()
-    view = live_view.View(
+    view = live_view.LiveView(
         feed,
         everything=args.all,
         project=args.project,

@@ -45,7 +45,7 @@ class NoAgentError(JarvisError):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class HookFile:
     """One file of one agent, and what shall be in it.
 
     *left_out* are the events that this version would stumble over.
@@ -64,7 +64,7 @@ class Target:
 
 def targets(
     environ: Mapping[str, str], agent: str | None, root: str | None
-) -> list[Target]:
+) -> list[HookFile]:
     """Return the files of *agent*, or of all of them; only in *root* if given.
 
     Raises:
@@ -95,12 +95,12 @@ def roots(environ: Mapping[str, str], agent: str) -> list[Path]:
     return list(dict.fromkeys(folders))
 
 
-def _target(agent: str, folder: Path, environ: Mapping[str, str]) -> Target:
+def _target(agent: str, folder: Path, environ: Mapping[str, str]) -> HookFile:
     settings = SETTINGS[agent]
     command = {"type": "command", "command": command_of(agent), "timeout": TIMEOUT_S}
     version = version_of(settings, environ, folder)
     known = [event for event, since in settings.events.items() if since <= version]
-    return Target(
+    return HookFile(
         agent,
         folder / settings.file,
         {event: dict(command) for event in known},
@@ -158,7 +158,7 @@ def _version(program: str, environ: Mapping[str, str]) -> Version | None:
     return tuple(map(int, numbers.groups())) if numbers else None
 
 
-def advice(target: Target) -> str:
+def advice(target: HookFile) -> str:
     """Return what else a person must do, now that the hooks are in the file."""
     settings = SETTINGS[target.agent]
     if settings.advisor is None:

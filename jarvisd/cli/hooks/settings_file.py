@@ -15,7 +15,7 @@ from pathlib import Path
 from jarvisd.base import paths
 from jarvisd.base.errors import JarvisError
 from jarvisd.cli.hooks import surgery
-from jarvisd.cli.hooks.hook_files import Target
+from jarvisd.cli.hooks.hook_files import HookFile
 
 MAX_BYTES = 8 * 1024 * 1024
 NEW_MODE = 0o600
@@ -34,7 +34,7 @@ class HooksFileError(JarvisError):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundHooks:
     """A settings file as it was found; *data* is None where there was none.
 
     *real* is where it lies once links are followed, *text* what it says without a byte
@@ -57,11 +57,11 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """What shall become of a file: *data*, or no file where that is None."""
 
-    target: Target
-    found: Found
+    target: HookFile
+    found: FoundHooks
     data: bytes | None
 
     @property
@@ -70,7 +70,7 @@ class Change:
         return self.data == self.found.data
 
 
-def read(path: Path) -> Found:
+def read(path: Path) -> FoundHooks:
     """Return what is at *path*.
 
     Raises:
@@ -89,10 +89,10 @@ def read(path: Path) -> Found:
     if data is not None and len(data) > MAX_BYTES:
         raise HooksFileError(path, f"it has more than {MAX_BYTES:,} bytes")
 
-    return Found(path, real, data, text)
+    return FoundHooks(path, real, data, text)
 
 
-def installing(target: Target) -> Change:
+def installing(target: HookFile) -> FileChange:
     """Return what puts the hooks of *target* in.
 
     Raises:
@@ -105,10 +105,10 @@ def installing(target: Target) -> Change:
     except ValueError as exc:
         raise HooksFileError(target.path, _why(exc)) from exc
 
-    return Change(target, found, found.encoded(text))
+    return FileChange(target, found, found.encoded(text))
 
 
-def uninstalling(target: Target, backups: "Backups") -> Change:
+def uninstalling(target: HookFile, backups: "Backups") -> FileChange:
     """Return what takes our hooks out: to the very bytes of before, if that is sure.
 
     Raises:
@@ -118,13 +118,15 @@ def uninstalling(target: Target, backups: "Backups") -> Change:
     found = read(target.path)
     try:
         if not surgery.commands(found.text):
-            return Change(target, found, found.data)
+            return FileChange(target, found, found.data)
 
         before = backups.before(target, found)
         if before.is_known:
-            return Change(target, found, before.data)
+            return FileChange(target, found, before.data)
 
-        return Change(target, found, found.encoded(surgery.without_hooks(found.text)))
+        return FileChange(
+            target, found, found.encoded(surgery.without_hooks(found.text))
+        )
     except ValueError as exc:
         raise HooksFileError(target.path, _why(exc)) from exc
 
@@ -136,7 +138,7 @@ def _why(error: ValueError) -> str:
     return f"it is not JSON ({error}); JSON has no comments and no trailing commas"
 
 
-def apply(change: Change, backups: "Backups") -> Path:
+def apply(change: FileChange, backups: "Backups") -> Path:
     """Make *change*; return the folder that has what was there before.
 
     Raises:
@@ -161,7 +163,7 @@ def apply(change: Change, backups: "Backups") -> Path:
     return folder
 
 
-def _check_writable(found: Found) -> None:
+def _check_writable(found: FoundHooks) -> None:
     # Replacing needs no leave of the file itself, but who withdrew it meant it.
     if found.data is not None and not found.real.stat().st_mode & stat.S_IWUSR:
         raise HooksFileError(found.path, "it is read-only")
@@ -204,7 +206,7 @@ class Backups:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._folder = Path(paths.state_folder(environ)) / "hooks"
 
-    def before(self, target: Target, found: Found) -> Before:
+    def before(self, target: HookFile, found: FoundHooks) -> Before:
         """Return what *found* was, if nobody but us has changed it since."""
         folder = self._folder_of(target, found)
         try:
@@ -221,7 +223,7 @@ class Backups:
         ours = surgery.commands((data or b"").removeprefix(_BOM).decode())
         return Before(is_known=not ours, data=data)
 
-    def keep(self, change: Change) -> Path:
+    def keep(self, change: FileChange) -> Path:
         """Keep what is there now; or what was there before us, if that is known."""
         folder = self._folder_of(change.target, change.found)
         if self.before(change.target, change.found).is_known:
@@ -235,12 +237,12 @@ class Backups:
 
         return folder
 
-    def note(self, target: Target, found: Found, data: bytes) -> None:
+    def note(self, target: HookFile, found: FoundHooks, data: bytes) -> None:
         """Remember that we have made *data* of it."""
         folder = self._folder_of(target, found)
         _replace_private(folder / "written", _hash(data).encode())
 
-    def _folder_of(self, target: Target, found: Found) -> Path:
+    def _folder_of(self, target: HookFile, found: FoundHooks) -> Path:
         return self._folder / f"{target.agent}-{_hash(os.fsencode(found.real))[:12]}"
 
 

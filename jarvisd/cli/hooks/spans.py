@@ -19,7 +19,7 @@ class NotJsonError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class ChildNode:
     """One member of an object or one item of an array.
 
     It lies from *start*, in an object the quote of its key, to before *end*; its value
@@ -38,9 +38,9 @@ class Node:
 
     start: int
     close: int
-    children: tuple[Child, ...]
+    children: tuple[ChildNode, ...]
 
-    def member(self, key: str) -> Child | None:
+    def member(self, key: str) -> ChildNode | None:
         """Return the member *key*, the last one as readers of JSON do."""
         return next((each for each in reversed(self.children) if each.key == key), None)
 
@@ -65,7 +65,7 @@ def _refuse(constant: str) -> None:
     raise NotJsonError(f"{constant} is not JSON")
 
 
-def value_of(text: str, child: Child) -> object:
+def value_of(text: str, child: ChildNode) -> object:
     """Return what *child* means."""
     return _decode(text, child.value)[0]
 
@@ -75,7 +75,7 @@ def root(text: str) -> Node:
     return _node(text, _past_space(text, 0))
 
 
-def node(text: str, child: Child | None, opening: str) -> Node | None:
+def node(text: str, child: ChildNode | None, opening: str) -> Node | None:
     """Return the object or array that *child* is; None if it is no such thing."""
     if child is None or text[child.value] != opening:
         return None
@@ -97,14 +97,14 @@ def _node(text: str, start: int) -> Node:
     return Node(start, at, tuple(children))
 
 
-def _child(text: str, start: int, *, is_object: bool) -> Child:
+def _child(text: str, start: int, *, is_object: bool) -> ChildNode:
     key, value = None, start
     if is_object:
         key, end = scanstring(text, start + 1)
         value = _past_space(text, _past_space(text, end) + 1)  # past the colon
 
     _, end = _decode(text, value)
-    return Child(start, value, end, key)
+    return ChildNode(start, value, end, key)
 
 
 def _past_space(text: str, at: int) -> int:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
-from jarvisd.cli.hooks.spans import Child, Node, check, node, root, value_of
+from jarvisd.cli.hooks.spans import ChildNode, Node, check, node, root, value_of
 
 HOOKS = "hooks"
 INDENT = "  "
@@ -120,7 +120,7 @@ class _Place:
     events: Node
     groups: Node
     handlers: Node
-    path: tuple[Child, Child, Child, Child]
+    path: tuple[ChildNode, ChildNode, ChildNode, ChildNode]
     """`hooks`, the event, the group and the command itself."""
 
 
@@ -150,7 +150,7 @@ def _ours(text: str) -> Iterator[_Place]:
                     )
 
 
-def _command_of(text: str, handler: Child) -> str:
+def _command_of(text: str, handler: ChildNode) -> str:
     value = value_of(text, handler)
     return str(value.get("command", "")) if isinstance(value, dict) else ""
 
@@ -179,7 +179,7 @@ def _without(text: str, place: _Place) -> str:
     return _removed(text, place.whole, hooks)
 
 
-def _removed(text: str, inside: Node, child: Child) -> str:
+def _removed(text: str, inside: Node, child: ChildNode) -> str:
     """Take *child* out, with the comma and the space that came with it."""
     siblings = inside.children
     index = siblings.index(child)

@@ -9,7 +9,7 @@ from jarvisd.base.folder import is_named
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names, state_words, terminal
 from jarvisd.cli.output.reports.usage_tables import short_model
-from jarvisd.cli.output.table import Cell, Column, faint
+from jarvisd.cli.output.table import Column, TableCell, faint
 from jarvisd.cli.output.titles import Titles, of_block
 from jarvisd.core.origin import BlockView, Life
 from jarvisd.overview.health_wire import Backfill
@@ -53,23 +53,23 @@ _FULL = ((95, "31"), (80, "33"))
 """From which percentage on a context window is shown in which style."""
 
 
-def row(block: BlockView, now_ms: int, titles: Titles) -> list[Cell]:
+def row(block: BlockView, now_ms: int, titles: Titles) -> list[TableCell]:
     """Return what the table says of *block*, one cell for each of COLUMNS."""
     cells = [
-        Cell(titles.short(block.block_id)),
+        TableCell(titles.short(block.block_id)),
         state(block),
-        Cell(block.agent),
-        Cell(project(block)),
-        Cell(titles.of(of_block(block))),
-        Cell(short_model(block.model) if block.model else fmt.ABSENT),
-        Cell(tokens(block)),
-        Cell(cost(block)),
+        TableCell(block.agent),
+        TableCell(project(block)),
+        TableCell(titles.of(of_block(block))),
+        TableCell(short_model(block.model) if block.model else fmt.ABSENT),
+        TableCell(tokens(block)),
+        TableCell(cost(block)),
         context(block.context_percent),
         tool(block),
-        Cell(fmt.count(block.line_count)),
-        Cell(fmt.rate(block.lines_per_s)),
-        Cell(fmt.ago(block.last_activity_ms, now_ms)),
-        Cell(titles.short(block.session_id or fmt.ABSENT)),
+        TableCell(fmt.count(block.line_count)),
+        TableCell(fmt.rate(block.lines_per_s)),
+        TableCell(fmt.ago(block.last_activity_ms, now_ms)),
+        TableCell(titles.short(block.session_id or fmt.ABSENT)),
     ]
     return faint(cells) if is_over(block) else cells
 
@@ -79,16 +79,16 @@ def is_over(block: BlockView) -> bool:
     return block.life is Life.ENDED or block.state is State.ENDED
 
 
-def state(block: BlockView) -> Cell:
+def state(block: BlockView) -> TableCell:
     """Return what its session is doing; where nobody knows, whether it is live."""
     if block.state in (None, State.UNKNOWN) or block.life is Life.FAILED:
-        return Cell(block.life, _LIFE_STYLE[block.life])
+        return TableCell(block.life, _LIFE_STYLE[block.life])
 
     shown = state_words.label(
         block.state, activity=block.activity, tool=block.state_tool
     )
     doubt = "?" if block.state_confidence is Confidence.LOW else ""
-    return Cell(shown + doubt, state_words.STYLES[block.state])
+    return TableCell(shown + doubt, state_words.STYLES[block.state])
 
 
 def tokens(block: BlockView) -> str:
@@ -108,22 +108,22 @@ def cost(block: BlockView) -> str:
     return f"{fmt.dollars(block.cost_micros)}{more}"
 
 
-def context(share: float | None) -> Cell:
+def context(share: float | None) -> TableCell:
     """Return how full the context window is."""
     if share is None:
-        return Cell(fmt.ABSENT)
+        return TableCell(fmt.ABSENT)
 
     style = next((style for least, style in _FULL if share >= least), "")
-    return Cell(f"{share:.0f}%", style)
+    return TableCell(f"{share:.0f}%", style)
 
 
-def tool(block: BlockView) -> Cell:
+def tool(block: BlockView) -> TableCell:
     """Return the last tool, after how many calls of its session failed."""
     name = block.last_tool or fmt.ABSENT
     if not block.tool_errors:
-        return Cell(name)
+        return TableCell(name)
 
-    return Cell(f"{fmt.count(block.tool_errors)}! {name}", "31")
+    return TableCell(f"{fmt.count(block.tool_errors)}! {name}", "31")
 
 
 def project(block: BlockView) -> str:

@@ -66,7 +66,7 @@ class Shown(Protocol):
         ...
 
 
-class View:
+class LiveView:
     """What of the feed is shown, as lines.
 
     Attributes:

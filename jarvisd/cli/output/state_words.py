@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names
-from jarvisd.cli.output.table import Cell, Column
+from jarvisd.cli.output.table import Column, TableCell
 from jarvisd.cli.output.text import safe
 from jarvisd.cli.output.titles import Titles, of_session
 from jarvisd.state.model import (
@@ -103,19 +103,19 @@ def project(session: LiveSession) -> str:
     return short_names.short(session.project, session.cwd) or fmt.ABSENT
 
 
-def row(session: LiveSession, now_ms: int, titles: Titles) -> list[Cell]:
+def row(session: LiveSession, now_ms: int, titles: Titles) -> list[TableCell]:
     """Return what a table says of *session*, one cell for each of COLUMNS."""
     view = session.state
     urgent = view.state in NEEDS
     style = STYLES[view.state] if urgent or not view.attention else ATTENTION_STYLE
     mark = "" if urgent or not view.attention else "!"
     return [
-        Cell(mark + doubted(view), style),
-        Cell(since(view, now_ms)),
-        Cell(session.agent),
-        Cell(project(session)),
-        Cell(titles.of(of_session(session))),
-        Cell(why(view, now_ms) if urgent else reasons(view, now_ms)),
+        TableCell(mark + doubted(view), style),
+        TableCell(since(view, now_ms)),
+        TableCell(session.agent),
+        TableCell(project(session)),
+        TableCell(titles.of(of_session(session))),
+        TableCell(why(view, now_ms) if urgent else reasons(view, now_ms)),
     ]
 
 

@@ -22,7 +22,7 @@ _NARROWEST_VALUE = 8
 _NARROWEST_HEAD = 4
 
 
-class Cell(NamedTuple):
+class TableCell(NamedTuple):
     """One field, and the SGR parameters to show it with (`32`: green)."""
 
     text: str
@@ -61,11 +61,11 @@ class Column:
 
 def render(
     columns: list[Column],
-    rows: list[list[Cell]],
+    rows: list[list[TableCell]],
     *,
     room: int | None,
     colour: bool,
-    total: list[Cell] | None = None,
+    total: list[TableCell] | None = None,
     steady: bool = False,
 ) -> list[str]:
     """Return a heading and *rows* as lines.
@@ -80,7 +80,7 @@ def render(
             view whose rows change.
 
     """
-    heading = [Cell(each.title, HEADING_STYLE) for each in columns]
+    heading = [TableCell(each.title, HEADING_STYLE) for each in columns]
     last = [] if total is None else [_bold(total)]
     table = [[_safe(cell) for cell in cells] for cells in (heading, *rows, *last)]
     natural = [max(map(width, _texts(cells))) for cells in zip(*table, strict=True)]
@@ -104,9 +104,9 @@ def render(
     return lines
 
 
-def faint(row: Iterable[Cell]) -> list[Cell]:
+def faint(row: Iterable[TableCell]) -> list[TableCell]:
     """Return *row* in the style of what is over."""
-    return [Cell(each.text, FAINT) for each in row]
+    return [TableCell(each.text, FAINT) for each in row]
 
 
 def facts(
@@ -135,15 +135,15 @@ def styled(shown: str, style: str) -> str:
     return f"\x1b[{style}m{safe(shown)}\x1b[0m" if style and shown else safe(shown)
 
 
-def _safe(cell: Cell) -> Cell:
-    return Cell(safe(cell.text), cell.style)
+def _safe(cell: TableCell) -> TableCell:
+    return TableCell(safe(cell.text), cell.style)
 
 
-def _bold(row: list[Cell]) -> list[Cell]:
-    return [Cell(each.text, TOTAL_STYLE) for each in row]
+def _bold(row: list[TableCell]) -> list[TableCell]:
+    return [TableCell(each.text, TOTAL_STYLE) for each in row]
 
 
-def _texts(cells: Iterable[Cell]) -> Iterable[str]:
+def _texts(cells: Iterable[TableCell]) -> Iterable[str]:
     return (cell.text for cell in cells)
 
 
@@ -151,7 +151,7 @@ def _sum(widths: Mapping[int, int]) -> int:
     return sum(widths.values()) + len(GAP) * max(0, len(widths) - 1)
 
 
-def _is_blank(cells: Iterable[Cell]) -> bool:
+def _is_blank(cells: Iterable[TableCell]) -> bool:
     return all(cell.text in {"", ABSENT} for cell in cells)
 
 
@@ -217,7 +217,11 @@ def _narrow(widths: dict[int, int], floors: Mapping[int, int], room: int) -> Non
 
 
 def _line(
-    columns: list[Column], cells: list[Cell], widths: Mapping[int, int], *, colour: bool
+    columns: list[Column],
+    cells: list[TableCell],
+    widths: Mapping[int, int],
+    *,
+    colour: bool,
 ) -> str:
     fields = []
     for place, room in widths.items():

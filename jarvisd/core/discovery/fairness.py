@@ -4,20 +4,24 @@ import anyio
 from anyio import lowlevel
 
 from jarvisd.base.clock import Clock
-from jarvisd.core.discovery.progress import Progress
-from jarvisd.core.discovery.pull import Puller
-from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.discovery.progress import ImportProgress
+from jarvisd.core.discovery.pull import SliceReader
+from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.flush import Flusher
 
 TURN_S = 0.001
 """How long one file is read before others get a turn: what a live line may wait."""
 
 
-class Turns:
+class Fairness:
     """Reads files to their ends, none of them at the expense of the others."""
 
     def __init__(
-        self, puller: Puller, progress: Progress, flusher: Flusher, clock: Clock
+        self,
+        puller: SliceReader,
+        progress: ImportProgress,
+        flusher: Flusher,
+        clock: Clock,
     ) -> None:
         self._puller = puller
         self._progress = progress
@@ -27,7 +31,7 @@ class Turns:
         self._progressed = anyio.Event()
         self._awaited = 0
 
-    async def drain(self, known: Known, began: float) -> float:
+    async def drain(self, known: TrackedFile, began: float) -> float:
         """Read *known* to its end, giving way after each turn.
 
         *began* is when the turn began in which this is called; the return value when
@@ -49,7 +53,7 @@ class Turns:
         self.pass_by(known, ticket)
         return began
 
-    def read_at_once(self, known: Known) -> bool:
+    def read_at_once(self, known: TrackedFile) -> bool:
         """Read one slice of *known* here and now; return whether that was all of it.
 
         For files that grow by lines. Whatever else becomes of a file is for its task.
@@ -71,7 +75,7 @@ class Turns:
 
         return self._clock.monotonic()
 
-    def pass_by(self, known: Known, ticket: int) -> None:
+    def pass_by(self, known: TrackedFile, ticket: int) -> None:
         """Note that all is done with *known* that was asked up to *ticket*."""
         known.done = max(known.done, ticket)
         if known.backlog_bytes is not None:
@@ -82,7 +86,7 @@ class Turns:
             self._progressed.set()
             self._progressed = anyio.Event()
 
-    async def all_done(self, files: list[Known]) -> None:
+    async def all_done(self, files: list[TrackedFile]) -> None:
         """Return once *files* have been read as often as was asked until now."""
         waiting = [(each, each.wakes) for each in files]
         self._awaited += 1

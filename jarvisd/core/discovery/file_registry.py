@@ -37,8 +37,8 @@ from jarvisd.core.discovery.same_file import (
     left_behind,
     status,
 )
-from jarvisd.core.discovery.scan import Found
-from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.discovery.scan import ScanResult
+from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.roots import Place, Position
 from jarvisd.core.sources.jsonlines.handles import Handles
@@ -51,24 +51,24 @@ MAX_LEFT = 256
 """Files whose names lead elsewhere now, remembered until they show up again."""
 
 
-class Catalogue:
+class FileRegistry:
     """Finds, adopts and renames known files. Synchronous: it only looks and notes."""
 
     def __init__(self, blocks: Blocks, handles: Handles) -> None:
         self._blocks = blocks
         self._handles = handles
-        self._by_path: dict[str, Known] = {}
-        self._by_inode: dict[tuple[int, int], Known] = {}
-        self._by_name: defaultdict[str, list[Known]] = defaultdict(list)
+        self._by_path: dict[str, TrackedFile] = {}
+        self._by_inode: dict[tuple[int, int], TrackedFile] = {}
+        self._by_name: defaultdict[str, list[TrackedFile]] = defaultdict(list)
         self._left: dict[tuple[int, int], Position] = {}
 
     def __len__(self) -> int:
         return len(self._by_path)
 
-    def __iter__(self) -> Iterator[Known]:
+    def __iter__(self) -> Iterator[TrackedFile]:
         return iter(list(self._by_path.values()))
 
-    def get(self, path: str) -> Known | None:
+    def get(self, path: str) -> TrackedFile | None:
         """Return the file known by *path*."""
         return self._by_path.get(path)
 
@@ -84,13 +84,13 @@ class Catalogue:
         if not block.ended and block.error is None:
             tail.assume_unchanged(block.position)
 
-        known = Known(block, tail, size=block.position.size)
+        known = TrackedFile(block, tail, size=block.position.size)
         self._add(known)
         inode = (block.position.dev, block.position.inode)
         if not block.ended or inode not in self._by_inode:
             self._by_inode[inode] = known  # not one that only had it last
 
-    def adopt(self, found: Found, now_ms: int) -> Known | None:
+    def adopt(self, found: ScanResult, now_ms: int) -> TrackedFile | None:
         """Return the file behind a path that is new to us, with a block to feed.
 
         None when it is no transcript, or one more name of a known file.
@@ -114,7 +114,7 @@ class Catalogue:
         self._by_inode.setdefault(inode, known)
         return known
 
-    def reached(self, known: Known, before: Position) -> None:
+    def reached(self, known: TrackedFile, before: Position) -> None:
         """Note that *known* was read on from *before*, perhaps in another file."""
         position = known.block.position
         if position.inode == before.inode and position.dev == before.dev:
@@ -128,7 +128,7 @@ class Catalogue:
         if position.inode:
             self._by_inode[position.dev, position.inode] = known
 
-    def come_back(self, known: Known) -> Position | None:
+    def come_back(self, known: TrackedFile) -> Position | None:
         """Return where another one stopped in the file of *known*, if that has it back.
 
         Raises:
@@ -152,7 +152,7 @@ class Catalogue:
 
         return here(begins, seen, position.generation)
 
-    def counted_elsewhere(self, known: Known) -> Position | None:
+    def counted_elsewhere(self, known: TrackedFile) -> Position | None:
         """Return where to begin a file whose first lines another one has counted.
 
         Raises:
@@ -184,7 +184,9 @@ class Catalogue:
         if len(self._left) > MAX_LEFT:
             del self._left[next(iter(self._left))]
 
-    def _left_or_copied(self, known: Known, inode: tuple[int, int]) -> Position | None:
+    def _left_or_copied(
+        self, known: TrackedFile, inode: tuple[int, int]
+    ) -> Position | None:
         left = self._left.pop(inode, None)
         if left is not None and goes_on(known, known.path, left) is not None:
             return left
@@ -192,7 +194,7 @@ class Catalogue:
         namesakes = self._by_name[os.path.basename(known.path)]
         return copied(known, namesakes[-MAX_NAMESAKES:])
 
-    def _created(self, found: Found, place: Place, now_ms: int) -> Known:
+    def _created(self, found: ScanResult, place: Place, now_ms: int) -> TrackedFile:
         agent = found.tree.agent
         origin = Origin(
             block_id=self._free_id(agent, found.path),
@@ -203,13 +205,13 @@ class Catalogue:
             parent_session_id=place.parent_session_id,
             project=place.project,
         )
-        known = Known(Block(origin), TailedFile(found.path))
+        known = TrackedFile(Block(origin), TailedFile(found.path))
         known.note(found.status)
         self._add(known)
         self._blocks.add(known.block, now_ms)
         return known
 
-    def _rename(self, known: Known, found: Found, place: Place) -> None:
+    def _rename(self, known: TrackedFile, found: ScanResult, place: Place) -> None:
         self._remove(known)
         known.moved_from = known.path
         self._handles.rename(known.path, found.path)
@@ -224,11 +226,11 @@ class Catalogue:
             parent_session_id=place.parent_session_id,
         )
 
-    def _add(self, known: Known) -> None:
+    def _add(self, known: TrackedFile) -> None:
         self._by_path[known.path] = known
         self._by_name[os.path.basename(known.path)].append(known)
 
-    def _remove(self, known: Known) -> None:
+    def _remove(self, known: TrackedFile) -> None:
         del self._by_path[known.path]
         self._by_name[os.path.basename(known.path)].remove(known)
 

@@ -13,9 +13,9 @@ from anyio.abc import TaskGroup
 
 from jarvisd.base.clock import MS_PER_S, Clock
 from jarvisd.blocks.block import LIVE_MS
-from jarvisd.core.discovery.fairness import Turns
+from jarvisd.core.discovery.fairness import Fairness
 from jarvisd.core.discovery.live_watch import LiveWatch
-from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.sources.jsonlines.handles import Handles
 
 
@@ -23,17 +23,17 @@ class Followers:
     """The files that are followed, and the tasks that do it."""
 
     def __init__(
-        self, live_watch: LiveWatch, handles: Handles, turns: Turns, clock: Clock
+        self, live_watch: LiveWatch, handles: Handles, turns: Fairness, clock: Clock
     ) -> None:
         self._live_watch = live_watch
         self._handles = handles
         self._turns = turns
         self._clock = clock
-        self._followed: set[Known] = set()
+        self._followed: set[TrackedFile] = set()
         self._by_folder: dict[str, int] = {}
         self._group: TaskGroup | None = None
 
-    def __iter__(self) -> Iterator[Known]:
+    def __iter__(self) -> Iterator[TrackedFile]:
         return iter(list(self._followed))
 
     @property
@@ -50,7 +50,7 @@ class Followers:
         finally:
             self._group = None
 
-    def wake(self, known: Known) -> None:
+    def wake(self, known: TrackedFile) -> None:
         """Let *known* be read; followed from now on if it was not."""
         known.wakes += 1
         known.woken_at = self._clock.monotonic()
@@ -64,20 +64,20 @@ class Followers:
             self._followed.add(known)
             self._group.start_soon(self._follow, known, known.wake)
 
-    def _read_at_once(self, known: Known) -> bool:
+    def _read_at_once(self, known: TrackedFile) -> bool:
         """Read a file whose task sleeps, without waking it for a line or two.
 
         Waking a task takes longer than reading a line. Return whether that was all.
         """
         return known.is_at_rest and self._turns.read_at_once(known)
 
-    def let_go(self, known: Known) -> None:
+    def let_go(self, known: TrackedFile) -> None:
         """Follow *known* no longer than until it has been read."""
         self._followed.discard(known)
         if known.wake is not None:
             known.wake.set()
 
-    def put_away(self, known: Known) -> None:
+    def put_away(self, known: TrackedFile) -> None:
         """Close *known*, and keep no more of it than of any file that was read."""
         known.tail.forget()
         known.block.rest()
@@ -95,7 +95,7 @@ class Followers:
         if self._live_watch.error is not None:
             self._live_watch.retry(self._by_folder)
 
-    async def _follow(self, known: Known, wake: asyncio.Event) -> None:
+    async def _follow(self, known: TrackedFile, wake: asyncio.Event) -> None:
         known.tail.remember(known.block.position)
         try:
             while known in self._followed:
@@ -104,14 +104,16 @@ class Followers:
             known.wake = None
             self.put_away(known)
 
-    async def _rest(self, known: Known, wake: asyncio.Event) -> None:
+    async def _rest(self, known: TrackedFile, wake: asyncio.Event) -> None:
         known.is_at_rest = not wake.is_set()
         try:
             await wake.wait()
         finally:
             known.is_at_rest = False
 
-    async def _follow_at(self, path: str, known: Known, wake: asyncio.Event) -> None:
+    async def _follow_at(
+        self, path: str, known: TrackedFile, wake: asyncio.Event
+    ) -> None:
         """Read *known* whenever *wake* is set, as long as it lies at *path*."""
         folder = os.path.dirname(path)
         self._by_folder[folder] = self._by_folder.get(folder, 0) + 1

@@ -12,10 +12,10 @@ import anyio
 
 from jarvisd.base.clock import Clock
 from jarvisd.blocks.block import LIVE_MS
-from jarvisd.core.discovery.fairness import Turns
+from jarvisd.core.discovery.fairness import Fairness
 from jarvisd.core.discovery.followers import Followers
-from jarvisd.core.discovery.progress import Progress
-from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.discovery.progress import ImportProgress
+from jarvisd.core.discovery.tracked_file import TrackedFile
 
 MAX_FOLLOWED = 64
 """More agents than anybody has at work, and no load where all files seem new: somebody
@@ -27,20 +27,20 @@ class History:
 
     def __init__(
         self,
-        turns: Turns,
+        turns: Fairness,
         followers: Followers,
-        progress: Progress,
+        progress: ImportProgress,
         clock: Clock,
     ) -> None:
         self._turns = turns
         self._followers = followers
         self._progress = progress
         self._clock = clock
-        self._waiting: list[tuple[int, int, Known]] = []
+        self._waiting: list[tuple[int, int, TrackedFile]] = []
         self._numbers = count()
         self._grew = anyio.Event()
 
-    def add(self, known: Known) -> None:
+    def add(self, known: TrackedFile) -> None:
         """Let *known* be read when those with newer changes have been."""
         known.wakes += 1
         if known.backlog_bytes is None:
@@ -69,12 +69,12 @@ class History:
                 began = await self._turns.drain(known, began)
                 self._leave(known)
 
-    def _leave(self, known: Known) -> None:
+    def _leave(self, known: TrackedFile) -> None:
         """Follow a file that has been read if it may go on, else put it away."""
         if self._followers.number < MAX_FOLLOWED and self._is_recent(known):
             self._followers.wake(known)
         elif known.wake is None:
             self._followers.put_away(known)
 
-    def _is_recent(self, known: Known) -> bool:
+    def _is_recent(self, known: TrackedFile) -> bool:
         return self._clock.unix_ms() - known.mtime_ms < LIVE_MS

@@ -9,7 +9,7 @@ MIN_ELAPSED_S = 0.2
 
 
 @dataclass(slots=True)
-class Progress:
+class ImportProgress:
     """Files and bytes of history: all there are, and those read.
 
     It starts again from nothing when more history is found after all was read.

@@ -7,18 +7,18 @@ import structlog
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import SourceError
 from jarvisd.blocks.block import Block
-from jarvisd.core.discovery.file_registry import Catalogue
-from jarvisd.core.discovery.progress import Progress
-from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.discovery.file_registry import FileRegistry
+from jarvisd.core.discovery.progress import ImportProgress
+from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.intake import Intake
 from jarvisd.core.sources.jsonlines.handles import Handles
-from jarvisd.core.sources.jsonlines.lines import Line, Oversize
-from jarvisd.core.sources.jsonlines.stream import COUNTED_SLICE_BYTES, Slice
+from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
+from jarvisd.core.sources.jsonlines.stream import COUNTED_SLICE_BYTES, FileSlice
 
 log = structlog.get_logger()
 
 
-class Puller:
+class SliceReader:
     """Takes slices and counts them.
 
     *lacking* is called when the ledger must read a block again up to its position.
@@ -26,10 +26,10 @@ class Puller:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        catalogue: FileRegistry,
         handles: Handles,
         intake: Intake,
-        progress: Progress,
+        progress: ImportProgress,
         *,
         lacking: Callable[[], None],
     ) -> None:
@@ -42,17 +42,17 @@ class Puller:
         self._lacking = lacking
         self._clock: Clock = intake.clock
 
-    def is_open(self, known: Known) -> bool:
+    def is_open(self, known: TrackedFile) -> bool:
         """Return True if `pull` has no file to open, as far as that can be known."""
         # Where the file may have another name, it is decided there which to open.
         is_held = self._handles.held(known.path) is not None
         return is_held or known.tail.moved_to is not None
 
-    async def open(self, known: Known) -> None:
+    async def open(self, known: TrackedFile) -> None:
         """Open the file of *known*; what goes wrong is for the next `pull`."""
         await self._handles.open(known.path)
 
-    def pull(self, known: Known) -> bool:
+    def pull(self, known: TrackedFile) -> bool:
         """Read one slice of *known* and count it; return whether there is more.
 
         A bulkhead: whatever goes wrong in one file is told of that file alone.
@@ -76,7 +76,7 @@ class Puller:
 
         return False
 
-    def _begin(self, known: Known) -> None:
+    def _begin(self, known: TrackedFile) -> None:
         """Let a file begin where others have ended that read it before."""
         if known.tail.condense is None:
             known.tail.condense = self._intake.condense(known.block)
@@ -94,7 +94,7 @@ class Puller:
             self._catalogue.reached(known, before)
             self._unread(known.block)
 
-    def _count(self, known: Known, part: Slice) -> None:
+    def _count(self, known: TrackedFile, part: FileSlice) -> None:
         block, before = known.block, known.block.position
         if not part.gone:
             self._intake.recover(block)
@@ -133,7 +133,9 @@ class Puller:
         if block.position.offset:
             self._lacking()
 
-    def _all_lines(self, known: Known, part: Slice) -> list[Line | Oversize]:
+    def _all_lines(
+        self, known: TrackedFile, part: FileSlice
+    ) -> list[TextLine | Oversize]:
         """Return the lines, with an unfinished last one if it is a whole record."""
         rest = part.rest
         if rest is None or not self._intake.is_record(known.block, rest):
@@ -141,7 +143,7 @@ class Puller:
 
         return [*part.lines, rest]
 
-    def _say_goodbye(self, known: Known, part: Slice) -> None:
+    def _say_goodbye(self, known: TrackedFile, part: FileSlice) -> None:
         block = known.block
         # Files are woken without a look, so the size of one never opened is not known.
         never_opened = not part.position.inode

@@ -15,7 +15,7 @@ from anyio import lowlevel
 
 from jarvisd.base.clock import Clock
 from jarvisd.core.discovery.links import REMEDIES, Links
-from jarvisd.core.discovery.scan import Folder, Found, walk
+from jarvisd.core.discovery.scan import Folder, ScanResult, walk
 from jarvisd.core.roots import SourceState, SourceView, Tree
 from jarvisd.overview.wire import RootView
 
@@ -43,7 +43,7 @@ MAX_TROUBLES = 1000
 
 
 @dataclass(slots=True)
-class Findings:
+class ScanFindings:
     """What one scan saw besides the files it handed over."""
 
     number: int = 0
@@ -64,7 +64,7 @@ class Findings:
         return any(path.startswith(each) for each in self.closed)
 
 
-class Survey:
+class Reconciler:
     """Looks through *trees*, and knows when it is time to look again."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Survey:
     ) -> None:
         self.trees = trees
         self.excluded = excluded
-        self.findings = Findings()
+        self.findings = ScanFindings()
         self.number = 0
         """Of the scan under way, or of the last one."""
         self.finished_ms: int | None = None
@@ -171,11 +171,11 @@ class Survey:
 
     async def scan(
         self,
-        found: Callable[[Found], object],
+        found: Callable[[ScanResult], object],
         *,
         opening: Callable[[], None],
         blind: bool = False,
-    ) -> Findings:
+    ) -> ScanFindings:
         """Hand every file to *found*, giving way every STEP_S; *opening* as for `walk`.
 
         *blind* says that the watchers do not tell all, so that the next scan is due
@@ -184,7 +184,7 @@ class Survey:
         async with self._scanning:
             self._due = self._clock.monotonic() + self._max_pause_s
             self.number += 1
-            findings, links = Findings(self.number), self._new_links()
+            findings, links = ScanFindings(self.number), self._new_links()
             for tree in self.trees:
                 await self._scan_tree(tree, findings, found, opening, links)
 
@@ -213,8 +213,8 @@ class Survey:
     async def _scan_tree(
         self,
         tree: Tree,
-        findings: Findings,
-        found: Callable[[Found], object],
+        findings: ScanFindings,
+        found: Callable[[ScanResult], object],
         opening: Callable[[], None],
         links: Links,
     ) -> None:
@@ -252,7 +252,7 @@ class Survey:
         )
 
 
-def _note_troubles(tree: Tree, folder: Folder, findings: Findings) -> None:
+def _note_troubles(tree: Tree, folder: Folder, findings: ScanFindings) -> None:
     if folder.error is not None:
         findings.closed.append(f"{folder.path}/")
         if folder.path == str(tree.root):

@@ -14,9 +14,9 @@ import anyio.to_thread
 import structlog
 
 from jarvisd.base.errors import SourceError
-from jarvisd.core.discovery.file_registry import Catalogue
-from jarvisd.core.discovery.progress import Progress
-from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.discovery.file_registry import FileRegistry
+from jarvisd.core.discovery.progress import ImportProgress
+from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.intake import Intake
 from jarvisd.core.sources.jsonlines.handles import open_regular
 from jarvisd.core.sources.jsonlines.identity import fits
@@ -33,9 +33,9 @@ class Rereader:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        catalogue: FileRegistry,
         intake: Intake,
-        progress: Progress,
+        progress: ImportProgress,
         *,
         give_way: Callable[[], Awaitable[object]],
     ) -> None:
@@ -88,7 +88,7 @@ class Rereader:
             await self._read(lacking.pop())
             self._progress.finished()
 
-    def _is_lacking(self, known: Known) -> bool:
+    def _is_lacking(self, known: TrackedFile) -> bool:
         block = known.block
         agent = self._intake.agent_named(block.origin.agent)
         if agent.outlined is not None or block.ended:
@@ -96,7 +96,7 @@ class Rereader:
 
         return block.must_be_reread(agent.version)
 
-    async def _read(self, known: Known) -> None:
+    async def _read(self, known: TrackedFile) -> None:
         """Read one file; a bulkhead as `Reader` has one, of which the user is told."""
         try:
             fd = await anyio.to_thread.run_sync(open_regular, known.path)
@@ -111,7 +111,7 @@ class Rereader:
         finally:
             os.close(fd)
 
-    async def _read_open(self, known: Known, fd: int) -> None:
+    async def _read_open(self, known: TrackedFile, fd: int) -> None:
         block = known.block
         agent = self._intake.agent_named(block.origin.agent)
         lane = block.new_lane(agent.version)
@@ -136,5 +136,5 @@ class Rereader:
             await self._intake.flusher.catch_up()
 
 
-def _newest_last(known: Known) -> int:
+def _newest_last(known: TrackedFile) -> int:
     return known.mtime_ms

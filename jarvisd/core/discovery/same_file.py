@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.handles import Handles, opened_if_readable
-from jarvisd.core.sources.jsonlines.identity import Verdict, resembles
+from jarvisd.core.sources.jsonlines.identity import FileVerdict, resembles
 
-_CONTINUED = {Verdict.SAME, Verdict.EDITED, Verdict.CUT}
+_CONTINUED = {FileVerdict.SAME, FileVerdict.EDITED, FileVerdict.CUT}
 
 
 def status(path: str) -> os.stat_result | None:
@@ -30,7 +30,7 @@ def leads_to(path: str, inode: tuple[int, int]) -> bool:
     return seen is not None and (seen.st_dev, seen.st_ino) == inode
 
 
-def has_moved(known: Known, path: str, handles: Handles) -> bool:
+def has_moved(known: TrackedFile, path: str, handles: Handles) -> bool:
     """Whether the file at *path*, of its inode, is *known* under a new name."""
     if not known.block.position.offset:
         # Nothing of it was counted yet, so nothing tells it from another file but that
@@ -45,7 +45,7 @@ def has_moved(known: Known, path: str, handles: Handles) -> bool:
     return _likeness(known, path) > _likeness(known, known.path)
 
 
-def left_behind(other: Known, path: str, handles: Handles) -> Position | None:
+def left_behind(other: TrackedFile, path: str, handles: Handles) -> Position | None:
     """Return how far the file at *path* was read as *other*, which is to leave it."""
     seen = status(path)
     for each in other.tail.leaving:
@@ -63,7 +63,7 @@ def left_behind(other: Known, path: str, handles: Handles) -> Position | None:
     return goes_on(other, path)
 
 
-def copied(known: Known, others: Iterable[Known]) -> Position | None:
+def copied(known: TrackedFile, others: Iterable[TrackedFile]) -> Position | None:
     """Return how far *known*, not read yet, was read as the one it is a copy of."""
     others = [each for each in others if each is not known]
     seen = status(known.path) if others else None
@@ -79,7 +79,7 @@ def copied(known: Known, others: Iterable[Known]) -> Position | None:
 
 
 def goes_on(
-    known: Known, path: str, position: Position | None = None
+    known: TrackedFile, path: str, position: Position | None = None
 ) -> Position | None:
     """Return where to go on in *path* if it has what was read of *known*."""
     fd = opened_if_readable(path)
@@ -94,7 +94,7 @@ def goes_on(
         os.close(fd)
 
 
-def _likeness(known: Known, path: str) -> int:
+def _likeness(known: TrackedFile, path: str) -> int:
     """Return 2 if the file at *path* goes on where *known* stopped.
 
     1 if it has that one's inode and was written again, 0 if it is anything else.

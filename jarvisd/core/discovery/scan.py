@@ -19,7 +19,7 @@ PIECE = 50
 """Entries looked at before others get a turn: half a millisecond, or two for new ones."""
 
 
-class Found(msgspec.Struct, frozen=True, gc=False):
+class ScanResult(msgspec.Struct, frozen=True, gc=False):
     """A file below a tree's root; *above* names the folders between both."""
 
     tree: Tree
@@ -38,7 +38,7 @@ class Folder:
     """One folder that was looked at. *error* says why it could not be."""
 
     path: str
-    files: list[Found] = field(default_factory=list)
+    files: list[ScanResult] = field(default_factory=list)
     inner: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     """Folders in it that are to be entered."""
     links: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
@@ -125,7 +125,7 @@ def _look_at(
             except FileNotFoundError:
                 continue
 
-            files.append(Found(tree, path, above, status))
+            files.append(ScanResult(tree, path, above, status))
         else:
             _sort(entry, above, tree, folder)
 

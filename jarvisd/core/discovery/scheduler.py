@@ -16,20 +16,20 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from jarvisd.base.clock import next_tick
 from jarvisd.blocks.block import Block
-from jarvisd.core.discovery.fairness import Turns
-from jarvisd.core.discovery.file_registry import Catalogue
+from jarvisd.core.discovery.fairness import Fairness
+from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.discovery.folder_watch import FolderWatch
 from jarvisd.core.discovery.followers import Followers
 from jarvisd.core.discovery.history import History
 from jarvisd.core.discovery.live_watch import HAS_INOTIFY, LiveWatch
-from jarvisd.core.discovery.progress import Progress
-from jarvisd.core.discovery.pull import Puller
-from jarvisd.core.discovery.reconciler import Survey
+from jarvisd.core.discovery.progress import ImportProgress
+from jarvisd.core.discovery.pull import SliceReader
+from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.rereader import Rereader
-from jarvisd.core.discovery.scan import Found, is_utf8, walk
-from jarvisd.core.discovery.tracked_file import Known
+from jarvisd.core.discovery.scan import ScanResult, is_utf8, walk
+from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.discovery.tree_watch import TreeWatch
-from jarvisd.core.discovery.watch_health import Doubts
+from jarvisd.core.discovery.watch_health import WatcherHealth
 from jarvisd.core.intake import Intake
 from jarvisd.core.roots import Tree
 from jarvisd.core.sources.jsonlines.handles import Handles
@@ -44,24 +44,24 @@ STEP = 1000
 """So many known files are gone through before others get a turn."""
 
 
-class Reader:
+class Scheduler:
     """Reads every file that *survey* finds into the blocks of *intake*."""
 
-    def __init__(self, survey: Survey, intake: Intake) -> None:
+    def __init__(self, survey: Reconciler, intake: Intake) -> None:
         self.blocks = intake.blocks
         self.survey = survey
-        self.progress = Progress()
+        self.progress = ImportProgress()
         self.handles = Handles()
-        self.catalogue = Catalogue(intake.blocks, self.handles)
-        self.puller = Puller(
+        self.catalogue = FileRegistry(intake.blocks, self.handles)
+        self.puller = SliceReader(
             self.catalogue, self.handles, intake, self.progress, lacking=self._lacking
         )
-        self.doubts = Doubts(intake.clock)
+        self.doubts = WatcherHealth(intake.clock)
         self.live_watch = LiveWatch(self.live_hint, self._overflowed)
         watch = FolderWatch if HAS_INOTIFY else TreeWatch
         self.tree_watch = watch(self.tree_hint, survey.hurry)
         self._clock = intake.clock
-        self._turns = Turns(self.puller, self.progress, intake.flusher, self._clock)
+        self._turns = Fairness(self.puller, self.progress, intake.flusher, self._clock)
         self._followers = Followers(
             self.live_watch, self.handles, self._turns, self._clock
         )
@@ -174,7 +174,7 @@ class Reader:
         """Whether a watcher is known to be unable to report all changes."""
         return bool(self.live_watch.error or self.tree_watch.error)
 
-    async def _scan(self, found: Callable[[Found], object]) -> None:
+    async def _scan(self, found: Callable[[ScanResult], object]) -> None:
         blind = self._is_blind or self.doubts.are_raised
         findings = await self.survey.scan(
             found, opening=self.handles.spare_one, blind=blind
@@ -186,7 +186,7 @@ class Reader:
             if number % STEP == STEP - 1:
                 await lowlevel.checkpoint()
 
-    def _vanished(self, known: Known) -> None:
+    def _vanished(self, known: TrackedFile) -> None:
         """Look where a file that the scan did not come across has gone."""
         if not self.survey.covers(known.path):
             self._pass_over(known)
@@ -199,7 +199,7 @@ class Reader:
             if self.survey.covers(known.path) is None:
                 self._pass_over(known)
 
-    def _pass_over(self, known: Known) -> None:
+    def _pass_over(self, known: TrackedFile) -> None:
         self._turns.pass_by(known, known.wakes)
         self._followers.let_go(known)
 
@@ -218,7 +218,7 @@ class Reader:
         if known is None or known.wake is None or not known.hinted:
             self._look_at(path, known)
 
-    def _look_at(self, path: str, known: Known | None) -> None:
+    def _look_at(self, path: str, known: TrackedFile | None) -> None:
         if known is None:
             settled = self.survey.settled(path)
             if settled is None:
@@ -247,7 +247,7 @@ class Reader:
     ) -> None:
         """Take note of what is new to us: a file, or a folder of files."""
         if stat.S_ISREG(status.st_mode):
-            self.found(Found(tree, path, parts[:-1], status))
+            self.found(ScanResult(tree, path, parts[:-1], status))
         elif stat.S_ISDIR(status.st_mode) and tree.enters(parts) and self._group:
             self._group.start_soon(self._look_through, tree, parts)
 
@@ -261,7 +261,7 @@ class Reader:
 
             await lowlevel.checkpoint()
 
-    def found(self, found: Found, *, historic: bool = False) -> bool:
+    def found(self, found: ScanResult, *, historic: bool = False) -> bool:
         """Take note of a file: adopt it if it is new, read it if it has changed.
 
         *historic* says that all of it was there before we looked. Return whether
@@ -289,7 +289,7 @@ class Reader:
 
         return True
 
-    def _found_by_scan(self, found: Found) -> None:
+    def _found_by_scan(self, found: ScanResult) -> None:
         known = self.catalogue.get(found.path)
         if known is not None and not _is_news(known, found.status):
             known.scan = self.survey.number
@@ -307,7 +307,7 @@ class Reader:
                 known.hinted = False  # not believed any more, until it is told of again
 
     def _noticed(
-        self, known: Known, status: os.stat_result, *, historic: bool = False
+        self, known: TrackedFile, status: os.stat_result, *, historic: bool = False
     ) -> bool:
         grew = status.st_size != known.size
         known.note(status)
@@ -332,6 +332,6 @@ class Reader:
         self.rereader.hurry()
 
 
-def _is_news(known: Known, status: os.stat_result) -> bool:
+def _is_news(known: TrackedFile, status: os.stat_result) -> bool:
     """Whether *status* is a reason to read the file, or to try to once more."""
     return known.tail.changed(status) or known.block.error is not None

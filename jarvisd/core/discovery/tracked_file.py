@@ -11,7 +11,7 @@ from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 
 
 @dataclass(slots=True, eq=False)
-class Known:
+class TrackedFile:
     """One transcript file and the block it feeds.
 
     *wakes* counts how often it was found changed, *done* up to which of these it has

@@ -26,7 +26,7 @@ DOUBT_S = 600.0
 """For how long hints are not believed to be complete after some were lost."""
 
 
-class Doubts:
+class WatcherHealth:
     """Knows how far hints can be trusted now."""
 
     def __init__(self, clock: Clock) -> None:

@@ -11,7 +11,7 @@ from jarvisd.core.intake import Intake
 from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import LineSplitter
-from jarvisd.core.sources.pipe import Fifo
+from jarvisd.core.sources.pipe import NamedPipe
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ async def read_pipe(path: str, agent: str, intake: Intake) -> None:
     block = _block(path, agent, intake)
     while True:
         try:
-            with Fifo(path) as fifo:
+            with NamedPipe(path) as fifo:
                 await _read_open(fifo, block, intake)
         except SourceError as exc:
             intake.fail(block, exc.reason)
@@ -35,7 +35,7 @@ async def read_pipe(path: str, agent: str, intake: Intake) -> None:
         await anyio.sleep(RETRY_S)
 
 
-async def _read_open(fifo: Fifo, block: Block, intake: Intake) -> None:
+async def _read_open(fifo: NamedPipe, block: Block, intake: Intake) -> None:
     intake.recover(block)
     log.info("block.opened", block_id=block.block_id)
     splitter = LineSplitter(condense=intake.condense(block))

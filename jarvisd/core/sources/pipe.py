@@ -21,7 +21,7 @@ CHECK_S = 2.0
 """How often a silent pipe is checked for still being what its name leads to."""
 
 
-class Fifo:
+class NamedPipe:
     """An open FIFO; use it in a `with` block."""
 
     def __init__(self, path: str) -> None:

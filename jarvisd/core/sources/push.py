@@ -15,7 +15,12 @@ from jarvisd.blocks.block import Block
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import BlockView, Kind, Origin
-from jarvisd.core.sources.jsonlines.lines import SHORT_BYTES, Line, LongLine, Oversize
+from jarvisd.core.sources.jsonlines.lines import (
+    SHORT_BYTES,
+    LongLine,
+    Oversize,
+    TextLine,
+)
 from jarvisd.core.wire import (
     MAX_PUSH_LINES,
     PushClose,
@@ -33,7 +38,7 @@ UNKNOWN_BLOCK = -32005
 STORAGE_DEGRADED = -32004
 
 
-class Pushes:
+class PushedBlocks:
     """Opens, feeds and closes pushed blocks."""
 
     def __init__(self, intake: Intake, flusher: Flusher) -> None:
@@ -127,13 +132,15 @@ class Pushes:
         self._intake.touch(block)
         return block
 
-    async def _lines(self, block: Block, texts: list[bytes]) -> list[Line | Oversize]:
+    async def _lines(
+        self, block: Block, texts: list[bytes]
+    ) -> list[TextLine | Oversize]:
         """Return *texts* as lines; long ones condensed, giving way meanwhile."""
-        lines: list[Line | Oversize] = []
+        lines: list[TextLine | Oversize] = []
         offset, condense = block.bytes_read, self._intake.condense(block)
         for text in texts:
             if len(text) <= SHORT_BYTES:
-                lines.append(Line(offset, text))
+                lines.append(TextLine(offset, text))
                 continue
 
             long = LongLine(condense())

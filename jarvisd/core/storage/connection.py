@@ -37,7 +37,7 @@ Unit = Callable[[sqlite3.Connection], T]
 """Synchronous work on the connection's thread; it leaves no transaction open."""
 
 
-class Connection:
+class SqliteConnection:
     """A connection that runs one unit at a time, each to its end.
 
     Limits are the caller's: put `anyio.fail_after` round `open` and `run`, with

@@ -19,8 +19,8 @@ import structlog
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError, StoreForeignError, StoreTooNewError
 from jarvisd.blocks.store import read_blocks
-from jarvisd.conversations.model import Limits
-from jarvisd.core.saved import Batch, Saved, SavedBlock, SavedBooks
+from jarvisd.conversations.model import ConversationLimits
+from jarvisd.core.saved import FlushBatch, Saved, SavedBlock, SavedBooks
 from jarvisd.core.storage.backup import (
     OldBackups,
     is_due,
@@ -40,7 +40,7 @@ from jarvisd.core.storage.database import (
 )
 from jarvisd.core.storage.failures import DamagedError
 from jarvisd.core.storage.files import has_leftovers
-from jarvisd.core.storage.read_connections import Reader, look
+from jarvisd.core.storage.read_connections import ReadConnections, look
 from jarvisd.core.storage.writer import WRITE_TIMEOUT_S, Writer
 from jarvisd.ledger.flush_store import Rules, read_books, read_keys
 
@@ -61,7 +61,7 @@ async def open_store(
     *,
     clock: Clock,
     rules: Rules | None = None,
-    limits: Limits | None = None,
+    limits: ConversationLimits | None = None,
 ) -> AsyncIterator["Store"]:
     """Open the database at *path* for the time of the block; make it if need be.
 
@@ -101,7 +101,7 @@ class Store:
         path: Path,
         clock: Clock,
         rules: Rules | None = None,
-        limits: Limits | None = None,
+        limits: ConversationLimits | None = None,
     ) -> None:
         self.path = path.resolve()
         self.revision = 0
@@ -109,7 +109,7 @@ class Store:
         self._clock = clock
         self._writer = Writer(self.path, clock, rules, limits)
         self._writing = anyio.Lock()
-        self._reader = Reader(self.path)
+        self._reader = ReadConnections(self.path)
         self.last_flush_ms: int | None = None
         self.last_backup_ms: int | None = None
 
@@ -158,7 +158,7 @@ class Store:
         """Return the keys of all rows of the books, sorted, likewise."""
         return await self._load(read_keys) or array("q")
 
-    async def save(self, batch: Batch) -> Saved:
+    async def save(self, batch: FlushBatch) -> Saved:
         """Write *batch* in one transaction, all of it or none; say what came of it.
 
         One hop to the thread, whatever the size: 1,000 blocks take about 15 ms of it,

@@ -30,7 +30,7 @@ class Applier(Protocol):
         ...
 
 
-class Scribe:
+class GroupCommit:
     """Writes what is asked, in the order in which it is asked.
 
     What waits is bounded by the requests that clients may have under way.

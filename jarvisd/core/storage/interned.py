@@ -11,7 +11,7 @@ from jarvisd.core.storage.multi_insert import is_of_row
 
 
 @dataclass(slots=True)
-class Known:
+class Interned:
     """The numbers of shared strings and of sessions, and the origins that are stored.
 
     It is only as true as the last transaction: after one that failed, `forget`.

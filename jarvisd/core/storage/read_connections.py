@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import anyio
 
-from jarvisd.core.storage.connection import Connection, Unit
+from jarvisd.core.storage.connection import SqliteConnection, Unit
 from jarvisd.core.storage.database import connect_reader, snapshot
 from jarvisd.core.storage.failures import store_errors
 
@@ -18,12 +18,12 @@ READ_TIMEOUT_S: Final = 5.0
 T = TypeVar("T")
 
 
-class Reader:
+class ReadConnections:
     """One read-only connection to the database at *path*, opened when first asked."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection: Connection | None = None
+        self._connection: SqliteConnection | None = None
         self._generation = 0
         self._turn = anyio.Lock()
 
@@ -44,12 +44,12 @@ class Reader:
         if connection is not None:
             await connection.close()
 
-    async def _current(self, generation: int) -> Connection:
+    async def _current(self, generation: int) -> SqliteConnection:
         if self._generation != generation:
             await self.close()
 
         if self._connection is None:
-            connection = Connection(partial(connect_reader, self._path))
+            connection = SqliteConnection(partial(connect_reader, self._path))
             await connection.open()
             self._connection, self._generation = connection, generation
         return self._connection
@@ -71,7 +71,7 @@ async def look(
 
     """
     with store_errors(path), anyio.fail_after(limit_s):
-        connection = Connection(partial(connect, path))
+        connection = SqliteConnection(partial(connect, path))
         await connection.open()
         try:
             return await connection.run(unit)

@@ -19,14 +19,14 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
 from jarvisd.blocks.store import next_revision, write_blocks
 from jarvisd.conversations.messages_store import record
-from jarvisd.conversations.model import Limits
+from jarvisd.conversations.model import ConversationLimits
 from jarvisd.conversations.saving_store import run_apart
-from jarvisd.core.saved import Batch, Saved
-from jarvisd.core.storage.connection import Connection, Unit
+from jarvisd.core.saved import FlushBatch, Saved
+from jarvisd.core.storage.connection import SqliteConnection, Unit
 from jarvisd.core.storage.database import fold_log, transaction
 from jarvisd.core.storage.failures import DamagedError, ReplacedError, store_errors
 from jarvisd.core.storage.files import FileId, identity, size_bytes
-from jarvisd.core.storage.interned import Known
+from jarvisd.core.storage.interned import Interned
 from jarvisd.core.storage.opening import Opening
 from jarvisd.ledger.flush_store import Rules, write_books
 from jarvisd.ledger.model import Corrections, Repriced
@@ -71,7 +71,7 @@ class Writer:
         path: Path,
         clock: Clock,
         rules: Rules | None = None,
-        limits: Limits | None = None,
+        limits: ConversationLimits | None = None,
     ) -> None:
         self.generation = 0
         self.repaired: str | None = None
@@ -81,11 +81,11 @@ class Writer:
         self._path = path
         self._clock = clock
         self._rules = rules
-        self._limits = limits or Limits()
-        self._connection: Connection | None = None
-        self._attempt: Connection | None = None
+        self._limits = limits or ConversationLimits()
+        self._connection: SqliteConnection | None = None
+        self._attempt: SqliteConnection | None = None
         self._file: FileId | None = None
-        self._known = Known()
+        self._known = Interned()
         self._answered: tuple[int, Written] | None = None
 
     @property
@@ -104,7 +104,7 @@ class Writer:
             raise StoreError(f"{self._path}: the disk does not answer")
 
         opening = Opening(self._path, self._clock.unix_ms(), damage)
-        connection = self._attempt = Connection(opening.connect)
+        connection = self._attempt = SqliteConnection(opening.connect)
         with store_errors(self._path), anyio.fail_after(OPEN_TIMEOUT_S, shield=True):
             await connection.open()
 
@@ -118,7 +118,7 @@ class Writer:
         await self.open(damage=damage)
         self.generation += 1
 
-    async def write(self, batch: Batch) -> Saved:
+    async def write(self, batch: FlushBatch) -> Saved:
         """Write *batch* in one transaction; see `Store.save`."""
         before = self.generation
         try:
@@ -170,7 +170,7 @@ class Writer:
         except (sqlite3.Error, StoreError) as exc:
             log.warning("store.close_failed", path=str(self._path), reason=str(exc))
 
-    async def _write(self, batch: Batch) -> Saved:
+    async def _write(self, batch: FlushBatch) -> Saved:
         unit = partial(self._write_unit, batch=batch, above=self.revision)
         written = await self.run(unit, limit_s=WRITE_TIMEOUT_S, shield=True)
         self.revision, self.size_bytes = written.revision, written.size_bytes
@@ -190,7 +190,7 @@ class Writer:
             raise ReplacedError(f"{self._path} was deleted or replaced; begun anew")
 
     def _write_unit(
-        self, raw: sqlite3.Connection, *, batch: Batch, above: int
+        self, raw: sqlite3.Connection, *, batch: FlushBatch, above: int
     ) -> Written:
         self._refuse_replaced()
         if self._answered is not None and self._answered[0] == batch.number != 0:
@@ -220,7 +220,7 @@ class Writer:
         return written
 
     def _write_books(
-        self, raw: sqlite3.Connection, batch: Batch, revision: int
+        self, raw: sqlite3.Connection, batch: FlushBatch, revision: int
     ) -> tuple[Corrections, tuple[Repriced, ...]]:
         if not batch.ledger:
             return (), ()
@@ -228,7 +228,7 @@ class Writer:
         return write_books(raw, batch.ledger, self._known, revision, self._rules)
 
     def _take_over(self, opening: Opening) -> None:
-        self._known = Known()
+        self._known = Interned()
         self._answered = None
         self._file = opening.file
         self.size_bytes = opening.size_bytes
@@ -242,7 +242,7 @@ class Writer:
         log.error("store.repaired", path=str(self._path), what=repaired)
 
 
-def _without_books(batch: Batch) -> Batch:
+def _without_books(batch: FlushBatch) -> FlushBatch:
     """Return *batch* without the books, which belong to a database that is gone.
 
     Its blocks are marked as not read into the ledger, for that is how they stand in

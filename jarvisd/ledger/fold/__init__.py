@@ -28,7 +28,7 @@ from jarvisd.core.event import (
 )
 from jarvisd.core.record import Record, Speaker
 from jarvisd.ledger.fold.calls import tool_called, tool_returned
-from jarvisd.ledger.fold.line import Line, Shelves, newer
+from jarvisd.ledger.fold.line import LineContext, RowCaches, newer
 from jarvisd.ledger.fold.marks import (
     api_failed,
     command,
@@ -55,14 +55,14 @@ from jarvisd.ledger.fold.surroundings import (
 from jarvisd.ledger.lane import Lane
 from jarvisd.ledger.session_totals import Session
 
-__all__ = ["Shelves", "fold", "note_limits"]
+__all__ = ["RowCaches", "fold", "note_limits"]
 
 _USER = Speaker.USER
 _NAMELESS_BETWEEN = {ThreadOpened, TotalsReported, LimitsReported, TurnStarted}
 """Between a report without a model and the model that it is of only these may be."""
 
 
-def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None:
+def fold(shelves: RowCaches, lane: Lane, session: Session, record: Record) -> None:
     """Put what *record* says on the *shelves*, and into its *session* and *lane*."""
     if record.at_ms is not None:
         session.spans.add(record.at_ms)
@@ -79,7 +79,7 @@ def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None
         session.place = newer(place, (lane.carry.last_ms or 0, cwd))
 
     if record.events:
-        line, carry = Line(shelves, lane, session, record), lane.carry
+        line, carry = LineContext(shelves, lane, session, record), lane.carry
         for event in record.events:
             kind = event.__class__
             if carry.unnamed and kind not in _NAMELESS_BETWEEN:
@@ -92,7 +92,7 @@ def fold(shelves: Shelves, lane: Lane, session: Session, record: Record) -> None
         lane.carry.unnamed = []
 
 
-_HANDLERS: dict[type, Callable[[Line, Any], None]] = {
+_HANDLERS: dict[type, Callable[[LineContext, Any], None]] = {
     UsageReported: usage,
     TotalsReported: totals,
     ResponseStarted: response_started,

@@ -3,12 +3,12 @@
 from msgspec.structs import replace
 
 from jarvisd.core.event import ToolCalled, ToolReturned
-from jarvisd.ledger.fold.line import Line, newer
+from jarvisd.ledger.fold.line import LineContext, newer
 from jarvisd.ledger.model import CallRow
 from jarvisd.ledger.session_totals import tool_name
 
 
-def tool_called(line: Line, event: ToolCalled) -> None:
+def tool_called(line: LineContext, event: ToolCalled) -> None:
     """Take in a call, unless a result told of it already."""
     if not line.is_own:
         return
@@ -36,7 +36,7 @@ def tool_called(line: Line, event: ToolCalled) -> None:
         lane.opens(event.call_id, called)
 
 
-def tool_returned(line: Line, event: ToolReturned) -> None:
+def tool_returned(line: LineContext, event: ToolReturned) -> None:
     """Take in a result, wherever its call is."""
     if not line.is_own:
         return
@@ -64,7 +64,7 @@ def tool_returned(line: Line, event: ToolReturned) -> None:
         shelf.put(name, _result(line, event, shelf.key_of(name)))
 
 
-def _result(line: Line, event: ToolReturned, key: int) -> CallRow:
+def _result(line: LineContext, event: ToolReturned, key: int) -> CallRow:
     """Return the row of a result whose call is in another file, or not at hand."""
     return CallRow(
         key=key,

@@ -1,10 +1,10 @@
 """How full a session's context is, and how large it may be."""
 
 from jarvisd.core.event import TotalsReported
-from jarvisd.ledger.fold.line import Line, newer
+from jarvisd.ledger.fold.line import LineContext, newer
 
 
-def measure(line: Line, event: TotalsReported) -> None:
+def measure(line: LineContext, event: TotalsReported) -> None:
     """Take what totals say of the context."""
     if event.window_tokens:
         widen(line, event.window_tokens)
@@ -17,7 +17,7 @@ def measure(line: Line, event: TotalsReported) -> None:
         occupy(line, event.last_total_tokens)
 
 
-def occupy(line: Line, tokens: int) -> None:
+def occupy(line: LineContext, tokens: int) -> None:
     """Note that the context holds *tokens*."""
     session, now = line.session, (line.since_ms, tokens)
     if session.context is None or now > session.context:
@@ -26,6 +26,6 @@ def occupy(line: Line, tokens: int) -> None:
     session.widest_prompt = max(session.widest_prompt, tokens)
 
 
-def widen(line: Line, tokens: int) -> None:
+def widen(line: LineContext, tokens: int) -> None:
     """Note that the context window is *tokens* long."""
     line.session.window = newer(line.session.window, (line.since_ms, tokens))

@@ -14,30 +14,30 @@ from jarvisd.ledger.model import (
     MarkRow,
     ResponseRow,
 )
-from jarvisd.ledger.row_cache import Shelf
+from jarvisd.ledger.row_cache import RowCache
 from jarvisd.ledger.session_totals import Session
 
 
 @dataclass(slots=True)
-class Shelves:
+class RowCaches:
     """The rows at hand, and the newest word on each limit."""
 
-    responses: Shelf[ResponseRow]
-    calls: Shelf[CallRow]
-    marks: Shelf[MarkRow]
+    responses: RowCache[ResponseRow]
+    calls: RowCache[CallRow]
+    marks: RowCache[MarkRow]
     limits: dict[tuple[str, str], LimitRow] = field(default_factory=dict)
     samples: dict[tuple[str, str], tuple[Samples, ...]] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls, known: KeySet, window: int) -> "Shelves":
+    def empty(cls, known: KeySet, window: int) -> "RowCaches":
         """Return shelves with nothing on them, to keep *window* rows of each kind."""
         return cls(
-            Shelf(known, "response", window),
-            Shelf(known, "call", window),
-            Shelf(known, "mark", window),
+            RowCache(known, "response", window),
+            RowCache(known, "call", window),
+            RowCache(known, "mark", window),
         )
 
-    def all(self) -> tuple[Shelf[ResponseRow], Shelf[CallRow], Shelf[MarkRow]]:
+    def all(self) -> tuple[RowCache[ResponseRow], RowCache[CallRow], RowCache[MarkRow]]:
         """Return all three."""
         return self.responses, self.calls, self.marks
 
@@ -48,7 +48,7 @@ class Shelves:
         self.samples[key] = followed(self.samples.get(key, ()), row)
 
 
-class Line:
+class LineContext:
     """One line on its way into the books."""
 
     __slots__ = (
@@ -63,7 +63,7 @@ class Line:
     )
 
     def __init__(
-        self, shelves: Shelves, lane: Lane, session: Session, record: Record
+        self, shelves: RowCaches, lane: Lane, session: Session, record: Record
     ) -> None:
         self.shelves, self.lane, self.session = shelves, lane, session
         self.record, self.agent = record, lane.agent

@@ -7,11 +7,11 @@ from jarvisd.core.event import (
     Interrupted,
     PromptGiven,
 )
-from jarvisd.ledger.fold.line import Line
+from jarvisd.ledger.fold.line import LineContext
 from jarvisd.ledger.model import Mark, MarkRow
 
 
-def prompt(line: Line, event: PromptGiven) -> None:
+def prompt(line: LineContext, event: PromptGiven) -> None:
     """Mark a prompt; the same words right after an interrupt are no second one."""
     carry = line.lane.carry
     again = carry.aborted and event.digest != 0 and event.digest == carry.asked
@@ -21,12 +21,12 @@ def prompt(line: Line, event: PromptGiven) -> None:
         _mark(line, Mark.PROMPT, key=event.key, chars=event.chars)
 
 
-def command(line: Line, event: CommandGiven) -> None:
+def command(line: LineContext, event: CommandGiven) -> None:
     """Mark a slash command."""
     _mark(line, Mark.COMMAND, name=event.name)
 
 
-def compacted(line: Line, event: Compacted) -> None:
+def compacted(line: LineContext, event: Compacted) -> None:
     """Mark a compaction, once for its boundary and its summary."""
     carry = line.lane.carry
     announced, carry.boundary = carry.boundary, not event.is_summary
@@ -34,20 +34,20 @@ def compacted(line: Line, event: Compacted) -> None:
         _mark(line, Mark.COMPACTION, name=event.trigger)
 
 
-def interrupted(line: Line, event: Interrupted) -> None:
+def interrupted(line: LineContext, event: Interrupted) -> None:
     """Mark an interrupt."""
     line.lane.carry.aborted = True
     _mark(line, Mark.INTERRUPT, name=event.reason)
 
 
-def api_failed(line: Line, event: ApiFailed) -> None:
+def api_failed(line: LineContext, event: ApiFailed) -> None:
     """Mark an error that is not tried again."""
     if not event.retrying:
         _mark(line, Mark.API_ERROR, name=event.error)
 
 
 def _mark(
-    line: Line,
+    line: LineContext,
     mark: Mark,
     *,
     key: str | None = None,

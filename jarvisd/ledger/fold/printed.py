@@ -8,12 +8,12 @@ that it does not matter which is read first, every rollout says that.
 from msgspec.structs import replace
 
 from jarvisd.base.usage import Tokens
-from jarvisd.ledger.fold.line import Line
+from jarvisd.ledger.fold.line import LineContext
 from jarvisd.ledger.model import VOID_RANK, ResponseRow
 from jarvisd.ledger.row_cache import Name
 
 
-def put_printed(line: Line, tokens: Tokens) -> None:
+def put_printed(line: LineContext, tokens: Tokens) -> None:
     """Take in that *tokens* are what was printed in all."""
     printed = replace(
         _printed_row(line, line.rank),
@@ -26,7 +26,7 @@ def put_printed(line: Line, tokens: Tokens) -> None:
     line.shelves.responses.put(_printed_name(line), printed)
 
 
-def void_printed(line: Line) -> None:
+def void_printed(line: LineContext) -> None:
     """Note that the rollout tells its own usage: what was printed is void."""
     thread = line.lane.carry.thread
     thread.told = True
@@ -35,7 +35,7 @@ def void_printed(line: Line) -> None:
         line.shelves.responses.put(_printed_name(line), row)
 
 
-def _printed_row(line: Line, rank: int) -> ResponseRow:
+def _printed_row(line: LineContext, rank: int) -> ResponseRow:
     lane = line.lane
     return ResponseRow(
         key=line.shelves.responses.key_of(_printed_name(line)),
@@ -47,5 +47,5 @@ def _printed_row(line: Line, rank: int) -> ResponseRow:
     )
 
 
-def _printed_name(line: Line) -> Name:
+def _printed_name(line: LineContext) -> Name:
     return line.agent, f"{line.lane.carry.thread.thread_id}:printed"

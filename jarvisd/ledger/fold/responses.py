@@ -11,14 +11,14 @@ from jarvisd.core.event import (
     UsageReported,
 )
 from jarvisd.ledger.fold.context import measure, occupy
-from jarvisd.ledger.fold.line import Line
+from jarvisd.ledger.fold.line import LineContext
 from jarvisd.ledger.fold.printed import put_printed, void_printed
 from jarvisd.ledger.lane import MAX_UNNAMED
 from jarvisd.ledger.model import NO_INPUT, ResponseRow
 from jarvisd.ledger.row_cache import Name
 
 
-def usage(line: Line, event: UsageReported) -> None:
+def usage(line: LineContext, event: UsageReported) -> None:
     """Take in what one response used, unless it is copied history."""
     carry, tokens = line.lane.carry, event.tokens
     thread = carry.thread
@@ -60,7 +60,7 @@ def usage(line: Line, event: UsageReported) -> None:
         occupy(line, tokens.input + tokens.cache_read + written)
 
 
-def _answer(line: Line, called: str, event: UsageReported) -> float | None:
+def _answer(line: LineContext, called: str, event: UsageReported) -> float | None:
     """Note the first line of a response; return how long it took, if that is known."""
     carry, at_ms = line.lane.carry, line.at_ms
     handed_ms, carry.handed_ms, carry.answered = carry.handed_ms, None, called
@@ -73,7 +73,7 @@ def _answer(line: Line, called: str, event: UsageReported) -> float | None:
     return float(at_ms - handed_ms)
 
 
-def _repeats(row: ResponseRow, event: UsageReported, line: Line) -> bool:
+def _repeats(row: ResponseRow, event: UsageReported, line: LineContext) -> bool:
     """Say that merging could change the output at most, as with nearly every copy."""
     tokens, lane = event.tokens, line.lane
     return (
@@ -98,7 +98,7 @@ def _repeats(row: ResponseRow, event: UsageReported, line: Line) -> bool:
 
 
 def _put_response(
-    line: Line,
+    line: LineContext,
     name: Name,
     event: UsageReported,
     *,
@@ -145,7 +145,7 @@ def _put_response(
         lane.carry.unnamed.append(name[1])
 
 
-def totals(line: Line, event: TotalsReported) -> None:
+def totals(line: LineContext, event: TotalsReported) -> None:
     """Take in what a thread has used in all, as far as no response tells it."""
     thread, own = line.lane.carry.thread, line.is_own
     if own:
@@ -197,12 +197,12 @@ def _report_name(root: str | None, total: Tokens | None) -> str | None:
     return ":".join((root, *map(str, parts)))
 
 
-def response_started(line: Line, event: ResponseStarted) -> None:
+def response_started(line: LineContext, event: ResponseStarted) -> None:
     """Remember which response is being streamed."""
     line.lane.carry.streaming = event.response
 
 
-def model_changed(line: Line, event: ModelChanged) -> None:
+def model_changed(line: LineContext, event: ModelChanged) -> None:
     """Remember the model, and how it is served from now on."""
     carry = line.lane.carry
     carry.model = event.model or carry.model
@@ -212,7 +212,7 @@ def model_changed(line: Line, event: ModelChanged) -> None:
         carry.sticky = event.variant
 
 
-def give_name(line: Line, event: Event) -> None:
+def give_name(line: LineContext, event: Event) -> None:
     """Give the responses without a model the one that *event* is the first to name."""
     names, line.lane.carry.unnamed = line.lane.carry.unnamed, []
     if not isinstance(event, ModelChanged) or event.model is None:
@@ -223,7 +223,7 @@ def give_name(line: Line, event: Event) -> None:
         _put_response(line, (line.agent, called), usage, input_cached=NO_INPUT)
 
 
-def _hear_of(line: Line, model: str) -> None:
+def _hear_of(line: LineContext, model: str) -> None:
     first_ms, at_ms = line.session.first_ms, line.since_ms
     if first_ms.setdefault(model, at_ms) > at_ms:
         first_ms[model] = at_ms

@@ -9,11 +9,11 @@ from jarvisd.core.event import (
     TurnStarted,
 )
 from jarvisd.ledger.fold.context import widen
-from jarvisd.ledger.fold.line import Line, Shelves, newer
+from jarvisd.ledger.fold.line import LineContext, RowCaches, newer
 from jarvisd.ledger.model import LimitRow
 
 
-def thread_opened(line: Line, event: ThreadOpened) -> None:
+def thread_opened(line: LineContext, event: ThreadOpened) -> None:
     """Note whose rollout it is."""
     thread = line.lane.carry.thread
     thread.opened(event, line.at_ms)
@@ -21,7 +21,7 @@ def thread_opened(line: Line, event: ThreadOpened) -> None:
         line.session.reviewer = line.session.reviewer or event.reviewer
 
 
-def turn_started(line: Line, event: TurnStarted) -> None:
+def turn_started(line: LineContext, event: TurnStarted) -> None:
     """Note that a turn has begun."""
     carry = line.lane.carry
     carry.thread.turned(event, line.at_ms)
@@ -30,30 +30,30 @@ def turn_started(line: Line, event: TurnStarted) -> None:
         widen(line, event.window_tokens)
 
 
-def turn_ended(line: Line, _: TurnEnded) -> None:
+def turn_ended(line: LineContext, _: TurnEnded) -> None:
     """Note that the turn is over."""
     line.lane.settle_turn()
 
 
-def titled(line: Line, event: TitleGiven) -> None:
+def titled(line: LineContext, event: TitleGiven) -> None:
     """Give the session its title, by rank and time."""
     title = (int(event.rank), line.since_ms, event.title)
     line.session.title = newer(line.session.title, title)
 
 
-def mode_changed(line: Line, event: ModeChanged) -> None:
+def mode_changed(line: LineContext, event: ModeChanged) -> None:
     """Note how leave is asked for."""
     mode = (line.since_ms, event.mode)
     line.session.mode = newer(line.session.mode, mode)
 
 
-def limited(line: Line, event: LimitsReported) -> None:
+def limited(line: LineContext, event: LimitsReported) -> None:
     """Keep what is said of the account's limits."""
     note_limits(line.shelves, line.agent, event, line.since_ms)
 
 
 def note_limits(
-    shelves: Shelves, agent: str, event: LimitsReported, at_ms: int
+    shelves: RowCaches, agent: str, event: LimitsReported, at_ms: int
 ) -> None:
     """Keep what *event* says of an account, unless something newer is known."""
     limit = event.limit or agent

@@ -6,7 +6,7 @@ from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names
 from jarvisd.cli.output.reports import bars
 from jarvisd.cli.output.reports.usage_tables import BAR_COLUMNS
-from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.table import Column, TableCell, render
 from jarvisd.cli.output.text import wrap
 from jarvisd.cli.output.titles import Named, Titles
 from jarvisd.reports.attention_model import (
@@ -80,17 +80,19 @@ def _by_day(
     return render(columns, rows, room=room, colour=colour, total=total)
 
 
-def _day(each: AttentionDay, most: int, *, drawn: bool) -> list[Cell]:
+def _day(each: AttentionDay, most: int, *, drawn: bool) -> list[TableCell]:
     usage = each.usage
     return [
-        Cell(each.day),
-        Cell(_span(usage.waiting_ms), "1"),
+        TableCell(each.day),
+        TableCell(_span(usage.waiting_ms), "1"),
         *_latency(each.approvals),
-        Cell(_span(usage.awake_ms)),
-        Cell(_span(usage.working_ms)),
-        Cell(_percent(usage)),
-        Cell(fmt.ABSENT if usage.concurrency is None else f"{usage.concurrency:.2f}"),
-        Cell(f"{usage.most}"),
+        TableCell(_span(usage.awake_ms)),
+        TableCell(_span(usage.working_ms)),
+        TableCell(_percent(usage)),
+        TableCell(
+            fmt.ABSENT if usage.concurrency is None else f"{usage.concurrency:.2f}"
+        ),
+        TableCell(f"{usage.most}"),
         *([_bar(usage.waiting_ms, most)] if drawn else []),
     ]
 
@@ -156,24 +158,28 @@ def _by_session(
 
 def _session(
     each: AttentionSession, titles: Titles, most: int, *, drawn: bool
-) -> list[Cell]:
+) -> list[TableCell]:
     return [
-        Cell(titles.of(_named(each))),
-        Cell(each.agent),
-        Cell(short_names.short(each.project) or fmt.ABSENT),
-        Cell(_span(each.waiting_ms), "1"),
+        TableCell(titles.of(_named(each))),
+        TableCell(each.agent),
+        TableCell(short_names.short(each.project) or fmt.ABSENT),
+        TableCell(_span(each.waiting_ms), "1"),
         *_latency(each.approvals),
         *([_bar(each.waiting_ms, most)] if drawn else []),
     ]
 
 
-def _latency(each: Latency) -> list[Cell]:
+def _latency(each: Latency) -> list[TableCell]:
     count = f"{each.count:,}" if each.count else ""
-    return [Cell(count), Cell(_span(each.p50_ms)), Cell(_span(each.p95_ms))]
+    return [
+        TableCell(count),
+        TableCell(_span(each.p50_ms)),
+        TableCell(_span(each.p95_ms)),
+    ]
 
 
-def _bar(value: float, most: float) -> Cell:
-    return Cell(bars.bar(value, most, BAR_COLUMNS, plain=bars.is_plain()))
+def _bar(value: float, most: float) -> TableCell:
+    return TableCell(bars.bar(value, most, BAR_COLUMNS, plain=bars.is_plain()))
 
 
 def _percent(usage: Usage) -> str:

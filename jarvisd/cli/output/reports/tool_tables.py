@@ -3,7 +3,7 @@
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output.reports import bars
 from jarvisd.cli.output.reports.usage_tables import BAR_COLUMNS
-from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.table import Column, TableCell, render
 from jarvisd.reports.model import ToolRow
 
 _NUMBERS = (
@@ -36,20 +36,20 @@ def lines(rows: list[ToolRow], *, room: int | None, colour: bool) -> list[str]:
     return render(columns, table, room=room, colour=colour)
 
 
-def _cells(row: ToolRow, most: int, *, drawn: bool) -> list[Cell]:
+def _cells(row: ToolRow, most: int, *, drawn: bool) -> list[TableCell]:
     bar = bars.bar(row.calls, most, BAR_COLUMNS, plain=bars.is_plain())
     return [
-        *([Cell(row.day)] if row.day is not None else []),
-        Cell(row.name),
-        Cell(row.kind),
-        Cell(row.source),
-        Cell(f"{row.calls:,}"),
-        Cell(f"{row.errors:,}" if row.errors else "", "31"),
-        Cell(f"{row.denials:,}" if row.denials else "", "33"),
-        Cell(f"{row.sessions:,}"),
-        Cell(_span(row.duration_ms / row.timed) if row.timed else fmt.ABSENT),
-        Cell(_span(row.longest_ms) if row.timed else fmt.ABSENT),
-        Cell(bar if drawn else "", "36"),
+        *([TableCell(row.day)] if row.day is not None else []),
+        TableCell(row.name),
+        TableCell(row.kind),
+        TableCell(row.source),
+        TableCell(f"{row.calls:,}"),
+        TableCell(f"{row.errors:,}" if row.errors else "", "31"),
+        TableCell(f"{row.denials:,}" if row.denials else "", "33"),
+        TableCell(f"{row.sessions:,}"),
+        TableCell(_span(row.duration_ms / row.timed) if row.timed else fmt.ABSENT),
+        TableCell(_span(row.longest_ms) if row.timed else fmt.ABSENT),
+        TableCell(bar if drawn else "", "36"),
     ]
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names
 from jarvisd.cli.output.reports import bars
-from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.table import Column, TableCell, render
 from jarvisd.cli.output.text import safe
 from jarvisd.cli.output.titles import Named, Titles
 from jarvisd.reports.model import Grouping, UsageRow
@@ -84,9 +84,9 @@ def lines(
         ]
         for each in report.rows
     ]
-    blank = [Cell("")] * (len(named) - 1)
+    blank = [TableCell("")] * (len(named) - 1)
     total = [
-        Cell("total"),
+        TableCell("total"),
         *blank,
         *_cells(report.total, report.by, titles, most, drawn=drawn),
     ]
@@ -143,26 +143,29 @@ def _named(row: UsageRow) -> Named:
 
 def _names(
     row: UsageRow, by: Grouping, projects: Mapping[str, str], titles: Titles
-) -> list[Cell]:
+) -> list[TableCell]:
     """Return the cells that name a row; *projects* are short names of folders."""
     if row.key is None:
-        return [Cell(UNKNOWN), *([Cell("")] * (len(_NAMES.get(by, [""])) - 1))]
+        return [
+            TableCell(UNKNOWN),
+            *([TableCell("")] * (len(_NAMES.get(by, [""])) - 1)),
+        ]
 
     match by:
         case "session":
             project = short_names.short(row.project) or fmt.ABSENT
-            return [Cell(titles.of(_named(row))), Cell(project)]
+            return [TableCell(titles.of(_named(row))), TableCell(project)]
         case "model":
-            return [Cell(short_model(row.key))]
+            return [TableCell(short_model(row.key))]
         case "project":
-            return [Cell(projects[row.key])]
+            return [TableCell(projects[row.key])]
         case _:
-            return [Cell(row.key)]
+            return [TableCell(row.key)]
 
 
 def _cells(
     row: UsageRow, by: Grouping, titles: Titles, most: int, *, drawn: bool
-) -> list[Cell]:
+) -> list[TableCell]:
     tokens = row.tokens
     counts = (
         tokens.total,
@@ -180,10 +183,10 @@ def _cells(
             last = [short_models(each.model for each in row.models)]
 
     return [
-        *(Cell(fmt.count(each)) for each in counts),
-        Cell(money(row.cost_micros, row.unpriced)),
-        *([Cell(_bar(row, most))] if drawn else []),
-        *map(Cell, last),
+        *(TableCell(fmt.count(each)) for each in counts),
+        TableCell(money(row.cost_micros, row.unpriced)),
+        *([TableCell(_bar(row, most))] if drawn else []),
+        *map(TableCell, last),
     ]
 
 

@@ -4,7 +4,7 @@ from jarvisd.cli import wall_clock
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output.reports import bars
 from jarvisd.cli.output.reports.usage_tables import BAR_COLUMNS, money, short_models
-from jarvisd.cli.output.table import Cell, Column, render
+from jarvisd.cli.output.table import Column, TableCell, render
 from jarvisd.cli.output.text import safe, wrap
 from jarvisd.reports.model import LimitView, LimitWindowView, Rate, WindowRow
 from jarvisd.reports.wire import ReportWindowsResult
@@ -31,17 +31,17 @@ def lines(report: ReportWindowsResult, *, room: int | None, colour: bool) -> lis
     return [*shown, *(line for each in told for line in wrap(each, room))]
 
 
-def _cells(row: WindowRow, most: int, now_ms: int, *, drawn: bool) -> list[Cell]:
+def _cells(row: WindowRow, most: int, now_ms: int, *, drawn: bool) -> list[TableCell]:
     bar = bars.bar(row.cost_micros, most, BAR_COLUMNS, plain=bars.is_plain())
     return [
-        Cell(wall_clock.local_time(row.start_ms)[:16]),
-        Cell(row.agent),
-        Cell(fmt.count(row.tokens.total)),
-        Cell(fmt.count(row.tokens.output)),
-        Cell(money(row.cost_micros, row.unpriced)),
-        Cell(bar if drawn else ""),
-        Cell(_state(row, now_ms), "32" if row.active else ""),
-        Cell(short_models(row.models)),
+        TableCell(wall_clock.local_time(row.start_ms)[:16]),
+        TableCell(row.agent),
+        TableCell(fmt.count(row.tokens.total)),
+        TableCell(fmt.count(row.tokens.output)),
+        TableCell(money(row.cost_micros, row.unpriced)),
+        TableCell(bar if drawn else ""),
+        TableCell(_state(row, now_ms), "32" if row.active else ""),
+        TableCell(short_models(row.models)),
     ]
 
 

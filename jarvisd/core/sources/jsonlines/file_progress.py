@@ -3,20 +3,20 @@
 import os
 
 from jarvisd.core.roots import Position
-from jarvisd.core.sources.jsonlines.identity import Verdict, advanced, judge
-from jarvisd.core.sources.jsonlines.line_checksums import LineMemory
-from jarvisd.core.sources.jsonlines.lines import Condense, Line, Oversize
-from jarvisd.core.sources.jsonlines.stream import Slice, Stream
+from jarvisd.core.sources.jsonlines.identity import FileVerdict, advanced, judge
+from jarvisd.core.sources.jsonlines.line_checksums import LineChecksums
+from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine
+from jarvisd.core.sources.jsonlines.stream import FileSlice, Stream
 
 
-class Reading:
+class FileProgress:
     """Keeps splitter and memory of lines in step with the position."""
 
     __slots__ = ("_memory", "_stream")
 
     def __init__(self) -> None:
         self._stream: Stream | None = None
-        self._memory: LineMemory | None = None
+        self._memory: LineChecksums | None = None
 
     @property
     def partial_bytes(self) -> int:
@@ -25,7 +25,7 @@ class Reading:
 
     def judge(
         self, position: Position, seen: os.stat_result, fd: int
-    ) -> tuple[Verdict, Position]:
+    ) -> tuple[FileVerdict, Position]:
         """Return what the file behind *position* has become, and where to go on."""
         return judge(position, seen, fd, self._memory)
 
@@ -36,7 +36,7 @@ class Reading:
         fd: int,
         slice_bytes: int,
         condense: Condense | None = None,
-    ) -> Slice:
+    ) -> FileSlice:
         """Return the next slice after *position*, of *slice_bytes* at most.
 
         Long lines go through *condense*.
@@ -52,7 +52,7 @@ class Reading:
 
     def next_if_grown(
         self, position: Position, seen: os.stat_result, fd: int
-    ) -> Slice | None:
+    ) -> FileSlice | None:
         """Return the next slice of a file that goes on where we stopped, or None."""
         if self._stream is None:
             return None
@@ -75,13 +75,13 @@ class Reading:
             return
 
         if start.offset < max(1, self._memory.base.offset):
-            self._memory = LineMemory(start)
+            self._memory = LineChecksums(start)
 
     def begin_after_edit(self, start: Position) -> None:
         """Read on from *start*: what stands before it is not what was remembered."""
         self._stream = None
         if self._memory is not None:
-            self._memory = LineMemory(start)
+            self._memory = LineChecksums(start)
 
     def remembers_all(self, position: Position, fd: int) -> bool:
         """Whether each line before *position* is known to be as it was."""
@@ -100,7 +100,7 @@ class Reading:
         """Forget the unfinished line: it was cut off, or stands in another file."""
         self._stream = None
 
-    def finish(self) -> Line | Oversize | None:
+    def finish(self) -> TextLine | Oversize | None:
         """Return the unfinished line of a file that has ended, if any."""
         return self._stream.finish() if self._stream is not None else None
 
@@ -112,7 +112,7 @@ class Reading:
     def remember(self, position: Position) -> None:
         """Remember single lines from *position* on, in case the file is cut."""
         self._stream = None
-        self._memory = LineMemory(position)
+        self._memory = LineChecksums(position)
 
     def forget(self) -> None:
         """Drop what is only useful while the file is followed."""

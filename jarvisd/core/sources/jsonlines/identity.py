@@ -32,14 +32,14 @@ import os
 from enum import Enum, auto
 
 from jarvisd.core.roots import Position
-from jarvisd.core.sources.jsonlines.line_checksums import LineMemory
+from jarvisd.core.sources.jsonlines.line_checksums import LineChecksums
 
 HEAD_BYTES = 1024
 MARK_BYTES = 512
 """Long enough to hold what tells two lines of one agent apart, ids and times."""
 
 
-class Verdict(Enum):
+class FileVerdict(Enum):
     """What a look at a file came to; see the table above."""
 
     FRESH = auto()
@@ -54,8 +54,8 @@ def judge(
     position: Position,
     seen: os.stat_result,
     fd: int,
-    memory: LineMemory | None = None,
-) -> tuple[Verdict, Position]:
+    memory: LineChecksums | None = None,
+) -> tuple[FileVerdict, Position]:
     """Return what the file behind *position* has become, and where to go on in it.
 
     Args:
@@ -66,24 +66,24 @@ def judge(
 
     """
     if position.head_len == 0:
-        return Verdict.FRESH, position
+        return FileVerdict.FRESH, position
 
     if seen.st_size == 0:
-        return Verdict.EMPTY, position
+        return FileVerdict.EMPTY, position
 
     if fits(position, fd):
-        return Verdict.SAME, position
+        return FileVerdict.SAME, position
 
     if _ends_alike(position, fd, memory):
-        return Verdict.EDITED, edited(position, seen, fd)
+        return FileVerdict.EDITED, edited(position, seen, fd)
 
     generation = position.generation + 1
     kept = _kept(memory, fd)
     if not kept:
-        return Verdict.REWRITTEN, Position(generation=generation)
+        return FileVerdict.REWRITTEN, Position(generation=generation)
 
     start = Position(generation=generation)
-    return Verdict.CUT, advanced(start, seen, fd, kept)
+    return FileVerdict.CUT, advanced(start, seen, fd, kept)
 
 
 def fits(position: Position, fd: int) -> bool:
@@ -175,7 +175,7 @@ def _has_mark(position: Position, end: int, fd: int) -> bool:
     return len(mark) == position.mark_len and digest(mark) == position.mark_hash
 
 
-def _ends_alike(position: Position, fd: int, memory: LineMemory | None) -> bool:
+def _ends_alike(position: Position, fd: int, memory: LineChecksums | None) -> bool:
     """Whether the last line that was read stands where it stood."""
     if _has_mark(position, position.offset, fd):
         return True
@@ -183,6 +183,6 @@ def _ends_alike(position: Position, fd: int, memory: LineMemory | None) -> bool:
     return memory is not None and memory.ends_alike(position.offset, fd)
 
 
-def _kept(memory: LineMemory | None, fd: int) -> int:
+def _kept(memory: LineChecksums | None, fd: int) -> int:
     """Return up to where the file has the lines that we saw; 0 if from the start on."""
     return memory.kept(fd) if memory is not None and fits(memory.base, fd) else 0

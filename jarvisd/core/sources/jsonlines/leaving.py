@@ -8,7 +8,7 @@ from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.handles import Handles
 from jarvisd.core.sources.jsonlines.identity import fits
 from jarvisd.core.sources.jsonlines.open_for_writing import has_writer
-from jarvisd.core.sources.jsonlines.stream import Slice, Stream
+from jarvisd.core.sources.jsonlines.stream import FileSlice, Stream
 
 SILENT_S = 5.0
 """For how long nobody must have written to a renamed file before it is let go."""
@@ -27,7 +27,7 @@ def is_abandoned(fd: int, silent_s: float) -> bool:
 
 
 @dataclass(slots=True)
-class Leaving:
+class LeavingFile:
     """The rest of a renamed file, read until it is abandoned.
 
     *position* is how far it was read, which nobody stores: the block's own is that of
@@ -41,13 +41,13 @@ class Leaving:
     grew_at: float
     ended: bool = False
 
-    def read(self, handles: Handles, now: float) -> Slice:
+    def read(self, handles: Handles, now: float) -> FileSlice:
         """Return what was appended since; sets *ended* when that was all."""
         fd = handles.held(self.key)
         if fd is None or not (fits(self.position, fd) and self.stream.still_fits(fd)):
             # Others needed the descriptor more, or it is no longer what it was.
             self.end(handles)
-            return Slice([], self.position)
+            return FileSlice([], self.position)
 
         part = self.stream.next(self.position, os.fstat(fd), fd)
         self.position = part.position
@@ -73,8 +73,8 @@ class Leaving:
 
 
 def read_beside(
-    leaving: Iterable[Leaving], position: Position, handles: Handles, now: float
-) -> Slice | None:
+    leaving: Iterable[LeavingFile], position: Position, handles: Handles, now: float
+) -> FileSlice | None:
     """Return what one of *leaving* gained, as a slice that leaves *position* alone."""
     for each in leaving:
         part = each.read(handles, now)

@@ -16,7 +16,7 @@ MAX_BYTES = 4 * 1024 * 1024
 """Looked at again at most when a file was cut: some milliseconds."""
 
 
-class LineMemory:
+class LineChecksums:
     """Checksums of the lines that end behind *base*, oldest first.
 
     Fed with the same bytes as the splitter; what lies before *base* is known by its

@@ -57,7 +57,7 @@ def is_blank(text: bytes) -> bool:
     return begins and rest.decode(errors="replace").isspace()
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
+class TextLine(msgspec.Struct, frozen=True, gc=False):
     """One line without its end, and where in the source it starts.
 
     *omitted* is how many code points a long line had more than *text*, which says the
@@ -134,12 +134,12 @@ class LineSplitter:
         """Return where the next byte to feed stands in the source."""
         return self._next
 
-    def feed(self, chunk: bytes, start: int = 0) -> list[Line | Oversize]:
+    def feed(self, chunk: bytes, start: int = 0) -> list[TextLine | Oversize]:
         """Return the lines that *chunk* completes, in order; blank ones as well.
 
         What stands before *start* in it was fed already.
         """
-        lines: list[Line | Oversize] = []
+        lines: list[TextLine | Oversize] = []
         if not self._next and chunk.startswith(_BOM, start):
             self.offset = self._next = len(_BOM)
             start += len(_BOM)
@@ -161,7 +161,7 @@ class LineSplitter:
                 self.offset = self._next = offset + start
                 lines.append(self._complete(text))
             else:
-                lines.append(Line(offset + start, text))
+                lines.append(TextLine(offset + start, text))
 
             start = end + 1
 
@@ -176,11 +176,11 @@ class LineSplitter:
         assert not self.partial_bytes, "a line is unfinished"
         self.offset = self._next = offset
 
-    def finish(self) -> Line | Oversize | None:
+    def finish(self) -> TextLine | Oversize | None:
         """Return the unfinished last line of a source that has ended, if any."""
         return self._complete(b"", ended=True) if self.partial_bytes else None
 
-    def _complete(self, piece: bytes, *, ended: bool = False) -> Line | Oversize:
+    def _complete(self, piece: bytes, *, ended: bool = False) -> TextLine | Oversize:
         if not self.partial_bytes:
             piece = self._behind_hole(piece)
 
@@ -188,7 +188,7 @@ class LineSplitter:
         self._next += len(piece) + (not ended)
         self.offset = self._next
         if not self._held and self._long is None and len(piece) <= self._short:
-            return Line(offset, piece.removesuffix(b"\r"))
+            return TextLine(offset, piece.removesuffix(b"\r"))
 
         self._keep(piece)
         if self._long is None and self._held_bytes > self._short:
@@ -197,7 +197,7 @@ class LineSplitter:
         held, long = self._held, self._long
         self._forget()
         if long is None:
-            return Line(offset, b"".join(held).removesuffix(b"\r"))
+            return TextLine(offset, b"".join(held).removesuffix(b"\r"))
 
         return long.line(offset)
 
@@ -292,14 +292,14 @@ class LongLine:
         elif self._condenser is not None:
             self._condenser.feed(piece)
 
-    def line(self, offset: int) -> Line | Oversize:
+    def line(self, offset: int) -> TextLine | Oversize:
         """Return the line that has ended and began at *offset*."""
         chars = self._chars - (self._last == b"\r")
         if self._condenser is None:
             return Oversize(offset, chars)
 
         text = self._condenser.finish()
-        return Line(offset, text, chars - _chars(text))
+        return TextLine(offset, text, chars - _chars(text))
 
 
 def _chars(piece: bytes) -> int:

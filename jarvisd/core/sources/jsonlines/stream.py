@@ -5,8 +5,13 @@ from dataclasses import dataclass
 
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.identity import MARK_BYTES, advanced, between
-from jarvisd.core.sources.jsonlines.line_checksums import LineMemory
-from jarvisd.core.sources.jsonlines.lines import Condense, Line, LineSplitter, Oversize
+from jarvisd.core.sources.jsonlines.line_checksums import LineChecksums
+from jarvisd.core.sources.jsonlines.lines import (
+    Condense,
+    LineSplitter,
+    Oversize,
+    TextLine,
+)
 
 SLICE_BYTES = 64 * 1024
 """Read at most this much before others get a turn: about half a millisecond."""
@@ -27,7 +32,7 @@ _TAIL_BYTES = MARK_BYTES
 
 
 @dataclass(slots=True)
-class Slice:
+class FileSlice:
     """What one turn gave.
 
     *position* is where to go on once *lines* are counted; *more* says that there is
@@ -36,12 +41,12 @@ class Slice:
     another one or to be cut, *gone* when there is no file any more.
     """
 
-    lines: list[Line | Oversize]
+    lines: list[TextLine | Oversize]
     position: Position
     read_bytes: int = 0
     partial_bytes: int = 0
     more: bool = False
-    rest: Line | Oversize | None = None
+    rest: TextLine | Oversize | None = None
     restarted: bool = False
     gone: bool = False
 
@@ -71,8 +76,8 @@ class Stream:
         position: Position,
         seen: os.stat_result,
         fd: int,
-        memory: LineMemory | None = None,
-    ) -> Slice:
+        memory: LineChecksums | None = None,
+    ) -> FileSlice:
         """Return the next slice after *position*, and let *memory* remember it.
 
         *seen* is the status of *fd* before anything is read.
@@ -86,8 +91,8 @@ class Stream:
         position: Position,
         seen: os.stat_result,
         fd: int,
-        memory: LineMemory | None = None,
-    ) -> Slice | None:
+        memory: LineChecksums | None = None,
+    ) -> FileSlice | None:
         """Do the same if the file is known to go on where we stopped; else None.
 
         Two reads in all, of head and tail as they were and of what is new.
@@ -110,7 +115,7 @@ class Stream:
 
         return os.pread(fd, len(rest), self._splitter.next_offset - len(rest)) == rest
 
-    def finish(self) -> Line | Oversize | None:
+    def finish(self) -> TextLine | Oversize | None:
         """Return the unfinished line of a file that has ended, if any."""
         return self._splitter.finish()
 
@@ -140,8 +145,8 @@ class Stream:
         *,
         seen: os.stat_result,
         fd: int,
-        memory: LineMemory | None,
-    ) -> Slice:
+        memory: LineChecksums | None,
+    ) -> FileSlice:
         """Cut into lines what *data* holds behind the *before* bytes known already."""
         splitter, read_bytes = self._splitter, len(data) - before
         start = splitter.next_offset - before
@@ -162,7 +167,7 @@ class Stream:
             if len(self._head) != position.head_len:
                 self._head = between(0, position.head_len, fd, data, start)
 
-        return Slice(
+        return FileSlice(
             lines,
             position,
             read_bytes=read_bytes,

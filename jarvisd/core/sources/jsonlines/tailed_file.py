@@ -26,13 +26,17 @@ from dataclasses import dataclass, field
 
 from jarvisd.base.errors import SourceError
 from jarvisd.core.roots import Position
-from jarvisd.core.sources.jsonlines.file_progress import Reading
+from jarvisd.core.sources.jsonlines.file_progress import FileProgress
 from jarvisd.core.sources.jsonlines.foreign import PROBE_BYTES, why_foreign
 from jarvisd.core.sources.jsonlines.handles import Handles, opened_if_readable
-from jarvisd.core.sources.jsonlines.identity import Verdict, edited, judge
-from jarvisd.core.sources.jsonlines.leaving import Leaving, is_abandoned, read_beside
+from jarvisd.core.sources.jsonlines.identity import FileVerdict, edited, judge
+from jarvisd.core.sources.jsonlines.leaving import (
+    LeavingFile,
+    is_abandoned,
+    read_beside,
+)
 from jarvisd.core.sources.jsonlines.lines import Condense
-from jarvisd.core.sources.jsonlines.stream import SLICE_BYTES, Slice
+from jarvisd.core.sources.jsonlines.stream import SLICE_BYTES, FileSlice
 
 MAX_LEAVING = 4
 """Files of one name that were renamed within seconds and are still read."""
@@ -41,7 +45,7 @@ EDIT_PAUSE_S = 60.0
 """How often a file is read again that changes without growing: some network file systems
 set the time of a file once more after each line, and that tells no edit."""
 
-_CONTINUED = {Verdict.SAME, Verdict.EDITED, Verdict.CUT}
+_CONTINUED = {FileVerdict.SAME, FileVerdict.EDITED, FileVerdict.CUT}
 
 
 @dataclass(slots=True)
@@ -59,9 +63,9 @@ class TailedFile:
     """What becomes of its long lines, from the next time that it is opened."""
     moved_to: str | None = None
     """Where the file is that *position* belongs to, if somebody has seen it."""
-    leaving: list[Leaving] = field(default_factory=list)
+    leaving: list[LeavingFile] = field(default_factory=list)
     """Files that had this name and may still be written."""
-    _reading: Reading = field(default_factory=Reading)
+    _reading: FileProgress = field(default_factory=FileProgress)
     _known: tuple[int, int, int, int] | None = None
     """Device, inode, size and mtime at the last look."""
     _away_since: float | None = None
@@ -91,7 +95,7 @@ class TailedFile:
         if position.offset == position.size:
             self._known = _signature_of(position)
 
-    def judge(self, position: Position, fd: int) -> tuple[Verdict, Position]:
+    def judge(self, position: Position, fd: int) -> tuple[FileVerdict, Position]:
         """Say what the file behind *fd* is to one that was read to *position*."""
         return self._reading.judge(position, os.fstat(fd), fd)
 
@@ -112,7 +116,7 @@ class TailedFile:
         self.path, self.moved_to = path, None
         self._known = self._away_since = None
 
-    def read(self, position: Position, handles: Handles, now: float) -> Slice:
+    def read(self, position: Position, handles: Handles, now: float) -> FileSlice:
         """Return the next slice after *position*, at the monotonic time *now*.
 
         Raises:
@@ -124,7 +128,7 @@ class TailedFile:
         self._was_void |= part.gone
         return part
 
-    def _read(self, position: Position, handles: Handles, now: float) -> Slice:
+    def _read(self, position: Position, handles: Handles, now: float) -> FileSlice:
         """Return the next slice of the file that our name leads to, or led to."""
         named = _named(self.path)
         grown = self._read_grown(position, named, handles)
@@ -145,11 +149,11 @@ class TailedFile:
             return self._look(position, handles.get(self.path), now)
         except FileNotFoundError:
             partial_bytes = self._reading.partial_bytes
-            return Slice([], position, partial_bytes=partial_bytes, gone=True)
+            return FileSlice([], position, partial_bytes=partial_bytes, gone=True)
 
     def _read_grown(
         self, position: Position, named: os.stat_result | None, handles: Handles
-    ) -> Slice | None:
+    ) -> FileSlice | None:
         """Return what was appended to the file that we have open and always had.
 
         Nearly every look ends here; None leaves it to the tables, as it does before
@@ -175,25 +179,25 @@ class TailedFile:
 
         return part
 
-    def _look(self, position: Position, fd: int, now: float) -> Slice:
+    def _look(self, position: Position, fd: int, now: float) -> FileSlice:
         """Read the file behind *fd*, if it is still what was read before."""
         reading, seen = self._reading, os.fstat(fd)
         if self.changed(seen):
             verdict, start = reading.judge(position, seen, fd)
             match verdict:
-                case Verdict.CUT | Verdict.REWRITTEN:
+                case FileVerdict.CUT | FileVerdict.REWRITTEN:
                     self._was_void = False
                     reading.begin_at(start)
-                    return Slice([], start, restarted=True, more=True)
-                case Verdict.EMPTY:
+                    return FileSlice([], start, restarted=True, more=True)
+                case FileVerdict.EMPTY:
                     reading.drop_rest()
                     self._known, self._was_void = _signature(seen), True
-                    return Slice([], position)
-                case Verdict.FRESH:
+                    return FileSlice([], position)
+                case FileVerdict.FRESH:
                     _refuse_foreign(self.path, fd)
-                case Verdict.EDITED:
+                case FileVerdict.EDITED:
                     return self._begin_after_edit(start, seen, now)
-                case Verdict.SAME if self._is_edited(position, seen, fd):
+                case FileVerdict.SAME if self._is_edited(position, seen, fd):
                     self._edit_waits = self._is_too_soon(now)
                     if not self._edit_waits:
                         start = edited(position, seen, fd)
@@ -234,12 +238,12 @@ class TailedFile:
 
     def _begin_after_edit(
         self, start: Position, seen: os.stat_result, now: float
-    ) -> Slice:
+    ) -> FileSlice:
         """Go on at *start*; whoever gets the slice reads again what stands before."""
         self._edited_at, self._edit_waits, self._was_void = now, False, False
         self._known = _signature(seen)
         self._reading.begin_after_edit(start)
-        return Slice([], start, restarted=True, more=True)
+        return FileSlice([], start, restarted=True, more=True)
 
     def _away(
         self, position: Position, named: os.stat_result | None, handles: Handles
@@ -258,7 +262,7 @@ class TailedFile:
         self._drop(handles)
         return None
 
-    def _newcomer(self, position: Position) -> Verdict | None:
+    def _newcomer(self, position: Position) -> FileVerdict | None:
         """Judge the file that has our name now; None if there is none to be read."""
         fd = opened_if_readable(self.path)
         if fd is None:
@@ -276,7 +280,7 @@ class TailedFile:
             return None
 
         fd = opened_if_readable(path)
-        if fd is not None and judge(position, os.fstat(fd), fd)[0] is Verdict.SAME:
+        if fd is not None and judge(position, os.fstat(fd), fd)[0] is FileVerdict.SAME:
             handles.put(self.path, fd)
             return fd
 
@@ -292,11 +296,11 @@ class TailedFile:
         fd: int,
         handles: Handles,
         now: float,
-    ) -> Slice:
+    ) -> FileSlice:
         """Read the file that has lost its name, and decide what to do at its end."""
         if self._is_overwritten(position, fd):
             self._drop(handles)
-            return Slice([], position, more=named is not None, gone=named is None)
+            return FileSlice([], position, more=named is not None, gone=named is None)
 
         part = self._look(position, fd, now)
         if part.more:
@@ -310,7 +314,7 @@ class TailedFile:
         if newcomer in _CONTINUED:
             self._drop(handles)
             part.more = True
-        elif newcomer in {Verdict.FRESH, Verdict.REWRITTEN}:
+        elif newcomer in {FileVerdict.FRESH, FileVerdict.REWRITTEN}:
             self._give_way(part, seen, handles, now)
         elif not seen.st_nlink or is_abandoned(fd, now - self._away_since):
             self._let_go(part, seen, handles)
@@ -328,10 +332,10 @@ class TailedFile:
         if seen.st_nlink or not self.changed(seen):
             return False
 
-        return self.judge(position, fd)[0] is Verdict.REWRITTEN
+        return self.judge(position, fd)[0] is FileVerdict.REWRITTEN
 
     def _give_way(
-        self, part: Slice, seen: os.stat_result, handles: Handles, now: float
+        self, part: FileSlice, seen: os.stat_result, handles: Handles, now: float
     ) -> None:
         """Go on with the new file of our name, and keep reading the old one besides."""
         stream = self._reading.hand_over() if seen.st_nlink else None
@@ -340,7 +344,7 @@ class TailedFile:
         else:
             key = f"{self.path}\0{seen.st_ino}"
             handles.rename(self.path, key)
-            leaving = Leaving(key, part.position, stream, grew_at=now)
+            leaving = LeavingFile(key, part.position, stream, grew_at=now)
             self.leaving = [*self.leaving, leaving][-MAX_LEAVING:]
 
         start = Position(generation=part.position.generation + 1)
@@ -348,7 +352,7 @@ class TailedFile:
         part.position, part.partial_bytes = start, 0
         part.restarted = part.more = True
 
-    def _let_go(self, part: Slice, seen: os.stat_result, handles: Handles) -> None:
+    def _let_go(self, part: FileSlice, seen: os.stat_result, handles: Handles) -> None:
         """Close the file; its unfinished line is its last unless it lives elsewhere."""
         if not seen.st_nlink:
             part.rest = self._reading.finish()
