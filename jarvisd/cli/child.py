@@ -8,16 +8,15 @@ without us, and its exit status becomes ours.
 
 import fcntl
 import os
-import select
 import signal
 import subprocess
 import termios
 import tty
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
-from jarvisd.cli import wall_clock
+from jarvisd.cli import waiting, wall_clock
 from jarvisd.cli.output import terminal
 
 READ_BYTES = 64 * 1024
@@ -44,25 +43,43 @@ class ChildCommand:
     def __init__(self, command: list[str]) -> None:
         self.on_terminal = os.isatty(STDOUT)
         self._input = b""
-        if self.on_terminal:
-            self._output, self._process = _start_on_pty(command)
-        else:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0)
-            assert self._process.stdout is not None
-            self._output = self._process.stdout.fileno()
+        self._signals = _Signals()
+        # Before the start: a signal that ended us alone would leave the command behind.
+        # What is ignored stays so, for the command as well.
+        passed_on = [n for n in _PASSED_ON if signal.getsignal(n) is not signal.SIG_IGN]
+        early: list[int] = []
+        for number in passed_on:
+            self._signals.handle(number, early.append)
+
+        try:
+            start = _start_on_pty if self.on_terminal else _start_on_pipe
+            self._output, self._process = start(command)
+        except BaseException:
+            self._signals.restore()
+            raise
 
         self.pid = self._process.pid
+        for number in passed_on:
+            self._signals.handle(number, self.pass_on)
+
+        for received in early:
+            self.pass_on(received)
 
     def run(self, tap: Callable[[bytes], None]) -> int:
         """Carry the output until the command ends; return the exit status.
 
         *tap* is called with each piece that was passed on.
         """
-        with _Borrowed(self) as borrowed:
-            self._carry(borrowed, tap)
-            # Where our reader has gone, the command learns it from this.
-            self._close_output()
-            status = self._process.wait()
+        self._signals.handle(signal.SIGCHLD, lambda _: None)  # it only ends a wait
+        try:
+            with _Borrowed(self, self._signals) as borrowed:
+                self._carry(borrowed, tap)
+                # Where our reader has gone, the command learns it from this.
+                self._close_output()
+                while (status := self._process.poll()) is None:
+                    waiting.wait([], None)
+        finally:
+            self._signals.restore()
 
         return 128 - status if status < 0 else status
 
@@ -84,26 +101,23 @@ class ChildCommand:
     def _carry(self, borrowed: "_Borrowed", tap: Callable[[bytes], None]) -> None:
         ended_at: float | None = None
         while ended_at is None or wall_clock.monotonic() < ended_at + LINGER_S:
+            # A pipe is carried to its end, whoever holds it, like `tee` would.
+            if (
+                self.on_terminal
+                and ended_at is None
+                and self._process.poll() is not None
+            ):
+                ended_at = wall_clock.monotonic()
+
             keyboard = [STDIN] if borrowed.keyboard and not self._input else []
             writable = [self._output] if self._input else []
-            ready, _, _ = select.select(
-                [self._output, borrowed.woken, *keyboard],
-                writable,
-                [],
+            ready = waiting.wait(
+                [self._output, *keyboard],
                 None if ended_at is None else LINGER_S,
+                writable=writable,
             )
             if self._output in ready and not self._pass_output(tap):
                 return
-
-            if borrowed.woken in ready:
-                borrowed.clear_woken()
-                # A pipe is carried to its end, whoever holds it, like `tee` would.
-                if (
-                    self.on_terminal
-                    and ended_at is None
-                    and self._process.poll() is not None
-                ):
-                    ended_at = wall_clock.monotonic()
 
             if keyboard and STDIN in ready:
                 self._input = os.read(STDIN, READ_BYTES)
@@ -143,31 +157,37 @@ class ChildCommand:
             self._input = b""
 
 
-class _Borrowed:
-    """Our terminal and our signals, as long as the command has them."""
+class _Signals:
+    """The signals that we handle meanwhile."""
 
-    def __init__(self, child: ChildCommand) -> None:
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+
+    def handle(self, number: int, handler: Callable[[int], None]) -> None:
+        """Have *handler* called with the signal *number*."""
+        before = signal.signal(number, lambda received, _: handler(received))
+        self._before.setdefault(number, before)
+
+    def restore(self) -> None:
+        """Handle no signal any longer."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+class _Borrowed:
+    """Our terminal, as long as the command has it."""
+
+    def __init__(self, child: ChildCommand, signals: _Signals) -> None:
         self.keyboard = child.on_terminal and os.isatty(STDIN)
-        self.woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._child = child
-        self._handlers: dict[int, Any] = {}
+        self._signals = signals
         self._cooked = termios.tcgetattr(STDOUT) if child.on_terminal else None
 
-    def clear_woken(self) -> None:
-        os.read(self.woken, 4096)
-
     def __enter__(self) -> Self:
-        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        for number in _PASSED_ON:
-            self._handle(number, self._pass_on)
-
-        self._handle(signal.SIGCHLD, _wake_only)
         if self._cooked is not None:
-            self._handle(signal.SIGWINCH, self._resize)
+            self._signals.handle(signal.SIGWINCH, lambda _: self._child.resize())
             self._make_raw()
 
-        # It may have ended before we listened.
-        os.write(self._wake, b"\0")
         return self
 
     def __exit__(
@@ -179,18 +199,6 @@ class _Borrowed:
         if self._cooked is not None:
             termios.tcsetattr(STDOUT, termios.TCSADRAIN, self._cooked)
 
-        signal.set_wakeup_fd(-1)
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-
-        os.close(self.woken)
-        os.close(self._wake)
-
-    def _handle(
-        self, number: int, handler: Callable[[int, FrameType | None], None]
-    ) -> None:
-        self._handlers[number] = signal.signal(number, handler)
-
     def _make_raw(self) -> None:
         if self.keyboard:
             tty.setraw(STDIN, termios.TCSADRAIN)
@@ -201,14 +209,11 @@ class _Borrowed:
         mode[1] &= ~termios.OPOST
         termios.tcsetattr(STDOUT, termios.TCSADRAIN, mode)
 
-    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
-        self._child.pass_on(number)
 
-    def _resize(self, _number: int, _frame: FrameType | None) -> None:
-        self._child.resize()
-
-
-def _wake_only(_number: int, _frame: FrameType | None) -> None: ...
+def _start_on_pipe(command: list[str]) -> "tuple[int, subprocess.Popen[bytes]]":
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0)
+    assert process.stdout is not None
+    return process.stdout.fileno(), process
 
 
 def _start_on_pty(command: list[str]) -> "tuple[int, subprocess.Popen[bytes]]":

@@ -18,7 +18,7 @@ from jarvisd import __version__
 from jarvisd.base import paths
 from jarvisd.base.errors import DaemonUnreachableError, ProtocolError
 from jarvisd.base.wire_types import Params
-from jarvisd.cli import wall_clock
+from jarvisd.cli import waiting, wall_clock
 from jarvisd.cli.client_failures import (
     AnswerTimeoutError,
     ConnectionLostError,
@@ -162,13 +162,14 @@ class DaemonConnection:
         self._socket.close()
 
     def _send(self, request: bytes, deadline: float) -> None:
-        try:
-            self._socket.settimeout(_left(deadline))
-            self._socket.sendall(request)
-        except (TimeoutError, BlockingIOError):
-            raise TimeoutError from None
-        except OSError as exc:
-            raise self._lost(exc.strerror or str(exc)) from exc
+        rest = memoryview(request)
+        while rest:
+            try:
+                rest = rest[self._socket.send(rest) :]
+            except BlockingIOError:
+                waiting.wait([], _left(deadline), writable=[self.fileno()])
+            except OSError as exc:
+                raise self._lost(exc.strerror or str(exc)) from exc
 
     def _receive(self, deadline: float) -> ServerMessage:
         while (end := self._unread.find(b"\n", self._searched)) < 0:
@@ -187,13 +188,15 @@ class DaemonConnection:
         if len(self._unread) > MAX_ANSWER_BYTES:
             raise self._lost(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
 
-        try:
-            self._socket.settimeout(_left(deadline))
-            piece = self._socket.recv(RECEIVE_BYTES)
-        except (TimeoutError, BlockingIOError):
-            raise TimeoutError from None
-        except OSError as exc:
-            raise self._lost(exc.strerror or str(exc)) from exc
+        while True:
+            try:
+                piece = self._socket.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                waiting.wait([self.fileno()], _left(deadline))
+            except OSError as exc:
+                raise self._lost(exc.strerror or str(exc)) from exc
+            else:
+                break
 
         if not piece:
             raise self._lost("it closed the connection")
@@ -221,6 +224,7 @@ def _connected(path: str) -> socket.socket:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _CONNECT_TIMEOUT)
     try:
         client.connect(path)
+        client.settimeout(0)
     except OSError as exc:
         client.close()
         reason = exc.strerror or str(exc)
@@ -244,8 +248,17 @@ def _remedy(path: str) -> str:
 
 
 def _left(deadline: float) -> float:
-    # Zero would mean non-blocking: what is there already is still taken.
-    return max(0.0, deadline - wall_clock.monotonic())
+    """Return how long is left until *deadline*.
+
+    Raises:
+        TimeoutError: Nothing is.
+
+    """
+    left_s = deadline - wall_clock.monotonic()
+    if left_s <= 0:
+        raise TimeoutError
+
+    return left_s
 
 
 def _result(method: str, message: ServerMessage, answer: type[Answer]) -> Answer:

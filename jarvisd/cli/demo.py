@@ -15,7 +15,7 @@ from typing import IO
 
 from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_FAILURE, DaemonUnreachableError, JarvisError
-from jarvisd.cli import client_failures, wall_clock
+from jarvisd.cli import client_failures, waiting, wall_clock
 from jarvisd.cli.daemon_connection import DaemonConnection
 from jarvisd.cli.feed import Feed
 from jarvisd.cli.output import live_view, terminal
@@ -29,6 +29,7 @@ LAST_WORDS_BYTES = 4_000
 def main() -> int:
     """Watch until the person leaves; return the exit status."""
     path = paths.socket_path(os.environ)
+    waiting.watch_signals()
     # Else the daemon would stay behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, terminal.end)

@@ -10,13 +10,19 @@ import os
 import sys
 
 _HELP = (["-h"], ["--help"])
-_EPIPE, _EXIT_BROKEN_PIPE = 32, 141
+_EPIPE, _EXIT_BROKEN_PIPE, _EXIT_INTERRUPTED = 32, 141, 130
 """As in `errno` and `shell`, which cost as much as the line itself."""
 
 
 def main() -> int:
     """Run the command line of this process and return its exit status."""
-    argv = sys.argv[1:]
+    try:
+        return _run(sys.argv[1:])
+    except KeyboardInterrupt:  # while a module is imported, say
+        return _EXIT_INTERRUPTED
+
+
+def _run(argv: list[str]) -> int:
     try:
         status = _at_once(argv)
     except OSError as exc:  # where it can be told apart, it has been

@@ -22,6 +22,7 @@ EXIT_STATUSES: dict[int, str] = {
     errors.EXIT_ALREADY_RUNNING: "Another one runs already.",
     errors.EXIT_TIMEOUT: "The daemon is there and did not answer in time.",
     errors.EXIT_INTERRUPTED: "Ended by Ctrl-C.",
+    errors.EXIT_TERMINATED: "Ended by SIGTERM.",
 }
 """What each status of `jarvisctl` means; `run` has those of its command."""
 

@@ -6,7 +6,6 @@ down first, so a kill in between loses one rather than telling it twice.
 """
 
 import fcntl
-import select
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -16,7 +15,7 @@ import msgspec
 from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_ALREADY_RUNNING, JarvisError
 from jarvisd.base.ids import SessionId
-from jarvisd.cli import wall_clock
+from jarvisd.cli import waiting, wall_clock
 from jarvisd.cli.daemon_connection import DaemonConnection, decode
 from jarvisd.cli.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
 from jarvisd.cli.notices import Notice, gathered, notice
@@ -129,7 +128,7 @@ class Notifier:
         try:
             while True:
                 self.step()
-                select.select(self._wait_on(), [], [], self._sleep_s())
+                waiting.wait(self._wait_on(), self._sleep_s())
         finally:
             self._write()
             self._hang_up()

@@ -7,9 +7,9 @@ with the connection, opening the block again tells whether it was stored.
 import os
 
 from jarvisd.base.errors import DaemonUnreachableError, JarvisError, ProtocolError
-from jarvisd.cli import wall_clock
+from jarvisd.cli import waiting, wall_clock
 from jarvisd.cli.client_failures import AnswerTimeoutError
-from jarvisd.cli.daemon_connection import DaemonConnection
+from jarvisd.cli.daemon_connection import ANSWER_TIMEOUT_S, DaemonConnection
 from jarvisd.cli.line_batches import LineBatch
 from jarvisd.core.origin import BlockId, BlockView
 from jarvisd.core.wire import (
@@ -113,7 +113,7 @@ class Delivery:
 
         """
         ending = PushClose(block_id=self._opening.block_id, exit_status=exit_status)
-        connection = self._opened()
+        connection = self._opened(min(timeout_s, ANSWER_TIMEOUT_S))
         try:
             connection.call(ending, BlockView, timeout_s=timeout_s)
         finally:
@@ -125,9 +125,9 @@ class Delivery:
             self._connection.close()
             self._connection = None
 
-    def _opened(self) -> DaemonConnection:
+    def _opened(self, timeout_s: float = ANSWER_TIMEOUT_S) -> DaemonConnection:
         if self._connection is None:
-            connection = DaemonConnection(self._path)
+            connection = DaemonConnection(self._path, timeout_s=timeout_s)
             try:
                 answer = connection.call(self._opening, PushOpenResult)
             except BaseException:
@@ -170,4 +170,4 @@ def wait_patiently(pauses: Pauses, error: JarvisError, deadline: float) -> None:
     if not may_pass(error) or wall_clock.monotonic() + pause_s > deadline:
         raise error
 
-    wall_clock.pause(pause_s)
+    waiting.wait([], pause_s)

@@ -6,7 +6,7 @@ from types import TracebackType
 
 from jarvisd.base.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, JarvisError
 from jarvisd.base.paths import HomeError
-from jarvisd.cli import client_failures, parser
+from jarvisd.cli import client_failures, parser, waiting
 from jarvisd.cli.commands import COMMANDS
 from jarvisd.cli.output.terminal import say, silence_stdout
 
@@ -17,6 +17,7 @@ EXIT_BROKEN_PIPE = 141
 def run(argv: list[str]) -> int:
     """Run the command line *argv* and return its exit status."""
     sys.excepthook = _no_traceback
+    waiting.watch_signals()
     # A name that the terminal's encoding lacks is no reason to stop.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]

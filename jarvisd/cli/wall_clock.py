@@ -38,8 +38,3 @@ def iso(at_ms: int) -> str:
     """Return *at_ms* in UTC, to the millisecond, as JavaScript writes it."""
     seconds, rest_ms = divmod(at_ms, 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest_ms:03}Z"
-
-
-def pause(seconds: float) -> None:
-    """Let *seconds* pass, before trying again what nobody will tell us has changed."""
-    time.sleep(seconds)  # noqa: TID251 - the one door of the client

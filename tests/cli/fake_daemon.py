@@ -165,6 +165,7 @@ class FakeDaemon:
         number: That of the newest transition.
         prompts: The first words of sessions, by id.
         after: Called with each request once it has had its effect, before the answer.
+        may_greet: Clients are greeted while this is set.
 
     """
 
@@ -186,6 +187,8 @@ class FakeDaemon:
         self.closed: dict[str, PushClose] = {}
         self.before: Callable[[Params], None] = lambda _: None
         self.after: Callable[[Params], None] = lambda _: None
+        self.may_greet = threading.Event()
+        self.may_greet.set()
         self._batches: dict[str, int] = {}
         self._changed = threading.Condition()
         self._clients: list[socket.socket] = []
@@ -319,6 +322,7 @@ class FakeDaemon:
 
     def _result(self, method: str, params: Params) -> Any:
         if method == "hello":
+            self.may_greet.wait(WAIT_S)
             return self._hello()
 
         with self._changed:

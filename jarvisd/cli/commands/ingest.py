@@ -4,14 +4,13 @@ import argparse
 import math
 import os
 import re
-import select
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
 from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_INTERRUPTED, JarvisError
-from jarvisd.cli import wall_clock
+from jarvisd.cli import waiting, wall_clock
 from jarvisd.cli.line_batches import Cutter, LineBatch, Packer
 from jarvisd.cli.output import terminal
 from jarvisd.cli.parser import Subparsers, add_connection, declare
@@ -30,7 +29,7 @@ stored. A line of more than 1 MiB is counted with its length, but its text is no
 
 DEFAULT_TIMEOUT_S = 30.0
 GATHER_S = 0.1
-FAREWELL_S = 2.0
+FAREWELL_S = 1.0
 READ_BYTES = 256 * 1024
 STDIN, STDOUT = 0, 1
 
@@ -103,7 +102,7 @@ def _batches(*, tee: bool) -> Iterator[LineBatch]:
     due = math.inf
     while True:
         timeout_s = None if due == math.inf else max(0.0, due - wall_clock.monotonic())
-        if select.select([STDIN], [], [], timeout_s)[0]:
+        if waiting.wait([STDIN], timeout_s):
             data = os.read(STDIN, READ_BYTES)
             if not data:
                 break

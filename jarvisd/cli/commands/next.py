@@ -2,11 +2,10 @@
 
 import argparse
 import os
-import select
 
 from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_FAILURE
-from jarvisd.cli import filters, wall_clock
+from jarvisd.cli import filters, waiting, wall_clock
 from jarvisd.cli.output import block_rows, live_view, state_words, terminal
 from jarvisd.cli.output.keys import pressed
 from jarvisd.cli.output.scrolling import SCROLL_KEYS, Scroll, footer, on_screen
@@ -163,7 +162,7 @@ def _stream(feed: StatesFeed) -> None:
             told = found
             _print_json(found, feed.now_ms, stream=True)
 
-        select.select(feed.wait_on(), [], [], feed.due_in_s())
+        waiting.wait(feed.wait_on(), feed.due_in_s())
 
 
 class NextView:

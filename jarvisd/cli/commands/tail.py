@@ -1,11 +1,10 @@
 """`jarvisctl tail`: the last lines of a block, and those that follow."""
 
 import argparse
-import select
 from itertools import islice
 
 from jarvisd.base.errors import JarvisError
-from jarvisd.cli import naming
+from jarvisd.cli import naming, waiting
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.feed import Feed
 from jarvisd.cli.output import terminal
@@ -103,7 +102,7 @@ class _Tail:
         try:
             while self._block.life not in (Life.ENDED, Life.FAILED):
                 self._print_news(feed)
-                select.select(feed.wait_on(), [], [], feed.due_in_s())
+                waiting.wait(feed.wait_on(), feed.due_in_s())
         finally:
             feed.close()
 

@@ -2,11 +2,10 @@
 
 import argparse
 import os
-import select
 from typing import Any
 
 from jarvisd.base import paths
-from jarvisd.cli import filters, wall_clock
+from jarvisd.cli import filters, waiting, wall_clock
 from jarvisd.cli.commands.ps import add_filters
 from jarvisd.cli.feed import Feed
 from jarvisd.cli.output import block_rows, live_view, terminal
@@ -79,7 +78,7 @@ class _Stream:
             if feed.backfill is not None:
                 self._tell("backfill", feed.backfill)
 
-            select.select(feed.wait_on(), [], [], feed.due_in_s())
+            waiting.wait(feed.wait_on(), feed.due_in_s())
 
     def _block(self, block: BlockView) -> None:
         args = self._args

@@ -5,10 +5,9 @@ a pipe, a dumb terminal) a whole table every two seconds.
 """
 
 import os
-import select
 from typing import Protocol
 
-from jarvisd.cli import wall_clock
+from jarvisd.cli import waiting, wall_clock
 from jarvisd.cli.feed import Feed
 from jarvisd.cli.output import block_rows, terminal
 from jarvisd.cli.output.keys import pressed
@@ -235,4 +234,4 @@ def _gather(feed: Following, for_s: float) -> None:
         if left_s <= 0:
             return
 
-        select.select(feed.wait_on(), [], [], min(left_s, feed.due_in_s()))
+        waiting.wait(feed.wait_on(), min(left_s, feed.due_in_s()))

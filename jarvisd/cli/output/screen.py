@@ -6,7 +6,6 @@ us. Rich and Textual would cost a hundred times the CPU for the same thirty line
 """
 
 import os
-import select
 import signal
 import sys
 import termios
@@ -15,6 +14,7 @@ from itertools import zip_longest
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from jarvisd.cli import waiting
 from jarvisd.cli.output import terminal
 from jarvisd.cli.output.keys import is_unfinished
 from jarvisd.cli.output.text import clip, painted
@@ -40,8 +40,6 @@ class Screen:
         self._asked_to_stop = False
         self._cooked: list[Any] | None = None
         self._signals: dict[int, Any] = {}
-        # A signal must end the wait: Python would quietly go on with select.
-        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def paint(self, lines: list[str]) -> None:
         """Show *lines*, at most one for each row; the rest of the screen is blank."""
@@ -67,12 +65,7 @@ class Screen:
     def wait(self, others: list[int], timeout_s: float) -> str:
         """Wait for a key, a signal or *others*; return the keys that were pressed."""
         keyboard = [sys.stdin.fileno()] if self._cooked else []
-        ready, _, _ = select.select(
-            [self._woken, *keyboard, *others], [], [], timeout_s
-        )
-        if self._woken in ready:
-            os.read(self._woken, 4096)
-
+        ready = waiting.wait([*keyboard, *others], timeout_s)
         if self._asked_to_stop:
             self._stop()
 
@@ -89,8 +82,12 @@ class Screen:
         ):
             self._signals[number] = signal.signal(number, handler)
 
-        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        self._take()
+        try:
+            self._take()
+        except BaseException:  # a signal, most likely
+            self._leave()
+            raise
+
         return self
 
     def __exit__(
@@ -99,13 +96,11 @@ class Screen:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._give_back()
-        signal.set_wakeup_fd(-1)
-        for number, handler in self._signals.items():
-            signal.signal(number, handler)
-
-        os.close(self._woken)
-        os.close(self._wake)
+        try:
+            self._leave()
+        except BaseException:  # one more signal, while we were about to leave
+            self._leave()
+            raise
 
     def _take(self) -> None:
         if terminal.is_terminal(sys.stdin):
@@ -114,6 +109,11 @@ class Screen:
 
         self._spoilt = True
         _write(_ENTER)
+
+    def _leave(self) -> None:
+        self._give_back()
+        for number, handler in self._signals.items():
+            signal.signal(number, handler)
 
     def _give_back(self) -> None:
         _write(_LEAVE)
@@ -145,7 +145,7 @@ def _read(keyboard: int) -> bytes:
     while (
         is_unfinished(keys.decode("ascii", "replace"))
         and len(keys) < MAX_KEYS
-        and select.select([keyboard], [], [], SEQUENCE_S)[0]
+        and waiting.wait([keyboard], SEQUENCE_S)
     ):
         more = os.read(keyboard, MAX_READ)
         if not more:
