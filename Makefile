@@ -31,7 +31,7 @@ check: $(VENV)/dev  ## Look at style, types, layers, spelling
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-bench: $(VENV)/dev  ## Measure the figures of docs/performance.md
+bench: $(VENV)/dev  ## Measure the figures of docs/internals/performance.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 crash: $(VENV)/dev  ## Kill the daemon 1,000 times while transcripts grow; 10 minutes. ARGS="--share 0.1": a tenth

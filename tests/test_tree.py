@@ -87,7 +87,7 @@ def test_every_exemption_from_a_rule_has_a_reason() -> None:
 
 
 def test_the_bulkheads_are_those_of_the_architecture_page() -> None:
-    page = (ROOT / "docs/architecture.md").read_text()
+    page = (ROOT / "docs/internals/architecture.md").read_text()
     listed = page.partition("`except Exception`")[2].partition("\n- ")[0]
     package = ROOT / "jarvisd"
 
@@ -99,3 +99,16 @@ def test_the_bulkheads_are_those_of_the_architecture_page() -> None:
     }
 
     assert found == set(re.findall(r"`([\w/]+\.py)`", listed))
+
+
+def test_every_link_of_the_pages_leads_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+    dead = {
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / link).exists()
+    }
+
+    assert not dead

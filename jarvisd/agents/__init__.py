@@ -2,7 +2,7 @@
 
 A parser forgets: it is a pure function of one line, and what must be remembered from
 line to line is the business of accumulators. It is total: whatever the bytes, it
-returns a record, or None for a line that is no JSON object. docs/agents.md says how
+returns a record, or None for a line that is no JSON object. docs/internals/agents.md says how
 another agent is added; tests/agents/test_contract.py holds every one of them to it.
 """
 

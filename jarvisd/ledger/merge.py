@@ -1,7 +1,7 @@
 """How copies of one thing become one row.
 
 Each merge is commutative, associative and idempotent, so that accounts do not depend
-on which copy was read first, nor on how often. Rules: docs/ledger.md.
+on which copy was read first, nor on how often. Rules: docs/internals/ledger.md.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""docs/reliability.md names tests, suites and targets that there are."""
+"""docs/internals/reliability.md names tests, suites and targets that there are."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.home import CODE
 from tests.hostile.__main__ import SUITES
 
-DOCUMENT = (CODE / "docs" / "reliability.md").read_text()
+DOCUMENT = (CODE / "docs" / "internals" / "reliability.md").read_text()
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(test_\w+)`", DOCUMENT)))
 
 

@@ -16,7 +16,7 @@ from tests.e2e.rig import Daemon, running_daemon
 from tests.support import eventually
 
 BLOCKS = 40
-DOCUMENT = Path(__file__).parents[2] / "docs" / "store.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "internals" / "store.md"
 
 
 def database(home: Home) -> Path:

@@ -1,7 +1,7 @@
 """What each event means to the ledger: copies of rows, and facts about the session.
 
 A handler for each sort of event; those that mean nothing here have none. Rules that a
-reader might wonder about are in docs/ledger.md.
+reader might wonder about are in docs/internals/ledger.md.
 """
 
 from collections.abc import Callable
