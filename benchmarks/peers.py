@@ -74,6 +74,10 @@ def _fetch() -> None:
             f"npm cannot fetch the peers: {result.stderr.decode()[-200:]}"
         )
 
+    # Packages that hold nothing but a program may be published without its mode.
+    for program in filter(None, installed() or ()):
+        program.chmod(0o755)
+
 
 def _folder() -> Path:
     return cache_folder() / "peers"
