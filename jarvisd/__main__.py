@@ -12,7 +12,7 @@ import anyio
 from jarvisd import config
 from jarvisd.agents import AGENTS
 from jarvisd.app import logs, systemd
-from jarvisd.app.main import run
+from jarvisd.app.daemon import run
 from jarvisd.app.reload import Reloader
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import JarvisError

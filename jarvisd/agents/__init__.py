@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from jarvisd.agents import claude, codex
-from jarvisd.agents._shared import hooks, outline, text
+from jarvisd.agents._shared import hooks, outline, plain_text
 from jarvisd.agents._shared.condense import Head
 from jarvisd.agents._shared.outline import Outlined
 from jarvisd.agents._shared.presence import Evidence
@@ -94,7 +94,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     outlined: Outlined | None = None
 
 
-TEXT = Agent(name="text", find=text.find, parse=text.parse)
+TEXT = Agent(name="text", find=plain_text.find, parse=plain_text.parse)
 """Any output whose agent is not known."""
 
 AGENTS = {

@@ -12,7 +12,7 @@ from jarvisd.cli import wall_clock
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names, state_words
-from jarvisd.cli.output.table import Column, TableCell, render
+from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.titles import Named, Titles
 from jarvisd.overview.names_wire import Meant, NamesResolve, NamesResolveResult
 from jarvisd.state.wire import StatesList, StatesListResult

@@ -6,7 +6,7 @@ from jarvisd.base.errors import JarvisError
 from jarvisd.cli import jumping, wall_clock
 from jarvisd.cli.output import state_words
 from jarvisd.cli.output.keys import pressed
-from jarvisd.cli.output.table import Column, TableCell, render, styled
+from jarvisd.cli.output.tables import Column, TableCell, render, styled
 from jarvisd.cli.output.text import cut, safe, wrap
 from jarvisd.cli.output.titles import of_session
 from jarvisd.cli.watching import StatesFeed

@@ -10,7 +10,7 @@ from jarvisd.conversations.wire import (
     ConversationsSaveMessageResult,
 )
 from jarvisd.core.origin import BlockView
-from jarvisd.core.storage.connection import Unit
+from jarvisd.core.storage.sqlite_connection import Unit
 from jarvisd.core.wire import (
     PushClose,
     PushLines,

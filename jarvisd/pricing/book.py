@@ -13,8 +13,8 @@ from typing import Self, TypeVar
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.pricing.names import MAX_CHARS, MILLION_SUFFIX, Name, parse_name
 from jarvisd.pricing.overrides import NO_OVERRIDES, Overrides
+from jarvisd.pricing.price_table import TABLE_FILE, PriceTable, load_table, schedule
 from jarvisd.pricing.rate import NEVER, Schedule, TokenRate, always
-from jarvisd.pricing.table import TABLE_FILE, PriceTable, load_table, schedule
 
 WEB_SEARCH_MICROS = 10_000
 """Anthropic's price of one web search: $10 per thousand."""

@@ -14,7 +14,7 @@ import structlog
 
 from jarvisd.base.clock import MS_PER_S, Clock
 from jarvisd.base.errors import SinkError, StoreError
-from jarvisd.core.storage.connection import Unit
+from jarvisd.core.storage.sqlite_connection import Unit
 from jarvisd.overview.health_wire import SinkHealth
 from jarvisd.sinks import store as outbox
 from jarvisd.sinks.backoff import LONGEST_S, pause_s

@@ -152,7 +152,7 @@ async def test_a_row_of_yesterday_is_settled_by_the_store(
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the disk waited for no longer than it takes, usually."""
     monkeypatch.setattr("jarvisd.core.storage.writer.WRITE_TIMEOUT_S", 0.2)
-    monkeypatch.setattr("jarvisd.core.storage.connection.GRACE_S", 0.02)
+    monkeypatch.setattr("jarvisd.core.storage.sqlite_connection.GRACE_S", 0.02)
 
 
 @pytest.mark.parametrize(

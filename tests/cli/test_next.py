@@ -9,7 +9,7 @@ from jarvisd.base.errors import EXIT_FAILURE, ProtocolError
 from jarvisd.base.ids import SessionId
 from jarvisd.base.wire_types import Params
 from jarvisd.cli.output import block_rows, state_words
-from jarvisd.cli.output.table import Column, TableCell, render
+from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.text import safe
 from jarvisd.overview.wire import SessionsPrompts
 from jarvisd.state.model import (

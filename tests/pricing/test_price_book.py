@@ -10,7 +10,7 @@ from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.pricing.book import PriceBook, web_search_micros
 from jarvisd.pricing.names import Name
 from jarvisd.pricing.overrides import parse_overrides
-from jarvisd.pricing.table import TABLE_FILE, PricedModel, load_table, schedule
+from jarvisd.pricing.price_table import TABLE_FILE, PricedModel, load_table, schedule
 
 BOOK = PriceBook.load()
 FAST = Variant(speed="fast")

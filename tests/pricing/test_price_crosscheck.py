@@ -12,7 +12,7 @@ import pytest
 
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.pricing.book import PriceBook
-from jarvisd.pricing.table import TABLE_FILE, PricedModel, load_table
+from jarvisd.pricing.price_table import TABLE_FILE, PricedModel, load_table
 
 DRAWS = 3_000
 WAYS = {

@@ -52,8 +52,8 @@ from jarvisd.conversations.wire import (
     RecallHit,
 )
 from jarvisd.core.origin import BlockId, BlockView, Kind, Origin
-from jarvisd.core.storage.connection import Unit
 from jarvisd.core.storage.migrate import shipped_scripts
+from jarvisd.core.storage.sqlite_connection import Unit
 from jarvisd.core.wire import (
     PushClose,
     PushLines,

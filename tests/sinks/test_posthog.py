@@ -270,6 +270,6 @@ def test_records_are_strangers_to_each_other_if_so_configured(
 
 
 def test_a_daemon_without_such_a_sink_does_not_import_the_library() -> None:
-    look = "import sys, jarvisd.app.main; sys.exit('requests' in sys.modules)"
+    look = "import sys, jarvisd.app.daemon; sys.exit('requests' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0

@@ -12,9 +12,9 @@ import pytest
 
 from jarvisd.base.errors import StoreError
 from jarvisd.core.saved import FlushBatch
-from jarvisd.core.storage import connection as connection_module
-from jarvisd.core.storage.connection import SqliteConnection
+from jarvisd.core.storage import sqlite_connection as connection_module
 from jarvisd.core.storage.database_store import Store, open_store
+from jarvisd.core.storage.sqlite_connection import SqliteConnection
 from tests.storage.building import batch, block_id, lines_by_id, many, saved
 from tests.support import PATIENCE_S, FakeClock, eventually
 

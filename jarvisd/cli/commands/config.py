@@ -5,7 +5,7 @@ import importlib
 import os
 
 from jarvisd.cli.output import terminal
-from jarvisd.cli.output.table import GAP, Column, TableCell, facts, render
+from jarvisd.cli.output.tables import GAP, Column, TableCell, facts, render
 from jarvisd.cli.output.text import safe, width, wrap
 from jarvisd.cli.parser import Subparsers, add_json, declare
 

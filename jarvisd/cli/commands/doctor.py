@@ -8,7 +8,7 @@ from jarvisd.base.errors import EXIT_FAILURE
 from jarvisd.cli import doctor_checks
 from jarvisd.cli.doctor_checks import Finding
 from jarvisd.cli.output import short_names, terminal
-from jarvisd.cli.output.table import facts, styled
+from jarvisd.cli.output.tables import facts, styled
 from jarvisd.cli.parser import (
     Subparsers,
     add_colour,

@@ -7,7 +7,7 @@ from jarvisd.cli import naming
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names, terminal
-from jarvisd.cli.output.table import Column, TableCell, render
+from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.text import cut, safe
 from jarvisd.cli.parser import (
     Subparsers,

@@ -6,7 +6,7 @@ from jarvisd.base.errors import EXIT_FAILURE
 from jarvisd.cli import wall_clock
 from jarvisd.cli.output import block_rows, short_names, sink_lines, terminal
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output.table import facts
+from jarvisd.cli.output.tables import facts
 from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
 from jarvisd.overview.health_wire import Health, HealthResult, Problem
 from jarvisd.presence.wire import HookReceipt

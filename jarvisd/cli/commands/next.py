@@ -9,7 +9,7 @@ from jarvisd.cli import filters, waiting, wall_clock
 from jarvisd.cli.output import block_rows, live_view, state_words, terminal
 from jarvisd.cli.output.keys import pressed
 from jarvisd.cli.output.scrolling import SCROLL_KEYS, Scroll, footer, on_screen
-from jarvisd.cli.output.table import FAINT, render, styled
+from jarvisd.cli.output.tables import FAINT, render, styled
 from jarvisd.cli.output.text import cut, safe, wrap
 from jarvisd.cli.output.titles import Titles, of_session
 from jarvisd.cli.parser import (

@@ -6,7 +6,7 @@ import os
 from jarvisd.cli import filters, wall_clock
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import block_rows, terminal
-from jarvisd.cli.output.table import render
+from jarvisd.cli.output.tables import render
 from jarvisd.cli.output.titles import Titles, ids_of, of_block
 from jarvisd.cli.parser import (
     Parser,

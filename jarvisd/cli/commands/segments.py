@@ -13,7 +13,7 @@ from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names, terminal
 from jarvisd.cli.output.reports import written_days
 from jarvisd.cli.output.reports.usage_tables import short_model
-from jarvisd.cli.output.table import Column, TableCell, render
+from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.text import safe
 from jarvisd.cli.output.titles import Titles
 from jarvisd.cli.parser import (

@@ -8,7 +8,7 @@ from jarvisd.cli import naming, wall_clock
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names, state_words, terminal
-from jarvisd.cli.output.table import facts
+from jarvisd.cli.output.tables import facts
 from jarvisd.cli.output.titles import Titles, of_block
 from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
 from jarvisd.core.origin import BlockView

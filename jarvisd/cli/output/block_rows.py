@@ -9,7 +9,7 @@ from jarvisd.base.folder import is_named
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names, state_words, terminal
 from jarvisd.cli.output.reports.usage_tables import short_model
-from jarvisd.cli.output.table import Column, TableCell, faint
+from jarvisd.cli.output.tables import Column, TableCell, faint
 from jarvisd.cli.output.titles import Titles, of_block
 from jarvisd.core.origin import BlockView, Life
 from jarvisd.overview.health_wire import Backfill

@@ -13,7 +13,7 @@ from jarvisd.cli.output import block_rows, terminal
 from jarvisd.cli.output.keys import pressed
 from jarvisd.cli.output.screen import Screen
 from jarvisd.cli.output.scrolling import SCROLL_KEYS, Scroll, footer, on_screen
-from jarvisd.cli.output.table import render, styled
+from jarvisd.cli.output.tables import render, styled
 from jarvisd.cli.output.text import cut, safe, wrap
 from jarvisd.core.origin import BlockView, Life
 

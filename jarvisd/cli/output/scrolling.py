@@ -1,6 +1,6 @@
 """Which part of a long list is on the screen, and the line below it that says so."""
 
-from jarvisd.cli.output.table import FAINT, styled
+from jarvisd.cli.output.tables import FAINT, styled
 from jarvisd.cli.output.text import cut
 
 SCROLL_KEYS = "up/down PgUp/PgDn scroll"

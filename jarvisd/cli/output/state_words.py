@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names
-from jarvisd.cli.output.table import Column, TableCell
+from jarvisd.cli.output.tables import Column, TableCell
 from jarvisd.cli.output.text import safe
 from jarvisd.cli.output.titles import Titles, of_session
 from jarvisd.state.model import (

@@ -28,7 +28,6 @@ from jarvisd.core.storage.backup import (
     make_backup,
     old_backups,
 )
-from jarvisd.core.storage.connection import Unit
 from jarvisd.core.storage.database import (
     connect_copier,
     connect_frozen,
@@ -41,6 +40,7 @@ from jarvisd.core.storage.database import (
 from jarvisd.core.storage.failures import DamagedError
 from jarvisd.core.storage.files import has_leftovers
 from jarvisd.core.storage.read_connections import ReadConnections, look
+from jarvisd.core.storage.sqlite_connection import Unit
 from jarvisd.core.storage.writer import WRITE_TIMEOUT_S, Writer
 from jarvisd.ledger.flush_store import Rules, read_books, read_keys
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 import anyio
 
 from jarvisd.base.errors import StoreError
-from jarvisd.core.storage.connection import Unit
+from jarvisd.core.storage.sqlite_connection import Unit
 
 MAX_GROUP: Final = 256
 """Units of one transaction: some 20 ms, in which a flush waits."""

@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 
 import anyio
 
-from jarvisd.core.storage.connection import SqliteConnection, Unit
 from jarvisd.core.storage.database import connect_reader, snapshot
 from jarvisd.core.storage.failures import store_errors
+from jarvisd.core.storage.sqlite_connection import SqliteConnection, Unit
 
 READ_TIMEOUT_S: Final = 5.0
 """The longest a query may keep the others waiting."""

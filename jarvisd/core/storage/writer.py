@@ -22,12 +22,12 @@ from jarvisd.conversations.messages_store import record
 from jarvisd.conversations.model import ConversationLimits
 from jarvisd.conversations.saving_store import run_apart
 from jarvisd.core.saved import FlushBatch, Saved
-from jarvisd.core.storage.connection import SqliteConnection, Unit
 from jarvisd.core.storage.database import fold_log, transaction
 from jarvisd.core.storage.failures import DamagedError, ReplacedError, store_errors
 from jarvisd.core.storage.files import FileId, identity, size_bytes
 from jarvisd.core.storage.interned import Interned
 from jarvisd.core.storage.opening import Opening
+from jarvisd.core.storage.sqlite_connection import SqliteConnection, Unit
 from jarvisd.ledger.flush_store import Rules, write_books
 from jarvisd.ledger.model import Corrections, Repriced
 from jarvisd.reports.attention_store import was_awake

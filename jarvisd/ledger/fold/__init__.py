@@ -28,7 +28,7 @@ from jarvisd.core.event import (
 )
 from jarvisd.core.record import Record, Speaker
 from jarvisd.ledger.fold.calls import tool_called, tool_returned
-from jarvisd.ledger.fold.line import LineContext, RowCaches, newer
+from jarvisd.ledger.fold.line_context import LineContext, RowCaches, newer
 from jarvisd.ledger.fold.marks import (
     api_failed,
     command,

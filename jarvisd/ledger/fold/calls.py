@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from jarvisd.core.event import ToolCalled, ToolReturned
-from jarvisd.ledger.fold.line import LineContext, newer
+from jarvisd.ledger.fold.line_context import LineContext, newer
 from jarvisd.ledger.model import CallRow
 from jarvisd.ledger.session_totals import tool_name
 

@@ -1,7 +1,7 @@
 """How full a session's context is, and how large it may be."""
 
 from jarvisd.core.event import TotalsReported
-from jarvisd.ledger.fold.line import LineContext, newer
+from jarvisd.ledger.fold.line_context import LineContext, newer
 
 
 def measure(line: LineContext, event: TotalsReported) -> None:

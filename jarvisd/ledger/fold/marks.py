@@ -7,7 +7,7 @@ from jarvisd.core.event import (
     Interrupted,
     PromptGiven,
 )
-from jarvisd.ledger.fold.line import LineContext
+from jarvisd.ledger.fold.line_context import LineContext
 from jarvisd.ledger.model import Mark, MarkRow
 
 

@@ -8,7 +8,7 @@ that it does not matter which is read first, every rollout says that.
 from msgspec.structs import replace
 
 from jarvisd.base.usage import Tokens
-from jarvisd.ledger.fold.line import LineContext
+from jarvisd.ledger.fold.line_context import LineContext
 from jarvisd.ledger.model import VOID_RANK, ResponseRow
 from jarvisd.ledger.row_cache import Name
 

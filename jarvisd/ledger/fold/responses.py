@@ -11,7 +11,7 @@ from jarvisd.core.event import (
     UsageReported,
 )
 from jarvisd.ledger.fold.context import measure, occupy
-from jarvisd.ledger.fold.line import LineContext
+from jarvisd.ledger.fold.line_context import LineContext
 from jarvisd.ledger.fold.printed import put_printed, void_printed
 from jarvisd.ledger.lane import MAX_UNNAMED
 from jarvisd.ledger.model import NO_INPUT, ResponseRow

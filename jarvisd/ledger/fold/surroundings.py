@@ -9,7 +9,7 @@ from jarvisd.core.event import (
     TurnStarted,
 )
 from jarvisd.ledger.fold.context import widen
-from jarvisd.ledger.fold.line import LineContext, RowCaches, newer
+from jarvisd.ledger.fold.line_context import LineContext, RowCaches, newer
 from jarvisd.ledger.model import LimitRow
 
 

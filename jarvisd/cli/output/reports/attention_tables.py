@@ -6,7 +6,7 @@ from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names
 from jarvisd.cli.output.reports import bars
 from jarvisd.cli.output.reports.usage_tables import BAR_COLUMNS
-from jarvisd.cli.output.table import Column, TableCell, render
+from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.text import wrap
 from jarvisd.cli.output.titles import Named, Titles
 from jarvisd.reports.attention_model import (

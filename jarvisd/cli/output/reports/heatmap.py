@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from jarvisd.cli.output.reports.usage_tables import money
-from jarvisd.cli.output.table import styled
+from jarvisd.cli.output.tables import styled
 
 DAYS = 7
 MAX_WEEKS = 53

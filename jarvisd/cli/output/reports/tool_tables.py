@@ -3,7 +3,7 @@
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output.reports import bars
 from jarvisd.cli.output.reports.usage_tables import BAR_COLUMNS
-from jarvisd.cli.output.table import Column, TableCell, render
+from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.reports.model import ToolRow
 
 _NUMBERS = (

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names
 from jarvisd.cli.output.reports import bars
-from jarvisd.cli.output.table import Column, TableCell, render
+from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.text import safe
 from jarvisd.cli.output.titles import Named, Titles
 from jarvisd.reports.model import Grouping, UsageRow

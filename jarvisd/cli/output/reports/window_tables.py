@@ -4,7 +4,7 @@ from jarvisd.cli import wall_clock
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output.reports import bars
 from jarvisd.cli.output.reports.usage_tables import BAR_COLUMNS, money, short_models
-from jarvisd.cli.output.table import Column, TableCell, render
+from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.text import safe, wrap
 from jarvisd.reports.model import LimitView, LimitWindowView, Rate, WindowRow
 from jarvisd.reports.wire import ReportWindowsResult
