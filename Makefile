@@ -24,12 +24,13 @@ run: $(VENV)/runtime  ## Start the daemon on this user's real logs and show what
 test: $(VENV)/dev  ## Pass the tests; ARGS="-k word" chooses
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
-check: $(VENV)/dev  ## Look at style, types, layers, spelling
+check: $(VENV)/dev  ## Look at style, types, layers, spelling, names
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/python -m pytest -q tests/test_words.py
 
 bench: $(VENV)/dev  ## Measure the figures of docs/internals/performance.md
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -444,7 +444,7 @@ class Flusher:
             del block.recorded[: len(stored.recorded)]
 
     async def _begin_anew(self) -> None:
-        """If the database is a new one, go on from what it holds.
+        """Restore everything from the database if it is another one than before.
 
         It must be given all we know of blocks. The books are made again: from those in
         it, and by reading again all that can be read again.

@@ -80,7 +80,7 @@ class FilterCheck:
 
 
 def is_reading(daemon: Daemon) -> bool:
-    """Return True while logs are searched for or read for the first time."""
+    """Whether logs are searched for or read for the first time."""
     backfill = daemon.backfill()
     return backfill.scanning or backfill.files_done < backfill.files_total
 

@@ -192,7 +192,7 @@ def working(case: Situation) -> StateVerdict | None:
 
 
 def _sureness(case: Situation, turn: Turn, tool: str | None) -> Confidence:
-    """A tool at work looks like a dialog where only the transcript is heard."""
+    """Return medium for a tool that may be a dialog and is seen in the transcript alone."""
     unsure = tool and case.asks and turn.tier is Tier.TRANSCRIPT and case.hint
     return Confidence.MEDIUM if unsure else Confidence.HIGH
 

@@ -187,7 +187,7 @@ def nothing_found(backfill: Backfill, *, is_filtered: bool = False) -> str:
 
 
 def is_reading(backfill: Backfill) -> bool:
-    """Return True while history is being searched for or read."""
+    """Whether history is being searched for or read."""
     return backfill.scanning or backfill.files_done < backfill.files_total
 
 

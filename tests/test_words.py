@@ -1,0 +1,103 @@
+"""Names and docstrings follow the rules that CONTRIBUTING.md states."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "jarvisd"
+DECLARING = {"The", "A", "An", "What", "Who", "How", "When", "Where", "Since", "If"}
+"""Openings of a phrase; a function that acts is described by an imperative."""
+
+ROLES = {
+    "__init__",
+    "__main__",
+    "agent",
+    "engine",
+    "hooks",
+    "messages",
+    "methods",
+    "model",
+    "places",
+    "presence",
+    "queries",
+    "read",
+    "settings",
+    "shape",
+    "store",
+    "traits",
+    "wire",
+}
+"""File names that recur by design: one for each agent or each subject."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def modules() -> Iterator[tuple[Path, ast.Module]]:
+    """Yield the path below the package and the tree of every module."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE), ast.parse(path.read_text())
+
+
+def functions() -> Iterator[tuple[str, Function, str]]:
+    """Yield place, function and the first line of its docstring."""
+    for path, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, Function) and (text := ast.get_docstring(node)):
+                yield f"{path}:{node.lineno}", node, text.partition("\n")[0]
+
+
+def may_recur(path: Path) -> bool:
+    """Whether *path* has a role, or is of one agent, or of one command."""
+    is_command = path.parts[:2] == ("cli", "commands")
+    is_agents = len(path.parts) == 3 and path.parts[0] == "agents"
+    return (
+        path.stem in ROLES or is_command or (is_agents and path.parts[1] != "_shared")
+    )
+
+
+def test_a_file_name_occurs_once() -> None:
+    places = defaultdict(list)
+    for path, _ in modules():
+        if not may_recur(path):
+            places[path.name].append(str(path))
+
+    assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_a_class_name_occurs_once() -> None:
+    places = defaultdict(list)
+    for path, tree in modules():
+        if path.stem == "shape" or path.parts[:2] == ("cli", "commands"):
+            continue
+
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path))
+
+    assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_a_function_is_described_by_what_it_does() -> None:
+    """A property is a value, and may be described by a noun phrase."""
+    found = [
+        f"{place}: {line}"
+        for place, node, line in functions()
+        if line.split()[0] in DECLARING
+        and not any("property" in ast.unparse(each) for each in node.decorator_list)
+    ]
+
+    assert not found
+
+
+def test_a_predicate_is_described_by_its_condition() -> None:
+    found = [
+        f"{place}: {line}"
+        for place, node, line in functions()
+        if node.returns is not None
+        and ast.unparse(node.returns) == "bool"
+        and line.startswith("Return ")
+        and not line.startswith("Return True if ")
+    ]
+
+    assert not found
