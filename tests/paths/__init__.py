@@ -1,0 +1,1 @@
+"""Lengths of the main paths through the daemon."""
