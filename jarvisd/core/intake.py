@@ -169,6 +169,7 @@ class Intake:
                     _note_crash(block, lines[index], exc)
                     records[index] = None
 
+        self._ledger.applied()
         return records
 
     def _note_activity(self, block: Block, now_ms: int) -> None:

@@ -139,7 +139,7 @@ class Ledger:
         return bool(self._repricing.stale)
 
     def fold(self, lane: Lane, record: Record) -> None:
-        """Take in what one line of the block behind *lane* says."""
+        """Merge what one line of the block behind *lane* says; `applied` counts it."""
         lane.meet(record)
         session = lane.session
         if session is None:
@@ -155,25 +155,18 @@ class Ledger:
 
         at_ms = record.at_ms
         if at_ms is not None and not session.stretches.extend(at_ms):
-            self.settle()
+            self.applied()
             session.stretches.begin(at_ms, summed(session))
 
         fold(self._shelves, lane, session, record)
 
     def session(self, agent: str, session_id: SessionId) -> Session | None:
-        """Return the totals of a session as of the last line read."""
-        self.settle()
+        """Return the totals of a session."""
         return self._sessions.get((agent, session_id))
 
     def sessions(self) -> Iterator[Session]:
         """Return the totals of all sessions."""
-        self.settle()
         return iter(self._sessions.values())
-
-    def usage(self) -> Rollup:
-        """Return what was spent when, as of the last line read."""
-        self.settle()
-        return self.rollup
 
     def cost_micros(self, row: ResponseRow) -> int | None:
         """Return what *row* costs; None if it has no price."""
@@ -182,7 +175,7 @@ class Ledger:
         )
 
     def cost_so_far(self, agent: str, session_id: SessionId) -> int | None:
-        """Return what a session cost when it was counted last; cheap, a little late."""
+        """Return the cost of a session so far; None if it is not known."""
         session = self._sessions.get((agent, session_id))
         return None if session is None else session.cost_micros
 
@@ -224,7 +217,6 @@ class Ledger:
 
     def take(self) -> LedgerBatch:
         """Return what is to be stored, consistent with every lane as it is now."""
-        self.settle()
         shelves = self._shelves
         responses, contested_responses = shelves.responses.take()
         calls, contested_calls = shelves.calls.take()
@@ -258,7 +250,6 @@ class Ledger:
         if mixed or self._closings or self._outdated:
             return self.take()
 
-        self.settle()
         dirty = self._dirty.intersection(sessions)
         self._dirty -= dirty
         self._newest = None
@@ -290,7 +281,7 @@ class Ledger:
                     self._shelves.marks.settled(row)
 
         self._repricing.apply(repriced, self._sessions, self.rollup)
-        self.settle()
+        self.applied()
         for shelf in self._shelves.all():
             shelf.forget()
 
@@ -346,8 +337,12 @@ class Ledger:
         session.parent_session_id = session.parent_session_id or lane.parent_session_id
         return session
 
-    def settle(self) -> None:
-        """Bring all totals up to the last line read."""
+    def applied(self) -> None:
+        """Count the rows that the folded lines have changed, each once.
+
+        To be called after the lines of a slice: a response whose lines come together
+        is counted once and not with each of them.
+        """
         for shelf in self._shelves.all():
             for before, after in shelf.changes():
                 self._recount(before, after)

@@ -132,7 +132,6 @@ class Sessions:
         if session is None:
             return None
 
-        self.ledger.settle()
         context, state = self._context(session), self.state(session)
         return Account(
             tokens=session.tokens,
@@ -183,7 +182,7 @@ class Sessions:
         return cost_micros
 
     def blocks_of(self, agent: str, session_id: SessionId) -> tuple[Block, ...]:
-        """Return the blocks of a session, without bringing its totals up to date."""
+        """Return the blocks of a session."""
         return tuple(self._blocks.get((agent, session_id), ()))
 
     def find(self, prefix: str, agent: str | None = None) -> SessionEntry:

@@ -125,9 +125,8 @@ class StatusBoard:
         )
 
     def _spent_today(self, now_ms: int) -> dict[str, Spent]:
-        ledger = self.blocks.books.ledger
-        ledger.settle()
-        return ledger.rollup.spent(midnight_ms(now_ms), now_ms + DAY_MS)
+        rollup = self.blocks.books.ledger.rollup
+        return rollup.spent(midnight_ms(now_ms), now_ms + DAY_MS)
 
 
 def _agent(totals: AgentTotals, live: int, spent: Spent) -> AgentStatus:

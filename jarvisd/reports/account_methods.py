@@ -74,7 +74,7 @@ class Accounts:
     ) -> dict[str, list[WindowEntry]]:
         """Return what each agent spent: by the quarter, and since then by the moment."""
         found: dict[str, list[WindowEntry]] = {}
-        for cell in self._ledger.usage().cells(until_ms=since_ms):
+        for cell in self._ledger.rollup.cells(until_ms=since_ms):
             if cell.responses and cell.quarter:
                 found.setdefault(cell.agent, []).append(_coarse(cell))
 

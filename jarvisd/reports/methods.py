@@ -114,7 +114,7 @@ class Reports:
             ProtocolError: There is no such time zone or date.
 
         """
-        changes = self._books.ledger.usage().changes
+        changes = self._books.ledger.rollup.changes
         stamp = (self._daemon.revision, self._complete, changes)
         known = self._answers.get(asked)
         if known is not None and known[0] == stamp:
@@ -202,7 +202,7 @@ class Reports:
 
     def _days_in(self, name: str, zone: tzinfo) -> Days:
         days = self._days.pop(name, None)
-        rollup = self._books.ledger.usage()
+        rollup = self._books.ledger.rollup
         if days is None or days.rollup is not rollup:  # or another database has come
             days = Days(rollup, zone)
 

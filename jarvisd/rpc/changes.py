@@ -154,7 +154,6 @@ class Changes:
         return messages.encode(block.view(self.now_ms(), account))
 
     def _session_data(self, entry: SessionEntry) -> bytes:
-        self.books.ledger.settle()
         return messages.encode(self.books.view(entry))
 
     def cursor(self, sequence: int) -> str:

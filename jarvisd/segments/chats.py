@@ -117,6 +117,7 @@ class Chats:
             events=(_event(asked),),
         )
         self._books.ledger.fold(lane, record)
+        self._books.ledger.applied()
         self._books.bind(block)
         session = lane.session
         assert session is not None

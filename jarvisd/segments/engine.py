@@ -174,7 +174,6 @@ class Segments:
 
     def _close(self, session: Session, reason: Closed, now_ms: int) -> None:
         """Close the newest stretch of *session*, and all that was to be corrected."""
-        self._ledger.settle()
         closed = session.stretches.close_newest(summed(session))
         self._tell(session, closed, reason, now_ms)
         self._seen.pop((session.agent, session.session_id), None)

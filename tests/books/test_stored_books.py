@@ -409,3 +409,19 @@ def forget_books(home: Path) -> None:
             raw.execute(f"DELETE FROM {table}")
 
         raw.execute("UPDATE block SET parser_version = 0, carry = NULL")
+
+
+async def test_totals_are_current_as_soon_as_a_line_is_counted(tmp_path: Path) -> None:
+    path = transcript(tmp_path)
+    append(path, claude.reply("m1", inp=10, out=5))
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        lines = claude.reply("m1", inp=10, out=7), claude.reply("m2", inp=1, out=1)
+        append(path, *lines)
+        await eventually(lambda: daemon.block().line_count == 3)
+
+        session = daemon.block().session
+
+        assert session is not None
+        assert (session.messages, session.tokens.output) == (2, 8)
+        assert session.cost_micros == 10 + 7 + 1 + 1

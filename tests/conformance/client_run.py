@@ -210,6 +210,7 @@ class ClientRun:
             record = parse(next(lines, b""), offset=0)
             if record is not None:
                 self._ledger.fold(lane, record)
+                self._ledger.applied()
                 self.states.fold(lane, record, live=True)
 
     def _wait(self, until_ms: int) -> None:

@@ -196,6 +196,7 @@ class Player:
                 record = parse(line.text, offset=line.offset)
                 if record is not None:
                     self._ledger.fold(file.lane, record)
+                    self._ledger.applied()
                     self.states.fold(file.lane, record, live=True)
 
     def _wait(self, until_ms: int) -> None:

@@ -106,6 +106,7 @@ class Play:
             record = parse(line.text, offset=0) if isinstance(line, TextLine) else None
             if record is not None:
                 self._ledger.fold(file.lane, record)
+                self._ledger.applied()
                 self.states.fold(file.lane, record, live=True)
 
         file.read = max(there, file.read)

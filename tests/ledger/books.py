@@ -145,6 +145,7 @@ class Books:
             else:
                 self.ledger.fold(lane, record)
 
+        self.ledger.applied()
         self._read[name] = min(end, len(file.lines))
 
     def flush(self) -> None:

@@ -159,6 +159,7 @@ class Desk:
             self.ledger.fold(lane, record)
             self.states.fold(lane, record, live=live)
 
+        self.ledger.applied()
         return self
 
     def hear(self, *signals: Any) -> "Desk":
