@@ -28,6 +28,8 @@ class Interned:
     _origins: dict[BlockId, Origin] = field(default_factory=dict)
     _sessions: dict[tuple[str, SessionId], int] = field(default_factory=dict)
     _texts: dict[int | None, str] = field(default_factory=dict)
+    _text_of: dict[int, str] = field(default_factory=dict)
+    _session_of: dict[int, tuple[str, SessionId]] = field(default_factory=dict)
 
     def key(self, raw: sqlite3.Connection, text: str | None) -> int | None:
         """Return the number of *text*, giving it one if it is new."""
@@ -48,6 +50,21 @@ class Interned:
             )
         return self._texts
 
+    def text(self, raw: sqlite3.Connection, key: int | None) -> str | None:
+        """Return the string of number *key*, always the same object of it."""
+        if key is None:
+            return None
+
+        text = self._text_of.get(key)
+        if text is None:
+            row = raw.execute("SELECT text FROM text WHERE text_key = ?", (key,))
+            text = self._text_of[key] = row.fetchone()[0]
+        return text
+
+    def learn_texts(self, raw: sqlite3.Connection) -> None:
+        """Read all strings at once, where rows that refer to most of them are read."""
+        self._text_of.update(raw.execute("SELECT text_key, text FROM text"))
+
     def session(self, raw: sqlite3.Connection, agent: str, id_: SessionId) -> int:
         """Return the number of a session, which has a row from now on."""
         key = self._sessions.get((agent, id_))
@@ -55,6 +72,14 @@ class Interned:
             key = _session_key(raw, self.key(raw, agent), storable(id_))
             self._sessions[agent, id_] = key
         return key
+
+    def session_of(self, raw: sqlite3.Connection, key: int) -> tuple[str, SessionId]:
+        """Return the agent and the id of the session of number *key*."""
+        session = self._session_of.get(key)
+        if session is None:
+            row = raw.execute(_SESSION_OF, (key,))
+            session = self._session_of[key] = row.fetchone()
+        return session
 
     @contextmanager
     def part(self, raw: sqlite3.Connection, name: str) -> Iterator[None]:
@@ -88,7 +113,9 @@ class Interned:
         """Trust only the database again."""
         self._keys.clear()
         self._texts.clear()
+        self._text_of.clear()
         self._sessions.clear()
+        self._session_of.clear()
         self._origins.clear()
 
 
@@ -106,6 +133,10 @@ def _stored_key(raw: sqlite3.Connection, text: str) -> int:
     ).fetchone()
     return row[0]
 
+
+_SESSION_OF = """
+SELECT text, session_id FROM session JOIN text ON text_key = agent WHERE session_key = ?
+"""
 
 _NEW_SESSION = """
 INSERT INTO session (

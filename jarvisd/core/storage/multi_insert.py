@@ -24,7 +24,7 @@ MAX_INTEGER: Final = 2**63 - 1
 _VALUES: Final = re.compile(r"VALUES (\([?,\s]+\))")
 _INTO: Final = re.compile(r"(?:INTO|UPDATE(?! SET)) (\w+)")
 
-Row = tuple[Any, ...]
+Row = Sequence[Any]
 
 
 def put(
