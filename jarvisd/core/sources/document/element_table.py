@@ -1,0 +1,152 @@
+"""What is known of the elements of one document: the durable cursor.
+
+Twenty bytes an element: a hash of its name, a digest of its text, and how many code
+points that has. It is kept packed, also in memory: a document with 100,000 elements has
+a cursor of 2 MB, and is itself so large that it is looked at once a minute.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import msgspec
+
+from jarvisd.core.sources.document.description import MAX_ELEMENTS
+
+MAX_KNOWN = 2 * MAX_ELEMENTS
+"""With those that were removed. Beyond it the ones that were removed first are
+forgotten, and count again should they come back."""
+
+_VERSION = 1
+_HEADER = struct.Struct("<BQQQqq")
+_RECORD = struct.Struct("<QQI")
+_REMOVED = 1 << 31
+
+
+class FileSignature(msgspec.Struct, frozen=True, gc=False):
+    """What changes when a file does. The change time cannot be set back."""
+
+    dev: int = 0
+    inode: int = 0
+    size: int = 0
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+
+
+class KnownElement(msgspec.Struct, frozen=True, gc=False):
+    """An element that was counted."""
+
+    digest: int
+    chars: int
+    is_removed: bool = False
+
+
+def signature_of(seen: os.stat_result) -> FileSignature:
+    """Return the signature of a file with this status."""
+    return FileSignature(
+        seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+    )
+
+
+def hash_of(text: bytes | str | msgspec.Raw) -> int:
+    """Return 64 bits of a hash."""
+    data = text.encode(errors="surrogateescape") if isinstance(text, str) else text
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
+
+
+class ElementTable:
+    """The counted elements by the hash of their names, in the order of first sight.
+
+    *signature* is that of the file whose elements all are in it.
+    """
+
+    __slots__ = ("_records", "_slots", "present", "signature")
+
+    def __init__(self, cursor: bytes = b"") -> None:
+        self.signature = FileSignature()
+        self.present = 0
+        """How many are in the document, or were at the last look."""
+        self._records = bytearray()
+        self._slots: dict[int, int] = {}
+        if cursor[:1] == bytes((_VERSION,)) and len(cursor) >= _HEADER.size:
+            _, *signature = _HEADER.unpack_from(cursor)
+            self.signature = FileSignature(*signature)
+            self._records[:] = cursor[_HEADER.size :]
+            self._index()
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __iter__(self) -> Iterator[tuple[int, KnownElement]]:
+        for name, digest, chars in _RECORD.iter_unpack(self._records):
+            yield name, _known(digest, chars)
+
+    def encode(self) -> bytes:
+        """Return the cursor that this table can be made from again."""
+        each = self.signature
+        head = _HEADER.pack(
+            _VERSION, each.dev, each.inode, each.size, each.mtime_ns, each.ctime_ns
+        )
+        return head + bytes(self._records)
+
+    def get(self, name: int) -> KnownElement | None:
+        """Return what is known of the element whose name has this hash."""
+        slot = self._slots.get(name)
+        if slot is None:
+            return None
+
+        _, digest, chars = _RECORD.unpack_from(self._records, slot)
+        return _known(digest, chars)
+
+    def put(self, name: int, digest: int, chars: int) -> None:
+        """Note that an element is in the document, and counted as it is."""
+        slot = self._slots.get(name)
+        if slot is None:
+            if len(self._slots) >= MAX_KNOWN:
+                self._forget_removed()
+
+            slot = self._slots[name] = len(self._records)
+            self._records += bytes(_RECORD.size)
+            self.present += 1
+        else:
+            self.present += self._is_removed(slot)
+
+        _RECORD.pack_into(self._records, slot, name, digest, chars)
+
+    def remove(self, name: int) -> None:
+        """Note that an element is not in the document any more. It stays counted."""
+        slot = self._slots[name]
+        if not self._is_removed(slot):
+            _, digest, chars = _RECORD.unpack_from(self._records, slot)
+            _RECORD.pack_into(self._records, slot, name, digest, chars | _REMOVED)
+            self.present -= 1
+
+    def _is_removed(self, slot: int) -> bool:
+        _, _, chars = _RECORD.unpack_from(self._records, slot)
+        return bool(chars & _REMOVED)
+
+    def _index(self) -> None:
+        usable = len(self._records) // _RECORD.size * _RECORD.size
+        del self._records[usable:]
+        self._slots, self.present = {}, 0
+        for number, (name, _, chars) in enumerate(_RECORD.iter_unpack(self._records)):
+            self._slots[name] = number * _RECORD.size
+            self.present += not chars & _REMOVED
+
+    def _forget_removed(self) -> None:
+        """Drop half of the removed elements, those that were seen first."""
+        most = (len(self._slots) - self.present + 1) // 2
+        kept = bytearray()
+        for record in _RECORD.iter_unpack(self._records):
+            if record[2] & _REMOVED and most:
+                most -= 1
+            else:
+                kept += _RECORD.pack(*record)
+
+        self._records = kept
+        self._index()
+
+
+def _known(digest: int, chars: int) -> KnownElement:
+    return KnownElement(digest, chars & ~_REMOVED, bool(chars & _REMOVED))
