@@ -9,7 +9,6 @@ is `print` allowed; what must pass as it is goes through `pass_on`.
 """
 
 import os
-import select
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -19,6 +18,7 @@ from typing import Any, NoReturn, TextIO
 import msgspec
 
 from jarvisd.base.json_guard import escape_unsafe
+from jarvisd.cli import waiting
 from jarvisd.cli.output.text import clip, painted, safe, wrap
 
 SCHEMA = 1
@@ -152,7 +152,7 @@ def write_all(descriptor: int, data: bytes) -> None:
         try:
             rest = rest[os.write(descriptor, rest) :]
         except BlockingIOError:  # whoever shares the terminal made it so
-            select.select([], [descriptor], [])
+            waiting.wait([], None, writable=[descriptor])
 
 
 def end(number: int, _frame: FrameType | None) -> NoReturn:
