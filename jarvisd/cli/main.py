@@ -6,23 +6,23 @@ for before anything is imported, and are gone as soon as they are done. Tests ho
 list of modules that they may load.
 """
 
+import _signal  # type: ignore[import-not-found]  # `signal` loads `enum`
 import os
 import sys
 
 _HELP = (["-h"], ["--help"])
-_EPIPE, _EXIT_BROKEN_PIPE, _EXIT_INTERRUPTED = 32, 141, 130
+_EPIPE, _EXIT_BROKEN_PIPE = 32, 141
 """As in `errno` and `shell`, which cost as much as the line itself."""
 
 
 def main() -> int:
     """Run the command line of this process and return its exit status."""
-    try:
-        return _run(sys.argv[1:])
-    except KeyboardInterrupt:  # while a module is imported, say
-        return _EXIT_INTERRUPTED
+    # An exception in the middle of an import may be lost, or crash msgspec: until a
+    # command runs, Ctrl-C simply ends the process.
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
-
-def _run(argv: list[str]) -> int:
+    argv = sys.argv[1:]
     try:
         status = _at_once(argv)
     except OSError as exc:  # where it can be told apart, it has been

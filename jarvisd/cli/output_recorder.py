@@ -192,8 +192,8 @@ class OutputRecorder:
             except JarvisError as exc:
                 if not may_pass(exc) or self._is_late():
                     self._error = exc
-
-                self._rest(pauses.next_s())
+                else:
+                    self._rest(pauses.next_s())
             else:
                 self._delivered += 1
                 self._give_up_at = wall_clock.monotonic() + RETRY_S

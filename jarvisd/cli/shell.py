@@ -17,7 +17,6 @@ EXIT_BROKEN_PIPE = 141
 def run(argv: list[str]) -> int:
     """Run the command line *argv* and return its exit status."""
     sys.excepthook = _no_traceback
-    waiting.watch_signals()
     # A name that the terminal's encoding lacks is no reason to stop.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -72,6 +71,7 @@ def _run_command(argv: list[str]) -> int:
         # The command's own parser knows what may have been meant.
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
 
+    waiting.watch_signals()
     status: int = args.run(args)
     return status
 

@@ -21,12 +21,11 @@ _waker = _Waker()
 
 
 def watch_signals() -> None:
-    """Have signals end the waits of this process from now on.
-
-    Of those that Python handles; others end or ignore without our help.
-    """
+    """Have signals end the waits of this process, and Ctrl-C raise, from now on."""
     _waker.woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait(

@@ -98,6 +98,36 @@ def test_a_signal_just_before_a_later_wait_ends_it(
 
 # Where a signal comes in the middle of a step
 
+IMPORTING = """
+import os, signal, sys
+
+
+class Swallowing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "jarvisd.cli.parser":
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except KeyboardInterrupt:
+                pass  # as in the callbacks of importlib
+
+
+sys.meta_path.insert(0, Swallowing())
+sys.argv = ["jarvisctl", "watch", "--json"]
+from jarvisd.cli.main import main
+
+sys.exit(main())
+"""
+
+
+def test_a_signal_during_an_import_is_not_lost(
+    environ: dict[str, str], daemon: FakeDaemon
+) -> None:
+    with running([sys.executable, "-c", IMPORTING], environ) as process:
+        assert process.wait(LIMIT_S) == -signal.SIGINT
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+
+
 RAISING = """
 import os, signal, sys
 import {module} as module
