@@ -112,7 +112,7 @@ AGENTS = {
             status_line=claude.status_line,
             traits=claude.TRAITS,
             settings=claude.SETTINGS,
-            version=3,
+            version=4,
         ),
         Agent(
             name="codex",
@@ -125,7 +125,7 @@ AGENTS = {
             hooked=codex.hooked,
             traits=codex.TRAITS,
             settings=codex.SETTINGS,
-            version=2,
+            version=3,
         ),
         TEXT,
     )

@@ -84,13 +84,15 @@ class MessageWritten(_Event, frozen=True, kw_only=True, gc=False):
 class ToolCalled(_Event, frozen=True, kw_only=True, gc=False):
     """The agent asked for a tool.
 
-    *server* is that of an MCP tool, *skill* the skill that is loaded, *subagent* the
-    type of agent that is started. *digest* is alike for inputs that are alike, 0 if it
-    was not taken.
+    *response* is the agent's id of the response that asks for it, as in `UsageReported`;
+    None if the line does not name it. *server* is that of an MCP tool, *skill* the skill
+    that is loaded, *subagent* the type of agent that is started. *digest* is alike for
+    inputs that are alike, 0 if it was not taken.
     """
 
     call_id: str
     tool: str
+    response: str | None = None
     kind: ToolKind = ToolKind.TOOL
     server: str | None = None
     skill: str | None = None

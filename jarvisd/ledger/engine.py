@@ -26,6 +26,7 @@ from jarvisd.ledger.model import (
     CallRow,
     Cell,
     Corrections,
+    FormerKey,
     LedgerBatch,
     LimitRow,
     MarkRow,
@@ -91,6 +92,7 @@ class Ledger:
         self._told_limits: dict[tuple[str, str], LimitRow] = {}
         self._repricing = Repricing()
         self._outdated: dict[SessionKey, int] = {}
+        self._former: tuple[FormerKey, ...] = ()
         self._closings: list[Closing] = []
         self._refused: list[str] = []
         self._is_mixed = False
@@ -218,6 +220,8 @@ class Ledger:
     def take(self) -> LedgerBatch:
         """Return what is to be stored, consistent with every lane as it is now."""
         shelves = self._shelves
+        former = self._former + self._take_former()
+        self._former = ()
         responses, contested_responses = shelves.responses.take()
         calls, contested_calls = shelves.calls.take()
         marks, contested_marks = shelves.marks.take()
@@ -236,6 +240,7 @@ class Ledger:
             prices=self._repricing.version,
             reprice=reprice,
             outdated=self._take_outdated(),
+            former=former,
             closings=closings,
         )
 
@@ -297,6 +302,7 @@ class Ledger:
         for each in batch.outdated:
             self._outdated[each.agent, each.session_id] = each.version
 
+        self._former += batch.former
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
         self._closings[:0] = batch.closings
 
@@ -317,6 +323,12 @@ class Ledger:
         return tuple(
             Outdated(agent=agent, session_id=session_id, version=version)
             for (agent, session_id), version in outdated.items()
+        )
+
+    def _take_former(self) -> tuple[FormerKey, ...]:
+        return tuple(
+            FormerKey(key=key, called_ms=row.called_ms, version=row.version)
+            for key, row in self._shelves.calls.take_former()
         )
 
     def _take_limits(self) -> tuple[LimitRow, ...]:

@@ -18,6 +18,7 @@ from jarvisd.ledger.model import (
     Cell,
     Correction,
     Corrections,
+    FormerKey,
     LedgerBatch,
     MarkRow,
     Outdated,
@@ -84,6 +85,7 @@ def write_books(
         *write(CALLS, batch.calls),
         *write(MARKS, batch.marks),
         *_drop(raw, known, batch.outdated),
+        *_drop_former(raw, known, batch.former),
     ]
     stamp = (revision, known.key(raw, batch.prices or None))
     write_sessions(raw, known, batch.sessions, stamp)
@@ -158,6 +160,17 @@ def _drop(
             rows = table.read_session(raw, known, session, before=each.version)
             table.drop(raw, rows)
             yield from (Correction(row, None) for row in rows)
+
+
+def _drop_former(
+    raw: sqlite3.Connection, known: Interned, former: Iterable[FormerKey]
+) -> Iterator[Correction]:
+    """Delete the calls that are stored under other keys now."""
+    for each in former:
+        row = CALLS.read(raw, known, each.key)
+        if row is not None and each.is_of(row):
+            CALLS.drop(raw, (row,))
+            yield Correction(row, None)
 
 
 def read_keys(raw: sqlite3.Connection) -> "array[int]":

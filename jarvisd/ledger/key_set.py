@@ -43,6 +43,11 @@ class KeySet:
         """Take *keys*, sorted, as they are: no time for each, and 8 bytes."""
         self._base, self.complete = keys, True
 
+    @property
+    def stored(self) -> int:
+        """Return how many keys were stored when this process began."""
+        return len(self._base)
+
     def __len__(self) -> int:
         return len(self._base) + sum(map(len, self._sets))
 

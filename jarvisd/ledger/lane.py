@@ -17,6 +17,8 @@ from jarvisd.state.facts import StateFacts
 
 MAX_OPEN_TOOLS = 256
 MAX_UNNAMED = 16
+MAX_RETURNED = 8
+"""Calls with a result whose responses are remembered, as it may be written again."""
 
 
 class OpenTool(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -43,6 +45,8 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
         asked: Hash of the last prompt; *aborted* since: it may be written again.
         in_turn: The agent is at work.
         open_tools: Calls without a result, oldest first.
+        asking: The response that asked for each call without a result, oldest first.
+        returned: The same of the calls that came back last.
         thread: What a Codex thread needs.
         facts: What the state of the session is told from.
         handed_ms: When the agent was last handed something to answer.
@@ -69,6 +73,8 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
     in_turn: bool = False
     turn_ms: int | None = None
     open_tools: dict[str, OpenTool] = {}
+    asking: dict[str, str] = {}
+    returned: dict[str, str] = {}
     thread: Thread = msgspec.field(default_factory=Thread)
     facts: StateFacts = msgspec.field(default_factory=StateFacts)
     handed_ms: int | None = None
@@ -241,6 +247,30 @@ class Lane:
     def closes(self, call_id: str) -> None:
         """Note that a tool call came back; one that is not known is no matter."""
         self.carry.open_tools.pop(call_id, None)
+
+    def asks(self, call_id: str, response: str) -> None:
+        """Note that *response* asks for a call; of too many the oldest is forgotten."""
+        asking = self.carry.asking
+        asking.pop(call_id, None)
+        asking[call_id] = response
+        if len(asking) > MAX_OPEN_TOOLS:
+            del asking[next(iter(asking))]
+
+    def asked_by(self, call_id: str) -> str | None:
+        """Return the response that asked for the call that comes back; None if unknown.
+
+        An id may come again in a session. A result is that of the newest such call.
+        """
+        carry = self.carry
+        response = carry.asking.pop(call_id, None)
+        if response is None:
+            return carry.returned.get(call_id)
+
+        carry.returned[call_id] = response
+        if len(carry.returned) > MAX_RETURNED:
+            del carry.returned[next(iter(carry.returned))]
+
+        return response
 
     def settle_turn(self) -> None:
         """Note that the turn is over: only what outlives a turn stays open."""

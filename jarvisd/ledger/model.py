@@ -276,6 +276,30 @@ class Outdated(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     version: int
 
 
+class FormerKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The key that a call had before parsers of *version*: its id, in any session.
+
+    What is stored under it is the call that was read again, or an older one of the same
+    id, from a log that may be gone. *called_ms* tells: the older one stays.
+    """
+
+    key: int
+    called_ms: int | None
+    version: int
+
+    def is_of(self, row: Row) -> bool:
+        """Whether *row*, which is stored under this key, is the call read again."""
+        if not isinstance(row, CallRow) or parser_of(row.version) >= parser_of(
+            self.version
+        ):
+            return False
+
+        if row.called_ms is None or self.called_ms is None:
+            return row.called_ms is None
+
+        return self.called_ms <= row.called_ms
+
+
 class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     """What one flush has to store of the ledger, in one transaction with positions.
 
@@ -286,6 +310,7 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     the costs of the sessions in *reprice* are counted anew from their responses;
     *prices* names the price table behind all costs. *outdated* are sessions of which
     every line was read again: rows of a parser before that *version* are dropped.
+    So are calls under *former* keys that are stored under newer ones now.
     *closings* are segments that the sessions as given have closed.
     """
 
@@ -299,6 +324,7 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     prices: str = ""
     reprice: tuple[tuple[str, SessionId], ...] = ()
     outdated: tuple[Outdated, ...] = ()
+    former: tuple[FormerKey, ...] = ()
     closings: tuple[Closing, ...] = ()
 
     def __bool__(self) -> bool:

@@ -44,6 +44,7 @@ class RowCache(Generic[R]):
     _dirty: dict[Name, R] = field(default_factory=dict)
     _contested: dict[Name, R] = field(default_factory=dict)
     _contested_in_flight: dict[int, Name] = field(default_factory=dict)
+    _former: list[tuple[int, R]] = field(default_factory=list)
     is_mixed: bool = False
 
     def at_hand(self, name: Name) -> R | None:
@@ -55,19 +56,45 @@ class RowCache(Generic[R]):
         row = self._rows.get(name)
         return key_of(name[0], self.kind, name[1]) if row is None else row.key
 
-    def put(self, name: Name, copy: R) -> None:
-        """Take in one *copy* of the thing called *name*."""
+    def put(self, name: Name, copy: R, *, former: str = "") -> None:
+        """Take in one *copy* of the thing called *name*.
+
+        *former* is what older parsers called it: what may be stored of it under that
+        name is replaced by the store, so until then it is contested.
+        """
         row = self._rows.get(name)
         if row is not None:
             self.change(name, row, merged(row, copy), by=copy.session_id)
         elif name in self._contested:
             self._contested[name] = merged(self._contested[name], copy)
+        elif former and self._note_former(former, copy):
+            self.known.add(copy.key)
+            self._contested[name] = copy
+            self.is_mixed = True
         elif self.known.add(copy.key) and self.known.complete:
             self._before[name] = None
             self._rows[name] = self._dirty[name] = copy
         else:
             self._contested[name] = copy
             self.is_mixed = True
+
+    def _note_former(self, former: str, copy: R) -> bool:
+        """Whether something may be stored that older parsers called *former*."""
+        known = self.known
+        if known.complete and not known.stored:
+            return False
+
+        key = key_of(copy.agent, self.kind, former)
+        if known.complete and key not in known:
+            return False
+
+        self._former.append((key, copy))
+        return True
+
+    def take_former(self) -> list[tuple[int, R]]:
+        """Return the keys under which older parsers may have stored rows, with these."""
+        former, self._former = self._former, []
+        return former
 
     def change(self, name: Name, old: R, new: R, *, by: SessionId) -> None:
         """Apply *new*, which replaces the row *old* and knows more of it.

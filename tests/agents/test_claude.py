@@ -325,38 +325,55 @@ def test_a_legacy_limit_says_until_when() -> None:
 @pytest.mark.parametrize(
     ("block", "expected"),
     [
-        pytest.param(tool("Bash"), ToolCalled(call_id="t1", tool="Bash"), id="tool"),
+        pytest.param(
+            tool("Bash"),
+            ToolCalled(call_id="t1", response="m1", tool="Bash"),
+            id="tool",
+        ),
         pytest.param(
             tool("mcp__github__create_issue"),
             ToolCalled(
-                call_id="t1", tool="create_issue", kind=ToolKind.MCP, server="github"
+                call_id="t1",
+                response="m1",
+                tool="create_issue",
+                kind=ToolKind.MCP,
+                server="github",
             ),
             id="CC-075 MCP",
         ),
         pytest.param(
             tool("mcp__plugin_a_b__x__y"),
             ToolCalled(
-                call_id="t1", tool="x__y", kind=ToolKind.MCP, server="plugin_a_b"
+                call_id="t1",
+                response="m1",
+                tool="x__y",
+                kind=ToolKind.MCP,
+                server="plugin_a_b",
             ),
             id="the first double underscore splits",
         ),
         pytest.param(
             tool("Skill", skill="myplug:my-skill"),
-            ToolCalled(call_id="t1", tool="Skill", skill="myplug:my-skill"),
+            ToolCalled(
+                call_id="t1", response="m1", tool="Skill", skill="myplug:my-skill"
+            ),
             id="CC-074 skill",
         ),
         pytest.param(
             tool("Skill", skill="a", name="b"),
-            ToolCalled(call_id="t1", tool="Skill", skill="a"),
+            ToolCalled(call_id="t1", response="m1", tool="Skill", skill="a"),
             id="S001-12 skill before name",
         ),
         pytest.param(
-            tool("Skill"), ToolCalled(call_id="t1", tool="Skill"), id="S001-12 neither"
+            tool("Skill"),
+            ToolCalled(call_id="t1", response="m1", tool="Skill"),
+            id="S001-12 neither",
         ),
         pytest.param(
             tool("Task", subagent_type="myplug:my-agent"),
             ToolCalled(
                 call_id="t1",
+                response="m1",
                 tool="Task",
                 kind=ToolKind.SUBAGENT,
                 subagent="myplug:my-agent",
@@ -366,25 +383,33 @@ def test_a_legacy_limit_says_until_when() -> None:
         pytest.param(
             tool("Task"),
             ToolCalled(
-                call_id="t1", tool="Task", kind=ToolKind.SUBAGENT, subagent="Task"
+                call_id="t1",
+                response="m1",
+                tool="Task",
+                kind=ToolKind.SUBAGENT,
+                subagent="Task",
             ),
             id="S001-11 without a type",
         ),
         pytest.param(
             tool("Agent", subagent_type=""),
             ToolCalled(
-                call_id="t1", tool="Agent", kind=ToolKind.SUBAGENT, subagent="Agent"
+                call_id="t1",
+                response="m1",
+                tool="Agent",
+                kind=ToolKind.SUBAGENT,
+                subagent="Agent",
             ),
             id="S001-11 an empty type",
         ),
         pytest.param(
             {"type": "tool_use", "id": "t1", "name": "Bash", "input": [1]},
-            ToolCalled(call_id="t1", tool="Bash"),
+            ToolCalled(call_id="t1", response="m1", tool="Bash"),
             id="a strange input",
         ),
         pytest.param(
             {"type": "tool_use", "id": "t1", "name": 7},
-            ToolCalled(call_id="t1", tool=""),
+            ToolCalled(call_id="t1", response="m1", tool=""),
             id="no name is still a call",
         ),
     ],

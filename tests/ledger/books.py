@@ -1,6 +1,7 @@
 """A store of the ledger in a dict, and blocks made of lines: what tests write with."""
 
 import json
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,6 +90,16 @@ class DictStore:
             if row.key in batch.contested:
                 corrections.append(Correction(before, after))
 
+        for row in [each for each in self.rows.values() if _is_outdated(each, batch)]:
+            del self.rows[row.key]
+            corrections.append(Correction(row, None))
+
+        for each in batch.former:
+            stored = self.rows.get(each.key)
+            if stored is not None and each.is_of(stored):
+                del self.rows[each.key]
+                corrections.append(Correction(stored, None))
+
         for session in batch.sessions:
             self.sessions[session.agent, session.session_id] = session
 
@@ -114,11 +125,20 @@ class DictStore:
                 del self.cells[key]
 
 
+def _is_outdated(row: Row, batch: LedgerBatch) -> bool:
+    return any(
+        (each.agent, each.session_id) == (row.agent, row.session_id)
+        and row.version < each.version
+        for each in batch.outdated
+    )
+
+
 @dataclass(slots=True)
 class Books:
     """A daemon reduced to its ledger: it reads, flushes, crashes and starts again."""
 
     window: int = 4_096
+    version: int = 1
     store: DictStore = field(default_factory=DictStore)
     ledger: Ledger = field(init=False)
     _lanes: dict[str, Lane] = field(default_factory=dict)
@@ -132,7 +152,7 @@ class Books:
     def read(self, file: Block, lines: int | None = None) -> None:
         """Read *lines* more of *file*, or all that is left."""
         name = file.origin.block_id
-        lane = self._lanes.get(name) or Lane.opened(file.origin)
+        lane = self._lanes.get(name) or Lane.opened(file.origin, version=self.version)
         self._lanes[name] = lane
         start = self._read.get(name, 0)
         end = len(file.lines) if lines is None else start + lines
@@ -175,18 +195,22 @@ class Books:
         """Try to store, and fail."""
         self.ledger.failed(self.ledger.take())
 
+    def begin_anew(self, version: int) -> None:
+        """Start again with a parser of *version*, to read all files from their starts."""
+        self.version = version
+        self._saved.clear()
+        self.restart()
+
     def restart(self) -> None:
         """Forget all that was not stored, and go on from what was."""
         self.ledger = Ledger(self.store.price, window=self.window, traits_of=traits_of)
         cells = [replace(cell) for cell in self.store.cells.values()]
         states = [row.state for row in self.store.sessions.values()]
         self.ledger.restore(states, (), cells)
-        for key in self.store.rows:
-            self.ledger.known.add(key)
-
+        self.ledger.known.restore(array("q", sorted(self.store.rows)))
         origins = {name: lane.origin for name, lane in self._lanes.items()}
         self._lanes = {
-            name: Lane.opened(origins[name], saved)
+            name: Lane.opened(origins[name], saved, version=self.version)
             for name, (saved, _) in self._saved.items()
         }
         self._read = {name: read for name, (_, read) in self._saved.items()}

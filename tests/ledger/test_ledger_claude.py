@@ -384,11 +384,12 @@ def test_a_result_without_a_call_counts_as_nothing() -> None:
     assert (session.tool_calls, session.tool_errors, session.tools) == (0, 0, {})
 
 
-def test_a_result_before_its_call_is_joined_all_the_same() -> None:
+def test_a_result_in_another_session_is_of_no_call() -> None:
+    """The ids of calls are not unique across sessions, and a result names no response."""
     sub = block([result("t1", error=True)], session="s2")
     books = read_all(sub, block([reply(blocks=[call("t1")])]))
 
-    assert sum(each.tool_errors for each in books.ledger.sessions()) == 1
+    assert sum(each.tool_errors for each in books.ledger.sessions()) == 0
 
 
 def test_a_message_of_several_lines_is_one_message() -> None:

@@ -204,7 +204,10 @@ def _assistant(line: TranscriptLine) -> Iterable[Event]:
 
     events.extend(usage_in(message, key=line.uuid))
     if isinstance(message.content, tuple):
-        events += [call_of(each) for each in message.content if each.type == _CALL]
+        response = message.id or line.uuid
+        events += [
+            call_of(each, response) for each in message.content if each.type == _CALL
+        ]
 
     return events
 

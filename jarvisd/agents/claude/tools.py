@@ -50,14 +50,15 @@ class _Input(msgspec.Struct, gc=False):
     subagent_type: str | None = None
 
 
-def call_of(block: ContentBlock) -> ToolCalled:
-    """Return the call that the content item *block* is."""
+def call_of(block: ContentBlock, response: str | None) -> ToolCalled:
+    """Return the call that the content item *block* of *response* is."""
     tool, call_id = block.name or "", block.id or ""
     digest = digest_of(block.input)
     if tool.startswith(_MCP):
         server, _, name = tool.removeprefix(_MCP).partition("__")
         return ToolCalled(
             call_id=call_id,
+            response=response,
             tool=name,
             kind=ToolKind.MCP,
             server=server,
@@ -69,6 +70,7 @@ def call_of(block: ContentBlock) -> ToolCalled:
         subagent = (None if given is None else given.subagent_type) or tool
         return ToolCalled(
             call_id=call_id,
+            response=response,
             tool=tool,
             kind=ToolKind.SUBAGENT,
             subagent=subagent,
@@ -77,9 +79,11 @@ def call_of(block: ContentBlock) -> ToolCalled:
 
     if tool == "Skill":
         skill = _skill(block.input)
-        return ToolCalled(call_id=call_id, tool=tool, skill=skill, digest=digest)
+        return ToolCalled(
+            call_id=call_id, response=response, tool=tool, skill=skill, digest=digest
+        )
 
-    return ToolCalled(call_id=call_id, tool=tool, digest=digest)
+    return ToolCalled(call_id=call_id, response=response, tool=tool, digest=digest)
 
 
 def results_in(blocks: Iterable[ContentBlock], line: TranscriptLine) -> list[Event]:

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from jarvisd.core.event import ToolCalled, ToolReturned
 from jarvisd.ledger.fold.line_context import LineContext, newer
 from jarvisd.ledger.model import CallRow
+from jarvisd.ledger.row_cache import Name
 from jarvisd.ledger.session_totals import tool_name
 
 
@@ -14,7 +15,7 @@ def tool_called(line: LineContext, event: ToolCalled) -> None:
         return
 
     lane, shelf = line.lane, line.shelves.calls
-    name = (line.agent, event.call_id or line.name)
+    name = _name(line, event.call_id, event.response)
     row = CallRow(
         key=shelf.key_of(name),
         agent=line.agent,
@@ -29,11 +30,13 @@ def tool_called(line: LineContext, event: ToolCalled) -> None:
         subagent=event.subagent,
         called_ms=line.at_ms,
     )
-    shelf.put(name, row)
+    shelf.put(name, row, former=event.call_id)
     called = tool_name(event.server, event.tool)
     line.session.last_tool = newer(line.session.last_tool, (line.since_ms, called))
     if event.call_id:
         lane.opens(event.call_id, called)
+        if event.response is not None:
+            lane.asks(event.call_id, event.response)
 
 
 def tool_returned(line: LineContext, event: ToolReturned) -> None:
@@ -42,7 +45,7 @@ def tool_returned(line: LineContext, event: ToolReturned) -> None:
         return
 
     lane, shelf = line.lane, line.shelves.calls
-    name = (line.agent, event.call_id)
+    name = _name(line, event.call_id, lane.asked_by(event.call_id))
     lane.carry.handed_ms = line.at_ms
     lane.closes(event.call_id)
     row = shelf.at_hand(name)
@@ -62,6 +65,17 @@ def tool_returned(line: LineContext, event: ToolReturned) -> None:
         shelf.change(name, row, new, by=lane.session_id)
     else:
         shelf.put(name, _result(line, event, shelf.key_of(name)))
+
+
+def _name(line: LineContext, call_id: str, response: str | None) -> Name:
+    """Return what every copy of a call has, and no other call.
+
+    Ids of calls are the provider's, and some providers begin anew with each session.
+    """
+    if not call_id:
+        return line.agent, line.name
+
+    return line.agent, f"{response or line.lane.session_id}\0{call_id}"
 
 
 def _result(line: LineContext, event: ToolReturned, key: int) -> CallRow:
