@@ -1,0 +1,10 @@
+"""The zstd library: Python's own, or the same for those before 3.14."""
+
+import sys
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+__all__ = ["zstd"]
