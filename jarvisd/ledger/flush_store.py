@@ -29,15 +29,13 @@ from jarvisd.ledger.model import (
 )
 from jarvisd.ledger.store import ALL, CALLS, MARKS, RESPONSES, RowTable
 from jarvisd.ledger.totals_store import (
-    CELLS_SELECT,
-    LIMITS_SELECT,
     SESSION_PRICED,
     STATES_SELECT,
     SessionKey,
     Stamp,
     add_to_cells,
-    cell_of,
-    limit_of,
+    read_cells,
+    read_limits,
     read_session,
     write_cells,
     write_limits,
@@ -102,19 +100,19 @@ def write_books(
 
 def read_books(raw: sqlite3.Connection) -> SavedBooks:
     """Return all that the ledger goes on from."""
-    texts: dict[int | None, str] = dict(
-        raw.execute("SELECT text_key, text FROM text").fetchall()
-    )
+    known = Interned()
+    known.learn_texts(raw)
+    known.learn_sessions(raw)
     found = raw.execute(STATES_SELECT).fetchall()
-    sessions = {key: (texts[agent], id_) for key, agent, id_, _, _ in found}
     priced: dict[str, set[SessionKey]] = {}
-    for key, _, _, prices, _ in found:
-        priced.setdefault(texts.get(prices, ""), set()).add(sessions[key])
+    for key, prices, _ in found:
+        table = known.text(raw, prices) or ""
+        priced.setdefault(table, set()).add(known.session_of(raw, key))
 
     return SavedBooks(
         sessions=[state for *_, state in found if state],
-        cells=[cell_of(texts, sessions, each) for each in raw.execute(CELLS_SELECT)],
-        limits=[limit_of(texts, each) for each in raw.execute(LIMITS_SELECT)],
+        cells=list(read_cells(raw, known)),
+        limits=list(read_limits(raw, known)),
         priced=priced,
         segments_since_ms=segments_since_ms(raw),
     )

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from jarvisd.core.storage.interned import Interned
 from jarvisd.ledger.model import ResponseRow
 from jarvisd.ledger.store import RESPONSES
 from jarvisd.reports.model import Attribution, ToolRow
@@ -37,9 +38,7 @@ class ToolQuery(NamedTuple):
     by_plugin: bool = False
 
 
-_SINCE: Final = RESPONSES.select.replace(
-    "WHERE r.key = ?", "WHERE r.at_ms >= ? ORDER BY r.at_ms"
-)
+_SINCE: Final = f"{RESPONSES.select} WHERE at_ms >= ? ORDER BY at_ms"
 
 _EDGES: Final = """
 SELECT min(at_ms), max(at_ms) FROM response
@@ -98,9 +97,9 @@ _TIMES: Final = "SELECT min(at_ms), max(at_ms) FROM tool_use"
 
 def responses_since(raw: sqlite3.Connection, since_ms: int) -> list[ResponseRow]:
     """Return what was got since then, oldest first."""
-    texts: dict[int | None, str] = dict(raw.execute("SELECT text_key, text FROM text"))
-    found = raw.execute(_SINCE, (since_ms,))
-    return [RESPONSES.decode(texts, each) for each in found]
+    known = Interned()
+    found = raw.execute(_SINCE, (since_ms,)).fetchall()
+    return [RESPONSES.decode(raw, known, each) for each in found]
 
 
 def edges(

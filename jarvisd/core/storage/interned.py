@@ -1,7 +1,7 @@
 """What is in the database already, remembered so that a row costs no look-up."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -27,7 +27,6 @@ class Interned:
     _keys: dict[str, int] = field(default_factory=dict)
     _origins: dict[BlockId, Origin] = field(default_factory=dict)
     _sessions: dict[tuple[str, SessionId], int] = field(default_factory=dict)
-    _texts: dict[int | None, str] = field(default_factory=dict)
     _text_of: dict[int, str] = field(default_factory=dict)
     _session_of: dict[int, tuple[str, SessionId]] = field(default_factory=dict)
 
@@ -39,16 +38,7 @@ class Interned:
         key = self._keys.get(text)
         if key is None:
             key = self._keys[text] = _stored_key(raw, storable(text))
-            self._texts.clear()
         return key
-
-    def texts(self, raw: sqlite3.Connection) -> Mapping[int | None, str]:
-        """Return all shared strings by number; for what is read back now and then."""
-        if not self._texts:
-            self._texts.update(
-                raw.execute("SELECT text_key, text FROM text").fetchall()
-            )
-        return self._texts
 
     def text(self, raw: sqlite3.Connection, key: int | None) -> str | None:
         """Return the string of number *key*, always the same object of it."""
@@ -81,6 +71,13 @@ class Interned:
             session = self._session_of[key] = row.fetchone()
         return session
 
+    def learn_sessions(self, raw: sqlite3.Connection) -> None:
+        """Read the agents and ids of all sessions at once, for the same reason."""
+        self._session_of.update(
+            (key, (agent, session_id))
+            for key, agent, session_id in raw.execute(_ALL_SESSIONS)
+        )
+
     @contextmanager
     def part(self, raw: sqlite3.Connection, name: str) -> Iterator[None]:
         """Undo and refuse, by *name*, what the body writes of values that are no good.
@@ -112,7 +109,6 @@ class Interned:
     def forget(self) -> None:
         """Trust only the database again."""
         self._keys.clear()
-        self._texts.clear()
         self._text_of.clear()
         self._sessions.clear()
         self._session_of.clear()
@@ -134,6 +130,9 @@ def _stored_key(raw: sqlite3.Connection, text: str) -> int:
     return row[0]
 
 
+_ALL_SESSIONS = """
+SELECT session_key, text, session_id FROM session JOIN text ON text_key = agent
+"""
 _SESSION_OF = """
 SELECT text, session_id FROM session JOIN text ON text_key = agent WHERE session_key = ?
 """

@@ -22,7 +22,7 @@ AT_ONCE: Final = 32
 MAX_INTEGER: Final = 2**63 - 1
 
 _VALUES: Final = re.compile(r"VALUES (\([?,\s]+\))")
-_INTO: Final = re.compile(r"(?:INTO|UPDATE(?! SET)) (\w+)")
+_INTO: Final = re.compile(r"(?:INTO|DELETE FROM|UPDATE(?! SET)) (\w+)")
 
 Row = Sequence[Any]
 

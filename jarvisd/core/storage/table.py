@@ -196,6 +196,17 @@ class Table(Generic[R]):
         sql = f"{values} UPDATE {self._name} SET {changes} FROM v WHERE {same}"  # noqa: S608 - our own names
         return self._statement(sql, [*moved, *keys])
 
+    def delete(self, condition: str) -> "Statement[R]":
+        """Return the statement that deletes those of the rows that meet *condition*."""
+        keys = [each for each in self._sources if each.column in self._key]
+        names = ", ".join(each.column for each in keys)
+        marks = ", ".join("?" * len(keys))
+        sql = (
+            f"WITH v ({names}) AS (VALUES ({marks})) DELETE FROM {self._name} "  # noqa: S608 - our own names
+            f"WHERE ({names}) IN (SELECT * FROM v) AND {condition}"
+        )
+        return Statement(sql, self._values_of(keys))
+
     def decode(
         self, raw: sqlite3.Connection, known: Interned, values: Sequence[Any]
     ) -> R:
@@ -280,8 +291,13 @@ class Table(Generic[R]):
         return name
 
     def _statement(self, sql: str, sources: "Sequence[_Source]") -> "Statement[R]":
-        values = ", ".join((*self._stamp, *(each.encoded for each in sources)))
-        return Statement(sql, self._compiled((*self._stamp, "row"), f"({values},)"))
+        return Statement(sql, self._values_of(sources, self._stamp))
+
+    def _values_of(
+        self, sources: "Sequence[_Source]", stamp: Sequence[str] = ()
+    ) -> Callable[..., Any]:
+        values = ", ".join((*stamp, *(each.encoded for each in sources)))
+        return self._compiled((*stamp, "row"), f"({values},)")
 
     def _compiled(
         self, arguments: Sequence[str], expression: str
