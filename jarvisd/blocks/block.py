@@ -16,7 +16,7 @@ from jarvisd.core.origin import (
     Origin,
     SessionId,
 )
-from jarvisd.core.roots import Position, SourceState
+from jarvisd.core.roots import Position, SourceState, StoredPosition
 from jarvisd.core.saved import BadLine, SavedBlock
 from jarvisd.ledger.lane import Carry, Lane, carry_of
 from jarvisd.ledger.session_totals import Session
@@ -272,6 +272,7 @@ class Block:
             origin=self.origin,
             position=self.position,
             counts=self.counts(),
+            cursor=self.position.cursor(),
             ended=self.ended,
             exit_status=self.exit_status,
             state=self.state,
@@ -286,10 +287,15 @@ class Block:
     @classmethod
     def restored(cls, saved: SavedBlock) -> Self:
         """Return the block that *saved* was taken of."""
-        counts = saved.counts
+        counts, position = saved.counts, saved.position
         return cls(
             origin=saved.origin,
-            position=saved.position,
+            position=StoredPosition(
+                offset=position.offset,
+                size=position.size,
+                generation=position.generation,
+                stored=saved.cursor,
+            ),
             start_ts_ms=counts.start_ts_ms,
             last_activity_ms=counts.last_activity_ms,
             line_count=counts.line_count,

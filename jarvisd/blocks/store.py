@@ -43,12 +43,6 @@ def _path(
     return None if name is None else f"{known.text(raw, folder)}{name}"
 
 
-_UNSIGNED: Final = coded(
-    lambda number: number - ((number >> 63) << 64),
-    lambda stored: stored & 0xFFFF_FFFF_FFFF_FFFF,
-)
-"""An unsigned 64-bit number as SQLite, whose integers are signed, has it."""
-
 BLOCKS: Final = Table(
     "block",
     SavedBlock,
@@ -59,10 +53,6 @@ BLOCKS: Final = Table(
         "project": INTERNED,
         "cwd": INTERNED,
         "offset": Codec(name="read_offset"),
-        "dev": _UNSIGNED,
-        "inode": _UNSIGNED,
-        "head_hash": _UNSIGNED,
-        "mark_hash": _UNSIGNED,
         "carry": coded(lambda carry: carry or None, lambda stored: stored or b""),
     },
     together=(JointCodec({"folder": _folder, "name": _name}, {"path": _path}),),

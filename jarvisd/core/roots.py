@@ -18,24 +18,33 @@ class SourceState(StrEnum):
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How far a file was read, and enough of it to know it again.
+    """How far a source was read, as far as the core has to know.
 
-    The head is the first *head_len* bytes of the file and grows with it to a limit;
-    the mark is the *mark_len* bytes just before *offset*. Both are kept as 64-bit
-    hashes. *offset* always stands behind a line end. A pushed block uses *offset*
-    as the number of batches taken.
+    Attributes:
+        offset: How far, in the source's own measure: bytes of a file or of a pipe,
+            batches of a pushed block.
+        size: How large the source was then, in the same measure.
+        generation: How often its content was found to be another.
+
     """
 
-    dev: int = 0
-    inode: int = 0
     offset: int = 0
-    head_len: int = 0
-    head_hash: int = 0
-    mark_len: int = 0
-    mark_hash: int = 0
     size: int = 0
-    mtime_ns: int = 0
     generation: int = 0
+
+    def cursor(self) -> bytes:
+        """Return all that the source has to know to go on, for it alone to read."""
+        return b""
+
+
+class StoredPosition(Position, frozen=True, kw_only=True, gc=False):
+    """A position as it was stored, which its source has not decoded yet."""
+
+    stored: bytes
+
+    def cursor(self) -> bytes:
+        """Return what was stored."""
+        return self.stored
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):

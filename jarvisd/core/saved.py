@@ -23,6 +23,7 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One block with its counts and the position they belong to: one row.
 
     Attributes:
+        cursor: All of the position that its source has to know, for the source to read.
         carry: What the ledger must remember of it at that position.
         parser_version: Of the parser whose words are in the ledger; 0 if it has not
             been read into the ledger yet.
@@ -34,6 +35,7 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     origin: Origin
     position: Position
     counts: Counts
+    cursor: bytes = b""
     ended: bool = False
     exit_status: int | None = None
     state: SourceState = SourceState.ACTIVE

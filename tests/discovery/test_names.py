@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.sources.disk import Disk
@@ -61,3 +62,26 @@ def test_a_second_name_stays_one_after_a_restart_whoever_had_the_inode_before(
     looker.look()
 
     assert set(looker.counted.values()) == {1}
+
+
+def test_a_file_whose_stored_cursor_cannot_be_read_is_read_from_its_start(
+    disk: Disk, looker: Looker
+) -> None:
+    damaged, other = disk.path("p/1"), disk.path("p/2")
+    for path in (damaged, other):
+        path.touch()
+        disk.append(path, 1)
+
+    looker.look()
+    looker.store()
+    looker._saved = [
+        msgspec.structs.replace(each, cursor=b"[1, 2")
+        if each.origin.path == str(damaged)
+        else each
+        for each in looker._saved
+    ]
+    looker.start()
+    looker.look()
+
+    assert looker.counted == {0: 2, 1: 1}
+    assert looker.generation(damaged) == 1

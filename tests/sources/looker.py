@@ -68,7 +68,7 @@ class Looker:
     def generation(self, path: Path) -> int:
         """Return how often the file at *path* was found to be written again."""
         known = self._reader.catalogue.get(str(path))
-        return known.block.position.generation if known is not None else 0
+        return known.position.generation if known is not None else 0
 
     def start(self) -> None:
         """Begin with what is stored: after `kill` or `store`."""
@@ -137,7 +137,7 @@ class Looker:
     def _drain(self, known: TrackedFile) -> None:
         if known not in self._followed:
             self._followed.add(known)
-            known.tail.remember(known.block.position)
+            known.tail.remember(known.position)
 
         for _ in range(1000):
             if not self._reader.puller.pull(known):

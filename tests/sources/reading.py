@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.handles import Handles
 from jarvisd.core.sources.jsonlines.lines import TextLine
 from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
@@ -11,10 +11,10 @@ from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 class Reading:
     """One file read as the daemon does: the position moves with the lines."""
 
-    def __init__(self, path: Path, position: Position | None = None) -> None:
+    def __init__(self, path: Path, position: FilePosition | None = None) -> None:
         self.tail = TailedFile(str(path))
         self.handles = Handles()
-        self.position = position or Position()
+        self.position = position or FilePosition()
         self.partial_bytes = 0
         self.read_bytes = 0
         self.gone = False

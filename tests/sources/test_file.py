@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from jarvisd.base.errors import SourceError
-from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.handles import Handles
 from jarvisd.core.sources.jsonlines.stream import LONG_STEP_BYTES, SLICE_BYTES, Stream
 from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
@@ -100,7 +100,7 @@ def test_an_append_costs_its_own_bytes_and_not_the_file(tmp_path: Path) -> None:
 def test_of_a_line_without_end_only_so_much_is_read_at_once(tmp_path: Path) -> None:
     path = tmp_path / "long.jsonl"
     path.write_bytes(b"a\n" + b"x" * 200_000 + b"\nb\n" + b"y" * 100_000)
-    tail, handles, position = TailedFile(str(path)), Handles(), Position()
+    tail, handles, position = TailedFile(str(path)), Handles(), FilePosition()
     tail.slice_bytes = 256 * 1024
     steps, more = [], True
     while more:
@@ -152,7 +152,7 @@ def test_more_files_than_descriptors_can_be_read_in_turns(tmp_path: Path) -> Non
     for number in range(20):
         path = tmp_path / f"{number}.jsonl"
         path.write_text("a\n")
-        tails.append((TailedFile(str(path)), Position()))
+        tails.append((TailedFile(str(path)), FilePosition()))
 
     for tail, position in tails * 2:
         tail.read(position, handles, 0)
@@ -183,7 +183,7 @@ def test_what_comes_behind_a_look_waits_for_the_next(path: Path) -> None:
         seen = os.fstat(file.fileno())
         append(path, "one\n")
 
-        part = Stream(Position()).next(Position(), seen, file.fileno())
+        part = Stream(FilePosition()).next(FilePosition(), seen, file.fileno())
 
     assert part.read_bytes == 0
     assert part.lines == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.identity import HEAD_BYTES, MARK_BYTES, advanced
 from tests.sources.reading import Reading, append
 
@@ -289,6 +289,6 @@ def test_a_position_is_the_same_whether_read_again_or_not(
     with path.open("rb") as file:
         fd, seen = file.fileno(), path.stat()
         read = os.pread(fd, max(0, end - start), start)
-        was_read = advanced(Position(), seen, fd, offset, data=read, start=start)
+        was_read = advanced(FilePosition(), seen, fd, offset, data=read, start=start)
 
-        assert was_read == advanced(Position(), seen, fd, offset)
+        assert was_read == advanced(FilePosition(), seen, fd, offset)

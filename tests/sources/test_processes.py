@@ -201,7 +201,7 @@ def test_a_process_that_proc_does_not_show_is_there_all_the_same() -> None:
         command = ["unshare", "--mount", "sh", "-c", mount, "sh", *inside]
         said = subprocess.run(command, check=True, capture_output=True, text=True)
 
-    life = f"Life(pid={found.pid}, ticks=0)"
+    life = f"ProcessLife(pid={found.pid}, ticks=0)"
     assert said.stdout == f"hidden {life} True None\n"
 
 

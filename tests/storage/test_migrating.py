@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jarvisd.base.errors import StoreTooNewError
+from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
 from jarvisd.core.storage.database import connect_writer
 from jarvisd.core.storage.database_store import open_store
 from jarvisd.core.storage.migrate import migrate, read_scripts, shipped_scripts
@@ -26,8 +27,21 @@ INSERT INTO block VALUES (1, 'b1', 1, 'transcript', 1, NULL, NULL, 's', NULL, NU
     NULL, NULL, 1, 2, 5, 100, 0, 0, 99, 1, 1, 99, 1, 1, 1, 1, 99, 1, 0, 0, NULL,
     'active', NULL)
 """
+POSITION = (
+    *("read_offset", "size", "generation", "dev", "inode", "head_len", "head_hash"),
+    *("mark_len", "mark_hash", "mtime_ns"),
+)
+POSITIONS = [
+    dict(zip(POSITION, each, strict=True))
+    for each in (
+        (0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        (4, 9, 2, 66306, 7, 4, 2**63 - 1, 4, 1, 1_790_000_000_000_000_001),
+        (2**53, 2**54, 3, -1, -(2**63), 1024, -2, 512, -3, 2**62),
+    )
+]
 KILLED = """
 import os, pathlib, signal, sys
+from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
 from jarvisd.core.storage.database import connect_writer
 from jarvisd.core.storage.migrate import migrate, shipped_scripts
 raw = connect_writer(pathlib.Path(sys.argv[1]), wal=True)
@@ -79,7 +93,46 @@ async def test_a_database_of_the_first_version_keeps_its_blocks(
         (block,) = await store.load()
 
     assert (block.counts.line_count, block.position.offset) == (5, 99)
+    assert position_of(block.cursor).mtime_ns == 1
     assert (block.parser_version, block.carry) == (0, b"")
+
+
+@pytest.mark.parametrize("version", [1, 2, 8])
+async def test_the_position_of_a_file_becomes_a_cursor_that_says_the_same(
+    tmp_path: Path, version: int
+) -> None:
+    path = tmp_path / "s.db"
+    Opening(path, 0, scripts=shipped_scripts()[:version]).connect().close()
+    ask(path, "INSERT INTO text VALUES (1, 'claude')")
+    for number, position in enumerate(POSITIONS, start=1):
+        names = ", ".join(POSITION)
+        ask(
+            path,
+            "INSERT INTO block (block_id, revision, kind, agent, line_count, char_count,"
+            " malformed_count, oversize_count, bytes_read, ended, state, "
+            f"{names}) VALUES (?, 1, 'transcript', 1, 5, 6, 0, 0, 9, 0, 'active', "
+            f"{', '.join('?' * len(POSITION))})",
+            f"b{number}",
+            *position.values(),
+        )
+
+    async with open_store(path, clock=FakeClock()) as store:
+        blocks = await store.load()
+
+    assert [position_of(each.cursor) for each in blocks] == [
+        FilePosition(
+            offset=each["read_offset"],
+            **{
+                name: value % 2**64
+                for name, value in each.items()
+                if name != "read_offset"
+            },
+        )
+        for each in POSITIONS
+    ]
+    assert [each.position.offset for each in blocks] == [0, 4, 2**53]
+    shown = ask(path, "SELECT line_count, read_offset, size FROM block_shown")
+    assert shown == [(5, 0, 0), (5, 4, 9), (5, 2**53, 2**54)]
 
 
 def test_a_new_database_gets_all_versions_and_no_script_twice(tmp_path: Path) -> None:

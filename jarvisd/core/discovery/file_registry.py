@@ -24,6 +24,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import msgspec
+import structlog
 
 from jarvisd.base.errors import SourceError
 from jarvisd.blocks.block import Block
@@ -40,9 +41,12 @@ from jarvisd.core.discovery.same_file import (
 from jarvisd.core.discovery.scan import ScanResult
 from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.origin import BlockId, Kind, Origin
-from jarvisd.core.roots import Place, Position
+from jarvisd.core.roots import Place
+from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
 from jarvisd.core.sources.jsonlines.handles import Handles
 from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
+
+log = structlog.get_logger()
 
 MAX_NAMESAKES = 64
 """Looked at for one that a new file may be a copy of."""
@@ -60,7 +64,7 @@ class FileRegistry:
         self._by_path: dict[str, TrackedFile] = {}
         self._by_inode: dict[tuple[int, int], TrackedFile] = {}
         self._by_name: defaultdict[str, list[TrackedFile]] = defaultdict(list)
-        self._left: dict[tuple[int, int], Position] = {}
+        self._left: dict[tuple[int, int], FilePosition] = {}
 
     def __len__(self) -> int:
         return len(self._by_path)
@@ -75,18 +79,26 @@ class FileRegistry:
     def has_read(self, name: str) -> bool:
         """Return True if a file called *name* was read, wherever it is or was."""
         named = self._by_name.get(name, ())
-        return any(each.block.position.offset for each in named)
+        return any(each.position.offset for each in named)
 
     def restore(self, block: Block) -> None:
         """Take in a transcript's block from the store, as it was left."""
         assert block.origin.path is not None
+        try:
+            position = position_of(block.position.cursor())
+        except msgspec.DecodeError:
+            # As a file that was rewritten: what it has now is read from its start.
+            position = FilePosition(generation=block.position.generation + 1)
+            log.exception("block.cursor_unreadable", block_id=block.block_id)
+
+        block.position = position
         tail = TailedFile(block.origin.path)
         if not block.ended and block.error is None:
-            tail.assume_unchanged(block.position)
+            tail.assume_unchanged(position)
 
-        known = TrackedFile(block, tail, size=block.position.size)
+        known = TrackedFile(block, tail, size=position.size)
         self._add(known)
-        inode = (block.position.dev, block.position.inode)
+        inode = (position.dev, position.inode)
         if not block.ended or inode not in self._by_inode:
             self._by_inode[inode] = known  # not one that only had it last
 
@@ -114,9 +126,9 @@ class FileRegistry:
         self._by_inode.setdefault(inode, known)
         return known
 
-    def reached(self, known: TrackedFile, before: Position) -> None:
+    def reached(self, known: TrackedFile, before: FilePosition) -> None:
         """Note that *known* was read on from *before*, perhaps in another file."""
-        position = known.block.position
+        position = known.position
         if position.inode == before.inode and position.dev == before.dev:
             return
 
@@ -128,14 +140,14 @@ class FileRegistry:
         if position.inode:
             self._by_inode[position.dev, position.inode] = known
 
-    def come_back(self, known: TrackedFile) -> Position | None:
+    def come_back(self, known: TrackedFile) -> FilePosition | None:
         """Return where another one stopped in the file of *known*, if that has it back.
 
         Raises:
             SourceError: The other one reads it still: it is a hard link.
 
         """
-        position = known.block.position
+        position = known.position
         inode = (position.dev, position.inode)
         other = self._by_inode.get(inode, known)
         if other is known or not leads_to(known.path, inode):
@@ -152,7 +164,7 @@ class FileRegistry:
 
         return here(begins, seen, position.generation)
 
-    def counted_elsewhere(self, known: TrackedFile) -> Position | None:
+    def counted_elsewhere(self, known: TrackedFile) -> FilePosition | None:
         """Return where to begin a file whose first lines another one has counted.
 
         Raises:
@@ -172,10 +184,10 @@ class FileRegistry:
         else:
             begins = left_behind(other, known.path, self._handles)
 
-        generation = known.block.position.generation
+        generation = known.position.generation
         return None if begins is None else here(begins, seen, generation)
 
-    def _leave(self, inode: tuple[int, int], position: Position) -> None:
+    def _leave(self, inode: tuple[int, int], position: FilePosition) -> None:
         """Remember how far a file was read that its name does not lead to any more."""
         if position.offset:
             self._left.pop(inode, None)
@@ -186,7 +198,7 @@ class FileRegistry:
 
     def _left_or_copied(
         self, known: TrackedFile, inode: tuple[int, int]
-    ) -> Position | None:
+    ) -> FilePosition | None:
         left = self._left.pop(inode, None)
         if left is not None and goes_on(known, known.path, left) is not None:
             return left
@@ -205,7 +217,8 @@ class FileRegistry:
             parent_session_id=place.parent_session_id,
             project=place.project,
         )
-        known = TrackedFile(Block(origin), TailedFile(found.path))
+        block = Block(origin, position=FilePosition())
+        known = TrackedFile(block, TailedFile(found.path))
         known.note(found.status)
         self._add(known)
         self._blocks.add(known.block, now_ms)

@@ -96,7 +96,7 @@ class Followers:
             self._live_watch.retry(self._by_folder)
 
     async def _follow(self, known: TrackedFile, wake: asyncio.Event) -> None:
-        known.tail.remember(known.block.position)
+        known.tail.remember(known.position)
         try:
             while known in self._followed:
                 await self._follow_at(known.path, known, wake)

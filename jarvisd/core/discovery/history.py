@@ -44,7 +44,7 @@ class History:
         """Let *known* be read when those with newer changes have been."""
         known.wakes += 1
         if known.backlog_bytes is None:
-            unread = max(0, known.size - known.block.position.offset)
+            unread = max(0, known.size - known.position.offset)
             known.backlog_bytes, known.historic_until = unread, known.size
             self._progress.found(unread, self._clock.monotonic())
             # The file itself, not its path: another file may have that in its turn.

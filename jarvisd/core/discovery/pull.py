@@ -61,7 +61,7 @@ class SliceReader:
         try:
             self._begin(known)
             part = known.tail.read(
-                block.position, self._handles, self._clock.monotonic()
+                known.position, self._handles, self._clock.monotonic()
             )
             self._count(known, part)
         except SourceError as exc:
@@ -82,20 +82,20 @@ class SliceReader:
             known.tail.condense = self._intake.condense(known.block)
 
         begins = self._catalogue.come_back(known)
-        if begins is None and not known.block.position.offset:
+        if begins is None and not known.position.offset:
             begins = self._catalogue.counted_elsewhere(known)
             if self._intake.only_counts(known.block):
                 known.tail.slice_bytes = COUNTED_SLICE_BYTES
 
         if begins is not None:
-            before = known.block.position
+            before = known.position
             known.tail.begin_at(begins)
             self._intake.fold(known.block, [], begins)
             self._catalogue.reached(known, before)
             self._unread(known.block)
 
     def _count(self, known: TrackedFile, part: FileSlice) -> None:
-        block, before = known.block, known.block.position
+        block, before = known.block, known.position
         if not part.gone:
             self._intake.recover(block)
 

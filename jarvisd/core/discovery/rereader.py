@@ -79,7 +79,7 @@ class Rereader:
         lacking.sort(key=_newest_last)
         now = self._intake.clock.monotonic()
         for known in lacking:
-            self._progress.found(known.block.position.offset, now)
+            self._progress.found(known.position.offset, now)
 
         if lacking:
             log.info("books.reread", files=len(lacking))
@@ -104,7 +104,7 @@ class Rereader:
             return  # the reader finds out as well, and says so
 
         try:
-            if fits(known.block.position, fd):
+            if fits(known.position, fd):
                 await self._read_open(known, fd)
         except OSError as exc:
             log.warning("books.reread_failed", path=known.path, reason=exc.strerror)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from jarvisd.core.discovery.tracked_file import TrackedFile
-from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.handles import Handles, opened_if_readable
 from jarvisd.core.sources.jsonlines.identity import FileVerdict, resembles
 
@@ -32,7 +32,7 @@ def leads_to(path: str, inode: tuple[int, int]) -> bool:
 
 def has_moved(known: TrackedFile, path: str, handles: Handles) -> bool:
     """Whether the file at *path*, of its inode, is *known* under a new name."""
-    if not known.block.position.offset:
+    if not known.position.offset:
         # Nothing of it was counted yet, so nothing tells it from another file but that
         # its name leads nowhere; and if it has ended, this only got its inode.
         unread = not known.tail.leaving and not known.block.ended
@@ -45,7 +45,7 @@ def has_moved(known: TrackedFile, path: str, handles: Handles) -> bool:
     return _likeness(known, path) > _likeness(known, known.path)
 
 
-def left_behind(other: TrackedFile, path: str, handles: Handles) -> Position | None:
+def left_behind(other: TrackedFile, path: str, handles: Handles) -> FilePosition | None:
     """Return how far the file at *path* was read as *other*, which is to leave it."""
     seen = status(path)
     for each in other.tail.leaving:
@@ -63,7 +63,7 @@ def left_behind(other: TrackedFile, path: str, handles: Handles) -> Position | N
     return goes_on(other, path)
 
 
-def copied(known: TrackedFile, others: Iterable[TrackedFile]) -> Position | None:
+def copied(known: TrackedFile, others: Iterable[TrackedFile]) -> FilePosition | None:
     """Return how far *known*, not read yet, was read as the one it is a copy of."""
     others = [each for each in others if each is not known]
     seen = status(known.path) if others else None
@@ -71,7 +71,7 @@ def copied(known: TrackedFile, others: Iterable[TrackedFile]) -> Position | None
         return None
 
     for other in others:
-        position = other.block.position
+        position = other.position
         if _age(position) == _age_of(seen) and goes_on(other, known.path) is not None:
             return position
 
@@ -79,15 +79,15 @@ def copied(known: TrackedFile, others: Iterable[TrackedFile]) -> Position | None
 
 
 def goes_on(
-    known: TrackedFile, path: str, position: Position | None = None
-) -> Position | None:
+    known: TrackedFile, path: str, position: FilePosition | None = None
+) -> FilePosition | None:
     """Return where to go on in *path* if it has what was read of *known*."""
     fd = opened_if_readable(path)
     if fd is None:
         return None
 
     try:
-        start = position or known.block.position
+        start = position or known.position
         verdict, found = known.tail.judge(start, fd)
         return found if verdict in _CONTINUED else None
     finally:
@@ -107,21 +107,21 @@ def _likeness(known: TrackedFile, path: str) -> int:
         return 0
 
     try:
-        position, seen = known.block.position, os.fstat(fd)
+        position, seen = known.position, os.fstat(fd)
         is_it = (seen.st_dev, seen.st_ino) == (position.dev, position.inode)
         return int(is_it and resembles(position, fd))
     finally:
         os.close(fd)
 
 
-def here(position: Position, seen: os.stat_result, generation: int) -> Position:
+def here(position: FilePosition, seen: os.stat_result, generation: int) -> FilePosition:
     """Return *position* as one in the file *seen*."""
     return msgspec.structs.replace(
         position, dev=seen.st_dev, inode=seen.st_ino, generation=generation
     )
 
 
-def _age(position: Position) -> tuple[int, int]:
+def _age(position: FilePosition) -> tuple[int, int]:
     return (position.size, position.mtime_ns)
 
 

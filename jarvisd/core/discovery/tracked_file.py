@@ -3,10 +3,12 @@
 import asyncio
 import os
 from dataclasses import dataclass
+from typing import cast
 
 from jarvisd.blocks.block import Block
 from jarvisd.core.discovery.links import REMEDIES
 from jarvisd.core.roots import SourceView
+from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 
 
@@ -42,6 +44,11 @@ class TrackedFile:
     def path(self) -> str:
         """Return where the file is now."""
         return self.tail.path
+
+    @property
+    def position(self) -> FilePosition:
+        """Return how far the file was read: the position that its block holds."""
+        return cast("FilePosition", self.block.position)
 
     def note(self, status: os.stat_result) -> None:
         """Remember how large and how old the file was seen to be."""

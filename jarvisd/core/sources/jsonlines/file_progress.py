@@ -2,7 +2,7 @@
 
 import os
 
-from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.identity import FileVerdict, advanced, judge
 from jarvisd.core.sources.jsonlines.line_checksums import LineChecksums
 from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine
@@ -24,14 +24,14 @@ class FileProgress:
         return self._stream.partial_bytes if self._stream is not None else 0
 
     def judge(
-        self, position: Position, seen: os.stat_result, fd: int
-    ) -> tuple[FileVerdict, Position]:
+        self, position: FilePosition, seen: os.stat_result, fd: int
+    ) -> tuple[FileVerdict, FilePosition]:
         """Return what the file behind *position* has become, and where to go on."""
         return judge(position, seen, fd, self._memory)
 
     def next(
         self,
-        position: Position,
+        position: FilePosition,
         seen: os.stat_result,
         fd: int,
         slice_bytes: int,
@@ -51,7 +51,7 @@ class FileProgress:
         return part
 
     def next_if_grown(
-        self, position: Position, seen: os.stat_result, fd: int
+        self, position: FilePosition, seen: os.stat_result, fd: int
     ) -> FileSlice | None:
         """Return the next slice of a file that goes on where we stopped, or None."""
         if self._stream is None:
@@ -63,12 +63,14 @@ class FileProgress:
 
         return part
 
-    def _forget_some(self, position: Position, seen: os.stat_result, fd: int) -> None:
+    def _forget_some(
+        self, position: FilePosition, seen: os.stat_result, fd: int
+    ) -> None:
         if self._memory is not None and self._memory.is_full:
             base = advanced(position, seen, fd, self._memory.middle)
             self._memory.forget_until(base)
 
-    def begin_at(self, start: Position) -> None:
+    def begin_at(self, start: FilePosition) -> None:
         """Read on from *start*, which may lie before what was read or in a new file."""
         self._stream = None
         if self._memory is None:
@@ -77,13 +79,13 @@ class FileProgress:
         if start.offset < max(1, self._memory.base.offset):
             self._memory = LineChecksums(start)
 
-    def begin_after_edit(self, start: Position) -> None:
+    def begin_after_edit(self, start: FilePosition) -> None:
         """Read on from *start*: what stands before it is not what was remembered."""
         self._stream = None
         if self._memory is not None:
             self._memory = LineChecksums(start)
 
-    def remembers_all(self, position: Position, fd: int) -> bool:
+    def remembers_all(self, position: FilePosition, fd: int) -> bool:
         """Whether each line before *position* is known to be as it was."""
         memory = self._memory
         if memory is None or memory.base.offset:
@@ -109,7 +111,7 @@ class FileProgress:
         stream, self._stream = self._stream, None
         return stream
 
-    def remember(self, position: Position) -> None:
+    def remember(self, position: FilePosition) -> None:
         """Remember single lines from *position* on, in case the file is cut."""
         self._stream = None
         self._memory = LineChecksums(position)

@@ -31,7 +31,7 @@ import hashlib
 import os
 from enum import Enum, auto
 
-from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.line_checksums import LineChecksums
 
 HEAD_BYTES = 1024
@@ -51,11 +51,11 @@ class FileVerdict(Enum):
 
 
 def judge(
-    position: Position,
+    position: FilePosition,
     seen: os.stat_result,
     fd: int,
     memory: LineChecksums | None = None,
-) -> tuple[FileVerdict, Position]:
+) -> tuple[FileVerdict, FilePosition]:
     """Return what the file behind *position* has become, and where to go on in it.
 
     Args:
@@ -80,13 +80,13 @@ def judge(
     generation = position.generation + 1
     kept = _kept(memory, fd)
     if not kept:
-        return FileVerdict.REWRITTEN, Position(generation=generation)
+        return FileVerdict.REWRITTEN, FilePosition(generation=generation)
 
-    start = Position(generation=generation)
+    start = FilePosition(generation=generation)
     return FileVerdict.CUT, advanced(start, seen, fd, kept)
 
 
-def fits(position: Position, fd: int) -> bool:
+def fits(position: FilePosition, fd: int) -> bool:
     """Whether the file still has head and mark of *position* where they were."""
     if not position.offset:
         return True
@@ -94,7 +94,7 @@ def fits(position: Position, fd: int) -> bool:
     return _has_head(position, fd) and _has_mark(position, position.offset, fd)
 
 
-def resembles(position: Position, fd: int) -> bool:
+def resembles(position: FilePosition, fd: int) -> bool:
     """Return True if the file begins or ends as what was read to *position* did.
 
     Together with its inode that tells a file that was written again from one that
@@ -104,14 +104,14 @@ def resembles(position: Position, fd: int) -> bool:
 
 
 def advanced(
-    position: Position,
+    position: FilePosition,
     seen: os.stat_result,
     fd: int,
     offset: int,
     *,
     data: bytes = b"",
     start: int = 0,
-) -> Position:
+) -> FilePosition:
     """Return *position* moved to *offset*, with head and mark taken from the file.
 
     *data* is what was read of it from *start* on.
@@ -123,7 +123,7 @@ def advanced(
 
     mark_len = min(MARK_BYTES, offset)
     mark = between(offset - mark_len, offset, fd, data, start)
-    return Position(
+    return FilePosition(
         generation=position.generation,
         dev=seen.st_dev,
         inode=seen.st_ino,
@@ -137,13 +137,13 @@ def advanced(
     )
 
 
-def edited(position: Position, seen: os.stat_result, fd: int) -> Position:
+def edited(position: FilePosition, seen: os.stat_result, fd: int) -> FilePosition:
     """Return *position* in the file *seen*: what stands before it was written again.
 
     The same number of lines, for all that is known, which may say something else now.
     They are of a new generation, which their rows tell by: see `row_version`.
     """
-    start = Position(generation=position.generation + 1)
+    start = FilePosition(generation=position.generation + 1)
     return advanced(start, seen, fd, position.offset)
 
 
@@ -161,12 +161,12 @@ def digest(data: bytes) -> int:
     return int.from_bytes(raw) >> 1
 
 
-def _has_head(position: Position, fd: int) -> bool:
+def _has_head(position: FilePosition, fd: int) -> bool:
     head = os.pread(fd, position.head_len, 0)
     return len(head) == position.head_len and digest(head) == position.head_hash
 
 
-def _has_mark(position: Position, end: int, fd: int) -> bool:
+def _has_mark(position: FilePosition, end: int, fd: int) -> bool:
     """Return True if what stood before the offset of *position* stands before *end*."""
     if end < position.mark_len:
         return False
@@ -175,7 +175,7 @@ def _has_mark(position: Position, end: int, fd: int) -> bool:
     return len(mark) == position.mark_len and digest(mark) == position.mark_hash
 
 
-def _ends_alike(position: Position, fd: int, memory: LineChecksums | None) -> bool:
+def _ends_alike(position: FilePosition, fd: int, memory: LineChecksums | None) -> bool:
     """Whether the last line that was read stands where it stood."""
     if _has_mark(position, position.offset, fd):
         return True

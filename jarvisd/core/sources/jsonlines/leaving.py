@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.handles import Handles
 from jarvisd.core.sources.jsonlines.identity import fits
 from jarvisd.core.sources.jsonlines.open_for_writing import has_writer
@@ -36,7 +36,7 @@ class LeavingFile:
 
     key: str
     """What its descriptor is called in the handles."""
-    position: Position
+    position: FilePosition
     stream: Stream
     grew_at: float
     ended: bool = False
@@ -73,7 +73,7 @@ class LeavingFile:
 
 
 def read_beside(
-    leaving: Iterable[LeavingFile], position: Position, handles: Handles, now: float
+    leaving: Iterable[LeavingFile], position: FilePosition, handles: Handles, now: float
 ) -> FileSlice | None:
     """Return what one of *leaving* gained, as a slice that leaves *position* alone."""
     for each in leaving:

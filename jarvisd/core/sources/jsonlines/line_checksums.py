@@ -9,7 +9,7 @@ import os
 import zlib
 from array import array
 
-from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.file_position import FilePosition
 
 MAX_LINES = 8192
 MAX_BYTES = 4 * 1024 * 1024
@@ -25,7 +25,7 @@ class LineChecksums:
 
     __slots__ = ("_ends", "_sums", "_unfinished", "base")
 
-    def __init__(self, base: Position) -> None:
+    def __init__(self, base: FilePosition) -> None:
         self.base = base
         self._ends = array("Q")
         self._sums = array("L")
@@ -59,7 +59,7 @@ class LineChecksums:
         if start < len(chunk):
             self._unfinished = zlib.crc32(chunk[start:], self._unfinished)
 
-    def forget_until(self, base: Position) -> None:
+    def forget_until(self, base: FilePosition) -> None:
         """Forget what ends before *base*, which is the end of a line remembered."""
         count = self._ends.index(base.offset) + 1
         del self._ends[:count], self._sums[:count]

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.identity import MARK_BYTES, advanced, between
 from jarvisd.core.sources.jsonlines.line_checksums import LineChecksums
 from jarvisd.core.sources.jsonlines.lines import (
@@ -42,7 +42,7 @@ class FileSlice:
     """
 
     lines: list[TextLine | Oversize]
-    position: Position
+    position: FilePosition
     read_bytes: int = 0
     partial_bytes: int = 0
     more: bool = False
@@ -58,7 +58,7 @@ class Stream:
 
     def __init__(
         self,
-        position: Position,
+        position: FilePosition,
         slice_bytes: int = SLICE_BYTES,
         condense: Condense | None = None,
     ) -> None:
@@ -73,7 +73,7 @@ class Stream:
 
     def next(
         self,
-        position: Position,
+        position: FilePosition,
         seen: os.stat_result,
         fd: int,
         memory: LineChecksums | None = None,
@@ -88,7 +88,7 @@ class Stream:
 
     def next_if_grown(
         self,
-        position: Position,
+        position: FilePosition,
         seen: os.stat_result,
         fd: int,
         memory: LineChecksums | None = None,
@@ -141,7 +141,7 @@ class Stream:
         self,
         data: bytes,
         before: int,
-        position: Position,
+        position: FilePosition,
         *,
         seen: os.stat_result,
         fd: int,
@@ -183,7 +183,7 @@ class Stream:
         return max(MIN_SLICE_BYTES, read_bytes * SLICE_LINES // lines)
 
 
-def _is_of(position: Position, seen: os.stat_result) -> bool:
+def _is_of(position: FilePosition, seen: os.stat_result) -> bool:
     return position.inode == seen.st_ino and position.dev == seen.st_dev
 
 

@@ -25,7 +25,7 @@ import os
 from dataclasses import dataclass, field
 
 from jarvisd.base.errors import SourceError
-from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.file_progress import FileProgress
 from jarvisd.core.sources.jsonlines.foreign import PROBE_BYTES, why_foreign
 from jarvisd.core.sources.jsonlines.handles import Handles, opened_if_readable
@@ -90,20 +90,22 @@ class TailedFile:
         """Whether *seen* is worth a look: cheap, without opening the file."""
         return _signature(seen) != self._known or bool(self.leaving)
 
-    def assume_unchanged(self, position: Position) -> None:
+    def assume_unchanged(self, position: FilePosition) -> None:
         """Take it that *position* was all there was when it was stored."""
         if position.offset == position.size:
             self._known = _signature_of(position)
 
-    def judge(self, position: Position, fd: int) -> tuple[FileVerdict, Position]:
+    def judge(
+        self, position: FilePosition, fd: int
+    ) -> tuple[FileVerdict, FilePosition]:
         """Say what the file behind *fd* is to one that was read to *position*."""
         return self._reading.judge(position, os.fstat(fd), fd)
 
-    def begin_at(self, position: Position) -> None:
+    def begin_at(self, position: FilePosition) -> None:
         """Read on from *position*, whatever was read of an unfinished line."""
         self._reading.begin_at(position)
 
-    def remember(self, position: Position) -> None:
+    def remember(self, position: FilePosition) -> None:
         """Remember single lines from *position* on, in case the file is cut."""
         self._reading.remember(position)
 
@@ -116,7 +118,7 @@ class TailedFile:
         self.path, self.moved_to = path, None
         self._known = self._away_since = None
 
-    def read(self, position: Position, handles: Handles, now: float) -> FileSlice:
+    def read(self, position: FilePosition, handles: Handles, now: float) -> FileSlice:
         """Return the next slice after *position*, at the monotonic time *now*.
 
         Raises:
@@ -128,7 +130,7 @@ class TailedFile:
         self._was_void |= part.gone
         return part
 
-    def _read(self, position: Position, handles: Handles, now: float) -> FileSlice:
+    def _read(self, position: FilePosition, handles: Handles, now: float) -> FileSlice:
         """Return the next slice of the file that our name leads to, or led to."""
         named = _named(self.path)
         grown = self._read_grown(position, named, handles)
@@ -152,7 +154,7 @@ class TailedFile:
             return FileSlice([], position, partial_bytes=partial_bytes, gone=True)
 
     def _read_grown(
-        self, position: Position, named: os.stat_result | None, handles: Handles
+        self, position: FilePosition, named: os.stat_result | None, handles: Handles
     ) -> FileSlice | None:
         """Return what was appended to the file that we have open and always had.
 
@@ -179,7 +181,7 @@ class TailedFile:
 
         return part
 
-    def _look(self, position: Position, fd: int, now: float) -> FileSlice:
+    def _look(self, position: FilePosition, fd: int, now: float) -> FileSlice:
         """Read the file behind *fd*, if it is still what was read before."""
         reading, seen = self._reading, os.fstat(fd)
         if self.changed(seen):
@@ -210,7 +212,7 @@ class TailedFile:
         self._known = _signature(seen)
         return part
 
-    def _is_edited(self, position: Position, seen: os.stat_result, fd: int) -> bool:
+    def _is_edited(self, position: FilePosition, seen: os.stat_result, fd: int) -> bool:
         """Return True if what stands before *position* was written again.
 
         That is so if the file was empty or gone, or changed without growing.
@@ -237,7 +239,7 @@ class TailedFile:
         return at is not None and now - at < EDIT_PAUSE_S and not self._was_void
 
     def _begin_after_edit(
-        self, start: Position, seen: os.stat_result, now: float
+        self, start: FilePosition, seen: os.stat_result, now: float
     ) -> FileSlice:
         """Go on at *start*; whoever gets the slice reads again what stands before."""
         self._edited_at, self._edit_waits, self._was_void = now, False, False
@@ -246,7 +248,7 @@ class TailedFile:
         return FileSlice([], start, restarted=True, more=True)
 
     def _away(
-        self, position: Position, named: os.stat_result | None, handles: Handles
+        self, position: FilePosition, named: os.stat_result | None, handles: Handles
     ) -> int | None:
         """Return the file read so far, if our name does not lead to it or on from it."""
         fd = handles.held(self.path)
@@ -262,7 +264,7 @@ class TailedFile:
         self._drop(handles)
         return None
 
-    def _newcomer(self, position: Position) -> FileVerdict | None:
+    def _newcomer(self, position: FilePosition) -> FileVerdict | None:
         """Judge the file that has our name now; None if there is none to be read."""
         fd = opened_if_readable(self.path)
         if fd is None:
@@ -273,7 +275,7 @@ class TailedFile:
         finally:
             os.close(fd)
 
-    def _found_again(self, position: Position, handles: Handles) -> int | None:
+    def _found_again(self, position: FilePosition, handles: Handles) -> int | None:
         """Open the file read so far where it was seen since, if it is still that."""
         path, self.moved_to = self.moved_to, None
         if path is None or self._newcomer(position) in _CONTINUED:
@@ -291,7 +293,7 @@ class TailedFile:
 
     def _read_away(
         self,
-        position: Position,
+        position: FilePosition,
         named: os.stat_result | None,
         fd: int,
         handles: Handles,
@@ -322,7 +324,7 @@ class TailedFile:
 
         return part
 
-    def _is_overwritten(self, position: Position, fd: int) -> bool:
+    def _is_overwritten(self, position: FilePosition, fd: int) -> bool:
         """Whether nothing of what we read is left in a file without a name.
 
         What is in it now has most likely been moved on: it was written here, and then
@@ -347,7 +349,7 @@ class TailedFile:
             leaving = LeavingFile(key, part.position, stream, grew_at=now)
             self.leaving = [*self.leaving, leaving][-MAX_LEAVING:]
 
-        start = Position(generation=part.position.generation + 1)
+        start = FilePosition(generation=part.position.generation + 1)
         self._reading.begin_at(start)
         part.position, part.partial_bytes = start, 0
         part.restarted = part.more = True
@@ -377,7 +379,7 @@ def _refuse_foreign(path: str, fd: int) -> None:
         raise SourceError(path, reason)
 
 
-def _signature_of(position: Position) -> tuple[int, int, int, int]:
+def _signature_of(position: FilePosition) -> tuple[int, int, int, int]:
     return (position.dev, position.inode, position.size, position.mtime_ns)
 
 
