@@ -6,12 +6,13 @@ import pytest
 
 from jarvisd.base.errors import StoreError
 from jarvisd.blocks.block import Block
-from jarvisd.core.flush import OLD_MS, PATIENCE_S, Flusher
+from jarvisd.core.flush import PATIENCE_S, Flusher
 from jarvisd.core.origin import SessionId
+from jarvisd.core.publisher import Flushed, Publisher
 from jarvisd.core.record import Record
 from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.overview.sessions import Sessions
-from jarvisd.state.journal import Journal
+from jarvisd.state.journal import OLD_MS, Journal, TransitionMade, TransitionTold
 from jarvisd.state.model import Confidence, State, Tier, Transition
 from tests.support import FakeClock, FakeStore, block, settle
 
@@ -35,20 +36,42 @@ class Rig:
         self.clock = FakeClock()
         self.store = store(self.clock, writing_s)
         self.blocks: list[Block] = []
-        self.journal = Journal()
+        publisher = Publisher()
+        publish = publisher.publish
+        self.journal = Journal(publish=publish)
         self.books = Sessions()
         self.flusher = Flusher(
-            self.store, self.clock, self.blocks, self.books, self.journal
+            self.store,
+            self.clock,
+            self.blocks,
+            self.books,
+            self.journal,
+            publish=publish,
         )
         self.made: list[int] = []
         self.told: list[int] = []
         self.stored: list[bool] = []
-        self.journal.listen(lambda each: self.made.append(each.number))
-        self.journal.follow(self._told)
+        self.revisions: list[int] = []
+        publisher.connect(
+            {
+                TransitionMade: (self._made, self._hasten),
+                TransitionTold: (self._told,),
+                Flushed: (self._flushed,),
+            }
+        )
 
-    def _told(self, transition: Transition) -> None:
-        self.told.append(transition.number)
-        self.stored.append(transition.stored)
+    def _made(self, made: TransitionMade) -> None:
+        self.made.append(made.transition.number)
+
+    def _hasten(self, made: TransitionMade) -> None:
+        self.flusher.hasten(urgent=made.urgent)
+
+    def _told(self, told: TransitionTold) -> None:
+        self.told.append(told.transition.number)
+        self.stored.append(told.transition.stored)
+
+    def _flushed(self, flushed: Flushed) -> None:
+        self.revisions.append(flushed.revision)
 
     def block_of(self, session: str) -> Block:
         """Return a block that the session of all transitions is read from."""
@@ -419,14 +442,12 @@ async def test_a_commit_says_when_it_is_not_on_the_disk() -> None:
         assert rig.store.stored("b1").counts.line_count == 1
 
 
-async def test_listeners_hear_of_a_revision_after_it_is_committed() -> None:
+async def test_a_revision_is_published_after_it_is_committed() -> None:
     async with running() as rig:
-        heard: list[int] = []
-        rig.flusher.listen(heard.append)
         rig.line(block())
         await rig.clock.advance(0.2)
 
-        assert heard == [rig.store.revision]
+        assert rig.revisions == [rig.store.revision]
 
 
 async def test_a_database_made_anew_is_given_everything() -> None:

@@ -1,11 +1,14 @@
 """All that lives as long as the daemon, made and put together.
 
 Everything is given what it needs here, and nothing looks anything up. What was stored
-is taken back before anybody reads or answers.
+is taken back before anybody reads or answers. Who consumes which notices, and in which
+order, is written in `_consumers` and nowhere else.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path, PurePath
 
 from jarvisd.agents import Agent, agent_named, only_counted, traits_of
 from jarvisd.app.awake import Awake
@@ -13,8 +16,10 @@ from jarvisd.app.garbage import loading
 from jarvisd.app.prices import PricesInForce
 from jarvisd.app.reload import Reloader
 from jarvisd.app.restore import recall_blocks, recall_books, recalled_journal
+from jarvisd.app.trees import configured_trees
+from jarvisd.base import paths
 from jarvisd.base.clock import Clock
-from jarvisd.blocks.registry import Blocks
+from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.config import Config
 from jarvisd.conversations.methods import Conversations
 from jarvisd.conversations.recording import MessageRecorder
@@ -22,20 +27,33 @@ from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
+from jarvisd.core.publisher import Consumer, Flushed, Publisher, TreesChanged
+from jarvisd.core.signal import HookCalled
 from jarvisd.core.sources.push import PushedBlocks
+from jarvisd.core.status_line import StatusLineRead
 from jarvisd.core.storage.database_store import Store
 from jarvisd.core.storage.group_commit import GroupCommit
+from jarvisd.overview.health_wire import HealthTurned
+from jarvisd.overview.rendered_files import Renderer
 from jarvisd.overview.service import Service
 from jarvisd.overview.sessions import Sessions
+from jarvisd.presence.methods import HookHandlers
 from jarvisd.presence.monitor import PresenceMonitor
 from jarvisd.presence.wanted import Wanting
+from jarvisd.reports.methods import Reports
+from jarvisd.rpc.counters import ServerCounters
+from jarvisd.rpc.handlers import Handlers
+from jarvisd.rpc.outbox import Subscriptions
+from jarvisd.rpc.server import RpcServer
 from jarvisd.segments.chats import Chats
+from jarvisd.segments.engine import SegmentClosed
 from jarvisd.segments.methods import SegmentHandlers
 from jarvisd.segments.model import Closed
 from jarvisd.sinks.exporter import Exporter
 from jarvisd.sinks.factory import make_sinks
-from jarvisd.state.journal import Journal
-from jarvisd.state.model import OVER, Transition
+from jarvisd.state.journal import TransitionMade, TransitionTold
+from jarvisd.state.methods import LiveStates
+from jarvisd.state.model import OVER
 from jarvisd.state.task import StateTask
 
 MAX_AGENTS = 64
@@ -48,12 +66,12 @@ class Parts:
 
     clock: Clock
     store: Store
+    publisher: Publisher
     blocks: Blocks
-    journal: Journal
-    keeper: StateTask
+    state_task: StateTask
     presence: PresenceMonitor
     flusher: Flusher
-    scribe: GroupCommit
+    group_commit: GroupCommit
     conversations: Conversations
     exporter: Exporter
     segments: SegmentHandlers
@@ -62,18 +80,27 @@ class Parts:
     service: Service
     awake: Awake
     prices: PricesInForce
+    reports: Reports
+    renderer: Renderer
+    server: RpcServer
 
 
-async def assembled(
+async def compose(
     config: Config,
     store: Store,
-    survey: Reconciler,
     *,
     prices: PricesInForce,
     reloader: Reloader,
+    environ: Mapping[str, str],
     clock: Clock,
+    folder: Path,
 ) -> Parts:
-    """Return every part, with what *store* holds taken back."""
+    """Return every part, with what *store* holds taken back.
+
+    What is rendered is written to *folder*.
+    """
+    publisher = Publisher()
+    publish = publisher.publish
     exporter = Exporter(make_sinks(config.sinks, config.store.parent), store, clock)
     books = Sessions(
         prices.cost_micros,
@@ -81,29 +108,36 @@ async def assembled(
         idle_s=config.segments.idle_s,
         sinks=exporter.sinks,
         traits_of=traits_of,
+        publish=publish,
     )
     books.states.checks_processes = True  # `presence` does
-    blocks, awake = Blocks(books), Awake(clock)
+    survey = Reconciler(
+        configured_trees(config, environ),
+        clock,
+        excluded=config.excluder(),
+        max_pause_s=config.scan_interval_s,
+        home=paths.home(environ),
+        publish=publish,
+    )
+    blocks, awake = Blocks(books, publish), Awake(clock)
     with loading():
         await recall_books(books, store)
-        journal = await recalled_journal(store, books, clock)
-        journal.listen(partial(_end_segment, books, clock))
-        keeper = StateTask(books.states, journal, blocks, clock)
-        flusher = Flusher(store, clock, blocks, books, journal, awake=awake.told)
+        journal = await recalled_journal(store, books, clock, publish)
+        state_task = StateTask(books.states, journal, blocks, clock)
+        flusher = Flusher(
+            store, clock, blocks, books, journal, awake=awake.told, publish=publish
+        )
         intake = _intake(config, blocks, flusher, clock)
         reader = Scheduler(survey, intake)
         await recall_blocks(blocks, store, reader.catalogue, clock)
 
-    if exporter.sinks:
-        flusher.listen(lambda _revision: exporter.wake())
-
-    scribe = GroupCommit(store)
+    group_commit = GroupCommit(store)
     limits = config.conversations.limits
     conversations = Conversations(
-        store, scribe, clock, limits=limits, flush=flusher.flush_all
+        store, group_commit, clock, limits=limits, flush=flusher.flush_all
     )
     presence = PresenceMonitor(
-        keeper.report,
+        state_task.report,
         clock,
         trees=lambda: survey.trees,
         wanted=Wanting(blocks, clock),
@@ -132,15 +166,34 @@ async def assembled(
         reload=reloader.bound(survey, prices),
         left_out=intake.left_out,
     )
-    return Parts(
+    counters = ServerCounters()
+    subscriptions = Subscriptions(
+        blocks, clock, instance_id=service.instance_id, journal=journal
+    )
+    reader.live_watch.gather_unless(partial(bool, subscriptions))
+    reports = Reports(
+        books=books, store=store, clock=clock, daemon=service, journal=journal
+    )
+    states = LiveStates(blocks, journal, store, clock)
+    handlers = Handlers(
+        blocks=blocks,
+        clock=clock,
+        daemon=service,
+        reports=reports,
+        states=states,
+        desk=_hook_handlers(reader, presence, state_task, states, clock),
+        subscriptions=subscriptions,
+        tally=counters,
+    )
+    parts = Parts(
         clock=clock,
         store=store,
+        publisher=publisher,
         blocks=blocks,
-        journal=journal,
-        keeper=keeper,
+        state_task=state_task,
         presence=presence,
         flusher=flusher,
-        scribe=scribe,
+        group_commit=group_commit,
         conversations=conversations,
         exporter=exporter,
         segments=segments,
@@ -149,7 +202,48 @@ async def assembled(
         service=service,
         awake=awake,
         prices=prices,
+        reports=reports,
+        renderer=Renderer(handlers.status, blocks, clock, folder),
+        server=RpcServer(handlers, subscriptions, clock, counters),
     )
+    publisher.connect(_consumers(parts, subscriptions, states))
+    return parts
+
+
+def _consumers(
+    parts: Parts, subscriptions: Subscriptions, states: LiveStates
+) -> dict[type, tuple[Consumer, ...]]:
+    """Return who consumes which notices, in this order."""
+    books, clock, flusher = parts.blocks.books, parts.clock, parts.flusher
+
+    def end_segment(made: TransitionMade) -> None:
+        """Close the segment of a session that is over; what comes opens another."""
+        transition = made.transition
+        if transition.state in OVER and transition.before is not None:
+            entry = books.entry_of(transition.agent, transition.session_id)
+            if entry is not None:
+                books.segments.end(entry.session, Closed.END, clock.unix_ms())
+
+    def hasten(made: TransitionMade) -> None:
+        flusher.hasten(urgent=made.urgent)
+
+    return {
+        BlockChanged: (
+            parts.state_task.block_changed,  # first: what follows shows the state
+            subscriptions.block_changed,
+            parts.renderer.wake,
+        ),
+        TransitionMade: (
+            end_segment,  # first: it is stored with the transition
+            parts.state_task.transition_made,
+            hasten,
+        ),
+        TransitionTold: (subscriptions.transition_told, states.transition_told),
+        SegmentClosed: (subscriptions.segment_closed,),
+        Flushed: (parts.exporter.flushed, subscriptions.flushed, parts.reports.flushed),
+        TreesChanged: (parts.reader.trees_changed,),
+        HealthTurned: (subscriptions.health_turned, parts.renderer.wake),
+    }
 
 
 def _intake(config: Config, blocks: Blocks, flusher: Flusher, clock: Clock) -> Intake:
@@ -164,9 +258,43 @@ def _agent(config: Config, name: str) -> Agent:
     return agent if config.agent(name).ledger else only_counted(agent)
 
 
-def _end_segment(books: Sessions, clock: Clock, transition: Transition) -> None:
-    """Close the segment of a session that is over; what comes later opens another."""
-    if transition.state in OVER and transition.before is not None:
-        entry = books.entry_of(transition.agent, transition.session_id)
-        if entry is not None:
-            books.segments.end(entry.session, Closed.END, clock.unix_ms())
+def _hook_handlers(
+    reader: Scheduler,
+    presence: PresenceMonitor,
+    state_task: StateTask,
+    states: LiveStates,
+    clock: Clock,
+) -> HookHandlers:
+    """Return the handlers of what agents tell of themselves."""
+    books = reader.blocks.books
+
+    def hooked(signal: HookCalled) -> None:
+        # First: whether the process ends with its turn tells what its hooks mean.
+        presence.told(signal)
+        state_task.report(signal)
+
+    def read(read: StatusLineRead) -> None:
+        if read.limits is not None:
+            books.ledger.hear_limits(read.agent, read.limits, read.at_ms)
+
+    def spent(read: StatusLineRead) -> int | None:
+        known = books.ledger.session(read.agent, read.session_id) is not None
+        if not reader.is_complete() or not (known or _is_below(reader.survey, read)):
+            return None
+
+        return books.family_cost(read.agent, read.session_id)
+
+    return HookHandlers(
+        clock,
+        report=hooked,
+        read=read,
+        needs=states.needs,
+        spent=spent,
+        trees=lambda: reader.survey.trees,
+    )
+
+
+def _is_below(survey: Reconciler, read: StatusLineRead) -> bool:
+    """Return True if the transcript lies where it is read as soon as it is written."""
+    path = PurePath(read.transcript_path or "")
+    return any(path.is_relative_to(tree.root) for tree in survey.trees)

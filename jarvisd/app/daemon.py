@@ -10,21 +10,18 @@ import structlog
 from jarvisd import __version__
 from jarvisd.app.awake import stay_awake
 from jarvisd.app.backups import keep_backups
-from jarvisd.app.compose import Parts, assembled
+from jarvisd.app.compose import Parts, compose
 from jarvisd.app.garbage import keep_history
-from jarvisd.app.health_news import tell_of_health
+from jarvisd.app.health_news import watch_health
 from jarvisd.app.prices import PricesInForce, keep_priced
 from jarvisd.app.reload import Reloader
-from jarvisd.app.trees import configured_trees
 from jarvisd.app.unix_signals import obey_signals
 from jarvisd.app.watchdog import feed_watchdog
-from jarvisd.app.wiring import made_face
 from jarvisd.base import paths
 from jarvisd.base.clock import Clock
 from jarvisd.base.zone import local_zone
 from jarvisd.config import Config, FifoSettings
 from jarvisd.conversations.methods import keep_decaying
-from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.sources.configured_pipes import read_pipe
 from jarvisd.core.storage.database_store import open_store
 from jarvisd.core.storage.files import hold_store
@@ -67,18 +64,17 @@ async def run(
             ) as store,
             anyio.create_task_group() as writers,
         ):
-            survey = Reconciler(
-                configured_trees(config, environ),
-                clock,
-                excluded=config.excluder(),
-                max_pause_s=config.scan_interval_s,
-                home=paths.home(environ),
-            )
-            parts = await assembled(
-                config, store, survey, prices=prices, reloader=reloader, clock=clock
+            parts = await compose(
+                config,
+                store,
+                prices=prices,
+                reloader=reloader,
+                environ=environ,
+                clock=clock,
+                folder=endpoint.path.parent,
             )
             writers.start_soon(parts.flusher.run)
-            writers.start_soon(parts.scribe.run)
+            writers.start_soon(parts.group_commit.run)
             try:
                 await _serve(endpoint, parts, config.fifos, tz=local_zone(environ))
             finally:
@@ -91,16 +87,13 @@ async def _serve(
 ) -> None:
     """Answer and read until signalled."""
     clock, service = parts.clock, parts.service
-    face = made_face(endpoint, parts)
     async with anyio.create_task_group() as group:
         # Signals first: whoever was answered once may rely on a clean end.
         await group.start(obey_signals, group.cancel_scope, service, clock)
-        await group.start(face.server.serve, endpoint)
-        group.start_soon(face.renderer.run)
-        group.start_soon(face.reports.keep_ready, tz)
-        group.start_soon(
-            tell_of_health, service, face.subscriptions, face.renderer, clock
-        )
+        await group.start(parts.server.serve, endpoint)
+        group.start_soon(parts.renderer.run)
+        group.start_soon(parts.reports.keep_ready, tz)
+        group.start_soon(watch_health, service, parts.publisher.publish, clock)
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
         group.start_soon(stay_awake, parts.awake, clock)
@@ -116,6 +109,6 @@ async def _serve(
 
         group.start_soon(service.watch_senders)
         await group.start(parts.presence.run)
-        group.start_soon(parts.keeper.run)
+        group.start_soon(parts.state_task.run)
         await group.start(parts.reader.run)
         log.info("daemon.started", version=__version__, blocks=len(parts.blocks))

@@ -1,26 +1,23 @@
 """Notices what no block tells: that the daemon's own state has turned."""
 
 from jarvisd.base.clock import Clock, next_tick
-from jarvisd.overview.rendered_files import Renderer
+from jarvisd.core.publisher import Publish
+from jarvisd.overview.health_wire import HealthTurned
 from jarvisd.overview.service import Service
-from jarvisd.rpc.publisher import Subscriptions
 
 PAUSE_S = 1.0
 """Problems are found by seconds, not by milliseconds."""
 
 
-async def tell_of_health(
-    service: Service, subscriptions: Subscriptions, renderer: Renderer, clock: Clock
-) -> None:
-    """Tell subscribers and the rendered files when problems or history come and go."""
+async def watch_health(service: Service, publish: Publish, clock: Clock) -> None:
+    """Publish when problems or history come and go, until cancelled."""
     shown = _gist(service)
     while True:
         await clock.sleep_until(next_tick(clock.monotonic(), PAUSE_S))
         gist = _gist(service)
         if gist != shown:
             shown = gist
-            subscriptions.health_changed(service.health())
-            renderer.wake()
+            publish(HealthTurned(service.health()))
 
 
 def _gist(service: Service) -> tuple[frozenset[str], bool]:

@@ -10,6 +10,7 @@ from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.origin import Kind
+from jarvisd.core.publisher import Publish
 from jarvisd.core.storage.database_store import Store
 from jarvisd.overview.sessions import Sessions
 from jarvisd.state.constants import FORGOTTEN_MS
@@ -28,17 +29,19 @@ async def recall_books(books: Sessions, store: Store) -> None:
     books.know(await store.load_keys())
 
 
-async def recalled_journal(store: Store, books: Sessions, clock: Clock) -> Journal:
+async def recalled_journal(
+    store: Store, books: Sessions, clock: Clock, publish: Publish
+) -> Journal:
     """Return the journal, gone on from what is stored, so far as that can be asked."""
     recent = Which(since_ms=clock.unix_ms() - FORGOTTEN_MS, limit=MAX_RECALLED)
     try:
         number = await store.read(last_number)
         recalled = await store.read(partial(read_transitions, which=recent))
     except StoreError:
-        return Journal()
+        return Journal(publish=publish)
 
     books.states.recall(recalled)
-    return Journal(number)
+    return Journal(number, publish=publish)
 
 
 async def recall_blocks(

@@ -1,15 +1,20 @@
 """All blocks: the memory that queries are answered from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from jarvisd.base.errors import ProtocolError
 from jarvisd.blocks.block import Block
 from jarvisd.core.origin import BlockId, BlockView
+from jarvisd.core.publisher import Publish, ignore
 from jarvisd.overview.sessions import Sessions
 
-Listener = Callable[[Block], None]
-"""Called between awaits at every change of a block; must be cheap and never fail."""
+
+class BlockChanged(NamedTuple):
+    """A block has other counts, or its session another state."""
+
+    block: Block
 
 
 @dataclass(slots=True)
@@ -35,21 +40,21 @@ class _Counted:
 
 @dataclass(slots=True)
 class Blocks:
-    """Every block by id, their totals by agent, and who wants to know of changes.
+    """Every block by id, and their totals by agent.
 
-    *books* is what they say of sessions.
+    *books* is what they say of sessions; changes are published.
 
     Totals and the set of live blocks are kept up to date by each change, so the
     whole picture costs the same with ten blocks and with ten thousand.
     """
 
     books: Sessions = field(default_factory=Sessions)
+    publish: Publish = ignore
     totals: dict[str, AgentTotals] = field(default_factory=dict)
     _by_id: dict[BlockId, Block] = field(default_factory=dict)
     _counted: dict[BlockId, _Counted] = field(default_factory=dict)
     # Live or ahead of the clock, by activity: a change moves its block to the end.
     _recent: dict[BlockId, Block] = field(default_factory=dict)
-    _listeners: list[Listener] = field(default_factory=list)
     _asked_ms: int = 0
     changes: int = 0
 
@@ -59,10 +64,6 @@ class Blocks:
     def __iter__(self) -> Iterator[Block]:
         return iter(self._by_id.values())
 
-    def listen(self, listener: Listener) -> None:
-        """Call *listener* at every change from now on."""
-        self._listeners.append(listener)
-
     def add(self, block: Block, now_ms: int) -> None:
         """Take *block* in; its counts so far enter the totals, nobody is told."""
         self._by_id[block.block_id] = block
@@ -71,11 +72,10 @@ class Blocks:
         self._count(block, now_ms)
 
     def changed(self, block: Block, now_ms: int) -> None:
-        """Say that *block* has changed: totals follow, listeners are told."""
+        """Count the changes of *block* in the totals, and publish that it has changed."""
         self._count(block, now_ms)
         self.changes += 1
-        for listener in self._listeners:
-            listener(block)
+        self.publish(BlockChanged(block))
 
     def get(self, block_id: BlockId) -> Block | None:
         """Return the block with exactly this id."""

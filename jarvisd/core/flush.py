@@ -26,11 +26,11 @@ from jarvisd.base.refusals import Refusals
 from jarvisd.blocks.block import Block
 from jarvisd.core.debounce import INTERVAL_S, Agenda
 from jarvisd.core.origin import BlockId
+from jarvisd.core.publisher import Flushed, Publish, ignore
 from jarvisd.core.saved import FlushBatch, Saved, SavedBlock, SavedBooks
 from jarvisd.ledger.model import LedgerBatch
 from jarvisd.overview.sessions import Sessions
 from jarvisd.state.journal import Journal
-from jarvisd.state.model import NEEDS, OVER, Transition
 
 log = structlog.get_logger()
 
@@ -46,9 +46,6 @@ PATIENCE_S = 1.0
 
 PUT_OFF_S = 0.1
 """How long what is due may be put off by transitions, which are stored first."""
-
-OLD_MS = 5_000
-"""What a session came to longer ago than this is not stored before all else."""
 
 MAX_UNSAVED = 2_048
 """Rows of the ledger that make a flush come at once. Counting and taking them is one
@@ -114,14 +111,15 @@ class Flusher:
         journal: Journal | None = None,
         *,
         awake: Callable[[], tuple[int, int] | None] = lambda: None,
+        publish: Publish = ignore,
     ) -> None:
+        self._publish = publish
         self._store = store
         self._awake = awake
         self._clock = clock
         self._blocks = blocks
         self._books = Sessions() if books is None else books
         self._journal = Journal() if journal is None else journal
-        self._journal.listen(self._transition_made)
         self._caught_up = anyio.Event()
         self._generation = store.generation
         self._dirty: Agenda[BlockId, Block] = Agenda()
@@ -138,7 +136,6 @@ class Flusher:
         self._unanswered: _Sent | None = None
         self._began = 0.0
         self._failures = 0
-        self._listeners: list[Callable[[int], None]] = []
         self.begun_anew = anyio.Event()
         self.failed_since_ms: int | None = None
         self.error: str | None = None
@@ -161,10 +158,6 @@ class Flusher:
         under_way = self._writing.locked() + (self._unanswered is not None)
         return self._store.revision + 1 + under_way
 
-    def listen(self, listener: Callable[[int], None]) -> None:
-        """Call *listener* with each revision, once it is committed."""
-        self._listeners.append(listener)
-
     def touch(self, block: Block, *, urgent: bool = True) -> None:
         """Say that *block* has something new. Cheap; call it as often as true.
 
@@ -183,15 +176,12 @@ class Flusher:
         if self._dirty.add(block_id, block, self._clock.monotonic(), urgent=urgent):
             self._wake.set()
 
-    def _transition_made(self, made: Transition) -> None:
-        """Have a change of state stored at once, though no line may have come with it.
+    def hasten(self, *, urgent: bool) -> None:
+        """Have a transition stored, though no line may have come with it.
 
-        One that is found out long after it happened, as in history, waits for others,
-        unless somebody is needed or the session is over.
+        One that is *urgent* is stored at once, in a flush of its own.
         """
-        is_calm = made.state not in NEEDS and made.state not in OVER
-        is_old = is_calm and self._clock.unix_ms() - made.at_ms > OLD_MS
-        due = self._clock.monotonic() + INTERVAL_S if is_old else -math.inf
+        due = -math.inf if urgent else self._clock.monotonic() + INTERVAL_S
         if due < self._transitions_due:
             self._transitions_due = due
             self._wake.set()
@@ -372,8 +362,7 @@ class Flusher:
         self.last_flush_ms = self._clock.unix_ms()
         self._look_again()
         log.debug("flush.done", blocks=len(blocks), revision=self._store.revision)
-        for listener in self._listeners:
-            listener(self._store.revision)
+        self._publish(Flushed(self._store.revision))
 
     def _take_sources(self, now: float) -> list[Block]:
         """Return the changed blocks of the sessions whose transitions are to be stored."""

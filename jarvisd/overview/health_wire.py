@@ -3,7 +3,7 @@
 Fields are only ever added, as in `jarvisd.overview.wire`.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -114,3 +114,9 @@ class HealthResult(Result, frozen=True, kw_only=True):
     problems: list[Problem]
     hooks: list[HookReceipt] = msgspec.field(default_factory=list)
     sinks: list[SinkHealth] = msgspec.field(default_factory=list)
+
+
+class HealthTurned(NamedTuple):
+    """Problems or the import of history have come or gone."""
+
+    health: HealthResult

@@ -16,7 +16,6 @@ import anyio
 import structlog
 
 from jarvisd.base.clock import Clock, next_tick
-from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.overview.status import StatusBoard
 from jarvisd.overview.status_text import render_line, render_tmux
@@ -50,10 +49,9 @@ class Renderer:
         self._seen: StatusResult | None = None
         """The newest picture; it may show no more than the one before it."""
         self._failing = False
-        blocks.listen(self._block_changed)
 
-    def wake(self) -> None:
-        """Say that something is to be shown; cheap, call it as often as true."""
+    def wake(self, _: object = None) -> None:
+        """Render what has changed, whatever told of it; cheap."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -81,9 +79,6 @@ class Renderer:
             self._try(self._touch)
             if self._shown is None or not self._status.holds(self._seen):
                 self.wake()
-
-    def _block_changed(self, _block: Block) -> None:
-        self._wake.set()
 
     def _render(self) -> None:
         status = self._seen = self._status.result()

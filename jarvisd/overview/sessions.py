@@ -12,6 +12,7 @@ from jarvisd.base.errors import ProtocolError
 from jarvisd.base.usage import Tokens, Variant
 from jarvisd.blocks.block import Account, Block
 from jarvisd.core.origin import SessionId
+from jarvisd.core.publisher import Publish, ignore
 from jarvisd.core.saved import SavedBooks
 from jarvisd.core.traits import TraitsOf, no_traits
 from jarvisd.ledger.engine import Ledger, SessionKey
@@ -56,10 +57,15 @@ class Sessions:
         idle_s: float = IDLE_S,
         sinks: tuple[str, ...] = (),
         traits_of: TraitsOf = no_traits,
+        publish: Publish = ignore,
     ) -> None:
         self.ledger = Ledger(price, idle_ms=round(idle_s * 1000), traits_of=traits_of)
         self.segments = Segments(
-            self.ledger, self._surroundings, idle_s=idle_s, sinks=sinks
+            self.ledger,
+            self._surroundings,
+            idle_s=idle_s,
+            sinks=sinks,
+            publish=publish,
         )
         self.states = StateEngine(self.ledger.cost_so_far, traits_of=traits_of)
         self._window = window

@@ -11,6 +11,7 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import ProtocolError
 from jarvisd.base.folder import is_named
 from jarvisd.core.origin import SessionId
+from jarvisd.core.publisher import Flushed
 from jarvisd.overview.daemon_contract import Daemon, ReadableStore
 from jarvisd.overview.explain_methods import explain
 from jarvisd.overview.sessions import SessionEntry, Sessions
@@ -80,7 +81,7 @@ class Reports:
         self._answers: dict[ReportUsage, tuple[Stamp, bytes]] = {}
         self._flushed = anyio.Event()
 
-    def flushed(self, _revision: int) -> None:
+    def flushed(self, _: Flushed) -> None:
         """Note that something was stored."""
         self._flushed.set()
 

@@ -28,7 +28,7 @@ from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.dispatch import Dispatcher, Promised
 from jarvisd.rpc.framing import LineFramer
 from jarvisd.rpc.handlers import MAX_IN_FLIGHT, Pieces
-from jarvisd.rpc.publisher import ClientOutbox, Subscriptions
+from jarvisd.rpc.outbox import ClientOutbox, Subscriptions
 from jarvisd.rpc.timeouts import Deadline, Timeouts
 
 log = structlog.get_logger()

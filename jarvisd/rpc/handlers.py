@@ -69,7 +69,7 @@ from jarvisd.reports.wire import (
 from jarvisd.rpc import PROTOCOL_VERSION, messages
 from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.discover import document
-from jarvisd.rpc.publisher import ClientOutbox, Subscriptions
+from jarvisd.rpc.outbox import ClientOutbox, Subscriptions
 from jarvisd.rpc.wire import TOPICS, Subscribe, Unsubscribe
 from jarvisd.segments.wire import SEGMENT_METHODS
 from jarvisd.state.methods import LiveStates

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 import msgspec
 
 from jarvisd.base.clock import Clock
-from jarvisd.blocks.block import Block
-from jarvisd.blocks.registry import Blocks
-from jarvisd.overview.health_wire import HealthResult
+from jarvisd.blocks.registry import BlockChanged, Blocks
+from jarvisd.core.publisher import Flushed
+from jarvisd.overview.health_wire import HealthTurned
 from jarvisd.rpc import messages
 from jarvisd.rpc.changes import Changes
 from jarvisd.rpc.subscription import Subscription
 from jarvisd.rpc.wire import Ping, Revision, Subscribe, SubscribeResult
-from jarvisd.segments.model import Segment
-from jarvisd.state.journal import Journal
+from jarvisd.segments.engine import SegmentClosed
+from jarvisd.state.journal import Journal, TransitionTold
 from jarvisd.state.model import Transition
 
 PING_S = 30.0
@@ -30,7 +30,7 @@ MAX_SUBSCRIPTIONS = 16
 
 
 class Subscriptions:
-    """Listens to all blocks and wakes those who want to know."""
+    """Notes what is published in the list of changes, and wakes all who subscribe."""
 
     def __init__(
         self,
@@ -48,28 +48,27 @@ class Subscriptions:
             books=blocks.books,
             journal=Journal() if journal is None else journal,
         )
-        self.changes.journal.follow(self._transition_told)
         self._outboxes: set[ClientOutbox] = set()
-        blocks.listen(self._block_changed)
 
     def __len__(self) -> int:
         return sum(len(outbox) for outbox in self._outboxes)
 
-    def flushed(self, revision: int) -> None:
-        """Say that *revision* is stored."""
-        self.changes.add("flushes", messages.encode(Revision(revision=revision)))
+    def flushed(self, notice: Flushed) -> None:
+        """Tell subscribers that a revision is stored."""
+        revision = Revision(revision=notice.revision)
+        self.changes.add("flushes", messages.encode(revision))
         self._wake()
 
-    def segment_closed(self, segment: Segment) -> None:
-        """Say that *segment* is closed and stored."""
-        id_ = segment.block_id
+    def segment_closed(self, notice: SegmentClosed) -> None:
+        """Tell subscribers of a segment."""
+        id_ = notice.segment.block_id
         block = None if id_ is None else self.blocks.get(id_)
-        self.changes.add_segment(segment, block)
+        self.changes.add_segment(notice.segment, block)
         self._wake()
 
-    def health_changed(self, health: HealthResult) -> None:
-        """Say that the daemon is well again, or is not."""
-        self.changes.add("health", messages.encode(health))
+    def health_turned(self, notice: HealthTurned) -> None:
+        """Tell subscribers that problems or history have come or gone."""
+        self.changes.add("health", messages.encode(notice.health))
         self._wake()
 
     async def run(self) -> None:
@@ -87,12 +86,14 @@ class Subscriptions:
         """Wake it no more."""
         self._outboxes.discard(outbox)
 
-    def _transition_told(self, transition: Transition) -> None:
-        self.changes.add_transition(transition)
+    def transition_told(self, notice: TransitionTold) -> None:
+        """Tell subscribers of a transition."""
+        self.changes.add_transition(notice.transition)
         self._wake()
 
-    def _block_changed(self, block: Block) -> None:
-        self.changes.add_block(block)
+    def block_changed(self, notice: BlockChanged) -> None:
+        """Tell subscribers of a block and its session."""
+        self.changes.add_block(notice.block)
         self._wake()
 
     def _wake(self) -> None:

@@ -22,7 +22,7 @@ from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.dispatch import Dispatcher
 from jarvisd.rpc.endpoint import Endpoint, peer_uid
 from jarvisd.rpc.handlers import MAX_CLIENTS, Handlers
-from jarvisd.rpc.publisher import Subscriptions
+from jarvisd.rpc.outbox import Subscriptions
 from jarvisd.rpc.timeouts import Timeouts
 
 log = structlog.get_logger()

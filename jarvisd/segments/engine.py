@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from jarvisd.base.ids import BlockId, SessionId
+from jarvisd.core.publisher import Publish, ignore
 from jarvisd.ledger.engine import Ledger, SessionKey
 from jarvisd.ledger.open_segments import OpenSegment
 from jarvisd.ledger.session_totals import Session, summed
@@ -45,8 +46,14 @@ class _Seen:
     last_ms: int
 
 
+class SegmentClosed(NamedTuple):
+    """A segment is closed and stored."""
+
+    segment: Segment
+
+
 class Segments:
-    """Closes segments, and tells of them when they are stored.
+    """Closes segments, and publishes them when they are stored.
 
     Times in s are of the monotonic clock, times in ms of the wall's.
 
@@ -63,24 +70,20 @@ class Segments:
         *,
         idle_s: float = IDLE_S,
         sinks: tuple[str, ...] = (),
+        publish: Publish = ignore,
     ) -> None:
         self.idle_s = idle_s
+        self._publish = publish
         self.sinks = sinks
         self.since_ms = 0
         self._ledger = ledger
         self._surroundings = surroundings
         self._seen: dict[SessionKey, _Seen] = {}
-        self._listeners: list[Callable[[Segment], None]] = []
-
-    def listen(self, listener: Callable[[Segment], None]) -> None:
-        """Call *listener* with each segment, once it is stored."""
-        self._listeners.append(listener)
 
     def stored(self, closings: Iterable[Closing]) -> None:
         """Note that *closings* are stored."""
         for each in closings:
-            for listener in self._listeners:
-                listener(each.segment)
+            self._publish(SegmentClosed(each.segment))
 
     @property
     def has_unstored(self) -> bool:

@@ -9,6 +9,7 @@ import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
+from jarvisd.core.publisher import Flushed
 from jarvisd.overview.health_wire import Problem, SinkHealth
 from jarvisd.sinks import store as outbox
 from jarvisd.sinks.delivery import LIMIT_S, STORE_PAUSE_S, DeliveryQueue, SinkDelivery
@@ -57,8 +58,11 @@ class Exporter:
         """The names of the sinks, for `outbox.put`."""
         return tuple(lane.sink.name for lane in self._lanes)
 
-    def wake(self) -> None:
-        """Say that rows were put in the outbox, and committed. Cheap."""
+    def flushed(self, _: Flushed) -> None:
+        """Deliver what a flush may have put in the outbox. Cheap."""
+        if not self._lanes:
+            return
+
         self._recount()
         for lane in self._lanes:
             lane.wake()

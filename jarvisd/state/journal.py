@@ -1,19 +1,20 @@
 """The journal: transitions that wait to be stored, and the newest ones for followers.
 
-Followers are told of a transition once it is stored, so that what they were told and
-what the history says afterwards is one past, whatever kills the daemon. While nothing
-can be stored they are told at once, and that it is not stored: a full disk silences no
-approval.
+A transition is announced once it is stored, so that what followers were told and what
+the history says afterwards is one past, whatever kills the daemon. While nothing can be
+stored it is announced at once, as not stored: a full disk silences no approval.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from jarvisd.core.origin import SessionId
-from jarvisd.state.model import Transition
+from jarvisd.core.publisher import Publish, ignore
+from jarvisd.state.model import NEEDS, OVER, Transition
 
 MAX_KEPT = 4_096
 """The newest ones, at 200 bytes each; older ones are asked of the store."""
@@ -22,12 +23,31 @@ MAX_WAITING = 65_536
 """While the disk is full. Beyond it the history loses the oldest, of which followers
 were told."""
 
+OLD_MS = 5_000
+"""What a session came to longer ago than this is not stored before all else."""
+
 SessionKey = tuple[str, SessionId]
-Listener = Callable[[Transition], None]
+
+
+class TransitionMade(NamedTuple):
+    """A session has another state.
+
+    *urgent*: to be stored before all else. What is found out long after it happened, as
+    in history, waits for others, unless somebody is needed or the session is over.
+    """
+
+    transition: Transition
+    urgent: bool
+
+
+class TransitionTold(NamedTuple):
+    """A transition is stored, or cannot be and is announced all the same."""
+
+    transition: Transition
 
 
 class Journal:
-    """Numbers transitions, keeps them until they are stored, and tells of them then.
+    """Numbers transitions, keeps them until they are stored, and announces them then.
 
     Attributes:
         last_number: The greatest number given.
@@ -35,24 +55,12 @@ class Journal:
 
     """
 
-    def __init__(self, last_number: int = 0) -> None:
+    def __init__(self, last_number: int = 0, *, publish: Publish = ignore) -> None:
+        self._publish = publish
         self.last_number = self.told_number = self._began = last_number
         self._waiting: dict[int, Transition] = {}
         self._newest: deque[Transition] = deque(maxlen=MAX_KEPT)
-        self._listeners: list[Listener] = []
-        self._followers: list[Listener] = []
         self._is_degraded = False
-
-    def listen(self, listener: Listener) -> None:
-        """Call *listener* with each transition as it is made; it must be cheap."""
-        self._listeners.append(listener)
-
-    def follow(self, follower: Listener) -> None:
-        """Call *follower* with each transition once it is stored, in order.
-
-        While nothing can be stored it is called at once.
-        """
-        self._followers.append(follower)
 
     def add(self, transitions: Iterable[Transition], now_ms: int) -> None:
         """Record the transitions that were just made.
@@ -64,8 +72,9 @@ class Journal:
             self.last_number = max(self.last_number + 1, now_ms)
             numbered = replace(each, number=self.last_number)
             self._wait(numbered)
-            for listener in self._listeners:
-                listener(numbered)
+            is_calm = each.state not in NEEDS and each.state not in OVER
+            is_old = is_calm and now_ms - each.at_ms > OLD_MS
+            self._publish(TransitionMade(numbered, urgent=not is_old))
 
         if self._is_degraded:
             self._tell_unstored()
@@ -135,8 +144,7 @@ class Journal:
 
         self.told_number = transition.number
         self._newest.append(transition)
-        for follower in self._followers:
-            follower(transition)
+        self._publish(TransitionTold(transition))
 
     def _wait(self, transition: Transition) -> None:
         self._waiting[transition.number] = transition

@@ -15,7 +15,7 @@ from jarvisd.overview.matching import is_session_in
 from jarvisd.overview.sessions import SessionEntry
 from jarvisd.overview.status_text import need_words
 from jarvisd.rpc import messages
-from jarvisd.state.journal import Journal
+from jarvisd.state.journal import Journal, TransitionTold
 from jarvisd.state.model import NEEDS, State, Transition
 from jarvisd.state.store import Which, read_transitions
 from jarvisd.state.wire import (
@@ -55,7 +55,6 @@ class LiveStates:
         self._store = store
         self._clock = clock
         self._told = anyio.Event()
-        journal.follow(self._transition_told)
 
     def current(self, wanted: StatesList) -> StatesListResult:
         """Return what sessions are doing, those first that need somebody."""
@@ -136,7 +135,8 @@ class LiveStates:
             while self._journal.told_number < made:
                 await self._told.wait()
 
-    def _transition_told(self, _: Transition) -> None:
+    def transition_told(self, _: TransitionTold) -> None:
+        """Go on with answers that wait for a transition to be stored."""
         self._told.set()
         self._told = anyio.Event()
 

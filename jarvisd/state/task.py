@@ -11,12 +11,10 @@ import structlog
 
 from jarvisd.base.clock import MS_PER_S, Clock
 from jarvisd.base.ids import SessionId
-from jarvisd.blocks.block import Block
-from jarvisd.blocks.registry import Blocks
+from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.core.signal import Signal
 from jarvisd.state.engine import StateEngine
-from jarvisd.state.journal import Journal
-from jarvisd.state.model import Transition
+from jarvisd.state.journal import Journal, TransitionMade
 
 log = structlog.get_logger()
 
@@ -37,8 +35,6 @@ class StateTask:
         self._wake = anyio.Event()
         self._planned_ms = -math.inf
         self._judging = True  # until `run`: the witnesses of before must be heard first
-        blocks.listen(self._block_changed)
-        journal.listen(self._changed)
 
     def report(self, signal: Signal) -> None:
         """Take in what somebody witnessed; cheap, to be called between awaits."""
@@ -88,12 +84,14 @@ class StateTask:
         next_ms = self.states.next_ms
         return math.inf if next_ms is None else next_ms
 
-    def _block_changed(self, _block: Block) -> None:
+    def block_changed(self, _: BlockChanged) -> None:
+        """Judge what the lines of a block have told."""
         if self.states.has_news:  # of many blocks lines are only counted
             self.judge()
 
-    def _changed(self, transition: Transition) -> None:
-        """Have the session's blocks told anew: they show its state."""
+    def transition_made(self, made: TransitionMade) -> None:
+        """Publish the session's blocks as changed: they show its state."""
+        transition = made.transition
         log.debug("state.changed", agent=transition.agent, state=transition.state)
         self._show(transition.agent, transition.session_id)
 

@@ -1,8 +1,10 @@
+from typing import NamedTuple
+
 import pytest
 
 from jarvisd.base.errors import ProtocolError
 from jarvisd.blocks.block import LIVE_MS, Block, LineRate
-from jarvisd.blocks.registry import Blocks
+from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.core.origin import BlockId, Life, SessionId
 from tests.support import EPOCH_MS, block
 
@@ -144,8 +146,8 @@ def test_a_clock_that_was_wrong_for_a_while_hides_no_live_block(step_ms: int) ->
 
 
 def test_totals_follow_every_change() -> None:
-    blocks, told = Blocks(), list[str]()
-    blocks.listen(lambda each: told.append(each.block_id))
+    told: list[NamedTuple] = []
+    blocks = Blocks(publish=told.append)
     one, other = block("aa11"), block("ab22", agent="claude")
     for each in (one, other):
         blocks.add(each, EPOCH_MS)
@@ -159,7 +161,7 @@ def test_totals_follow_every_change() -> None:
         4,
     )
     assert blocks.totals["claude"].line_count == 0
-    assert told == ["aa11"]
+    assert told == [BlockChanged(one)]
     assert blocks.live(EPOCH_MS) == [one]
     assert blocks.live(EPOCH_MS + LIVE_MS) == []
 

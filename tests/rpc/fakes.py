@@ -20,7 +20,7 @@ from jarvisd.agents import traits_of
 from jarvisd.base.clock import Clock, SystemClock
 from jarvisd.base.ids import SessionId
 from jarvisd.blocks.block import Block
-from jarvisd.blocks.registry import Blocks
+from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.conversations.model import (
     Channel,
     ConversationId,
@@ -52,6 +52,7 @@ from jarvisd.conversations.wire import (
     RecallHit,
 )
 from jarvisd.core.origin import BlockId, BlockView, Kind, Origin
+from jarvisd.core.publisher import Publisher
 from jarvisd.core.storage.migrate import shipped_scripts
 from jarvisd.core.storage.sqlite_connection import Unit
 from jarvisd.core.wire import (
@@ -78,7 +79,7 @@ from jarvisd.reports.methods import Reports
 from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.endpoint import Endpoint, open_endpoint
 from jarvisd.rpc.handlers import Handlers
-from jarvisd.rpc.publisher import Subscriptions
+from jarvisd.rpc.outbox import Subscriptions
 from jarvisd.rpc.server import RpcServer
 from jarvisd.rpc.timeouts import Timeouts
 from jarvisd.segments.model import Closed, Segment, segment_id
@@ -93,6 +94,7 @@ from jarvisd.segments.wire import (
     SegmentsList,
     SegmentsListResult,
 )
+from jarvisd.state.journal import Journal, TransitionTold
 from jarvisd.state.methods import LiveStates
 
 T = TypeVar("T")
@@ -397,12 +399,20 @@ async def running(
         runtime_folder() as folder,
         open_endpoint(folder / "rpc.sock") as endpoint,
     ):
-        blocks, daemon, tally = (
-            Blocks(Sessions(traits_of=traits_of)),
-            FakeDaemon(),
-            ServerCounters(),
+        daemon, tally, publisher = FakeDaemon(), ServerCounters(), Publisher()
+        publish = publisher.publish
+        blocks = Blocks(Sessions(traits_of=traits_of), publish)
+        journal = Journal(publish=publish)
+        subscriptions = Subscriptions(
+            blocks, clock, instance_id=daemon.instance_id, journal=journal
         )
-        subscriptions = Subscriptions(blocks, clock, instance_id=daemon.instance_id)
+        states = LiveStates(blocks, journal, store, clock)
+        publisher.connect(
+            {
+                BlockChanged: (subscriptions.block_changed,),
+                TransitionTold: (subscriptions.transition_told, states.transition_told),
+            }
+        )
         handlers = Handlers(
             blocks=blocks,
             clock=clock,
@@ -410,7 +420,7 @@ async def running(
             reports=Reports(
                 books=blocks.books, store=store, clock=clock, daemon=daemon
             ),
-            states=LiveStates(blocks, subscriptions.changes.journal, store, clock),
+            states=states,
             subscriptions=subscriptions,
             tally=tally,
         )

@@ -18,11 +18,12 @@ from jarvisd.base.usage import Tokens
 from jarvisd.blocks.block import Block
 from jarvisd.core.event import PromptGiven, ToolCalled, UsageReported
 from jarvisd.core.origin import SessionId
+from jarvisd.core.publisher import Flushed
 from jarvisd.core.record import Record, Speaker
 from jarvisd.ledger.lane import Lane
 from jarvisd.overview import rendered_files
 from jarvisd.overview.wire import METHODS
-from jarvisd.rpc import dispatch, handlers, messages, publisher, timeouts
+from jarvisd.rpc import dispatch, handlers, messages, outbox, timeouts
 from jarvisd.rpc.wire import NOTIFICATIONS
 from tests.rpc.fakes import Client, Running, block, running
 from tests.support import PATIENCE_S
@@ -115,7 +116,7 @@ async def test_every_example_is_answered_as_it_is_shown() -> None:
 
 def let_happen(server: Running, shown: dict[str, Any]) -> None:
     if shown["topic"] == "flushes":
-        server.subscriptions.flushed(shown["data"]["revision"])
+        server.subscriptions.flushed(Flushed(shown["data"]["revision"]))
     else:
         server.grow(server.blocks.find(shown["data"]["block_id"]))
 
@@ -140,8 +141,8 @@ def test_every_limit_is_as_the_code_has_it() -> None:
     assert messages.MAX_BATCH == 32
     assert (handlers.MAX_CLIENTS, handlers.MAX_IN_FLIGHT) == (80, 16)
     assert handlers.MAX_TAIL_BYTES == 1 << 20
-    assert publisher.MAX_SUBSCRIPTIONS == 16
-    assert publisher.PING_S == 30
+    assert outbox.MAX_SUBSCRIPTIONS == 16
+    assert outbox.PING_S == 30
     assert (dispatch.REQUEST_S, dispatch.LONG_REQUEST_S) == (5, 30)
     assert dispatch.MAX_BATCH_BYTES == 4 << 20
     assert (limits.half_sent_s, limits.blocked_s) == (10, 10)

@@ -12,7 +12,8 @@ import anyio
 from structlog.testing import capture_logs
 
 from jarvisd.blocks.block import Block
-from jarvisd.blocks.registry import Blocks
+from jarvisd.blocks.registry import BlockChanged, Blocks
+from jarvisd.core.publisher import Publisher
 from jarvisd.overview.rendered_files import HEARTBEAT_S, Renderer
 from jarvisd.overview.status import MAX_KEPT_S, StatusBoard
 from tests.rpc.fakes import FakeDaemon, block
@@ -70,10 +71,13 @@ def files_in(folder: Path) -> dict[str, int]:
 
 @asynccontextmanager
 async def rendering(folder: Path) -> AsyncIterator[Rendering]:
-    clock, blocks, daemon = FakeClock(), CountingBlocks(), FakeDaemon()
+    clock, daemon, publisher = FakeClock(), FakeDaemon(), Publisher()
+    blocks = CountingBlocks(publish=publisher.publish)
     board = StatusBoard(blocks, clock, daemon)
+    renderer = Renderer(board, blocks, clock, folder)
+    publisher.connect({BlockChanged: (renderer.wake,)})
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(Renderer(board, blocks, clock, folder).run)
+        tasks.start_soon(renderer.run)
         await clock.advance(1)
         yield Rendering(folder, clock, blocks, daemon, board)
         tasks.cancel_scope.cancel()

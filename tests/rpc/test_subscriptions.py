@@ -5,7 +5,9 @@ import statistics
 import anyio
 
 from jarvisd.blocks.registry import Blocks
-from jarvisd.rpc.publisher import MAX_SUBSCRIPTIONS, PING_S, ClientOutbox, Subscriptions
+from jarvisd.core.publisher import Flushed
+from jarvisd.overview.health_wire import HealthTurned
+from jarvisd.rpc.outbox import MAX_SUBSCRIPTIONS, PING_S, ClientOutbox, Subscriptions
 from tests.rpc.fakes import Client, block, running
 from tests.support import FakeClock, eventually
 
@@ -33,8 +35,8 @@ async def test_all_subscribers_are_told_and_the_others_are_not() -> None:
             await first.result("subscribe", topics=["blocks"])
             await second.result("subscribe", topics=["blocks", "flushes"])
             server.grow(grown)
-            server.subscriptions.flushed(8)
-            server.subscriptions.health_changed(server.daemon.health())
+            server.subscriptions.flushed(Flushed(8))
+            server.subscriptions.health_turned(HealthTurned(server.daemon.health()))
 
             assert (await first.receive())["params"]["topic"] == "blocks"
             assert (await second.receive())["params"]["topic"] == "blocks"

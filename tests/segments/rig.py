@@ -15,6 +15,7 @@ from jarvisd.blocks.registry import Blocks
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import Kind, Origin
+from jarvisd.core.publisher import Publisher
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import TextLine
 from jarvisd.core.storage.database_store import Store, open_store
@@ -22,6 +23,7 @@ from jarvisd.ledger.rules import LedgerRules
 from jarvisd.ledger.session_totals import Session
 from jarvisd.overview.sessions import Sessions
 from jarvisd.segments.chats import Chats
+from jarvisd.segments.engine import SegmentClosed
 from jarvisd.segments.methods import SegmentHandlers
 from jarvisd.segments.model import Segment
 from jarvisd.segments.wire import (
@@ -54,6 +56,9 @@ class Desk:
     complete: list[bool]
     disk: Fragile
     told: list[Segment] = field(default_factory=list)
+
+    def hear(self, notice: SegmentClosed) -> None:
+        self.told.append(notice.segment)
 
     async def infer(self, session: str = CHAT, **given: Any) -> None:
         await self.desk.answer(
@@ -142,7 +147,14 @@ async def desk_at(
         open_store(home / "s.db", clock=clock, rules=rules) as store,
         anyio.create_task_group() as group,
     ):
-        books = Sessions(flat_price, idle_s=idle_s, sinks=sinks, traits_of=traits_of)
+        publisher = Publisher()
+        books = Sessions(
+            flat_price,
+            idle_s=idle_s,
+            sinks=sinks,
+            traits_of=traits_of,
+            publish=publisher.publish,
+        )
         blocks = Blocks(books)
         books.restore(await store.load_books())
         books.know(await store.load_keys())
@@ -163,7 +175,7 @@ async def desk_at(
             clock=clock,
         )
         made = Desk(clock, store, books, blocks, flusher, intake, desk, complete, disk)
-        books.segments.listen(made.told.append)
+        publisher.connect({SegmentClosed: (made.hear,)})
         books.segments.interrupt(clock.unix_ms())
         group.start_soon(desk.run)
         await made.pass_by(0)

@@ -14,6 +14,7 @@ import anyio
 import pytest
 
 from jarvisd.base.errors import SinkError, StoreError
+from jarvisd.core.publisher import Flushed
 from jarvisd.core.storage.database_store import Store, open_store
 from jarvisd.overview.health_wire import SinkHealth
 from jarvisd.sinks import exporter
@@ -67,7 +68,7 @@ class Running:
         records = [segment(each) for each in range(first, first + count)]
         waiting = rows(self.exporter.sinks, records)
         await self.store.apply_one(partial(outbox.put, rows=waiting))
-        self.exporter.wake()
+        self.exporter.flushed(Flushed(1))
 
     async def later(self, check: Callable[[], bool], *, step_s: float = 1) -> None:
         """Let time go by until *check* holds."""

@@ -1,8 +1,11 @@
 from collections.abc import Iterable
+from typing import NamedTuple, TypeVar
 
 from jarvisd.base.ids import SessionId
-from jarvisd.state.journal import MAX_KEPT, Journal
+from jarvisd.state.journal import MAX_KEPT, Journal, TransitionMade, TransitionTold
 from jarvisd.state.model import State, Transition
+
+T = TypeVar("T")
 
 
 def transition(session: str = "s", state: State = State.WORKING) -> Transition:
@@ -12,15 +15,28 @@ def transition(session: str = "s", state: State = State.WORKING) -> Transition:
 
 
 def test_numbers_ascend_even_within_a_moment_and_when_the_clock_is_set_back() -> None:
-    told: list[int] = []
-    journal = Journal(last_number=900)
-    journal.listen(lambda each: told.append(each.number))
+    made: list[NamedTuple] = []
+    journal = Journal(last_number=900, publish=made.append)
 
     journal.add([transition(), transition()], 1_000)
     journal.add([transition()], 10)
 
-    assert told == [1_000, 1_001, 1_002]
+    assert numbers(each.transition for each in of(TransitionMade, made)) == [
+        1_000,
+        1_001,
+        1_002,
+    ]
     assert journal.last_number == 1_002
+
+
+def of(kind: type[T], notices: Iterable[NamedTuple]) -> list[T]:
+    return [each for each in notices if isinstance(each, kind)]
+
+
+def told(notices: Iterable[NamedTuple]) -> list[tuple[int, bool]]:
+    """Return the number of each transition that is announced, and whether it is stored."""
+    announced = [each.transition for each in of(TransitionTold, notices)]
+    return [(each.number, each.stored) for each in announced]
 
 
 def numbers(transitions: Iterable[Transition]) -> list[int]:
@@ -41,35 +57,33 @@ def test_what_waits_is_what_was_not_stored_yet() -> None:
 
 
 def test_followers_are_told_once_it_is_stored() -> None:
-    told: list[Transition] = []
-    journal = Journal(last_number=7)
-    journal.follow(told.append)
+    notices: list[NamedTuple] = []
+    journal = Journal(last_number=7, publish=notices.append)
     journal.add([transition(), transition()], 100)
-    assert (told, journal.told_number, journal.after(0)) == ([], 7, [])
+    assert (told(notices), journal.told_number, journal.after(0)) == ([], 7, [])
 
     journal.stored(journal.waiting())
 
-    assert [(each.number, each.stored) for each in told] == [(100, True), (101, True)]
+    assert told(notices) == [(100, True), (101, True)]
     assert journal.told_number == 101
     assert journal.unstored() == []
 
 
 def test_while_nothing_can_be_stored_they_are_told_at_once_and_once() -> None:
-    told: list[Transition] = []
-    journal = Journal()
-    journal.follow(told.append)
+    notices: list[NamedTuple] = []
+    journal = Journal(publish=notices.append)
     journal.add([transition()], 10)
     journal.degrade()
     journal.add([transition()], 20)
 
-    assert [(each.number, each.stored) for each in told] == [(10, False), (20, False)]
+    assert told(notices) == [(10, False), (20, False)]
     assert numbers(journal.unstored()) == numbers(journal.waiting()) == [10, 20]
 
     journal.stored(journal.waiting())
     journal.add([transition()], 30)
-    assert numbers(told) == [10, 20]
+    assert told(notices) == [(10, False), (20, False)]
     journal.stored(journal.waiting())
-    assert [(each.number, each.stored) for each in told[2:]] == [(30, True)]
+    assert told(notices)[2:] == [(30, True)]
     assert journal.unstored() == []
 
 

@@ -16,6 +16,7 @@ from anyio import lowlevel
 from jarvisd.base.clock import Clock
 from jarvisd.core.discovery.links import REMEDIES, Links
 from jarvisd.core.discovery.scan import Folder, ScanResult, walk
+from jarvisd.core.publisher import Publish, TreesChanged, ignore
 from jarvisd.core.roots import SourceState, SourceView, Tree
 from jarvisd.overview.wire import RootView
 
@@ -75,7 +76,9 @@ class Reconciler:
         excluded: Callable[[str], bool],
         max_pause_s: float,
         home: str | None = None,
+        publish: Publish = ignore,
     ) -> None:
+        self._publish = publish
         self.trees = trees
         self.excluded = excluded
         self.findings = ScanFindings()
@@ -86,7 +89,6 @@ class Reconciler:
         self._max_pause_s = max_pause_s
         self._scanning = anyio.Lock()
         self._due = 0.0
-        self._listeners: list[Callable[[], None]] = []
         self._identities: frozenset[tuple[str, int, int]] = frozenset()
         self._home = home
         self.links = self._new_links()
@@ -149,12 +151,7 @@ class Reconciler:
         self.trees, self.excluded, self._max_pause_s = trees, excluded, max_pause_s
         self.links = self._new_links()
         self.hurry()
-        for listener in self._listeners:
-            listener()
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call *listener* when other trees are to be looked through from now on."""
-        self._listeners.append(listener)
+        self._publish(TreesChanged())
 
     def hurry(self) -> None:
         """Make the next scan due now: something may have been missed."""

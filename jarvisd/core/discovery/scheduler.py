@@ -31,6 +31,7 @@ from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.discovery.tree_watch import TreeWatch
 from jarvisd.core.discovery.watch_health import WatcherHealth
 from jarvisd.core.intake import Intake
+from jarvisd.core.publisher import TreesChanged
 from jarvisd.core.roots import Tree
 from jarvisd.core.sources.jsonlines.handles import Handles
 
@@ -73,7 +74,6 @@ class Scheduler:
         )
         self._compressed: tuple[int, dict[str, list[str]]] = 0, {}
         self._group: TaskGroup | None = None
-        survey.listen(self._trees_changed)
 
     def is_complete(self) -> bool:
         """Whether all that lay there when it was last looked has been read."""
@@ -193,7 +193,7 @@ class Scheduler:
         elif not self.survey.findings.is_closed(known.path):
             self._followers.wake(known)
 
-    def _trees_changed(self) -> None:
+    def trees_changed(self, _: TreesChanged) -> None:
         """Read no more, from this moment on, of what is excluded now."""
         for known in self.catalogue:
             if self.survey.covers(known.path) is None:

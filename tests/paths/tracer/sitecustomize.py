@@ -34,7 +34,7 @@ class Tracer:
     def move_on(self, *_: object) -> None:
         """Begin to record the idle daemon, then the path."""
         if self.recorded is None:
-            self.recorded = self.idle
+            self.recorded = self.idle  # which grows with each repetition
             (_FOLDER / "idle").touch()
         else:
             self.needle = (_FOLDER / "needle").read_bytes()
