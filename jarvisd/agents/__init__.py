@@ -18,8 +18,10 @@ from jarvisd.agents._shared.condense import Head
 from jarvisd.agents._shared.outline import Outlined
 from jarvisd.agents._shared.presence import Evidence
 from jarvisd.agents._shared.settings import HookSettings
+from jarvisd.agents._shared.unknown_fields import no_drift
 from jarvisd.conversations.model import Said
-from jarvisd.core.record import Record
+from jarvisd.core.drift import Tested
+from jarvisd.core.record import Drift, Record
 from jarvisd.core.roots import Tree
 from jarvisd.core.sources.jsonlines.lines import Condense
 from jarvisd.core.status_line import StatusLineRead
@@ -69,6 +71,9 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         evidence: What it leaves beside its transcripts that tells of living sessions.
         hooked: What a payload of one of its hooks says.
         status_line: What an input of its status line says.
+        tested: The versions whose logs were read in tests; None if it has no versions.
+        inspect: What is unknown in a line, by name; slower than `parse`, and asked
+            only of versions newer than those tested.
         traits: What engines have to know of it to judge its sessions.
         settings: How commands are entered that it shall run at its hooks; None if it
             has none.
@@ -88,6 +93,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence | None = None
     hooked: hooks.Hooked = hooks.silent
     status_line: ReadStatusLine = no_status_line
+    tested: Tested | None = None
+    inspect: Callable[[bytes], tuple[Drift, ...]] = no_drift
     traits: Traits = NO_TRAITS
     settings: HookSettings | None = None
     version: int = 1
@@ -110,6 +117,8 @@ AGENTS = {
             evidence=claude.EVIDENCE,
             hooked=claude.hooked,
             status_line=claude.status_line,
+            tested=claude.TESTED,
+            inspect=claude.drift_in,
             traits=claude.TRAITS,
             settings=claude.SETTINGS,
             version=4,
@@ -123,6 +132,8 @@ AGENTS = {
             spoken=codex.spoken,
             evidence=codex.EVIDENCE,
             hooked=codex.hooked,
+            tested=codex.TESTED,
+            inspect=codex.drift_in,
             traits=codex.TRAITS,
             settings=codex.SETTINGS,
             version=3,

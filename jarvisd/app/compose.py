@@ -165,6 +165,7 @@ async def compose(
         awake=awake,
         reload=reloader.bound(survey, prices),
         left_out=intake.left_out,
+        drift=intake.drift,
     )
     counters = ServerCounters()
     subscriptions = Subscriptions(

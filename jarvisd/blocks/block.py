@@ -84,6 +84,8 @@ class Block:
     any moment is consistent; the flush stores both in one transaction.
 
     Attributes:
+        agent_version: Of the agent that wrote the last line read, since the start; ""
+            if no line said.
         parser_version: Of the parser whose words are in the ledger; 0 for none.
         carry: What the ledger must remember of it, while *lane* is None.
         lane: The same while lines are folded.
@@ -108,6 +110,7 @@ class Block:
     exit_status: int | None = None
     revision: int = 0
     rate: LineRate = field(default_factory=LineRate)
+    agent_version: str = ""
     parser_version: int = 0
     carry: bytes = b""
     lane: Lane | None = None

@@ -18,8 +18,8 @@ from jarvisd.base import paths
 from jarvisd.base.errors import JarvisError
 from jarvisd.cli import wall_clock
 from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.output import drift_lines, sink_lines
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output import sink_lines
 from jarvisd.overview.health_wire import Health, HealthResult
 from jarvisd.overview.wire import SourcesList, SourcesListResult
 
@@ -64,6 +64,10 @@ def of_daemon(client: Client) -> Iterator[Finding]:
         yield Finding("fail", "daemon", str(exc))
 
 
+_DRIFT_REMEDY = (
+    "update jarvisd: tokens may be missing; if the newest version shows this too, "
+    "report the line agent.drift of the daemon's log"
+)
 _REMEDIES = {
     "compressed_files": "unpack copies into DIR/sessions and name DIR in "
     "agents.codex.roots, to have them in the reports"
@@ -190,6 +194,13 @@ def _health(health: HealthResult) -> Iterator[Finding]:
                 f"hooks come from sessions in {root}, whose transcripts are not read",
                 f"add this folder to agents.{receipt.agent}.roots in the configuration",
             )
+
+    for drift in health.drift:
+        found = drift_lines.described(drift)
+        if drift.items:
+            yield Finding("warn", drift.agent, found, _DRIFT_REMEDY)
+        else:
+            yield Finding("ok", drift.agent, f"{found}; nothing in them is unknown")
 
     now_ms = wall_clock.unix_ms()
     for sink in health.sinks:

@@ -11,6 +11,7 @@ from jarvisd.blocks.block import Block
 from jarvisd.blocks.counting import NOT_JSON, TOO_LONG, count, count_outlined, date
 from jarvisd.blocks.registry import Blocks
 from jarvisd.conversations.recording import MessageRecorder
+from jarvisd.core.drift import DriftLog
 from jarvisd.core.flush import Flusher
 from jarvisd.core.record import Record
 from jarvisd.core.roots import Position
@@ -30,6 +31,7 @@ class Intake:
     Nothing here awaits, so counts and position of a block always move together.
 
     Attributes:
+        drift: What lines hold that their agents' readers do not know.
         left_out: The numbers of lines that are outside of their fields' ranges.
 
     """
@@ -50,6 +52,7 @@ class Intake:
         self._ledger = blocks.books.ledger
         self._states = blocks.books.states
         self._recorder = recorder
+        self.drift = DriftLog()
         self.left_out = Refusals()
 
     def fold(
@@ -104,6 +107,14 @@ class Intake:
 
         records = self._read(block, lines, agent.parse, lane, live=live)
         count(block, lines, records)
+        block.agent_version = self.drift.read(
+            agent,
+            lines,
+            records,
+            block.agent_version,
+            session_id=block.origin.session_id,
+            now_ms=now_ms,
+        )
         if self._recorder is not None:
             for line, record in zip(lines, records, strict=True):
                 if isinstance(line, TextLine) and record and record.speaker is not None:

@@ -1,6 +1,7 @@
 """A record: what one line of an agent's output says, before anything is counted."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,6 +14,24 @@ class Speaker(StrEnum):
 
     USER = "user"
     ASSISTANT = "assistant"
+
+
+class DriftKind(StrEnum):
+    """What a reader may meet that it does not know; a closed set."""
+
+    RECORD_TYPE = "record_type"
+    """A line of a type that the reader neither reads nor passes over on purpose."""
+    USAGE_FIELD = "usage_field"
+    """A field of a response's usage that the reader does not know."""
+    NO_TOKENS = "no_tokens"
+    """A response whose token counts are not where the reader looks for them."""
+
+
+class Drift(NamedTuple):
+    """One thing that a reader does not know: its kind, and its name in the log."""
+
+    kind: DriftKind
+    name: str
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -32,6 +51,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         speaker: Who is speaking, if it is a line of the conversation.
         sidechain: The line is of a subagent's conversation, whatever file it is in.
         copied: The line says that it may be a copy of another session's line.
+        version: The agent's version, if the line says.
+        drift: What the reader does not know of the line; of its counts `lacks_tokens`.
+        lacks_tokens: It is of a response, and counts are not where they should be:
+            `Agent.inspect` finds out which names it has instead.
         left_out: How many numbers of the line are left out as outside of their range.
         events: What happened, in order.
 
@@ -48,5 +71,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     speaker: Speaker | None = None
     sidechain: bool = False
     copied: bool = False
+    version: str | None = None
+    drift: tuple[Drift, ...] = ()
+    lacks_tokens: bool = False
     left_out: int = 0
     events: tuple[Event, ...] = ()

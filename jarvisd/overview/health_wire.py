@@ -91,6 +91,38 @@ class SinkHealth(Result, frozen=True, kw_only=True):
     error: str | None
 
 
+class DriftItem(Result, frozen=True, kw_only=True):
+    """One thing in an agent's logs that its reader does not know.
+
+    *kind* `record_type` is a type of line, `usage_field` a field of a response's token
+    counts, `no_tokens` a type of line that reports a response without token counts;
+    more kinds may come. *name* is the word in the log, or `other` for those after the
+    first 32; *count* how many lines had it.
+    """
+
+    kind: str
+    name: str
+    count: int
+
+
+class AgentDrift(Result, frozen=True, kw_only=True):
+    """What is not known of one version of an agent, since the start of the daemon.
+
+    *version* is None where the lines do not say. *newer* is True if it is newer than
+    *newest_tested*, the newest version whose logs were read in tests; *transcripts* is
+    how many of such a version were read.
+    """
+
+    agent: str
+    version: str | None
+    newer: bool
+    newest_tested: str
+    transcripts: int
+    first_ms: int
+    last_ms: int
+    items: list[DriftItem]
+
+
 class HealthResult(Result, frozen=True, kw_only=True):
     """All is well when *status* is `ok`; else *problems* says what is not.
 
@@ -114,6 +146,7 @@ class HealthResult(Result, frozen=True, kw_only=True):
     problems: list[Problem]
     hooks: list[HookReceipt] = msgspec.field(default_factory=list)
     sinks: list[SinkHealth] = msgspec.field(default_factory=list)
+    drift: list[AgentDrift] = msgspec.field(default_factory=list)
 
 
 class HealthTurned(NamedTuple):

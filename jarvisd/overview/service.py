@@ -22,6 +22,7 @@ from jarvisd.conversations.wire import (
     ConversationsSaveMessageResult,
 )
 from jarvisd.core.discovery.scheduler import Scheduler
+from jarvisd.core.drift import DriftLog, VersionDrift
 from jarvisd.core.flush import Flusher
 from jarvisd.core.origin import BlockView, Kind
 from jarvisd.core.sources.jsonlines.last_lines import last_lines
@@ -36,7 +37,9 @@ from jarvisd.core.wire import (
     PushOpenResult,
 )
 from jarvisd.overview.health_wire import (
+    AgentDrift,
     Backfill,
+    DriftItem,
     HealthResult,
     Problem,
     StoreHealth,
@@ -82,6 +85,7 @@ class Service:
         awake: Awake,
         reload: Callable[[], Awaitable[ConfigReloadResult]],
         left_out: Refusals,
+        drift: DriftLog,
     ) -> None:
         self.instance_id = uuid.uuid4().hex[:12]
         self.started_ms = clock.unix_ms()
@@ -97,6 +101,7 @@ class Service:
         self._awake = awake
         self._reload = reload
         self._left_out = left_out
+        self.drift = drift
 
     @property
     def awake(self) -> tuple[int, int]:
@@ -229,6 +234,7 @@ class Service:
             rss_bytes=_rss_bytes(),
             problems=problems,
             sinks=self._exporter.health(),
+            drift=[_drift(each) for each in self.drift.versions()],
         )
 
     def problems(self) -> list[Problem]:
@@ -309,6 +315,22 @@ class Service:
             missed_files=reader.puller.missed_files,
             compressed_files=sum(map(len, reader.compressed().values())),
         )
+
+
+def _drift(found: VersionDrift) -> AgentDrift:
+    return AgentDrift(
+        agent=found.agent,
+        version=found.version or None,
+        newer=found.is_newer,
+        newest_tested=found.tested.newest,
+        transcripts=found.transcripts,
+        first_ms=found.first_ms,
+        last_ms=found.last_ms,
+        items=[
+            DriftItem(kind=each.kind, name=each.name, count=count)
+            for each, count in sorted(found.counts.items())
+        ],
+    )
 
 
 def _lines_not_read(count: int, since_ms: int) -> Problem:

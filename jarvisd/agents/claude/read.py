@@ -47,7 +47,7 @@ from jarvisd.core.event import (
     TurnEnded,
 )
 from jarvisd.core.origin import SessionId
-from jarvisd.core.record import Record, Speaker
+from jarvisd.core.record import Drift, DriftKind, Record, Speaker
 
 _DECODER = msgspec.json.Decoder(TranscriptLine)
 condense = condenser_of(TranscriptLine)
@@ -85,12 +85,30 @@ def parse(text: bytes, *, offset: int) -> Record | None:
     if line.forked_from is not None:
         line.uuid = key_of(line)
 
-    events = _EVENTS.get(line.type, _nothing)
-    return _record(line, offset=offset, events=tuple(events(line)))
+    read = _EVENTS.get(line.type)
+    if read is None:
+        drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
+        return _record(line, offset=offset, events=(), drift=drift)
+
+    events = tuple(read(line))
+    if line.type == "system" and line.subtype not in _SYSTEM:
+        drift = (Drift(DriftKind.RECORD_TYPE, f"system:{line.subtype or ''}"),)
+        return _record(line, offset=offset, events=events, drift=drift)
+
+    return _record(line, offset=offset, events=events)
 
 
 def _nothing(_: TranscriptLine) -> Iterable[Event]:
     return ()
+
+
+def _lacks_tokens(line: TranscriptLine) -> bool:
+    message = line.message
+    if message is None or message.model == SYNTHETIC or not message.id:
+        return False
+
+    usage = message.usage
+    return usage is None or usage.input_tokens is None or usage.output_tokens is None
 
 
 def _skip(text: bytes, *, offset: int) -> Record:
@@ -102,7 +120,13 @@ def _skip(text: bytes, *, offset: int) -> Record:
     )
 
 
-def _record(line: TranscriptLine, *, offset: int, events: tuple[Event, ...]) -> Record:
+def _record(
+    line: TranscriptLine,
+    *,
+    offset: int,
+    events: tuple[Event, ...],
+    drift: tuple[Drift, ...] = (),
+) -> Record:
     session_id = line.session_id or line.stdout_session_id or None
     sidechain, parent_id = _is_sidechain(line), None
     if sidechain and line.agent_id and session_id:
@@ -120,6 +144,9 @@ def _record(line: TranscriptLine, *, offset: int, events: tuple[Event, ...]) -> 
         speaker=_SPEAKERS.get(line.type),
         sidechain=sidechain,
         copied=line.forked_from is not None or line.session_kind == _BACKGROUND,
+        version=line.version,
+        drift=drift,
+        lacks_tokens=line.type == "assistant" and _lacks_tokens(line),
         left_out=line.left_out,
         events=events,
     )
@@ -255,22 +282,23 @@ class _ErrorDetail(msgspec.Struct, gc=False):
     status: HttpStatus | None = None
 
 
-def _system(line: TranscriptLine) -> Iterator[Event]:
-    match line.subtype:
-        case "turn_duration":
-            # The agent leaves the field out when nothing is pending.
-            pending = line.pending_background_agent_count or 0
-            yield TurnEnded(duration_ms=line.duration_ms, pending=pending)
-        case "stop_hook_summary":
-            yield TurnEnded(pending=line.pending_background_agent_count)
-        case "compact_boundary":
-            yield _compaction(line)
-        case "api_error":
-            yield ApiFailed(
-                status=_status(line.error), attempt=line.retry_attempt, retrying=True
-            )
-        case _:
-            pass
+def _system(line: TranscriptLine) -> Iterable[Event]:
+    return _SYSTEM.get(line.subtype, _nothing)(line)
+
+
+def _turn_duration(line: TranscriptLine) -> Iterable[Event]:
+    # The agent leaves the field out when nothing is pending.
+    pending = line.pending_background_agent_count or 0
+    return (TurnEnded(duration_ms=line.duration_ms, pending=pending),)
+
+
+def _stop_hooks(line: TranscriptLine) -> Iterable[Event]:
+    return (TurnEnded(pending=line.pending_background_agent_count),)
+
+
+def _api_error(line: TranscriptLine) -> Iterable[Event]:
+    status, attempt = _status(line.error), line.retry_attempt
+    return (ApiFailed(status=status, attempt=attempt, retrying=True),)
 
 
 def _status(error: Raw) -> int | None:
@@ -278,16 +306,16 @@ def _status(error: Raw) -> int | None:
     return None if detail is None else detail.status
 
 
-def _compaction(line: TranscriptLine) -> Compacted:
+def _compaction(line: TranscriptLine) -> Iterator[Event]:
     meta = line.compact_metadata
     if meta is None:
-        return Compacted()
-
-    return Compacted(
-        trigger=meta.trigger,
-        before_tokens=meta.preTokens,
-        after_tokens=meta.postTokens,
-    )
+        yield Compacted()
+    else:
+        yield Compacted(
+            trigger=meta.trigger,
+            before_tokens=meta.preTokens,
+            after_tokens=meta.postTokens,
+        )
 
 
 def _attachment(line: TranscriptLine) -> Iterator[Event]:
@@ -363,7 +391,50 @@ def _late_result(line: TranscriptLine) -> Iterator[Event]:
     yield from results_in((block,), line)
 
 
-_EVENTS: dict[str, Callable[[TranscriptLine], Iterable[Event]]] = {
+_Read = Callable[[TranscriptLine], Iterable[Event]]
+
+_PASSED_OVER = (
+    # Transcripts: bookkeeping
+    "",  # `sessionId` and times alone, in old versions
+    "agent-color",
+    "agent-name",
+    "agent-setting",
+    "api-request-blob",
+    "api-request-shape",
+    "atis-latch",
+    "attribution-snapshot",
+    "bridge-session",
+    "content-replacement",
+    "context-collapse-commit",
+    "context-collapse-snapshot",
+    "file-history-snapshot",
+    "fork-context-ref",
+    "last-prompt",
+    "mode",
+    "pr-link",
+    "queue-operation",
+    "speculation-accept",
+    "tag",
+    "task-summary",
+    "tools-used",
+    "worktree-state",
+    # Transcripts that wrappers write: calls and results without a message
+    "tool_result",
+    "tool_use",
+    # Standard output
+    "auth_status",
+    "control_cancel_request",
+    "control_request",
+    "control_response",
+    "keep_alive",
+    "prompt_suggestion",
+    "rate_limit_event",
+    "tool_progress",
+    "tool_use_summary",
+)
+"""Types of lines that say nothing of what is counted or judged."""
+
+_EVENTS: dict[str, _Read] = dict.fromkeys(_PASSED_OVER, _nothing) | {
     "user": _user,
     "assistant": _assistant,
     "system": _system,
@@ -378,6 +449,46 @@ _EVENTS: dict[str, Callable[[TranscriptLine], Iterable[Event]]] = {
     "tool_use_result": _late_result,
     "cost-state": _closing,
     "api-request": _request,
+}
+
+_SYSTEM_PASSED_OVER = (
+    "",
+    "agents_killed",
+    "api_retry",
+    "away_summary",
+    "bridge_status",
+    "elicitation_complete",
+    "files_persisted",
+    "hook_progress",
+    "hook_response",
+    "hook_started",
+    "informational",
+    "init",
+    "local_command",
+    "local_command_output",
+    "memory_saved",
+    "microcompact_boundary",
+    "permission_denied",
+    "permission_retry",
+    "plugin_install",
+    "post_turn_summary",
+    "scheduled_task_fire",
+    "session_state_changed",
+    "status",
+    "task_notification",
+    "task_progress",
+    "task_started",
+    "task_updated",
+    "thinking",
+    "thinking_tokens",
+)
+
+_SYSTEM: dict[str | None, _Read] = dict.fromkeys((None, *_SYSTEM_PASSED_OVER), _nothing)
+_SYSTEM |= {
+    "turn_duration": _turn_duration,
+    "stop_hook_summary": _stop_hooks,
+    "compact_boundary": _compaction,
+    "api_error": _api_error,
 }
 
 _SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}

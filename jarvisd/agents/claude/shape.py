@@ -2,7 +2,7 @@
 
 One Struct holds the fields of all kinds of line, because `type` may come after the
 message that it is about. A field that other lines use for other things is Raw, so
-that no line of theirs is strange. Measured on versions 2.0.76 to 2.1.329.
+that no line of theirs is strange.
 """
 
 from msgspec import Raw, Struct, field
@@ -144,6 +144,7 @@ class TranscriptLine(Shape, gc=False, rename="camel"):
     stdout_session_id: SessionId | None = field(default=None, name="session_id")
     agent_id: str | None = None
     cwd: str | None = None
+    version: str | None = None
     uuid: str | None = None
     forked_from: Fork | None = None
     session_kind: str | None = None

@@ -5,7 +5,10 @@ documentation of its hooks; docs/states.md has the rules that rest on them.
 """
 
 from jarvisd.agents._shared import hooks
+from jarvisd.core.drift import Tested
 from jarvisd.core.traits import RegistryWords, Traits
+
+TESTED = Tested(oldest="2.0.76", newest="2.1.332")
 
 TRAITS = Traits(
     has_states=True,

@@ -8,19 +8,31 @@ output has none.
 
 from typing import Literal
 
+import msgspec
+from msgspec import Raw, Struct
+
+from jarvisd.agents._shared.unknown_fields import drift_of_usage, field_names
 from jarvisd.agents.claude.shape import (
     CacheCreation,
     ClaudeMessage,
     Iteration,
     MessageUsage,
+    OutputDetails,
+    ServerToolUse,
 )
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.core.event import Event, UsageReported
+from jarvisd.core.record import Drift
 
 SYNTHETIC = "<synthetic>"
 """The model of a line that no model wrote: a local notice."""
 
 _NO_SPLIT = CacheCreation()
+_NOT_COUNTED = frozenset({"fallback_credit", "web_fetch_requests"})
+_KNOWN = _NOT_COUNTED | field_names(
+    MessageUsage, CacheCreation, OutputDetails, ServerToolUse
+)
+_NEEDED = ("input_tokens", "output_tokens")
 _USUAL_TIERS = (None, "standard")
 
 
@@ -100,3 +112,37 @@ def _tier(word: str | None) -> Literal["standard", "priority", "batch"]:
             return word
         case _:
             return "standard"
+
+
+class _Message(Struct, gc=False):
+    id: str | None = None
+    model: str | None = None
+    usage: dict[str, Raw] | None = None
+
+
+class _Response(Struct, gc=False):
+    type: str = ""
+    message: _Message | None = None
+
+
+_RESPONSE = msgspec.json.Decoder(_Response)
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+
+
+def drift_in(text: bytes) -> tuple[Drift, ...]:
+    """Return the fields of usage in the line *text* that are unknown, by name."""
+    try:
+        line = _RESPONSE.decode(text)
+        message = line.message
+        if line.type != "assistant" or message is None or message.model == SYNTHETIC:
+            return ()
+
+        names = None if message.usage is None else dict(message.usage)
+        for name in ("cache_creation", "output_tokens_details", "server_tool_use"):
+            inner = None if names is None else names.get(name)
+            if names is not None and inner is not None and bytes(inner)[:1] == b"{":
+                names |= _OBJECT.decode(inner)
+    except (ValueError, RecursionError):  # a strange line: read as far as it goes
+        return ()
+
+    return drift_of_usage(names, line.type, known=_KNOWN, needed=_NEEDED)

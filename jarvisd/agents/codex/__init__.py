@@ -6,13 +6,16 @@ from jarvisd.agents.codex.places import find
 from jarvisd.agents.codex.presence import EVIDENCE
 from jarvisd.agents.codex.read import condense, parse
 from jarvisd.agents.codex.settings import SETTINGS
-from jarvisd.agents.codex.traits import TRAITS
+from jarvisd.agents.codex.traits import TESTED, TRAITS
+from jarvisd.agents.codex.usage import drift_in
 
 __all__ = [
     "EVIDENCE",
     "SETTINGS",
+    "TESTED",
     "TRAITS",
     "condense",
+    "drift_in",
     "find",
     "hooked",
     "parse",

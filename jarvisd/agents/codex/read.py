@@ -18,9 +18,19 @@ from jarvisd.agents._shared.decode import ABSENT, decode, decode_raw, text_of, u
 from jarvisd.agents._shared.troubles import TROUBLES
 from jarvisd.agents.codex.limits import limits_in
 from jarvisd.agents.codex.prose import is_human, texts_in
-from jarvisd.agents.codex.shape import Item, RolloutLine, RolloutPayload
+from jarvisd.agents.codex.shape import (
+    Item,
+    RolloutLine,
+    RolloutPayload,
+    TokenUsage,
+)
 from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
-from jarvisd.agents.codex.usage import buckets, response_in, totals_in, variant_of
+from jarvisd.agents.codex.usage import (
+    buckets,
+    response_in,
+    totals_in,
+    variant_of,
+)
 from jarvisd.core.event import (
     ApiFailed,
     Asked,
@@ -41,7 +51,7 @@ from jarvisd.core.event import (
     TurnStarted,
 )
 from jarvisd.core.origin import SessionId
-from jarvisd.core.record import Record, Speaker
+from jarvisd.core.record import Drift, DriftKind, Record, Speaker
 
 _DECODER = msgspec.json.Decoder(RolloutLine)
 condense = condenser_of(RolloutLine)
@@ -65,13 +75,25 @@ def parse(text: bytes, *, offset: int) -> Record | None:
 
 
 def _wrapped(
-    line: RolloutLine, payload: RolloutPayload, *, at_ms: int | None, offset: int
+    line: RolloutLine,
+    payload: RolloutPayload,
+    *,
+    at_ms: int | None,
+    offset: int,
 ) -> Record:
     kinds = _INNER.get(line.type)
-    events_of = _ENVELOPES.get(line.type) if kinds is None else kinds.get(payload.type)
+    read = _ENVELOPES.get(line.type) if kinds is None else kinds.get(payload.type)
+    kind = f"{line.type}:{payload.type}" if payload.type else line.type
+    drift: tuple[Drift, ...] = ()
+    if read is None:
+        drift = (Drift(DriftKind.RECORD_TYPE, kind),)
+    elif payload.item is not None and payload.item.type not in _ITEM_TYPES:
+        name = f"{payload.type}:{payload.item.type}"
+        drift = (Drift(DriftKind.RECORD_TYPE, name),)
+
     meta = line.type == "session_meta"
     return Record(
-        kind=f"{line.type}:{payload.type}" if payload.type else line.type,
+        kind=kind,
         at_ms=at_ms,
         session_id=SessionId(payload.id) if meta and payload.id else None,
         parent_session_id=_parent(payload) if meta else None,
@@ -79,9 +101,28 @@ def _wrapped(
         ordinal=line.ordinal,
         offset=offset,
         speaker=_speaker(payload),
+        version=payload.cli_version,
+        drift=drift,
+        lacks_tokens=_lacks_tokens(line.type, payload),
         left_out=line.left_out,
-        events=() if events_of is None else tuple(events_of(payload, at_ms)),
+        events=() if read is None else tuple(read(payload, at_ms)),
     )
+
+
+def _lacks_tokens(kind: str, payload: RolloutPayload) -> bool:
+    if payload.type == "token_count":
+        info = payload.info
+        return info is not None and _is_partial(info.total_token_usage)
+
+    return kind == "token_usage_record" and _is_partial(payload.usage)
+
+
+def _is_partial(usage: TokenUsage | None) -> bool:
+    return usage is None or usage.input_tokens is None or usage.output_tokens is None
+
+
+def _nothing(_: RolloutPayload, __: int | None) -> Iterable[Event]:
+    return ()
 
 
 def _cwd(path: str | None) -> str | None:
@@ -242,22 +283,26 @@ def _settings(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
         )
 
 
-def _item_completed(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
+def _item_completed(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
     item = payload.item
-    if item is None:
-        return
+    read = None if item is None else _ITEM_TYPES.get(item.type)
+    return () if item is None or read is None else read(item)
 
-    match item.type:
-        case "UserMessage":
-            yield from _prompt("\n".join(texts_in(item.content)), key=item.id)
-        case "AgentMessage":
-            yield MessageWritten(message_id=item.id)
-        case "Plan":
-            yield Asked(cue=Cue.PLAN)
-        case "CommandExecution" | "FileChange" | "McpToolCall" | "CollabAgentToolCall":
-            yield from item_of(item)
-        case _:
-            pass
+
+def _user_item(item: Item) -> Iterable[Event]:
+    return _prompt("\n".join(texts_in(item.content)), key=item.id)
+
+
+def _agent_item(item: Item) -> Iterable[Event]:
+    return (MessageWritten(message_id=item.id),)
+
+
+def _plan_item(_: Item) -> Iterable[Event]:
+    return (Asked(cue=Cue.PLAN),)
+
+
+def _no_item(_: Item) -> Iterable[Event]:
+    return ()
 
 
 def _ended(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
@@ -312,12 +357,18 @@ def _is_reviewer(payload: RolloutPayload) -> bool:
 
 
 def _bare(line: RolloutLine, *, at_ms: int | None, offset: int) -> Record:
+    drift: tuple[Drift, ...] = ()
+    if line.type not in _BARE_TYPES:
+        drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
+
     return Record(
         kind=line.type,
         at_ms=at_ms,
         session_id=SessionId(line.thread_id) if line.thread_id else None,
         offset=offset,
         speaker=_bare_speaker(line),
+        drift=drift,
+        lacks_tokens=line.type == "turn.completed" and _is_partial(line.usage),
         left_out=line.left_out,
         events=tuple(_bare_events(line)),
     )
@@ -367,14 +418,41 @@ def _printed_item(item: Item) -> Iterator[Event]:
 
 _Events = Callable[[RolloutPayload, int | None], Iterable[Event]]
 
-_ENVELOPES: dict[str, _Events] = {
+# In each of these tables the types that say nothing of what is counted or judged come
+# first: a type that is in none of them is unknown, and reported as drift.
+_ENVELOPES: dict[str, _Events] = dict.fromkeys(
+    (
+        "ghost_snapshot",
+        "inter_agent_communication",
+        "inter_agent_communication_metadata",
+        "realtime_item",
+        "retained_context",
+        "world_state",
+    ),
+    _nothing,
+) | {
     "session_meta": _session_meta,
     "turn_context": _turn_context,
     "token_usage_record": _usage_record,
     "compacted": _compacted,
 }
 
-_ITEMS: dict[str, _Events] = {
+_ITEMS: dict[str, _Events] = dict.fromkeys(
+    (
+        "additional_tools",
+        "agent_message",
+        "compaction",
+        "compaction_summary",
+        "compaction_trigger",
+        "context_compaction",
+        "ghost_snapshot",
+        "image_generation_call",
+        "message",
+        "other",
+        "reasoning",
+    ),
+    _nothing,
+) | {
     "function_call": _call,
     "custom_tool_call": _call,
     "tool_search_call": _tool_search,
@@ -385,7 +463,40 @@ _ITEMS: dict[str, _Events] = {
     "tool_search_output": _result,
 }
 
-_MESSAGES: dict[str, _Events] = {
+_MESSAGES: dict[str, _Events] = dict.fromkeys(
+    (
+        "agent_reasoning",
+        "agent_reasoning_raw_content",
+        "agent_reasoning_section_break",
+        "background_event",
+        "context_compacted",
+        "deprecation_notice",
+        "dynamic_tool_call_request",
+        "dynamic_tool_call_response",
+        "entered_review_mode",
+        "exec_command_begin",
+        "exited_review_mode",
+        "image_generation_end",
+        "item_started",
+        "mcp_tool_call_begin",
+        "patch_apply_begin",
+        "plan_update",
+        "session_configured",
+        "stream_error",
+        "sub_agent_activity",
+        "thread_goal_updated",
+        "thread_name_updated",
+        "thread_rolled_back",
+        "turn_diff",
+        "undo_completed",
+        "undo_started",
+        "view_image_tool_call",
+        "warning",
+        "web_search_begin",
+        "web_search_end",
+    ),
+    _nothing,
+) | {
     "task_started": _task_started,
     "task_complete": _task_complete,
     "turn_aborted": _turn_aborted,
@@ -399,6 +510,49 @@ _MESSAGES: dict[str, _Events] = {
     "patch_apply_end": _ended,
     "mcp_tool_call_end": _ended,
 }
+
+_ITEM_TYPES: dict[str, Callable[[Item], Iterable[Event]]] = dict.fromkeys(
+    (
+        "",
+        "ContextCompaction",
+        "DynamicToolCall",
+        "EnteredReviewMode",
+        "ExitedReviewMode",
+        "HookPrompt",
+        "ImageGeneration",
+        "ImageView",
+        "Reasoning",
+        "Sleep",
+        "SubAgentActivity",
+        "WebSearch",
+    ),
+    _no_item,
+) | {
+    "UserMessage": _user_item,
+    "AgentMessage": _agent_item,
+    "Plan": _plan_item,
+    "CommandExecution": item_of,
+    "FileChange": item_of,
+    "McpToolCall": item_of,
+    "CollabAgentToolCall": item_of,
+}
+"""Kinds of complete items."""
+
+_BARE_TYPES = frozenset(
+    {
+        "",  # the first line of the oldest rollouts, and their states
+        "error",
+        "item.completed",
+        "item.started",
+        "item.updated",
+        "thread.started",
+        "turn.completed",
+        "turn.failed",
+        "turn.started",
+        *_ITEMS,
+    }
+)
+"""Types of lines without an envelope: printed ones, and items of the oldest rollouts."""
 
 _INNER = {"response_item": _ITEMS, "event_msg": _MESSAGES}
 """Envelopes of which the payload's own type says what they are."""

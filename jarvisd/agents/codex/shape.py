@@ -2,7 +2,7 @@
 
 A line is an envelope round a payload whose own `type` says what it is; one Struct
 holds the fields of all payloads. A field that is different things in different
-payloads is Raw. Measured on versions 0.118 to 0.169, and on the bare lines of 2025.
+payloads is Raw.
 """
 
 from msgspec import Raw, Struct
@@ -103,6 +103,7 @@ class RolloutPayload(Struct, gc=False):
     turn_id: str | None = None
     cwd: str | None = None
     # session_meta
+    cli_version: str | None = None
     source: Raw = ABSENT
     thread_source: str | None = None
     forked_from_id: str | None = None

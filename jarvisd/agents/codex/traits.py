@@ -5,7 +5,10 @@ hooks name modes in the words of Claude Code, its rollouts in its own.
 """
 
 from jarvisd.agents._shared import hooks
+from jarvisd.core.drift import Tested
 from jarvisd.core.traits import Traits
+
+TESTED = Tested(oldest="0.118.0", newest="0.171.0")
 
 TRAITS = Traits(
     has_states=True,

@@ -4,9 +4,17 @@ The provider's `input_tokens` holds what was read from and written to the cache,
 `output_tokens` holds the reasoning.
 """
 
+import msgspec
+from msgspec import Raw, Struct
+
+from jarvisd.agents._shared.unknown_fields import drift_of_usage, field_names
 from jarvisd.agents.codex.shape import Info, RolloutPayload, TokenUsage
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.core.event import TotalsReported, UsageReported
+from jarvisd.core.record import Drift
+
+_KNOWN = field_names(TokenUsage)
+_NEEDED = ("input_tokens", "output_tokens", "total_tokens")
 
 
 def buckets(usage: TokenUsage) -> Tokens:
@@ -55,3 +63,45 @@ def variant_of(tier: str | None) -> Variant:
             return Variant(tier=tier)
         case _:
             return STANDARD
+
+
+class _Info(Struct, gc=False):
+    total_token_usage: dict[str, Raw] | None = None
+
+
+class _Payload(Struct, gc=False):
+    type: str = ""
+    usage: dict[str, Raw] | None = None
+    info: _Info | None = None
+
+
+class _Line(Struct, gc=False):
+    type: str = ""
+    payload: _Payload | None = None
+    usage: dict[str, Raw] | None = None
+
+
+_LINE = msgspec.json.Decoder(_Line)
+
+
+def drift_in(text: bytes) -> tuple[Drift, ...]:
+    """Return the fields of usage in the line *text* that are unknown, by name."""
+    try:
+        line = _LINE.decode(text)
+    except (ValueError, RecursionError):  # a strange line: read as far as it goes
+        return ()
+
+    payload = line.payload
+    if payload is None:
+        usage, is_response = line.usage, line.type == "turn.completed"
+    elif payload.type == "token_count":
+        usage = None if payload.info is None else payload.info.total_token_usage
+        is_response = payload.info is not None
+    else:
+        usage, is_response = payload.usage, line.type == "token_usage_record"
+
+    if not is_response:
+        return ()
+
+    kind = payload.type if payload is not None and payload.type else line.type
+    return drift_of_usage(usage, kind, known=_KNOWN, needed=_NEEDED)

@@ -4,7 +4,13 @@ import argparse
 
 from jarvisd.base.errors import EXIT_FAILURE
 from jarvisd.cli import wall_clock
-from jarvisd.cli.output import block_rows, short_names, sink_lines, terminal
+from jarvisd.cli.output import (
+    block_rows,
+    drift_lines,
+    short_names,
+    sink_lines,
+    terminal,
+)
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output.tables import facts
 from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
@@ -42,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def _print(health: HealthResult, now_ms: int) -> None:
     told = _facts(health, now_ms)
     told += [("sink", sink_lines.described(each, now_ms)) for each in health.sinks]
+    told += [(each.agent, drift_lines.described(each)) for each in health.drift]
     terminal.draw(facts(told, least=9, room=terminal.columns()))
     backfill = block_rows.progress(health.backfill)
     if backfill is not None:

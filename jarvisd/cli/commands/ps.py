@@ -5,8 +5,9 @@ import os
 
 from jarvisd.cli import filters, wall_clock
 from jarvisd.cli.daemon_client import Client
-from jarvisd.cli.output import block_rows, terminal
+from jarvisd.cli.output import block_rows, drift_lines, terminal
 from jarvisd.cli.output.tables import render
+from jarvisd.cli.output.text import safe
 from jarvisd.cli.output.titles import Titles, ids_of, of_block
 from jarvisd.cli.parser import (
     Parser,
@@ -18,6 +19,7 @@ from jarvisd.cli.parser import (
     declare,
 )
 from jarvisd.core.origin import BlockView
+from jarvisd.overview.health_wire import Health, HealthResult
 from jarvisd.overview.wire import BlocksList, BlocksListResult, Status, StatusResult
 
 EXAMPLES = """\
@@ -130,6 +132,10 @@ def _print_footer(
     progress = block_rows.progress(backfill)
     if progress is not None:
         terminal.say(progress)
+
+    drift = drift_lines.summary(client.call(Health(), HealthResult).drift)
+    if drift is not None:
+        terminal.say(safe(drift))
 
     if more:
         named = "block" if more == 1 else "blocks"
