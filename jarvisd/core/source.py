@@ -4,7 +4,7 @@ A source knows bytes, rows or documents, and no agent. It is the unit of durabil
 has one cursor, however many streams (sessions) its items belong to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -27,8 +27,10 @@ class Item(msgspec.Struct, frozen=True, gc=False):
         stream: The session that it belongs to inside a database; "" in a file.
         body: Its text as it is written.
         chars: The code points of its text.
-        replaces: The item whose counts this one takes the place of.
-        replaced_chars: The code points of that item.
+        replaces: The item whose counts this one takes the place of. A database that
+            was not read since the start of the process may name an item here that was
+            never returned.
+        replaced_chars: The code points of that item; 0 if they are not known.
 
     """
 
@@ -38,6 +40,13 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     chars: int
     replaces: ItemRef | None = None
     replaced_chars: int = 0
+
+
+class StreamTotals(msgspec.Struct, frozen=True, gc=False):
+    """How many items a stream has now, and how many code points they have together."""
+
+    items: int
+    chars: int
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +75,12 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
             stays counted: it was spent.
         retry_s: In how many seconds to read again although nothing changes.
         fault: What is wrong with the source now; None: nothing.
+        restarted: Streams whose items so far are void; those in *items* and in later
+            batches take their place, and replace nothing. Comes before *items*.
+        ended: Streams that their owner deleted.
+        deleted: The items of *removed* that have names.
+        totals: What the streams of this batch have now, where the source knows: counts
+            that are set to it are exact, whatever was replaced or deleted unseen.
 
     """
 
@@ -75,6 +90,10 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     removed: int = 0
     retry_s: float | None = None
     fault: Fault | None = None
+    restarted: Sequence[str] = ()
+    ended: Sequence[str] = ()
+    deleted: Sequence[ItemRef] = ()
+    totals: Mapping[str, StreamTotals] = msgspec.field(default_factory=dict)
 
 
 class Source(Protocol):
