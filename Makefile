@@ -41,8 +41,8 @@ crash: $(VENV)/dev  ## Kill the daemon 1,000 times while transcripts grow; 10 mi
 kills: $(VENV)/dev  ## Kill it 200 times while programs save, segments close and sinks are fed; 6 minutes
 	@$(BIN)/python -m tests.hostile kills $(ARGS)
 
-faults: $(VENV)/dev  ## Let clients, disks and system calls misbehave; 15 minutes, as root
-	@$(BIN)/python -m tests.hostile crowd disk faults $(ARGS)
+faults: $(VENV)/dev  ## Let clients, disks, system calls and databases misbehave; 20 minutes, as root
+	@$(BIN)/python -m tests.hostile crowd disk faults databases $(ARGS)
 
 scan: $(VENV)/dev  ## Overflow queues, and look through 10,000 files; 15 minutes
 	@$(BIN)/python -m tests.hostile overflow scan $(ARGS)

@@ -21,6 +21,7 @@ from tests.e2e.home import Home, temporary_home
 from tests.hostile import (
     crash,
     crowd,
+    databases,
     disk,
     kills,
     mutants,
@@ -50,6 +51,7 @@ class Suite(NamedTuple):
 SUITES = {
     "crash": Suite(crash.figures, 15),
     "crowd": Suite(crowd.figures, 1),
+    "databases": Suite(databases.figures, 10),
     "disk": Suite(disk.figures, 5),
     "faults": Suite(syscalls.figures, 12),
     "kills": Suite(kills.figures, 10),

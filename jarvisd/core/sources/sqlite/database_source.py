@@ -1,0 +1,286 @@
+"""The source of one database: what is new in it, and a cursor for all its sessions."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from typing import TypeVar
+
+from msgspec import Struct
+
+from jarvisd.base.clock import Clock
+from jarvisd.core.source import Batch, Budget, Fault, ItemRef
+from jarvisd.core.sources.sqlite.database_cursor import (
+    VERSION,
+    DatabaseCursor,
+    SeenState,
+    decode_cursor,
+)
+from jarvisd.core.sources.sqlite.database_errors import (
+    DefectError,
+    NotADatabaseError,
+    RestlessError,
+    RowError,
+    UnknownVersionError,
+)
+from jarvisd.core.sources.sqlite.database_look import (
+    Answers,
+    Look,
+    Reader,
+    Sizes,
+    missing,
+)
+from jarvisd.core.sources.sqlite.database_pages import DatabasePages, FoundBy, StateKey
+from jarvisd.core.sources.sqlite.database_queries import DatabaseQueries, named_row
+from jarvisd.core.sources.sqlite.wal_format import is_next_log
+
+T = TypeVar("T")
+
+COMPARED_ALWAYS = 64
+"""So few sessions are compared at each look: 0.4 ms."""
+
+MAX_SIZED_STREAMS = 32
+MAX_SIZED_ROWS = 200_000
+"""Sizes of the rows of sessions that changed lately; of others they are listed again
+with their next change, which takes 0.3 ms for a hundred rows."""
+
+RETRY_S = 1.0
+"""When to look again at what its owner changes all the time."""
+
+BEGINNING_S = 1.0
+"""A database that is being created or migrated lacks tables for so long."""
+
+_REFUSALS = (NotADatabaseError, DefectError, RowError, OSError)
+
+
+class _Unapplied(Struct):
+    """A batch that was returned, and what applying it changes."""
+
+    batch: Batch
+    look: Look
+    key: StateKey
+    signature: object
+
+
+class DatabaseSource:
+    """Reads one database of an agent; blocking, so it is called on a thread.
+
+    The owner is never made to wait: see `database_pages`. Between reads nothing is
+    open but three descriptors, and none once `close` was called.
+    """
+
+    def __init__(
+        self, path: str, queries: DatabaseQueries, clock: Clock, cursor: bytes = b""
+    ) -> None:
+        known = decode_cursor(cursor)
+        self._cursor = known or DatabaseCursor(VERSION, None, {})
+        # What an unreadable cursor stood for may have been delivered.
+        self._may_repeat = known is None and cursor != b""
+        self._path = path
+        self._queries = queries
+        self._clock = clock
+        self._pages = DatabasePages(path, clock)
+        self._reader: Reader | None = None
+        self._sizes: OrderedDict[str, Sizes] = OrderedDict()
+        self._signature: object = None
+        self._schema: int | None = None
+        self._incomplete_since: float | None = None
+        self._fault: Fault | None = None
+        self._unapplied: _Unapplied | None = None
+        self._lock = Lock()
+
+    def is_changed(self) -> bool:
+        """Whether `read` has to look; costs less than 0.1 ms, for a poll each second.
+
+        Hints of inotify come for the database, its log and its journal. Changes of the
+        index show in nothing but its first bytes: they are written through a mapping.
+        """
+        with self._lock:
+            try:
+                return self._pages.signature() != self._signature
+            except (FileNotFoundError, NotADatabaseError):
+                return True
+
+    def read(self, budget: Budget) -> Batch:
+        """Return what is new in the newest committed state, as far as *budget* goes.
+
+        What cannot be read now is tried again with the next call. What cannot be read
+        at all is tried again once the file changes.
+        """
+        with self._lock:
+            if self._unapplied is not None:
+                return self._unapplied.batch
+
+            signature: object = None
+            try:
+                # Of before the look: what changes during it is seen by the next one.
+                signature = self._pages.signature()
+                if signature == self._signature:
+                    return Batch(fault=self._fault)
+
+                found = self._ask(lambda answers: self._look(answers, budget))
+            except FileNotFoundError:
+                self._signature = self._fault = None
+                return Batch(gone=True)
+            except (RestlessError, UnknownVersionError, *_REFUSALS) as exc:
+                return self._refused(exc, signature)
+
+            look, key, self._schema = found
+            self._incomplete_since = None
+            batch = self._batch(look)
+            self._unapplied = _Unapplied(batch, look, key, signature)
+            return batch
+
+    def applied(self, batch: Batch) -> None:
+        """Move the cursor past *batch*."""
+        with self._lock:
+            unapplied = self._unapplied
+            if unapplied is None or unapplied.batch is not batch:
+                return
+
+            self._unapplied = None
+            look, streams = unapplied.look, self._cursor.streams
+            for stream in (*look.ended, *look.restarted):
+                streams.pop(stream, None)
+                self._sizes.pop(stream, None)
+
+            streams.update(look.positions)
+            for stream, sizes in look.sizes.items():
+                self._sizes[stream] = sizes
+                self._sizes.move_to_end(stream)
+
+            rows = sum(map(len, self._sizes.values()))
+            while len(self._sizes) > MAX_SIZED_STREAMS or rows > MAX_SIZED_ROWS:
+                rows -= len(self._sizes.popitem(last=False)[1])
+
+            key = unapplied.key
+            self._cursor.seen = SeenState(*key.inode, key.salts, key.frames, key.stamp)
+            self._may_repeat = self._may_repeat and look.more
+            self._signature = None if look.more else unapplied.signature
+
+    def cursor(self) -> bytes:
+        """Return the positions of all sessions behind what `read` has returned."""
+        with self._lock:
+            return self._cursor.encode()
+
+    def locate(self, ref: ItemRef) -> bytes | None:
+        """Return the present body of a row, or None if there is none."""
+        name = named_row(ref)
+        query = None if name is None else self._queries.tables.get(name[0])
+        if name is None or query is None:
+            return None
+
+        table, key = name
+        with self._lock:
+            try:
+                row = self._ask(lambda answers: answers.row(query.sql, key=key))
+            except (RestlessError, UnknownVersionError, *_REFUSALS):
+                return None
+
+        return None if row is None else query.body(table, row[2:])
+
+    def close(self) -> None:
+        """Close connection and files; the next read opens them again."""
+        with self._lock:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+
+            self._pages.close()
+            self._signature = self._schema = self._unapplied = None
+
+    def _ask(self, question: Callable[[Answers], T]) -> T:
+        if self._reader is None:
+            from jarvisd.core.sources.sqlite.lock_free_vfs import (  # noqa: PLC0415 - 11 MB that few need
+                SnapshotReader,
+            )
+
+            self._reader = SnapshotReader(self._pages, self._clock)
+
+        return self._reader.ask(question)
+
+    def _look(self, answers: Answers, budget: Budget) -> tuple[Look, StateKey, int]:
+        key = self._pages.key
+        assert key is not None, "a question before the first refresh"
+        if answers.schema != self._schema and (
+            lacks := missing(answers, self._queries)
+        ):
+            raise UnknownVersionError(lacks)
+
+        look = Look(
+            answers,
+            self._queries,
+            self._cursor.streams,
+            self._sizes,
+            budget=budget,
+            compare_all=self._may_be_replaced(key),
+        )
+        return look.run(), key, answers.schema
+
+    def _may_be_replaced(self, key: StateKey) -> bool:
+        """Whether the file may have another history than that which was read."""
+        seen = self._cursor.seen
+        if seen is None or len(self._cursor.streams) <= COMPARED_ALWAYS:
+            return True
+
+        if (seen.device, seen.inode) != key.inode:
+            return True
+
+        # A backup may be restored within a transaction, which rewrites all pages.
+        most = self._pages.page_count // 2
+        if key.salts and key.salts == seen.salts:
+            return not 0 <= key.frames - seen.frames < most
+
+        if key.salts and seen.salts and is_next_log(seen.salts, key.salts):
+            return key.frames >= most
+
+        return key.found_by is not FoundBy.FILE or key.stamp != seen.stamp
+
+    def _batch(self, look: Look) -> Batch:
+        restarted = list(look.restarted)
+        if self._may_repeat:
+            known = {*self._cursor.streams, *restarted}
+            restarted += [stream for stream in look.positions if stream not in known]
+
+        problems = "; ".join(
+            f"session {stream}: {problem}" for stream, problem in look.problems.items()
+        )
+        return Batch(
+            items=look.items,
+            more=look.more,
+            removed=len(look.deleted),
+            fault=self._faulty(problems),
+            restarted=restarted,
+            ended=look.ended,
+            deleted=look.deleted,
+            totals=look.totals,
+        )
+
+    def _faulty(self, reason: str) -> Fault | None:
+        """Return the present fault, from when it began; None without a reason."""
+        if not reason:
+            self._fault = None
+        elif self._fault is None or self._fault.reason != reason:
+            self._fault = Fault(self._path, reason, self._clock.unix_ms())
+
+        return self._fault
+
+    def _refused(self, exc: Exception, signature: object) -> Batch:
+        """Report what keeps the database from being read, and when to try again."""
+        if isinstance(exc, RestlessError):
+            fault = self._faulty(f"cannot be read now: {exc}")
+            return Batch(retry_s=RETRY_S, fault=fault)
+
+        if isinstance(exc, UnknownVersionError):
+            now = self._clock.monotonic()
+            if self._incomplete_since is None:
+                self._incomplete_since = now
+
+            if now - self._incomplete_since < BEGINNING_S:
+                return Batch(retry_s=BEGINNING_S)
+
+            reason = f"unknown version: it has no {exc}"
+        else:
+            reason = f"cannot be read: {exc}"
+
+        self._signature = signature
+        return Batch(fault=self._faulty(reason))
