@@ -9,14 +9,14 @@ from functools import partial
 
 import anyio
 
-from jarvisd import config
-from jarvisd.agents import AGENTS
+from jarvisd import agents, config
 from jarvisd.app import logs, systemd
 from jarvisd.app.daemon import run
 from jarvisd.app.reload import Reloader
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import JarvisError
 from jarvisd.config import Config
+from jarvisd.core.agent import AgentRegistry, discover_agents
 from jarvisd.pricing.overrides import parse_overrides
 
 MAX_DESCRIPTORS = 4096
@@ -35,41 +35,45 @@ HEAP_BYTES = 2_000_000
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
-def main() -> int:
-    """Run the daemon in the foreground; return its exit status."""
+def main(*packages: str) -> int:
+    """Run the daemon in the foreground; return its exit status.
+
+    *packages* hold agents besides those that come with it.
+    """
     os.umask(0o077)
     status = 0
     try:
-        _start(sys.argv[1:])
+        _start(sys.argv[1:], discover_agents(agents.__name__, *packages))
     except* JarvisError as group:
         status = _told(group)
 
     return status
 
 
-def _start(argv: list[str]) -> None:
+def _start(argv: list[str], known: AgentRegistry) -> None:
     flags = config.parse_flags(argv)
-    settings = config.read(argv, os.environ, known_agents=AGENTS)
+    settings = config.read(argv, os.environ, known_agents=known.names)
     parse_overrides(settings.prices)
     if flags.check_config:
         sys.stdout.write("the configuration is good\n")
     else:
-        _run(settings, argv)
+        _run(settings, argv, known)
 
 
-def _run(settings: Config, argv: list[str]) -> None:
+def _run(settings: Config, argv: list[str], known: AgentRegistry) -> None:
     _allow_descriptors()
     _keep_heap()
     sys.setswitchinterval(SWITCH_S)
     clock = SystemClock()
     threshold = logs.configure(settings.log_level, now=clock.monotonic)
     environ = dict(os.environ)
-    reloader = Reloader(settings, threshold, argv=argv, environ=environ)
+    reloader = Reloader(settings, threshold, known, argv=argv, environ=environ)
     anyio.run(
         partial(
             run,
             settings,
             reloader,
+            known,
             environ=environ,
             clock=clock,
             activated=systemd.listen_sockets().get("rpc"),

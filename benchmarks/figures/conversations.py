@@ -17,7 +17,8 @@ from benchmarks.home import Home, new_home
 from benchmarks.rig import running
 from benchmarks.rows import Row, percentile
 from jarvisd.conversations import messages_store, store
-from jarvisd.conversations.model import ConversationId, ConversationLimits, Role
+from jarvisd.conversations.model import ConversationId, ConversationLimits
+from jarvisd.core.message import Role
 from jarvisd.core.storage.opening import Opening
 
 CONVERSATIONS = 100_000

@@ -11,7 +11,8 @@ from benchmarks.effort import Effort
 from benchmarks.home import new_home
 from benchmarks.rig import running
 from benchmarks.rows import Row
-from jarvisd.agents import agent_named
+from jarvisd import agents
+from jarvisd.core.agent import ReaderContext, discover_agents
 from jarvisd.core.sources.jsonlines.lines import LineSplitter, TextLine
 from jarvisd.core.sources.jsonlines.stream import LONG_STEP_BYTES
 
@@ -69,15 +70,16 @@ def _worst_ms(size_mib: int) -> float:
 
 def _longest_ms(text: bytes) -> float:
     """Return how long the longest step takes in which *text* is taken in."""
-    agent, longest = agent_named("claude"), 0.0
+    agent, longest = discover_agents(agents.__name__)["claude"], 0.0
+    reader = agent.reader(ReaderContext(), b"")
     splitter = LineSplitter(condense=agent.condense)
     for at in range(0, len(text), LONG_STEP_BYTES):
         piece = text[at : at + LONG_STEP_BYTES]
         started = time.thread_time()
         for line in splitter.feed(piece):
             assert isinstance(line, TextLine)
-            agent.parse(line.text, offset=line.offset)
-            agent.spoken(line.text)
+            reader.read(line.text, offset=line.offset)
+            agent.messages(line.text)
 
         longest = max(longest, time.thread_time() - started)
 

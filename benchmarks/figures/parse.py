@@ -1,7 +1,7 @@
-"""What reading a line costs by itself: each agent's `parse`, lines in memory.
+"""What reading a line costs by itself: each agent's reader, lines in memory.
 
 The floor is a decoder that wants one field: it validates the line and skips the rest.
-It takes turns with `parse`, and also tells how fast the machine is at the moment.
+It takes turns with the reader, and also tells how fast the machine is at the moment.
 """
 
 import time
@@ -13,7 +13,8 @@ import msgspec
 from benchmarks.effort import Effort
 from benchmarks.floor import OneField
 from benchmarks.rows import Row
-from jarvisd.agents import agent_named
+from jarvisd import agents
+from jarvisd.core.agent import ReaderContext, discover_agents
 from jarvisd.core.sources.jsonlines.lines import LineSplitter
 
 AGENTS = ("claude", "codex")
@@ -24,12 +25,13 @@ CHUNK_BYTES = 64 * 1024
 def measure(effort: Effort) -> list[Row]:
     history, rows = effort.history(), []
     decode = msgspec.json.Decoder(OneField).decode
+    known = discover_agents(agents.__name__)
     for agent in AGENTS:
-        parse = agent_named(agent).parse
+        reader = known[agent].reader(ReaderContext(), b"")
         lines = [line for line in history.lines(agent, SAMPLE_BYTES) if line]
         parsed, floor = [], []
         for _ in range(effort.runs(5)):
-            parsed.append(_mb_per_s(partial(parse, offset=0), lines))
+            parsed.append(_mb_per_s(partial(reader.read, offset=0), lines))
             floor.append(_mb_per_s(decode, lines))
 
         rows += [

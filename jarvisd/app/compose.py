@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path, PurePath
 
-from jarvisd.agents import Agent, agent_named, only_counted, traits_of
+from msgspec.structs import replace
+
 from jarvisd.app.awake import Awake
 from jarvisd.app.garbage import loading
 from jarvisd.app.prices import PricesInForce
@@ -23,6 +24,7 @@ from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.config import Config
 from jarvisd.conversations.methods import Conversations
 from jarvisd.conversations.recording import MessageRecorder
+from jarvisd.core.agent import Agent, AgentRegistry
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher
@@ -91,6 +93,7 @@ async def compose(
     *,
     prices: PricesInForce,
     reloader: Reloader,
+    agents: AgentRegistry,
     environ: Mapping[str, str],
     clock: Clock,
     folder: Path,
@@ -107,12 +110,12 @@ async def compose(
         prices.window,
         idle_s=config.segments.idle_s,
         sinks=exporter.sinks,
-        traits_of=traits_of,
+        traits_of=agents.traits_of,
         publish=publish,
     )
     books.states.checks_processes = True  # `presence` does
     survey = Reconciler(
-        configured_trees(config, environ),
+        configured_trees(config, environ, agents),
         clock,
         excluded=config.excluder(),
         max_pause_s=config.scan_interval_s,
@@ -127,7 +130,7 @@ async def compose(
         flusher = Flusher(
             store, clock, blocks, books, journal, awake=awake.told, publish=publish
         )
-        intake = _intake(config, blocks, flusher, clock)
+        intake = _intake(config, agents, blocks, flusher, clock)
         reader = Scheduler(survey, intake)
         await recall_blocks(blocks, store, reader.catalogue, clock)
 
@@ -139,6 +142,7 @@ async def compose(
     presence = PresenceMonitor(
         state_task.report,
         clock,
+        agents,
         trees=lambda: survey.trees,
         wanted=Wanting(blocks, clock),
         dialogs=books.states.dialogs,
@@ -154,6 +158,7 @@ async def compose(
         clock=clock,
     )
     service = Service(
+        agents=agents,
         reader=reader,
         pushes=PushedBlocks(intake, flusher),
         flusher=flusher,
@@ -182,7 +187,9 @@ async def compose(
         daemon=service,
         reports=reports,
         states=states,
-        desk=_hook_handlers(reader, presence, state_task, states, clock),
+        desk=_hook_handlers(
+            reader, presence, state_task, states, agents=agents, clock=clock
+        ),
         subscriptions=subscriptions,
         tally=counters,
     )
@@ -247,16 +254,22 @@ def _consumers(
     }
 
 
-def _intake(config: Config, blocks: Blocks, flusher: Flusher, clock: Clock) -> Intake:
+def _intake(
+    config: Config,
+    agents: AgentRegistry,
+    blocks: Blocks,
+    flusher: Flusher,
+    clock: Clock,
+) -> Intake:
     kept = config.conversations
     recorder = MessageRecorder(kept.limits) if kept.record else None
-    agents = lru_cache(MAX_AGENTS)(partial(_agent, config))
-    return Intake(blocks, flusher, clock, recorder, agents=agents)
+    configured = lru_cache(MAX_AGENTS)(partial(_configured, config, agents))
+    return Intake(blocks, flusher, clock, recorder, agents=configured)
 
 
-def _agent(config: Config, name: str) -> Agent:
-    agent = agent_named(name)
-    return agent if config.agent(name).ledger else only_counted(agent)
+def _configured(config: Config, agents: AgentRegistry, name: str) -> Agent:
+    only_counts = not config.agent(name).ledger
+    return replace(agents.named(name), only_counts=only_counts)
 
 
 def _hook_handlers(
@@ -264,6 +277,8 @@ def _hook_handlers(
     presence: PresenceMonitor,
     state_task: StateTask,
     states: LiveStates,
+    *,
+    agents: AgentRegistry,
     clock: Clock,
 ) -> HookHandlers:
     """Return the handlers of what agents tell of themselves."""
@@ -287,6 +302,7 @@ def _hook_handlers(
 
     return HookHandlers(
         clock,
+        agents,
         report=hooked,
         read=read,
         needs=states.needs,

@@ -22,6 +22,7 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.zone import local_zone
 from jarvisd.config import Config, FifoSettings
 from jarvisd.conversations.methods import keep_decaying
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.sources.configured_pipes import read_pipe
 from jarvisd.core.storage.database_store import open_store
 from jarvisd.core.storage.files import hold_store
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 async def run(
     config: Config,
     reloader: Reloader,
+    agents: AgentRegistry,
     *,
     environ: Mapping[str, str],
     clock: Clock,
@@ -69,6 +71,7 @@ async def run(
                 store,
                 prices=prices,
                 reloader=reloader,
+                agents=agents,
                 environ=environ,
                 clock=clock,
                 folder=endpoint.path.parent,

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from jarvisd import config
-from jarvisd.agents import AGENTS
 from jarvisd.app.logs import Threshold
 from jarvisd.app.prices import PricesInForce
 from jarvisd.app.trees import configured_trees
 from jarvisd.config import Config
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.overview.wire import ConfigReloadResult
 
@@ -23,12 +23,14 @@ class Reloader:
         self,
         current: Config,
         threshold: Threshold,
+        agents: AgentRegistry,
         *,
         argv: Sequence[str],
         environ: Mapping[str, str],
     ) -> None:
         self._current = current
         self._threshold = threshold
+        self._agents = agents
         self._argv = argv
         self._environ = environ
 
@@ -44,12 +46,14 @@ class Reloader:
 
     def _reload(self, survey: Reconciler, prices: PricesInForce) -> ConfigReloadResult:
         """Read and apply; a wrong configuration raises ConfigError and changes nothing."""
-        new = config.read(self._argv, self._environ, known_agents=AGENTS)
+        new = config.read(self._argv, self._environ, known_agents=self._agents.names)
         changes = config.changes(self._current, new)
         prices.change(new.prices)
         self._threshold.level = new.log_level
         survey.look_through(
-            configured_trees(new, self._environ), new.excluder(), new.scan_interval_s
+            configured_trees(new, self._environ, self._agents),
+            new.excluder(),
+            new.scan_interval_s,
         )
         self._current = new
         log.info("config.reloaded", changed=changes.changed)

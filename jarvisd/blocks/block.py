@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 
 from jarvisd.base.usage import Tokens
 from jarvisd.conversations.model import Recorded
+from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.origin import (
     CHARS_PER_TOKEN,
     BlockId,
@@ -89,6 +90,7 @@ class Block:
         parser_version: Of the parser whose words are in the ledger; 0 for none.
         carry: What the ledger must remember of it, while *lane* is None.
         lane: The same while lines are folded.
+        reader: What reads its lines; it remembers what the format needs.
         session: The totals of the session that it is of, as far as that is known.
         bad_lines: The first that could not be taken in.
         recorded: What was said and is not stored yet; the flusher takes it out.
@@ -114,6 +116,7 @@ class Block:
     parser_version: int = 0
     carry: bytes = b""
     lane: Lane | None = None
+    reader: AgentReader | None = None
     session: Session | None = None
     bad_lines: list[BadLine] = field(default_factory=list)
     recorded: list[Recorded] = field(default_factory=list)
@@ -192,6 +195,16 @@ class Block:
                 pid=origin.pid,
             )
 
+    def open_reader(self, agent: Agent) -> AgentReader:
+        """Return the reader of the block's lines, as it was left."""
+        reader = self.reader = agent.reader(self.reader_context(), b"")
+        return reader
+
+    def reader_context(self) -> ReaderContext:
+        """Return what the block's name says of the session that it is of."""
+        origin = self.origin
+        return ReaderContext(origin.session_id, origin.parent_session_id)
+
     def open_lane(self, version: int) -> Lane | None:
         """Return the lane to fold lines into, read by a parser of *version*.
 
@@ -220,16 +233,18 @@ class Block:
             and self.origin.kind in REREADABLE
         )
 
-    def reread(self, lane: Lane) -> None:
-        """Take *lane*, which has met all lines up to the position, for the true one."""
-        self.lane, self.parser_version = lane, lane.parser_version
+    def reread(self, reader: AgentReader, lane: Lane) -> None:
+        """Go on with *reader* and *lane*, which have met all lines up to the position."""
+        self.reader, self.lane, self.parser_version = reader, lane, lane.parser_version
 
     def unread(self) -> None:
         """Forget that the block was read into the ledger; whose it is stays known."""
         self.lane, self.carry, self.parser_version = None, b"", 0
+        self.reader = None
 
     def rest(self) -> None:
         """Keep what must be remembered in the smallest form: no line comes for now."""
+        self.reader = None
         if self.lane is not None:
             self.carry, self.lane = self.lane.saved(), None
 

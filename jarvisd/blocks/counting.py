@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from jarvisd.agents._shared.outline import Outline, Outlined
 from jarvisd.blocks.block import Block
+from jarvisd.core.agent import Outline, Outlined
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank

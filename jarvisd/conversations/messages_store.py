@@ -18,11 +18,11 @@ from jarvisd.conversations.model import (
     MessageView,
     Metadata,
     Recorded,
-    Role,
     oldest_ms,
 )
 from jarvisd.conversations.store import as_metadata, create, key_of, lenient_text
 from jarvisd.conversations.word_index_store import add_words, delete_messages
+from jarvisd.core.message import Role
 
 MAX_ANSWER_CHARS: Final = 1 << 20
 """Of the messages of one answer, whose newest are given."""

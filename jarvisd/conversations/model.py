@@ -1,10 +1,10 @@
 """A conversation: one person's thread across channels, or that of a project's agents."""
 
-from enum import StrEnum
 from typing import NewType
 
 import msgspec
 
+from jarvisd.core.message import Role
 from jarvisd.core.origin import SessionId
 
 ConversationId = NewType("ConversationId", str)
@@ -24,15 +24,6 @@ THRESHOLD = 100
 """More messages than this are folded: the oldest half into a summary."""
 
 MS_PER_HOUR = 3_600_000
-
-
-class Role(StrEnum):
-    """Who speaks."""
-
-    USER = "user"
-    ASSISTANT = "assistant"
-    SYSTEM = "system"
-    TOOL = "tool"
 
 
 class ConversationLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,18 +86,6 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     folded: int = 0
     metadata: Metadata = {}
     corrupt: bool = False
-
-
-class Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a line of an agent's output says, in words.
-
-    *key* is the agent's own id of it; None if it has none.
-    """
-
-    role: Role
-    content: str
-    at_ms: int | None = None
-    key: str | None = None
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):

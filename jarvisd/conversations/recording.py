@@ -4,9 +4,10 @@ import hashlib
 
 import structlog
 
-from jarvisd.agents import Agent
 from jarvisd.blocks.block import Block
-from jarvisd.conversations.model import ConversationLimits, Recorded, Said
+from jarvisd.conversations.model import ConversationLimits, Recorded
+from jarvisd.core.agent import Agent
+from jarvisd.core.message import Said
 from jarvisd.core.sources.jsonlines.lines import TextLine
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ class MessageRecorder:
         if project is None or block.origin.parent_session_id is not None:
             return
 
-        said = agent.spoken(line.text)
+        said = agent.messages(line.text)
         if said is None:
             return
 

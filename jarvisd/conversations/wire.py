@@ -11,8 +11,8 @@ from jarvisd.conversations.model import (
     MessageId,
     MessageView,
     Metadata,
-    Role,
 )
+from jarvisd.core.message import Role
 from jarvisd.core.origin import SessionId
 
 MAX_CONTENT_CHARS = 256 * 1024

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from jarvisd.agents import Agent, Parse, agent_named
 from jarvisd.base.clock import Clock
 from jarvisd.base.refusals import Refusals
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.counting import NOT_JSON, TOO_LONG, count, count_outlined, date
 from jarvisd.blocks.registry import Blocks
 from jarvisd.conversations.recording import MessageRecorder
+from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.drift import DriftLog
 from jarvisd.core.flush import Flusher
 from jarvisd.core.record import Record
@@ -43,7 +43,7 @@ class Intake:
         clock: Clock,
         recorder: MessageRecorder | None = None,
         *,
-        agents: Callable[[str], Agent] = agent_named,
+        agents: Callable[[str], Agent],
     ) -> None:
         self.blocks = blocks
         self.agent_named = agents
@@ -100,12 +100,17 @@ class Intake:
         hand, which takes a fifth off the time of going line by line.
         """
         agent = self.agent_named(block.origin.agent)
-        lane = self._lane(block, agent)
-        if agent.outlined is not None:
-            outline = count_outlined(block, lines, agent.outlined)
+        if agent.only_counts:
+            if block.parser_version:
+                block.unread()  # should they be wanted again, all of them are
+                self.blocks.books.unbind(block)
+
+            outline = count_outlined(block, lines, agent.outline)
             return () if live else outline.times()
 
-        records = self._read(block, lines, agent.parse, lane, live=live)
+        lane = block.lane or block.open_lane(agent.version)
+        reader = block.reader or block.open_reader(agent)
+        records = self._read(block, lines, reader, lane, live=live)
         count(block, lines, records)
         block.agent_version = self.drift.read(
             agent,
@@ -131,29 +136,21 @@ class Intake:
             if each is not None and each.at_ms is not None
         ]
 
-    def _lane(self, block: Block, agent: Agent) -> Lane | None:
-        """Return where lines of *block* go; None where they are only counted now."""
-        if agent.outlined is None:
-            return block.open_lane(agent.version)
-
-        if block.parser_version:
-            block.unread()  # should they be wanted again, all of them are
-            self.blocks.books.unbind(block)
-
-        return None
-
     def fold_again(
-        self, block: Block, lines: Sequence[TextLine | Oversize], lane: Lane
+        self,
+        block: Block,
+        lines: Sequence[TextLine | Oversize],
+        reader: AgentReader,
+        lane: Lane,
     ) -> None:
         """Fold *lines*, which *block* has counted already, into the ledger alone."""
-        parse = self.agent_named(block.origin.agent).parse
-        self._read(block, lines, parse, lane, live=False)
+        self._read(block, lines, reader, lane, live=False)
 
     def _read(
         self,
         block: Block,
         lines: Sequence[TextLine | Oversize],
-        parse: Parse,
+        reader: AgentReader,
         lane: Lane | None,
         *,
         live: bool,
@@ -162,7 +159,7 @@ class Intake:
 
         A bulkhead: a line that cannot be taken in is noted, and the next one read.
         """
-        records = _parsed(block, lines, parse)
+        records = _records(block, lines, reader)
         if lane is None:
             return records
 
@@ -194,15 +191,15 @@ class Intake:
 
     def only_counts(self, block: Block) -> bool:
         """Whether lines of *block* are counted, and no more."""
-        return self.agent_named(block.origin.agent).outlined is not None
+        return self.agent_named(block.origin.agent).only_counts
 
     def is_record(self, block: Block, line: TextLine | Oversize) -> bool:
         """Whether *line*, though without an end, is all of a record."""
         if isinstance(line, Oversize):
             return False
 
-        parse = self.agent_named(block.origin.agent).parse
-        return parse(line.text, offset=line.offset) is not None
+        reader = self.agent_named(block.origin.agent).reader(ReaderContext(), b"")
+        return reader.read(line.text, offset=line.offset) is not None
 
     def touch(self, block: Block, *, urgent: bool = True) -> None:
         """Say that *block* has changed; see Flusher.touch."""
@@ -250,8 +247,8 @@ def _note_crash(block: Block, line: TextLine | Oversize, exc: Exception) -> None
     block.add_bad_line(line.offset, length, POISON)
 
 
-def _parsed(
-    block: Block, lines: Sequence[TextLine | Oversize], parse: Parse
+def _records(
+    block: Block, lines: Sequence[TextLine | Oversize], reader: AgentReader
 ) -> list[Record | None]:
     """Return what each of *lines* says; None for what is no line of the agent."""
     records: list[Record | None] = []
@@ -261,7 +258,7 @@ def _parsed(
             block.add_bad_line(line.offset, line.chars, TOO_LONG)
         else:
             try:
-                record = parse(line.text, offset=line.offset)
+                record = reader.read(line.text, offset=line.offset)
                 if record is None and not is_blank(line.text):
                     block.add_bad_line(line.offset, line.length, NOT_JSON)
             except Exception as exc:

@@ -9,6 +9,7 @@ from jarvisd.conversations.wire import (
     ConversationsSaveMessage,
     ConversationsSaveMessageResult,
 )
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.origin import BlockView
 from jarvisd.core.storage.sqlite_connection import Unit
 from jarvisd.core.wire import (
@@ -37,6 +38,11 @@ class Daemon(Protocol):
     `StoreError`, `SourceError` or `ConfigError`, each of which becomes the answer to
     that request, or `ProtocolError` with an answer of its own.
     """
+
+    @property
+    def agents(self) -> AgentRegistry:
+        """The agents that can be read."""
+        ...
 
     @property
     def instance_id(self) -> str:

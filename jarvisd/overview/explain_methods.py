@@ -15,10 +15,10 @@ import anyio
 import anyio.to_thread
 from msgspec.structs import replace
 
-from jarvisd.agents import Parse, agent_named
 from jarvisd.base.errors import SourceError
 from jarvisd.base.usage import Tokens
 from jarvisd.blocks.block import Block
+from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.sources.jsonlines.handles import open_regular
 from jarvisd.core.sources.jsonlines.lines import (
@@ -71,14 +71,14 @@ class _Reading:
 
 
 async def explain(
-    asked: SessionsExplain, entry: SessionEntry, store: ReadableStore
+    asked: SessionsExplain, entry: SessionEntry, agent: Agent, store: ReadableStore
 ) -> SessionsExplainResult:
     """Return what became of each line of the session *entry*."""
     session = entry.session
     readings = [_begun(block) for block in entry.blocks]
     explainer = Explainer(session.agent, session.session_id)
     await anyio.to_thread.run_sync(
-        partial(_read_all, explainer, readings), abandon_on_cancel=True
+        partial(_read_all, explainer, agent, readings), abandon_on_cancel=True
     )
     keys = [key for each in readings for told in each.told for key in told.keys]
     found = await store.read(partial(owners, keys=keys))
@@ -108,21 +108,22 @@ def _begun(block: Block) -> _Reading:
     return _Reading(block.origin, block.position.offset)
 
 
-def _read_all(explainer: Explainer, readings: list[_Reading]) -> None:
+def _read_all(explainer: Explainer, agent: Agent, readings: list[_Reading]) -> None:
     for number, reading in enumerate(readings):
         explainer.begin(reading.origin)
         try:
-            _read(explainer, reading, number)
+            _read(explainer, agent, reading, number)
         except (SourceError, OSError) as exc:
             reading.error = str(exc)
 
 
-def _read(explainer: Explainer, reading: _Reading, number: int) -> None:
+def _read(explainer: Explainer, agent: Agent, reading: _Reading, number: int) -> None:
     if reading.origin.kind is not Kind.TRANSCRIPT or reading.origin.path is None:
         reading.error = f"the lines of a {reading.origin.kind} block are kept nowhere"
         return
 
-    agent = agent_named(reading.origin.agent)
+    context = ReaderContext(reading.origin.session_id, reading.origin.parent_session_id)
+    reader = agent.reader(context, b"")
     for line in _lines(reading.origin.path, reading.end, agent.condense):
         if isinstance(line, TextLine) and is_blank(line.text):
             continue
@@ -131,9 +132,7 @@ def _read(explainer: Explainer, reading: _Reading, number: int) -> None:
             reading.error = f"only the first {MAX_LINES:,} lines are explained"
             return
 
-        reading.told.append(
-            _told(explainer, agent.parse, line, (number, len(reading.told)))
-        )
+        reading.told.append(_told(explainer, reader, line, (number, len(reading.told))))
 
 
 def _lines(path: str, end: int, condense: Condense) -> Iterator[TextLine | Oversize]:
@@ -153,13 +152,13 @@ def _lines(path: str, end: int, condense: Condense) -> Iterator[TextLine | Overs
 
 def _told(
     explainer: Explainer,
-    parse: Parse,
+    reader: AgentReader,
     line: TextLine | Oversize,
     place: tuple[int, int],
 ) -> _Told:
     kind, at_ms, verdict = "", None, OVERSIZE
     if isinstance(line, TextLine):
-        record = parse(line.text, offset=line.offset)
+        record = reader.read(line.text, offset=line.offset)
         verdict = MALFORMED
         if record is not None:
             kind, at_ms = record.kind, record.at_ms

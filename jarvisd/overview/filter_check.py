@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from jarvisd.agents import AGENTS
 from jarvisd.base.folder import is_named, slashed
 from jarvisd.blocks.registry import Blocks
 from jarvisd.overview.daemon_contract import Daemon
@@ -45,7 +44,9 @@ class FilterCheck:
         """Return the agents that can be read, and those that somebody sends lines of."""
         told = {agent for agent, _ in self._books.states.sessions()}
         kept = {each.agent for each in self._books.ledger.sessions()}
-        return sorted({*AGENTS, CHAT, *self._blocks.totals, *told, *kept})
+        return sorted(
+            {*self._daemon.agents.names, CHAT, *self._blocks.totals, *told, *kept}
+        )
 
     def _is_known(self, project: str) -> bool:
         return (

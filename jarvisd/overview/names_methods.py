@@ -147,7 +147,9 @@ class Names:
             for each in untitled[:MAX_READ]
             if each.session_id is not None
         ]
-        answer = await prompts(self._books, SessionsPrompts(sessions=names))
+        answer = await prompts(
+            self._books, self._daemon.agents, SessionsPrompts(sessions=names)
+        )
         found = {
             (each.agent, each.session_id)
             for each in answer.sessions

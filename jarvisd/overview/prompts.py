@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import anyio.to_thread
 
-from jarvisd.agents import agent_named
 from jarvisd.base.errors import SourceError
 from jarvisd.base.ids import SessionId
-from jarvisd.conversations.model import Role
+from jarvisd.core.agent import Agent, AgentRegistry, ReaderContext
+from jarvisd.core.message import Role
 from jarvisd.core.origin import Kind
 from jarvisd.core.sources.jsonlines.handles import open_regular
 from jarvisd.overview.sessions import Sessions
@@ -29,19 +29,22 @@ MAX_CHARS = 120
 class _Start(NamedTuple):
     """Where the beginning of a session lies."""
 
-    agent: str
+    agent: Agent
     session_id: SessionId
     started_ms: int | None
     path: str | None
     end: int
 
 
-async def prompts(books: Sessions, asked: SessionsPrompts) -> SessionsPromptsResult:
+async def prompts(
+    books: Sessions, agents: AgentRegistry, asked: SessionsPrompts
+) -> SessionsPromptsResult:
     """Return the first words of the sessions that are known, in the order asked for."""
     starts = [
         start
         for each in asked.sessions
-        if (start := _start(books, each.agent, each.session_id)) is not None
+        if (start := _start(books, agents.named(each.agent), each.session_id))
+        is not None
     ]
     words = await anyio.to_thread.run_sync(
         partial(_all_words, starts), abandon_on_cancel=True
@@ -49,7 +52,7 @@ async def prompts(books: Sessions, asked: SessionsPrompts) -> SessionsPromptsRes
     return SessionsPromptsResult(
         sessions=[
             SessionPrompt(
-                agent=start.agent,
+                agent=start.agent.name,
                 session_id=start.session_id,
                 words=found,
                 started_ms=start.started_ms,
@@ -59,8 +62,8 @@ async def prompts(books: Sessions, asked: SessionsPrompts) -> SessionsPromptsRes
     )
 
 
-def _start(books: Sessions, agent: str, session_id: SessionId) -> _Start | None:
-    entry = books.entry_of(agent, session_id)
+def _start(books: Sessions, agent: Agent, session_id: SessionId) -> _Start | None:
+    entry = books.entry_of(agent.name, session_id)
     if entry is None:
         return None
 
@@ -101,16 +104,16 @@ def _words(start: _Start) -> str | None:
     return first_words(start.agent, head)
 
 
-def first_words(agent_name: str, head: bytes) -> str | None:
+def first_words(agent: Agent, head: bytes) -> str | None:
     """Return the beginning of the first prompt in *head*, whole lines of a transcript."""
-    agent = agent_named(agent_name)
+    reader = agent.reader(ReaderContext(), b"")
     # What stands behind the last line end is no whole line.
     for text in head.split(b"\n", MAX_LINES)[:-1]:
-        record = agent.parse(text, offset=0)
+        record = reader.read(text, offset=0)
         if record is None or record.speaker is None:
             continue
 
-        said = agent.spoken(text)
+        said = agent.messages(text)
         if said is not None and said.role is Role.USER:
             return " ".join(said.content[: 2 * MAX_CHARS].split())[:MAX_CHARS] or None
 

@@ -21,6 +21,7 @@ from jarvisd.conversations.wire import (
     ConversationsSaveMessage,
     ConversationsSaveMessageResult,
 )
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.drift import DriftLog, VersionDrift
 from jarvisd.core.flush import Flusher
@@ -74,6 +75,7 @@ class Service:
     def __init__(
         self,
         *,
+        agents: AgentRegistry,
         reader: Scheduler,
         pushes: PushedBlocks,
         flusher: Flusher,
@@ -87,6 +89,7 @@ class Service:
         left_out: Refusals,
         drift: DriftLog,
     ) -> None:
+        self.agents = agents
         self.instance_id = uuid.uuid4().hex[:12]
         self.started_ms = clock.unix_ms()
         self._started = clock.monotonic()

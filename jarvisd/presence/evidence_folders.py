@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from jarvisd.agents import AGENTS
-from jarvisd.agents._shared.presence import Locks, Registry
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.discovery.live_watch import LiveWatch
+from jarvisd.core.presence_evidence import Locks, Registry
 from jarvisd.core.roots import Tree
 
 MAX_ELSEWHERE = 16
@@ -21,8 +21,14 @@ class EvidenceFolders:
     So are those beside transcripts that hooks name and that lie in no tree.
     """
 
-    def __init__(self, trees: Callable[[], tuple[Tree, ...]], watch: LiveWatch) -> None:
+    def __init__(
+        self,
+        trees: Callable[[], tuple[Tree, ...]],
+        watch: LiveWatch,
+        agents: AgentRegistry,
+    ) -> None:
         self._trees = trees
+        self._agents = agents
         self._watch = watch
         self._arranged: tuple[Tree, ...] | None = None
         self._identities: dict[str, tuple[int, int] | None] = {}
@@ -72,7 +78,7 @@ class EvidenceFolders:
         seen = {self._identities.get(each) for each in known}
         return any(
             str(each) not in known and _identity_of(str(each)) not in {None, *seen}
-            for each in _evidence_beside(agent, root)
+            for each in self._evidence_beside(agent, root)
         )
 
     def _arrange(self, trees: tuple[Tree, ...]) -> None:
@@ -93,7 +99,7 @@ class EvidenceFolders:
             self._identities.setdefault(folder, None)
 
     def _add(self, agent: str, root: Path) -> None:
-        evidence = AGENTS[agent].evidence if agent in AGENTS else None
+        evidence = self._agents.presence_of(agent)
         if evidence is None:
             return
 
@@ -102,6 +108,15 @@ class EvidenceFolders:
 
         if evidence.locks and (folder := evidence.locks.folder(root)):
             self.locks[str(folder)] = (agent, evidence.locks)
+
+    def _evidence_beside(self, agent: str, root: Path) -> list[Path]:
+        evidence = self._agents.presence_of(agent)
+        if evidence is None:
+            return []
+
+        parts = (evidence.registry, evidence.locks)
+        found = [each.folder(root) for each in parts if each]
+        return [each for each in found if each is not None]
 
     def _follow(self, folder: str) -> None:
         identity = _identity_of(folder)
@@ -112,15 +127,6 @@ class EvidenceFolders:
         self._identities[folder] = identity
         if identity is not None:
             self._watch.retry([folder])
-
-
-def _evidence_beside(agent: str, root: Path) -> list[Path]:
-    evidence = AGENTS[agent].evidence if agent in AGENTS else None
-    if evidence is None:
-        return []
-
-    found = [each.folder(root) for each in (evidence.registry, evidence.locks) if each]
-    return [each for each in found if each is not None]
 
 
 def _identity_of(folder: str) -> tuple[int, int] | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from jarvisd.agents._shared.presence import RegistryEntry
+from jarvisd.core.presence_evidence import RegistryEntry
 from jarvisd.core.signal import ProcessGone
 from jarvisd.presence.bindings import Bindings
 from jarvisd.presence.wanted import WantedSession

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from jarvisd.agents._shared.presence import Locks
 from jarvisd.base.clock import Clock
 from jarvisd.core.origin import SessionId
+from jarvisd.core.presence_evidence import Locks
 from jarvisd.core.process import ProcessLife, ProcessRole
 from jarvisd.presence.bindings import Binding, Bindings, How
 from jarvisd.presence.hosted import OPENING_MS, Hosted

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from jarvisd.agents import agent_named
 from jarvisd.base.clock import Clock
 from jarvisd.base.sanitize import sanitize
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.roots import Tree
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.status_line import StatusLineRead
@@ -67,6 +67,7 @@ class HookHandlers:
 
     Args:
         clock: When something comes in is when it was told.
+        agents: Whose hooks and status lines are known.
         report: Given each signal, at once and in order; must not wait.
         read: Given what each status line says, likewise.
         needs: Asked, with what the status line says, what needs the person; the answer
@@ -79,6 +80,7 @@ class HookHandlers:
     def __init__(
         self,
         clock: Clock,
+        agents: AgentRegistry,
         *,
         report: Callable[[HookCalled], None] = drop,
         read: Callable[[StatusLineRead], None] = drop,
@@ -87,6 +89,7 @@ class HookHandlers:
         trees: Callable[[], tuple[Tree, ...]] = no_trees,
     ) -> None:
         self._clock = clock
+        self._agents = agents
         self._report = report
         self._read = read
         self._needs = needs
@@ -97,8 +100,8 @@ class HookHandlers:
     def call(self, asked: Hook) -> HookCalled | None:
         """Report what the hook *asked* says, and return it; None if it says nothing."""
         at_ms = self._clock.unix_ms()
-        hooked = agent_named(asked.agent).hooked
-        signal = hooked(bytes(asked.payload), at_ms=at_ms)
+        read = self._agents.named(asked.agent).hooks
+        signal = read(bytes(asked.payload), at_ms=at_ms)
         receipt = self._receipt_of(asked.agent)
         if signal is None:
             receipt.refused += 1
@@ -118,7 +121,8 @@ class HookHandlers:
     def status_line(self, asked: StatusLine) -> StatusLineResult:
         """Pass on what the status line *asked* says; return what else to show there."""
         at_ms = self._clock.unix_ms()
-        read = agent_named(asked.agent).status_line(bytes(asked.payload), at_ms=at_ms)
+        agent = self._agents.named(asked.agent)
+        read = agent.status_line(bytes(asked.payload), at_ms=at_ms)
         if read is None:
             return StatusLineResult(text="")
 
@@ -149,12 +153,23 @@ class HookHandlers:
 
         known += [Path(os.path.realpath(each)) for each in known]
         roots = [
-            str(_root_of(agent, named))
+            str(self._root_of(agent, named))
             for named, real in receipt.folders.items()
             if not any(named.is_relative_to(each) for each in known)
             and not any(real.is_relative_to(each) for each in known)
         ]
         return list(dict.fromkeys(roots))[:MAX_UNREAD]
+
+    def _root_of(self, agent: str, folder: Path) -> Path:
+        """Return the root that must be configured for *folder* to be read."""
+        find = self._agents.named(agent).roots
+        found = [
+            root
+            for root in (folder, *folder.parents)
+            for tree in find({}, _NOBODY, (root,))
+            if tree.root.is_relative_to(root) and folder.is_relative_to(tree.root)
+        ]
+        return found[-1] if found else folder
 
     def _receipt_of(self, agent: str) -> _Receipt:
         if len(self._receipts) >= MAX_AGENTS:
@@ -167,15 +182,3 @@ def _remember(receipt: _Receipt, folder: Path) -> None:
     known = receipt.folders
     if folder not in known and folder.is_absolute() and len(known) < MAX_FOLDERS:
         known[folder] = Path(os.path.realpath(folder))
-
-
-def _root_of(agent: str, folder: Path) -> Path:
-    """Return the root that must be configured for *folder* to be read."""
-    find = agent_named(agent).find
-    found = [
-        root
-        for root in (folder, *folder.parents)
-        for tree in find({}, _NOBODY, (root,))
-        if tree.root.is_relative_to(root) and folder.is_relative_to(tree.root)
-    ]
-    return found[-1] if found else folder

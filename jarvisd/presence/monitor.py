@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 import anyio
 from anyio.abc import TaskStatus
 
-from jarvisd.agents import traits_of
 from jarvisd.base.clock import Clock
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.discovery.live_watch import LiveWatch
 from jarvisd.core.process import ProcessLife, ProcessRole
 from jarvisd.core.roots import Tree
@@ -27,7 +27,7 @@ from jarvisd.presence.hosts import Hosts
 from jarvisd.presence.lock_holders import LockHolders
 from jarvisd.presence.new_commands import NewCommands
 from jarvisd.presence.registries import Registries
-from jarvisd.presence.search import Search, role_of
+from jarvisd.presence.search import Programs, Search
 from jarvisd.presence.tool_processes import ToolProcesses
 from jarvisd.presence.wanted import WantedSession
 
@@ -63,6 +63,7 @@ class PresenceMonitor:
         self,
         report: Report,
         clock: Clock,
+        agents: AgentRegistry,
         *,
         trees: Callable[[], tuple[Tree, ...]],
         wanted: Callable[[], Sequence[WantedSession]],
@@ -71,21 +72,29 @@ class PresenceMonitor:
         is_at_work: Callable[[Key], bool] = lambda _: False,
     ) -> None:
         self._clock = clock
+        self._agents = agents
+        programs = Programs(agents)
         self._wanted = wanted
         self._exits = Exits(self._ended)
         self._watch = LiveWatch(self._changed, self.hurry)
-        self._folders = EvidenceFolders(trees, self._watch)
+        self._folders = EvidenceFolders(trees, self._watch, agents)
         self._bindings = Bindings(report, self._exits, clock)
         self._registries = Registries(
             report,
             self._bindings,
             clock,
-            is_headless=lambda agent, pid: role_of(agent, pid) is ProcessRole.ONCE,
+            is_headless=lambda agent, pid: (
+                programs.role_of(agent, pid) is ProcessRole.ONCE
+            ),
         )
         self._hosts = Hosts(self._bindings, self._exits, clock)
-        self._writers = LockHolders(self._bindings, self._hosts, clock, role_of)
-        self._search = Search(self._bindings, self._hosts, report, clock)
-        self._tools = ToolProcesses(report, clock, dialogs, self._writers.holder_of)
+        self._writers = LockHolders(
+            self._bindings, self._hosts, clock, programs.role_of
+        )
+        self._search = Search(self._bindings, self._hosts, report, clock, programs)
+        self._tools = ToolProcesses(
+            report, clock, agents, dialogs, self._writers.holder_of
+        )
         self._commands = NewCommands(self._writers, report, clock, asking, is_at_work)
         self._hints: set[str] = set()
         self._dead: list[ProcessLife] = []
@@ -121,7 +130,7 @@ class PresenceMonitor:
         if hook.transcript and self._folders.meet(hook.agent, hook.transcript):
             self.hurry()
 
-        moments = traits_of(hook.agent).hooks.moments
+        moments = self._agents.traits_of(hook.agent).hooks.moments
         if moments.get(hook.event) is Moment.ASKING:
             self._commands.hurry()
             self._wake.set()  # its answer may show in a process

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
-from jarvisd.agents._shared.presence import MAX_ENTRY_BYTES, Registry, RegistryEntry
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import SourceError
+from jarvisd.core.presence_evidence import MAX_ENTRY_BYTES, Registry, RegistryEntry
 from jarvisd.core.process import ProcessLife
 from jarvisd.core.signal import RegistryRead
 from jarvisd.core.sources.small_file import read_small

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import anyio
 from anyio import lowlevel
 
-from jarvisd.agents import AGENTS
 from jarvisd.base.clock import Clock
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.origin import SessionId
 from jarvisd.core.process import Process, ProcessRole, Program
 from jarvisd.core.signal import HookCalled, ProcessesChecked
@@ -38,17 +38,49 @@ STEP = 64
 """Sessions checked in one turn of the loop."""
 
 
+class Programs:
+    """Tells programs of agents apart by their arguments."""
+
+    def __init__(self, agents: AgentRegistry) -> None:
+        self._agents = agents
+
+    def of(self, argv: Sequence[str]) -> Program | None:
+        """Return which agent a process with these arguments is."""
+        for agent in self._agents:
+            evidence = agent.presence()
+            role = evidence.role(argv) if evidence else None
+            if evidence and role is not None:
+                return Program(agent.name, role, evidence.named_folder(argv))
+
+        return None
+
+    def recognise(self, agent: str) -> bool:
+        """Return True if a process of *agent* is known by its arguments."""
+        return self._agents.presence_of(agent) is not None
+
+    def role_of(self, agent: str, pid: int) -> ProcessRole | None:
+        """Return what the process is there for, or None if it is not that agent's."""
+        program = self.of(argv_of(pid))
+        return program.role if program and program.agent == agent else None
+
+
 class Search:
     """Finds processes of wanted sessions among all processes of this user."""
 
     def __init__(
-        self, bindings: Bindings, hosts: Hosts, report: Report, clock: Clock
+        self,
+        bindings: Bindings,
+        hosts: Hosts,
+        report: Report,
+        clock: Clock,
+        programs: Programs,
     ) -> None:
         self._bindings = bindings
         self._hosts = hosts
         self._report = report
         self._clock = clock
-        self._processes = Processes(program_of)
+        self._programs = programs
+        self._processes = Processes(programs.of)
         self._lacking: frozenset[tuple[str, SessionId]] = frozenset()
         self._pause = FIRST_PAUSE_S
         self._due = 0.0
@@ -172,7 +204,7 @@ class Search:
 
             can_own = (
                 key in elsewhere
-                or not _is_recognised(each.agent)
+                or not self._programs.recognise(each.agent)
                 or may_have_written(earliest, each)
             )
             found = self._checked[key] = (can_own, each.last_ms)
@@ -217,28 +249,6 @@ class Search:
 
         self._followed[key] = now + HOOK_PAUSE_S
         return True
-
-
-def program_of(argv: Sequence[str]) -> Program | None:
-    """Return which agent a process with these arguments is."""
-    for agent in AGENTS.values():
-        evidence = agent.evidence
-        role = evidence.role(argv) if evidence else None
-        if evidence and role is not None:
-            return Program(agent.name, role, evidence.named_folder(argv))
-
-    return None
-
-
-def _is_recognised(agent: str) -> bool:
-    """Return True if a process of *agent* is known by its arguments."""
-    return agent in AGENTS and AGENTS[agent].evidence is not None
-
-
-def role_of(agent: str, pid: int) -> ProcessRole | None:
-    """Return what the process is there for, or None if it is not that agent's."""
-    program = program_of(argv_of(pid))
-    return program.role if program and program.agent == agent else None
 
 
 def _key(session: WantedSession) -> tuple[str, SessionId]:

@@ -8,10 +8,10 @@ with the session and the call in its environment.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from jarvisd.agents import AGENTS
-from jarvisd.agents._shared.presence import ToolMarks
 from jarvisd.base.clock import Clock
 from jarvisd.base.ids import SessionId
+from jarvisd.core.agent import AgentRegistry
+from jarvisd.core.presence_evidence import ToolMarks
 from jarvisd.core.process import ProcessLife
 from jarvisd.core.signal import Dialog, ToolRuns
 from jarvisd.presence.bindings import Report
@@ -39,6 +39,7 @@ class ToolProcesses:
 
     report: Report
     clock: Clock
+    agents: AgentRegistry
     dialogs: Callable[[], Collection[Dialog]]
     holder_of: Callable[[tuple[str, SessionId]], ProcessLife | None]
     _tries: dict[int, int] = field(default_factory=dict)
@@ -81,10 +82,12 @@ class ToolProcesses:
         return dialog.pid if holder is None else holder.pid
 
     def _marked(self) -> list[Dialog]:
-        return [each for each in self.dialogs() if _marks_of(each.agent) is not None]
+        return [
+            each for each in self.dialogs() if self._marks_of(each.agent) is not None
+        ]
 
     def _look_at(self, pid: int, agent: str) -> None:
-        tries, marks = self._tries.get(pid, 0), _marks_of(agent)
+        tries, marks = self._tries.get(pid, 0), self._marks_of(agent)
         if tries >= TRIES or marks is None:
             return
 
@@ -101,7 +104,6 @@ class ToolProcesses:
                 )
             )
 
-
-def _marks_of(agent: str) -> ToolMarks | None:
-    evidence = AGENTS[agent].evidence if agent in AGENTS else None
-    return None if evidence is None else evidence.tool_marks
+    def _marks_of(self, agent: str) -> ToolMarks | None:
+        evidence = self.agents.presence_of(agent)
+        return None if evidence is None else evidence.tool_marks

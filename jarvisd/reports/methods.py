@@ -140,7 +140,8 @@ class Reports:
         self, asked: SessionsExplain, entry: SessionEntry
     ) -> SessionsExplainResult:
         """Return what became of each line of the session *entry*."""
-        return await explain(asked, entry, self._store)
+        agent = self._daemon.agents.named(entry.session.agent)
+        return await explain(asked, entry, agent, self._store)
 
     async def windows(self, asked: ReportWindows) -> ReportWindowsResult:
         """Return windows, rates and limits.

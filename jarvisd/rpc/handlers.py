@@ -120,7 +120,7 @@ class Handlers:
         desk: HookHandlers | None = None,
     ) -> None:
         self.status = StatusBoard(blocks, clock, daemon)
-        self._desk = desk or HookHandlers(clock)
+        self._desk = desk or HookHandlers(clock, daemon.agents)
         self._blocks = blocks
         self._clock = clock
         self._daemon = daemon
@@ -157,7 +157,9 @@ class Handlers:
             BlocksTail: _later(self._tail),
             SessionsList: _as_it_is(self._list_sessions),
             SessionsGet: _now(self._session),
-            SessionsPrompts: _later(partial(prompts, self._blocks.books)),
+            SessionsPrompts: _later(
+                partial(prompts, self._blocks.books, daemon.agents)
+            ),
             SessionsExplain: _as_it_is(self._explain),
             SourcesList: _now(daemon.sources),
             Hook: _now(self._hook),

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from jarvisd.agents import AGENTS
+from jarvisd import agents
+from jarvisd.core.agent import agent_names
 from jarvisd.segments.model import Closed, Segment
 
 EVENT: Final = "chat_session_ended"
@@ -19,7 +20,7 @@ MAX_CHARS: Final = 200
 OTHER: Final = "other"
 UNKNOWN: Final = "unknown"
 
-AGENT_WORDS: Final = frozenset({*AGENTS, "text", "chat", OTHER})
+AGENT_WORDS: Final = frozenset({*agent_names(agents.__name__), "chat", OTHER})
 ENGINE_WORDS: Final = frozenset(
     {
         "anthropic", "openai", "google", "cloud", "ollama", "vllm", "llamacpp",

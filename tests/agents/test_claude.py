@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from jarvisd.agents.claude import parse
 from jarvisd.base.usage import Tokens, Variant
 from jarvisd.core.event import (
     ApiFailed,
@@ -31,6 +30,7 @@ from jarvisd.core.event import (
 )
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record, Speaker
+from tests.agents.found import read_alone
 from tests.agents.undigested import undigested
 from tests.ledger.books import line
 
@@ -39,8 +39,10 @@ AT_MS = 1_795_229_484_939
 
 
 def said(**fields: Any) -> Record:
-    record = parse(
-        line(**{"timestamp": AT, "sessionId": "s1", "uuid": "u1", **fields}), offset=0
+    record = read_alone(
+        "claude",
+        line(**{"timestamp": AT, "sessionId": "s1", "uuid": "u1", **fields}),
+        offset=0,
     )
     assert record is not None
     return record
@@ -664,8 +666,10 @@ def test_a_line_that_is_no_copy_says_nothing_of_it() -> None:
 
 
 def test_a_copied_request_is_passed_over_unread() -> None:
-    record = parse(
-        b'{"type":"api-request-blob","sessionId":"s1","message":{"any":[]}}', offset=5
+    record = read_alone(
+        "claude",
+        b'{"type":"api-request-blob","sessionId":"s1","message":{"any":[]}}',
+        offset=5,
     )
 
     assert record == Record(
@@ -674,7 +678,12 @@ def test_a_copied_request_is_passed_over_unread() -> None:
 
 
 def test_a_torn_copy_of_a_request_is_malformed() -> None:
-    assert parse(b'{"type":"api-request-blob","sessionId":"s1","mess', offset=0) is None
+    assert (
+        read_alone(
+            "claude", b'{"type":"api-request-blob","sessionId":"s1","mess', offset=0
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from jarvisd.agents import AGENTS
 from jarvisd.core.event import ApiFailed, LimitReached, Trouble
+from tests.agents.found import read_alone
 from tests.ledger.books import line
 
 TOLD = "2026-11-30T18:00:00.000Z"
@@ -23,7 +23,7 @@ def said(words: str, error: str | None = "rate_limit", **more: Any) -> tuple[Any
         message={"model": "<synthetic>", "content": [{"type": "text", "text": words}]},
         **more,
     )
-    record = AGENTS["claude"].parse(text, offset=0)
+    record = read_alone("claude", text, offset=0)
     assert record is not None
     return record.events
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from jarvisd.agents.codex import parse
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.core.event import (
     Compacted,
@@ -28,6 +27,7 @@ from jarvisd.core.event import (
     UsageReported,
 )
 from jarvisd.core.record import Record
+from tests.agents.found import read_alone
 from tests.agents.undigested import undigested
 from tests.ledger.books import line
 
@@ -36,7 +36,7 @@ AT_MS = 1_795_228_013_890
 
 
 def bare(**fields: Any) -> Record:
-    record = parse(line(**fields), offset=0)
+    record = read_alone("codex", line(**fields), offset=0)
     assert record is not None
     return record
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jarvisd.agents import AGENTS
 from jarvisd.agents._shared import json_scan
 from jarvisd.agents._shared.condense import (
     MAX_ITEMS,
@@ -23,9 +22,10 @@ from jarvisd.base.usage import Tokens
 from jarvisd.core.event import PromptGiven, UsageReported
 from jarvisd.core.record import Record
 from jarvisd.core.sources.jsonlines.lines import is_blank
+from tests.agents.found import AGENTS, read_alone
 from tests.agents.test_contract import HOSTILE, SAMPLES, paths_in, replaced
 
-JSON_AGENTS = [each for each in AGENTS if each != "text"]
+JSON_AGENTS = [each for each in AGENTS.names if each != "text"]
 agents = pytest.mark.parametrize("agent", JSON_AGENTS)
 
 NAMES = [
@@ -71,7 +71,7 @@ def sizes(seed: int, most: int) -> Iterator[int]:
 
 
 def parse(agent: str, text: bytes) -> Record | None:
-    return AGENTS[agent].parse(text, offset=7)
+    return read_alone(agent, text, offset=7)
 
 
 def written(value: object, chance: random.Random) -> str:
@@ -122,7 +122,7 @@ def test_a_condensed_line_says_what_the_whole_one_says(
     )
 
     assert parse(agent, small) == parse(agent, text)
-    assert AGENTS[agent].spoken(small) == AGENTS[agent].spoken(text)
+    assert AGENTS[agent].messages(small) == AGENTS[agent].messages(text)
 
 
 @agents

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jarvisd.agents import AGENTS, only_counted
 from jarvisd.core.record import Record
+from tests.agents.found import AGENTS, read_alone
 
 CLAUDE_REPLY = {
     "parentUuid": "9f1c",
@@ -127,7 +127,7 @@ json_values = st.recursive(
 
 
 def parse(agent: str, text: bytes) -> Record | None:
-    return AGENTS[agent].parse(text, offset=7)
+    return read_alone(agent, text, offset=7)
 
 
 def encoded(value: object) -> bytes:
@@ -164,7 +164,7 @@ def replaced(value: object, path: tuple[str | int, ...], by: object) -> object:
     return copy
 
 
-agents = pytest.mark.parametrize("agent", AGENTS)
+agents = pytest.mark.parametrize("agent", AGENTS.names)
 
 
 @agents
@@ -182,20 +182,19 @@ def test_no_line_is_slow(agent: str, text: bytes) -> None:
     assert time.process_time() - started < 0.5
 
 
-@pytest.mark.parametrize("agent", [each for each in AGENTS if each != "text"])
+@pytest.mark.parametrize("agent", [each for each in AGENTS.names if each != "text"])
 @pytest.mark.parametrize("text", HOSTILE[:11])
 def test_what_is_no_object_is_malformed(agent: str, text: bytes) -> None:
     assert parse(agent, text) is None
 
 
-@pytest.mark.parametrize("agent", [each for each in AGENTS if each != "text"])
+@pytest.mark.parametrize("agent", [each for each in AGENTS.names if each != "text"])
 @given(
     text=st.binary(max_size=40) | st.sampled_from([each.values[0] for each in HOSTILE])
 )
 @settings(max_examples=150, deadline=None)
 def test_the_outline_finds_the_same_lines_malformed(agent: str, text: bytes) -> None:
-    outlined = only_counted(AGENTS[agent]).outlined
-    assert outlined is not None
+    outlined = AGENTS[agent].outline
 
     outline = outlined([b"{}", text])
 
@@ -266,4 +265,4 @@ def test_a_record_says_where_its_line_starts(agent: str) -> None:
 
 
 def test_every_agent_is_held_to_the_contract() -> None:
-    assert SAMPLES.keys() == AGENTS.keys()
+    assert set(SAMPLES) == set(AGENTS.names)

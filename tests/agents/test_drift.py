@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from jarvisd.agents import AGENTS
 from jarvisd.core.drift import (
     INSPECTED_RESPONSES,
     MAX_NAME_CHARS,
@@ -17,6 +16,7 @@ from jarvisd.core.drift import (
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Drift, DriftKind
 from jarvisd.core.sources.jsonlines.lines import TextLine
+from tests.agents.found import AGENTS, read_alone
 
 TYPE, FIELD, NO_TOKENS = (
     DriftKind.RECORD_TYPE,
@@ -40,7 +40,7 @@ def record(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 def drift_of(agent: str, line: dict[str, Any]) -> tuple[Drift, ...]:
     text = json.dumps(line).encode()
-    read = AGENTS[agent].parse(text, offset=0)
+    read = read_alone(agent, text, offset=0)
     assert read is not None
     return read.drift + (AGENTS[agent].inspect(text) if read.lacks_tokens else ())
 
@@ -56,7 +56,7 @@ def read_into(
     return log.read(
         AGENTS[agent],
         texts,
-        [AGENTS[agent].parse(each.text, offset=0) for each in texts],
+        [read_alone(agent, each.text, offset=0) for each in texts],
         version,
         session_id=None if session is None else SessionId(session),
         now_ms=1_000,

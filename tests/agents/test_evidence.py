@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.agents import AGENTS
-from jarvisd.agents._shared.presence import RegistryEntry
 from jarvisd.agents.claude import presence as claude
 from jarvisd.agents.codex import presence as codex
 from jarvisd.core.origin import SessionId
+from jarvisd.core.presence_evidence import RegistryEntry
 from jarvisd.core.process import ProcessRole
+from tests.agents.found import AGENTS
 from tests.conformance.shared import SHARED, needs_shared
 
 THREAD = "01a1fbed-862a-75b1-bce3-2029626f135b"
@@ -181,7 +181,7 @@ def test_when_a_thread_was_created_is_in_its_id() -> None:
 @pytest.mark.conformance
 @needs_shared()
 def test_recorded_entries_are_decoded() -> None:
-    evidence = AGENTS["claude"].evidence
+    evidence = AGENTS["claude"].presence()
     assert evidence is not None
     assert evidence.registry is not None
     folders = SHARED.glob("corpus/claude/*/.claude/sessions")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvisd.agents import AGENTS
 from jarvisd.core.signal import HookCalled
+from tests.agents.found import AGENTS
 from tests.conformance.shared import SHARED, needs_shared
 
 SECRET = "correct horse battery staple"
@@ -91,7 +91,7 @@ EVENTS = [
 
 
 def told(agent: str, **fields: Any) -> HookCalled | None:
-    return AGENTS[agent].hooked(json.dumps(fields).encode(), at_ms=7)
+    return AGENTS[agent].hooks(json.dumps(fields).encode(), at_ms=7)
 
 
 @pytest.mark.parametrize(("agent", "event", "more", "found"), EVENTS)
@@ -151,7 +151,7 @@ def test_an_event_that_is_not_known_yet_is_passed_on() -> None:
     ],
 )
 def test_what_is_no_payload_says_nothing(agent: str, payload: bytes) -> None:
-    assert AGENTS[agent].hooked(payload, at_ms=7) is None
+    assert AGENTS[agent].hooks(payload, at_ms=7) is None
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_a_strange_field_costs_only_itself(name: str, value: object) -> None:
 
 @given(payload=st.binary(max_size=200))
 def test_no_bytes_are_too_strange(payload: bytes) -> None:
-    for agent in AGENTS.values():
-        assert agent.hooked(payload, at_ms=7) is None
+    for agent in AGENTS:
+        assert agent.hooks(payload, at_ms=7) is None
 
 
 @pytest.mark.conformance

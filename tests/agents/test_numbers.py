@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from jarvisd.agents import AGENTS
 from jarvisd.agents.claude.status_line import Input
 from jarvisd.agents.claude.status_line import status_line as read_status_line
 from jarvisd.core.record import Record
+from tests.agents.found import read_alone
 from tests.agents.poisoned import ABSURD, Poisoned, numeric_fields, poisoned
 from tests.agents.poisoned import AGENTS as POISONED
 
@@ -17,7 +17,7 @@ agents = pytest.mark.parametrize("agent", POISONED)
 
 
 def parse(agent: str, text: bytes) -> Record:
-    record = AGENTS[agent].parse(text, offset=0)
+    record = read_alone(agent, text, offset=0)
     assert record is not None, text
     return record
 

@@ -2,16 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.agents import AGENTS
 from jarvisd.agents.claude import places as claude
 from jarvisd.agents.codex import places as codex
+from tests.agents.found import AGENTS
 
 HOME = Path("/home/dev")
 THREAD = "01a1fbed-862a-75b1-bce3-2029626f135b"
 
 
 def roots(agent: str, *configured: str, **environ: str) -> list[str]:
-    trees = AGENTS[agent].find(environ, HOME, tuple(map(Path, configured)))
+    trees = AGENTS[agent].roots(environ, HOME, tuple(map(Path, configured)))
     return [str(tree.root) for tree in trees]
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from jarvisd.agents import AGENTS, traits_of
+from tests.agents.found import AGENTS, traits_of
 
-HOOKED = [name for name, each in AGENTS.items() if each.settings is not None]
+HOOKED = [each.name for each in AGENTS if each.settings is not None]
 
 
 @pytest.mark.parametrize("agent", HOOKED)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvisd.agents import AGENTS
-from jarvisd.conversations.model import Role, Said
+from jarvisd.core.message import Role, Said
+from tests.agents.found import AGENTS
 
 AT = "2026-11-21T02:26:50.513Z"
 AT_MS = 1_795_228_010_513
@@ -140,10 +140,10 @@ REMINDER = "<system-reminder>secret</system-reminder>"
     ],
 )
 def test_what_is_said(agent: str, line: dict[str, Any], expected: Said | None) -> None:
-    assert AGENTS[agent].spoken(json.dumps(line).encode()) == expected
+    assert AGENTS[agent].messages(json.dumps(line).encode()) == expected
 
 
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("agent", AGENTS.names)
 @given(
     text=st.binary(max_size=200)
     | st.recursive(
@@ -163,4 +163,4 @@ def test_what_is_said(agent: str, line: dict[str, Any], expected: Said | None) -
     ).map(lambda value: json.dumps(value).encode())
 )
 def test_no_bytes_make_it_raise(agent: str, text: bytes) -> None:
-    AGENTS[agent].spoken(text)
+    AGENTS[agent].messages(text)

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from jarvisd.agents import AGENTS
 from jarvisd.core.event import (
     ApiFailed,
     Asked,
@@ -21,6 +20,7 @@ from jarvisd.core.event import (
     Trouble,
     TurnEnded,
 )
+from tests.agents.found import read_alone
 from tests.ledger.books import line
 from tests.state.rig import (
     call,
@@ -37,13 +37,13 @@ THOUGHT = {"type": "thinking", "thinking": "Which one?"}
 
 
 def claude(text: bytes) -> tuple[Event, ...]:
-    record = AGENTS["claude"].parse(text, offset=0)
+    record = read_alone("claude", text, offset=0)
     assert record is not None
     return record.events
 
 
 def codex(text: bytes) -> tuple[Event, ...]:
-    record = AGENTS["codex"].parse(text, offset=0)
+    record = read_alone("codex", text, offset=0)
     assert record is not None
     return record.events
 

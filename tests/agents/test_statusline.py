@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvisd.agents import AGENTS
 from jarvisd.core.event import LimitSource, LimitsReported, LimitWindow
 from jarvisd.core.origin import SessionId
 from jarvisd.core.status_line import StatusLineRead
+from tests.agents.found import AGENTS
 
 INPUT = {
     "hook_event_name": "Status",

@@ -2,10 +2,10 @@
 
 import pytest
 
-from jarvisd.agents import AGENTS, traits_of
 from jarvisd.core.traits import NO_TRAITS, Moment
+from tests.agents.found import AGENTS, traits_of
 
-TALKING = [name for name, each in AGENTS.items() if each.traits.has_states]
+TALKING = [each.name for each in AGENTS if each.traits.has_states]
 
 
 @pytest.mark.parametrize("agent", TALKING)

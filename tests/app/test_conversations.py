@@ -19,7 +19,6 @@ from jarvisd.conversations.model import (
     ConversationView,
     MessageView,
     Recorded,
-    Role,
 )
 from jarvisd.conversations.wire import (
     ConversationParams,
@@ -43,6 +42,7 @@ from jarvisd.conversations.wire import (
     ConversationsSaveMessage,
     ConversationsSaveMessageResult,
 )
+from jarvisd.core.message import Role
 from jarvisd.core.origin import SessionId
 from jarvisd.core.saved import FlushBatch
 from jarvisd.core.storage.backup import backups

@@ -7,7 +7,7 @@ from benchmarks.errors import RigError
 from benchmarks.feeder import Plan
 from benchmarks.lines import SHAPES, transcript
 from benchmarks.live import Append, feeding, latencies_ms
-from jarvisd.agents import agent_named
+from tests.agents.found import fresh_reader
 
 MS = 1_000_000
 
@@ -54,9 +54,9 @@ def test_a_feeder_that_is_ended_early_tells_what_it_wrote(tmp_path: Path) -> Non
 
 
 def test_made_lines_are_what_the_agent_would_write() -> None:
-    parse = agent_named("claude").parse
+    reader = fresh_reader("claude")
     lines = transcript("s", len(SHAPES)).splitlines()
-    records = [parse(each, offset=0) for each in lines]
+    records = [reader.read(each, offset=0) for each in lines]
 
     assert [each.kind for each in records if each] == ["user", "assistant", "user"]
     assert all(each.session_id == "s" and each.events for each in records if each)

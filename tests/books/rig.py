@@ -10,11 +10,11 @@ from typing import Any
 
 import anyio
 
-from jarvisd.agents import AGENTS, traits_of
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import StoreError, StoreUnansweredError
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher
@@ -25,6 +25,7 @@ from jarvisd.core.storage.database_store import Store, open_store
 from jarvisd.ledger.rules import LedgerRules
 from jarvisd.ledger.session_totals import Price, Session, decoded
 from jarvisd.overview.sessions import Sessions
+from tests.agents.found import AGENTS, traits_of
 from tests.ledger.books import flat_price
 
 LIMIT_S = 60.0
@@ -112,16 +113,18 @@ class Daemon:
 
 @asynccontextmanager
 async def running(
-    home: Path, *, price: Price = flat_price, learned: bool = True
+    home: Path,
+    *,
+    price: Price = flat_price,
+    learned: bool = True,
+    agents: AgentRegistry = AGENTS,
 ) -> AsyncIterator[Daemon]:
     """Run on the transcripts and the database below *home* until the block ends.
 
     Unless it has *learned* which rows are stored, it goes on as if that took for ever.
     """
     clock = SystemClock()
-    trees = tuple(
-        tree for agent in AGENTS.values() for tree in agent.find({}, home, ())
-    )
+    trees = tuple(tree for agent in agents for tree in agent.roots({}, home, ()))
     rules = LedgerRules(price)
     async with (
         open_store(home / "s.db", clock=clock, rules=rules) as store,
@@ -133,7 +136,7 @@ async def running(
             blocks.books.know(await store.load_keys())
 
         flusher = Flusher(disk, clock, blocks, blocks.books)
-        intake = Intake(blocks, flusher, clock)
+        intake = Intake(blocks, flusher, clock, agents=agents.named)
         survey = Reconciler(trees, clock, excluded=lambda _: False, max_pause_s=60)
         reader = Scheduler(survey, intake)
         for saved in await store.load():

@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from jarvisd.agents import AGENTS
+from jarvisd.agents.claude.read import ClaudeReader
 from jarvisd.base.errors import StoreError, StoreUnansweredError
 from jarvisd.base.usage import Tokens, Variant
 from jarvisd.core.event import UsageReported
 from jarvisd.core.record import Record
 from jarvisd.core.storage import writer
+from tests.agents.found import AGENTS
 from tests.books.rig import Daemon, accounts, append, running, transcript
 from tests.ledger import test_ledger_claude as claude
 from tests.ledger import test_ledger_codex as codex
@@ -225,7 +226,7 @@ async def test_a_database_of_before_the_books_is_read_into_them(tmp_path: Path) 
 
 
 async def test_a_parser_that_says_something_else_replaces_what_was_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     append(transcript(tmp_path), *SPENT)
     async with running(tmp_path) as daemon:
@@ -233,10 +234,9 @@ async def test_a_parser_that_says_something_else_replaces_what_was_said(
     correct = accounts(tmp_path)
     with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as raw:
         raw.execute("UPDATE response SET output = output + 1000")
-    newer = replace(AGENTS["claude"], version=NEWER)
-    monkeypatch.setitem(AGENTS, "claude", newer)
+    newer = AGENTS.replaced(replace(AGENTS["claude"], version=NEWER))
 
-    async with running(tmp_path) as daemon:
+    async with running(tmp_path, agents=newer) as daemon:
         await daemon.sync()
 
         assert daemon.session().messages == 2
@@ -246,30 +246,26 @@ async def test_a_parser_that_says_something_else_replaces_what_was_said(
         assert not daemon.block().must_be_reread(NEWER)
 
 
-async def test_what_a_newer_parser_does_not_say_is_dropped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parse = AGENTS["claude"].parse
-
-    def talkative(text: bytes, *, offset: int) -> Record | None:
-        record = parse(text, offset=offset)
-        assert record is not None
-        bogus = UsageReported(response=f"bogus-{offset}", tokens=Tokens(output=9))
-        return replace(record, events=(*record.events, bogus))
+async def test_what_a_newer_parser_does_not_say_is_dropped(tmp_path: Path) -> None:
+    class Talkative(ClaudeReader):
+        def read(self, text: bytes, *, offset: int) -> Record | None:
+            record = super().read(text, offset=offset)
+            assert record is not None
+            bogus = UsageReported(response=f"bogus-{offset}", tokens=Tokens(output=9))
+            return replace(record, events=(*record.events, bogus))
 
     right, wrong = tmp_path / "right", tmp_path / "wrong"
     for home in (right, wrong):
         append(transcript(home), *SPENT)
 
-    with monkeypatch.context() as patch:
-        patch.setitem(AGENTS, "claude", replace(AGENTS["claude"], parse=talkative))
-        async with running(wrong) as daemon:
-            await daemon.sync()
-            assert daemon.session().messages == 6
+    talkative = AGENTS.replaced(replace(AGENTS["claude"], reader=Talkative))
+    async with running(wrong, agents=talkative) as daemon:
+        await daemon.sync()
+        assert daemon.session().messages == 6
 
-    monkeypatch.setitem(AGENTS, "claude", replace(AGENTS["claude"], version=NEWER))
+    newer = AGENTS.replaced(replace(AGENTS["claude"], version=NEWER))
     for home in (right, wrong):
-        async with running(home) as daemon:
+        async with running(home, agents=newer) as daemon:
             await daemon.sync()
             assert daemon.session().messages == 2
 
@@ -315,20 +311,17 @@ async def test_costs_follow_the_prices_while_lines_come(tmp_path: Path) -> None:
         assert not daemon.blocks.books.ledger.is_repricing
 
 
-async def test_a_poisonous_line_is_listed_and_the_next_one_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parse = AGENTS["claude"].parse
+async def test_a_poisonous_line_is_listed_and_the_next_one_read(tmp_path: Path) -> None:
+    class Brittle(ClaudeReader):
+        def read(self, text: bytes, *, offset: int) -> Record | None:
+            if b'"m1"' in text:
+                raise RuntimeError("a bug")
 
-    def fragile(text: bytes, *, offset: int) -> Record | None:
-        if b'"m1"' in text:
-            raise RuntimeError("a bug")
+            return super().read(text, offset=offset)
 
-        return parse(text, offset=offset)
-
-    monkeypatch.setitem(AGENTS, "claude", replace(AGENTS["claude"], parse=fragile))
+    brittle = AGENTS.replaced(replace(AGENTS["claude"], reader=Brittle))
     append(transcript(tmp_path), *SPENT[:2], b"{half", *SPENT[2:])
-    async with running(tmp_path) as daemon:
+    async with running(tmp_path, agents=brittle) as daemon:
         await daemon.sync()
 
         assert daemon.session().messages == 1

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from jarvisd.agents import AGENTS
 from jarvisd.agents.claude.settings import EVENTS as CLAUDE_EVENTS
 from jarvisd.agents.codex.settings import EVENTS as CODEX_EVENTS
 from jarvisd.base.errors import EXIT_FAILURE, EXIT_USAGE
 from jarvisd.cli.hooks import hook_files
 from jarvisd.cli.hooks.surgery import is_ours
 from jarvisd.presence.wire import HookReceipt
+from tests.agents.found import AGENTS
 from tests.cli.conftest import LIMIT_S, Ctl
 from tests.cli.fake_daemon import FakeDaemon, well
 
@@ -481,7 +481,7 @@ def test_settings_are_looked_for_where_transcripts_are(
     environ["JARVISD_CONFIG"] = str(home / "config.toml")
     extra = f'[agents.{agent}]\nroots = ["/extra"]\n'
     (home / "config.toml").write_text(extra)
-    trees = AGENTS[agent].find(environ, home, (Path("/extra"),))
+    trees = AGENTS[agent].roots(environ, home, (Path("/extra"),))
 
     assert hook_files.roots(environ, agent) == list(
         dict.fromkeys(tree.root.parent for tree in trees)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jarvisd.agents import AGENTS, traits_of
-from jarvisd.agents._shared.presence import Registry
+from jarvisd.core.agent import AgentReader
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
+from jarvisd.core.presence_evidence import Registry
 from jarvisd.core.signal import (
     HookCalled,
     ProcessFound,
@@ -25,6 +25,7 @@ from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import State, Transition
+from tests.agents.found import AGENTS, fresh_reader, traits_of
 from tests.conformance.shared import SHARED
 
 LINGER_MS = 10_000
@@ -92,7 +93,9 @@ class ClientRun:
     _ledger: Ledger = field(
         default_factory=lambda: Ledger(lambda *_: None, traits_of=traits_of)
     )
-    _lanes: dict[str, tuple[Lane, Iterator[bytes]]] = field(default_factory=dict)
+    _lanes: dict[str, tuple[Lane, AgentReader, Iterator[bytes]]] = field(
+        default_factory=dict
+    )
     _known: dict[Key, State] = field(default_factory=dict)
 
     def replay(self) -> "ClientRun":
@@ -113,7 +116,7 @@ class ClientRun:
         return self
 
     def _open(self) -> None:
-        for tree in AGENTS[self.agent].find({}, self.folder, ()):
+        for tree in AGENTS[self.agent].roots({}, self.folder, ()):
             for path in tree.root.rglob("*.jsonl"):
                 place = tree.place(path.relative_to(tree.root).parts)
                 if place is not None:
@@ -126,7 +129,8 @@ class ClientRun:
                         parent_session_id=place.parent_session_id,
                     )
                     lines = iter(path.read_bytes().splitlines())
-                    self._lanes[name] = Lane(origin), lines
+                    reader = fresh_reader(self.agent, origin)
+                    self._lanes[name] = Lane(origin), reader, lines
 
     def _steps(self) -> Iterator[Step]:
         yield from self._file_steps()
@@ -135,7 +139,7 @@ class ClientRun:
     def _file_steps(self) -> Iterator[Step]:
         """Yield lines, and what registries and locks say of processes."""
         ends = _Ends(self.folder)
-        evidence = AGENTS[self.agent].evidence
+        evidence = AGENTS[self.agent].presence()
         assert evidence is not None, f"{self.agent} leaves evidence of processes"
         for each in _json_lines(self.folder, "fsevents"):
             at_s, path, name = each["t"], each["path"], Path(each["path"]).name
@@ -204,10 +208,9 @@ class ClientRun:
             )
 
     def _grow(self, grown: Lines) -> None:
-        lane, lines = self._lanes[grown.path]
-        parse = AGENTS[self.agent].parse
+        lane, reader, lines = self._lanes[grown.path]
         for _ in range(grown.number):
-            record = parse(next(lines, b""), offset=0)
+            record = reader.read(next(lines, b""), offset=0)
             if record is not None:
                 self._ledger.fold(lane, record)
                 self._ledger.applied()

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jarvisd.agents import AGENTS, traits_of
+from jarvisd.core.agent import AgentReader
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import HookCalled, ProcessFound, ProcessGone
 from jarvisd.core.sources.jsonlines.lines import LineSplitter, TextLine
@@ -20,6 +20,7 @@ from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import State, StateView, Transition
+from tests.agents.found import fresh_reader, traits_of
 from tests.conformance.shared import SHARED
 
 FOLDERS = {"claudecode": "claude", "codex": "codex"}
@@ -48,6 +49,7 @@ class Transcript:
 
     lane: Lane
     data: bytes
+    reader: AgentReader
     read: int = 0
     splitter: LineSplitter = field(default_factory=LineSplitter)
 
@@ -119,7 +121,9 @@ class Player:
                 session_id=SessionId(session),
                 parent_session_id=None,
             )
-            self._files[session] = Transcript(Lane(origin), data)
+            self._files[session] = Transcript(
+                Lane(origin), data, fresh_reader(origin.agent, origin)
+            )
             self.calls += calls_in(data)
 
     def _take(self, entry: dict[str, Any], at_ms: int) -> None:
@@ -190,10 +194,9 @@ class Player:
             return
 
         chunk, file.read = file.data[file.read : size], size
-        parse = AGENTS[file.lane.agent].parse
         for line in file.splitter.feed(chunk):
             if isinstance(line, TextLine):
-                record = parse(line.text, offset=line.offset)
+                record = file.reader.read(line.text, offset=line.offset)
                 if record is not None:
                     self._ledger.fold(file.lane, record)
                     self._ledger.applied()

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from jarvisd.agents import AGENTS
 from jarvisd.core.event import Outcome
 from jarvisd.core.origin import SessionId
 from jarvisd.ledger.model import CallRow
+from tests.agents.found import AGENTS
 from tests.conformance.shared import SHARED, needs_shared, runs
 from tests.ledger.books import Block, Books, block, read_all
 
@@ -41,7 +41,7 @@ def all_runs() -> list[Any]:
 def files_of(run: Run) -> list[Block]:
     agent, home = run
     files = []
-    for tree in AGENTS[agent].find({}, home, ()):
+    for tree in AGENTS[agent].roots({}, home, ()):
         for path in sorted(tree.root.rglob("*.jsonl")):
             place = tree.place(path.relative_to(tree.root).parts)
             if place is not None:

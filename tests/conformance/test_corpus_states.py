@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jarvisd.agents import AGENTS, traits_of
+from jarvisd.core.agent import AgentReader
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import ProcessFound, ProcessGone
 from jarvisd.core.sources.jsonlines.lines import LineSplitter, TextLine
@@ -20,6 +20,7 @@ from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import State
+from tests.agents.found import AGENTS, fresh_reader, traits_of
 from tests.conformance.shared import SHARED, needs_shared
 from tests.conformance.test_corpus_ledger import Run, all_runs, truth_of
 
@@ -37,6 +38,7 @@ class File:
     lane: Lane
     data: bytes
     recorded: int
+    reader: AgentReader
     read: int = 0
     splitter: LineSplitter = field(default_factory=LineSplitter)
 
@@ -79,7 +81,7 @@ class Play:
 
     def _open(self, sizes: dict[str, int]) -> None:
         agent, home = self.run
-        for tree in AGENTS[agent].find({}, home, ()):
+        for tree in AGENTS[agent].roots({}, home, ()):
             for path in tree.root.rglob("*.jsonl"):
                 place = tree.place(path.relative_to(tree.root).parts)
                 name = str(path.relative_to(home))
@@ -92,7 +94,10 @@ class Play:
                         parent_session_id=place.parent_session_id,
                     )
                     self._files[name] = File(
-                        Lane(origin), path.read_bytes(), sizes[name]
+                        Lane(origin),
+                        path.read_bytes(),
+                        sizes[name],
+                        fresh_reader(origin.agent, origin),
                     )
 
     def _grow(self, path: str, size: int, at_ms: int) -> None:
@@ -101,9 +106,11 @@ class Play:
             return
 
         there = len(file.data) * size // file.recorded
-        parse = AGENTS[self.run[0]].parse
         for line in file.splitter.feed(file.data[file.read : there]):
-            record = parse(line.text, offset=0) if isinstance(line, TextLine) else None
+            if not isinstance(line, TextLine):
+                continue
+
+            record = file.reader.read(line.text, offset=0)
             if record is not None:
                 self._ledger.fold(file.lane, record)
                 self._ledger.applied()

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.agents import AGENTS, Agent
+from jarvisd.core.agent import Agent
 from jarvisd.core.drift import DriftLog
 from jarvisd.core.sources.jsonlines.lines import TextLine
+from tests.agents.found import AGENTS, fresh_reader
 from tests.conformance.shared import SHARED, needs_shared
 
 pytestmark = [pytest.mark.conformance, needs_shared(), needs_shared("recordings")]
@@ -18,7 +19,7 @@ def logs(agent: Agent) -> Iterator[Path]:
     for folder in ("corpus", "recordings"):
         for home in sorted((SHARED / folder / agent.name).glob("*/")):
             yield from sorted((home / "_run").glob("*.stdout"))
-            for tree in agent.find({}, home, ()):
+            for tree in agent.roots({}, home, ()):
                 yield from sorted(tree.root.rglob("*.jsonl"))
 
 
@@ -28,7 +29,8 @@ def test_nothing_in_todays_logs_is_unknown(name: str) -> None:
     versions, lines, found = set(), 0, []
     for path in logs(agent):
         texts = [TextLine(0, each) for each in path.read_bytes().splitlines()]
-        records = [agent.parse(each.text, offset=0) for each in texts]
+        reader = fresh_reader(agent)
+        records = [reader.read(each.text, offset=0) for each in texts]
         versions.add(log.read(agent, texts, records, "", session_id=None, now_ms=1_000))
         lines += len(texts)
         inspected = [agent.inspect(each.text) for each in texts]

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jarvisd.agents import Agent, agent_named, only_counted
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
+from jarvisd.core.agent import Agent
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
+from tests.agents.found import AGENTS
 from tests.support import EPOCH_MS, FakeClock, FakeStore
 
 STAMPS = [
@@ -88,8 +89,9 @@ def told(one: Block) -> dict[str, Any]:
 def test_it_makes_no_difference_to_counts_whether_lines_are_only_counted(
     name: str, lines: list[bytes | int], slices: int
 ) -> None:
-    agent = agent_named(name)
-    outlined = told(counted(only_counted(agent), lines, slices))
-    one_by_one = msgspec.structs.replace(agent, outlined=None)
+    agent = AGENTS[name]
+    outlined = told(
+        counted(msgspec.structs.replace(agent, only_counts=True), lines, slices)
+    )
 
-    assert outlined == told(counted(one_by_one, lines, slices))
+    assert outlined == told(counted(agent, lines, slices))

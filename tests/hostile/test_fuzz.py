@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvisd.agents import AGENTS
 from jarvisd.base.sanitize import sanitize
 from jarvisd.cli.output.text import cut, safe, width
 from jarvisd.core.record import Record
@@ -19,6 +18,7 @@ from jarvisd.core.sources.jsonlines.lines import LineSplitter, Oversize, TextLin
 from jarvisd.overview.wire import METHODS
 from jarvisd.rpc import messages
 from jarvisd.rpc.framing import LineFramer
+from tests.agents.found import AGENTS, read_alone
 
 MAX_LINE_BYTES = 64
 STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -85,10 +85,10 @@ def test_every_byte_of_a_source_is_in_one_line_or_unfinished(data: list[bytes]) 
                 assert chars <= len(whole)
 
 
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("agent", AGENTS.names)
 @given(line=st.binary(max_size=200) | records | st.text().map(str.encode))
 def test_a_parser_takes_any_line(agent: str, line: bytes) -> None:
-    record = AGENTS[agent].parse(line, offset=0)
+    record = read_alone(agent, line, offset=0)
 
     assert record is None or isinstance(record, Record)
 

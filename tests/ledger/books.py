@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from jarvisd.agents import AGENTS, traits_of
 from jarvisd.base.usage import Tokens, Variant
+from jarvisd.core.agent import AgentReader
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.ledger.engine import Ledger, SessionKey, recount
 from jarvisd.ledger.lane import Lane
@@ -24,6 +24,7 @@ from jarvisd.ledger.model import (
 )
 from jarvisd.ledger.rollup import CellKey, Rollup
 from jarvisd.ledger.session_totals import Price, Session, restored
+from tests.agents.found import fresh_reader, traits_of
 
 
 def flat_price(
@@ -142,6 +143,7 @@ class Books:
     store: DictStore = field(default_factory=DictStore)
     ledger: Ledger = field(init=False)
     _lanes: dict[str, Lane] = field(default_factory=dict)
+    _readers: dict[str, AgentReader] = field(default_factory=dict)
     _read: dict[str, int] = field(default_factory=dict)
     _saved: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     malformed: int = 0
@@ -154,11 +156,13 @@ class Books:
         name = file.origin.block_id
         lane = self._lanes.get(name) or Lane.opened(file.origin, version=self.version)
         self._lanes[name] = lane
+        reader = self._readers.get(name) or fresh_reader(file.origin.agent, file.origin)
+        self._readers[name] = reader
         start = self._read.get(name, 0)
         end = len(file.lines) if lines is None else start + lines
         offset = sum(len(each) + 1 for each in file.lines[:start])
         for text in file.lines[start:end]:
-            record = AGENTS[file.origin.agent].parse(text, offset=offset)
+            record = reader.read(text, offset=offset)
             offset += len(text) + 1
             if record is None:
                 self.malformed += 1

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 import anyio
 
-from jarvisd.agents import AGENTS
 from jarvisd.base.clock import SystemClock
 from jarvisd.core.origin import SessionId
 from jarvisd.core.roots import Tree
@@ -27,6 +26,7 @@ from jarvisd.core.signal import (
 from jarvisd.presence.monitor import PresenceMonitor
 from jarvisd.presence.processes import life_of
 from jarvisd.presence.wanted import WantedSession
+from tests.agents.found import AGENTS
 from tests.support import eventually
 
 T = TypeVar("T", ProcessesChecked, ProcessFound, ProcessGone, RegistryRead)
@@ -111,9 +111,7 @@ class Home:
     def trees(self) -> tuple[Tree, ...]:
         environ = {"XDG_CONFIG_HOME": str(self.folder / ".config")}
         return tuple(
-            tree
-            for each in AGENTS.values()
-            for tree in each.find(environ, self.folder, ())
+            tree for each in AGENTS for tree in each.roots(environ, self.folder, ())
         )
 
     def entry(self, pid: int) -> Path:
@@ -201,7 +199,11 @@ class Heard:
 async def watching(home: Home, heard: Heard) -> AsyncIterator[PresenceMonitor]:
     """Watch *home* and write what is reported to *heard*."""
     presence = PresenceMonitor(
-        heard.report, SystemClock(), trees=home.trees, wanted=lambda: list(heard.wanted)
+        heard.report,
+        SystemClock(),
+        AGENTS,
+        trees=home.trees,
+        wanted=lambda: list(heard.wanted),
     )
     async with anyio.create_task_group() as group:
         await group.start(presence.run)

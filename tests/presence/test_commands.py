@@ -14,7 +14,8 @@ from jarvisd.presence.hosts import Hosts
 from jarvisd.presence.lock_holders import LockHolders
 from jarvisd.presence.new_commands import NewCommands
 from jarvisd.presence.processes import commands_of
-from jarvisd.presence.search import role_of
+from jarvisd.presence.search import Programs
+from tests.agents.found import AGENTS
 from tests.presence.rig import Agent, Heard, Home, agent
 from tests.presence.test_writers import OTHER, THREAD, holding
 from tests.support import eventually
@@ -53,7 +54,9 @@ def following(
 ) -> Iterator[NewCommands]:
     clock, exits = SystemClock(), Exits(lambda _: None)
     bindings = Bindings(heard.report, exits, clock)
-    writers = LockHolders(bindings, Hosts(bindings, exits, clock), clock, role_of)
+    writers = LockHolders(
+        bindings, Hosts(bindings, exits, clock), clock, Programs(AGENTS).role_of
+    )
     assert EVIDENCE.locks is not None
     with exits.opened():
         writers.look({str(home.locks): ("codex", EVIDENCE.locks)})

@@ -2,6 +2,7 @@ from pathlib import Path
 
 from jarvisd.core.discovery.live_watch import LiveWatch
 from jarvisd.presence.evidence_folders import EvidenceFolders
+from tests.agents.found import AGENTS
 from tests.presence.rig import Home
 
 
@@ -19,7 +20,7 @@ async def test_folders_of_trees_that_are_configured_later_are_followed(
     one, other = Home(tmp_path / "one"), Home(tmp_path / "other")
     trees = one.trees()
     watch = LiveWatch(ignored, lost)
-    folders = EvidenceFolders(lambda: trees, watch)
+    folders = EvidenceFolders(lambda: trees, watch, AGENTS)
     with watch.opened():
         folders.refresh()
         assert str(one.registry) in folders.registries
@@ -38,7 +39,7 @@ async def test_a_folder_that_is_made_again_is_watched_again(tmp_path: Path) -> N
     trees = home.trees()
     hints: list[str] = []
     watch = LiveWatch(hints.append, lost)
-    folders = EvidenceFolders(lambda: trees, watch)
+    folders = EvidenceFolders(lambda: trees, watch, AGENTS)
     with watch.opened():
         folders.refresh()
         home.registry.rename(tmp_path / "away")

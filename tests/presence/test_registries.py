@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from jarvisd.agents._shared.presence import MAX_ENTRY_BYTES
 from jarvisd.core.discovery import live_watch
 from jarvisd.core.origin import SessionId
+from jarvisd.core.presence_evidence import MAX_ENTRY_BYTES
 from jarvisd.core.signal import ProcessFound, ProcessGone, RegistryRead
 from jarvisd.presence.processes import namespace
 from tests.presence.rig import Heard, Home, agent, watching, write_in_place

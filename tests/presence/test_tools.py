@@ -17,6 +17,7 @@ from jarvisd.presence.tool_processes import (
     TRIES,
     ToolProcesses,
 )
+from tests.agents.found import AGENTS
 from tests.presence.rig import Agent, Heard, agent
 from tests.support import FakeClock
 
@@ -45,7 +46,7 @@ def shown() -> list[Dialog]:
 
 @pytest.fixture
 def tools(heard: Heard, clock: FakeClock, shown: list[Dialog]) -> ToolProcesses:
-    return ToolProcesses(heard.report, clock, lambda: shown, lambda _: None)
+    return ToolProcesses(heard.report, clock, AGENTS, lambda: shown, lambda _: None)
 
 
 def codex(marks: dict[str, str]) -> Iterator[Agent]:
@@ -99,7 +100,9 @@ def test_the_children_of_the_lock_s_holder_are_looked_at(
 ) -> None:
     """A server runs the commands of the thread that a terminal shows."""
     holder, terminal = life_of(at_work.pid), dialog(serving)
-    sut = ToolProcesses(heard.report, clock, lambda: [terminal], lambda _: holder)
+    sut = ToolProcesses(
+        heard.report, clock, AGENTS, lambda: [terminal], lambda _: holder
+    )
     sut.settle()
 
     assert len(heard.signals) == 1

@@ -16,7 +16,6 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from jarvisd.agents import traits_of
 from jarvisd.base.clock import Clock, SystemClock
 from jarvisd.base.ids import SessionId
 from jarvisd.blocks.block import Block
@@ -51,6 +50,7 @@ from jarvisd.conversations.wire import (
     ConversationsSaveMessageResult,
     RecallHit,
 )
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.origin import BlockId, BlockView, Kind, Origin
 from jarvisd.core.publisher import Publisher
 from jarvisd.core.storage.migrate import shipped_scripts
@@ -96,6 +96,7 @@ from jarvisd.segments.wire import (
 )
 from jarvisd.state.journal import Journal, TransitionTold
 from jarvisd.state.methods import LiveStates
+from tests.agents.found import AGENTS, traits_of
 
 T = TypeVar("T")
 
@@ -197,6 +198,7 @@ NOTHING_TO_READ = Backfill(
 class FakeDaemon:
     """Answers what it was told to, and remembers what it was asked."""
 
+    agents: AgentRegistry = AGENTS
     instance_id: str = "i1"
     awake: tuple[int, int] = (0, 0)
     started_ms: int = 1_700_000_000_000

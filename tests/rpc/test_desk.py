@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jarvisd.agents import AGENTS
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.status_line import StatusLineRead
 from jarvisd.presence.methods import MAX_AGENTS, HookHandlers
 from jarvisd.presence.wire import Hook, HookReceipt, StatusLine
+from tests.agents.found import AGENTS
 from tests.rpc.fakes import Client, running
 from tests.support import FakeClock
 
@@ -25,7 +25,7 @@ def signals() -> list[HookCalled]:
 
 @pytest.fixture
 def desk(signals: list[HookCalled]) -> HookHandlers:
-    return HookHandlers(FakeClock(), report=signals.append)
+    return HookHandlers(FakeClock(), AGENTS, report=signals.append)
 
 
 def test_a_hook_is_reported_with_its_process(
@@ -52,7 +52,7 @@ def test_what_is_no_hook_is_refused_and_counted(
 
 def test_the_receipt_tells_of_the_last_one() -> None:
     clock = FakeClock()
-    desk = HookHandlers(clock)
+    desk = HookHandlers(clock, AGENTS)
     desk.call(Hook(agent="codex", payload=STOP))
 
     assert desk.receipts() == [
@@ -76,7 +76,7 @@ def test_receipts_of_agents_without_end_are_not_kept(desk: HookHandlers) -> None
 def test_a_status_line_is_passed_on_and_answered() -> None:
     read: list[StatusLineRead] = []
     desk = HookHandlers(
-        FakeClock(), read=read.append, needs=lambda _: "2 need\x1b[31m you"
+        FakeClock(), AGENTS, read=read.append, needs=lambda _: "2 need\x1b[31m you"
     )
     answer = desk.status_line(StatusLine(payload=STATUS))
 
@@ -110,8 +110,8 @@ async def test_hooks_come_in_over_the_socket_and_show_in_health() -> None:
 def test_a_receipt_names_the_root_that_is_missing(
     agent: str, transcript: str, root: str
 ) -> None:
-    trees = AGENTS[agent].find({}, Path("/home/me"), ())
-    desk = HookHandlers(FakeClock(), trees=lambda: trees)
+    trees = AGENTS[agent].roots({}, Path("/home/me"), ())
+    desk = HookHandlers(FakeClock(), AGENTS, trees=lambda: trees)
     payload = {"session_id": "s", "hook_event_name": "Stop"}
     for path in (transcript, "relative/s.jsonl", f"{trees[0].root}/-p/s.jsonl"):
         fields = json.dumps(payload | {"transcript_path": path}).encode()

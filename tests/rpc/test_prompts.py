@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from jarvisd.overview.prompts import HEAD_BYTES, MAX_CHARS, MAX_LINES, first_words
+from tests.agents.found import AGENTS
 
 
 def head(*lines: dict[str, Any]) -> bytes:
@@ -77,10 +78,10 @@ RESULT = claude([{"type": "tool_result", "tool_use_id": "t", "content": "x"}])
 def test_first_words(
     agent: str, lines: list[dict[str, Any]], words: str | None
 ) -> None:
-    assert first_words(agent, head(*lines)) == words
+    assert first_words(AGENTS[agent], head(*lines)) == words
 
 
 def test_half_a_line_is_none() -> None:
-    assert first_words("claude", head(FIRST)[:-1]) is None
-    assert first_words("claude", b"x" * HEAD_BYTES) is None
-    assert first_words("claude", b"\xff\x00\n{\n" + head(FIRST)) is not None
+    assert first_words(AGENTS["claude"], head(FIRST)[:-1]) is None
+    assert first_words(AGENTS["claude"], b"x" * HEAD_BYTES) is None
+    assert first_words(AGENTS["claude"], b"\xff\x00\n{\n" + head(FIRST)) is not None

@@ -8,7 +8,6 @@ from typing import Any
 
 import anyio
 
-from jarvisd.agents import traits_of
 from jarvisd.base.ids import BlockId, SessionId
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
@@ -35,6 +34,7 @@ from jarvisd.segments.wire import (
     SegmentsList,
     SegmentsListResult,
 )
+from tests.agents.found import AGENTS, traits_of
 from tests.books.rig import Fragile
 from tests.ledger.books import flat_price
 from tests.support import FakeClock, eventually
@@ -160,7 +160,7 @@ async def desk_at(
         books.know(await store.load_keys())
         disk = Fragile(store)
         flusher = Flusher(disk, clock, blocks, books)
-        intake = Intake(blocks, flusher, clock)
+        intake = Intake(blocks, flusher, clock, agents=AGENTS.named)
         for saved in await store.load():
             block = Block.restored(saved)
             blocks.add(block, clock.unix_ms())

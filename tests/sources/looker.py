@@ -18,6 +18,7 @@ from jarvisd.core.intake import Intake
 from jarvisd.core.roots import Place, Position, Tree
 from jarvisd.core.saved import SavedBlock
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
+from tests.agents.found import AGENTS
 from tests.sources.disk import EVENT, FIRST_MS
 from tests.support import FakeClock, FakeStore
 
@@ -74,7 +75,9 @@ class Looker:
         """Begin with what is stored: after `kill` or `store`."""
         self._blocks = Blocks()
         flusher = Flusher(FakeStore(), self._clock, self._blocks)
-        self._intake = CountingIntake(self._blocks, flusher, self._clock)
+        self._intake = CountingIntake(
+            self._blocks, flusher, self._clock, agents=AGENTS.named
+        )
         self._intake.counted = self._saved_counts.copy()
         survey = Reconciler(
             self._trees, self._clock, excluded=lambda _: False, max_pause_s=2

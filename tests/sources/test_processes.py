@@ -141,10 +141,12 @@ HIDE = "import ctypes; assert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0"
 
 UNASKED = """
 import json, sys
-from jarvisd.presence.search import program_of
+from jarvisd import agents
+from jarvisd.core.agent import discover_agents
+from jarvisd.presence.search import Programs
 from jarvisd.presence.processes import *
 pid = int(sys.argv[1])
-found = Processes(program_of).look_at(pid)
+found = Processes(Programs(discover_agents(agents.__name__)).of).look_at(pid)
 print(json.dumps({
     "agent": found and found.program.agent,
     "cwd": found and found.cwd,

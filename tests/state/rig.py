@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from jarvisd.agents import AGENTS, traits_of
+from jarvisd.core.agent import AgentReader
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import HookCalled, ProcessFound, ProcessGone, RegistryRead
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import StateView, Transition
+from tests.agents.found import fresh_reader, traits_of
 from tests.ledger.books import line
 
 T0_MS = 1_795_000_000_000
@@ -142,6 +143,7 @@ class Desk:
         default_factory=lambda: Ledger(lambda *_: None, traits_of=traits_of)
     )
     lanes: dict[SessionId, Lane] = field(default_factory=dict)
+    readers: dict[Lane, AgentReader] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
 
     def read(
@@ -153,8 +155,9 @@ class Desk:
     ) -> "Desk":
         """Take in *lines* of one session."""
         lane = self.lane(session, parent)
+        reader = self.readers.setdefault(lane, fresh_reader(self.agent, lane.origin))
         for text in lines:
-            record = AGENTS[self.agent].parse(text, offset=0)
+            record = reader.read(text, offset=0)
             assert record is not None
             self.ledger.fold(lane, record)
             self.states.fold(lane, record, live=live)

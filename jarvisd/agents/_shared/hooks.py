@@ -7,8 +7,6 @@ bytes are, the answer is a signal or None.
 Facts: the payloads of Claude Code 2.1.329 and Codex 0.169, and their documentation.
 """
 
-from typing import Protocol
-
 from msgspec import Struct, json
 
 from jarvisd.agents._shared.decode import decode
@@ -60,14 +58,6 @@ WORDS = HookWords(
     },
 )
 """What the hooks of both agents say, and what that means."""
-
-
-class Hooked(Protocol):
-    """What one payload of a hook says; None if it says nothing."""
-
-    def __call__(self, payload: bytes, *, at_ms: int) -> HookCalled | None:
-        """Read *payload*, which came at *at_ms*."""
-        ...
 
 
 class HookPayload(Struct, gc=False):
@@ -134,8 +124,3 @@ def _word(text: str | None) -> str | None:
 
 def _path(text: str | None) -> str | None:
     return text if text and len(text) <= MAX_CHARS else None
-
-
-def silent(payload: bytes, *, at_ms: int) -> HookCalled | None:  # noqa: ARG001 - the signature is that of the others
-    """Return None: of an agent of unknown form no payload is known to be a hook's."""
-    return None

@@ -4,7 +4,7 @@ For blocks whose lines are only counted, and taken in many at a time for that. W
 malformed is the same as for the agent's own parser: whatever is no JSON object.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import repeat
 
 import msgspec
@@ -25,7 +25,7 @@ class _Line(msgspec.Struct, gc=False):
     payload: _Payload | None = None
 
 
-class Outline(msgspec.Struct, frozen=True):
+class LineOutline(msgspec.Struct, frozen=True):
     """What some lines of one file say together.
 
     Attributes:
@@ -60,28 +60,24 @@ class Outline(msgspec.Struct, frozen=True):
         return (first, last) if first and last else ()
 
 
-Outlined = Callable[[Sequence[bytes]], Outline]
-"""lines, without their ends -> what they say together."""
-
-
 _DECODER = msgspec.json.Decoder(_Line)
 
 
-def of_objects(texts: Sequence[bytes]) -> Outline:
+def of_objects(texts: Sequence[bytes]) -> LineOutline:
     """Return what lines say that should be JSON objects."""
     try:
-        return Outline(list(map(_DECODER.decode, texts)))
+        return LineOutline(list(map(_DECODER.decode, texts)))
     except (ValueError, RecursionError):
         lines = [decode(text, _DECODER) for text in texts]
 
     others = (index for index, line in enumerate(lines) if line is None)
-    return Outline([line for line in lines if line is not None], frozenset(others))
+    return LineOutline([line for line in lines if line is not None], frozenset(others))
 
 
-def of_text(texts: Sequence[bytes]) -> Outline:
+def of_text(texts: Sequence[bytes]) -> LineOutline:
     """Return what plain lines say: nothing, and blank ones are no records."""
     others = (index for index, text in enumerate(texts) if is_blank(text))
-    return Outline(others=frozenset(others))
+    return LineOutline(others=frozenset(others))
 
 
 def _cwd(line: _Line) -> str | None:

@@ -33,8 +33,3 @@ def drift_of_usage(
         found.append(Drift(DriftKind.NO_TOKENS, record_type))
 
     return tuple(found)
-
-
-def no_drift(_text: bytes) -> tuple[Drift, ...]:
-    """Return that nothing is unknown: of plain text every line is known."""
-    return ()

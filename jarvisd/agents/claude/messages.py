@@ -10,7 +10,7 @@ from jarvisd.agents._shared.decode import decode, text_of, unix_ms
 from jarvisd.agents.claude.prose import command_in, own_words
 from jarvisd.agents.claude.shape import TranscriptLine, key_of
 from jarvisd.agents.claude.usage import SYNTHETIC
-from jarvisd.conversations.model import Role, Said
+from jarvisd.core.message import Role, Said
 
 _DECODER = msgspec.json.Decoder(TranscriptLine)
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}

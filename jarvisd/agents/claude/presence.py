@@ -19,14 +19,8 @@ import msgspec
 
 from jarvisd.agents._shared.decode import decode, unix_ms
 from jarvisd.agents._shared.numbers import Pid, Time, WholeTime
-from jarvisd.agents._shared.presence import (
-    Evidence,
-    Registry,
-    RegistryEntry,
-    command_of,
-    name_of,
-    session_id_of,
-)
+from jarvisd.agents._shared.presence import command_of, name_of, session_id_of
+from jarvisd.core.presence_evidence import Evidence, Registry, RegistryEntry
 from jarvisd.core.process import ProcessRole
 
 _NAME = re.compile(r"([1-9][0-9]{0,9})\.json", re.ASCII)

@@ -1,7 +1,7 @@
 """One line of Claude Code's output -> what it says happened.
 
 Lines of unknown type, of bookkeeping and of attachments that mean nothing pass in
-silence: a record without events. See `jarvisd.agents` for the contract.
+silence: a record without events.
 """
 
 import re
@@ -29,6 +29,7 @@ from jarvisd.agents.claude.shape import (
 )
 from jarvisd.agents.claude.tools import call_of, results_in
 from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
+from jarvisd.core.agent import ReaderContext
 from jarvisd.core.event import (
     MAX_TITLE_CHARS,
     ApiFailed,
@@ -73,29 +74,39 @@ _THOUGHTS = {"thinking", "redacted_thinking"}
 _LAST_WORDS = {"end_turn", "stop_sequence"}
 
 
-def parse(text: bytes, *, offset: int) -> Record | None:
-    """Return what the line *text* at *offset* says, or None if it is malformed."""
-    if text.startswith(_SKIPPED) and text.endswith(b"}"):
-        return _skip(text, offset=offset)
+class ClaudeReader:
+    """Reads the lines of one stream."""
 
-    line = decode(text, _DECODER)
-    if line is None:
-        return None
+    def __init__(self, context: ReaderContext, saved: bytes) -> None:
+        del context, saved
 
-    if line.forked_from is not None:
-        line.uuid = key_of(line)
+    def read(self, text: bytes, *, offset: int) -> Record | None:
+        """Return what the line *text* at *offset* says, or None if it is malformed."""
+        if text.startswith(_SKIPPED) and text.endswith(b"}"):
+            return _skip(text, offset=offset)
 
-    read = _EVENTS.get(line.type)
-    if read is None:
-        drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
-        return _record(line, offset=offset, events=(), drift=drift)
+        line = decode(text, _DECODER)
+        if line is None:
+            return None
 
-    events = tuple(read(line))
-    if line.type == "system" and line.subtype not in _SYSTEM:
-        drift = (Drift(DriftKind.RECORD_TYPE, f"system:{line.subtype or ''}"),)
-        return _record(line, offset=offset, events=events, drift=drift)
+        if line.forked_from is not None:
+            line.uuid = key_of(line)
 
-    return _record(line, offset=offset, events=events)
+        read = _EVENTS.get(line.type)
+        if read is None:
+            drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
+            return _record(line, offset=offset, events=(), drift=drift)
+
+        events = tuple(read(line))
+        if line.type == "system" and line.subtype not in _SYSTEM:
+            drift = (Drift(DriftKind.RECORD_TYPE, f"system:{line.subtype or ''}"),)
+            return _record(line, offset=offset, events=events, drift=drift)
+
+        return _record(line, offset=offset, events=events)
+
+    def memory(self) -> bytes:
+        """Return nothing: no line depends on those before it."""
+        return b""
 
 
 def _nothing(_: TranscriptLine) -> Iterable[Event]:

@@ -8,8 +8,8 @@ the background that ends, so that none is told to run there.
 Facts: its changelogs, up to 2.1.329.
 """
 
-from jarvisd.agents._shared.settings import HookSettings, Version
 from jarvisd.agents.claude.places import own_roots
+from jarvisd.core.hook_settings import HookSettings, Version
 
 EVENTS: dict[str, Version] = {
     "SessionStart": (1, 0, 62),

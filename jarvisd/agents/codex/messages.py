@@ -11,7 +11,7 @@ import msgspec
 from jarvisd.agents._shared.decode import decode, text_of, unix_ms
 from jarvisd.agents.codex.prose import is_human, texts_in
 from jarvisd.agents.codex.shape import RolloutLine, RolloutPayload
-from jarvisd.conversations.model import Role, Said
+from jarvisd.core.message import Role, Said
 
 _DECODER = msgspec.json.Decoder(RolloutLine)
 _ROLES = {

@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from jarvisd.agents._shared.presence import Evidence, Locks, ToolMarks, name_of
+from jarvisd.agents._shared.presence import name_of
 from jarvisd.core.origin import SessionId
+from jarvisd.core.presence_evidence import Evidence, Locks, ToolMarks
 from jarvisd.core.process import ProcessRole
 
 _LOCK = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.lock")

@@ -3,7 +3,7 @@
 A rollout tells most things twice, as what the model saw (`response_item`) and as what
 the user saw (`event_msg`); prompts are taken from the latter, calls from the former.
 Which records of a fork are copies cannot be said from one line: `ThreadOpened`,
-`TurnStarted` and the ordinal of a record let the ledger decide. See `jarvisd.agents`.
+`TurnStarted` and the ordinal of a record let the ledger decide.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +31,7 @@ from jarvisd.agents.codex.usage import (
     totals_in,
     variant_of,
 )
+from jarvisd.core.agent import ReaderContext
 from jarvisd.core.event import (
     ApiFailed,
     Asked,
@@ -61,17 +62,27 @@ _PERSON = "user"
 _LIMITS = {"usage_limit_exceeded", "usage_limit_reached"}
 
 
-def parse(text: bytes, *, offset: int) -> Record | None:
-    """Return what the line *text* at *offset* says, or None if it is malformed."""
-    line = decode(text, _DECODER)
-    if line is None:
-        return None
+class CodexReader:
+    """Reads the lines of one stream."""
 
-    at_ms = unix_ms(line.timestamp)
-    if line.payload is None:
-        return _bare(line, at_ms=at_ms, offset=offset)
+    def __init__(self, context: ReaderContext, saved: bytes) -> None:
+        del context, saved
 
-    return _wrapped(line, line.payload, at_ms=at_ms, offset=offset)
+    def read(self, text: bytes, *, offset: int) -> Record | None:
+        """Return what the line *text* at *offset* says, or None if it is malformed."""
+        line = decode(text, _DECODER)
+        if line is None:
+            return None
+
+        at_ms = unix_ms(line.timestamp)
+        if line.payload is None:
+            return _bare(line, at_ms=at_ms, offset=offset)
+
+        return _wrapped(line, line.payload, at_ms=at_ms, offset=offset)
+
+    def memory(self) -> bytes:
+        """Return nothing: no line depends on those before it."""
+        return b""
 
 
 def _wrapped(

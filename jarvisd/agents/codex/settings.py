@@ -8,8 +8,8 @@ Facts: its source (codex-rs/hooks), up to 0.169.
 
 import tomllib
 
-from jarvisd.agents._shared.settings import HookSettings
 from jarvisd.agents.codex.places import FOLDERS, own_roots
+from jarvisd.core.hook_settings import HookSettings
 
 EVENTS = (
     *("SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest"),

@@ -22,7 +22,7 @@ from jarvisd.cli.parser import (
     client_of,
     declare,
 )
-from jarvisd.conversations.model import ConversationId, ConversationView, Role
+from jarvisd.conversations.model import ConversationId, ConversationView
 from jarvisd.conversations.wire import (
     DEFAULT_LISTED,
     DEFAULT_MESSAGES,
@@ -42,6 +42,7 @@ from jarvisd.conversations.wire import (
     ConversationsSaveMessage,
     ConversationsSaveMessageResult,
 )
+from jarvisd.core.message import Role
 
 EXAMPLES = """\
 jarvisctl conversation list

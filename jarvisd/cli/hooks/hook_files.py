@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jarvisd import config
-from jarvisd.agents import AGENTS
-from jarvisd.agents._shared.settings import HookSettings, Version
+from jarvisd import agents, config
 from jarvisd.base import paths
 from jarvisd.base.errors import JarvisError
+from jarvisd.core.agent import discover_agents
+from jarvisd.core.hook_settings import HookSettings, Version
 
 TIMEOUT_S = 2
 """For the agent to give up on our command, which takes 0.2 s at most. Codex allows no
@@ -26,9 +26,9 @@ more than 3 s at the end of a session, Claude Code 1.5 s for all hooks together.
 
 VERSION_LIMIT_S = 10.0
 
-SETTINGS = {
-    name: each.settings for name, each in AGENTS.items() if each.settings is not None
-}
+AGENTS = discover_agents(agents.__name__)
+
+SETTINGS = {each.name: each.settings for each in AGENTS if each.settings is not None}
 """The agents whose hooks can be installed."""
 
 _VERSION = re.compile(r"\b(\d+)\.(\d+)\.(\d+)\b")
@@ -71,10 +71,10 @@ def targets(
         NoAgentError: None of the folders is there.
 
     """
-    agents = [agent] if agent else list(SETTINGS)
+    names = [agent] if agent else list(SETTINGS)
     folders = [
         (each, folder)
-        for each in agents
+        for each in names
         for folder in ([Path(root)] if root else roots(environ, each))
     ]
     found = [(name, folder) for name, folder in folders if folder.is_dir()]

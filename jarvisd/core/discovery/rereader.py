@@ -91,7 +91,7 @@ class Rereader:
     def _is_lacking(self, known: TrackedFile) -> bool:
         block = known.block
         agent = self._intake.agent_named(block.origin.agent)
-        if agent.outlined is not None or block.ended:
+        if agent.only_counts or block.ended:
             return False
 
         return block.must_be_reread(agent.version)
@@ -114,13 +114,14 @@ class Rereader:
     async def _read_open(self, known: TrackedFile, fd: int) -> None:
         block = known.block
         agent = self._intake.agent_named(block.origin.agent)
+        reader = agent.reader(block.reader_context(), b"")
         lane = block.new_lane(agent.version)
         generation = block.position.generation
         splitter = LineSplitter(condense=agent.condense)
         while block.position.generation == generation:
             left = block.position.offset - splitter.next_offset
             if left <= 0:
-                block.reread(lane)
+                block.reread(reader, lane)
                 self._intake.blocks.books.reread(block)
                 self._intake.touch(block, urgent=False)
                 block.rest()
@@ -130,7 +131,7 @@ class Rereader:
             if not chunk:
                 return  # cut short: the reader will see that
 
-            self._intake.fold_again(block, splitter.feed(chunk), lane)
+            self._intake.fold_again(block, splitter.feed(chunk), reader, lane)
             self._progress.read(len(chunk))
             await self._give_way()
             await self._intake.flusher.catch_up()

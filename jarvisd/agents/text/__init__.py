@@ -1,0 +1,1 @@
+"""Plain text: the output of any program whose format is not known."""
