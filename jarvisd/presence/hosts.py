@@ -27,6 +27,7 @@ class Hosts:
     clock: Clock
     has_news: bool = False
     _by_path: dict[str, Hosted] = field(default_factory=dict)
+    _added: set[str] = field(default_factory=set)
 
     def keys(self) -> set[Key]:
         """Return the sessions."""
@@ -40,7 +41,16 @@ class Hosts:
     def add(self, path: str, session: Hosted) -> None:
         """Keep *session*, whose lock is on the file *path*."""
         self._by_path[path] = session
+        self._added.add(path)
         self.has_news = True
+
+    def begin_look(self) -> None:
+        """Record that all processes are looked at from now on, for the next `join`.
+
+        What is added meanwhile waits for the look after it: its terminal may have come
+        when the look was past it, and another one would be taken for the only one.
+        """
+        self._added.clear()
 
     def died(self, life: ProcessLife) -> None:
         """Record that a process has ended."""
@@ -54,6 +64,7 @@ class Hosts:
         Where its server has *let_go* of it, its terminal has it open no longer. Where
         the server is gone the terminal lives on, perhaps with another server.
         """
+        self._added.discard(path)
         session = self._by_path.pop(path, None)
         if session is not None and let_go:
             self.bindings.give_up(*session.key)
@@ -66,9 +77,12 @@ class Hosts:
         Of those among *lacking* the folder is known. They are not over, so that what was
         reported to be gone has newer lines.
         """
-        self.has_news = False
+        self.has_news = bool(self._added)
         wanted = {(each.agent, each.session_id): each for each in lacking}
-        for each in self._by_path.values():
+        for path, each in self._by_path.items():
+            if path in self._added:
+                continue
+
             if each.terminals is None:
                 self._note(each, agents)
 

@@ -140,6 +140,7 @@ class Search:
     async def _look(self) -> None:
         busy_s = 0.0
         started = self._clock.monotonic()
+        self._hosts.begin_look()
         for _ in self._processes.look():
             busy_s += self._clock.monotonic() - started
             await lowlevel.checkpoint()

@@ -205,6 +205,7 @@ async def test_of_two_terminals_neither_is_taken_and_both_have_to_go(
     heard.want(new, "codex")
     async with keeping(heard) as hosts:
         hosts.add("lock", hosted(new, 1_000, agents))
+        hosts.begin_look()
         hosts.join(heard.wanted, agents)
         both[0].kill()
         both[0].process.wait()
@@ -221,12 +222,34 @@ async def test_of_two_terminals_neither_is_taken_and_both_have_to_go(
     assert (gone.session_id, gone.tidy) == (new, None)
 
 
+async def test_a_lock_that_is_taken_during_a_look_waits_for_the_next_one(
+    heard: Heard, started: ExitStack, new: str
+) -> None:
+    both = [terminal(started) for _ in range(2)]
+    agents = [process(each.pid, ticks=each.ticks) for each in both]
+    session = hosted(new, 1_000, [])
+    session.terminals = None
+    async with keeping(heard) as hosts:
+        hosts.begin_look()
+        hosts.add("lock", session)
+        hosts.join([], agents[:1])  # the look was past the other one when it came
+        assert hosts.has_news
+        assert heard.signals == []
+
+        hosts.begin_look()
+        hosts.join([], agents)
+
+    assert heard.signals == []
+    assert session.terminals == agents
+
+
 async def test_a_thread_whose_terminal_was_gone_before_we_came_has_ended(
     heard: Heard, new: str
 ) -> None:
     heard.want(new, "codex", last_ms=5_000)
     async with keeping(heard) as hosts:
         hosts.add("lock", hosted(new, 1_000, [], late_ms=LATE))
+        hosts.begin_look()
         hosts.join(heard.wanted, [])
         hosts.join(heard.wanted, [])
 
@@ -239,6 +262,7 @@ async def test_a_thread_that_somebody_went_on_with_has_a_terminal_again(
     heard.want(new, "codex", last_ms=5_000)
     async with keeping(heard) as hosts:
         hosts.add("lock", hosted(new, 1_000, [], late_ms=LATE))
+        hosts.begin_look()
         hosts.join(heard.wanted, [])
         other = terminal(started)
         heard.wanted.clear()
