@@ -1,13 +1,15 @@
 """Each row of a database counts once, as it is now."""
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from jarvisd.base.clock import SystemClock
-from jarvisd.core.source import Budget, ItemRef, StreamTotals
+from jarvisd.core.source import Batch, Budget, ItemRef, StreamTotals
 from jarvisd.core.sources.sqlite.database_queries import RowQuery, row_ref
 from jarvisd.core.sources.sqlite.database_source import DatabaseSource
 from tests.sources.sqlite.database_rig import (
@@ -255,6 +257,40 @@ def test_with_a_cursor_that_cannot_be_read_all_sessions_begin_again(
 
     assert batch.restarted == [ses]
     assert len(batch.items) == 4
+
+
+def test_reads_may_come_from_different_threads(path: Path, tmp_path: Path) -> None:
+    with writing(path) as agent, consuming(path) as consumer:
+        for _ in range(3):
+            fill(agent)
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(consumer.drain).result()
+
+        assert consumer.streams == truth(path, tmp_path / "copy")
+
+
+def test_nobody_waits_for_a_read_under_way(path: Path) -> None:
+    with writing(path, "delete") as agent, consuming(path) as consumer:
+        _, _, parts = fill(agent)
+        consumer.read()
+        agent("run", "pragma cache_size=2")
+        agent("begin")
+        for part in parts:
+            agent("update", "part", part, 9000)
+
+        with ThreadPoolExecutor(1) as thread:
+            read = thread.submit(consumer.source.read, Budget())
+            looks = 0
+            while not read.done():
+                began = time.perf_counter()
+                assert consumer.source.is_changed()
+                consumer.source.applied(Batch())
+                assert consumer.source.cursor()
+                assert time.perf_counter() - began < 0.5
+                looks += 1
+
+    assert looks > 1
+    assert read.result().fault is not None
 
 
 def test_a_row_is_found_by_its_name(path: Path) -> None:

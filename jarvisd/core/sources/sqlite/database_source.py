@@ -62,9 +62,10 @@ class _Unapplied(Struct):
 
 
 class DatabaseSource:
-    """Reads one database of an agent; blocking, so it is called on a thread.
+    """Reads one database of an agent.
 
-    The owner is never made to wait: see `database_pages`. Between reads nothing is
+    `read` and `locate` block, up to a second if the owner writes all the time, so they
+    are called on a thread; `applied`, `cursor` and `is_changed` do not wait for them. The owner is never made to wait: see `database_pages`. Between reads nothing is
     open but three descriptors, and none once `close` was called.
     """
 
@@ -94,11 +95,15 @@ class DatabaseSource:
         Hints of inotify come for the database, its log and its journal. Changes of the
         index show in nothing but its first bytes: they are written through a mapping.
         """
-        with self._lock:
-            try:
-                return self._pages.signature() != self._signature
-            except (FileNotFoundError, NotADatabaseError):
-                return True
+        if not self._lock.acquire(blocking=False):
+            return True  # it is being read, and nobody waits for that here
+
+        try:
+            return self._pages.signature() != self._signature
+        except (FileNotFoundError, NotADatabaseError):
+            return True
+        finally:
+            self._lock.release()
 
     def read(self, budget: Budget) -> Batch:
         """Return what is new in the newest committed state, as far as *budget* goes.
@@ -131,36 +136,34 @@ class DatabaseSource:
             return batch
 
     def applied(self, batch: Batch) -> None:
-        """Move the cursor past *batch*."""
-        with self._lock:
-            unapplied = self._unapplied
-            if unapplied is None or unapplied.batch is not batch:
-                return
+        """Move the cursor past *batch*. Comes before the next read."""
+        unapplied = self._unapplied
+        if unapplied is None or unapplied.batch is not batch:
+            return
 
-            self._unapplied = None
-            look, streams = unapplied.look, self._cursor.streams
-            for stream in (*look.ended, *look.restarted):
-                streams.pop(stream, None)
-                self._sizes.pop(stream, None)
+        look, streams = unapplied.look, self._cursor.streams
+        for stream in (*look.ended, *look.restarted):
+            streams.pop(stream, None)
+            self._sizes.pop(stream, None)
 
-            streams.update(look.positions)
-            for stream, sizes in look.sizes.items():
-                self._sizes[stream] = sizes
-                self._sizes.move_to_end(stream)
+        streams.update(look.positions)
+        for stream, sizes in look.sizes.items():
+            self._sizes[stream] = sizes
+            self._sizes.move_to_end(stream)
 
-            rows = sum(map(len, self._sizes.values()))
-            while len(self._sizes) > MAX_SIZED_STREAMS or rows > MAX_SIZED_ROWS:
-                rows -= len(self._sizes.popitem(last=False)[1])
+        rows = sum(map(len, self._sizes.values()))
+        while len(self._sizes) > MAX_SIZED_STREAMS or rows > MAX_SIZED_ROWS:
+            rows -= len(self._sizes.popitem(last=False)[1])
 
-            key = unapplied.key
-            self._cursor.seen = SeenState(*key.inode, key.salts, key.frames, key.stamp)
-            self._may_repeat = self._may_repeat and look.more
-            self._signature = None if look.more else unapplied.signature
+        key = unapplied.key
+        self._cursor.seen = SeenState(*key.inode, key.salts, key.frames, key.stamp)
+        self._may_repeat = self._may_repeat and look.more
+        self._signature = None if look.more else unapplied.signature
+        self._unapplied = None
 
     def cursor(self) -> bytes:
-        """Return the positions of all sessions behind what `read` has returned."""
-        with self._lock:
-            return self._cursor.encode()
+        """Return the positions of all sessions behind what was applied."""
+        return self._cursor.encode()
 
     def locate(self, ref: ItemRef) -> bytes | None:
         """Return the present body of a row, or None if there is none."""
