@@ -67,7 +67,7 @@ def exit_status(error: JarvisError) -> int:
 
 
 def explain(error: JarvisError) -> str:
-    """Return what to tell the person about *error*."""
+    """Return the message that explains *error* to the user."""
     match error:
         case ProtocolError(number=number) if number == METHOD_NOT_FOUND:
             return (

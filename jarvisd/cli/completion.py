@@ -146,10 +146,12 @@ def _zsh_arguments(command: Command) -> str:
 
 
 def _zsh_option(option: Option) -> str:
-    told = option.help.replace("[", "(").replace("]", ")")
+    help_text = option.help.replace("[", "(").replace("]", ")")
     takes = "" if option.takes is None else f":{option.takes}:"
     choices = f"({' '.join(option.choices)})" if option.choices else ""
-    return " ".join(_shell(f"{name}[{told}]{takes}{choices}") for name in option.names)
+    return " ".join(
+        _shell(f"{name}[{help_text}]{takes}{choices}") for name in option.names
+    )
 
 
 def fish(top: Command) -> str:
@@ -188,8 +190,10 @@ def _fish_option(option: Option, condition: str) -> str:
     )
     takes = "" if option.takes is None else " -x" if option.choices else " -r"
     choices = f" -a {_shell(' '.join(option.choices))}" if option.choices else ""
-    told = _shell(option.help)
-    return f"complete -c jarvisctl -n {condition} {names}{takes}{choices} -d {told}"
+    help_text = _shell(option.help)
+    return (
+        f"complete -c jarvisctl -n {condition} {names}{takes}{choices} -d {help_text}"
+    )
 
 
 def _shell(word: str) -> str:

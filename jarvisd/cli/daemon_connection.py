@@ -77,7 +77,7 @@ class DaemonConnection:
     """One socket to the daemon, after the greeting.
 
     Attributes:
-        hello: What the daemon said of itself.
+        hello: The daemon's introduction: version, protocol, process.
 
     Raises:
         DaemonUnreachableError: Nobody listens there.

@@ -49,10 +49,10 @@ def main() -> int:
     except BrokenPipeError:
         terminal.silence_stdout()
     except JarvisError as exc:
-        terminal.say(client_failures.explain(exc))
+        terminal.report(client_failures.explain(exc))
         return client_failures.exit_status(exc)
     except subprocess.SubprocessError as exc:
-        terminal.say(str(exc))
+        terminal.report(str(exc))
         return EXIT_FAILURE
 
     return 0
@@ -62,7 +62,7 @@ def main() -> int:
 def _daemon(path: str) -> Iterator[None]:
     """Run a daemon for the length of a block, unless there is one."""
     if _answers(path):
-        terminal.say("a daemon runs already; watching that one")
+        terminal.report("a daemon runs already; watching that one")
         yield
         return
 
@@ -114,7 +114,7 @@ def _last_words(status: int, log: IO[bytes]) -> int:
     log.seek(0)
     words = log.read()[-LAST_WORDS_BYTES:].decode("utf-8", "replace")
     print(terminal.as_prose(words.splitlines(), sys.stderr), file=sys.stderr)
-    terminal.say(f"jarvisd ended with status {status}")
+    terminal.report(f"jarvisd ended with status {status}")
     return status
 
 

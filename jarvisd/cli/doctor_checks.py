@@ -182,7 +182,7 @@ def _health(health: HealthResult) -> Iterator[Finding]:
         )
 
     for problem in health.problems:
-        if problem.kind != "sink_failing":  # told with its sink, below
+        if problem.kind != "sink_failing":  # shown with its sink, below
             remedy = _REMEDIES.get(problem.kind, "jarvisctl health")
             yield Finding("warn", problem.kind, problem.message, remedy)
 

@@ -34,7 +34,7 @@ class Feed:
     """What the daemon tells of its blocks.
 
     Attributes:
-        blocks: Every known block by its id, as told last.
+        blocks: Every known block by its id, as last received.
         status: The whole picture as of a moment ago; None before the first answer.
         trouble: Why the picture is old; None while the daemon is there.
         titles: What sessions are called; see `learn_titles`.
@@ -154,7 +154,7 @@ class Feed:
         listed = connection.call(
             BlocksList(agent=chosen.agent, project=chosen.project), BlocksListResult
         )
-        # The list is younger than anything told before it came.
+        # The list is newer than any event received before it.
         connection.forget_notices()
         known = [
             each for each in listed.blocks if chosen.block_id in (None, each.block_id)
@@ -171,13 +171,13 @@ class Feed:
             if notice is None:
                 break
 
-            self._heed(connection, notice)
+            self._apply(connection, notice)
 
         if wall_clock.monotonic() >= self._ask_at:
             self.status = connection.call(Status(), StatusResult)
             self._ask_at = wall_clock.monotonic() + STATUS_EVERY_S
 
-    def _heed(self, connection: DaemonConnection, notice: ServerMessage) -> None:
+    def _apply(self, connection: DaemonConnection, notice: ServerMessage) -> None:
         match notice.method:
             case "event":
                 event = decode("event", notice.params, Event)

@@ -1,4 +1,4 @@
-"""Filters of the command line, held against what the daemon knows before they are used.
+"""Filters of the command line, checked against what the daemon knows before they are used.
 
 A typing error would look like nothing: nobody in need, nothing spent.
 """

@@ -1,4 +1,4 @@
-"""What agents run at their hooks: tell the daemon what happens, and stay out of the way.
+"""The command that agents run at their hooks: report to the daemon, never disturb the agent.
 
 An agent waits for this program before and after every tool call, and may take its exit
 status for a veto and its output for advice. So whatever goes wrong, it is silent, its
@@ -40,11 +40,11 @@ _SHELLS = frozenset(
 _SPACE = " \t\n\r"
 
 
-def tell(argv: list[str]) -> int:
-    """Tell the daemon of the hook of agent *argv*; the exit status is always 0."""
+def run(argv: list[str]) -> int:
+    """Send the hook of the agent *argv* to the daemon; the exit status is always 0."""
     try:
         end_after(LIMIT_S)
-        _tell(argv[0])
+        _send(argv[0])
     except BaseException:  # noqa: S110 - an agent must not be stopped by us
         pass
 
@@ -52,7 +52,7 @@ def tell(argv: list[str]) -> int:
 
 
 def end_after(limit_s: float) -> None:
-    """Let this process end with 0 after *limit_s*, whatever it is doing then."""
+    """End this process with status 0 after *limit_s*, whatever it is doing then."""
     # `signal` makes enumerations of everything.
     import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - see above
 
@@ -60,15 +60,15 @@ def end_after(limit_s: float) -> None:
     _signal.setitimer(_signal.ITIMER_REAL, limit_s)
 
 
-def heed_signals() -> None:
-    """Undo what Python ignores; a program that takes our place would ignore it too."""
+def restore_signals() -> None:
+    """Restore the signals that Python ignores: a program in our place would ignore them."""
     import _signal  # noqa: PLC0415 - as above
 
     for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
         _signal.signal(number, _signal.SIG_DFL)
 
 
-def _tell(agent: str) -> None:
+def _send(agent: str) -> None:
     # Read first: an agent may mind that nobody takes what it writes.
     payload = read_all(MAX_PAYLOAD_BYTES)
     fields = evidence(payload.decode("utf-8", "replace"))
@@ -168,7 +168,7 @@ def _json(fields: dict[str, str | bool]) -> str:
 
 
 def process() -> str:
-    """Return the parameter that names the agent's process, if it can be told.
+    """Return the parameter that names the agent's process, if it is known.
 
     The agent runs hooks through a shell, which is gone before anybody could look.
     """

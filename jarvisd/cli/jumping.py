@@ -143,8 +143,8 @@ def _socket_of(server: tmux.TmuxServer) -> list[str]:
 
 
 def _command(environ: Mapping[str, str]) -> Sequence[str]:
-    told = environ.get(VARIABLE, "")
-    return shlex.split(told) if told else config.read([], environ).jump
+    command = environ.get(VARIABLE, "")
+    return shlex.split(command) if command else config.read([], environ).jump
 
 
 def _run(command: Sequence[str], wanted: JumpTarget) -> None:

@@ -64,7 +64,7 @@ def _line(form: str, width: int) -> str | None:
     # Only the daemon knows what to leave out of a narrow line.
     text = None if width else _rendered()
     if text is None:
-        return _asked(form, width)
+        return _ask_daemon(form, width)
 
     return text.replace("#", "##") if form == "tmux" else text
 
@@ -80,7 +80,7 @@ def _rendered() -> str | None:
     return text.rstrip("\n") if age_s < FRESH_S else None
 
 
-def _asked(form: str, width: int) -> str | None:
+def _ask_daemon(form: str, width: int) -> str | None:
     request = (
         f'{{"jsonrpc":"2.0","id":1,"method":"line",'
         f'"params":{{"format":"{form}","width":{width}}}}}\n'

@@ -25,7 +25,7 @@ def main() -> int:
     argv = sys.argv[1:]
     try:
         status = _at_once(argv)
-    except OSError as exc:  # where it can be told apart, it has been
+    except OSError as exc:  # every case with a status of its own is handled
         status = _unwritten(exc)
 
     if status is not None:
@@ -44,7 +44,7 @@ def _at_once(argv: list[str]) -> int | None:
         case ["hook", *words] if words not in _HELP:
             from jarvisd.cli import hook  # noqa: PLC0415 - see above
 
-            return hook.tell(words)
+            return hook.run(words)
         case ["statusline", *words] if words not in _HELP:
             from jarvisd.cli import statusline  # noqa: PLC0415 - see above
 

@@ -157,7 +157,7 @@ def _named(meant: Meant) -> Named:
 
 
 def _ids(meant: list[Meant]) -> list[str]:
-    """Return ids that tell *meant* apart: of sessions, or of blocks of the same one."""
+    """Return distinct ids of *meant*: of sessions, or of blocks of the same one."""
     counted = Counter(each.session_id for each in meant)
     return [
         (counted[each.session_id] == 1 and each.session_id) or each.block_id or ""

@@ -69,7 +69,7 @@ def _what(each: Transition, *, guessed: bool) -> str:
 
 
 def notice(each: Transition, session: LiveSession | None) -> Notice:
-    """Return what is told of *each*; *session* is None where nothing more is known."""
+    """Return the notice of *each*; *session* is None where nothing more is known."""
     # What was a guess may be sure by now.
     confidence = (each if session is None else session.state).confidence
     what = _what(each, guessed=is_guess(each.state, confidence))
@@ -134,7 +134,7 @@ class Shower:
     def show(self, shown: Notice) -> None:
         """Show *shown* in every way that works."""
         for way in self._ways:
-            self._note(way, self._show(way, shown))
+            self._report_once(way, self._show(way, shown))
 
     def _show(self, way: Way, shown: Notice) -> str | None:
         """Show it; return what went wrong."""
@@ -148,12 +148,12 @@ class Shower:
                 words = fill(self._command, msgspec.structs.asdict(shown))
                 return _run(words, msgspec.json.encode(shown)) if words else None
 
-    def _note(self, way: Way, trouble: str | None) -> None:
+    def _report_once(self, way: Way, trouble: str | None) -> None:
         if trouble is None:
             self._failing.discard(way)
         elif way not in self._failing:
             self._failing.add(way)
-            terminal.say(f"{way}: {trouble}")
+            terminal.report(f"{way}: {trouble}")
 
 
 def _desktop(shown: Notice) -> list[str]:

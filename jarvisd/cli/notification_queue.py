@@ -1,8 +1,8 @@
-"""What is still to be told, and what was: pure, so that each is told once.
+"""Transitions that are due to be notified, and those that were: pure, each once.
 
 A transition is due when it has lasted long enough; the next one of its session takes it
 back. The memory says from which number on to ask the daemon again, and which of those
-numbers were told nevertheless: so neither a restart of ours nor one of the daemon loses
+numbers were notified nevertheless: so neither a restart of ours nor one of the daemon loses
 or doubles a notification.
 """
 
@@ -16,11 +16,11 @@ from jarvisd.state.model import State, Transition
 
 MINUTE_MS = 60_000
 QUIET_LOOK_MS = 30_000
-"""During quiet hours the clock is looked at this often, if there is something to tell."""
+"""During quiet hours the clock is looked at this often, if there is something to notify of."""
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """What outlives a restart: all up to *after* is settled, and the *told* beyond it."""
+    """What outlives a restart: all up to *after* is settled, and *told* lists those notified beyond it."""
 
     after: int
     told: tuple[int, ...] = ()
@@ -28,13 +28,13 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Pending:
-    """Transitions that may have to be told.
+    """Transitions that may have to be notified.
 
     Attributes:
         states: Those worth telling of.
         after_ms: For how long it must have been so.
-        is_quiet: Says of a moment whether nothing shall be told.
-        last: The greatest number heard of.
+        is_quiet: Whether a moment lies in quiet hours.
+        last: The greatest number received.
 
     """
 
@@ -42,13 +42,13 @@ class Pending:
     after_ms: float
     is_quiet: Callable[[int], bool]
     last: int
-    _told: set[int] = field(default_factory=set)
+    _notified: set[int] = field(default_factory=set)
     _waiting: dict[tuple[str, str], Transition] = field(default_factory=dict)
 
     def remember(self, memory: Memory) -> None:
         """Go on where an earlier run ended."""
         self.last = memory.after
-        self._told = set(memory.told)
+        self._notified = set(memory.told)
 
     def take(self, each: Transition) -> None:
         """Take in what a session has come to."""
@@ -62,11 +62,11 @@ class Pending:
             return
 
         self._waiting.pop(key, None)
-        if each.state in self.states and each.number not in self._told:
+        if each.state in self.states and each.number not in self._notified:
             self._waiting[key] = each
 
     def due(self, now_ms: int) -> list[Transition]:
-        """Return what is to be told now, in the order in which it began."""
+        """Return the transitions to notify of now, in the order in which they began."""
         if not self._waiting or self.is_quiet(now_ms):
             return []
 
@@ -88,18 +88,18 @@ class Pending:
         return min(each.at_ms for each in self._waiting.values()) + self.after_ms
 
     def settle(self, transitions: Collection[Transition]) -> None:
-        """Note that *transitions* are told, or are not to be."""
+        """Record that *transitions* are settled: notified, or not to be."""
         for each in transitions:
             self._waiting.pop((each.agent, each.session_id), None)
-            self._told.add(each.number)
+            self._notified.add(each.number)
 
     def memory(self) -> Memory:
         """Return what a later run needs to know."""
         after = min(
             (each.number - 1 for each in self._waiting.values()), default=self.last
         )
-        self._told = {number for number in self._told if number > after}
-        return Memory(after=after, told=tuple(sorted(self._told)))
+        self._notified = {number for number in self._notified if number > after}
+        return Memory(after=after, told=tuple(sorted(self._notified)))
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ def quiet_hours(text: str, minute_of: Callable[[int], int]) -> Callable[[int], b
 
 
 def _is_same(before: Transition, each: Transition) -> bool:
-    """Say whether *each* only says better what *before* said."""
+    """Whether *each* only repeats *before* with more confidence."""
     return (each.before, each.state, each.tool) == (
         before.state,
         before.state,

@@ -1,4 +1,4 @@
-"""The subscriber behind `jarvisctl notify`: hears of transitions, tells of some, once.
+"""The subscriber behind `jarvisctl notify`: follows transitions, notifies of some, once each.
 
 It follows the topic `states` by number, so that no restart of either side loses any. A
 transition is told when the daemon says that it is still so; what is told is written
@@ -20,13 +20,13 @@ from jarvisd.cli.daemon_connection import DaemonConnection, decode
 from jarvisd.cli.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
 from jarvisd.cli.notices import Notice, gathered, notice
 from jarvisd.cli.notification_queue import Allowance, Memory, Pending
-from jarvisd.cli.output.terminal import say
+from jarvisd.cli.output.terminal import report
 from jarvisd.rpc.wire import Event, Subscribe, SubscribeResult, SubscriptionFilter
 from jarvisd.state.model import State, Transition
 from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 
 OLDEST_MS = 86_400_000
-"""Who was away for longer is not told of what came before that."""
+"""Transitions from before a longer absence are not notified."""
 
 ANSWER_TIMEOUT_S = 5.0
 CATCH_UP_S = 1.0
@@ -39,7 +39,7 @@ LONGEST_SLEEP_S = 60.0
 
 
 class AlreadyNotifyingError(JarvisError):
-    """Another one runs, and everything would be told twice."""
+    """Another notifier runs, and everything would be notified twice."""
 
     code = "already_notifying"
     exit_status = EXIT_ALREADY_RUNNING
@@ -87,7 +87,7 @@ def _locked(path: Path) -> TextIO:
 
 
 class Notifier:
-    """Follows transitions and calls *show* with what is to be told."""
+    """Follows transitions and calls *show* with those that are to be notified."""
 
     def __init__(
         self,
@@ -134,14 +134,14 @@ class Notifier:
             self._hang_up()
 
     def step(self) -> None:
-        """Take what has come, and tell what is due."""
+        """Apply new transitions, and notify of those that are due."""
         try:
             if self._connection is None:
                 self._connect()
 
             if self._connection is not None:
                 self._take(self._connection)
-                self._tell(self._connection)
+                self._notify_due(self._connection)
         except JarvisError as exc:
             self._stumbled(exc)
 
@@ -156,10 +156,10 @@ class Notifier:
         try:
             newest = connection.call(StatesList(limit=0), StatesListResult).number
             self._begin(newest)
-            asked = Subscribe(
+            params = Subscribe(
                 topics=["states"], filter=self._chosen, after=self._pending.last
             )
-            connection.call(asked, SubscribeResult)
+            connection.call(params, SubscribeResult)
         except BaseException:
             connection.close()
             raise
@@ -170,7 +170,7 @@ class Notifier:
         self._connection, self._pause_s = connection, FIRST_PAUSE_S
 
     def _begin(self, newest: int) -> None:
-        """Decide, once, from where on to tell: where we left off, else from now on."""
+        """Decide once where notifying begins: where we left off, else now."""
         if self._begun:
             return
 
@@ -183,18 +183,18 @@ class Notifier:
 
     def _take(self, connection: DaemonConnection) -> None:
         for _ in range(MAX_TAKEN):
-            heard = connection.notice(0.0)
-            if heard is None:
+            message = connection.notice(0.0)
+            if message is None:
                 return
 
-            if heard.method != "event":
+            if message.method != "event":
                 continue
 
-            event = decode("event", heard.params, Event)
+            event = decode("event", message.params, Event)
             if event.topic == "states":
                 self._pending.take(decode("event", event.data, Transition))
 
-    def _tell(self, connection: DaemonConnection) -> None:
+    def _notify_due(self, connection: DaemonConnection) -> None:
         now_ms = wall_clock.unix_ms()
         left = self._allowance.left(now_ms)
         if not left or not self._is_caught_up or wall_clock.monotonic() < self._ask_at:
@@ -272,7 +272,7 @@ class Notifier:
 
     def _stumbled(self, error: JarvisError) -> None:
         if self._connection is not None:
-            say(f"waiting for jarvisd: {error}")
+            report(f"waiting for jarvisd: {error}")
 
         self._hang_up()
         self._try_at = wall_clock.monotonic() + self._pause_s

@@ -25,7 +25,7 @@ GATHER_S = 0.1
 MOST_TAKEN_BYTES = 512 * 1024
 RETRY_S = 1.5
 FAREWELL_S = 2.0
-"""How long the end of a command may be held up by lines that are not stored yet."""
+"""How long the end of a command may be delayed by lines that are not stored yet."""
 
 
 @dataclass(slots=True)

@@ -100,7 +100,7 @@ def declare(
     examples: str,
     more: str = "",
 ) -> Parser:
-    """Add command *name*, which *run* does; *more* is told below its summary."""
+    """Add command *name*, which *run* does; *more* is printed below its summary."""
     summary = COMMANDS[name]
     parser = subparsers.add_parser(
         name,

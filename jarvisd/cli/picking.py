@@ -167,9 +167,11 @@ class Picker:
         empty = self._feed.is_loaded and not shown
         text = trouble or ("no agent is running" if empty else FOOT)
         style = ("33" if trouble else "2") if self._colour else ""
-        # A reason is told whole; of the keys, those that have room.
-        told = wrap(safe(text), columns)
-        shown_lines = told if trouble or columns is None else [cut(safe(text), columns)]
+        # A reason is shown whole; of the keys, those that have room.
+        wrapped = wrap(safe(text), columns)
+        shown_lines = (
+            wrapped if trouble or columns is None else [cut(safe(text), columns)]
+        )
         return [styled(each, style) for each in shown_lines]
 
 

@@ -109,7 +109,7 @@ class Delivery:
         """Say that no more lines come, and hang up.
 
         Raises:
-            JarvisError: It could not be said.
+            JarvisError: The daemon could not be reached.
 
         """
         ending = PushClose(block_id=self._opening.block_id, exit_status=exit_status)
@@ -152,7 +152,7 @@ class Delivery:
                 request, PushLinesResult, timeout_s=COMMIT_TIMEOUT_S
             )
         except BaseException:
-            # Whatever it was: the next attempt asks anew how far we are.
+            # Whatever it was: the next attempt asks again how far we are.
             self.hang_up()
             raise
 

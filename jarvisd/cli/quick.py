@@ -61,8 +61,8 @@ def print_report(argv: list[str]) -> int | None:
 def _requests(argv: list[str]) -> list[bytes] | None:
     """Return the question, behind another one that refuses filters not known."""
     kind, *words = argv or [""]
-    method, asked = _method(kind)
-    asked["tz"] = local_zone(os.environ)
+    method, params = _method(kind)
+    params["tz"] = local_zone(os.environ)
     wants_json = False
     rest = iter(words)
     for word in rest:
@@ -70,15 +70,15 @@ def _requests(argv: list[str]) -> list[bytes] | None:
         if word == "--json":
             wants_json = True
         elif name in _VALUED and word.startswith("--"):
-            asked[name] = value if given else next(rest, "")
+            params[name] = value if given else next(rest, "")
         else:
             return None
 
-    if not wants_json or not all(map(_is_plain, asked.items())):
+    if not wants_json or not all(map(_is_plain, params.items())):
         return None
 
-    report = _encoded(1, f"report.{method}", asked)
-    filters = {name: asked[name] for name in asked if name in _FILTERS}
+    report = _encoded(1, f"report.{method}", params)
+    filters = {name: params[name] for name in params if name in _FILTERS}
     return [_encoded(0, "filters.check", filters), report] if filters else [report]
 
 

@@ -8,7 +8,7 @@ from jarvisd.base.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, Jarv
 from jarvisd.base.paths import HomeError
 from jarvisd.cli import client_failures, parser, waiting
 from jarvisd.cli.commands import COMMANDS
-from jarvisd.cli.output.terminal import say, silence_stdout
+from jarvisd.cli.output.terminal import report, silence_stdout
 
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: what a shell reports of a program that the signal ended."""
@@ -28,7 +28,7 @@ def run(argv: list[str]) -> int:
         if _debugging():
             raise
 
-        say(client_failures.explain(exc))
+        report(client_failures.explain(exc))
         return client_failures.exit_status(exc)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -36,14 +36,14 @@ def run(argv: list[str]) -> int:
         silence_stdout()
         return EXIT_BROKEN_PIPE
     except HomeError as exc:
-        say(str(exc))
+        report(str(exc))
         return EXIT_USAGE
     except OSError as exc:
         if _debugging() or exc.filename is not None:
             raise
 
         silence_stdout()
-        say(f"cannot write: {exc.strerror}")
+        report(f"cannot write: {exc.strerror}")
         return EXIT_FAILURE
 
     return status
@@ -61,7 +61,7 @@ def _dispatch(argv: list[str]) -> int:
         parser.build().parse_args(argv)
         return EXIT_USAGE
 
-    say(f"there is no command `{argv[0]}`{parser.nearest(argv[0], COMMANDS)}")
+    report(f"there is no command `{argv[0]}`{parser.nearest(argv[0], COMMANDS)}")
     return EXIT_USAGE
 
 
@@ -87,4 +87,4 @@ def _no_traceback(
         sys.__excepthook__(kind, error, traceback)
         return
 
-    say(f"internal error: {kind.__name__}: {error} (JARVISD_DEBUG=1 shows where)")
+    report(f"internal error: {kind.__name__}: {error} (JARVISD_DEBUG=1 shows where)")

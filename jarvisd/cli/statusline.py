@@ -1,10 +1,10 @@
-"""Claude Code's status line: what it tells goes to the daemon, and a line comes back.
+"""Claude Code's status line: send its figures to the daemon, and print a line.
 
 Claude Code runs this after every message, cancels it when it is slow, and shows nothing
 at all where it fails or prints nothing. So the line is made here, of the agent's own
 figures, and the daemon only adds what needs the person; without a daemon that is left
 out. With `--wrap CMD` the line is that command's: this process becomes it, so that its
-input, output and status are its own, and the daemon is told by a process of nobody's.
+input, output and status are its own; a detached process reports to the daemon.
 
 The C halves of the standard library are used on purpose, as in `line`.
 """
@@ -40,8 +40,8 @@ def show(argv: list[str]) -> int | None:
 
 
 def _print_own() -> int:
-    told = hook.read_all(MAX_INPUT_BYTES)
-    text = told.decode("utf-8", "replace")
+    payload = hook.read_all(MAX_INPUT_BYTES)
+    text = payload.decode("utf-8", "replace")
     figures = _read(text)
     answer = _answer(text) if figures else {}
     needs = _at(answer, "result", "text")
@@ -52,16 +52,16 @@ def _print_own() -> int:
 
 
 def _become(command: str) -> int:
-    """Tell the daemon in the background, and run *command* in place of this process."""
-    told = hook.read_all(MAX_INPUT_BYTES)
-    _in_background(told)
-    os.dup2(_file_of(told), 0)
-    hook.heed_signals()
+    """Report to the daemon in the background, and run *command* in place of this process."""
+    payload = hook.read_all(MAX_INPUT_BYTES)
+    _in_background(payload)
+    os.dup2(_file_of(payload), 0)
+    hook.restore_signals()
     os.execv(SHELL, ["sh", "-c", command])  # noqa: S606 - what the user asked for
 
 
-def _in_background(told: bytes) -> None:
-    """Tell the daemon in a process that is no child of the command's."""
+def _in_background(payload: bytes) -> None:
+    """Report to the daemon in a process that is no child of the command."""
     try:
         child = os.fork()
         if child:
@@ -72,12 +72,12 @@ def _in_background(told: bytes) -> None:
 
     try:
         if os.fork() == 0:
-            _tell(told.decode("utf-8", "replace"))
+            _send(payload.decode("utf-8", "replace"))
     finally:
         os._exit(0)
 
 
-def _tell(text: str) -> None:
+def _send(text: str) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):  # the agent reads the output until nobody can write it
         os.dup2(null, stream)

@@ -74,7 +74,7 @@ class TmuxServer(NamedTuple):
         ]
 
     def mark(self, windows: Iterable[str], pids: Iterable[int]) -> None:
-        """Mark *windows*, and no other; note that it was for *pids*."""
+        """Mark *windows*, and no other, as belonging to *pids*."""
         wanted = set(windows)
         listed = self.ask("list-windows", "-a", "-F", f"#{{window_id}}\t#{{{_NEED}}}")
         rows = (line.partition("\t") for line in listed.splitlines())

@@ -1,4 +1,4 @@
-"""`jarvisctl attribution import`: tell where skills, agents and commands come from."""
+"""`jarvisctl attribution import`: import where skills, agents and commands come from."""
 
 import argparse
 from pathlib import Path

@@ -62,10 +62,10 @@ def _lines(
     ]
     left = room - gaps - sum(others)
     if left < NARROWEST_VALUE:
-        told = [
+        pairs = [
             (key.text, "  ".join(each.text for each in rest)) for key, *rest in rows
         ]
-        return facts(told, least=max(len(key) for key, _ in told), room=room)
+        return facts(pairs, least=max(len(key) for key, _ in pairs), room=room)
 
     broken = []
     for key, value, *origin in rows:

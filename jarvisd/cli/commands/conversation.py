@@ -196,7 +196,7 @@ def _list(client: Client, args: argparse.Namespace) -> _Done:
     now_ms = wall_clock.unix_ms()
     if not (answer.conversations or args.json):
         everything = "there is no conversation yet"
-        terminal.say(everything if args.all else "no conversation is going on")
+        terminal.report(everything if args.all else "no conversation is going on")
 
     return answer, [_line(each, now_ms) for each in answer.conversations]
 
@@ -285,8 +285,8 @@ def _line(view: ConversationView, now_ms: int) -> str:
     who = view.display_name or view.user_id
     folded = f" (and {view.folded_count} folded)" if view.folded_count else ""
     passed = fmt.ago(view.last_activity_ms, now_ms)
-    said = f"{fmt.number_of(view.message_count, 'message')}{folded}"
-    return f"{view.conversation_id}  {passed:>4}  {safe(who)}, {said}"
+    size = f"{fmt.number_of(view.message_count, 'message')}{folded}"
+    return f"{view.conversation_id}  {passed:>4}  {safe(who)}, {size}"
 
 
 _OPTIONS: dict[str, Callable[[Parser], None]] = {

@@ -34,7 +34,7 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the findings; exit 1 when one of them must be mended."""
+    """Print the findings; exit 1 when one of them is a failure."""
     environ = dict(os.environ)
     if args.socket:
         environ["JARVISD_SOCKET"] = args.socket
@@ -54,10 +54,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _print(finding: Finding, *, colour: bool) -> None:
     room = terminal.columns()
-    told = [(finding.subject, short_names.with_home(finding.detail))]
+    rows = [(finding.subject, short_names.with_home(finding.detail))]
     if finding.remedy:
-        told.append(("", f"-> {finding.remedy}"))
+        rows.append(("", f"-> {finding.remedy}"))
 
-    lines = facts(told, least=10, room=None if room is None else room - 6)
+    lines = facts(rows, least=10, room=None if room is None else room - 6)
     level = styled(f"{finding.level:<4}", _STYLES[finding.level] if colour else "")
     terminal.draw([f"{level}  {lines[0]}", *(f"{'':<6}{each}" for each in lines[1:])])

@@ -74,45 +74,45 @@ def run(args: argparse.Namespace) -> int:
     name = " ".join(args.name)
     with client_of(args) as client:
         session_id = naming.session_of(naming.resolve(client, name), name)
-        told, lines = _asked(client, args, session_id)
+        answer, lines = _fetch(client, args, session_id)
 
     if args.json:
         terminal.print_json(
-            agent=told.agent,
-            session_id=told.session_id,
-            blocks=told.blocks,
+            agent=answer.agent,
+            session_id=answer.session_id,
+            blocks=answer.blocks,
             lines=lines,
-            tokens=told.tokens,
-            booked=told.booked,
+            tokens=answer.tokens,
+            booked=answer.booked,
         )
         return 0
 
-    for number, block in enumerate(told.blocks):
+    for number, block in enumerate(answer.blocks):
         own = [each for each in lines if each.block == number]
         _print_block(block, own, args)
 
-    _print_sum(told)
+    _print_sum(answer)
     return 0
 
 
-def _asked(
+def _fetch(
     client: Client, args: argparse.Namespace, session_id: SessionId
 ) -> tuple[SessionsExplainResult, list[ExplainedLine]]:
     """Return the answer, and the lines of all its pages."""
     lines: list[ExplainedLine] = []
     after: int | None = 0
     while after is not None:
-        asked = SessionsExplain(
+        params = SessionsExplain(
             session_id=session_id,
             after=after,
             limit=0 if args.brief else MAX_EXPLAINED_LINES,
             all=args.all,
         )
-        told = client.call(asked, SessionsExplainResult)
-        lines += told.lines
-        after = None if args.brief else told.next
+        answer = client.call(params, SessionsExplainResult)
+        lines += answer.lines
+        after = None if args.brief else answer.next
 
-    return told, lines
+    return answer, lines
 
 
 def _print_block(
@@ -124,7 +124,7 @@ def _print_block(
     )
     terminal.show(name if room is None else cut(name, room, front=True))
     if block.error is not None:
-        terminal.say(block.error)
+        terminal.report(block.error)
 
     if lines:
         colour = terminal.wants_colour(args.color, os.environ)
@@ -145,11 +145,11 @@ def _cells(line: ExplainedLine) -> list[TableCell]:
     ]
 
 
-def _print_sum(told: SessionsExplainResult) -> None:
-    found, booked = told.tokens.total, told.booked.total
+def _print_sum(answer: SessionsExplainResult) -> None:
+    found, booked = answer.tokens.total, answer.booked.total
     terminal.show(f"these lines count {found:,} tokens; the books hold {booked:,}")
     if found != booked:
-        terminal.say(
+        terminal.report(
             "they differ where a copy in another session's file says more, or a file "
             f"is gone: {fmt.count(abs(booked - found))} tokens"
         )

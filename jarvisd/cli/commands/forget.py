@@ -48,7 +48,7 @@ def add(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Forget, and say what was forgotten."""
     if args.all == (args.target is not None):
-        terminal.say("say what to forget: a project, a session, or --all")
+        terminal.report("say what to forget: a project, a session, or --all")
         return EXIT_USAGE
 
     with client_of(args) as client:
@@ -101,12 +101,12 @@ def _forget_session(client: Client, name: str) -> ConversationsForgetResult:
         return gone
 
     session_id = naming.session_of(found, name)
-    terminal.say(f"session {session_id} of {found.agent}")
+    terminal.report(f"session {session_id} of {found.agent}")
     return _call(client, ConversationsForget(session_id=session_id))
 
 
-def _call(client: Client, asked: ConversationsForget) -> ConversationsForgetResult:
-    return client.call(asked, ConversationsForgetResult)
+def _call(client: Client, params: ConversationsForget) -> ConversationsForgetResult:
+    return client.call(params, ConversationsForgetResult)
 
 
 def _is_any(gone: ConversationsForgetResult) -> bool:
@@ -120,7 +120,7 @@ def _print(gone: ConversationsForgetResult) -> None:
     )
     if gone.old_backups and gone.old_backups_until_ms is not None:
         left_s = max(0, gone.old_backups_until_ms - wall_clock.unix_ms()) / fmt.MS_PER_S
-        terminal.say(
+        terminal.report(
             f"{gone.old_backups} backups made before may still have it; "
             f"the last is replaced in {fmt.duration(left_s)}"
         )

@@ -46,10 +46,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(health: HealthResult, now_ms: int) -> None:
-    told = _facts(health, now_ms)
-    told += [("sink", sink_lines.described(each, now_ms)) for each in health.sinks]
-    told += [(each.agent, drift_lines.described(each)) for each in health.drift]
-    terminal.draw(facts(told, least=9, room=terminal.columns()))
+    rows = _facts(health, now_ms)
+    rows += [("sink", sink_lines.described(each, now_ms)) for each in health.sinks]
+    rows += [(each.agent, drift_lines.described(each)) for each in health.drift]
+    terminal.draw(facts(rows, least=9, room=terminal.columns()))
     backfill = block_rows.progress(health.backfill)
     if backfill is not None:
         terminal.show(backfill)

@@ -23,4 +23,4 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tell the daemon; the fast path has done so before it comes to this."""
-    return hook.tell([args.agent])
+    return hook.run([args.agent])

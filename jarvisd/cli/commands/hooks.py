@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     """Do the action for each agent that is here."""
     if args.root and not args.agent:
         names = " or ".join(f"`{each}`" for each in hook_files.SETTINGS)
-        terminal.say(f"say whose folder it is: `--root` needs {names}")
+        terminal.report(f"say whose folder it is: `--root` needs {names}")
         return EXIT_USAGE
 
     if args.action == "status":
@@ -94,22 +94,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _change(args: argparse.Namespace, targets: list[HookFile]) -> int:
-    backups, told, status = Backups(os.environ), [], 0
+    backups, reports, status = Backups(os.environ), [], 0
     for target in targets:
         try:
             change = _planned(args.action, target, backups)
             kept = _made(change, backups, dry_run=args.dry_run)
         except HooksFileError as exc:
-            terminal.say(str(exc))
+            terminal.report(str(exc))
             status = EXIT_FAILURE
             continue
 
-        told.append(_as_json(change, kept))
+        reports.append(_as_json(change, kept))
         if not args.json:
-            _tell(args, change, kept)
+            _print_change(args, change, kept)
 
     if args.json:
-        terminal.print_json(dry_run=args.dry_run, files=told)
+        terminal.print_json(dry_run=args.dry_run, files=reports)
 
     return status
 
@@ -141,24 +141,26 @@ def _as_json(change: FileChange, kept: str | None) -> dict[str, object]:
     }
 
 
-def _tell(args: argparse.Namespace, change: FileChange, kept: str | None) -> None:
+def _print_change(
+    args: argparse.Namespace, change: FileChange, kept: str | None
+) -> None:
     for line in _diff(change) if args.diff else ():
         terminal.pass_on(safe(line))
 
     path, target = change.found.path, change.target
     if change.is_none:
-        terminal.say(f"{path}: nothing to {args.action}")
+        terminal.report(f"{path}: nothing to {args.action}")
     else:
-        terminal.say(f"{path}: {_summary(change, kept, dry_run=args.dry_run)}")
+        terminal.report(f"{path}: {_summary(change, kept, dry_run=args.dry_run)}")
 
     if args.action == "install" and change.found.is_marked:
-        terminal.say(f"{path} {_marked(target)}")
+        terminal.report(f"{path} {_marked(target)}")
 
     if args.action == "install" and not change.is_none:
         if target.left_out:
-            terminal.say(_left_out(target))
+            terminal.report(_left_out(target))
 
-        terminal.say(hook_files.advice(target))
+        terminal.report(hook_files.advice(target))
 
 
 def _summary(change: FileChange, kept: str | None, *, dry_run: bool) -> str:
@@ -239,7 +241,7 @@ def _status(args: argparse.Namespace) -> int:
     terminal.show(*map(_line, views))
 
     if receipts is None:
-        terminal.say("no daemon answers, so nothing is known of hooks that came")
+        terminal.report("no daemon answers, so nothing is known of hooks that came")
     else:
         shown = came.union(each.agent for each in targets)
         terminal.show(*_receipt_lines(shown, receipts))

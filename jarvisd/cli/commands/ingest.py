@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         pid=os.getpid(),
     )
     if not args.quiet:
-        terminal.say(f"block {opening.block_id}")
+        terminal.report(f"block {opening.block_id}")
 
     delivery = Delivery(args.socket or paths.socket_path(os.environ), opening)
     try:
@@ -83,15 +83,15 @@ def run(args: argparse.Namespace) -> int:
 
         _insist(delivery.close, args.timeout)
     except JarvisError:
-        _tell_stored(delivery, "stored so far")
+        _print_stored(delivery, "stored so far")
         raise
     except KeyboardInterrupt:
-        _tell_stored(delivery, "stored before the interrupt")
+        _print_stored(delivery, "stored before the interrupt")
         _break_off(delivery)
         return EXIT_INTERRUPTED
 
     if not args.quiet:
-        _tell_stored(delivery, "stored")
+        _print_stored(delivery, "stored")
 
     return 0
 
@@ -121,8 +121,8 @@ def _batches(*, tee: bool) -> Iterator[LineBatch]:
     yield from packer.rest()
 
 
-def _insist(attempt: Callable[[], None], patience_s: float) -> None:
-    pauses, deadline = Pauses(), wall_clock.monotonic() + patience_s
+def _insist(attempt: Callable[[], None], limit_s: float) -> None:
+    pauses, deadline = Pauses(), wall_clock.monotonic() + limit_s
     while True:
         try:
             attempt()
@@ -133,13 +133,13 @@ def _insist(attempt: Callable[[], None], patience_s: float) -> None:
 
 
 def _break_off(delivery: Delivery) -> None:
-    """End the block of an interrupted pipe, if the daemon is there to hear of it."""
+    """End the block of an interrupted pipe, if the daemon can be reached."""
     if delivery.was_opened:
         with suppress(JarvisError, KeyboardInterrupt):
             delivery.hang_up()  # an answer may be on its way
             delivery.close(EXIT_INTERRUPTED, timeout_s=FAREWELL_S)
 
 
-def _tell_stored(delivery: Delivery, when: str) -> None:
+def _print_stored(delivery: Delivery, when: str) -> None:
     lines = delivery.stored_lines
-    terminal.say(f"{lines:,} {'line' if lines == 1 else 'lines'} {when}")
+    terminal.report(f"{lines:,} {'line' if lines == 1 else 'lines'} {when}")

@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(found, answer.now_ms, titles, args)
         if not needed:
-            terminal.say(nobody)
+            terminal.report(nobody)
 
     return EXIT_FAILURE if args.check and needed else 0
 
@@ -154,12 +154,12 @@ def _watch(args: argparse.Namespace, chosen: StatesList) -> None:
 
 def _stream(feed: StatesFeed) -> None:
     """Print a line each time that the answer is another one, for ever."""
-    told: list[LiveSession] | None = None
+    printed: list[LiveSession] | None = None
     while True:
         feed.refresh()
         found = state_words.in_need(feed.sessions)
-        if found != told:
-            told = found
+        if found != printed:
+            printed = found
             _print_json(found, feed.now_ms, stream=True)
 
         waiting.wait(feed.wait_on(), feed.due_in_s())

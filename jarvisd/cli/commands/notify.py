@@ -1,4 +1,4 @@
-"""`jarvisctl notify`: tell of sessions that come to need somebody, once each."""
+"""`jarvisctl notify`: notify when a session needs somebody, once each."""
 
 import argparse
 import os
@@ -77,9 +77,9 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tell until Ctrl-C."""
-    wanted = config.notify_settings(config.read([], os.environ).notify, _told(args))
+    wanted = config.notify_settings(config.read([], os.environ).notify, _options(args))
     if "command" in wanted.by and not wanted.command:
-        terminal.say(
+        terminal.report(
             "--by command: which one? Name it with --command, as the last option"
         )
         return EXIT_USAGE
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 filters.check(client.call, project=args.project)
             except ProtocolError as exc:  # it may be worked on for the first time today
-                terminal.say(f"{exc}; waiting for its first session")
+                terminal.report(f"{exc}; waiting for its first session")
 
     diary = Diary(os.environ)
     try:
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _told(args: argparse.Namespace) -> dict[str, object]:
+def _options(args: argparse.Namespace) -> dict[str, object]:
     given = {
         "states": args.on,
         "by": args.by or (["command"] if args.command else None),

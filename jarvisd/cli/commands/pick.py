@@ -43,7 +43,7 @@ def add(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Let the person choose, and go there."""
     if not (terminal.is_terminal(sys.stdin) and terminal.can_redraw(os.environ)):
-        terminal.say("choosing needs a terminal; `jarvisctl next` only lists")
+        terminal.report("choosing needs a terminal; `jarvisctl next` only lists")
         return EXIT_USAGE
 
     with client_of(args) as client:

@@ -131,11 +131,11 @@ def _print_footer(
     backfill = client.call(Status(), StatusResult).backfill
     progress = block_rows.progress(backfill)
     if progress is not None:
-        terminal.say(progress)
+        terminal.report(progress)
 
     drift = drift_lines.summary(client.call(Health(), HealthResult).drift)
     if drift is not None:
-        terminal.say(safe(drift))
+        terminal.report(safe(drift))
 
     if more:
         named = "block" if more == 1 else "blocks"
@@ -143,7 +143,7 @@ def _print_footer(
         old = (
             f"older {named}" if progress is None else f"{named}, older or not yet read"
         )
-        terminal.say(f"{more} {old}: --all shows them")
+        terminal.report(f"{more} {old}: --all shows them")
     elif not shown:
         is_filtered = args.agent is not None or args.project is not None
-        terminal.say(block_rows.nothing_found(backfill, is_filtered=is_filtered))
+        terminal.report(block_rows.nothing_found(backfill, is_filtered=is_filtered))

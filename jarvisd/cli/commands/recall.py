@@ -53,36 +53,36 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what was found, the newest last, where a person looks."""
-    asked = ConversationsRecall(
+    params = ConversationsRecall(
         words=" ".join(args.words),
         folder=None if args.all else terminal.folder(),
         limit=args.limit,
     )
     with client_of(args) as client:
-        answer = client.call(asked, ConversationsRecallResult)
-        reason = "" if answer.hits else _reason(client, asked)
+        answer = client.call(params, ConversationsRecallResult)
+        reason = "" if answer.hits else _reason(client, params)
 
     if args.json:
         terminal.print_json(hits=answer.hits)
     elif answer.hits:
         _print(answer.hits, several=args.all)
     else:
-        terminal.say(reason)
+        terminal.report(reason)
 
     return EXIT_NO_SUCH_BLOCK if args.words and not answer.hits else 0
 
 
-def _reason(client: Client, asked: ConversationsRecall) -> str:
+def _reason(client: Client, params: ConversationsRecall) -> str:
     """Return why nothing was found."""
-    if asked.folder is not None and _is_any(client, words=asked.words):
-        return WORDS_ELSEWHERE if asked.words else ELSEWHERE
+    if params.folder is not None and _is_any(client, words=params.words):
+        return WORDS_ELSEWHERE if params.words else ELSEWHERE
 
-    return NO_WORDS if asked.words and _is_any(client, words="") else NOTHING
+    return NO_WORDS if params.words and _is_any(client, words="") else NOTHING
 
 
 def _is_any(client: Client, *, words: str) -> bool:
-    asked = ConversationsRecall(words=words, limit=1)
-    return bool(client.call(asked, ConversationsRecallResult).hits)
+    params = ConversationsRecall(words=words, limit=1)
+    return bool(client.call(params, ConversationsRecallResult).hits)
 
 
 def _print(hits: list[RecallHit], *, several: bool) -> None:

@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the report."""
     wrong = _wrong(args)
     if wrong is not None:
-        terminal.say(wrong)
+        terminal.report(wrong)
         return EXIT_USAGE
 
     with client_of(args) as client:
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
         if args.compat:
             _print_compatible(client, args)
         elif args.json:
-            terminal.print_json(**client.call(_asked(args), Fields))
+            terminal.print_json(**client.call(_params(args), Fields))
         else:
             _print(client, args)
 
@@ -124,7 +124,7 @@ def _local_zone() -> str:
         try:
             zone_named(zone)
         except ValueError as exc:
-            terminal.say(f"TZ: {exc}; days are those of UTC")
+            terminal.report(f"TZ: {exc}; days are those of UTC")
             return "UTC"
 
     return zone
@@ -162,7 +162,7 @@ def _today(text: str, zone: str) -> Any:
     return None if text[-1:].isdecimal() else written_days.today(zone)
 
 
-def _asked(args: argparse.Namespace) -> Params:
+def _params(args: argparse.Namespace) -> Params:
     days = {"since": args.since, "until": args.until, "tz": args.tz}
     match args.kind:
         case "blocks":
@@ -194,19 +194,19 @@ def _print(client: Client, args: argparse.Namespace) -> None:
         case "blocks":
             from jarvisd.cli.output.reports import usage_tables, window_tables  # noqa: PLC0415 - as needed
 
-            spent = client.call(_asked(args), ReportWindowsResult)
-            told = window_tables.lines(spent, room=room, colour=colour)
-            _show(told, [] if told else [usage_tables.NOTHING])
+            spent = client.call(_params(args), ReportWindowsResult)
+            lines = window_tables.lines(spent, room=room, colour=colour)
+            _show(lines, [] if lines else [usage_tables.NOTHING])
         case "tool" | "plugin":
             from jarvisd.cli.output.reports import tool_tables  # noqa: PLC0415 - as needed
 
-            used = client.call(_asked(args), ReportToolsResult)
+            used = client.call(_params(args), ReportToolsResult)
             nothing = [] if used.rows else [f"no {args.kind} was used in that time"]
             _show(tool_tables.lines(used.rows, room=room, colour=colour), nothing)
         case "attention":
             from jarvisd.cli.output.reports import attention_tables  # noqa: PLC0415 - as needed
 
-            waited = client.call(_asked(args), ReportAttentionResult)
+            waited = client.call(_params(args), ReportAttentionResult)
             titles.learn(client.call, attention_tables.untitled(waited))
             shown = attention_tables.lines(waited, titles, room=room, colour=colour)
             _show(shown, attention_tables.notes(waited))
@@ -215,7 +215,7 @@ def _print(client: Client, args: argparse.Namespace) -> None:
         case _:
             from jarvisd.cli.output.reports import usage_tables  # noqa: PLC0415 - as needed
 
-            report = client.call(_asked(args), ReportUsageResult)
+            report = client.call(_params(args), ReportUsageResult)
             titles.learn(client.call, usage_tables.untitled(report))
             titles.learn_ids(client.call, usage_tables.ids(report))
             shown = usage_tables.lines(report, titles, room=room, colour=colour)
@@ -230,7 +230,7 @@ def _print_map(
     today = written_days.today(args.tz)
     first = heatmap.first_day(today, room)
     args.since = first.isoformat()
-    report = client.call(_asked(args), ReportUsageResult)
+    report = client.call(_params(args), ReportUsageResult)
     costs = {row.key: row.cost_micros for row in report.rows if row.key}
     plain = bars.is_plain()
     _show(
@@ -241,7 +241,7 @@ def _print_map(
 def _show(lines: list[str], notes: list[str]) -> None:
     terminal.draw(lines)
     for note in notes:
-        terminal.say(note)
+        terminal.report(note)
 
 
 def _print_compatible(client: Client, args: argparse.Namespace) -> None:
@@ -250,9 +250,9 @@ def _print_compatible(client: Client, args: argparse.Namespace) -> None:
     iso: Callable[[int], str] = wall_clock.iso
     if args.kind == "blocks":
         args.agent = args.agent or "claude"
-        made = compat.blocks(client.call(_asked(args), ReportWindowsResult), iso)
+        made = compat.blocks(client.call(_params(args), ReportWindowsResult), iso)
     else:
-        report = client.call(_asked(args), ReportUsageResult)
+        report = client.call(_params(args), ReportUsageResult)
         names = _names(client) if args.kind == "session" else {}
         form = compat.claude_usage if args.agent == "claude" else compat.usage
         made = form(report, names, iso)

@@ -46,12 +46,12 @@ def run(args: argparse.Namespace) -> int:
     # Whether argparse leaves the `--` in place depends on the Python.
     command = args.words[1:] if args.words[:1] == ["--"] else args.words
     if not command:
-        terminal.say("run what? Try `jarvisctl run -- make test`.")
+        terminal.report("run what? Try `jarvisctl run -- make test`.")
         return EXIT_USAGE
 
     path = args.socket or paths.socket_path(os.environ)
     if not _is_there(path):
-        terminal.say(
+        terminal.report(
             "jarvisd is not running: the command runs on, and its output is counted "
             "if the daemon comes back in time"
         )
@@ -59,14 +59,14 @@ def run(args: argparse.Namespace) -> int:
     try:
         child = ChildCommand(command)
     except OSError as exc:
-        terminal.say(f"{command[0]}: {exc.strerror}")
+        terminal.report(f"{command[0]}: {exc.strerror}")
         missing = isinstance(exc, FileNotFoundError)
         return EXIT_NOT_FOUND if missing else EXIT_NOT_EXECUTABLE
 
     recorder = OutputRecorder(path, _opening(args, command[0], child.pid))
     recorder.start()
     status = child.run(recorder.offer)
-    _tell_lost(recorder.finish(status))
+    _print_lost(recorder.finish(status))
     return status
 
 
@@ -83,7 +83,7 @@ def _opening(args: argparse.Namespace, program: str, pid: int) -> PushOpen:
 
 
 def _is_there(path: str) -> bool:
-    """Whether somebody listens; told before the command owns the terminal."""
+    """Whether the daemon listens; reported before the command owns the terminal."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(LOOK_TIMEOUT_S)
         try:
@@ -94,10 +94,10 @@ def _is_there(path: str) -> bool:
     return True
 
 
-def _tell_lost(outcome: RecordingOutcome) -> None:
+def _print_lost(outcome: RecordingOutcome) -> None:
     if outcome.lost_lines:
         why = outcome.error or "there was more than could be kept for jarvisd"
         lines = "line was" if outcome.lost_lines == 1 else "lines were"
-        terminal.say(f"{outcome.lost_lines:,} {lines} not counted: {why}")
+        terminal.report(f"{outcome.lost_lines:,} {lines} not counted: {why}")
     elif outcome.unsure:
-        terminal.say("jarvisd has not yet confirmed the last lines")
+        terminal.report("jarvisd has not yet confirmed the last lines")

@@ -89,20 +89,22 @@ def run(args: argparse.Namespace) -> int:
     try:
         since_ms = None if args.since is None else _start_ms(args.since)
     except (ValueError, OverflowError):
-        terminal.say(f"--since: expected {written_days.EXPECTED}, not `{args.since}`")
+        terminal.report(
+            f"--since: expected {written_days.EXPECTED}, not `{args.since}`"
+        )
         return EXIT_USAGE
 
     titles = Titles()
     with client_of(args) as client:
         filters.check(client.call, agent=args.agent, project=args.project)
-        asked = SegmentsList(
+        params = SegmentsList(
             agent=args.agent,
             project=args.project,
             session_id=_session(client, args.session),
             since_ms=since_ms,
             limit=min(args.limit, MAX_SEGMENTS),
         )
-        answer = client.call(asked, SegmentsListResult)
+        answer = client.call(params, SegmentsListResult)
         if not args.json:
             titles.learn_ids(client.call, (e.session_id for e in answer.segments))
 
@@ -113,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     elif answer.segments:
         _print(answer.segments, args, titles)
     else:
-        terminal.say(NOTHING)
+        terminal.report(NOTHING)
 
     return 0
 

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     """Do the action, where there is a user manager to do it with."""
     if not _has_manager():
         command = shlex.join(systemd_units.daemon_command())
-        terminal.say(
+        terminal.report(
             f"no systemd user manager answers here. Run it yourself:\n    {command}"
         )
         return EXIT_NO_DAEMON
@@ -105,7 +105,7 @@ def _install(*, notify: bool) -> int:
         terminal.show(f"wrote {path}")
 
     if not sandbox:
-        terminal.say(
+        terminal.report(
             "user namespaces are restricted here: the sandbox drop-in is left out"
         )
 
@@ -122,7 +122,7 @@ def _install(*, notify: bool) -> int:
         ),
     ):
         if _systemctl(*step):
-            terminal.say("`jarvisctl service logs` may tell why")
+            terminal.report("`jarvisctl service logs` may tell why")
             return EXIT_FAILURE
 
     terminal.show(*RUNNING.splitlines())
@@ -131,11 +131,11 @@ def _install(*, notify: bool) -> int:
 
 def _steer(verb: str, done: str) -> int:
     if not _installed():
-        terminal.say(NOT_INSTALLED)
+        terminal.report(NOT_INSTALLED)
         return EXIT_FAILURE
 
     if _systemctl(verb, *UNITS):
-        terminal.say("`jarvisctl service logs` may tell why")
+        terminal.report("`jarvisctl service logs` may tell why")
         return EXIT_FAILURE
 
     terminal.show(done)
@@ -144,7 +144,7 @@ def _steer(verb: str, done: str) -> int:
 
 def _uninstall() -> int:
     if not (systemd_units.folder(os.environ) / systemd_units.SERVICE).is_file():
-        terminal.say("nothing to remove: install has written no unit here")
+        terminal.report("nothing to remove: install has written no unit here")
         return 0
 
     notify = [systemd_units.NOTIFY] if systemd_units.tells(os.environ) else []
@@ -165,7 +165,7 @@ def _installed() -> bool:
 
 def _status() -> int:
     if not _installed():
-        terminal.say(NOT_INSTALLED)
+        terminal.report(NOT_INSTALLED)
         return EXIT_FAILURE
 
     _systemctl("status", "--no-pager", "--lines=0", *UNITS)
@@ -231,5 +231,5 @@ def _call(
     except FileNotFoundError:
         return EXIT_USAGE
     except subprocess.TimeoutExpired:
-        terminal.say(f"{shlex.join(command)} did not end within {limit_s:g} s")
+        terminal.report(f"{shlex.join(command)} did not end within {limit_s:g} s")
         return EXIT_FAILURE

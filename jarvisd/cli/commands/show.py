@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
         *_facts(block, now_ms),
         *_state_facts(view, now_ms),
     ]
-    told = [(name, value) for name, value in known if value is not None]
-    terminal.draw(facts(told, least=14, room=terminal.columns()))
+    rows = [(name, value) for name, value in known if value is not None]
+    terminal.draw(facts(rows, least=14, room=terminal.columns()))
 
     return 0
 
@@ -67,9 +67,9 @@ def _state(client: Client, block: BlockView) -> StateView | None:
         return None
 
     try:
-        asked = SessionsGet(session_id=block.session_id, agent=block.agent)
-        return client.call(asked, SessionView).state
-    except ProtocolError:  # nothing that was said in it is known yet
+        params = SessionsGet(session_id=block.session_id, agent=block.agent)
+        return client.call(params, SessionView).state
+    except ProtocolError:  # none of its lines is known yet
         return None
 
 

@@ -80,10 +80,10 @@ class _Tail:
 
     def print_last(self, lines: int) -> None:
         """Print those of the last *lines* that were not printed before."""
-        asked = BlocksTail(
+        params = BlocksTail(
             block_id=self._block.block_id, lines=min(lines, MAX_TAIL_LINES)
         )
-        answer = self._client.call(asked, BlocksTailResult)
+        answer = self._client.call(params, BlocksTailResult)
         known = max(0, self._next_line - answer.first_line)
         for line in islice(answer.lines, known, None):
             if self._raw:
@@ -98,7 +98,7 @@ class _Tail:
     def follow(self) -> None:
         """Print what comes, until the block ends."""
         chosen = SubscriptionFilter(block_id=self._block.block_id)
-        feed = Feed(self._client.path, chosen=chosen, on_change=self._note)
+        feed = Feed(self._client.path, chosen=chosen, on_change=self._print_new)
         try:
             while self._block.life not in (Life.ENDED, Life.FAILED):
                 self._print_news(feed)
@@ -106,7 +106,7 @@ class _Tail:
         finally:
             feed.close()
 
-    def _note(self, block: BlockView) -> None:
+    def _print_new(self, block: BlockView) -> None:
         self._block = block
         self._changed = True
 

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def _mark(pids: list[int]) -> int:
     server = tmux.own_server(os.environ)
     if server is None:
-        terminal.say("`--mark` is for a program that tmux runs")
+        terminal.report("`--mark` is for a program that tmux runs")
         return EXIT_USAGE
 
     panes = server.panes()

@@ -67,16 +67,16 @@ class _Stream:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
-        self._told: dict[str, Any] = {}
+        self._printed: dict[str, Any] = {}
 
     def run(self, path: str, chosen: SubscriptionFilter) -> None:
         feed = Feed(path, chosen=chosen, on_change=self._block)
         feed.connect()
         while True:
             feed.refresh()
-            self._tell("daemon", {"connected": feed.trouble is None})
+            self._print_change("daemon", {"connected": feed.trouble is None})
             if feed.backfill is not None:
-                self._tell("backfill", feed.backfill)
+                self._print_change("backfill", feed.backfill)
 
             waiting.wait(feed.wait_on(), feed.due_in_s())
 
@@ -88,7 +88,7 @@ class _Stream:
         ):
             terminal.print_json_line(topic="blocks", data=block)
 
-    def _tell(self, topic: str, data: Any) -> None:
-        if self._told.get(topic) != data:
-            self._told[topic] = data
+    def _print_change(self, topic: str, data: Any) -> None:
+        if self._printed.get(topic) != data:
+            self._printed[topic] = data
             terminal.print_json_line(topic=topic, data=data)

@@ -1,4 +1,4 @@
-"""The files in which agents are told to run our hooks: which, and with what in them.
+"""The files that configure agents to run our hooks: which, and with what in them.
 
 What each agent wants is its own (`jarvisd.agents.NAME.settings`). None is told to run our
 command in the background: events would overtake each other.
@@ -143,7 +143,7 @@ def version_of(
 
 def _version(program: str, environ: Mapping[str, str]) -> Version | None:
     try:
-        told = subprocess.run(
+        printed = subprocess.run(
             [program, "--version"],
             env=dict(environ),
             stdin=subprocess.DEVNULL,
@@ -154,7 +154,7 @@ def _version(program: str, environ: Mapping[str, str]) -> Version | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
 
-    numbers = _VERSION.search(told.stdout.decode(errors="replace"))
+    numbers = _VERSION.search(printed.stdout.decode(errors="replace"))
     return tuple(map(int, numbers.groups())) if numbers else None
 
 

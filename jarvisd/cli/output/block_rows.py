@@ -1,4 +1,4 @@
-"""Blocks as rows: which are shown, in what order, and what is said of each.
+"""Blocks as rows: which are shown, in what order, and with which columns.
 
 `ps`, `watch` and `make run` show the same table.
 """
@@ -87,8 +87,8 @@ def state(block: BlockView) -> TableCell:
     shown = state_words.label(
         block.state, activity=block.activity, tool=block.state_tool
     )
-    doubt = "?" if block.state_confidence is Confidence.LOW else ""
-    return TableCell(shown + doubt, state_words.STYLES[block.state])
+    mark = "?" if block.state_confidence is Confidence.LOW else ""
+    return TableCell(shown + mark, state_words.STYLES[block.state])
 
 
 def tokens(block: BlockView) -> str:
@@ -149,7 +149,7 @@ def in_place(blocks: Iterable[BlockView]) -> list[BlockView]:
 
 def needs_you(block: BlockView) -> bool:
     """Return True if the session of *block* needs somebody, and that is no guess."""
-    # A daemon of before does not tell how sure it is.
+    # An older daemon does not report its confidence.
     sure = block.state_confidence or Confidence.HIGH
     return block.state is not None and needs_somebody(block.state, sure)
 

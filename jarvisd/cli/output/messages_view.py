@@ -8,7 +8,7 @@ from jarvisd.conversations.model import MessageView
 
 
 def message_lines(message: MessageView, now_ms: int) -> Iterator[str]:
-    """Return who said it, where and when, and below it what was said, indented."""
+    """Return speaker, place and time of the message, and its text below, indented."""
     where = f", {message.channel}" if message.channel else ""
     when = fmt.moment(message.at_ms, now_ms)
     yield safe(f"{message.role}{where}, {when}:")

@@ -67,7 +67,7 @@ def doubted(view: StateView) -> str:
 
 
 def is_guess(state: State, confidence: Confidence) -> bool:
-    """Return True if a session is perhaps not in *state*: then it is told with a doubt."""
+    """Return True if a session is perhaps not in *state*: then it is shown with a mark."""
     return confidence is Confidence.LOW and state is not State.UNKNOWN
 
 

@@ -52,7 +52,7 @@ def columns() -> int | None:
 
 
 def size() -> tuple[int, int]:
-    """Return columns and rows of the terminal, 80x24 where it does not tell."""
+    """Return columns and rows of the terminal, 80x24 where it does not report them."""
     return shutil.get_terminal_size((80, 24))
 
 
@@ -93,8 +93,8 @@ def flush() -> None:
     sys.stdout.flush()
 
 
-def say(message: str) -> None:
-    """Tell the person something that is not data; it may have several lines."""
+def report(message: str) -> None:
+    """Print a message that is not data on stderr; it may have several lines."""
     lines = message.splitlines() or [""]
     shown = as_prose([f"jarvisctl: {lines[0]}", *lines[1:]], sys.stderr)
     print(shown, file=sys.stderr, flush=True)

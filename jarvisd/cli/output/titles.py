@@ -35,7 +35,7 @@ MAX_TRIES = 3
 """Of a subagent, which seldom has a prompt of its own."""
 
 LEAST_SHOWN = 8
-"""Of an id, where the daemon does not tell how far it may be cut."""
+"""Of an id, where the daemon does not report how far it may be cut."""
 
 _Key = tuple[str, str]
 

@@ -29,7 +29,7 @@ _DAYS = (
     ("MEAN", 8),
     ("MOST", 6),
 )
-"""What is told of a day, and the ranks of the columns."""
+"""The columns of a day, and their ranks."""
 
 
 def untitled(report: ReportAttentionResult) -> list[Named]:

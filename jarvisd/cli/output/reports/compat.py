@@ -73,13 +73,13 @@ def _row(row: UsageRow, by: str, names: Names, iso: Callable[[int], str]) -> Jso
 
 
 def _metadata(row: UsageRow, iso: Callable[[int], str]) -> Json:
-    told: Json = {}
+    fields: Json = {}
     if row.last_activity_ms is not None:
-        told["lastActivity"] = iso(row.last_activity_ms)
+        fields["lastActivity"] = iso(row.last_activity_ms)
     if row.agent == "codex":
-        told["reasoningOutputTokens"] = row.tokens.reasoning
+        fields["reasoningOutputTokens"] = row.tokens.reasoning
 
-    return told
+    return fields
 
 
 def _claude_row(

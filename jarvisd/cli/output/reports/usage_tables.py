@@ -99,18 +99,18 @@ def lines(
 
 def notes(report: ReportUsageResult) -> list[str]:
     """Return what the reader must know to read the numbers right."""
-    told = []
+    found = []
     if report.total.unpriced:
-        told.append(
+        found.append(
             f"+ {report.total.unpriced:,} responses are of models without a price: "
             "the cost is without them (see `prices` in the configuration)"
         )
     if not report.complete:
-        told.append("history is still being read: more will come")
+        found.append("history is still being read: more will come")
     if not report.rows:
-        told.append(NOTHING)
+        found.append(NOTHING)
 
-    return told
+    return found
 
 
 def money(micros: int, unpriced: int = 0) -> str:

@@ -27,8 +27,8 @@ def lines(report: ReportWindowsResult, *, room: int | None, colour: bool) -> lis
     most = max((each.cost_micros for each in rows), default=0)
     table = [_cells(each, most, report.now_ms, drawn=room is not None) for each in rows]
     shown = render(_COLUMNS, table, room=room, colour=colour) if rows else []
-    told = [*_burning(report), *_limits(report)]
-    return [*shown, *(line for each in told for line in wrap(each, room))]
+    below = [*_burning(report), *_limits(report)]
+    return [*shown, *(line for each in below for line in wrap(each, room))]
 
 
 def _cells(row: WindowRow, most: int, now_ms: int, *, drawn: bool) -> list[TableCell]:
@@ -74,8 +74,10 @@ def _limits(report: ReportWindowsResult) -> list[str]:
 
 
 def _limit(limit: LimitView, now_ms: int) -> str:
-    told = [_limit_window(each, now_ms) for each in limit.windows]
-    windows = ", ".join(told) or "nothing said"
+    windows = (
+        ", ".join(_limit_window(each, now_ms) for each in limit.windows)
+        or "nothing said"
+    )
     named = (
         limit.agent if limit.limit == limit.agent else f"{limit.agent} {limit.limit}"
     )
@@ -87,12 +89,12 @@ def _limit_window(window: LimitWindowView, now_ms: int) -> str:
     if window.over:
         return f"{window.label} has begun anew"
 
-    told = f"{window.label} {window.used_percent:g} % used"
+    text = f"{window.label} {window.used_percent:g} % used"
     if window.resets_at_ms is not None:
-        told += f", resets {wall_clock.local_time(window.resets_at_ms)[:16]}"
+        text += f", resets {wall_clock.local_time(window.resets_at_ms)[:16]}"
 
     if window.full_at_ms is not None:
         left = fmt.duration((window.full_at_ms - now_ms) / fmt.MS_PER_S)
-        told += f", full in {left} at this pace"
+        text += f", full in {left} at this pace"
 
-    return told
+    return text
