@@ -20,6 +20,7 @@ from jarvisd.base.usage import Tokens
 from jarvisd.blocks.block import Block
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.origin import Kind, Origin
+from jarvisd.core.sources.jsonlines.compressed_file import TranscriptText
 from jarvisd.core.sources.jsonlines.handles import open_regular
 from jarvisd.core.sources.jsonlines.lines import (
     Condense,
@@ -139,10 +140,10 @@ def _lines(path: str, end: int, condense: Condense) -> Iterator[TextLine | Overs
     """Give the lines of the file, as far as they are in the books."""
     fd = open_regular(path)
     try:
-        splitter = LineSplitter(condense=condense)
+        splitter, text = LineSplitter(condense=condense), TranscriptText(path, fd)
         while left := end - splitter.next_offset:
-            chunk = os.pread(fd, min(left, _SLICE_BYTES), splitter.next_offset)
-            if not chunk:
+            chunk = text.read(min(left, _SLICE_BYTES))
+            if text.ended:
                 return
 
             yield from splitter.feed(chunk)

@@ -59,7 +59,7 @@ class WatchHealth(Result, frozen=True, kw_only=True):
     """How file changes are noticed now, and what the last full look cost.
 
     *missed_files* counts files that went before they were read to their end,
-    *compressed_files* transcripts that are compressed and were never read.
+    *compressed_files* transcripts that are compressed and cannot be read.
     """
 
     live: str

@@ -15,6 +15,7 @@ from jarvisd.base.ids import SessionId
 from jarvisd.core.agent import Agent, AgentRegistry, ReaderContext
 from jarvisd.core.message import Role
 from jarvisd.core.origin import Kind
+from jarvisd.core.sources.jsonlines.compressed_file import TranscriptText
 from jarvisd.core.sources.jsonlines.handles import open_regular
 from jarvisd.overview.sessions import Sessions
 from jarvisd.overview.wire import SessionPrompt, SessionsPrompts, SessionsPromptsResult
@@ -95,8 +96,10 @@ def _words(start: _Start) -> str | None:
         return None
 
     try:
-        head = os.pread(fd, min(start.end, HEAD_BYTES), 0)
-    except OSError:
+        text, head = TranscriptText(start.path, fd), b""
+        while (left := min(start.end, HEAD_BYTES) - len(head)) > 0 and not text.ended:
+            head += text.read(left)
+    except (SourceError, OSError):
         return None
     finally:
         os.close(fd)

@@ -350,15 +350,11 @@ def _lines_not_read(count: int, since_ms: int) -> Problem:
 
 def _compressed(paths: list[str], since_ms: int) -> Problem:
     count = len(paths)
-    what = (
-        "1 compressed rollout is"
-        if count == 1
-        else f"{count:,} compressed rollouts are"
-    )
+    what = "1 compressed rollout" if count == 1 else f"{count:,} compressed rollouts"
     return Problem(
         kind="compressed_files",
-        message=f"{what} not read, and in no report ({min(paths)}"
-        f"{'' if count == 1 else ', ...'})",
+        message=f"{what} cannot be read to the end, and may lack in reports "
+        f"({min(paths)}{'' if count == 1 else ', ...'})",
         since_ms=since_ms,
         count=count,
     )

@@ -267,7 +267,7 @@ class SourcesList(Params, frozen=True, kw_only=True):
 class RootView(Result, frozen=True, kw_only=True):
     """One folder that is looked at for an agent's transcripts.
 
-    *compressed* counts the transcripts in it that are compressed and were never read.
+    *compressed* counts the transcripts in it that are compressed and cannot be read.
     """
 
     agent: str

@@ -1,10 +1,9 @@
-"""Linked folders and compressed files: read where that is safe, and told where not."""
+"""Linked folders: read where that is safe, and told where not."""
 
 from pathlib import Path
 
 import pytest
 
-from jarvisd.overview.health_wire import HealthResult
 from jarvisd.overview.wire import SourcesListResult
 from tests.e2e.client import Client
 from tests.e2e.commands import jarvisctl
@@ -129,28 +128,6 @@ async def test_a_linked_folder_that_is_switched_is_read_no_more(
         assert str(secret) not in daemon.open_files()
 
 
-async def test_compressed_rollouts_are_counted_and_not_listed_as_read(
-    home: Home,
-) -> None:
-    read, archived = home.rollout(), home.rollout()
-    append(read, *numbered(2))
-    compressed = [archived.with_name(f"{archived.name}.zst"), Path(f"{read}.zst")]
-    compressed[0].write_bytes(b"\x28\xb5\x2f\xfd rest")
-    async with running_daemon(home) as daemon, daemon.connected() as client:
-        assert await told_compressed(client, home) == (1, 1, 1)
-
-        # One that was read before it was compressed is in the books.
-        compressed[1].write_bytes(b"\x28\xb5\x2f\xfd rest")
-        read.unlink()
-        await client.sync()
-
-        assert await told_compressed(client, home) == (1, 0, 1)
-        for told in (await printed(home, "health"), await printed(home, "doctor")):
-            assert "1 compressed rollout is not read" in told
-
-        assert (await client.ask("health", HealthResult)).status == "ok"
-
-
 def made(path: Path, lines: int) -> Path:
     """Return a new transcript of so many *lines*."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,12 +145,3 @@ async def printed(home: Home, *arguments: str) -> str:
     """Return the output of a command, as one line."""
     answer = await jarvisctl(home, *arguments)
     return " ".join(answer.stdout.decode().split())
-
-
-async def told_compressed(client: Client, home: Home) -> tuple[int, int, int]:
-    """Return how many rollouts are told as compressed, as read, and in `health`."""
-    await client.sync()
-    known = await client.ask("sources.list", SourcesListResult)
-    root = next(each for each in known.roots if each.path == str(home.sessions))
-    health = await client.ask("health", HealthResult)
-    return root.compressed, root.files, health.watch.compressed_files

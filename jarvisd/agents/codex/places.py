@@ -3,8 +3,9 @@
 Below ROOT/sessions, in folders by day, and flat or by day below ROOT/archived_sessions:
 `rollout-<local time>-<thread id>.jsonl`. A rollout is moved to the archive, and may for
 a while be in both: the thread id, which is the place's session, tells that they are
-one. Compressed rollouts (`.jsonl.zst`), which Codex makes of those that were idle for a
-week, are told and not read.
+one. Codex compresses rollouts that were idle for a week (`.jsonl.zst`, zstd at level 3,
+renamed into place before the plain one is removed), and unpacks them when their thread
+is resumed; both have the same text.
 """
 
 import re

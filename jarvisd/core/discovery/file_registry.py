@@ -12,6 +12,10 @@
                                                     whichever of both is looked at first
     has name, size, time and content of one       a copy (`cp -a`, a backup): a block of
                                                     its own that begins where that ends
+    is compressed, and has the name of one that   that one, read on where it stopped
+      is nowhere any more
+    has the name of one that was compressed       that one, unpacked again
+    is compressed, and the other is there still   nothing new: the plain one is read
     is anything else                              new
 
 A copy under another name is a fork of a session, and counts as one. A file that comes
@@ -39,12 +43,12 @@ from jarvisd.core.discovery.same_file import (
     status,
 )
 from jarvisd.core.discovery.scan import ScanResult
-from jarvisd.core.discovery.tracked_file import TrackedFile
+from jarvisd.core.discovery.tracked_file import TrackedFile, open_tail
 from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.roots import Place
+from jarvisd.core.sources.jsonlines.compressed_file import COMPRESSED
 from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
 from jarvisd.core.sources.jsonlines.handles import Handles
-from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 
 log = structlog.get_logger()
 
@@ -76,11 +80,6 @@ class FileRegistry:
         """Return the file known by *path*."""
         return self._by_path.get(path)
 
-    def has_read(self, name: str) -> bool:
-        """Return True if a file called *name* was read, wherever it is or was."""
-        named = self._by_name.get(name, ())
-        return any(each.position.offset for each in named)
-
     def restore(self, block: Block) -> None:
         """Take in a transcript's block from the store, as it was left."""
         assert block.origin.path is not None
@@ -92,7 +91,7 @@ class FileRegistry:
             log.exception("block.cursor_unreadable", block_id=block.block_id)
 
         block.position = position
-        tail = TailedFile(block.origin.path)
+        tail = open_tail(block.origin.path)
         if not block.ended and block.error is None:
             tail.assume_unchanged(position)
 
@@ -107,6 +106,10 @@ class FileRegistry:
 
         None when it is no transcript, or one more name of a known file.
         """
+        suffix = found.tree.compressed
+        if suffix and found.path.endswith(suffix):
+            return self._adopt_compressed(found, now_ms)
+
         inode = (found.status.st_dev, found.status.st_ino)
         other = self._by_inode.get(inode)
         if other is not None and leads_to(other.path, inode):
@@ -122,9 +125,58 @@ class FileRegistry:
             self._rename(other, found, place)
             return other
 
+        former = self._former(found.path) if suffix else None
+        if former is not None:
+            self._exchange(former, found, place)
+            return former
+
         known = self._created(found, place, now_ms)
         self._by_inode.setdefault(inode, known)
         return known
+
+    def _former(self, path: str) -> TrackedFile | None:
+        """Return the compressed transcript that is unpacked at *path*, if there is one.
+
+        Or one that was compressed, unpacked and moved without our seeing it.
+        """
+        for each in self._by_name.get(_plain_name(path), ()):
+            if each.is_compressed:
+                return each
+
+            if status(each.path) is None and goes_on(each, path) is not None:
+                return each
+
+        return None
+
+    def _adopt_compressed(self, found: ScanResult, now_ms: int) -> TrackedFile | None:
+        """Return the transcript that *found* has become, or is, if nobody knows it.
+
+        None while it is there uncompressed, under whichever folder: then that is read.
+        """
+        suffix = found.tree.compressed
+        *above, name = found.parts
+        place = found.tree.place((*above, name.removesuffix(suffix)))
+        if place is None or status(found.path.removesuffix(suffix)) is not None:
+            return None
+
+        namesakes = self._by_name.get(_plain_name(found.path), [])
+        if any(status(each.path) is not None for each in namesakes):
+            return None
+
+        if not namesakes:
+            return self._created(found, place, now_ms)
+
+        known = max(namesakes, key=lambda each: each.position.offset)
+        self._exchange(known, found, place)
+        return known
+
+    def _exchange(self, known: TrackedFile, found: ScanResult, place: Place) -> None:
+        """Read *known* on in *found*, which is it compressed or unpacked."""
+        self._handles.drop(known.path)
+        self._rename(known, found, place)
+        tail = open_tail(found.path)
+        tail.slice_bytes = known.tail.slice_bytes
+        known.tail = tail
 
     def reached(self, known: TrackedFile, before: FilePosition) -> None:
         """Note that *known* was read on from *before*, perhaps in another file."""
@@ -209,7 +261,7 @@ class FileRegistry:
     def _created(self, found: ScanResult, place: Place, now_ms: int) -> TrackedFile:
         agent = found.tree.agent
         origin = Origin(
-            block_id=self._free_id(agent, found.path),
+            block_id=self._free_id(agent, _plain_path(found.path)),
             kind=Kind.TRANSCRIPT,
             agent=agent,
             path=found.path,
@@ -218,7 +270,7 @@ class FileRegistry:
             project=place.project,
         )
         block = Block(origin, position=FilePosition())
-        known = TrackedFile(block, TailedFile(found.path))
+        known = TrackedFile(block, open_tail(found.path))
         known.note(found.status)
         self._add(known)
         self._blocks.add(known.block, now_ms)
@@ -241,11 +293,11 @@ class FileRegistry:
 
     def _add(self, known: TrackedFile) -> None:
         self._by_path[known.path] = known
-        self._by_name[os.path.basename(known.path)].append(known)
+        self._by_name[_plain_name(known.path)].append(known)
 
     def _remove(self, known: TrackedFile) -> None:
         del self._by_path[known.path]
-        self._by_name[os.path.basename(known.path)].remove(known)
+        self._by_name[_plain_name(known.path)].remove(known)
 
     def _free_id(self, agent: str, path: str) -> BlockId:
         """Return an id that follows from the path, so that a rebuilt store agrees."""
@@ -256,3 +308,12 @@ class FileRegistry:
                 return block_id
 
         raise AssertionError("more ids in use than files are known")
+
+
+def _plain_path(path: str) -> str:
+    """Return where a transcript was before it was compressed, if it is."""
+    return path.removesuffix(COMPRESSED)
+
+
+def _plain_name(path: str) -> str:
+    return os.path.basename(_plain_path(path))

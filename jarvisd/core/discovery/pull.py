@@ -81,6 +81,9 @@ class SliceReader:
         if known.tail.condense is None:
             known.tail.condense = self._intake.condense(known.block)
 
+        if known.is_compressed:
+            return  # its name tells what it is: see `FileRegistry.adopt`
+
         begins = self._catalogue.come_back(known)
         if begins is None and not known.position.offset:
             begins = self._catalogue.counted_elsewhere(known)
@@ -102,7 +105,7 @@ class SliceReader:
         if known.tail.seen_bytes is not None:
             known.size = known.tail.seen_bytes  # hints wake it without a look
 
-        historic = before.offset < known.historic_until
+        historic = before.offset < known.historic_until or known.is_compressed
         block.bytes_read += part.read_bytes
         block.partial_bytes = part.partial_bytes
         if known.backlog_bytes is not None:

@@ -55,7 +55,7 @@ class ScanFindings:
     troubles: list[SourceView] = field(default_factory=list)
     """What below the roots cannot be read; the first MAX_TROUBLES of them."""
     compressed: dict[str, list[str]] = field(default_factory=dict)
-    """Transcripts that are not read because they are compressed, by root."""
+    """Transcripts that are compressed, by root."""
     closed: list[str] = field(default_factory=list)
     """Folders that could not be looked into: what is in them may be there still."""
     busy_s: float = 0.0

@@ -18,6 +18,7 @@ from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.discovery.progress import ImportProgress
 from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.intake import Intake
+from jarvisd.core.sources.jsonlines.compressed_file import TranscriptText
 from jarvisd.core.sources.jsonlines.handles import open_regular
 from jarvisd.core.sources.jsonlines.identity import fits
 from jarvisd.core.sources.jsonlines.lines import LineSplitter
@@ -104,10 +105,10 @@ class Rereader:
             return  # the reader finds out as well, and says so
 
         try:
-            if fits(known.position, fd):
+            if known.is_compressed or fits(known.position, fd):
                 await self._read_open(known, fd)
-        except OSError as exc:
-            log.warning("books.reread_failed", path=known.path, reason=exc.strerror)
+        except (SourceError, OSError) as exc:
+            log.warning("books.reread_failed", path=known.path, reason=str(exc))
         finally:
             os.close(fd)
 
@@ -118,6 +119,7 @@ class Rereader:
         lane = block.new_lane(agent.version)
         generation = block.position.generation
         splitter = LineSplitter(condense=agent.condense)
+        text = TranscriptText(known.path, fd)
         while block.position.generation == generation:
             left = block.position.offset - splitter.next_offset
             if left <= 0:
@@ -127,8 +129,8 @@ class Rereader:
                 block.rest()
                 return
 
-            chunk = os.pread(fd, min(left, SLICE_BYTES), splitter.next_offset)
-            if not chunk:
+            chunk = text.read(min(left, SLICE_BYTES))
+            if text.ended:
                 return  # cut short: the reader will see that
 
             self._intake.fold_again(block, splitter.feed(chunk), reader, lane)

@@ -32,6 +32,9 @@ def leads_to(path: str, inode: tuple[int, int]) -> bool:
 
 def has_moved(known: TrackedFile, path: str, handles: Handles) -> bool:
     """Whether the file at *path*, of its inode, is *known* under a new name."""
+    if known.is_compressed:
+        return False  # only its name tells
+
     if not known.position.offset:
         # Nothing of it was counted yet, so nothing tells it from another file but that
         # its name leads nowhere; and if it has ended, this only got its inode.

@@ -47,7 +47,7 @@ class Folder:
     odd: dict[str, str] = field(default_factory=dict)
     """What is neither read nor entered although it might be meant to be, and why."""
     compressed: list[str] = field(default_factory=list)
-    """Transcripts in it that are compressed, and therefore not read."""
+    """Transcripts among *files* that are compressed."""
 
 
 def walk(
@@ -115,10 +115,10 @@ def _look_at(
         # In place, and not in a function: thousands of files are looked at for ever.
         if entry.is_file(follow_symlinks=False) and is_utf8(entry.name):
             if suffix and path.endswith(suffix):
-                if tree.place((*above, entry.name.removesuffix(suffix))) is not None:
-                    folder.compressed.append(path)
+                if tree.place((*above, entry.name.removesuffix(suffix))) is None:
+                    continue
 
-                continue
+                folder.compressed.append(path)
 
             try:
                 status = entry.stat(follow_symlinks=False)

@@ -81,23 +81,23 @@ class Scheduler:
         return self.survey.finished_ms is not None and not progress.files_total
 
     def compressed(self) -> dict[str, list[str]]:
-        """Return compressed transcripts whose lines nobody has read, by root.
+        """Return compressed transcripts that cannot be read, by root.
 
-        Looked up once after each scan: Codex compresses all that is older than a week.
+        Looked up once after each scan: there may be thousands.
         """
         findings = self.survey.findings
         if self._compressed[0] != findings.number:
             unread = {
-                root: [each for each in paths if not self._was_read(each)]
+                root: [each for each in paths if self._is_unreadable(each)]
                 for root, paths in findings.compressed.items()
             }
             self._compressed = findings.number, unread
 
         return self._compressed[1]
 
-    def _was_read(self, path: str) -> bool:
-        plain, _, _ = os.path.basename(path).rpartition(".")
-        return self.catalogue.has_read(plain)
+    def _is_unreadable(self, path: str) -> bool:
+        known = self.catalogue.get(path)
+        return known is not None and known.block.error is not None
 
     def restore(self, block: Block) -> None:
         """Take in a block from the store; to be called before `run`."""
@@ -233,7 +233,11 @@ class Scheduler:
         try:
             status = os.stat(path, follow_symlinks=False)
         except OSError:
-            if known is not None and not known.block.ended:
+            suffix = located[0].compressed
+            if suffix and os.path.lexists(path + suffix):
+                packed = path + suffix
+                self._look_at(packed, self.catalogue.get(packed))
+            elif known is not None and not known.block.ended:
                 self._followers.wake(known)
             return
 

@@ -8,6 +8,7 @@ from typing import cast
 from jarvisd.blocks.block import Block
 from jarvisd.core.discovery.links import REMEDIES
 from jarvisd.core.roots import SourceView
+from jarvisd.core.sources.jsonlines.compressed_file import COMPRESSED, CompressedFile
 from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 
@@ -21,7 +22,7 @@ class TrackedFile:
     """
 
     block: Block
-    tail: TailedFile
+    tail: TailedFile | CompressedFile
     size: int = 0
     mtime_ms: int = 0
     historic_until: int = 0
@@ -50,6 +51,11 @@ class TrackedFile:
         """Return how far the file was read: the position that its block holds."""
         return cast("FilePosition", self.block.position)
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether its agent has compressed it, so that no more comes."""
+        return isinstance(self.tail, CompressedFile)
+
     def note(self, status: os.stat_result) -> None:
         """Remember how large and how old the file was seen to be."""
         self.size, self.mtime_ms = status.st_size, status.st_mtime_ns // 1_000_000
@@ -69,3 +75,8 @@ class TrackedFile:
             error=block.error,
             remedy=REMEDIES.get(block.error or ""),
         )
+
+
+def open_tail(path: str) -> TailedFile | CompressedFile:
+    """Return the reader of the file at *path*."""
+    return CompressedFile(path) if path.endswith(COMPRESSED) else TailedFile(path)

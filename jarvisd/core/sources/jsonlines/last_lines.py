@@ -1,7 +1,9 @@
 """The last lines of a file, found from its end."""
 
 import os
+from collections import deque
 
+from jarvisd.core.sources.jsonlines.compressed_file import COMPRESSED, TranscriptText
 from jarvisd.core.sources.jsonlines.handles import open_regular
 from jarvisd.core.sources.jsonlines.lines import is_blank
 
@@ -23,7 +25,8 @@ def last_lines(path: str, end: int, count: int) -> list[str]:
     """
     fd = open_regular(path)
     try:
-        tail = _tail(fd, end, count)
+        is_compressed = path.endswith(COMPRESSED)
+        tail = _end_of_text(path, fd, end) if is_compressed else _tail(fd, end, count)
     finally:
         os.close(fd)
 
@@ -32,6 +35,20 @@ def last_lines(path: str, end: int, count: int) -> list[str]:
         each.lstrip(b"\0").removesuffix(b"\r").decode(errors="replace")
         for each in lines[-count:]
     ]
+
+
+def _end_of_text(path: str, fd: int, end: int) -> bytes:
+    """Return whole lines of compressed text before *end*, which has to be gone through."""
+    text, pieces, offset, held = TranscriptText(path, fd), deque[bytes](), 0, 0
+    while offset < end and not text.ended:
+        pieces.append(text.read(min(STEP_BYTES, end - offset)))
+        offset += len(pieces[-1])
+        held += len(pieces[-1])
+        while held > MAX_BYTES:
+            held -= len(pieces.popleft())
+
+    tail = b"".join(pieces)
+    return tail if held == offset else tail[tail.find(b"\n") + 1 :]
 
 
 def _tail(fd: int, end: int, count: int) -> bytes:
