@@ -76,10 +76,10 @@ class Rig:
     def block_of(self, session: str) -> Block:
         """Return a block that the session of all transitions is read from."""
         made = block("source", agent="claude")
-        lane = made.open_lane(1)
-        assert lane is not None
+        stream = made.open_stream(1)
+        assert stream is not None
         record = Record(kind="user", session_id=SessionId(session), at_ms=1)
-        self.books.ledger.fold(lane, record)
+        self.books.ledger.fold(stream.lane, record)
         self.books.bind(made)
         return made
 

@@ -19,8 +19,9 @@ from jarvisd.core.origin import (
 )
 from jarvisd.core.roots import Position, SourceState, StoredPosition
 from jarvisd.core.saved import BadLine, SavedBlock
-from jarvisd.ledger.lane import Carry, Lane, carry_of
+from jarvisd.ledger.lane import Lane, decode_memory
 from jarvisd.ledger.session_totals import Session
+from jarvisd.state.facts import StateStream
 from jarvisd.state.model import Activity, Confidence, State
 
 LIVE_MS = 300_000
@@ -88,9 +89,11 @@ class Block:
         agent_version: Of the agent that wrote the last line read, since the start; ""
             if no line said.
         parser_version: Of the parser whose words are in the ledger; 0 for none.
-        carry: What the ledger must remember of it, while *lane* is None.
-        lane: The same while lines are folded.
-        reader: What reads its lines; it remembers what the format needs.
+        reader_memory: What the reader has to remember, while *reader* is None.
+        ledger_memory: What the ledger has to remember, while *stream* is None.
+        state_memory: What the judgement of states has to remember, likewise.
+        stream: Both, while lines are folded.
+        reader: What reads its lines.
         session: The totals of the session that it is of, as far as that is known.
         bad_lines: The first that could not be taken in.
         recorded: What was said and is not stored yet; the flusher takes it out.
@@ -114,8 +117,10 @@ class Block:
     rate: LineRate = field(default_factory=LineRate)
     agent_version: str = ""
     parser_version: int = 0
-    carry: bytes = b""
-    lane: Lane | None = None
+    reader_memory: bytes = b""
+    ledger_memory: bytes = b""
+    state_memory: bytes = b""
+    stream: StateStream | None = None
     reader: AgentReader | None = None
     session: Session | None = None
     bad_lines: list[BadLine] = field(default_factory=list)
@@ -197,7 +202,10 @@ class Block:
 
     def open_reader(self, agent: Agent) -> AgentReader:
         """Return the reader of the block's lines, as it was left."""
-        reader = self.reader = agent.reader(self.reader_context(), b"")
+        # What an older reader remembered is nothing to this one.
+        is_same = self.parser_version == agent.version
+        saved = self.reader_memory if is_same else b""
+        reader = self.reader = agent.reader(self.reader_context(), saved)
         return reader
 
     def reader_context(self) -> ReaderContext:
@@ -205,8 +213,13 @@ class Block:
         origin = self.origin
         return ReaderContext(origin.session_id, origin.parent_session_id)
 
-    def open_lane(self, version: int) -> Lane | None:
-        """Return the lane to fold lines into, read by a parser of *version*.
+    @property
+    def lane(self) -> Lane | None:
+        """Return the stream as the ledger sees it, while lines are folded."""
+        return None if self.stream is None else self.stream.lane
+
+    def open_stream(self, version: int) -> StateStream | None:
+        """Return what lines are folded into, read by a parser of *version*.
 
         None if the block must be read again from its start first: an older parser
         has read it, or none.
@@ -214,16 +227,23 @@ class Block:
         if self.must_be_reread(version):
             return None
 
-        if self.lane is None:
+        if self.stream is None:
             self.parser_version = version
-            self.lane = self.new_lane(version, self.carry)
+            self.stream = self.new_stream(
+                version, self.ledger_memory, self.state_memory
+            )
 
-        return self.lane
+        return self.stream
 
-    def new_lane(self, version: int, carry: bytes = b"") -> Lane:
-        """Return a lane for lines of the file as it is now, as *carry* left it."""
+    def new_stream(
+        self, version: int, ledger_memory: bytes = b"", state_memory: bytes = b""
+    ) -> StateStream:
+        """Return what lines of the file as it is now are folded into."""
         generation = self.position.generation
-        return Lane.opened(self.origin, carry, version=version, generation=generation)
+        lane = Lane.opened(
+            self.origin, ledger_memory, version=version, generation=generation
+        )
+        return StateStream(lane, state_memory)
 
     def must_be_reread(self, version: int) -> bool:
         """Whether the ledger lacks what was read, or has it from an older parser."""
@@ -233,24 +253,34 @@ class Block:
             and self.origin.kind in REREADABLE
         )
 
-    def reread(self, reader: AgentReader, lane: Lane) -> None:
-        """Go on with *reader* and *lane*, which have met all lines up to the position."""
-        self.reader, self.lane, self.parser_version = reader, lane, lane.parser_version
+    def reread(self, reader: AgentReader, stream: StateStream) -> None:
+        """Go on with *reader* and *stream*, which have met all lines so far."""
+        self.reader, self.stream = reader, stream
+        self.parser_version = stream.lane.parser_version
 
     def unread(self) -> None:
         """Forget that the block was read into the ledger; whose it is stays known."""
-        self.lane, self.carry, self.parser_version = None, b"", 0
-        self.reader = None
+        self.stream = self.reader = None
+        self.ledger_memory = self.state_memory = self.reader_memory = b""
+        self.parser_version = 0
 
     def rest(self) -> None:
         """Keep what must be remembered in the smallest form: no line comes for now."""
-        self.reader = None
-        if self.lane is not None:
-            self.carry, self.lane = self.lane.saved(), None
+        if self.reader is not None:
+            self.reader_memory, self.reader = self.reader.memory(), None
+
+        stream = self.stream
+        if stream is not None:
+            self.ledger_memory, self.state_memory = (
+                stream.lane.memory(),
+                stream.memory(),
+            )
+            self.stream = None
 
     def spoken(self) -> tuple[int, int]:
         """Return how many lines are in the user's name, and in the agent's."""
-        carry: Carry = self.lane.carry if self.lane else carry_of(self.carry)
+        lane = self.lane
+        carry = lane.carry if lane else decode_memory(self.ledger_memory)
         return carry.user_lines, carry.assistant_lines
 
     def life(self, now_ms: int) -> Life:
@@ -286,6 +316,7 @@ class Block:
 
     def saved(self) -> SavedBlock:
         """Return what the store keeps: counts and their position as one value."""
+        stream = self.stream
         return SavedBlock(
             origin=self.origin,
             position=self.position,
@@ -296,7 +327,9 @@ class Block:
             state=self.state,
             error=self.error,
             revision=self.revision,
-            carry=self.carry if self.lane is None else self.lane.saved(),
+            reader_memory=self.reader.memory() if self.reader else self.reader_memory,
+            ledger_memory=stream.lane.memory() if stream else self.ledger_memory,
+            state_memory=stream.memory() if stream else self.state_memory,
             parser_version=self.parser_version,
             bad_lines=tuple(self.bad_lines),
             recorded=tuple(self.recorded),
@@ -326,7 +359,9 @@ class Block:
             exit_status=saved.exit_status,
             revision=saved.revision,
             parser_version=saved.parser_version,
-            carry=saved.carry,
+            reader_memory=saved.reader_memory,
+            ledger_memory=saved.ledger_memory,
+            state_memory=saved.state_memory,
         )
 
     @property

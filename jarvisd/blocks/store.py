@@ -43,6 +43,8 @@ def _path(
     return None if name is None else f"{known.text(raw, folder)}{name}"
 
 
+_MEMORY: Final = coded(lambda memory: memory or None, lambda stored: stored or b"")
+
 BLOCKS: Final = Table(
     "block",
     SavedBlock,
@@ -53,7 +55,9 @@ BLOCKS: Final = Table(
         "project": INTERNED,
         "cwd": INTERNED,
         "offset": Codec(name="read_offset"),
-        "carry": coded(lambda carry: carry or None, lambda stored: stored or b""),
+        "reader_memory": _MEMORY,
+        "ledger_memory": _MEMORY,
+        "state_memory": _MEMORY,
     },
     together=(JointCodec({"folder": _folder, "name": _name}, {"path": _path}),),
     unstored=("bad_lines", "recorded"),

@@ -166,7 +166,7 @@ class Flusher:
         """
         block.revision = self.next_revision
         # Only a block whose lines are folded, by its lane, brings rows that could press.
-        if block.lane is not None and self._is_pressing and not self._failures:
+        if block.stream is not None and self._is_pressing and not self._failures:
             self._wake.set()
 
         block_id = block.origin.block_id
@@ -397,7 +397,7 @@ class Flusher:
 
     def _saved(self, block: Block) -> SavedBlock:
         saved = block.saved()
-        if block.lane is not None and not saved.carry:
+        if block.stream is not None and not saved.ledger_memory:
             self._put_aside(["memory of a block"])
 
         return saved

@@ -17,8 +17,8 @@ from jarvisd.core.record import Record
 from jarvisd.core.roots import Position
 from jarvisd.core.signal import OutputClosed
 from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine, is_blank
-from jarvisd.ledger.lane import Lane
 from jarvisd.segments.model import Closed
+from jarvisd.state.facts import StateStream
 
 log = structlog.get_logger()
 
@@ -108,9 +108,9 @@ class Intake:
             outline = count_outlined(block, lines, agent.outline)
             return () if live else outline.times()
 
-        lane = block.lane or block.open_lane(agent.version)
+        stream = block.stream or block.open_stream(agent.version)
         reader = block.reader or block.open_reader(agent)
-        records = self._read(block, lines, reader, lane, live=live)
+        records = self._read(block, lines, reader, stream, live=live)
         count(block, lines, records)
         block.agent_version = self.drift.read(
             agent,
@@ -141,17 +141,17 @@ class Intake:
         block: Block,
         lines: Sequence[TextLine | Oversize],
         reader: AgentReader,
-        lane: Lane,
+        stream: StateStream,
     ) -> None:
         """Fold *lines*, which *block* has counted already, into the ledger alone."""
-        self._read(block, lines, reader, lane, live=False)
+        self._read(block, lines, reader, stream, live=False)
 
     def _read(
         self,
         block: Block,
         lines: Sequence[TextLine | Oversize],
         reader: AgentReader,
-        lane: Lane | None,
+        stream: StateStream | None,
         *,
         live: bool,
     ) -> list[Record | None]:
@@ -160,10 +160,10 @@ class Intake:
         A bulkhead: a line that cannot be taken in is noted, and the next one read.
         """
         records = _records(block, lines, reader)
-        if lane is None:
+        if stream is None:
             return records
 
-        fold, note = self._ledger.fold, self._states.fold
+        lane, fold, note = stream.lane, self._ledger.fold, self._states.fold
         for index, record in enumerate(records):
             if record is not None:
                 if record.left_out:
@@ -172,7 +172,7 @@ class Intake:
 
                 try:
                     fold(lane, record)
-                    note(lane, record, live=live)
+                    note(stream, record, live=live)
                 except Exception as exc:
                     _note_crash(block, lines[index], exc)
                     records[index] = None

@@ -24,7 +24,9 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         cursor: All of the position that its source has to know, for the source to read.
-        carry: What the ledger must remember of it at that position.
+        reader_memory: What its reader has to remember at that position.
+        ledger_memory: What the ledger has to remember of it there.
+        state_memory: What the judgement of states has to remember of it there.
         parser_version: Of the parser whose words are in the ledger; 0 if it has not
             been read into the ledger yet.
         bad_lines: Some that were met since the start, for explaining.
@@ -41,7 +43,9 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state: SourceState = SourceState.ACTIVE
     error: str | None = None
     revision: int = 0
-    carry: bytes = b""
+    reader_memory: bytes = b""
+    ledger_memory: bytes = b""
+    state_memory: bytes = b""
     parser_version: int = 0
     bad_lines: tuple[BadLine, ...] = ()
     recorded: tuple[Recorded, ...] = ()

@@ -13,7 +13,6 @@ from jarvisd.core.record import Record
 from jarvisd.ledger.model import UNKNOWN_START_MS, row_version
 from jarvisd.ledger.session_totals import Session
 from jarvisd.ledger.thread import Thread
-from jarvisd.state.facts import StateFacts
 
 MAX_OPEN_TOOLS = 256
 MAX_UNNAMED = 16
@@ -28,7 +27,7 @@ class OpenTool(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at_ms: int | None
 
 
-class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
+class LedgerMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The memory of one block; small, and encoded as it is.
 
     Attributes:
@@ -48,7 +47,6 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
         asking: The response that asked for each call without a result, oldest first.
         returned: The same of the calls that came back last.
         thread: What a Codex thread needs.
-        facts: What the state of the session is told from.
         handed_ms: When the agent was last handed something to answer.
         answered: The response that did: other lines may be copies of it.
         user_lines: Lines in the user's name, whoever wrote them.
@@ -76,7 +74,6 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
     asking: dict[str, str] = {}
     returned: dict[str, str] = {}
     thread: Thread = msgspec.field(default_factory=Thread)
-    facts: StateFacts = msgspec.field(default_factory=StateFacts)
     handed_ms: int | None = None
     answered: str | None = None
     user_lines: int = 0
@@ -84,18 +81,18 @@ class Carry(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Carry)
+_DECODER = msgspec.msgpack.Decoder(LedgerMemory)
 
 
-def carry_of(saved: bytes) -> Carry:
+def decode_memory(saved: bytes) -> LedgerMemory:
     """Return the memory that was *saved*; an empty one if there is none, or it is bad."""
     if not saved:
-        return Carry()
+        return LedgerMemory()
 
     try:
         return _DECODER.decode(saved)
     except msgspec.DecodeError:
-        return Carry()
+        return LedgerMemory()
 
 
 class Lane:
@@ -132,7 +129,7 @@ class Lane:
     def __init__(
         self,
         origin: Origin,
-        carry: Carry | None = None,
+        carry: LedgerMemory | None = None,
         *,
         version: int = 1,
         generation: int = 0,
@@ -141,7 +138,7 @@ class Lane:
         self.version = row_version(version, generation)
         self.origin = origin
         self.agent = origin.agent
-        self.carry = Carry() if carry is None else carry
+        self.carry = LedgerMemory() if carry is None else carry
         self.session: Session | None = None
         self.renamed = False
         self.survivors: frozenset[str] = frozenset()
@@ -167,9 +164,9 @@ class Lane:
         A memory that cannot be read is forgotten: the rows stay right, because they
         are merged, but a rollout that goes on may count its first report twice.
         """
-        return cls(origin, carry_of(saved), version=version, generation=generation)
+        return cls(origin, decode_memory(saved), version=version, generation=generation)
 
-    def saved(self) -> bytes:
+    def memory(self) -> bytes:
         """Return the encoded memory; b"" if it cannot be encoded.
 
         Reading then goes on from here without it, which is better than not at all.

@@ -128,9 +128,9 @@ class Sessions:
             return
 
         version = block.parser_version
-        lane = block.open_lane(version) if version else None
-        if lane is not None:
-            self.states.meet(lane)
+        stream = block.open_stream(version) if version else None
+        if stream is not None:
+            self.states.meet(stream)
 
     def account(self, block: Block) -> Account | None:
         """Return what the session of *block* spent; None if it is of none."""

@@ -105,8 +105,9 @@ class Chats:
 
     def _fold(self, block: Block, asked: ChatParams) -> Session:
         now_s, now_ms = self._clock.monotonic(), self._clock.unix_ms()
-        lane = block.open_lane(PARSER_VERSION)
-        assert lane is not None  # of no block that could be read again
+        stream = block.open_stream(PARSER_VERSION)
+        assert stream is not None  # of no block that could be read again
+        lane = stream.lane
         at_ms = self._at_ms(block, now_s, now_ms)
         record = Record(
             kind=_METHODS[type(asked)],

@@ -34,8 +34,7 @@ from jarvisd.core.event import (
     TurnStarted,
 )
 from jarvisd.core.record import Record
-from jarvisd.ledger.lane import Lane
-from jarvisd.state.facts import INTERRUPTED, MAX_TASKS, Phase, StateFacts
+from jarvisd.state.facts import INTERRUPTED, MAX_TASKS, Phase, StateFacts, StateStream
 from jarvisd.state.model import Activity
 
 GOES_ON = frozenset({"tool_use", "pause_turn"})
@@ -48,9 +47,9 @@ _THINKING, _STREAMING = Activity.THINKING, Activity.STREAMING
 _TOOL, _RETRYING = Activity.TOOL, Activity.RETRYING
 
 
-def note(lane: Lane, record: Record) -> None:
-    """Fold what *record* says into the facts of its *lane*."""
-    facts, at_ms = lane.carry.facts, record.at_ms
+def note(stream: StateStream, record: Record) -> None:
+    """Fold what *record* says into the facts of its *stream*."""
+    facts, lane, at_ms = stream.facts, stream.lane, record.at_ms
     if at_ms is None:
         at_ms = lane.carry.last_ms
 

@@ -1,7 +1,7 @@
 """The board: every session that is alive or recent, judged when it has to be.
 
 Synchronous and clockless: what time it is comes with `judge`. Sessions of long ago have
-no seat, and cost nothing but the facts in their lanes. A session is judged together with
+no seat, and cost nothing but the facts in their streams. A session is judged together with
 all that it started and was started by, for they share a process and needs roll up.
 """
 
@@ -15,10 +15,9 @@ from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.signal import Dialog, HookCalled, OutputClosed, Signal
 from jarvisd.core.traits import TraitsOf, no_traits
-from jarvisd.ledger.lane import Lane
 from jarvisd.state.apply import note
 from jarvisd.state.constants import FORGOTTEN_MS, GIVEN_UP_MS, LATER_MS
-from jarvisd.state.facts import Phase, StateFacts
+from jarvisd.state.facts import Phase, StateFacts, StateStream
 from jarvisd.state.ladder import verdict_on
 from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import (
@@ -53,7 +52,7 @@ _NO_WORD = StateView(
 
 
 class News(Enum):
-    """What is new in a lane: lines of long ago, facts of an earlier run, or lines now."""
+    """What is new in a stream: lines of long ago, facts of an earlier run, or lines now."""
 
     HISTORY = auto()
     RECALLED = auto()
@@ -85,8 +84,10 @@ class StateEngine:
         self._traits_of = traits_of
         self._seats = SessionRegistry(traits_of)
         self._reminders = Reminders(self._seats.get)
-        self._lanes: dict[Lane, News] = {}
-        self._newest: Lane | None = None  # which is in *_lanes*, as *_news* says
+        self._streams: dict[StateStream, News] = {}
+        self._newest: StateStream | None = (
+            None  # which is in *_streams*, as *_news* says
+        )
         self._news = News.HISTORY
         self.checks_processes = checks_processes
         self._touched: set[SeatKey] = set()
@@ -114,18 +115,18 @@ class StateEngine:
             self._seats.take(key, _parent_in(key[1]))
             self._touched.add(key)
 
-    def meet(self, lane: Lane) -> None:
+    def meet(self, stream: StateStream) -> None:
         """Take back the facts of a block that was read in an earlier run."""
-        self._lanes.setdefault(lane, News.RECALLED)
+        self._streams.setdefault(stream, News.RECALLED)
 
-    def fold(self, lane: Lane, record: Record, *, live: bool) -> None:
+    def fold(self, stream: StateStream, record: Record, *, live: bool) -> None:
         """Take in what a line says; *live* False means history, read late."""
         if record.events:
-            note(lane, record)
+            note(stream, record)
             news = News.LIVE if live else News.HISTORY
-            if lane is not self._newest or news is not self._news:
-                self._newest, self._news = lane, news
-                self._lanes[lane] = news
+            if stream is not self._newest or news is not self._news:
+                self._newest, self._news = stream, news
+                self._streams[stream] = news
 
     def hear(self, signal: Signal) -> None:
         """Take in what somebody witnessed."""
@@ -144,7 +145,7 @@ class StateEngine:
 
     def judge(self, now_ms: int) -> list[Transition]:
         """Judge all that was touched or is due, and return what that changes."""
-        self._take_lanes(now_ms)
+        self._take_streams(now_ms)
         touched = (*self._left, *self._touched, *self._reminders.take(now_ms))
         roots = dict.fromkeys(map(self._seats.root, touched))
         self._touched = set()
@@ -164,7 +165,7 @@ class StateEngine:
     @property
     def has_news(self) -> bool:
         """Whether something was heard that is not judged yet."""
-        return bool(self._lanes or self._touched or self._left)
+        return bool(self._streams or self._touched or self._left)
 
     @property
     def next_ms(self) -> int | None:
@@ -244,22 +245,25 @@ class StateEngine:
 
     # Seats
 
-    def _take_lanes(self, now_ms: int) -> None:
-        lanes, self._lanes, self._newest = self._lanes, {}, None
-        for lane, news in lanes.items():
+    def _take_streams(self, now_ms: int) -> None:
+        streams, self._streams, self._newest = self._streams, {}, None
+        for stream, news in streams.items():
             if news is not News.HISTORY:
-                _date(lane, now_ms)
+                _date(stream, now_ms)
 
-            key, heard_ms = (lane.agent, lane.session_id), lane.carry.facts.heard_ms
+            lane, heard_ms = stream.lane, stream.facts.heard_ms
+            key = (lane.agent, lane.session_id)
             recent = heard_ms is not None and now_ms - heard_ms < GIVEN_UP_MS
             if recent or key in self._seats:
-                self._sit(key, lane, news, now_ms=now_ms)
+                self._sit(key, stream, news, now_ms=now_ms)
 
-    def _sit(self, key: SeatKey, lane: Lane, news: News, *, now_ms: int) -> None:
-        seat = self._seats.take(key, lane.parent_session_id)
-        old = seat.lane
-        if old is None or _heard_ms(lane) >= _heard_ms(old):
-            seat.lane = lane
+    def _sit(
+        self, key: SeatKey, stream: StateStream, news: News, *, now_ms: int
+    ) -> None:
+        seat = self._seats.take(key, stream.lane.parent_session_id)
+        old = seat.stream
+        if old is None or _heard_ms(stream) >= _heard_ms(old):
+            seat.stream = stream
 
         if news is News.HISTORY:
             seat.hold_back(now_ms)
@@ -358,11 +362,11 @@ class StateEngine:
         above = self._seats.get(self._seats.root(seat.key))
         needs = [each for each in children if each.state in WAITS]
         working = [each for each in children if each.state is State.WORKING]
-        carry = None if seat.lane is None else seat.lane.carry
+        stream = seat.stream
         return Situation(
             now_ms=now_ms,
-            facts=StateFacts() if carry is None else carry.facts,
-            calls={} if carry is None else carry.open_tools,
+            facts=StateFacts() if stream is None else stream.facts,
+            calls={} if stream is None else stream.lane.carry.open_tools,
             held=seat.held,
             above=_above(seat, above),
             root_over=_verdict_if_over(seat, above),
@@ -408,16 +412,16 @@ def _verdict_if_over(
     return root.told
 
 
-def _date(lane: Lane, now_ms: int) -> None:
+def _date(stream: StateStream, now_ms: int) -> None:
     """Give what is printed without times the time at which it came."""
-    facts = lane.carry.facts
+    facts = stream.facts
     if facts.heard_ms is None and facts.phase is not Phase.NONE:
         facts.heard_ms = now_ms
         facts.since_ms = facts.since_ms or now_ms
 
 
-def _heard_ms(lane: Lane) -> int:
-    return lane.carry.facts.heard_ms or 0
+def _heard_ms(stream: StateStream) -> int:
+    return stream.facts.heard_ms or 0
 
 
 def _parent_in(session_id: SessionId) -> SessionId | None:
@@ -435,7 +439,7 @@ def _is_forgotten(seat: SessionState, now_ms: int) -> bool:
         return False
 
     if told.state is State.UNKNOWN and told.tier is Tier.NONE:
-        return seat.due_ms is None and seat.lane is None and not seat.held.hooked
+        return seat.due_ms is None and seat.stream is None and not seat.held.hooked
 
     return (
         told.state in OVER

@@ -1,14 +1,15 @@
 """What one block tells of its session's state: a few words, times and ids.
 
-It is saved in the lane's carry, so that reading can stop behind any line. What these
-facts mean is the business of `jarvisd.state`.
+It is saved with the position of the block, so that reading can stop behind any line.
 """
 
+from contextlib import suppress
 from enum import IntEnum
 
 import msgspec
 
 from jarvisd.core.event import Cue
+from jarvisd.ledger.lane import Lane
 from jarvisd.state.model import Activity
 
 MAX_TASKS = 64
@@ -83,3 +84,33 @@ class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     call_tool: str = ""
     call_count: int = 0
     call_ms: int | None = None
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(StateFacts)
+
+
+class StateStream:
+    """One block as the state engine sees it: the facts that its lines have told.
+
+    Attributes:
+        lane: The block as the ledger sees it, with its open tool calls.
+        facts: What is remembered; saved with the block's position.
+
+    """
+
+    __slots__ = ("facts", "lane")
+
+    def __init__(self, lane: Lane, saved: bytes = b"") -> None:
+        self.lane = lane
+        self.facts = StateFacts()
+        if saved:
+            with suppress(msgspec.DecodeError):  # a memory that is bad is none
+                self.facts = _DECODER.decode(saved)
+
+    def memory(self) -> bytes:
+        """Return the encoded facts; b"" if they cannot be encoded."""
+        try:
+            return _ENCODER.encode(self.facts)
+        except (OverflowError, TypeError, ValueError):
+            return b""

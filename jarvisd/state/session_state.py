@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.traits import HookWords, Moment
-from jarvisd.ledger.lane import Lane
 from jarvisd.state.constants import (
     CHECK_CEILING_MS,
     CLOSING_MS,
@@ -22,6 +21,7 @@ from jarvisd.state.constants import (
     UNOWNED_MS,
 )
 from jarvisd.state.endings import AT_REST
+from jarvisd.state.facts import StateStream
 from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import (
     OVER,
@@ -44,7 +44,7 @@ class SessionState:
 
     Attributes:
         key: Agent and session; *parent* is that of the session that started it.
-        lane: The block that was heard last.
+        stream: The block that was heard last.
         held: What was heard from outside.
         told: What was said of it last; None before the first judgement.
         before: The state that transitions tell of last, perhaps of an earlier run, and
@@ -61,7 +61,7 @@ class SessionState:
 
     key: SeatKey
     parent: SeatKey | None = None
-    lane: Lane | None = None
+    stream: StateStream | None = None
     held: LatestSignals = field(default_factory=LatestSignals)
     told: StateVerdict | None = None
     before: State | None = None

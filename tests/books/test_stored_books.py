@@ -401,7 +401,7 @@ def forget_books(home: Path) -> None:
         for table in ("response", "call", "mark", "cell", "session"):
             raw.execute(f"DELETE FROM {table}")
 
-        raw.execute("UPDATE block SET parser_version = 0, carry = NULL")
+        raw.execute("UPDATE block SET parser_version = 0, ledger_memory = NULL")
 
 
 async def test_totals_are_current_as_soon_as_a_line_is_counted(tmp_path: Path) -> None:

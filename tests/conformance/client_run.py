@@ -24,6 +24,7 @@ from jarvisd.core.signal import (
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.engine import StateEngine
+from jarvisd.state.facts import StateStream
 from jarvisd.state.model import State, Transition
 from tests.agents.found import AGENTS, fresh_reader, traits_of
 from tests.conformance.shared import SHARED
@@ -93,7 +94,7 @@ class ClientRun:
     _ledger: Ledger = field(
         default_factory=lambda: Ledger(lambda *_: None, traits_of=traits_of)
     )
-    _lanes: dict[str, tuple[Lane, AgentReader, Iterator[bytes]]] = field(
+    _lanes: dict[str, tuple[StateStream, AgentReader, Iterator[bytes]]] = field(
         default_factory=dict
     )
     _known: dict[Key, State] = field(default_factory=dict)
@@ -130,7 +131,7 @@ class ClientRun:
                     )
                     lines = iter(path.read_bytes().splitlines())
                     reader = fresh_reader(self.agent, origin)
-                    self._lanes[name] = Lane(origin), reader, lines
+                    self._lanes[name] = StateStream(Lane(origin)), reader, lines
 
     def _steps(self) -> Iterator[Step]:
         yield from self._file_steps()
@@ -208,13 +209,13 @@ class ClientRun:
             )
 
     def _grow(self, grown: Lines) -> None:
-        lane, reader, lines = self._lanes[grown.path]
+        stream, reader, lines = self._lanes[grown.path]
         for _ in range(grown.number):
             record = reader.read(next(lines, b""), offset=0)
             if record is not None:
-                self._ledger.fold(lane, record)
+                self._ledger.fold(stream.lane, record)
                 self._ledger.applied()
-                self.states.fold(lane, record, live=True)
+                self.states.fold(stream, record, live=True)
 
     def _wait(self, until_ms: int) -> None:
         while (due_ms := self.states.next_ms) is not None and due_ms < until_ms:

@@ -19,6 +19,7 @@ from jarvisd.core.sources.jsonlines.lines import LineSplitter, TextLine
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.engine import StateEngine
+from jarvisd.state.facts import StateStream
 from jarvisd.state.model import State, StateView, Transition
 from tests.agents.found import fresh_reader, traits_of
 from tests.conformance.shared import SHARED
@@ -47,7 +48,7 @@ class Seen:
 class Transcript:
     """One file that grows."""
 
-    lane: Lane
+    stream: StateStream
     data: bytes
     reader: AgentReader
     read: int = 0
@@ -122,7 +123,7 @@ class Player:
                 parent_session_id=None,
             )
             self._files[session] = Transcript(
-                Lane(origin), data, fresh_reader(origin.agent, origin)
+                StateStream(Lane(origin)), data, fresh_reader(origin.agent, origin)
             )
             self.calls += calls_in(data)
 
@@ -198,9 +199,9 @@ class Player:
             if isinstance(line, TextLine):
                 record = file.reader.read(line.text, offset=line.offset)
                 if record is not None:
-                    self._ledger.fold(file.lane, record)
+                    self._ledger.fold(file.stream.lane, record)
                     self._ledger.applied()
-                    self.states.fold(file.lane, record, live=True)
+                    self.states.fold(file.stream, record, live=True)
 
     def _wait(self, until_ms: int) -> None:
         while (due_ms := self.states.next_ms) is not None and due_ms < until_ms:

@@ -19,6 +19,7 @@ from jarvisd.core.sources.jsonlines.lines import LineSplitter, TextLine
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.engine import StateEngine
+from jarvisd.state.facts import StateStream
 from jarvisd.state.model import State
 from tests.agents.found import AGENTS, fresh_reader, traits_of
 from tests.conformance.shared import SHARED, needs_shared
@@ -35,7 +36,7 @@ UNTIDY = {"claude": {-9}, "codex": {-9, -15}}
 class File:
     """One transcript, and how much of it was there when."""
 
-    lane: Lane
+    stream: StateStream
     data: bytes
     recorded: int
     reader: AgentReader
@@ -94,7 +95,7 @@ class Play:
                         parent_session_id=place.parent_session_id,
                     )
                     self._files[name] = File(
-                        Lane(origin),
+                        StateStream(Lane(origin)),
                         path.read_bytes(),
                         sizes[name],
                         fresh_reader(origin.agent, origin),
@@ -112,9 +113,9 @@ class Play:
 
             record = file.reader.read(line.text, offset=0)
             if record is not None:
-                self._ledger.fold(file.lane, record)
+                self._ledger.fold(file.stream.lane, record)
                 self._ledger.applied()
-                self.states.fold(file.lane, record, live=True)
+                self.states.fold(file.stream, record, live=True)
 
         file.read = max(there, file.read)
 

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from jarvisd.base.usage import Tokens, Variant
-from jarvisd.core.agent import AgentReader
+from jarvisd.core.agent import AgentReader, ReaderContext
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.ledger.engine import Ledger, SessionKey, recount
 from jarvisd.ledger.lane import Lane
@@ -24,7 +24,7 @@ from jarvisd.ledger.model import (
 )
 from jarvisd.ledger.rollup import CellKey, Rollup
 from jarvisd.ledger.session_totals import Price, Session, restored
-from tests.agents.found import fresh_reader, traits_of
+from tests.agents.found import AGENTS, fresh_reader, traits_of
 
 
 def flat_price(
@@ -145,7 +145,7 @@ class Books:
     _lanes: dict[str, Lane] = field(default_factory=dict)
     _readers: dict[str, AgentReader] = field(default_factory=dict)
     _read: dict[str, int] = field(default_factory=dict)
-    _saved: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    _saved: dict[str, tuple[bytes, bytes, int]] = field(default_factory=dict)
     malformed: int = 0
 
     def __post_init__(self) -> None:
@@ -176,7 +176,8 @@ class Books:
         """Store what is new together with how far it was read."""
         batch = self.ledger.take()
         self._saved = {
-            name: (lane.saved(), self._read[name]) for name, lane in self._lanes.items()
+            name: (lane.memory(), self._readers[name].memory(), self._read[name])
+            for name, lane in self._lanes.items()
         }
         self.ledger.stored(self.store.save(batch))
 
@@ -189,7 +190,7 @@ class Books:
         key = (hurried.agent, hurried.session_id)
         batch = self.ledger.take_of({key})
         self._saved |= {
-            name: (lane.saved(), self._read[name])
+            name: (lane.memory(), self._readers[name].memory(), self._read[name])
             for name, lane in self._lanes.items()
             if (lane.agent, lane.session_id) == key
         }
@@ -215,9 +216,18 @@ class Books:
         origins = {name: lane.origin for name, lane in self._lanes.items()}
         self._lanes = {
             name: Lane.opened(origins[name], saved, version=self.version)
-            for name, (saved, _) in self._saved.items()
+            for name, (saved, _, _) in self._saved.items()
         }
-        self._read = {name: read for name, (_, read) in self._saved.items()}
+        self._readers = {
+            name: AGENTS[origins[name].agent].reader(
+                ReaderContext(
+                    origins[name].session_id, origins[name].parent_session_id
+                ),
+                saved,
+            )
+            for name, (_, saved, _) in self._saved.items()
+        }
+        self._read = {name: read for name, (_, _, read) in self._saved.items()}
 
     def session(self, session_id: str = "s1", agent: str = "claude") -> Session:
         """Return the totals of a session."""

@@ -190,7 +190,7 @@ def test_keys_that_are_still_unknown_are_settled_by_the_store() -> None:
 def test_a_lane_that_cannot_be_read_starts_afresh() -> None:
     origin = FILES[0].origin
 
-    assert Lane.opened(origin, b"\xff\x00").saved() == Lane.opened(origin).saved()
+    assert Lane.opened(origin, b"\xff\x00").memory() == Lane.opened(origin).memory()
 
 
 numbers = st.integers(0, 3)

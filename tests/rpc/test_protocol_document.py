@@ -25,6 +25,7 @@ from jarvisd.overview import rendered_files
 from jarvisd.overview.wire import METHODS
 from jarvisd.rpc import dispatch, handlers, messages, outbox, timeouts
 from jarvisd.rpc.wire import NOTIFICATIONS
+from jarvisd.state.facts import StateStream
 from tests.rpc.fakes import Client, Running, block, running
 from tests.support import PATIENCE_S
 
@@ -65,7 +66,8 @@ def assert_matches(shown: Any, real: Any, where: str = "") -> None:
 def account_for(server: Running, what: Block, *, at_ms: int) -> None:
     """Let *what* be of a session with a prompt, a response and a tool call."""
     session_id = SessionId("0199c2f4-7a10")
-    what.lane = Lane(msgspec.structs.replace(what.origin, session_id=session_id))
+    origin = msgspec.structs.replace(what.origin, session_id=session_id)
+    what.stream = StateStream(Lane(origin))
     usage = UsageReported(
         response="r1",
         model="gpt-5.3-codex",
@@ -73,7 +75,7 @@ def account_for(server: Running, what: Block, *, at_ms: int) -> None:
     )
     events = (PromptGiven(chars=5), usage, ToolCalled(call_id="c1", tool="shell"))
     record = Record(kind="all", at_ms=at_ms, speaker=Speaker.USER, events=events)
-    server.blocks.books.ledger.fold(what.lane, record)
+    server.blocks.books.ledger.fold(what.stream.lane, record)
     server.blocks.books.ledger.applied()
     server.blocks.books.bind(what)
 

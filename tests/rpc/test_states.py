@@ -11,6 +11,7 @@ from jarvisd.core.signal import HookCalled
 from jarvisd.core.storage.interned import Interned
 from jarvisd.ledger.lane import Lane
 from jarvisd.state import methods
+from jarvisd.state.facts import StateStream
 from jarvisd.state.model import Confidence, State, Tier, Transition
 from jarvisd.state.store import write_transitions
 from tests.rpc.fakes import Client, Running, block, running
@@ -52,8 +53,8 @@ def know(server: Running, session: str) -> None:
     """Let there be a session with a block."""
     made = server.add(block(session * 16, lines=1))
     origin = msgspec.structs.replace(made.origin, session_id=SessionId(session))
-    made.lane = Lane(origin)
-    server.blocks.books.ledger.fold(made.lane, Record(kind="x", at_ms=5))
+    made.stream = StateStream(Lane(origin))
+    server.blocks.books.ledger.fold(made.stream.lane, Record(kind="x", at_ms=5))
     server.blocks.books.bind(made)
 
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from jarvisd.core.agent import AgentReader
+from jarvisd.core.agent import AgentReader, ReaderContext
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import HookCalled, ProcessFound, ProcessGone, RegistryRead
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.engine import StateEngine
+from jarvisd.state.facts import StateStream
 from jarvisd.state.model import StateView, Transition
-from tests.agents.found import fresh_reader, traits_of
+from tests.agents.found import AGENTS, fresh_reader, traits_of
 from tests.ledger.books import line
 
 T0_MS = 1_795_000_000_000
@@ -142,8 +143,8 @@ class Desk:
     ledger: Ledger = field(
         default_factory=lambda: Ledger(lambda *_: None, traits_of=traits_of)
     )
-    lanes: dict[SessionId, Lane] = field(default_factory=dict)
-    readers: dict[Lane, AgentReader] = field(default_factory=dict)
+    streams: dict[SessionId, StateStream] = field(default_factory=dict)
+    readers: dict[SessionId, AgentReader] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
 
     def read(
@@ -154,13 +155,16 @@ class Desk:
         live: bool = True,
     ) -> "Desk":
         """Take in *lines* of one session."""
-        lane = self.lane(session, parent)
-        reader = self.readers.setdefault(lane, fresh_reader(self.agent, lane.origin))
+        stream = self.stream(session, parent)
+        lane = stream.lane
+        reader = self.readers.setdefault(
+            SessionId(session), fresh_reader(self.agent, lane.origin)
+        )
         for text in lines:
             record = reader.read(text, offset=0)
             assert record is not None
             self.ledger.fold(lane, record)
-            self.states.fold(lane, record, live=live)
+            self.states.fold(stream, record, live=live)
 
         self.ledger.applied()
         return self
@@ -172,10 +176,10 @@ class Desk:
 
         return self
 
-    def lane(self, session: str = MAIN, parent: str | None = None) -> Lane:
-        """Return the lane of a session's one block."""
+    def stream(self, session: str = MAIN, parent: str | None = None) -> StateStream:
+        """Return what a session's one block has told."""
         key = SessionId(session)
-        if key not in self.lanes:
+        if key not in self.streams:
             parent_id = None if parent is None else SessionId(parent)
             origin = Origin(
                 block_id=BlockId(session),
@@ -184,21 +188,25 @@ class Desk:
                 session_id=key,
                 parent_session_id=parent_id,
             )
-            self.lanes[key] = Lane(origin)
+            self.streams[key] = StateStream(Lane(origin))
 
-        return self.lanes[key]
+        return self.streams[key]
 
     def restart(self) -> None:
         """Go on in another process: only what is saved is left."""
-        self.lanes = {
-            key: Lane.opened(lane.origin, lane.saved())
-            for key, lane in self.lanes.items()
-        }
+        for key, stream in self.streams.items():
+            lane = Lane.opened(stream.lane.origin, stream.lane.memory())
+            self.streams[key] = StateStream(lane, stream.memory())
+
+        for key, reader in self.readers.items():
+            context = ReaderContext(key, None)
+            self.readers[key] = AGENTS[self.agent].reader(context, reader.memory())
+
         self.states = StateEngine(traits_of=traits_of)
         self.ledger = Ledger(lambda *_: None, traits_of=traits_of)
         self.states.recall(self.transitions)
-        for lane in self.lanes.values():
-            self.states.meet(lane)
+        for stream in self.streams.values():
+            self.states.meet(stream)
 
     def at(self, second: float, session: str = MAIN) -> StateView:
         """Return the state at *second*, after everything that was due before."""

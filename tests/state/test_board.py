@@ -219,12 +219,14 @@ def test_old_history_gives_neither_seats_nor_transitions() -> None:
 def test_a_session_that_is_over_is_forgotten_after_a_day() -> None:
     desk = Desk().read(prompt(0)).hear(found(), gone(9, tidy=True))
     assert desk.at(10).state is State.ENDED
-    assert any(isinstance(each, SessionState) for each in gc.get_referrers(desk.lane()))
+    assert any(
+        isinstance(each, SessionState) for each in gc.get_referrers(desk.stream())
+    )
 
     desk.at(25 * 3600)
     assert list(desk.states.sessions()) == []
     assert not any(
-        isinstance(each, SessionState) for each in gc.get_referrers(desk.lane())
+        isinstance(each, SessionState) for each in gc.get_referrers(desk.stream())
     )
 
 

@@ -219,7 +219,9 @@ def test_a_leaked_call_ends_with_its_turn_and_an_agent_does_not() -> None:
         prompt(0), call(1, "a", "Agent"), call(1, "b"), turn_end(2), prompt(3)
     )
 
-    assert [each.tool for each in desk.lane().carry.open_tools.values()] == ["Agent"]
+    assert [each.tool for each in desk.stream().lane.carry.open_tools.values()] == [
+        "Agent"
+    ]
 
 
 def test_agents_in_the_background_are_work_until_the_last_one_ends() -> None:

@@ -94,7 +94,7 @@ async def test_a_database_of_the_first_version_keeps_its_blocks(
 
     assert (block.counts.line_count, block.position.offset) == (5, 99)
     assert position_of(block.cursor).mtime_ns == 1
-    assert (block.parser_version, block.carry) == (0, b"")
+    assert (block.parser_version, block.ledger_memory) == (0, b"")
 
 
 @pytest.mark.parametrize("version", [1, 2, 8])

@@ -116,14 +116,14 @@ class Rereader:
         block = known.block
         agent = self._intake.agent_named(block.origin.agent)
         reader = agent.reader(block.reader_context(), b"")
-        lane = block.new_lane(agent.version)
+        stream = block.new_stream(agent.version)
         generation = block.position.generation
         splitter = LineSplitter(condense=agent.condense)
         text = TranscriptText(known.path, fd)
         while block.position.generation == generation:
             left = block.position.offset - splitter.next_offset
             if left <= 0:
-                block.reread(reader, lane)
+                block.reread(reader, stream)
                 self._intake.blocks.books.reread(block)
                 self._intake.touch(block, urgent=False)
                 block.rest()
@@ -133,7 +133,7 @@ class Rereader:
             if text.ended:
                 return  # cut short: the reader will see that
 
-            self._intake.fold_again(block, splitter.feed(chunk), reader, lane)
+            self._intake.fold_again(block, splitter.feed(chunk), reader, stream)
             self._progress.read(len(chunk))
             await self._give_way()
             await self._intake.flusher.catch_up()

@@ -249,7 +249,13 @@ def _without_books(batch: FlushBatch) -> FlushBatch:
     the database that has taken its place.
     """
     blocks = tuple(
-        msgspec.structs.replace(each, parser_version=0, carry=b"")
+        msgspec.structs.replace(
+            each,
+            parser_version=0,
+            reader_memory=b"",
+            ledger_memory=b"",
+            state_memory=b"",
+        )
         for each in batch.blocks
     )
     return msgspec.structs.replace(batch, blocks=blocks, ledger=None)
