@@ -130,6 +130,7 @@ class UsageReported(_Event, frozen=True, kw_only=True, gc=False):
         in_context: The prompt occupies the session's context window. What does not
             and names no model is of the model that asked for it.
         latency_ms: How long it took, where whoever reports it has measured that.
+        stated_micros: What the agent or its provider says that it cost.
 
     """
 
@@ -144,6 +145,7 @@ class UsageReported(_Event, frozen=True, kw_only=True, gc=False):
     follows: bool = False
     in_context: bool = True
     latency_ms: float | None = None
+    stated_micros: int | None = None
 
 
 class ResponseStarted(_Event, frozen=True, kw_only=True, gc=False):

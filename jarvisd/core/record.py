@@ -45,6 +45,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         session_id: Whose the line is, if it says.
         parent_session_id: The session that started that one, if the line says.
         cwd: The working folder, if the line says.
+        branch: The branch that is checked out there, if the line says; "" for none.
         key: The agent's own id of the line; a copy in another file has the same one.
         ordinal: The agent's own number of the line in its file.
         offset: Where the line starts in its source.
@@ -65,6 +66,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     session_id: SessionId | None = None
     parent_session_id: SessionId | None = None
     cwd: str | None = None
+    branch: str | None = None
     key: str | None = None
     ordinal: int | None = None
     offset: int = 0

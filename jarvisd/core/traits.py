@@ -93,10 +93,17 @@ class RegistryWords(msgspec.Struct, frozen=True, kw_only=True):
     menu: str = ""
 
 
+def no_account(_path: str) -> str | None:
+    """Return that the path of a transcript tells no account."""
+    return None
+
+
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """What is peculiar to one agent; the default is what is known of an unknown one.
 
     Attributes:
+        account: The key of the account that a transcript is of, by its path: what
+            stands for the configuration folder that it is below. None if it is in none.
         has_states: Its output tells what its sessions are doing.
         questions: Tools that wait for a person's words by what they are.
         edits: Tools that would be done at once if they were let.
@@ -116,6 +123,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
 
     """
 
+    account: Callable[[str], str | None] = no_account
     has_states: bool = False
     questions: frozenset[str] = _NOTHING
     edits: frozenset[str] = _NOTHING

@@ -149,7 +149,9 @@ class Ledger:
                 return  # plain text: of no session
 
             session = lane.session = self._session_for(lane)
-            lane.survivors = self._traits_of(lane.agent).survivors
+            traits, path = self._traits_of(lane.agent), lane.origin.path
+            lane.survivors = traits.survivors
+            lane.account = None if path is None else traits.account(path)
 
         if session is not self._newest:  # mostly it is that of the line before
             self._newest = session

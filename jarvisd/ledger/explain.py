@@ -23,7 +23,7 @@ from jarvisd.core.record import Record, Speaker
 from jarvisd.ledger.fold import RowCaches, fold
 from jarvisd.ledger.key_set import KeySet
 from jarvisd.ledger.lane import Lane
-from jarvisd.ledger.model import VOID_RANK, CallRow, MarkRow, ResponseRow, Row
+from jarvisd.ledger.model import VOID_RANK, CallRow, Mark, MarkRow, ResponseRow, Row
 from jarvisd.ledger.session_totals import Session, tool_name
 
 NO_TOKENS = Tokens()
@@ -74,12 +74,17 @@ class Explainer:
             (before, after)
             for shelf in self._shelves.all()
             for before, after in shelf.changes()
-            if after.rank != VOID_RANK
+            if after.rank != VOID_RANK and not _is_plan(after)
         ]
         if changes:
             return _changed(changes)
 
         return _unchanged(record, lane)
+
+
+def _is_plan(row: Row) -> bool:
+    """Whether *row* is of the account's plan, which counts for nothing."""
+    return isinstance(row, MarkRow) and row.mark is Mark.PLAN
 
 
 def _changed(changes: Sequence[tuple[Row | None, Row]]) -> LineVerdict:

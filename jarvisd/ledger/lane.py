@@ -39,6 +39,8 @@ class LedgerMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
         speaking: That of the newest response of the conversation.
         sticky: How the thread is served; *fleeting* is how this turn is.
         unnamed: Responses that came before any model was named.
+        branch: The branch that is checked out.
+        plan: The plan of the account, as it was told last.
         streaming: The response that a stream is about.
         boundary: A compaction was announced and its summary is still to come.
         asked: Hash of the last prompt; *aborted* since: it may be written again.
@@ -64,6 +66,8 @@ class LedgerMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
     sticky: Variant = STANDARD
     fleeting: Variant | None = None
     unnamed: list[str] = []
+    branch: str | None = None
+    plan: str | None = None
     streaming: str | None = None
     boundary: bool = False
     asked: int = 0
@@ -104,6 +108,7 @@ class Lane:
         parent_session_id: The session that started that one.
         carry: What is remembered; saved with the block's position.
         session: The totals that lines go into; the ledger's own note.
+        account: The key of the account that the block is of; the ledger's own note.
         survivors: Tools whose results come after the turn; the ledger's own note.
         start_ms: When what is the transcript's own starts.
         version: Of the rows that its lines give; see `row_version`.
@@ -113,6 +118,7 @@ class Lane:
     """
 
     __slots__ = (
+        "account",
         "agent",
         "carry",
         "origin",
@@ -141,6 +147,7 @@ class Lane:
         self.carry = LedgerMemory() if carry is None else carry
         self.session: Session | None = None
         self.renamed = False
+        self.account: str | None = None
         self.survivors: frozenset[str] = frozenset()
         start_ms = self.carry.start_ms
         self.start_ms = UNKNOWN_START_MS if start_ms is None else start_ms
@@ -188,6 +195,10 @@ class Lane:
             carry.session_id = record.session_id
             self._settle_ids()
 
+        branch = record.branch
+        if branch is not None and not self._is_of_ancestor(record):
+            carry.branch = branch or None
+
         parent = record.parent_session_id
         if parent is not None and carry.parent_session_id is None:
             carry.parent_session_id = None if parent == self.session_id else parent
@@ -216,6 +227,11 @@ class Lane:
 
         # Of a subagent, lines may name the session that started it.
         return self.parent_session_id is None and not record.sidechain
+
+    def _is_of_ancestor(self, record: Record) -> bool:
+        """Whether *record* opens a thread whose history this one has copied."""
+        named, thread_id = record.session_id, self.carry.thread.thread_id
+        return thread_id is not None and named is not None and named != thread_id
 
     def _is_copied_again(self, at_ms: int | None) -> bool:
         copied_ms = self.carry.copied_ms

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from jarvisd.base.usage import STANDARD, Variant
 from jarvisd.core.event import Outcome
+from jarvisd.core.origin import SessionId
 from jarvisd.ledger.model import (
     VOID_RANK,
     CallRow,
@@ -55,7 +56,7 @@ def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
     if owner.rank == VOID_RANK:
         return owner
 
-    return replace(
+    row = replace(
         owner,
         at_ms=_earliest(old.at_ms, new.at_ms),
         model=named.model,
@@ -71,6 +72,12 @@ def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
         reasoning=max(old.reasoning, new.reasoning),
         web_searches=max(old.web_searches, new.web_searches),
         latency_ms=_latency_ms(old, new),
+    )
+    # In two steps: a call with more than fifteen keywords makes a dict of them first.
+    return replace(
+        row,
+        branch=min((old.at_ms, old.branch), (new.at_ms, new.branch), key=_begun)[1],
+        stated_micros=_latest(old.stated_micros, new.stated_micros),
     )
 
 
@@ -95,6 +102,10 @@ def _merged_calls(old: CallRow, new: CallRow) -> CallRow:
     owner, named = _owner(old, new), _called(old, new)
     return replace(
         owner,
+        branch=min(
+            (old.called_ms, old.branch), (new.called_ms, new.branch), key=_begun
+        )[1],
+        response=named.response,
         tool=named.tool,
         kind=named.kind,
         server=named.server,
@@ -112,6 +123,7 @@ def _merged_marks(old: MarkRow, new: MarkRow) -> MarkRow:
     return replace(
         owner,
         at_ms=_earliest(old.at_ms, new.at_ms),
+        branch=min((old.at_ms, old.branch), (new.at_ms, new.branch), key=_begun)[1],
         name=max(old.name or "", new.name or "") or None,
         chars=max(old.chars, new.chars),
     )
@@ -134,8 +146,18 @@ def _version(row: Row) -> int:
 
 
 def _owner(old: R, new: R) -> R:
-    mine = (old.rank, old.start_ms, old.session_id)
-    return old if mine <= (new.rank, new.start_ms, new.session_id) else new
+    return old if _place(old) <= _place(new) else new
+
+
+def _place(row: Row) -> tuple[int, int, SessionId, bool, str]:
+    account = row.account
+    return row.rank, row.start_ms, row.session_id, account is None, account or ""
+
+
+def _begun(told: tuple[int | None, str | None]) -> tuple[float, bool, str]:
+    """Return what the least of is the branch on which a thing began, and its time."""
+    at_ms, branch = told
+    return math.inf if at_ms is None else at_ms, branch is None, branch or ""
 
 
 def _named(old: ResponseRow, new: ResponseRow) -> ResponseRow:
@@ -151,6 +173,7 @@ def _called(old: CallRow, new: CallRow) -> CallRow:
         new,
         key=lambda row: (
             row.tool is not None,
+            row.response or 0,
             row.tool or "",
             row.kind,
             row.server or "",

@@ -63,6 +63,8 @@ class Mark(StrEnum):
     COMPACTION = "compaction"
     INTERRUPT = "interrupt"
     API_ERROR = "api_error"
+    PLAN = "plan"
+    """The account has another plan than the transcript told before, or its first one."""
 
 
 class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -74,6 +76,8 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         session_id: The session it is counted in.
         rank: 0 in a main transcript, 1 in a subagent's; `VOID_RANK` of what is void.
         start_ms: When that session's transcript starts; see `UNKNOWN_START_MS`.
+        branch: The branch that was checked out then, if that is known.
+        account: The key of the account in whose configuration folder it was found.
         version: Of the parser that read it, and of the file that it read; see
             `row_version`. What a newer parser has read takes its place instead of being
             merged with it; so does what the session's file says since it was edited.
@@ -85,6 +89,8 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     session_id: SessionId
     rank: int
     start_ms: int
+    branch: str | None = None
+    account: str | None = None
     version: int = 1
 
 
@@ -96,7 +102,8 @@ class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
     *cache_write_flat* is the unsplit sum: the split counts where there is one.
     *model_ms* is the time of the copy that *model* is from. Times are Unix ms.
     *latency_ms* is the time from the hand-over (a prompt, the result of a tool) to the
-    earliest copy; None if there was none to wait for.
+    earliest copy; None if there was none to wait for. *stated_micros* is what the agent
+    or its provider says that it cost, where that is said.
     """
 
     at_ms: int | None = None
@@ -113,6 +120,7 @@ class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
     reasoning: int = 0
     web_searches: int = 0
     latency_ms: float | None = None
+    stated_micros: int | None = None
 
     @property
     def tokens(self) -> Tokens:
@@ -143,8 +151,10 @@ class CallRow(Owned, frozen=True, kw_only=True, gc=False):
 
     *tool* None means that only the result is known; such a row counts as nothing.
     *outcome* None means that no result is known. Once failed it stays failed.
+    *response* is the key of the response that asked for it, where its line names that.
     """
 
+    response: int | None = None
     tool: str | None = None
     kind: ToolKind = ToolKind.TOOL
     server: str | None = None
@@ -168,7 +178,7 @@ class CallRow(Owned, frozen=True, kw_only=True, gc=False):
 
 
 class MarkRow(Owned, frozen=True, kw_only=True, gc=False):
-    """Something that happened at one moment; *name* is a command's, or a reason."""
+    """Something that happened at one moment; *name* is a command's or plan's, or a reason."""
 
     mark: Mark
     at_ms: int | None = None
@@ -207,8 +217,12 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state: bytes
 
 
+CellKey = tuple[str, SessionId, str | None, str | None, str | None]
+"""Agent, session, model, branch and account, within one quarter."""
+
+
 class Cell(msgspec.Struct, kw_only=True, gc=False):
-    """What one session spent on one model in a quarter of an hour.
+    """What one session spent on one model and branch in a quarter of an hour.
 
     Small enough to keep all of them in memory, and to make every report of: time zones
     differ from UTC by whole quarters, so a day anywhere is a sum of cells.
@@ -218,6 +232,8 @@ class Cell(msgspec.Struct, kw_only=True, gc=False):
         agent: Whose session it is.
         session_id: The session.
         model: The model; None if the log names none.
+        branch: The branch; None likewise.
+        account: The key of the account; None likewise.
         cost_micros: Of the responses that have a price.
         unpriced: How many have none.
         responses: How many there are.
@@ -229,6 +245,8 @@ class Cell(msgspec.Struct, kw_only=True, gc=False):
     agent: str
     session_id: SessionId
     model: str | None
+    branch: str | None = None
+    account: str | None = None
     input: int = 0
     cache_read: int = 0
     cache_write_5m: int = 0
@@ -239,6 +257,11 @@ class Cell(msgspec.Struct, kw_only=True, gc=False):
     unpriced: int = 0
     responses: int = 0
     web_searches: int = 0
+
+    @property
+    def key(self) -> CellKey:
+        """Return which of the cells of its quarter it is."""
+        return self.agent, self.session_id, self.model, self.branch, self.account
 
     @property
     def start_ms(self) -> int:

@@ -94,7 +94,7 @@ class Repricing:
             session.unpriced = each.unpriced + since[1]
             session.stretches.reprice(*_minus(_cost(session), before))
             for cell in each.cells:
-                place = (cell.quarter, (cell.agent, cell.session_id, cell.model))
+                place = (cell.quarter, cell.key)
                 since = self._cells.get(place, NOTHING)
                 cost = (cell.cost_micros + since[0], cell.unpriced + since[1])
                 rollup.set_cost(place, cost)

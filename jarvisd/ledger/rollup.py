@@ -1,4 +1,4 @@
-"""Usage by quarter of an hour, session and model: what every report is made of.
+"""Usage by quarter of an hour, session, model, branch and account: what every report is made of.
 
 Responses are added, and taken away again where they grow or turn out to belong to
 another session, exactly as in the totals of sessions; so the two always agree.
@@ -10,10 +10,7 @@ from dataclasses import dataclass
 
 from jarvisd.base.usage import Tokens
 from jarvisd.core.origin import SessionId
-from jarvisd.ledger.model import QUARTER_MS, UNDATED, Cell, ResponseRow
-
-CellKey = tuple[str, SessionId, str | None]
-"""Agent, session and model, within one quarter."""
+from jarvisd.ledger.model import QUARTER_MS, UNDATED, Cell, CellKey, ResponseRow
 
 CellPlace = tuple[int, CellKey]
 """A quarter, and which of its cells."""
@@ -98,8 +95,7 @@ class Rollup:
     def restore(self, cells: Iterable[Cell]) -> None:
         """Take back what was stored."""
         for cell in cells:
-            key = (cell.agent, cell.session_id, cell.model)
-            self._quarters.setdefault(cell.quarter, {})[key] = cell
+            self._quarters.setdefault(cell.quarter, {})[cell.key] = cell
             spent = self._spent_of(cell.quarter, cell.agent)
             prompt = cell.input + cell.cache_read
             written = cell.cache_write_5m + cell.cache_write_1h
@@ -120,7 +116,7 @@ class Rollup:
         *cost_micros* None means that it has no price.
         """
         quarter = UNDATED if row.at_ms is None else row.at_ms // QUARTER_MS
-        key = (row.agent, row.session_id, row.model)
+        key = (row.agent, row.session_id, row.model, row.branch, row.account)
         cell = self._cell(quarter, key)
         cell.input += sign * tokens.input
         cell.cache_read += sign * tokens.cache_read
@@ -184,8 +180,7 @@ class Rollup:
     def put_back(self, cells: Iterable[Cell]) -> None:
         """Note that *cells*, which were taken, are not stored."""
         for cell in cells:
-            key = (cell.agent, cell.session_id, cell.model)
-            self._dirty.setdefault(cell.quarter, set()).add(key)
+            self._dirty.setdefault(cell.quarter, set()).add(cell.key)
 
     def _taken(self, quarter: int, key: CellKey) -> Cell:
         cell = self._cell(quarter, key)
@@ -199,9 +194,14 @@ class Rollup:
         cells = self._quarters.setdefault(quarter, {})
         cell = cells.get(key)
         if cell is None:
-            agent, session_id, model = key
+            agent, session_id, model, branch, account = key
             cell = cells[key] = Cell(
-                quarter=quarter, agent=agent, session_id=session_id, model=model
+                quarter=quarter,
+                agent=agent,
+                session_id=session_id,
+                model=model,
+                branch=branch,
+                account=account,
             )
 
         return cell

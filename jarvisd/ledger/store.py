@@ -116,6 +116,8 @@ RESPONSES: Final = RowTable(
     "response",
     ResponseRow,
     {
+        "branch": INTERNED,
+        "account": INTERNED,
         "model": INTERNED,
         "variant": coded(_served, _variant, "served"),
         "input_cached": _INPUT,
@@ -126,6 +128,8 @@ CALLS: Final = RowTable(
     "call",
     CallRow,
     {
+        "branch": INTERNED,
+        "account": INTERNED,
         "tool": INTERNED,
         "kind": numbered((ToolKind.TOOL, ToolKind.SUBAGENT, ToolKind.MCP)),
         "server": INTERNED,
@@ -134,4 +138,6 @@ CALLS: Final = RowTable(
         "outcome": numbered((Outcome.OK, Outcome.ERROR, Outcome.DENIED)),
     },
 )
-MARKS: Final = RowTable("mark", MarkRow, {"name": INTERNED})
+MARKS: Final = RowTable(
+    "mark", MarkRow, {"branch": INTERNED, "account": INTERNED, "name": INTERNED}
+)

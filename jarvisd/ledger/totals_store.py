@@ -66,8 +66,8 @@ _WHICH: Final = Codec(
 _CELLS: Final = Table(
     "cell",
     Cell,
-    key=("quarter", "session", "model"),
-    columns={"model": _WHICH},
+    key=("quarter", "session", "model", "branch", "account"),
+    columns={"model": _WHICH, "branch": _WHICH, "account": _WHICH},
     together=(session_column(),),
 )
 _CELL_PUT: Final = _CELLS.upsert()

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,39 @@ def test_a_rollout_without_an_id_is_still_read() -> None:
 
     assert place is not None
     assert place.session_id is None
+
+
+ROLLOUT = f"rollout-2026-11-21T02-54-25-{THREAD}.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("account", "alike", "other"),
+    [
+        pytest.param(
+            claude.account,
+            [
+                f"/home/u/.claude/projects/p/{THREAD}.jsonl",
+                f"/home/u/.claude/projects/projects/{THREAD}/subagents/agent-1.jsonl",
+            ],
+            f"/home/u/projects/.claude/projects/p/{THREAD}.jsonl",
+            id="claude",
+        ),
+        pytest.param(
+            codex.account,
+            [
+                f"/home/u/.codex/sessions/2026/11/21/{ROLLOUT}",
+                f"/home/u/.codex/archived_sessions/{ROLLOUT}",
+            ],
+            f"/home/u/sessions/codex/sessions/{ROLLOUT}",
+            id="codex",
+        ),
+    ],
+)
+def test_an_account_is_the_folder_of_the_configuration(
+    account: Callable[[str], str | None], alike: list[str], other: str
+) -> None:
+    keys = {account(each) for each in alike}
+
+    assert len(keys) == 1
+    assert keys.isdisjoint({None, account(other)})
+    assert account("/tmp/output.jsonl") is None

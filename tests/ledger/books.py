@@ -16,13 +16,14 @@ from jarvisd.ledger.lane import Lane
 from jarvisd.ledger.merge import merged
 from jarvisd.ledger.model import (
     Cell,
+    CellKey,
     Correction,
     Corrections,
     LedgerBatch,
     Row,
     SessionRow,
 )
-from jarvisd.ledger.rollup import CellKey, Rollup
+from jarvisd.ledger.rollup import Rollup
 from jarvisd.ledger.session_totals import Price, Session, restored
 from tests.agents.found import AGENTS, fresh_reader, traits_of
 
@@ -51,12 +52,14 @@ def block(
     session: str | None = "s1",
     parent: str | None = None,
     name: str | None = None,
+    path: str | None = None,
 ) -> "Block":
     """Return the block that holds *lines*."""
     origin = Origin(
         block_id=BlockId(name or f"{agent}-{session}-{parent}"),
         kind=Kind.TRANSCRIPT,
         agent=agent,
+        path=path,
         session_id=None if session is None else SessionId(session),
         parent_session_id=None if parent is None else SessionId(parent),
     )
@@ -120,7 +123,7 @@ class DictStore:
 
     def _put(self, cells: Iterable[Cell]) -> None:
         for cell in cells:
-            key = (cell.quarter, (cell.agent, cell.session_id, cell.model))
+            key = (cell.quarter, cell.key)
             self.cells[key] = cell
             if not cell.responses:
                 del self.cells[key]

@@ -194,6 +194,7 @@ def test_a_lane_that_cannot_be_read_starts_afresh() -> None:
 
 
 numbers = st.integers(0, 3)
+names = st.sampled_from([None, "m", "n"])
 responses = st.builds(
     ResponseRow,
     key=st.just(1),
@@ -201,6 +202,9 @@ responses = st.builds(
     session_id=st.sampled_from([SessionId("a"), SessionId("b")]),
     rank=st.integers(0, 1),
     start_ms=numbers,
+    branch=names,
+    account=names,
+    stated_micros=st.none() | numbers,
     at_ms=st.none() | numbers,
     model=st.sampled_from([None, "x", "y"]),
     model_ms=numbers,
@@ -235,6 +239,9 @@ calls = st.builds(
     session_id=st.sampled_from([SessionId("a"), SessionId("b")]),
     rank=st.integers(0, 1),
     start_ms=numbers,
+    branch=names,
+    account=names,
+    response=st.none() | st.integers(1, 3),
     tool=st.sampled_from([None, "Bash", "Skill"]),
     skill=st.sampled_from([None, "s"]),
     called_ms=st.none() | numbers,

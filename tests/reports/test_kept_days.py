@@ -50,7 +50,7 @@ costs = st.none() | st.integers(0, 9)
 
 def place_of(row: ResponseRow) -> CellPlace:
     quarter = UNDATED if row.at_ms is None else row.at_ms // QUARTER_MS
-    return quarter, (row.agent, row.session_id, row.model)
+    return quarter, (row.agent, row.session_id, row.model, row.branch, row.account)
 
 
 class Counting:
@@ -127,8 +127,8 @@ def test_a_new_price_reaches_the_day(*, ahead: bool) -> None:
     found = days(cell("2026-11-19 10:00", cost=1))
     assert usage(found, "day", no_facts).total.cost_micros == 1
 
-    place = ms("2026-11-19 10:00") // QUARTER_MS, ("claude", SessionId("s1"), "opus")
-    found.rollup.set_cost(place, (7, 0))
+    (spent,) = found.rollup.cells()
+    found.rollup.set_cost((spent.quarter, spent.key), (7, 0))
     assert found.add_up_one(NOW_MS) if ahead else True
 
     report = usage(found, "day", no_facts)

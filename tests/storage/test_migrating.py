@@ -39,6 +39,19 @@ POSITIONS = [
         (2**53, 2**54, 3, -1, -(2**63), 1024, -2, 512, -3, 2**62),
     )
 ]
+EIGHTH_VERSION_ROWS = """
+INSERT INTO session (session_key, agent, session_id, revision, input, cache_read,
+    cache_write_5m, cache_write_1h, output, reasoning, cost_micros, unpriced, messages,
+    prompts, tool_calls, tool_errors, active_ms, state)
+VALUES (1, 1, 's1', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, x'');
+INSERT INTO cell VALUES (7, 1, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
+INSERT INTO response (key, session, rank, start_ms, version, model_ms, cache_read,
+    cache_write_flat, cache_write_5m, cache_write_1h, output, reasoning, web_searches)
+VALUES (9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO call (key, session, rank, start_ms, version, kind) VALUES (9, 1, 0, 0, 1, 0);
+INSERT INTO mark (key, session, rank, start_ms, version, mark, chars)
+VALUES (9, 1, 0, 0, 1, 'prompt', 0);
+"""
 KILLED = """
 import os, pathlib, signal, sys
 from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
@@ -133,6 +146,30 @@ async def test_the_position_of_a_file_becomes_a_cursor_that_says_the_same(
     assert [each.position.offset for each in blocks] == [0, 4, 2**53]
     shown = ask(path, "SELECT line_count, read_offset, size FROM block_shown")
     assert shown == [(5, 0, 0), (5, 4, 9), (5, 2**53, 2**54)]
+
+
+async def test_a_database_of_before_branches_keeps_its_rows_and_cells(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    Opening(path, 0, scripts=shipped_scripts()[:8]).connect().close()
+    ask(path, "INSERT INTO text VALUES (1, 'claude'), (2, 'opus')")
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(EIGHTH_VERSION_ROWS)
+
+    async with open_store(path, clock=FakeClock()) as store:
+        (cell,) = (await store.load_books()).cells
+
+    assert (cell.agent, cell.session_id, cell.model) == ("claude", "s1", "opus")
+    assert (cell.branch, cell.account) == (None, None)
+    assert (cell.quarter, cell.tokens.total, cell.responses) == (
+        7,
+        1 + 2 + 3 + 4 + 5,
+        9,
+    )
+    for table in ("response", "call", "mark"):
+        found = ask(path, f"SELECT key, branch, account FROM {table}")
+        assert found == [(9, None, None)]
 
 
 def test_a_new_database_gets_all_versions_and_no_script_twice(tmp_path: Path) -> None:

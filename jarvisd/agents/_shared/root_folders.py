@@ -1,7 +1,17 @@
 """Where agents keep what they write: the parts that are alike for all of them."""
 
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from pathlib import Path
+
+
+def account_key(folder: str) -> str:
+    """Return the key of the account whose configuration is in *folder*.
+
+    It tells accounts apart without naming the folder.
+    """
+    name = folder.encode("utf-8", "surrogatepass")
+    return blake2b(name, digest_size=6).hexdigest()
 
 
 def listed(environ: Mapping[str, str], name: str, home: Path) -> tuple[Path, ...]:

@@ -20,10 +20,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvisd.agents._shared.root_folders import distinct, listed
+from jarvisd.agents._shared.root_folders import account_key, distinct, listed
 from jarvisd.core.origin import SessionId
 from jarvisd.core.roots import Place, Tree
 
+_FOLDER = "projects"
 _SUFFIX = ".jsonl"
 _AGENT = "agent-"
 _ASIDE = "agent-aside_question-"
@@ -60,6 +61,16 @@ def place(parts: tuple[str, ...]) -> Place | None:
             return None
 
 
+def account(path: str) -> str | None:
+    """Return the key of the account whose transcript is at *path*."""
+    parts = path.split("/")
+    for index in range(len(parts) - 1, 0, -1):
+        if parts[index] == _FOLDER and place(tuple(parts[index + 1 :])) is not None:
+            return account_key("/".join(parts[:index]))
+
+    return None
+
+
 def enters(parts: tuple[str, ...]) -> bool:
     """Whether transcripts may lie in the folder *parts* or deeper."""
     if len(parts) > 2:
@@ -79,7 +90,7 @@ def own_roots(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
 
 
 def _projects(root: Path) -> Path:
-    return root if root.name == "projects" else root / "projects"
+    return root if root.name == _FOLDER else root / _FOLDER
 
 
 def _is_subagent(name: str) -> bool:

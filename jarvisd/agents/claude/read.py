@@ -150,6 +150,7 @@ def _record(
         session_id=session_id,
         parent_session_id=parent_id,
         cwd=line.cwd or None,
+        branch=line.git_branch,
         key=line.uuid,
         offset=offset,
         speaker=_SPEAKERS.get(line.type),
@@ -240,7 +241,7 @@ def _assistant(line: TranscriptLine) -> Iterable[Event]:
         else:
             events.append(MessageWritten(message_id=message.id, stop_reason=stop))
 
-    events.extend(usage_in(message, key=line.uuid))
+    events.extend(usage_in(message, key=line.uuid, dollars=line.cost_usd))
     if isinstance(message.content, tuple):
         response = message.id or line.uuid
         events += [

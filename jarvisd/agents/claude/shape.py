@@ -9,6 +9,7 @@ from msgspec import Raw, Struct, field
 
 from jarvisd.agents._shared.decode import ABSENT, Shape
 from jarvisd.agents._shared.numbers import (
+    Dollars,
     HttpStatus,
     Milliseconds,
     Requests,
@@ -145,6 +146,8 @@ class TranscriptLine(Shape, gc=False, rename="camel"):
     agent_id: str | None = None
     cwd: str | None = None
     version: str | None = None
+    git_branch: str | None = None
+    cost_usd: Dollars | None = field(default=None, name="costUSD")
     uuid: str | None = None
     forked_from: Fork | None = None
     session_kind: str | None = None

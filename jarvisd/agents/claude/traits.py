@@ -5,12 +5,14 @@ documentation of its hooks; docs/states.md has the rules that rest on them.
 """
 
 from jarvisd.agents._shared import hooks
+from jarvisd.agents.claude import places
 from jarvisd.core.drift import Tested
 from jarvisd.core.traits import RegistryWords, Traits
 
 TESTED = Tested(oldest="2.0.76", newest="2.1.332")
 
 TRAITS = Traits(
+    account=places.account,
     has_states=True,
     questions=frozenset({"askuserquestion", "exitplanmode"}),
     edits=frozenset({"edit", "write", "multiedit", "notebookedit"}),

@@ -36,13 +36,20 @@ _NEEDED = ("input_tokens", "output_tokens")
 _USUAL_TIERS = (None, "standard")
 
 
-def usage_in(message: ClaudeMessage, *, key: str | None) -> list[Event]:
-    """Say what *message* cost; *key* identifies a message that has no id."""
+def usage_in(
+    message: ClaudeMessage, *, key: str | None, dollars: float | None = None
+) -> list[Event]:
+    """Say what *message* took; *key* identifies a message that has no id.
+
+    *dollars* is what the line says that it cost.
+    """
     usage, response = message.usage, message.id or key
     if usage is None or message.model == SYNTHETIC:
         return []
 
-    found: list[Event] = [report(usage, response=response, model=message.model)]
+    found: list[Event] = [
+        report(usage, response=response, model=message.model, dollars=dollars)
+    ]
     for index, iteration in enumerate(usage.iterations or ()):
         if iteration.type == "advisor_message":
             found.append(_advice(iteration, response=f"{response}:advisor:{index}"))
@@ -57,6 +64,7 @@ def report(
     model: str | None,
     follows: bool = False,
     in_context: bool = True,
+    dollars: float | None = None,
 ) -> UsageReported:
     """Return one copy of what *response* cost."""
     server = usage.server_tool_use
@@ -71,6 +79,7 @@ def report(
         web_searches=0 if server is None else server.web_search_requests or 0,
         follows=follows,
         in_context=in_context,
+        stated_micros=None if dollars is None else round(dollars * 1_000_000),
     )
 
 

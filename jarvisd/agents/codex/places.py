@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvisd.agents._shared.root_folders import distinct, listed
+from jarvisd.agents._shared.root_folders import account_key, distinct, listed
 from jarvisd.core.origin import SessionId
 from jarvisd.core.roots import Place, Tree
 
@@ -53,6 +53,16 @@ def place(parts: tuple[str, ...]) -> Place | None:
 
     thread = _THREAD.search(parts[-1])
     return Place(session_id=None if thread is None else SessionId(thread.group(1)))
+
+
+def account(path: str) -> str | None:
+    """Return the key of the account whose rollout is at *path*."""
+    parts = path.split("/")
+    for index in range(len(parts) - 1, 0, -1):
+        if parts[index] in FOLDERS and place(tuple(parts[index + 1 :])) is not None:
+            return account_key("/".join(parts[:index]))
+
+    return None
 
 
 def enters(parts: tuple[str, ...]) -> bool:

@@ -109,6 +109,7 @@ def _wrapped(
         session_id=SessionId(payload.id) if meta and payload.id else None,
         parent_session_id=_parent(payload) if meta else None,
         cwd=_cwd(payload.cwd),
+        branch=_branch(payload) if meta else None,
         ordinal=line.ordinal,
         offset=offset,
         speaker=_speaker(payload),
@@ -138,6 +139,10 @@ def _nothing(_: RolloutPayload, __: int | None) -> Iterable[Event]:
 
 def _cwd(path: str | None) -> str | None:
     return (path.rstrip("/") or "/") if path else None
+
+
+def _branch(payload: RolloutPayload) -> str:
+    return "" if payload.git is None else payload.git.branch or ""
 
 
 def _speaker(payload: RolloutPayload) -> Speaker | None:

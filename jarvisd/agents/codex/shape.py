@@ -95,6 +95,12 @@ class Item(Struct, gc=False):
     result: Raw = ABSENT
 
 
+class GitInfo(Struct, gc=False):
+    """The repository that a thread was started in."""
+
+    branch: str | None = None
+
+
 class RolloutPayload(Struct, gc=False):
     """What an envelope holds."""
 
@@ -106,6 +112,7 @@ class RolloutPayload(Struct, gc=False):
     cli_version: str | None = None
     source: Raw = ABSENT
     thread_source: str | None = None
+    git: GitInfo | None = None
     forked_from_id: str | None = None
     parent_thread_id: str | None = None
     subagent_history_start_ordinal: Ordinal | OrdinalText | None = None

@@ -5,12 +5,14 @@ hooks name modes in the words of Claude Code, its rollouts in its own.
 """
 
 from jarvisd.agents._shared import hooks
+from jarvisd.agents.codex import places
 from jarvisd.core.drift import Tested
 from jarvisd.core.traits import Traits
 
 TESTED = Tested(oldest="0.118.0", newest="0.171.0")
 
 TRAITS = Traits(
+    account=places.account,
     has_states=True,
     questions=frozenset({"request_user_input"}),
     edits=frozenset({"apply_patch"}),

@@ -22,7 +22,10 @@ def tool_called(line: LineContext, event: ToolCalled) -> None:
         session_id=lane.session_id,
         rank=line.rank,
         start_ms=line.start_ms,
+        branch=lane.carry.branch,
+        account=lane.account,
         version=lane.version,
+        response=_response(line, event),
         tool=event.tool,
         kind=event.kind,
         server=event.server,
@@ -53,6 +56,7 @@ def tool_returned(line: LineContext, event: ToolReturned) -> None:
         row is not None
         and row.outcome is None
         and row.session_id == lane.session_id
+        and row.account == lane.account
         and row.version == lane.version
         and row.start_ms <= lane.start_ms
     ):
@@ -78,6 +82,14 @@ def _name(line: LineContext, call_id: str, response: str | None) -> Name:
     return line.agent, f"{response or line.lane.session_id}\0{call_id}"
 
 
+def _response(line: LineContext, event: ToolCalled) -> int | None:
+    """Return the key of the response that asks for a call, if it is named."""
+    if event.response is None:
+        return None
+
+    return line.shelves.responses.key_of((line.agent, event.response))
+
+
 def _result(line: LineContext, event: ToolReturned, key: int) -> CallRow:
     """Return the row of a result whose call is in another file, or not at hand."""
     return CallRow(
@@ -86,6 +98,7 @@ def _result(line: LineContext, event: ToolReturned, key: int) -> CallRow:
         session_id=line.lane.session_id,
         rank=line.rank,
         start_ms=line.start_ms,
+        account=line.lane.account,
         version=line.lane.version,
         returned_ms=line.at_ms,
         measured_ms=event.duration_ms,

@@ -46,6 +46,14 @@ def api_failed(line: LineContext, event: ApiFailed) -> None:
         _mark(line, Mark.API_ERROR, name=event.error)
 
 
+def plan(line: LineContext, name: str) -> None:
+    """Mark that the account has the plan *name*, unless that was said before."""
+    carry = line.lane.carry
+    if line.is_own and name != carry.plan:
+        carry.plan = name
+        _mark(line, Mark.PLAN, name=name)
+
+
 def _mark(
     line: LineContext,
     mark: Mark,
@@ -65,6 +73,8 @@ def _mark(
         session_id=lane.session_id,
         rank=line.rank,
         start_ms=line.start_ms,
+        branch=lane.carry.branch,
+        account=lane.account,
         version=lane.version,
         mark=mark,
         at_ms=line.at_ms,

@@ -43,6 +43,7 @@ def _printed_row(line: LineContext, rank: int) -> ResponseRow:
         session_id=lane.session_id,
         rank=rank,
         start_ms=lane.start_ms,
+        account=lane.account,
         version=lane.version,
     )
 

@@ -94,6 +94,9 @@ def _repeats(row: ResponseRow, event: UsageReported, line: LineContext) -> bool:
         and row.at_ms is not None
         and row.at_ms <= line.since_ms
         and row.start_ms <= lane.start_ms
+        and row.branch == lane.carry.branch
+        and row.account == lane.account
+        and (event.stated_micros is None or row.stated_micros == event.stated_micros)
     )
 
 
@@ -117,6 +120,8 @@ def _put_response(
         session_id=lane.session_id,
         rank=line.rank,
         start_ms=line.start_ms,
+        branch=lane.carry.branch,
+        account=lane.account,
         version=lane.version,
         at_ms=line.at_ms,
         model=model,
@@ -137,6 +142,7 @@ def _put_response(
         reasoning=tokens.reasoning,
         web_searches=event.web_searches,
         latency_ms=latency_ms,
+        stated_micros=event.stated_micros,
     )
     shelf.put(name, row)
     if model is not None:

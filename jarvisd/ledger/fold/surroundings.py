@@ -10,6 +10,7 @@ from jarvisd.core.event import (
 )
 from jarvisd.ledger.fold.context import widen
 from jarvisd.ledger.fold.line_context import LineContext, RowCaches, newer
+from jarvisd.ledger.fold.marks import plan
 from jarvisd.ledger.model import LimitRow
 
 
@@ -48,7 +49,10 @@ def mode_changed(line: LineContext, event: ModeChanged) -> None:
 
 
 def limited(line: LineContext, event: LimitsReported) -> None:
-    """Keep what is said of the account's limits."""
+    """Keep what is said of the account's limits, and of its plan."""
+    if event.plan is not None:
+        plan(line, event.plan)
+
     note_limits(line.shelves, line.agent, event, line.since_ms)
 
 
