@@ -1,4 +1,4 @@
--- Version 10: on which branch, for which account and at what stated cost things were done.
+-- Version 11: on which branch, for which account and at what stated cost things were done.
 -- Rows of logs that are read again get theirs; of logs that are gone nobody knows.
 
 ALTER TABLE response ADD COLUMN branch INTEGER REFERENCES text;
