@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -166,6 +168,7 @@ async def test_a_rollout_that_is_compressed_meanwhile_counts_once(home: Home) ->
         rollout.compress()
         assert await counts(daemon, rollout) == expected(rollout)
         assert await errors(daemon) == {}
+        assert (await daemon.ask("health", HealthResult)).problems == []
 
         rollout.unpack()
         assert await counts(daemon, rollout) == expected(rollout)
@@ -203,6 +206,23 @@ async def test_what_came_before_it_was_compressed_unseen_is_not_lost(
         rollout.answer(2)
         await daemon.start()
         assert await counts(daemon, rollout) == expected(rollout)
+
+
+async def test_an_upgrade_reads_compressed_files_again(home: Home) -> None:
+    rollout = Rollout(home)
+    rollout.answer(1000)
+    rollout.compress()
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+        await daemon.kill()
+        with closing(sqlite3.connect(home.state / "jarvisd.db")) as database:
+            database.execute("UPDATE block SET parser_version = 0")
+            database.commit()
+
+        await daemon.start()
+        assert await counts(daemon, rollout) == expected(rollout)
+        assert "books.reread" in daemon.log()
+        assert "books.reread_failed" not in daemon.log()
 
 
 async def test_a_daemon_killed_while_it_reads_goes_on(home: Home) -> None:

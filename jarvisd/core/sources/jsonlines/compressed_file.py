@@ -197,7 +197,11 @@ class CompressedFile:
         return FileSlice([], start, restarted=True, more=True)
 
     def _wait(self, text: "_Text", position: FilePosition, now: float) -> FileSlice:
-        """Go on when the file has grown; `changed` says so until then."""
+        """Begin again at the next look, which `changed` asks for.
+
+        A decompressor may hold 32 MiB, and a half-copied folder has many such files.
+        """
+        self._text = None
         if self._cut_since is None:
             self._cut_since = now
 
