@@ -130,6 +130,26 @@ def no_presence() -> Evidence | None:
     return None
 
 
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """How right the figures of an agent are, for people.
+
+    Attributes:
+        exact: What its logs report.
+        estimated: What is computed or concluded from them.
+        unknowable: What happens and is in no log.
+        interrupted_output: The output tokens that it logs of a response whose stream
+            was cut, with its whole prompt; None if it logs nothing of such a response.
+        unlogged: The kinds of requests that are in no log, as truth files call them.
+
+    """
+
+    exact: str = "the number and length of lines"
+    estimated: str = "tokens, by the length of the text"
+    unknowable: str = "everything else"
+    interrupted_output: int | None = None
+    unlogged: frozenset[str] = frozenset()
+
+
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """One agent.
 
@@ -151,6 +171,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         messages: The words of one item; asked only where conversations are recorded,
             and only of items whose record has a speaker.
         settings: How commands are entered that it runs at its hooks; None if it has none.
+        about: How right its figures are.
         tested: The versions whose logs were read in tests; None if it has no versions.
         inspect: What is unknown in an item, by name; slower than the reader, and asked
             only of versions newer than those tested.
@@ -171,6 +192,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     status_line: ReadStatusLine = no_status_line
     messages: Callable[[bytes], Said | None] = no_messages
     settings: HookSettings | None = None
+    about: About = About()
     tested: Tested | None = None
     inspect: Callable[[bytes], tuple[Drift, ...]] = no_drift
 

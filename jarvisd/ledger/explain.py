@@ -53,10 +53,15 @@ OVERSIZE = LineVerdict("oversize", "longer than a line may be")
 
 
 class Explainer:
-    """Explains the lines of one session, block by block, in the order of reading."""
+    """Explains the lines of one session, block by block, in the order of reading.
 
-    def __init__(self, agent: str, session_id: SessionId) -> None:
-        self._shelves = RowCaches.empty(KeySet(), 0)
+    Explainers of several sessions that share *rows* find the copies among them.
+    """
+
+    def __init__(
+        self, agent: str, session_id: SessionId, rows: RowCaches | None = None
+    ) -> None:
+        self._shelves = rows or RowCaches.empty(KeySet(), 0)
         self._session = Session(session_id=session_id, agent=agent)
         self._lane: Lane | None = None
 

@@ -5,9 +5,7 @@ session, as the history of a fork does, is known to the store alone, which is as
 afterwards.
 """
 
-import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,15 +18,12 @@ from jarvisd.base.usage import Tokens
 from jarvisd.blocks.block import Block
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.origin import Kind, Origin
-from jarvisd.core.sources.jsonlines.compressed_file import TranscriptText
-from jarvisd.core.sources.jsonlines.handles import open_regular
 from jarvisd.core.sources.jsonlines.lines import (
-    Condense,
-    LineSplitter,
     Oversize,
     TextLine,
     is_blank,
 )
+from jarvisd.core.sources.jsonlines.whole_file import lines_of
 from jarvisd.ledger.explain import MALFORMED, NO_TOKENS, OVERSIZE, Explainer
 from jarvisd.overview.daemon_contract import ReadableStore
 from jarvisd.overview.sessions import SessionEntry
@@ -38,8 +33,6 @@ from jarvisd.reports.wire import SessionsExplain, SessionsExplainResult
 
 MAX_LINES = 500_000
 """Of one session; the largest known has a tenth of that."""
-
-_SLICE_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -125,7 +118,7 @@ def _read(explainer: Explainer, agent: Agent, reading: _Reading, number: int) ->
 
     context = ReaderContext(reading.origin.session_id, reading.origin.parent_session_id)
     reader = agent.reader(context, b"")
-    for line in _lines(reading.origin.path, reading.end, agent.condense):
+    for line in lines_of(reading.origin.path, agent.condense, end=reading.end):
         if isinstance(line, TextLine) and is_blank(line.text):
             continue
 
@@ -134,21 +127,6 @@ def _read(explainer: Explainer, agent: Agent, reading: _Reading, number: int) ->
             return
 
         reading.told.append(_told(explainer, reader, line, (number, len(reading.told))))
-
-
-def _lines(path: str, end: int, condense: Condense) -> Iterator[TextLine | Oversize]:
-    """Give the lines of the file, as far as they are in the books."""
-    fd = open_regular(path)
-    try:
-        splitter, text = LineSplitter(condense=condense), TranscriptText(path, fd)
-        while left := end - splitter.next_offset:
-            chunk = text.read(min(left, _SLICE_BYTES))
-            if text.ended:
-                return
-
-            yield from splitter.feed(chunk)
-    finally:
-        os.close(fd)
 
 
 def _told(

@@ -1,6 +1,7 @@
 """Claude Code, as the daemon and the command line know it."""
 
 from jarvisd.agents._shared.outline import of_objects
+from jarvisd.agents.claude.about import ABOUT
 from jarvisd.agents.claude.places import find
 from jarvisd.agents.claude.settings import SETTINGS
 from jarvisd.agents.claude.traits import TESTED, TRAITS
@@ -69,6 +70,7 @@ AGENT = Agent(
     status_line=_status_line,
     messages=_messages,
     settings=SETTINGS,
+    about=ABOUT,
     tested=TESTED,
     inspect=_inspect,
 )

@@ -1,6 +1,7 @@
 """Codex, as the daemon and the command line know it."""
 
 from jarvisd.agents._shared.outline import of_objects
+from jarvisd.agents.codex.about import ABOUT
 from jarvisd.agents.codex.places import find
 from jarvisd.agents.codex.settings import SETTINGS
 from jarvisd.agents.codex.traits import TESTED, TRAITS
@@ -61,6 +62,7 @@ AGENT = Agent(
     hooks=_hooks,
     messages=_messages,
     settings=SETTINGS,
+    about=ABOUT,
     tested=TESTED,
     inspect=_inspect,
 )

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "sync": "wait until everything on disk is read and stored",
     "service": "install and steer the daemon under systemd",
     "doctor": "check the installation and say what to do",
+    "agents": "list agents that can be read, and check how a log is read",
     "attribution": "say where skills, agents and commands come from",
     "config": "show the effective configuration",
     "completions": "print completions for a shell",

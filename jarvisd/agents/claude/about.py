@@ -1,0 +1,13 @@
+"""How right the figures of Claude Code are."""
+
+from jarvisd.core.agent import About
+
+ABOUT = About(
+    exact="tokens of every response, of subagents too; tool calls and how they ended; "
+    "prompts, compactions, errors",
+    estimated="cost, by list prices; states, where no hooks are installed",
+    unknowable="the request of /compact, of titles and of permission checks; the output "
+    "of a response that was interrupted",
+    interrupted_output=1,
+    unlogged=frozenset({"side-json", "side-summary"}),
+)

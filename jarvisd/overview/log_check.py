@@ -1,0 +1,394 @@
+"""Checks of an agent's reader without a daemon: logs in, what became of each line out.
+
+Everything is read by the agent's own reader and counted by the ledger's own engine, both
+in the process of the caller, so what is shown is what the daemon would count.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from jarvisd.base.errors import SourceError
+from jarvisd.core.agent import Agent, AgentRegistry, ReaderContext, discover_agents
+from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
+from jarvisd.core.record import Drift, Record
+from jarvisd.core.roots import Place, Tree
+from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank
+from jarvisd.core.sources.jsonlines.whole_file import lines_of
+from jarvisd.ledger.engine import Ledger
+from jarvisd.ledger.explain import MALFORMED, OVERSIZE, Explainer
+from jarvisd.ledger.fold import RowCaches
+from jarvisd.ledger.key_set import KeySet
+from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.model import VOID_RANK
+from jarvisd.overview.health_wire import DriftItem
+
+_MAX_DEPTH = 8
+"""Folders above a log that are tried as the root of the agent's tree."""
+
+_SUFFIX = ".jsonl"
+
+
+class AgentSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One agent that can be read.
+
+    *tested* are the oldest and newest version whose logs were read in tests; *roots*
+    where its logs may lie, *found* those of them that exist.
+    """
+
+    name: str
+    title: str
+    tested: tuple[str, str] | None
+    exact: str
+    estimated: str
+    unknowable: str
+    roots: list[str]
+    found: list[str]
+
+
+class CheckedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one line: its record, the row it made, and what is unknown of it.
+
+    *file* is the index of its file, *line* its number from 1 among lines that are not
+    blank; *events* are the names of the record's events.
+    """
+
+    file: int
+    line: int
+    offset: int
+    kind: str
+    events: list[str]
+    verdict: str
+    reason: str
+    unknown: list[str]
+
+
+class CheckedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One log, as far as it was read; *error* is the reason why not to its end."""
+
+    path: str
+    session_id: str | None
+    lines: int
+    malformed: int
+    error: str | None
+
+
+class LogTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What all logs together count."""
+
+    requests: int
+    input_uncached: int
+    cache_read: int
+    cache_write: int
+    output: int
+    reasoning: int
+    tool_calls: int
+    user_prompts: int
+
+
+class TruthUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """Token counts in a truth file; what is absent is not compared."""
+
+    requests: int | None = None
+    input_uncached: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    output: int | None = None
+    reasoning: int | None = None
+
+
+class Truth(msgspec.Struct, frozen=True, kw_only=True):
+    """A truth file: what really happened in a run whose logs are checked.
+
+    *usage* is what the logs must add up to. Recordings know what went over the wire
+    instead: *usage_completed* of responses that ended, *usage_total* of all, *aborted*
+    those that were cut, *usage_by_kind* of requests by what they were for: of these the
+    kinds that the agent never logs are subtracted. *tool_calls* and *user_prompts* are
+    lists, or their lengths; an empty list of prompts means that they were not recorded.
+    """
+
+    usage: TruthUsage | None = None
+    usage_completed: TruthUsage | None = None
+    usage_total: TruthUsage | None = None
+    usage_by_kind: dict[str, TruthUsage] = {}
+    aborted: list[Raw] = []
+    tool_calls: int | list[Raw] | None = None
+    user_prompts: int | list[Raw] | None = None
+
+
+class LogCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole check; *expected* is None without a truth, *differing* names figures."""
+
+    agent: str
+    files: list[CheckedFile]
+    lines: list[CheckedLine]
+    unknown: list[DriftItem]
+    totals: LogTotals
+    expected: dict[str, int] | None
+    differing: list[str]
+
+
+def known_agents() -> AgentRegistry:
+    """Return the agents that can be read."""
+    return discover_agents("jarvisd.agents")
+
+
+def summarize(
+    agents: AgentRegistry,
+    environ: Mapping[str, str],
+    home: Path,
+    configured: Mapping[str, Sequence[Path]],
+) -> list[AgentSummary]:
+    """Return every agent that has logs of its own; *configured* are further roots."""
+    found = []
+    for agent in agents:
+        trees = agent.roots(environ, home, tuple(configured.get(agent.name, ())))
+        if agent.tested is None and not trees:
+            continue
+
+        found.append(
+            AgentSummary(
+                name=agent.name,
+                title=agent.title,
+                tested=None
+                if agent.tested is None
+                else (agent.tested.oldest, agent.tested.newest),
+                exact=agent.about.exact,
+                estimated=agent.about.estimated,
+                unknowable=agent.about.unknowable,
+                roots=[str(each.root) for each in trees],
+                found=[str(each.root) for each in trees if each.root.is_dir()],
+            )
+        )
+
+    return found
+
+
+def logs_at(agent: Agent, path: Path) -> list[tuple[Path, Place]]:
+    """Return the logs at *path*, with what their names say.
+
+    *path* is one log, or a folder: a home, a root of the agent, or one with logs in it.
+    """
+    if not path.is_dir():
+        return [(path, _place_of(agent, path))] if path.exists() else []
+
+    found = {}
+    for tree in agent.roots({}, path, (path,)):
+        for each in sorted(tree.root.rglob("*")) if tree.root.is_dir() else ():
+            plain = _uncompressed(tree, each)
+            place = tree.place(plain.relative_to(tree.root).parts)
+            if place is not None and each.is_file() and plain not in found:
+                found[each] = place
+
+    if found:
+        return list(found.items())
+
+    return [
+        (each, _place_of(agent, each))
+        for each in sorted(path.rglob(f"*{_SUFFIX}"))
+        if each.is_file()
+    ]
+
+
+def check_logs(
+    agent: Agent, logs: Sequence[tuple[Path, Place]], truth: Truth | None = None
+) -> LogCheck:
+    """Read *logs* as the daemon would, and compare their totals with *truth*."""
+    check = _Check(agent)
+    files = [check.read(path, place) for path, place in logs]
+    totals = check.totals()
+    expected = None if truth is None else _expected(agent, truth)
+    counted = msgspec.structs.asdict(totals)
+    return LogCheck(
+        agent=agent.name,
+        files=files,
+        lines=check.lines,
+        unknown=[
+            DriftItem(kind=drift.kind, name=drift.name, count=count)
+            for drift, count in sorted(check.unknown.items())
+        ],
+        totals=totals,
+        expected=expected,
+        differing=[
+            name for name, value in (expected or {}).items() if counted[name] != value
+        ],
+    )
+
+
+@dataclass(slots=True)
+class _Check:
+    """The engines of one check, and what they made of the lines so far."""
+
+    agent: Agent
+    lines: list[CheckedLine] = field(default_factory=list)
+    unknown: dict[Drift, int] = field(default_factory=dict)
+    _files: int = 0
+    _rows: RowCaches = field(default_factory=lambda: RowCaches.empty(KeySet(), 0))
+    _explainers: dict[SessionId, Explainer] = field(default_factory=dict)
+    _ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        traits = self.agent.traits
+        self._ledger = Ledger(lambda *_: None, traits_of=lambda _name: traits)
+
+    def read(self, path: Path, place: Place) -> CheckedFile:
+        """Read one log to its end."""
+        session_id = place.session_id
+        origin = Origin(
+            block_id=BlockId(str(path)),
+            kind=Kind.TRANSCRIPT,
+            agent=self.agent.name,
+            path=str(path),
+            session_id=session_id,
+            parent_session_id=place.parent_session_id,
+        )
+        lane = Lane.opened(origin, version=self.agent.version)
+        explainer = self._explainer(session_id or SessionId(str(path)))
+        explainer.begin(origin)
+        reader = self.agent.reader(
+            ReaderContext(session_id, place.parent_session_id), b""
+        )
+        number, malformed, error = 0, 0, None
+        try:
+            for line in lines_of(str(path), self.agent.condense):
+                if isinstance(line, TextLine) and is_blank(line.text):
+                    continue
+
+                number += 1
+                record = None
+                if isinstance(line, TextLine):
+                    record = reader.read(line.text, offset=line.offset)
+
+                malformed += record is None
+                self._add(line, record, number, explainer, lane)
+        except SourceError as exc:
+            error = exc.reason
+        except OSError as exc:
+            error = exc.strerror or str(exc)
+
+        self._ledger.applied()
+        self._files += 1
+        return CheckedFile(
+            path=str(path),
+            session_id=session_id,
+            lines=number,
+            malformed=malformed,
+            error=error,
+        )
+
+    def totals(self) -> LogTotals:
+        """Return what all lines together count."""
+        sessions = list(self._ledger.sessions())
+        calls = [each for each in self._ledger.take().calls if each.tool is not None]
+        return LogTotals(
+            requests=sum(each.messages for each in sessions),
+            input_uncached=sum(each.input for each in sessions),
+            cache_read=sum(each.cache_read for each in sessions),
+            cache_write=sum(
+                each.cache_write_5m + each.cache_write_1h for each in sessions
+            ),
+            output=sum(each.output for each in sessions),
+            reasoning=sum(each.reasoning for each in sessions),
+            tool_calls=sum(each.rank != VOID_RANK for each in calls),
+            user_prompts=sum(
+                each.prompts for each in sessions if not each.parent_session_id
+            ),
+        )
+
+    def _explainer(self, session_id: SessionId) -> Explainer:
+        return self._explainers.setdefault(
+            session_id, Explainer(self.agent.name, session_id, self._rows)
+        )
+
+    def _add(
+        self,
+        line: TextLine | Oversize,
+        record: Record | None,
+        number: int,
+        explainer: Explainer,
+        lane: Lane,
+    ) -> None:
+        verdict, unknown = MALFORMED, dict[Drift, None]()
+        if isinstance(line, Oversize):
+            verdict = OVERSIZE
+        elif record is not None:
+            verdict = explainer.explain(record)
+            self._ledger.fold(lane, record)
+            unknown = dict.fromkeys((*record.drift, *self.agent.inspect(line.text)))
+
+        for each in unknown:
+            self.unknown[each] = self.unknown.get(each, 0) + 1
+
+        self.lines.append(
+            CheckedLine(
+                file=self._files,
+                line=number,
+                offset=line.offset,
+                kind="" if record is None else record.kind,
+                events=[] if record is None else list(_names(record)),
+                verdict=verdict.word,
+                reason=verdict.reason,
+                unknown=[f"{each.kind} {each.name}" for each in unknown],
+            )
+        )
+
+
+def _names(record: Record) -> Iterator[str]:
+    for each in record.events:
+        yield type(each).__name__
+
+
+def _place_of(agent: Agent, path: Path) -> Place:
+    """Return what the name of *path* says, wherever its tree begins."""
+    trees = agent.roots({}, path.parent, (path.parent,))
+    if not trees:
+        return Place()
+
+    parts = _uncompressed(trees[0], path.absolute()).parts
+    for depth in range(min(_MAX_DEPTH, len(parts) - 1), 0, -1):
+        place = trees[0].place(parts[-depth:])
+        if place is not None:
+            return place
+
+    return Place()
+
+
+def _uncompressed(tree: Tree, path: Path) -> Path:
+    """Return the path that *path* has while it is not compressed."""
+    suffix = tree.compressed
+    is_compressed = suffix and path.name.endswith(suffix)
+    return path.with_name(path.name.removesuffix(suffix)) if is_compressed else path
+
+
+def _expected(agent: Agent, truth: Truth) -> dict[str, int]:
+    """Return what the logs of *agent* must add up to."""
+    usage: TruthUsage | None = truth.usage
+    completed, total = truth.usage_completed, truth.usage_total
+    if usage is None and completed is not None:
+        usage = completed
+        part = agent.about.interrupted_output
+        if total is not None and part is not None:
+            output = (completed.output or 0) + part * len(truth.aborted)
+            usage = msgspec.structs.replace(total, output=output)
+
+    found: dict[str, Any] = {} if usage is None else msgspec.structs.asdict(usage)
+    if truth.usage is None:
+        for kind in agent.about.unlogged & truth.usage_by_kind.keys():
+            unlogged = msgspec.structs.asdict(truth.usage_by_kind[kind])
+            found |= {
+                name: value - (unlogged[name] or 0)
+                for name, value in found.items()
+                if value is not None
+            }
+
+    for name, entries in (
+        ("tool_calls", truth.tool_calls),
+        ("user_prompts", None if truth.user_prompts == [] else truth.user_prompts),
+    ):
+        found[name] = len(entries) if isinstance(entries, list) else entries
+
+    return {name: value for name, value in found.items() if value is not None}
