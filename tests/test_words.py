@@ -1,11 +1,13 @@
 """Names and docstrings follow the rules that CONTRIBUTING.md states."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1] / "jarvisd"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "jarvisd"
 DECLARING = {"The", "A", "An", "What", "Who", "How", "When", "Where", "Since", "If"}
 """Openings of a phrase; a function that acts is described by an imperative."""
 
@@ -101,3 +103,33 @@ def test_a_predicate_is_described_by_its_condition() -> None:
     ]
 
     assert not found
+
+
+def test_every_module_that_is_named_exists() -> None:
+    """A page and a docstring may name a module by the end of its path, or by dots."""
+    paths = [f"/{path}" for path in ROOT.glob("[jtb]*/**/*.py")]
+    dotted = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in PACKAGE.rglob("*.py")
+    }
+    texts = [
+        *(ROOT / "docs" / "internals").glob("*.md"),
+        ROOT / "CONTRIBUTING.md",
+        *PACKAGE.rglob("*.py"),
+    ]
+
+    dead = []
+    for text in texts:
+        content = text.read_text(encoding="utf-8")
+        for name in re.findall(r"`([\w/]+\.py)`", content):
+            is_pattern = "NAME" in name or Path(name).stem in ROLES
+            is_ours = any(each.endswith(f"/{name}") for each in paths)
+            if not is_pattern and not is_ours and not name.startswith("tools/"):
+                dead.append(f"{text.relative_to(ROOT)}: {name}")
+
+        for name in re.findall(r"`(jarvisd(?:\.\w+){2,})`", content):
+            parent = name.rpartition(".")[0]
+            if "NAME" not in name and not {name, parent} & dotted:
+                dead.append(f"{text.relative_to(ROOT)}: {name}")
+
+    assert not dead

@@ -5,7 +5,7 @@ status for a veto and its output for advice. So whatever goes wrong, it is silen
 status is 0, and it is gone after `LIMIT_S`, by an alarm that no step can outlast. It
 waits for the daemon's answer, so that events arrive in the order in which they happen.
 
-Only the words that are evidence leave this process (`protocol.hooks`): a prompt or a
+Only the words that are evidence leave this process (`base/hook_fields.py`): a prompt or a
 tool's input is read, because the agent writes it, and dropped.
 
 The C halves `_json`, `_signal` and `_socket` are used on purpose, as in `line`.

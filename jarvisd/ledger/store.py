@@ -49,9 +49,9 @@ class RowTable(Generic[R]):
         self._upsert: Statement[R] = table.upsert()
         self._of_key = f"{table.select} WHERE key = ?"
         self._of_session = f"{table.select} WHERE session = ? AND version < ?"
-        self._delete = f"DELETE FROM {name} WHERE key = ?"  # noqa: S608
-        keys = f"SELECT key FROM {name} ORDER BY key"  # noqa: S608
-        self._keys = f"SELECT json_group_array(key) FROM ({keys})"  # noqa: S608
+        self._delete = f"DELETE FROM {name} WHERE key = ?"  # noqa: S608 - the name of a row type
+        keys = f"SELECT key FROM {name} ORDER BY key"  # noqa: S608 - the name of a row type
+        self._keys = f"SELECT json_group_array(key) FROM ({keys})"  # noqa: S608 - the name of a row type
 
     def write(
         self, raw: sqlite3.Connection, known: Interned, rows: Iterable[R]

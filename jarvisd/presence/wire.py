@@ -1,7 +1,7 @@
 """What agents tell of themselves while they run: hooks and status lines.
 
 A payload is what the agent gave its hook, as it came. Who sends it may leave out what
-is not in `protocol.hooks`; what is sent all the same is not looked at.
+is not in `base/hook_fields.py`; what is sent all the same is not looked at.
 """
 
 from typing import Annotated

@@ -1,7 +1,7 @@
 """What agents tell their hooks, as a signal: the parts that are alike for all of them.
 
 Codex took over the payloads of Claude Code, so one Struct names the fields of both.
-Which fields may be looked at is said in `protocol.hooks`. Pure and total: whatever the
+Which fields may be looked at is said in `base/hook_fields.py`. Pure and total: whatever the
 bytes are, the answer is a signal or None.
 
 Facts: the payloads of Claude Code 2.1.329 and Codex 0.169, and their documentation.
