@@ -182,8 +182,13 @@ def truth(path: Path, folder: Path, queries: DatabaseQueries = QUERIES) -> Strea
         assert copy.execute("pragma integrity_check").fetchone() == ("ok",)
         held: Streams = {}
         for stream, _ in copy.execute(queries.streams):
+            names = copy.execute(queries.rows, {"stream": stream}).fetchall()
+            if queries.unnumbered:
+                rows = copy.execute(queries.unnumbered, {"limit": 10**6})
+                names += [row[1:3] for row in rows if row[0] == stream]
+
             held[stream] = {}
-            for table, key, *_ in copy.execute(queries.rows, {"stream": stream}):
+            for table, key, *_ in names:
                 query = queries.tables[table]
                 row = copy.execute(query.sql, {"key": key}).fetchone()
                 held[stream][row_ref(table, key)] = query.body(table, row[2:])

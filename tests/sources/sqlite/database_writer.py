@@ -84,10 +84,17 @@ class Agent:
     def session(self, name: str = "") -> str:
         ses = name or self._new("ses")
         with self.transaction():
-            self.db.execute("insert into session values(?, ?)", (ses, "a title"))
+            self.db.execute("insert into session values(?, ?)", (ses, '"new"'))
             self.db.execute("insert into event_sequence values(?, -1)", (ses,))
             self._event(ses, "session.created", ses)
         return ses
+
+    def retitle(self, ses: str, title: str = "") -> None:
+        title = title or "t" * self.random.randint(1, 40)
+        with self.transaction():
+            self.db.execute(
+                "update session set title = ? where id = ?", (json.dumps(title), ses)
+            )
 
     def message(self, ses: str, size: int = 200, name: str = "") -> str:
         message = name or self._new("msg")
@@ -221,6 +228,8 @@ class Agent:
         part = self._some("part")
         if message is None or chance < 0.2:
             self.message(ses, self.random.choice((50, 300, 3000)))
+        elif chance < 0.24:
+            self.retitle(ses)
         elif part is None or chance < 0.5:
             self.part(message, self.random.choice((10, 400, 2000, 9000)))
         elif chance < 0.85:

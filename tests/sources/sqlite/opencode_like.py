@@ -1,5 +1,7 @@
 """A database like opencode's: sessions, messages, parts, and an event for each change."""
 
+import msgspec
+
 from jarvisd.core.sources.sqlite.database_queries import DatabaseQueries, RowQuery
 
 SCHEMA = """
@@ -78,4 +80,21 @@ QUERIES = DatabaseQueries(
         ),
     },
     is_dense=True,
+)
+
+# Titles change in place, and no event tells of it, as agents keep their totals.
+WITH_TITLES = msgspec.structs.replace(
+    QUERIES,
+    needs={**NEEDS, "session": frozenset({"id", "title"})},
+    tables={
+        **QUERIES.tables,
+        "session": RowQuery(
+            "select id, length(title), id, title from session where id = :key",
+            columns=("id", "data"),
+            json=frozenset({"data"}),
+        ),
+    },
+    unnumbered="""
+      select id, 'session', id, length(title), title from session
+      order by rowid desc limit :limit""",
 )

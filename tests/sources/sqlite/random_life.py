@@ -20,7 +20,7 @@ from tests.sources.sqlite.database_rig import (
     totals_of,
     truth,
 )
-from tests.sources.sqlite.opencode_like import BALANCE
+from tests.sources.sqlite.opencode_like import BALANCE, WITH_TITLES
 
 
 @dataclass
@@ -44,7 +44,7 @@ def live(folder: Path, *, seed: int, points: int, mode: str) -> Life:
     folder.mkdir(parents=True, exist_ok=True)
     path, chance, life = folder / "agent.db", Random(seed), Life()
     writer = Writer(path, mode)
-    with consuming(path) as consumer, asking(path) as reader:
+    with consuming(path, WITH_TITLES) as consumer, asking(path) as reader:
         try:
             for point in range(points):
                 writer("seed", seed * 10_000 + point)
@@ -97,7 +97,7 @@ def is_summed_up(reader: SnapshotReader) -> bool:
 
 def compare(consumer: Consumer, path: Path, folder: Path) -> None:
     """Hold what was counted against what SQLite's recovery of a copy gives."""
-    right = present(truth(path, folder / "copy"))
+    right = present(truth(path, folder / "copy", WITH_TITLES))
     batch = consumer.drain(Budget(items=30))
     if batch.fault is not None and "journal" in batch.fault.reason:
         # Only its owner may roll back what it left; what was read before stays.

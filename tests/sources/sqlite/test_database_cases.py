@@ -225,7 +225,9 @@ def test_an_older_backup_restored_within_a_transaction(
 # Case 80: a log without an index that can be used. It is read by checksums.
 
 
-@pytest.mark.parametrize("loss", ["missing", "empty", "noise", "older than the boot"])
+@pytest.mark.parametrize(
+    "loss", ["missing", "empty", "noise", "older than the boot", "a link", "a folder"]
+)
 def test_the_log_of_a_killed_writer_without_its_index(
     path: Path, tmp_path: Path, loss: str
 ) -> None:
@@ -238,8 +240,14 @@ def test_the_log_of_a_killed_writer_without_its_index(
         index.write_bytes(b"")
     elif loss == "noise":
         index.write_bytes(os.urandom(32768))
-    else:
+    elif loss == "older than the boot":
         os.utime(index, (1, 1))
+    else:
+        index.unlink()
+        if loss == "a link":
+            index.symlink_to(tmp_path / "nowhere")
+        else:
+            index.mkdir()
 
     with consuming(path) as consumer:
         assert_read(consumer, tmp_path)

@@ -2,10 +2,11 @@
 
 - `database_queries`: what an agent says about its database, as a value; no I/O
 - `database_source`: the source of one database
-- `database_look`: what is new in one committed state of it
+- `database_look`, `unnumbered_rows`, `row_delivery`: what is new in one committed state
 - `database_cursor`: how far each stream was read
 - `lock_free_vfs`: SQL on that state, by apsw; the only module that imports it
-- `database_pages`: where the pages of the state are, in the file and its log
+- `database_pages`: where the pages of the state are
+- `database_files`, `write_ahead_log`: the file, and the log that is newer than it
 - `wal_format`: the file formats of SQLite's write-ahead log and its index
 
 `docs/internals/sources.md` describes the method and what it was tested against.

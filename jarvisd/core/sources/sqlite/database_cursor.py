@@ -5,7 +5,7 @@ from hashlib import blake2b
 import msgspec
 from msgspec import Struct
 
-from jarvisd.core.sources.sqlite.database_queries import SqliteValue
+from jarvisd.core.sources.sqlite.database_queries import RowName, SqliteValue
 
 VERSION = 1
 
@@ -21,7 +21,14 @@ class StreamPosition(Struct, frozen=True, array_like=True):
     sequence: int
     seen: int
     mark: bytes
-    after: tuple[str, str] | None = None
+    after: RowName | None = None
+
+
+class RowMark(Struct, frozen=True, array_like=True):
+    """What was delivered of a row that changes without an entry."""
+
+    digest: bytes
+    chars: int
 
 
 class SeenState(Struct, frozen=True, array_like=True):
@@ -37,9 +44,10 @@ class SeenState(Struct, frozen=True, array_like=True):
 class DatabaseCursor(Struct, array_like=True):
     """The positions of all streams, and the state they were found in."""
 
-    version: int
-    seen: SeenState | None
-    streams: dict[str, StreamPosition]
+    version: int = VERSION
+    seen: SeenState | None = None
+    streams: dict[str, StreamPosition] = {}
+    unnumbered: dict[str, dict[RowName, RowMark]] = {}
 
     def encode(self) -> bytes:
         """Return the cursor as bytes."""

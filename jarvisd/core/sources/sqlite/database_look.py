@@ -4,24 +4,25 @@ A look changes nothing: the state may prove torn, and is then looked at again. W
 found is applied by `DatabaseSource`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
 
-from jarvisd.core.source import Budget, Item, ItemRef, StreamTotals
-from jarvisd.core.sources.sqlite.database_cursor import StreamPosition, mark_of
+from jarvisd.core.source import Budget, StreamTotals
+from jarvisd.core.sources.sqlite.database_cursor import (
+    DatabaseCursor,
+    RowMark,
+    StreamPosition,
+    mark_of,
+)
 from jarvisd.core.sources.sqlite.database_errors import RowError
 from jarvisd.core.sources.sqlite.database_queries import (
+    Answers,
     DatabaseQueries,
-    Row,
-    SqliteValue,
-    row_ref,
+    RowName,
+    number_of,
 )
-
-T = TypeVar("T")
-
-RowName = tuple[str, str]
-"""Table and key."""
+from jarvisd.core.sources.sqlite.row_delivery import RowDelivery
+from jarvisd.core.sources.sqlite.unnumbered_rows import read_unnumbered
 
 Sizes = Mapping[RowName, int]
 """The characters of each row of one stream."""
@@ -29,39 +30,6 @@ Sizes = Mapping[RowName, int]
 ENTRIES_PER_ITEM = 4
 """So many entries are asked for at once for each item that the budget has room for:
 agents write a row several times."""
-
-
-class Answers(Protocol):
-    """One committed state, as `lock_free_vfs.Snapshot`.
-
-    *schema* is another number when tables, columns or indexes are others.
-    """
-
-    schema: int
-
-    def rows(self, sql: str, /, **values: SqliteValue) -> Iterator[Row]:
-        """Return the rows of a query."""
-        ...
-
-    def row(self, sql: str, /, **values: SqliteValue) -> Row | None:
-        """Return the first row of a query, or None."""
-        ...
-
-    def columns(self, table: str) -> frozenset[str]:
-        """Return the columns of a table, none if there is no such table."""
-        ...
-
-
-class Reader(Protocol):
-    """What asks a database, as `lock_free_vfs.SnapshotReader`."""
-
-    def ask(self, question: Callable[[Answers], T]) -> T:
-        """Return the answer of *question* to one committed state."""
-        ...
-
-    def close(self) -> None:
-        """Close the connection."""
-        ...
 
 
 def missing(answers: Answers, queries: DatabaseQueries) -> str:
@@ -80,7 +48,7 @@ def missing(answers: Answers, queries: DatabaseQueries) -> str:
 class Look:
     """One look: the streams that are new, changed, begun again or gone, and their rows.
 
-    *known* are the positions so far. *compare_all*: the file may be another one, so
+    *cursor* has the positions so far. *compare_all*: the file may be another one, so
     each known stream must prove that it is what was read. *sizes* are those of streams
     that were read since the start of the process.
     """
@@ -89,40 +57,33 @@ class Look:
         self,
         answers: Answers,
         queries: DatabaseQueries,
-        known: Mapping[str, StreamPosition],
+        cursor: DatabaseCursor,
         sizes: Mapping[str, Sizes],
         *,
         budget: Budget,
         compare_all: bool,
     ) -> None:
-        self.items: list[Item] = []
+        self.delivery = RowDelivery(answers, queries, budget)
         self.restarted: list[str] = []
         self.ended: list[str] = []
-        self.deleted: list[ItemRef] = []
         self.positions: dict[str, StreamPosition] = {}
-        self.sizes: dict[str, dict[RowName, int]] = {}
+        self.unnumbered: dict[str, dict[RowName, RowMark]] = {}
+        self.sizes: dict[str, Sizes] = {}
+        self.totals: dict[str, StreamTotals] = {}
         self.problems: dict[str, str] = {}
         self.more = False
         self._answers = answers
         self._queries = queries
-        self._known = known
+        self._known = cursor.streams
+        self._known_unnumbered = cursor.unnumbered
         self._known_sizes = sizes
-        self._budget = budget
+        self._limit = budget.items * ENTRIES_PER_ITEM
         self._compare_all = compare_all
-        self._size = 0
-
-    @property
-    def totals(self) -> dict[str, StreamTotals]:
-        """The totals of each stream that was read."""
-        return {
-            stream: StreamTotals(len(sizes), sum(sizes.values()))
-            for stream, sizes in self.sizes.items()
-        }
 
     def run(self) -> "Look":
         """Find what is new, and read what the budget has room for."""
         sequences = {
-            str(stream): _number(sequence)
+            str(stream): number_of(sequence)
             for stream, sequence in self._answers.rows(self._queries.streams)
         }
         self.ended = [stream for stream in self._known if stream not in sequences]
@@ -137,13 +98,26 @@ class Look:
 
         waiting = grown + unread
         for stream in waiting:
-            if self._is_full:
+            if self.delivery.is_full:
                 break
 
             with self._failing_alone(stream):
                 self._read(stream, sequences[stream])
 
-        self.more = any(
+        self.unnumbered, is_done = read_unnumbered(
+            self._answers,
+            self._queries,
+            self._known_unnumbered,
+            (*self.restarted, *self.ended),
+            self.delivery,
+        )
+        self.ended += [
+            stream
+            for stream, rows in self.unnumbered.items()
+            if not rows and stream not in sequences and stream not in self._known
+        ]
+        self._sum_up()
+        self.more = not is_done or any(
             (position := self.positions.get(stream)) is None
             or position.after is not None
             or position.sequence < sequences[stream]
@@ -176,13 +150,6 @@ class Look:
 
         return known.after is not None
 
-    @property
-    def _is_full(self) -> bool:
-        return (
-            len(self.items) + len(self.deleted) >= self._budget.items
-            or self._size >= self._budget.size_bytes
-        )
-
     def _mark(self, stream: str, sequence: int) -> bytes:
         row = self._answers.row(self._queries.mark, stream=stream, sequence=sequence)
         return b"" if row is None else mark_of(row[0])
@@ -212,16 +179,16 @@ class Look:
         sizes = self._listed(stream)
         names = list(sizes)
         start = 0
-        if after in sizes:
+        if after is not None and after in sizes:
             start = names.index(after) + 1
         elif after is not None:
             self.restarted.append(stream)
 
         for name in names[start:]:
-            if self._is_full:
+            if self.delivery.is_full:
                 break
 
-            self._read_row(stream, name, None)
+            self.delivery.add(stream, name, None)
             after = name
         else:
             after = None
@@ -230,11 +197,10 @@ class Look:
 
     def _read_changes(self, stream: str, known: int, now: int) -> None:
         """Deliver the rows that the entries behind the *known* one name."""
-        limit = self._budget.items * ENTRIES_PER_ITEM
         entries = [
-            (_number(number), None if table is None else (str(table), str(key)))
+            (number_of(number), None if table is None else (str(table), str(key)))
             for number, table, key in self._answers.rows(
-                self._queries.changes, stream=stream, after=known, limit=limit
+                self._queries.changes, stream=stream, after=known, limit=self._limit
             )
         ]
         numbers = [number for number, _ in entries]
@@ -249,15 +215,15 @@ class Look:
         read: dict[RowName, int | None] = {}
         for number, name in entries:
             if name is not None and name not in read:
-                if self._is_full:
+                if self.delivery.is_full:
                     break
 
                 known_chars = 0 if before is None else before.get(name)
-                read[name] = self._read_row(stream, name, known_chars)
+                read[name] = self.delivery.add(stream, name, known_chars)
 
             known = number
         else:
-            if len(entries) < limit:
+            if len(entries) < self._limit:
                 known = now
 
         self._move(stream, known, now, None)
@@ -268,54 +234,36 @@ class Look:
             present = {name: size for name, size in read.items() if size is not None}
             self.sizes[stream] = {**before, **present}
 
-    def _listed(self, stream: str) -> dict[RowName, int]:
+    def _listed(self, stream: str) -> Sizes:
         """Return the rows of a stream with their characters; report deleted ones."""
         listed = self._answers.rows(self._queries.rows, stream=stream)
         now = {
-            (str(table), str(key)): _number(chars) for table, key, chars, *_ in listed
+            (str(table), str(key)): number_of(chars) for table, key, chars, *_ in listed
         }
         self.sizes[stream] = now
         if stream not in self.restarted:
-            gone = self._known_sizes.get(stream, {}).keys() - now.keys()
-            refs = [row_ref(*name) for name in sorted(gone)]
-            self.deleted += [ref for ref in refs if ref not in self.deleted]
+            self.delivery.add_deleted(
+                self._known_sizes.get(stream, {}).keys() - now.keys()
+            )
 
         return now
 
-    def _read_row(
-        self, stream: str, name: RowName, known_chars: int | None
-    ) -> int | None:
-        """Deliver one row, and return its characters; None if it is deleted.
+    def _sum_up(self) -> None:
+        """Sum up what the streams have now of which something was read."""
+        void = {*self.restarted, *self.ended}
+        for stream in {*self.sizes, *self.unnumbered}:
+            known = {} if stream in void else self._known_unnumbered
+            unnumbered = self.unnumbered.get(stream, known.get(stream, {})).values()
+            if stream in self.ended and not unnumbered:
+                continue
 
-        *known_chars* are those that it had when it was delivered, 0 if they or that are
-        not known, None if it was not delivered.
+            with self._failing_alone(stream):
+                sizes = self.sizes.get(stream)
+                if sizes is None and stream not in void:
+                    sizes = self._known_sizes.get(stream)
+                if sizes is None:
+                    sizes = self._listed(stream)
 
-        If it cannot be read, its body is empty, which no reader takes for a record.
-        """
-        table, key = name
-        query, ref = self._queries.tables[table], row_ref(table, key)
-        body, chars = b"", 0  # stays so for a row that cannot be read
-        try:
-            row = self._answers.row(query.sql, key=key)
-        except RowError:
-            pass
-        else:
-            if row is None:
-                self.deleted.append(ref)
-                return None
-
-            stream, chars = str(row[0]), _number(row[1])
-            try:
-                body = query.body(table, row[2:])
-            except Exception:  # the agent's code; the row costs only itself
-                body = b""
-
-        replaces = None if known_chars is None else ref
-        self.items.append(Item(ref, stream, body, chars, replaces, known_chars or 0))
-        self._size += len(body)
-        return chars
-
-
-def _number(value: SqliteValue) -> int:
-    """Return a number of the database as one; a null counts as 0."""
-    return int(value or 0)
+                chars = sum(sizes.values()) + sum(mark.chars for mark in unnumbered)
+                count = len(sizes) + len(unnumbered)
+                self.totals[stream] = StreamTotals(count, chars)

@@ -5,16 +5,20 @@ text or numbers; a key of several columns is one text that the queries make and 
 apart, such as a JSON array.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from jarvisd.core.source import ItemRef
 
+T = TypeVar("T")
+
 SqliteValue: TypeAlias = int | float | str | bytes | None
 Row: TypeAlias = tuple[SqliteValue, ...]
+RowName: TypeAlias = tuple[str, str]
+"""Table and key."""
 
 
 class RowQuery(Struct, frozen=True):
@@ -61,6 +65,9 @@ class DatabaseQueries(Struct, frozen=True):
     - *rows*: `table, key, characters` of each row of `:stream`, in the order in which
       they are to be delivered
     - *tables*: how to read a row of each table
+    - *unnumbered*: `stream, table, key, characters, digest` of rows that change in place
+      without an entry, such as totals, at most `:limit`, newest first; *digest* changes
+      with each change of the row. *rows* does not give them
     - *is_dense*: the sequence has no gaps, so a missing entry was pruned
     """
 
@@ -70,7 +77,41 @@ class DatabaseQueries(Struct, frozen=True):
     changes: str
     rows: str
     tables: Mapping[str, RowQuery]
+    unnumbered: str = ""
     is_dense: bool = False
+
+
+class Answers(Protocol):
+    """One committed state, as `lock_free_vfs.Snapshot`.
+
+    *schema* is another number when tables, columns or indexes are others.
+    """
+
+    schema: int
+
+    def rows(self, sql: str, /, **values: SqliteValue) -> Iterator[Row]:
+        """Return the rows of a query."""
+        ...
+
+    def row(self, sql: str, /, **values: SqliteValue) -> Row | None:
+        """Return the first row of a query, or None."""
+        ...
+
+    def columns(self, table: str) -> frozenset[str]:
+        """Return the columns of a table, none if there is no such table."""
+        ...
+
+
+class Reader(Protocol):
+    """What asks a database, as `lock_free_vfs.SnapshotReader`."""
+
+    def ask(self, question: Callable[[Answers], T]) -> T:
+        """Return the answer of *question* to one committed state."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
 
 
 def row_ref(table: str, key: str) -> ItemRef:
@@ -89,6 +130,11 @@ def named_row(ref: ItemRef) -> tuple[str, str] | None:
             return table, key
         case _:
             return None
+
+
+def number_of(value: SqliteValue) -> int:
+    """Return a number of the database as one; a null counts as 0."""
+    return int(value or 0)
 
 
 _encoder = msgspec.json.Encoder()

@@ -10,7 +10,6 @@ from msgspec import Struct
 from jarvisd.base.clock import Clock
 from jarvisd.core.source import Batch, Budget, Fault, ItemRef
 from jarvisd.core.sources.sqlite.database_cursor import (
-    VERSION,
     DatabaseCursor,
     SeenState,
     decode_cursor,
@@ -22,15 +21,14 @@ from jarvisd.core.sources.sqlite.database_errors import (
     RowError,
     UnknownVersionError,
 )
-from jarvisd.core.sources.sqlite.database_look import (
-    Answers,
-    Look,
-    Reader,
-    Sizes,
-    missing,
-)
+from jarvisd.core.sources.sqlite.database_look import Look, Sizes, missing
 from jarvisd.core.sources.sqlite.database_pages import DatabasePages, FoundBy, StateKey
-from jarvisd.core.sources.sqlite.database_queries import DatabaseQueries, named_row
+from jarvisd.core.sources.sqlite.database_queries import (
+    Answers,
+    DatabaseQueries,
+    Reader,
+    named_row,
+)
 from jarvisd.core.sources.sqlite.wal_format import is_next_log
 
 T = TypeVar("T")
@@ -73,7 +71,7 @@ class DatabaseSource:
         self, path: str, queries: DatabaseQueries, clock: Clock, cursor: bytes = b""
     ) -> None:
         known = decode_cursor(cursor)
-        self._cursor = known or DatabaseCursor(VERSION, None, {})
+        self._cursor = known or DatabaseCursor()
         # What an unreadable cursor stood for may have been delivered.
         self._may_repeat = known is None and cursor != b""
         self._path = path
@@ -142,13 +140,19 @@ class DatabaseSource:
             return
 
         look, streams = unapplied.look, self._cursor.streams
+        unnumbered = self._cursor.unnumbered
         for stream in (*look.ended, *look.restarted):
             streams.pop(stream, None)
+            unnumbered.pop(stream, None)
             self._sizes.pop(stream, None)
 
         streams.update(look.positions)
-        for stream, sizes in look.sizes.items():
-            self._sizes[stream] = sizes
+        unnumbered.update(look.unnumbered)
+        for stream in [stream for stream, rows in look.unnumbered.items() if not rows]:
+            del unnumbered[stream]
+
+        for stream in look.positions.keys() & look.sizes.keys():
+            self._sizes[stream] = look.sizes[stream]
             self._sizes.move_to_end(stream)
 
         rows = sum(map(len, self._sizes.values()))
@@ -212,7 +216,7 @@ class DatabaseSource:
         look = Look(
             answers,
             self._queries,
-            self._cursor.streams,
+            self._cursor,
             self._sizes,
             budget=budget,
             compare_all=self._may_be_replaced(key),
@@ -242,19 +246,20 @@ class DatabaseSource:
         restarted = list(look.restarted)
         if self._may_repeat:
             known = {*self._cursor.streams, *restarted}
-            restarted += [stream for stream in look.positions if stream not in known]
+            found = {**look.positions, **look.unnumbered}
+            restarted += [stream for stream in found if stream not in known]
 
         problems = "; ".join(
             f"session {stream}: {problem}" for stream, problem in look.problems.items()
         )
         return Batch(
-            items=look.items,
+            items=look.delivery.items,
             more=look.more,
-            removed=len(look.deleted),
+            removed=len(look.delivery.deleted),
             fault=self._faulty(problems),
             restarted=restarted,
             ended=look.ended,
-            deleted=look.deleted,
+            deleted=look.delivery.deleted,
             totals=look.totals,
         )
 
