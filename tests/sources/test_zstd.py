@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jarvisd.base.errors import SourceError
 from jarvisd.core.sources.zstd import (
@@ -14,6 +18,7 @@ from jarvisd.core.sources.zstd import (
     TOO_LARGE,
     WINDOW_TOO_LARGE,
     ZstdReader,
+    decompress_value,
 )
 from tests.conftest import REPOSITORY
 from tests.zstd_library import zstd
@@ -158,3 +163,43 @@ def test_thousands_of_empty_frames_give_way_to_others(path: Path) -> None:
     os.close(fd)
     assert text == TEXT
     assert turns > 100
+
+
+def test_a_value_is_one_whole_frame_of_limited_size() -> None:
+    packed = zstd.compress(TEXT)
+    assert decompress_value(packed, len(TEXT)) == TEXT
+    assert decompress_value(zstd.compress(b""), 0) == b""
+    for data, reason in (
+        (packed[:-1], DAMAGED),
+        (packed + packed, DAMAGED),
+        (packed + b"x", DAMAGED),
+        (b"", DAMAGED),
+        (b"text", DAMAGED),
+        (zstd.compress(bytes(1 << 24)), TOO_LARGE),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            decompress_value(data, len(TEXT))
+
+    with pytest.raises(ValueError, match=TOO_LARGE):
+        decompress_value(packed, len(TEXT) - 1)
+
+
+FRAMES = [zstd.compress(TEXT[:size], 3) for size in (0, 100, 5000, 300_000)]
+
+
+@given(st.data())
+def test_whatever_stands_in_a_file_it_is_text_or_damage(data: st.DataObject) -> None:
+    whole = b"".join(data.draw(st.lists(st.sampled_from(FRAMES), max_size=3)))
+    noise = data.draw(st.binary(max_size=40))
+    at = data.draw(st.integers(0, len(whole)))
+    limit = data.draw(st.sampled_from([1000, 70_000]))
+    with TemporaryFile(buffering=0) as file:
+        file.write(whole[:at] + noise + whole[at + data.draw(st.integers(0, 40)) :])
+        reader, size = ZstdReader(), 0
+        with suppress(SourceError):
+            while not reader.ended:
+                piece = reader.read(file.fileno(), "file", limit)
+                assert len(piece) <= limit
+                size += len(piece)
+
+        assert size <= 4 * len(TEXT)

@@ -108,6 +108,30 @@ class ZstdReader:
             raise SourceError(path, TOO_LARGE)
 
 
+def decompress_value(data: bytes, limit: int) -> bytes:
+    """Return what the value *data* of a row or field says, of *limit* bytes at most.
+
+    Raises:
+        ValueError: It says more, is cut short or damaged, or is more than one frame.
+
+    """
+    zstd = _library()
+    options = {zstd.DecompressionParameter.window_log_max: MAX_WINDOW_LOG}
+    frame = zstd.ZstdDecompressor(options=options)
+    try:
+        text: bytes = frame.decompress(data, max_length=limit + 1)
+    except zstd.ZstdError as exc:
+        raise ValueError(DAMAGED) from exc
+
+    if len(text) > limit:
+        raise ValueError(TOO_LARGE)
+
+    if not frame.eof or frame.unused_data:
+        raise ValueError(DAMAGED)
+
+    return text
+
+
 def _library() -> ModuleType:
     global _zstd  # noqa: PLW0603 - imported once, with the first file
     if _zstd is None:

@@ -96,7 +96,7 @@ class DocumentSource(ElementSource):
         names: set[int] = set()
         for group in elements:
             for index, body in enumerate(group.bodies):
-                key, name = _unique(group, index, body, names)
+                key, name, _ = _unique(group, index, body, names)
                 if KEY_PREFIX + key == ref.key:
                     return whole_text(body)
 
@@ -239,16 +239,17 @@ class DocumentSource(ElementSource):
             order = look.order[place] = (array("Q"), array("Q"))
             for index, body in enumerate(group.bodies):
                 digest = hash_of(body)
-                key, name = "", _name_at(before, index, digest, group)
+                key, name, nth = "", _name_at(before, index, digest, group), 1
                 if not name or name in names:
-                    key, name = _unique(group, index, body, names)
+                    key, name, nth = _unique(group, index, body, names)
 
                 names.add(name)
                 if len(names) > MAX_ELEMENTS:
                     return None
 
                 order[0].append(digest)
-                order[1].append(name)
+                # What stands before it makes it the second of its name.
+                order[1].append(name if nth == 1 else 0)
                 known = table.get(name)
                 known_count += known is not None and not known.is_removed
                 if known is None or known.digest != digest or known.is_removed:
@@ -310,8 +311,8 @@ def _key(group: Elements, index: int, body: msgspec.Raw) -> str:
 
 def _unique(
     group: Elements, index: int, body: msgspec.Raw, names: set[int]
-) -> tuple[str, int]:
-    """Return the key of an element and its hash; the second of a name gets a number."""
+) -> tuple[str, int, int]:
+    """Return the key of an element, its hash, and which of its name it is."""
     key = first = _key(group, index, body)
     name, number = hash_of(key), 1
     while name in names:
@@ -319,7 +320,7 @@ def _unique(
         key = f"{first}#{number}"
         name = hash_of(key)
 
-    return key, name
+    return key, name, number
 
 
 @cache

@@ -26,6 +26,7 @@ from jarvisd.core.sources.document.element_source import (
     Handed,
 )
 from jarvisd.core.sources.document.element_table import (
+    ElementTable,
     FileSignature,
     KnownElement,
     hash_of,
@@ -152,31 +153,13 @@ class EventFolder(ElementSource):
             return self._failing(self.path, exc.strerror or str(exc))
 
         self._recovered()
-        listing = _Listing(began, signature_of(seen))
         present = {hash_of(name): name for name in names}
-        for key, name in present.items():
-            known = self._table.get(key)
-            if known is None:
-                listing.names.append(name)
-            elif known.is_removed:
-                listing.returned.append((key, known))
-
-        listing.names.sort(reverse=True)
-        if self._table.present > len(present) - len(listing.names) - len(
-            listing.returned
-        ):
-            listing.removed = [
-                key
-                for key, known in self._table
-                if not known.is_removed and key not in present
-            ]
-
         self._unread = {
             name: each
             for name, each in self._unread.items()
             if hash_of(name) in present
         }
-        return listing
+        return _compared(self._table, present, began, signature_of(seen))
 
     def _is_event(self, name: str) -> bool:
         return is_utf8(name) and self._kind.is_event(name)
@@ -280,3 +263,25 @@ class _Listing:
     """Those that are to be read, last one first."""
     returned: list[tuple[int, KnownElement]] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
+
+
+def _compared(
+    table: ElementTable, present: dict[int, str], began: float, signature: FileSignature
+) -> _Listing:
+    """Return what of the files that are *present*, by hash, is not known as it is."""
+    listing = _Listing(began, signature)
+    for key, name in present.items():
+        known = table.get(key)
+        if known is None:
+            listing.names.append(name)
+        elif known.is_removed:
+            listing.returned.append((key, known))
+
+    listing.names.sort(reverse=True)
+    still = len(present) - len(listing.names) - len(listing.returned)
+    if still < table.present:
+        listing.removed = [
+            key for key, known in table if not known.is_removed and key not in present
+        ]
+
+    return listing
