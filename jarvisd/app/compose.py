@@ -187,11 +187,11 @@ async def compose(
         daemon=service,
         reports=reports,
         states=states,
-        desk=_hook_handlers(
+        hook_handlers=_hook_handlers(
             reader, presence, state_task, states, agents=agents, clock=clock
         ),
         subscriptions=subscriptions,
-        tally=counters,
+        counters=counters,
     )
     parts = Parts(
         clock=clock,

@@ -19,7 +19,7 @@ from jarvisd.state.journal import Journal
 from jarvisd.state.model import Transition
 
 MAX_KEPT = 4096
-"""Things remembered as changed; who is further behind is given a snapshot."""
+"""Entries remembered as changed; who is further behind is given a snapshot."""
 
 MAX_ENCODED = 256
 

@@ -74,8 +74,8 @@ class Shared:
     replies: Dispatcher
     subscriptions: Subscriptions
     clock: Clock
-    tally: ServerCounters
-    patience: Timeouts
+    counters: ServerCounters
+    timeouts: Timeouts
     buffer: bytearray
     round: Round
 
@@ -98,8 +98,8 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._ended = False
         self._turn_handle: asyncio.Handle | None = None
         self._news_handle: asyncio.TimerHandle | None = None
-        self._half_sent = Deadline(shared.patience.half_sent_s, self._drop_half_sent)
-        self._blocked = Deadline(shared.patience.blocked_s, self._drop_blocked)
+        self._half_sent = Deadline(shared.timeouts.half_sent_s, self._drop_half_sent)
+        self._blocked = Deadline(shared.timeouts.blocked_s, self._drop_blocked)
         self._lost = anyio.Event()
 
     async def run(self, client: socket.socket) -> None:
@@ -135,7 +135,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         """Answer what was asked before the end, with or without a last newline.
 
         A client that only closed its sending side, as `nc -N` does, goes on being
-        told its news; one that is gone altogether is not waited for.
+        sent its news; one that is gone altogether is not waited for.
         """
         self._ended = True
         if _has_hung_up(self._transport):
@@ -219,7 +219,7 @@ class ClientConnection(asyncio.BufferedProtocol):
     def _answer(self, line: bytes) -> bytes:
         """Return the answer if it is there and short; else see that it comes."""
         self._half_sent.stop()
-        self._shared.tally.requests += 1
+        self._shared.counters.requests += 1
         match self._shared.replies.reply_to(line, self._outbox):
             case bytes() as answer if len(answer) <= PIECE_BYTES:
                 return answer
@@ -327,12 +327,12 @@ class ClientConnection(asyncio.BufferedProtocol):
     # The end.
 
     def _drop_half_sent(self) -> None:
-        self._shared.tally.dropped_half_sent += 1
+        self._shared.counters.dropped_half_sent += 1
         log.info("client.dropped", reason="half-sent request")
         self._transport.abort()
 
     def _drop_blocked(self) -> None:
-        self._shared.tally.dropped_blocked += 1
+        self._shared.counters.dropped_blocked += 1
         log.info("client.dropped", reason="does not read")
         self._transport.abort()
 

@@ -1,6 +1,6 @@
 """From a request's line to its answer's line: the second bulkhead.
 
-Whatever goes wrong in one request is told to its client alone. The error's message
+Whatever goes wrong in one request is reported to its client alone. The error's message
 comes from our own errors; of anything else the client is given a number, under which
 the traceback is in the log.
 """
@@ -82,7 +82,7 @@ class Dispatcher:
         try:
             answer = self.handlers.answer(call.params, outbox)
         except Exception as exc:
-            return _refusal(call.id, _told(exc, call.method))
+            return _refusal(call.id, _client_error(exc, call.method))
 
         match answer:
             case bytes():
@@ -106,7 +106,7 @@ class Dispatcher:
             except asyncio.CancelledError:
                 return _refusal(call.id, _timeout(call.method, limit_s))
             except Exception as exc:
-                return _refusal(call.id, _told(exc, call.method))
+                return _refusal(call.id, _client_error(exc, call.method))
 
         return Promised(promise, reply)
 
@@ -118,7 +118,7 @@ class Dispatcher:
         except TimeoutError:
             return _refusal(call.id, _timeout(call.method, limit_s))
         except Exception as exc:
-            return _refusal(call.id, _told(exc, call.method))
+            return _refusal(call.id, _client_error(exc, call.method))
 
     async def _reply_to_batch(
         self, batch: messages.RequestBatch, outbox: ClientOutbox
@@ -185,8 +185,8 @@ def _chain(head: bytes, pieces: Pieces, tail: bytes) -> Pieces:
     yield tail
 
 
-def _told(exc: Exception, method: str) -> ProtocolError:
-    """Return what the client is told of *exc*; what we have no name for is logged."""
+def _client_error(exc: Exception, method: str) -> ProtocolError:
+    """Return the error for the client; an exception that has no kind is logged."""
     match exc:
         case ProtocolError():
             return exc

@@ -135,7 +135,7 @@ def _open_folder(path: Path) -> Iterator[int]:
         _make_private(path)
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as exc:
-        raise RuntimeFolderError(path, _told(exc)) from exc
+        raise RuntimeFolderError(path, _reason(exc)) from exc
 
     try:
         _check_private(path, os.fstat(folder))
@@ -161,7 +161,7 @@ def _check_private(path: Path, status: os.stat_result) -> None:
         raise RuntimeFolderError(path, reason)
 
 
-def _told(exc: OSError) -> str:
+def _reason(exc: OSError) -> str:
     if exc.errno in {errno.ELOOP, errno.ENOTDIR}:
         return "it is no folder, or a symbolic link"
 
@@ -174,7 +174,7 @@ def _locked(path: Path, folder: int) -> Iterator[None]:
         try:
             stack.enter_context(hold_lock(path / LOCK_NAME, folder=folder))
         except OSError as exc:
-            raise RuntimeFolderError(path, f"{LOCK_NAME}: {_told(exc)}") from exc
+            raise RuntimeFolderError(path, f"{LOCK_NAME}: {_reason(exc)}") from exc
 
         yield
 
@@ -199,7 +199,7 @@ def _bound(path: Path, folder: int) -> Iterator[socket.socket]:
             _remove_stale(path, folder)
             _bind(listener, path)
         except OSError as exc:
-            raise RuntimeFolderError(path.parent, _told(exc)) from exc
+            raise RuntimeFolderError(path.parent, _reason(exc)) from exc
 
         inode = _inode(path, folder)
         try:

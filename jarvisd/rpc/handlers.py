@@ -116,18 +116,18 @@ class Handlers:
         reports: Reports,
         states: LiveStates,
         subscriptions: Subscriptions,
-        tally: ServerCounters,
-        desk: HookHandlers | None = None,
+        counters: ServerCounters,
+        hook_handlers: HookHandlers | None = None,
     ) -> None:
         self.status = StatusBoard(blocks, clock, daemon)
-        self._desk = desk or HookHandlers(clock, daemon.agents)
+        self._hook_handlers = hook_handlers or HookHandlers(clock, daemon.agents)
         self._blocks = blocks
         self._clock = clock
         self._daemon = daemon
         self._reports = reports
         self._states = states
         self._subscriptions = subscriptions
-        self._tally = tally
+        self._counters = counters
         self._answers = self._answerers(daemon, reports, states)
 
     def answer(self, request: Params, outbox: ClientOutbox) -> Answer:
@@ -163,7 +163,7 @@ class Handlers:
             SessionsExplain: _as_it_is(self._explain),
             SourcesList: _now(daemon.sources),
             Hook: _now(self._hook),
-            StatusLine: _now(self._desk.status_line),
+            StatusLine: _now(self._hook_handlers.status_line),
             StatesList: _now(states.current),
             StatesHistory: _later(states.history),
             Subscribe: self._subscribe,
@@ -213,9 +213,9 @@ class Handlers:
     def _health(self, _: Health) -> object:
         return msgspec.structs.replace(
             self._daemon.health(),
-            clients=self._tally.clients,
+            clients=self._counters.clients,
             subscriptions=len(self._subscriptions),
-            hooks=self._desk.receipts(),
+            hooks=self._hook_handlers.receipts(),
         )
 
     def _line(self, request: Line) -> LineResult:
@@ -224,7 +224,7 @@ class Handlers:
         return LineResult(text=text)
 
     def _hook(self, request: Hook) -> Done:
-        if self._desk.call(request) is None:
+        if self._hook_handlers.call(request) is None:
             message = f"this is no payload of a hook of {request.agent}"
             raise messages.failure("invalid_params", message)
 

@@ -171,7 +171,7 @@ def encode_error(id_: bytes, error: ProtocolError) -> bytes:
 
 
 def encode_notification(method: str, params: bytes) -> bytes:
-    """Return the line that tells a client something it did not ask for just now."""
+    """Return the line of one notification."""
     return b'{"jsonrpc":"2.0","method":"%b","params":%b}\n' % (method.encode(), params)
 
 

@@ -1,4 +1,4 @@
-"""Who is told of changes: the hub, and each client's outbox.
+"""Who is notified of changes: the hub, and each client's outbox.
 
 A change costs the hub one entry in a list and one wake-up for each client that
 listens; a client takes its news when its socket has room for it. Nothing is ever
@@ -103,7 +103,7 @@ class Subscriptions:
 
 @dataclass(slots=True, eq=False)
 class ClientOutbox:
-    """The subscriptions of one client, and what it is to be told of them.
+    """The subscriptions of one client, and the notifications that are due to it.
 
     *wake* is called at each change, from within it, and must only make a note.
     """
@@ -158,7 +158,7 @@ class ClientOutbox:
         self.hub.leave(self)
 
     def ping(self) -> None:
-        """Let the client be told that all is quiet."""
+        """Queue a notification that all is quiet."""
         self._ping = True
         self.wake()
 
@@ -175,7 +175,7 @@ class ClientOutbox:
 
     @property
     def next_at(self) -> float | None:
-        """The moment, on the clock, at which more may be told; None for not now."""
+        """The moment, on the clock, at which more may be sent; None for not now."""
         moments = [each.next_at for each in self._subscriptions.values()]
         soonest = min(moments, default=math.inf)
         return None if soonest == math.inf else soonest

@@ -1,4 +1,4 @@
-"""The server: lets clients in, one task each, whatever happens to any of them.
+"""The server: accepts clients, one task each, whatever happens to any of them.
 
 The accept loop is our own. anyio's ends for good when descriptors run out, and an
 exception from one client's task would reach it through the task group; here a shortage
@@ -55,21 +55,21 @@ class RpcServer:
         handlers: Handlers,
         subscriptions: Subscriptions,
         clock: Clock,
-        tally: ServerCounters,
+        counters: ServerCounters,
         *,
-        patience: Timeouts | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self._subscriptions = subscriptions
         self._clock = clock
-        self._tally = tally
+        self._counters = counters
         self._turned_away = 0
         self.replies = Dispatcher(handlers)
         self._shared = Shared(
             replies=self.replies,
             subscriptions=subscriptions,
             clock=clock,
-            tally=tally,
-            patience=patience or Timeouts(),
+            counters=counters,
+            timeouts=timeouts or Timeouts(),
             buffer=bytearray(READ_BYTES),
             round=Round(clock),
         )
@@ -105,28 +105,28 @@ class RpcServer:
                     log.warning("api.accept_paused", reason=exc.strerror)
 
                 paused = True
-                self._tally.accept_pauses += 1
+                self._counters.accept_pauses += 1
                 await self._clock.sleep_until(self._clock.monotonic() + PAUSE_S)
             else:
                 return client
 
     def _let_in(self, client: socket.socket, clients: TaskGroup) -> None:
         if peer_uid(client) != os.geteuid():
-            self._tally.refused_peers += 1
+            self._counters.refused_peers += 1
             client.close()
-        elif self._tally.clients < MAX_CLIENTS:
-            self._tally.clients += 1
-            self._tally.accepted += 1
+        elif self._counters.clients < MAX_CLIENTS:
+            self._counters.clients += 1
+            self._counters.accepted += 1
             clients.start_soon(self._serve_client, client)
         else:
-            self._tally.refused_busy += 1
+            self._counters.refused_busy += 1
             self._send_off(client, clients)
 
     async def _serve_client(self, client: socket.socket) -> None:
         try:
             await ClientConnection(self._shared).run(client)
         finally:
-            self._tally.clients -= 1
+            self._counters.clients -= 1
 
     def _send_off(self, client: socket.socket, clients: TaskGroup) -> None:
         if self._turned_away < MAX_CLIENTS:

@@ -1,8 +1,8 @@
-"""One subscription: how far it has read, and what it may be told now.
+"""One subscription: how far it has read, and what may be sent to it now.
 
 Synchronous, and without a clock of its own: it is asked for news and says when to
 ask again. Its memory is bounded: a place in the list of changes, and the blocks and
-sessions that were told within the last interval.
+sessions that were sent within the last interval.
 """
 
 import math
@@ -18,15 +18,15 @@ from jarvisd.rpc.wire import Resync, Subscribe, SubscribeResult
 from jarvisd.state.model import Transition
 
 MAX_SPACED = 1024
-"""Things whose last telling is remembered; beyond it spacing is given up, not news."""
+"""Entries whose last notification is remembered; beyond it spacing is lost, no news is."""
 
 
 @dataclass(slots=True)
 class Subscription:
     """Tells one subscriber of changes, each block at most once an interval.
 
-    The first change of a block is told at once; those within the interval after it
-    become one, told at its end.
+    The first change of a block is sent at once; those within the interval after it
+    become one, sent at its end.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Subscription:
     _read: int = 0
     _known_number: int = 0
     _told_at: dict[str, float] = field(default_factory=dict)
-    _held: dict[str, Change] = field(default_factory=dict)
+    _deferred: dict[str, Change] = field(default_factory=dict)
     _snapshot: deque[Change] = field(default_factory=deque)
 
     def start(
@@ -69,7 +69,7 @@ class Subscription:
     def resync(self, blocks: list[Block]) -> bytes:
         """Return the notification of a gap; a snapshot of *blocks* follows it."""
         self._read = self.changes.sequence
-        self._held.clear()
+        self._deferred.clear()
         self._begin_snapshot(blocks)
         self._catch_up(self.changes.journal.after(self._known_number))
         cursor = self.changes.cursor(self._read)
@@ -77,7 +77,7 @@ class Subscription:
         return messages.encode_notification("resync", messages.encode(params))
 
     def take(self, now: float, max_bytes: int) -> list[bytes]:
-        """Return what may be told at *now*: notifications, *max_bytes* and a little."""
+        """Return what may be sent at *now*: notifications, *max_bytes* and a little."""
         news = self._take_snapshot(now, max_bytes)
         room = max_bytes - sum(map(len, news))
         for change in [*self._due(now), *self.changes.after(self._read)]:
@@ -93,8 +93,8 @@ class Subscription:
 
     @property
     def next_at(self) -> float:
-        """The moment at which a held block may be told, or infinity."""
-        return min((self._due_at(each) for each in self._held), default=math.inf)
+        """The moment at which a deferred block may be sent, or infinity."""
+        return min((self._due_at(each) for each in self._deferred), default=math.inf)
 
     @property
     def is_telling(self) -> bool:
@@ -162,14 +162,14 @@ class Subscription:
             if not self._is_new(change):
                 continue
 
-            self._told(change.key, now)
+            self._sent(change.key, now)
             news.append(self._event(change.topic, self.changes.data_of(change)))
             room -= len(news[-1])
         return news
 
     def _due(self, now: float) -> list[Change]:
-        due = [each for each in self._held if self._due_at(each) <= now]
-        return [self._held[each] for each in due]
+        due = [each for each in self._deferred if self._due_at(each) <= now]
+        return [self._deferred[each] for each in due]
 
     def _may_tell(self, change: Change, now: float) -> bool:
         if not self._matches(change):
@@ -179,18 +179,18 @@ class Subscription:
             return True
 
         if self._due_at(change.key) > now:
-            self._held[change.key] = change
+            self._deferred[change.key] = change
             return False
 
-        self._held.pop(change.key, None)
-        self._told(change.key, now)
+        self._deferred.pop(change.key, None)
+        self._sent(change.key, now)
         return True
 
     def _due_at(self, key: str) -> float:
         told_at = self._told_at.get(key, -math.inf)
         return told_at + self.wanted.interval_ms / 1000
 
-    def _told(self, key: str, now: float) -> None:
+    def _sent(self, key: str, now: float) -> None:
         if not self.wanted.interval_ms:
             return
 
@@ -204,8 +204,10 @@ class Subscription:
         return messages.encode_event(self.id, topic, cursor, data)
 
     def _safe_place(self) -> int:
-        """Return the place up to which nothing is left to tell."""
+        """Return the place up to which nothing is left to send."""
         if self._snapshot:
             return -1  # no cursor to go on from: what is missing is in no change
 
-        return min((c.sequence - 1 for c in self._held.values()), default=self._read)
+        return min(
+            (c.sequence - 1 for c in self._deferred.values()), default=self._read
+        )

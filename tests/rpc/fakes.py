@@ -371,7 +371,7 @@ class Running:
     daemon: FakeDaemon
     subscriptions: Subscriptions
     handlers: Handlers
-    tally: ServerCounters
+    counters: ServerCounters
     clock: Clock
     store: FakeStore
 
@@ -390,7 +390,7 @@ class Running:
 @asynccontextmanager
 async def running(
     *,
-    patience: Timeouts | None = None,
+    timeouts: Timeouts | None = None,
     request_s: float | None = None,
     clock: Clock | None = None,
 ) -> AsyncIterator[Running]:
@@ -401,7 +401,7 @@ async def running(
         runtime_folder() as folder,
         open_endpoint(folder / "rpc.sock") as endpoint,
     ):
-        daemon, tally, publisher = FakeDaemon(), ServerCounters(), Publisher()
+        daemon, counters, publisher = FakeDaemon(), ServerCounters(), Publisher()
         publish = publisher.publish
         blocks = Blocks(Sessions(traits_of=traits_of), publish)
         journal = Journal(publish=publish)
@@ -424,16 +424,23 @@ async def running(
             ),
             states=states,
             subscriptions=subscriptions,
-            tally=tally,
+            counters=counters,
         )
-        server = RpcServer(handlers, subscriptions, clock, tally, patience=patience)
+        server = RpcServer(handlers, subscriptions, clock, counters, timeouts=timeouts)
         if request_s is not None:
             server.replies.request_s = server.replies.long_request_s = request_s
 
         async with anyio.create_task_group() as tasks:
             await tasks.start(server.serve, endpoint)
             yield Running(
-                endpoint, blocks, daemon, subscriptions, handlers, tally, clock, store
+                endpoint,
+                blocks,
+                daemon,
+                subscriptions,
+                handlers,
+                counters,
+                clock,
+                store,
             )
             tasks.cancel_scope.cancel()
 

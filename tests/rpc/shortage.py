@@ -23,10 +23,10 @@ async def main() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
             with Client(server.endpoint.path) as waiting:  # the last one for itself
                 taken = take_all_descriptors()
-                with_no_room = server.tally.accept_pauses
+                with_no_room = server.counters.accept_pauses
                 give_back(taken[:1])
                 late = Client(server.endpoint.path)
-                await eventually(lambda: server.tally.accept_pauses > with_no_room)
+                await eventually(lambda: server.counters.accept_pauses > with_no_room)
                 assert "result" in await before.ask("status")
 
                 give_back(taken[1:])

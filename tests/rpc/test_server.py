@@ -234,7 +234,7 @@ async def test_a_request_once_begun_is_carried_out_though_its_client_goes() -> N
             await client.send({**STATUS, "method": "push.lines", "params": push})
             await eventually(lambda: server.daemon.waiting == 1)
         hold.set()
-        await eventually(lambda: server.tally.clients == 0)
+        await eventually(lambda: server.counters.clients == 0)
 
         assert [each.lines for each in server.daemon.pushed] == [["a"]]
 
@@ -255,13 +255,13 @@ async def test_a_client_too_many_is_told_so_and_the_others_stay() -> None:
             assert answer["error"]["data"]["kind"] == "busy"
             assert "result" in await clients[0].ask("status")
             clients[-1].close()
-            await eventually(lambda: server.tally.clients < MAX_CLIENTS)
+            await eventually(lambda: server.counters.clients < MAX_CLIENTS)
             with Client(path) as welcome:
                 assert "result" in await welcome.ask("status")
 
 
 async def test_a_client_that_never_reads_costs_little_and_is_dropped() -> None:
-    async with running(patience=Timeouts(blocked_s=0.3)) as server:
+    async with running(timeouts=Timeouts(blocked_s=0.3)) as server:
         for n in range(2000):
             server.add(block(f"{n:016x}", lines=1, at_ms=server.clock.unix_ms()))
         listing = {**STATUS, "method": "blocks.list"}
@@ -270,19 +270,19 @@ async def test_a_client_that_never_reads_costs_little_and_is_dropped() -> None:
             before = resident_bytes()
             await send_until_nobody_reads(client, listing)
             grown = resident_bytes() - before
-            await eventually(lambda: server.tally.dropped_blocked == 1)
+            await eventually(lambda: server.counters.dropped_blocked == 1)
 
         assert grown < 2 * 1024 * 1024  # a list is 1.1 MB, and hundreds were asked for
-        await eventually(lambda: server.tally.clients == 0)
+        await eventually(lambda: server.counters.clients == 0)
 
 
 async def test_a_client_that_does_not_read_its_news_is_dropped() -> None:
-    async with running(patience=Timeouts(blocked_s=0.2)) as server:
+    async with running(timeouts=Timeouts(blocked_s=0.2)) as server:
         busy = server.add(block())
         with Client(server.endpoint.path) as client:
             await client.result("subscribe", topics=["blocks"])
             with anyio.fail_after(PATIENCE_S):
-                while not server.tally.dropped_blocked:
+                while not server.counters.dropped_blocked:
                     server.grow(busy)
                     await checkpoint()
 
@@ -290,16 +290,16 @@ async def test_a_client_that_does_not_read_its_news_is_dropped() -> None:
 
 
 async def test_half_a_request_is_waited_for_only_so_long() -> None:
-    async with running(patience=Timeouts(half_sent_s=0.1)) as server:
+    async with running(timeouts=Timeouts(half_sent_s=0.1)) as server:
         with Client(server.endpoint.path) as slow, Client(server.endpoint.path) as idle:
             await slow.send_raw(b'{"jsonrpc":')
             assert await slow.receive_line() == b""
-            assert server.tally.dropped_half_sent == 1
+            assert server.counters.dropped_half_sent == 1
             assert "result" in await idle.ask("status")  # had sent nothing at all
 
 
 async def test_half_a_request_that_waits_for_us_is_not_its_clients_delay() -> None:
-    async with running(patience=Timeouts(half_sent_s=0.1)) as server:
+    async with running(timeouts=Timeouts(half_sent_s=0.1)) as server:
         hold = server.daemon.hold = anyio.Event()
         waiting = [{**SYNC, "id": n} for n in range(MAX_IN_FLIGHT)]
         with Client(server.endpoint.path) as busy, Client(server.endpoint.path) as slow:
@@ -326,7 +326,7 @@ async def test_a_client_that_vanishes_is_forgotten() -> None:
         with Client(server.endpoint.path) as client:
             await client.result("subscribe", topics=["blocks"])
 
-        await eventually(lambda: server.tally.clients == 0)
+        await eventually(lambda: server.counters.clients == 0)
         assert len(server.subscriptions) == 0
 
 
@@ -346,10 +346,10 @@ async def test_a_flood_of_one_client_leaves_the_others_their_turn() -> None:
                             await flood.receive_line()
 
                 tasks.start_soon(send_and_read)
-                await eventually(lambda: server.tally.requests > 10)
-                before = server.tally.requests
+                await eventually(lambda: server.counters.requests > 10)
+                before = server.counters.requests
                 await other.result("status")
-                passed = server.tally.requests - before
+                passed = server.counters.requests - before
 
     assert passed < 2500  # answered in between, and not behind all of them
 
@@ -382,7 +382,7 @@ async def test_a_peer_of_another_user_is_let_go_silently(
         with Client(server.endpoint.path) as client:
             assert await client.receive_line() == b""
 
-    assert server.tally.refused_peers == 1
+    assert server.counters.refused_peers == 1
 
 
 def test_a_shortage_of_descriptors_is_waited_out() -> None:

@@ -159,7 +159,7 @@ async def test_a_subscriber_that_sends_no_more_goes_on_being_told() -> None:
             assert (await client.receive())["method"] == "event"
 
         server.grow(grown)
-        await eventually(lambda: server.tally.clients == 0)
+        await eventually(lambda: server.counters.clients == 0)
 
 
 async def test_a_change_reaches_a_subscriber_well_within_a_millisecond() -> None:
