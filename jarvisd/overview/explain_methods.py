@@ -36,7 +36,7 @@ MAX_LINES = 500_000
 
 
 @dataclass(slots=True)
-class _Told:
+class _Explained:
     """One line, and what became of it."""
 
     line: ExplainedLine
@@ -50,22 +50,22 @@ class _Reading:
 
     origin: Origin
     end: int
-    told: list[_Told] = field(default_factory=list)
+    explained: list[_Explained] = field(default_factory=list)
     error: str | None = None
 
-    def block(self, told: list[_Told]) -> ExplainedBlock:
+    def block(self, explained: list[_Explained]) -> ExplainedBlock:
         return ExplainedBlock(
             block_id=self.origin.block_id,
             path=self.origin.path or "",
             session_id=self.origin.session_id,
-            lines=len(told),
-            verdicts=dict(Counter(each.line.verdict for each in told)),
+            lines=len(explained),
+            verdicts=dict(Counter(each.line.verdict for each in explained)),
             error=self.error,
         )
 
 
 async def explain(
-    asked: SessionsExplain, entry: SessionEntry, agent: Agent, store: ReadableStore
+    params: SessionsExplain, entry: SessionEntry, agent: Agent, store: ReadableStore
 ) -> SessionsExplainResult:
     """Return what became of each line of the session *entry*."""
     session = entry.session
@@ -74,26 +74,39 @@ async def explain(
     await anyio.to_thread.run_sync(
         partial(_read_all, explainer, agent, readings), abandon_on_cancel=True
     )
-    keys = [key for each in readings for told in each.told for key in told.keys]
+    keys = [
+        key
+        for each in readings
+        for explained in each.explained
+        for key in explained.keys
+    ]
     found = await store.read(partial(owners, keys=keys))
     elsewhere = {
         key: owner for key, owner in found.items() if owner != session.session_id
     }
-    settled = [[_settled(told, elsewhere) for told in each.told] for each in readings]
-    lines = [
-        told.line
-        for block in settled
-        for told in block
-        if asked.all or told.line.verdict != "nothing"
+    settled = [
+        [_settled(explained, elsewhere) for explained in each.explained]
+        for each in readings
     ]
-    end = asked.after + asked.limit
+    lines = [
+        explained.line
+        for block in settled
+        for explained in block
+        if params.all or explained.line.verdict != "nothing"
+    ]
+    end = params.after + params.limit
     return SessionsExplainResult(
         agent=session.agent,
         session_id=session.session_id,
-        blocks=[each.block(told) for each, told in zip(readings, settled, strict=True)],
-        lines=lines[asked.after : end],
+        blocks=[
+            each.block(explained)
+            for each, explained in zip(readings, settled, strict=True)
+        ],
+        lines=lines[params.after : end],
         next=end if end < len(lines) else None,
-        tokens=sum((told.tokens for block in settled for told in block), NO_TOKENS),
+        tokens=sum(
+            (explained.tokens for block in settled for explained in block), NO_TOKENS
+        ),
         booked=session.tokens,
     )
 
@@ -122,19 +135,21 @@ def _read(explainer: Explainer, agent: Agent, reading: _Reading, number: int) ->
         if isinstance(line, TextLine) and is_blank(line.text):
             continue
 
-        if len(reading.told) >= MAX_LINES:
+        if len(reading.explained) >= MAX_LINES:
             reading.error = f"only the first {MAX_LINES:,} lines are explained"
             return
 
-        reading.told.append(_told(explainer, reader, line, (number, len(reading.told))))
+        reading.explained.append(
+            _explain_line(explainer, reader, line, (number, len(reading.explained)))
+        )
 
 
-def _told(
+def _explain_line(
     explainer: Explainer,
     reader: AgentReader,
     line: TextLine | Oversize,
     place: tuple[int, int],
-) -> _Told:
+) -> _Explained:
     kind, at_ms, verdict = "", None, OVERSIZE
     if isinstance(line, TextLine):
         record = reader.read(line.text, offset=line.offset)
@@ -143,7 +158,7 @@ def _told(
             kind, at_ms = record.kind, record.at_ms
             verdict = explainer.explain(record)
 
-    return _Told(
+    return _Explained(
         ExplainedLine(
             block=place[0],
             line=place[1] + 1,
@@ -159,12 +174,12 @@ def _told(
     )
 
 
-def _settled(told: _Told, elsewhere: dict[int, str]) -> _Told:
+def _settled(explained: _Explained, elsewhere: dict[int, str]) -> _Explained:
     """Return *told* as it is, or as a line whose row another session has."""
-    others = {elsewhere[key] for key in told.keys if key in elsewhere}
+    others = {elsewhere[key] for key in explained.keys if key in elsewhere}
     if not others:
-        return told
+        return explained
 
-    reason = f"counted in session {', '.join(sorted(others))}: {told.line.reason}"
-    line = replace(told.line, verdict="elsewhere", reason=reason)
-    return _Told(line, NO_TOKENS, ())
+    reason = f"counted in session {', '.join(sorted(others))}: {explained.line.reason}"
+    line = replace(explained.line, verdict="elsewhere", reason=reason)
+    return _Explained(line, NO_TOKENS, ())

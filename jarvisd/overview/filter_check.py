@@ -20,10 +20,10 @@ class FilterCheck:
 
     def __init__(self, blocks: Blocks, daemon: Daemon) -> None:
         self._blocks = blocks
-        self._books = blocks.books
+        self._sessions = blocks.books
         self._daemon = daemon
 
-    def check(self, asked: FiltersCheck) -> FiltersCheckResult:
+    def check(self, params: FiltersCheck) -> FiltersCheckResult:
         """Refuse an agent or a project that is not known.
 
         Raises:
@@ -31,34 +31,34 @@ class FilterCheck:
 
         """
         agents = self._agents()
-        if asked.agent is not None and asked.agent not in agents:
-            message = f"no agent `{asked.agent}` is known, only {_listed(agents)}"
+        if params.agent is not None and params.agent not in agents:
+            message = f"no agent `{params.agent}` is known, only {_listed(agents)}"
             raise messages.failure("unknown_agent", message)
 
-        if asked.project is not None and not self._is_known(asked.project):
-            raise messages.failure("unknown_project", self._no_project(asked.project))
+        if params.project is not None and not self._is_known(params.project):
+            raise messages.failure("unknown_project", self._no_project(params.project))
 
         return FiltersCheckResult()
 
     def _agents(self) -> list[str]:
         """Return the agents that can be read, and those that somebody sends lines of."""
-        told = {agent for agent, _ in self._books.states.sessions()}
-        kept = {each.agent for each in self._books.ledger.sessions()}
+        signalled = {agent for agent, _ in self._sessions.states.sessions()}
+        kept = {each.agent for each in self._sessions.ledger.sessions()}
         return sorted(
-            {*self._daemon.agents.names, CHAT, *self._blocks.totals, *told, *kept}
+            {*self._daemon.agents.names, CHAT, *self._blocks.totals, *signalled, *kept}
         )
 
     def _is_known(self, project: str) -> bool:
         return (
             is_reading(self._daemon)
             or any(is_in_project(each, project) for each in self._blocks)
-            or any(is_session_in(each, project) for each in self._books.entries())
-            or any(is_named(each, project) for each in self._told_places())
+            or any(is_session_in(each, project) for each in self._sessions.entries())
+            or any(is_named(each, project) for each in self._signalled_folders())
         )
 
-    def _told_places(self) -> Iterator[str | None]:
-        """Yield the folders of sessions that only signals tell of."""
-        states = self._books.states
+    def _signalled_folders(self) -> Iterator[str | None]:
+        """Yield the folders of sessions that are known from signals alone."""
+        states = self._sessions.states
         return (states.origin_of(key)[1] for key in states.sessions())
 
     def _no_project(self, project: str) -> str:

@@ -58,7 +58,7 @@ def matches_session(
 
 
 def matches_filter(block: Block, wanted: SubscriptionFilter | None) -> bool:
-    """Whether a subscriber who wants *wanted* is told of *block*."""
+    """Whether a subscriber who wants *wanted* is notified of *block*."""
     if wanted is None:
         return True
 
@@ -79,7 +79,7 @@ def is_in_project(block: Block, wanted: str) -> bool:
 def _is_as_lively(block: Block, wanted: BlocksList, now_ms: int) -> bool:
     if wanted.active_s is not None:
         last_ms = block.last_activity_ms
-        # However far apart: a time far ahead was told by a wrong clock.
+        # However far apart: a time far ahead is from a wrong clock.
         if last_ms is None or abs(now_ms - last_ms) > wanted.active_s * 1000:
             return False
 

@@ -38,8 +38,8 @@ LEAST_CHARS = 4
 _By = Literal["id", "project", "words"]
 
 
-class _Thing(NamedTuple):
-    """A session with its newest block, a block by itself, or what hooks told of."""
+class _Candidate(NamedTuple):
+    """A session with its newest block, a block by itself, or a session that only hooks reported."""
 
     agent: str
     session_id: SessionId | None
@@ -53,46 +53,52 @@ class Names:
 
     def __init__(self, blocks: Blocks, daemon: Daemon, clock: Clock) -> None:
         self._blocks = blocks
-        self._books = blocks.books
+        self._sessions = blocks.books
         self._daemon = daemon
         self._clock = clock
 
-    async def resolve(self, asked: NamesResolve) -> NamesResolveResult:
+    async def resolve(self, params: NamesResolve) -> NamesResolveResult:
         """Return which sessions and blocks a name means."""
-        name = asked.name.strip()
+        name = params.name.strip()
         by, found = await self._named(name)
         meant = sorted(map(self._meant, found), key=_by_age)
         return NamesResolveResult(
             by=by if meant else None,
             total=len(meant),
-            meant=meant[: asked.limit],
+            meant=meant[: params.limit],
             complete=not is_reading(self._daemon),
         )
 
-    async def _named(self, name: str) -> tuple[_By, list[_Thing]]:
+    async def _named(self, name: str) -> tuple[_By, list[_Candidate]]:
         if not name:
             return "id", []
 
         if name == LATEST:
-            return "id", sorted(self._sessions(), key=_newest_first)[:1]
+            return "id", sorted(self._session_candidates(), key=_newest_first)[:1]
 
         if found := self._by_id(name):
             return "id", found
 
         # Each look at all sessions takes some time, and others have questions too.
         await lowlevel.checkpoint()
-        if found := [each for each in self._sessions() if self._is_in(each, name)]:
+        if found := [
+            each for each in self._session_candidates() if self._is_in(each, name)
+        ]:
             return "project", found
 
         await lowlevel.checkpoint()
-        titled = [each for each in self._sessions() if _has_words(_title(each), name)]
+        titled = [
+            each
+            for each in self._session_candidates()
+            if _has_words(_title(each), name)
+        ]
         return "words", titled or await self._by_first_words(name)
 
-    def shorten(self, asked: IdsShorten) -> IdsShortenResult:
+    def shorten(self, params: IdsShorten) -> IdsShortenResult:
         """Return the shortest beginning of each id that nothing else has."""
-        near = {each[:LEAST_CHARS] for each in asked.ids}
+        near = {each[:LEAST_CHARS] for each in params.ids}
         others = {each for each in self._ids() if each[:LEAST_CHARS] in near}
-        return IdsShortenResult(short=shortened(asked.ids, others))
+        return IdsShortenResult(short=shortened(params.ids, others))
 
     def _ids(self) -> Iterator[str]:
         for block in self._blocks:
@@ -100,13 +106,13 @@ class Names:
             if block.origin.session_id is not None:
                 yield block.origin.session_id
 
-        for session in self._books.ledger.sessions():
+        for session in self._sessions.ledger.sessions():
             yield session.session_id
 
-        for _, session_id in self._books.states.sessions():
+        for _, session_id in self._sessions.states.sessions():
             yield session_id
 
-    def _by_id(self, name: str) -> list[_Thing]:
+    def _by_id(self, name: str) -> list[_Candidate]:
         near = list(self._beginning_with(name))
         found = [each for each in near if name in each.ids] or near
         # A session that was found stands for its own blocks and subagents as well.
@@ -118,11 +124,11 @@ class Names:
             or (each.session_id in each.ids and _head(each.session_id) in each.ids)
         ]
 
-    def _beginning_with(self, name: str) -> Iterator[_Thing]:
+    def _beginning_with(self, name: str) -> Iterator[_Candidate]:
         """Yield what has an id that begins like that; most have not, so that is quick."""
-        for session in self._books.ledger.sessions():
+        for session in self._sessions.ledger.sessions():
             if begins(session.session_id, name):
-                yield _session(self._books.entry(session))
+                yield _session(self._sessions.entry(session))
 
         for block in self._blocks:
             origin = block.origin
@@ -131,14 +137,14 @@ class Names:
             ):
                 yield self._block(block)
 
-        for agent, session_id in self._told():
+        for agent, session_id in self._hooked_sessions():
             if begins(session_id, name):
-                yield _Thing(agent, session_id, None, None, (session_id,))
+                yield _Candidate(agent, session_id, None, None, (session_id,))
 
-    async def _by_first_words(self, name: str) -> list[_Thing]:
+    async def _by_first_words(self, name: str) -> list[_Candidate]:
         untitled = [
             each
-            for each in self._sessions()
+            for each in self._session_candidates()
             if each.session_id is not None and _title(each) is None
         ]
         untitled.sort(key=_newest_first)
@@ -148,7 +154,7 @@ class Names:
             if each.session_id is not None
         ]
         answer = await prompts(
-            self._books, self._daemon.agents, SessionsPrompts(sessions=names)
+            self._sessions, self._daemon.agents, SessionsPrompts(sessions=names)
         )
         found = {
             (each.agent, each.session_id)
@@ -157,93 +163,97 @@ class Names:
         }
         return [each for each in untitled if (each.agent, each.session_id) in found]
 
-    def _sessions(self) -> Iterator[_Thing]:
+    def _session_candidates(self) -> Iterator[_Candidate]:
         """Yield what people start: sessions, and plain output; no subagents."""
-        for session in self._books.ledger.sessions():
+        for session in self._sessions.ledger.sessions():
             if session.parent_session_id is None:
-                yield _session(self._books.entry(session))
+                yield _session(self._sessions.entry(session))
 
         for block in self._blocks:
             if block.session is None and block.origin.parent_session_id is None:
                 yield self._block(block)
 
-        for agent, session_id in self._told():
-            thing = _Thing(agent, session_id, None, None, (session_id,))
-            if self._parent(thing) is None:
-                yield thing
+        for agent, session_id in self._hooked_sessions():
+            candidate = _Candidate(agent, session_id, None, None, (session_id,))
+            if self._parent(candidate) is None:
+                yield candidate
 
-    def _told(self) -> Iterator[tuple[str, SessionId]]:
-        """Yield the sessions that only hooks have told of."""
-        for agent, session_id in self._books.states.sessions():
-            if self._books.entry_of(agent, session_id) is None:
+    def _hooked_sessions(self) -> Iterator[tuple[str, SessionId]]:
+        """Yield the sessions that only hooks have reported."""
+        for agent, session_id in self._sessions.states.sessions():
+            if self._sessions.entry_of(agent, session_id) is None:
                 yield agent, session_id
 
-    def _block(self, block: Block) -> _Thing:
+    def _block(self, block: Block) -> _Candidate:
         origin, owner = block.origin, block.session
         if owner is None:
             ids = (origin.block_id, *filter(None, [origin.session_id]))
-            return _Thing(origin.agent, origin.session_id, None, block, ids)
+            return _Candidate(origin.agent, origin.session_id, None, block, ids)
 
-        entry = self._books.entry(owner)
-        return _Thing(owner.agent, owner.session_id, entry, block, (origin.block_id,))
+        entry = self._sessions.entry(owner)
+        return _Candidate(
+            owner.agent, owner.session_id, entry, block, (origin.block_id,)
+        )
 
-    def _is_in(self, thing: _Thing, project: str) -> bool:
-        if thing.entry is not None:
-            return is_session_in(thing.entry, project)
+    def _is_in(self, candidate: _Candidate, project: str) -> bool:
+        if candidate.entry is not None:
+            return is_session_in(candidate.entry, project)
 
-        if thing.block is not None:
-            return is_in_project(thing.block, project)
+        if candidate.block is not None:
+            return is_in_project(candidate.block, project)
 
-        return is_named(self._told_origin(thing)[1], project)
+        return is_named(self._signalled_origin(candidate)[1], project)
 
-    def _told_origin(self, thing: _Thing) -> tuple[SessionId | None, str | None]:
+    def _signalled_origin(
+        self, candidate: _Candidate
+    ) -> tuple[SessionId | None, str | None]:
         """Return the starter and the folder of a session known by hooks alone."""
-        assert thing.session_id is not None, "what has no block is a session"
-        return self._books.states.origin_of((thing.agent, thing.session_id))
+        assert candidate.session_id is not None, "what has no block is a session"
+        return self._sessions.states.origin_of((candidate.agent, candidate.session_id))
 
-    def _parent(self, thing: _Thing) -> SessionId | None:
-        if thing.entry is not None:
-            return thing.entry.session.parent_session_id
+    def _parent(self, candidate: _Candidate) -> SessionId | None:
+        if candidate.entry is not None:
+            return candidate.entry.session.parent_session_id
 
-        if thing.block is not None:
-            return thing.block.origin.parent_session_id
+        if candidate.block is not None:
+            return candidate.block.origin.parent_session_id
 
-        return self._told_origin(thing)[0]
+        return self._signalled_origin(candidate)[0]
 
-    def _meant(self, thing: _Thing) -> Meant:
-        agent, session_id, entry, block, _ = thing
+    def _meant(self, candidate: _Candidate) -> Meant:
+        agent, session_id, entry, block, _ = candidate
         origin = None if block is None else block.origin
         project = None if origin is None else origin.project or origin.cwd
         state = None
         if session_id is not None:
-            state = self._books.states.view(agent, session_id).state
+            state = self._sessions.states.view(agent, session_id).state
             if entry is not None:
-                project = self._books.project(entry.session)
+                project = self._sessions.project(entry.session)
             elif block is None:
-                project = self._told_origin(thing)[1]
+                project = self._signalled_origin(candidate)[1]
 
         life = None if block is None else block.life(self._clock.unix_ms())
         return Meant(
             agent=agent,
             session_id=session_id,
-            parent_session_id=self._parent(thing),
+            parent_session_id=self._parent(candidate),
             block_id=None if origin is None else origin.block_id,
             project=project,
-            title=_title(thing),
-            last_activity_ms=_last_ms(thing),
+            title=_title(candidate),
+            last_activity_ms=_last_ms(candidate),
             is_over=state is State.ENDED or life is Life.ENDED,
         )
 
 
-def _session(entry: SessionEntry) -> _Thing:
+def _session(entry: SessionEntry) -> _Candidate:
     session, blocks = entry
     newest = max(blocks, key=lambda each: each.last_activity_ms or 0, default=None)
     ids = (session.session_id,)
-    return _Thing(session.agent, session.session_id, entry, newest, ids)
+    return _Candidate(session.agent, session.session_id, entry, newest, ids)
 
 
-def _title(thing: _Thing) -> str | None:
-    title = None if thing.entry is None else thing.entry.session.title
+def _title(candidate: _Candidate) -> str | None:
+    title = None if candidate.entry is None else candidate.entry.session.title
     return None if title is None else title[2]
 
 
@@ -253,15 +263,15 @@ def _has_words(text: str | None, name: str) -> bool:
     return bool(words) and all(each in folded for each in words)
 
 
-def _last_ms(thing: _Thing) -> int | None:
-    if thing.block is not None:
-        return thing.block.last_activity_ms
+def _last_ms(candidate: _Candidate) -> int | None:
+    if candidate.block is not None:
+        return candidate.block.last_activity_ms
 
-    return None if thing.entry is None else thing.entry.session.spans.last_ms
+    return None if candidate.entry is None else candidate.entry.session.spans.last_ms
 
 
-def _newest_first(thing: _Thing) -> int:
-    return -(_last_ms(thing) or 0)
+def _newest_first(candidate: _Candidate) -> int:
+    return -(_last_ms(candidate) or 0)
 
 
 def _by_age(meant: Meant) -> tuple[bool, int]:

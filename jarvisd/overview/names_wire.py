@@ -50,7 +50,7 @@ class NamesResolve(Params, frozen=True, kw_only=True):
 class Meant(Result, frozen=True, kw_only=True):
     """A session with the block in which it goes on, or a block that is of no session.
 
-    *block_id* is None while only hooks have told of the session.
+    *block_id* is None while only hooks have reported the session.
     """
 
     agent: str

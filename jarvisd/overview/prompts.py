@@ -38,13 +38,13 @@ class _Start(NamedTuple):
 
 
 async def prompts(
-    books: Sessions, agents: AgentRegistry, asked: SessionsPrompts
+    sessions: Sessions, agents: AgentRegistry, params: SessionsPrompts
 ) -> SessionsPromptsResult:
     """Return the first words of the sessions that are known, in the order asked for."""
     starts = [
         start
-        for each in asked.sessions
-        if (start := _start(books, agents.named(each.agent), each.session_id))
+        for each in params.sessions
+        if (start := _start(sessions, agents.named(each.agent), each.session_id))
         is not None
     ]
     words = await anyio.to_thread.run_sync(
@@ -63,8 +63,8 @@ async def prompts(
     )
 
 
-def _start(books: Sessions, agent: Agent, session_id: SessionId) -> _Start | None:
-    entry = books.entry_of(agent.name, session_id)
+def _start(sessions: Sessions, agent: Agent, session_id: SessionId) -> _Start | None:
+    entry = sessions.entry_of(agent.name, session_id)
     if entry is None:
         return None
 
@@ -116,8 +116,10 @@ def first_words(agent: Agent, head: bytes) -> str | None:
         if record is None or record.speaker is None:
             continue
 
-        said = agent.messages(text)
-        if said is not None and said.role is Role.USER:
-            return " ".join(said.content[: 2 * MAX_CHARS].split())[:MAX_CHARS] or None
+        message = agent.messages(text)
+        if message is not None and message.role is Role.USER:
+            return (
+                " ".join(message.content[: 2 * MAX_CHARS].split())[:MAX_CHARS] or None
+            )
 
     return None

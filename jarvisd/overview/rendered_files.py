@@ -51,7 +51,7 @@ class Renderer:
         self._failing = False
 
     def wake(self, _: object = None) -> None:
-        """Render what has changed, whatever told of it; cheap."""
+        """Render what has changed, whoever reported it; cheap."""
         self._wake.set()
 
     async def run(self) -> None:

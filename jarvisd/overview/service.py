@@ -70,7 +70,7 @@ STUCK_S = 30.0
 
 
 class Service:
-    """Answers from the running parts; implements `jarvisd.app`'s `Daemon`."""
+    """Answers from the running parts; implements `Daemon` of `daemon_contract`."""
 
     def __init__(
         self,
@@ -133,30 +133,30 @@ class Service:
         return await self._reload()
 
     def save_message(
-        self, asked: ConversationsSaveMessage
+        self, params: ConversationsSaveMessage
     ) -> Future[ConversationsSaveMessageResult]:
         """See Conversations.save_message."""
-        return self._conversations.save_message(asked)
+        return self._conversations.save_message(params)
 
-    async def converse(self, asked: ConversationParams) -> object:
+    async def converse(self, params: ConversationParams) -> object:
         """See Conversations.answer."""
-        return await self._conversations.answer(asked)
+        return await self._conversations.answer(params)
 
-    async def segment(self, asked: SegmentParams) -> object:
-        """See SegmentDesk.answer."""
-        return await self._segments.answer(asked)
+    async def segment(self, params: SegmentParams) -> object:
+        """See SegmentHandlers.answer."""
+        return await self._segments.answer(params)
 
-    async def push_open(self, asked: PushOpen) -> PushOpenResult:
-        """See Pushes.open."""
-        return await self._pushes.open(asked)
+    async def push_open(self, params: PushOpen) -> PushOpenResult:
+        """See PushedBlocks.open."""
+        return await self._pushes.open(params)
 
-    async def push_lines(self, asked: PushLines) -> PushLinesResult:
-        """See Pushes.lines."""
-        return await self._pushes.lines(asked)
+    async def push_lines(self, params: PushLines) -> PushLinesResult:
+        """See PushedBlocks.lines."""
+        return await self._pushes.lines(params)
 
-    async def push_close(self, asked: PushClose) -> BlockView:
-        """See Pushes.close."""
-        return await self._pushes.close(asked)
+    async def push_close(self, params: PushClose) -> BlockView:
+        """See PushedBlocks.close."""
+        return await self._pushes.close(params)
 
     async def watch_senders(self) -> None:
         """End pushed blocks whose senders are gone, until cancelled."""
@@ -168,8 +168,8 @@ class Service:
         now = self._clock.monotonic()
         return replace(self._reader.progress.view(now), scanning=scanning)
 
-    def sources(self, asked: SourcesList) -> SourcesListResult:
-        """Return roots and files, only those with a problem if so asked."""
+    def sources(self, params: SourcesList) -> SourcesListResult:
+        """Return roots and files, only those with a problem if so requested."""
         survey = self._reader.survey
         views = [each.view() for each in self._reader.catalogue]
         views += survey.findings.troubles
@@ -182,14 +182,14 @@ class Service:
             roots=[
                 each
                 for each in roots
-                if asked.agent in {None, each.agent}
-                and (each.error is not None or not asked.problems)
+                if params.agent in {None, each.agent}
+                and (each.error is not None or not params.problems)
             ],
             sources=[
                 each
                 for each in views
-                if asked.agent in {None, each.agent}
-                and (each.error is not None or not asked.problems)
+                if params.agent in {None, each.agent}
+                and (each.error is not None or not params.problems)
             ],
         )
 
@@ -286,7 +286,7 @@ class Service:
         )
 
     def stuck(self) -> str | None:
-        """Say what has not moved for too long, for the watchdog; None if all has."""
+        """Return what has not moved for too long, for the watchdog; None if all has."""
         if self._flusher.writing_s > STUCK_S:
             return "store"
 

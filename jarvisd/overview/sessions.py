@@ -1,4 +1,4 @@
-"""The books as they are shown: sessions, whose blocks they are, and what they spent.
+"""Sessions as they are shown: with their blocks, states and costs.
 
 The ledger knows sessions by what lines say; here they meet the blocks that the lines
 are in, and the windows of their models. Answers are from memory.
@@ -122,7 +122,7 @@ class Sessions:
         self._index(block)
 
     def meet_restored(self, block: Block, now_ms: int) -> None:
-        """Let the states go on from what *block*, which was stored, told of late."""
+        """Restore the state of the session of *block* from what was stored of it."""
         last_ms = block.last_activity_ms
         if last_ms is None or now_ms - last_ms >= GIVEN_UP_MS:
             return

@@ -22,7 +22,7 @@ MAX_AGE_S = 1.0
 """Blocks grow quiet, rates fall and troubles end without a change of any block."""
 
 MAX_KEPT_S = 60.0
-"""A picture that holds is made anew after this: days end, and clocks are set right."""
+"""A picture that holds is renewed after this: days end, and clocks are set right."""
 
 
 @dataclass(slots=True)

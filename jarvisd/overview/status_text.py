@@ -48,7 +48,7 @@ def render_tmux(status: StatusResult) -> str:
 
 
 def _wordings(status: StatusResult) -> Iterator[list[str]]:
-    """Give ways to say it, part by part, the fullest first."""
+    """Yield wordings, each with fewer parts, the fullest first."""
     live = [each for each in status.agents if each.live]
     agents = [f"{sanitize(each.agent)} {each.live} live" for each in live]
     cost = _cost(status)
