@@ -19,6 +19,7 @@ from jarvisd.core.origin import (
 )
 from jarvisd.core.roots import Position, SourceState, StoredPosition
 from jarvisd.core.saved import BadLine, SavedBlock
+from jarvisd.core.sources.source_slice import ScheduledSource
 from jarvisd.ledger.lane import Lane, decode_memory
 from jarvisd.ledger.session_totals import Session
 from jarvisd.state.facts import StateStream
@@ -102,6 +103,8 @@ class Block:
 
     origin: Origin
     position: Position = field(default_factory=Position)
+    source: ScheduledSource | None = field(default=None, repr=False)
+    """What its lines are read from, and can be read from again."""
     start_ts_ms: int | None = None
     last_activity_ms: int | None = None
     line_count: int = 0
@@ -150,6 +153,11 @@ class Block:
         except UnicodeDecodeError:
             decoded = (text.decode(errors="replace") for text in texts)
             self.char_count += sum(map(len, decoded))
+
+    def take_back(self, lines: int, chars: int) -> None:
+        """Count so many lines and code points no more: they come again, changed."""
+        self.line_count -= lines
+        self.char_count -= chars
 
     def add_bad_line(self, offset: int, length: int, reason: str) -> None:
         """Remember a line that could not be taken in, if there are few so far."""

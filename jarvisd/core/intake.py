@@ -146,6 +146,13 @@ class Intake:
         """Fold *lines*, which *block* has counted already, into the ledger alone."""
         self._read(block, lines, reader, stream, live=False)
 
+    def reread(self, block: Block, reader: AgentReader, stream: StateStream) -> None:
+        """Go on with what a second reading of all lines of *block* has left."""
+        block.reread(reader, stream)
+        self.blocks.books.reread(block)
+        self.touch(block, urgent=False)
+        block.rest()
+
     def _read(
         self,
         block: Block,

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+from jarvisd.base.clock import Clock
 from jarvisd.core.origin import BlockId, SessionId
+from jarvisd.core.source import Source
 
 
 class SourceState(StrEnum):
@@ -32,6 +34,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     size: int = 0
     generation: int = 0
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the source was ever looked into."""
+        return self.offset > 0
+
     def cursor(self) -> bytes:
         """Return all that the source has to know to go on, for it alone to read."""
         return b""
@@ -55,6 +62,23 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     project: str | None = None
 
 
+class SourceKind(msgspec.Struct, frozen=True, kw_only=True):
+    """Sources that are no files of lines: documents, folders of events, databases.
+
+    Attributes:
+        open: Given a path, a clock and the stored cursor (empty at the start), return
+            the source. It may block, and is read on a thread.
+        is_folder: Whether the source is the folder of what is found, not each file.
+        beside: What the names of further files end with, behind the source's own name,
+            whose changes are changes of the source.
+
+    """
+
+    open: Callable[[str, Clock, bytes], Source]
+    is_folder: bool = False
+    beside: tuple[str, ...] = ()
+
+
 class Tree(msgspec.Struct, frozen=True, kw_only=True):
     """One folder tree in which one agent keeps its transcripts.
 
@@ -67,6 +91,7 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
             may lie in it or deeper.
         compressed: What the agent appends to the name of a transcript that it has
             compressed; empty if it compresses none.
+        kind: How its transcripts are read; None: as files of lines.
 
     """
 
@@ -75,6 +100,7 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
     place: Callable[[tuple[str, ...]], Place | None]
     enters: Callable[[tuple[str, ...]], bool]
     compressed: str = ""
+    kind: SourceKind | None = None
 
 
 class AgentRoots(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,12 +18,9 @@ from jarvisd.base.usage import Tokens
 from jarvisd.blocks.block import Block
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.origin import Kind, Origin
-from jarvisd.core.sources.jsonlines.lines import (
-    Oversize,
-    TextLine,
-    is_blank,
-)
-from jarvisd.core.sources.jsonlines.whole_file import lines_of
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank
+from jarvisd.core.sources.source_slice import NOT_READ, ScheduledSource
 from jarvisd.ledger.explain import MALFORMED, NO_TOKENS, OVERSIZE, Explainer
 from jarvisd.overview.daemon_contract import ReadableStore
 from jarvisd.overview.sessions import SessionEntry
@@ -49,7 +46,8 @@ class _Reading:
     """What the thread makes of one block."""
 
     origin: Origin
-    end: int
+    source: ScheduledSource | None
+    position: Position
     explained: list[_Explained] = field(default_factory=list)
     error: str | None = None
 
@@ -112,7 +110,7 @@ async def explain(
 
 
 def _begun(block: Block) -> _Reading:
-    return _Reading(block.origin, block.position.offset)
+    return _Reading(block.origin, block.source, block.position)
 
 
 def _read_all(explainer: Explainer, agent: Agent, readings: list[_Reading]) -> None:
@@ -129,9 +127,12 @@ def _read(explainer: Explainer, agent: Agent, reading: _Reading, number: int) ->
         reading.error = f"the lines of a {reading.origin.kind} block are kept nowhere"
         return
 
+    if reading.source is None:
+        raise SourceError(reading.origin.path, NOT_READ)
+
     context = ReaderContext(reading.origin.session_id, reading.origin.parent_session_id)
     reader = agent.reader(context, b"")
-    for line in lines_of(reading.origin.path, agent.condense, end=reading.end):
+    for line in reading.source.lines(reading.position, agent.condense):
         if isinstance(line, TextLine) and is_blank(line.text):
             continue
 

@@ -26,9 +26,9 @@ from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.drift import DriftLog, VersionDrift
 from jarvisd.core.flush import Flusher
 from jarvisd.core.origin import BlockView, Kind
-from jarvisd.core.sources.jsonlines.last_lines import last_lines
 from jarvisd.core.sources.jsonlines.lines import MAX_LINE_BYTES
 from jarvisd.core.sources.push import PushedBlocks
+from jarvisd.core.sources.source_slice import NOT_READ
 from jarvisd.core.storage.database_store import Store
 from jarvisd.core.wire import (
     PushClose,
@@ -200,8 +200,7 @@ class Service:
             ProtocolError: Its lines are kept nowhere, or the file cannot be read.
 
         """
-        path = block.origin.path
-        if block.origin.kind is not Kind.TRANSCRIPT or path is None:
+        if block.origin.kind is not Kind.TRANSCRIPT:
             raise ProtocolError(
                 UNAVAILABLE,
                 "not_replayable",
@@ -209,8 +208,12 @@ class Service:
             )
 
         try:
-            end = block.position.offset
-            found = await anyio.to_thread.run_sync(last_lines, path, end, lines)
+            if block.source is None:
+                raise SourceError(block.origin.path or "", NOT_READ)
+
+            found = await anyio.to_thread.run_sync(
+                block.source.last_lines, block.position, lines
+            )
         except (SourceError, OSError) as exc:
             raise ProtocolError(UNAVAILABLE, "source_unreadable", str(exc)) from exc
 

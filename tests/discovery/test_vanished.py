@@ -29,7 +29,7 @@ async def test_a_file_that_a_scan_misses_is_looked_for_and_no_other(
         await reader._scan(reader.found)
         # As if all were read: what is unchanged is passed by from here on.
         for known in reader.catalogue:
-            known.tail.read(known.position, reader.handles, clock.monotonic())
+            known.source.read(known.position, clock.monotonic())
             known.wakes = 0
 
         removed.unlink()

@@ -140,7 +140,7 @@ class Looker:
     def _drain(self, known: TrackedFile) -> None:
         if known not in self._followed:
             self._followed.add(known)
-            known.tail.remember(known.position)
+            known.source.remember(known.position)
 
         for _ in range(1000):
             if not self._reader.puller.pull(known):

@@ -9,6 +9,9 @@ from jarvisd.core.discovery.pull import SliceReader
 from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.flush import Flusher
 
+SETTLE_S = 0.5
+"""A source that is to be read again so soon is being written: `sync` waits for it."""
+
 TURN_S = 0.001
 """How long one file is read before others get a turn: what a live line may wait."""
 
@@ -45,6 +48,14 @@ class Fairness:
                 began = self._clock.monotonic()
 
             more = self._puller.pull(known)
+            if not more and is_settling(known):
+                if known.backlog_bytes is not None:
+                    self._end_backlog(known)  # who follows it has the time to wait
+                    return began
+
+                await anyio.sleep(known.source.retry_s or 0.0)
+                more = True
+
             if self._clock.monotonic() - began >= TURN_S:
                 began = await self.give_way()
                 if known.backlog_bytes is not None and self._flusher.is_behind:
@@ -78,13 +89,15 @@ class Fairness:
     def pass_by(self, known: TrackedFile, ticket: int) -> None:
         """Note that all is done with *known* that was asked up to *ticket*."""
         known.done = max(known.done, ticket)
-        if known.backlog_bytes is not None:
-            known.backlog_bytes = None
-            self._progress.finished()
-
+        self._end_backlog(known)
         if self._awaited:
             self._progressed.set()
             self._progressed = anyio.Event()
+
+    def _end_backlog(self, known: TrackedFile) -> None:
+        if known.backlog_bytes is not None:
+            known.backlog_bytes = None
+            self._progress.finished()
 
     async def all_done(self, files: list[TrackedFile]) -> None:
         """Return once *files* have been read as often as was asked until now."""
@@ -99,3 +112,9 @@ class Fairness:
                     await self._progressed.wait()
         finally:
             self._awaited -= 1
+
+
+def is_settling(known: TrackedFile) -> bool:
+    """Whether the source is just being written, and has to rest before it is read."""
+    retry_s = known.source.retry_s
+    return retry_s is not None and retry_s <= SETTLE_S

@@ -18,6 +18,7 @@
     is compressed, and the other is there still   nothing new: the plain one is read
     is anything else                              new
 
+That is of files of lines. Sources of other kinds are known by their paths alone.
 A copy under another name is a fork of a session, and counts as one. A file that comes
 back to a name that it had goes on where it was read last, under whichever name.
 """
@@ -25,11 +26,12 @@ back to a name that it had goes on where it was read last, under whichever name.
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import structlog
 
+from jarvisd.base.clock import Clock
 from jarvisd.base.errors import SourceError
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
@@ -43,12 +45,14 @@ from jarvisd.core.discovery.same_file import (
     status,
 )
 from jarvisd.core.discovery.scan import ScanResult
-from jarvisd.core.discovery.tracked_file import TrackedFile, open_tail
+from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.origin import BlockId, Kind, Origin
-from jarvisd.core.roots import Place
+from jarvisd.core.roots import Place, Position, SourceKind, Tree
+from jarvisd.core.sources.blocking_source import BlockingSource
 from jarvisd.core.sources.jsonlines.compressed_file import COMPRESSED
 from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
 from jarvisd.core.sources.jsonlines.handles import Handles
+from jarvisd.core.sources.jsonlines.line_file import LineFile, open_tail
 
 log = structlog.get_logger()
 
@@ -62,13 +66,26 @@ MAX_LEFT = 256
 class FileRegistry:
     """Finds, adopts and renames known files. Synchronous: it only looks and notes."""
 
-    def __init__(self, blocks: Blocks, handles: Handles) -> None:
+    def __init__(
+        self,
+        blocks: Blocks,
+        handles: Handles,
+        clock: Clock,
+        tree_of: Callable[[str], Tree | None],
+    ) -> None:
+        """Know the sources of *blocks*; *tree_of* tells in which tree a path is read."""
         self._blocks = blocks
         self._handles = handles
+        self._clock = clock
+        self._tree_of = tree_of
         self._by_path: dict[str, TrackedFile] = {}
         self._by_inode: dict[tuple[int, int], TrackedFile] = {}
         self._by_name: defaultdict[str, list[TrackedFile]] = defaultdict(list)
         self._left: dict[tuple[int, int], FilePosition] = {}
+        self._beside: dict[str, TrackedFile] = {}
+        self._folders: dict[str, TrackedFile] = {}
+        self._unclaimed: dict[str, Block] = {}
+        """Blocks of other kinds of sources whose roots are not read now."""
 
     def __len__(self) -> int:
         return len(self._by_path)
@@ -77,25 +94,39 @@ class FileRegistry:
         return iter(list(self._by_path.values()))
 
     def get(self, path: str) -> TrackedFile | None:
-        """Return the file known by *path*."""
-        return self._by_path.get(path)
+        """Return what is known by *path*, or has the file at *path* as a part."""
+        known = self._by_path.get(path) or self._beside.get(path)
+        if known is None and self._folders:
+            return self._folders.get(os.path.dirname(path))
+
+        return known
 
     def restore(self, block: Block) -> None:
         """Take in a transcript's block from the store, as it was left."""
-        assert block.origin.path is not None
+        path = block.origin.path
+        assert path is not None, "a transcript has a path"
+        tree = self._tree_of(path)
+        if tree is not None and tree.kind is not None:
+            self._add_source(block, path, tree.kind)
+            return
+
         try:
             position = position_of(block.position.cursor())
         except msgspec.DecodeError:
+            if tree is None:
+                self._unclaimed[path] = block
+                return
+
             # As a file that was rewritten: what it has now is read from its start.
             position = FilePosition(generation=block.position.generation + 1)
             log.exception("block.cursor_unreadable", block_id=block.block_id)
 
         block.position = position
-        tail = open_tail(block.origin.path)
+        source = LineFile(path, self._handles)
         if not block.ended and block.error is None:
-            tail.assume_unchanged(position)
+            source.tail.assume_unchanged(position)
 
-        known = TrackedFile(block, tail, size=position.size)
+        known = TrackedFile(block, source, size=position.size)
         self._add(known)
         inode = (position.dev, position.inode)
         if not block.ended or inode not in self._by_inode:
@@ -106,10 +137,17 @@ class FileRegistry:
 
         None when it is no transcript, or one more name of a known file.
         """
+        if found.tree.kind is not None:
+            return self._adopt_source(found, found.tree.kind, now_ms)
+
         suffix = found.tree.compressed
         if suffix and found.path.endswith(suffix):
             return self._adopt_compressed(found, now_ms)
 
+        return self._adopt_file(found, now_ms)
+
+    def _adopt_file(self, found: ScanResult, now_ms: int) -> TrackedFile | None:
+        """Return the file of lines that *found* is, under whichever name it was read."""
         inode = (found.status.st_dev, found.status.st_ino)
         other = self._by_inode.get(inode)
         if other is not None and leads_to(other.path, inode):
@@ -125,7 +163,7 @@ class FileRegistry:
             self._rename(other, found, place)
             return other
 
-        former = self._former(found.path) if suffix else None
+        former = self._former(found.path) if found.tree.compressed else None
         if former is not None:
             self._exchange(former, found, place)
             return former
@@ -176,11 +214,16 @@ class FileRegistry:
         self._rename(known, found, place)
         tail = open_tail(found.path)
         tail.slice_bytes = known.tail.slice_bytes
-        known.tail = tail
+        known.replace_tail(tail)
 
-    def reached(self, known: TrackedFile, before: FilePosition) -> None:
+    def reached(self, known: TrackedFile, before: Position) -> None:
         """Note that *known* was read on from *before*, perhaps in another file."""
-        position = known.position
+        position = known.block.position
+        if not isinstance(position, FilePosition) or not isinstance(
+            before, FilePosition
+        ):
+            return  # files of other kinds are known by their paths alone
+
         if position.inode == before.inode and position.dev == before.dev:
             return
 
@@ -258,19 +301,50 @@ class FileRegistry:
         namesakes = self._by_name[os.path.basename(known.path)]
         return copied(known, namesakes[-MAX_NAMESAKES:])
 
-    def _created(self, found: ScanResult, place: Place, now_ms: int) -> TrackedFile:
-        agent = found.tree.agent
-        origin = Origin(
-            block_id=self._free_id(agent, _plain_path(found.path)),
+    def _adopt_source(
+        self, found: ScanResult, kind: SourceKind, now_ms: int
+    ) -> TrackedFile | None:
+        """Return the source of *kind* that the file *found* is, or is a part of."""
+        path = os.path.dirname(found.path) if kind.is_folder else found.path
+        place = found.tree.place(found.parts)
+        if place is None:
+            return None
+
+        block = self._unclaimed.pop(path, None)
+        if block is None:
+            block = Block(self._origin(found.tree.agent, path, place))
+            self._blocks.add(block, now_ms)
+
+        known = self._add_source(block, path, kind)
+        known.note(found.status)
+        return known
+
+    def _add_source(self, block: Block, path: str, kind: SourceKind) -> TrackedFile:
+        cursor = block.position.cursor()
+        source = BlockingSource(path, kind, self._clock, cursor)
+        known = TrackedFile(block, source, size=block.position.size)
+        self._by_path[path] = known
+        self._beside.update(dict.fromkeys(source.paths[1:], known))
+        if kind.is_folder:
+            self._folders[path] = known
+
+        return known
+
+    def _origin(self, agent: str, path: str, place: Place) -> Origin:
+        return Origin(
+            block_id=self._free_id(agent, _plain_path(path)),
             kind=Kind.TRANSCRIPT,
             agent=agent,
-            path=found.path,
+            path=path,
             session_id=place.session_id,
             parent_session_id=place.parent_session_id,
             project=place.project,
         )
+
+    def _created(self, found: ScanResult, place: Place, now_ms: int) -> TrackedFile:
+        origin = self._origin(found.tree.agent, found.path, place)
         block = Block(origin, position=FilePosition())
-        known = TrackedFile(block, open_tail(found.path))
+        known = TrackedFile(block, LineFile(found.path, self._handles))
         known.note(found.status)
         self._add(known)
         self._blocks.add(known.block, now_ms)

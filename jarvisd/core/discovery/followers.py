@@ -5,10 +5,10 @@ that file is watched, and the file is kept open with what is remembered of its l
 """
 
 import asyncio
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import anyio
 from anyio.abc import TaskGroup
 
 from jarvisd.base.clock import MS_PER_S, Clock
@@ -16,17 +16,13 @@ from jarvisd.blocks.block import LIVE_MS
 from jarvisd.core.discovery.fairness import Fairness
 from jarvisd.core.discovery.live_watch import LiveWatch
 from jarvisd.core.discovery.tracked_file import TrackedFile
-from jarvisd.core.sources.jsonlines.handles import Handles
 
 
 class Followers:
     """The files that are followed, and the tasks that do it."""
 
-    def __init__(
-        self, live_watch: LiveWatch, handles: Handles, turns: Fairness, clock: Clock
-    ) -> None:
+    def __init__(self, live_watch: LiveWatch, turns: Fairness, clock: Clock) -> None:
         self._live_watch = live_watch
-        self._handles = handles
         self._turns = turns
         self._clock = clock
         self._followed: set[TrackedFile] = set()
@@ -79,9 +75,8 @@ class Followers:
 
     def put_away(self, known: TrackedFile) -> None:
         """Close *known*, and keep no more of it than of any file that was read."""
-        known.tail.forget()
+        known.source.forget()
         known.block.rest()
-        self._handles.drop(known.path)
 
     def let_go_of_quiet(self) -> None:
         """Let go of the files that have not changed for as long as a block is live."""
@@ -96,7 +91,7 @@ class Followers:
             self._live_watch.retry(self._by_folder)
 
     async def _follow(self, known: TrackedFile, wake: asyncio.Event) -> None:
-        known.tail.remember(known.position)
+        known.source.remember(known.block.position)
         try:
             while known in self._followed:
                 await self._follow_at(known.path, known, wake)
@@ -105,9 +100,14 @@ class Followers:
             self.put_away(known)
 
     async def _rest(self, known: TrackedFile, wake: asyncio.Event) -> None:
+        """Wait until *known* is to be read: for *wake*, or for as long as it asks."""
         known.is_at_rest = not wake.is_set()
         try:
-            await wake.wait()
+            if known.source.retry_s is None:
+                await wake.wait()
+            else:
+                with anyio.move_on_after(known.source.retry_s):
+                    await wake.wait()
         finally:
             known.is_at_rest = False
 
@@ -115,7 +115,7 @@ class Followers:
         self, path: str, known: TrackedFile, wake: asyncio.Event
     ) -> None:
         """Read *known* whenever *wake* is set, as long as it lies at *path*."""
-        folder = os.path.dirname(path)
+        folder = known.source.folder
         self._by_folder[folder] = self._by_folder.get(folder, 0) + 1
         try:
             while known in self._followed and known.path == path:

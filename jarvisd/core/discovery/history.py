@@ -44,7 +44,7 @@ class History:
         """Let *known* be read when those with newer changes have been."""
         known.wakes += 1
         if known.backlog_bytes is None:
-            unread = max(0, known.size - known.position.offset)
+            unread = max(0, known.size - known.block.position.offset)
             known.backlog_bytes, known.historic_until = unread, known.size
             self._progress.found(unread, self._clock.monotonic())
             # The file itself, not its path: another file may have that in its turn.
@@ -71,7 +71,9 @@ class History:
 
     def _leave(self, known: TrackedFile) -> None:
         """Follow a file that has been read if it may go on, else put it away."""
-        if self._followers.number < MAX_FOLLOWED and self._is_recent(known):
+        is_unread = known.source.retry_s is not None
+        is_recent = self._followers.number < MAX_FOLLOWED and self._is_recent(known)
+        if is_unread or is_recent:
             self._followers.wake(known)
         elif known.wake is None:
             self._followers.put_away(known)

@@ -11,9 +11,10 @@ from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.discovery.progress import ImportProgress
 from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.intake import Intake
-from jarvisd.core.sources.jsonlines.handles import Handles
+from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
-from jarvisd.core.sources.jsonlines.stream import COUNTED_SLICE_BYTES, FileSlice
+from jarvisd.core.sources.jsonlines.stream import COUNTED_SLICE_BYTES
+from jarvisd.core.sources.source_slice import SourceSlice
 
 log = structlog.get_logger()
 
@@ -27,7 +28,6 @@ class SliceReader:
     def __init__(
         self,
         catalogue: FileRegistry,
-        handles: Handles,
         intake: Intake,
         progress: ImportProgress,
         *,
@@ -36,21 +36,19 @@ class SliceReader:
         self.missed_files = 0
         """Files that went before they were read to their end."""
         self._catalogue = catalogue
-        self._handles = handles
         self._intake = intake
         self._progress = progress
         self._lacking = lacking
         self._clock: Clock = intake.clock
 
     def is_open(self, known: TrackedFile) -> bool:
-        """Return True if `pull` has no file to open, as far as that can be known."""
-        # Where the file may have another name, it is decided there which to open.
-        is_held = self._handles.held(known.path) is not None
-        return is_held or known.tail.moved_to is not None
+        """Whether `pull` has nothing to wait for, as far as that can be known."""
+        return known.source.is_ready()
 
     async def open(self, known: TrackedFile) -> None:
-        """Open the file of *known*; what goes wrong is for the next `pull`."""
-        await self._handles.open(known.path)
+        """Open the source of *known*; what goes wrong is for the next `pull`."""
+        self._set_condenser(known)
+        await known.source.prepare()
 
     def pull(self, known: TrackedFile) -> bool:
         """Read one slice of *known* and count it; return whether there is more.
@@ -60,9 +58,7 @@ class SliceReader:
         block = known.block
         try:
             self._begin(known)
-            part = known.tail.read(
-                known.position, self._handles, self._clock.monotonic()
-            )
+            part = known.source.read(block.position, self._clock.monotonic())
             self._count(known, part)
         except SourceError as exc:
             self._intake.fail(block, exc.reason)
@@ -77,9 +73,10 @@ class SliceReader:
         return False
 
     def _begin(self, known: TrackedFile) -> None:
-        """Let a file begin where others have ended that read it before."""
-        if known.tail.condense is None:
-            known.tail.condense = self._intake.condense(known.block)
+        """Let a file of lines begin where others have ended that read it before."""
+        self._set_condenser(known)
+        if not known.has_lines:
+            return
 
         if known.is_compressed:
             return  # its name tells what it is: see `FileRegistry.adopt`
@@ -97,13 +94,19 @@ class SliceReader:
             self._catalogue.reached(known, before)
             self._unread(known.block)
 
-    def _count(self, known: TrackedFile, part: FileSlice) -> None:
-        block, before = known.block, known.position
-        if not part.gone:
+    def _set_condenser(self, known: TrackedFile) -> None:
+        if known.source.condense is None:
+            known.source.condense = self._intake.condense(known.block)
+
+    def _count(self, known: TrackedFile, part: SourceSlice[Position]) -> None:
+        block, before = known.block, known.block.position
+        if part.fault is not None:
+            self._intake.fail(block, part.fault)
+        elif not part.gone:
             self._intake.recover(block)
 
-        if known.tail.seen_bytes is not None:
-            known.size = known.tail.seen_bytes  # hints wake it without a look
+        if known.source.seen_bytes is not None:
+            known.size = known.source.seen_bytes  # hints wake it without a look
 
         historic = before.offset < known.historic_until or known.is_compressed
         block.bytes_read += part.read_bytes
@@ -114,9 +117,11 @@ class SliceReader:
         lines = self._all_lines(known, part)
         if lines or part.position != before:
             written_ms = known.mtime_ms if historic else None
+            block.take_back(part.replaced, part.replaced_chars)
             self._intake.fold(block, lines, part.position, written_ms=written_ms)
             self._catalogue.reached(known, before)
 
+        known.source.applied()
         if part.restarted:
             self._unread(block)
             known.historic_until = 0
@@ -137,7 +142,7 @@ class SliceReader:
             self._lacking()
 
     def _all_lines(
-        self, known: TrackedFile, part: FileSlice
+        self, known: TrackedFile, part: SourceSlice[Position]
     ) -> list[TextLine | Oversize]:
         """Return the lines, with an unfinished last one if it is a whole record."""
         rest = part.rest
@@ -146,10 +151,10 @@ class SliceReader:
 
         return [*part.lines, rest]
 
-    def _say_goodbye(self, known: TrackedFile, part: FileSlice) -> None:
+    def _say_goodbye(self, known: TrackedFile, part: SourceSlice[Position]) -> None:
         block = known.block
         # Files are woken without a look, so the size of one never opened is not known.
-        never_opened = not part.position.inode
+        never_opened = not part.position.is_begun
         unread = known.size > part.position.offset + part.partial_bytes
         if not block.ended and (never_opened or unread):
             self.missed_files += 1

@@ -7,7 +7,8 @@ those of an older parser; so it may stop at any moment and begin again.
 """
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
 
 import anyio
 import anyio.to_thread
@@ -21,7 +22,8 @@ from jarvisd.core.intake import Intake
 from jarvisd.core.sources.jsonlines.compressed_file import TranscriptText
 from jarvisd.core.sources.jsonlines.handles import open_regular
 from jarvisd.core.sources.jsonlines.identity import fits
-from jarvisd.core.sources.jsonlines.lines import LineSplitter
+from jarvisd.core.sources.jsonlines.lines import LineSplitter, Oversize, TextLine
+from jarvisd.core.sources.jsonlines.stream import SLICE_LINES
 
 log = structlog.get_logger()
 
@@ -80,7 +82,7 @@ class Rereader:
         lacking.sort(key=_newest_last)
         now = self._intake.clock.monotonic()
         for known in lacking:
-            self._progress.found(known.position.offset, now)
+            self._progress.found(known.block.position.offset, now)
 
         if lacking:
             log.info("books.reread", files=len(lacking))
@@ -99,6 +101,10 @@ class Rereader:
 
     async def _read(self, known: TrackedFile) -> None:
         """Read one file; a bulkhead as `Reader` has one, of which the user is told."""
+        if not known.has_lines:
+            await self._read_items(known)
+            return
+
         try:
             fd = await anyio.to_thread.run_sync(open_regular, known.path)
         except (SourceError, OSError):
@@ -112,6 +118,25 @@ class Rereader:
         finally:
             os.close(fd)
 
+    async def _read_items(self, known: TrackedFile) -> None:
+        """Read a source of another kind, by a reader of its own on a thread."""
+        block = known.block
+        agent = self._intake.agent_named(block.origin.agent)
+        reader = agent.reader(block.reader_context(), b"")
+        stream = block.new_stream(agent.version)
+        lines = known.source.lines(block.position, agent.condense)
+        try:
+            while some := await anyio.to_thread.run_sync(_next_of, lines):
+                self._intake.fold_again(block, some, reader, stream)
+                self._progress.read(sum(map(_length, some)))
+                await self._give_way()
+                await self._intake.flusher.catch_up()
+        except (SourceError, OSError) as exc:
+            log.warning("books.reread_failed", path=known.path, reason=str(exc))
+            return
+
+        self._intake.reread(block, reader, stream)
+
     async def _read_open(self, known: TrackedFile, fd: int) -> None:
         block = known.block
         agent = self._intake.agent_named(block.origin.agent)
@@ -123,10 +148,7 @@ class Rereader:
         while block.position.generation == generation:
             left = block.position.offset - splitter.next_offset
             if left <= 0:
-                block.reread(reader, stream)
-                self._intake.blocks.books.reread(block)
-                self._intake.touch(block, urgent=False)
-                block.rest()
+                self._intake.reread(block, reader, stream)
                 return
 
             chunk = text.read(min(left, SLICE_BYTES))
@@ -139,5 +161,13 @@ class Rereader:
             await self._intake.flusher.catch_up()
 
 
+def _next_of(lines: Iterator[TextLine | Oversize]) -> list[TextLine | Oversize]:
+    return list(islice(lines, SLICE_LINES))
+
+
 def _newest_last(known: TrackedFile) -> int:
     return known.mtime_ms
+
+
+def _length(line: TextLine | Oversize) -> int:
+    return line.chars if isinstance(line, Oversize) else line.length

@@ -53,9 +53,11 @@ class Scheduler:
         self.survey = survey
         self.progress = ImportProgress()
         self.handles = Handles()
-        self.catalogue = FileRegistry(intake.blocks, self.handles)
+        self.catalogue = FileRegistry(
+            intake.blocks, self.handles, intake.clock, self._tree_of
+        )
         self.puller = SliceReader(
-            self.catalogue, self.handles, intake, self.progress, lacking=self._lacking
+            self.catalogue, intake, self.progress, lacking=self._lacking
         )
         self.doubts = WatcherHealth(intake.clock)
         self.live_watch = LiveWatch(self.live_hint, self._overflowed)
@@ -63,9 +65,7 @@ class Scheduler:
         self.tree_watch = watch(self.tree_hint, survey.hurry)
         self._clock = intake.clock
         self._turns = Fairness(self.puller, self.progress, intake.flusher, self._clock)
-        self._followers = Followers(
-            self.live_watch, self.handles, self._turns, self._clock
-        )
+        self._followers = Followers(self.live_watch, self._turns, self._clock)
         self._history = History(
             self._turns, self._followers, self.progress, self._clock
         )
@@ -157,17 +157,19 @@ class Scheduler:
     def _look_at_followed(self) -> None:
         """Look at followed files that no watch tells of, or not of all of them."""
         for known in self._followers:
-            if known.hinted and not known.tail.is_unsettled:
+            if known.hinted and not known.source.is_unsettled:
                 continue
 
             # Nearly always there is nothing new, and then this is all that it costs.
-            try:
-                status = os.stat(known.path, follow_symlinks=False)
-            except OSError:
-                self._look_at(known.path, known)
-            else:
-                if _is_news(known, status):
-                    self._look_at(known.path, known)
+            for path in known.source.paths:
+                try:
+                    status = os.stat(path, follow_symlinks=False)
+                except OSError:
+                    if path == known.path:
+                        self._look_at(path, known)
+                else:
+                    if _is_news(known, status):
+                        self._look_at(path, known)
 
     @property
     def _is_blind(self) -> bool:
@@ -242,7 +244,7 @@ class Scheduler:
             return
 
         if known is not None:
-            self._noticed(known, status)
+            self._noticed(known, path, status)
         elif is_utf8(path):
             self._enter(path, *located, status)
 
@@ -274,7 +276,7 @@ class Scheduler:
         known = self.catalogue.get(found.path)
         if known is not None:
             known.scan = self.survey.number
-            return self._noticed(known, found.status, historic=historic)
+            return self._noticed(known, found.path, found.status, historic=historic)
 
         now_ms = self._clock.unix_ms()
         known = self.catalogue.adopt(found, now_ms)
@@ -297,7 +299,9 @@ class Scheduler:
         known = self.catalogue.get(found.path)
         if known is not None and not _is_news(known, found.status):
             known.scan = self.survey.number
-            known.note(found.status)
+            if found.path == known.path:
+                known.note(found.status)
+
             return
 
         since_ms = self.survey.finished_ms or 0
@@ -311,10 +315,18 @@ class Scheduler:
                 known.hinted = False  # not believed any more, until it is told of again
 
     def _noticed(
-        self, known: TrackedFile, status: os.stat_result, *, historic: bool = False
+        self,
+        known: TrackedFile,
+        path: str,
+        status: os.stat_result,
+        *,
+        historic: bool = False,
     ) -> bool:
+        """Take note of the file at *path*, which is *known* or a part of it."""
         grew = status.st_size != known.size
-        known.note(status)
+        if path == known.path:
+            known.note(status)
+
         if not _is_news(known, status):
             return False
 
@@ -324,6 +336,10 @@ class Scheduler:
             self._followers.wake(known)  # else it waits for its turn in the backlog
 
         return True
+
+    def _tree_of(self, path: str) -> Tree | None:
+        covered = self.survey.covers(path)
+        return None if covered is None else covered[0]
 
     def _overflowed(self) -> None:
         for known in self._followers:
@@ -338,4 +354,4 @@ class Scheduler:
 
 def _is_news(known: TrackedFile, status: os.stat_result) -> bool:
     """Whether *status* is a reason to read the file, or to try to once more."""
-    return known.tail.changed(status) or known.block.error is not None
+    return known.source.changed(status) or known.block.error is not None

@@ -1,4 +1,4 @@
-"""One transcript file that is known, and the block it feeds."""
+"""One source that is known, and the block it feeds."""
 
 import asyncio
 import os
@@ -8,21 +8,23 @@ from typing import cast
 from jarvisd.blocks.block import Block
 from jarvisd.core.discovery.links import REMEDIES
 from jarvisd.core.roots import SourceView
-from jarvisd.core.sources.jsonlines.compressed_file import COMPRESSED, CompressedFile
+from jarvisd.core.sources.jsonlines.compressed_file import CompressedFile
 from jarvisd.core.sources.jsonlines.file_position import FilePosition
+from jarvisd.core.sources.jsonlines.line_file import LineFile
 from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
+from jarvisd.core.sources.source_slice import ScheduledSource
 
 
 @dataclass(slots=True, eq=False)
 class TrackedFile:
-    """One transcript file and the block it feeds.
+    """One source that is read, a file as a rule, and the block it feeds.
 
     *wakes* counts how often it was found changed, *done* up to which of these it has
     been read. *backlog_bytes* is what is left of its history, None when none was.
     """
 
     block: Block
-    tail: TailedFile | CompressedFile
+    source: ScheduledSource
     size: int = 0
     mtime_ms: int = 0
     historic_until: int = 0
@@ -41,20 +43,38 @@ class TrackedFile:
     hinted: bool = False
     """The watch of its folder has told of it, so it need not be looked at by time."""
 
+    def __post_init__(self) -> None:
+        """Let the block know where its lines can be read again."""
+        self.block.source = self.source
+
     @property
     def path(self) -> str:
         """Return where the file is now."""
-        return self.tail.path
+        return self.source.path
+
+    @property
+    def tail(self) -> TailedFile | CompressedFile:
+        """Return what reads a file of lines."""
+        return cast("LineFile", self.source).tail
+
+    def replace_tail(self, tail: TailedFile | CompressedFile) -> None:
+        """Read a file of lines on by *tail*: it was compressed, or is unpacked again."""
+        cast("LineFile", self.source).tail = tail
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether it is a file of lines, and not of another kind."""
+        return isinstance(self.source, LineFile)
 
     @property
     def position(self) -> FilePosition:
-        """Return how far the file was read: the position that its block holds."""
+        """Return how far a file of lines was read, as its block holds it."""
         return cast("FilePosition", self.block.position)
 
     @property
     def is_compressed(self) -> bool:
         """Whether its agent has compressed it, so that no more comes."""
-        return isinstance(self.tail, CompressedFile)
+        return self.has_lines and isinstance(self.tail, CompressedFile)
 
     def note(self, status: os.stat_result) -> None:
         """Remember how large and how old the file was seen to be."""
@@ -75,8 +95,3 @@ class TrackedFile:
             error=block.error,
             remedy=REMEDIES.get(block.error or ""),
         )
-
-
-def open_tail(path: str) -> TailedFile | CompressedFile:
-    """Return the reader of the file at *path*."""
-    return CompressedFile(path) if path.endswith(COMPRESSED) else TailedFile(path)

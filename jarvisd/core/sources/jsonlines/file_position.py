@@ -23,6 +23,11 @@ class FilePosition(Position, frozen=True, kw_only=True, gc=False, array_like=Tru
     mark_hash: int = 0
     mtime_ns: int = 0
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the file was ever opened, though it may have had no whole line."""
+        return self.inode != 0
+
     def cursor(self) -> bytes:
         """Return the position as it is stored."""
         return msgspec.json.encode(self)

@@ -9,6 +9,7 @@ from jarvisd.core.sources.jsonlines.handles import Handles
 from jarvisd.core.sources.jsonlines.identity import fits
 from jarvisd.core.sources.jsonlines.open_for_writing import has_writer
 from jarvisd.core.sources.jsonlines.stream import FileSlice, Stream
+from jarvisd.core.sources.source_slice import SourceSlice
 
 SILENT_S = 5.0
 """For how long nobody must have written to a renamed file before it is let go."""
@@ -47,7 +48,7 @@ class LeavingFile:
         if fd is None or not (fits(self.position, fd) and self.stream.still_fits(fd)):
             # Others needed the descriptor more, or it is no longer what it was.
             self.end(handles)
-            return FileSlice([], self.position)
+            return SourceSlice([], self.position)
 
         part = self.stream.next(self.position, os.fstat(fd), fd)
         self.position = part.position

@@ -1,7 +1,6 @@
 """An open file as lines, a slice at a time."""
 
 import os
-from dataclasses import dataclass
 
 from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.identity import MARK_BYTES, advanced, between
@@ -12,6 +11,7 @@ from jarvisd.core.sources.jsonlines.lines import (
     Oversize,
     TextLine,
 )
+from jarvisd.core.sources.source_slice import SourceSlice
 
 SLICE_BYTES = 64 * 1024
 """Read at most this much before others get a turn: about half a millisecond."""
@@ -27,28 +27,10 @@ SLICE_LINES = 400
 
 MIN_SLICE_BYTES = 4 * 1024
 
+FileSlice = SourceSlice[FilePosition]
+
 _TAIL_BYTES = MARK_BYTES
 """Read again before what is new, to know whether the file still goes on from there."""
-
-
-@dataclass(slots=True)
-class FileSlice:
-    """What one turn gave.
-
-    *position* is where to go on once *lines* are counted; *more* says that there is
-    more to read already. *rest* is the unfinished last line of a file that has ended,
-    which counts if it is a record. *restarted* is true when the file turned out to be
-    another one or to be cut, *gone* when there is no file any more.
-    """
-
-    lines: list[TextLine | Oversize]
-    position: FilePosition
-    read_bytes: int = 0
-    partial_bytes: int = 0
-    more: bool = False
-    rest: TextLine | Oversize | None = None
-    restarted: bool = False
-    gone: bool = False
 
 
 class Stream:
@@ -167,7 +149,7 @@ class Stream:
             if len(self._head) != position.head_len:
                 self._head = between(0, position.head_len, fd, data, start)
 
-        return FileSlice(
+        return SourceSlice(
             lines,
             position,
             read_bytes=read_bytes,

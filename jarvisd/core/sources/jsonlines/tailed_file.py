@@ -37,6 +37,7 @@ from jarvisd.core.sources.jsonlines.leaving import (
 )
 from jarvisd.core.sources.jsonlines.lines import Condense
 from jarvisd.core.sources.jsonlines.stream import SLICE_BYTES, FileSlice
+from jarvisd.core.sources.source_slice import SourceSlice
 
 MAX_LEAVING = 4
 """Files of one name that were renamed within seconds and are still read."""
@@ -151,7 +152,7 @@ class TailedFile:
             return self._look(position, handles.get(self.path), now)
         except FileNotFoundError:
             partial_bytes = self._reading.partial_bytes
-            return FileSlice([], position, partial_bytes=partial_bytes, gone=True)
+            return SourceSlice([], position, partial_bytes=partial_bytes, gone=True)
 
     def _read_grown(
         self, position: FilePosition, named: os.stat_result | None, handles: Handles
@@ -190,11 +191,11 @@ class TailedFile:
                 case FileVerdict.CUT | FileVerdict.REWRITTEN:
                     self._was_void = False
                     reading.begin_at(start)
-                    return FileSlice([], start, restarted=True, more=True)
+                    return SourceSlice([], start, restarted=True, more=True)
                 case FileVerdict.EMPTY:
                     reading.drop_rest()
                     self._known, self._was_void = _signature(seen), True
-                    return FileSlice([], position)
+                    return SourceSlice([], position)
                 case FileVerdict.FRESH:
                     _refuse_foreign(self.path, fd)
                 case FileVerdict.EDITED:
@@ -245,7 +246,7 @@ class TailedFile:
         self._edited_at, self._edit_waits, self._was_void = now, False, False
         self._known = _signature(seen)
         self._reading.begin_after_edit(start)
-        return FileSlice([], start, restarted=True, more=True)
+        return SourceSlice([], start, restarted=True, more=True)
 
     def _away(
         self, position: FilePosition, named: os.stat_result | None, handles: Handles
@@ -302,7 +303,7 @@ class TailedFile:
         """Read the file that has lost its name, and decide what to do at its end."""
         if self._is_overwritten(position, fd):
             self._drop(handles)
-            return FileSlice([], position, more=named is not None, gone=named is None)
+            return SourceSlice([], position, more=named is not None, gone=named is None)
 
         part = self._look(position, fd, now)
         if part.more:

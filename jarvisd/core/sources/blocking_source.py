@@ -1,0 +1,199 @@
+"""A source that blocks: read on a thread, its items as lines in their turn on the loop.
+
+A batch is fetched by `prepare`, handed out by `read`, and applied where its lines were
+counted, without an await in between: no flush can store a cursor without its counts.
+"""
+
+import hashlib
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+
+import anyio
+import anyio.to_thread
+
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import SourceError
+from jarvisd.core.roots import Position, SourceKind
+from jarvisd.core.source import Batch, Budget, Item, Source
+from jarvisd.core.sources.jsonlines.lines import (
+    SHORT_BYTES,
+    Condense,
+    LongLine,
+    Oversize,
+    TextLine,
+)
+from jarvisd.core.sources.source_slice import SourceSlice
+
+MAX_READING = 4
+"""Sources that are read at the same time: each has a thread for as long as it takes."""
+
+MAX_WAITS = 20
+"""Pauses of RETRY_S at most for which `lines` waits for a source to come to rest."""
+
+RETRY_S = 0.1
+
+
+class LivePosition(Position, frozen=True, kw_only=True, gc=False):
+    """How far a source has been read whose cursor is encoded when it is to be stored."""
+
+    source: Source
+
+    def cursor(self) -> bytes:
+        """Return the cursor of the source, which only `applied` moves."""
+        return self.source.cursor()
+
+
+class BlockingSource:
+    """One source of *kind* at *path*, read on from *cursor*."""
+
+    is_unsettled = False
+
+    def __init__(
+        self, path: str, kind: SourceKind, clock: Clock, cursor: bytes = b""
+    ) -> None:
+        self.condense: Condense | None = None
+        self.path = path
+        self.paths = (path, *(f"{path}{each}" for each in kind.beside))
+        self.folder = path if kind.is_folder else os.path.dirname(path)
+        self.seen_bytes: int | None = None
+        self.retry_s: float | None = None
+        self._kind = kind
+        self._clock = clock
+        self._source = kind.open(path, clock, cursor)
+        self._seen: dict[str, tuple[int, ...]] = {}
+        self._fetched: tuple[Batch, list[TextLine | Oversize]] | None = None
+        self._failure: Exception | None = None
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    def changed(self, seen: os.stat_result) -> bool:
+        """Whether a file with this status is not as it was at the last look."""
+        if self._kind.is_folder:
+            try:
+                seen = os.stat(self.path)
+            except OSError:
+                return True
+
+        return _signature(seen) not in self._seen.values()
+
+    def is_ready(self) -> bool:
+        """Whether a batch has been fetched."""
+        return self._fetched is not None or self._failure is not None
+
+    async def prepare(self) -> None:
+        """Fetch the next batch on a thread."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(MAX_READING)
+
+        try:
+            self._fetched = await anyio.to_thread.run_sync(
+                self._fetch, abandon_on_cancel=True, limiter=self._limiter
+            )
+        except Exception as exc:  # `read` raises it, in the bulkhead of its source
+            self._failure = exc
+
+    def read(self, position: Position, now: float) -> SourceSlice[Position]:  # noqa: ARG002 - as other sources
+        """Return the batch that was fetched, as a slice behind *position*."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+        assert self._fetched is not None, "a batch is fetched before it is read"
+        batch, lines = self._fetched
+        self.retry_s = batch.retry_s
+        size = self.seen_bytes or 0
+        again = [each for each in batch.items if each.replaces is not None]
+        # In bytes of its file, as that of a file of lines: all of it, or some.
+        offset = min(size, max(1, position.offset)) if batch.more else size
+        return SourceSlice(
+            lines,
+            LivePosition(
+                offset=offset,
+                size=size,
+                generation=position.generation,
+                source=self._source,
+            ),
+            read_bytes=sum(len(each.body) for each in batch.items),
+            more=batch.more,
+            gone=batch.gone,
+            replaced=len(again),
+            replaced_chars=sum(each.replaced_chars for each in again),
+            fault=None if batch.fault is None else batch.fault.reason,
+        )
+
+    def applied(self) -> None:
+        """Move the cursor past the batch that was read last."""
+        if self._fetched is not None:
+            self._source.applied(self._fetched[0])
+            self._fetched = None
+
+    def remember(self, position: Position) -> None:
+        """Keep nothing more: the cursor is all there is."""
+
+    def forget(self) -> None:
+        """Keep nothing less."""
+
+    def lines(
+        self,
+        position: Position,  # noqa: ARG002 - as other sources
+        condense: Condense,
+    ) -> Iterator[TextLine | Oversize]:
+        """Yield the items of the source as it is now."""
+        return (_line(each, condense) for each in self._items())
+
+    def last_lines(self, position: Position, count: int) -> list[str]:  # noqa: ARG002 - as other sources
+        """Return the last *count* items of the source as it is now."""
+        last = deque(self._items(), count)
+        return [each.body.decode(errors="replace") for each in last]
+
+    def _items(self) -> Iterator[Item]:
+        """Yield all items by a source of their own, which nobody else has to wait for.
+
+        Raises:
+            SourceError: It cannot be read now.
+
+        """
+        source, waits = self._kind.open(self.path, self._clock, b""), 0
+        while True:
+            batch = source.read(Budget())
+            if batch.fault is not None:
+                raise SourceError(self.path, batch.fault.reason)
+
+            yield from batch.items
+            source.applied(batch)
+            if batch.retry_s is not None and not batch.items and waits < MAX_WAITS:
+                waits += 1
+                time.sleep(min(batch.retry_s, RETRY_S))  # noqa: TID251 - on a thread, until a writer is done
+            elif not batch.more:
+                return
+
+    def _fetch(self) -> tuple[Batch, list[TextLine | Oversize]]:
+        """Return the next batch and its lines; on a thread."""
+        seen = {}
+        for path in self.paths:
+            with suppress(OSError):
+                seen[path] = os.stat(path, follow_symlinks=False)
+
+        batch = self._source.read(Budget())
+        lines = [_line(each, self.condense) for each in batch.items]
+        self._seen = {path: _signature(status) for path, status in seen.items()}
+        self.seen_bytes = sum(each.st_size for each in seen.values())
+        return batch, lines
+
+
+def _line(item: Item, condense: Condense | None) -> TextLine | Oversize:
+    """Return *item* as a line: where it stands is a number that its name has alone."""
+    key = hashlib.blake2b(item.ref.key.encode(), digest_size=8).digest()
+    offset = int.from_bytes(key) >> 1
+    if condense is None or len(item.body) <= SHORT_BYTES:
+        return TextLine(offset, item.body)
+
+    long = LongLine(condense())
+    long.add(item.body)
+    return long.line(offset)
+
+
+def _signature(seen: os.stat_result) -> tuple[int, ...]:
+    return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns)

@@ -1,0 +1,307 @@
+"""Sources of other kinds than files of lines, added under a root of a toy agent.
+
+The daemon's parts are the real ones, on real files with real watchers; only the agent
+is from here.
+"""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import msgspec
+import pytest
+
+from jarvisd.base.clock import Clock
+from jarvisd.base.usage import Tokens
+from jarvisd.core.agent import AgentRegistry
+from jarvisd.core.event import UsageReported
+from jarvisd.core.origin import SessionId
+from jarvisd.core.record import Record
+from jarvisd.core.roots import Place, SourceKind, StoredPosition, Tree
+from jarvisd.core.sources.document.description import (
+    DocumentKind,
+    Elements,
+    FolderKind,
+    named_by,
+)
+from jarvisd.core.sources.document.document_source import DocumentSource
+from jarvisd.core.sources.document.event_folder import EventFolder
+from tests.agents.found import AGENTS
+from tests.books.rig import Daemon, append, running, transcript
+from tests.ledger import test_ledger_claude as claude
+from tests.support import eventually
+
+
+class Document(msgspec.Struct):
+    messages: list[msgspec.Raw] = []
+
+
+class Message(msgspec.Struct):
+    id: str
+    output: int = 0
+
+
+MAX_BYTES = 1000
+DOCUMENT = DocumentKind(
+    Document,
+    lambda doc: [Elements("message", doc.messages, named_by("id"))],
+    max_bytes=MAX_BYTES,
+)
+EVENTS = FolderKind(lambda name: name.endswith(".json"))
+
+
+class ToyReader:
+    def read(self, text: bytes, *, offset: int) -> Record | None:
+        try:
+            message = msgspec.json.decode(text, type=Message)
+        except msgspec.DecodeError:
+            return None
+
+        usage = UsageReported(
+            response=message.id, model="m", tokens=Tokens(output=message.output)
+        )
+        return Record(
+            kind="message", offset=offset, at_ms=1_790_000_000_000, events=(usage,)
+        )
+
+    def memory(self) -> bytes:
+        return b""
+
+
+def open_document(path: str, clock: Clock, cursor: bytes) -> DocumentSource:
+    return DocumentSource(path, DOCUMENT, clock, cursor)
+
+
+def open_folder(path: str, clock: Clock, cursor: bytes) -> EventFolder:
+    return EventFolder(path, EVENTS, clock, cursor)
+
+
+def document_place(parts: tuple[str, ...]) -> Place | None:
+    return Place(session_id=SessionId(Path(parts[-1]).stem))
+
+
+def folder_place(parts: tuple[str, ...]) -> Place | None:
+    return Place(session_id=SessionId(parts[-2])) if len(parts) > 1 else None
+
+
+def toy(kind: SourceKind, *, version: int = 1) -> AgentRegistry:
+    place = folder_place if kind.is_folder else document_place
+
+    def roots(
+        _environ: Mapping[str, str], home: Path, _roots: tuple[Path, ...]
+    ) -> tuple[Tree, ...]:
+        root = home / ".toy"
+        tree = Tree(
+            agent="toy", root=root, place=place, enters=lambda _: True, kind=kind
+        )
+        return (tree,)
+
+    agent = msgspec.structs.replace(
+        AGENTS["text"],
+        name="toy",
+        roots=roots,
+        reader=lambda _context, _saved: ToyReader(),
+        version=version,
+    )
+    return AGENTS.replaced(agent)
+
+
+DOCUMENTS = toy(SourceKind(open=open_document))
+FOLDERS = toy(SourceKind(open=open_folder, is_folder=True))
+
+
+def text_of(*outputs: int) -> str:
+    messages = [{"id": f"m{n}", "output": each} for n, each in enumerate(outputs)]
+    return json.dumps({"messages": messages})
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    path = tmp_path / ".toy" / "s1.json"
+    path.parent.mkdir()
+    return path
+
+
+def output(daemon: Daemon) -> int:
+    found = daemon.blocks.books.ledger.session("toy", SessionId("s1"))
+    return 0 if found is None else found.tokens.output
+
+
+async def test_each_element_of_a_document_is_counted_once_however_it_is_rewritten(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, text_of(1))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+        assert (daemon.block().line_count, output(daemon)) == (1, 1)
+
+        for outputs in ((1, 10), (1, 10, 100)):
+            write(document, text_of(*outputs))
+            await daemon.sync()
+
+            assert output(daemon) == sum(outputs)
+
+        assert daemon.block().line_count == 3
+        assert daemon.block().char_count == sum(
+            len(json.dumps({"id": f"m{n}", "output": 10**n})) for n in range(3)
+        )
+
+
+async def test_a_changed_element_takes_the_place_of_what_it_counted(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, text_of(1, 2))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+
+        write(document, text_of(1, 2000))
+        await eventually(lambda: output(daemon) == 2001)
+
+        block = daemon.block()
+        assert (block.line_count, block.char_count) == (2, 25 + 28)
+
+
+async def test_a_document_goes_on_from_its_cursor_after_a_restart(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, text_of(1, 2))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+
+    write(document, text_of(1, 2, 4))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+
+        assert (daemon.block().line_count, output(daemon)) == (3, 7)
+
+
+async def test_what_a_crash_lost_of_a_document_is_read_again(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, text_of(1, 2))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+        daemon.crash()
+        write(document, text_of(1, 2, 4))
+        await eventually(lambda: output(daemon) == 7)
+
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+
+        assert (daemon.block().line_count, output(daemon)) == (3, 7)
+
+
+async def test_a_document_that_cannot_be_read_is_reported_and_read_once_it_can(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, text_of(*range(MAX_BYTES)))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+        assert "is longer than can be read" in str(daemon.block().error)
+
+        write(document, text_of(5))
+        await eventually(lambda: output(daemon) == 5)
+
+        assert daemon.block().error is None
+
+
+async def test_a_document_that_is_removed_ends_its_block_and_keeps_its_counts(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, text_of(1))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+        remove(document)
+        await daemon.sync()
+
+        assert (daemon.block().ended, daemon.block().line_count) == (True, 1)
+
+
+async def test_the_files_of_a_folder_are_items_of_one_source(tmp_path: Path) -> None:
+    folder = tmp_path / ".toy" / "s1"
+    folder.mkdir(parents=True)
+    async with running(tmp_path, agents=FOLDERS) as daemon:
+        for number in range(3):
+            event = {"id": f"m{number}", "output": 10**number}
+            (folder / f"{number}.json").write_text(json.dumps(event))
+
+        await eventually(lambda: output(daemon) == 111)
+
+        assert daemon.block().origin.path == str(folder)
+        assert daemon.block().line_count == 3
+
+
+async def test_a_newer_parser_reads_documents_again(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, text_of(1, 2))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+
+    newer = toy(SourceKind(open=open_document), version=2)
+    async with running(tmp_path, agents=newer) as daemon:
+        await daemon.sync()
+
+        assert (daemon.block().parser_version, daemon.block().line_count) == (2, 2)
+        assert output(daemon) == 3
+
+
+async def test_items_can_be_read_again_to_explain_and_to_show_the_last(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, text_of(1, 2, 3))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+        block = daemon.block()
+        source = block.source
+        assert source is not None
+        last = await anyio.to_thread.run_sync(source.last_lines, block.position, 2)
+
+    assert [json.loads(each)["id"] for each in last] == ["m1", "m2"]
+
+
+async def test_a_document_whose_root_is_not_read_keeps_its_cursor(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, text_of(1, 2))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        assert isinstance(daemon.block().position, StoredPosition)
+
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+        assert (daemon.block().line_count, output(daemon)) == (2, 3)
+
+
+async def test_files_of_lines_are_read_beside_documents(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, text_of(1))
+    append(transcript(tmp_path), claude.prompt(second=0))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+
+        assert sorted(each.line_count for each in daemon.blocks) == [1, 1]
+
+    with closing(sqlite3.connect(tmp_path / "s.db")) as raw:
+        shown = raw.execute(
+            "SELECT agent, line_count, size FROM block_shown"
+        ).fetchall()
+
+    size = len(claude.prompt(second=0)) + 1
+    assert sorted(shown) == [("claude", 1, size), ("toy", 1, len(text_of(1)))]
