@@ -97,6 +97,11 @@ class VersionDrift:
     changed_ms: int = 0
     is_logged: bool = False
 
+    @property
+    def may_inspect(self) -> bool:
+        """Whether fields of its responses are still compared by name."""
+        return self.is_newer and self.inspected < INSPECTED_RESPONSES
+
     def add(self, drift: Drift, now_ms: int) -> None:
         """Count *drift* once more, as `other` if too many names are known already."""
         drift = Drift(drift.kind, cleaned(drift.name) or "(none)")
@@ -165,34 +170,28 @@ class DriftLog:
             return version
 
         current = self._versions.get((agent.name, version))
+        inspects = current is not None and current.may_inspect
         for line, record in zip(lines, records, strict=True):
-            if record is None or isinstance(line, Oversize):
+            if record is None:
                 continue
 
-            if (
-                record.version
-                and record.version != version
-                and (not version or record.session_id in {None, session_id})
-            ):
-                version = cleaned(record.version)
-                current = self._meet(agent.name, version, tested, now_ms)
+            if record.version is not None and record.version != version:
+                own = not version or record.session_id in {None, session_id}
+                if own and record.version:
+                    version = cleaned(record.version)
+                    current = self._meet(agent.name, version, tested, now_ms)
+                    inspects = current is not None and current.may_inspect
 
-            found = record.drift
-            if record.lacks_tokens:
-                found = agent.inspect(line.text)
-            elif (
-                current is not None
-                and current.is_newer
-                and current.inspected < INSPECTED_RESPONSES
-                and any(isinstance(each, _RESPONSES) for each in record.events)
-            ):
-                current.inspected += 1
-                found = agent.inspect(line.text) or found
+            if not (record.drift or record.lacks_tokens or inspects):
+                continue  # nearly always
 
-            if found:
-                if current is None:
-                    current = self._open(agent.name, version, tested, now_ms)
+            text = b"" if isinstance(line, Oversize) else line.text
+            found = _drift_of(agent, record, text, current)
+            if found and current is None:
+                current = self._open(agent.name, version, tested, now_ms)
 
+            if current is not None:
+                inspects = current.may_inspect
                 for each in found:
                     current.add(each, now_ms)
 
@@ -230,6 +229,21 @@ class DriftLog:
                 changed_ms=now_ms,
             ),
         )
+
+
+def _drift_of(
+    agent: DriftReader, record: Record, text: bytes, version: VersionDrift | None
+) -> tuple[Drift, ...]:
+    """Return what is unknown of *record*, which was read from *text*."""
+    if record.lacks_tokens:
+        return agent.inspect(text)
+
+    is_response = any(isinstance(each, _RESPONSES) for each in record.events)
+    if version is None or not version.may_inspect or not is_response:
+        return record.drift
+
+    version.inspected += 1
+    return agent.inspect(text) or record.drift
 
 
 def cleaned(name: str) -> str:

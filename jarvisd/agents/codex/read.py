@@ -115,18 +115,18 @@ def _wrapped(
         speaker=_speaker(payload),
         version=payload.cli_version,
         drift=drift,
-        lacks_tokens=_lacks_tokens(line.type, payload),
+        lacks_tokens=read in _COUNTED and _lacks_tokens(payload),
         left_out=line.left_out,
         events=() if read is None else tuple(read(payload, at_ms)),
     )
 
 
-def _lacks_tokens(kind: str, payload: RolloutPayload) -> bool:
+def _lacks_tokens(payload: RolloutPayload) -> bool:
     if payload.type == "token_count":
         info = payload.info
         return info is not None and _is_partial(info.total_token_usage)
 
-    return kind == "token_usage_record" and _is_partial(payload.usage)
+    return _is_partial(payload.usage)
 
 
 def _is_partial(usage: TokenUsage | None) -> bool:
@@ -569,6 +569,9 @@ _BARE_TYPES = frozenset(
     }
 )
 """Types of lines without an envelope: printed ones, and items of the oldest rollouts."""
+
+_COUNTED = (_usage_record, _token_count)
+"""What reads the token counts of responses."""
 
 _INNER = {"response_item": _ITEMS, "event_msg": _MESSAGES}
 """Envelopes of which the payload's own type says what they are."""
