@@ -41,7 +41,7 @@ from jarvisd.overview.service import Service
 from jarvisd.overview.sessions import Sessions
 from jarvisd.presence.methods import HookHandlers
 from jarvisd.presence.monitor import PresenceMonitor
-from jarvisd.presence.wanted import Wanting
+from jarvisd.presence.wanted import WantedSessions
 from jarvisd.reports.methods import Reports
 from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.handlers import Handlers
@@ -144,10 +144,10 @@ async def compose(
         clock,
         agents,
         trees=lambda: survey.trees,
-        wanted=Wanting(blocks, clock),
+        wanted=WantedSessions(blocks, clock),
         dialogs=books.states.dialogs,
-        asking=books.states.asking,
-        is_at_work=books.states.is_at_work,
+        with_dialog=books.states.asking,
+        may_run_commands=books.states.is_at_work,
     )
     segments = SegmentHandlers(
         segments=books.segments,
@@ -286,7 +286,7 @@ def _hook_handlers(
 
     def hooked(signal: HookCalled) -> None:
         # First: whether the process ends with its turn tells what its hooks mean.
-        presence.told(signal)
+        presence.record_hook(signal)
         state_task.report(signal)
 
     def read(read: StatusLineRead) -> None:

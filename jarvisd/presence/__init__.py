@@ -1,1 +1,1 @@
-"""Processes, registries, locks and hooks: what is known of sessions besides their logs."""
+"""Evidence on sessions besides their logs: processes, registries, locks and hooks."""

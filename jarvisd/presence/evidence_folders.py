@@ -1,4 +1,4 @@
-"""The folders in which agents leave evidence, and the watch on each."""
+"""Finds and watches the folders in which agents leave evidence of their processes."""
 
 import os
 from collections.abc import Callable
@@ -9,16 +9,17 @@ from jarvisd.core.discovery.live_watch import LiveWatch
 from jarvisd.core.presence_evidence import Locks, Registry
 from jarvisd.core.roots import Tree
 
-MAX_ELSEWHERE = 16
-"""Folders in which hooks say that transcripts lie, beside those that are read."""
+MAX_EXTRA_ROOTS = 16
+"""Roots of transcripts that hooks name, in addition to those that are read."""
 
-MAX_MET = 256
+MAX_CHECKED = 256
+"""Folders of transcripts that hooks name and that are checked once."""
 
 
 class EvidenceFolders:
-    """Registries and locks beside the trees of transcripts, watched if they exist.
+    """Watches registries and lock folders beside transcripts, where they exist.
 
-    So are those beside transcripts that hooks name and that lie in no tree.
+    These are the transcripts of all trees, and those that hooks name outside of trees.
     """
 
     def __init__(
@@ -30,50 +31,51 @@ class EvidenceFolders:
         self._trees = trees
         self._agents = agents
         self._watch = watch
-        self._arranged: tuple[Tree, ...] | None = None
+        self._built_from: tuple[Tree, ...] | None = None
         self._identities: dict[str, tuple[int, int] | None] = {}
-        self._met: set[tuple[str, Path]] = set()
-        self._elsewhere: dict[tuple[str, Path], None] = {}
+        self._checked: set[tuple[str, Path]] = set()
+        self._extra_roots: dict[tuple[str, Path], None] = {}
         self.registries: dict[str, tuple[str, Registry]] = {}
         self.locks: dict[str, tuple[str, Locks]] = {}
 
     @property
-    def is_blind(self) -> bool:
-        """Whether changes could go untold: a watch failed, or awaits its folder."""
+    def is_degraded(self) -> bool:
+        """Whether a change may cause no event: a watch failed, or has no folder yet."""
         return self._watch.error is not None or any(
             identity is None and _identity_of(folder.rpartition("/")[0]) is not None
             for folder, identity in self._identities.items()
         )
 
     def refresh(self) -> None:
-        """Take note of trees and folders that have come, gone or been replaced."""
+        """Update the folders and watches for trees and folders that have changed."""
         trees = self._trees()
-        if trees is not self._arranged:
-            self._arrange(trees)
+        if trees is not self._built_from:
+            self._rebuild(trees)
 
         for folder in self._identities:
-            self._follow(folder)
+            self._update_watch(folder)
 
-    def meet(self, agent: str, transcript: str) -> bool:
-        """Follow the evidence beside a *transcript*; return whether there is more now."""
+    def add_beside(self, agent: str, transcript: str) -> bool:
+        """Add the evidence beside a *transcript*; return True if there was any new."""
         folder = Path(transcript).parent
-        met = (agent, folder)
-        if met in self._met or len(self._met) >= MAX_MET or not folder.is_absolute():
+        key = (agent, folder)
+        is_full = len(self._checked) >= MAX_CHECKED
+        if key in self._checked or is_full or not folder.is_absolute():
             return False
 
-        self._met.add(met)
+        self._checked.add(key)
         roots = [
             root for root in (folder, *folder.parents) if self._is_new(agent, root)
         ]
-        if not roots or len(self._elsewhere) >= MAX_ELSEWHERE:
+        if not roots or len(self._extra_roots) >= MAX_EXTRA_ROOTS:
             return False
 
-        self._elsewhere[agent, roots[0]] = None
-        self._arranged = None
+        self._extra_roots[agent, roots[0]] = None
+        self._built_from = None
         return True
 
     def _is_new(self, agent: str, root: Path) -> bool:
-        """Return True if evidence lies beside *root* that is not followed yet."""
+        """Return True if *root* has evidence beside it that is not watched yet."""
         known = self.registries.keys() | self.locks.keys()
         seen = {self._identities.get(each) for each in known}
         return any(
@@ -81,13 +83,13 @@ class EvidenceFolders:
             for each in self._evidence_beside(agent, root)
         )
 
-    def _arrange(self, trees: tuple[Tree, ...]) -> None:
-        """Find out where the agents of *trees* leave evidence."""
-        self._arranged, self.registries, self.locks = trees, {}, {}
+    def _rebuild(self, trees: tuple[Tree, ...]) -> None:
+        """Build the registries and locks of *trees* and of the extra roots."""
+        self._built_from, self.registries, self.locks = trees, {}, {}
         for tree in trees:
             self._add(tree.agent, tree.root)
 
-        for agent, root in self._elsewhere:
+        for agent, root in self._extra_roots:
             self._add(agent, root)
 
         folders = self.registries.keys() | self.locks.keys()
@@ -118,10 +120,11 @@ class EvidenceFolders:
         found = [each.folder(root) for each in parts if each]
         return [each for each in found if each is not None]
 
-    def _follow(self, folder: str) -> None:
+    def _update_watch(self, folder: str) -> None:
         identity = _identity_of(folder)
         if identity != self._identities.get(folder):
-            # A watch stays with the folder that was moved away, not with the name.
+            # inotify watches an inode: after a rename the old watch no longer reports
+            # what happens under this name.
             self._watch.remove(folder)
 
         self._identities[folder] = identity

@@ -1,8 +1,8 @@
-"""The ends of processes, known within milliseconds.
+"""Detects the end of processes within milliseconds.
 
-A descriptor of a process (pidfd, Linux 5.3) becomes readable when it ends, costs
-nothing until then, and stays with that process even if its number is used again.
-Where there is none, or too many would be needed, the process is looked at each second.
+A descriptor of a process (pidfd, Linux 5.3) becomes readable when the process ends,
+costs nothing until then, and refers to that process even if its number is used again.
+Without a descriptor, or beyond the limit, the process is polled each second.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from jarvisd.presence.processes import is_alive
 
 POLL_S = 1.0
 MAX_DESCRIPTORS = 512
-"""More agents than anybody runs; the rest is looked at."""
+"""More agents than anybody runs; further processes are polled."""
 
 _OPEN = getattr(os, "pidfd_open", None)
 
@@ -29,13 +29,13 @@ def default_limit() -> int:
     return min(MAX_DESCRIPTORS, soft // 8)
 
 
-class Exits:
-    """Calls *gone* once for each watched process that has ended."""
+class ExitWatcher:
+    """Calls *on_exit* once for each watched process that has ended."""
 
     def __init__(
-        self, gone: Callable[[ProcessLife], None], *, limit: int | None = None
+        self, on_exit: Callable[[ProcessLife], None], *, limit: int | None = None
     ) -> None:
-        self._gone = gone
+        self._on_exit = on_exit
         self._limit = default_limit() if limit is None else limit
         self._fds: dict[ProcessLife, int] = {}
         self._polled: set[ProcessLife] = set()
@@ -46,34 +46,34 @@ class Exits:
 
     @property
     def polled(self) -> int:
-        """Return how many are looked at each second, for want of a descriptor."""
+        """Return the number of processes that are polled, without a descriptor."""
         return len(self._polled)
 
     @contextmanager
-    def opened(self) -> Iterator[None]:
-        """Let go of every process at the end of the context."""
+    def open(self) -> Iterator[None]:
+        """Close all descriptors at the end of the context."""
         try:
             yield
         finally:
             for life in [*self._fds]:
-                self.forget(life)
+                self.unwatch(life)
 
     def watch(self, life: ProcessLife) -> None:
-        """Watch a process; one that has ended already is told of like the others."""
+        """Watch a process; one that has already ended is reported as well."""
         if life in self._fds or life in self._polled:
             return
 
-        fd = self._descriptor(life)
+        fd = self._open_descriptor(life)
         if fd is None:
             self._polled.add(life)
             self._wake.set()
             return
 
         self._fds[life] = fd
-        asyncio.get_running_loop().add_reader(fd, self._ended, life)
+        asyncio.get_running_loop().add_reader(fd, self._report_exit, life)
 
-    def forget(self, life: ProcessLife) -> None:
-        """Watch the process no longer."""
+    def unwatch(self, life: ProcessLife) -> None:
+        """Stop watching the process."""
         self._polled.discard(life)
         fd = self._fds.pop(life, None)
         if fd is not None:
@@ -81,35 +81,34 @@ class Exits:
             os.close(fd)
 
     async def run(self) -> None:
-        """Look at those without a descriptor each second, while there are any."""
+        """Poll processes without a descriptor each second, while there are any."""
         while True:
             await self._wake.wait()
-            self._look()
+            for life in [each for each in self._polled if not is_alive(each)]:
+                self._report_exit(life)
+
             if self._polled:
                 await anyio.sleep(POLL_S)
             else:
                 self._wake = anyio.Event()
 
-    def _look(self) -> None:
-        for life in [each for each in self._polled if not is_alive(each)]:
-            self._ended(life)
-
-    def _descriptor(self, life: ProcessLife) -> int | None:
+    def _open_descriptor(self, life: ProcessLife) -> int | None:
         if _OPEN is None or len(self._fds) >= self._limit:
             return None
 
         try:
-            fd: int = _OPEN(life.pid)  # closed in children: the kernel sees to that
+            fd: int = _OPEN(life.pid)  # close-on-exec by default, so not inherited
         except OSError:  # it has ended, or the kernel or a sandbox does not allow it
             return None
 
-        # Only now does the number stand for one process.
+        # The number may have been used again before the descriptor was opened; from now
+        # on the descriptor pins the process, so the check cannot become stale.
         if is_alive(life):
             return fd
 
         os.close(fd)
         return None
 
-    def _ended(self, life: ProcessLife) -> None:
-        self.forget(life)
-        self._gone(life)
+    def _report_exit(self, life: ProcessLife) -> None:
+        self.unwatch(life)
+        self._on_exit(life)

@@ -1,8 +1,7 @@
-"""Sessions and processes joined by folder and time, where only one can be meant.
+"""Pairs sessions and processes by folder and time, if only one pair is possible.
 
-The weakest of all evidence, for agents or versions that leave nothing better. The
-newest file, or the newest process, is never taken for the right one: where two are
-possible, there is no answer.
+This is the weakest evidence, for agents or versions that leave nothing better. The
+newest file or process is not preferred: if two are possible, neither is paired.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,15 +10,15 @@ from jarvisd.core.process import Process, ProcessRole
 from jarvisd.presence.wanted import WantedSession
 
 SLACK_MS = 2_000
-"""The start of a process is known to a second or so."""
+"""The error of a process's start time, which is known to about a second."""
 
 _SERVERS = {ProcessRole.SERVES, ProcessRole.HOSTS}
 
 
-def guessed(
+def unambiguous_pairs(
     wanted: Sequence[WantedSession], processes: Iterable[Process]
 ) -> list[tuple[WantedSession, Process]]:
-    """Return the pairs in which neither side has another choice.
+    """Return the pairs in which neither side fits another one.
 
     *wanted* are sessions without a process, *processes* those without a session.
     """
@@ -37,8 +36,8 @@ def guessed(
     ]
 
 
-def first_starts(processes: Iterable[Process]) -> dict[str, int]:
-    """Return when the oldest of *processes* of each agent was started, Unix ms."""
+def earliest_starts(processes: Iterable[Process]) -> dict[str, int]:
+    """Return the start of the oldest of *processes* of each agent, Unix ms."""
     earliest: dict[str, int] = {}
     for each in processes:
         began_ms = earliest.get(each.program.agent, each.started_ms)
@@ -48,11 +47,11 @@ def first_starts(processes: Iterable[Process]) -> dict[str, int]:
 
 
 def may_have_written(earliest: Mapping[str, int], session: WantedSession) -> bool:
-    """Return True if a process of the session's agent was there at its newest line.
+    """Return True if a process of the session's agent was running at its newest line.
 
-    *earliest* is when the oldest of each agent was started. One that was started later
-    may have taken the session up, but waits in no dialog that was open before: what the
-    old process was at has died with it.
+    *earliest* is the start of each agent's oldest process. A process that was started
+    later may have resumed the session, but cannot be waiting in a dialog that was open
+    before: the turn ended with the process that ran it.
     """
     began_ms = earliest.get(session.agent)
     if began_ms is None:

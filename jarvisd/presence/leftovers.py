@@ -1,4 +1,4 @@
-"""Entries that a process left behind, which died while nobody watched it."""
+"""Registry entries left behind by processes that died while nobody watched them."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,10 @@ from jarvisd.presence.wanted import WantedSession
 
 
 class Leftovers:
-    """Keeps such entries, by their files, until somebody asks for their sessions.
+    """Keeps such entries, by their paths, until their session is wanted.
 
-    Most are old, and nobody does. A session that lives on in another process is none.
+    Most are old, and their session never is. An entry whose session lives on in another
+    process is not reported.
     """
 
     def __init__(self, bindings: Bindings) -> None:
@@ -22,35 +23,33 @@ class Leftovers:
         """Keep an entry of a dead process."""
         self._entries[path] = (agent, entry)
 
-    def drop(self, path: str) -> None:
-        """Forget what the file said: it is gone, or says something else."""
+    def remove(self, path: str) -> None:
+        """Remove the entry of a file that is gone or has been rewritten."""
         self._entries.pop(path, None)
 
-    def tell(self, wanted: Iterable[WantedSession]) -> None:
-        """Report the ends of those that worked on *wanted*, each once."""
+    def report(self, wanted: Iterable[WantedSession]) -> None:
+        """Report the end of each process that worked on a session of *wanted*, once."""
         if not self._entries:
             return
 
         sessions = {(each.agent, each.session_id): each for each in wanted}
         for agent, entry in self._entries.values():
             session = sessions.get((agent, entry.session_id))
-            if session is not None and not self._is_known(agent, entry):
-                self._bindings.tell_ended(_gone(session, entry))
+            if session is not None and not self._is_settled(agent, entry):
+                self._bindings.report_gone(
+                    ProcessGone(
+                        agent=agent,
+                        session_id=entry.session_id,
+                        pid=entry.pid,
+                        # Nobody saw it end: the last sign of life is the best estimate.
+                        at_ms=max(entry.written_ms or 0, session.last_ms or 0),
+                        tidy=False,
+                    )
+                )
 
-    def _is_known(self, agent: str, entry: RegistryEntry) -> bool:
-        """Say whether the session lives on elsewhere, or this end was told."""
+    def _is_settled(self, agent: str, entry: RegistryEntry) -> bool:
+        """Whether the session has a living process, or this end was reported."""
         bindings, session_id = self._bindings, entry.session_id
-        return bindings.has_ended(agent, session_id, entry.pid) or (
-            (agent, session_id) in bindings.sure()
+        return bindings.has_reported_exit(agent, session_id, entry.pid) or (
+            (agent, session_id) in bindings.confirmed_sessions()
         )
-
-
-def _gone(session: WantedSession, entry: RegistryEntry) -> ProcessGone:
-    """Return the end of a process, at the last sign of its life."""
-    return ProcessGone(
-        agent=session.agent,
-        session_id=session.session_id,
-        pid=entry.pid,
-        at_ms=max(entry.written_ms or 0, session.last_ms or 0),
-        tidy=False,
-    )

@@ -1,9 +1,9 @@
-"""The agents' locks: who may write to which session, by the kernel's own list.
+"""The processes that hold agents' lock files, by the kernel's list of locks.
 
-A lock is taken a moment after its file was made, and nobody tells of that, so that a
-new file is looked at again shortly after. The list is read in pieces while others take
-and release locks, and may so miss one: only what is missing twice, or whose file is
-gone, was released.
+An agent locks a file shortly after creating it, and no event reports the lock, so a new
+file is checked again shortly after. The kernel's list is read in pieces while processes
+lock and unlock, so one lock may be missing from it: a lock counts as released when it
+is missing twice, or when its file is gone.
 """
 
 import os
@@ -16,20 +16,20 @@ from jarvisd.core.origin import SessionId
 from jarvisd.core.presence_evidence import Locks
 from jarvisd.core.process import ProcessLife, ProcessRole
 from jarvisd.presence.bindings import Binding, Bindings, How
-from jarvisd.presence.hosted import OPENING_MS, Hosted
+from jarvisd.presence.hosted import OPENING_MS, HostedSession
 from jarvisd.presence.hosts import Hosts
 from jarvisd.presence.locks import Holder, holders
 from jarvisd.presence.processes import is_alive, life_of, started_ms
 
-AGAIN_S = (0.03, 0.3)
-"""When a folder of locks is looked at again after something has changed in it."""
+RESCAN_DELAYS_S = (0.03, 0.3)
+"""Seconds after a change in a lock folder at which it is scanned again."""
 
 MAX_FILES = 4096
-MISSES = 2
+MAX_MISSES = 2
 
 
 @dataclass(slots=True)
-class _Held:
+class _HeldLock:
     agent: str
     session_id: SessionId
     life: ProcessLife
@@ -40,8 +40,8 @@ class _Held:
 class LockHolders:
     """Binds sessions to the processes that hold their locks.
 
-    *role_of* says what a process of an agent is there for, or None if it is another
-    program. What a server holds for others goes to *hosts*.
+    *role_of* returns the role of an agent's process, or None for another program.
+    Sessions whose lock a server holds for its terminals are added to *hosts*.
     """
 
     bindings: Bindings
@@ -49,63 +49,62 @@ class LockHolders:
     clock: Clock
     role_of: Callable[[str, int], ProcessRole | None]
     _folders: dict[str, tuple[str, Locks]] = field(default_factory=dict)
-    _held: dict[str, _Held] = field(default_factory=dict)
-    _again: list[float] = field(default_factory=list)
+    _locks: dict[str, _HeldLock] = field(default_factory=dict)
+    _rescans_at: list[float] = field(default_factory=list)
 
     @property
     def due_at(self) -> float:
-        """Return when `settle` has something to do, on the monotonic scale."""
-        return min(self._again, default=float("inf"))
+        """Return the monotonic time at which `run_due` has work."""
+        return min(self._rescans_at, default=float("inf"))
 
-    def hint(self, folder: str) -> None:
-        """Look at all locks, now and shortly after: one of *folder* has changed."""
+    def schedule_rescans(self, folder: str) -> None:
+        """Scan all locks now and shortly after, because *folder* has changed."""
         if folder in self._folders:
             now = self.clock.monotonic()
-            self._again = [now, *(now + each for each in AGAIN_S)]
+            self._rescans_at = [now, *(now + each for each in RESCAN_DELAYS_S)]
 
-    def settle(self) -> None:
-        """Look again, if it is time for it."""
+    def run_due(self) -> None:
+        """Scan the locks again if a rescan is due."""
         now = self.clock.monotonic()
         if self.due_at <= now:
-            self._again = [each for each in self._again if each > now]
-            self.look(self._folders)
+            self._rescans_at = [each for each in self._rescans_at if each > now]
+            self.scan(self._folders)
 
-    def look(self, folders: dict[str, tuple[str, Locks]]) -> None:
-        """Find out who holds which lock in *folders* now.
-
-        Each has its agent and its rules.
-        """
+    def scan(self, folders: dict[str, tuple[str, Locks]]) -> None:
+        """Read the holder of each lock in *folders*: a path with its agent and rules."""
         self._folders = folders
         files = dict(self._files())
         held = holders(list(files.values())) if files else {}
         for path, seen in files.items():
-            self._note(path, held.get(seen.st_ino, []), round(seen.st_mtime * 1000))
+            self._record_holder(
+                path, held.get(seen.st_ino, []), round(seen.st_mtime * 1000)
+            )
 
-        for path in self._held.keys() - files.keys():
-            self._released(path)
+        for path in self._locks.keys() - files.keys():
+            self._release(path)
 
     def holder_of(self, key: tuple[str, SessionId]) -> ProcessLife | None:
         """Return the process that holds the lock of a session."""
-        for each in self._held.values():
+        for each in self._locks.values():
             if (each.agent, each.session_id) == key:
                 return each.life
 
         return None
 
-    def others_of(
+    def other_sessions_of(
         self, key: tuple[str, SessionId], life: ProcessLife
     ) -> Iterator[tuple[str, SessionId]]:
         """Return the other sessions whose locks the process holds."""
-        for each in self._held.values():
+        for each in self._locks.values():
             other = (each.agent, each.session_id)
             if each.life == life and other != key:
                 yield other
 
-    def died(self, life: ProcessLife) -> None:
-        """Record that a process has ended."""
-        for path in [path for path, each in self._held.items() if each.life == life]:
-            del self._held[path]
-            self.hosts.drop(path, let_go=False)
+    def handle_exit(self, life: ProcessLife) -> None:
+        """Forget the locks of a process that has ended."""
+        for path in [path for path, each in self._locks.items() if each.life == life]:
+            del self._locks[path]
+            self.hosts.remove(path, released=False)
 
     def _files(self) -> Iterator[tuple[str, os.stat_result]]:
         for folder, (_, locks) in self._folders.items():
@@ -115,18 +114,18 @@ class LockHolders:
                     with suppress(OSError):
                         yield each.path, each.stat(follow_symlinks=False)
 
-    def _note(self, path: str, found: list[Holder], at_ms: int) -> None:
+    def _record_holder(self, path: str, found: list[Holder], at_ms: int) -> None:
         folder, _, name = path.rpartition("/")
         agent, locks = self._folders[folder]
         session_id = locks.session_of(name)
         life = self._holder(agent, found)
         if life is None or session_id is None:
-            self._missed(path)
+            self._count_miss(path)
             return
 
-        before = self._held.get(path)
+        before = self._locks.get(path)
         if before is not None and before.life != life:
-            self._released(path)
+            self._release(path)
 
         if before is None or before.life != life:
             role = self.role_of(agent, life.pid)
@@ -135,7 +134,7 @@ class LockHolders:
             else:
                 self._bind(path, agent, session_id, life, role)
 
-        self._held[path] = _Held(agent, session_id, life)
+        self._locks[path] = _HeldLock(agent, session_id, life)
 
     def _host(
         self,
@@ -145,10 +144,11 @@ class LockHolders:
         life: ProcessLife,
         at_ms: int,
     ) -> None:
-        # A file that a killed server left is older than the lock on it.
+        # A killed server leaves its file behind, and the next one locks that old file:
+        # the lock cannot be older than its holder.
         at_ms = max(at_ms, started_ms(life.pid) or 0)
         created_ms = self._folders[path.rpartition("/")[0]][1].created_ms(session_id)
-        session = Hosted(
+        session = HostedSession(
             key=(agent, session_id),
             server=life,
             locked_ms=at_ms,
@@ -171,34 +171,39 @@ class LockHolders:
                 life=life,
                 how=How.LOCK,
                 headless=role is ProcessRole.ONCE,
-                mark=path,
+                marker_path=path,
             )
         )
 
     def _holder(self, agent: str, found: list[Holder]) -> ProcessLife | None:
-        """Return the process that surely means this file, if there is one."""
+        """Return the holder that certainly has this file locked, if there is one.
+
+        Where the device does not match, the lock may be on another file with the same
+        inode; a holder that is a process of the agent is accepted all the same.
+        """
         for each in found:
             if each.same_device or self.role_of(agent, each.pid) is not None:
                 return life_of(each.pid)
 
         return None
 
-    def _missed(self, path: str) -> None:
-        held = self._held.get(path)
+    def _count_miss(self, path: str) -> None:
+        held = self._locks.get(path)
         if held is None:
             return
 
         held.misses += 1
-        if held.misses >= MISSES:
-            self._released(path)
+        if held.misses >= MAX_MISSES:
+            self._release(path)
 
-    def _released(self, path: str) -> None:
-        held = self._held[path]
+    def _release(self, path: str) -> None:
+        held = self._locks[path]
         lives = is_alive(held.life)
-        was_hosted = self.hosts.drop(path, let_go=lives)
-        # Of one that has ended, its descriptor tells, and whether the file is left.
+        was_hosted = self.hosts.remove(path, released=lives)
+        # The lock of a process that has ended stays until `handle_exit`: its descriptor
+        # reports the end, and whether the file is left shows how it ended.
         if lives or was_hosted:
-            del self._held[path]
+            del self._locks[path]
 
         if lives and not was_hosted:
             agent, session_id = held.agent, held.session_id

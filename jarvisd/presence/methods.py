@@ -1,8 +1,8 @@
-"""Where agents' own words on themselves come in: their hooks and status lines.
+"""Handles the hooks and status lines that agents send.
 
-The desk takes a payload apart, passes on what it says, and gives a receipt, by which a
-person sees that hooks arrive. It decides nothing: what a hook means for a session's
-state is the business of whoever was given as *report*.
+The handlers decode a payload, report the signal in it, and count it, so that `health`
+shows whether hooks arrive. They make no decision: the state engine, which receives the
+signals, decides what a hook means for a session.
 """
 
 import os
@@ -21,59 +21,42 @@ from jarvisd.core.status_line import StatusLineRead
 from jarvisd.presence.wire import Hook, HookReceipt, StatusLine, StatusLineResult
 
 MAX_AGENTS = 64
-"""Receipts are kept of this many agents; there is no such number of agents."""
-
+"""Agents for which hooks are counted; far more than exist."""
 
 MAX_FOLDERS = 256
-"""Folders of transcripts are remembered of each agent; most keep to a few."""
+"""Folders of transcripts that are remembered for each agent."""
 
 MAX_UNREAD = 16
 
-_NOBODY = Path(os.devnull)
-"""A home in which no agent has a folder of its own."""
+_NO_HOME = Path(os.devnull)
+"""A home in which no agent has a folder."""
 
 
-def no_trees() -> tuple[Tree, ...]:
-    """Return no tree."""
-    return ()
-
-
-def drop(_signal: object) -> None:
-    """Do nothing with what was told."""
-
-
-def nothing(_read: StatusLineRead) -> str:
-    """Say that nobody is needed."""
-    return ""
-
-
-def unknown(_read: StatusLineRead) -> int | None:
-    """Return None: nobody knows what a session cost."""
-    return None
+def _ignore(_signal: object) -> None:
+    """Ignore a signal."""
 
 
 @dataclass(slots=True)
-class _Receipt:
+class _Counts:
     count: int = 0
     refused: int = 0
     last_event: str | None = None
     last_ms: int | None = None
     folders: dict[Path, Path] = field(default_factory=dict)
-    """Where transcripts were said to lie, with the same place without links."""
+    """Folders of transcripts that hooks named, with their real paths."""
 
 
 class HookHandlers:
-    """Takes in hooks and status lines.
+    """Handles hooks and status lines.
 
     Args:
-        clock: When something comes in is when it was told.
-        agents: Whose hooks and status lines are known.
-        report: Given each signal, at once and in order; must not wait.
-        read: Given what each status line says, likewise.
-        needs: Asked, with what the status line says, what needs the person; the answer
-            is shown there.
-        spent: Asked likewise what the session cost, in micro-dollars.
-        trees: Where transcripts are read.
+        clock: The time at which a payload arrives is the time of its signal.
+        agents: The agents, with the decoders of their payloads.
+        report: Called with the signal of each hook, in order; must not block.
+        read: Called with the content of each status line, likewise.
+        needs: Returns the text on sessions that need attention, for a status line.
+        spent: Returns the cost of a status line's session in micro-dollars, or None.
+        trees: Gives the folders of transcripts that are read.
 
     """
 
@@ -82,11 +65,11 @@ class HookHandlers:
         clock: Clock,
         agents: AgentRegistry,
         *,
-        report: Callable[[HookCalled], None] = drop,
-        read: Callable[[StatusLineRead], None] = drop,
-        needs: Callable[[StatusLineRead], str] = nothing,
-        spent: Callable[[StatusLineRead], int | None] = unknown,
-        trees: Callable[[], tuple[Tree, ...]] = no_trees,
+        report: Callable[[HookCalled], None] = _ignore,
+        read: Callable[[StatusLineRead], None] = _ignore,
+        needs: Callable[[StatusLineRead], str] = lambda _: "",
+        spent: Callable[[StatusLineRead], int | None] = lambda _: None,
+        trees: Callable[[], tuple[Tree, ...]] = tuple,
     ) -> None:
         self._clock = clock
         self._agents = agents
@@ -95,34 +78,37 @@ class HookHandlers:
         self._needs = needs
         self._spent = spent
         self._trees = trees
-        self._receipts: dict[str, _Receipt] = {}
+        self._counts: dict[str, _Counts] = {}
 
-    def call(self, asked: Hook) -> HookCalled | None:
-        """Report what the hook *asked* says, and return it; None if it says nothing."""
+    def handle_hook(self, params: Hook) -> HookCalled | None:
+        """Report the signal of a hook, and return it; None if it was not understood."""
         at_ms = self._clock.unix_ms()
-        read = self._agents.named(asked.agent).hooks
-        signal = read(bytes(asked.payload), at_ms=at_ms)
-        receipt = self._receipt_of(asked.agent)
+        read = self._agents.named(params.agent).hooks
+        signal = read(bytes(params.payload), at_ms=at_ms)
+        counts = self._counts_of(params.agent)
         if signal is None:
-            receipt.refused += 1
+            counts.refused += 1
             return None
 
-        if asked.pid is not None:
-            signal = msgspec.structs.replace(signal, pid=asked.pid)
+        if params.pid is not None:
+            signal = msgspec.structs.replace(signal, pid=params.pid)
 
-        receipt.count += 1
-        receipt.last_event, receipt.last_ms = signal.event, at_ms
+        counts.count += 1
+        counts.last_event, counts.last_ms = signal.event, at_ms
         if signal.transcript is not None:
-            _remember(receipt, Path(signal.transcript).parent)
+            folder = Path(signal.transcript).parent
+            is_new = folder not in counts.folders and folder.is_absolute()
+            if is_new and len(counts.folders) < MAX_FOLDERS:
+                counts.folders[folder] = Path(os.path.realpath(folder))
 
         self._report(signal)
         return signal
 
-    def status_line(self, asked: StatusLine) -> StatusLineResult:
-        """Pass on what the status line *asked* says; return what else to show there."""
+    def handle_status_line(self, params: StatusLine) -> StatusLineResult:
+        """Report the content of a status line, and return what else to show there."""
         at_ms = self._clock.unix_ms()
-        agent = self._agents.named(asked.agent)
-        read = agent.status_line(bytes(asked.payload), at_ms=at_ms)
+        agent = self._agents.named(params.agent)
+        read = agent.status_line(bytes(params.payload), at_ms=at_ms)
         if read is None:
             return StatusLineResult(text="")
 
@@ -132,7 +118,7 @@ class HookHandlers:
         )
 
     def receipts(self) -> list[HookReceipt]:
-        """Return what has come of each agent's hooks, in order of the agents' names."""
+        """Return the counted hooks of each agent, sorted by the agents' names."""
         return [
             HookReceipt(
                 agent=agent,
@@ -140,21 +126,21 @@ class HookHandlers:
                 refused=each.refused,
                 last_event=each.last_event,
                 last_ms=each.last_ms,
-                unread_roots=self._unread(agent, each),
+                unread_roots=self._unread_roots(agent, each),
             )
-            for agent, each in sorted(self._receipts.items())
+            for agent, each in sorted(self._counts.items())
         ]
 
-    def _unread(self, agent: str, receipt: _Receipt) -> list[str]:
-        """Return the roots of the folders in *receipt* that are below no tree."""
+    def _unread_roots(self, agent: str, counts: _Counts) -> list[str]:
+        """Return the roots of the folders in *counts* that are in no tree."""
         known = [each.root for each in self._trees() if each.agent == agent]
         if not known:
-            return []  # nobody wants this agent to be read
+            return []  # this agent is disabled, or has no logs yet
 
         known += [Path(os.path.realpath(each)) for each in known]
         roots = [
             str(self._root_of(agent, named))
-            for named, real in receipt.folders.items()
+            for named, real in counts.folders.items()
             if not any(named.is_relative_to(each) for each in known)
             and not any(real.is_relative_to(each) for each in known)
         ]
@@ -166,19 +152,13 @@ class HookHandlers:
         found = [
             root
             for root in (folder, *folder.parents)
-            for tree in find({}, _NOBODY, (root,))
+            for tree in find({}, _NO_HOME, (root,))
             if tree.root.is_relative_to(root) and folder.is_relative_to(tree.root)
         ]
         return found[-1] if found else folder
 
-    def _receipt_of(self, agent: str) -> _Receipt:
-        if len(self._receipts) >= MAX_AGENTS:
-            return self._receipts.get(agent, _Receipt())
+    def _counts_of(self, agent: str) -> _Counts:
+        if len(self._counts) >= MAX_AGENTS:
+            return self._counts.get(agent, _Counts())  # counted, but not kept
 
-        return self._receipts.setdefault(agent, _Receipt())
-
-
-def _remember(receipt: _Receipt, folder: Path) -> None:
-    known = receipt.folders
-    if folder not in known and folder.is_absolute() and len(known) < MAX_FOLDERS:
-        known[folder] = Path(os.path.realpath(folder))
+        return self._counts.setdefault(agent, _Counts())

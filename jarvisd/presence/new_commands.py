@@ -1,8 +1,9 @@
-"""Commands that begin to run while a dialog is open, where they may not be asked whose.
+"""Detects commands that start while a dialog is open, without reading their environment.
 
-In the sandbox of the service the marks of `tools` cannot be read. A command is a child
-of the process that holds the lock of the thread, with a session of its own. What ran
-before the dialog is no sign, and where other threads of the process are at work none is.
+The sandbox of the service forbids reading the marks that `tool_processes` uses. A
+command is a child of the process that holds the session's lock, and leads a process
+session of its own. Commands that ran before the dialog are no evidence, and no command
+is while another session of the same process may be running commands.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +21,7 @@ POLL_S = 0.2
 
 
 @dataclass(slots=True)
-class _Followed:
+class _Observed:
     """The commands of one process: those from *before* the dialog, and *new* ones."""
 
     before: set[ProcessLife]
@@ -30,73 +31,76 @@ class _Followed:
 
 @dataclass(slots=True)
 class NewCommands:
-    """Looks at what processes run while dialogs of theirs are open, and reports it.
+    """Reports the commands of sessions with an open dialog.
 
-    *asking* gives the sessions with an open dialog, *is_at_work* says of a session
-    whether it may be running commands, *is_hidden* of a process whether its marks
-    cannot be read.
+    *with_dialog* gives the sessions with an open dialog. *may_run_commands* is True for
+    a session that may be running commands, *is_hidden* for a process whose marks cannot
+    be read.
     """
 
-    writers: LockHolders
+    locks: LockHolders
     report: Report
     clock: Clock
-    asking: Callable[[], Iterable[Key]]
-    is_at_work: Callable[[Key], bool]
+    with_dialog: Callable[[], Iterable[Key]]
+    may_run_commands: Callable[[Key], bool]
     is_hidden: Callable[[int], bool] = hides_environment
     due_at: float = float("inf")
-    _followed: dict[Key, _Followed] = field(default_factory=dict)
+    _observed: dict[Key, _Observed] = field(default_factory=dict)
 
-    def hurry(self) -> None:
-        """Look at once: a hook has told something."""
+    def request_scan(self) -> None:
+        """Make a scan due now, because a hook reported a dialog."""
         self.due_at = self.clock.monotonic()
 
-    def settle(self) -> None:
-        """Look at the commands, if it is time for it."""
+    def run_due(self) -> None:
+        """Scan the commands if a scan is due."""
         if self.due_at <= self.clock.monotonic():
-            self.look()
+            self.scan()
 
-    def look(self) -> None:
-        """Look at the commands of all sessions with a dialog."""
-        before, self._followed = self._followed, {}
-        for key in self.asking():
-            holder = self.writers.holder_of(key)
+    def scan(self) -> None:
+        """Compare the commands of all sessions with a dialog with the last scan."""
+        before, self._observed = self._observed, {}
+        for key in self.with_dialog():
+            holder = self.locks.holder_of(key)
             if holder is not None and self.is_hidden(holder.pid):
                 running = commands_of(holder.pid)
-                followed = before.get(key) or _Followed(before=running)
-                self._followed[key] = followed
-                self._note(key, holder, followed, running)
+                observed = before.get(key) or _Observed(before=running)
+                self._observed[key] = observed
+                self._compare(key, holder, observed, running)
 
         due = self.clock.monotonic() + POLL_S
-        self.due_at = due if self._followed else float("inf")
+        self.due_at = due if self._observed else float("inf")
 
-    def _note(
+    def _compare(
         self,
         key: Key,
         holder: ProcessLife,
-        followed: _Followed,
+        observed: _Observed,
         running: set[ProcessLife],
     ) -> None:
-        if any(map(self.is_at_work, self.writers.others_of(key, holder))):
-            followed.before |= running - followed.new
+        """Report commands that have started, or the end of the last one."""
+        # A command of another session looks the same: while one may be running, new
+        # commands are treated as if they had run before the dialog.
+        if any(map(self.may_run_commands, self.locks.other_sessions_of(key, holder))):
+            observed.before |= running - observed.new
 
         new = {
             each
-            for each in running - followed.before
-            if each in followed.new or self.is_hidden(each.pid)
+            for each in running - observed.before
+            if each in observed.new or self.is_hidden(each.pid)
         }
-        if new - followed.new:
-            followed.since_ms = self.clock.unix_ms()
-            self._tell(key, holder, followed)
-        elif followed.new and not new:
-            self._tell(key, holder, followed, ended_ms=self.clock.unix_ms())
+        if new - observed.new:
+            observed.since_ms = self.clock.unix_ms()
+            self._report_seen(key, holder, observed)
+        elif observed.new and not new:
+            self._report_seen(key, holder, observed, ended_ms=self.clock.unix_ms())
 
-        followed.new = new
+        observed.new = new
 
-    def _tell(
+    def _report_seen(
         self,
         key: Key,
         holder: ProcessLife,
-        followed: _Followed,
+        observed: _Observed,
         ended_ms: int | None = None,
     ) -> None:
         agent, session_id = key
@@ -105,7 +109,7 @@ class NewCommands:
                 agent=agent,
                 session_id=session_id,
                 pid=holder.pid,
-                since_ms=followed.since_ms,
+                since_ms=observed.since_ms,
                 ended_ms=ended_ms,
             )
         )

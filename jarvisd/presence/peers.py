@@ -1,8 +1,8 @@
-"""Which processes are connected to which by Unix sockets, as the kernel tells.
+"""Finds the processes that are connected to a server by Unix sockets.
 
-Asked by netlink (sock_diag(7)), which gives the number of each socket's other end; whose
-a number is stands in /proc/PID/fd. Where either may not be asked, as in the sandbox of
-the service, nothing is known.
+Netlink (sock_diag(7)) gives the inode of each socket's peer, and /proc/PID/fd the
+inodes of a process's sockets. Where either is forbidden, as in the sandbox of the
+service, the answer is unknown.
 """
 
 import os
@@ -29,8 +29,8 @@ _BYTES = 64 * 1024
 _LIMIT_S = 0.5
 
 
-def connected(server: int, clients: Collection[int]) -> set[int] | None:
-    """Return which of *clients* have a connection to *server*; None if unknown."""
+def connected_clients(server: int, clients: Collection[int]) -> set[int] | None:
+    """Return those of *clients* that have a connection to *server*; None if unknown."""
     own = _sockets_of(server)
     if own is None:
         return None
@@ -53,7 +53,7 @@ def connected(server: int, clients: Collection[int]) -> set[int] | None:
 
 
 def _sockets_of(pid: int) -> set[int] | None:
-    """Return the numbers of the process's sockets; None if it may not be asked."""
+    """Return the inodes of the process's sockets; None if access is forbidden."""
     folder = f"/proc/{pid}/fd"
     found = set()
     try:
@@ -69,7 +69,7 @@ def _sockets_of(pid: int) -> set[int] | None:
 
 
 def _pairs() -> Iterator[tuple[int, int]]:
-    """Yield each Unix socket with its other end."""
+    """Yield the inode of each Unix socket with that of its peer."""
     request = _REQUEST.pack(
         socket.AF_UNIX, 0, 0, _ALL_STATES, 0, _SHOW_PEER, _ANY, _ANY
     )
@@ -83,10 +83,21 @@ def _pairs() -> Iterator[tuple[int, int]]:
                 if kind in {_DONE, _ERROR}:
                     return
 
-                yield from _pair_of(body)
+                # The body: a unix_diag_msg with the inode, then attributes.
+                number = _MESSAGE.unpack_from(body)[4]
+                at = _MESSAGE.size
+                while at + _ATTRIBUTE.size <= len(body):
+                    size, attribute = _ATTRIBUTE.unpack_from(body, at)
+                    if attribute == _PEER:
+                        value_at = at + _ATTRIBUTE.size
+                        (peer,) = struct.unpack_from("=I", body, value_at)
+                        yield number, peer
+
+                    at += _aligned(max(size, _ATTRIBUTE.size))
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield type and body of each netlink message in *data*."""
     at = 0
     while at + _HEADER.size <= len(data):
         length, kind, *_ = _HEADER.unpack_from(data, at)
@@ -94,17 +105,5 @@ def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += _aligned(max(length, _HEADER.size))
 
 
-def _pair_of(body: bytes) -> Iterator[tuple[int, int]]:
-    number = _MESSAGE.unpack_from(body)[4]
-    at = _MESSAGE.size
-    while at + _ATTRIBUTE.size <= len(body):
-        length, kind = _ATTRIBUTE.unpack_from(body, at)
-        if kind == _PEER:
-            (peer,) = struct.unpack_from("=I", body, at + _ATTRIBUTE.size)
-            yield number, peer
-
-        at += _aligned(max(length, _ATTRIBUTE.size))
-
-
 def _aligned(length: int) -> int:
-    return (length + 3) & ~3
+    return (length + 3) & ~3  # NLA_ALIGN: a zero length must not loop forever

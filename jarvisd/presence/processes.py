@@ -1,15 +1,15 @@
-"""What the system knows of processes: which are agents, since when, and where.
+"""Reads facts about processes from the system: which are agents, since when, and where.
 
-A process that vanishes while we look, or that may not be looked at, is normal: every
-question then has the answer None. A number alone names no process, because numbers
-are used again; a number with the moment of its start does (`ProcessLife`).
+A process may vanish during a read, or forbid it; the result is then None or empty. A
+number alone does not identify a process, because numbers are used again; a number with
+the time of its start does (`ProcessLife`).
 
-Arguments and environment may hold secrets. Arguments are only shown to the rules that
-know an agent's program, and of the environment only named variables are looked at:
-tmux's, and those by which an agent marks the processes of its tools; neither is kept,
-told or logged.
+Arguments and environment may hold secrets. Arguments are passed only to the rules that
+recognise an agent's program, and only named variables of the environment are read:
+those of tmux, and those by which an agent marks the processes of its tools. Neither is
+stored, sent or logged.
 
-From proc_pid_stat(5), proc_pid_fd(5); the rest, and other systems, through psutil.
+See proc_pid_stat(5) and proc_pid_fd(5); the rest, and other systems, use psutil.
 """
 
 import os
@@ -22,10 +22,10 @@ import psutil
 from jarvisd.core.process import Process, ProcessLife, Program, Terminal
 
 Recognise = Callable[[Sequence[str]], Program | None]
-"""(arguments) -> which agent's program that is, if any."""
+"""(arguments) -> the agent's program that they start, or None."""
 
-STEP = 25
-"""So many processes are looked at before others get a turn: half a millisecond."""
+BATCH = 25
+"""Processes that are inspected between two checkpoints: half a millisecond."""
 
 UNKNOWN_START = 0
 MAX_DESCRIPTORS = 4096
@@ -33,19 +33,18 @@ MAX_PARENTS = 32
 _STAT_BYTES = 4096
 _ENVIRON_BYTES = 1024 * 1024
 _STATE, _SESSION, _TERMINAL, _START = 0, 3, 4, 19
-"""Fields of /proc/PID/stat, counted from behind the name: 3rd, 6th, 7th and 22nd."""
+"""Indexes of the 3rd, 6th, 7th and 22nd field of /proc/PID/stat, after the name."""
 
 _HAS_PROC = os.path.exists("/proc/self/stat")
 _PTS_MAJORS = range(136, 144)
-_OVER = {b"Z", b"X", b"x"}
+_ENDED = {b"Z", b"X", b"x"}
 
 
 def life_of(pid: int) -> ProcessLife | None:
     """Return the life of the process *pid*, or None if it has ended.
 
-    One that has ended and that its parent has not waited for has ended. One that
-    forbids to be looked at is hidden where /proc is mounted with `hidepid`: all that
-    is known then is that it is there.
+    A zombie has ended. A process that is hidden by /proc's mount option `hidepid`, but
+    that a signal would reach, has the start UNKNOWN_START.
     """
     if not _HAS_PROC:
         started = started_ms(pid)
@@ -59,20 +58,20 @@ def life_of(pid: int) -> ProcessLife | None:
 
 
 def is_alive(life: ProcessLife) -> bool:
-    """Whether the process lives, and not another one with its number."""
+    """Whether the process lives, rather than a later one with the same number."""
     return life_of(life.pid) == life
 
 
 def started_ms(pid: int) -> int | None:
-    """Return when the process was started, Unix ms, to a second or so."""
+    """Return the start of the process, Unix ms, accurate to about a second."""
     try:
         return round(psutil.Process(pid).create_time() * 1000)
     except (psutil.Error, OSError):
         return None
 
 
-def namespace() -> str | None:
-    """Return the namespace in which we know processes by their numbers."""
+def pid_namespace() -> str | None:
+    """Return the identifier of this process's PID namespace."""
     try:
         return os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -80,7 +79,7 @@ def namespace() -> str | None:
 
 
 def written_files(pid: int) -> Iterator[str]:
-    """Return the paths that the process has open for writing, as far as we may know."""
+    """Yield the paths that the process has open for writing, as far as permitted."""
     folder = f"/proc/{pid}/fd"
     with suppress(OSError):
         for name in os.listdir(folder)[:MAX_DESCRIPTORS]:
@@ -99,7 +98,7 @@ def argv_of(pid: int) -> Sequence[str]:
 
 
 def ancestors_of(pid: int) -> Iterator[int]:
-    """Return the process, its parent, and so on, but for the first of all."""
+    """Yield the process, its parent, and so on, without the init process."""
     for _ in range(MAX_PARENTS):
         if pid <= 1:
             return
@@ -112,7 +111,7 @@ def ancestors_of(pid: int) -> Iterator[int]:
 
 
 def children_of(pid: int) -> list[int]:
-    """Return the processes that *pid* has started and that live; none if unknown."""
+    """Return the living children of *pid*; none if they are unknown."""
     found: list[int] = []
     folder = f"/proc/{pid}/task"
     with suppress(OSError):
@@ -124,7 +123,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def commands_of(pid: int) -> set[ProcessLife]:
-    """Return the children of the process that lead a session of their own."""
+    """Return the children of the process that lead their own process session."""
     found = set()
     for child in children_of(pid):
         fields = _stat_of(child)
@@ -135,7 +134,7 @@ def commands_of(pid: int) -> set[ProcessLife]:
 
 
 def variables_of(pid: int, names: Collection[str]) -> dict[str, str]:
-    """Return the variables *names* of the environment that *pid* was started with."""
+    """Return the variables *names* of the environment with which *pid* was started."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             text = file.read(_ENVIRON_BYTES).decode(errors="replace")
@@ -147,7 +146,7 @@ def variables_of(pid: int, names: Collection[str]) -> dict[str, str]:
 
 
 def hides_environment(pid: int) -> bool:
-    """Return True if the environment of the process is not for us to read."""
+    """Return True if we lack the permission to read the process's environment."""
     try:
         with open(f"/proc/{pid}/environ", "rb"):
             return False
@@ -158,10 +157,10 @@ def hides_environment(pid: int) -> bool:
 
 
 def terminal_of(pid: int) -> Terminal:
-    """Return where a person sees the process: its own terminal, or its parent's.
+    """Return the terminal that shows the process: its own, or an ancestor's.
 
-    An agent may not let itself be asked, and one that runs behind others has no
-    terminal of its own, so that its parents are asked in turn.
+    Ancestors are checked because a process may be unreadable, or run without a terminal
+    of its own.
     """
     tty = pane = socket = None
     for each in ancestors_of(pid):
@@ -176,10 +175,10 @@ def terminal_of(pid: int) -> Terminal:
 
 
 class Processes:
-    """The living processes of this user that are agents, found by looking at all.
+    """The living agent processes of this user, found by scanning all processes.
 
-    Each is looked at closely once: a process whose start and name are those of the
-    last time is the same, and has not become another program by exec.
+    Each process is inspected once: if its start and name have not changed since the
+    last scan, it is the same process and has not replaced its program by exec.
     """
 
     def __init__(self, recognise: Recognise) -> None:
@@ -191,42 +190,36 @@ class Processes:
 
     @property
     def agents(self) -> list[Process]:
-        """Return those that were agents when last looked for."""
+        """Return the agent processes of the last scan."""
         return [process for _, process in self._known.values() if process is not None]
 
-    def look(self) -> Iterator[None]:
-        """Look at all processes; stops after each STEP, to be gone on with."""
+    def scan(self) -> Iterator[None]:
+        """Scan all processes; yield after each BATCH, so that the caller may pause."""
         known, self._known = self._known, {}
         for at, pid in enumerate(psutil.pids()):
-            self._look_at(pid, known)
-            if at % STEP == STEP - 1:
+            key = _key_of(pid)
+            if key is not None:
+                before = known.get(pid)
+                is_same = before is not None and before[0] == key
+                found = before if is_same and before else (key, self.inspect(pid))
+                self._known[pid] = found
+
+            if at % BATCH == BATCH - 1:
                 yield
 
-    def look_at(self, pid: int) -> Process | None:
-        """Return what the one process is, if it is an agent of this user."""
+    def inspect(self, pid: int) -> Process | None:
+        """Return the process if it is an agent of this user, or None."""
         try:
-            return self._described(psutil.Process(pid))
+            process = psutil.Process(pid)
+            program = self._recognise(process.cmdline())
+            # Not the owner of /proc/PID: that is root for a process that is not
+            # dumpable, although it is ours.
+            if program is None or process.uids().effective != os.geteuid():
+                return None
         except (psutil.Error, OSError):
             return None
 
-    def _look_at(
-        self, pid: int, known: dict[int, tuple[tuple[bytes, bytes], Process | None]]
-    ) -> None:
-        key = _key_of(pid)
-        if key is None:
-            return
-
-        before = known.get(pid)
-        same = before is not None and before[0] == key
-        self._known[pid] = before if same and before else (key, self.look_at(pid))
-
-    def _described(self, process: psutil.Process) -> Process | None:
-        program = self._recognise(process.cmdline())
-        # Asked of the kernel: what may not be looked at lies in a folder of root's.
-        if program is None or process.uids().effective != os.geteuid():
-            return None
-
-        life, started = life_of(process.pid), started_ms(process.pid)
+        life, started = life_of(pid), started_ms(pid)
         if life is None or started is None:
             return None
 
@@ -235,12 +228,12 @@ class Processes:
             program=program,
             started_ms=started,
             cwd=_folder_of(process, program.folder),
-            has_terminal=_terminal_number_of(process.pid) != 0,
+            has_terminal=_terminal_device_of(pid) != 0,
         )
 
 
 def _key_of(pid: int) -> tuple[bytes, bytes] | None:
-    """Return what changes when the process is another one, or runs another program."""
+    """Return start and name: they change with another process, or another program."""
     if not _HAS_PROC:
         return (b"", b"")
 
@@ -249,7 +242,7 @@ def _key_of(pid: int) -> tuple[bytes, bytes] | None:
 
 
 def _stat_of(pid: int) -> tuple[bytes, list[bytes]] | None:
-    """Return the name and the fields behind it, or None if the process has ended."""
+    """Return the name and the fields after it, or None if the process has ended."""
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -262,14 +255,14 @@ def _stat_of(pid: int) -> tuple[bytes, list[bytes]] | None:
     finally:
         os.close(fd)
 
-    # The name may hold anything, brackets among it; nothing behind it does.
+    # The name may contain anything, even brackets; the fields after it do not.
     head, _, tail = text.rpartition(b")")
     fields = tail.split()
-    return (head, fields) if fields and fields[_STATE] not in _OVER else None
+    return (head, fields) if fields and fields[_STATE] not in _ENDED else None
 
 
 def _is_hidden(pid: int) -> bool:
-    """Whether a process of ours is there that /proc does not show."""
+    """Whether a process exists that we may signal and that /proc does not show."""
     if os.path.lexists(f"/proc/{pid}"):
         return False
 
@@ -278,12 +271,12 @@ def _is_hidden(pid: int) -> bool:
     except OSError:
         return False
 
-    # It may have come between the two looks.
+    # It may have started between the two checks.
     return not os.path.lexists(f"/proc/{pid}")
 
 
 def _folder_of(process: psutil.Process, named: str | None) -> str | None:
-    """Return where the process works: in the folder *named*, if its arguments do so."""
+    """Return the working folder of the process, or *named* in its arguments."""
     if named is not None and os.path.isabs(named):
         return os.path.normpath(named)
 
@@ -295,33 +288,31 @@ def _folder_of(process: psutil.Process, named: str | None) -> str | None:
     return os.path.normpath(os.path.join(cwd, named or "")) if cwd else None
 
 
-def _terminal_number_of(pid: int) -> int:
-    """Return the device of the process's terminal; 0 if it has none."""
+def _terminal_device_of(pid: int) -> int:
+    """Return the device number of the process's terminal; 0 if it has none."""
     fields = _stat_of(pid)
     return int(fields[1][_TERMINAL]) if fields else 0
 
 
 def _tty_of(pid: int) -> str | None:
-    device = _terminal_number_of(pid)
+    device = _terminal_device_of(pid)
     if not device:
         return None
 
     major, minor = os.major(device), os.minor(device)
     path = f"/dev/pts/{minor}" if major in _PTS_MAJORS else f"/dev/tty{minor}"
-    return path if _is_device(path, device) else None
-
-
-def _is_device(path: str, device: int) -> bool:
     try:
         seen = os.stat(path)
     except OSError:
-        return False
+        return None
 
-    return stat.S_ISCHR(seen.st_mode) and seen.st_rdev == device
+    # In a container, the path may belong to another instance of devpts.
+    is_it = stat.S_ISCHR(seen.st_mode) and seen.st_rdev == device
+    return path if is_it else None
 
 
 def _tmux_of(pid: int) -> tuple[str | None, str | None]:
-    """Return pane and socket of the tmux that the process was started in."""
+    """Return pane and socket of the tmux in which the process was started."""
     try:
         environ = psutil.Process(pid).environ()
     except (psutil.Error, OSError):

@@ -1,9 +1,9 @@
-"""The agents' registries: each file read when it changes, and believed if it may be.
+"""Reads the agents' registries: each file when it changes, checked before it is used.
 
-An entry is believed if the process that it names is alive and was started when the
-entry says: numbers of processes are used again, and a process that was killed leaves
-its entry behind. An entry that means another namespace (a container that shares the
-home) says nothing that could be checked, and is passed over.
+An entry is valid if the process that it names is alive and was started when the entry
+says: process numbers are used again, and a process that was killed leaves its entry
+behind. An entry of another PID namespace (a container that shares the home) cannot be
+checked and is not used.
 """
 
 import os
@@ -21,45 +21,41 @@ from jarvisd.core.signal import RegistryRead
 from jarvisd.core.sources.small_file import read_small
 from jarvisd.presence.bindings import Binding, Bindings, How, Report
 from jarvisd.presence.leftovers import Leftovers
-from jarvisd.presence.processes import life_of, namespace, started_ms
+from jarvisd.presence.processes import life_of, pid_namespace, started_ms
 from jarvisd.presence.wanted import WantedSession
 
 RETRY_S = 0.02
 RETRIES = 10
-"""How often, and for how long, a file that is half written is read again."""
+"""The pause before a half-written file is read again, and how often it is."""
 
 GRACE_S = 1.0
-"""A process takes its entry away before it ends. If it still lives after this, the
-entry was taken away by somebody else, and what it said holds no longer."""
+"""A process removes its entry before it ends. If it still lives after this time,
+something else removed the entry, and its status is no longer valid."""
 
 MAX_FILES = 4096
-"""Beyond this, a folder is not looked through; what is told of still is."""
+"""Entries of one folder that a scan covers; files with a change event are all read."""
 
 FRESH_MS = 100
-"""A file changed just now may change again without its time showing it."""
+"""A file with a younger mtime may change again within the resolution of its mtime."""
 
 SLACK_MS = 2_000
+"""The error of a process's start time, which is known to about a second."""
 
 Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Living:
+class _LiveEntry:
     agent: str
     entry: RegistryEntry
     life: ProcessLife
 
-    @property
-    def who(self) -> tuple[str, ProcessLife]:
-        """Return the session and the process."""
-        return self.entry.session_id, self.life
-
 
 @dataclass(slots=True)
 class Registries:
-    """Reads entries of registries, and reports what they say.
+    """Reads registry entries, binds their sessions, and reports their status.
 
-    *is_headless* says of a process of an agent whether it ends with its turn.
+    *is_headless* is True for a process of an agent that ends with its turn.
     """
 
     report: Report
@@ -68,27 +64,27 @@ class Registries:
     is_headless: Callable[[str, int], bool]
     _folders: dict[str, tuple[str, Registry]] = field(default_factory=dict)
     _stamps: dict[str, Stamp] = field(default_factory=dict)
-    _living: dict[str, _Living] = field(default_factory=dict)
-    _told: dict[str, RegistryRead] = field(default_factory=dict)
+    _live: dict[str, _LiveEntry] = field(default_factory=dict)
+    _reported: dict[str, RegistryRead] = field(default_factory=dict)
     _leftovers: Leftovers = field(init=False)
     _retries: dict[str, tuple[int, float]] = field(default_factory=dict)
     _missing: dict[str, float] = field(default_factory=dict)
-    """Entries that were taken away, and when to do without them."""
-    _namespace: str | None = field(default_factory=namespace)
+    """Paths of entries that were removed, with the time at which to drop them."""
+    _namespace: str | None = field(default_factory=pid_namespace)
 
     def __post_init__(self) -> None:
         self._leftovers = Leftovers(self.bindings)
 
     @property
     def due_at(self) -> float:
-        """Return when `settle` has something to do, on the monotonic scale."""
+        """Return the monotonic time at which `run_due` has work."""
         retries = (at for _, at in self._retries.values())
         return min((*retries, *self._missing.values()), default=float("inf"))
 
     def scan(self, folders: dict[str, tuple[str, Registry]]) -> None:
-        """Read what has changed in any of *folders* since the last scan.
+        """Read the entries in *folders* that have changed since the last scan.
 
-        Each has its agent and its rules.
+        *folders* maps each path to its agent and rules.
         """
         self._folders = folders
         found: dict[str, Stamp] = {}
@@ -96,21 +92,21 @@ class Registries:
             found |= _stamps_in(folder, registry)
 
         for path in self._stamps.keys() - found.keys():
-            self.look(path)
+            self.read(path)
 
         for path, stamp in found.items():
             if self._stamps.get(path) != stamp:
                 self._stamps[path] = stamp
-                self.look(path)
+                self.read(path)
 
             if self.clock.unix_ms() - stamp[2] // 1_000_000 < FRESH_MS:
-                self._stamps[path] = (0, 0, 0)
+                self._stamps[path] = (0, 0, 0)  # matches no file: read again next time
 
         for path in self._stamps.keys() - found.keys():
             del self._stamps[path]
 
-    def look(self, path: str) -> None:
-        """Read the file *path*, which may have changed, come or gone."""
+    def read(self, path: str) -> None:
+        """Read the file *path*, which may be new, changed or gone, and apply it."""
         folder, _, name = path.rpartition("/")
         agent, registry = self._folders.get(folder, ("", None))
         pid = None if registry is None else registry.pid_of(name)
@@ -120,69 +116,99 @@ class Registries:
         try:
             text = read_small(path, limit_bytes=MAX_ENTRY_BYTES)
         except SourceError:
-            text = None  # what may not be read is as good as absent
+            text = None  # no regular file, or no permission: as if it were absent
         except OSError:
-            self._read_again(path)
+            self._schedule_retry(path)
             return
 
         if text is None:
-            self._lost(path)
+            self._retries.pop(path, None)
+            self._leftovers.remove(path)
+            self.bindings.in_other_namespaces.pop(path, None)
+            if path in self._live:
+                self._missing.setdefault(path, self.clock.monotonic() + GRACE_S)
+
             return
 
         entry = registry.decode(text)
         if entry is None or entry.pid != pid:
-            self._read_again(path)
+            self._schedule_retry(path)  # rewritten in place, and read half-way
             return
 
         self._retries.pop(path, None)
         self._missing.pop(path, None)
-        self._heard(path, agent, entry)
+        self._apply(path, agent, entry)
 
-    def settle(self) -> None:
-        """Do what is due by time."""
+    def run_due(self) -> None:
+        """Retry files that are due, and drop entries that stayed missing."""
         now = self.clock.monotonic()
         for path in [path for path, (_, at) in self._retries.items() if at <= now]:
-            self.look(path)
+            self.read(path)
 
         for path in [path for path, at in self._missing.items() if at <= now]:
-            self._do_without(path)
+            reported = self._reported.get(path)
+            self._drop(path)
+            if reported is not None:
+                self.report(
+                    structs.replace(
+                        reported,
+                        status=None,
+                        waiting_for=None,
+                        at_ms=self.clock.unix_ms(),
+                    )
+                )
 
-    def died(self, life: ProcessLife) -> None:
-        """Note that a process has ended: nothing it said holds any longer."""
-        for path in [path for path, each in self._living.items() if each.life == life]:
+    def handle_exit(self, life: ProcessLife) -> None:
+        """Drop the entries of a process that has ended."""
+        for path in [path for path, each in self._live.items() if each.life == life]:
             self._drop(path)
 
-    def tell_leftovers(self, wanted: Iterable[WantedSession]) -> None:
+    def report_leftovers(self, wanted: Iterable[WantedSession]) -> None:
         """Report the processes of *wanted* that died while nobody watched them."""
-        self._leftovers.tell(wanted)
+        self._leftovers.report(wanted)
 
-    def _heard(self, path: str, agent: str, entry: RegistryEntry) -> None:
-        self._leftovers.drop(path)
+    def _apply(self, path: str, agent: str, entry: RegistryEntry) -> None:
+        """Bind the session of a valid *entry*, and report its status if it changed."""
+        self._leftovers.remove(path)
         if entry.namespace and entry.namespace != (self._namespace or entry.namespace):
-            self.bindings.elsewhere[path] = (agent, entry.session_id)
+            self.bindings.in_other_namespaces[path] = (agent, entry.session_id)
             return
 
-        self.bindings.elsewhere.pop(path, None)
-        before = self._living.get(path)
-        life = before.life if before and _is_of(entry, before.life) else None
+        self.bindings.in_other_namespaces.pop(path, None)
+        before = self._live.get(path)
+        life = before.life if before and _may_be_of(entry, before.life) else None
         life = life or life_of(entry.pid)
-        if life is None or not _is_of(entry, life):
+        if life is None or not _may_be_of(entry, life):
             self._leftovers.add(path, agent, entry)
             return
 
         if before is None and entry.is_provisional:
-            return  # it may choose another session before it says what it does
+            return  # it may still switch to another session, which a later entry names
 
-        now = self._living[path] = _Living(agent, entry, life)
-        if before is None or before.who != now.who:
-            self._replace(path, before, now)
+        now = self._live[path] = _LiveEntry(agent, entry, life)
+        is_same_session = before and before.entry.session_id == entry.session_id
+        if before is None or before.life != life or not is_same_session:
+            self._rebind(path, before, now)
 
-        self._tell(path, _signal(agent, entry, self.clock.unix_ms()))
+        now_ms = self.clock.unix_ms()
+        signal = RegistryRead(
+            agent=agent,
+            session_id=entry.session_id,
+            pid=entry.pid,
+            status=entry.status,
+            waiting_for=entry.waiting_for,
+            at_ms=min(entry.at_ms or now_ms, now_ms),
+            cwd=entry.cwd,
+        )
+        if self._reported.get(path) != signal:
+            self._reported[path] = signal
+            self.report(signal)
 
-    def _replace(self, path: str, before: _Living | None, now: _Living) -> None:
+    def _rebind(self, path: str, before: _LiveEntry | None, now: _LiveEntry) -> None:
+        """Bind the session of *now* in place of that of *before*."""
         took_up_ms = None
         if before is not None and before.life != now.life:
-            self.bindings.died(before.life)
+            self.bindings.handle_exit(before.life)
         elif before is not None:
             session_id = before.entry.session_id
             self.bindings.release(before.agent, session_id, before.life, tidy=True)
@@ -195,32 +221,12 @@ class Registries:
                 life=now.life,
                 how=How.REGISTRY,
                 headless=self.is_headless(now.agent, now.entry.pid),
-                mark=path,
+                marker_path=path,
                 took_up_ms=took_up_ms,
             )
         )
 
-    def _tell(self, path: str, signal: RegistryRead) -> None:
-        if self._told.get(path) != signal:
-            self._told[path] = signal
-            self.report(signal)
-
-    def _lost(self, path: str) -> None:
-        self._retries.pop(path, None)
-        self._leftovers.drop(path)
-        self.bindings.elsewhere.pop(path, None)
-        if path in self._living:
-            self._missing.setdefault(path, self.clock.monotonic() + GRACE_S)
-
-    def _do_without(self, path: str) -> None:
-        told = self._told.get(path)
-        self._drop(path)
-        if told is not None:
-            now_ms = self.clock.unix_ms()
-            silent = structs.replace(told, status=None, waiting_for=None, at_ms=now_ms)
-            self.report(silent)
-
-    def _read_again(self, path: str) -> None:
+    def _schedule_retry(self, path: str) -> None:
         tries, _ = self._retries.get(path, (0, 0.0))
         if tries >= RETRIES:
             self._retries.pop(path, None)
@@ -229,12 +235,12 @@ class Registries:
         self._retries[path] = (tries + 1, self.clock.monotonic() + RETRY_S)
 
     def _drop(self, path: str) -> None:
-        for each in (self._living, self._told, self._missing):
+        for each in (self._live, self._reported, self._missing):
             each.pop(path, None)
 
 
-def _is_of(entry: RegistryEntry, life: ProcessLife) -> bool:
-    """Whether the process of *life* can have written *entry*."""
+def _may_be_of(entry: RegistryEntry, life: ProcessLife) -> bool:
+    """Whether the process of *life* may have written *entry*."""
     if entry.start is not None and entry.start.isdecimal():
         return int(entry.start) == life.ticks
 
@@ -243,18 +249,6 @@ def _is_of(entry: RegistryEntry, life: ProcessLife) -> bool:
         return False
 
     return began_ms <= entry.written_ms + SLACK_MS
-
-
-def _signal(agent: str, entry: RegistryEntry, now_ms: int) -> RegistryRead:
-    return RegistryRead(
-        agent=agent,
-        session_id=entry.session_id,
-        pid=entry.pid,
-        status=entry.status,
-        waiting_for=entry.waiting_for,
-        at_ms=min(entry.at_ms or now_ms, now_ms),
-        cwd=entry.cwd,
-    )
 
 
 def _stamps_in(folder: str, registry: Registry) -> dict[str, Stamp]:

@@ -1,9 +1,9 @@
-"""The search for processes of sessions that neither a registry nor a lock tells of.
+"""Searches all processes for those of sessions without a registry entry or a lock.
 
-In order: the process that a hook named, one that has the transcript open for writing,
-the terminal for which a server holds the lock, and, where only one can be meant, one
-that was started in the session's folder before its newest line. The longer nothing is
-found, the rarer it is looked for.
+The evidence, strongest first: the process that a hook named, one that has the
+transcript open for writing, the terminal for which a server holds the lock, and, if
+there is only one, a process that was started in the session's folder before its newest
+line. The interval grows while nothing is found.
 """
 
 import math
@@ -18,7 +18,11 @@ from jarvisd.core.origin import SessionId
 from jarvisd.core.process import Process, ProcessRole, Program
 from jarvisd.core.signal import HookCalled, ProcessesChecked
 from jarvisd.presence.bindings import Binding, Bindings, How, Report
-from jarvisd.presence.guesses import first_starts, guessed, may_have_written
+from jarvisd.presence.guesses import (
+    earliest_starts,
+    may_have_written,
+    unambiguous_pairs,
+)
 from jarvisd.presence.hosts import Hosts
 from jarvisd.presence.processes import Processes, ancestors_of, argv_of, written_files
 from jarvisd.presence.wanted import WantedSession
@@ -26,26 +30,26 @@ from jarvisd.presence.wanted import WantedSession
 FIRST_PAUSE_S = 2.0
 LAST_PAUSE_S = 60.0
 
-SHARE = 1000
-"""A search that took t is followed by a pause of t times this, at least."""
+PAUSE_FACTOR = 1000
+"""A search that took t is followed by a pause of at least t * PAUSE_FACTOR."""
 
 HOOK_PAUSE_S = 5.0
-"""How often hooks of a session whose process is not found are followed up."""
+"""Seconds between hooks of one session that are followed up, until one is bound."""
 
 MAX_HOOKS = 1000
 
-STEP = 64
-"""Sessions checked in one turn of the loop."""
+BATCH = 64
+"""Sessions that are checked between two checkpoints."""
 
 
 class Programs:
-    """Tells programs of agents apart by their arguments."""
+    """Recognises the programs of agents by their arguments."""
 
     def __init__(self, agents: AgentRegistry) -> None:
         self._agents = agents
 
-    def of(self, argv: Sequence[str]) -> Program | None:
-        """Return which agent a process with these arguments is."""
+    def recognise(self, argv: Sequence[str]) -> Program | None:
+        """Return the agent and role of a process with these arguments, or None."""
         for agent in self._agents:
             evidence = agent.presence()
             role = evidence.role(argv) if evidence else None
@@ -54,13 +58,13 @@ class Programs:
 
         return None
 
-    def recognise(self, agent: str) -> bool:
-        """Return True if a process of *agent* is known by its arguments."""
+    def can_recognise(self, agent: str) -> bool:
+        """Return True if processes of *agent* are recognised by their arguments."""
         return self._agents.presence_of(agent) is not None
 
     def role_of(self, agent: str, pid: int) -> ProcessRole | None:
-        """Return what the process is there for, or None if it is not that agent's."""
-        program = self.of(argv_of(pid))
+        """Return the role of the process, or None if it is not that agent's."""
+        program = self.recognise(argv_of(pid))
         return program.role if program and program.agent == agent else None
 
 
@@ -80,132 +84,148 @@ class Search:
         self._report = report
         self._clock = clock
         self._programs = programs
-        self._processes = Processes(programs.of)
-        self._lacking: frozenset[tuple[str, SessionId]] = frozenset()
+        self._processes = Processes(programs.recognise)
+        self._unbound_keys: frozenset[tuple[str, SessionId]] = frozenset()
         self._pause = FIRST_PAUSE_S
         self._due = 0.0
-        self._wanted: Sequence[WantedSession] = ()
-        self._given: Sequence[WantedSession] | None = None
+        self._wanted: Sequence[WantedSession] | None = None
+        self._unbound: Sequence[WantedSession] = ()
         self._sure: set[tuple[str, SessionId]] = set()
         self._wake = anyio.Event()
-        self._followed: dict[tuple[str, SessionId], float] = {}
+        self._next_hook_at: dict[tuple[str, SessionId], float] = {}
         self._checked: dict[tuple[str, SessionId], tuple[bool, int | None]] = {}
 
-    def told(self, hook: HookCalled) -> None:
-        """Bind the session of *hook* to the agent that ran it, if it names one.
+    def follow_hook(self, hook: HookCalled) -> None:
+        """Bind the session of *hook* to the agent process that ran it, if it names one.
 
-        A hook may be run by a shell of the agent's, so that its parents are asked. It
-        tells nothing new of a session whose process is known.
+        The agent may run a hook in a shell, so the ancestors are checked as well. Hooks
+        of a session whose process is already known are skipped.
         """
-        parent, _, _ = hook.session_id.partition("/")
+        parent, _, _ = hook.session_id.partition("/")  # a subagent has its own id
         key = (hook.agent, SessionId(parent))
-        if hook.pid is None or not self._may_follow(key):
+        now = self._clock.monotonic()
+        is_due = now >= self._next_hook_at.get(key, 0.0)
+        if hook.pid is None or key in self._bindings.confirmed_sessions() or not is_due:
             return
 
+        if len(self._next_hook_at) >= MAX_HOOKS:
+            self._next_hook_at.clear()
+
+        self._next_hook_at[key] = now + HOOK_PAUSE_S
+
         for pid in ancestors_of(hook.pid):
-            process = self._processes.look_at(pid)
+            process = self._processes.inspect(pid)
             if process is not None and process.program.agent == hook.agent:
                 if process.program.role is not ProcessRole.HOSTS:
                     self._bind(*key, process, How.HOOK)
 
-                return  # a server was started by a terminal, but not by that of the hook
+                # An ancestor of a server is a terminal, but maybe not the hook's.
+                return
 
-    def want(self, wanted: Sequence[WantedSession]) -> None:
-        """Say which sessions are wanted now. Those without a process are searched for.
+    def set_wanted(self, wanted: Sequence[WantedSession]) -> None:
+        """Set the sessions whose processes are wanted, and search if it is due.
 
-        Not at once, if they were lately.
+        A session that became unbound since the last call makes a search due at once.
         """
-        sure = self._bindings.sure()
-        if wanted is not self._given or sure != self._sure:
-            self._given, self._sure = wanted, sure
-            self._lack(self._without_process(wanted))
+        sure = self._bindings.confirmed_sessions()
+        if wanted is not self._wanted or sure != self._sure:
+            self._wanted, self._sure = wanted, sure
+            self._unbound = self._without_process(wanted)
+            before, self._unbound_keys = (
+                self._unbound_keys,
+                frozenset(map(_key, self._unbound)),
+            )
+            if not self._unbound_keys <= before:
+                self._pause, self._due = FIRST_PAUSE_S, -math.inf
 
-        if self._wanted and self._clock.monotonic() >= self._due:
+        if self._unbound and self._clock.monotonic() >= self._due:
             self._wake.set()
 
-        self.meet()
+        self.wake_for_hosts()
 
-    def meet(self) -> None:
-        """Look at once if a server has taken a lock, or a terminal of one has ended."""
-        if self._hosts.has_news:
+    def wake_for_hosts(self) -> None:
+        """Search at once if a server has locked a session, or a terminal has ended."""
+        if self._hosts.needs_search:
             self._wake.set()
 
     async def run(self) -> None:
-        """Search when there is something to search for, until cancelled."""
+        """Search whenever a search is due, until cancelled."""
         while True:
             await self._wake.wait()
             self._wake = anyio.Event()
-            await self._look()
+            await self._search()
 
-    async def _look(self) -> None:
+    async def _search(self) -> None:
         busy_s = 0.0
         started = self._clock.monotonic()
-        self._hosts.begin_look()
-        for _ in self._processes.look():
+        self._hosts.begin_search()
+        for _ in self._processes.scan():
             busy_s += self._clock.monotonic() - started
             await lowlevel.checkpoint()
             started = self._clock.monotonic()
 
-        self._join(self._wanted)
-        await self._check(self._wanted)
+        self._bind_found(self._unbound)
+        await self._report_checks(self._unbound)
         now = self._clock.monotonic()
-        self._due = now + max(self._pause, (busy_s + now - started) * SHARE)
+        self._due = now + max(self._pause, (busy_s + now - started) * PAUSE_FACTOR)
         self._pause = min(self._pause * 2, LAST_PAUSE_S)
 
     def _without_process(self, wanted: Sequence[WantedSession]) -> list[WantedSession]:
-        """Return those of *wanted* whose process is not known and may still be there."""
-        sure, is_over = self._bindings.sure(), self._bindings.is_over
+        """Return those of *wanted* whose process is unknown and may still be running."""
+        sure, is_over = self._bindings.confirmed_sessions(), self._bindings.is_over
         return [
             each
             for each in wanted
             if _key(each) not in sure and not is_over(*_key(each), each.last_ms)
         ]
 
-    def _lack(self, lacking: Sequence[WantedSession]) -> None:
-        """Note who is to be searched for; at once if somebody is new among them."""
-        before, self._lacking = self._lacking, frozenset(map(_key, lacking))
-        self._wanted = lacking
-        if not self._lacking <= before:
-            self._pause, self._due = FIRST_PAUSE_S, -math.inf
-
-    def _join(self, lacking: Sequence[WantedSession]) -> None:
+    def _bind_found(self, unbound: Sequence[WantedSession]) -> None:
+        """Bind sessions of *unbound* to processes of the last scan, surest first."""
         agents = self._processes.agents
-        lacking = self._without_process(lacking)
-        by_path = {path: each for each in lacking for path in each.paths}
+        # Some may have been bound, or have ended, while the scan was running.
+        unbound = self._without_process(unbound)
+        by_path = {path: each for each in unbound for path in each.paths}
         for process in agents if by_path else ():
             if process.program.role is ProcessRole.HOSTS:
-                continue  # it writes for others
+                continue  # it writes the transcripts of its terminals' sessions
 
             for path in written_files(process.life.pid):
                 if (session := by_path.get(path)) is not None:
                     self._bind_process(session, process, How.TRANSCRIPT)
 
-        self._hosts.join(lacking, agents)
-        sure, busy = self._bindings.sure(), self._bindings.busy()
+        self._hosts.bind_terminals(unbound, agents)
+        sure, busy = (
+            self._bindings.confirmed_sessions(),
+            self._bindings.confirmed_processes(),
+        )
         known = sure | self._hosts.keys()
-        without = [each for each in lacking if _key(each) not in known]
+        without = [each for each in unbound if _key(each) not in known]
         free = [each for each in agents if each.life not in busy]
-        for session, process in guessed(without, free):
+        for session, process in unambiguous_pairs(without, free):
             self._bind_process(session, process, How.GUESS)
 
-    async def _check(self, lacking: Sequence[WantedSession]) -> None:
-        """Report of each session without a process whether any may be at work on it."""
-        busy, bound = self._bindings.busy(), self._bindings.bound()
-        elsewhere = set(self._bindings.elsewhere.values()) | self._hosts.open_keys()
-        earliest = first_starts(
+    async def _report_checks(self, unbound: Sequence[WantedSession]) -> None:
+        """Report for each session without a process whether one may be working on it."""
+        busy, bound = (
+            self._bindings.confirmed_processes(),
+            self._bindings.bound_sessions(),
+        )
+        in_other_namespaces = set(self._bindings.in_other_namespaces.values())
+        reachable = in_other_namespaces | self._hosts.open_keys()
+        earliest = earliest_starts(
             each
             for each in self._processes.agents
             if each.life not in busy and each.program.role is not ProcessRole.HOSTS
         )
         before, self._checked = self._checked, {}
-        for at, each in enumerate(lacking):
+        for at, each in enumerate(unbound):
             key = _key(each)
             if key in bound:
                 continue
 
             can_own = (
-                key in elsewhere
-                or not self._programs.recognise(each.agent)
+                key in reachable
+                or not self._programs.can_recognise(each.agent)
                 or may_have_written(earliest, each)
             )
             found = self._checked[key] = (can_own, each.last_ms)
@@ -219,7 +239,7 @@ class Search:
                     )
                 )
 
-            if at % STEP == STEP - 1:
+            if at % BATCH == BATCH - 1:
                 await lowlevel.checkpoint()
 
     def _bind_process(self, session: WantedSession, process: Process, how: How) -> None:
@@ -238,18 +258,6 @@ class Search:
                 headless=process.program.role is ProcessRole.ONCE,
             )
         )
-
-    def _may_follow(self, key: tuple[str, SessionId]) -> bool:
-        """Whether the process of this session is neither known nor looked for."""
-        now = self._clock.monotonic()
-        if key in self._bindings.sure() or now < self._followed.get(key, 0.0):
-            return False
-
-        if len(self._followed) >= MAX_HOOKS:
-            self._followed.clear()
-
-        self._followed[key] = now + HOOK_PAUSE_S
-        return True
 
 
 def _key(session: WantedSession) -> tuple[str, SessionId]:

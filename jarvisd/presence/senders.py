@@ -1,7 +1,7 @@
-"""The processes that hand over the lines of pushed blocks: a block ends with its sender.
+"""Ends pushed blocks whose sender, the process that pushes their lines, is gone.
 
-A sender that is done says so. One that was killed, or interrupted while the daemon was
-away, says nothing, so that its process is looked at each second.
+A sender that is done closes its block. One that was killed, or that ended while the
+daemon was not running, does not, so its process is checked each second.
 """
 
 from collections.abc import Callable
@@ -13,17 +13,19 @@ from jarvisd.core.origin import BlockId, Kind
 from jarvisd.core.process import ProcessLife
 from jarvisd.presence.processes import is_alive, life_of, started_ms
 
-PAUSE_S = 1.0
+CHECK_INTERVAL_S = 1.0
 
 GRACE_S = 3.0
-"""`jarvisctl run` hands over the rest, and the exit status, behind its command's end."""
+"""`jarvisctl run` pushes the rest, and the exit status, after its command has ended."""
 
 SLACK_MS = 2_000
+"""The error of a process's start time, which is known to about a second."""
+
 PUSHED = frozenset({Kind.PUSH, Kind.PROCESS})
 
 
 class Senders:
-    """Knows the sender of each open block, and calls *end* where it is gone."""
+    """Tracks the sender of each open block, and calls *end* if it is gone."""
 
     def __init__(
         self, blocks: Blocks, clock: Clock, end: Callable[[Block], None]
@@ -34,42 +36,44 @@ class Senders:
         self._lives: dict[BlockId, ProcessLife] = {}
         self._gone: dict[BlockId, float] = {}
 
-    def opened(self, block: Block, pid: int | None) -> None:
-        """Record that the process *pid* sends the lines of *block*.
+    def watch(self, block: Block, pid: int | None) -> None:
+        """Watch the process *pid*, which sends the lines of *block*.
 
-        One that cannot be seen, as it runs in a container, is not waited for.
+        A process that is not visible, such as one in a container, is not watched: its
+        block stays open until the sender closes it.
         """
-        self.forget(block)
+        self.unwatch(block)
         life = None if pid is None else life_of(pid)
         if life is not None:
             self._lives[block.block_id] = life
 
-    def forget(self, block: Block) -> None:
-        """Record that the sender of *block* is no longer watched."""
+    def unwatch(self, block: Block) -> None:
+        """Stop watching the sender of *block*."""
         self._lives.pop(block.block_id, None)
         self._gone.pop(block.block_id, None)
 
     async def run(self) -> None:
-        """Look at the senders until cancelled, those of an earlier run as well."""
-        self._recall()
+        """Check the senders until cancelled, including those of stored blocks."""
+        self._watch_stored_blocks()
         while True:
-            await self._clock.sleep_until(next_tick(self._clock.monotonic(), PAUSE_S))
-            self._look()
+            now = self._clock.monotonic()
+            await self._clock.sleep_until(next_tick(now, CHECK_INTERVAL_S))
+            self._check()
 
-    def _recall(self) -> None:
+    def _watch_stored_blocks(self) -> None:
         now = self._clock.monotonic()
         for block in self._blocks:
             pid, is_open = block.origin.pid, not block.ended
             if pid is None or not is_open or block.origin.kind not in PUSHED:
                 continue
 
-            if block.block_id not in self._lives:  # or it was opened again already
-                if _may_be_its(pid, block):
-                    self.opened(block, pid)
+            if block.block_id not in self._lives:  # its sender may have reconnected
+                if _may_be_sender(pid, block):
+                    self.watch(block, pid)
                 else:
                     self._gone[block.block_id] = now
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = self._clock.monotonic()
         for block_id, life in list(self._lives.items()):
             if not is_alive(life):
@@ -84,8 +88,11 @@ class Senders:
                     self._end(block)
 
 
-def _may_be_its(pid: int, block: Block) -> bool:
-    """Return True if the process *pid* lives and was there when *block* was written."""
+def _may_be_sender(pid: int, block: Block) -> bool:
+    """Return True if the process *pid* lives and is older than *block*'s last line.
+
+    A younger process was given the number after the sender ended.
+    """
     began_ms = started_ms(pid)
     last_ms = block.last_activity_ms
     if began_ms is None or life_of(pid) is None:

@@ -1,4 +1,4 @@
-"""What is asked: the sessions whose processes somebody wants to know."""
+"""Selects the sessions whose processes are worth searching for."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,19 +11,18 @@ from jarvisd.overview.sessions import SessionEntry, Sessions
 from jarvisd.state.model import OVER
 
 MAX_AGE_S = 60.0
-"""How old the time of a session's newest line may be."""
+"""Seconds after which the list is built again, for the times of the newest lines."""
 
 MAX_QUIET_AGE_S = 600.0
-"""The same while no block changes: then all of it is as it was."""
+"""The same while no block has changed."""
 
 
 class WantedSession(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A session that is not over, by all that is known, and was heard of lately.
+    """A recent session that, as far as is known, has not ended.
 
     Attributes:
-        agent: Whose it is.
-        session_id: The session; that of a subagent has its parent's process, and need
-            not be asked for.
+        agent: The name of its agent.
+        session_id: The session; never a subagent's, which runs in its parent's process.
         cwd: Its working folder.
         paths: Its transcripts.
         last_ms: The time of its newest line, Unix ms.
@@ -37,43 +36,45 @@ class WantedSession(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_ms: int | None = None
 
 
-def wanted_of(books: Sessions) -> Iterator[WantedSession]:
-    """Return the sessions that people started, are alive or recent, and are not over."""
-    for key in books.states.roots():
-        entry = None if books.states.state_of(key) in OVER else books.entry_of(*key)
+def wanted_sessions(sessions: Sessions) -> Iterator[WantedSession]:
+    """Return the root sessions that are alive or recent and have not ended."""
+    for key in sessions.states.roots():
+        entry = (
+            None if sessions.states.state_of(key) in OVER else sessions.entry_of(*key)
+        )
         if entry is not None:
             yield _wanted(entry)
 
 
-class Wanting:
-    """Knows the sessions of `wanted_of`, without going through all at each look.
+class WantedSessions:
+    """Caches `wanted_sessions`, so that a scan does not go through all sessions.
 
-    The list is made anew when a session comes, goes or changes its state, and now and
-    then for the times of the newest lines, if any have come.
+    The list is rebuilt when a session is added, removed or changes its state, and
+    after MAX_AGE_S or MAX_QUIET_AGE_S.
     """
 
     def __init__(self, blocks: Blocks, clock: Clock) -> None:
         self._blocks = blocks
         self._clock = clock
         self._version = self._changes = -1
-        self._made_at = 0.0
+        self._built_at = 0.0
         self._wanted: list[WantedSession] = []
 
     def __call__(self) -> Sequence[WantedSession]:
-        """Return the sessions that are wanted: the same list until it is made anew."""
-        books, now = self._blocks.books, self._clock.monotonic()
+        """Return the wanted sessions: the same list object until it is rebuilt."""
+        sessions, now = self._blocks.books, self._clock.monotonic()
         quiet = self._changes == self._blocks.changes
         age_s = MAX_QUIET_AGE_S if quiet else MAX_AGE_S
-        if self._version != books.states.version or now - self._made_at > age_s:
-            self._version, self._changes = books.states.version, self._blocks.changes
-            self._made_at, self._wanted = now, list(wanted_of(books))
+        if self._version != sessions.states.version or now - self._built_at > age_s:
+            self._version, self._changes = sessions.states.version, self._blocks.changes
+            self._built_at, self._wanted = now, list(wanted_sessions(sessions))
 
         return self._wanted
 
 
 def _wanted(entry: SessionEntry) -> WantedSession:
     session, blocks = entry
-    # Plain loops: made for each of thousands in one go, while everybody waits.
+    # Plain loops: this runs for each of thousands of sessions without a checkpoint.
     paths, last_ms = [], 0
     for block in blocks:
         if block.origin.path:

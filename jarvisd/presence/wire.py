@@ -1,7 +1,7 @@
-"""What agents tell of themselves while they run: hooks and status lines.
+"""Params and results of the methods for hooks and status lines of agents.
 
-A payload is what the agent gave its hook, as it came. Who sends it may leave out what
-is not in `base/hook_fields.py`; what is sent all the same is not looked at.
+A payload is the JSON that the agent passed to its hook, unchanged. A client may omit
+fields that `base/hook_fields.py` does not list; they are ignored if they are sent.
 """
 
 from typing import Annotated
@@ -14,10 +14,10 @@ Pid = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
 
 class Hook(Params, frozen=True, kw_only=True):
-    """Tell that an agent ran one of its hooks.
+    """Report that an agent ran one of its hooks.
 
-    *payload* is the JSON object that the agent wrote to the hook; *pid* the process
-    of the agent, where that can be told.
+    *payload* is the JSON object that the agent wrote to the hook; *pid* the process of
+    the agent, if it is known.
     """
 
     agent: AgentName
@@ -26,7 +26,7 @@ class Hook(Params, frozen=True, kw_only=True):
 
 
 class StatusLine(Params, frozen=True, kw_only=True):
-    """Tell what an agent wrote to its status line, and ask what else to show there."""
+    """Report the input of an agent's status line, and return what else to show there."""
 
     payload: msgspec.Raw
     agent: AgentName = "claude"
@@ -34,11 +34,11 @@ class StatusLine(Params, frozen=True, kw_only=True):
 
 
 class StatusLineResult(Result, frozen=True, kw_only=True):
-    """What needs the person, in a few words that are safe to print; may be empty.
+    """The sessions that need attention, in a few words safe to print; may be empty.
 
-    *cost_micros* is what the session and its subagents cost at list prices; None where
-    the daemon cannot say: history is being read, it does not know the session, or a
-    response has no price.
+    *cost_micros* is the cost of the session and its subagents at list prices. It is
+    None during the initial import, for an unknown session, or if a response has no
+    price.
     """
 
     text: str
@@ -46,12 +46,12 @@ class StatusLineResult(Result, frozen=True, kw_only=True):
 
 
 class HookReceipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What has come of one agent's hooks since the daemon was started.
+    """The hooks of one agent that have arrived since the daemon was started.
 
-    *count* are those that were understood, *refused* the others; *last_event* is the
-    agent's own name of the last one, *last_ms* when it came, Unix ms. *unread_roots* are
-    folders with transcripts that hooks have named and that are not read: they are missing
-    in `agents.NAME.roots`.
+    *count* is the number of understood hooks, *refused* that of the others; *last_event*
+    is the agent's own name of the last one, *last_ms* its time, Unix ms. *unread_roots*
+    are folders with transcripts that hooks named and that are not read, because they
+    are missing in `agents.NAME.roots`.
     """
 
     agent: AgentName

@@ -163,7 +163,7 @@ class Handlers:
             SessionsExplain: _as_it_is(self._explain),
             SourcesList: _now(daemon.sources),
             Hook: _now(self._hook),
-            StatusLine: _now(self._hook_handlers.status_line),
+            StatusLine: _now(self._hook_handlers.handle_status_line),
             StatesList: _now(states.current),
             StatesHistory: _later(states.history),
             Subscribe: self._subscribe,
@@ -224,7 +224,7 @@ class Handlers:
         return LineResult(text=text)
 
     def _hook(self, request: Hook) -> Done:
-        if self._hook_handlers.call(request) is None:
+        if self._hook_handlers.handle_hook(request) is None:
             message = f"this is no payload of a hook of {request.agent}"
             raise messages.failure("invalid_params", message)
 

@@ -9,7 +9,7 @@ from jarvisd.base.clock import SystemClock
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import CommandSeen
 from jarvisd.presence.bindings import Bindings
-from jarvisd.presence.exits import Exits
+from jarvisd.presence.exits import ExitWatcher
 from jarvisd.presence.hosts import Hosts
 from jarvisd.presence.lock_holders import LockHolders
 from jarvisd.presence.new_commands import NewCommands
@@ -52,26 +52,26 @@ def following(
     at_work: frozenset[str] = frozenset(),
     is_hidden: bool = True,
 ) -> Iterator[NewCommands]:
-    clock, exits = SystemClock(), Exits(lambda _: None)
+    clock, exits = SystemClock(), ExitWatcher(lambda _: None)
     bindings = Bindings(heard.report, exits, clock)
     writers = LockHolders(
         bindings, Hosts(bindings, exits, clock), clock, Programs(AGENTS).role_of
     )
     assert EVIDENCE.locks is not None
-    with exits.opened():
-        writers.look({str(home.locks): ("codex", EVIDENCE.locks)})
+    with exits.open():
+        writers.scan({str(home.locks): ("codex", EVIDENCE.locks)})
         yield NewCommands(
             writers,
             heard.report,
             clock,
-            asking=lambda: [ASKING],
-            is_at_work=lambda key: key[1] in at_work,
+            with_dialog=lambda: [ASKING],
+            may_run_commands=lambda key: key[1] in at_work,
             is_hidden=lambda _: is_hidden,
         )
 
 
 def seen(commands: NewCommands, heard: Heard) -> list[CommandSeen]:
-    commands.look()
+    commands.scan()
     return [each for each in heard.signals if isinstance(each, CommandSeen)]
 
 

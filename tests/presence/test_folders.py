@@ -21,7 +21,7 @@ async def test_folders_of_trees_that_are_configured_later_are_followed(
     trees = one.trees()
     watch = LiveWatch(ignored, lost)
     folders = EvidenceFolders(lambda: trees, watch, AGENTS)
-    with watch.opened():
+    with watch.open():
         folders.refresh()
         assert str(one.registry) in folders.registries
         watched = len(watch)
@@ -40,12 +40,12 @@ async def test_a_folder_that_is_made_again_is_watched_again(tmp_path: Path) -> N
     hints: list[str] = []
     watch = LiveWatch(hints.append, lost)
     folders = EvidenceFolders(lambda: trees, watch, AGENTS)
-    with watch.opened():
+    with watch.open():
         folders.refresh()
         home.registry.rename(tmp_path / "away")
         folders.refresh()
-        assert folders.is_blind
+        assert folders.is_degraded
 
         home.registry.mkdir()
         folders.refresh()
-        assert not folders.is_blind
+        assert not folders.is_degraded

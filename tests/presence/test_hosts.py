@@ -18,10 +18,10 @@ from jarvisd.core.signal import (
     ProcessGone,
 )
 from jarvisd.presence.bindings import Bindings
-from jarvisd.presence.exits import Exits
-from jarvisd.presence.hosted import Hosted, joined
+from jarvisd.presence.exits import ExitWatcher
+from jarvisd.presence.hosted import HostedSession, match_terminals
 from jarvisd.presence.hosts import Hosts
-from jarvisd.presence.peers import connected
+from jarvisd.presence.peers import connected_clients
 from tests.presence.rig import Agent, Heard, Home, agent, watching
 from tests.presence.test_writers import holding
 from tests.sources.test_peers import accepting, connecting
@@ -72,7 +72,7 @@ async def test_a_hosted_thread_is_that_of_the_terminal_and_ends_with_it(
         seen = terminal(started)
         server(started, home.lock(new))
         heard.want(new, "codex")
-        presence.hurry()
+        presence.request_scan()
         found = await heard.next(ProcessFound)
         assert (found.pid, found.is_sure) == (seen.pid, True)
 
@@ -89,7 +89,7 @@ async def test_a_thread_that_is_not_prompted_yet_is_bound(
     async with watching(home, heard) as presence:
         first = terminal(started)
         server(started, home.lock(new))
-        presence.hurry()
+        presence.request_scan()
         found = await heard.next(ProcessFound)
 
     assert found.pid == first.pid
@@ -105,7 +105,7 @@ async def test_folders_tell_two_terminals_apart(
         named = terminal(started, tmp_path, "-C", "work")
         server(started, home.lock(new))
         heard.want(new, "codex", cwd=work)
-        presence.hurry()
+        presence.request_scan()
         found = await heard.next(ProcessFound)
 
     assert found.pid == named.pid
@@ -118,7 +118,7 @@ async def test_who_is_no_client_of_the_server_is_not_meant(
     host = server(started, home.lock(new), code=accepting(path))
     terminal(started, tmp_path)
     client = started.enter_context(agent("codex", code=TERMINAL + connecting(path)))
-    await eventually(lambda: connected(host.pid, [client.pid]) == {client.pid})
+    await eventually(lambda: connected_clients(host.pid, [client.pid]) == {client.pid})
     heard.want(new, "codex", cwd=tmp_path)
     async with watching(home, heard):
         found = await heard.next(ProcessFound)
@@ -132,7 +132,7 @@ async def test_a_hook_of_a_server_names_no_terminal(
     both = [terminal(started, tmp_path) for _ in range(2)]
     host = server(started, home.lock(new))
     async with watching(home, heard) as presence:
-        presence.told(
+        presence.record_hook(
             HookCalled(
                 agent="codex",
                 session_id=SessionId(new),
@@ -154,18 +154,18 @@ async def test_a_thread_whose_terminal_died_is_not_given_to_another_terminal(
         terminal(started)
         server(started, home.lock(new))
         heard.want(new, "codex")
-        presence.hurry()
+        presence.request_scan()
         await heard.next(ProcessFound, new)
         killed = terminal(started)
         server(started, home.lock(other))
         heard.want(other, "codex")
-        presence.hurry()
+        presence.request_scan()
         await heard.next(ProcessFound, other)
 
         killed.kill()
         await heard.next(ProcessGone, other)
         heard.want("searched for", "codex")  # the other thread is still wanted, too
-        presence.hurry()
+        presence.request_scan()
         await heard.next(ProcessesChecked, "searched for")
 
     assert [each.pid for each in heard.all(ProcessFound, other)] == [killed.pid]
@@ -178,7 +178,7 @@ async def test_a_server_that_lets_go_of_a_thread_ends_it(
         seen = terminal(started)
         server(started, home.lock(new))
         heard.want(new, "codex")
-        presence.hurry()
+        presence.request_scan()
         await heard.next(ProcessFound)
         home.lock(new).unlink()
         gone = await heard.next(ProcessGone)
@@ -192,8 +192,8 @@ async def test_a_server_that_lets_go_of_a_thread_ends_it(
 @asynccontextmanager
 async def keeping(heard: Heard) -> AsyncIterator[Hosts]:
     clock = SystemClock()
-    exits = Exits(lambda _: None)
-    with exits.opened():
+    exits = ExitWatcher(lambda _: None)
+    with exits.open():
         yield Hosts(Bindings(heard.report, exits, clock), exits, clock)
 
 
@@ -205,18 +205,18 @@ async def test_of_two_terminals_neither_is_taken_and_both_have_to_go(
     heard.want(new, "codex")
     async with keeping(heard) as hosts:
         hosts.add("lock", hosted(new, 1_000, agents))
-        hosts.begin_look()
-        hosts.join(heard.wanted, agents)
+        hosts.begin_search()
+        hosts.bind_terminals(heard.wanted, agents)
         both[0].kill()
         both[0].process.wait()
-        hosts.join(heard.wanted, agents[1:])
+        hosts.bind_terminals(heard.wanted, agents[1:])
         assert heard.signals == []
 
         both[1].kill()
         both[1].process.wait()
-        hosts.died(agents[1].life)
-        assert hosts.has_news
-        hosts.join(heard.wanted, [])
+        hosts.handle_exit(agents[1].life)
+        assert hosts.needs_search
+        hosts.bind_terminals(heard.wanted, [])
 
     (gone,) = heard.all(ProcessGone)
     assert (gone.session_id, gone.tidy) == (new, None)
@@ -230,14 +230,15 @@ async def test_a_lock_that_is_taken_during_a_look_waits_for_the_next_one(
     session = hosted(new, 1_000, [])
     session.terminals = None
     async with keeping(heard) as hosts:
-        hosts.begin_look()
+        hosts.begin_search()
         hosts.add("lock", session)
-        hosts.join([], agents[:1])  # the look was past the other one when it came
-        assert hosts.has_news
+        # The other terminal started after the scan had passed it.
+        hosts.bind_terminals([], agents[:1])
+        assert hosts.needs_search
         assert heard.signals == []
 
-        hosts.begin_look()
-        hosts.join([], agents)
+        hosts.begin_search()
+        hosts.bind_terminals([], agents)
 
     assert heard.signals == []
     assert session.terminals == agents
@@ -249,9 +250,9 @@ async def test_a_thread_whose_terminal_was_gone_before_we_came_has_ended(
     heard.want(new, "codex", last_ms=5_000)
     async with keeping(heard) as hosts:
         hosts.add("lock", hosted(new, 1_000, [], late_ms=LATE))
-        hosts.begin_look()
-        hosts.join(heard.wanted, [])
-        hosts.join(heard.wanted, [])
+        hosts.begin_search()
+        hosts.bind_terminals(heard.wanted, [])
+        hosts.bind_terminals(heard.wanted, [])
 
     assert [each.at_ms for each in heard.all(ProcessGone)] == [5_000]
 
@@ -262,13 +263,15 @@ async def test_a_thread_that_somebody_went_on_with_has_a_terminal_again(
     heard.want(new, "codex", last_ms=5_000)
     async with keeping(heard) as hosts:
         hosts.add("lock", hosted(new, 1_000, [], late_ms=LATE))
-        hosts.begin_look()
-        hosts.join(heard.wanted, [])
+        hosts.begin_search()
+        hosts.bind_terminals(heard.wanted, [])
         other = terminal(started)
         heard.wanted.clear()
         heard.want(new, "codex")
-        hosts.join(heard.wanted, [process(other.pid, 9_000, ticks=other.ticks)])
-        hosts.join(heard.wanted, [])
+        hosts.bind_terminals(
+            heard.wanted, [process(other.pid, 9_000, ticks=other.ticks)]
+        )
+        hosts.bind_terminals(heard.wanted, [])
 
     assert [each.pid for each in heard.all(ProcessFound)] == [other.pid]
 
@@ -300,14 +303,14 @@ def hosted(
     *,
     is_new: bool = True,
     late_ms: int = 0,
-) -> Hosted:
-    session = Hosted(
+) -> HostedSession:
+    session = HostedSession(
         key=("codex", SessionId(name)),
         server=ProcessLife(9, 9),
         locked_ms=locked_ms,
         is_new=is_new,
     )
-    session.note(agents, locked_ms + late_ms)
+    session.set_terminals(agents, locked_ms + late_ms)
     return session
 
 
@@ -388,13 +391,15 @@ CASES = [
 
 
 @pytest.mark.parametrize(("sessions", "expected"), CASES)
-def test_who_can_be_meant(sessions: list[Hosted], expected: dict[str, int]) -> None:
+def test_who_can_be_meant(
+    sessions: list[HostedSession], expected: dict[str, int]
+) -> None:
     folders: dict[tuple[str, SessionId], str | None]
     folders = {each.key: "/w" for each in sessions}
-    found = joined(sessions, folders, set())
+    found = match_terminals(sessions, folders, set())
     assert {key[1]: each.life.pid for key, each in found.items()} == expected
 
 
 def test_who_holds_a_lock_of_its_own_is_not_meant() -> None:
     sessions = [hosted("a", 5_000, [A, B])]
-    assert joined(sessions, {}, {A.life})["codex", SessionId("a")] is B
+    assert match_terminals(sessions, {}, {A.life})["codex", SessionId("a")] is B

@@ -14,7 +14,7 @@ from jarvisd.core.discovery import live_watch
 from jarvisd.core.origin import SessionId
 from jarvisd.core.presence_evidence import MAX_ENTRY_BYTES
 from jarvisd.core.signal import ProcessFound, ProcessGone, RegistryRead
-from jarvisd.presence.processes import namespace
+from jarvisd.presence.processes import pid_namespace
 from tests.presence.rig import Heard, Home, agent, watching, write_in_place
 from tests.support import eventually
 
@@ -145,7 +145,7 @@ async def test_of_a_process_that_died_unwatched_is_told_if_somebody_asks(
     heard.want("asked-for", last_ms=1795231400000)
     async with watching(home, heard) as presence:
         gone = heard.all(ProcessGone)
-        presence.hurry()
+        presence.request_scan()
         await eventually(lambda: presence.error is None)
 
     assert [(each.session_id, each.tidy) for each in gone] == [("asked-for", False)]
@@ -195,7 +195,7 @@ async def test_an_entry_of_our_own_namespace_is_believed(
     home: Home, heard: Heard
 ) -> None:
     with agent("claude") as claude:
-        home.register(claude, pidDomain=f"linux:0123456789abcdef:{namespace()}")
+        home.register(claude, pidDomain=f"linux:0123456789abcdef:{pid_namespace()}")
         async with watching(home, heard):
             await heard.next(ProcessFound)
 
@@ -243,7 +243,7 @@ async def test_a_folder_that_comes_late_or_is_replaced_is_watched(
         async with watching(home, heard) as presence:
             home.registry.mkdir()
             home.register(first, "s1")
-            presence.hurry()
+            presence.request_scan()
             await heard.next(ProcessFound, "s1")
 
             home.registry.rename(home.folder / "moved")
@@ -263,7 +263,7 @@ async def test_without_inotify_changes_are_found_by_looking(
         async with watching(home, heard) as presence:
             assert presence.error is not None
             home.register(claude)
-            presence.hurry()
+            presence.request_scan()
             await heard.said("busy")
             home.register(claude, status="waiting")
             await heard.said("waiting")

@@ -12,7 +12,11 @@ from jarvisd.core.signal import (
     ProcessFound,
     ProcessGone,
 )
-from jarvisd.presence.guesses import first_starts, guessed, may_have_written
+from jarvisd.presence.guesses import (
+    earliest_starts,
+    may_have_written,
+    unambiguous_pairs,
+)
 from jarvisd.presence.wanted import WantedSession
 from jarvisd.state.constants import RESUMED_MS
 from tests.presence.rig import Heard, Home, agent, agents, watching
@@ -70,9 +74,9 @@ async def test_a_hook_names_its_agent_or_a_shell_of_it(
     with agent("claude", code=WITH_A_CHILD.format(path=str(path))) as claude:
         child = int(path.read_text())
         async with watching(home, heard) as presence:
-            presence.told(hook(None))
-            presence.told(hook(child, "s1/agent-a1"))
-            presence.told(hook(child))
+            presence.record_hook(hook(None))
+            presence.record_hook(hook(child, "s1/agent-a1"))
+            presence.record_hook(hook(child))
 
     found = heard.all(ProcessFound)
     assert [(each.session_id, each.pid, each.how) for each in found] == [
@@ -85,8 +89,8 @@ async def test_a_hook_that_names_no_agent_names_nobody(
 ) -> None:
     with agent("cat") as other:
         async with watching(home, heard) as presence:
-            presence.told(hook(other.pid))
-            presence.told(hook(2**22 + 1))
+            presence.record_hook(hook(other.pid))
+            presence.record_hook(hook(2**22 + 1))
 
     assert heard.signals == []
 
@@ -117,12 +121,12 @@ async def test_a_session_whose_process_died_is_not_guessed_to_be_another_ones(
     heard.want("s1", "claude", cwd=tmp_path)
     with agent(cwd=tmp_path) as killed, agent(cwd=tmp_path):
         async with watching(home, heard) as presence:
-            presence.told(hook(killed.pid))
+            presence.record_hook(hook(killed.pid))
             await heard.next(ProcessFound, "s1")
             killed.kill()
             await heard.next(ProcessGone, "s1")
             heard.want("searched for")
-            presence.hurry()
+            presence.request_scan()
             await heard.next(ProcessesChecked, "searched for")
 
     assert [each.pid for each in heard.all(ProcessFound)] == [killed.pid]
@@ -134,13 +138,13 @@ async def test_a_session_with_lines_after_the_end_is_searched_for_again(
     heard.want("s1", "claude", cwd=tmp_path)
     with agent(cwd=tmp_path) as killed, agent(cwd=tmp_path) as other:
         async with watching(home, heard) as presence:
-            presence.told(hook(killed.pid))
+            presence.record_hook(hook(killed.pid))
             await heard.next(ProcessFound, "s1")
             killed.kill()
             gone = await heard.next(ProcessGone, "s1")
             heard.wanted.clear()
             heard.want("s1", cwd=tmp_path, last_ms=gone.at_ms + RESUMED_MS + 1)
-            presence.hurry()
+            presence.request_scan()
             await eventually(lambda: len(heard.all(ProcessFound)) == 2)
 
     assert [each.pid for each in heard.all(ProcessFound)] == [killed.pid, other.pid]
@@ -153,11 +157,11 @@ async def test_a_session_whose_guess_was_wrong_is_searched_for_again(
     with agent(cwd=tmp_path) as taken:
         async with watching(home, heard) as presence:
             await heard.next(ProcessFound, "s1")
-            presence.told(hook(taken.pid, "s2"))
+            presence.record_hook(hook(taken.pid, "s2"))
             await heard.next(ProcessGone, "s1")
             with agent(cwd=tmp_path) as other:
                 heard.want("s3")  # so that all processes are looked at now
-                presence.hurry()
+                presence.request_scan()
                 await eventually(lambda: len(heard.all(ProcessFound, "s1")) == 2)
 
     assert heard.all(ProcessFound, "s1")[-1].pid == other.pid
@@ -191,7 +195,7 @@ async def test_a_session_that_comes_later_is_searched_for(
     async with watching(home, heard) as presence:
         with agent("claude", cwd=tmp_path):
             heard.want("s1", cwd=tmp_path)
-            presence.hurry()
+            presence.request_scan()
             await heard.next(ProcessFound)
 
 
@@ -280,7 +284,7 @@ def test_guesses(
     processes: list[Process],
     expected: list[tuple[str, int]],
 ) -> None:
-    pairs = guessed(sessions, processes)
+    pairs = unambiguous_pairs(sessions, processes)
     assert [(each.session_id, found.life.pid) for each, found in pairs] == expected
 
 
@@ -298,4 +302,4 @@ def test_guesses(
     ],
 )
 def test_who_may_be_at_work(processes: list[Process], expected: bool) -> None:
-    assert may_have_written(first_starts(processes), session("a")) is expected
+    assert may_have_written(earliest_starts(processes), session("a")) is expected

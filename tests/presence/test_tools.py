@@ -11,10 +11,10 @@ from jarvisd.base.ids import SessionId
 from jarvisd.core.signal import Dialog, ToolRuns
 from jarvisd.presence.processes import children_of, life_of
 from jarvisd.presence.tool_processes import (
-    LONG_PAUSE_S,
-    PATIENCE_S,
-    PAUSE_S,
-    TRIES,
+    INTERVAL_S,
+    LONG_DIALOG_S,
+    LONG_INTERVAL_S,
+    MAX_TRIES,
     ToolProcesses,
 )
 from tests.agents.found import AGENTS
@@ -81,9 +81,9 @@ async def test_the_process_of_a_call_is_reported_once(
     at_work: Agent,
 ) -> None:
     shown.append(dialog(at_work))
-    tools.settle()
-    await clock.advance(PAUSE_S)
-    tools.settle()
+    tools.run_due()
+    await clock.advance(INTERVAL_S)
+    tools.run_due()
 
     assert heard.signals == [
         ToolRuns(
@@ -103,7 +103,7 @@ def test_the_children_of_the_lock_s_holder_are_looked_at(
     sut = ToolProcesses(
         heard.report, clock, AGENTS, lambda: [terminal], lambda _: holder
     )
-    sut.settle()
+    sut.run_due()
 
     assert len(heard.signals) == 1
 
@@ -116,9 +116,9 @@ async def test_a_child_without_marks_is_given_up(
     serving: Agent,
 ) -> None:
     shown.append(dialog(serving))
-    for _ in range(TRIES + 2):
-        tools.settle()
-        await clock.advance(PAUSE_S)
+    for _ in range(MAX_TRIES + 2):
+        tools.run_due()
+        await clock.advance(INTERVAL_S)
 
     assert heard.signals == []
 
@@ -127,7 +127,7 @@ def test_nothing_is_looked_at_while_no_dialog_is_open(
     tools: ToolProcesses, heard: Heard, at_work: Agent
 ) -> None:
     assert tools.due_at == float("inf")
-    tools.settle()
+    tools.run_due()
 
     assert heard.signals == []
 
@@ -144,9 +144,9 @@ async def test_a_dialog_that_was_left_alone_is_looked_at_less_often(
     tools: ToolProcesses, clock: FakeClock, shown: list[Dialog], serving: Agent
 ) -> None:
     shown.append(dialog(serving))
-    tools.settle()
-    assert tools.due_at - clock.monotonic() == pytest.approx(PAUSE_S)
+    tools.run_due()
+    assert tools.due_at - clock.monotonic() == pytest.approx(INTERVAL_S)
 
-    await clock.advance(PATIENCE_S + 1)
-    tools.settle()
-    assert tools.due_at - clock.monotonic() == pytest.approx(LONG_PAUSE_S)
+    await clock.advance(LONG_DIALOG_S + 1)
+    tools.run_due()
+    assert tools.due_at - clock.monotonic() == pytest.approx(LONG_INTERVAL_S)

@@ -6,7 +6,12 @@ from pathlib import Path
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import HookCalled
-from jarvisd.presence.wanted import MAX_AGE_S, MAX_QUIET_AGE_S, Wanting, wanted_of
+from jarvisd.presence.wanted import (
+    MAX_AGE_S,
+    MAX_QUIET_AGE_S,
+    WantedSessions,
+    wanted_sessions,
+)
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import State, StateView
 from tests.books.rig import append, running, transcript
@@ -42,7 +47,7 @@ async def test_sessions_that_are_not_over_are_wanted(tmp_path: Path) -> None:
         books.states = KnownStates(
             s1=State.IDLE, s2=State.ENDED, never_seen=State.UNKNOWN
         )
-        (wanted,) = wanted_of(books)
+        (wanted,) = wanted_sessions(books)
         assert wanted.last_ms == daemon.session().spans.last_ms
 
     assert (wanted.agent, wanted.session_id) == ("claude", "s1")
@@ -51,7 +56,7 @@ async def test_sessions_that_are_not_over_are_wanted(tmp_path: Path) -> None:
 
 async def test_the_list_is_the_same_while_nothing_changes() -> None:
     blocks, clock = Blocks(), FakeClock()
-    wanting = Wanting(blocks, clock)
+    wanting = WantedSessions(blocks, clock)
     first = wanting()
     await clock.advance(MAX_QUIET_AGE_S - 1)
 
@@ -63,7 +68,7 @@ async def test_the_list_is_the_same_while_nothing_changes() -> None:
 async def test_lines_that_came_make_the_list_anew_once_it_is_old() -> None:
     blocks, clock, grown = Blocks(), FakeClock(), block()
     blocks.add(grown, clock.unix_ms())
-    wanting = Wanting(blocks, clock)
+    wanting = WantedSessions(blocks, clock)
     first = wanting()
     blocks.changed(grown, clock.unix_ms())
 
@@ -74,7 +79,7 @@ async def test_lines_that_came_make_the_list_anew_once_it_is_old() -> None:
 
 def test_a_session_that_came_makes_the_list_anew_at_once() -> None:
     blocks = Blocks()
-    wanting = Wanting(blocks, FakeClock())
+    wanting = WantedSessions(blocks, FakeClock())
     first = wanting()
     hook = HookCalled(
         agent="claude", session_id=SessionId("s"), event="SessionStart", at_ms=1

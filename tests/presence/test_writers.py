@@ -37,7 +37,7 @@ async def test_a_lock_is_not_taken_by_looking(home: Home, heard: Heard) -> None:
     heard.want(THREAD, "codex")
     async with watching(home, heard) as presence:
         for _ in range(50):
-            presence.hurry()
+            presence.request_scan()
             with path.open() as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
@@ -108,7 +108,7 @@ async def test_a_stale_file_that_is_locked_again_is_found(
     async with watching(home, heard) as presence:
         code = holding(home.lock(THREAD)).replace('"w"', '"r"')
         with agent("codex", code=code):
-            presence.hurry()
+            presence.request_scan()
             await heard.next(ProcessFound)
 
 

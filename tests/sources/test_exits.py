@@ -11,7 +11,7 @@ import pytest
 
 from jarvisd.core.process import ProcessLife
 from jarvisd.presence import exits
-from jarvisd.presence.exits import Exits
+from jarvisd.presence.exits import ExitWatcher
 from jarvisd.presence.processes import life_of
 from tests.presence.rig import Agent, agent, agents
 from tests.support import eventually, sometimes_soon
@@ -20,10 +20,10 @@ from tests.support import eventually, sometimes_soon
 @asynccontextmanager
 async def watching(
     gone: list[ProcessLife], *, limit: int | None = None
-) -> AsyncIterator[Exits]:
+) -> AsyncIterator[ExitWatcher]:
     """Note in *gone* whose end is told."""
-    found = Exits(gone.append, limit=limit)
-    with found.opened():
+    found = ExitWatcher(gone.append, limit=limit)
+    with found.open():
         async with anyio.create_task_group() as group:
             group.start_soon(found.run)
             yield found
@@ -58,7 +58,7 @@ async def test_an_end_is_told_once(limit: int) -> None:
             one_life = life(one)
             one.kill()
             await eventually(lambda: gone == [one_life])
-            found.forget(life(other))
+            found.unwatch(life(other))
             other.kill()
 
         assert len(found) == 0

@@ -44,7 +44,7 @@ async def test_the_first_hint_comes_at_once_and_later_ones_together(
     told: Told, tmp_path: Path
 ) -> None:
     told.watch.gather_unless(lambda: False)
-    with told.watch.opened():
+    with told.watch.open():
         told.watch.add(str(tmp_path))
         told.write("a")
         await told.has_told("a")
@@ -60,7 +60,7 @@ async def test_no_hint_waits_while_somebody_waits_for_it(
 ) -> None:
     monkeypatch.setattr(live_watch, "PAUSE_S", 3600.0)
     told.watch.gather_unless(lambda: True)
-    with told.watch.opened():
+    with told.watch.open():
         told.watch.add(str(tmp_path))
         for number in range(1, 4):
             told.write("a")
@@ -74,7 +74,7 @@ async def test_more_than_is_read_at_once_is_told_without_a_pause(
     monkeypatch.setattr(live_watch, "READ_BYTES", live_watch.EVENT_BYTES + 32)
     told.watch.gather_unless(lambda: False)
     names = ["a", "b", "c"] * 100
-    with told.watch.opened():
+    with told.watch.open():
         told.watch.add(str(tmp_path))
         told.write(*names)
         await told.has_told(*names)

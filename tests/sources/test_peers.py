@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jarvisd.presence.peers import connected
+from jarvisd.presence.peers import connected_clients
 from tests.presence.rig import agent
 from tests.support import eventually
 
@@ -46,9 +46,9 @@ async def test_who_is_connected_is_known_and_who_is_not(tmp_path: Path) -> None:
         agent("codex", code=connecting(other)) as stranger,
     ):
         asked = [client.pid, stranger.pid, server.pid]
-        await eventually(lambda: connected(server.pid, asked) == {client.pid})
+        await eventually(lambda: connected_clients(server.pid, asked) == {client.pid})
 
 
 def test_of_a_process_that_is_not_there_nothing_is_known() -> None:
     nobody = 2**22 + 1
-    assert connected(nobody, []) is None
+    assert connected_clients(nobody, []) is None

@@ -36,7 +36,7 @@ def recognise(argv: object) -> Program | None:
 
 def look(found: Processes) -> set[int]:
     """Look at all processes and return the agents among them."""
-    for _ in found.look():
+    for _ in found.scan():
         pass
 
     return {each.life.pid for each in found.agents}
@@ -69,7 +69,7 @@ def test_of_a_process_that_is_not_there_nothing_is_known() -> None:
     assert list(written_files(nobody)) == []
     assert list(argv_of(nobody)) == []
     assert terminal_of(nobody) == Terminal()
-    assert Processes(recognise).look_at(nobody) is None
+    assert Processes(recognise).inspect(nobody) is None
 
 
 def test_a_name_full_of_brackets_confuses_nobody() -> None:
@@ -146,7 +146,7 @@ from jarvisd.core.agent import discover_agents
 from jarvisd.presence.search import Programs
 from jarvisd.presence.processes import *
 pid = int(sys.argv[1])
-found = Processes(Programs(discover_agents(agents.__name__)).of).look_at(pid)
+found = Processes(Programs(discover_agents(agents.__name__)).recognise).inspect(pid)
 print(json.dumps({
     "agent": found and found.program.agent,
     "cwd": found and found.cwd,

@@ -56,7 +56,7 @@ class FolderWatch:
         while True:
             self._again = anyio.Event()
             self._watch = LiveWatch(self._told, self._lost, self._entered)
-            with self._watch.opened():
+            with self._watch.open():
                 self._watch.gather_unless(lambda: False)
                 async with anyio.create_task_group() as self._group:
                     if self._watch.error is not None:

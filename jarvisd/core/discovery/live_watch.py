@@ -78,7 +78,7 @@ class LiveWatch:
         self._is_awaited = awaited
 
     @contextmanager
-    def opened(self) -> Iterator[None]:
+    def open(self) -> Iterator[None]:
         """Listen while the context lasts; without inotify this does nothing."""
         self._open()
         try:

@@ -108,7 +108,7 @@ class Scheduler:
     ) -> None:
         """Read until cancelled. Started before the first scan, which may take long."""
         try:
-            with self.live_watch.opened():
+            with self.live_watch.open():
                 async with anyio.create_task_group() as self._group:
                     with self._followers.within(self._group):
                         task_status.started()

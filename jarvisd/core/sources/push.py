@@ -69,7 +69,7 @@ class PushedBlocks:
                 f"block {asked.block_id} is a {block.origin.kind}; choose another id",
             )
         self._intake.recover(block)
-        self.senders.opened(block, asked.pid)
+        self.senders.watch(block, asked.pid)
         return PushOpenResult(block_id=block.block_id, next_seq=block.position.offset)
 
     async def lines(self, asked: PushLines) -> PushLinesResult:
@@ -113,7 +113,7 @@ class PushedBlocks:
     async def close(self, asked: PushClose) -> BlockView:
         """End a block; what it counted stays."""
         block = self._pushed(asked.block_id)
-        self.senders.forget(block)
+        self.senders.unwatch(block)
         self._intake.close(block, asked.exit_status)
         await self._committed(block)
         return self._blocks.view(block, self._intake.clock.unix_ms())

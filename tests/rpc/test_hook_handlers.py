@@ -1,4 +1,4 @@
-"""The desk passes on what agents tell, in order, and gives receipts."""
+"""Hooks and status lines are reported in order, and counted for each agent."""
 
 import json
 from pathlib import Path
@@ -24,27 +24,29 @@ def signals() -> list[HookCalled]:
 
 
 @pytest.fixture
-def desk(signals: list[HookCalled]) -> HookHandlers:
+def handlers(signals: list[HookCalled]) -> HookHandlers:
     return HookHandlers(FakeClock(), AGENTS, report=signals.append)
 
 
 def test_a_hook_is_reported_with_its_process(
-    desk: HookHandlers, signals: list[HookCalled]
+    handlers: HookHandlers, signals: list[HookCalled]
 ) -> None:
-    called = desk.call(Hook(agent="claude", payload=STOP, pid=4711))
+    called = handlers.handle_hook(Hook(agent="claude", payload=STOP, pid=4711))
 
     assert signals == [called]
     assert (signals[0].event, signals[0].pid) == ("Stop", 4711)
 
 
 def test_what_is_no_hook_is_refused_and_counted(
-    desk: HookHandlers, signals: list[HookCalled]
+    handlers: HookHandlers, signals: list[HookCalled]
 ) -> None:
-    assert desk.call(Hook(agent="claude", payload=msgspec.Raw(b"{}"))) is None
-    assert desk.call(Hook(agent="aider", payload=STOP)) is None
+    assert (
+        handlers.handle_hook(Hook(agent="claude", payload=msgspec.Raw(b"{}"))) is None
+    )
+    assert handlers.handle_hook(Hook(agent="aider", payload=STOP)) is None
 
     assert signals == []
-    assert [(each.agent, each.refused) for each in desk.receipts()] == [
+    assert [(each.agent, each.refused) for each in handlers.receipts()] == [
         ("aider", 1),
         ("claude", 1),
     ]
@@ -52,10 +54,10 @@ def test_what_is_no_hook_is_refused_and_counted(
 
 def test_the_receipt_tells_of_the_last_one() -> None:
     clock = FakeClock()
-    desk = HookHandlers(clock, AGENTS)
-    desk.call(Hook(agent="codex", payload=STOP))
+    handlers = HookHandlers(clock, AGENTS)
+    handlers.handle_hook(Hook(agent="codex", payload=STOP))
 
-    assert desk.receipts() == [
+    assert handlers.receipts() == [
         HookReceipt(
             agent="codex",
             count=1,
@@ -66,23 +68,25 @@ def test_the_receipt_tells_of_the_last_one() -> None:
     ]
 
 
-def test_receipts_of_agents_without_end_are_not_kept(desk: HookHandlers) -> None:
+def test_receipts_of_agents_without_end_are_not_kept(handlers: HookHandlers) -> None:
     for number in range(2 * MAX_AGENTS):
-        desk.call(Hook(agent=f"a{number}", payload=STOP))
+        handlers.handle_hook(Hook(agent=f"a{number}", payload=STOP))
 
-    assert len(desk.receipts()) == MAX_AGENTS
+    assert len(handlers.receipts()) == MAX_AGENTS
 
 
 def test_a_status_line_is_passed_on_and_answered() -> None:
     read: list[StatusLineRead] = []
-    desk = HookHandlers(
+    handlers = HookHandlers(
         FakeClock(), AGENTS, read=read.append, needs=lambda _: "2 need\x1b[31m you"
     )
-    answer = desk.status_line(StatusLine(payload=STATUS))
+    answer = handlers.handle_status_line(StatusLine(payload=STATUS))
 
     assert [each.model for each in read] == ["m"]
     assert answer.text == "2 need[31m you"
-    assert desk.status_line(StatusLine(payload=msgspec.Raw(b"[]"))).text == ""
+    assert (
+        handlers.handle_status_line(StatusLine(payload=msgspec.Raw(b"[]"))).text == ""
+    )
 
 
 async def test_hooks_come_in_over_the_socket_and_show_in_health() -> None:
@@ -111,11 +115,11 @@ def test_a_receipt_names_the_root_that_is_missing(
     agent: str, transcript: str, root: str
 ) -> None:
     trees = AGENTS[agent].roots({}, Path("/home/me"), ())
-    desk = HookHandlers(FakeClock(), AGENTS, trees=lambda: trees)
+    handlers = HookHandlers(FakeClock(), AGENTS, trees=lambda: trees)
     payload = {"session_id": "s", "hook_event_name": "Stop"}
     for path in (transcript, "relative/s.jsonl", f"{trees[0].root}/-p/s.jsonl"):
         fields = json.dumps(payload | {"transcript_path": path}).encode()
-        desk.call(Hook(agent=agent, payload=msgspec.Raw(fields)))
+        handlers.handle_hook(Hook(agent=agent, payload=msgspec.Raw(fields)))
 
-    (receipt,) = desk.receipts()
+    (receipt,) = handlers.receipts()
     assert receipt.unread_roots == [root]
