@@ -18,9 +18,10 @@ from jarvisd.app.prices import PricesInForce
 from jarvisd.app.reload import Reloader
 from jarvisd.app.restore import recall_blocks, recall_books, recalled_journal
 from jarvisd.app.trees import configured_trees
+from jarvisd.app.worktrees import WorktreeReader
 from jarvisd.base import paths
 from jarvisd.base.clock import Clock
-from jarvisd.blocks.registry import BlockChanged, Blocks
+from jarvisd.blocks.registry import BlockChanged, Blocks, FolderMet
 from jarvisd.config import Config
 from jarvisd.conversations.methods import Conversations
 from jarvisd.conversations.recording import MessageRecorder
@@ -29,6 +30,7 @@ from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
+from jarvisd.core.projects import Projects
 from jarvisd.core.publisher import Consumer, Flushed, Publisher, TreesChanged
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.sources.push import PushedBlocks
@@ -81,6 +83,7 @@ class Parts:
     reader: Scheduler
     service: Service
     awake: Awake
+    worktrees: WorktreeReader
     prices: PricesInForce
     reports: Reports
     renderer: Renderer
@@ -111,6 +114,7 @@ async def compose(
         idle_s=config.segments.idle_s,
         sinks=exporter.sinks,
         traits_of=agents.traits_of,
+        projects=Projects(each.traits.worktree for each in agents),
         publish=publish,
     )
     books.states.checks_processes = True  # `presence` does
@@ -137,7 +141,12 @@ async def compose(
     group_commit = GroupCommit(store)
     limits = config.conversations.limits
     conversations = Conversations(
-        store, group_commit, clock, limits=limits, flush=flusher.flush_all
+        store,
+        group_commit,
+        clock,
+        limits=limits,
+        flush=flusher.flush_all,
+        project_of=books.projects.of,
     )
     presence = PresenceMonitor(
         state_task.report,
@@ -209,6 +218,7 @@ async def compose(
         reader=reader,
         service=service,
         awake=awake,
+        worktrees=WorktreeReader(intake),
         prices=prices,
         reports=reports,
         renderer=Renderer(handlers.status, blocks, clock, folder),
@@ -236,6 +246,7 @@ def _consumers(
         flusher.hasten(urgent=made.urgent)
 
     return {
+        FolderMet: (parts.worktrees.folder_met,),
         BlockChanged: (
             parts.state_task.block_changed,  # first: what follows shows the state
             subscriptions.block_changed,

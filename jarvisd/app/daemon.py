@@ -102,6 +102,7 @@ async def _serve(
         group.start_soon(stay_awake, parts.awake, clock)
         group.start_soon(keep_decaying, parts.conversations, clock)
         group.start_soon(keep_history, parts.reader.is_complete, clock)
+        group.start_soon(parts.worktrees.run)
         group.start_soon(parts.exporter.run)
         group.start_soon(parts.segments.run)
         group.start_soon(

@@ -4,11 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from jarvisd.base.errors import ProtocolError
 from jarvisd.blocks.block import Block
 from jarvisd.core.origin import BlockId, BlockView
 from jarvisd.core.publisher import Publish, ignore
 from jarvisd.overview.sessions import Sessions
+
+
+class FolderMet(NamedTuple):
+    """Somebody works in a folder that no block was of before."""
+
+    folder: str
 
 
 class BlockChanged(NamedTuple):
@@ -55,6 +63,8 @@ class Blocks:
     _counted: dict[BlockId, _Counted] = field(default_factory=dict)
     # Live or ahead of the clock, by activity: a change moves its block to the end.
     _recent: dict[BlockId, Block] = field(default_factory=dict)
+    # Projects that are no worktrees, as far as is known.
+    _placed: set[str] = field(default_factory=set)
     _asked_ms: int = 0
     changes: int = 0
 
@@ -67,9 +77,36 @@ class Blocks:
     def add(self, block: Block, now_ms: int) -> None:
         """Take *block* in; its counts so far enter the totals, nobody is told."""
         self._by_id[block.block_id] = block
+        self.place(block)
         self._counted[block.block_id] = _Counted()
         self._totals_of(block).blocks += 1
         self._count(block, now_ms)
+
+    def place(self, block: Block) -> bool:
+        """Have *block* belong to the project that its folder is a worktree of.
+
+        Say whether it did not before. Cheap where nothing is new.
+        """
+        origin, folder = block.origin, block.origin.project
+        if folder is None or folder in self._placed:
+            return False
+
+        self.publish(FolderMet(folder))
+        projects = self.books.projects
+        project = projects.of(folder)
+        if project != folder:
+            block.origin = replace(origin, project=project)
+
+        self._placed.add(project)
+        if projects.meet(project):
+            self.place_again()
+
+        return project != folder
+
+    def place_again(self) -> list[Block]:
+        """Ask for the projects of all blocks anew; return those that have another one."""
+        self._placed.clear()
+        return [each for each in self if self.place(each)]
 
     def changed(self, block: Block, now_ms: int) -> None:
         """Count the changes of *block* in the totals, and publish that it has changed."""

@@ -71,6 +71,7 @@ class Conversations:
         clock: The door to time.
         limits: The configured age and size of a conversation.
         flush: Stores what agents have said and is not stored yet.
+        project_of: The project that a folder is of, if it is a worktree.
 
     """
 
@@ -82,12 +83,14 @@ class Conversations:
         *,
         limits: ConversationLimits,
         flush: Callable[[], Awaitable[object]],
+        project_of: Callable[[str], str] = str,
     ) -> None:
         self._store = store
         self._scribe = scribe
         self._clock = clock
         self._limits = limits
         self._flush = flush
+        self._project_of = project_of
 
     async def answer(  # noqa: C901, PLR0911 - one match, a line a method
         self, asked: ConversationParams
@@ -265,7 +268,7 @@ class Conversations:
         query = partial(
             search_store.recall,
             words=asked.words,
-            folder=asked.folder,
+            folder=asked.folder and self._project_of(asked.folder),
             limit=asked.limit,
         )
         hits = [

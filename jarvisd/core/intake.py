@@ -106,12 +106,14 @@ class Intake:
                 self.blocks.books.unbind(block)
 
             outline = count_outlined(block, lines, agent.outline)
+            self.blocks.place(block)
             return () if live else outline.times()
 
         stream = block.stream or block.open_stream(agent.version)
         reader = block.reader or block.open_reader(agent)
         records = self._read(block, lines, reader, stream, live=live)
         count(block, lines, records)
+        self.blocks.place(block)
         block.agent_version = self.drift.read(
             agent,
             lines,

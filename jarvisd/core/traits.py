@@ -7,6 +7,7 @@ values on. Names of tools are in lower case, unless said otherwise.
 
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
+from typing import NamedTuple
 
 import msgspec
 
@@ -93,6 +94,28 @@ class RegistryWords(msgspec.Struct, frozen=True, kw_only=True):
     menu: str = ""
 
 
+class Worktree(NamedTuple):
+    """The project that a folder, by its path, is a worktree of.
+
+    Attributes:
+        project: The folder of the project; if it is not exact, one of the same name.
+        is_exact: The path tells where the project is, and not its name only.
+
+    """
+
+    project: str
+    is_exact: bool = True
+
+
+WorktreeRule = Callable[[str], Worktree | None]
+"""A folder -> the project that it is a worktree of; None if its path tells none."""
+
+
+def no_worktree(_folder: str) -> Worktree | None:
+    """Return that the path of a folder does not show it as a worktree."""
+    return None
+
+
 def no_account(_path: str) -> str | None:
     """Return that the path of a transcript tells no account."""
     return None
@@ -104,6 +127,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         account: The key of the account that a transcript is of, by its path: what
             stands for the configuration folder that it is below. None if it is in none.
+        worktree: Which project a folder is a worktree of that the agent made.
         has_states: Its output tells what its sessions are doing.
         questions: Tools that wait for a person's words by what they are.
         edits: Tools that would be done at once if they were let.
@@ -124,6 +148,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     account: Callable[[str], str | None] = no_account
+    worktree: WorktreeRule = no_worktree
     has_states: bool = False
     questions: frozenset[str] = _NOTHING
     edits: frozenset[str] = _NOTHING

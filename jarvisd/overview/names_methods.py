@@ -202,7 +202,9 @@ class Names:
         if candidate.block is not None:
             return is_in_project(candidate.block, project)
 
-        return is_named(self._signalled_origin(candidate)[1], project)
+        folder = self._signalled_origin(candidate)[1]
+        places = (folder, folder and self._sessions.projects.of(folder))
+        return any(is_named(each, project) for each in places)
 
     def _signalled_origin(
         self, candidate: _Candidate
@@ -230,7 +232,8 @@ class Names:
             if entry is not None:
                 project = self._sessions.project(entry.session)
             elif block is None:
-                project = self._signalled_origin(candidate)[1]
+                folder = self._signalled_origin(candidate)[1]
+                project = folder and self._sessions.projects.of(folder)
 
         life = None if block is None else block.life(self._clock.unix_ms())
         return Meant(

@@ -12,6 +12,7 @@ from jarvisd.base.errors import ProtocolError
 from jarvisd.base.usage import Tokens, Variant
 from jarvisd.blocks.block import Account, Block
 from jarvisd.core.origin import SessionId
+from jarvisd.core.projects import Projects
 from jarvisd.core.publisher import Publish, ignore
 from jarvisd.core.saved import SavedBooks
 from jarvisd.core.traits import TraitsOf, no_traits
@@ -57,6 +58,7 @@ class Sessions:
         idle_s: float = IDLE_S,
         sinks: tuple[str, ...] = (),
         traits_of: TraitsOf = no_traits,
+        projects: Projects | None = None,
         publish: Publish = ignore,
     ) -> None:
         self.ledger = Ledger(price, idle_ms=round(idle_s * 1000), traits_of=traits_of)
@@ -68,6 +70,7 @@ class Sessions:
             publish=publish,
         )
         self.states = StateEngine(self.ledger.cost_so_far, traits_of=traits_of)
+        self.projects = Projects() if projects is None else projects
         self._window = window
         self._blocks: dict[SessionKey, list[Block]] = {}
 
@@ -220,7 +223,11 @@ class Sessions:
     def project(self, session: Session) -> str | None:
         """Return the folder of work of *session*."""
         blocks = self._blocks.get((session.agent, session.session_id), [])
-        return _project(blocks) or (session.place and session.place[1])
+        placed = _project(blocks)
+        if placed is not None or session.place is None:
+            return placed
+
+        return self.projects.of(session.place[1])
 
     def view(self, entry: SessionEntry) -> SessionView:
         """Return a session as frontends see it."""

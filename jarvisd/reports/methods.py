@@ -22,6 +22,7 @@ from jarvisd.reports.attention_wire import ReportAttention, ReportAttentionResul
 from jarvisd.reports.days import Days
 from jarvisd.reports.model import Attribution
 from jarvisd.reports.report_params import days_of, tools_of, zone_of
+from jarvisd.reports.slices import SessionKey
 from jarvisd.reports.store import replace_attributions
 from jarvisd.reports.usage_report import SessionFacts, UsageReport
 from jarvisd.reports.wire import (
@@ -167,12 +168,16 @@ class Reports:
 
     async def tools(self, asked: ReportTools) -> ReportToolsResult:
         """Return how tools were used."""
-        zone = zone_of(asked.tz)
+        zone, sessions = zone_of(asked.tz), None
+        if asked.project is not None:
+            sessions = self._sessions_in(asked.project)
+
+        read = partial(tools_of, asked=asked, zone=zone, sessions=sessions)
         return ReportToolsResult(
             revision=self._daemon.revision,
             tz=asked.tz,
             complete=self._complete,
-            rows=await self._store.read(partial(tools_of, asked=asked, zone=zone)),
+            rows=await self._store.read(read),
         )
 
     async def attribute(self, asked: AttributionImport) -> AttributionImportResult:
@@ -213,6 +218,14 @@ class Reports:
             del self._days[next(iter(self._days))]
 
         return days
+
+    def _sessions_in(self, project: str) -> list[SessionKey]:
+        return [
+            (each.agent, each.session_id)
+            for each in self._books.ledger.sessions()
+            if is_named(self._books.project(each), project)
+            or is_named(each.place and each.place[1], project)
+        ]
 
     def _facts(self, agent: str, session_id: SessionId) -> SessionFacts:
         """Return what is known of a session; its project is that of its root."""

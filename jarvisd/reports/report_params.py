@@ -1,6 +1,7 @@
 """What a request for a report means: days, a time zone, a project."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import tzinfo
 
 from jarvisd.base.wire_types import OfDays
@@ -39,16 +40,20 @@ def zone_of(name: str) -> tzinfo:
 
 
 def tools_of(
-    raw: sqlite3.Connection, *, asked: ReportTools, zone: tzinfo
+    raw: sqlite3.Connection,
+    *,
+    asked: ReportTools,
+    zone: tzinfo,
+    sessions: Sequence[tuple[str, str]] | None,
 ) -> list[ToolRow]:
-    """Return how tools were used, as far as *asked*."""
+    """Return how tools were used, as far as *asked*; None means in all *sessions*."""
     spans = (
         _spans(asked, zone, times_of_use(raw)) if asked.daily else [_whole(asked, zone)]
     )
     wanted = ToolQuery(
         spans=spans,
         agent=asked.agent,
-        folder=asked.project,
+        sessions=sessions,
         by_plugin=asked.by == "plugin",
     )
     return tool_rows(raw, wanted)

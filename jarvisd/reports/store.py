@@ -29,12 +29,12 @@ class Span(NamedTuple):
 class ToolQuery(NamedTuple):
     """Which uses of tools are asked for.
 
-    *spans* each give rows of their own; *folder* is a project, or the end of its path.
+    *spans* each give rows of their own; *sessions* are agents and ids, None for all.
     """
 
     spans: Sequence[Span] = (Span(),)
     agent: str | None = None
-    folder: str | None = None
+    sessions: Sequence[tuple[str, str]] | None = None
     by_plugin: bool = False
 
 
@@ -76,10 +76,10 @@ count(duration_ms), coalesce(sum(duration_ms), 0), coalesce(max(duration_ms), 0)
 _CHOSEN: Final = """
 (:agent IS NULL OR session IN (
     SELECT session_key FROM session JOIN text ON text_key = agent WHERE text = :agent))
-AND (:folder IS NULL OR session IN (
-    SELECT session_key FROM session JOIN text ON text_key = cwd
-    WHERE text = :folder OR substr(text, -length(:folder) - 1)
-    IN ('/' || :folder, '\\' || replace(:folder, '/', '\\'))))
+AND (:sessions IS NULL OR session IN (
+    SELECT session_key FROM json_each(:sessions) AS asked
+    CROSS JOIN text ON text = asked.value ->> 0
+    CROSS JOIN session ON agent = text_key AND session_id = asked.value ->> 1))
 """
 _TIMED: Final = " AND at_ms >= :start AND at_ms < :end"
 """Not `:start IS NULL OR ...`, which would keep SQLite from using the index."""
@@ -135,7 +135,7 @@ def times_of_use(raw: sqlite3.Connection) -> tuple[int, int] | None:
 
 def tool_rows(raw: sqlite3.Connection, wanted: ToolQuery) -> list[ToolRow]:
     """Return how tools were used, span by span, the most used first."""
-    folder = None if wanted.folder is None else wanted.folder.strip("/")
+    sessions = None if wanted.sessions is None else json.dumps(wanted.sessions)
     rows = []
     for span in wanted.spans:
         timed = span.start_ms is not None
@@ -143,7 +143,7 @@ def tool_rows(raw: sqlite3.Connection, wanted: ToolQuery) -> list[ToolRow]:
             "start": span.start_ms,
             "end": span.end_ms,
             "agent": wanted.agent,
-            "folder": folder,
+            "sessions": sessions,
         }
         statement = _STATEMENTS[wanted.by_plugin, timed]
         rows += [_row(span, each) for each in raw.execute(statement, asked)]

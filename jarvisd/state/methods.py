@@ -152,19 +152,23 @@ class LiveStates:
                 entry = books.entry_of(*key)
                 if entry is None:
                     live = self._heard_of(*key)
-                    if wanted.project is None or is_named(live.cwd, wanted.project):
+                    places = (live.project, live.cwd)
+                    if wanted.project is None or any(
+                        is_named(each, wanted.project) for each in places
+                    ):
                         yield live
                 elif wanted.project is None or is_session_in(entry, wanted.project):
                     yield self._live(entry)
 
     def _heard_of(self, agent: str, session_id: SessionId) -> LiveSession:
-        states = self._blocks.books.states
+        books = self._blocks.books
+        states = books.states
         parent_id, cwd = states.origin_of((agent, session_id))
         return LiveSession(
             agent=agent,
             session_id=session_id,
             parent_session_id=parent_id,
-            project=cwd,
+            project=cwd and books.projects.of(cwd),
             cwd=cwd,
             title=None,
             state=states.view(agent, session_id),

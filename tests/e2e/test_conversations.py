@@ -248,6 +248,18 @@ async def test_nothing_is_recorded_unless_the_user_wants_it(home: Home) -> None:
         assert await recalled(client) == []
 
 
+async def test_what_is_said_in_a_worktree_is_said_in_its_project(home: Home) -> None:
+    home.configure(RECORDING)
+    tree = "/work/shop/.claude/worktrees/calm-oak"
+    async with running_daemon(home) as daemon, daemon.connected() as client:
+        append(home.transcript(session="s1"), claude_line(1, "s1", cwd=tree))
+        append(home.transcript(session="s2"), claude_line(2, "s2"))
+        await client.sync()
+        for folder in ("/work/shop", tree):
+            said = await recalled(client, folder=folder)
+            assert sorted(each.content for each in said) == ["said1", "said2"]
+
+
 async def test_what_agents_say_is_recorded_and_recalled_and_forgotten(
     home: Home,
 ) -> None:

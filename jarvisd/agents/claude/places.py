@@ -23,9 +23,11 @@ from pathlib import Path
 from jarvisd.agents._shared.root_folders import account_key, distinct, listed
 from jarvisd.core.origin import SessionId
 from jarvisd.core.roots import Place, Tree
+from jarvisd.core.traits import Worktree
 
 _FOLDER = "projects"
 _SUFFIX = ".jsonl"
+_WORKTREE = re.compile(r"(.+?)[\\/]\.claude[\\/]worktrees[\\/][^\\/]", re.DOTALL)
 _AGENT = "agent-"
 _ASIDE = "agent-aside_question-"
 _MAX_DEPTH = 8
@@ -69,6 +71,12 @@ def account(path: str) -> str | None:
             return account_key("/".join(parts[:index]))
 
     return None
+
+
+def worktree(folder: str) -> Worktree | None:
+    """Return the project that *folder* is a worktree of: PROJECT/.claude/worktrees/NAME."""
+    found = _WORKTREE.match(folder)
+    return None if found is None else Worktree(found[1])
 
 
 def enters(parts: tuple[str, ...]) -> bool:

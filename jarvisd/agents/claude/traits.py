@@ -13,6 +13,7 @@ TESTED = Tested(oldest="2.0.76", newest="2.1.332")
 
 TRAITS = Traits(
     account=places.account,
+    worktree=places.worktree,
     has_states=True,
     questions=frozenset({"askuserquestion", "exitplanmode"}),
     edits=frozenset({"edit", "write", "multiedit", "notebookedit"}),

@@ -15,9 +15,13 @@ from pathlib import Path
 from jarvisd.agents._shared.root_folders import account_key, distinct, listed
 from jarvisd.core.origin import SessionId
 from jarvisd.core.roots import Place, Tree
+from jarvisd.core.traits import Worktree
 
 _NAME = re.compile(r"rollout-.*\.jsonl", re.DOTALL)
 _THREAD = re.compile(r"-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl$")
+_WORKTREE = re.compile(
+    r"(.+?[\\/]\.codex[\\/]worktrees)(?:[\\/][^\\/]+)?([\\/][^\\/]+)", re.DOTALL
+)
 _COMPRESSED = ".zst"
 FOLDERS = ("sessions", "archived_sessions")
 _MAX_DEPTH = 4
@@ -63,6 +67,16 @@ def account(path: str) -> str | None:
             return account_key("/".join(parts[:index]))
 
     return None
+
+
+def worktree(folder: str) -> Worktree | None:
+    """Return the project that *folder* is a worktree of: .codex/worktrees/ID/PROJECT.
+
+    That tells the name of the project only. Without the ID it is the project of all
+    worktrees of that name, while nobody knows where the project itself is.
+    """
+    found = _WORKTREE.match(folder)
+    return None if found is None else Worktree(found[1] + found[2], is_exact=False)
 
 
 def enters(parts: tuple[str, ...]) -> bool:

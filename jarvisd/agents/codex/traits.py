@@ -13,6 +13,7 @@ TESTED = Tested(oldest="0.118.0", newest="0.171.0")
 
 TRAITS = Traits(
     account=places.account,
+    worktree=places.worktree,
     has_states=True,
     questions=frozenset({"request_user_input"}),
     edits=frozenset({"apply_patch"}),
