@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from jarvisd.core.event import TotalsReported, UsageReported
+from jarvisd.core.event import ContextMeasured, UsageReported
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Drift, DriftKind, Record
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
@@ -35,7 +35,7 @@ It takes as long as reading the line again, and a renamed field is in every resp
 """
 
 OTHER = "other"
-_RESPONSES = (UsageReported, TotalsReported)
+_RESPONSES = (UsageReported, ContextMeasured)
 _UNUSUAL = re.compile(r"[^\w.:/-]", re.ASCII)
 _NUMBERS = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,3}")
 _QUIET_MS = 5_000

@@ -126,9 +126,7 @@ class UsageReported(_Event, frozen=True, kw_only=True, gc=False):
         has_input: The copy says how long the uncached prompt was.
         variant: How it was served.
         web_searches: Searches done by the provider, billed apart.
-        follows: The copy belongs to the response that `ResponseStarted` named.
-        in_context: The prompt occupies the session's context window. What does not
-            and names no model is of the model that asked for it.
+        in_context: The prompt occupies the session's context window.
         latency_ms: How long it took, where whoever reports it has measured that.
         stated_micros: What the agent or its provider says that it cost.
 
@@ -142,85 +140,54 @@ class UsageReported(_Event, frozen=True, kw_only=True, gc=False):
     has_input: bool = True
     variant: Variant = STANDARD
     web_searches: int = 0
-    follows: bool = False
     in_context: bool = True
     latency_ms: float | None = None
     stated_micros: int | None = None
 
 
-class ResponseStarted(_Event, frozen=True, kw_only=True, gc=False):
-    """A streamed response begins; *response* None means one that is not counted."""
+class UsageSuperseded(_Event, frozen=True, kw_only=True, gc=False):
+    """What was reported under *key* is void: this stream reports it response by response.
 
-    response: str | None
-
-
-class TotalsReported(_Event, frozen=True, kw_only=True, gc=False):
-    """The running totals of a thread, and what was added last; either may be absent.
-
-    *total_tokens* and *last_total_tokens* are the agent's own sums: an agent that
-    estimates its context reports only those.
+    Programs print what a run used so far, and write a log of the same run besides.
+    Whichever is read first, the log counts, and what was printed yields to it.
     """
 
-    total: Tokens | None = None
-    last: Tokens | None = None
-    total_tokens: int = 0
-    last_total_tokens: int = 0
+    key: str
+
+
+class ContextMeasured(_Event, frozen=True, kw_only=True, gc=False):
+    """How many tokens the context holds, and how long the window is; None if unknown.
+
+    Of agents that report it apart from responses, or estimate it after a compaction. Of
+    all others the prompt of a response tells it (`UsageReported.in_context`).
+    """
+
+    tokens: int | None = None
     window_tokens: int | None = None
-    model: str | None = None
-    variant: Variant | None = None
-
-    @property
-    def overflowed(self) -> bool:
-        """Whether the context overflowed: a sum that is the window, without parts."""
-        return self.total is not None and not self.total.total and self.total_tokens > 0
 
 
-class ModelChanged(_Event, frozen=True, kw_only=True, gc=False):
-    """The model, and the way it is served, from here on.
+class SessionOpened(_Event, frozen=True, kw_only=True, gc=False):
+    """The stream says which sort of session it is of.
 
     Attributes:
-        model: None leaves it as it is.
-        variant: None leaves it as it is.
-        for_turn: The variant holds until the next change of this sort; otherwise it
-            sticks to the thread.
+        reviewer: It only judges what another session wants to do.
+        headless: Its process ends with its turn.
 
     """
 
-    model: str | None = None
-    variant: Variant | None = None
-    for_turn: bool = False
-
-
-class ThreadOpened(_Event, frozen=True, kw_only=True, gc=False):
-    """A file says which thread it holds, or repeats that of an ancestor.
-
-    Attributes:
-        thread_id: The thread.
-        forked_from: The thread whose history this one continues.
-        parent: The thread that started this one as its subagent.
-        reviewer: The thread only judges what another wants to do.
-        headless: The thread's process ends with its turn.
-        own_from_ordinal: Records below this ordinal were copied from an ancestor.
-        printed: It is no rollout: the agent prints what a thread does as it works.
-
-    """
-
-    thread_id: str
-    forked_from: str | None = None
-    parent: str | None = None
     reviewer: bool = False
     headless: bool = False
-    own_from_ordinal: int | None = None
-    printed: bool = False
 
 
 class TurnStarted(_Event, frozen=True, kw_only=True, gc=False):
-    """The agent took over; *started_s* is when, Unix seconds, as it said itself."""
+    """The agent took over, as it announced.
+
+    An agent that announces turns announces all of them, so that no other event of its
+    begins or ends one.
+    """
 
     turn_id: str | None = None
-    started_s: int | None = None
     window_tokens: int | None = None
-    announced: bool = True
 
 
 class TurnEnded(_Event, frozen=True, kw_only=True, gc=False):
@@ -367,10 +334,9 @@ Event = (
     | ToolCalled
     | ToolReturned
     | UsageReported
-    | ResponseStarted
-    | TotalsReported
-    | ModelChanged
-    | ThreadOpened
+    | UsageSuperseded
+    | ContextMeasured
+    | SessionOpened
     | TurnStarted
     | TurnEnded
     | Interrupted

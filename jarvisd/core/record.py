@@ -35,7 +35,7 @@ class Drift(NamedTuple):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The meaning of one line, given by an agent's pure `parse`.
+    """The meaning of one item, given by the reader of its stream.
 
     Every event of a record happened at the record's *at_ms*.
 
@@ -52,6 +52,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         speaker: Who is speaking, if it is a line of the conversation.
         sidechain: The line is of a subagent's conversation, whatever file it is in.
         copied: The line says that it may be a copy of another session's line.
+        inherited: It repeats the history of another session without ids to tell copies
+            by, and is counted nowhere but there.
         version: The agent's version, if the line says.
         drift: What the reader does not know of the line; of its counts `lacks_tokens`.
         lacks_tokens: It is of a response, and counts are not where they should be:
@@ -73,6 +75,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     speaker: Speaker | None = None
     sidechain: bool = False
     copied: bool = False
+    inherited: bool = False
     version: str | None = None
     drift: tuple[Drift, ...] = ()
     lacks_tokens: bool = False

@@ -9,13 +9,11 @@ from typing import NamedTuple
 
 from jarvisd.base.usage import Tokens
 from jarvisd.core.event import (
+    ContextMeasured,
     Event,
-    ModelChanged,
     PromptGiven,
-    ResponseStarted,
     ToolCalled,
     ToolReturned,
-    TotalsReported,
     UsageReported,
 )
 from jarvisd.core.origin import Origin, SessionId
@@ -27,7 +25,7 @@ from jarvisd.ledger.model import VOID_RANK, CallRow, Mark, MarkRow, ResponseRow,
 from jarvisd.ledger.session_totals import Session, tool_name
 
 NO_TOKENS = Tokens()
-_COUNTABLE = (UsageReported, TotalsReported, ToolCalled, ToolReturned, PromptGiven)
+_COUNTABLE = (UsageReported, ContextMeasured, ToolCalled, ToolReturned, PromptGiven)
 
 
 class LineVerdict(NamedTuple):
@@ -84,7 +82,7 @@ class Explainer:
         if changes:
             return _changed(changes)
 
-        return _unchanged(record, lane)
+        return _unchanged(record)
 
 
 def _is_plan(row: Row) -> bool:
@@ -166,32 +164,27 @@ def _name(row: CallRow) -> str:
     return "a tool" if row.tool is None else tool_name(row.server, row.tool)
 
 
-def _unchanged(record: Record, lane: Lane) -> LineVerdict:
+def _unchanged(record: Record) -> LineVerdict:
     countable = [each for each in record.events if isinstance(each, _COUNTABLE)]
-    if countable and not lane.carry.thread.owns(record.ordinal):
+    if countable and record.inherited:
         return LineVerdict("copied", "history that was copied from another thread")
 
     if countable:
-        return LineVerdict("duplicate", "; ".join(_again(countable, lane)))
+        return LineVerdict("duplicate", "; ".join(_again(countable)))
 
-    unasked = {ResponseStarted, ModelChanged}
-    if record.speaker is Speaker.ASSISTANT and not any(
-        type(each) in unasked for each in record.events
-    ):
+    if record.speaker is Speaker.ASSISTANT:
         return LineVerdict("dropped", "written by the agent itself, or without usage")
 
     return NOTHING
 
 
-def _again(events: Sequence[Event], lane: Lane) -> Iterator[str]:
+def _again(events: Sequence[Event]) -> Iterator[str]:
     for event in events:
         match event:
             case UsageReported():
                 yield "a copy of a response that is counted; it says no more"
-            case TotalsReported() if lane.carry.thread.by_response:
-                yield "totals of what was counted response by response"
-            case TotalsReported():
-                yield "totals that add nothing to those before"
+            case ContextMeasured():
+                yield "totals that add nothing to what is counted"
             case PromptGiven():
                 yield "a prompt that is counted"
             case ToolReturned():

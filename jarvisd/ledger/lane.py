@@ -1,21 +1,18 @@
 """What the ledger must remember of one block between two of its lines.
 
-A parser forgets; this is what it would have had to remember. It is saved with the
+It is saved with the
 block's position, in one transaction, so that reading can stop behind any line and go
 on in another process as if nothing had been.
 """
 
 import msgspec
 
-from jarvisd.base.usage import STANDARD, Variant
 from jarvisd.core.origin import Origin, SessionId
 from jarvisd.core.record import Record
 from jarvisd.ledger.model import UNKNOWN_START_MS, row_version
 from jarvisd.ledger.session_totals import Session
-from jarvisd.ledger.thread import Thread
 
 MAX_OPEN_TOOLS = 256
-MAX_UNNAMED = 16
 MAX_RETURNED = 8
 """Calls with a result whose responses are remembered, as it may be written again."""
 
@@ -35,20 +32,13 @@ class LedgerMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
         copied_ms: That of the newest line that says it is a copy: up to then all are.
         last_ms: That of the newest line: what lines without a time inherit.
         session_id: Learned from the content, where the file's name does not say.
-        model: The current model.
-        speaking: That of the newest response of the conversation.
-        sticky: How the thread is served; *fleeting* is how this turn is.
-        unnamed: Responses that came before any model was named.
         branch: The branch that is checked out.
         plan: The plan of the account, as it was told last.
-        streaming: The response that a stream is about.
         boundary: A compaction was announced and its summary is still to come.
         asked: Hash of the last prompt; *aborted* since: it may be written again.
-        in_turn: The agent is at work.
         open_tools: Calls without a result, oldest first.
         asking: The response that asked for each call without a result, oldest first.
         returned: The same of the calls that came back last.
-        thread: What a Codex thread needs.
         handed_ms: When the agent was last handed something to answer.
         answered: The response that did: other lines may be copies of it.
         user_lines: Lines in the user's name, whoever wrote them.
@@ -61,23 +51,14 @@ class LedgerMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
     last_ms: int | None = None
     session_id: SessionId | None = None
     parent_session_id: SessionId | None = None
-    model: str | None = None
-    speaking: str | None = None
-    sticky: Variant = STANDARD
-    fleeting: Variant | None = None
-    unnamed: list[str] = []
     branch: str | None = None
     plan: str | None = None
-    streaming: str | None = None
     boundary: bool = False
     asked: int = 0
     aborted: bool = False
-    in_turn: bool = False
-    turn_ms: int | None = None
     open_tools: dict[str, OpenTool] = {}
     asking: dict[str, str] = {}
     returned: dict[str, str] = {}
-    thread: Thread = msgspec.field(default_factory=Thread)
     handed_ms: int | None = None
     answered: str | None = None
     user_lines: int = 0
@@ -169,7 +150,7 @@ class Lane:
         *version* is that of the parser, *generation* that of the file that it reads.
 
         A memory that cannot be read is forgotten: the rows stay right, because they
-        are merged, but a rollout that goes on may count its first report twice.
+        are merged.
         """
         return cls(origin, decode_memory(saved), version=version, generation=generation)
 
@@ -183,11 +164,6 @@ class Lane:
         except (OverflowError, TypeError, ValueError):
             return b""
 
-    @property
-    def variant(self) -> Variant:
-        """Return how responses are served now."""
-        return self.carry.fleeting or self.carry.sticky
-
     def meet(self, record: Record) -> None:
         """Learn from *record* when and whose the lines are."""
         carry, at_ms = self.carry, record.at_ms
@@ -196,7 +172,7 @@ class Lane:
             self._settle_ids()
 
         branch = record.branch
-        if branch is not None and not self._is_of_ancestor(record):
+        if branch is not None:
             carry.branch = branch or None
 
         parent = record.parent_session_id
@@ -227,11 +203,6 @@ class Lane:
 
         # Of a subagent, lines may name the session that started it.
         return self.parent_session_id is None and not record.sidechain
-
-    def _is_of_ancestor(self, record: Record) -> bool:
-        """Whether *record* opens a thread whose history this one has copied."""
-        named, thread_id = record.session_id, self.carry.thread.thread_id
-        return thread_id is not None and named is not None and named != thread_id
 
     def _is_copied_again(self, at_ms: int | None) -> bool:
         copied_ms = self.carry.copied_ms
@@ -288,7 +259,6 @@ class Lane:
     def settle_turn(self) -> None:
         """Note that the turn is over: only what outlives a turn stays open."""
         carry = self.carry
-        carry.in_turn = False
         carry.open_tools = {
             call_id: each
             for call_id, each in carry.open_tools.items()

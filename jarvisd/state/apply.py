@@ -23,10 +23,10 @@ from jarvisd.core.event import (
     ModeChanged,
     Outcome,
     PromptGiven,
+    SessionOpened,
     TaskEnded,
     TaskKind,
     TaskStarted,
-    ThreadOpened,
     ToolCalled,
     ToolReturned,
     Trouble,
@@ -113,10 +113,9 @@ def _instructed(facts: StateFacts, event: Instructed, at_ms: int | None) -> None
         _begin(facts, "command", at_ms)
 
 
-def _turn_started(facts: StateFacts, event: TurnStarted, at_ms: int | None) -> None:
-    if event.announced:
-        _begin(facts, "turn started", at_ms)
-        facts.announced = True
+def _turn_started(facts: StateFacts, _: TurnStarted, at_ms: int | None) -> None:
+    _begin(facts, "turn started", at_ms)
+    facts.announced = True
 
 
 def _turn_ended(facts: StateFacts, event: TurnEnded, at_ms: int | None) -> None:
@@ -272,7 +271,7 @@ def _closing(facts: StateFacts, _: ClosingWritten, __: int | None) -> None:
     facts.closing = True
 
 
-def _opened(facts: StateFacts, event: ThreadOpened, _: int | None) -> None:
+def _opened(facts: StateFacts, event: SessionOpened, _: int | None) -> None:
     facts.headless = facts.headless or event.headless
 
 
@@ -301,7 +300,7 @@ _HANDLERS: dict[type, Callable[[StateFacts, Any, int | None], None]] = {
     Compacted: _compacted,
     ClosingWritten: _closing,
     ModeChanged: _mode,
-    ThreadOpened: _opened,
+    SessionOpened: _opened,
 }
 
 _handler_of = _HANDLERS.get

@@ -7,27 +7,26 @@ import pytest
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.core.event import (
     Compacted,
+    ContextMeasured,
     Event,
     Interrupted,
     LimitsReported,
     LimitWindow,
     MessageWritten,
     ModeChanged,
-    ModelChanged,
     Outcome,
     PromptGiven,
+    SessionOpened,
     TaskStarted,
-    ThreadOpened,
     ToolCalled,
     ToolKind,
     ToolReturned,
-    TotalsReported,
     TurnEnded,
     TurnStarted,
     UsageReported,
 )
 from jarvisd.core.record import Record
-from tests.agents.found import read_alone
+from tests.agents.found import fresh_reader, read_alone
 from tests.agents.undigested import undigested
 from tests.ledger.books import line
 
@@ -47,6 +46,25 @@ def said(kind: str, **payload: Any) -> Record:
 
 def told(kind: str, **payload: Any) -> tuple[Event, ...]:
     return said("event_msg", type=kind, **payload).events
+
+
+def tokens_in(record: Record) -> Tokens:
+    (usage,) = [each for each in record.events if isinstance(each, UsageReported)]
+    return usage.tokens
+
+
+def served_after(*lines: bytes) -> tuple[str | None, Variant]:
+    """Return the model and variant of a response behind *lines*."""
+    reader = fresh_reader("codex")
+    counts = {"input_tokens": 10, "output_tokens": 2}
+    payload = {"response_id": "r", "usage": counts}
+    response = line(timestamp=AT, type="token_usage_record", payload=payload)
+    for text in (*lines, response):
+        record = reader.read(text, offset=0)
+
+    assert record is not None
+    (usage,) = [each for each in record.events if isinstance(each, UsageReported)]
+    return usage.model, usage.variant
 
 
 def item(kind: str, **fields: Any) -> tuple[Event, ...]:
@@ -115,45 +133,38 @@ def output(text: Any) -> Outcome:
     ],
 )
 def test_token_counts_become_disjoint(counts: dict[str, int], tokens: Tokens) -> None:
-    assert bare(type="turn.completed", usage=counts).events[0] == TotalsReported(
-        total=tokens
-    )
+    assert tokens_in(bare(type="turn.completed", usage=counts)) == tokens
 
 
 def test_the_real_sum_is_neither_cached_nor_reasoned_twice() -> None:
     """CX-017."""
-    (event, _) = bare(
-        type="turn.completed",
-        usage={
-            "input_tokens": 16_845_360,
-            "output_tokens": 63_820,
-            "cached_input_tokens": 16_358_912,
-            "reasoning_output_tokens": 24_882,
-        },
-    ).events
+    counts = {
+        "input_tokens": 16_845_360,
+        "output_tokens": 63_820,
+        "cached_input_tokens": 16_358_912,
+        "reasoning_output_tokens": 24_882,
+    }
 
-    assert isinstance(event, TotalsReported)
-    assert event.total is not None
-    assert event.total.total == 16_909_180
+    assert tokens_in(bare(type="turn.completed", usage=counts)).total == 16_909_180
 
 
 def test_a_thread_that_is_printed_says_so() -> None:
     record = bare(type="thread.started", thread_id="t1")
 
     assert record.session_id == "t1"
-    assert record.events == (ThreadOpened(thread_id="t1", headless=True, printed=True),)
+    assert record.events == (SessionOpened(headless=True),)
 
 
 def test_printed_usage_may_lie_a_level_deeper() -> None:
     """CX-002."""
     counts = {"input_tokens": 50, "cached_input_tokens": 5, "output_tokens": 12}
 
-    assert TotalsReported(total=Tokens(45, 5, 0, 0, 12)) in (
-        bare(type="turn.completed", data={"usage": counts}).events
-    )
+    record = bare(type="turn.completed", data={"usage": counts})
+
+    assert tokens_in(record) == Tokens(45, 5, 0, 0, 12)
 
 
-def test_a_token_count_tells_totals_and_limits() -> None:
+def test_a_token_count_without_last_tokens_estimates_the_context() -> None:
     events = told(
         "token_count",
         info={
@@ -163,14 +174,16 @@ def test_a_token_count_tells_totals_and_limits() -> None:
         },
     )
 
-    assert events == (
-        TotalsReported(
-            total=Tokens(input=9),
-            last=Tokens(),
-            total_tokens=9,
-            last_total_tokens=5_780,
-            window_tokens=258_400,
-        ),
+    assert events == (ContextMeasured(tokens=5_780, window_tokens=258_400),)
+
+
+def test_the_tokens_that_were_added_last_fill_the_context() -> None:
+    counts = {"input_tokens": 9, "output_tokens": 1}
+    info = {"total_token_usage": {"input_tokens": 500}, "last_token_usage": counts}
+
+    assert told("token_count", info=info) == (
+        ContextMeasured(tokens=9),
+        UsageReported(tokens=Tokens(input=9, output=1)),
     )
 
 
@@ -263,12 +276,12 @@ def test_a_usage_record_is_one_response() -> None:
     [
         pytest.param(
             {"id": "t1", "source": "exec"},
-            ThreadOpened(thread_id="t1", headless=True),
+            SessionOpened(headless=True),
             id="plain",
         ),
         pytest.param(
             {"id": "t2", "forked_from_id": "t1"},
-            ThreadOpened(thread_id="t2", forked_from="t1"),
+            SessionOpened(),
             id="fork",
         ),
         pytest.param(
@@ -277,27 +290,27 @@ def test_a_usage_record_is_one_response() -> None:
                 "source": {"subagent": {"thread_spawn": {"parent_thread_id": "t1"}}},
                 "subagent_history_start_ordinal": "17",
             },
-            ThreadOpened(thread_id="t2", parent="t1", own_from_ordinal=17),
+            SessionOpened(),
             id="subagent, with a number as text",
         ),
         pytest.param(
             {"id": "t2", "source": {"subagent": {"other": "guardian"}}},
-            ThreadOpened(thread_id="t2", reviewer=True),
+            SessionOpened(reviewer=True),
             id="CX-055 reviewer",
         ),
         pytest.param(
             {"id": "t2", "thread_source": "guardian_review"},
-            ThreadOpened(thread_id="t2", reviewer=True),
+            SessionOpened(reviewer=True),
             id="CX-055 reviewer, newer",
         ),
         pytest.param(
             {"id": "t2", "source": {"subagent": "review"}},
-            ThreadOpened(thread_id="t2"),
+            SessionOpened(),
             id="a subagent that is only a word",
         ),
     ],
 )
-def test_threads(payload: dict[str, Any], expected: ThreadOpened) -> None:
+def test_threads(payload: dict[str, Any], expected: SessionOpened) -> None:
     assert said("session_meta", **payload).events == (expected,)
 
 
@@ -315,10 +328,9 @@ def test_threads(payload: dict[str, Any], expected: ThreadOpened) -> None:
     ],
 )
 def test_the_model_of_a_turn(payload: dict[str, Any], expected: str | None) -> None:
-    assert said("turn_context", turn_id="u1", **payload).events == (
-        TurnStarted(turn_id="u1", announced=False),
-        ModelChanged(model=expected, for_turn=True),
-    )
+    turn = line(timestamp=AT, type="turn_context", payload={"turn_id": "u1", **payload})
+
+    assert served_after(turn) == (expected, STANDARD)
 
 
 @pytest.mark.parametrize(
@@ -326,19 +338,31 @@ def test_the_model_of_a_turn(payload: dict[str, Any], expected: str | None) -> N
     [
         pytest.param(
             {"thread_settings": {"model": "m", "service_tier": "priority"}},
-            (ModelChanged(model="m", variant=Variant(tier="priority")),),
+            ("m", Variant(tier="priority")),
             id="CX-031 tier",
         ),
         pytest.param(
             {"thread_settings": {"model": "m"}},
-            (ModelChanged(model="m", variant=STANDARD),),
+            ("m", STANDARD),
             id="CX-031 taken back",
         ),
-        pytest.param({}, (), id="CX-031 no settings change nothing"),
+        pytest.param({}, ("before", Variant(tier="flex")), id="CX-031 none"),
     ],
 )
-def test_settings(payload: dict[str, Any], expected: tuple[Event, ...]) -> None:
-    assert told("thread_settings_applied", **payload) == expected
+def test_settings(
+    payload: dict[str, Any], expected: tuple[str | None, Variant]
+) -> None:
+    before = {"thread_settings": {"model": "before", "service_tier": "flex"}}
+    applied = [
+        line(
+            timestamp=AT,
+            type="event_msg",
+            payload={"type": "thread_settings_applied", **each},
+        )
+        for each in (before, payload)
+    ]
+
+    assert served_after(*applied) == expected
 
 
 @pytest.mark.parametrize(
@@ -548,7 +572,7 @@ def test_what_the_model_saw_is_not_counted_as_a_prompt_again() -> None:
         pytest.param(
             "task_started",
             {"turn_id": "u", "started_at": 17, "model_context_window": 9},
-            (TurnStarted(turn_id="u", started_s=17, window_tokens=9),),
+            (TurnStarted(turn_id="u", window_tokens=9),),
             id="start",
         ),
         pytest.param(

@@ -13,9 +13,9 @@ from jarvisd.core.event import (
     LimitReached,
     MessageWritten,
     ModeChanged,
+    SessionOpened,
     TaskKind,
     TaskStarted,
-    ThreadOpened,
     ToolCalled,
     Trouble,
     TurnEnded,
@@ -138,7 +138,7 @@ def test_a_rollout_says_who_answers_and_whether_anybody_can() -> None:
     )
     assert ModeChanged(mode="on-request", reviewed=True) in reviewed
     opened = codex(rollout(1, "session_meta", id="t1", source="exec"))
-    assert ThreadOpened(thread_id="t1", headless=True) in opened
+    assert SessionOpened(headless=True) in opened
 
 
 def test_a_limit_is_said_by_an_error_or_by_the_turns_end() -> None:

@@ -73,6 +73,11 @@ def record(response: str, inp: int, *, thread: str = THREAD) -> bytes:
     )
 
 
+def answer() -> bytes:
+    """Return a part of what the model answered."""
+    return envelope("response_item", type="reasoning", summary=[])
+
+
 def rollout(*lines: bytes, thread: str = THREAD, name: str | None = None) -> Block:
     return block(lines, agent="codex", session=thread, name=name)
 
@@ -573,3 +578,41 @@ def test_codex_lines_amount_to_a_forecast_of_their_window() -> None:
     ((samples,),) = ledger.samples().values()
 
     assert forecast(samples) == T0_MS + (10 + 70) * 60_000
+
+
+BASE = rollout(
+    meta(),
+    turn(model="m"),
+    count(2_500, 2_500),
+    answer(),
+    count(4_500, 2_000),
+    name="base",
+)
+RESUMED = rollout(
+    meta(history_base={"thread_id": THREAD, "ordinal": 12}),
+    turn(model="m"),
+    count(4_500, 2_000),
+    answer(),
+    count(7_000, 2_500),
+    name="resumed",
+)
+
+
+def test_what_a_resumed_rollout_repeats_of_its_base_is_not_counted() -> None:
+    assert read_all(RESUMED).tokens() == Tokens(input=2_500)
+
+
+@pytest.mark.parametrize("files", [(BASE, RESUMED), (RESUMED, BASE)])
+def test_a_resumed_rollout_adds_to_its_base(files: tuple[Block, ...]) -> None:
+    assert read_all(*files).tokens() == Tokens(input=7_000)
+
+
+def test_a_resumed_rollout_that_answers_before_it_reports_has_spent_that() -> None:
+    resumed = rollout(
+        meta(history_base={"thread_id": THREAD}),
+        turn(model="m"),
+        answer(),
+        count(7_000, 2_500),
+    )
+
+    assert read_all(resumed).tokens() == Tokens(input=2_500)

@@ -6,6 +6,7 @@ silence: a record without events.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec import Raw
@@ -41,7 +42,6 @@ from jarvisd.core.event import (
     MessageWritten,
     ModeChanged,
     PromptGiven,
-    ResponseStarted,
     TitleGiven,
     TitleRank,
     Trouble,
@@ -74,11 +74,32 @@ _THOUGHTS = {"thinking", "redacted_thinking"}
 _LAST_WORDS = {"end_turn", "stop_sequence"}
 
 
+class ClaudeMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What must be remembered of one stream from line to line.
+
+    Attributes:
+        streaming: The response whose parts are being printed; None if it is not counted.
+        speaking: The model of the newest response of the conversation.
+
+    """
+
+    streaming: str | None = None
+    speaking: str | None = None
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_MEMORY = msgspec.msgpack.Decoder(ClaudeMemory)
+
+
 class ClaudeReader:
-    """Reads the lines of one stream."""
+    """Reads the lines of one transcript, or of what is printed of a session."""
 
     def __init__(self, context: ReaderContext, saved: bytes) -> None:
-        del context, saved
+        del context  # the content says whose it is
+        self._memory = ClaudeMemory()
+        if saved:
+            with suppress(msgspec.DecodeError):  # a memory that is bad is none
+                self._memory = _MEMORY.decode(saved)
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
         """Return what the line *text* at *offset* says, or None if it is malformed."""
@@ -97,7 +118,7 @@ class ClaudeReader:
             drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
             return _record(line, offset=offset, events=(), drift=drift)
 
-        events = tuple(read(line))
+        events = tuple(read(line, self._memory))
         if line.type == "system" and line.subtype not in _SYSTEM:
             drift = (Drift(DriftKind.RECORD_TYPE, f"system:{line.subtype or ''}"),)
             return _record(line, offset=offset, events=events, drift=drift)
@@ -105,11 +126,14 @@ class ClaudeReader:
         return _record(line, offset=offset, events=events)
 
     def memory(self) -> bytes:
-        """Return nothing: no line depends on those before it."""
-        return b""
+        """Return what is remembered; b"" if it cannot be encoded."""
+        try:
+            return _ENCODER.encode(self._memory)
+        except (OverflowError, TypeError, ValueError):
+            return b""
 
 
-def _nothing(_: TranscriptLine) -> Iterable[Event]:
+def _nothing(_: TranscriptLine, __: ClaudeMemory) -> Iterable[Event]:
     return ()
 
 
@@ -172,7 +196,7 @@ def _is_sidechain(line: TranscriptLine) -> bool:
     )
 
 
-def _user(line: TranscriptLine) -> Iterable[Event]:
+def _user(line: TranscriptLine, memory: ClaudeMemory) -> Iterable[Event]:
     content = None if line.message is None else line.message.content
     if line.is_compact_summary:
         return (Compacted(is_summary=True),)
@@ -180,15 +204,17 @@ def _user(line: TranscriptLine) -> Iterable[Event]:
     if isinstance(content, str):
         return _said(line, (content,))
 
-    return _shown(line, content) if content else ()
+    return _shown(line, content, memory) if content else ()
 
 
-def _shown(line: TranscriptLine, blocks: tuple[ContentBlock, ...]) -> Iterable[Event]:
+def _shown(
+    line: TranscriptLine, blocks: tuple[ContentBlock, ...], memory: ClaudeMemory
+) -> Iterable[Event]:
     if len(blocks) == 1 and blocks[0].type == _RESULT:  # nearly always
-        return results_in(blocks, line)
+        return results_in(blocks, line, memory.speaking)
 
     kinds = {block.type for block in blocks}
-    events = results_in(blocks, line) if _RESULT in kinds else []
+    events = results_in(blocks, line, memory.speaking) if _RESULT in kinds else []
     if "text" in kinds:
         texts = [text_of(each.text) or "" for each in blocks if each.type == "text"]
         events.extend(_said(line, texts))
@@ -226,7 +252,7 @@ def _is_injected(line: TranscriptLine) -> bool:
     return _is_sidechain(line) or line.prompt_source == "system"
 
 
-def _assistant(line: TranscriptLine) -> Iterable[Event]:
+def _assistant(line: TranscriptLine, memory: ClaudeMemory) -> Iterable[Event]:
     message = line.message
     if message is None:
         return ()
@@ -241,7 +267,7 @@ def _assistant(line: TranscriptLine) -> Iterable[Event]:
         else:
             events.append(MessageWritten(message_id=message.id, stop_reason=stop))
 
-    events.extend(usage_in(message, key=line.uuid, dollars=line.cost_usd))
+    events += _usage(message, memory, key=line.uuid, dollars=line.cost_usd)
     if isinstance(message.content, tuple):
         response = message.id or line.uuid
         events += [
@@ -249,6 +275,20 @@ def _assistant(line: TranscriptLine) -> Iterable[Event]:
         ]
 
     return events
+
+
+def _usage(
+    message: ClaudeMessage,
+    memory: ClaudeMemory,
+    *,
+    key: str | None,
+    dollars: float | None = None,
+) -> list[Event]:
+    found = usage_in(message, key=key, dollars=dollars)
+    if found and message.model:
+        memory.speaking = message.model
+
+    return found
 
 
 def _last_words(message: ClaudeMessage) -> Iterable[Event]:
@@ -294,21 +334,21 @@ class _ErrorDetail(msgspec.Struct, gc=False):
     status: HttpStatus | None = None
 
 
-def _system(line: TranscriptLine) -> Iterable[Event]:
-    return _SYSTEM.get(line.subtype, _nothing)(line)
+def _system(line: TranscriptLine, memory: ClaudeMemory) -> Iterable[Event]:
+    return _SYSTEM.get(line.subtype, _nothing)(line, memory)
 
 
-def _turn_duration(line: TranscriptLine) -> Iterable[Event]:
+def _turn_duration(line: TranscriptLine, _: ClaudeMemory) -> Iterable[Event]:
     # The agent leaves the field out when nothing is pending.
     pending = line.pending_background_agent_count or 0
     return (TurnEnded(duration_ms=line.duration_ms, pending=pending),)
 
 
-def _stop_hooks(line: TranscriptLine) -> Iterable[Event]:
+def _stop_hooks(line: TranscriptLine, _: ClaudeMemory) -> Iterable[Event]:
     return (TurnEnded(pending=line.pending_background_agent_count),)
 
 
-def _api_error(line: TranscriptLine) -> Iterable[Event]:
+def _api_error(line: TranscriptLine, _: ClaudeMemory) -> Iterable[Event]:
     status, attempt = _status(line.error), line.retry_attempt
     return (ApiFailed(status=status, attempt=attempt, retrying=True),)
 
@@ -318,7 +358,7 @@ def _status(error: Raw) -> int | None:
     return None if detail is None else detail.status
 
 
-def _compaction(line: TranscriptLine) -> Iterator[Event]:
+def _compaction(line: TranscriptLine, _: ClaudeMemory) -> Iterator[Event]:
     meta = line.compact_metadata
     if meta is None:
         yield Compacted()
@@ -330,7 +370,7 @@ def _compaction(line: TranscriptLine) -> Iterator[Event]:
         )
 
 
-def _attachment(line: TranscriptLine) -> Iterator[Event]:
+def _attachment(line: TranscriptLine, _: ClaudeMemory) -> Iterator[Event]:
     attachment = line.attachment
     if attachment is None or attachment.type != "queued_command":
         return
@@ -343,31 +383,35 @@ def _attachment(line: TranscriptLine) -> Iterator[Event]:
         yield from notices_in(text)
 
 
-def _progress(line: TranscriptLine) -> Iterator[Event]:
+def _progress(line: TranscriptLine, memory: ClaudeMemory) -> Iterator[Event]:
     inner = None if line.data is None else line.data.message
     if inner is not None and inner.message is not None:
-        yield from usage_in(inner.message, key=inner.uuid or line.uuid)
+        yield from _usage(inner.message, memory, key=inner.uuid or line.uuid)
 
 
-def _result(_: TranscriptLine) -> Iterable[Event]:
+def _result(_: TranscriptLine, __: ClaudeMemory) -> Iterable[Event]:
     return (TurnEnded(),)
 
 
-def _stream_event(line: TranscriptLine) -> Iterator[Event]:
+def _stream_event(line: TranscriptLine, memory: ClaudeMemory) -> Iterator[Event]:
     event = line.event
     if event is None:
         return
 
     message, usage = event.message, event.usage
     if event.type == "message_start" and message is not None:
-        counted = message.model != SYNTHETIC
-        yield ResponseStarted(response=message.id if counted else None)
-        yield from usage_in(message, key=line.uuid)
-    elif event.type == "message_delta" and usage is not None:
-        yield report(usage, response=None, model=None, follows=True, in_context=False)
+        memory.streaming = None if message.model == SYNTHETIC else message.id
+        yield from _usage(message, memory, key=line.uuid)
+    elif event.type == "message_delta" and usage is not None and memory.streaming:
+        yield report(
+            usage,
+            response=memory.streaming,
+            model=memory.speaking,
+            in_context=False,
+        )
 
 
-def _title(line: TranscriptLine) -> Iterator[Event]:
+def _title(line: TranscriptLine, _: ClaudeMemory) -> Iterator[Event]:
     named = (
         (line.custom_title, TitleRank.CUSTOM),
         (line.ai_title, TitleRank.AI),
@@ -379,31 +423,31 @@ def _title(line: TranscriptLine) -> Iterator[Event]:
             return
 
 
-def _mode(line: TranscriptLine) -> Iterator[Event]:
+def _mode(line: TranscriptLine, _: ClaudeMemory) -> Iterator[Event]:
     if line.permission_mode:
         yield ModeChanged(mode=line.permission_mode)
 
 
-def _request(line: TranscriptLine) -> Iterable[Event]:
+def _request(line: TranscriptLine, _: ClaudeMemory) -> Iterable[Event]:
     """Return that the provider is asked again: the same request, and nothing new."""
     again = line.base is not ABSENT and line.tail is not ABSENT
     return (ApiFailed(retrying=True),) if again and bytes(line.tail) == b"[]" else ()
 
 
-def _closing(_: TranscriptLine) -> Iterable[Event]:
+def _closing(_: TranscriptLine, __: ClaudeMemory) -> Iterable[Event]:
     return (ClosingWritten(),)
 
 
-def _late_result(line: TranscriptLine) -> Iterator[Event]:
+def _late_result(line: TranscriptLine, memory: ClaudeMemory) -> Iterator[Event]:
     block = ContentBlock(
         type=_RESULT,
         tool_use_id=line.tool_use_id or line.other_tool_use_id,
         is_error=line.is_error or line.other_is_error,
     )
-    yield from results_in((block,), line)
+    yield from results_in((block,), line, memory.speaking)
 
 
-_Read = Callable[[TranscriptLine], Iterable[Event]]
+_Read = Callable[[TranscriptLine, ClaudeMemory], Iterable[Event]]
 
 _PASSED_OVER = (
     # Transcripts: bookkeeping

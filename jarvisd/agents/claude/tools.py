@@ -86,8 +86,13 @@ def call_of(block: ContentBlock, response: str | None) -> ToolCalled:
     return ToolCalled(call_id=call_id, response=response, tool=tool, digest=digest)
 
 
-def results_in(blocks: Iterable[ContentBlock], line: TranscriptLine) -> list[Event]:
-    """Say which calls came back with the content items *blocks* of *line*."""
+def results_in(
+    blocks: Iterable[ContentBlock], line: TranscriptLine, model: str | None
+) -> list[Event]:
+    """Return which calls came back with the content items *blocks* of *line*.
+
+    *model* is the one that asked for them.
+    """
     found: list[Event] = []
     noted = line.tool_use_result or line.stdout_tool_use_result
     known = noted if isinstance(noted, ToolOutcome) else _NOTHING_NOTED
@@ -95,7 +100,7 @@ def results_in(blocks: Iterable[ContentBlock], line: TranscriptLine) -> list[Eve
         call_id = block.tool_use_id
         if block.type == "tool_result" and call_id:
             if known.searchCount and not found:
-                found.append(_searches(call_id, known.searchCount))
+                found.append(_searches(call_id, known.searchCount, model))
 
             duration_ms = _duration(known)
             found.append(
@@ -110,13 +115,14 @@ def results_in(blocks: Iterable[ContentBlock], line: TranscriptLine) -> list[Eve
     return found
 
 
-def _searches(call_id: str, searches: int) -> UsageReported:
+def _searches(call_id: str, searches: int, model: str | None) -> UsageReported:
     """Return the response in which a call of WebSearch searched so often.
 
     It was given beside the conversation; a transcript does not tell its tokens.
     """
     return UsageReported(
         response=f"{call_id}:searches",
+        model=model,
         tokens=Tokens(),
         web_searches=searches,
         in_context=False,

@@ -62,7 +62,6 @@ def report(
     *,
     response: str | None,
     model: str | None,
-    follows: bool = False,
     in_context: bool = True,
     dollars: float | None = None,
 ) -> UsageReported:
@@ -77,7 +76,6 @@ def report(
         has_input=usage.input_tokens is not None,
         variant=_variant(usage),
         web_searches=0 if server is None else server.web_search_requests or 0,
-        follows=follows,
         in_context=in_context,
         stated_micros=None if dollars is None else round(dollars * 1_000_000),
     )

@@ -2,11 +2,12 @@
 
 A rollout tells most things twice, as what the model saw (`response_item`) and as what
 the user saw (`event_msg`); prompts are taken from the latter, calls from the former.
-Which records of a fork are copies cannot be said from one line: `ThreadOpened`,
-`TurnStarted` and the ordinal of a record let the ledger decide.
+Which records of a fork are copies cannot be said from one line, nor what running totals
+add: the reader remembers its thread for that (`RolloutThread`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from hashlib import blake2b
 
 import msgspec
@@ -24,8 +25,10 @@ from jarvisd.agents.codex.shape import (
     RolloutPayload,
     TokenUsage,
 )
+from jarvisd.agents.codex.thread import RolloutThread
 from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
 from jarvisd.agents.codex.usage import (
+    RunningTotals,
     buckets,
     response_in,
     totals_in,
@@ -42,11 +45,9 @@ from jarvisd.core.event import (
     LimitReached,
     MessageWritten,
     ModeChanged,
-    ModelChanged,
     PromptGiven,
-    ThreadOpened,
+    SessionOpened,
     ToolReturned,
-    TotalsReported,
     Trouble,
     TurnEnded,
     TurnStarted,
@@ -55,6 +56,8 @@ from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Drift, DriftKind, Record, Speaker
 
 _DECODER = msgspec.json.Decoder(RolloutLine)
+_THREAD_ENCODER = msgspec.msgpack.Encoder()
+_THREAD_DECODER = msgspec.msgpack.Decoder(RolloutThread)
 condense = condenser_of(RolloutLine)
 _NO_PAYLOAD = RolloutPayload()
 _PLAN, _PLAN_ENDS = "<proposed_plan>", "</proposed_plan>"
@@ -63,10 +66,26 @@ _LIMITS = {"usage_limit_exceeded", "usage_limit_reached"}
 
 
 class CodexReader:
-    """Reads the lines of one stream."""
+    """Reads the lines of one rollout, or of what is printed of threads.
+
+    Attributes:
+        thread: What is remembered of the thread.
+        at_ms: The time of the line that is being read.
+        ordinal: Its number.
+        offset: Where it starts.
+
+    """
 
     def __init__(self, context: ReaderContext, saved: bytes) -> None:
-        del context, saved
+        del context  # the content says whose it is
+        self.thread = RolloutThread()
+        if saved:
+            with suppress(msgspec.DecodeError):  # a memory that is bad is none
+                self.thread = _THREAD_DECODER.decode(saved)
+
+        self.at_ms: int | None = None
+        self.ordinal: int | None = None
+        self.offset = 0
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
         """Return what the line *text* at *offset* says, or None if it is malformed."""
@@ -74,51 +93,79 @@ class CodexReader:
         if line is None:
             return None
 
-        at_ms = unix_ms(line.timestamp)
-        if line.payload is None:
-            return _bare(line, at_ms=at_ms, offset=offset)
-
-        return _wrapped(line, line.payload, at_ms=at_ms, offset=offset)
+        self.at_ms, self.offset = unix_ms(line.timestamp), offset
+        self.ordinal = line.ordinal
+        payload = line.payload
+        return self._bare(line) if payload is None else self._wrapped(line, payload)
 
     def memory(self) -> bytes:
-        """Return nothing: no line depends on those before it."""
-        return b""
+        """Return what is remembered of the thread; b"" if it cannot be encoded."""
+        try:
+            return _THREAD_ENCODER.encode(self.thread)
+        except (OverflowError, TypeError, ValueError):
+            return b""
 
+    def _wrapped(self, line: RolloutLine, payload: RolloutPayload) -> Record:
+        thread, kinds = self.thread, _INNER.get(line.type)
+        read = _ENVELOPES.get(line.type) if kinds is None else kinds.get(payload.type)
+        kind = f"{line.type}:{payload.type}" if payload.type else line.type
+        drift: tuple[Drift, ...] = ()
+        if read is None:
+            drift = (Drift(DriftKind.RECORD_TYPE, kind),)
+        elif payload.item is not None and payload.item.type not in _ITEM_TYPES:
+            name = f"{payload.type}:{payload.item.type}"
+            drift = (Drift(DriftKind.RECORD_TYPE, name),)
 
-def _wrapped(
-    line: RolloutLine,
-    payload: RolloutPayload,
-    *,
-    at_ms: int | None,
-    offset: int,
-) -> Record:
-    kinds = _INNER.get(line.type)
-    read = _ENVELOPES.get(line.type) if kinds is None else kinds.get(payload.type)
-    kind = f"{line.type}:{payload.type}" if payload.type else line.type
-    drift: tuple[Drift, ...] = ()
-    if read is None:
-        drift = (Drift(DriftKind.RECORD_TYPE, kind),)
-    elif payload.item is not None and payload.item.type not in _ITEM_TYPES:
-        name = f"{payload.type}:{payload.item.type}"
-        drift = (Drift(DriftKind.RECORD_TYPE, name),)
+        unnamed = thread.unnamed
+        events = () if read is None else tuple(read(payload, self))
+        is_header = read in _HEADERS and (bool(events) or read is _session_meta)
+        if unnamed and thread.unnamed is unnamed and not is_header:
+            thread.unnamed = []
 
-    meta = line.type == "session_meta"
-    return Record(
-        kind=kind,
-        at_ms=at_ms,
-        session_id=SessionId(payload.id) if meta and payload.id else None,
-        parent_session_id=_parent(payload) if meta else None,
-        cwd=_cwd(payload.cwd),
-        branch=_branch(payload) if meta else None,
-        ordinal=line.ordinal,
-        offset=offset,
-        speaker=_speaker(payload),
-        version=payload.cli_version,
-        drift=drift,
-        lacks_tokens=read in _COUNTED and _lacks_tokens(payload),
-        left_out=line.left_out,
-        events=() if read is None else tuple(read(payload, at_ms)),
-    )
+        if thread.resumed and kinds is _ITEMS and payload.role not in _ASKING:
+            thread.resumed = False  # the model has answered here
+
+        meta = line.type == "session_meta"
+        is_own_meta = meta and payload.id == thread.thread_id
+        return Record(
+            kind=kind,
+            at_ms=self.at_ms,
+            session_id=SessionId(payload.id) if meta and payload.id else None,
+            parent_session_id=_parent(payload) if meta else None,
+            cwd=_cwd(payload.cwd),
+            branch=_branch(payload) if is_own_meta else None,
+            ordinal=line.ordinal,
+            offset=self.offset,
+            speaker=_speaker(payload),
+            inherited=not thread.owns(line.ordinal),
+            version=payload.cli_version,
+            drift=drift,
+            lacks_tokens=read in _COUNTED and _lacks_tokens(payload),
+            left_out=line.left_out,
+            events=events,
+        )
+
+    def _bare(self, line: RolloutLine) -> Record:
+        drift: tuple[Drift, ...] = ()
+        if line.type not in _BARE_TYPES:
+            drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
+
+        thread, events = self.thread, tuple(_bare_events(line, self))
+        if thread.unnamed and line.type not in _BARE_HEADERS:
+            thread.unnamed = []
+
+        return Record(
+            kind=line.type,
+            at_ms=self.at_ms,
+            session_id=SessionId(line.thread_id) if line.thread_id else None,
+            offset=self.offset,
+            speaker=_bare_speaker(line),
+            inherited=not thread.owns(None),
+            drift=drift,
+            lacks_tokens=line.type == "turn.completed" and _is_partial(line.usage),
+            left_out=line.left_out,
+            events=events,
+        )
 
 
 def _lacks_tokens(payload: RolloutPayload) -> bool:
@@ -133,7 +180,7 @@ def _is_partial(usage: TokenUsage | None) -> bool:
     return usage is None or usage.input_tokens is None or usage.output_tokens is None
 
 
-def _nothing(_: RolloutPayload, __: int | None) -> Iterable[Event]:
+def _nothing(_: RolloutPayload, __: "CodexReader") -> Iterable[Event]:
     return ()
 
 
@@ -155,41 +202,46 @@ def _speaker(payload: RolloutPayload) -> Speaker | None:
 # What the envelope says
 
 
-def _session_meta(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
+def _session_meta(payload: RolloutPayload, reader: CodexReader) -> Iterator[Event]:
     if not payload.id:
         return
 
-    ordinal = payload.subagent_history_start_ordinal
-    yield ThreadOpened(
-        thread_id=payload.id,
+    thread, ordinal = reader.thread, payload.subagent_history_start_ordinal
+    if thread.thread_id is None:
+        thread.resumed = payload.history_base is not None
+
+    thread.open(
+        payload.id,
         forked_from=payload.forked_from_id or None,
-        parent=_parent(payload),
-        reviewer=_is_reviewer(payload),
-        headless=text_of(payload.source) == "exec",
+        is_subagent=_parent(payload) is not None,
         own_from_ordinal=None if ordinal is None else int(ordinal),
+        at_ms=reader.at_ms,
     )
+    if payload.id == thread.thread_id:
+        headless = text_of(payload.source) == "exec"
+        yield SessionOpened(headless=headless, reviewer=_is_reviewer(payload))
 
 
-def _turn_context(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
+def _turn_context(payload: RolloutPayload, reader: CodexReader) -> Iterator[Event]:
     slug = None if payload.model_info is None else payload.model_info.slug
-    yield TurnStarted(turn_id=payload.turn_id, announced=False)
-    yield ModelChanged(
-        model=slug or payload.model or None,
-        variant=variant_of(payload.service_tier) if payload.service_tier else None,
-        for_turn=True,
-    )
+    thread, tier = reader.thread, payload.service_tier
+    thread.go_on_with_turn(payload.turn_id, at_ms=reader.at_ms)
+    yield from thread.change_model(slug or payload.model or None)
+    thread.fleeting = variant_of(tier) if tier else None
     if payload.approval_policy:
         reviewer = payload.approvals_reviewer or _PERSON
         yield ModeChanged(mode=payload.approval_policy, reviewed=reviewer != _PERSON)
 
 
-def _usage_record(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
-    usage = response_in(payload)
-    if usage is not None:
-        yield usage
+def _usage_record(payload: RolloutPayload, reader: CodexReader) -> Iterable[Event]:
+    usage, thread = response_in(payload), reader.thread
+    if usage is None:
+        return ()
+
+    return thread.count_response(usage, own=thread.owns(reader.ordinal))
 
 
-def _compacted(_: RolloutPayload, __: int | None) -> Iterator[Event]:
+def _compacted(_: RolloutPayload, __: "CodexReader") -> Iterator[Event]:
     # The usage in it is that of a response which has a record of its own.
     yield Compacted()
 
@@ -197,41 +249,42 @@ def _compacted(_: RolloutPayload, __: int | None) -> Iterator[Event]:
 # What a response_item says
 
 
-def _call(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
+def _call(payload: RolloutPayload, _: "CodexReader") -> Iterable[Event]:
     given = payload.input if payload.arguments is ABSENT else payload.arguments
     return call_of(payload.call_id, payload.name, payload.namespace, given)
 
 
-def _tool_search(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
+def _tool_search(payload: RolloutPayload, _: "CodexReader") -> Iterable[Event]:
     return call_of(payload.call_id, "tool_search", given=payload.arguments)
 
 
-def _local_shell(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
+def _local_shell(payload: RolloutPayload, _: "CodexReader") -> Iterable[Event]:
     return call_of(payload.call_id or payload.id, "shell", given=payload.action)
 
 
-def _web_search(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
+def _web_search(payload: RolloutPayload, _: "CodexReader") -> Iterator[Event]:
     yield from call_of(payload.id, "web_search", given=payload.action)
     if payload.id:
         yield ToolReturned(call_id=payload.id)
 
 
-def _result(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
+def _result(payload: RolloutPayload, _: "CodexReader") -> Iterable[Event]:
     return result_of(payload.call_id, payload.output)
 
 
 # What an event_msg says
 
 
-def _task_started(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
+def _task_started(payload: RolloutPayload, reader: CodexReader) -> Iterator[Event]:
+    reader.thread.begin_turn(
+        payload.turn_id, at_ms=reader.at_ms, started_s=payload.started_at
+    )
     yield TurnStarted(
-        turn_id=payload.turn_id,
-        started_s=payload.started_at,
-        window_tokens=payload.model_context_window,
+        turn_id=payload.turn_id, window_tokens=payload.model_context_window
     )
 
 
-def _task_complete(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
+def _task_complete(payload: RolloutPayload, _: "CodexReader") -> Iterator[Event]:
     error = decode_raw(payload.error, _Error)
     if error is not None:
         yield from _failure(error.codex_error_info)
@@ -243,7 +296,7 @@ def _task_complete(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
     yield TurnEnded(turn_id=payload.turn_id, duration_ms=payload.duration_ms)
 
 
-def _turn_aborted(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
+def _turn_aborted(payload: RolloutPayload, _: "CodexReader") -> Iterator[Event]:
     yield Interrupted(reason=payload.reason or "")
     yield TurnEnded(turn_id=payload.turn_id, duration_ms=payload.duration_ms)
 
@@ -259,7 +312,7 @@ class _Error(msgspec.Struct, gc=False):
     codex_error_info: Raw = ABSENT
 
 
-def _error(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
+def _error(payload: RolloutPayload, _: "CodexReader") -> Iterable[Event]:
     return _failure(payload.codex_error_info)
 
 
@@ -273,33 +326,37 @@ def _failure(info: Raw) -> Iterable[Event]:
     return (ApiFailed(error=word, trouble=trouble),)
 
 
-def _user_message(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
+def _user_message(payload: RolloutPayload, _: "CodexReader") -> Iterator[Event]:
     yield from _prompt(text_of(payload.message) or "", key=None)
 
 
-def _agent_message(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
+def _agent_message(payload: RolloutPayload, _: "CodexReader") -> Iterable[Event]:
     return (MessageWritten(message_id=payload.id),)
 
 
-def _token_count(payload: RolloutPayload, at_ms: int | None) -> Iterable[Event]:
-    events: list[Event] = [] if payload.info is None else [totals_in(payload.info)]
-    if payload.rate_limits is not None:
-        events.extend(limits_in(payload.rate_limits, at_ms=at_ms))
-
-    return events
-
-
-def _settings(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
-    settings = payload.thread_settings
-    if settings is not None:
-        yield ModelChanged(
-            model=settings.model or None,
-            # A tier that is not there has been taken back.
-            variant=variant_of(settings.service_tier),
+def _token_count(payload: RolloutPayload, reader: CodexReader) -> Iterator[Event]:
+    if payload.info is not None:
+        thread = reader.thread
+        own = thread.owns(reader.ordinal)
+        yield from thread.count_totals(
+            totals_in(payload.info), own=own, offset=reader.offset
         )
 
+    if payload.rate_limits is not None:
+        yield from limits_in(payload.rate_limits, at_ms=reader.at_ms)
 
-def _item_completed(payload: RolloutPayload, _: int | None) -> Iterable[Event]:
+
+def _settings(payload: RolloutPayload, reader: CodexReader) -> Iterator[Event]:
+    settings, thread = payload.thread_settings, reader.thread
+    if settings is None:
+        return
+
+    yield from thread.change_model(settings.model or None)
+    # A tier that is not there has been taken back.
+    thread.sticky = variant_of(settings.service_tier)
+
+
+def _item_completed(payload: RolloutPayload, _: "CodexReader") -> Iterable[Event]:
     item = payload.item
     read = None if item is None else _ITEM_TYPES.get(item.type)
     return () if item is None or read is None else read(item)
@@ -321,7 +378,7 @@ def _no_item(_: Item) -> Iterable[Event]:
     return ()
 
 
-def _ended(payload: RolloutPayload, _: int | None) -> Iterator[Event]:
+def _ended(payload: RolloutPayload, _: "CodexReader") -> Iterator[Event]:
     yield from ended_of(payload)
 
 
@@ -372,24 +429,6 @@ def _is_reviewer(payload: RolloutPayload) -> bool:
 # Lines without an envelope
 
 
-def _bare(line: RolloutLine, *, at_ms: int | None, offset: int) -> Record:
-    drift: tuple[Drift, ...] = ()
-    if line.type not in _BARE_TYPES:
-        drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
-
-    return Record(
-        kind=line.type,
-        at_ms=at_ms,
-        session_id=SessionId(line.thread_id) if line.thread_id else None,
-        offset=offset,
-        speaker=_bare_speaker(line),
-        drift=drift,
-        lacks_tokens=line.type == "turn.completed" and _is_partial(line.usage),
-        left_out=line.left_out,
-        events=tuple(_bare_events(line)),
-    )
-
-
 def _bare_speaker(line: RolloutLine) -> Speaker | None:
     if line.type == "message":
         return _ROLES.get(line.role or "")
@@ -397,14 +436,16 @@ def _bare_speaker(line: RolloutLine) -> Speaker | None:
     return None if line.item is None else _SPEAKERS.get(line.item.type)
 
 
-def _bare_events(line: RolloutLine) -> Iterator[Event]:
+def _bare_events(line: RolloutLine, reader: CodexReader) -> Iterator[Event]:
     match line.type:
         case "thread.started" if line.thread_id:
-            yield ThreadOpened(thread_id=line.thread_id, printed=True, headless=True)
+            reader.thread.open_printed(line.thread_id)
+            yield SessionOpened(headless=True)
         case "turn.started":
+            reader.thread.begin_turn(None, at_ms=reader.at_ms)
             yield TurnStarted()
         case "turn.completed" | "turn.failed":
-            yield from _printed_totals(line)
+            yield from _printed_totals(line, reader)
             yield TurnEnded()
         case "item.completed" if line.item is not None:
             yield from _printed_item(line.item)
@@ -418,13 +459,16 @@ def _bare_events(line: RolloutLine) -> Iterator[Event]:
         case "function_call_output":
             yield from result_of(line.call_id, line.output)
         case _:
-            yield from _printed_totals(line)
+            yield from _printed_totals(line, reader)
 
 
-def _printed_totals(line: RolloutLine) -> Iterator[Event]:
+def _printed_totals(line: RolloutLine, reader: CodexReader) -> Iterator[Event]:
     usage = line.usage or (None if line.data is None else line.data.usage)
     if usage is not None:
-        yield TotalsReported(total=buckets(usage), total_tokens=usage.total_tokens or 0)
+        total, thread = buckets(usage), reader.thread
+        report = RunningTotals(total=total, total_tokens=usage.total_tokens or 0)
+        own = thread.owns(reader.ordinal)
+        yield from thread.count_totals(report, own=own, offset=reader.offset)
 
 
 def _printed_item(item: Item) -> Iterator[Event]:
@@ -432,7 +476,7 @@ def _printed_item(item: Item) -> Iterator[Event]:
         yield MessageWritten(message_id=item.id)
 
 
-_Events = Callable[[RolloutPayload, int | None], Iterable[Event]]
+_Events = Callable[[RolloutPayload, CodexReader], Iterable[Event]]
 
 # In each of these tables the types that say nothing of what is counted or judged come
 # first: a type that is in none of them is unknown, and reported as drift.
@@ -572,6 +616,12 @@ _BARE_TYPES = frozenset(
 
 _COUNTED = (_usage_record, _token_count)
 """What reads the token counts of responses."""
+_HEADERS = {_session_meta, _turn_context, _settings, _task_started, _token_count}
+"""Between a response without a model and the model that it is of only these may be."""
+
+_BARE_HEADERS = {"thread.started", "turn.started"}
+_ASKING = {"user", "developer", "system"}
+"""Who says what the model is asked; all else of a conversation is its answer."""
 
 _INNER = {"response_item": _ITEMS, "event_msg": _MESSAGES}
 """Envelopes of which the payload's own type says what they are."""

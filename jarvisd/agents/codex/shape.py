@@ -95,6 +95,12 @@ class Item(Struct, gc=False):
     result: Raw = ABSENT
 
 
+class HistoryBase(Struct, gc=False):
+    """Where a resumed thread goes on from."""
+
+    thread_id: str | None = None
+
+
 class GitInfo(Struct, gc=False):
     """The repository that a thread was started in."""
 
@@ -114,6 +120,7 @@ class RolloutPayload(Struct, gc=False):
     thread_source: str | None = None
     git: GitInfo | None = None
     forked_from_id: str | None = None
+    history_base: HistoryBase | None = None
     parent_thread_id: str | None = None
     subagent_history_start_ordinal: Ordinal | OrdinalText | None = None
     # turn_context, thread_settings_applied

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from jarvisd.agents._shared.unknown_fields import drift_of_usage, field_names
 from jarvisd.agents.codex.shape import Info, RolloutPayload, TokenUsage
 from jarvisd.base.usage import STANDARD, Tokens, Variant
-from jarvisd.core.event import TotalsReported, UsageReported
+from jarvisd.core.event import ContextMeasured, UsageReported
 from jarvisd.core.record import Drift
 
 _KNOWN = field_names(TokenUsage)
@@ -40,10 +40,44 @@ def response_in(payload: RolloutPayload) -> UsageReported | None:
     )
 
 
-def totals_in(info: Info) -> TotalsReported:
+class RunningTotals(Struct, frozen=True, kw_only=True, gc=False):
+    """The running totals of a thread, and what was added last; either may be absent.
+
+    *total_tokens* and *last_total_tokens* are Codex's own sums: where it estimates the
+    context it reports only those.
+    """
+
+    total: Tokens | None = None
+    last: Tokens | None = None
+    total_tokens: int = 0
+    last_total_tokens: int = 0
+    window_tokens: int | None = None
+    model: str | None = None
+    variant: Variant | None = None
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether the context overflowed: a sum that is the window, without parts."""
+        return self.total is not None and not self.total.total and self.total_tokens > 0
+
+    @property
+    def context(self) -> ContextMeasured:
+        """Return how full the context is."""
+        tokens = None
+        if self.overflowed:
+            tokens = self.total_tokens
+        elif self.last is not None and self.last.total:
+            tokens = self.last.prompt_total
+        elif self.last_total_tokens:  # an estimate, after a compaction
+            tokens = self.last_total_tokens
+
+        return ContextMeasured(tokens=tokens, window_tokens=self.window_tokens)
+
+
+def totals_in(info: Info) -> RunningTotals:
     """Return the running totals that a token_count tells."""
     total, last = info.total_token_usage, info.last_token_usage
-    return TotalsReported(
+    return RunningTotals(
         total=None if total is None else buckets(total),
         last=None if last is None else buckets(last),
         total_tokens=0 if total is None else total.total_tokens or 0,

@@ -11,23 +11,23 @@ from jarvisd.core.event import (
     ApiFailed,
     CommandGiven,
     Compacted,
+    ContextMeasured,
     Interrupted,
     LimitsReported,
     ModeChanged,
-    ModelChanged,
     PromptGiven,
-    ResponseStarted,
-    ThreadOpened,
+    SessionOpened,
     TitleGiven,
     ToolCalled,
     ToolReturned,
-    TotalsReported,
     TurnEnded,
     TurnStarted,
     UsageReported,
+    UsageSuperseded,
 )
 from jarvisd.core.record import Record, Speaker
 from jarvisd.ledger.fold.calls import tool_called, tool_returned
+from jarvisd.ledger.fold.context import measured
 from jarvisd.ledger.fold.line_context import LineContext, RowCaches, newer
 from jarvisd.ledger.fold.marks import (
     api_failed,
@@ -36,18 +36,12 @@ from jarvisd.ledger.fold.marks import (
     interrupted,
     prompt,
 )
-from jarvisd.ledger.fold.responses import (
-    give_name,
-    model_changed,
-    response_started,
-    totals,
-    usage,
-)
+from jarvisd.ledger.fold.responses import superseded, usage
 from jarvisd.ledger.fold.surroundings import (
     limited,
     mode_changed,
     note_limits,
-    thread_opened,
+    session_opened,
     titled,
     turn_ended,
     turn_started,
@@ -58,8 +52,6 @@ from jarvisd.ledger.session_totals import Session
 __all__ = ["RowCaches", "fold", "note_limits"]
 
 _USER = Speaker.USER
-_NAMELESS_BETWEEN = {ThreadOpened, TotalsReported, LimitsReported, TurnStarted}
-"""Between a report without a model and the model that it is of only these may be."""
 
 
 def fold(shelves: RowCaches, lane: Lane, session: Session, record: Record) -> None:
@@ -79,24 +71,17 @@ def fold(shelves: RowCaches, lane: Lane, session: Session, record: Record) -> No
         session.place = newer(place, (lane.carry.last_ms or 0, cwd))
 
     if record.events:
-        line, carry = LineContext(shelves, lane, session, record), lane.carry
+        line = LineContext(shelves, lane, session, record)
         for event in record.events:
-            kind = event.__class__
-            if carry.unnamed and kind not in _NAMELESS_BETWEEN:
-                give_name(line, event)
-
-            handler = _HANDLERS.get(kind)
+            handler = _HANDLERS.get(event.__class__)
             if handler is not None:
                 handler(line, event)
-    elif lane.carry.unnamed:  # what says nothing is no header
-        lane.carry.unnamed = []
 
 
 _HANDLERS: dict[type, Callable[[LineContext, Any], None]] = {
     UsageReported: usage,
-    TotalsReported: totals,
-    ResponseStarted: response_started,
-    ModelChanged: model_changed,
+    UsageSuperseded: superseded,
+    ContextMeasured: measured,
     ToolCalled: tool_called,
     ToolReturned: tool_returned,
     PromptGiven: prompt,
@@ -104,7 +89,7 @@ _HANDLERS: dict[type, Callable[[LineContext, Any], None]] = {
     Compacted: compacted,
     Interrupted: interrupted,
     ApiFailed: api_failed,
-    ThreadOpened: thread_opened,
+    SessionOpened: session_opened,
     TurnStarted: turn_started,
     TurnEnded: turn_ended,
     TitleGiven: titled,

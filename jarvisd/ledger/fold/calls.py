@@ -11,7 +11,7 @@ from jarvisd.ledger.session_totals import tool_name
 
 def tool_called(line: LineContext, event: ToolCalled) -> None:
     """Take in a call, unless a result told of it already."""
-    if not line.is_own:
+    if line.record.inherited:
         return
 
     lane, shelf = line.lane, line.shelves.calls
@@ -44,7 +44,7 @@ def tool_called(line: LineContext, event: ToolCalled) -> None:
 
 def tool_returned(line: LineContext, event: ToolReturned) -> None:
     """Take in a result, wherever its call is."""
-    if not line.is_own:
+    if line.record.inherited:
         return
 
     lane, shelf = line.lane, line.shelves.calls

@@ -1,20 +1,19 @@
 """How full a session's context is, and how large it may be."""
 
-from jarvisd.core.event import TotalsReported
+from jarvisd.core.event import ContextMeasured
 from jarvisd.ledger.fold.line_context import LineContext, newer
 
 
-def measure(line: LineContext, event: TotalsReported) -> None:
-    """Take what totals say of the context."""
+def measured(line: LineContext, event: ContextMeasured) -> None:
+    """Keep how full the context is, unless it is that of copied history."""
+    if line.record.inherited:
+        return
+
     if event.window_tokens:
         widen(line, event.window_tokens)
 
-    if event.overflowed:
-        occupy(line, event.total_tokens)
-    elif event.last is not None and event.last.total:
-        occupy(line, event.last.prompt_total)
-    elif event.last_total_tokens:  # an estimate, after a compaction
-        occupy(line, event.last_total_tokens)
+    if event.tokens is not None:
+        occupy(line, event.tokens)
 
 
 def occupy(line: LineContext, tokens: int) -> None:

@@ -83,11 +83,6 @@ class LineContext:
         return lane.start_ms
 
     @property
-    def is_own(self) -> bool:
-        """Whether the line is the session's own, and no copied history."""
-        return self.lane.carry.thread.owns(self.record.ordinal)
-
-    @property
     def name(self) -> str:
         """Return what the line is called: by the agent, or else by its place."""
         return self.record.key or f"@{self.lane.session_id}:{self.record.offset}"

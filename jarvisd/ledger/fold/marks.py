@@ -15,7 +15,7 @@ def prompt(line: LineContext, event: PromptGiven) -> None:
     """Mark a prompt; the same words right after an interrupt are no second one."""
     carry = line.lane.carry
     again = carry.aborted and event.digest != 0 and event.digest == carry.asked
-    carry.aborted, carry.asked, carry.in_turn = False, event.digest, True
+    carry.aborted, carry.asked = False, event.digest
     carry.handed_ms = line.at_ms
     if not again:
         _mark(line, Mark.PROMPT, key=event.key, chars=event.chars)
@@ -49,7 +49,7 @@ def api_failed(line: LineContext, event: ApiFailed) -> None:
 def plan(line: LineContext, name: str) -> None:
     """Mark that the account has the plan *name*, unless that was said before."""
     carry = line.lane.carry
-    if line.is_own and name != carry.plan:
+    if not line.record.inherited and name != carry.plan:
         carry.plan = name
         _mark(line, Mark.PLAN, name=name)
 
@@ -62,7 +62,7 @@ def _mark(
     name: str | None = None,
     chars: int = 0,
 ) -> None:
-    if not line.is_own:
+    if line.record.inherited:
         return
 
     lane, shelf = line.lane, line.shelves.marks

@@ -2,34 +2,20 @@
 
 from msgspec.structs import replace
 
-from jarvisd.base.usage import STANDARD, Tokens
-from jarvisd.core.event import (
-    Event,
-    ModelChanged,
-    ResponseStarted,
-    TotalsReported,
-    UsageReported,
-)
-from jarvisd.ledger.fold.context import measure, occupy
+from jarvisd.core.event import UsageReported, UsageSuperseded
+from jarvisd.ledger.fold.context import occupy
 from jarvisd.ledger.fold.line_context import LineContext
-from jarvisd.ledger.fold.printed import put_printed, void_printed
-from jarvisd.ledger.lane import MAX_UNNAMED
-from jarvisd.ledger.model import NO_INPUT, ResponseRow
+from jarvisd.ledger.model import NO_INPUT, VOID_RANK, ResponseRow
 from jarvisd.ledger.row_cache import Name
 
 
 def usage(line: LineContext, event: UsageReported) -> None:
     """Take in what one response used, unless it is copied history."""
-    carry, tokens = line.lane.carry, event.tokens
-    thread = carry.thread
-    thread.by_response = True
-    called = carry.streaming if event.follows else event.response or line.name
-    if called is None or not thread.owns(line.record.ordinal):
+    if line.record.inherited:
         return
 
-    if not thread.told:
-        void_printed(line)
-
+    carry, tokens = line.lane.carry, event.tokens
+    called = event.response or line.name
     latency_ms = event.latency_ms
     if event.in_context and called != carry.answered:
         latency_ms = _answer(line, called, event)
@@ -49,9 +35,6 @@ def usage(line: LineContext, event: UsageReported) -> None:
     elif tokens.output > row.output:
         grown = replace(row, output=tokens.output)
         shelf.change(name, row, grown, by=line.lane.session_id)
-
-    if event.in_context and event.model is not None:
-        carry.speaking = event.model
 
     if event.in_context and not line.rank:
         split = tokens.cache_write_5m + tokens.cache_write_1h
@@ -110,10 +93,7 @@ def _put_response(
     latency_ms: float | None = None,
 ) -> None:
     lane, shelf, tokens = line.lane, line.shelves.responses, event.tokens
-    model = event.model or lane.carry.model
-    if model is None and not event.in_context:
-        model = lane.carry.speaking
-
+    model = event.model
     row = ResponseRow(
         key=shelf.key_of(name),
         agent=line.agent,
@@ -126,7 +106,7 @@ def _put_response(
         at_ms=line.at_ms,
         model=model,
         model_ms=0 if model is None else line.since_ms,
-        variant=event.variant if event.variant is not STANDARD else lane.variant,
+        variant=event.variant,
     )
     # In two steps: a call with more than fifteen keywords makes a dict of them first,
     # and takes 2.5 microseconds where these two take half of one.
@@ -147,86 +127,22 @@ def _put_response(
     shelf.put(name, row)
     if model is not None:
         _hear_of(line, model)
-    elif lane.carry.thread.thread_id and len(lane.carry.unnamed) < MAX_UNNAMED:
-        lane.carry.unnamed.append(name[1])
 
 
-def totals(line: LineContext, event: TotalsReported) -> None:
-    """Take in what a thread has used in all, as far as no response tells it."""
-    thread, own = line.lane.carry.thread, line.is_own
-    if own:
-        measure(line, event)
-
-    tokens = thread.spent(event, own=own)
-    if tokens is None:
-        return
-
-    if thread.printed is not None:
-        thread.printed += tokens
-        put_printed(line, thread.printed)
-        return
-
-    if not thread.told:
-        void_printed(line)
-
-    if thread.by_response:
-        return
-
-    usage = UsageReported(
-        model=event.model, tokens=tokens, variant=event.variant or STANDARD
+def superseded(line: LineContext, event: UsageSuperseded) -> None:
+    """Note that what was reported under a key is void, whichever is read first."""
+    lane, shelf = line.lane, line.shelves.responses
+    name = (line.agent, event.key)
+    row = ResponseRow(
+        key=shelf.key_of(name),
+        agent=line.agent,
+        session_id=lane.session_id,
+        rank=VOID_RANK,
+        start_ms=lane.start_ms,
+        account=lane.account,
+        version=lane.version,
     )
-    called = _report_name(thread.root, event.total) or line.name
-    _put_response(
-        line,
-        (line.agent, called),
-        usage,
-        input_cached=tokens.input,
-        latency_ms=_answer(line, called, usage),
-    )
-
-
-def _report_name(root: str | None, total: Tokens | None) -> str | None:
-    """Return what every copy of a report of *total* is called.
-
-    Copies have new times, so they are known by the numbers and the oldest ancestor.
-    """
-    if root is None or total is None:
-        return None
-
-    parts = (
-        total.input,
-        total.cache_read,
-        total.cache_write_5m,
-        total.output,
-        total.reasoning,
-    )
-    return ":".join((root, *map(str, parts)))
-
-
-def response_started(line: LineContext, event: ResponseStarted) -> None:
-    """Remember which response is being streamed."""
-    line.lane.carry.streaming = event.response
-
-
-def model_changed(line: LineContext, event: ModelChanged) -> None:
-    """Remember the model, and how it is served from now on."""
-    carry = line.lane.carry
-    carry.model = event.model or carry.model
-    if event.for_turn:
-        carry.fleeting = event.variant
-    elif event.variant is not None:
-        carry.sticky = event.variant
-
-
-def give_name(line: LineContext, event: Event) -> None:
-    """Give the responses without a model the one that *event* is the first to name."""
-    names, line.lane.carry.unnamed = line.lane.carry.unnamed, []
-    if not isinstance(event, ModelChanged) or event.model is None:
-        return
-
-    usage = UsageReported(model=event.model, tokens=Tokens())
-    for called in names:
-        _put_response(line, (line.agent, called), usage, input_cached=NO_INPUT)
+    shelf.put(name, row)
 
 
 def _hear_of(line: LineContext, model: str) -> None:

@@ -3,7 +3,7 @@
 from jarvisd.core.event import (
     LimitsReported,
     ModeChanged,
-    ThreadOpened,
+    SessionOpened,
     TitleGiven,
     TurnEnded,
     TurnStarted,
@@ -14,20 +14,14 @@ from jarvisd.ledger.fold.marks import plan
 from jarvisd.ledger.model import LimitRow
 
 
-def thread_opened(line: LineContext, event: ThreadOpened) -> None:
-    """Note whose rollout it is."""
-    thread = line.lane.carry.thread
-    thread.opened(event, line.at_ms)
-    if event.thread_id == thread.thread_id:
-        line.session.reviewer = line.session.reviewer or event.reviewer
+def session_opened(line: LineContext, event: SessionOpened) -> None:
+    """Note which sort of session it is."""
+    line.session.reviewer = line.session.reviewer or event.reviewer
 
 
 def turn_started(line: LineContext, event: TurnStarted) -> None:
-    """Note that a turn has begun."""
-    carry = line.lane.carry
-    carry.thread.turned(event, line.at_ms)
-    carry.in_turn, carry.turn_ms = True, line.at_ms
-    if event.window_tokens and line.is_own:
+    """Note how long the window of a turn is."""
+    if event.window_tokens and not line.record.inherited:
         widen(line, event.window_tokens)
 
 
