@@ -2,7 +2,8 @@
 
 - `database_queries`: what an agent says about its database, as a value; no I/O
 - `database_source`: the source of one database
-- `database_look`, `unnumbered_rows`, `row_delivery`: what is new in one committed state
+- `database_look`: what is new in one committed state, with `stream_reader`,
+  `unnumbered_rows` and `row_delivery`
 - `database_cursor`: how far each stream was read
 - `lock_free_vfs`: SQL on that state, by apsw; the only module that imports it
 - `database_pages`: where the pages of the state are

@@ -1,5 +1,6 @@
 """FoundBy far a database was read: a position for each of its streams."""
 
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 import msgspec
@@ -48,6 +49,25 @@ class DatabaseCursor(Struct, array_like=True):
     seen: SeenState | None = None
     streams: dict[str, StreamPosition] = {}
     unnumbered: dict[str, dict[RowName, RowMark]] = {}
+
+    def drop(self, streams: Iterable[str]) -> None:
+        """Forget streams that ended or begin again."""
+        for stream in streams:
+            self.streams.pop(stream, None)
+            self.unnumbered.pop(stream, None)
+
+    def advance(
+        self,
+        seen: SeenState,
+        streams: Mapping[str, StreamPosition],
+        unnumbered: Mapping[str, dict[RowName, RowMark]],
+    ) -> None:
+        """Move behind what was delivered. Streams without unnumbered rows have none."""
+        self.seen = seen
+        self.streams.update(streams)
+        self.unnumbered.update(unnumbered)
+        for stream in [stream for stream, rows in unnumbered.items() if not rows]:
+            del self.unnumbered[stream]
 
     def encode(self) -> bytes:
         """Return the cursor as bytes."""

@@ -11,8 +11,6 @@ from jarvisd.core.source import Budget, StreamTotals
 from jarvisd.core.sources.sqlite.database_cursor import (
     DatabaseCursor,
     RowMark,
-    StreamPosition,
-    mark_of,
 )
 from jarvisd.core.sources.sqlite.database_errors import RowError
 from jarvisd.core.sources.sqlite.database_queries import (
@@ -22,14 +20,8 @@ from jarvisd.core.sources.sqlite.database_queries import (
     number_of,
 )
 from jarvisd.core.sources.sqlite.row_delivery import RowDelivery
+from jarvisd.core.sources.sqlite.stream_reader import Sizes, StreamReader
 from jarvisd.core.sources.sqlite.unnumbered_rows import read_unnumbered
-
-Sizes = Mapping[RowName, int]
-"""The characters of each row of one stream."""
-
-ENTRIES_PER_ITEM = 4
-"""So many entries are asked for at once for each item that the budget has room for:
-agents write a row several times."""
 
 
 def missing(answers: Answers, queries: DatabaseQueries) -> str:
@@ -64,11 +56,15 @@ class Look:
         compare_all: bool,
     ) -> None:
         self.delivery = RowDelivery(answers, queries, budget)
-        self.restarted: list[str] = []
+        self.streams = StreamReader(
+            answers,
+            queries,
+            cursor.streams,
+            sizes,
+            self.delivery,
+        )
         self.ended: list[str] = []
-        self.positions: dict[str, StreamPosition] = {}
         self.unnumbered: dict[str, dict[RowName, RowMark]] = {}
-        self.sizes: dict[str, Sizes] = {}
         self.totals: dict[str, StreamTotals] = {}
         self.problems: dict[str, str] = {}
         self.more = False
@@ -77,7 +73,6 @@ class Look:
         self._known = cursor.streams
         self._known_unnumbered = cursor.unnumbered
         self._known_sizes = sizes
-        self._limit = budget.items * ENTRIES_PER_ITEM
         self._compare_all = compare_all
 
     def run(self) -> "Look":
@@ -87,28 +82,19 @@ class Look:
             for stream, sequence in self._answers.rows(self._queries.streams)
         }
         self.ended = [stream for stream in self._known if stream not in sequences]
-        grown: list[str] = []
-        unread: list[str] = []
-        for stream, sequence in sequences.items():
-            with self._failing_alone(stream):
-                if self._is_unread(stream, sequence):
-                    unread.append(stream)
-                elif sequence > self._known[stream].sequence:
-                    grown.append(stream)
-
-        waiting = grown + unread
+        waiting = self._waiting(sequences)
         for stream in waiting:
             if self.delivery.is_full:
                 break
 
             with self._failing_alone(stream):
-                self._read(stream, sequences[stream])
+                self.streams.read(stream, sequences[stream])
 
         self.unnumbered, is_done = read_unnumbered(
             self._answers,
             self._queries,
             self._known_unnumbered,
-            (*self.restarted, *self.ended),
+            (*self.streams.restarted, *self.ended),
             self.delivery,
         )
         self.ended += [
@@ -118,13 +104,36 @@ class Look:
         ]
         self._sum_up()
         self.more = not is_done or any(
-            (position := self.positions.get(stream)) is None
-            or position.after is not None
-            or position.sequence < sequences[stream]
+            self.streams.is_behind(stream, sequences[stream])
             for stream in waiting
             if stream not in self.problems
         )
         return self
+
+    def _waiting(self, sequences: Mapping[str, int]) -> list[str]:
+        """Return the streams to read: first those that grew, then unread ones."""
+        grown: list[str] = []
+        unread: list[str] = []
+        for stream, sequence in sequences.items():
+            known = self._known.get(stream)
+            if known is None:
+                unread.append(stream)
+                continue
+
+            if sequence != known.seen or self._compare_all:
+                with self._failing_alone(stream):
+                    if not self.streams.is_continued(stream, sequence):
+                        self.streams.restarted.append(stream)
+
+                if stream in self.problems:
+                    continue
+
+            if known.after is not None or stream in self.streams.restarted:
+                unread.append(stream)
+            elif sequence > known.sequence:
+                grown.append(stream)
+
+        return grown + unread
 
     @contextmanager
     def _failing_alone(self, stream: str) -> Iterator[None]:
@@ -134,135 +143,21 @@ class Look:
         except RowError as exc:
             self.problems[stream] = str(exc)
 
-    def _is_unread(self, stream: str, sequence: int) -> bool:
-        """Whether the stream is new, not read to its end, or not what was read."""
-        known = self._known.get(stream)
-        if known is None:
-            return True
-
-        if sequence != known.seen or self._compare_all:
-            is_continued = (
-                sequence >= known.seen and self._mark(stream, known.seen) == known.mark
-            )
-            if not is_continued:
-                self.restarted.append(stream)
-                return True
-
-        return known.after is not None
-
-    def _mark(self, stream: str, sequence: int) -> bytes:
-        row = self._answers.row(self._queries.mark, stream=stream, sequence=sequence)
-        return b"" if row is None else mark_of(row[0])
-
-    def _move(self, stream: str, to: int, now: int, after: RowName | None) -> None:
-        """Set the position of a stream that was read in a state with entry *now*."""
-        mark = self._mark(stream, now)
-        self.positions[stream] = StreamPosition(to, now, mark, after)
-
-    def _read(self, stream: str, now: int) -> None:
-        known = self._known.get(stream)
-        if known is None or stream in self.restarted:
-            self._read_all(stream, now, now, None)
-        elif known.after is not None:
-            self._read_all(stream, known.sequence, now, known.after)
-        else:
-            self._read_changes(stream, known.sequence, now)
-
-    def _read_all(
-        self, stream: str, begun: int, now: int, after: RowName | None
-    ) -> None:
-        """Deliver the rows of a stream behind *after*, in its order.
-
-        The position remains that where it was *begun*: what has changed since then in
-        rows that were delivered already is found by the sequence, once all were.
-        """
-        sizes = self._listed(stream)
-        names = list(sizes)
-        start = 0
-        if after is not None and after in sizes:
-            start = names.index(after) + 1
-        elif after is not None:
-            self.restarted.append(stream)
-
-        for name in names[start:]:
-            if self.delivery.is_full:
-                break
-
-            self.delivery.add(stream, name, None)
-            after = name
-        else:
-            after = None
-
-        self._move(stream, begun, now, after)
-
-    def _read_changes(self, stream: str, known: int, now: int) -> None:
-        """Deliver the rows that the entries behind the *known* one name."""
-        entries = [
-            (number_of(number), None if table is None else (str(table), str(key)))
-            for number, table, key in self._answers.rows(
-                self._queries.changes, stream=stream, after=known, limit=self._limit
-            )
-        ]
-        numbers = [number for number, _ in entries]
-        dense = list(range(known + 1, known + 1 + len(entries)))
-        if not entries or (self._queries.is_dense and numbers != dense):
-            # Entries were pruned: what they named is not known any more.
-            self.restarted.append(stream)
-            self._read_all(stream, now, now, None)
-            return
-
-        before = self._known_sizes.get(stream)
-        read: dict[RowName, int | None] = {}
-        for number, name in entries:
-            if name is not None and name not in read:
-                if self.delivery.is_full:
-                    break
-
-                known_chars = 0 if before is None else before.get(name)
-                read[name] = self.delivery.add(stream, name, known_chars)
-
-            known = number
-        else:
-            if len(entries) < self._limit:
-                known = now
-
-        self._move(stream, known, now, None)
-        if before is None or None in read.values():
-            # A row may have taken others with it that no entry names.
-            self._listed(stream)
-        else:
-            present = {name: size for name, size in read.items() if size is not None}
-            self.sizes[stream] = {**before, **present}
-
-    def _listed(self, stream: str) -> Sizes:
-        """Return the rows of a stream with their characters; report deleted ones."""
-        listed = self._answers.rows(self._queries.rows, stream=stream)
-        now = {
-            (str(table), str(key)): number_of(chars) for table, key, chars, *_ in listed
-        }
-        self.sizes[stream] = now
-        if stream not in self.restarted:
-            self.delivery.add_deleted(
-                self._known_sizes.get(stream, {}).keys() - now.keys()
-            )
-
-        return now
-
     def _sum_up(self) -> None:
         """Sum up what the streams have now of which something was read."""
-        void = {*self.restarted, *self.ended}
-        for stream in {*self.sizes, *self.unnumbered}:
+        void = {*self.streams.restarted, *self.ended}
+        for stream in {*self.streams.sizes, *self.unnumbered}:
             known = {} if stream in void else self._known_unnumbered
             unnumbered = self.unnumbered.get(stream, known.get(stream, {})).values()
             if stream in self.ended and not unnumbered:
                 continue
 
             with self._failing_alone(stream):
-                sizes = self.sizes.get(stream)
+                sizes = self.streams.sizes.get(stream)
                 if sizes is None and stream not in void:
                     sizes = self._known_sizes.get(stream)
                 if sizes is None:
-                    sizes = self._listed(stream)
+                    sizes = self.streams.listed(stream)
 
                 chars = sum(sizes.values()) + sum(mark.chars for mark in unnumbered)
                 count = len(sizes) + len(unnumbered)

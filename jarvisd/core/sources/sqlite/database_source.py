@@ -1,6 +1,5 @@
 """The source of one database: what is new in it, and a cursor for all its sessions."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 from typing import TypeVar
@@ -21,7 +20,7 @@ from jarvisd.core.sources.sqlite.database_errors import (
     RowError,
     UnknownVersionError,
 )
-from jarvisd.core.sources.sqlite.database_look import Look, Sizes, missing
+from jarvisd.core.sources.sqlite.database_look import Look, missing
 from jarvisd.core.sources.sqlite.database_pages import DatabasePages, FoundBy, StateKey
 from jarvisd.core.sources.sqlite.database_queries import (
     Answers,
@@ -29,17 +28,13 @@ from jarvisd.core.sources.sqlite.database_queries import (
     Reader,
     named_row,
 )
+from jarvisd.core.sources.sqlite.stream_reader import RecentSizes
 from jarvisd.core.sources.sqlite.wal_format import is_next_log
 
 T = TypeVar("T")
 
 COMPARED_ALWAYS = 64
 """So few sessions are compared at each look: 0.4 ms."""
-
-MAX_SIZED_STREAMS = 32
-MAX_SIZED_ROWS = 200_000
-"""Sizes of the rows of sessions that changed lately; of others they are listed again
-with their next change, which takes 0.3 ms for a hundred rows."""
 
 RETRY_S = 1.0
 """When to look again at what its owner changes all the time."""
@@ -63,8 +58,7 @@ class DatabaseSource:
     """Reads one database of an agent.
 
     `read` and `locate` block, up to a second if the owner writes all the time, so they
-    are called on a thread; `applied`, `cursor` and `is_changed` do not wait for them. The owner is never made to wait: see `database_pages`. Between reads nothing is
-    open but three descriptors, and none once `close` was called.
+    are called on a thread; `applied`, `cursor` and `is_changed` do not wait for them.
     """
 
     def __init__(
@@ -74,12 +68,11 @@ class DatabaseSource:
         self._cursor = known or DatabaseCursor()
         # What an unreadable cursor stood for may have been delivered.
         self._may_repeat = known is None and cursor != b""
-        self._path = path
         self._queries = queries
         self._clock = clock
         self._pages = DatabasePages(path, clock)
         self._reader: Reader | None = None
-        self._sizes: OrderedDict[str, Sizes] = OrderedDict()
+        self._sizes = RecentSizes()
         self._signature: object = None
         self._schema: int | None = None
         self._incomplete_since: float | None = None
@@ -139,28 +132,19 @@ class DatabaseSource:
         if unapplied is None or unapplied.batch is not batch:
             return
 
-        look, streams = unapplied.look, self._cursor.streams
-        unnumbered = self._cursor.unnumbered
-        for stream in (*look.ended, *look.restarted):
-            streams.pop(stream, None)
-            unnumbered.pop(stream, None)
+        look, key = unapplied.look, unapplied.key
+        void = {*look.ended, *look.streams.restarted}
+        self._cursor.drop(void)
+        self._cursor.advance(
+            SeenState(*key.inode, key.salts, key.frames, key.stamp),
+            look.streams.positions,
+            look.unnumbered,
+        )
+        for stream in void:
             self._sizes.pop(stream, None)
+        for stream in look.streams.positions.keys() & look.streams.sizes.keys():
+            self._sizes.keep(stream, look.streams.sizes[stream])
 
-        streams.update(look.positions)
-        unnumbered.update(look.unnumbered)
-        for stream in [stream for stream, rows in look.unnumbered.items() if not rows]:
-            del unnumbered[stream]
-
-        for stream in look.positions.keys() & look.sizes.keys():
-            self._sizes[stream] = look.sizes[stream]
-            self._sizes.move_to_end(stream)
-
-        rows = sum(map(len, self._sizes.values()))
-        while len(self._sizes) > MAX_SIZED_STREAMS or rows > MAX_SIZED_ROWS:
-            rows -= len(self._sizes.popitem(last=False)[1])
-
-        key = unapplied.key
-        self._cursor.seen = SeenState(*key.inode, key.salts, key.frames, key.stamp)
         self._may_repeat = self._may_repeat and look.more
         self._signature = None if look.more else unapplied.signature
         self._unapplied = None
@@ -171,12 +155,11 @@ class DatabaseSource:
 
     def locate(self, ref: ItemRef) -> bytes | None:
         """Return the present body of a row, or None if there is none."""
-        name = named_row(ref)
-        query = None if name is None else self._queries.tables.get(name[0])
-        if name is None or query is None:
+        table, key = named_row(ref) or ("", "")
+        query = self._queries.tables.get(table)
+        if query is None:
             return None
 
-        table, key = name
         with self._lock:
             try:
                 row = self._ask(lambda answers: answers.row(query.sql, key=key))
@@ -219,34 +202,15 @@ class DatabaseSource:
             self._cursor,
             self._sizes,
             budget=budget,
-            compare_all=self._may_be_replaced(key),
+            compare_all=may_be_replaced(key, self._pages.page_count, self._cursor),
         )
         return look.run(), key, answers.schema
 
-    def _may_be_replaced(self, key: StateKey) -> bool:
-        """Whether the file may have another history than that which was read."""
-        seen = self._cursor.seen
-        if seen is None or len(self._cursor.streams) <= COMPARED_ALWAYS:
-            return True
-
-        if (seen.device, seen.inode) != key.inode:
-            return True
-
-        # A backup may be restored within a transaction, which rewrites all pages.
-        most = self._pages.page_count // 2
-        if key.salts and key.salts == seen.salts:
-            return not 0 <= key.frames - seen.frames < most
-
-        if key.salts and seen.salts and is_next_log(seen.salts, key.salts):
-            return key.frames >= most
-
-        return key.found_by is not FoundBy.FILE or key.stamp != seen.stamp
-
     def _batch(self, look: Look) -> Batch:
-        restarted = list(look.restarted)
+        restarted = list(look.streams.restarted)
         if self._may_repeat:
             known = {*self._cursor.streams, *restarted}
-            found = {**look.positions, **look.unnumbered}
+            found = {**look.streams.positions, **look.unnumbered}
             restarted += [stream for stream in found if stream not in known]
 
         problems = "; ".join(
@@ -268,7 +232,7 @@ class DatabaseSource:
         if not reason:
             self._fault = None
         elif self._fault is None or self._fault.reason != reason:
-            self._fault = Fault(self._path, reason, self._clock.unix_ms())
+            self._fault = Fault(self._pages.files.path, reason, self._clock.unix_ms())
 
         return self._fault
 
@@ -292,3 +256,23 @@ class DatabaseSource:
 
         self._signature = signature
         return Batch(fault=self._faulty(reason))
+
+
+def may_be_replaced(key: StateKey, page_count: int, cursor: DatabaseCursor) -> bool:
+    """Whether the file may have another history than that which was read."""
+    seen = cursor.seen
+    if seen is None or len(cursor.streams) <= COMPARED_ALWAYS:
+        return True
+
+    if (seen.device, seen.inode) != key.inode:
+        return True
+
+    # A backup may be restored within a transaction, which rewrites all pages.
+    most = page_count // 2
+    if key.salts and key.salts == seen.salts:
+        return not 0 <= key.frames - seen.frames < most
+
+    if key.salts and seen.salts and is_next_log(seen.salts, key.salts):
+        return key.frames >= most
+
+    return key.found_by is not FoundBy.FILE or key.stamp != seen.stamp

@@ -21,15 +21,15 @@ class RowDelivery:
         self.deleted: list[ItemRef] = []
         self._answers = answers
         self._queries = queries
-        self._budget = budget
+        self.budget = budget
         self._size = 0
 
     @property
     def is_full(self) -> bool:
         """Whether the budget is used up."""
         return (
-            len(self.items) + len(self.deleted) >= self._budget.items
-            or self._size >= self._budget.size_bytes
+            len(self.items) + len(self.deleted) >= self.budget.items
+            or self._size >= self.budget.size_bytes
         )
 
     def add(self, stream: str, name: RowName, known_chars: int | None) -> int | None:
