@@ -291,13 +291,16 @@ class TranscriptText:
         """Return the next bytes, *size* at most; none at times in a compressed file.
 
         Raises:
-            SourceError: A compressed file is damaged.
+            SourceError: A compressed file is damaged, or cut short.
             OSError: The disk failed.
 
         """
         if self._reader is not None:
             piece = self._reader.read(self._fd, self._path, size)
             self.ended = self._reader.ended
+            if self.ended and self._reader.is_cut:
+                raise SourceError(self._path, CUT_SHORT)
+
             return piece
 
         piece = os.pread(self._fd, size, self._offset)
