@@ -1,17 +1,32 @@
 """Hand-made fakes and builders that more than one test file uses."""
 
 import math
-from array import array
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from operator import itemgetter
+from typing import Any, TypeVar
 
 import anyio
 from anyio.lowlevel import checkpoint
 
+from jarvisd.app.awake import Awake
+from jarvisd.app.features import build_features
+from jarvisd.app.restore import restart_books
+from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
 from jarvisd.blocks.block import Block
+from jarvisd.blocks.model import SavedBlock
+from jarvisd.blocks.registry import Blocks
+from jarvisd.blocks.store import read_blocks
+from jarvisd.conversations.recording import MessageRecorder
+from jarvisd.core.flush import Flusher
 from jarvisd.core.origin import BlockId, Kind, Origin
-from jarvisd.core.saved import FlushBatch, Saved, SavedBlock, SavedBooks
+from jarvisd.core.saved import FlushBatch, Saved
+from jarvisd.core.storage.database_store import Store
+from jarvisd.core.storage.sqlite_connection import Unit
+from jarvisd.state.journal import Journal
+
+T = TypeVar("T")
 
 EPOCH_MS = 1_790_000_000_000
 
@@ -98,22 +113,45 @@ class FakeStore:
 
         self.revision += 1
         self.batches.append(batch)
-        return Saved(self.revision)
+        return Saved(self.revision, dict.fromkeys(batch.changes))
 
-    async def load_books(self) -> SavedBooks:
-        return SavedBooks(sessions=[], cells=[], limits=[])
-
-    async def load_keys(self) -> "array[int]":
-        return array("q")
+    async def load(self, query: Unit[T]) -> T | None:
+        return None
 
     def stored(self, block_id: str) -> SavedBlock:
         """Return the newest state of a block."""
-        return next(
-            saved
+        rows: Iterator[SavedBlock] = (
+            row
             for batch in reversed(self.batches)
-            for saved in batch.blocks
-            if saved.origin.block_id == block_id
+            for row in batch.changes.get("blocks", ())
         )
+        return next(each for each in rows if each.origin.block_id == block_id)
+
+
+def build_flusher(
+    store: Any,
+    clock: Clock,
+    blocks: Blocks,
+    *,
+    journal: Journal | None = None,
+    recorder: MessageRecorder | None = None,
+    awake: Awake | None = None,
+) -> Flusher:
+    """Return a flusher of all features, as the daemon has it."""
+    journal = Journal() if journal is None else journal
+    return Flusher(
+        store,
+        clock,
+        blocks,
+        build_features(blocks, journal, recorder=recorder, awake=awake),
+        streams_of=blocks.books.blocks_of,
+        restart=partial(restart_books, blocks, store),
+    )
+
+
+async def stored_blocks(store: Store) -> list[SavedBlock]:
+    """Return the blocks that *store* holds."""
+    return await store.load(read_blocks) or []
 
 
 def block(block_id: str = "b1", *, agent: str = "text") -> Block:

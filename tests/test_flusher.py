@@ -4,8 +4,10 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
+from jarvisd.app.features import build_features
 from jarvisd.base.errors import StoreError
 from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
 from jarvisd.core.flush import PATIENCE_S, Flusher
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed, Publisher
@@ -44,8 +46,8 @@ class Rig:
             self.store,
             self.clock,
             self.blocks,
-            self.books,
-            self.journal,
+            build_features(Blocks(self.books), self.journal),
+            streams_of=self.books.blocks_of,
             publish=publish,
         )
         self.made: list[int] = []
@@ -105,7 +107,7 @@ class Rig:
         return sum(
             saved.origin.block_id == block_id
             for batch in self.store.batches
-            for saved in batch.blocks
+            for saved in batch.changes.get("blocks", ())
         )
 
 
@@ -196,9 +198,9 @@ async def test_a_transition_is_told_once_it_is_stored_with_its_source() -> None:
         await settle()
 
         (batch,) = rig.store.batches
-        assert [each.number for each in batch.transitions] == rig.told == rig.made
-        assert [each.origin for each in batch.blocks] == [source.origin]
-        assert batch.blocks[0].counts.line_count == 1
+        assert [each.number for each in batch.changes["state"]] == rig.told == rig.made
+        assert [each.origin for each in batch.changes["blocks"]] == [source.origin]
+        assert batch.changes["blocks"][0].counts.line_count == 1
 
 
 async def test_a_transition_without_a_line_is_stored_at_once() -> None:
@@ -285,7 +287,9 @@ async def test_while_the_store_fails_transitions_are_told_at_once_as_unstored() 
         await settle()
 
         kept = [
-            each.number for batch in rig.store.batches for each in batch.transitions
+            each.number
+            for batch in rig.store.batches
+            for each in batch.changes["state"]
         ]
         assert kept == rig.told == rig.made
         assert rig.stored == [False, False, True]

@@ -17,11 +17,13 @@ from benchmarks.effort import Effort
 from benchmarks.home import new_home
 from benchmarks.rows import Row
 from jarvisd.__main__ import SWITCH_S
+from jarvisd.app.features import build_features, open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.blocks.block import Block
+from jarvisd.blocks.registry import Blocks
 from jarvisd.core.flush import Flusher
 from jarvisd.core.origin import BlockId, Kind, Origin
-from jarvisd.core.storage.database_store import open_store
+from jarvisd.state.journal import Journal
 
 SIZES = (1_000, 10_000)
 TICK_S = 0.001
@@ -55,7 +57,10 @@ async def _flushes(path: Path, size: int, runs: int) -> list[tuple[float, float]
     clock = SystemClock()
     blocks = [_block(number) for number in range(size)]
     async with open_store(path, clock=clock) as store:
-        flusher = Flusher(store, clock, blocks)
+        known = Blocks()
+        features = build_features(known, Journal())
+        streams_of = known.books.blocks_of
+        flusher = Flusher(store, clock, blocks, features, streams_of=streams_of)
         await _flush(flusher, blocks)  # makes the files; that is no usual flush
         return [await _flush(flusher, blocks) for _ in range(runs)]
 

@@ -9,6 +9,7 @@ tells of all the time since the last.
 import math
 
 from jarvisd.base.clock import MS_PER_S, Clock, next_tick
+from jarvisd.core.feature import Feature, Scope
 
 BEAT_S = 60.0
 """A daemon that is killed loses so much of what it saw; a row a minute is no load."""
@@ -16,7 +17,7 @@ BEAT_S = 60.0
 GAP_MS = 2 * int(BEAT_S) * MS_PER_S
 
 
-class Awake:
+class Awake(Feature):
     """Knows the stretch of time in which nothing can have been missed."""
 
     def __init__(self, clock: Clock) -> None:
@@ -34,8 +35,9 @@ class Awake:
         self._seen_ms = now_ms
         return self._since_ms, now_ms
 
-    def told(self) -> tuple[int, int] | None:
+    def take(self, scope: Scope) -> tuple[int, int] | None:
         """Return the same to be stored with a flush; None if it was a minute ago."""
+        del scope
         now = self._clock.monotonic()
         if now - self._told_at < BEAT_S:
             return None

@@ -13,10 +13,16 @@ from pathlib import Path, PurePath
 from msgspec.structs import replace
 
 from jarvisd.app.awake import Awake
+from jarvisd.app.features import build_features
 from jarvisd.app.garbage import loading
 from jarvisd.app.prices import PricesInForce
 from jarvisd.app.reload import Reloader
-from jarvisd.app.restore import recall_blocks, recall_books, recalled_journal
+from jarvisd.app.restore import (
+    recall_blocks,
+    recall_books,
+    recalled_journal,
+    restart_books,
+)
 from jarvisd.app.trees import configured_trees
 from jarvisd.app.worktrees import WorktreeReader
 from jarvisd.base import paths
@@ -131,10 +137,19 @@ async def compose(
         await recall_books(books, store)
         journal = await recalled_journal(store, books, clock, publish)
         state_task = StateTask(books.states, journal, blocks, clock)
+        kept = config.conversations
+        recorder = MessageRecorder(kept.limits) if kept.record else None
         flusher = Flusher(
-            store, clock, blocks, books, journal, awake=awake.told, publish=publish
+            store,
+            clock,
+            blocks,
+            build_features(blocks, journal, recorder=recorder, awake=awake),
+            streams_of=books.blocks_of,
+            restart=partial(restart_books, blocks, store),
+            publish=publish,
         )
-        intake = _intake(config, agents, blocks, flusher, clock)
+        configured = lru_cache(MAX_AGENTS)(partial(_configured, config, agents))
+        intake = Intake(blocks, flusher, clock, recorder, agents=configured)
         reader = Scheduler(survey, intake)
         await recall_blocks(blocks, store, reader.catalogue, clock)
 
@@ -263,19 +278,6 @@ def _consumers(
         TreesChanged: (parts.reader.trees_changed,),
         HealthTurned: (subscriptions.health_turned, parts.renderer.wake),
     }
-
-
-def _intake(
-    config: Config,
-    agents: AgentRegistry,
-    blocks: Blocks,
-    flusher: Flusher,
-    clock: Clock,
-) -> Intake:
-    kept = config.conversations
-    recorder = MessageRecorder(kept.limits) if kept.record else None
-    configured = lru_cache(MAX_AGENTS)(partial(_configured, config, agents))
-    return Intake(blocks, flusher, clock, recorder, agents=configured)
 
 
 def _configured(config: Config, agents: AgentRegistry, name: str) -> Agent:

@@ -11,6 +11,7 @@ from jarvisd import __version__
 from jarvisd.app.awake import stay_awake
 from jarvisd.app.backups import keep_backups
 from jarvisd.app.compose import Parts, compose
+from jarvisd.app.features import open_store
 from jarvisd.app.garbage import keep_history
 from jarvisd.app.health_news import watch_health
 from jarvisd.app.prices import PricesInForce, keep_priced
@@ -24,7 +25,6 @@ from jarvisd.config import Config, FifoSettings
 from jarvisd.conversations.methods import keep_decaying
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.sources.configured_pipes import read_pipe
-from jarvisd.core.storage.database_store import open_store
 from jarvisd.core.storage.files import hold_store
 from jarvisd.ledger.rules import LedgerRules
 from jarvisd.rpc.endpoint import Endpoint, open_endpoint

@@ -81,7 +81,7 @@ async def keep_priced(prices: PricesInForce, ledger: Ledger, flusher: Flusher) -
         changed = prices.changed
         ledger.use_prices(prices.version)
         try:
-            await flusher.reprice()
+            await flusher.flush_while(ledger.needs_repricing)
         except StoreError:  # the flusher says why
             await anyio.sleep(RETRY_S)
         else:

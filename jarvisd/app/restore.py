@@ -1,6 +1,8 @@
 """What is stored, taken back before anybody reads or answers."""
 
+from array import array
 from functools import partial
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -8,14 +10,21 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
+from jarvisd.blocks.store import read_blocks
 from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.origin import Kind
 from jarvisd.core.publisher import Publish
 from jarvisd.core.storage.database_store import Store
+from jarvisd.core.storage.sqlite_connection import Unit
+from jarvisd.ledger.flush_store import read_books, read_keys
+from jarvisd.ledger.model import SavedBooks
 from jarvisd.overview.sessions import Sessions
+from jarvisd.segments.store import segments_since_ms
 from jarvisd.state.constants import FORGOTTEN_MS
 from jarvisd.state.journal import Journal
 from jarvisd.state.store import Which, last_number, read_transitions
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -23,10 +32,27 @@ MAX_RECALLED = 1_000_000
 """Transitions of a day, to know what each session was told to be last."""
 
 
-async def recall_books(books: Sessions, store: Store) -> None:
+class Loader(Protocol):
+    """What is needed of the store: it reads what there is to be had."""
+
+    async def load(self, query: Unit[T]) -> T | None:
+        """Return what *query* reads; None if nothing can be read."""
+        ...
+
+
+async def recall_books(books: Sessions, store: Loader) -> None:
     """Let *books* go on from what is stored of sessions, and which rows there are."""
-    books.restore(await store.load_books())
-    books.know(await store.load_keys())
+    saved = await store.load(read_books) or SavedBooks()
+    books.restore(saved, await store.load(segments_since_ms) or 0)
+    books.know(await store.load(read_keys) or array("q"))
+
+
+async def restart_books(blocks: Blocks, store: Loader) -> None:
+    """Begin again with what another database holds; blocks are read into it again."""
+    await recall_books(blocks.books, store)
+    for block in blocks:
+        block.unread()
+        blocks.books.bind_restored(block)
 
 
 async def recalled_journal(
@@ -45,11 +71,11 @@ async def recalled_journal(
 
 
 async def recall_blocks(
-    blocks: Blocks, store: Store, catalogue: FileRegistry, clock: Clock
+    blocks: Blocks, store: Loader, catalogue: FileRegistry, clock: Clock
 ) -> None:
     """Take in the blocks that are stored, and close what a killed daemon left open."""
     books, now_ms = blocks.books, clock.unix_ms()
-    for saved in await store.load():
+    for saved in await store.load(read_blocks) or ():
         block = Block.restored(saved)
         blocks.add(block, now_ms)
         books.bind_restored(block)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from jarvisd.base.usage import Tokens
-from jarvisd.conversations.model import Recorded
+from jarvisd.blocks.model import BadLine, SavedBlock
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.origin import (
     CHARS_PER_TOKEN,
@@ -18,7 +18,6 @@ from jarvisd.core.origin import (
     SessionId,
 )
 from jarvisd.core.roots import Position, SourceState, StoredPosition
-from jarvisd.core.saved import BadLine, SavedBlock
 from jarvisd.core.sources.source_slice import ScheduledSource
 from jarvisd.ledger.lane import Lane, decode_memory
 from jarvisd.ledger.session_totals import Session
@@ -97,7 +96,6 @@ class Block:
         reader: What reads its lines.
         session: The totals of the session that it is of, as far as that is known.
         bad_lines: The first that could not be taken in.
-        recorded: What was said and is not stored yet; the flusher takes it out.
 
     """
 
@@ -127,7 +125,6 @@ class Block:
     reader: AgentReader | None = None
     session: Session | None = None
     bad_lines: list[BadLine] = field(default_factory=list)
-    recorded: list[Recorded] = field(default_factory=list)
 
     @property
     def block_id(self) -> BlockId:
@@ -340,7 +337,6 @@ class Block:
             state_memory=stream.memory() if stream else self.state_memory,
             parser_version=self.parser_version,
             bad_lines=tuple(self.bad_lines),
-            recorded=tuple(self.recorded),
         )
 
     @classmethod

@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 from jarvisd.base.errors import ProtocolError
 from jarvisd.blocks.block import Block
+from jarvisd.blocks.model import SavedBlock
+from jarvisd.core.feature import Feature, Scope
 from jarvisd.core.origin import BlockId, BlockView
 from jarvisd.core.publisher import Publish, ignore
 from jarvisd.overview.sessions import Sessions
@@ -47,7 +49,7 @@ class _Counted:
 
 
 @dataclass(slots=True)
-class Blocks:
+class Blocks(Feature):
     """Every block by id, and their totals by agent.
 
     *books* is what they say of sessions; changes are published.
@@ -66,6 +68,7 @@ class Blocks:
     # Projects that are no worktrees, as far as is known.
     _placed: set[str] = field(default_factory=set)
     _asked_ms: int = 0
+    _refused: list[str] = field(default_factory=list)
     changes: int = 0
 
     def __len__(self) -> int:
@@ -113,6 +116,20 @@ class Blocks:
         self._count(block, now_ms)
         self.changes += 1
         self.publish(BlockChanged(block))
+
+    def take(self, scope: Scope) -> tuple[SavedBlock, ...] | None:
+        """Return the rows of the blocks in *scope*."""
+        saved = tuple(each.saved() for each in scope.streams)
+        for block, row in zip(scope.streams, saved, strict=True):
+            if block.stream is not None and not row.ledger_memory:
+                self._refused.append("memory of a block")
+
+        return saved or None
+
+    def take_refused(self) -> list[str]:
+        """Return what could not be made of rows since the last time."""
+        refused, self._refused = self._refused, []
+        return refused
 
     def get(self, block_id: BlockId) -> Block | None:
         """Return the block with exactly this id."""

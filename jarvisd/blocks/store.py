@@ -6,10 +6,13 @@ all, so `Interned` remembers whose first half is stored.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from jarvisd.core.saved import SavedBlock
+from msgspec.structs import replace
+
+from jarvisd.blocks.model import SavedBlock
+from jarvisd.core.feature import Tx
 from jarvisd.core.storage.interned import Interned, storable
 from jarvisd.core.storage.table import INTERNED, Codec, JointCodec, Table, coded
 
@@ -18,10 +21,6 @@ INSERT OR IGNORE INTO bad_line (block_key, line_offset, length, reason)
 SELECT block_key, ?, ?, ? FROM block AS b
 WHERE block_id = ?
 AND (SELECT count(*) FROM bad_line AS l WHERE l.block_key = b.block_key) < ?
-"""
-
-_NEXT_REVISION: Final = """
-UPDATE store SET revision = max(revision, ?) + 1 RETURNING revision
 """
 
 MAX_BAD_LINES: Final = 32
@@ -60,7 +59,7 @@ BLOCKS: Final = Table(
         "state_memory": _MEMORY,
     },
     together=(JointCodec({"folder": _folder, "name": _name}, {"path": _path}),),
-    unstored=("bad_lines", "recorded"),
+    unstored=("bad_lines",),
 )
 _UPSERT: Final = BLOCKS.upsert()
 _UPDATE: Final = BLOCKS.update(but="origin")
@@ -69,29 +68,13 @@ _SELECT: Final = f"{BLOCKS.select} ORDER BY block_key"
 Row = tuple[str | int | None, ...]
 
 
-def next_revision(raw: sqlite3.Connection, *, above: int) -> int:
-    """Count one flush; return its number, which is greater than *above*."""
-    row: tuple[int] = raw.execute(_NEXT_REVISION, (above,)).fetchall()[0]
-    return row[0]
-
-
-def read_revision(raw: sqlite3.Connection) -> int:
-    """Return the number of flushes ever committed."""
-    row: tuple[int] = raw.execute("SELECT revision FROM store").fetchone()
-    return row[0]
-
-
-def write_blocks(
-    raw: sqlite3.Connection,
-    blocks: tuple[SavedBlock, ...],
-    known: Interned,
-    revision: int,
-) -> None:
+def write_blocks(tx: Tx, blocks: Sequence[SavedBlock]) -> None:
     """Insert or replace the rows of *blocks*, inside the caller's transaction.
 
     Rows are made some at a time as SQLite takes them, which releases the interpreter
     in between: the event loop goes on beside a batch of any length.
     """
+    raw, known, revision = tx
     before = raw.total_changes
     moved = [each for each in blocks if known.has(each.origin)]
     _UPDATE.run(raw, known, moved, revision)
@@ -102,7 +85,21 @@ def write_blocks(
 
     _UPSERT.run(raw, known, fresh, revision)
     raw.executemany(_BAD_LINE, _bad_lines(blocks))
-    known.learn(fresh)
+    known.learn(each.origin for each in fresh)
+
+
+def unread_blocks(blocks: Sequence[SavedBlock]) -> tuple[SavedBlock, ...]:
+    """Return *blocks* as a database has them whose ledger lacks their lines."""
+    return tuple(
+        replace(
+            each,
+            parser_version=0,
+            reader_memory=b"",
+            ledger_memory=b"",
+            state_memory=b"",
+        )
+        for each in blocks
+    )
 
 
 def read_blocks(raw: sqlite3.Connection) -> list[SavedBlock]:

@@ -22,6 +22,7 @@ from jarvisd.conversations.model import (
 )
 from jarvisd.conversations.store import as_metadata, create, key_of, lenient_text
 from jarvisd.conversations.word_index_store import add_words, delete_messages
+from jarvisd.core.feature import Tx
 from jarvisd.core.message import Role
 
 MAX_ANSWER_CHARS: Final = 1 << 20
@@ -128,12 +129,17 @@ def columns(new: NewMessage) -> tuple[Any, ...]:
 
 
 def record(
-    raw: sqlite3.Connection, messages: Iterable[Recorded], limits: ConversationLimits
+    tx: Tx, said: Iterable[Iterable[Recorded]], *, limits: ConversationLimits
 ) -> None:
-    """Add what agents said, each message once, to the conversations of their projects."""
-    for each in messages:
-        if _earlier(raw, each.origin) is None:
-            _record(raw, each, limits)
+    """Add what agents said, each message once, to the conversations of their projects.
+
+    It comes block by block; what of one block cannot be stored is put aside.
+    """
+    for messages in said:
+        with tx.known.part(tx.raw, "messages"):
+            for each in messages:
+                if _earlier(tx.raw, each.origin) is None:
+                    _record(tx.raw, each, limits)
 
 
 def consolidate(

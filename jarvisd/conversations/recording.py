@@ -7,7 +7,9 @@ import structlog
 from jarvisd.blocks.block import Block
 from jarvisd.conversations.model import ConversationLimits, Recorded
 from jarvisd.core.agent import Agent
+from jarvisd.core.feature import Feature, FlushOutcome, Receipt, Scope
 from jarvisd.core.message import Said
+from jarvisd.core.origin import BlockId
 from jarvisd.core.sources.jsonlines.lines import TextLine
 
 log = structlog.get_logger()
@@ -21,11 +23,13 @@ MAX_WAITING = 10_000
 """Messages of one block that may wait for a disk that is full; then the oldest go."""
 
 
-class MessageRecorder:
-    """Puts messages on their block, which takes them to the store with its position."""
+class MessageRecorder(Feature):
+    """Keeps what is said until it is stored with the position of its block."""
 
     def __init__(self, limits: ConversationLimits) -> None:
         self._limits = limits
+        self._waiting: dict[BlockId, list[Recorded]] = {}
+        self._taken: dict[BlockId, int] = {}
 
     def hear(
         self, block: Block, agent: Agent, line: TextLine, *, now_ms: int, seen_ms: int
@@ -48,10 +52,31 @@ class MessageRecorder:
             return
 
         recorded = _recorded(said, block, line, project, min(at_ms, now_ms))
-        block.recorded.append(recorded)
-        if len(block.recorded) > MAX_WAITING:
-            del block.recorded[0]
+        waiting = self._waiting.setdefault(block.block_id, [])
+        waiting.append(recorded)
+        if len(waiting) > MAX_WAITING:
+            del waiting[0]
             log.warning("message.dropped", block_id=block.block_id)
+
+    def take(self, scope: Scope) -> tuple[tuple[Recorded, ...], ...] | None:
+        """Return what was said in the streams of *scope*, block by block."""
+        found: dict[BlockId, tuple[Recorded, ...]] = {}
+        for stream in scope.streams:
+            block_id = stream.origin.block_id
+            if block_id in self._waiting:
+                found[block_id] = tuple(self._waiting[block_id])
+
+        self._taken = {block_id: len(said) for block_id, said in found.items()}
+        return tuple(found.values()) or None
+
+    def settled(self, outcome: FlushOutcome, change: object, receipt: Receipt) -> None:
+        """Let go of what is stored."""
+        del change, receipt
+        if outcome is FlushOutcome.COMMITTED:
+            for block_id, number in self._taken.items():
+                del self._waiting[block_id][:number]
+                if not self._waiting[block_id]:
+                    del self._waiting[block_id]
 
 
 def _recorded(

@@ -1,20 +1,19 @@
-"""The set of changed blocks, and the one task that empties it.
+"""The set of changed streams, and the one task that empties it.
 
-What a flush takes of blocks and of the books is of one moment. The books may hold lines
-of blocks that are not in the flush: after a crash these are read again, and change
-nothing, because rows are merged.
+What a flush takes of all features is of one moment, and written in one transaction with
+the cursors of its streams. Merged rows may be of streams that are not in the flush:
+after a crash these are read again, and change nothing.
 
-A transition is stored at once, in a flush of its own: with it go the blocks that it was
-concluded from, or their lines, read again after a crash, would make it once more.
+What is urgent is stored at once, in a flush of its own: with it go the streams that it
+was concluded from, or their items, read again after a crash, would make it once more.
 
-A flush may be committed although its answer came too late. What the store has changed
-of the books on the way is told in that answer alone, so the same batch is sent again,
-before any other, until there is one.
+A flush may be committed although its answer came too late. What the stores have changed
+on the way is told in that answer alone, so the same batch is sent again, before any
+other, until there is one. What becomes of a flush: see `FlushOutcome`.
 """
 
 import math
-from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import anyio
@@ -23,14 +22,11 @@ import structlog
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError, StoreUnansweredError
 from jarvisd.base.refusals import Refusals
-from jarvisd.blocks.block import Block
 from jarvisd.core.debounce import INTERVAL_S, Agenda
-from jarvisd.core.origin import BlockId
+from jarvisd.core.feature import Change, Feature, FlushOutcome, Scope, StoredStream
+from jarvisd.core.origin import BlockId, SessionId
 from jarvisd.core.publisher import Flushed, Publish, ignore
-from jarvisd.core.saved import FlushBatch, Saved, SavedBlock, SavedBooks
-from jarvisd.ledger.model import LedgerBatch
-from jarvisd.overview.sessions import Sessions
-from jarvisd.state.journal import Journal
+from jarvisd.core.saved import FlushBatch, Saved
 
 log = structlog.get_logger()
 
@@ -46,10 +42,6 @@ PATIENCE_S = 1.0
 
 PUT_OFF_S = 0.1
 """How long what is due may be put off by transitions, which are stored first."""
-
-MAX_UNSAVED = 2_048
-"""Rows of the ledger that make a flush come at once. Counting and taking them is one
-step, for which a live line has to wait: some ten milliseconds."""
 
 MAX_AHEAD = 16_384
 """Rows that reading may be ahead of the disk before history has to wait: 6 MB."""
@@ -78,52 +70,59 @@ class Saver(Protocol):
         """Commit *batch* and return what came of it, or raise StoreError."""
         ...
 
-    async def load_books(self) -> SavedBooks:
-        """Return the books as they are stored, or raise StoreError."""
-        ...
 
-    async def load_keys(self) -> "array[int]":
-        """Return the keys of their rows, sorted, or raise StoreError."""
-        ...
+class FlushPlan(NamedTuple):
+    """What a flush is of, and how.
+
+    Attributes:
+        streams: The changed streams that it stores.
+        durable: The answer waits for the disk.
+        is_hurried: Of all else, only what is of the sessions of urgent changes.
+
+    """
+
+    streams: list[StoredStream]
+    durable: bool = False
+    is_hurried: bool = False
 
 
-class _Sent(NamedTuple):
-    """A batch that was given to the store, and what it was made from."""
-
-    batch: FlushBatch
-    blocks: list[Block]
-    news: LedgerBatch
+async def keep_memory() -> None:
+    """Keep what features have in memory, for a database that holds nothing else."""
 
 
 class Flusher:
-    """Stores each changed block at most once a second, and never forgets one.
+    """Stores each changed stream at most once a second, and never forgets one.
 
-    A failed write leaves its blocks changed and is tried again; meanwhile
+    A failed write leaves its streams changed and is tried again; meanwhile
     *failed_since* says since when, and counting goes on in memory.
+
+    *features* are asked for changes in their order. *streams_of* gives the streams of a
+    session. *restart* has features go on from a database that has taken the place of
+    the one before; all *streams* are stored in it.
     """
 
     def __init__(
         self,
         store: Saver,
         clock: Clock,
-        blocks: Iterable[Block],
-        books: Sessions | None = None,
-        journal: Journal | None = None,
+        streams: Iterable[StoredStream],
+        features: Mapping[str, Feature],
         *,
-        awake: Callable[[], tuple[int, int] | None] = lambda: None,
+        streams_of: Callable[[str, SessionId], Iterable[StoredStream]],
+        restart: Callable[[], Awaitable[None]] = keep_memory,
         publish: Publish = ignore,
     ) -> None:
         self._publish = publish
         self._store = store
-        self._awake = awake
         self._clock = clock
-        self._blocks = blocks
-        self._books = Sessions() if books is None else books
-        self._journal = Journal() if journal is None else journal
+        self._streams = streams
+        self._features = features
+        self._streams_of = streams_of
+        self._restart = restart
         self._caught_up = anyio.Event()
         self._generation = store.generation
-        self._dirty: Agenda[BlockId, Block] = Agenda()
-        self._transitions_due = math.inf
+        self._dirty: Agenda[BlockId, StoredStream] = Agenda()
+        self._urgent_due = math.inf
         self._is_hurried = False
         """The last flush was of transitions alone, and others may wait."""
         self._write_begun = anyio.Event()
@@ -133,7 +132,9 @@ class Flusher:
         # Without a turn of the loop in between, what is taken is what is written.
         self._writing = anyio.Lock(fast_acquire=True)
         self._batches = 0
-        self._unanswered: _Sent | None = None
+        self._is_partial = False
+        """A feature failed in the flush under way, while others were stored."""
+        self._unanswered: FlushBatch | None = None
         self._began = 0.0
         self._failures = 0
         self.begun_anew = anyio.Event()
@@ -158,22 +159,21 @@ class Flusher:
         under_way = self._writing.locked() + (self._unanswered is not None)
         return self._store.revision + 1 + under_way
 
-    def touch(self, block: Block, *, urgent: bool = True) -> None:
-        """Say that *block* has something new. Cheap; call it as often as true.
+    def touch(self, stream: StoredStream, *, urgent: bool = True) -> None:
+        """Record that *stream* has something new. Cheap; call it as often as true.
 
         A first change that is *urgent* is stored at once; that of a file out of the
         past can wait for the others.
         """
-        block.revision = self.next_revision
-        # Only a block whose lines are folded, by its lane, brings rows that could press.
-        if block.stream is not None and self._is_pressing and not self._failures:
+        stream.revision = self.next_revision
+        if self._is_pressing and not self._failures:
             self._wake.set()
 
-        block_id = block.origin.block_id
+        block_id = stream.origin.block_id
         if block_id in self._dirty:
             return
 
-        if self._dirty.add(block_id, block, self._clock.monotonic(), urgent=urgent):
+        if self._dirty.add(block_id, stream, self._clock.monotonic(), urgent=urgent):
             self._wake.set()
 
     def hasten(self, *, urgent: bool) -> None:
@@ -182,14 +182,22 @@ class Flusher:
         One that is *urgent* is stored at once, in a flush of its own.
         """
         due = -math.inf if urgent else self._clock.monotonic() + INTERVAL_S
-        if due < self._transitions_due:
-            self._transitions_due = due
+        if due < self._urgent_due:
+            self._urgent_due = due
             self._wake.set()
 
     @property
     def _is_pressing(self) -> bool:
-        ledger = self._books.ledger
-        return ledger.has_closings or ledger.unsaved >= MAX_UNSAVED
+        return any(each.is_pressing for each in self._features.values())
+
+    @property
+    def _has_waiting(self) -> bool:
+        return any(each.has_waiting for each in self._features.values())
+
+    def _delayed(self) -> None:
+        """Tell all features that nothing can be stored for now."""
+        for each in self._features.values():
+            each.delayed()
 
     @property
     def is_behind(self) -> bool:
@@ -197,10 +205,10 @@ class Flusher:
 
         Not for the latter while nothing can be stored, which may last.
         """
-        hurries = self._transitions_due == -math.inf or (
+        hurries = self._urgent_due == -math.inf or (
             self._is_hurried and self._writing.locked()
         )
-        ahead = self._books.ledger.unsaved >= MAX_AHEAD
+        ahead = sum(each.unsaved for each in self._features.values()) >= MAX_AHEAD
         return ahead or (hurries and not self._failures)
 
     async def catch_up(self) -> None:
@@ -215,20 +223,21 @@ class Flusher:
                 group.start_soon(self._watch_writes)
                 while True:
                     await self._sleep_until_due()
-                    await self._flush(self._take_due(), hurried=self._is_hurried)
+                    due = self._take_due()
+                    await self._flush(FlushPlan(due, is_hurried=self._is_hurried))
         finally:
             with anyio.move_on_after(FAREWELL_S, shield=True):
-                await self._flush(self._dirty.take())
+                await self._flush(FlushPlan(self._dirty.take()))
 
-    def _take_due(self) -> list[Block]:
-        """Return the blocks that are due; none if transitions go first.
+    def _take_due(self) -> list[StoredStream]:
+        """Return the streams that are due; none if what is urgent goes first.
 
         Of what is overdue every second flush is, so that nothing is put off for ever.
         """
         now = self._clock.monotonic()
         overdue = self._is_pressing or now - self._dirty.next_due >= PUT_OFF_S
         first = not (overdue and self._is_hurried)
-        self._is_hurried = self._transitions_due <= now and first
+        self._is_hurried = self._urgent_due <= now and first
         return [] if self._is_hurried else self._dirty.take(now)
 
     async def _watch_writes(self) -> None:
@@ -239,7 +248,7 @@ class Flusher:
             while self._writing.locked():
                 await self._clock.sleep_until(self._began + PATIENCE_S)
                 if self.writing_s >= PATIENCE_S:
-                    self._journal.degrade()
+                    self._delayed()
                     break
 
     async def flush_all(self) -> int:
@@ -253,21 +262,21 @@ class Flusher:
             async with self._writing:
                 pass  # what a flush under way holds does not count as changed any more
 
-        await self._flush(self._dirty.take(), tell=True)
+        await self._flush(FlushPlan(self._dirty.take()), tell=True)
         return self._store.revision
 
-    async def reprice(self) -> None:
-        """Count all costs anew that are of other prices than those in use.
+    async def flush_while(self, is_unfinished: Callable[[], bool]) -> None:
+        """Store what features have, flush by flush, as long as it *is_unfinished*.
 
         Raises:
-            StoreError: Not all could be; go on later.
+            StoreError: Something could not be stored; go on later.
 
         """
-        while self._books.ledger.is_repricing:
-            await self._save([], durable=False)
+        while is_unfinished():
+            await self._save(FlushPlan([]))
 
-    async def commit(self, block: Block) -> None:
-        """Return once all of *block* so far is on the disk.
+    async def commit(self, stream: StoredStream) -> None:
+        """Return once all of *stream* so far is on the disk.
 
         Raises:
             StoreError: It is not; it stays changed and is tried again.
@@ -276,12 +285,13 @@ class Flusher:
         async with self._writing:
             pass  # a flush under way may hold an older state of it
 
-        blocks = self._dirty.take_only([block.block_id])
-        await self._flush(blocks, durable=True, tell=True)
+        block_id = stream.origin.block_id
+        taken = self._dirty.take_only([block_id])
+        await self._flush(FlushPlan(taken, durable=True), tell=True)
         async with self._writing:
-            pass  # another who waits for the same block may have taken it with theirs
+            pass  # another who waits for the same stream may have taken it with theirs
 
-        if block.block_id in self._dirty and self.error is not None:
+        if block_id in self._dirty and self.error is not None:
             raise StoreError(self.error)
 
     async def _sleep_until_due(self) -> None:
@@ -294,113 +304,120 @@ class Flusher:
 
     @property
     def _next_due(self) -> float:
-        due = min(self._dirty.next_due, self._transitions_due)
+        due = min(self._dirty.next_due, self._urgent_due)
         return max(-math.inf if self._is_pressing else due, self._not_before)
 
     async def _wait_for_earlier(self, scope: anyio.CancelScope) -> None:
         await self._wake.wait()
         scope.cancel()
 
-    async def _flush(
-        self,
-        blocks: list[Block],
-        *,
-        durable: bool = False,
-        hurried: bool = False,
-        tell: bool = False,
-    ) -> None:
-        """Store *blocks*, and whatever cannot wait; on failure raise only if *tell*.
+    async def _flush(self, plan: FlushPlan, *, tell: bool = False) -> None:
+        """Store what *plan* says, and whatever cannot wait.
 
-        One that is *hurried* stores transitions, and of the books what is of the same
-        sessions.
+        On failure raise only if *tell*.
         """
         try:
-            if blocks or self._journal.has_waiting or self._is_pressing:
-                await self._save(blocks, durable=durable, hurried=hurried)
+            if plan.streams or self._has_waiting or self._is_pressing:
+                await self._save(plan)
         except StoreError:
             if tell:
                 raise
         finally:
             self._dirty.plan()
 
-    async def _save(
-        self, blocks: list[Block], *, durable: bool, hurried: bool = False
-    ) -> None:
-        """Store *blocks*; on failure keep them changed.
+    async def _save(self, plan: FlushPlan) -> None:
+        """Store what *plan* says; on failure keep its streams changed.
 
         A bulkhead: an error of any sort is one of the store's.
         """
         try:
-            await self._save_now(blocks, durable=durable, hurried=hurried)
+            await self._save_now(plan)
         except StoreError as exc:
-            self._postpone(blocks, exc)
+            self._postpone(plan.streams, exc)
             raise
         except Exception as exc:
             log.exception("flush.crashed")
             error = StoreError(CRASHED)
-            self._postpone(blocks, error)
+            self._postpone(plan.streams, error)
             raise error from exc
 
-    async def _save_now(
-        self, blocks: list[Block], *, durable: bool, hurried: bool
-    ) -> None:
+    async def _save_now(self, plan: FlushPlan) -> None:
+        streams = plan.streams
         async with self._writing:
             now = self._began = self._clock.monotonic()
             self._write_begun.set()
-            self._dirty.begun((each.block_id for each in blocks), now)
-            await self._begin_anew()
+            self._dirty.begun((each.origin.block_id for each in streams), now)
+            await self._restart_if_replaced()
             if self._unanswered is not None:
                 await self._send(self._unanswered)
-                await self._begin_anew()
+                await self._restart_if_replaced()
 
-            blocks += self._take_sources(now)
-            await self._send(self._taken(blocks, durable=durable, hurried=hurried))
-            await self._begin_anew()
+            urgent = self._urgent_sessions()
+            sources = self._take_sources(urgent)
+            self._dirty.begun((each.origin.block_id for each in sources), now)
+            streams += sources
+            is_parted = plan.is_hurried and not self._is_mixed
+            scope = Scope(streams, urgent if is_parted else None)
+            await self._send(self._take(scope, durable=plan.durable))
+            await self._restart_if_replaced()
+
+            if self._is_partial:  # what a feature could not store waits for a pause
+                self._is_partial = False
+                self._not_before = self._clock.monotonic() + RETRY_S[-1]
+                for each in streams:
+                    self._dirty.put_back(each.origin.block_id, each, now)
+            else:
+                self._not_before = -math.inf
 
         self._failures, self.failed_since_ms, self.error = 0, None, None
-        self._not_before = -math.inf
         self.last_flush_ms = self._clock.unix_ms()
         self._look_again()
-        log.debug("flush.done", blocks=len(blocks), revision=self._store.revision)
+        log.debug("flush.done", blocks=len(streams), revision=self._store.revision)
         self._publish(Flushed(self._store.revision))
 
-    def _take_sources(self, now: float) -> list[Block]:
-        """Return the changed blocks of the sessions whose transitions are to be stored."""
-        sources = self._dirty.take_only(
-            block.block_id
-            for key in self._journal.waiting_sessions()
-            for block in self._books.blocks_of(*key)
-        )
-        self._dirty.begun((each.block_id for each in sources), now)
-        return sources
+    @property
+    def _is_mixed(self) -> bool:
+        return any(each.is_mixed for each in self._features.values())
 
-    def _taken(self, blocks: list[Block], *, durable: bool, hurried: bool) -> _Sent:
-        """Return *blocks* and the news of the books, as both are now, to be stored."""
+    def _urgent_sessions(self) -> set[tuple[str, SessionId]]:
+        return {
+            session
+            for each in self._features.values()
+            for session in each.urgent_sessions()
+        }
+
+    def _take_sources(
+        self, sessions: Iterable[tuple[str, SessionId]]
+    ) -> list[StoredStream]:
+        """Return the changed streams of *sessions*, to be stored with these."""
+        return self._dirty.take_only(
+            stream.origin.block_id
+            for session in sessions
+            for stream in self._streams_of(*session)
+        )
+
+    def _take(self, scope: Scope, *, durable: bool) -> FlushBatch:
+        """Return what all features have to store of *scope*, as of now.
+
+        A bulkhead: a feature that fails has nothing to store, and all others have.
+        """
         self._batches += 1
-        self._transitions_due = math.inf
-        for each in blocks:
+        self._urgent_due = math.inf
+        for each in scope.streams:
             each.revision = self._store.revision + 1  # some changed while this waited
 
-        ledger, sessions = self._books.ledger, self._journal.waiting_sessions()
-        saved = tuple(map(self._saved, blocks))
-        news = ledger.take_of(sessions) if hurried else ledger.take()
-        self._put_aside(ledger.take_refused())
-        batch = FlushBatch(
-            blocks=saved,
-            durable=durable,
-            ledger=news or None,
-            transitions=self._journal.waiting(),
-            awake=self._awake(),
-            number=self._batches,
-        )
-        return _Sent(batch, blocks, news)
+        changes: dict[str, Change] = {}
+        for name, feature in self._features.items():
+            try:
+                change = feature.take(scope)
+            except Exception as exc:
+                self._feature_failed(name, exc)
+            else:
+                self._put_aside(feature.take_refused())
+                if change is not None:
+                    changes[name] = change
 
-    def _saved(self, block: Block) -> SavedBlock:
-        saved = block.saved()
-        if block.stream is not None and not saved.ledger_memory:
-            self._put_aside(["memory of a block"])
-
-        return saved
+        return FlushBatch(changes=changes, durable=durable, number=self._batches)
 
     def _put_aside(self, refused: Sequence[str]) -> None:
         """Report that the rows named by *refused* are not stored and will not be."""
@@ -408,63 +425,83 @@ class Flusher:
             self.refused.add(len(refused), refused[-1], self._clock.unix_ms())
             log.error("rows.refused", rows=len(refused), last=refused[-1])
 
-    async def _send(self, sent: _Sent) -> None:
-        """Have *sent* stored and take in the answer; take it back if it is refused."""
-        ledger = self._books.ledger
+    async def _send(self, batch: FlushBatch) -> None:
+        """Have *batch* stored, and tell features what became of their changes."""
         try:
-            done = await self._store.save(sent.batch)
+            saved = await self._store.save(batch)
         except StoreUnansweredError:
-            self._unanswered = sent
+            self._unanswered = batch
+            self._settle(batch, FlushOutcome.UNANSWERED)
             raise
         except BaseException as exc:
             # Cancelled before it was sent again, it may be stored as before.
-            if isinstance(exc, Exception) or sent is not self._unanswered:
+            if isinstance(exc, Exception) or batch is not self._unanswered:
                 self._unanswered = None
-                ledger.failed(sent.news)
+                self._settle(batch, FlushOutcome.REFUSED)
             raise
 
         self._unanswered = None
-        self._put_aside(done.refused)
-        ledger.stored(done.corrections, done.repriced)
-        self._books.segments.stored(sent.news.closings)
-        self._journal.stored(sent.batch.transitions)
+        self._put_aside(saved.refused)
+        replaced = self._generation != self._store.generation
+        without = FlushOutcome.REPLACED if replaced else FlushOutcome.REFUSED
+        self._settle(batch, without, saved)
 
-        for block, stored in zip(sent.blocks, sent.batch.blocks, strict=True):
-            del block.recorded[: len(stored.recorded)]
+    def _settle(
+        self, batch: FlushBatch, outcome: FlushOutcome, saved: Saved | None = None
+    ) -> None:
+        """Tell each feature that its change is committed, if it is in *saved*.
 
-    async def _begin_anew(self) -> None:
-        """Restore everything from the database if it is another one than before.
+        Of others it is told *outcome*. A bulkhead: a feature that fails costs itself.
+        """
+        for name, change in batch.changes.items():
+            feature = self._features[name]
+            try:
+                if saved is not None and name in saved.receipts:
+                    receipt = saved.receipts[name]
+                    feature.settled(FlushOutcome.COMMITTED, change, receipt)
+                else:
+                    self._is_partial |= (
+                        saved is not None and outcome is FlushOutcome.REFUSED
+                    )
+                    feature.settled(outcome, change, None)
+            except Exception as exc:
+                self._feature_failed(name, exc)
 
-        It must be given all we know of blocks. The books are made again: from those in
+    def _feature_failed(self, name: str, exc: Exception) -> None:
+        log.error("feature.crashed", feature=name, exc_info=exc)
+        self._put_aside([f"{name}: {type(exc).__name__}"])
+        self._is_partial = True
+
+    async def _restart_if_replaced(self) -> None:
+        """Go on from what the database holds, if it is another one than before.
+
+        It must be given all we know of streams. Features begin again: with what is in
         it, and by reading again all that can be read again.
         """
         if self._generation == self._store.generation:
             return
 
         self._unanswered = None
-        self._books.restore(await self._store.load_books())
-        self._books.know(await self._store.load_keys())
+        await self._restart()
         self._generation = self._store.generation
-        for block in self._blocks:
-            block.unread()
-            self._books.bind_restored(block)
-            self.touch(block)
+        for stream in self._streams:
+            self.touch(stream)
 
         self.begun_anew.set()
         self.begun_anew = anyio.Event()
 
-    def _postpone(self, blocks: list[Block], exc: StoreError) -> None:
+    def _postpone(self, streams: list[StoredStream], exc: StoreError) -> None:
         now = self._clock.monotonic()
-        for block in blocks:
-            self._dirty.put_back(block.block_id, block, now)
+        for stream in streams:
+            self._dirty.put_back(stream.origin.block_id, stream, now)
 
-        if self._journal.has_waiting:
-            self._transitions_due = now
+        if self._has_waiting:
+            self._urgent_due = now
 
-        self._journal.degrade()
+        self._delayed()
         if self.failed_since_ms is None:
             self.failed_since_ms = self._clock.unix_ms()
-            log.warning("flush.postponed", blocks=len(blocks), reason=str(exc))
+            log.warning("flush.postponed", blocks=len(streams), reason=str(exc))
 
         self.error = str(exc)
         self._not_before = now + RETRY_S[min(self._failures, len(RETRY_S) - 1)]

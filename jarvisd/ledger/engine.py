@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from jarvisd.base.usage import Tokens
 from jarvisd.core.event import LimitsReported
+from jarvisd.core.feature import ALL, Feature, FlushOutcome, Scope
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.traits import TraitsOf, no_traits
@@ -25,13 +26,12 @@ from jarvisd.ledger.model import (
     VOID_RANK,
     CallRow,
     Cell,
-    Corrections,
     FormerKey,
     LedgerBatch,
+    LedgerReceipt,
     LimitRow,
     MarkRow,
     Outdated,
-    Repriced,
     ResponseRow,
     Row,
     SessionRow,
@@ -48,10 +48,13 @@ from jarvisd.ledger.session_totals import (
     decoded,
     summed,
 )
-from jarvisd.segments.model import Closing
 
 WINDOW_ROWS = 4_096
 """Stored rows kept at hand of each kind: two megabytes. Copies come close together."""
+
+MAX_UNSAVED = 2_048
+"""Rows that make a flush come at once. Counting and taking them is one step, for which
+a live line has to wait: some ten milliseconds."""
 
 MAX_COST_MICROS = 2**40
 """One response costs no more: a million dollars. Only absurd prices come to that."""
@@ -60,11 +63,10 @@ SessionKey = tuple[str, SessionId]
 """Agent and session: two agents may use one id."""
 
 
-class Ledger:
+class Ledger(Feature):
     """The accounts of all agents.
 
-    The way of one flush is `take`, then either `stored` or `failed`; between them
-    records may be folded, but no second batch taken.
+    Between `take` and `settled` records may be folded, but no second batch taken.
     """
 
     def __init__(
@@ -93,7 +95,6 @@ class Ledger:
         self._repricing = Repricing()
         self._outdated: dict[SessionKey, int] = {}
         self._former: tuple[FormerKey, ...] = ()
-        self._closings: list[Closing] = []
         self._refused: list[str] = []
         self._is_mixed = False
 
@@ -135,8 +136,7 @@ class Ledger:
         """
         self._outdated[agent, session_id] = row_version(version)
 
-    @property
-    def is_repricing(self) -> bool:
+    def needs_repricing(self) -> bool:
         """Whether there are costs of another price table than that in use."""
         return bool(self._repricing.stale)
 
@@ -201,6 +201,20 @@ class Ledger:
         shelves = self._shelves
         return shelves.responses.unsaved + shelves.calls.unsaved + shelves.marks.unsaved
 
+    @property
+    def is_pressing(self) -> bool:
+        """Whether so many rows wait that they are to be stored at once."""
+        return self.unsaved >= MAX_UNSAVED
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether rows, totals and cells cannot be parted by sessions now.
+
+        Where they can, those of a session are what its lines have made, and no more.
+        """
+        mixed = self._is_mixed or any(each.is_mixed for each in self._shelves.all())
+        return mixed or bool(self._outdated)
+
     def holds(self, session: Session) -> bool:
         """Whether *session* is what is kept, and not what another database had."""
         return self._sessions.get((session.agent, session.session_id)) is session
@@ -209,18 +223,26 @@ class Ledger:
         """Note that *session* is to be stored, though no line has changed it."""
         self._dirty.add((session.agent, session.session_id))
 
-    def close(self, session: Session, closing: Closing) -> None:
-        """Have a segment of *session*, in which it is no more, stored with it."""
-        self._closings.append(closing)
-        self.touch(session)
+    def take(self, scope: Scope = ALL) -> LedgerBatch | None:
+        """Return what is to be stored, consistent with every lane as it is now.
 
-    @property
-    def has_closings(self) -> bool:
-        """Whether closed segments wait to be stored."""
-        return bool(self._closings)
+        Of *scope* only the sessions matter.
+        """
+        batch = (
+            self._take() if scope.sessions is None else self._take_of(scope.sessions)
+        )
+        return batch or None
 
-    def take(self) -> LedgerBatch:
-        """Return what is to be stored, consistent with every lane as it is now."""
+    def settled(
+        self, outcome: FlushOutcome, change: LedgerBatch, receipt: LedgerReceipt | None
+    ) -> None:
+        """Go on after *change*: count what the store changed, or take all back."""
+        if outcome is FlushOutcome.REFUSED:
+            self._put_back(change)
+        elif outcome is FlushOutcome.COMMITTED and receipt is not None:
+            self._stored(receipt)
+
+    def _take(self) -> LedgerBatch:
         shelves = self._shelves
         former = self._former + self._take_former()
         self._former = ()
@@ -230,7 +252,6 @@ class Ledger:
         dirty, self._dirty, self._newest = self._dirty, set(), None
         self._is_mixed = False
         reprice = self._repricing.take(self._sessions, self.rollup)
-        closings, self._closings = tuple(self._closings), []
         return LedgerBatch(
             responses=responses,
             calls=calls,
@@ -243,20 +264,11 @@ class Ledger:
             reprice=reprice,
             outdated=self._take_outdated(),
             former=former,
-            closings=closings,
         )
 
-    def take_of(self, sessions: Collection[SessionKey]) -> LedgerBatch:
-        """Return the unsaved rows of *sessions*, and keep those of others.
-
-        It is closed: their rows, totals and cells are what lines of theirs have made,
-        and no more. Where that cannot be said, it is all there is.
-        """
+    def _take_of(self, sessions: Collection[SessionKey]) -> LedgerBatch:
+        """Return the unsaved rows of *sessions*, and keep those of others."""
         shelves = self._shelves
-        mixed = self._is_mixed or any(each.is_mixed for each in shelves.all())
-        if mixed or self._closings or self._outdated:
-            return self.take()
-
         dirty = self._dirty.intersection(sessions)
         self._dirty -= dirty
         self._newest = None
@@ -270,12 +282,9 @@ class Ledger:
             prices=self._repricing.version,
         )
 
-    def stored(
-        self, corrections: Corrections = (), repriced: Iterable[Repriced] = ()
-    ) -> None:
-        """Note that the batch is stored, and what that changed of rows and costs."""
+    def _stored(self, receipt: LedgerReceipt) -> None:
         self._repricing.hold(self._sessions, self.rollup)
-        for correction in corrections:
+        for correction in receipt.corrections:
             if correction.before != correction.after:
                 self._recount(correction.before, correction.after)
 
@@ -287,13 +296,12 @@ class Ledger:
                 case MarkRow() as row:
                     self._shelves.marks.settled(row)
 
-        self._repricing.apply(repriced, self._sessions, self.rollup)
+        self._repricing.apply(receipt.repriced, self._sessions, self.rollup)
         self.applied()
         for shelf in self._shelves.all():
             shelf.forget()
 
-    def failed(self, batch: LedgerBatch) -> None:
-        """Note that *batch* was not stored: all of it is to be taken again."""
+    def _put_back(self, batch: LedgerBatch) -> None:
         self._is_mixed = True
         self._shelves.responses.put_back(batch.responses)
         self._shelves.calls.put_back(batch.calls)
@@ -306,7 +314,6 @@ class Ledger:
 
         self._former += batch.former
         self._dirty.update((row.agent, row.session_id) for row in batch.sessions)
-        self._closings[:0] = batch.closings
 
     def take_refused(self) -> list[str]:
         """Return the rows that could not be counted or made since the last time."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from jarvisd.core.saved import SavedBooks
+from jarvisd.core.feature import Tx
 from jarvisd.core.storage.interned import Interned
 from jarvisd.ledger.model import (
     CallRow,
@@ -20,11 +20,13 @@ from jarvisd.ledger.model import (
     Corrections,
     FormerKey,
     LedgerBatch,
+    LedgerReceipt,
     MarkRow,
     Outdated,
     Repriced,
     ResponseRow,
     Row,
+    SavedBooks,
     SessionRow,
 )
 from jarvisd.ledger.store import ALL, CALLS, MARKS, RESPONSES, RowTable
@@ -41,7 +43,6 @@ from jarvisd.ledger.totals_store import (
     write_limits,
     write_sessions,
 )
-from jarvisd.segments.store import segments_since_ms, write_closings
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 
@@ -69,14 +70,9 @@ class Rules(Protocol):
         ...
 
 
-def write_books(
-    raw: sqlite3.Connection,
-    batch: LedgerBatch,
-    known: Interned,
-    revision: int,
-    rules: Rules | None,
-) -> tuple[Corrections, tuple[Repriced, ...]]:
+def write_books(tx: Tx, batch: LedgerBatch, *, rules: Rules | None) -> LedgerReceipt:
     """Store *batch* inside the caller's transaction; return what it changed."""
+    raw, known, revision = tx
     write = partial(_write, raw, known, contested=batch.contested, rules=rules)
     corrections = [
         *write(RESPONSES, batch.responses),
@@ -89,13 +85,13 @@ def write_books(
     write_sessions(raw, known, batch.sessions, stamp)
     write_cells(raw, known, batch.cells)
     write_limits(raw, known, batch.limits)
-    write_closings(raw, batch.closings, known.refused)
     effective = tuple(each for each in corrections if each.before != each.after)
     if effective and rules is not None:
         with known.part(raw, "corrections"):
             _revise(raw, known, effective, stamp, rules)
 
-    return tuple(corrections), tuple(_repriced(raw, known, batch, stamp, rules))
+    repriced = tuple(_repriced(raw, known, batch, stamp, rules))
+    return LedgerReceipt(tuple(corrections), repriced)
 
 
 def read_books(raw: sqlite3.Connection) -> SavedBooks:
@@ -114,7 +110,6 @@ def read_books(raw: sqlite3.Connection) -> SavedBooks:
         cells=list(read_cells(raw, known)),
         limits=list(read_limits(raw, known)),
         priced=priced,
-        segments_since_ms=segments_since_ms(raw),
     )
 
 

@@ -12,13 +12,13 @@ is one is behind all others.
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.core.event import LimitWindow, Outcome, ToolKind
 from jarvisd.core.origin import SessionId
-from jarvisd.segments.model import Closing
 
 NO_INPUT = -1
 """No copy of that sort said how long the prompt was."""
@@ -334,7 +334,6 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     *prices* names the price table behind all costs. *outdated* are sessions of which
     every line was read again: rows of a parser before that *version* are dropped.
     So are calls under *former* keys that are stored under newer ones now.
-    *closings* are segments that the sessions as given have closed.
     """
 
     responses: tuple[ResponseRow, ...] = ()
@@ -348,7 +347,6 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
     reprice: tuple[tuple[str, SessionId], ...] = ()
     outdated: tuple[Outdated, ...] = ()
     former: tuple[FormerKey, ...] = ()
-    closings: tuple[Closing, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(
@@ -360,7 +358,6 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
             or self.limits
             or self.reprice
             or self.outdated
-            or self.closings
         )
 
 
@@ -382,3 +379,23 @@ class Repriced(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cost_micros: int
     unpriced: int
     cells: tuple[Cell, ...]
+
+
+class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger as one start reads it back.
+
+    *sessions* are the states of `SessionRow`. The keys of rows come apart. *priced*
+    tells, by price table, whose costs are counted with it.
+    """
+
+    sessions: list[bytes] = []
+    cells: list[Cell] = []
+    limits: list[LimitRow] = []
+    priced: dict[str, set[tuple[str, SessionId]]] = {}
+
+
+class LedgerReceipt(NamedTuple):
+    """What the store has changed of rows and costs when it settled a batch."""
+
+    corrections: Corrections = ()
+    repriced: tuple[Repriced, ...] = ()

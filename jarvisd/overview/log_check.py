@@ -283,7 +283,9 @@ class _Check:
     def totals(self) -> LogTotals:
         """Return what all lines together count."""
         sessions = list(self._ledger.sessions())
-        calls = [each for each in self._ledger.take().calls if each.tool is not None]
+        batch = self._ledger.take()
+        rows = () if batch is None else batch.calls
+        calls = [each for each in rows if each.tool is not None]
         return LogTotals(
             requests=sum(each.messages for each in sessions),
             input_uncached=sum(each.input for each in sessions),

@@ -124,7 +124,8 @@ class Service:
     async def sync(self) -> int:
         """Read and store all that is there now; return the revision that holds it."""
         await self._reader.sync()
-        await self._flusher.reprice()
+        ledger = self._reader.blocks.books.ledger
+        await self._flusher.flush_while(ledger.needs_repricing)
         await self._segments.sweep()
         return await self._flusher.flush_all()
 

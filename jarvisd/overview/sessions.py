@@ -14,9 +14,9 @@ from jarvisd.blocks.block import Account, Block
 from jarvisd.core.origin import SessionId
 from jarvisd.core.projects import Projects
 from jarvisd.core.publisher import Publish, ignore
-from jarvisd.core.saved import SavedBooks
 from jarvisd.core.traits import TraitsOf, no_traits
 from jarvisd.ledger.engine import Ledger, SessionKey
+from jarvisd.ledger.model import SavedBooks
 from jarvisd.ledger.session_totals import Price, Session
 from jarvisd.overview.model import Context, SessionView
 from jarvisd.segments.engine import IDLE_S, SegmentContext, Segments
@@ -74,17 +74,19 @@ class Sessions:
         self._window = window
         self._blocks: dict[SessionKey, list[Block]] = {}
 
-    def restore(self, saved: SavedBooks) -> None:
+    def restore(self, saved: SavedBooks, segments_since_ms: int = 0) -> None:
         """Take back what was stored, in place of all that is known of sessions.
 
-        Until `know` gets the keys of all rows as well, each row is held against those.
+        Segments that ended before *segments_since_ms*, when there was no jarvisd that
+        told of them, are history. Until `know` gets the keys of all rows as well, each
+        row is held against those.
         """
         self._blocks.clear()
         self.ledger.clear()
         self.ledger.restore(saved.sessions, saved.limits, saved.cells, saved.priced)
         self.ledger.known.complete = False
-        self.segments.since_ms = saved.segments_since_ms
-        self.segments.forget()
+        self.segments.since_ms = segments_since_ms
+        self.segments.reset()
 
     def know(self, keys: "array[int]") -> None:
         """Take in the *keys* of all rows that are stored, sorted."""

@@ -12,6 +12,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from jarvisd.base.ids import SessionId
+from jarvisd.core.feature import Tx
 from jarvisd.state.model import Confidence, State
 
 Row = tuple[int, int, int, int]
@@ -87,9 +88,9 @@ def seen(raw: sqlite3.Connection, *, since_ms: int) -> Seen:
     )
 
 
-def was_awake(raw: sqlite3.Connection, start_ms: int, end_ms: int) -> None:
-    """Note that a daemon has run from *start_ms* to *end_ms*, inside the caller's transaction."""
-    raw.execute(_BEAT, [start_ms, end_ms])
+def write_awake(tx: Tx, span: tuple[int, int]) -> None:
+    """Store that a daemon has run in all of *span*, inside the caller's transaction."""
+    tx.raw.execute(_BEAT, span)
 
 
 _WORDS: Final = json.dumps([*State, Confidence.LOW])

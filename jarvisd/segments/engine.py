@@ -5,16 +5,17 @@ been quiet for longer than the idle time, by the monotonic clock, or when the da
 stops. What was written while nobody looked is history: its stretches close once all
 there is has been read, and close as if somebody had looked.
 
-A closed segment waits in the ledger and is stored in the transaction that stores its
+A closed segment waits here and is stored in the transaction that stores its
 session as one without it. Only then is anybody told.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from jarvisd.base.ids import BlockId, SessionId
+from jarvisd.core.feature import Feature, FlushOutcome, Receipt, Scope
 from jarvisd.core.publisher import Publish, ignore
 from jarvisd.ledger.engine import Ledger, SessionKey
 from jarvisd.ledger.open_segments import OpenSegment
@@ -52,7 +53,7 @@ class SegmentClosed(NamedTuple):
     segment: Segment
 
 
-class Segments:
+class Segments(Feature):
     """Closes segments, and publishes them when they are stored.
 
     Times in s are of the monotonic clock, times in ms of the wall's.
@@ -79,20 +80,39 @@ class Segments:
         self._ledger = ledger
         self._surroundings = surroundings
         self._seen: dict[SessionKey, _Seen] = {}
-
-    def stored(self, closings: Iterable[Closing]) -> None:
-        """Note that *closings* are stored."""
-        for each in closings:
-            self._publish(SegmentClosed(each.segment))
+        self._closings: list[Closing] = []
 
     @property
-    def has_unstored(self) -> bool:
-        """Say whether closed segments wait to be stored."""
-        return self._ledger.has_closings
+    def is_pressing(self) -> bool:
+        """Whether closed segments wait to be stored."""
+        return bool(self._closings)
 
-    def forget(self) -> None:
-        """Forget who was seen: the sessions were replaced by others."""
+    @property
+    def is_mixed(self) -> bool:
+        """Whether closed segments wait: they are stored with all sessions."""
+        return bool(self._closings)
+
+    def take(self, scope: Scope) -> tuple[Closing, ...] | None:
+        """Return the segments that are closed and not stored."""
+        del scope
+        closings, self._closings = tuple(self._closings), []
+        return closings or None
+
+    def settled(
+        self, outcome: FlushOutcome, change: Sequence[Closing], receipt: Receipt
+    ) -> None:
+        """Publish the segments of *change* once they are stored."""
+        del receipt
+        if outcome is FlushOutcome.REFUSED:
+            self._closings[:0] = change
+        elif outcome is FlushOutcome.COMMITTED:
+            for each in change:
+                self._publish(SegmentClosed(each.segment))
+
+    def reset(self) -> None:
+        """Forget who was seen and what is closed: other sessions took their place."""
         self._seen.clear()
+        self._closings.clear()
 
     def touched(self, session: Session, *, now_s: float, now_ms: int) -> None:
         """Note that *session* has just grown. Cheap; once for all lines that came."""
@@ -192,7 +212,8 @@ class Segments:
         for stretch in stretches:
             segment = self._segment(session, stretch, reason, now_ms)
             sinks = self.sinks if segment.ended_ms >= self.since_ms else ()
-            self._ledger.close(session, Closing(segment=segment, sinks=sinks))
+            self._closings.append(Closing(segment=segment, sinks=sinks))
+            self._ledger.touch(session)
 
     def _segment(
         self, session: Session, stretch: OpenSegment, reason: Closed, now_ms: int

@@ -78,7 +78,7 @@ class SegmentHandlers:
         now_s, now_ms = self._clock.monotonic(), self._clock.unix_ms()
         total = 0
         for closed in self._segments.sweep(now_s, now_ms, complete=self._is_complete()):
-            if self._segments.has_unstored:
+            if self._segments.is_pressing:
                 # With every block: a line that is read again behind a crash must not
                 # begin a segment that it was in.
                 await self._flusher.flush_all()

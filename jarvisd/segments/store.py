@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from jarvisd.core.feature import Tx
 from jarvisd.core.storage import multi_insert
 from jarvisd.segments.model import Closing, Segment
 from jarvisd.sinks.store import put
@@ -63,10 +64,9 @@ class SegmentPage(NamedTuple):
     more: bool
 
 
-def write_closings(
-    raw: sqlite3.Connection, closings: Sequence[Closing], refused: list[str]
-) -> None:
+def write_closings(tx: Tx, closings: Sequence[Closing]) -> None:
     """Store *closings* inside the caller's transaction."""
+    raw, refused = tx.raw, tx.known.refused
     multi_insert.put(raw, _SEGMENT_INSERT, map(_values, closings), refused)
     waiting = ((each, sink) for each in closings for sink in each.sinks)
     put(raw, starmap(_waiting, waiting), refused)

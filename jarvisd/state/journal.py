@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from jarvisd.core.feature import Feature, FlushOutcome, Receipt, Scope
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Publish, ignore
 from jarvisd.state.model import NEEDS, OVER, Transition
@@ -46,7 +47,7 @@ class TransitionTold(NamedTuple):
     transition: Transition
 
 
-class Journal:
+class Journal(Feature):
     """Numbers transitions, keeps them until they are stored, and announces them then.
 
     Attributes:
@@ -91,7 +92,7 @@ class Journal:
             if each.number <= self.told_number
         ]
 
-    def waiting_sessions(self) -> set[SessionKey]:
+    def urgent_sessions(self) -> set[SessionKey]:
         """Return the sessions with transitions that are not stored yet."""
         return {(each.agent, each.session_id) for each in self._waiting.values()}
 
@@ -100,19 +101,28 @@ class Journal:
         """Whether something is not stored yet."""
         return bool(self._waiting)
 
-    def stored(self, transitions: Iterable[Transition]) -> None:
-        """Record that *transitions* are stored, and report them.
+    def take(self, scope: Scope) -> tuple[Transition, ...] | None:
+        """Return all transitions that are not stored."""
+        del scope
+        return self.waiting() or None
+
+    def settled(
+        self, outcome: FlushOutcome, change: Iterable[Transition], receipt: Receipt
+    ) -> None:
+        """Announce the transitions of *change* once they are stored.
 
         They are all that waited when they were taken, so they are told in order.
         """
-        for each in transitions:
-            self._waiting.pop(each.number, None)
-            self._tell(each)
+        del receipt
+        if outcome is FlushOutcome.COMMITTED:
+            for each in change:
+                self._waiting.pop(each.number, None)
+                self._tell(each)
 
-        self._is_degraded = False
+            self._is_degraded = False
 
-    def degrade(self) -> None:
-        """Report all that waits at once, and what follows, until something is stored."""
+    def delayed(self) -> None:
+        """Announce all that waits at once, and what follows, until something is stored."""
         self._is_degraded = True
         self._tell_unstored()
 

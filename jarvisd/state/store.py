@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from jarvisd.core.feature import Tx
 from jarvisd.core.origin import SessionId
 from jarvisd.core.storage.interned import Interned
 from jarvisd.core.storage.multi_insert import put
@@ -51,10 +52,9 @@ class Which(NamedTuple):
     limit: int = 10_000
 
 
-def write_transitions(
-    raw: sqlite3.Connection, known: Interned, transitions: Iterable[Transition]
-) -> None:
+def write_transitions(tx: Tx, transitions: Iterable[Transition]) -> None:
     """Store *transitions* inside the caller's transaction."""
+    raw, known, _ = tx
     put(raw, _INSERT, map(partial(_values, raw, known), transitions), known.refused)
 
 

@@ -6,11 +6,10 @@ import anyio
 import pytest
 
 from jarvisd.app.awake import BEAT_S, Awake, stay_awake
+from jarvisd.app.features import open_store
 from jarvisd.blocks.registry import Blocks
-from jarvisd.core.flush import Flusher
-from jarvisd.core.storage.database_store import open_store
 from tests.storage.building import ask
-from tests.support import EPOCH_MS, FakeClock, block
+from tests.support import EPOCH_MS, FakeClock, block, build_flusher
 
 HOUR_S = 3600.0
 
@@ -42,7 +41,7 @@ async def test_it_is_stored_with_a_flush_once_a_minute(tmp_path: Path) -> None:
     clock, found = FakeClock(), block()
     awake = Awake(clock)
     async with open_store(tmp_path / "s.db", clock=clock) as store:
-        flusher = Flusher(store, clock, Blocks(), awake=awake.told)
+        flusher = build_flusher(store, clock, Blocks(), awake=awake)
 
         async def until_ms() -> list[int]:
             found.line_count += 1

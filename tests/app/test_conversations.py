@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
-import msgspec
 import pytest
 
+from jarvisd.app.features import open_store
 from jarvisd.base.errors import ProtocolError, StoreError
 from jarvisd.conversations.methods import DECAY_EVERY_S, Conversations, keep_decaying
 from jarvisd.conversations.model import (
@@ -46,7 +46,7 @@ from jarvisd.core.message import Role
 from jarvisd.core.origin import SessionId
 from jarvisd.core.saved import FlushBatch
 from jarvisd.core.storage.backup import backups
-from jarvisd.core.storage.database_store import Store, open_store
+from jarvisd.core.storage.database_store import Store
 from jarvisd.core.storage.group_commit import GroupCommit
 from tests.storage.building import ask, saved
 from tests.support import FakeClock, eventually
@@ -113,8 +113,8 @@ class Kept:
         return await self.ask(ConversationsForget(**what), ConversationsForgetResult)
 
     async def record(self, *messages: Recorded) -> None:
-        block = msgspec.structs.replace(saved(1), recorded=messages)
-        await self.store.save(FlushBatch(blocks=(block,)))
+        changes = {"blocks": (saved(1),), "conversations": (messages,)}
+        await self.store.save(FlushBatch(changes=changes))
 
     def rows(self, table: str) -> int:
         return int(ask(self.store.path, f"SELECT count(*) FROM {table}")[0][0])

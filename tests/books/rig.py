@@ -1,15 +1,16 @@
 """A daemon without its socket: real files, real reader, real store; it can crash."""
 
 import sqlite3
-from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
+from jarvisd.app.features import open_store
+from jarvisd.app.restore import recall_books
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import StoreError, StoreUnansweredError
 from jarvisd.blocks.block import Block
@@ -20,13 +21,19 @@ from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import Kind, SessionId
-from jarvisd.core.saved import FlushBatch, Saved, SavedBooks
-from jarvisd.core.storage.database_store import Store, open_store
+from jarvisd.core.saved import FlushBatch, Saved
+from jarvisd.core.storage.database_store import Store
+from jarvisd.core.storage.sqlite_connection import Unit
+from jarvisd.ledger.flush_store import read_books
+from jarvisd.ledger.model import SavedBooks
 from jarvisd.ledger.rules import LedgerRules
 from jarvisd.ledger.session_totals import Price, Session, decoded
 from jarvisd.overview.sessions import Sessions
 from tests.agents.found import AGENTS, traits_of
 from tests.ledger.books import flat_price
+from tests.support import build_flusher, stored_blocks
+
+T = TypeVar("T")
 
 LIMIT_S = 60.0
 
@@ -60,11 +67,8 @@ class Fragile:
 
         return saved
 
-    async def load_books(self) -> SavedBooks:
-        return await self.store.load_books()
-
-    async def load_keys(self) -> "array[int]":
-        return await self.store.load_keys()
+    async def load(self, query: Unit[T]) -> T | None:
+        return await self.store.load(query)
 
 
 @dataclass(slots=True)
@@ -131,15 +135,16 @@ async def running(
         anyio.create_task_group() as writers,
     ):
         blocks, disk = Blocks(Sessions(price, traits_of=traits_of)), Fragile(store)
-        blocks.books.restore(await store.load_books())
         if learned:
-            blocks.books.know(await store.load_keys())
+            await recall_books(blocks.books, store)
+        else:
+            blocks.books.restore(await store.load(read_books) or SavedBooks())
 
-        flusher = Flusher(disk, clock, blocks, blocks.books)
+        flusher = build_flusher(disk, clock, blocks)
         intake = Intake(blocks, flusher, clock, agents=agents.named)
         survey = Reconciler(trees, clock, excluded=lambda _: False, max_pause_s=60)
         reader = Scheduler(survey, intake)
-        for saved in await store.load():
+        for saved in await stored_blocks(store):
             block = Block.restored(saved)
             blocks.add(block, clock.unix_ms())
             blocks.books.bind_restored(block)

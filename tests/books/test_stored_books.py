@@ -293,7 +293,7 @@ async def test_costs_follow_the_prices_while_lines_come(tmp_path: Path) -> None:
         factor = 10
         ledger.use_prices("ten")
         async with anyio.create_task_group() as group:
-            group.start_soon(daemon.flusher.reprice)
+            group.start_soon(daemon.flusher.flush_while, ledger.needs_repricing)
             for number in range(150):
                 more = claude.reply(f"n{number}", second=2, inp=3, out=4, read=0)
                 append(transcript(tmp_path, f"s{number}"), more)
@@ -308,7 +308,7 @@ async def test_costs_follow_the_prices_while_lines_come(tmp_path: Path) -> None:
     assert {row[1]: row[6] for row in accounts(tmp_path)["cells"]} == expected
     async with running(tmp_path, price=price) as daemon:
         daemon.blocks.books.ledger.use_prices("ten")
-        assert not daemon.blocks.books.ledger.is_repricing
+        assert not daemon.blocks.books.ledger.needs_repricing()
 
 
 async def test_a_poisonous_line_is_listed_and_the_next_one_read(tmp_path: Path) -> None:

@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.agent import Agent
-from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
 from tests.agents.found import AGENTS
-from tests.support import EPOCH_MS, FakeClock, FakeStore
+from tests.support import EPOCH_MS, FakeClock, FakeStore, build_flusher
 
 STAMPS = [
     "2026-11-21T02:51:23.962Z",
@@ -67,7 +66,7 @@ def counted(agent: Agent, given: Sequence[bytes | int], slices: int) -> Block:
     origin = Origin(block_id=BlockId("b"), kind=Kind.TRANSCRIPT, agent=agent.name)
     one, blocks, clock = Block(origin), Blocks(), FakeClock()
     blocks.add(one, EPOCH_MS)
-    flusher = Flusher(FakeStore(), clock, blocks)
+    flusher = build_flusher(FakeStore(), clock, blocks)
     intake = Intake(blocks, flusher, clock, agents=lambda _: agent)
     step = max(1, len(found) // slices)
     for start in range(0, len(found), step):

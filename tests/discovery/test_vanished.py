@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
+from jarvisd.app.features import open_store
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.discovery.scheduler import Scheduler
-from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
-from jarvisd.core.storage.database_store import open_store
 from tests.agents.found import AGENTS
 from tests.discovery.test_survey import survey_of
-from tests.support import FakeClock
+from tests.support import FakeClock, build_flusher
 
 
 async def test_a_file_that_a_scan_misses_is_looked_for_and_no_other(
@@ -22,9 +21,8 @@ async def test_a_file_that_a_scan_misses_is_looked_for_and_no_other(
         path.write_text("{}\n")
 
     async with open_store(tmp_path / "s.db", clock=clock) as store:
-        intake = Intake(
-            blocks, Flusher(store, clock, blocks), clock, agents=AGENTS.named
-        )
+        flusher = build_flusher(store, clock, blocks)
+        intake = Intake(blocks, flusher, clock, agents=AGENTS.named)
         reader = Scheduler(survey_of(root, clock=clock), intake)
         await reader._scan(reader.found)
         # As if all were read: what is unchanged is passed by from here on.

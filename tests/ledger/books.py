@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from jarvisd.base.usage import Tokens, Variant
 from jarvisd.core.agent import AgentReader, ReaderContext
+from jarvisd.core.feature import FlushOutcome, Scope
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.ledger.engine import Ledger, SessionKey, recount
 from jarvisd.ledger.lane import Lane
@@ -20,6 +21,7 @@ from jarvisd.ledger.model import (
     Correction,
     Corrections,
     LedgerBatch,
+    LedgerReceipt,
     Row,
     SessionRow,
 )
@@ -177,12 +179,13 @@ class Books:
 
     def flush(self) -> None:
         """Store what is new together with how far it was read."""
-        batch = self.ledger.take()
+        batch = self.ledger.take() or LedgerBatch()
         self._saved = {
             name: (lane.memory(), self._readers[name].memory(), self._read[name])
             for name, lane in self._lanes.items()
         }
-        self.ledger.stored(self.store.save(batch))
+        receipt = LedgerReceipt(self.store.save(batch))
+        self.ledger.settled(FlushOutcome.COMMITTED, batch, receipt)
 
     def hurry(self, file: Block) -> None:
         """Store what is new of the session of *file*, and leave what is of others."""
@@ -191,17 +194,20 @@ class Books:
             return
 
         key = (hurried.agent, hurried.session_id)
-        batch = self.ledger.take_of({key})
+        scope = Scope() if self.ledger.is_mixed else Scope(sessions={key})
+        batch = self.ledger.take(scope) or LedgerBatch()
         self._saved |= {
             name: (lane.memory(), self._readers[name].memory(), self._read[name])
             for name, lane in self._lanes.items()
             if (lane.agent, lane.session_id) == key
         }
-        self.ledger.stored(self.store.save(batch))
+        receipt = LedgerReceipt(self.store.save(batch))
+        self.ledger.settled(FlushOutcome.COMMITTED, batch, receipt)
 
     def fail_to_flush(self) -> None:
         """Try to store, and fail."""
-        self.ledger.failed(self.ledger.take())
+        batch = self.ledger.take() or LedgerBatch()
+        self.ledger.settled(FlushOutcome.REFUSED, batch, None)
 
     def begin_anew(self, version: int) -> None:
         """Start again with a parser of *version*, to read all files from their starts."""

@@ -6,6 +6,7 @@ import anyio
 import msgspec
 
 from jarvisd.base.ids import SessionId
+from jarvisd.core.feature import FlushOutcome, Tx
 from jarvisd.core.record import Record
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.storage.interned import Interned
@@ -37,14 +38,14 @@ def make(server: Running, count: int) -> list[int]:
     journal = server.subscriptions.changes.journal
     before = journal.told_number
     journal.add([transition() for _ in range(count)], server.clock.unix_ms())
-    journal.stored(journal.waiting())
+    journal.settled(FlushOutcome.COMMITTED, journal.waiting(), None)
     return [each.number for each in journal.after(before)]
 
 
 def remember(server: Running, count: int) -> None:
     """Let *count* transitions be stored by an earlier run, numbered from 1."""
     stored = [transition(number) for number in range(1, count + 1)]
-    write_transitions(server.store.raw, Interned(), stored)
+    write_transitions(Tx(server.store.raw, Interned(), 1), stored)
     journal = server.subscriptions.changes.journal
     journal.last_number = journal.told_number = journal._began = count
 
@@ -140,7 +141,7 @@ async def test_what_is_not_stored_is_in_no_answer_until_it_was_told() -> None:
             await ask(client, "subscribe", topics=["states"])
             journal.add([transition()], 10)
             listed = await ask(client, "states.list")
-            journal.degrade()
+            journal.delayed()
             message = await client.receive()
             history = await ask(client, "states.history")
 
@@ -164,8 +165,8 @@ async def test_history_waits_for_what_is_about_to_be_stored() -> None:
 async def _store_soon(server: Running) -> None:
     journal = server.subscriptions.changes.journal
     await settle()
-    write_transitions(server.store.raw, Interned(), journal.waiting())
-    journal.stored(journal.waiting())
+    write_transitions(Tx(server.store.raw, Interned(), 1), journal.waiting())
+    journal.settled(FlushOutcome.COMMITTED, journal.waiting(), None)
 
 
 async def test_what_an_earlier_run_has_stored_comes_first() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import anyio
 
+from jarvisd.app.features import open_store
+from jarvisd.app.restore import recall_books
 from jarvisd.base.ids import BlockId, SessionId
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
@@ -17,7 +19,7 @@ from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.publisher import Publisher
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import TextLine
-from jarvisd.core.storage.database_store import Store, open_store
+from jarvisd.core.storage.database_store import Store
 from jarvisd.ledger.rules import LedgerRules
 from jarvisd.ledger.session_totals import Session
 from jarvisd.overview.sessions import Sessions
@@ -37,7 +39,7 @@ from jarvisd.segments.wire import (
 from tests.agents.found import AGENTS, traits_of
 from tests.books.rig import Fragile
 from tests.ledger.books import flat_price
-from tests.support import FakeClock, eventually
+from tests.support import FakeClock, build_flusher, eventually, stored_blocks
 
 CHAT = SessionId("c1")
 
@@ -156,12 +158,11 @@ async def desk_at(
             publish=publisher.publish,
         )
         blocks = Blocks(books)
-        books.restore(await store.load_books())
-        books.know(await store.load_keys())
+        await recall_books(books, store)
         disk = Fragile(store)
-        flusher = Flusher(disk, clock, blocks, books)
+        flusher = build_flusher(disk, clock, blocks)
         intake = Intake(blocks, flusher, clock, agents=AGENTS.named)
-        for saved in await store.load():
+        for saved in await stored_blocks(store):
             block = Block.restored(saved)
             blocks.add(block, clock.unix_ms())
             books.bind_restored(block)

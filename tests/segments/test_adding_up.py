@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jarvisd.base.ids import SessionId
-from jarvisd.ledger.model import Corrections, LedgerBatch
+from jarvisd.core.feature import ALL as ALL_SESSIONS
+from jarvisd.core.feature import FlushOutcome
 from jarvisd.ledger.session_totals import Session
 from jarvisd.segments.engine import SegmentContext, Segments
 from jarvisd.segments.model import Closed, Segment
-from tests.ledger.books import Block, Books, DictStore, block, line
+from tests.ledger.books import Block, Books, block, line
 from tests.ledger.test_ledger_claude import call, prompt, reply, result, stamp
 from tests.ledger.test_ledger_properties import FILES
 from tests.support import EPOCH_MS
@@ -39,23 +40,14 @@ ALL = (*FILES, LONG, COPY)
 
 
 @dataclass(slots=True)
-class Kept(DictStore):
-    """Keeps what is closed as well."""
-
-    segments: list[Segment] = field(default_factory=list)
-
-    def save(self, batch: LedgerBatch) -> Corrections:
-        self.segments += [each.segment for each in batch.closings]
-        return DictStore.save(self, batch)
-
-
-@dataclass(slots=True)
 class Run:
     """A daemon reduced to its books and its segments, under a clock of its own."""
 
-    books: Books = field(default_factory=lambda: Books(store=Kept()))
+    books: Books = field(default_factory=Books)
     now_s: float = 0.0
     segments: Segments = field(init=False)
+    kept: list[Segment] = field(default_factory=list)
+    """What is closed and stored."""
 
     def __post_init__(self) -> None:
         self._open()
@@ -85,21 +77,29 @@ class Run:
         for file in ALL:
             self.read(file)
 
-        self.books.flush()
+        self.flush()
         self.now_s += 10_000_000
         self.sweep(complete=True)
-        self.books.flush()
+        self.flush()
         self.sweep(complete=True)  # what a correction has just brought
-        self.books.flush()
+        self.flush()
 
     @property
     def now_ms(self) -> int:
         return EPOCH_MS + 10**10 + round(self.now_s * 1000)
 
-    @property
-    def kept(self) -> list[Segment]:
-        assert isinstance(self.books.store, Kept)
-        return self.books.store.segments
+    def flush(self) -> None:
+        """Store all there is."""
+        closings = self.segments.take(ALL_SESSIONS) or ()
+        self.kept += [each.segment for each in closings]
+        self.segments.settled(FlushOutcome.COMMITTED, closings, None)
+        self.books.flush()
+
+    def fail_to_flush(self) -> None:
+        """Try to store, and fail."""
+        closings = self.segments.take(ALL_SESSIONS) or ()
+        self.segments.settled(FlushOutcome.REFUSED, closings, None)
+        self.books.fail_to_flush()
 
     def _open(self) -> None:
         ledger = self.books.ledger
@@ -236,7 +236,7 @@ def test_history_gives_the_same_segments_in_any_order(order: list[Block]) -> Non
     run = Run()
     for file in order:
         run.read(file)
-        run.books.flush()
+        run.flush()
 
     run.finish()
     assert numbers(run) == EXPECTED
@@ -254,9 +254,9 @@ def test_history_may_be_read_in_pieces_by_daemons_that_die(
                 run.read(ALL[file], lines)
             case "flush" | "sweep":
                 run.sweep(complete=False)
-                run.books.flush()
+                run.flush()
             case "fail":
-                run.books.fail_to_flush()
+                run.fail_to_flush()
             case "restart":
                 run.restart()
 
@@ -284,9 +284,9 @@ def do(run: Run, step: str, file: int, lines: int) -> None:
         case "follow":
             run.read(ALL[file], lines, live=True)
         case "flush":
-            run.books.flush()
+            run.flush()
         case "fail":
-            run.books.fail_to_flush()
+            run.fail_to_flush()
         case "restart":
             run.restart()
         case "sweep":
@@ -297,5 +297,5 @@ def do(run: Run, step: str, file: int, lines: int) -> None:
             run.now_s += lines * 100
         case "stop":
             run.segments.end_all(run.now_ms)
-            run.books.flush()
+            run.flush()
             run.restart()

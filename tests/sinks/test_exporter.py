@@ -13,9 +13,10 @@ from typing import Final
 import anyio
 import pytest
 
+from jarvisd.app.features import open_store
 from jarvisd.base.errors import SinkError, StoreError
 from jarvisd.core.publisher import Flushed
-from jarvisd.core.storage.database_store import Store, open_store
+from jarvisd.core.storage.database_store import Store
 from jarvisd.overview.health_wire import SinkHealth
 from jarvisd.sinks import exporter
 from jarvisd.sinks import store as outbox

@@ -8,19 +8,18 @@ from random import Random
 import anyio
 
 from jarvisd.blocks.block import Block
+from jarvisd.blocks.model import SavedBlock
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.scan import walk
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.discovery.tracked_file import TrackedFile
-from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.roots import Place, Position, Tree
-from jarvisd.core.saved import SavedBlock
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
 from tests.agents.found import AGENTS
 from tests.sources.disk import EVENT, FIRST_MS
-from tests.support import FakeClock, FakeStore
+from tests.support import FakeClock, FakeStore, build_flusher
 
 YEAR_MS = 365 * 86_400_000
 
@@ -74,7 +73,7 @@ class Looker:
     def start(self) -> None:
         """Begin with what is stored: after `kill` or `store`."""
         self._blocks = Blocks()
-        flusher = Flusher(FakeStore(), self._clock, self._blocks)
+        flusher = build_flusher(FakeStore(), self._clock, self._blocks)
         self._intake = CountingIntake(
             self._blocks, flusher, self._clock, agents=AGENTS.named
         )

@@ -2,6 +2,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
 from jarvisd.base.ids import SessionId
+from jarvisd.core.feature import FlushOutcome
 from jarvisd.state.journal import MAX_KEPT, Journal, TransitionMade, TransitionTold
 from jarvisd.state.model import State, Transition
 
@@ -39,6 +40,10 @@ def told(notices: Iterable[NamedTuple]) -> list[tuple[int, bool]]:
     return [(each.number, each.stored) for each in announced]
 
 
+def store(journal: Journal, transitions: Iterable[Transition]) -> None:
+    journal.settled(FlushOutcome.COMMITTED, transitions, None)
+
+
 def numbers(transitions: Iterable[Transition]) -> list[int]:
     return [each.number for each in transitions]
 
@@ -49,11 +54,11 @@ def test_what_waits_is_what_was_not_stored_yet() -> None:
     first = journal.waiting()
     journal.add([transition("c")], 20)
 
-    journal.stored(first)
+    store(journal, first)
 
     assert numbers(first) == [10, 11]
     assert numbers(journal.waiting()) == [20]
-    assert journal.waiting_sessions() == {("claude", SessionId("c"))}
+    assert journal.urgent_sessions() == {("claude", SessionId("c"))}
 
 
 def test_followers_are_told_once_it_is_stored() -> None:
@@ -62,7 +67,7 @@ def test_followers_are_told_once_it_is_stored() -> None:
     journal.add([transition(), transition()], 100)
     assert (told(notices), journal.told_number, journal.after(0)) == ([], 7, [])
 
-    journal.stored(journal.waiting())
+    store(journal, journal.waiting())
 
     assert told(notices) == [(100, True), (101, True)]
     assert journal.told_number == 101
@@ -73,16 +78,16 @@ def test_while_nothing_can_be_stored_they_are_told_at_once_and_once() -> None:
     notices: list[NamedTuple] = []
     journal = Journal(publish=notices.append)
     journal.add([transition()], 10)
-    journal.degrade()
+    journal.delayed()
     journal.add([transition()], 20)
 
     assert told(notices) == [(10, False), (20, False)]
     assert numbers(journal.unstored()) == numbers(journal.waiting()) == [10, 20]
 
-    journal.stored(journal.waiting())
+    store(journal, journal.waiting())
     journal.add([transition()], 30)
     assert told(notices) == [(10, False), (20, False)]
-    journal.stored(journal.waiting())
+    store(journal, journal.waiting())
     assert told(notices)[2:] == [(30, True)]
     assert journal.unstored() == []
 
@@ -90,7 +95,7 @@ def test_while_nothing_can_be_stored_they_are_told_at_once_and_once() -> None:
 def test_a_follower_finds_what_came_after_the_number_it_knows() -> None:
     journal = Journal(last_number=7)
     journal.add([transition() for _ in range(5)], 100)
-    journal.stored(journal.waiting())
+    store(journal, journal.waiting())
 
     assert [each.number for each in journal.after(102)] == [103, 104]
     assert journal.after(104) == []
@@ -100,7 +105,7 @@ def test_a_follower_finds_what_came_after_the_number_it_knows() -> None:
 def test_of_many_the_newest_are_at_hand_and_the_floor_says_from_where() -> None:
     journal = Journal()
     journal.add([transition() for _ in range(MAX_KEPT + 10)], 1)
-    journal.stored(journal.waiting())
+    store(journal, journal.waiting())
 
     assert len(journal.after(0)) == MAX_KEPT
     assert journal.floor == journal.after(0)[0].number

@@ -5,11 +5,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from jarvisd.app.features import open_store
+from jarvisd.blocks.model import SavedBlock
 from jarvisd.core.origin import BlockId, Counts, Kind, Origin, SessionId
 from jarvisd.core.roots import Position
-from jarvisd.core.saved import FlushBatch, SavedBlock
-from jarvisd.core.storage.database_store import Store, open_store
-from tests.support import FakeClock
+from jarvisd.core.saved import FlushBatch
+from jarvisd.core.storage.database_store import Store
+from tests.support import FakeClock, stored_blocks
 
 
 def saved(number: int = 1, *, lines: int = 1) -> SavedBlock:
@@ -34,12 +36,12 @@ def block_id(number: int) -> BlockId:
 
 
 def batch(*blocks: SavedBlock, durable: bool = False) -> FlushBatch:
-    return FlushBatch(blocks=blocks, durable=durable)
+    return FlushBatch(changes={"blocks": blocks}, durable=durable)
 
 
 def many(*, lines: int, blocks: int = 1_000) -> FlushBatch:
     """Return a batch of the same blocks each time, all with *lines* lines."""
-    return FlushBatch(blocks=tuple(saved(each, lines=lines) for each in range(blocks)))
+    return batch(*(saved(each, lines=lines) for each in range(blocks)))
 
 
 async def fill(path: Path, *, lines: int = 1, blocks: int = 400) -> None:
@@ -49,7 +51,10 @@ async def fill(path: Path, *, lines: int = 1, blocks: int = 400) -> None:
 
 
 async def lines_by_id(store: Store) -> dict[str, int]:
-    return {each.origin.block_id: each.counts.line_count for each in await store.load()}
+    return {
+        each.origin.block_id: each.counts.line_count
+        for each in await stored_blocks(store)
+    }
 
 
 def ask(path: Path, sql: str, *values: object) -> list[Any]:

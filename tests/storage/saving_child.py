@@ -6,8 +6,8 @@ from pathlib import Path
 
 import anyio
 
+from jarvisd.app.features import open_store
 from jarvisd.base.clock import SystemClock
-from jarvisd.core.storage.database_store import open_store
 from tests.storage.building import many
 
 BLOCKS = 50

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from jarvisd.app.features import open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.ids import SessionId
 from jarvisd.core.saved import FlushBatch
-from jarvisd.core.storage.database_store import open_store
-from jarvisd.reports.attention_store import Seen, seen, was_awake
+from jarvisd.reports.attention_store import Seen, seen
 from jarvisd.state.model import Confidence, State, Transition
 
 FIRST = Transition(
@@ -36,7 +36,7 @@ def told(found: Seen) -> list[tuple[str, int, State]]:
 async def test_changes_come_behind_the_state_before_them(tmp_path: Path) -> None:
     everything = (FIRST, SECOND, THIRD, OTHER)
     async with open_store(tmp_path / "db", clock=SystemClock()) as store:
-        await store.save(FlushBatch(blocks=(), transitions=everything))
+        await store.save(FlushBatch(changes={"state": everything}))
 
         whole = await store.read(partial(seen, since_ms=0))
         part = await store.read(partial(seen, since_ms=255))
@@ -53,7 +53,7 @@ async def test_a_guessed_wait_is_unknown(tmp_path: Path) -> None:
     guess = replace(SECOND, confidence=Confidence.LOW)
     working = replace(FIRST, confidence=Confidence.LOW)
     async with open_store(tmp_path / "db", clock=SystemClock()) as store:
-        await store.save(FlushBatch(blocks=(), transitions=(working, guess)))
+        await store.save(FlushBatch(changes={"state": (working, guess)}))
         whole = await store.read(partial(seen, since_ms=0))
         part = await store.read(partial(seen, since_ms=255))
 
@@ -64,7 +64,8 @@ async def test_a_guessed_wait_is_unknown(tmp_path: Path) -> None:
 async def test_a_stretch_awake_grows(tmp_path: Path) -> None:
     async with open_store(tmp_path / "db", clock=SystemClock()) as store:
         for start_ms, end_ms in ((100, 200), (100, 300), (500, 600)):
-            await store.change(partial(was_awake, start_ms=start_ms, end_ms=end_ms))
+            changes = {"awake": (start_ms, end_ms)}
+            await store.save(FlushBatch(changes=changes))
 
         everything = await store.read(partial(seen, since_ms=0))
         later = await store.read(partial(seen, since_ms=300))

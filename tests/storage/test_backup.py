@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from jarvisd.app.features import open_store
 from jarvisd.base.errors import StoreError
 from jarvisd.core.storage.backup import BACKUP_EVERY_MS, backup_folder, backups, is_due
-from jarvisd.core.storage.database_store import open_store
 from jarvisd.core.storage.migrate import shipped_scripts
 from tests.storage.building import ask, batch, block_id, lines_by_id, saved
-from tests.support import EPOCH_MS, FakeClock
+from tests.support import EPOCH_MS, FakeClock, stored_blocks
 
 DAY = BACKUP_EVERY_MS
 
@@ -131,7 +131,7 @@ async def test_damage_found_by_the_backup_is_repaired_at_once(tmp_path: Path) ->
 
         assert store.generation == 1
         assert store.repaired is not None
-        assert len(await store.load()) == 300
+        assert len(await stored_blocks(store)) == 300
         assert await store.check() == []
 
 

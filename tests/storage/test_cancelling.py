@@ -10,13 +10,14 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
+from jarvisd.app.features import open_store
 from jarvisd.base.errors import StoreError
 from jarvisd.core.saved import FlushBatch
 from jarvisd.core.storage import sqlite_connection as connection_module
-from jarvisd.core.storage.database_store import Store, open_store
+from jarvisd.core.storage.database_store import Store
 from jarvisd.core.storage.sqlite_connection import SqliteConnection
 from tests.storage.building import batch, block_id, lines_by_id, many, saved
-from tests.support import PATIENCE_S, FakeClock, eventually
+from tests.support import PATIENCE_S, FakeClock, eventually, stored_blocks
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ async def test_saves_of_many_tasks_take_turns(tmp_path: Path) -> None:
                 group.start_soon(store.save, batch(saved(number)))
 
         assert store.revision == 10
-        assert len(await store.load()) == 10
+        assert len(await stored_blocks(store)) == 10
 
 
 async def test_a_disk_that_does_not_answer_is_told_and_waited_out(

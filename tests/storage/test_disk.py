@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from jarvisd.app.features import open_store
 from jarvisd.base.errors import StoreError
-from jarvisd.core.storage.database_store import open_store
 from tests.storage.building import ask, batch, block_id, fill, lines_by_id, many, saved
-from tests.support import FakeClock
+from tests.support import FakeClock, stored_blocks
 
 
 @contextmanager
@@ -75,7 +75,7 @@ async def test_a_full_disk_is_told_and_ends_without_a_restart(disk: Path) -> Non
         revision = (await store.save(many(lines=2))).revision
 
         assert [store.error, store.generation, revision] == [None, 0, 2]
-        assert len(await store.load()) == 1_000
+        assert len(await stored_blocks(store)) == 1_000
 
 
 async def test_a_store_begun_on_a_full_disk_is_degraded_until_there_is_room(
@@ -84,7 +84,7 @@ async def test_a_store_begun_on_a_full_disk_is_degraded_until_there_is_room(
     ballast = fill_up(disk)
     async with open_store(disk / "s.db", clock=FakeClock()) as store:
         assert store.error is not None
-        assert await store.load() == []
+        assert await stored_blocks(store) == []
         with pytest.raises(StoreError, match="full"):
             await store.save(batch(saved()))
 
@@ -101,7 +101,7 @@ async def test_history_is_read_from_a_full_disk_and_saved_again_after(
     ballast = fill_up(disk)
 
     async with open_store(path, clock=FakeClock()) as store:
-        assert len(await store.load()) == 10
+        assert len(await stored_blocks(store)) == 10
         ballast.unlink()
         await store.save(batch(saved(1, lines=4)))
 
@@ -117,7 +117,7 @@ async def test_history_is_read_from_a_read_only_disk(disk: Path) -> None:
     async with open_store(path, clock=FakeClock()) as store:
         assert store.error is not None
         assert "Make the file and its folder writable" in store.error
-        assert len(await store.load()) == 10
+        assert len(await stored_blocks(store)) == 10
         with pytest.raises(StoreError):
             await store.save(batch(saved()))
 
@@ -141,7 +141,7 @@ async def test_a_folder_that_cannot_be_made_degrades_the_store(tmp_path: Path) -
 
     async with open_store(tmp_path / "state" / "s.db", clock=FakeClock()) as store:
         assert store.error is not None
-        assert await store.load() == []
+        assert await stored_blocks(store) == []
 
         (tmp_path / "state").unlink()
         assert (await store.save(batch(saved()))).revision == 1

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from jarvisd.app.features import open_store
 from jarvisd.base.errors import StoreTooNewError
 from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
 from jarvisd.core.storage.database import connect_writer
-from jarvisd.core.storage.database_store import open_store
 from jarvisd.core.storage.migrate import migrate, read_scripts, shipped_scripts
 from jarvisd.core.storage.opening import Opening
+from jarvisd.ledger.flush_store import read_books
 from tests.storage.building import ask, fill
-from tests.support import FakeClock
+from tests.support import FakeClock, stored_blocks
 
 SHIPPED = len(shipped_scripts())
 NEXT = """
@@ -103,7 +104,7 @@ async def test_a_database_of_the_first_version_keeps_its_blocks(
     ask(path, FIRST_VERSION_ROWS)
 
     async with open_store(path, clock=FakeClock()) as store:
-        (block,) = await store.load()
+        (block,) = await stored_blocks(store)
 
     assert (block.counts.line_count, block.position.offset) == (5, 99)
     assert position_of(block.cursor).mtime_ns == 1
@@ -130,7 +131,7 @@ async def test_the_position_of_a_file_becomes_a_cursor_that_says_the_same(
         )
 
     async with open_store(path, clock=FakeClock()) as store:
-        blocks = await store.load()
+        blocks = await stored_blocks(store)
 
     assert [position_of(each.cursor) for each in blocks] == [
         FilePosition(
@@ -158,7 +159,10 @@ async def test_a_database_of_before_branches_keeps_its_rows_and_cells(
         raw.executescript(EIGHTH_VERSION_ROWS)
 
     async with open_store(path, clock=FakeClock()) as store:
-        (cell,) = (await store.load_books()).cells
+        books = await store.load(read_books)
+
+    assert books is not None
+    (cell,) = books.cells
 
     assert (cell.agent, cell.session_id, cell.model) == ("claude", "s1", "opus")
     assert (cell.branch, cell.account) == (None, None)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from jarvisd.app.features import open_store
 from jarvisd.base.errors import StoreForeignError, StoreTooNewError
 from jarvisd.core.storage.backup import backup_folder
-from jarvisd.core.storage.database_store import open_store
 from jarvisd.core.storage.files import stamp
 from jarvisd.core.storage.migrate import APPLICATION_ID, shipped_scripts
 from tests.storage.building import (
@@ -21,7 +21,7 @@ from tests.storage.building import (
     lines_by_id,
     saved,
 )
-from tests.support import EPOCH_MS, FakeClock
+from tests.support import EPOCH_MS, FakeClock, stored_blocks
 
 PAGE = 4096
 STAMP = stamp(EPOCH_MS)
@@ -180,7 +180,7 @@ async def test_a_damaged_database_is_moved_aside_and_begun_afresh(
     broken = path.read_bytes()
 
     async with open_store(path, clock=FakeClock()) as store:
-        assert await store.load() == []
+        assert await stored_blocks(store) == []
         assert (await store.save(batch(saved()))).revision == 1
 
         [aside] = corrupt_files(path)
@@ -244,7 +244,7 @@ async def test_an_emptied_file_is_restored_from_its_backup(tmp_path: Path) -> No
     os.truncate(path, 0)
 
     async with open_store(path, clock=FakeClock()) as store:
-        assert len(await store.load()) == 1
+        assert len(await stored_blocks(store)) == 1
 
 
 async def test_a_log_left_behind_by_a_kill_is_taken_in(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ async def test_damage_that_only_loading_meets_is_repaired_then(
 
     async with open_store(path, clock=FakeClock()) as store:
         assert store.repaired is None
-        assert len(await store.load()) == 300
+        assert len(await stored_blocks(store)) == 300
         assert store.repaired is not None
         assert store.generation == 1
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from jarvisd.app.features import open_store
 from jarvisd.base.errors import StoreError
-from jarvisd.core.storage.database_store import Store, open_store
+from jarvisd.core.storage.database_store import Store
 from jarvisd.sinks import store as outbox
 from jarvisd.sinks.store import LONGEST_PAUSE_MS, Due, QueueSize
 from tests.sinks.records import ids, rows, segment

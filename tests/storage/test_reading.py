@@ -10,8 +10,8 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
+from jarvisd.app.features import open_store
 from jarvisd.base.errors import StoreError
-from jarvisd.core.storage.database_store import open_store
 from tests.storage.building import batch, saved
 from tests.support import FakeClock
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from jarvisd.app.features import open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.core.origin import SessionId
 from jarvisd.core.saved import FlushBatch, Saved
-from jarvisd.core.storage.database_store import open_store
 from jarvisd.core.storage.multi_insert import MAX_INTEGER
 from jarvisd.ledger.model import Cell, Correction, LedgerBatch, ResponseRow, Row
 from tests.storage.building import ask, saved
@@ -34,7 +34,9 @@ async def store_all(path: Path, *batches: LedgerBatch, rules: Any = None) -> Sav
     """Store *batches*, each with the position of a block; return what came of the last."""
     async with open_store(path, clock=SystemClock(), rules=rules) as store:
         for batch in batches:
-            done = await store.save(FlushBatch(blocks=(saved(),), ledger=batch))
+            done = await store.save(
+                FlushBatch(changes={"blocks": (saved(),), "ledger": batch})
+            )
 
     return done
 
@@ -98,7 +100,9 @@ async def test_a_sum_made_by_the_database_ends_there_too(tmp_path: Path) -> None
 
     done = await store_all(tmp_path / "db", first, again, rules=Doubling())
 
-    assert done.corrections == (Correction(response(1), response(1, output=5)),)
+    assert done.receipts["ledger"].corrections == (
+        Correction(response(1), response(1, output=5)),
+    )
     assert done.refused == ()
     found = ask(tmp_path / "db", "SELECT input, responses FROM cell")
     assert found == [(MAX_INTEGER, 2)]

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from jarvisd.app.features import open_store
 from jarvisd.base.errors import StoreBusyError, StoreError
+from jarvisd.blocks.model import SavedBlock
 from jarvisd.core.origin import BlockId, Counts, Kind, Origin, SessionId
 from jarvisd.core.roots import Position, SourceState
-from jarvisd.core.saved import SavedBlock
 from jarvisd.core.storage import database
-from jarvisd.core.storage.database_store import open_store
 from jarvisd.core.storage.migrate import shipped_scripts
 from tests.storage.building import ask, batch, block_id, lines_by_id, many, saved
-from tests.support import EPOCH_MS, FakeClock
+from tests.support import EPOCH_MS, FakeClock, stored_blocks
 
 FULL = SavedBlock(
     origin=Origin(
@@ -71,7 +71,7 @@ async def test_a_block_comes_back_as_it_was_saved(
         await store.save(batch(block))
 
     async with open_store(tmp_path / "s.db", clock=FakeClock()) as store:
-        assert await store.load() == [block]
+        assert await stored_blocks(store) == [block]
 
 
 async def test_a_later_save_replaces_every_field_of_the_earlier_one(
@@ -87,7 +87,7 @@ async def test_a_later_save_replaces_every_field_of_the_earlier_one(
         )))  # fmt: skip
         revision = (await store.save(batch(FULL))).revision
 
-        [loaded] = await store.load()
+        [loaded] = await stored_blocks(store)
 
     assert loaded.revision == revision == 2
     assert loaded.origin == FULL.origin
@@ -114,7 +114,7 @@ async def test_a_later_save_replaces_every_field_of_the_earlier_one(
 async def test_any_path_can_be_saved(tmp_path: Path, given: str, kept: str) -> None:
     async with open_store(tmp_path / "s.db", clock=FakeClock()) as store:
         await store.save(batch(with_path(given)))
-        [loaded] = await store.load()
+        [loaded] = await stored_blocks(store)
 
     assert (loaded.origin.path, loaded.origin.cwd) == (kept, kept)
 
@@ -127,7 +127,9 @@ async def test_each_save_counts_one_revision_and_marks_only_its_own_rows(
             (await store.save(batch(saved(1), saved(2)))).revision,
             (await store.save(batch(saved(2)))).revision,
         ]
-        loaded = {each.origin.block_id: each.revision for each in await store.load()}
+        loaded = {
+            each.origin.block_id: each.revision for each in await stored_blocks(store)
+        }
 
     assert revisions == [1, 2]
     assert loaded == {block_id(1): 1, block_id(2): 2}
@@ -141,7 +143,7 @@ async def test_what_is_learned_of_a_block_later_is_stored(tmp_path: Path) -> Non
         moved = replace(before.origin, cwd="/elsewhere", project="other")
         await store.save(batch(replace(before, origin=moved)))
 
-        [loaded] = await store.load()
+        [loaded] = await stored_blocks(store)
 
     assert loaded.origin == moved
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from jarvisd.app.features import open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.ids import SessionId
 from jarvisd.core.saved import FlushBatch
-from jarvisd.core.storage.database_store import open_store
 from jarvisd.state.model import Activity, Confidence, State, Tier, Transition
 from jarvisd.state.store import Which, last_number, read_transitions
 
@@ -39,8 +39,8 @@ WORKING = Transition(
 
 async def test_what_is_stored_is_read_back_and_stored_once(tmp_path: Path) -> None:
     async with open_store(tmp_path / "db", clock=SystemClock()) as store:
-        await store.save(FlushBatch(blocks=(), transitions=(APPROVAL, WORKING)))
-        await store.save(FlushBatch(blocks=(), transitions=(APPROVAL,)))
+        await store.save(FlushBatch(changes={"state": (APPROVAL, WORKING)}))
+        await store.save(FlushBatch(changes={"state": (APPROVAL,)}))
 
         found = await store.read(lambda raw: read_transitions(raw, which=Which()))
         newest = await store.read(last_number)
@@ -64,7 +64,7 @@ async def test_some_can_be_asked_for(
     which: Which, numbers: list[int], tmp_path: Path
 ) -> None:
     async with open_store(tmp_path / "db", clock=SystemClock()) as store:
-        await store.save(FlushBatch(blocks=(), transitions=(APPROVAL, WORKING)))
+        await store.save(FlushBatch(changes={"state": (APPROVAL, WORKING)}))
 
         found = await store.read(lambda raw: read_transitions(raw, which=which))
 

@@ -37,6 +37,10 @@ _WRITER: Final = (
 STATEMENTS: Final = 256
 """Kept prepared: those for many rows, each in six widths, are most of them."""
 
+_NEXT_REVISION: Final = """
+UPDATE store SET revision = max(revision, ?) + 1 RETURNING revision
+"""
+
 T = TypeVar("T")
 
 
@@ -83,6 +87,18 @@ def full_check(raw: sqlite3.Connection) -> list[str]:
 def fold_log(raw: sqlite3.Connection) -> None:
     """Write the log into the database and empty it, so that the next start is quick."""
     raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def next_revision(raw: sqlite3.Connection, *, above: int) -> int:
+    """Count one flush; return its number, which is greater than *above*."""
+    row: tuple[int] = raw.execute(_NEXT_REVISION, (above,)).fetchall()[0]
+    return row[0]
+
+
+def read_revision(raw: sqlite3.Connection) -> int:
+    """Return the number of flushes ever committed."""
+    row: tuple[int] = raw.execute("SELECT revision FROM store").fetchone()
+    return row[0]
 
 
 @contextmanager

@@ -6,8 +6,7 @@ what is dirty, and the first save that works ends the trouble, without a restart
 """
 
 import sqlite3
-from array import array
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -18,9 +17,8 @@ import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError, StoreForeignError, StoreTooNewError
-from jarvisd.blocks.store import read_blocks
-from jarvisd.conversations.model import ConversationLimits
-from jarvisd.core.saved import FlushBatch, Saved, SavedBlock, SavedBooks
+from jarvisd.core.feature import FeatureStore
+from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.core.storage.backup import (
     OldBackups,
     is_due,
@@ -41,14 +39,11 @@ from jarvisd.core.storage.failures import DamagedError
 from jarvisd.core.storage.files import has_leftovers
 from jarvisd.core.storage.read_connections import ReadConnections, look
 from jarvisd.core.storage.sqlite_connection import Unit
-from jarvisd.core.storage.writer import WRITE_TIMEOUT_S, Writer
-from jarvisd.ledger.flush_store import Rules, read_books, read_keys
+from jarvisd.core.storage.writer import WRITE_TIMEOUT_S, RunUnits, Writer, run_each
 
 LOAD_TIMEOUT_S: Final = 30.0
 CHECK_TIMEOUT_S: Final = 120.0
 BACKUP_TIMEOUT_S: Final = 600.0
-
-NO_BOOKS: Final = SavedBooks(sessions=[], cells=[], limits=[])
 
 T = TypeVar("T")
 
@@ -56,27 +51,26 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def open_store(
+async def open_database(
     path: Path,
     *,
     clock: Clock,
-    rules: Rules | None = None,
-    limits: ConversationLimits | None = None,
+    stores: Mapping[str, FeatureStore],
+    run_units: RunUnits = run_each,
 ) -> AsyncIterator["Store"]:
     """Open the database at *path* for the time of the block; make it if need be.
 
     A damaged one is repaired, see `Store.repaired`. One that is out of reach gives a
     degraded store, see `Store.error`. On a network file system a rollback journal takes
     the place of the WAL, which needs memory that hosts do not share: slower, but sound.
-    *rules* say how contested rows of the ledger are settled, *limits* how long and
-    large a recorded conversation may grow.
+    *stores* write what features change, by their names; *run_units* what clients do.
 
     Raises:
         StoreTooNewError: A newer jarvisd wrote it; it was not touched.
         StoreForeignError: Another program wrote it; it was not touched.
 
     """
-    store = Store(path, clock, rules, limits)
+    store = Store(path, clock, stores, run_units)
     await store.open()
     try:
         yield store
@@ -100,14 +94,14 @@ class Store:
         self,
         path: Path,
         clock: Clock,
-        rules: Rules | None = None,
-        limits: ConversationLimits | None = None,
+        stores: Mapping[str, FeatureStore],
+        run_units: RunUnits = run_each,
     ) -> None:
         self.path = path.resolve()
         self.revision = 0
         self.error: str | None = None
         self._clock = clock
-        self._writer = Writer(self.path, clock, rules, limits)
+        self._writer = Writer(self.path, clock, stores, run_units)
         self._writing = anyio.Lock()
         self._reader = ReadConnections(self.path)
         self.last_flush_ms: int | None = None
@@ -136,27 +130,24 @@ class Store:
         """What the database and its log take on the disk, as of the last flush."""
         return self._writer.size_bytes
 
-    async def load(self) -> list[SavedBlock]:
-        """Return every block as last stored; what there is to be had, if degraded.
+    async def load(self, query: Unit[T]) -> T | None:
+        """Return what *query* reads at the start; what there is to be had, if degraded.
+
+        None if nothing can be read.
 
         Raises:
             StoreError: The disk failed between opening and now.
 
         """
-        return await self._load(read_blocks) or []
+        async with self._writing:
+            if not self._writer.is_open:
+                return await self._load_unwritable(query)
 
-    async def load_books(self) -> SavedBooks:
-        """Return the books as last stored; what there is to be had, if degraded.
-
-        Raises:
-            StoreError: The disk failed between opening and now.
-
-        """
-        return await self._load(read_books) or NO_BOOKS
-
-    async def load_keys(self) -> "array[int]":
-        """Return the keys of all rows of the books, sorted, likewise."""
-        return await self._load(read_keys) or array("q")
+            try:
+                return await self._load_writable(query)
+            except DamagedError as exc:
+                await self._writer.reopen(damage=str(exc))
+                return await self._load_writable(query)
 
     async def save(self, batch: FlushBatch) -> Saved:
         """Write *batch* in one transaction, all of it or none; say what came of it.
@@ -318,17 +309,6 @@ class Store:
         """Close what is open, within a limit; `open_store` calls this."""
         await self._reader.close()
         await self._writer.close()
-
-    async def _load(self, query: Unit[T]) -> T | None:
-        async with self._writing:
-            if not self._writer.is_open:
-                return await self._load_unwritable(query)
-
-            try:
-                return await self._load_writable(query)
-            except DamagedError as exc:
-                await self._writer.reopen(damage=str(exc))
-                return await self._load_writable(query)
 
     async def _load_writable(self, query: Unit[T]) -> T:
         return await self._writer.run(partial(snapshot, query), limit_s=LOAD_TIMEOUT_S)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from jarvisd.core.origin import BlockId, Origin, SessionId
-from jarvisd.core.saved import SavedBlock
 from jarvisd.core.storage.multi_insert import is_of_row
 
 
@@ -102,9 +101,9 @@ class Interned:
         """Whether a row holds exactly this object; an equal one may be stored too."""
         return self._origins.get(origin.block_id) is origin
 
-    def learn(self, blocks: Iterable[SavedBlock]) -> None:
-        """Note that rows hold the origins of *blocks*."""
-        self._origins |= {each.origin.block_id: each.origin for each in blocks}
+    def learn(self, origins: Iterable[Origin]) -> None:
+        """Note that rows hold *origins*."""
+        self._origins |= {each.block_id: each for each in origins}
 
     def forget(self) -> None:
         """Trust only the database again."""

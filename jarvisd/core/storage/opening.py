@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from jarvisd.blocks.store import read_revision
 from jarvisd.core.storage.backup import backups
-from jarvisd.core.storage.database import connect_writer, quick_check
+from jarvisd.core.storage.database import connect_writer, quick_check, read_revision
 from jarvisd.core.storage.failures import DamagedError, is_damage
 from jarvisd.core.storage.files import (
     FileId,

@@ -6,7 +6,8 @@ have everything in memory, that they must save everything again.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -17,21 +18,15 @@ import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
-from jarvisd.blocks.store import next_revision, write_blocks
-from jarvisd.conversations.messages_store import record
-from jarvisd.conversations.model import ConversationLimits
-from jarvisd.conversations.saving_store import run_apart
+from jarvisd.core.feature import FeatureStore, Receipt, Tx
 from jarvisd.core.saved import FlushBatch, Saved
-from jarvisd.core.storage.database import fold_log, transaction
+from jarvisd.core.storage.database import apart, fold_log, next_revision, transaction
 from jarvisd.core.storage.failures import DamagedError, ReplacedError, store_errors
 from jarvisd.core.storage.files import FileId, identity, size_bytes
 from jarvisd.core.storage.interned import Interned
+from jarvisd.core.storage.multi_insert import is_of_row
 from jarvisd.core.storage.opening import Opening
 from jarvisd.core.storage.sqlite_connection import SqliteConnection, Unit
-from jarvisd.ledger.flush_store import Rules, write_books
-from jarvisd.ledger.model import Corrections, Repriced
-from jarvisd.reports.attention_store import was_awake
-from jarvisd.state.store import write_transitions
 
 WRITE_TIMEOUT_S: Final = 5.0
 """A thousand rows take 15 ms; a disk that needs longer than this is failing."""
@@ -41,6 +36,9 @@ OPEN_TIMEOUT_S: Final = 120.0
 
 T = TypeVar("T")
 
+RunUnits = Callable[[sqlite3.Connection, Sequence[Unit[Any]]], list[Any | StoreError]]
+"""Runs units in one transaction; a unit that fails is undone alone."""
+
 log = structlog.get_logger()
 
 
@@ -49,9 +47,15 @@ class Written(NamedTuple):
 
     revision: int
     size_bytes: int
-    corrections: Corrections = ()
-    repriced: tuple[Repriced, ...] = ()
+    receipts: Mapping[str, Receipt] = {}
     refused: tuple[str, ...] = ()
+
+
+def run_each(
+    raw: sqlite3.Connection, units: Sequence[Unit[Any]]
+) -> list[Any | StoreError]:
+    """Run *units* one after the other inside the caller's transaction."""
+    return [apart(raw, each) for each in units]
 
 
 class Writer:
@@ -70,8 +74,8 @@ class Writer:
         self,
         path: Path,
         clock: Clock,
-        rules: Rules | None = None,
-        limits: ConversationLimits | None = None,
+        stores: Mapping[str, FeatureStore],
+        run_units: RunUnits = run_each,
     ) -> None:
         self.generation = 0
         self.repaired: str | None = None
@@ -80,8 +84,8 @@ class Writer:
         self.schema_version = 0
         self._path = path
         self._clock = clock
-        self._rules = rules
-        self._limits = limits or ConversationLimits()
+        self._stores = stores
+        self._run_units = run_units
         self._connection: SqliteConnection | None = None
         self._attempt: SqliteConnection | None = None
         self._file: FileId | None = None
@@ -133,7 +137,7 @@ class Writer:
         except DamagedError as exc:
             await self.reopen(damage=str(exc))
 
-        return await self._write(_without_books(batch))
+        return await self._write(self._moved(batch))
 
     async def apply(
         self, units: Sequence[Unit[Any]], *, durable: bool
@@ -174,16 +178,14 @@ class Writer:
         unit = partial(self._write_unit, batch=batch, above=self.revision)
         written = await self.run(unit, limit_s=WRITE_TIMEOUT_S, shield=True)
         self.revision, self.size_bytes = written.revision, written.size_bytes
-        return Saved(
-            self.revision, written.corrections, written.repriced, written.refused
-        )
+        return Saved(self.revision, written.receipts, written.refused)
 
     def _apply_units(
         self, raw: sqlite3.Connection, *, units: Sequence[Unit[Any]], durable: bool
     ) -> list[Any | StoreError]:
         self._refuse_replaced()
         with transaction(raw, durable=durable):
-            return run_apart(raw, units)
+            return self._run_units(raw, units)
 
     def _refuse_replaced(self) -> None:
         if identity(self._path) != self._file:
@@ -197,35 +199,48 @@ class Writer:
             return self._answered[1]  # it was committed, and nobody heard of it
 
         try:
-            self._known.refused.clear()
-            with transaction(raw, durable=batch.durable):
-                revision = next_revision(raw, above=above)
-                write_blocks(raw, batch.blocks, self._known, revision)
-                news = self._write_books(raw, batch, revision)
-                for block in batch.blocks:
-                    if block.recorded:
-                        with self._known.part(raw, "messages"):
-                            record(raw, block.recorded, self._limits)
+            written = self._write_changes(raw, batch, above=above)
+        except Exception as exc:
+            if not is_of_row(exc):
+                raise
 
-                write_transitions(raw, self._known, batch.transitions)
-                if batch.awake is not None:
-                    was_awake(raw, *batch.awake)
+            # Once more, each change by itself: a store that fails costs its own.
+            written = self._write_changes(raw, batch, above=above, apart=True)
+
+        self._answered = (batch.number, written)
+        return written
+
+    def _write_changes(
+        self,
+        raw: sqlite3.Connection,
+        batch: FlushBatch,
+        *,
+        above: int,
+        apart: bool = False,
+    ) -> Written:
+        receipts: dict[str, Receipt] = {}
+        self._known.refused.clear()
+        try:
+            with transaction(raw, durable=batch.durable):
+                tx = Tx(raw, self._known, next_revision(raw, above=above))
+                for name, change in batch.changes.items():
+                    with self._known.part(raw, name) if apart else nullcontext():
+                        receipts[name] = self._stores[name].write(tx, change)
         except BaseException:
             self._known.forget()
             raise
 
         refused = tuple(self._known.refused)
-        written = Written(revision, size_bytes(self._path), *news, refused)
-        self._answered = (batch.number, written)
-        return written
+        return Written(tx.revision, size_bytes(self._path), receipts, refused)
 
-    def _write_books(
-        self, raw: sqlite3.Connection, batch: FlushBatch, revision: int
-    ) -> tuple[Corrections, tuple[Repriced, ...]]:
-        if not batch.ledger:
-            return (), ()
-
-        return write_books(raw, batch.ledger, self._known, revision, self._rules)
+    def _moved(self, batch: FlushBatch) -> FlushBatch:
+        """Return what of *batch* belongs into a database that it was not made for."""
+        moved = {
+            name: self._stores[name].moved(change)
+            for name, change in batch.changes.items()
+        }
+        changes = {name: change for name, change in moved.items() if change is not None}
+        return msgspec.structs.replace(batch, changes=changes)
 
     def _take_over(self, opening: Opening) -> None:
         self._known = Interned()
@@ -240,22 +255,3 @@ class Writer:
     def _tell(self, repaired: str) -> None:
         self.repaired = repaired
         log.error("store.repaired", path=str(self._path), what=repaired)
-
-
-def _without_books(batch: FlushBatch) -> FlushBatch:
-    """Return *batch* without the books, which belong to a database that is gone.
-
-    Its blocks are marked as not read into the ledger, for that is how they stand in
-    the database that has taken its place.
-    """
-    blocks = tuple(
-        msgspec.structs.replace(
-            each,
-            parser_version=0,
-            reader_memory=b"",
-            ledger_memory=b"",
-            state_memory=b"",
-        )
-        for each in batch.blocks
-    )
-    return msgspec.structs.replace(batch, blocks=blocks, ledger=None)

@@ -1,0 +1,85 @@
+"""The features by name, in the order in which they are asked and written; their stores."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from jarvisd.app.awake import Awake
+from jarvisd.base.clock import Clock
+from jarvisd.blocks.registry import Blocks
+from jarvisd.blocks.store import unread_blocks, write_blocks
+from jarvisd.conversations.messages_store import record
+from jarvisd.conversations.model import ConversationLimits
+from jarvisd.conversations.recording import MessageRecorder
+from jarvisd.conversations.saving_store import run_apart
+from jarvisd.core.feature import Change, Feature, FeatureStore
+from jarvisd.core.storage.database_store import Store, open_database
+from jarvisd.ledger.flush_store import Rules, write_books
+from jarvisd.reports.attention_store import write_awake
+from jarvisd.segments.store import write_closings
+from jarvisd.state.journal import Journal
+from jarvisd.state.store import write_transitions
+
+
+def build_features(
+    blocks: Blocks,
+    journal: Journal,
+    *,
+    recorder: MessageRecorder | None = None,
+    awake: Awake | None = None,
+) -> dict[str, Feature]:
+    """Return the features in the order in which a transaction is made of them.
+
+    Segments are written behind the sessions that have closed them.
+    """
+    books = blocks.books
+    features: dict[str, Feature | None] = {
+        "blocks": blocks,
+        "ledger": books.ledger,
+        "segments": books.segments,
+        "conversations": recorder,
+        "state": journal,
+        "awake": awake,
+    }
+    return {name: each for name, each in features.items() if each is not None}
+
+
+def feature_stores(
+    rules: Rules | None = None, limits: ConversationLimits | None = None
+) -> dict[str, FeatureStore]:
+    """Return the stores of all features.
+
+    *rules* say how contested rows of the ledger are settled, *limits* how long and
+    large a recorded conversation may grow.
+    """
+    return {
+        "blocks": FeatureStore(write_blocks, moved=unread_blocks),
+        "ledger": FeatureStore(partial(write_books, rules=rules), moved=_nothing),
+        "segments": FeatureStore(write_closings, moved=_nothing),
+        "conversations": FeatureStore(
+            partial(record, limits=limits or ConversationLimits())
+        ),
+        "state": FeatureStore(write_transitions),
+        "awake": FeatureStore(write_awake),
+    }
+
+
+@asynccontextmanager
+async def open_store(
+    path: Path,
+    *,
+    clock: Clock,
+    rules: Rules | None = None,
+    limits: ConversationLimits | None = None,
+) -> AsyncIterator[Store]:
+    """Open the database of all features at *path*; see `open_database`."""
+    stores = feature_stores(rules, limits)
+    async with open_database(
+        path, clock=clock, stores=stores, run_units=run_apart
+    ) as store:
+        yield store
+
+
+def _nothing(_: Change) -> None:
+    """Write nothing: what the books have is merged with rows of the database before."""

@@ -1,0 +1,133 @@
+"""What a feature is to the core: an engine that is asked for changes, and their store.
+
+The core moves items to records and changes to the database. It knows no feature by
+name: the composition root hands them in, in the order in which they are asked and
+written.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, NamedTuple, Protocol
+
+from jarvisd.core.origin import Origin, SessionId
+
+Change = Any
+"""What a feature has to store in one transaction. Nobody but its store looks into it."""
+
+Receipt = Any
+"""What the store tells the engine of a change that is stored."""
+
+SessionKey = tuple[str, SessionId]
+
+
+class StoredStream(Protocol):
+    """What one source is read into: its cursor is stored with what was read of it."""
+
+    origin: Origin
+    revision: int
+
+
+class Scope(NamedTuple):
+    """What one transaction is of.
+
+    Attributes:
+        streams: Those whose cursors are in it.
+        sessions: The only sessions that anything else may be of; None for all.
+
+    """
+
+    streams: Sequence[Any] = ()
+    sessions: Collection[SessionKey] | None = None
+
+
+ALL = Scope()
+
+
+class FlushOutcome(Enum):
+    """What became of the changes that were taken for one transaction."""
+
+    COMMITTED = auto()
+    """They are stored: what is announced as stored is announced now."""
+    REFUSED = auto()
+    """They are not stored: they are put back, and taken again with what is new then."""
+    UNANSWERED = auto()
+    """Nobody knows. The same changes are sent again, and nothing new is taken before."""
+    REPLACED = auto()
+    """Another database has taken the place of theirs, and did not get them."""
+
+
+class Feature:
+    """The engine of a feature; each overrides what applies to it."""
+
+    @property
+    def unsaved(self) -> int:
+        """Return how many rows wait to be stored."""
+        return 0
+
+    @property
+    def is_pressing(self) -> bool:
+        """Whether what waits is to be stored at once."""
+        return False
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether there is something to store that no changed stream brings along."""
+        return False
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether what it has cannot be parted by sessions now."""
+        return False
+
+    def urgent_sessions(self) -> Collection[SessionKey]:
+        """Return the sessions of which something is to be stored before all else."""
+        return ()
+
+    def take(self, scope: Scope) -> Change | None:
+        """Return what is to be stored of *scope*; None if there is nothing.
+
+        Until `settled` tells what became of it nothing else is taken.
+        """
+        del scope
+        return None
+
+    def settled(self, outcome: FlushOutcome, change: Change, receipt: Receipt) -> None:
+        """Go on after *change*; there is a *receipt* if it is committed."""
+
+    def delayed(self) -> None:
+        """Note that nothing can be stored for now."""
+
+    def take_refused(self) -> list[str]:
+        """Return what kind of rows could not be made since the last time."""
+        return []
+
+
+class Tx(NamedTuple):
+    """The transaction of one flush, as stores see it.
+
+    Attributes:
+        raw: The connection, of `sqlite3`.
+        known: What the database is known to hold, `storage.interned.Interned`.
+        revision: The number that this flush gets.
+
+    """
+
+    raw: Any
+    known: Any
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureStore:
+    """The SQL of a feature. It is stateless, and runs on the store's thread.
+
+    Attributes:
+        write: Stores a change inside the transaction; gives the receipt.
+        moved: Gives what of a change belongs into a database that is not the one for
+            which it was taken; None for nothing.
+
+    """
+
+    write: Callable[[Tx, Change], Receipt]
+    moved: Callable[[Change], Change | None] = lambda change: change

@@ -1,0 +1,152 @@
+"""What becomes of a flush, told to the features whose changes it has: one row each."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+import pytest
+
+from jarvisd.base.errors import StoreError, StoreUnansweredError
+from jarvisd.core.feature import Change, Feature, FeatureStore, FlushOutcome, Scope, Tx
+from jarvisd.core.flush import Flusher
+from jarvisd.core.saved import FlushBatch, Saved
+from jarvisd.core.storage.database_store import open_database
+from tests.support import FakeClock, FakeStore, block
+
+COMMITTED, REFUSED = FlushOutcome.COMMITTED, FlushOutcome.REFUSED
+UNANSWERED, REPLACED = FlushOutcome.UNANSWERED, FlushOutcome.REPLACED
+
+
+class Numbers(Feature):
+    """Has a number to store each time, and keeps what was told of it."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.told: list[tuple[FlushOutcome, Change]] = []
+
+    def take(self, scope: Scope) -> int:
+        del scope
+        self.number += 1
+        return self.number
+
+    def settled(self, outcome: FlushOutcome, change: Change, receipt: object) -> None:
+        assert (receipt is None) is (outcome is not COMMITTED)
+        self.told.append((outcome, change))
+
+
+class FailingAtTake(Numbers):
+    def take(self, scope: Scope) -> int:
+        raise ValueError("a feature that fails")
+
+
+class FailingAtSettled(Numbers):
+    def settled(self, outcome: FlushOutcome, change: Change, receipt: object) -> None:
+        raise ValueError("a feature that fails")
+
+
+class OutcomeStore(FakeStore):
+    """Answers as told, then as all is well."""
+
+    def __init__(self, *answers: str) -> None:
+        super().__init__()
+        self.answers = list(answers)
+        self.sent: list[dict[str, Change]] = []
+
+    async def save(self, batch: FlushBatch) -> Saved:
+        self.sent.append(dict(batch.changes))
+        match self.answers.pop(0) if self.answers else "well":
+            case "refused":
+                raise StoreError("no space left on the device")
+            case "unanswered":
+                raise StoreUnansweredError("too late")
+            case "replaced":
+                self.generation += 1
+                return Saved(1)
+            case _:
+                return Saved(1, dict.fromkeys(batch.changes, "receipt"))
+
+
+def flusher_of(store: OutcomeStore, **features: Feature) -> Flusher:
+    return Flusher(store, FakeClock(), [], features, streams_of=lambda *_: ())
+
+
+async def flush(flusher: Flusher, times: int) -> None:
+    for _ in range(times):
+        flusher.touch(block())
+        with suppress(StoreError):
+            await flusher.flush_all()
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent", "told"),
+    [
+        ("committed", [1, 2], [(COMMITTED, 1), (COMMITTED, 2)]),
+        ("refused", [1, 2], [(REFUSED, 1), (COMMITTED, 2)]),
+        (
+            "unanswered",
+            [1, 1, 2],
+            [(UNANSWERED, 1), (COMMITTED, 1), (COMMITTED, 2)],
+        ),
+        ("replaced", [1, 2], [(REPLACED, 1), (COMMITTED, 2)]),
+    ],
+)
+async def test_each_outcome_is_told(
+    answer: str, sent: list[int], told: list[tuple[FlushOutcome, int]]
+) -> None:
+    numbers, store = Numbers(), OutcomeStore(answer)
+
+    await flush(flusher_of(store, numbers=numbers), 2)
+
+    assert [each["numbers"] for each in store.sent] == sent
+    assert numbers.told == told
+
+
+@pytest.mark.parametrize("failing", [FailingAtTake, FailingAtSettled])
+async def test_a_feature_that_fails_costs_no_other(
+    failing: Callable[[], Feature],
+) -> None:
+    numbers, store = Numbers(), OutcomeStore()
+    flusher = flusher_of(store, failing=failing(), numbers=numbers)
+
+    await flush(flusher, 1)
+
+    assert numbers.told == [(COMMITTED, 1)]
+    assert (flusher.refused.count, flusher.refused.where) == (1, "failing: ValueError")
+    assert flusher.error is None
+
+
+async def test_a_store_that_fails_costs_its_own_change_alone(tmp_path: Path) -> None:
+    written: list[int] = []
+
+    def fail(_: Tx, change: Change) -> None:
+        raise ValueError(change)
+
+    def write(tx: Tx, change: int) -> str:
+        tx.raw.execute("INSERT INTO text (text) VALUES (?)", (f"number {change}",))
+        written.append(change)
+        return "receipt"
+
+    stores = {"failing": FeatureStore(fail), "numbers": FeatureStore(write)}
+    failing, numbers = Numbers(), Numbers()
+    clock = FakeClock()
+    async with open_database(tmp_path / "s.db", clock=clock, stores=stores) as store:
+        flusher = Flusher(
+            store,
+            clock,
+            [],
+            {"failing": failing, "numbers": numbers},
+            streams_of=lambda *_: (),
+        )
+        flusher.touch(block())
+        with anyio.fail_after(30):
+            await flusher.flush_all()
+
+        found = await store.read(
+            lambda raw: raw.execute("SELECT text FROM text").fetchall()
+        )
+
+    assert failing.told == [(REFUSED, 1)]
+    assert numbers.told == [(COMMITTED, 1)]
+    assert flusher.refused.where == "failing: ValueError"
+    assert found == [("number 1",)]
