@@ -25,7 +25,7 @@ def loading() -> Iterator[None]:
 
 
 async def keep_history(is_complete: Callable[[], bool], clock: Clock) -> None:
-    """Let the collector pass over what is known of history, once all of it is read."""
+    """Freeze what is known of history for the collector, once all of it is read."""
     while not is_complete():
         await clock.sleep_until(clock.monotonic() + LOOK_S)
 

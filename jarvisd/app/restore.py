@@ -41,7 +41,7 @@ class Loader(Protocol):
 
 
 async def recall_books(books: Sessions, store: Loader) -> None:
-    """Let *books* go on from what is stored of sessions, and which rows there are."""
+    """Restore *books* from the stored sessions and the keys of stored rows."""
     saved = await store.load(read_books) or SavedBooks()
     books.restore(saved, await store.load(segments_since_ms) or 0)
     books.know(await store.load(read_keys) or array("q"))

@@ -14,7 +14,7 @@ FIRST_FD = 3
 
 
 def notify(environ: Mapping[str, str] = os.environ, /, **fields: str | int) -> bool:
-    """Tell systemd *fields* in one datagram, and return whether it was sent.
+    """Send *fields* to systemd in one datagram, and return whether it was sent.
 
     Never blocks and never fails: a manager that cannot be told must not stop the work.
 
@@ -37,22 +37,22 @@ def notify(environ: Mapping[str, str] = os.environ, /, **fields: str | int) -> b
 
 
 def listens(environ: Mapping[str, str] = os.environ) -> bool:
-    """Say whether there is anybody to be told: for what is dear to put together."""
+    """Whether systemd listens: for messages that are expensive to compose."""
     return environ.get("NOTIFY_SOCKET", "").startswith(("/", "@"))
 
 
 def ready(status: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Say that requests are answered from now on; also ends a reload."""
+    """Report that requests are answered from now on; also ends a reload."""
     notify(environ, READY=1, STATUS=status, MAINPID=os.getpid())
 
 
 def reloading(now: float, environ: Mapping[str, str] = os.environ) -> None:
-    """Say that the configuration is read again; *now* is CLOCK_MONOTONIC in seconds."""
+    """Report that the configuration is read again; *now* is CLOCK_MONOTONIC in seconds."""
     notify(environ, RELOADING=1, MONOTONIC_USEC=int(now * 1_000_000))
 
 
 def stopping(status: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Say that the daemon is on its way out."""
+    """Report that the daemon is stopping."""
     notify(environ, STOPPING=1, STATUS=status)
 
 

@@ -29,7 +29,7 @@ class WorktreeReader:
         self._woken = anyio.Event()
 
     def folder_met(self, met: FolderMet) -> None:
-        """Have *met* looked at soon."""
+        """Queue *met* to be looked at soon."""
         self._add([met.folder])
 
     async def run(self) -> None:

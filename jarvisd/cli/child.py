@@ -66,7 +66,7 @@ class ChildCommand:
             self.pass_on(received)
 
     def run(self, tap: Callable[[bytes], None]) -> int:
-        """Carry the output until the command ends; return the exit status.
+        """Relay the output until the command ends; return the exit status.
 
         *tap* is called with each piece that was passed on.
         """
@@ -94,7 +94,7 @@ class ChildCommand:
             os.killpg(self.pid, number)
 
     def resize(self) -> None:
-        """Give the command's terminal the size of ours."""
+        """Set the size of the command's terminal to that of ours."""
         if self.on_terminal:
             _copy_size(STDOUT, self._output)
 
@@ -164,7 +164,7 @@ class _Signals:
         self._before: dict[int, Any] = {}
 
     def handle(self, number: int, handler: Callable[[int], None]) -> None:
-        """Have *handler* called with the signal *number*."""
+        """Call *handler* at the signal *number*."""
         before = signal.signal(number, lambda received, _: handler(received))
         self._before.setdefault(number, before)
 

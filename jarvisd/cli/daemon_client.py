@@ -38,7 +38,7 @@ class Client:
         return self._connection
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -158,7 +158,7 @@ class DaemonConnection:
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Hang up. Harmless when done before."""
+        """Close the connection. Harmless when done before."""
         self._socket.close()
 
     def _send(self, request: bytes, deadline: float) -> None:

@@ -102,7 +102,7 @@ class Feed:
         self._connect()
 
     def refresh(self) -> None:
-        """Take what has come; connect again, or ask for the status, when it is time."""
+        """Apply new events; reconnect, or ask for the status, when it is time."""
         try:
             if self._connection is None:
                 self._connect()
@@ -125,7 +125,7 @@ class Feed:
             self._stumbled(exc)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

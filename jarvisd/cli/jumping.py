@@ -92,7 +92,7 @@ def target(session: LiveSession, pid: int) -> JumpTarget:
 def jump(
     wanted: JumpTarget, environ: Mapping[str, str], *, client: str | None = None
 ) -> None:
-    """Go to the terminal of *wanted*; *client* is the tmux client to take there.
+    """Jump to the terminal of *wanted*; *client* is the tmux client to switch.
 
     Raises:
         NowhereError: It is in no pane, and there is no command for other terminals.

@@ -106,7 +106,7 @@ class LineBatch:
         return len(self.lines) + len(self.oversize_chars)
 
     def add(self, line: str | Oversize, cost_bytes: int) -> None:
-        """Take *line*, which costs so much of a request."""
+        """Add *line*, which costs so much of a request."""
         match line:
             case str():
                 self.lines.append(line)
@@ -122,7 +122,7 @@ class Packer:
         self._open = LineBatch()
 
     def pack(self, lines: list[str | Oversize]) -> list[LineBatch]:
-        """Take *lines*; return the batches that are full."""
+        """Add *lines*; return the batches that are full."""
         return [batch for line in lines if (batch := self._add(line))]
 
     def rest(self) -> list[LineBatch]:

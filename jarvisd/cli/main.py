@@ -62,7 +62,7 @@ def _at_once(argv: list[str]) -> int | None:
 
 
 def _unwritten(exc: OSError) -> int:
-    """Say why the output could not be written, unless its reader has just gone."""
+    """Report why the output could not be written, unless its reader has just gone."""
     if exc.errno == _EPIPE:
         return _EXIT_BROKEN_PIPE
 

@@ -46,12 +46,12 @@ class Pending:
     _waiting: dict[tuple[str, str], Transition] = field(default_factory=dict)
 
     def remember(self, memory: Memory) -> None:
-        """Go on where an earlier run ended."""
+        """Continue where an earlier run ended."""
         self.last = memory.after
         self._notified = set(memory.told)
 
     def take(self, each: Transition) -> None:
-        """Take in what a session has come to."""
+        """Apply a transition of a session."""
         if each.number <= self.last:
             return
 
@@ -117,7 +117,7 @@ class Allowance:
         return self.per_minute - len(self._spent)
 
     def spend(self, now_ms: int) -> None:
-        """Note that one was shown."""
+        """Record that one was shown."""
         self._spent.append(now_ms)
 
     def next_ms(self) -> int:

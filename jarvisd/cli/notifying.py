@@ -71,7 +71,7 @@ class Diary:
         new.replace(self._path)
 
     def close(self) -> None:
-        """Give up the lock."""
+        """Release the lock."""
         self._lock.close()
 
 
@@ -117,7 +117,7 @@ class Notifier:
         self._write_at = 0.0
 
     def run(self) -> None:
-        """Tell, until somebody ends us.
+        """Notify until the process is ended.
 
         Raises:
             DaemonUnreachableError: Nobody listens there at the start; later that is

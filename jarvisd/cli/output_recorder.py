@@ -43,7 +43,7 @@ class LineQueue:
     _overflowing: bool = False
 
     def put(self, data: bytes) -> None:
-        """Take *data*, or what of it follows a torn line, or nothing when full."""
+        """Append *data*, or the part after a torn line, or nothing when full."""
         if self.held_bytes + len(data) > self.most_bytes:
             self._drop(data)
             return
@@ -80,7 +80,7 @@ class LineQueue:
         return taken
 
     def __bool__(self) -> bool:
-        """Say whether there is something to get."""
+        """Whether there is something to get."""
         return bool(self._chunks)
 
 
@@ -123,13 +123,13 @@ class OutputRecorder:
         self._thread.start()
 
     def offer(self, data: bytes) -> None:
-        """Take a copy of *data*; returns at once, always."""
+        """Queue a copy of *data*; returns at once, always."""
         with self._news:
             self._queue.put(data)
             self._news.notify()
 
     def finish(self, exit_status: int) -> RecordingOutcome:
-        """Say that the command has ended; wait for the rest while it is being taken.
+        """Record that the command has ended; wait for the rest while it is being delivered.
 
         A daemon that takes nothing for `FAREWELL_S` is waited for no longer.
         """

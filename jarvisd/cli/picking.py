@@ -97,7 +97,7 @@ class Picker:
         self._chosen = _key(shown[min(max(place, 0), last)])
 
     def _visit(self, session: LiveSession) -> None:
-        """Go there; where that fails, say why and let another one be chosen."""
+        """Jump to the session; where that fails, show why and keep the list open."""
         self._chosen = _key(session)
         pid = session.state.pid
         if pid is None:
@@ -133,7 +133,7 @@ class Picker:
         return sorted(placed, key=self._number)
 
     def _place_new(self) -> None:
-        """Give a place to sessions that have none; nobody ever gets another one.
+        """Assign a row to sessions that have none; a session keeps its row.
 
         A number that somebody has read must not mean another session a moment later.
         """

@@ -106,7 +106,7 @@ class Delivery:
     def close(
         self, exit_status: int | None = None, *, timeout_s: float = COMMIT_TIMEOUT_S
     ) -> None:
-        """Say that no more lines come, and hang up.
+        """Close the block, and the connection.
 
         Raises:
             JarvisError: The daemon could not be reached.

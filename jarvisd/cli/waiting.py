@@ -21,7 +21,7 @@ _waker = _Waker()
 
 
 def watch_signals() -> None:
-    """Have signals end the waits of this process, and Ctrl-C raise, from now on."""
+    """Make signals end the waits of this process, and Ctrl-C raise, from now on."""
     _waker.woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:

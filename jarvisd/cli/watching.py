@@ -72,7 +72,7 @@ class StatesFeed:
         self._pause_s = FIRST_PAUSE_S
 
     def refresh(self) -> None:
-        """Take what has come; connect again, or ask for the list, when it is time."""
+        """Apply new events; reconnect, or ask for the list, when it is time."""
         try:
             if self._connection is None:
                 if wall_clock.monotonic() >= self._due_at:
@@ -96,7 +96,7 @@ class StatesFeed:
             self._stumbled(exc)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -35,7 +35,7 @@ class Summary(msgspec.Struct, frozen=True, gc=False):
 
 
 def is_due(count: int, threshold: int) -> bool:
-    """Say whether *count* messages are more than a conversation keeps."""
+    """Whether *count* messages are more than a conversation keeps."""
     return count > threshold
 
 

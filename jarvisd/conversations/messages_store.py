@@ -194,7 +194,7 @@ def as_message(row: tuple[Any, ...]) -> MessageView:
 
 
 def fold(raw: sqlite3.Connection, key: int, half: int) -> None:
-    """Put the *half* oldest messages of a conversation into its summary."""
+    """Fold the *half* oldest messages of a conversation into its summary."""
     if half <= 0:
         return
 

@@ -70,7 +70,7 @@ class MessageRecorder(Feature):
         return tuple(found.values()) or None
 
     def settled(self, outcome: FlushOutcome, change: object, receipt: Receipt) -> None:
-        """Let go of what is stored."""
+        """Drop what is stored."""
         del change, receipt
         if outcome is FlushOutcome.COMMITTED:
             for block_id, number in self._taken.items():

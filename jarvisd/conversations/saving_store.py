@@ -125,7 +125,7 @@ def _by_conversation(group: list[SaveMessage]) -> dict[ConversationId, list[int]
 
 
 def _are_plain(messages: list[SaveMessage], there: int) -> bool:
-    """Say whether *messages* are nothing but more, in a conversation of *there*."""
+    """Whether *messages* only append to a conversation of *there*."""
     threshold = min(each.limits.threshold for each in messages)
     return not folding.is_due(there + len(messages), threshold) and all(
         each.new.origin is None for each in messages

@@ -20,12 +20,12 @@ SELECT 'delete', message_key, content FROM conversation_message WHERE """
 
 
 def add_words(raw: sqlite3.Connection, message_key: int, content: str) -> None:
-    """Take in the words of a new message."""
+    """Index the words of a new message."""
     raw.execute(_ADD, (message_key, content))
 
 
 def put_words(raw: sqlite3.Connection, rows: Iterable[tuple[int, str]]) -> None:
-    """Take in the words of new messages, of each its key and its text."""
+    """Index the words of new messages, given as key and text."""
     put(raw, _ADD, rows)
 
 
@@ -37,7 +37,7 @@ def delete_messages(raw: sqlite3.Connection, where: str, *values: object) -> int
 
 
 def replace_content(raw: sqlite3.Connection, message_key: int, content: str) -> None:
-    """Give a message another text."""
+    """Replace the text of a message."""
     raw.execute(f"{_DROP} message_key = ?", (message_key,))
     replace = "UPDATE conversation_message SET content = ? WHERE message_key = ?"
     raw.execute(replace, (content, message_key))

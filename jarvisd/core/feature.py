@@ -96,7 +96,7 @@ class Feature:
         """Go on after *change*; there is a *receipt* if it is committed."""
 
     def delayed(self) -> None:
-        """Note that nothing can be stored for now."""
+        """Record that nothing can be stored for now."""
 
     def take_refused(self) -> list[str]:
         """Return what kind of rows could not be made since the last time."""

@@ -112,7 +112,7 @@ class Daemon(Protocol):
         ...
 
     async def push_lines(self, params: PushLines, /) -> PushLinesResult:
-        """Take lines in; return once they are committed."""
+        """Count pushed lines; return once they are committed."""
         ...
 
     async def push_close(self, params: PushClose, /) -> BlockView:

@@ -147,7 +147,7 @@ class _RenderedFile:
         self._content = b""
 
     def write(self, content: bytes) -> None:
-        """Put *content* in the file's place, unless it is there."""
+        """Replace the file by *content*, unless it is the same."""
         if content == self._content:
             return
 
@@ -167,7 +167,7 @@ class _RenderedFile:
             raise
 
     def remove(self) -> None:
-        """Take it away."""
+        """Remove the file."""
         for path in (self._path, self._next):
             with suppress(OSError):
                 path.unlink()

@@ -35,7 +35,7 @@ def no_price(
     tokens: Tokens,
     web_searches: int,
 ) -> int | None:
-    """Know no price."""
+    """Return None: no price is known."""
     del model, variant, at_ms, tokens, web_searches
     return None
 
@@ -75,7 +75,7 @@ class Sessions:
         self._blocks: dict[SessionKey, list[Block]] = {}
 
     def restore(self, saved: SavedBooks, segments_since_ms: int = 0) -> None:
-        """Take back what was stored, in place of all that is known of sessions.
+        """Restore what was stored, in place of all that is known of sessions.
 
         Segments that ended before *segments_since_ms*, when there was no jarvisd that
         told of them, are history. Until `know` gets the keys of all rows as well, each
@@ -89,11 +89,11 @@ class Sessions:
         self.segments.reset()
 
     def know(self, keys: "array[int]") -> None:
-        """Take in the *keys* of all rows that are stored, sorted."""
+        """Restore the *keys* of all rows that are stored, sorted."""
         self.ledger.known.restore(keys)
 
     def bind(self, block: Block) -> None:
-        """Note whose *block* is; cheap, to be called after its lines are folded."""
+        """Bind *block* to its session; cheap, to be called after its lines are folded."""
         lane = block.lane
         if lane is None or lane.session is None:
             return  # no line of it has been folded since it was opened
@@ -111,7 +111,7 @@ class Sessions:
             blocks[:] = [each for each in blocks if each is not block]
 
     def reread(self, block: Block) -> None:
-        """Note that *block* was read again, by the parser that it names."""
+        """Record that *block* was read again, by the parser that it names."""
         self.bind(block)
         session = block.session
         if session is not None:
@@ -120,7 +120,7 @@ class Sessions:
                 self.ledger.reread(session.agent, session.session_id, version)
 
     def bind_restored(self, block: Block) -> None:
-        """Note whose *block*, which was stored, is."""
+        """Bind *block*, which was stored, to its session."""
         origin = block.origin
         session_id = origin.session_id or SessionId(origin.block_id)
         block.session = self.ledger.session(origin.agent, session_id)
@@ -165,7 +165,7 @@ class Sessions:
         return self.states.view(session.agent, session.session_id)
 
     def entries(self) -> Iterator[SessionEntry]:
-        """Give every session with its blocks."""
+        """Yield every session with its blocks."""
         for session in self.ledger.sessions():
             yield self.entry(session)
 

@@ -52,7 +52,7 @@ class Name(msgspec.Struct, frozen=True):
 def parse_name(
     provider: str | None, model: str, *, providers: Mapping[str, str]
 ) -> Name:
-    """Take *model* apart; *providers* maps every known provider to its price list.
+    """Parse *model*; *providers* maps every known provider to its price list.
 
     A provider that is not known stays as it is, and so finds nothing.
     """
@@ -87,7 +87,7 @@ def parse_name(
 def _split(
     provider: str | None, text: str, providers: Mapping[str, str]
 ) -> tuple[str | None, str]:
-    """Take providers off the front of *text*, as far as they are known.
+    """Split known providers off the front of *text*.
 
     OpenRouter's own names have a slash, `maker/model`, and so stay whole there; who
     else is unknown before a slash is taken for one of its makers.

@@ -29,7 +29,7 @@ class Group:
     _models: Models | None = None
 
     def add(self, part: UsageSlice, models: Models | None = None) -> None:
-        """Take in *part*, or only *models* of it."""
+        """Add *part*, or only *models* of it."""
         self.agents.add(part.agent)
         self.sessions.update(part.sessions)
         for model, numbers in (part.models if models is None else models).items():

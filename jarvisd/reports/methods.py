@@ -83,7 +83,7 @@ class Reports:
         self._flushed = anyio.Event()
 
     def flushed(self, _: Flushed) -> None:
-        """Note that something was stored."""
+        """Record that something was stored."""
         self._flushed.set()
 
     async def keep_ready(self, tz: str) -> None:

@@ -169,7 +169,7 @@ def _row(span: Span, values: tuple[Any, ...]) -> ToolRow:
 
 
 def replace_attributions(raw: sqlite3.Connection, rows: Iterable[Attribution]) -> None:
-    """Put *rows* in place of all that is known; of a name twice, the first counts.
+    """Replace all that is known by *rows*; of a name twice, the first counts.
 
     Inside the caller's transaction.
     """

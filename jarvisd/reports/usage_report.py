@@ -136,7 +136,7 @@ def _grouped(
 def _split(
     part: UsageSlice, by: Grouping, facts: FactsOf
 ) -> Iterable[tuple[tuple[str | None, str | None], Models]]:
-    """Say into which groups *part* goes, and what of it."""
+    """Return the groups of *part*, and what of it belongs to each."""
     match by:
         case "day" | "week" | "month":
             name = None if part.day is None else _PERIODS[by](part.day)

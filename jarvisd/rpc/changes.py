@@ -71,23 +71,23 @@ class Changes:
     _encoded: dict[str, bytes] = field(default_factory=dict)
 
     def add_block(self, block: Block) -> None:
-        """Note that *block* has changed; it is encoded only if somebody asks."""
+        """Record that *block* has changed; it is encoded only if somebody asks."""
         for change in _changes_of(block, self.sequence):
             self._encoded.pop(change.key, None)
             self._add(change)
 
     def add(self, topic: Topic, data: bytes) -> None:
-        """Note the new state of *topic*, as JSON."""
+        """Record the new state of *topic*, as JSON."""
         self._add(Change(self.sequence + 1, topic, "", None, data=data))
 
     def add_transition(self, transition: Transition) -> None:
-        """Note a change of state; no other ever takes its place."""
+        """Record a change of state; no other ever takes its place."""
         change = self._transition_change(transition)
         change.sequence = self.sequence + 1
         self._add(change)
 
     def add_segment(self, segment: Segment, block: Block | None) -> None:
-        """Note a closed segment of *block*; no other ever takes its place."""
+        """Record a closed segment of *block*; no other ever takes its place."""
         self._add(
             Change(
                 self.sequence + 1,

@@ -117,17 +117,17 @@ class ClientConnection(asyncio.BufferedProtocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport."""
+        """Store the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=PIECE_BYTES)
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's
-        """Give the buffer that is read into."""
+        """Return the buffer that is read into."""
         return self._shared.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what has been read, and answer at once."""
+        """Answer the requests in what has been read."""
         self._inbox.feed(memoryview(self._shared.buffer)[:nbytes])
         self._turn()
 
@@ -147,24 +147,24 @@ class ClientConnection(asyncio.BufferedProtocol):
         return True
 
     def pause_writing(self) -> None:
-        """Note that the client does not read as fast as we write."""
+        """Record that the client does not read as fast as we write."""
         self._writable = False
         self._blocked.start()
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Resume writing."""
         self._writable = True
         self._blocked.stop()
         self._turn_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature is that of asyncio
-        """Let `run` end."""
+        """End `run`."""
         self._lost.set()
 
     # A turn.
 
     def _turn_soon(self) -> None:
-        """Have a turn once the loop gets to it; cheap, and only one is planned."""
+        """Schedule a turn with the loop; cheap, and only one is scheduled."""
         if self._turn_handle is None and self._writable:
             self._turn_handle = self._loop.call_soon(self._planned_turn)
 
@@ -173,7 +173,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._turn()
 
     def _turn(self) -> None:
-        """Have a turn; a bulkhead: what goes wrong in it ends this client alone."""
+        """Run a turn; a bulkhead: what goes wrong in it ends this client alone."""
         if self._transport.is_closing():
             return
 
@@ -337,7 +337,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def _close(self) -> None:
-        """Let go of everything that could call back."""
+        """Release everything that could call back."""
         self._half_sent.stop()
         self._blocked.stop()
         self._tell_at(None)
@@ -346,7 +346,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
 
 def _sliced(answer: bytes) -> Pieces:
-    """Give *answer* in pieces, so that no more than one is in the socket's buffer."""
+    """Yield *answer* in pieces, so that no more than one is in the socket's buffer."""
     for start in range(0, len(answer), PIECE_BYTES):
         yield answer[start : start + PIECE_BYTES]
 

@@ -43,7 +43,7 @@ class LineFramer:
         )
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Take *data* in."""
+        """Append *data*."""
         self._bytes += data
 
     def next_line(self) -> bytes | None:

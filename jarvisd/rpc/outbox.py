@@ -54,25 +54,25 @@ class Subscriptions:
         return sum(len(outbox) for outbox in self._outboxes)
 
     def flushed(self, notice: Flushed) -> None:
-        """Tell subscribers that a revision is stored."""
+        """Notify subscribers that a revision is stored."""
         revision = Revision(revision=notice.revision)
         self.changes.add("flushes", messages.encode(revision))
         self._wake()
 
     def segment_closed(self, notice: SegmentClosed) -> None:
-        """Tell subscribers of a segment."""
+        """Notify subscribers of a segment."""
         id_ = notice.segment.block_id
         block = None if id_ is None else self.blocks.get(id_)
         self.changes.add_segment(notice.segment, block)
         self._wake()
 
     def health_turned(self, notice: HealthTurned) -> None:
-        """Tell subscribers that problems or history have come or gone."""
+        """Notify subscribers that problems or history have come or gone."""
         self.changes.add("health", messages.encode(notice.health))
         self._wake()
 
     async def run(self) -> None:
-        """Give every subscriber a sign of life each 30 s, until cancelled."""
+        """Send every subscriber a sign of life each 30 s, until cancelled."""
         while True:
             await self.clock.sleep_until(self.clock.monotonic() + PING_S)
             for outbox in self._outboxes:
@@ -87,12 +87,12 @@ class Subscriptions:
         self._outboxes.discard(outbox)
 
     def transition_told(self, notice: TransitionTold) -> None:
-        """Tell subscribers of a transition."""
+        """Notify subscribers of a transition."""
         self.changes.add_transition(notice.transition)
         self._wake()
 
     def block_changed(self, notice: BlockChanged) -> None:
-        """Tell subscribers of a block and its session."""
+        """Notify subscribers of a block and its session."""
         self.changes.add_block(notice.block)
         self._wake()
 

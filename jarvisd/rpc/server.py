@@ -80,7 +80,7 @@ class RpcServer:
         *,
         task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Let clients in until cancelled; then every connection is cut."""
+        """Accept clients until cancelled; then every connection is cut."""
         async with anyio.create_task_group() as clients:
             clients.start_soon(self._subscriptions.run)
             log.info("api.listening", path=str(endpoint.path))
@@ -136,7 +136,7 @@ class RpcServer:
             client.close()
 
     async def _turn_away(self, client: socket.socket) -> None:
-        """Tell *client* to come back later.
+        """Refuse *client*, which may come back later.
 
         It is given a moment to send its request and read the answer: closing at
         once would show it a broken pipe instead.

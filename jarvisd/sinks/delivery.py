@@ -97,7 +97,7 @@ class SinkDelivery:
         return f"sink {self.sink.name} ({self.sink.kind}): {self._error}"
 
     def wake(self) -> None:
-        """Say that there may be something new."""
+        """Wake the delivery: there may be new records."""
         self._wake.set()
 
     def health(self) -> SinkHealth:
@@ -137,7 +137,7 @@ class SinkDelivery:
             await self._put_off(ids, reason)
 
     async def _failure(self, records: Sequence[Waiting]) -> str | None:
-        """Give *records* to the sink; say why it did not take them.
+        """Deliver *records* to the sink; return why it did not accept them.
 
         A bulkhead: whatever goes wrong in a sink or a library of its own is its own.
         """
@@ -153,7 +153,7 @@ class SinkDelivery:
         return None
 
     async def _settle(self, ids: Sequence[str]) -> None:
-        """Strike out what was delivered; nothing more is delivered before that."""
+        """Delete what was delivered; nothing more is delivered before that."""
         if self._error is not None:
             log.info("sink.recovered", sink=self.sink.name)
 
@@ -163,7 +163,7 @@ class SinkDelivery:
         self._moved()
 
     async def _put_off(self, ids: Sequence[str], reason: str) -> None:
-        """Note the failure, and leave the sink alone for a while."""
+        """Record the failure, and pause the sink for a while."""
         if self._error is None:
             self._failing_since_ms = self._clock.unix_ms()
 

@@ -44,7 +44,7 @@ def _read(path: Path) -> str | None:
 
 
 def _make(path: Path) -> str:
-    """Put a new id in place by a rename, so that it is never seen half written."""
+    """Write a new id by a rename, so that it is never seen half written."""
     made = secrets.token_hex(16)
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)

@@ -27,5 +27,5 @@ class Sink(Protocol):
         ...
 
     def deliver(self, records: Sequence[Waiting]) -> None:
-        """Take all of *records*, or raise SinkError and have perhaps taken some."""
+        """Deliver all of *records*, or raise SinkError with some perhaps delivered."""
         ...

@@ -73,7 +73,7 @@ def put(
     rows: Iterable[tuple[str, str, str]],
     refused: list[str] | None = None,
 ) -> None:
-    """Let records wait, each row a sink's name, the record's id and the record's JSON.
+    """Queue records, each row a sink's name, the record's id and the record's JSON.
 
     To be called in the transaction that closes the segment. A record that waits
     already is left as it is.
@@ -106,7 +106,7 @@ def delivered(raw: sqlite3.Connection, sink: str, ids: Iterable[str]) -> None:
 def postponed(
     raw: sqlite3.Connection, sink: str, ids: Iterable[str], next_ms: int
 ) -> None:
-    """Note a failed try, and that there will be no other before *next_ms*."""
+    """Record a failed try, and that there will be no other before *next_ms*."""
     raw.executemany(_LATER, [(next_ms, sink, id_) for id_ in ids])
 
 

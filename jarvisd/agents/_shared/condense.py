@@ -86,7 +86,7 @@ class Head:
         self._head = b""
 
     def feed(self, piece: bytes) -> None:
-        """Take the next bytes of the line."""
+        """Apply the next bytes of the line."""
         if is_blank(self._head):
             self._head = piece[:_HEAD_BYTES]
 
@@ -108,7 +108,7 @@ class Objects:
         self._is_blank = True
 
     def feed(self, piece: bytes) -> None:
-        """Take the next bytes of the line."""
+        """Apply the next bytes of the line."""
         self._is_blank = self._is_blank and not piece.strip(_BLANK)
         if self._kept is not None:
             self._end(self._kept, piece)
@@ -314,7 +314,7 @@ class Objects:
         return _plain(written[1:-1])
 
     def _ends(self, close: int) -> Generator[None, None, bool]:
-        """Go on behind the mark after a value; say whether it closes what it is in."""
+        """Continue after the mark behind a value; return True if it closes what it is in."""
         scanner = self._scanner
         yield from scanner.pass_space()
         mark = scanner.text[scanner.at]

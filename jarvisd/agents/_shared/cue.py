@@ -52,7 +52,7 @@ _HINTS = (
 
 
 def asks(text: str) -> bool:
-    """Say whether *text*, the last words of a turn, asks something."""
+    """Whether *text*, the last words of a turn, asks something."""
     # Most last words say what was done: no mark and no cue word, and nothing to look at.
     tail = text[-MAX_CHARS:].replace("\u2019", "'")
     if not any(mark in tail for mark in _MARKS):

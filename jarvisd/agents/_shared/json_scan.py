@@ -66,12 +66,12 @@ class Scanner:
         """Where in *text* the scan stands."""
 
     def take(self, piece: bytes) -> None:
-        """Put *piece* behind what is not done with."""
+        """Append *piece* to what is not scanned yet."""
         self.text = self.text[self.at :] + piece
         self.at = 0
 
     def pass_space(self) -> Wait:
-        """Go on to what is no space, and wait for it if need be."""
+        """Skip space, and wait for its end if need be."""
         while True:
             found = _SPACE.match(self.text, self.at)
             assert found is not None

@@ -12,7 +12,7 @@ _AGENT = "agent-"
 
 
 def hooked(payload: bytes, *, at_ms: int) -> HookCalled | None:
-    """Say which session *payload* is of, and what has happened there."""
+    """Return which session *payload* is of, and what has happened there."""
     found = payload_of(payload)
     if found is None:
         return None

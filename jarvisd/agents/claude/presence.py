@@ -86,7 +86,7 @@ def decode_entry(text: bytes) -> RegistryEntry | None:
 
 
 def role(argv: Sequence[str]) -> ProcessRole | None:
-    """Say what a process is there for, if it is Claude Code."""
+    """Return what a process does, if it is Claude Code."""
     program, arguments = command_of(argv)
     if not _is_claude(program):
         return None

@@ -39,7 +39,7 @@ _USUAL_TIERS = (None, "standard")
 def usage_in(
     message: ClaudeMessage, *, key: str | None, dollars: float | None = None
 ) -> list[Event]:
-    """Say what *message* took; *key* identifies a message that has no id.
+    """Return what *message* took; *key* identifies a message that has no id.
 
     *dollars* is what the line says that it cost.
     """

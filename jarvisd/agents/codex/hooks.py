@@ -10,7 +10,7 @@ from jarvisd.core.signal import HookCalled
 
 
 def hooked(payload: bytes, *, at_ms: int) -> HookCalled | None:
-    """Say which thread *payload* is of, and what has happened there."""
+    """Return which thread *payload* is of, and what has happened there."""
     found = payload_of(payload)
     if found is None:
         return None

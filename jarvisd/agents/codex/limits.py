@@ -8,7 +8,7 @@ from jarvisd.core.event import LimitsReported, LimitWindow
 
 
 def limits_in(limits: RateLimits, *, at_ms: int | None) -> Iterator[LimitsReported]:
-    """Say what is left, as of *at_ms*; nothing if the line only has the names."""
+    """Return what is left, as of *at_ms*; nothing if the line only has the names."""
     windows = tuple(
         _window(each, at_ms=at_ms)
         for each in (limits.primary, limits.secondary)

@@ -44,7 +44,7 @@ def session_of(name: str) -> SessionId | None:
 
 
 def role(argv: Sequence[str]) -> ProcessRole | None:
-    """Say what a process is there for, if it is Codex.
+    """Return what a process does, if it is Codex.
 
     The script that npm installs is none: it starts the program and waits for it.
     """

@@ -29,7 +29,7 @@ class _Item(msgspec.Struct, gc=False):
 
 
 def is_human(text: str) -> bool:
-    """Say whether a human wrote *text*, which stands in a user's message."""
+    """Whether a human wrote *text*, which stands in a user's message."""
     text = text.strip()
     return bool(text) and not any(
         text.startswith(start) and text.endswith(end) for start, end in _INJECTED

@@ -77,7 +77,7 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
         own_from_ordinal: int | None,
         at_ms: int | None,
     ) -> None:
-        """Note whose rollout it is, or whose history follows."""
+        """Record whose rollout it is, or whose history follows."""
         if self.thread_id is None:
             self.thread_id, self.opened_ms = thread_id, at_ms
             self.root = forked_from or thread_id
@@ -92,7 +92,7 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
             self.own = False
 
     def open_printed(self, thread_id: str) -> None:
-        """Note of which thread lines are printed: one stream may hold several."""
+        """Record which thread prints the lines: one stream may hold several."""
         if thread_id != self.thread_id:
             self.thread_id = self.root = thread_id
             self.usage, self.printed = CumulativeUsage(), NO_TOKENS
@@ -100,12 +100,12 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
     def begin_turn(
         self, turn_id: str | None, *, at_ms: int | None, started_s: int | None = None
     ) -> None:
-        """Note that a turn is announced; the first that is not copied ends the copy."""
+        """Record that a turn is announced; the first that is not copied ends the copy."""
         self.announced = turn_id
         self._turn(turn_id, at_ms=at_ms, announced=True, started_s=started_s)
 
     def go_on_with_turn(self, turn_id: str | None, *, at_ms: int | None) -> None:
-        """Note the context of a turn: in old versions nothing announces it."""
+        """Record the context of a turn: in old versions nothing announces it."""
         self._turn(turn_id, at_ms=at_ms, announced=False, started_s=None)
 
     def owns(self, ordinal: int | None) -> bool:
@@ -165,7 +165,7 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
         return self.fleeting or self.sticky
 
     def change_model(self, model: str | None) -> Iterator[UsageReported]:
-        """Note the current model; yield it for responses that came before any."""
+        """Record the current model; yield it for responses that came before any."""
         names, self.unnamed = self.unnamed, []
         if model is None:
             return

@@ -85,7 +85,7 @@ def call_of(
 
 
 def result_of(call_id: str | None, output: Raw) -> tuple[Event, ...]:
-    """Say how the call *call_id* came back, from its *output* alone."""
+    """Return how the call *call_id* ended, from its *output* alone."""
     if not call_id:
         return ()
 
@@ -100,7 +100,7 @@ def result_of(call_id: str | None, output: Raw) -> tuple[Event, ...]:
 
 
 def ended_of(payload: RolloutPayload) -> Iterator[Event]:
-    """Say how a call came back, from one of the older `..._end` events."""
+    """Return how a call ended, from one of the older `..._end` events."""
     if not payload.call_id:
         return
 
@@ -114,7 +114,7 @@ def ended_of(payload: RolloutPayload) -> Iterator[Event]:
 
 
 def item_of(item: Item) -> Iterator[Event]:
-    """Say how a call came back, from the *item* that was completed."""
+    """Return how a call ended, from the *item* that was completed."""
     if not item.id or item.id.startswith(_NESTED):
         return
 

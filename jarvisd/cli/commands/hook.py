@@ -22,5 +22,5 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tell the daemon; the fast path has done so before it comes to this."""
+    """Report to the daemon; usually the fast path has done so already."""
     return hook.run([args.agent])

@@ -35,7 +35,7 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Go there."""
+    """Jump to the terminal of the session."""
     with client_of(args) as client:
         name = " ".join(args.name)
         if name in {"", naming.NEXT}:

@@ -76,7 +76,7 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tell until Ctrl-C."""
+    """Notify until Ctrl-C."""
     wanted = config.notify_settings(config.read([], os.environ).notify, _options(args))
     if "command" in wanted.by and not wanted.command:
         terminal.report(

@@ -41,7 +41,7 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Let the person choose, and go there."""
+    """Show the list, and jump to the session that is chosen."""
     if not (terminal.is_terminal(sys.stdin) and terminal.can_redraw(os.environ)):
         terminal.report("choosing needs a terminal; `jarvisctl next` only lists")
         return EXIT_USAGE

@@ -33,7 +33,7 @@ class ShapeError(ValueError):
 
 
 def is_ours(command: object) -> bool:
-    """Say whether *command* is one that we wrote."""
+    """Whether *command* is one that we wrote."""
     return isinstance(command, str) and _OURS.fullmatch(command) is not None
 
 
@@ -180,7 +180,7 @@ def _without(text: str, place: _Place) -> str:
 
 
 def _removed(text: str, inside: Node, child: ChildNode) -> str:
-    """Take *child* out, with the comma and the space that came with it."""
+    """Remove *child*, with the comma and the space that came with it."""
     siblings = inside.children
     index = siblings.index(child)
     if len(siblings) == 1:
@@ -204,7 +204,7 @@ def _with_one(text: str, event: str, command: Mapping[str, object]) -> str:
 
 
 def _retold(text: str, place: _Place, command: str) -> str:
-    """Say *command* instead, and leave what the user changed beside it."""
+    """Replace the command by *command*, and leave what the user changed beside it."""
     handler = node(text, place.path[-1], "{")
     old = handler.member("command") if handler else None
     assert old is not None  # or it were not ours
@@ -270,7 +270,7 @@ class _Style:
 def _appended(
     text: str, inside: Node, style: _Style, value: object, *, key: str | None = None
 ) -> str:
-    """Put *value* behind the last child of *inside*, in the way of those before it."""
+    """Append *value* to the children of *inside*, formatted like those before it."""
     name = "" if key is None else _quoted(key) + style.colon
     if not inside.children:
         return _filled(text, inside, style, name, value)
@@ -284,7 +284,7 @@ def _appended(
 
 
 def _filled(text: str, inside: Node, style: _Style, name: str, value: object) -> str:
-    """Put *value* into *inside*, which is empty."""
+    """Insert *value* into *inside*, which is empty."""
     if style.is_inline:
         new = name + style.written(value, indent=None)
     else:

@@ -87,7 +87,7 @@ class Fairness:
         return self._clock.monotonic()
 
     def pass_by(self, known: TrackedFile, ticket: int) -> None:
-        """Note that all is done with *known* that was asked up to *ticket*."""
+        """Record that all is done with *known* that was asked up to *ticket*."""
         known.done = max(known.done, ticket)
         self._end_backlog(known)
         if self._awaited:

@@ -73,7 +73,7 @@ class FileRegistry:
         clock: Clock,
         tree_of: Callable[[str], Tree | None],
     ) -> None:
-        """Know the sources of *blocks*; *tree_of* tells in which tree a path is read."""
+        """Begin with the sources of *blocks*; *tree_of* returns in which tree a path is read."""
         self._blocks = blocks
         self._handles = handles
         self._clock = clock
@@ -102,7 +102,7 @@ class FileRegistry:
         return known
 
     def restore(self, block: Block) -> None:
-        """Take in a transcript's block from the store, as it was left."""
+        """Restore a transcript's block from the store, as it was left."""
         path = block.origin.path
         assert path is not None, "a transcript has a path"
         tree = self._tree_of(path)
@@ -217,7 +217,7 @@ class FileRegistry:
         known.replace_tail(tail)
 
     def reached(self, known: TrackedFile, before: Position) -> None:
-        """Note that *known* was read on from *before*, perhaps in another file."""
+        """Record that *known* was read on from *before*, perhaps in another file."""
         position = known.block.position
         if not isinstance(position, FilePosition) or not isinstance(
             before, FilePosition

@@ -47,7 +47,7 @@ class Followers:
             self._group = None
 
     def wake(self, known: TrackedFile) -> None:
-        """Let *known* be read; followed from now on if it was not."""
+        """Queue *known* for reading; follow it from now on if it was not followed."""
         known.wakes += 1
         known.woken_at = self._clock.monotonic()
         if known.wake is not None:
@@ -79,7 +79,7 @@ class Followers:
         known.block.rest()
 
     def let_go_of_quiet(self) -> None:
-        """Let go of the files that have not changed for as long as a block is live."""
+        """Close the files that have not changed for as long as a block is live."""
         quiet_since = self._clock.monotonic() - LIVE_MS / MS_PER_S
         for known in self:
             if known.woken_at < quiet_since:

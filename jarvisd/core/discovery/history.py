@@ -41,7 +41,7 @@ class History:
         self._grew = anyio.Event()
 
     def add(self, known: TrackedFile) -> None:
-        """Let *known* be read when those with newer changes have been."""
+        """Queue *known* behind the files with newer changes."""
         known.wakes += 1
         if known.backlog_bytes is None:
             unread = max(0, known.size - known.block.position.offset)

@@ -74,7 +74,7 @@ class LiveWatch:
         return next(iter(self._failures.values()), None)
 
     def gather_unless(self, awaited: Callable[[], bool]) -> None:
-        """Tell hints in groups from now on, but while *awaited* says that one waits."""
+        """Deliver hints in groups from now on, except while *awaited* returns True."""
         self._is_awaited = awaited
 
     @contextmanager
@@ -138,7 +138,7 @@ class LiveWatch:
             loop.add_reader(self._notify.fileno(), self._read)
 
     def _pause(self) -> None:
-        """Let the kernel gather what comes, so that it is told together."""
+        """Pause, so that the kernel gathers changes and delivers them together."""
         if self._notify is not None:
             loop = asyncio.get_running_loop()
             loop.remove_reader(self._notify.fileno())

@@ -32,11 +32,11 @@ class ImportProgress:
         self.bytes_total += size
 
     def read(self, size: int) -> None:
-        """Note that *size* bytes of history were read."""
+        """Record that *size* bytes of history were read."""
         self.bytes_done += size
 
     def finished(self) -> None:
-        """Note that one file of history was read to its end."""
+        """Record that one file of history was read to its end."""
         self.files_done += 1
 
     def view(self, now: float) -> Backfill:

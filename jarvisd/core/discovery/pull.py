@@ -73,7 +73,7 @@ class SliceReader:
         return False
 
     def _begin(self, known: TrackedFile) -> None:
-        """Let a file of lines begin where others have ended that read it before."""
+        """Start a file of lines where those that read it before have ended."""
         self._set_condenser(known)
         if not known.has_lines:
             return
@@ -136,7 +136,7 @@ class SliceReader:
             self._say_goodbye(known, part)
 
     def _unread(self, block: Block) -> None:
-        """Let the ledger begin anew with *block*, which goes on in another place."""
+        """Reset what the ledger knows of *block*, which continues in another place."""
         block.unread()
         if block.position.offset:
             self._lacking()

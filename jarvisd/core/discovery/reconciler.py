@@ -173,7 +173,7 @@ class Reconciler:
         opening: Callable[[], None],
         blind: bool = False,
     ) -> ScanFindings:
-        """Hand every file to *found*, giving way every STEP_S; *opening* as for `walk`.
+        """Call *found* with every file, giving way every STEP_S; *opening* as for `walk`.
 
         *blind* says that the watchers do not tell all, so that the next scan is due
         sooner.

@@ -105,7 +105,7 @@ def _look_at(
     folder: Folder,
     excluded: Callable[[str], bool],
 ) -> None:
-    """Put what of *piece* is not *excluded* where it belongs in *folder*."""
+    """Sort the entries of *piece* that are not *excluded* into *folder*."""
     files, suffix = folder.files, tree.compressed
     for entry in piece:
         path = entry.path
@@ -133,7 +133,7 @@ def _look_at(
 def _sort(
     entry: os.DirEntry[str], above: tuple[str, ...], tree: Tree, folder: Folder
 ) -> None:
-    """Put *entry*, which is no file to be read, where it belongs in *folder*."""
+    """Sort *entry*, which is no file to be read, into *folder*."""
     if not is_utf8(entry.name):
         folder.odd[_shown(entry.path)] = "its name is not UTF-8"
     elif entry.is_dir(follow_symlinks=False):

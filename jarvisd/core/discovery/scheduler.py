@@ -100,7 +100,7 @@ class Scheduler:
         return known is not None and known.block.error is not None
 
     def restore(self, block: Block) -> None:
-        """Take in a block from the store; to be called before `run`."""
+        """Restore a block from the store; to be called before `run`."""
         self.catalogue.restore(block)
 
     async def run(
@@ -155,7 +155,7 @@ class Scheduler:
             await self._scan(self._found_by_scan)
 
     def _look_at_followed(self) -> None:
-        """Look at followed files that no watch tells of, or not of all of them."""
+        """Look at followed files that no watch reports, or not all of their changes."""
         for known in self._followers:
             if known.hinted and not known.source.is_unsettled:
                 continue
@@ -215,7 +215,7 @@ class Scheduler:
             self._look_at(path, known)
 
     def tree_hint(self, path: str) -> None:
-        """Look at *path*, unless the faster watch tells of it anyway."""
+        """Look at *path*, unless the faster watch reports it anyway."""
         known = self.catalogue.get(path)
         if known is None or known.wake is None or not known.hinted:
             self._look_at(path, known)
@@ -251,14 +251,14 @@ class Scheduler:
     def _enter(
         self, path: str, tree: Tree, parts: tuple[str, ...], status: os.stat_result
     ) -> None:
-        """Take note of what is new to us: a file, or a folder of files."""
+        """Record what is new to us: a file, or a folder of files."""
         if stat.S_ISREG(status.st_mode):
             self.found(ScanResult(tree, path, parts[:-1], status))
         elif stat.S_ISDIR(status.st_mode) and tree.enters(parts) and self._group:
             self._group.start_soon(self._look_through, tree, parts)
 
     async def _look_through(self, tree: Tree, below: tuple[str, ...]) -> None:
-        """Look through a new folder: what came before its watch has told nobody."""
+        """Scan a new folder: what came before its watch was not reported."""
         excluded, opening = self.survey.excluded, self.handles.spare_one
         links = self.survey.links
         for folder in walk(tree, excluded, below, opening=opening, links=links):
@@ -268,7 +268,7 @@ class Scheduler:
             await lowlevel.checkpoint()
 
     def found(self, found: ScanResult, *, historic: bool = False) -> bool:
-        """Take note of a file: adopt it if it is new, read it if it has changed.
+        """Record a file: adopt it if it is new, read it if it has changed.
 
         *historic* says that all of it was there before we looked. Return whether
         there was anything new about it.
@@ -322,7 +322,7 @@ class Scheduler:
         *,
         historic: bool = False,
     ) -> bool:
-        """Take note of the file at *path*, which is *known* or a part of it."""
+        """Record a change of the file at *path*, which is *known* or a part of it."""
         grew = status.st_size != known.size
         if path == known.path:
             known.note(status)

@@ -44,7 +44,7 @@ class TrackedFile:
     """The watch of its folder has told of it, so it need not be looked at by time."""
 
     def __post_init__(self) -> None:
-        """Let the block know where its lines can be read again."""
+        """Store in the block where its lines can be read again."""
         self.block.source = self.source
 
     @property

@@ -113,7 +113,7 @@ class TreeWatch:
 
 @contextmanager
 def _panics_as_errors() -> Iterator[None]:
-    """Take a panic of watchfiles, which is Rust, for an error like its others.
+    """Convert a panic of watchfiles, which is Rust, to an error like its others.
 
     It is no Exception, so it would pass every `except` and end the daemon.
     """

@@ -38,7 +38,7 @@ class WatcherHealth:
 
     @property
     def are_raised(self) -> bool:
-        """Say whether hints were lost lately."""
+        """Whether hints were lost lately."""
         return self._lost_at is not None and (
             self._clock.monotonic() - self._lost_at < DOUBT_S
         )
@@ -48,7 +48,7 @@ class WatcherHealth:
         return self._clock.monotonic(), self._clock.unix_ms() / MS_PER_S
 
     def time_was_lost(self, before: tuple[float, float], pause_s: float) -> bool:
-        """Say whether more time went by since *before* than *pause_s*."""
+        """Whether more time went by since *before* than *pause_s*."""
         now = self.clocks()
         passed, wall = now[0] - before[0], now[1] - before[1]
         lost = passed > pause_s + LATE_S or abs(wall - passed) > STEP_S
@@ -58,7 +58,7 @@ class WatcherHealth:
         return lost
 
     def hints_were_lost(self, count: int = 1) -> None:
-        """Note that a watcher has failed to tell of so many changes."""
+        """Record that a watcher has failed to report so many changes."""
         if not self.are_raised:
             log.warning("watch.hints_lost")
 
@@ -66,7 +66,7 @@ class WatcherHealth:
         self._lost_at, self.lost_ms = self._clock.monotonic(), self._clock.unix_ms()
 
     def should_have_been_told(self, seen: os.stat_result, since_ms: int) -> bool:
-        """Say whether *seen* changed after *since_ms*, and long enough ago for a hint.
+        """Whether *seen* changed after *since_ms*, and long enough ago for a hint.
 
         The time of the inode's change is what nobody can set.
         """

@@ -66,7 +66,7 @@ def made_ms(backup: Path) -> int | None:
 
 
 def is_due(last_ms: int | None, now_ms: int) -> bool:
-    """Say whether the last backup is older than a day, or is said to be of tomorrow."""
+    """Whether the last backup is older than a day, or dated in the future."""
     return last_ms is None or not 0 <= now_ms - last_ms < BACKUP_EVERY_MS
 
 
@@ -96,7 +96,7 @@ def make_backup(raw: sqlite3.Connection, path: Path, now_ms: int) -> Path:
 
 
 def sound_backups(path: Path, *, known: int) -> Iterator[Path]:
-    """Give the backups that can be restored, newest first."""
+    """Yield the backups that can be restored, newest first."""
     for backup in backups(path):
         try:
             refuse_unknown(backup, known=known)

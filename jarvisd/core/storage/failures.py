@@ -37,7 +37,7 @@ class ReplacedError(StoreError):
 
 
 def is_damage(exc: sqlite3.Error) -> bool:
-    """Say whether *exc* tells of a file that is broken, not just out of reach."""
+    """Whether *exc* means that the file is broken, not just out of reach."""
     return _code(exc) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 

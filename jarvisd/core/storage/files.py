@@ -106,7 +106,7 @@ def hold_store(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a private temporary file that becomes *path* when the body is done.
+    """Yield a private temporary file that becomes *path* when the body is done.
 
     On disk before it appears under its name, and gone if the body fails: whoever
     opens *path* finds the old content or the new, whole.

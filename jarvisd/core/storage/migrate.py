@@ -49,7 +49,7 @@ def read_scripts(folder: Traversable) -> tuple[str, ...]:
 
 
 def refuse_unknown(path: Path, *, known: int) -> None:
-    """Look at the file's first bytes, and let only what may be ours be opened.
+    """Check the file's first bytes, and refuse what cannot be ours.
 
     Without SQLite, which would leave its traces in a file that is not for us. The
     database must not be open in this process; see `jarvisd.core.storage.files`.
@@ -78,7 +78,7 @@ def refuse_unknown(path: Path, *, known: int) -> None:
 
 
 def migrate(raw: sqlite3.Connection, path: Path, scripts: Sequence[str]) -> int:
-    """Bring the open database up to date; return the version it had before.
+    """Migrate the open database; return the version it had before.
 
     Raises:
         StoreTooNewError: A newer jarvisd wrote it.

@@ -31,7 +31,7 @@ def sparkline(values: Sequence[float], *, plain: bool = False) -> str:
 
 
 def is_plain() -> bool:
-    """Say whether the terminal's encoding lacks block characters."""
+    """Whether the terminal's encoding lacks block characters."""
     try:
         _EIGHTHS.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
