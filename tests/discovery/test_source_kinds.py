@@ -81,7 +81,8 @@ def open_folder(path: str, clock: Clock, cursor: bytes) -> EventFolder:
 
 
 def document_place(parts: tuple[str, ...]) -> Place | None:
-    return Place(session_id=SessionId(Path(parts[-1]).stem))
+    path = Path(parts[-1])
+    return Place(session_id=SessionId(path.stem)) if path.suffix == ".json" else None
 
 
 def folder_place(parts: tuple[str, ...]) -> Place | None:

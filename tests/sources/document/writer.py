@@ -152,9 +152,36 @@ def write_events(folder: Path, seed: int, count: int) -> None:
     sys.stdin.readline()
 
 
+def grow(path: Path, seed: int, count: int, manner: str) -> None:
+    """Add messages, and change the newest one; tell what all come to in the end."""
+    chance, messages = random.Random(seed), list[dict[str, object]]()
+    for number in range(count):
+        messages.append({"id": f"m{number}", "output": 1, "text": ""})
+        for _ in range(chance.choice((0, 1, 2))):
+            text = "é" * chance.randrange(5000)
+            messages[-1] = {"id": f"m{number}", "output": 10, "text": text}
+            write(path, messages, manner)
+            time.sleep(chance.choice((0, 0.01, 0.06)))  # noqa: TID251 - a writer's pause
+
+        write(path, messages, manner)
+        time.sleep(chance.choice((0, 0.01, 0.06)))  # noqa: TID251 - a writer's pause
+
+    chars = sum(len(json.dumps(each, ensure_ascii=False)) for each in messages)
+    output = sum(int(str(each["output"])) for each in messages)
+    print(json.dumps({"chars": chars, "output": output}))
+
+
+def write(path: Path, messages: list[dict[str, object]], manner: str) -> None:
+    """Write a document in one of the MANNERS."""
+    text = json.dumps({"messages": messages}, ensure_ascii=False)
+    MANNERS[manner](path, text.encode())
+
+
 if __name__ == "__main__":
     manner, place, seed, steps = sys.argv[1:]
-    if manner == "events":
+    if manner.startswith("growing:"):
+        grow(Path(place), int(seed), int(steps), manner.partition(":")[2])
+    elif manner == "events":
         write_events(Path(place), int(seed), int(steps))
     else:
         Writer(Path(place), int(seed), MANNERS[manner]).run(int(steps))
