@@ -17,7 +17,6 @@ from typing import Protocol
 import msgspec
 
 from jarvisd.core.event import ContextMeasured, UsageReported
-from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Drift, DriftKind, Record
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
 
@@ -157,13 +156,11 @@ class DriftLog:
         records: Sequence[Record | None],
         version: str,
         *,
-        session_id: SessionId | None,
         now_ms: int,
     ) -> str:
         """Count the drift of *records* of one source, and return its version after them.
 
-        *version* is that of the lines before, *session_id* whose lines they are: the
-        version of a session that was copied into a fork is not that of the fork.
+        *version* is that of the lines before.
         """
         tested = agent.tested
         if tested is None:
@@ -176,11 +173,9 @@ class DriftLog:
                 continue
 
             if record.version is not None and record.version != version:
-                own = not version or record.session_id in {None, session_id}
-                if own and record.version:
-                    version = cleaned(record.version)
-                    current = self._meet(agent.name, version, tested, now_ms)
-                    inspects = current is not None and current.may_inspect
+                version = cleaned(record.version)
+                current = self._meet(agent.name, version, tested, now_ms)
+                inspects = current is not None and current.may_inspect
 
             if not (record.drift or record.lacks_tokens or inspects):
                 continue  # nearly always

@@ -119,7 +119,6 @@ class Intake:
             lines,
             records,
             block.agent_version,
-            session_id=block.origin.session_id,
             now_ms=now_ms,
         )
         if self._recorder is not None:

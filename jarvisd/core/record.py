@@ -54,7 +54,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         copied: The line says that it may be a copy of another session's line.
         inherited: It repeats the history of another session without ids to tell copies
             by, and is counted nowhere but there.
-        version: The agent's version, if the line says.
+        version: The version of the agent that wrote the line, if it is known.
         drift: What the reader does not know of the line; of its counts `lacks_tokens`.
         lacks_tokens: It is of a response, and counts are not where they should be:
             `Agent.inspect` finds out which names it has instead.

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from jarvisd.core.agent import ReaderContext
 from jarvisd.core.drift import (
     INSPECTED_RESPONSES,
     MAX_NAME_CHARS,
@@ -13,7 +14,6 @@ from jarvisd.core.drift import (
     DriftLog,
     VersionDrift,
 )
-from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Drift, DriftKind
 from jarvisd.core.sources.jsonlines.lines import TextLine
 from tests.agents.found import AGENTS, read_alone
@@ -49,16 +49,13 @@ def read_into(
     log: DriftLog,
     agent: str,
     *lines: dict[str, Any],
-    version: str = "",
-    session: str | None = None,
 ) -> str:
     texts = [TextLine(0, json.dumps(each).encode()) for each in lines]
     return log.read(
         AGENTS[agent],
         texts,
         [read_alone(agent, each.text, offset=0) for each in texts],
-        version,
-        session_id=None if session is None else SessionId(session),
+        "",
         now_ms=1_000,
     )
 
@@ -191,13 +188,20 @@ def test_only_so_many_responses_of_a_version_are_inspected() -> None:
     assert only(log).names(FIELD) == {"new": INSPECTED_RESPONSES}
 
 
-def test_drift_is_counted_under_the_version_of_the_lines_before() -> None:
-    log, odd = DriftLog(), record("event_msg", {"type": "odd"})
-    meta = record("session_meta", {"id": "t", "cli_version": "9.9.9"})
-    parent = record("session_meta", {"id": "p", "cli_version": "0.171.0"})
-
-    version = read_into(log, "codex", meta, parent, session="t")
-    read_into(log, "codex", odd, version=version, session="t")
+def test_a_rollout_is_of_the_version_that_its_own_header_names() -> None:
+    agent, log = AGENTS["codex"], DriftLog()
+    lines = [
+        record("session_meta", {"id": "t", "cli_version": "9.9.9"}),
+        record("session_meta", {"id": "p", "cli_version": "0.171.0"}),  # copied
+        record("event_msg", {"type": "odd"}),
+    ]
+    memory, version = b"", ""
+    for line in lines:  # with a restart after each
+        reader = agent.reader(ReaderContext(), memory)
+        text = json.dumps(line).encode()
+        records = [reader.read(text, offset=0)]
+        version = log.read(agent, [TextLine(0, text)], records, version, now_ms=1_000)
+        memory = reader.memory()
 
     assert only(log).version == "9.9.9"
     assert only(log).names(TYPE) == {"event_msg:odd": 1}

@@ -31,7 +31,7 @@ def test_nothing_in_todays_logs_is_unknown(name: str) -> None:
         texts = [TextLine(0, each) for each in path.read_bytes().splitlines()]
         reader = fresh_reader(agent)
         records = [reader.read(each.text, offset=0) for each in texts]
-        versions.add(log.read(agent, texts, records, "", session_id=None, now_ms=1_000))
+        versions.add(log.read(agent, texts, records, "", now_ms=1_000))
         lines += len(texts)
         inspected = [agent.inspect(each.text) for each in texts]
         found += [f"{path.name}: {each}" for each in inspected if each]

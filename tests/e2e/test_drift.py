@@ -95,3 +95,20 @@ async def test_a_newer_version_alone_is_no_reason_to_worry(home: Home) -> None:
     assert "nothing in them is unknown" in doctor
     assert "update jarvisd" not in doctor
     assert "codex 0.999.0 is newer than tested" in ps
+
+
+async def test_the_version_of_a_rollout_outlives_a_restart(home: Home) -> None:
+    path = home.rollout()
+    odd = {"type": "event_msg", "payload": {"type": "levitated"}}
+    async with running_daemon(home) as daemon:
+        meta = {"id": path.stem[-36:], "cli_version": "0.999.0"}
+        append(path, json.dumps({"type": "session_meta", "payload": meta}))
+        await daemon.sync()
+        await daemon.restart()
+        append(path, json.dumps(odd))
+        await daemon.sync()
+
+        (found,) = await drift(daemon)
+
+    assert (found.agent, found.version) == ("codex", "0.999.0")
+    assert [each.name for each in found.items] == ["event_msg:levitated"]

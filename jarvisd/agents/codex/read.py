@@ -127,6 +127,9 @@ class CodexReader:
 
         meta = line.type == "session_meta"
         is_own_meta = meta and payload.id == thread.thread_id
+        if is_own_meta and payload.cli_version:
+            thread.version = payload.cli_version
+
         return Record(
             kind=kind,
             at_ms=self.at_ms,
@@ -138,7 +141,7 @@ class CodexReader:
             offset=self.offset,
             speaker=_speaker(payload),
             inherited=not thread.owns(line.ordinal),
-            version=payload.cli_version,
+            version=thread.version,
             drift=drift,
             lacks_tokens=read in _COUNTED and _lacks_tokens(payload),
             left_out=line.left_out,

@@ -44,6 +44,7 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
         model: The current model.
         sticky: How the thread is served; *fleeting* is how this turn is.
         unnamed: Responses that came before any model was named.
+        version: The version of Codex that writes the rollout now.
 
     """
 
@@ -65,6 +66,7 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
     sticky: Variant = STANDARD
     fleeting: Variant | None = None
     unnamed: list[str] = []
+    version: str | None = None
 
     # Whose records they are
 
