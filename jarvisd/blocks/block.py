@@ -18,7 +18,7 @@ from jarvisd.core.origin import (
     SessionId,
 )
 from jarvisd.core.roots import Position, SourceState, StoredPosition
-from jarvisd.core.sources.source_slice import ScheduledSource
+from jarvisd.core.sources.source_slice import RereadableLines
 from jarvisd.ledger.lane import Lane, decode_memory
 from jarvisd.ledger.session_totals import Session
 from jarvisd.state.facts import StateStream
@@ -101,8 +101,11 @@ class Block:
 
     origin: Origin
     position: Position = field(default_factory=Position)
-    source: ScheduledSource | None = field(default=None, repr=False)
-    """What its lines are read from, and can be read from again."""
+    source: RereadableLines | None = field(default=None, repr=False)
+    """What its lines can be read from again."""
+    siblings: "list[Block]" = field(default_factory=list, repr=False)
+    """All blocks that share one cursor with it, itself too: they are stored together.
+    Empty if it has a cursor of its own."""
     start_ts_ms: int | None = None
     last_activity_ms: int | None = None
     line_count: int = 0

@@ -27,6 +27,11 @@ class StoredStream(Protocol):
     origin: Origin
     revision: int
 
+    @property
+    def siblings(self) -> "Sequence[StoredStream]":
+        """All that share one cursor with it, itself too; empty if it has its own."""
+        ...
+
 
 class Scope(NamedTuple):
     """What one transaction is of.

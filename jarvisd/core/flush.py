@@ -354,6 +354,7 @@ class Flusher:
 
             urgent = self._urgent_sessions()
             sources = self._take_sources(urgent)
+            sources += self._take_siblings([*streams, *sources])
             self._dirty.begun((each.origin.block_id for each in sources), now)
             streams += sources
             is_parted = plan.is_hurried and not self._is_mixed
@@ -394,6 +395,20 @@ class Flusher:
             stream.origin.block_id
             for session in sessions
             for stream in self._streams_of(*session)
+        )
+
+    def _take_siblings(self, streams: Sequence[StoredStream]) -> list[StoredStream]:
+        """Return the changed streams that share a cursor with some of *streams*.
+
+        The cursor of a source and what was counted up to it are stored together.
+        """
+        groups = {id(each.siblings): each.siblings for each in streams if each.siblings}
+        taken = {each.origin.block_id for each in streams} if groups else set()
+        return self._dirty.take_only(
+            each.origin.block_id
+            for group in groups.values()
+            for each in group
+            if each.origin.block_id not in taken
         )
 
     def _take(self, scope: Scope, *, durable: bool) -> FlushBatch:

@@ -20,7 +20,7 @@ from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank
-from jarvisd.core.sources.source_slice import NOT_READ, ScheduledSource
+from jarvisd.core.sources.source_slice import NOT_READ, RereadableLines
 from jarvisd.ledger.explain import MALFORMED, NO_TOKENS, OVERSIZE, Explainer
 from jarvisd.overview.daemon_contract import ReadableStore
 from jarvisd.overview.sessions import SessionEntry
@@ -46,7 +46,7 @@ class _Reading:
     """What the thread makes of one block."""
 
     origin: Origin
-    source: ScheduledSource | None
+    source: RereadableLines | None
     position: Position
     explained: list[_Explained] = field(default_factory=list)
     error: str | None = None

@@ -6,7 +6,7 @@ is from here.
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -30,14 +30,23 @@ from jarvisd.core.sources.document.description import (
 )
 from jarvisd.core.sources.document.document_source import DocumentSource
 from jarvisd.core.sources.document.event_folder import EventFolder
+from jarvisd.core.sources.sqlite.database_source import DatabaseSource
 from tests.agents.found import AGENTS
 from tests.books.rig import Daemon, append, running, transcript
 from tests.ledger import test_ledger_claude as claude
+from tests.sources.sqlite.database_rig import writing
+from tests.sources.sqlite.opencode_like import QUERIES
 from tests.support import eventually
 
 
 class Document(msgspec.Struct):
     messages: list[msgspec.Raw] = []
+
+
+class Thread(msgspec.Struct):
+    """A document with several sessions, by id."""
+
+    sessions: dict[str, list[msgspec.Raw]] = {}
 
 
 class Message(msgspec.Struct):
@@ -50,6 +59,13 @@ DOCUMENT = DocumentKind(
     Document,
     lambda doc: [Elements("message", doc.messages, named_by("id"))],
     max_bytes=MAX_BYTES,
+)
+SESSIONS = DocumentKind(
+    Thread,
+    lambda doc: [
+        Elements("message", messages, named_by("id"), stream)
+        for stream, messages in doc.sessions.items()
+    ],
 )
 EVENTS = FolderKind(lambda name: name.endswith(".json"))
 
@@ -76,8 +92,20 @@ def open_document(path: str, clock: Clock, cursor: bytes) -> DocumentSource:
     return DocumentSource(path, DOCUMENT, clock, cursor)
 
 
+def open_sessions(path: str, clock: Clock, cursor: bytes) -> DocumentSource:
+    return DocumentSource(path, SESSIONS, clock, cursor)
+
+
+def open_database(path: str, clock: Clock, cursor: bytes) -> DatabaseSource:
+    return DatabaseSource(path, QUERIES, clock, cursor)
+
+
 def open_folder(path: str, clock: Clock, cursor: bytes) -> EventFolder:
     return EventFolder(path, EVENTS, clock, cursor)
+
+
+def database_place(parts: tuple[str, ...]) -> Place | None:
+    return Place() if parts[-1].endswith(".db") else None
 
 
 def document_place(parts: tuple[str, ...]) -> Place | None:
@@ -89,8 +117,12 @@ def folder_place(parts: tuple[str, ...]) -> Place | None:
     return Place(session_id=SessionId(parts[-2])) if len(parts) > 1 else None
 
 
-def toy(kind: SourceKind, *, version: int = 1) -> AgentRegistry:
-    place = folder_place if kind.is_folder else document_place
+PlaceOf = Callable[[tuple[str, ...]], Place | None]
+
+
+def toy(
+    kind: SourceKind, place: PlaceOf = document_place, *, version: int = 1
+) -> AgentRegistry:
 
     def roots(
         _environ: Mapping[str, str], home: Path, _roots: tuple[Path, ...]
@@ -112,7 +144,10 @@ def toy(kind: SourceKind, *, version: int = 1) -> AgentRegistry:
 
 
 DOCUMENTS = toy(SourceKind(open=open_document))
-FOLDERS = toy(SourceKind(open=open_folder, is_folder=True))
+FOLDERS = toy(SourceKind(open=open_folder, is_folder=True), folder_place)
+THREADS = toy(SourceKind(open=open_sessions), lambda _: Place())
+BESIDE = ("-wal", "-journal")
+DATABASES = toy(SourceKind(open=open_database, beside=BESIDE), database_place)
 
 
 def text_of(*outputs: int) -> str:
@@ -228,6 +263,7 @@ async def test_a_document_that_is_removed_ends_its_block_and_keeps_its_counts(
         await daemon.sync()
 
         assert (daemon.block().ended, daemon.block().line_count) == (True, 1)
+        assert daemon.reader.puller.missed_files == 0
 
 
 async def test_the_files_of_a_folder_are_items_of_one_source(tmp_path: Path) -> None:
@@ -306,3 +342,104 @@ async def test_files_of_lines_are_read_beside_documents(
 
     size = len(claude.prompt(second=0)) + 1
     assert sorted(shown) == [("claude", 1, size), ("toy", 1, len(text_of(1)))]
+
+
+def sessions_of(**outputs: list[int]) -> str:
+    return json.dumps(
+        {
+            "sessions": {
+                name: [{"id": f"{name}{n}", "output": o} for n, o in enumerate(each)]
+                for name, each in outputs.items()
+            }
+        }
+    )
+
+
+def lines_by_session(daemon: Daemon) -> dict[str | None, int]:
+    return {each.origin.session_id: each.line_count for each in daemon.blocks}
+
+
+async def test_each_session_of_a_document_has_a_block_of_its_own(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, sessions_of(a=[1, 2], b=[4]))
+    async with running(tmp_path, agents=THREADS) as daemon:
+        await daemon.sync()
+        assert lines_by_session(daemon) == {None: 0, "a": 2, "b": 1}
+
+    write(document, sessions_of(a=[1, 2], b=[4, 8], c=[16]))
+    async with running(tmp_path, agents=THREADS) as daemon:
+        await daemon.sync()
+
+        assert lines_by_session(daemon) == {None: 0, "a": 2, "b": 2, "c": 1}
+        sums = {name: daemon.session(name, "toy").tokens.output for name in "abc"}
+        assert sums == {"a": 3, "b": 12, "c": 16}
+        (of_b,) = [each for each in daemon.blocks if each.origin.session_id == "b"]
+        assert of_b.source is not None
+        last = await anyio.to_thread.run_sync(of_b.source.last_lines, of_b.position, 9)
+        assert [json.loads(each)["id"] for each in last] == ["b0", "b1"]
+
+
+async def test_a_newer_parser_reads_all_sessions_of_a_document_again(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, sessions_of(a=[1, 2], b=[4]))
+    async with running(tmp_path, agents=THREADS) as daemon:
+        await daemon.sync()
+
+    newer = toy(SourceKind(open=open_sessions), lambda _: Place(), version=2)
+    async with running(tmp_path, agents=newer) as daemon:
+        await daemon.sync()
+
+        assert lines_by_session(daemon) == {None: 0, "a": 2, "b": 1}
+        versions = {each.parser_version for each in daemon.blocks if each.line_count}
+        assert versions == {2}
+
+
+async def test_no_session_is_stored_without_the_cursor_that_they_share(
+    tmp_path: Path, document: Path
+) -> None:
+    """A commit of one block alone, as pushed lines ask for, takes the others along."""
+    write(document, sessions_of(a=[1], b=[2]))
+    async with running(tmp_path, agents=THREADS) as daemon:
+        await daemon.sync()
+        write(document, sessions_of(a=[1, 10], b=[2, 20]))
+        await daemon.read()
+        (of_a,) = [each for each in daemon.blocks if each.origin.session_id == "a"]
+        await daemon.flusher.commit(of_a)
+        daemon.crash()
+
+    async with running(tmp_path, agents=THREADS) as daemon:
+        await daemon.sync()
+
+        assert lines_by_session(daemon) == {None: 0, "a": 2, "b": 2}
+
+
+async def test_the_sessions_of_a_live_database_are_counted_as_they_grow(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / ".toy" / "s.db"
+    await anyio.Path(path.parent).mkdir()
+    with writing(path) as agent:
+        first = agent("session")
+        message = agent("message", first)
+        async with running(tmp_path, agents=DATABASES) as daemon:
+            await eventually(lambda: lines_by_session(daemon).get(first) == 1)
+
+            agent("part", message)
+            second = agent("session")
+            agent("message", second)
+            await eventually(
+                lambda: lines_by_session(daemon) == {None: 0, first: 2, second: 1}
+            )
+            await daemon.sync()
+
+        agent("part", message)
+        agent("update", "message", message)
+        agent("delete_session", second)
+        async with running(tmp_path, agents=DATABASES) as daemon:
+            await daemon.sync()
+
+            assert lines_by_session(daemon)[first] == 3
+            ended = {each.origin.session_id: each.ended for each in daemon.blocks}
+            assert ended == {None: False, first: False, second: True}

@@ -27,6 +27,7 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import msgspec
 import structlog
@@ -46,9 +47,9 @@ from jarvisd.core.discovery.same_file import (
 )
 from jarvisd.core.discovery.scan import ScanResult
 from jarvisd.core.discovery.tracked_file import TrackedFile
-from jarvisd.core.origin import BlockId, Kind, Origin
+from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.roots import Place, Position, SourceKind, Tree
-from jarvisd.core.sources.blocking_source import BlockingSource
+from jarvisd.core.sources.blocking_source import BlockingSource, StreamLines
 from jarvisd.core.sources.jsonlines.compressed_file import COMPRESSED
 from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
 from jarvisd.core.sources.jsonlines.handles import Handles
@@ -84,6 +85,7 @@ class FileRegistry:
         self._left: dict[tuple[int, int], FilePosition] = {}
         self._beside: dict[str, TrackedFile] = {}
         self._folders: dict[str, TrackedFile] = {}
+        self._streams: defaultdict[str, dict[str, Block]] = defaultdict(dict)
         self._unclaimed: dict[str, Block] = {}
         """Blocks of other kinds of sources whose roots are not read now."""
 
@@ -105,6 +107,15 @@ class FileRegistry:
         """Restore a transcript's block from the store, as it was left."""
         path = block.origin.path
         assert path is not None, "a transcript has a path"
+        stream = block.origin.session_id or ""
+        if block.block_id == _stream_id(block.origin.agent, path, stream):
+            self._streams[path][stream] = block
+            known = self._by_path.get(path)
+            if known is not None:
+                _join(known, stream, block)
+
+            return
+
         tree = self._tree_of(path)
         if tree is not None and tree.kind is not None:
             self._add_source(block, path, tree.kind)
@@ -301,6 +312,25 @@ class FileRegistry:
         namesakes = self._by_name[os.path.basename(known.path)]
         return copied(known, namesakes[-MAX_NAMESAKES:])
 
+    def block_of(self, known: TrackedFile, stream: str) -> Block:
+        """Return the block of *stream*, of a session that *known* carries."""
+        if not stream:
+            return known.block
+
+        block = known.streams.get(stream)
+        if block is None:
+            own = known.block.origin
+            origin = msgspec.structs.replace(
+                own,
+                block_id=_stream_id(own.agent, known.path, stream),
+                session_id=SessionId(stream),
+            )
+            block = self._streams[known.path][stream] = Block(origin)
+            self._blocks.add(block, self._clock.unix_ms())
+            _join(known, stream, block)
+
+        return block
+
     def _adopt_source(
         self, found: ScanResult, kind: SourceKind, now_ms: int
     ) -> TrackedFile | None:
@@ -324,6 +354,9 @@ class FileRegistry:
         source = BlockingSource(path, kind, self._clock, cursor)
         known = TrackedFile(block, source, size=block.position.size)
         self._by_path[path] = known
+        for stream, each in self._streams[path].items():
+            _join(known, stream, each)
+
         self._beside.update(dict.fromkeys(source.paths[1:], known))
         if kind.is_folder:
             self._folders[path] = known
@@ -382,6 +415,23 @@ class FileRegistry:
                 return block_id
 
         raise AssertionError("more ids in use than files are known")
+
+
+def _stream_id(agent: str, path: str, stream: str) -> BlockId:
+    """Return the id of the block of *stream*, which follows from its name."""
+    name = f"{agent}\0{path}\0stream\0{stream}".encode()
+    return BlockId(hashlib.blake2b(name, digest_size=8).hexdigest())
+
+
+def _join(known: TrackedFile, stream: str, block: Block) -> None:
+    """Have *block* stored together with the cursor of the source that carries it."""
+    known.streams[stream] = block
+    block.source = StreamLines(cast("BlockingSource", known.source), stream)
+    if not known.block.siblings:
+        known.block.siblings = [known.block]
+
+    block.siblings = known.block.siblings
+    block.siblings.append(block)
 
 
 def _plain_path(path: str) -> str:

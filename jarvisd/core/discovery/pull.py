@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import structlog
 
 from jarvisd.base.clock import Clock
@@ -14,7 +15,7 @@ from jarvisd.core.intake import Intake
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
 from jarvisd.core.sources.jsonlines.stream import COUNTED_SLICE_BYTES
-from jarvisd.core.sources.source_slice import SourceSlice
+from jarvisd.core.sources.source_slice import SourceSlice, StreamSlice
 
 log = structlog.get_logger()
 
@@ -115,9 +116,10 @@ class SliceReader:
             self._progress.read(part.read_bytes)
 
         lines = self._all_lines(known, part)
-        if lines or part.position != before:
-            written_ms = known.mtime_ms if historic else None
-            block.take_back(part.replaced, part.replaced_chars)
+        written_ms = known.mtime_ms if historic else None
+        if not known.has_lines:
+            self._count_streams(known, part, written_ms)
+        elif lines or part.position != before:
             self._intake.fold(block, lines, part.position, written_ms=written_ms)
             self._catalogue.reached(known, before)
 
@@ -134,6 +136,49 @@ class SliceReader:
 
         if part.gone:
             self._say_goodbye(known, part)
+
+    def _count_streams(
+        self, known: TrackedFile, part: SourceSlice[Position], written_ms: int | None
+    ) -> None:
+        """Count what a slice has of each stream; the cursor is the source's own block's."""
+        for stream, each in part.streams.items():
+            block = self._catalogue.block_of(known, stream)
+            position = part.position
+            if stream:
+                offset = block.position.offset + len(each.lines)
+                position = Position(
+                    offset=offset, size=offset, generation=block.position.generation
+                )
+
+            self._count_stream(block, each, position, written_ms)
+
+        moved = part.streams or part.position != known.block.position
+        if moved and "" not in part.streams:
+            self._intake.fold(known.block, [], part.position, written_ms=written_ms)
+
+    def _count_stream(
+        self,
+        block: Block,
+        part: StreamSlice,
+        position: Position,
+        written_ms: int | None,
+    ) -> None:
+        self._intake.recover(block)
+        if part.restarted:
+            generation = block.position.generation + 1
+            block.position = Position(generation=generation)
+            block.take_back(block.line_count, block.char_count)
+            block.unread()
+            position = msgspec.structs.replace(position, generation=generation)
+
+        block.take_back(part.replaced, part.replaced_chars)
+        self._intake.fold(block, part.lines, position, written_ms=written_ms)
+        if part.totals is not None:
+            block.line_count, block.char_count = part.totals.items, part.totals.chars
+            self._intake.touch(block, urgent=False)
+
+        if part.ended:
+            self._intake.end(block)
 
     def _unread(self, block: Block) -> None:
         """Reset what the ledger knows of *block*, which continues in another place."""
@@ -160,4 +205,5 @@ class SliceReader:
             self.missed_files += 1
             log.warning("block.missed", block_id=block.block_id)
 
-        self._intake.end(block)
+        for each in (block, *known.streams.values()):
+            self._intake.end(each)

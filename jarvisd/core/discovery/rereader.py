@@ -9,6 +9,7 @@ those of an older parser; so it may stop at any moment and begin again.
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
+from typing import cast
 
 import anyio
 import anyio.to_thread
@@ -19,6 +20,7 @@ from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.discovery.progress import ImportProgress
 from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.intake import Intake
+from jarvisd.core.sources.blocking_source import BlockingSource
 from jarvisd.core.sources.jsonlines.compressed_file import TranscriptText
 from jarvisd.core.sources.jsonlines.handles import open_regular
 from jarvisd.core.sources.jsonlines.identity import fits
@@ -92,12 +94,12 @@ class Rereader:
             self._progress.finished()
 
     def _is_lacking(self, known: TrackedFile) -> bool:
-        block = known.block
-        agent = self._intake.agent_named(block.origin.agent)
-        if agent.only_counts or block.ended:
+        agent = self._intake.agent_named(known.block.origin.agent)
+        if agent.only_counts or known.block.ended:
             return False
 
-        return block.must_be_reread(agent.version)
+        blocks = (known.block, *known.streams.values())
+        return any(each.must_be_reread(agent.version) for each in blocks)
 
     async def _read(self, known: TrackedFile) -> None:
         """Read one file; a bulkhead as `Reader` has one, of which the user is told."""
@@ -119,23 +121,33 @@ class Rereader:
             os.close(fd)
 
     async def _read_items(self, known: TrackedFile) -> None:
-        """Read a source of another kind, by a reader of its own on a thread."""
-        block = known.block
-        agent = self._intake.agent_named(block.origin.agent)
-        reader = agent.reader(block.reader_context(), b"")
-        stream = block.new_stream(agent.version)
-        lines = known.source.lines(block.position, agent.condense)
+        """Read a source of another kind once, by a reader of its own on a thread."""
+        agent = self._intake.agent_named(known.block.origin.agent)
+        lacking = {
+            stream: (
+                block,
+                agent.reader(block.reader_context(), b""),
+                block.new_stream(agent.version),
+            )
+            for stream, block in {"": known.block, **known.streams}.items()
+            if block.must_be_reread(agent.version)
+        }
+        lines = cast("BlockingSource", known.source).all_lines(agent.condense)
         try:
             while some := await anyio.to_thread.run_sync(_next_of, lines):
-                self._intake.fold_again(block, some, reader, stream)
-                self._progress.read(sum(map(_length, some)))
+                for stream, line in some:
+                    if stream in lacking:
+                        block, reader, folded = lacking[stream]
+                        self._intake.fold_again(block, [line], reader, folded)
+
                 await self._give_way()
                 await self._intake.flusher.catch_up()
         except (SourceError, OSError) as exc:
             log.warning("books.reread_failed", path=known.path, reason=str(exc))
             return
 
-        self._intake.reread(block, reader, stream)
+        for block, reader, folded in lacking.values():
+            self._intake.reread(block, reader, folded)
 
     async def _read_open(self, known: TrackedFile, fd: int) -> None:
         block = known.block
@@ -161,13 +173,11 @@ class Rereader:
             await self._intake.flusher.catch_up()
 
 
-def _next_of(lines: Iterator[TextLine | Oversize]) -> list[TextLine | Oversize]:
+def _next_of(
+    lines: Iterator[tuple[str, TextLine | Oversize]],
+) -> list[tuple[str, TextLine | Oversize]]:
     return list(islice(lines, SLICE_LINES))
 
 
 def _newest_last(known: TrackedFile) -> int:
     return known.mtime_ms
-
-
-def _length(line: TextLine | Oversize) -> int:
-    return line.chars if isinstance(line, Oversize) else line.length

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from jarvisd.blocks.block import Block
@@ -36,6 +36,8 @@ class TrackedFile:
     """Its former path, at which there may be a file of its own by now."""
     wake: asyncio.Event | None = None
     """Set to wake the task that follows the file; None while no task does."""
+    streams: dict[str, Block] = field(default_factory=dict)
+    """The blocks of the sessions that the source carries, besides its own block."""
     is_at_rest: bool = False
     """The task sleeps, and has no reading to finish."""
     scan: int = 0

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -25,7 +26,7 @@ from jarvisd.core.sources.jsonlines.lines import (
     Oversize,
     TextLine,
 )
-from jarvisd.core.sources.source_slice import SourceSlice
+from jarvisd.core.sources.source_slice import SourceSlice, StreamSlice
 
 MAX_READING = 4
 """Sources that are read at the same time: each has a thread for as long as it takes."""
@@ -64,8 +65,9 @@ class BlockingSource:
         self._clock = clock
         self._source = kind.open(path, clock, cursor)
         self._seen: dict[str, tuple[int, ...]] = {}
-        self._fetched: tuple[Batch, list[TextLine | Oversize]] | None = None
+        self._fetched: tuple[Batch, dict[str, StreamSlice]] | None = None
         self._failure: Exception | None = None
+        self._is_fetching = False
         self._limiter: anyio.CapacityLimiter | None = None
 
     def changed(self, seen: os.stat_result) -> bool:
@@ -87,12 +89,15 @@ class BlockingSource:
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(MAX_READING)
 
+        self._is_fetching = True
         try:
             self._fetched = await anyio.to_thread.run_sync(
                 self._fetch, abandon_on_cancel=True, limiter=self._limiter
             )
         except Exception as exc:  # `read` raises it, in the bulkhead of its source
             self._failure = exc
+        # A fetch that is cancelled goes on, and with it what it has open.
+        self._is_fetching = False
 
     def read(self, position: Position, now: float) -> SourceSlice[Position]:  # noqa: ARG002 - as other sources
         """Return the batch that was fetched, as a slice behind *position*."""
@@ -101,14 +106,15 @@ class BlockingSource:
             raise failure
 
         assert self._fetched is not None, "a batch is fetched before it is read"
-        batch, lines = self._fetched
+        batch, streams = self._fetched
         self.retry_s = batch.retry_s
-        size = self.seen_bytes or 0
-        again = [each for each in batch.items if each.replaces is not None]
-        # In bytes of its file, as that of a file of lines: all of it, or some.
-        offset = min(size, max(1, position.offset)) if batch.more else size
+        size, offset = self.seen_bytes or 0, position.offset
+        if not batch.gone:
+            # In bytes of its file, as that of a file of lines: all of it, or some.
+            offset = min(size, max(1, offset)) if batch.more else size
+
         return SourceSlice(
-            lines,
+            [],
             LivePosition(
                 offset=offset,
                 size=size,
@@ -118,9 +124,8 @@ class BlockingSource:
             read_bytes=sum(len(each.body) for each in batch.items),
             more=batch.more,
             gone=batch.gone,
-            replaced=len(again),
-            replaced_chars=sum(each.replaced_chars for each in again),
             fault=None if batch.fault is None else batch.fault.reason,
+            streams=streams,
         )
 
     def applied(self) -> None:
@@ -133,22 +138,27 @@ class BlockingSource:
         """Keep nothing more: the cursor is all there is."""
 
     def forget(self) -> None:
-        """Keep nothing less."""
+        """Close what the source has open between reads."""
+        if not self._is_fetching:
+            _close(self._source)
 
     def lines(
-        self,
-        position: Position,  # noqa: ARG002 - as other sources
-        condense: Condense,
+        self, position: Position, condense: Condense
     ) -> Iterator[TextLine | Oversize]:
-        """Yield the items of the source as it is now."""
-        return (_line(each, condense) for each in self._items())
+        """Yield the items of no stream, as the source is now."""
+        return StreamLines(self, "").lines(position, condense)
 
-    def last_lines(self, position: Position, count: int) -> list[str]:  # noqa: ARG002 - as other sources
-        """Return the last *count* items of the source as it is now."""
-        last = deque(self._items(), count)
-        return [each.body.decode(errors="replace") for each in last]
+    def last_lines(self, position: Position, count: int) -> list[str]:
+        """Return the last *count* items of no stream, as the source is now."""
+        return StreamLines(self, "").last_lines(position, count)
 
-    def _items(self) -> Iterator[Item]:
+    def all_lines(
+        self, condense: Condense
+    ) -> Iterator[tuple[str, TextLine | Oversize]]:
+        """Yield all items as the source is now, each with its stream."""
+        return ((each.stream, line_of(each, condense)) for each in self.items())
+
+    def items(self) -> Iterator[Item]:
         """Yield all items by a source of their own, which nobody else has to wait for.
 
         Raises:
@@ -156,34 +166,78 @@ class BlockingSource:
 
         """
         source, waits = self._kind.open(self.path, self._clock, b""), 0
-        while True:
-            batch = source.read(Budget())
-            if batch.fault is not None:
-                raise SourceError(self.path, batch.fault.reason)
+        try:
+            while True:
+                batch = source.read(Budget())
+                if batch.fault is not None:
+                    raise SourceError(self.path, batch.fault.reason)
 
-            yield from batch.items
-            source.applied(batch)
-            if batch.retry_s is not None and not batch.items and waits < MAX_WAITS:
-                waits += 1
-                time.sleep(min(batch.retry_s, RETRY_S))  # noqa: TID251 - on a thread, until a writer is done
-            elif not batch.more:
-                return
+                yield from batch.items
+                source.applied(batch)
+                if batch.retry_s is not None and not batch.items and waits < MAX_WAITS:
+                    waits += 1
+                    time.sleep(min(batch.retry_s, RETRY_S))  # noqa: TID251 - on a thread, until a writer is done
+                elif not batch.more:
+                    return
+        finally:
+            _close(source)
 
-    def _fetch(self) -> tuple[Batch, list[TextLine | Oversize]]:
-        """Return the next batch and its lines; on a thread."""
+    def _fetch(self) -> tuple[Batch, dict[str, StreamSlice]]:
+        """Return the next batch, and its items as lines by stream; on a thread."""
         seen = {}
         for path in self.paths:
             with suppress(OSError):
                 seen[path] = os.stat(path, follow_symlinks=False)
 
         batch = self._source.read(Budget())
-        lines = [_line(each, self.condense) for each in batch.items]
+        streams: dict[str, StreamSlice] = {}
+        for stream in batch.restarted:
+            streams.setdefault(stream, StreamSlice()).restarted = True
+
+        for each in batch.items:
+            part = streams.setdefault(each.stream, StreamSlice())
+            part.lines.append(line_of(each, self.condense))
+            if each.replaces is not None:
+                part.replaced += 1
+                part.replaced_chars += each.replaced_chars
+
+        for stream, totals in batch.totals.items():
+            streams.setdefault(stream, StreamSlice()).totals = totals
+
+        for stream in batch.ended:
+            streams.setdefault(stream, StreamSlice()).ended = True
+
         self._seen = {path: _signature(status) for path, status in seen.items()}
-        self.seen_bytes = sum(each.st_size for each in seen.values())
-        return batch, lines
+        if not batch.gone:
+            self.seen_bytes = sum(each.st_size for each in seen.values())
+
+        return batch, streams
 
 
-def _line(item: Item, condense: Condense | None) -> TextLine | Oversize:
+class StreamLines(NamedTuple):
+    """The lines of one stream of *source*, to be read again."""
+
+    source: BlockingSource
+    stream: str
+
+    def lines(
+        self,
+        position: Position,  # noqa: ARG002 - as other sources
+        condense: Condense,
+    ) -> Iterator[TextLine | Oversize]:
+        """Yield the items of the stream as the source is now."""
+        return (line_of(each, condense) for each in self._items())
+
+    def last_lines(self, position: Position, count: int) -> list[str]:  # noqa: ARG002 - as other sources
+        """Return the last *count* items of the stream as the source is now."""
+        last = deque(self._items(), count)
+        return [each.body.decode(errors="replace") for each in last]
+
+    def _items(self) -> Iterator[Item]:
+        return (each for each in self.source.items() if each.stream == self.stream)
+
+
+def line_of(item: Item, condense: Condense | None) -> TextLine | Oversize:
     """Return *item* as a line: where it stands is a number that its name has alone."""
     key = hashlib.blake2b(item.ref.key.encode(), digest_size=8).digest()
     offset = int.from_bytes(key) >> 1
@@ -193,6 +247,12 @@ def _line(item: Item, condense: Condense | None) -> TextLine | Oversize:
     long = LongLine(condense())
     long.add(item.body)
     return long.line(offset)
+
+
+def _close(source: Source) -> None:
+    close = getattr(source, "close", None)  # of kinds that keep something open
+    if close is not None:
+        close()
 
 
 def _signature(seen: os.stat_result) -> tuple[int, ...]:
