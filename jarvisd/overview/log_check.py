@@ -7,17 +7,19 @@ in the process of the caller, so what is shown is what the daemon would count.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw
 
+from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import SourceError
 from jarvisd.core.agent import Agent, AgentRegistry, ReaderContext, discover_agents
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.record import Drift, Record
-from jarvisd.core.roots import Place, Tree
-from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank
+from jarvisd.core.roots import Place, Position, SourceKind, Tree
+from jarvisd.core.sources.blocking_source import BlockingSource
+from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine, is_blank
 from jarvisd.core.sources.jsonlines.whole_file import lines_of
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.explain import MALFORMED, OVERSIZE, Explainer
@@ -54,7 +56,8 @@ class CheckedLine(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one line: its record, the row it made, and what is unknown of it.
 
     *file* is the index of its file, *line* its number from 1 among lines that are not
-    blank; *events* are the names of the record's events.
+    blank, or among the elements of a document or the rows of a database; *events* are
+    the names of the record's events.
     """
 
     file: int
@@ -168,38 +171,47 @@ def summarize(
     return found
 
 
-def logs_at(agent: Agent, path: Path) -> list[tuple[Path, Place]]:
-    """Return the logs at *path*, with what their names say.
+class FoundLog(NamedTuple):
+    """One log: where it is, what its name says, and how it is read if not by lines."""
+
+    path: Path
+    place: Place
+    kind: SourceKind | None
+
+
+def logs_at(agent: Agent, path: Path) -> list[FoundLog]:
+    """Return the logs at *path*.
 
     *path* is one log, or a folder: a home, a root of the agent, or one with logs in it.
     """
     if not path.is_dir():
-        return [(path, _place_of(agent, path))] if path.exists() else []
+        found = _log_at(agent, path) or FoundLog(path, Place(), None)
+        return [found] if path.exists() else []
 
-    found = {}
+    logs: dict[Path, FoundLog] = {}
     for tree in agent.roots({}, path, (path,)):
         for each in sorted(tree.root.rglob("*")) if tree.root.is_dir() else ():
             plain = _uncompressed(tree, each)
             place = tree.place(plain.relative_to(tree.root).parts)
-            if place is not None and each.is_file() and plain not in found:
-                found[each] = place
+            if place is not None and each.is_file():
+                log = FoundLog(_source_of(tree, each), place, tree.kind)
+                logs.setdefault(_uncompressed(tree, log.path), log)
 
-    if found:
-        return list(found.items())
+    if not logs:
+        for each in sorted(path.rglob("*")):
+            elsewhere = _log_at(agent, each) if each.is_file() else None
+            if elsewhere is not None:
+                logs.setdefault(elsewhere.path, elsewhere)
 
-    return [
-        (each, _place_of(agent, each))
-        for each in sorted(path.rglob(f"*{_SUFFIX}"))
-        if each.is_file()
-    ]
+    return list(logs.values())
 
 
 def check_logs(
-    agent: Agent, logs: Sequence[tuple[Path, Place]], truth: Truth | None = None
+    agent: Agent, logs: Sequence[FoundLog], truth: Truth | None = None
 ) -> LogCheck:
     """Read *logs* as the daemon would, and compare their totals with *truth*."""
     check = _Check(agent)
-    files = [check.read(path, place) for path, place in logs]
+    files = [check.read(each) for each in logs]
     totals = check.totals()
     expected = None if truth is None else _expected(agent, truth)
     counted = msgspec.structs.asdict(totals)
@@ -235,8 +247,9 @@ class _Check:
         traits = self.agent.traits
         self._ledger = Ledger(lambda *_: None, traits_of=lambda _name: traits)
 
-    def read(self, path: Path, place: Place) -> CheckedFile:
+    def read(self, log: FoundLog) -> CheckedFile:
         """Read one log to its end."""
+        path, place = log.path, log.place
         session_id = place.session_id
         origin = Origin(
             block_id=BlockId(str(path)),
@@ -254,7 +267,7 @@ class _Check:
         )
         number, malformed, error = 0, 0, None
         try:
-            for line in lines_of(str(path), self.agent.condense):
+            for line in _lines(log, self.agent.condense):
                 if isinstance(line, TextLine) and is_blank(line.text):
                     continue
 
@@ -339,24 +352,37 @@ class _Check:
         )
 
 
+def _lines(log: FoundLog, condense: Condense) -> Iterator[TextLine | Oversize]:
+    path = str(log.path)
+    if log.kind is None:
+        return lines_of(path, condense)
+
+    return BlockingSource(path, log.kind, SystemClock()).lines(Position(), condense)
+
+
 def _names(record: Record) -> Iterator[str]:
     for each in record.events:
         yield type(each).__name__
 
 
-def _place_of(agent: Agent, path: Path) -> Place:
-    """Return what the name of *path* says, wherever its tree begins."""
-    trees = agent.roots({}, path.parent, (path.parent,))
-    if not trees:
-        return Place()
+def _log_at(agent: Agent, path: Path) -> FoundLog | None:
+    """Return the log that the file *path* is or is of, wherever its tree begins."""
+    for tree in agent.roots({}, path.parent, (path.parent,)):
+        parts = _uncompressed(tree, path.absolute()).parts
+        for depth in range(min(_MAX_DEPTH, len(parts) - 1), 0, -1):
+            place = tree.place(parts[-depth:])
+            if place is not None:
+                return FoundLog(_source_of(tree, path), place, tree.kind)
 
-    parts = _uncompressed(trees[0], path.absolute()).parts
-    for depth in range(min(_MAX_DEPTH, len(parts) - 1), 0, -1):
-        place = trees[0].place(parts[-depth:])
-        if place is not None:
-            return place
+        if tree.kind is None and path.suffix == _SUFFIX:
+            return FoundLog(path, Place(), None)
 
-    return Place()
+    return None
+
+
+def _source_of(tree: Tree, path: Path) -> Path:
+    is_folder = tree.kind is not None and tree.kind.is_folder
+    return path.parent if is_folder else path
 
 
 def _uncompressed(tree: Tree, path: Path) -> Path:
