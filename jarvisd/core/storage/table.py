@@ -86,6 +86,16 @@ def numbered(members: Iterable[Enum]) -> Codec:
     return coded(of_member.__getitem__, of_number.__getitem__)
 
 
+def interned_enum(members: type[StrEnum]) -> Codec:
+    """Return the column of an enumeration that is stored as interned text."""
+    of_text = {each.value: each for each in members}
+
+    def decode(known: Interned, raw: sqlite3.Connection, key: int | None) -> Any:
+        return None if key is None else of_text[known.text(raw, key) or ""]
+
+    return Codec(Interned.key, decode)
+
+
 def session_column(name: str = "session") -> JointCodec:
     """Return the column of `agent` and `session_id`: the number of the session."""
     return JointCodec(
