@@ -14,10 +14,16 @@ from msgspec import Raw
 
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import SourceError
-from jarvisd.core.agent import Agent, AgentRegistry, ReaderContext, discover_agents
+from jarvisd.core.agent import (
+    Agent,
+    AgentReader,
+    AgentRegistry,
+    ReaderContext,
+    discover_agents,
+)
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.record import Drift, Record
-from jarvisd.core.roots import Place, Position, SourceKind, Tree
+from jarvisd.core.roots import Place, SourceKind, Tree
 from jarvisd.core.sources.blocking_source import BlockingSource
 from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine, is_blank
 from jarvisd.core.sources.jsonlines.whole_file import lines_of
@@ -71,7 +77,7 @@ class CheckedLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One log, as far as it was read; *error* is the reason why not to its end."""
+    """One session in a log, as far as it was read; *error* is why not to its end."""
 
     path: str
     session_id: str | None
@@ -211,13 +217,15 @@ def check_logs(
 ) -> LogCheck:
     """Read *logs* as the daemon would, and compare their totals with *truth*."""
     check = _Check(agent)
-    files = [check.read(each) for each in logs]
+    for log in logs:
+        check.read(log)
+
     totals = check.totals()
     expected = None if truth is None else _expected(agent, truth)
     counted = msgspec.structs.asdict(totals)
     return LogCheck(
         agent=agent.name,
-        files=files,
+        files=check.files,
         lines=check.lines,
         unknown=[
             DriftItem(kind=drift.kind, name=drift.name, count=count)
@@ -232,13 +240,26 @@ def check_logs(
 
 
 @dataclass(slots=True)
+class _Stream:
+    """One session that a log carries, and what is remembered of it from line to line."""
+
+    number: int
+    session_id: SessionId | None
+    lane: Lane
+    explainer: Explainer
+    reader: AgentReader
+    lines: int = 0
+    malformed: int = 0
+
+
+@dataclass(slots=True)
 class _Check:
     """The engines of one check, and what they made of the lines so far."""
 
     agent: Agent
+    files: list[CheckedFile] = field(default_factory=list)
     lines: list[CheckedLine] = field(default_factory=list)
     unknown: dict[Drift, int] = field(default_factory=dict)
-    _files: int = 0
     _rows: RowCaches = field(default_factory=lambda: RowCaches.empty(KeySet(), 0))
     _explainers: dict[SessionId, Explainer] = field(default_factory=dict)
     _ledger: Ledger = field(init=False)
@@ -247,50 +268,62 @@ class _Check:
         traits = self.agent.traits
         self._ledger = Ledger(lambda *_: None, traits_of=lambda _name: traits)
 
-    def read(self, log: FoundLog) -> CheckedFile:
-        """Read one log to its end."""
-        path, place = log.path, log.place
-        session_id = place.session_id
-        origin = Origin(
-            block_id=BlockId(str(path)),
-            kind=Kind.TRANSCRIPT,
-            agent=self.agent.name,
-            path=str(path),
-            session_id=session_id,
-            parent_session_id=place.parent_session_id,
-        )
-        lane = Lane.opened(origin, version=self.agent.version)
-        explainer = self._explainer(session_id or SessionId(str(path)))
-        explainer.begin(origin)
-        reader = self.agent.reader(
-            ReaderContext(session_id, place.parent_session_id), b""
-        )
-        number, malformed, error = 0, 0, None
+    def read(self, log: FoundLog) -> None:
+        """Read one log to its end, each session in it by a reader of its own."""
+        streams: dict[str, _Stream] = {}
+        error = None
         try:
-            for line in _lines(log, self.agent.condense):
-                if isinstance(line, TextLine) and is_blank(line.text):
-                    continue
+            for name, line in _lines(log, self.agent.condense):
+                stream = streams.get(name)
+                if stream is None:
+                    number = len(self.files) + len(streams)
+                    stream = streams[name] = self._open(log, name, number)
 
-                number += 1
-                record = None
-                if isinstance(line, TextLine):
-                    record = reader.read(line.text, offset=line.offset)
-
-                malformed += record is None
-                self._add(line, record, number, explainer, lane)
+                if isinstance(line, Oversize) or not is_blank(line.text):
+                    self._add(line, stream)
         except SourceError as exc:
             error = exc.reason
         except OSError as exc:
             error = exc.strerror or str(exc)
 
+        if not streams:
+            streams[""] = self._open(log, "", len(self.files))
+
         self._ledger.applied()
-        self._files += 1
-        return CheckedFile(
-            path=str(path),
+        self.files += [
+            CheckedFile(
+                path=str(log.path),
+                session_id=each.session_id,
+                lines=each.lines,
+                malformed=each.malformed,
+                error=error,
+            )
+            for each in streams.values()
+        ]
+
+    def _open(self, log: FoundLog, name: str, number: int) -> _Stream:
+        """Return the stream *name* of *log*; "" is all of a log of one session."""
+        session_id = SessionId(name) if name else log.place.session_id
+        parent = log.place.parent_session_id
+        origin = Origin(
+            block_id=BlockId(f"{log.path}{name and ' '}{name}"),
+            kind=Kind.TRANSCRIPT,
+            agent=self.agent.name,
+            path=str(log.path),
             session_id=session_id,
-            lines=number,
-            malformed=malformed,
-            error=error,
+            parent_session_id=parent,
+        )
+        whose = session_id or SessionId(origin.block_id)
+        explainer = self._explainers.setdefault(
+            whose, Explainer(self.agent.name, whose, self._rows)
+        )
+        explainer.begin(origin)
+        return _Stream(
+            number=number,
+            session_id=session_id,
+            lane=Lane.opened(origin, version=self.agent.version),
+            explainer=explainer,
+            reader=self.agent.reader(ReaderContext(session_id, parent), b""),
         )
 
     def totals(self) -> LogTotals:
@@ -314,34 +347,25 @@ class _Check:
             ),
         )
 
-    def _explainer(self, session_id: SessionId) -> Explainer:
-        return self._explainers.setdefault(
-            session_id, Explainer(self.agent.name, session_id, self._rows)
-        )
-
-    def _add(
-        self,
-        line: TextLine | Oversize,
-        record: Record | None,
-        number: int,
-        explainer: Explainer,
-        lane: Lane,
-    ) -> None:
-        verdict, unknown = MALFORMED, dict[Drift, None]()
-        if isinstance(line, Oversize):
-            verdict = OVERSIZE
-        elif record is not None:
-            verdict = explainer.explain(record)
-            self._ledger.fold(lane, record)
-            unknown = dict.fromkeys((*record.drift, *self.agent.inspect(line.text)))
+    def _add(self, line: TextLine | Oversize, stream: _Stream) -> None:
+        record, verdict, unknown = None, OVERSIZE, dict[Drift, None]()
+        if isinstance(line, TextLine):
+            record = stream.reader.read(line.text, offset=line.offset)
+            verdict = MALFORMED
+            if record is not None:
+                verdict = stream.explainer.explain(record)
+                self._ledger.fold(stream.lane, record)
+                unknown = dict.fromkeys((*record.drift, *self.agent.inspect(line.text)))
 
         for each in unknown:
             self.unknown[each] = self.unknown.get(each, 0) + 1
 
+        stream.lines += 1
+        stream.malformed += record is None
         self.lines.append(
             CheckedLine(
-                file=self._files,
-                line=number,
+                file=stream.number,
+                line=stream.lines,
                 offset=line.offset,
                 kind="" if record is None else record.kind,
                 events=[] if record is None else list(_names(record)),
@@ -352,12 +376,15 @@ class _Check:
         )
 
 
-def _lines(log: FoundLog, condense: Condense) -> Iterator[TextLine | Oversize]:
+def _lines(
+    log: FoundLog, condense: Condense
+) -> Iterator[tuple[str, TextLine | Oversize]]:
+    """Yield the lines of *log*, each with its stream."""
     path = str(log.path)
     if log.kind is None:
-        return lines_of(path, condense)
+        return (("", each) for each in lines_of(path, condense))
 
-    return BlockingSource(path, log.kind, SystemClock()).lines(Position(), condense)
+    return BlockingSource(path, log.kind, SystemClock()).all_lines(condense)
 
 
 def _names(record: Record) -> Iterator[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.overview.log_check import LogTotals, Truth, TruthUsage, check_logs, logs_at
-from tests.discovery.test_source_kinds import DOCUMENTS, FOLDERS
+from tests.discovery.test_source_kinds import DOCUMENTS, FOLDERS, THREADS
 
 MESSAGES = [{"id": "m1", "output": 3}, {"id": "m2", "output": 4}, {"id": 5}]
 
@@ -44,3 +44,19 @@ def test_elements_and_events_are_shown_and_counted_one_by_one(
     assert [each.events for each in check.lines[:2]] == [["UsageReported"]] * 2
     assert isinstance(check.totals, LogTotals)
     assert check.differing == []
+
+
+def test_each_session_in_a_log_is_read_by_a_reader_of_its_own(tmp_path: Path) -> None:
+    one, two = [{"id": "m1", "output": 3}], [{"id": "m2", "output": 4}]
+    path = tmp_path / ".toy" / "all.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"sessions": {"a": one, "b": two}}))
+
+    check = check_logs(THREADS["toy"], logs_at(THREADS["toy"], path))
+
+    assert [(each.session_id, each.lines) for each in check.files] == [
+        ("a", 1),
+        ("b", 1),
+    ]
+    assert [(each.file, each.line) for each in check.lines] == [(0, 1), (1, 1)]
+    assert (check.totals.requests, check.totals.output) == (2, 7)

@@ -2,8 +2,7 @@
 
 import argparse
 import os
-from collections import Counter
-from itertools import groupby
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import msgspec
@@ -196,12 +195,12 @@ def _truth(path: Path) -> Truth:
 
 def _print(check: LogCheck, args: argparse.Namespace) -> None:
     colour = terminal.wants_colour(args.color, os.environ)
-    of_file = {
-        number: list(lines)
-        for number, lines in groupby(check.lines, key=lambda each: each.file)
-    }
+    of_file = defaultdict(list)
+    for line in check.lines:
+        of_file[line.file].append(line)
+
     for number, file in enumerate(check.files):
-        _print_file(file, of_file.get(number, []), args, colour=colour)
+        _print_file(file, of_file[number], args, colour=colour)
 
     for each in check.unknown:
         kind = each.kind.replace("_", " ")
@@ -223,6 +222,9 @@ def _print_file(
     colour: bool,
 ) -> None:
     name, room = safe(short_names.with_home(file.path)), terminal.columns()
+    if file.session_id is not None and file.session_id not in file.path:
+        name = f"{name} {safe(file.session_id)}"
+
     terminal.show(name if room is None else cut(name, room, front=True))
     if file.error is not None:
         terminal.report(f"{file.path}: {file.error}")
