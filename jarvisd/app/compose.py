@@ -60,7 +60,7 @@ from jarvisd.segments.engine import SegmentClosed
 from jarvisd.segments.methods import SegmentHandlers
 from jarvisd.segments.model import Closed
 from jarvisd.sinks.exporter import Exporter
-from jarvisd.sinks.factory import make_sinks
+from jarvisd.sinks.factory import build_sinks
 from jarvisd.state.journal import TransitionMade, TransitionTold
 from jarvisd.state.methods import LiveStates
 from jarvisd.state.model import OVER
@@ -113,7 +113,7 @@ async def compose(
     """
     publisher = Publisher()
     publish = publisher.publish
-    exporter = Exporter(make_sinks(config.sinks, config.store.parent), store, clock)
+    exporter = Exporter(build_sinks(config.sinks, config.store.parent), store, clock)
     books = Sessions(
         prices.cost_micros,
         prices.window,

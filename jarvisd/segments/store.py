@@ -15,7 +15,7 @@ import msgspec
 from jarvisd.core.feature import Tx
 from jarvisd.core.storage import multi_insert
 from jarvisd.segments.model import Closing, Segment
-from jarvisd.sinks.store import put
+from jarvisd.sinks.store import enqueue
 
 _SEGMENT_INSERT: Final = """
 INSERT INTO segment (segment_id, agent, session_id, number, ended_ms, record)
@@ -69,7 +69,7 @@ def write_closings(tx: Tx, closings: Sequence[Closing]) -> None:
     raw, refused = tx.raw, tx.known.refused
     multi_insert.put(raw, _SEGMENT_INSERT, map(_values, closings), refused)
     waiting = ((each, sink) for each in closings for sink in each.sinks)
-    put(raw, starmap(_waiting, waiting), refused)
+    enqueue(raw, starmap(_waiting, waiting), refused)
 
 
 def segments_since_ms(raw: sqlite3.Connection) -> int:

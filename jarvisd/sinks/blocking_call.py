@@ -1,8 +1,8 @@
-"""Work that blocks, on a thread that nobody has to wait for.
+"""Runs blocking work on a daemon thread, with a timeout.
 
-Not anyio's threads: the process cannot end before those have, and a collector that
-answers a byte a minute would keep the daemon from stopping. What is done here may be
-cut by the end of the process at any moment.
+anyio's worker threads do not fit: the process waits for them at exit, and a collector
+that sends one byte a minute would keep the daemon from stopping. Work that runs here
+may be interrupted by the end of the process at any moment.
 """
 
 import asyncio
@@ -19,47 +19,47 @@ T = TypeVar("T")
 
 
 class BlockingCall:
-    """Does one thing at a time, each on a thread of its own, and waits within a limit.
+    """Runs one call at a time, each on its own thread, and waits for it with a timeout.
 
-    What outlasts its limit goes on unheeded. Until it ends nothing else is begun, so a
-    sink that hangs costs one thread, however often it is tried.
+    A call that exceeds its timeout keeps running. No other call starts until it has
+    ended, so a sink that hangs costs one thread, however often it is retried.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._errand: _Errand[object] | None = None
+        self._current: _ThreadedWork[object] | None = None
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is still being done."""
-        return self._errand is not None and not self._errand.ended.is_set()
+        """Whether a call is still running."""
+        return self._current is not None and not self._current.ended.is_set()
 
-    async def do(self, work: Callable[[], T], *, limit_s: float) -> T:
-        """Return what *work* returns or raises.
+    async def run(self, work: Callable[[], T], *, timeout_s: float) -> T:
+        """Return what *work* returns, or raise what it raises.
 
         Raises:
-            SinkError: It took longer than *limit_s*, or what was begun before it has
-                not ended yet.
+            SinkError: *work* took longer than *timeout_s*, or an earlier call is still
+                running.
 
         """
         if self.is_busy:
             raise SinkError("an earlier attempt still hangs, and must end first")
 
-        errand = self._errand = _Errand(work)
-        threading.Thread(target=errand.run, name=self._name, daemon=True).start()
-        with anyio.move_on_after(limit_s):
-            await errand.told.wait()
-            return cast("T", errand.outcome())
+        current = self._current = _ThreadedWork(work)
+        threading.Thread(target=current.run, name=self._name, daemon=True).start()
+        with anyio.move_on_after(timeout_s):
+            await current.finished.wait()
+            return cast("T", current.result())
 
-        raise SinkError(f"it takes longer than {limit_s:g} s")
+        raise SinkError(f"it takes longer than {timeout_s:g} s")
 
 
-class _Errand(Generic[T]):
-    """One piece of work, and word of its end to the loop that it was begun on."""
+class _ThreadedWork(Generic[T]):
+    """One call, and the signal of its end to the event loop that started it."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self.ended = threading.Event()
-        self.told = anyio.Event()
+        self.finished = anyio.Event()
         self._work = work
         self._loop = asyncio.get_running_loop()
         self._result: T | None = None
@@ -68,14 +68,14 @@ class _Errand(Generic[T]):
     def run(self) -> None:
         try:
             self._result = self._work()
-        except BaseException as exc:  # raised again where it is awaited
+        except BaseException as exc:  # raised again in `result`, on the event loop
             self._error = exc
 
         self.ended.set()
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self.told.set)
+        with suppress(RuntimeError):  # the loop is closed: the daemon is stopping
+            self._loop.call_soon_threadsafe(self.finished.set)
 
-    def outcome(self) -> T:
+    def result(self) -> T:
         if self._error is not None:
             raise self._error
 

@@ -1,7 +1,7 @@
-"""The way to one sink: what is due, given to it, struck out or put off.
+"""The delivery loop of one sink: read due records, deliver them, remove or postpone them.
 
-A lane suffers alone. A sink that fails or hangs costs its own lane a pause that grows
-to a quarter of an hour; what waits is in the store all the while.
+Loops are independent. A sink that fails or hangs delays only its own records, by a
+pause that grows to a quarter of an hour; they stay in the store meanwhile.
 """
 
 import random
@@ -17,22 +17,22 @@ from jarvisd.base.errors import SinkError, StoreError
 from jarvisd.core.storage.sqlite_connection import Unit
 from jarvisd.overview.health_wire import SinkHealth
 from jarvisd.sinks import store as outbox
-from jarvisd.sinks.backoff import LONGEST_S, pause_s
+from jarvisd.sinks.backoff import MAX_PAUSE_S, pause_s
 from jarvisd.sinks.blocking_call import BlockingCall
 from jarvisd.sinks.sink import Sink
-from jarvisd.sinks.store import Due, QueueSize, Waiting
+from jarvisd.sinks.store import Due, QueuedRecord, QueueSize
 
 BATCH: Final = 100
-"""Records given to a sink at once: some 70 kB."""
+"""Records that a sink is given at once: about 70 kB."""
 
-LIMIT_S: Final = 30.0
-"""How long a sink may take for them."""
+TIMEOUT_S: Final = 30.0
+"""How long a sink may take for one batch."""
 
 STORE_PAUSE_S: Final = 5.0
-"""How long to wait when the store, not the sink, is in trouble."""
+"""The pause after an error of the store, as opposed to one of the sink."""
 
-PATIENCE: Final = 2
-"""Failures in a row before it is a problem: one may be a hiccup."""
+PROBLEM_FAILURES: Final = 2
+"""Failures in a row that are reported as a problem: a single one may be transient."""
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 
 class DeliveryQueue(Protocol):
-    """What is needed of the store."""
+    """The part of the store that deliveries need."""
 
     async def read(self, query: Unit[T]) -> T:
         """Return what *query* returns, or raise StoreError."""
@@ -52,13 +52,13 @@ class DeliveryQueue(Protocol):
 
 
 class SinkDelivery:
-    """Feeds one sink, and knows how that goes.
+    """Delivers records to one sink, and tracks its health.
 
     Attributes:
-        sink: Whom it feeds.
-        failures: How often in a row the sink has failed.
-        queue: What waits for it, as last counted.
-        dropped: Records given up because too many waited, since the start.
+        sink: The sink.
+        failures: The number of failures since the last success.
+        queue: The size of its queue, as last counted.
+        dropped: Records dropped since the start because too many waited.
 
     """
 
@@ -68,11 +68,11 @@ class SinkDelivery:
         store: DeliveryQueue,
         clock: Clock,
         *,
-        limit_s: float = LIMIT_S,
+        timeout_s: float = TIMEOUT_S,
         jitter: Callable[[], float] = random.random,
-        moved: Callable[[], object] = lambda: None,
+        on_delivery: Callable[[], object] = lambda: None,
     ) -> None:
-        """Prepare; *moved* is called when something was delivered."""
+        """Create the loop; *on_delivery* is called after each delivered batch."""
         self.sink = sink
         self.failures = 0
         self.queue = QueueSize()
@@ -82,26 +82,26 @@ class SinkDelivery:
         self._failing_since_ms: int | None = None
         self._store = store
         self._clock = clock
-        self._limit_s = limit_s
+        self._timeout_s = timeout_s
         self._jitter = jitter
-        self._moved = moved
-        self._hand = BlockingCall(f"sink {sink.name}")
+        self._on_delivery = on_delivery
+        self._blocking_call = BlockingCall(f"sink {sink.name}")
         self._wake = anyio.Event()
 
     @property
     def problem(self) -> str | None:
-        """What to tell the user; None while it goes well enough."""
-        if self.failures < PATIENCE:
+        """The message about repeated failures; None while there are none."""
+        if self.failures < PROBLEM_FAILURES:
             return None
 
         return f"sink {self.sink.name} ({self.sink.kind}): {self._error}"
 
     def wake(self) -> None:
-        """Wake the delivery: there may be new records."""
+        """Check for due records now: some may have been enqueued."""
         self._wake.set()
 
     def health(self) -> SinkHealth:
-        """Return how it goes."""
+        """Return the health of the sink."""
         return SinkHealth(
             name=self.sink.name,
             kind=self.sink.kind,
@@ -116,34 +116,32 @@ class SinkDelivery:
     async def run(self) -> None:
         """Deliver until cancelled."""
         while True:
-            self._wake = anyio.Event()
-            due = await self._due()
-            if due.records:
-                await self._pass_on(due.records)
-            else:
-                await self._rest(due.next_ms)
+            self._wake = anyio.Event()  # before the read, so that no wake is missed
+            due = await self._read_due()
+            if not due.records:
+                await self._wait_until(due.next_ms)
+                continue
 
-    async def _due(self) -> Due:
+            ids = [each.record_id for each in due.records]
+            reason = await self._deliver(due.records)
+            if reason is None:
+                await self._record_success(ids)
+            else:
+                await self._record_failure(ids, reason)
+
+    async def _read_due(self) -> Due:
         name, now_ms = self.sink.name, self._clock.unix_ms()
         query = partial(outbox.due, sink=name, now_ms=now_ms, limit=BATCH)
-        return await self._insist(partial(self._store.read, query))
+        return await self._retry_store(partial(self._store.read, query))
 
-    async def _pass_on(self, records: Sequence[Waiting]) -> None:
-        ids = [each.record_id for each in records]
-        reason = await self._failure(records)
-        if reason is None:
-            await self._settle(ids)
-        else:
-            await self._put_off(ids, reason)
+    async def _deliver(self, records: Sequence[QueuedRecord]) -> str | None:
+        """Pass *records* to the sink; return the reason if it failed, else None.
 
-    async def _failure(self, records: Sequence[Waiting]) -> str | None:
-        """Deliver *records* to the sink; return why it did not accept them.
-
-        A bulkhead: whatever goes wrong in a sink or a library of its own is its own.
+        A bulkhead: any error in a sink, or in a library that it uses, is its failure.
         """
         try:
             work = partial(self.sink.deliver, records)
-            await self._hand.do(work, limit_s=self._limit_s)
+            await self._blocking_call.run(work, timeout_s=self._timeout_s)
         except SinkError as exc:
             return str(exc)
         except Exception:
@@ -152,18 +150,23 @@ class SinkDelivery:
 
         return None
 
-    async def _settle(self, ids: Sequence[str]) -> None:
-        """Delete what was delivered; nothing more is delivered before that."""
+    async def _record_success(self, ids: Sequence[str]) -> None:
+        """Remove delivered records from the outbox.
+
+        The loop waits for the store, since the records would be delivered again
+        otherwise.
+        """
         if self._error is not None:
             log.info("sink.recovered", sink=self.sink.name)
 
         self.failures, self._error, self._failing_since_ms = 0, None, None
-        await self._change(partial(outbox.delivered, sink=self.sink.name, ids=ids))
+        unit = partial(outbox.remove_delivered, sink=self.sink.name, ids=ids)
+        await self._retry_store(partial(self._store.apply_one, unit))
         self._delivered += len(ids)
-        self._moved()
+        self._on_delivery()
 
-    async def _put_off(self, ids: Sequence[str], reason: str) -> None:
-        """Record the failure, and pause the sink for a while."""
+    async def _record_failure(self, ids: Sequence[str], reason: str) -> None:
+        """Record the failure, postpone the records, and pause."""
         if self._error is None:
             self._failing_since_ms = self._clock.unix_ms()
 
@@ -175,25 +178,21 @@ class SinkDelivery:
         until = self._clock.monotonic() + pause
         next_ms = self._clock.unix_ms() + round(pause * MS_PER_S)
         name = self.sink.name
-        await self._change(
-            partial(outbox.postponed, sink=name, ids=ids, next_ms=next_ms)
-        )
+        unit = partial(outbox.postpone, sink=name, ids=ids, next_ms=next_ms)
+        await self._retry_store(partial(self._store.apply_one, unit))
         await self._clock.sleep_until(until)
 
-    async def _change(self, unit: Unit[None]) -> None:
-        await self._insist(partial(self._store.apply_one, unit))
-
-    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask the store until it answers; who cannot store gets nothing new either."""
+    async def _retry_store(self, request: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of *request*, which is retried while the store fails."""
         while True:
             try:
-                return await ask()
+                return await request()
             except StoreError as exc:
                 log.debug("outbox.waiting", sink=self.sink.name, reason=str(exc))
-                await self._pause(STORE_PAUSE_S)
+                await self._sleep(STORE_PAUSE_S)
 
-    async def _rest(self, next_ms: int | None) -> None:
-        """Wait until woken, or until what was put off is due."""
+    async def _wait_until(self, next_ms: int | None) -> None:
+        """Wait until *next_ms*, the time of the next due record, or until woken."""
         if next_ms is None:
             await self._wake.wait()
             return
@@ -201,12 +200,12 @@ class SinkDelivery:
         wait_s = (next_ms - self._clock.unix_ms()) / MS_PER_S
         async with anyio.create_task_group() as group:
             group.start_soon(self._cancel_when_woken, group.cancel_scope)
-            await self._pause(min(max(wait_s, 0.0), LONGEST_S))
+            await self._sleep(min(max(wait_s, 0.0), MAX_PAUSE_S))
             group.cancel_scope.cancel()
 
     async def _cancel_when_woken(self, scope: anyio.CancelScope) -> None:
         await self._wake.wait()
         scope.cancel()
 
-    async def _pause(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
         await self._clock.sleep_until(self._clock.monotonic() + seconds)

@@ -1,4 +1,4 @@
-"""All sinks at once: a lane for each, and one count of what waits for them."""
+"""Runs one delivery loop for each sink, and keeps their queues within limits."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -12,27 +12,28 @@ from jarvisd.base.errors import StoreError
 from jarvisd.core.publisher import Flushed
 from jarvisd.overview.health_wire import Problem, SinkHealth
 from jarvisd.sinks import store as outbox
-from jarvisd.sinks.delivery import LIMIT_S, STORE_PAUSE_S, DeliveryQueue, SinkDelivery
+from jarvisd.sinks.delivery import STORE_PAUSE_S, TIMEOUT_S, DeliveryQueue, SinkDelivery
 from jarvisd.sinks.sink import Sink
 from jarvisd.sinks.store import QueueSize
 
-COUNT_EVERY_S: Final = 1.0
-"""What waits is counted when it has changed, and no more often than this."""
+COUNT_INTERVAL_S: Final = 1.0
+"""The shortest time between two counts; queues are counted only after a change."""
 
 PAUSE_FACTOR: Final = 200
-"""Counting 100,000 rows takes 40 ms, so it then rests for 8 s: half a percent."""
+"""A count that took t is followed by a pause of t * PAUSE_FACTOR: counting 100,000 rows
+takes 40 ms, so the pause is 8 s, and the load half a percent."""
 
 log = structlog.get_logger()
 
 
 class Exporter:
-    """Sends what waits in the outbox, for as long as it runs.
+    """Sends the records in the outbox to their sinks.
 
     Args:
-        sinks: Where to. None is fine: then it only clears up what sinks left behind.
-        store: Where the outbox is.
-        clock: The door to time.
-        limit_s: How long a sink may take for what it is given at once.
+        sinks: The sinks. If there are none, only records of removed sinks are deleted.
+        store: The store with the outbox.
+        clock: Monotonic time for pauses, Unix time for due times.
+        timeout_s: How long a sink may take for one batch.
 
     """
 
@@ -42,125 +43,131 @@ class Exporter:
         store: DeliveryQueue,
         clock: Clock,
         *,
-        limit_s: float = LIMIT_S,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._store = store
         self._clock = clock
         self._changed = anyio.Event()
         self._dropped_ms: int | None = None
-        self._lanes = [
-            SinkDelivery(each, store, clock, limit_s=limit_s, moved=self._recount)
+        self._deliveries = [
+            SinkDelivery(
+                each,
+                store,
+                clock,
+                timeout_s=timeout_s,
+                on_delivery=self._request_count,
+            )
             for each in sinks
         ]
 
     @property
     def sinks(self) -> tuple[str, ...]:
-        """The names of the sinks, for `outbox.put`."""
-        return tuple(lane.sink.name for lane in self._lanes)
+        """The names of the sinks, as `outbox.enqueue` expects them."""
+        return tuple(delivery.sink.name for delivery in self._deliveries)
 
     def flushed(self, _: Flushed) -> None:
-        """Deliver what a flush may have put in the outbox. Cheap."""
-        if not self._lanes:
+        """Wake all deliveries: the flush may have enqueued records. Cheap."""
+        if not self._deliveries:
             return
 
-        self._recount()
-        for lane in self._lanes:
-            lane.wake()
+        self._request_count()
+        for delivery in self._deliveries:
+            delivery.wake()
 
     def health(self) -> list[SinkHealth]:
-        """Return how it goes with each sink."""
-        return [lane.health() for lane in self._lanes]
+        """Return the health of each sink."""
+        return [delivery.health() for delivery in self._deliveries]
 
     def problems(self) -> list[Problem]:
-        """Return what the user should know; counting and storing go on regardless."""
+        """Return a problem for each sink that fails, and each that dropped records."""
         now_ms = self._clock.unix_ms()
         failing = [
             Problem(
                 kind="sink_failing",
-                message=lane.problem,
-                since_ms=lane.health().failing_since_ms or now_ms,
+                message=delivery.problem,
+                since_ms=delivery.health().failing_since_ms or now_ms,
             )
-            for lane in self._lanes
-            if lane.problem is not None
+            for delivery in self._deliveries
+            if delivery.problem is not None
         ]
-        return failing + [
-            _overflow(lane, self._dropped_ms or now_ms)
-            for lane in self._lanes
-            if lane.dropped
+        dropped = [
+            Problem(
+                kind="sink_dropped",
+                message=f"sink {each.sink.name}: more than {each.sink.max_waiting} "
+                "records waited, and the oldest were dropped; they are still in the "
+                "store (segments.list)",
+                since_ms=self._dropped_ms or now_ms,
+                count=each.dropped,
+            )
+            for each in self._deliveries
+            if each.dropped
         ]
+        return failing + dropped
 
     async def run(self) -> None:
-        """Send until cancelled."""
+        """Deliver to all sinks until cancelled."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._keep_count)
-            for lane in self._lanes:
-                group.start_soon(lane.run, name=f"sink {lane.sink.name}")
+            group.start_soon(self._watch_queues)
+            for delivery in self._deliveries:
+                group.start_soon(delivery.run, name=f"sink {delivery.sink.name}")
 
-    async def _keep_count(self) -> None:
-        """Count what waits whenever that has changed, and keep it within bounds."""
-        await self._attempt_clearing()
-        while self._lanes:
+    async def _watch_queues(self) -> None:
+        """Count the queues after each change, and drop records above their limits."""
+        await self._clear_removed_sinks()
+        while self._deliveries:
             self._changed = anyio.Event()
             try:
-                await self._pause(
-                    max(COUNT_EVERY_S, PAUSE_FACTOR * await self._count())
-                )
-            except StoreError:  # counted again, when the store may be well
+                pause_s = max(COUNT_INTERVAL_S, PAUSE_FACTOR * await self._count())
+                await self._sleep(pause_s)
+            except StoreError:  # count again later, when the store may work again
                 self._changed.set()
-                await self._pause(STORE_PAUSE_S)
+                await self._sleep(STORE_PAUSE_S)
 
             await self._changed.wait()
 
     async def _count(self) -> float:
-        """Count what waits, and drop what is too much; return how long counting took."""
+        """Count the queues and trim them; return the seconds that counting took."""
         began = self._clock.monotonic()
-        queues = await self._store.read(outbox.queues)
+        queues = await self._store.read(outbox.queue_sizes)
         took_s = self._clock.monotonic() - began
-        for lane in self._lanes:
-            lane.queue = queues.get(lane.sink.name, QueueSize())
-            if lane.queue.waiting > lane.sink.max_waiting:
-                await self._drop(lane, lane.queue.waiting - lane.sink.max_waiting)
+        for delivery in self._deliveries:
+            delivery.queue = queues.get(delivery.sink.name, QueueSize())
+            if delivery.queue.waiting > delivery.sink.max_waiting:
+                await self._drop(
+                    delivery, delivery.queue.waiting - delivery.sink.max_waiting
+                )
 
         return took_s
 
-    async def _drop(self, lane: SinkDelivery, excess: int) -> None:
-        log.warning("sink.dropped", sink=lane.sink.name, records=excess)
+    async def _drop(self, delivery: SinkDelivery, excess: int) -> None:
+        log.warning("sink.dropped", sink=delivery.sink.name, records=excess)
         self._dropped_ms = self._clock.unix_ms()
-        while excess > 0 and (gone := await self._drop_some(lane.sink.name, excess)):
-            lane.dropped += gone
+        while excess > 0 and (
+            gone := await self._drop_slice(delivery.sink.name, excess)
+        ):
+            delivery.dropped += gone
             excess -= gone
 
-        self._recount()
+        self._request_count()
 
-    async def _drop_some(self, sink: str, excess: int) -> int:
-        """Drop a slice, between which others write."""
+    async def _drop_slice(self, sink: str, excess: int) -> int:
+        """Drop one slice, so that other writers get a turn between two slices."""
         unit = partial(outbox.drop_oldest, sink=sink, excess=excess)
         return await self._store.apply_one(unit)
 
-    async def _attempt_clearing(self) -> None:
-        """Drop what waits for sinks that are not configured any more."""
+    async def _clear_removed_sinks(self) -> None:
+        """Drop the records for sinks that are no longer configured."""
         try:
-            queues = await self._store.read(outbox.queues)
+            queues = await self._store.read(outbox.queue_sizes)
             for name in sorted(queues.keys() - set(self.sinks)):
                 log.warning("sink.removed", sink=name, records=queues[name].waiting)
-                while await self._drop_some(name, queues[name].waiting):
+                while await self._drop_slice(name, queues[name].waiting):
                     pass
         except StoreError as exc:
             log.warning("outbox.not_cleared", reason=str(exc))
 
-    def _recount(self) -> None:
+    def _request_count(self) -> None:
         self._changed.set()
 
-    async def _pause(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
         await self._clock.sleep_until(self._clock.monotonic() + seconds)
-
-
-def _overflow(lane: SinkDelivery, since_ms: int) -> Problem:
-    most = lane.sink.max_waiting
-    return Problem(
-        kind="sink_dropped",
-        message=f"sink {lane.sink.name}: more than {most} records waited, and the "
-        "oldest were dropped; they are still in the store (segments.list)",
-        since_ms=since_ms,
-        count=lane.dropped,
-    )

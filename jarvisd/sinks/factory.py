@@ -1,4 +1,4 @@
-"""From what the user configured to the sinks themselves."""
+"""Builds sinks from their settings."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,15 +10,15 @@ from jarvisd.sinks.posthog import PosthogSink
 from jarvisd.sinks.sink import Sink
 
 
-def make_sinks(settings: Iterable[SinkSettings], folder: Path) -> list[Sink]:
-    """Return a sink for each of *settings*; *folder* is for what they must remember.
+def build_sinks(settings: Iterable[SinkSettings], folder: Path) -> list[Sink]:
+    """Return a sink for each of *settings*; *folder* is for their persistent files.
 
-    Nothing is opened, read or imported before there is something to deliver.
+    No file is opened, and no library imported, before the first delivery.
     """
-    return [_make(each, folder) for each in settings]
+    return [_build(each, folder) for each in settings]
 
 
-def _make(settings: SinkSettings, folder: Path) -> Sink:
+def _build(settings: SinkSettings, folder: Path) -> Sink:
     match settings:
         case JsonlSettings(name=name, path=path, max_waiting=most):
             return JsonlSink(name, path, max_waiting=most)

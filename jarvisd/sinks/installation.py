@@ -1,7 +1,7 @@
-"""The random id of this installation: made when first needed, and told to no other use.
+"""The random id of this installation: created at first use, and used for sinks only.
 
-It lies beside the store, readable by its user alone; who deletes the file is somebody
-else from then on.
+It is stored beside the database, readable by its user alone. Deleting the file creates
+a new identity.
 """
 
 import os
@@ -18,15 +18,15 @@ _ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 def install_id(folder: Path) -> str:
-    """Return the id that is kept in *folder*, after making one if there is none.
+    """Return the id that is stored in *folder*, and create it if there is none.
 
     Raises:
-        SinkError: It can be neither read nor made.
+        SinkError: The id can be neither read nor created.
 
     """
     path = folder / NAME
     try:
-        return _read(path) or _make(path)
+        return _read(path) or _create(path)
     except OSError as exc:
         raise SinkError(f"{path}: {exc.strerror}") from exc
 
@@ -43,8 +43,8 @@ def _read(path: Path) -> str | None:
     return text if _ID.fullmatch(text) else None
 
 
-def _make(path: Path) -> str:
-    """Write a new id by a rename, so that it is never seen half written."""
+def _create(path: Path) -> str:
+    """Store a new id by a rename, so that no reader sees a half-written file."""
     made = secrets.token_hex(16)
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)

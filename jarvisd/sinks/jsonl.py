@@ -1,8 +1,9 @@
-"""A file on this machine that each record is appended to, whole, as a line of JSON.
+"""A sink that appends each record to a file on this machine, as a line of JSON.
 
-It is the user's: others may move it away, cut it or delete it at any time, and the next
-record begins a new one. Folders are not made: a disk that is not mounted would be
-written under. A record counts as delivered when the disk has it.
+The file belongs to the user: other programs may move, truncate or delete it at any
+time, and the next record creates a new one. Folders are not created, because if a disk
+is not mounted, the record would be written below its mount point. A record counts as
+delivered after fsync.
 """
 
 import os
@@ -12,21 +13,21 @@ from pathlib import Path
 from typing import Final
 
 from jarvisd.base.errors import SinkError
-from jarvisd.sinks.store import Waiting
+from jarvisd.sinks.store import QueuedRecord
 
 EVENT: Final = "chat_session_ended"
 
-_BEGINNING: Final = f'{{"event":"{EVENT}",'
-_LONGEST: Final = 1 << 16
-"""Bytes at the end of a file in which a line that we did not finish is looked for."""
+_PREFIX: Final = f'{{"event":"{EVENT}",'
+_TAIL_BYTES: Final = 1 << 16
+"""Bytes at the end of a file that are searched for a partial line of ours."""
 
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-_NOTHING_ELSE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-"""No link is followed, and no pipe that nobody reads can hold us up."""
+_SAFE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+"""Follow no link, and do not block on a pipe without a reader."""
 
 
 class JsonlSink:
-    """Appends to the regular file at *path*, made with mode 0600 where it is absent."""
+    """Appends to the regular file at *path*, created with mode 0600 if absent."""
 
     kind: Final = "jsonl"
 
@@ -36,16 +37,17 @@ class JsonlSink:
         self._path = path
         self._fd: int | None = None
 
-    def deliver(self, records: Sequence[Waiting]) -> None:
-        """Append *records*, all or none, and wait for the disk.
+    def deliver(self, records: Sequence[QueuedRecord]) -> None:
+        """Append all *records* or none, and wait until they are on disk.
 
         Raises:
-            SinkError: The file cannot be written, or is none to be written.
+            SinkError: The file cannot be written, is not a regular file of this user,
+                or a record is damaged.
 
         """
         data = b"".join(map(_line, records))
         try:
-            _append(self._opened(), data)
+            _append(self._open_current(), data)
         except OSError as exc:
             self.close()
             raise SinkError(f"{self._path}: {exc.strerror}") from exc
@@ -56,7 +58,8 @@ class JsonlSink:
         if fd is not None:
             os.close(fd)
 
-    def _opened(self) -> int:
+    def _open_current(self) -> int:
+        """Return a descriptor of the file that is at the path now."""
         if self._fd is not None and not _is_at(self._path, self._fd):
             self.close()
 
@@ -66,18 +69,18 @@ class JsonlSink:
         return self._fd
 
 
-def _line(waiting: Waiting) -> bytes:
+def _line(waiting: QueuedRecord) -> bytes:
     text = waiting.record.strip()
     if not (text.startswith("{") and text.endswith("}")) or "\n" in text:
         raise SinkError(f"record {waiting.record_id} is damaged in the store")
 
-    return f"{_BEGINNING}{text[1:]}\n".encode(errors="replace")
+    return f"{_PREFIX}{text[1:]}\n".encode(errors="replace")
 
 
 def _open(path: Path) -> int:
     _refuse_irregular(path)
-    fd = os.open(path, _FLAGS | _NOTHING_ELSE, 0o600)
-    # Looked at twice: it may have been exchanged in between.
+    fd = os.open(path, _FLAGS | _SAFE_FLAGS, 0o600)
+    # Checked again: the file may have been replaced since the check of its path.
     status = os.fstat(fd)
     if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
         return fd
@@ -87,7 +90,7 @@ def _open(path: Path) -> int:
 
 
 def _refuse_irregular(path: Path) -> None:
-    """Refuse what must not even be opened: to open a device or a pipe is an act."""
+    """Raise SinkError for a device or a pipe: opening one may have an effect."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -115,11 +118,11 @@ def _is_at(path: Path, fd: int) -> bool:
 
 
 def _append(fd: int, data: bytes) -> None:
-    """Write *data* on lines of its own, and take back what was not written whole."""
-    unfinished = _unfinished(fd)
-    if _is_ours(unfinished):  # a kill cut it off; its record is in *data*, or comes
-        os.ftruncate(fd, os.fstat(fd).st_size - len(unfinished))
-    elif unfinished:
+    """Append *data*, starting on a new line, and truncate the file if that fails."""
+    partial = _partial_line(fd)
+    if _is_ours(partial):  # we were killed; its record is delivered again
+        os.ftruncate(fd, os.fstat(fd).st_size - len(partial))
+    elif partial:
         data = b"\n" + data
 
     before, written = os.fstat(fd).st_size, 0
@@ -128,20 +131,19 @@ def _append(fd: int, data: bytes) -> None:
             written += os.write(fd, data[written:])
         os.fsync(fd)
     except OSError:
-        if os.fstat(fd).st_size == before + written:  # nobody else has written since
+        if os.fstat(fd).st_size == before + written:  # no other program appended since
             os.ftruncate(fd, before)
         raise
 
 
-def _unfinished(fd: int) -> bytes:
-    """Return what is behind the last line of a file, or the end of that."""
+def _partial_line(fd: int) -> bytes:
+    """Return the bytes after the last newline, at most _TAIL_BYTES."""
     size = os.fstat(fd).st_size
-    end = os.pread(fd, _LONGEST, max(0, size - _LONGEST))
+    end = os.pread(fd, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
     return end[end.rfind(b"\n") + 1 :]
 
 
-def _is_ours(unfinished: bytes) -> bool:
-    beginning = _BEGINNING.encode()
-    return bool(unfinished) and (
-        unfinished.startswith(beginning) or beginning.startswith(unfinished)
-    )
+def _is_ours(partial: bytes) -> bool:
+    """Whether *partial* is the beginning of a record, however short."""
+    prefix = _PREFIX.encode()
+    return bool(partial) and (partial.startswith(prefix) or prefix.startswith(partial))

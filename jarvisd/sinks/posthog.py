@@ -1,12 +1,13 @@
-"""A collector in the network that understands PostHog's capture.
+"""A sink that posts to a collector with PostHog's capture API.
 
-The library's client keeps a queue, threads and a farewell of its own, and adds facts of
-this machine to each event. Our queue is in the store, so only its posting of one batch
-is used: what leaves is made here, on the calling thread, and nothing else is asked.
+The library's client has its own queue, threads and exit handler, and adds facts about
+this machine to each event. Our queue is in the store, so only its function that posts
+one batch is used: the events are built here, and nothing else is sent.
 
-The library is an extra, imported with the first record: a second, and 30 MB. It is given
-a session of ours: no retries below our own, no redirection (it would make a GET of a
-POST, or give the key to another host), and of an answer only a beginning is read.
+The library is an optional dependency, imported with the first record: that takes about
+a second and 30 MB. It uses our HTTP session: without retries, which the delivery loop
+has; without redirections, which would turn a POST into a GET or send the key to another
+host; and with a limit on the length of an answer.
 """
 
 import io
@@ -23,11 +24,11 @@ from jarvisd.base.errors import SinkError
 from jarvisd.config import Grouping, PosthogSettings
 from jarvisd.segments.model import Segment
 from jarvisd.sinks.installation import install_id
-from jarvisd.sinks.redact import EVENT, fingerprint, hashed, redacted
-from jarvisd.sinks.store import Waiting
+from jarvisd.sinks.redact import EVENT, fingerprint, redact, short_hash
+from jarvisd.sinks.store import QueuedRecord
 
 TIMEOUT_S: Final = 10.0
-"""Without a connection, or without another byte of the answer."""
+"""The longest wait for a connection, and for the next byte of the answer."""
 
 MAX_ANSWER_BYTES: Final = 65_536
 
@@ -49,23 +50,23 @@ class PosthogSink:
     def __init__(
         self, settings: PosthogSettings, folder: Path, *, timeout_s: float = TIMEOUT_S
     ) -> None:
-        """Prepare; *folder* is where this installation has its id."""
+        """Create the sink; *folder* holds the id of this installation."""
         self.name = settings.name
         self.max_waiting = settings.max_waiting
         self._settings = settings
         self._folder = folder
         self._timeout_s = timeout_s
 
-    def deliver(self, records: Sequence[Waiting]) -> None:
+    def deliver(self, records: Sequence[QueuedRecord]) -> None:
         """Post *records* in one request.
 
         Raises:
-            SinkError: The collector did not say that it has them.
+            SinkError: The collector did not confirm the records.
 
         """
         id_ = install_id(self._folder)
         grouping = self._settings.distinct_id
-        batch = [message(each, install=id_, grouping=grouping) for each in records]
+        batch = [build_event(each, install=id_, grouping=grouping) for each in records]
         self._library.post(batch, self._settings.host, self._key(), self._timeout_s)
 
     @cached_property
@@ -73,10 +74,12 @@ class PosthogSink:
         return _Library()
 
     def _key(self) -> str:
-        """Return the key; a file is read each time, since keys are exchanged."""
+        """Return the key; its file is read each time, since keys are rotated."""
         file = self._settings.api_key_file
         if file is None:
-            assert self._settings.api_key is not None
+            assert self._settings.api_key is not None, (
+                "sink without a key or a key file"
+            )
             return self._settings.api_key.reveal().strip()
 
         try:
@@ -92,11 +95,13 @@ class PosthogSink:
         return key
 
 
-def message(waiting: Waiting, *, install: str, grouping: Grouping) -> dict[str, Any]:
-    """Return what is sent of one record; told twice, it is one event to the collector.
+def build_event(
+    waiting: QueuedRecord, *, install: str, grouping: Grouping
+) -> dict[str, Any]:
+    """Return the event for one record; sent twice, the collector counts it once.
 
-    PostHog takes events of one uuid, event, time and distinct id for one. The id of this
-    installation stays here: what is sent of it is a hash.
+    PostHog treats events with the same uuid, event, time and distinct id as one. The id
+    of this installation is not sent, only its hash.
     """
     try:
         segment = msgspec.json.decode(waiting.record, type=Segment)
@@ -109,10 +114,10 @@ def message(waiting: Waiting, *, install: str, grouping: Grouping) -> dict[str, 
     return {
         "event": EVENT,
         "uuid": uuid_,
-        "distinct_id": hashed(f"distinct {install}") if by_install else uuid_,
+        "distinct_id": short_hash(f"distinct {install}") if by_install else uuid_,
         "timestamp": _iso(segment.ended_ms),
         "properties": {
-            **redacted(segment, salt=install),
+            **redact(segment, salt=install),
             "$insert_id": once,
             "$lib": "jarvisd",
             "$geoip_disable": True,
@@ -122,7 +127,7 @@ def message(waiting: Waiting, *, install: str, grouping: Grouping) -> dict[str, 
 
 
 def _iso(unix_ms: int) -> str:
-    """Return the time as the collector wants it; what no calendar has is its origin."""
+    """Return the time in ISO 8601; the epoch for a time beyond the calendar."""
     try:
         return (_EPOCH + timedelta(milliseconds=unix_ms)).isoformat()
     except OverflowError:
@@ -130,7 +135,7 @@ def _iso(unix_ms: int) -> str:
 
 
 class _Library:
-    """posthog's posting of a batch, and the requests session that it is given."""
+    """The posthog library's function that posts a batch, with our requests session."""
 
     def __init__(self) -> None:
         try:
@@ -146,13 +151,13 @@ class _Library:
         self._failures = requests.exceptions
         self._session = requests.Session()
         self._session.max_redirects = 0
-        self._session.hooks["response"] = [self._shortened]
-        self._cut_off = (HTTPError, OSError)
+        self._session.hooks["response"] = [self._truncate]
+        self._read_errors = (HTTPError, OSError)
 
     def post(
         self, batch: list[dict[str, Any]], host: str, key: str, timeout_s: float
     ) -> None:
-        """Post *batch*, or raise SinkError. What a collector says is not repeated."""
+        """Post *batch*, or raise SinkError, which never quotes the collector's answer."""
         failures = self._failures
         try:
             self._request.batch_post(
@@ -160,7 +165,9 @@ class _Library:
             )
         except self._request.APIError as exc:
             if str(exc.status)[:1] != "2":
-                raise SinkError(_refusal(host, str(exc.status))) from exc
+                is_auth = str(exc.status) in {"401", "403"}
+                hint = "; is the key right?" if is_auth else ""
+                raise SinkError(f"{host} answers {exc.status}{hint}") from exc
         except failures.TooManyRedirects as exc:
             raise SinkError(f"{host} redirects: configure where it leads") from exc
         except failures.SSLError as exc:
@@ -172,22 +179,18 @@ class _Library:
         except (failures.RequestException, OSError) as exc:
             raise SinkError(f"{host}: {type(exc).__name__}") from exc
         finally:
-            # Minutes lie between two posts; a connection kept would be found dead.
+            # Minutes pass between two posts, and a kept connection would be closed by
+            # the other side by then.
             self._session.close()
 
-    def _shortened(self, response: Any, **_: object) -> None:
-        """Read the beginning of an answer instead of all of it, whatever its length."""
+    def _truncate(self, response: Any, **_: object) -> None:
+        """Replace the body of *response* by its first MAX_ANSWER_BYTES."""
         raw = response.raw
         try:
             text = raw.read(MAX_ANSWER_BYTES, decode_content=True)
-        except self._cut_off as exc:
+        except self._read_errors as exc:
             raise ConnectionAbortedError("the answer was cut off") from exc
         finally:
             raw.close()
 
         response.raw = io.BytesIO(text)
-
-
-def _refusal(host: str, status: str) -> str:
-    hint = "; is the key right?" if status in {"401", "403"} else ""
-    return f"{host} answers {status}{hint}"

@@ -1,8 +1,8 @@
-"""What may leave the machine: an event and properties that are listed here, as typed.
+"""Restricts what may leave the machine to the events and properties listed here.
 
-Numbers, words of closed vocabularies, and hashes. Whatever is not listed, or is not of
-its type, is left out; an event that is not listed is not sent at all. So a text that
-somebody wrote cannot get out by being put in another field.
+They are numbers, words of closed vocabularies, and hashes. A property that is not
+listed, or not of its type, is removed; an event that is not listed is not sent. So
+a text that somebody wrote cannot leak through another field.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ def _one_of(words: Collection[str]) -> Check:
     return lambda value: isinstance(value, str) and value in words
 
 
-CATALOGUE: Final[Mapping[str, Mapping[str, Check]]] = {
+ALLOWED: Final[Mapping[str, Mapping[str, Check]]] = {
     EVENT: {
         "turn_count": _count,
         "tokens_in": _count,
@@ -77,13 +77,15 @@ CATALOGUE: Final[Mapping[str, Mapping[str, Check]]] = {
         "project_hash": _hash,
     }
 }
-"""Every event that is sent, and the type of each of its properties. The names of the
-first ten, of `engine` and of `model_hash` are those that OpenJarvis sends."""
+"""Every event that may be sent, with the type of each of its properties. The names of
+the first ten, of `engine` and of `model_hash` are those that OpenJarvis sends."""
 
 
-def validated(event: str, properties: Mapping[str, object]) -> dict[str, Value] | None:
-    """Return of *properties* what may be sent; None if *event* may not."""
-    allowed = CATALOGUE.get(event)
+def filter_allowed(
+    event: str, properties: Mapping[str, object]
+) -> dict[str, Value] | None:
+    """Return the *properties* that may be sent; None if *event* may not be sent."""
+    allowed = ALLOWED.get(event)
     if allowed is None:
         return None
 
@@ -97,15 +99,16 @@ def validated(event: str, properties: Mapping[str, object]) -> dict[str, Value] 
     }
 
 
-def redacted(segment: Segment, *, salt: str) -> dict[str, Value]:
-    """Return what is sent of *segment*.
+def redact(segment: Segment, *, salt: str) -> dict[str, Value]:
+    """Return the properties that are sent for *segment*.
 
     Args:
         segment: The whole record.
-        salt: Known to this installation only. The path of a project can be guessed, so
-            its plain hash would tell it to who guesses.
+        salt: Secret of this installation. The path of a project can be guessed, and its
+            hash without a salt would confirm the guess.
 
     """
+    engine = segment.engine if segment.engine in ENGINE_WORDS else UNKNOWN
     properties = {
         "turn_count": segment.turns,
         "tokens_in": segment.tokens_in,
@@ -123,25 +126,23 @@ def redacted(segment: Segment, *, salt: str) -> dict[str, Value]:
         "started_ms": segment.started_ms,
         "ended_ms": segment.ended_ms,
         "reason": str(segment.reason),
-        "agent": _word(segment.agent, AGENT_WORDS, OTHER),
-        "engine": segment.engine and _word(segment.engine, ENGINE_WORDS, UNKNOWN),
-        "model_hash": hashed(segment.model or ""),
-        "session_hash": hashed(segment.session_id),
-        "project_hash": hashed(f"{salt} {segment.project}" if segment.project else ""),
+        "agent": segment.agent if segment.agent in AGENT_WORDS else OTHER,
+        "engine": segment.engine and engine,
+        "model_hash": short_hash(segment.model or ""),
+        "session_hash": short_hash(segment.session_id),
+        "project_hash": short_hash(
+            f"{salt} {segment.project}" if segment.project else ""
+        ),
     }
-    return validated(EVENT, properties) or {}
+    return filter_allowed(EVENT, properties) or {}
 
 
-def hashed(text: str) -> str:
-    """Return the first 16 hex digits of the SHA-256 of *text*; of nothing, nothing."""
+def short_hash(text: str) -> str:
+    """Return the first 16 hex digits of the SHA-256 of *text*; "" for an empty text."""
     data = text.encode(errors="replace")
     return hashlib.sha256(data).hexdigest()[:16] if text else ""
 
 
 def fingerprint(record_id: str) -> str:
-    """Return *record_id* if it is a hash, as it should be; else the hash of it."""
-    return record_id if _hash(record_id) else hashed(record_id)
-
-
-def _word(text: str, words: Collection[str], otherwise: str) -> str:
-    return text if text in words else otherwise
+    """Return *record_id* if it is a hash, as it should be, else its hash."""
+    return record_id if _hash(record_id) else short_hash(record_id)

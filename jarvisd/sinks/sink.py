@@ -1,15 +1,15 @@
-"""What a sink is to the lane that feeds it."""
+"""The contract between a sink and its delivery loop."""
 
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from jarvisd.sinks.store import Waiting
+from jarvisd.sinks.store import QueuedRecord
 
 SinkKind = Literal["jsonl", "posthog"]
 
 
 class Sink(Protocol):
-    """Takes records. It is called on a thread, never twice at a time, and may block."""
+    """Receives records on a thread, one call at a time; may block."""
 
     @property
     def name(self) -> str:
@@ -18,14 +18,14 @@ class Sink(Protocol):
 
     @property
     def kind(self) -> SinkKind:
-        """What it is."""
+        """The type of the sink in the configuration."""
         ...
 
     @property
     def max_waiting(self) -> int:
-        """How many records may wait; beyond that the oldest are dropped."""
+        """The number of records that may wait; beyond it the oldest are dropped."""
         ...
 
-    def deliver(self, records: Sequence[Waiting]) -> None:
-        """Deliver all of *records*, or raise SinkError with some perhaps delivered."""
+    def deliver(self, records: Sequence[QueuedRecord]) -> None:
+        """Deliver all *records*, or raise SinkError after maybe delivering some."""
         ...

@@ -1,9 +1,9 @@
-"""What waits to be sent: a row for each record and each sink that has not taken it.
+"""SQL of the outbox: a row for each record and each sink that has not received it.
 
-Rows are put in the transaction that closes the segment, so a crash neither loses nor
-doubles one; they go when the sink has the record. Each function is one unit of work for
-`Store.apply`, or `Store.read` where it only looks. Rows are named by the record's id and
-not by their number, which SQLite gives to another row once the newest is gone.
+Rows are inserted in the transaction that closes the segment, so a crash neither loses
+nor duplicates one; they are deleted when the sink has the record. Each function is one
+unit of work for `Store.apply`, or `Store.read` if it only reads. Rows are identified by
+the record's id, because SQLite reuses the row number of the newest row once it is gone.
 """
 
 import sqlite3
@@ -16,12 +16,12 @@ from jarvisd.conversations.store import lenient_text
 from jarvisd.core.storage import multi_insert
 
 DROP_SLICE: Final = 1_000
-"""Rows dropped in one transaction: some ms, in which a flush waits."""
+"""Rows dropped in one transaction: a flush waits a few milliseconds for it."""
 
-LONGEST_PAUSE_MS: Final = 900_000
-"""No row waits longer for its next try; one that seems to is of a clock set back."""
+MAX_PAUSE_MS: Final = 900_000
+"""No row waits longer for its next attempt; if one seems to, the clock was set back."""
 
-_PUT: Final = """
+_INSERT: Final = """
 INSERT INTO outbox (sink, record_id, record) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
 """
 _DUE: Final = """
@@ -31,19 +31,19 @@ ORDER BY next_ms, outbox_key LIMIT ?
 """
 _NEXT: Final = "SELECT min(next_ms) FROM outbox WHERE sink = ? AND next_ms > ?"
 _COUNT: Final = "SELECT sink, count(*), min(outbox_key) FROM outbox GROUP BY sink"
-_GONE: Final = "DELETE FROM outbox WHERE sink = ? AND record_id = ?"
-_LATER: Final = """
+_DELETE: Final = "DELETE FROM outbox WHERE sink = ? AND record_id = ?"
+_POSTPONE: Final = """
 UPDATE outbox SET attempts = attempts + 1, next_ms = ? WHERE sink = ? AND record_id = ?
 """
-_OLDEST: Final = """
+_DROP_OLDEST: Final = """
 DELETE FROM outbox WHERE outbox_key IN (
     SELECT outbox_key FROM outbox WHERE sink = ? ORDER BY outbox_key LIMIT ?
 )
 """
 
 
-class Waiting(NamedTuple):
-    """One record that a sink is to have; *record* is JSON, *attempts* have failed."""
+class QueuedRecord(NamedTuple):
+    """One record in a sink's queue: *record* is JSON, *attempts* counts failures."""
 
     record_id: str
     record: str
@@ -51,14 +51,14 @@ class Waiting(NamedTuple):
 
 
 class Due(NamedTuple):
-    """What can be sent now; if nothing, *next_ms* says when something can be."""
+    """The records that are due now; if there are none, the time of the next, Unix ms."""
 
-    records: Sequence[Waiting]
+    records: Sequence[QueuedRecord]
     next_ms: int | None = None
 
 
 class QueueSize(NamedTuple):
-    """How much waits for a sink, and since when: the oldest record's close, Unix ms."""
+    """The number of records waiting for a sink, and the oldest one's close, Unix ms."""
 
     waiting: int = 0
     oldest_ms: int | None = None
@@ -68,65 +68,66 @@ class _Closed(msgspec.Struct):
     closed_ms: int | None = None
 
 
-def put(
+def enqueue(
     raw: sqlite3.Connection,
     rows: Iterable[tuple[str, str, str]],
     refused: list[str] | None = None,
 ) -> None:
-    """Queue records, each row a sink's name, the record's id and the record's JSON.
+    """Insert records, each row a sink's name, the record's id and the record's JSON.
 
-    To be called in the transaction that closes the segment. A record that waits
-    already is left as it is.
+    Call it in the transaction that closes the segment. A record that is already in the
+    outbox is left unchanged.
     """
-    multi_insert.put(raw, _PUT, rows, refused)
+    multi_insert.put(raw, _INSERT, rows, refused)
 
 
 def due(raw: sqlite3.Connection, sink: str, now_ms: int, limit: int) -> Due:
     """Return up to *limit* records that *sink* may be given now.
 
-    Those that were never tried come first, so none is kept back by one that its sink
-    does not take. What failed before comes in ever smaller parts, in the end alone.
+    Records that were never tried come first, so that none is blocked by one that the
+    sink rejects. Batches of failed records get smaller with each attempt, down to a
+    single record, so that one rejected record delays only itself in the end.
     """
-    beyond_ms = now_ms + LONGEST_PAUSE_MS
-    with lenient_text(raw):  # a damaged row is its own trouble alone
+    beyond_ms = now_ms + MAX_PAUSE_MS
+    with lenient_text(raw):  # a row with damaged text must not block the others
         found = raw.execute(_DUE, (sink, now_ms, beyond_ms, limit)).fetchall()
 
     if not found:
         return Due([], raw.execute(_NEXT, (sink, now_ms)).fetchone()[0])
 
-    records = [Waiting(*row) for row in found]
+    records = [QueuedRecord(*row) for row in found]
     return Due(records[: max(1, limit >> records[0].attempts)])
 
 
-def delivered(raw: sqlite3.Connection, sink: str, ids: Iterable[str]) -> None:
-    """Forget what *sink* has taken."""
-    raw.executemany(_GONE, [(sink, id_) for id_ in ids])
+def remove_delivered(raw: sqlite3.Connection, sink: str, ids: Iterable[str]) -> None:
+    """Delete the records that *sink* has received."""
+    raw.executemany(_DELETE, [(sink, id_) for id_ in ids])
 
 
-def postponed(
+def postpone(
     raw: sqlite3.Connection, sink: str, ids: Iterable[str], next_ms: int
 ) -> None:
-    """Record a failed try, and that there will be no other before *next_ms*."""
-    raw.executemany(_LATER, [(next_ms, sink, id_) for id_ in ids])
+    """Count a failed attempt, and set the earliest time of the next, Unix ms."""
+    raw.executemany(_POSTPONE, [(next_ms, sink, id_) for id_ in ids])
 
 
-def queues(raw: sqlite3.Connection) -> dict[str, QueueSize]:
-    """Return what waits, by the names of sinks that something waits for."""
+def queue_sizes(raw: sqlite3.Connection) -> dict[str, QueueSize]:
+    """Return the size of each queue that is not empty, by the sink's name."""
     return {
-        sink: QueueSize(waiting, _closed_ms(raw, oldest))
+        sink: QueueSize(waiting, _read_closed_ms(raw, oldest))
         for sink, waiting, oldest in raw.execute(_COUNT).fetchall()
     }
 
 
 def drop_oldest(raw: sqlite3.Connection, sink: str, excess: int) -> int:
-    """Drop the oldest records of *sink*, *excess* or a slice of that; say how many."""
-    return raw.execute(_OLDEST, (sink, min(excess, DROP_SLICE))).rowcount
+    """Drop up to *excess* or DROP_SLICE of the oldest records; return their number."""
+    return raw.execute(_DROP_OLDEST, (sink, min(excess, DROP_SLICE))).rowcount
 
 
-def _closed_ms(raw: sqlite3.Connection, key: int) -> int | None:
-    asked = "SELECT record FROM outbox WHERE outbox_key = ?"
+def _read_closed_ms(raw: sqlite3.Connection, key: int) -> int | None:
+    query = "SELECT record FROM outbox WHERE outbox_key = ?"
     with lenient_text(raw):
-        text: str = raw.execute(asked, (key,)).fetchone()[0]
+        text: str = raw.execute(query, (key,)).fetchone()[0]
 
     try:
         return msgspec.json.decode(text, type=_Closed).closed_ms

@@ -11,7 +11,7 @@ import msgspec
 from jarvisd.core.origin import BlockId, SessionId
 from jarvisd.segments.model import Closed, Segment
 from jarvisd.sinks import store
-from jarvisd.sinks.store import Waiting
+from jarvisd.sinks.store import QueuedRecord
 from tests.support import EPOCH_MS
 
 
@@ -46,9 +46,9 @@ def segment(number: int = 1, **other: Any) -> Segment:
     return Segment(**whole | other)
 
 
-def waiting(number: int = 1, **other: Any) -> Waiting:
+def waiting(number: int = 1, **other: Any) -> QueuedRecord:
     one = segment(number, **other)
-    return Waiting(one.segment_id, msgspec.json.encode(one).decode())
+    return QueuedRecord(one.segment_id, msgspec.json.encode(one).decode())
 
 
 def rows(
@@ -66,4 +66,4 @@ def ids(count: int, *, first: int = 0) -> list[str]:
 def put_directly(path: Path, sinks: list[str], *, count: int, first: int = 0) -> None:
     """Put records into the outbox of a database that no daemon has open."""
     with closing(sqlite3.connect(path)) as raw, raw:
-        store.put(raw, rows(sinks, map(segment, range(first, first + count))))
+        store.enqueue(raw, rows(sinks, map(segment, range(first, first + count))))

@@ -22,7 +22,7 @@ from jarvisd.sinks import exporter
 from jarvisd.sinks import store as outbox
 from jarvisd.sinks.exporter import Exporter
 from jarvisd.sinks.jsonl import JsonlSink
-from jarvisd.sinks.store import Waiting
+from jarvisd.sinks.store import QueuedRecord
 from tests.sinks.records import ids, rows, segment
 from tests.storage.building import ask
 from tests.support import EPOCH_MS, FakeClock, eventually
@@ -38,21 +38,21 @@ class FakeSink:
     def __init__(self, name: str = "a", *, max_waiting: int = 100_000) -> None:
         self.name = name
         self.max_waiting = max_waiting
-        self.trouble: Callable[[Sequence[Waiting]], None] = lambda _records: None
+        self.trouble: Callable[[Sequence[QueuedRecord]], None] = lambda _records: None
         self.attempts = 0
         self.taken: list[str] = []
 
-    def deliver(self, records: Sequence[Waiting]) -> None:
+    def deliver(self, records: Sequence[QueuedRecord]) -> None:
         self.attempts += 1
         self.trouble(records)
         self.taken += [each.record_id for each in records]
 
 
-def refuses(_records: Sequence[Waiting]) -> None:
+def refuses(_records: Sequence[QueuedRecord]) -> None:
     raise SinkError("not today")
 
 
-def crashes(_records: Sequence[Waiting]) -> None:
+def crashes(_records: Sequence[QueuedRecord]) -> None:
     raise ZeroDivisionError
 
 
@@ -68,7 +68,7 @@ class Running:
     async def put(self, count: int, *, first: int = 0) -> None:
         records = [segment(each) for each in range(first, first + count)]
         waiting = rows(self.exporter.sinks, records)
-        await self.store.apply_one(partial(outbox.put, rows=waiting))
+        await self.store.apply_one(partial(outbox.enqueue, rows=waiting))
         self.exporter.flushed(Flushed(1))
 
     async def later(self, check: Callable[[], bool], *, step_s: float = 1) -> None:
@@ -94,14 +94,14 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    path: Path, *sinks: FakeSink | JsonlSink, limit_s: float = 30.0
+    path: Path, *sinks: FakeSink | JsonlSink, timeout_s: float = 30.0
 ) -> AsyncIterator[Running]:
     clock = FakeClock()
     async with (
         open_store(path, clock=clock) as store,
         anyio.create_task_group() as group,
     ):
-        made = Exporter(sinks, store, clock, limit_s=limit_s)
+        made = Exporter(sinks, store, clock, timeout_s=timeout_s)
         group.start_soon(made.run)
         yield Running(made, store, clock, path)
         group.cancel_scope.cancel()
@@ -205,7 +205,7 @@ async def test_after_a_day_without_the_collector_nothing_is_lost(path: Path) -> 
 async def test_a_record_that_is_never_taken_keeps_no_other_back(path: Path) -> None:
     sink = FakeSink()
 
-    def dislikes_seven(records: Sequence[Waiting]) -> None:
+    def dislikes_seven(records: Sequence[QueuedRecord]) -> None:
         if ids(1, first=7)[0] in {each.record_id for each in records}:
             raise SinkError("not this one")
 
@@ -220,7 +220,7 @@ async def test_a_record_that_is_never_taken_keeps_no_other_back(path: Path) -> N
 
 @pytest.mark.parametrize("trouble", [refuses, crashes])
 async def test_a_sink_that_is_ill_disturbs_no_other(
-    path: Path, trouble: Callable[[Sequence[Waiting]], None]
+    path: Path, trouble: Callable[[Sequence[QueuedRecord]], None]
 ) -> None:
     ill, well = FakeSink("ill"), FakeSink("well")
     ill.trouble = trouble
@@ -240,7 +240,7 @@ async def test_a_sink_that_hangs_costs_one_thread_and_disturbs_nobody(
     released = threading.Event()
     hanging.trouble = lambda _records: (released.wait(30), None)[1]
     before = threading.active_count()
-    async with running(path, hanging, well, limit_s=0.05) as it:
+    async with running(path, hanging, well, timeout_s=0.05) as it:
         await it.put(1)
         await it.later(lambda: it.health("hanging").error is not None)
         await it.later(lambda: "still hangs" in (it.health("hanging").error or ""))
@@ -340,7 +340,7 @@ async def test_idle_sinks_ask_the_store_nothing(
 async def test_memory_does_not_grow_with_what_waits(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporter, "COUNT_EVERY_S", 0.0)
+    monkeypatch.setattr(exporter, "COUNT_INTERVAL_S", 0.0)
     sink = FakeSink()
     sink.trouble = refuses
     async with running(path, sink) as it:

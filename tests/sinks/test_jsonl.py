@@ -12,7 +12,7 @@ import pytest
 
 from jarvisd.base.errors import SinkError
 from jarvisd.sinks.jsonl import JsonlSink
-from jarvisd.sinks.store import Waiting
+from jarvisd.sinks.store import QueuedRecord
 from tests.e2e.test_degraded import fill, mounted
 from tests.sinks.records import ids, segment, waiting
 
@@ -191,7 +191,7 @@ def test_a_file_of_somebody_else_is_refused(path: Path) -> None:
 
 def test_a_damaged_record_spoils_no_line(path: Path) -> None:
     with pytest.raises(SinkError, match="record r1 is damaged"):
-        sink(path).deliver([waiting(1), Waiting("r1", '{"x": "')])
+        sink(path).deliver([waiting(1), QueuedRecord("r1", '{"x": "')])
 
     assert not path.exists()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jarvisd.sinks.backoff import LONGEST_S, SHORTEST_S, pause_s
+from jarvisd.sinks.backoff import MAX_PAUSE_S, MIN_PAUSE_S, pause_s
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_the_pause_after_so_many_failures(
 def test_pauses_stay_between_a_second_and_a_quarter_of_an_hour() -> None:
     pauses = [pause_s(each, jitter / 10) for each in range(20) for jitter in range(11)]
 
-    assert (min(pauses), max(pauses)) == (SHORTEST_S, LONGEST_S)
+    assert (min(pauses), max(pauses)) == (MIN_PAUSE_S, MAX_PAUSE_S)

@@ -145,15 +145,15 @@ async def test_an_answer_that_drips_is_given_up_and_later_all_is_well(
     collector: Collector, tmp_path: Path
 ) -> None:
     collector.answer = answers.drip
-    hand, one = BlockingCall("test"), sink(collector, tmp_path)
+    call, one = BlockingCall("test"), sink(collector, tmp_path)
 
     with pytest.raises(SinkError, match=r"^it takes longer than 0.3 s$"):
-        await hand.do(partial(one.deliver, [waiting()]), limit_s=0.3)
+        await call.run(partial(one.deliver, [waiting()]), timeout_s=0.3)
 
     collector.answer = answers.well
     collector.released.set()
-    await eventually(lambda: not hand.is_busy)
-    await hand.do(partial(one.deliver, [waiting()]), limit_s=5)
+    await eventually(lambda: not call.is_busy)
+    await call.run(partial(one.deliver, [waiting()]), timeout_s=5)
 
     assert collector.insert_ids == ids(1, first=1) * 2
 

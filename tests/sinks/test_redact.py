@@ -9,27 +9,27 @@ import pytest
 from jarvisd.base.errors import SinkError
 from jarvisd.config import Grouping
 from jarvisd.segments.model import Segment
-from jarvisd.sinks.posthog import message
+from jarvisd.sinks.posthog import build_event
 from jarvisd.sinks.redact import (
-    CATALOGUE,
+    ALLOWED,
     EVENT,
     MAX_CHARS,
-    hashed,
-    redacted,
-    validated,
+    filter_allowed,
+    redact,
+    short_hash,
 )
-from jarvisd.sinks.store import Waiting
+from jarvisd.sinks.store import QueuedRecord
 from tests.sinks.records import segment, waiting
 
 SALT = "f" * 32
 
 
 def kept(**properties: Any) -> dict[str, Any] | None:
-    return validated(EVENT, properties)
+    return filter_allowed(EVENT, properties)
 
 
 def test_a_record_is_sent_as_numbers_words_and_hashes() -> None:
-    assert redacted(segment(), salt=SALT) == {
+    assert redact(segment(), salt=SALT) == {
         "turn_count": 5,
         "tokens_in": 50,
         "tokens_out": 25,
@@ -49,8 +49,8 @@ def test_a_record_is_sent_as_numbers_words_and_hashes() -> None:
         "agent": "claude",
         "engine": "ollama",
         "model_hash": "8754b77c7eee26e4",
-        "session_hash": hashed("session-1"),
-        "project_hash": hashed(f"{SALT} /home/ann/client-a"),
+        "session_hash": short_hash("session-1"),
+        "project_hash": short_hash(f"{SALT} /home/ann/client-a"),
     }
 
 
@@ -60,7 +60,7 @@ def test_what_is_absent_is_not_sent() -> None:
     )
 
     assert (
-        redacted(bare, salt=SALT)
+        redact(bare, salt=SALT)
         .keys()
         .isdisjoint(
             {"model_hash", "engine", "project_hash", "latency_ms_p50", "latency_ms_p95"}
@@ -69,13 +69,13 @@ def test_what_is_absent_is_not_sent() -> None:
 
 
 def test_words_nobody_has_listed_become_one_word() -> None:
-    strange = redacted(segment(agent="my-agent", engine="my-engine"), salt=SALT)
+    strange = redact(segment(agent="my-agent", engine="my-engine"), salt=SALT)
 
     assert (strange["agent"], strange["engine"]) == ("other", "unknown")
 
 
 def test_the_same_project_has_another_hash_in_another_installation() -> None:
-    one, other = (redacted(segment(), salt=each) for each in (SALT, "0" * 32))
+    one, other = (redact(segment(), salt=each) for each in (SALT, "0" * 32))
 
     assert one.pop("project_hash") != other.pop("project_hash")
     assert one == other
@@ -117,24 +117,24 @@ def test_zero_is_a_number() -> None:
 
 
 def test_an_unknown_event_is_not_sent_and_a_known_one_may_be_empty() -> None:
-    assert validated("prompt_written", {"turn_count": 1}) is None
+    assert filter_allowed("prompt_written", {"turn_count": 1}) is None
     assert kept() == {}
 
 
 def test_what_is_given_is_not_changed() -> None:
     given = {"cwd": "/home/ann", "turn_count": 1}
 
-    validated(EVENT, given)
+    filter_allowed(EVENT, given)
 
     assert given == {"cwd": "/home/ann", "turn_count": 1}
 
 
 def test_nothing_has_no_hash() -> None:
-    assert hashed("") == ""
+    assert short_hash("") == ""
 
 
 def test_the_catalogue_has_all_that_the_reference_sends() -> None:
-    assert CATALOGUE[EVENT].keys() >= {
+    assert ALLOWED[EVENT].keys() >= {
         "turn_count", "tokens_in", "tokens_out", "latency_ms_p50", "latency_ms_p95",
         "tool_count", "unique_tools", "unique_models", "error_count", "duration_ms",
         "model_hash", "engine",
@@ -151,7 +151,9 @@ def test_no_text_of_a_record_gets_into_its_message() -> None:
     }
     one = waiting(1, **texts)
 
-    sent = msgspec.json.encode(message(one, install=SALT, grouping=Grouping.INSTALL))
+    sent = msgspec.json.encode(
+        build_event(one, install=SALT, grouping=Grouping.INSTALL)
+    )
 
     assert texts.keys() >= {"segment_id", "agent", "session_id", "model", "project"}
     assert "CANARY" in one.record
@@ -161,8 +163,8 @@ def test_no_text_of_a_record_gets_into_its_message() -> None:
 
 @pytest.mark.parametrize("grouping", Grouping)
 def test_a_record_told_twice_is_the_same_event(grouping: Grouping) -> None:
-    one, again = (message(waiting(), install=SALT, grouping=grouping) for _ in "12")
-    other = message(waiting(2), install=SALT, grouping=grouping)
+    one, again = (build_event(waiting(), install=SALT, grouping=grouping) for _ in "12")
+    other = build_event(waiting(2), install=SALT, grouping=grouping)
 
     assert one == again
     assert one["uuid"] != other["uuid"]
@@ -174,11 +176,11 @@ def test_a_record_told_twice_is_the_same_event(grouping: Grouping) -> None:
 def test_a_time_that_no_calendar_has_does_not_keep_a_record_back(ended_ms: int) -> None:
     far = waiting(1, ended_ms=ended_ms)
 
-    sent = message(far, install=SALT, grouping=Grouping.INSTALL)
+    sent = build_event(far, install=SALT, grouping=Grouping.INSTALL)
 
     assert sent["timestamp"] == "1970-01-01T00:00:00+00:00"
 
 
 def test_a_damaged_record_is_named() -> None:
     with pytest.raises(SinkError, match="record r1 is damaged"):
-        message(Waiting("r1", '{"x'), install=SALT, grouping=Grouping.INSTALL)
+        build_event(QueuedRecord("r1", '{"x'), install=SALT, grouping=Grouping.INSTALL)

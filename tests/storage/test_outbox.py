@@ -13,7 +13,7 @@ from jarvisd.app.features import open_store
 from jarvisd.base.errors import StoreError
 from jarvisd.core.storage.database_store import Store
 from jarvisd.sinks import store as outbox
-from jarvisd.sinks.store import LONGEST_PAUSE_MS, Due, QueueSize
+from jarvisd.sinks.store import MAX_PAUSE_MS, Due, QueueSize
 from tests.sinks.records import ids, rows, segment
 from tests.storage.building import ask
 from tests.support import EPOCH_MS, FakeClock
@@ -31,7 +31,7 @@ async def filled(path: Path, *, count: int) -> AsyncIterator[Store]:
     """Open a store in which so many records wait for the sinks a and b."""
     async with open_store(path, clock=FakeClock()) as store:
         records = [segment(each) for each in range(count)]
-        await store.apply_one(partial(outbox.put, rows=rows("ab", records)))
+        await store.apply_one(partial(outbox.enqueue, rows=rows("ab", records)))
         yield store
 
 
@@ -48,7 +48,7 @@ async def due_ids(store: Store, sink: str = "a", **other: Any) -> list[str]:
 
 async def postpone(store: Store, *numbers: int, next_ms: int) -> None:
     named = [f"{each:016x}" for each in numbers]
-    unit = partial(outbox.postponed, sink="a", ids=named, next_ms=next_ms)
+    unit = partial(outbox.postpone, sink="a", ids=named, next_ms=next_ms)
     await store.apply_one(unit)
 
 
@@ -62,7 +62,7 @@ async def test_records_come_in_the_order_in_which_they_were_put(path: Path) -> N
 async def test_a_record_put_again_waits_once(path: Path) -> None:
     async with filled(path, count=2) as store:
         again = [segment(1, turns=99), segment(2)]
-        await store.apply_one(partial(outbox.put, rows=rows("a", again)))
+        await store.apply_one(partial(outbox.enqueue, rows=rows("a", again)))
 
         found = (await due(store)).records
 
@@ -74,7 +74,7 @@ async def test_a_record_is_put_or_not_with_what_is_written_beside_it(
     path: Path,
 ) -> None:
     def close(raw: sqlite3.Connection) -> None:
-        outbox.put(raw, rows("a", [segment(9)]))
+        outbox.enqueue(raw, rows("a", [segment(9)]))
         raw.execute("INSERT INTO segment (segment_id) VALUES (NULL)")
 
     async with filled(path, count=1) as store:
@@ -86,7 +86,7 @@ async def test_a_record_is_put_or_not_with_what_is_written_beside_it(
 
 async def test_what_one_sink_has_taken_waits_for_the_other(path: Path) -> None:
     async with filled(path, count=3) as store:
-        await store.apply_one(partial(outbox.delivered, sink="a", ids=ids(2)))
+        await store.apply_one(partial(outbox.remove_delivered, sink="a", ids=ids(2)))
 
         assert await due_ids(store, "a") == ids(1, first=2)
         assert await due_ids(store, "b") == ids(3)
@@ -97,9 +97,9 @@ async def test_delivering_what_is_gone_takes_nothing_else_along(path: Path) -> N
     async with filled(path, count=1) as store:
         drop = partial(outbox.drop_oldest, sink="a", excess=1)
         assert await store.apply_one(drop) == 1
-        await store.apply_one(partial(outbox.put, rows=rows("a", [segment(7)])))
+        await store.apply_one(partial(outbox.enqueue, rows=rows("a", [segment(7)])))
 
-        await store.apply_one(partial(outbox.delivered, sink="a", ids=ids(1)))
+        await store.apply_one(partial(outbox.remove_delivered, sink="a", ids=ids(1)))
 
         assert await due_ids(store) == ids(1, first=7)
 
@@ -138,7 +138,7 @@ async def test_what_fails_again_and_again_is_tried_in_smaller_parts(
 async def test_a_clock_set_back_by_a_year_keeps_nothing_waiting(path: Path) -> None:
     year_ms = 365 * 86_400_000
     async with filled(path, count=1) as store:
-        await postpone(store, 0, next_ms=NOW + LONGEST_PAUSE_MS)
+        await postpone(store, 0, next_ms=NOW + MAX_PAUSE_MS)
 
         assert await due_ids(store, now_ms=NOW) == []
         assert await due_ids(store, now_ms=NOW - year_ms) == ids(1)
@@ -146,9 +146,9 @@ async def test_a_clock_set_back_by_a_year_keeps_nothing_waiting(path: Path) -> N
 
 async def test_queues_are_counted_by_sink(path: Path) -> None:
     async with filled(path, count=3) as store:
-        await store.apply_one(partial(outbox.delivered, sink="a", ids=ids(1)))
+        await store.apply_one(partial(outbox.remove_delivered, sink="a", ids=ids(1)))
 
-        queues = await store.read(outbox.queues)
+        queues = await store.read(outbox.queue_sizes)
 
     assert queues == {"a": QueueSize(2, EPOCH_MS + 1), "b": QueueSize(3, EPOCH_MS)}
 
@@ -159,7 +159,7 @@ async def test_a_damaged_row_keeps_no_other_back(path: Path, damage: str) -> Non
         ask(path, f"UPDATE outbox SET record = {damage} WHERE outbox_key = 1")
 
         assert await due_ids(store) == ids(3)
-        assert (await store.read(outbox.queues))["a"] == QueueSize(3, None)
+        assert (await store.read(outbox.queue_sizes))["a"] == QueueSize(3, None)
 
 
 async def test_the_oldest_are_dropped_in_slices(
