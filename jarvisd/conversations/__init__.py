@@ -1,1 +1,1 @@
-"""Conversations: people's threads across channels, stored, folded and searched."""
+"""Conversations of people across channels: stored, folded, searched and removed."""

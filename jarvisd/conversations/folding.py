@@ -1,62 +1,65 @@
-"""How a conversation is kept short: its oldest half becomes a few lines. Pure.
+"""Folds the oldest half of a conversation into a summary of a few lines. Pure.
 
-A summary is its own kind of thing. It is not counted among the messages, so it is never
-folded itself: the next round adds to it, and the number of messages it stands for is
-right over all rounds.
+A summary is not counted as a message, so it is never folded itself: the next round
+extends it, and the number of messages that it replaces stays right over all rounds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 QUOTES_A_ROUND = 10
 QUOTE_CHARS = 100
 FIRST_QUOTES = 10
-"""How many quotes of the beginning outlast all rounds."""
+"""Quotes of the beginning that are kept in all rounds."""
 
 MAX_QUOTES = 50
-"""About as much as a reader takes in; 6 kB at most, so a summary never grows large."""
+"""Quotes of one summary: about as much as a reader reads, and at most 6 kB."""
 
 GAP = "[...]"
 
 
 class FoldedMessage(msgspec.Struct, frozen=True, gc=False):
-    """Of a message to be folded, what a summary may quote."""
+    """The parts of a folded message that a summary may quote."""
 
     role: str
     content: str
 
 
 class Summary(msgspec.Struct, frozen=True, gc=False):
-    """What stands for *folded* messages."""
+    """The text that replaces *folded* messages."""
 
     content: str
     folded: int
 
 
-def is_due(count: int, threshold: int) -> bool:
-    """Whether *count* messages are more than a conversation keeps."""
+def exceeds_threshold(count: int, threshold: int) -> bool:
+    """Whether *count* messages are too many, so that some must be folded."""
     return count > threshold
 
 
-def foldable(count: int, threshold: int) -> int:
-    """Return how many of *count* messages to fold when asked to: half, or none.
+def fold_count(count: int, threshold: int) -> int:
+    """Return the number of messages to fold out of *count*: half of them, or 0.
 
-    Half of the threshold or less is not worth it.
+    It is 0 for half of the threshold or less, where folding is not worth it.
     """
     return count // 2 if count > threshold // 2 else 0
 
 
 def fold(before: Summary | None, oldest: Sequence[FoldedMessage]) -> Summary:
-    """Return the summary of all *before* stands for and of *oldest*, in that order."""
+    """Return *before* extended by the messages *oldest*, which follow it."""
     folded = len(oldest) + (0 if before is None else before.folded)
     earlier = [] if before is None else _quotes_in(before)
     quotes = [*earlier, *map(_quote, oldest[:QUOTES_A_ROUND])]
-    return Summary("\n".join([_header(folded), *_bounded(quotes)]), folded)
+    if len(quotes) > MAX_QUOTES:
+        newest = quotes[FIRST_QUOTES - MAX_QUOTES :]
+        quotes = [*quotes[:FIRST_QUOTES], GAP, *newest]
+
+    return Summary("\n".join([_header(folded), *quotes]), folded)
 
 
 def without_quotes(folded: int) -> Summary:
-    """Return the summary of *folded* messages of which nothing may be told any more."""
+    """Return a summary of *folded* messages that quotes none of them."""
     return Summary(_header(folded), folded)
 
 
@@ -69,18 +72,7 @@ def _quotes_in(summary: Summary) -> list[str]:
 
 
 def _quote(line: FoldedMessage) -> str:
-    # One line each, whatever line ends the message has.
-    return f"[{line.role}] {' '.join(_head(line.content).split())[:QUOTE_CHARS]}"
-
-
-def _head(content: str) -> str:
-    # Of a long message the first part has all that is quoted.
-    return content[: 10 * QUOTE_CHARS]
-
-
-def _bounded(quotes: list[str]) -> Iterable[str]:
-    if len(quotes) <= MAX_QUOTES:
-        return quotes
-
-    newest = quotes[FIRST_QUOTES - MAX_QUOTES :]
-    return [*quotes[:FIRST_QUOTES], GAP, *newest]
+    # Only the head is split, since messages may be long. A quote is one line, because
+    # `_quotes_in` splits a summary at its newlines.
+    head = line.content[: 10 * QUOTE_CHARS]
+    return f"[{line.role}] {' '.join(head.split())[:QUOTE_CHARS]}"

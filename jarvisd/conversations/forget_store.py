@@ -1,8 +1,8 @@
-"""What the user wants gone: rows, words, and what is left of them in the file.
+"""Removes messages for good: rows, words of the index, and their bytes in the file.
 
 Deleting a row leaves its bytes in free pages, its words in the index until that is
-merged, and older pages in the log. So deletions here overwrite (secure_delete), the
-index is then merged to its end in slices, and the log is emptied.
+merged, and older pages in the write-ahead log. So deletions here overwrite
+(secure_delete), the index is then merged completely in slices, and the log is emptied.
 """
 
 import sqlite3
@@ -25,8 +25,8 @@ folded = 0 AND message_key IN (
     SELECT message_key FROM message_origin WHERE session_id = ?
 )
 """
-# A summary may quote the session if a message of it was folded.
-_TAINTED: Final = """
+# A summary may quote the session if one of the session's messages was folded into it.
+_QUOTING_SUMMARY: Final = """
 SELECT m.message_key, m.folded FROM conversation_message AS m
 WHERE m.conversation_key = ? AND m.folded > 0 AND EXISTS (
     SELECT 1 FROM message_origin AS o
@@ -45,21 +45,21 @@ UPDATE conversation SET message_count = (
 """
 
 
-class Gone(NamedTuple):
-    """How much was removed; *summaries* lost their quotes and kept their numbers."""
+class Removed(NamedTuple):
+    """The numbers of removed rows; *summaries* lost their quotes, not their counts."""
 
     conversations: int = 0
     messages: int = 0
     summaries: int = 0
 
-    def plus(self, other: "Gone") -> "Gone":
-        """Return both together."""
-        return Gone(*(one + more for one, more in zip(self, other, strict=True)))
+    def plus(self, other: "Removed") -> "Removed":
+        """Return the sums of both."""
+        return Removed(*(one + more for one, more in zip(self, other, strict=True)))
 
 
-def forget_session(raw: sqlite3.Connection, session_id: str) -> Gone:
-    """Remove all that was recorded of an agent's session."""
-    _overwrite(raw)
+def forget_session(raw: sqlite3.Connection, session_id: str) -> Removed:
+    """Remove all messages that were recorded from an agent's session."""
+    _enable_secure_delete(raw)
     keys = [row[0] for row in raw.execute(_OF_SESSION, (session_id,)).fetchall()]
     messages = delete_messages(raw, _SAID, session_id)
     summaries = sum(_strip_summary(raw, key, session_id) for key in keys)
@@ -69,40 +69,40 @@ def forget_session(raw: sqlite3.Connection, session_id: str) -> Gone:
     for key in emptied:
         delete_conversations(raw, "conversation_key = ?", key)
 
-    return Gone(len(emptied), messages, summaries)
+    return Removed(len(emptied), messages, summaries)
 
 
-def forget_conversation(raw: sqlite3.Connection, id_: ConversationId) -> Gone:
+def forget_conversation(raw: sqlite3.Connection, id_: ConversationId) -> Removed:
     """Remove one conversation."""
     return _forget(raw, "conversation_id = ?", id_)
 
 
-def forget_project(raw: sqlite3.Connection, project: str) -> Gone:
-    """Remove what was recorded in a project's folder."""
+def forget_project(raw: sqlite3.Connection, project: str) -> Removed:
+    """Remove the conversations that were recorded in a project's folder."""
     return _forget(raw, "project = ?", project)
 
 
-def forget_slice(raw: sqlite3.Connection, limit: int) -> Gone:
-    """Remove some conversations, whichever; nothing is left when none were."""
+def forget_slice(raw: sqlite3.Connection, limit: int) -> Removed:
+    """Remove up to *limit* arbitrary conversations; none are left if none were removed."""
     some = "conversation_key IN (SELECT conversation_key FROM conversation LIMIT ?)"
     return _forget(raw, some, limit)
 
 
-def scrub(raw: sqlite3.Connection) -> bool:
-    """Drop removed words from a part of the index; say whether more is to be done."""
-    _overwrite(raw)
+def merge_index_slice(raw: sqlite3.Connection) -> bool:
+    """Merge a part of the index, without removed words; return True if more is left."""
+    _enable_secure_delete(raw)
     return merge_words(raw)
 
 
-def _forget(raw: sqlite3.Connection, where: str, value: object) -> Gone:
-    _overwrite(raw)
-    found = Gone(*raw.execute(_COUNT + where, (value,)).fetchone())
+def _forget(raw: sqlite3.Connection, where: str, value: object) -> Removed:
+    _enable_secure_delete(raw)
+    found = Removed(*raw.execute(_COUNT + where, (value,)).fetchone())
     delete_conversations(raw, where, value)
     return found
 
 
 def _strip_summary(raw: sqlite3.Connection, key: int, session_id: str) -> bool:
-    row = raw.execute(_TAINTED, (key, session_id)).fetchone()
+    row = raw.execute(_QUOTING_SUMMARY, (key, session_id)).fetchone()
     if row is None:
         return False
 
@@ -117,5 +117,5 @@ def _is_empty(raw: sqlite3.Connection, key: int) -> bool:
     return not row[0]
 
 
-def _overwrite(raw: sqlite3.Connection) -> None:
+def _enable_secure_delete(raw: sqlite3.Connection) -> None:
     raw.execute("PRAGMA secure_delete = ON")

@@ -1,7 +1,7 @@
-"""Messages of conversations: saved, recorded, folded, read. See `conversations`.
+"""SQL of messages: saved by clients, recorded from agents, folded and read.
 
-Saving costs the same whatever is there: counts are columns, and folding, which comes
-after every fifty messages, reads its half by an index.
+Saving takes the same time whatever the size of a conversation: counts are columns, and
+folding, which is due after every fifty messages, reads its half by an index.
 """
 
 import sqlite3
@@ -17,16 +17,21 @@ from jarvisd.conversations.model import (
     MessageId,
     MessageView,
     Metadata,
-    Recorded,
+    RecordedMessage,
     oldest_ms,
 )
-from jarvisd.conversations.store import as_metadata, create, key_of, lenient_text
+from jarvisd.conversations.store import (
+    as_metadata,
+    insert_conversation,
+    key_of,
+    lenient_text,
+)
 from jarvisd.conversations.word_index_store import add_words, delete_messages
 from jarvisd.core.feature import Tx
 from jarvisd.core.message import Role
 
 MAX_ANSWER_CHARS: Final = 1 << 20
-"""Of the messages of one answer, whose newest are given."""
+"""The total length of the messages in one answer; the newest that fit are returned."""
 
 _COUNTED: Final = """
 SELECT conversation_key, message_count FROM conversation WHERE conversation_id = ?
@@ -69,7 +74,7 @@ ORDER BY message_key DESC LIMIT ?
 
 
 class NewMessage(NamedTuple):
-    """A message to save. *origin* tells a repetition of it from a second message."""
+    """A message to save. *origin*, if given, identifies a repetition of it."""
 
     conversation_id: ConversationId
     role: Role
@@ -81,7 +86,7 @@ class NewMessage(NamedTuple):
 
 
 class SavedMessage(NamedTuple):
-    """What came of saving: the message's id, and how long the conversation is now."""
+    """The result of saving: the message's id, and the conversation's message count."""
 
     message_id: MessageId
     message_count: int
@@ -89,14 +94,14 @@ class SavedMessage(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """What came of folding: messages that went into the summary, and those left."""
+    """The numbers of messages that were folded into the summary, and that are left."""
 
     folded: int
     message_count: int
 
 
 class MessagePage(NamedTuple):
-    """Messages in the order in which they came; *more* are older than these."""
+    """Messages in the order of arrival; *more* is True if there are older ones."""
 
     messages: list[MessageView]
     more: bool
@@ -105,7 +110,7 @@ class MessagePage(NamedTuple):
 def save_message(
     raw: sqlite3.Connection, new: NewMessage, limits: ConversationLimits, now_ms: int
 ) -> SavedMessage | None:
-    """Add a message, and fold if there are too many; None if nobody has that id."""
+    """Add a message, and fold if there are too many; None if the id is unknown."""
     row = raw.execute(_COUNTED, (new.conversation_id,)).fetchone()
     if row is None:
         return None
@@ -129,11 +134,12 @@ def columns(new: NewMessage) -> tuple[Any, ...]:
 
 
 def record(
-    tx: Tx, said: Iterable[Iterable[Recorded]], *, limits: ConversationLimits
+    tx: Tx, said: Iterable[Iterable[RecordedMessage]], *, limits: ConversationLimits
 ) -> None:
-    """Add what agents said, each message once, to the conversations of their projects.
+    """Add messages of agents, each once, to the conversations of their projects.
 
-    It comes block by block; what of one block cannot be stored is put aside.
+    *said* has the messages of each block apart: those of a block that cannot be stored
+    are put aside, and the others stored.
     """
     for messages in said:
         with tx.known.part(tx.raw, "messages"):
@@ -145,13 +151,13 @@ def record(
 def consolidate(
     raw: sqlite3.Connection, id_: ConversationId, threshold: int
 ) -> Folded | None:
-    """Fold the oldest half now, if it is worth it; None if nobody has that id."""
+    """Fold the oldest half if it is worth it; None if the id is unknown."""
     row = raw.execute(_COUNTED, (id_,)).fetchone()
     if row is None:
         return None
 
     key, count = row
-    half = folding.foldable(count, threshold)
+    half = folding.fold_count(count, threshold)
     fold(raw, key, half)
     return Folded(half, count - half)
 
@@ -159,9 +165,9 @@ def consolidate(
 def read_messages(
     raw: sqlite3.Connection, id_: ConversationId, *, limit: int, before: int | None
 ) -> MessagePage | None:
-    """Return the newest messages, or those *before* one; None if nobody has that id.
+    """Return the newest messages, or those *before* one; None if the id is unknown.
 
-    The summary is the oldest of all: it comes on the last page.
+    The summary counts as the oldest message, so it is on the last page.
     """
     with lenient_text(raw):
         key = key_of(raw, id_)
@@ -171,7 +177,14 @@ def read_messages(
         ceiling = 2**62 if before is None else before
         rows = raw.execute(_MESSAGES, (key, ceiling, limit + 1)).fetchall()
 
-    kept = _within_room(rows[:limit])
+    kept = rows[:limit]
+    chars = MAX_ANSWER_CHARS
+    for number, row in enumerate(kept):
+        chars -= len(row[2])
+        if chars < 0 and number:  # at least one, however long
+            kept = kept[:number]
+            break
+
     return MessagePage(
         [as_message(row) for row in reversed(kept)], len(kept) < len(rows)
     )
@@ -210,24 +223,19 @@ def fold(raw: sqlite3.Connection, key: int, half: int) -> None:
     summary = folding.fold(before, oldest)
     folded = "conversation_key = ? AND message_key <= ?"
     delete_messages(raw, folded, key, newest_key)
-    _put_summary(raw, key, newest_key, at_ms, summary)
-    raw.execute(_FOLDED, (half, summary.folded, key))
-
-
-def _put_summary(
-    raw: sqlite3.Connection, key: int, at_key: int, at_ms: int, summary: folding.Summary
-) -> None:
-    values = (at_key, key, Role.SYSTEM, at_ms, summary.folded, summary.content)
+    # The summary has the key of the newest folded message, so it sorts before the rest.
+    values = (newest_key, key, Role.SYSTEM, at_ms, summary.folded, summary.content)
     raw.execute(_INSERT_SUMMARY, values)
-    add_words(raw, at_key, summary.content)
+    add_words(raw, newest_key, summary.content)
+    raw.execute(_FOLDED, (half, summary.folded, key))
 
 
 def _earlier(raw: sqlite3.Connection, origin: int | None) -> MessageId | None:
     if origin is None:
         return None
 
-    asked = "SELECT message_key FROM message_origin WHERE origin_key = ?"
-    row = raw.execute(asked, (origin,)).fetchone()
+    query = "SELECT message_key FROM message_origin WHERE origin_key = ?"
+    row = raw.execute(query, (origin,)).fetchone()
     return None if row is None else MessageId(row[0])
 
 
@@ -239,24 +247,26 @@ def _add(
     limits: ConversationLimits,
 ) -> SavedMessage:
     message_id = raw.execute(_INSERT, values).lastrowid
-    assert message_id is not None
+    assert message_id is not None, "no key for an inserted message"
     key, content = values[0], values[4]
     add_words(raw, message_id, content)
     count: int = raw.execute(_COUNT, (last_ms, key)).fetchone()[0]
-    if folding.is_due(count, limits.threshold):
-        half = folding.foldable(count, limits.threshold)
+    if folding.exceeds_threshold(count, limits.threshold):
+        half = folding.fold_count(count, limits.threshold)
         fold(raw, key, half)
         count -= half
 
     return SavedMessage(MessageId(message_id), count)
 
 
-def _record(raw: sqlite3.Connection, new: Recorded, limits: ConversationLimits) -> None:
+def _record(
+    raw: sqlite3.Connection, new: RecordedMessage, limits: ConversationLimits
+) -> None:
     active = (new.project, oldest_ms(new.at_ms, limits.max_age_hours))
     row = raw.execute(_OF_PROJECT, active).fetchone()
     if row is None:
         user_id = f"project:{new.project}"
-        key = create(raw, user_id, new.project, new.project, new.at_ms)
+        key = insert_conversation(raw, user_id, new.project, new.project, new.at_ms)
     else:
         key = row[0]
 
@@ -265,14 +275,3 @@ def _record(raw: sqlite3.Connection, new: Recorded, limits: ConversationLimits) 
     values = (key, new.role, new.agent, new.at_ms, new.content, "{}")
     saved = _add(raw, values, last_ms=last_ms, limits=limits)
     raw.execute(_ORIGIN, (new.origin, saved.message_id, key, new.session_id))
-
-
-def _within_room(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return the first rows that fit into an answer, at least one."""
-    room = MAX_ANSWER_CHARS
-    for number, row in enumerate(rows):
-        room -= len(row[2])
-        if room < 0 and number:
-            return rows[:number]
-
-    return rows

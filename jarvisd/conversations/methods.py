@@ -1,4 +1,4 @@
-"""Conversations as clients ask for them: what is wrong is refused, the rest is stored."""
+"""Handles the methods `conversations.*`: checks params, and runs units of the store."""
 
 import hashlib
 from asyncio import Future
@@ -55,22 +55,22 @@ from jarvisd.rpc import messages
 
 log = structlog.get_logger()
 
-DECAY_EVERY_S = 600.0
-"""How long a conversation may outlive its age."""
+DECAY_INTERVAL_S = 600.0
+"""Seconds between removals of conversations that have exceeded their age."""
 
 FORGET_SLICE = 8
-"""Conversations forgotten in one transaction; see `conversations.DECAY_SLICE`."""
+"""Conversations removed in one transaction; see `conversations.DECAY_SLICE`."""
 
 
 class Conversations:
-    """Answers the methods `conversations.*`.
+    """Handles the methods `conversations.*`.
 
     Args:
-        store: Where they are kept.
-        scribe: Through whom clients' writes go.
-        clock: The door to time.
-        limits: The configured age and size of a conversation.
-        flush: Stores what agents have said and is not stored yet.
+        store: The store of the conversations.
+        group_commit: Commits the writes of many clients together.
+        clock: The time of messages and of `decay`.
+        limits: The configured maximum age and size of a conversation.
+        flush: Stores messages of agents that are not stored yet.
         project_of: The project that a folder is of, if it is a worktree.
 
     """
@@ -78,7 +78,7 @@ class Conversations:
     def __init__(
         self,
         store: Store,
-        scribe: GroupCommit,
+        group_commit: GroupCommit,
         clock: Clock,
         *,
         limits: ConversationLimits,
@@ -86,49 +86,52 @@ class Conversations:
         project_of: Callable[[str], str] = str,
     ) -> None:
         self._store = store
-        self._scribe = scribe
+        self._group_commit = group_commit
         self._clock = clock
         self._limits = limits
         self._flush = flush
         self._project_of = project_of
 
     async def answer(  # noqa: C901, PLR0911 - one match, a line a method
-        self, asked: ConversationParams
+        self, params: ConversationParams
     ) -> object:
-        """Return the result of *asked*.
+        """Return the result of the method that *params* belongs to.
 
         Raises:
-            ProtocolError: It cannot be answered as asked.
-            StoreError: It could not be stored or read.
+            ProtocolError: The params are invalid, or name no conversation.
+            StoreError: The store could not be read or written.
 
         """
-        match asked:
+        match params:
             case ConversationsGetOrCreate():
-                return await self._get_or_create(asked)
+                return await self._get_or_create(params)
             case ConversationsSaveMessage():
-                return await self.save_message(asked)
+                return await self.save_message(params)
             case ConversationsLinkChannel():
-                return await self._link_channel(asked)
+                return await self._link_channel(params)
             case ConversationsResolve():
-                return await self._resolve(asked)
+                return await self._resolve(params)
             case ConversationsList():
-                return await self._list(asked)
+                return await self._list(params)
             case ConversationsMessages():
-                return await self._messages(asked)
+                return await self._messages(params)
             case ConversationsConsolidate():
-                return await self._consolidate(asked)
+                return await self._consolidate(params)
             case ConversationsDecay():
-                hours = asked.max_age_hours
+                hours = params.max_age_hours
                 return ConversationsDecayResult(removed=await self.decay(hours))
             case ConversationsRecall():
-                return await self._recall(asked)
+                return await self._recall(params)
             case ConversationsForget():
-                return await self._forget(asked)
+                return await self._forget(params)
             case _:
-                raise AssertionError(type(asked))
+                raise AssertionError(f"no conversation method for {type(params)}")
 
     async def decay(self, max_age_hours: float | None = None) -> int:
-        """Remove what is over, in slices between which others write; say how many."""
+        """Remove conversations that are too old; return their number.
+
+        Removal is done in slices, so that other writers get a turn between two.
+        """
         hours = self._limits.max_age_hours if max_age_hours is None else max_age_hours
         before_ms = oldest_ms(self._clock.unix_ms(), hours)
         slice_ = partial(conversations.decay_slice, before_ms=before_ms)
@@ -139,13 +142,13 @@ class Conversations:
         return removed
 
     async def _get_or_create(
-        self, asked: ConversationsGetOrCreate
+        self, params: ConversationsGetOrCreate
     ) -> ConversationsGetOrCreateResult:
         person = conversations.Person(
-            asked.user_id, _channel_of(asked), asked.display_name, asked.metadata
+            params.user_id, _channel_of(params), params.display_name, params.metadata
         )
         now_ms = self._clock.unix_ms()
-        found = await self._scribe.write(
+        found = await self._group_commit.write(
             partial(
                 conversations.get_or_create,
                 person=person,
@@ -158,118 +161,125 @@ class Conversations:
         )
 
     def save_message(
-        self, asked: ConversationsSaveMessage
+        self, params: ConversationsSaveMessage
     ) -> Future[ConversationsSaveMessageResult]:
-        """Return what will be the result once the message is on the disk.
+        """Return a future with the result, done once the message is on disk.
 
-        Or one of the errors of `answer`.
+        It fails with the errors of `answer`.
         """
         now_ms = self._clock.unix_ms()
         new = messages_store.NewMessage(
-            asked.conversation_id,
-            asked.role,
-            asked.content,
-            asked.channel,
-            now_ms if asked.at_ms is None else asked.at_ms,
-            asked.metadata,
-            None if asked.key is None else _origin(asked.conversation_id, asked.key),
+            params.conversation_id,
+            params.role,
+            params.content,
+            params.channel,
+            now_ms if params.at_ms is None else params.at_ms,
+            params.metadata,
+            None if params.key is None else _origin(params.conversation_id, params.key),
         )
-        return self._scribe.promise(
+        return self._group_commit.promise(
             SaveMessage(new, self._limits, now_ms),
-            partial(_saved, asked.conversation_id),
+            partial(_saved, params.conversation_id),
         )
 
     async def _link_channel(
-        self, asked: ConversationsLinkChannel
+        self, params: ConversationsLinkChannel
     ) -> ConversationsLinkChannelResult:
-        channel = Channel(channel=asked.channel, channel_user_id=asked.channel_user_id)
-        linked = await self._scribe.write(
+        channel = Channel(
+            channel=params.channel, channel_user_id=params.channel_user_id
+        )
+        linked = await self._group_commit.write(
             partial(
                 conversations.link_channel,
-                id_=asked.conversation_id,
+                id_=params.conversation_id,
                 channel=channel,
-                move=asked.move,
+                move=params.move,
             )
         )
         if linked.taken_by is not None:
             raise messages.failure(
                 "channel_taken",
-                f"{asked.channel_user_id!r} on {asked.channel!r} is in another "
-                "conversation; ask with `move` to take it from there",
+                f"{params.channel_user_id!r} on {params.channel!r} is in another "
+                "conversation; set `move` to move it here",
                 conversation_id=linked.taken_by,
             )
 
         if linked.conversation is None:
-            raise _unknown(asked.conversation_id)
+            raise _unknown(params.conversation_id)
 
         return ConversationsLinkChannelResult(
             conversation=linked.conversation, moved_from=linked.moved_from
         )
 
-    async def _resolve(self, asked: ConversationsResolve) -> ConversationView:
-        channel = Channel(channel=asked.channel, channel_user_id=asked.channel_user_id)
+    async def _resolve(self, params: ConversationsResolve) -> ConversationView:
+        channel = Channel(
+            channel=params.channel, channel_user_id=params.channel_user_id
+        )
         found = await self._store.read(partial(conversations.resolve, channel=channel))
         if found is None:
             raise messages.failure(
                 "unknown_conversation",
-                f"nobody is known as {asked.channel_user_id!r} on {asked.channel!r}",
+                f"{params.channel_user_id!r} on {params.channel!r} is not linked to a "
+                "conversation",
             )
 
         return found
 
-    async def _list(self, asked: ConversationsList) -> ConversationsListResult:
-        hours = asked.max_age_hours
+    async def _list(self, params: ConversationsList) -> ConversationsListResult:
+        hours = params.max_age_hours
         limits = (
             self._limits if hours is None else ConversationLimits(max_age_hours=hours)
         )
         since_ms = limits.oldest_ms(self._clock.unix_ms())
         query = partial(
             conversations.list_conversations,
-            since_ms=since_ms if asked.active_only else None,
-            limit=asked.limit,
+            since_ms=since_ms if params.active_only else None,
+            limit=params.limit,
         )
         return ConversationsListResult(conversations=await self._store.read(query))
 
     async def _messages(
-        self, asked: ConversationsMessages
+        self, params: ConversationsMessages
     ) -> ConversationsMessagesResult:
         query = partial(
             messages_store.read_messages,
-            id_=asked.conversation_id,
-            limit=asked.limit,
-            before=asked.before,
+            id_=params.conversation_id,
+            limit=params.limit,
+            before=params.before,
         )
         page = await self._store.read(query)
         if page is None:
-            raise _unknown(asked.conversation_id)
+            raise _unknown(params.conversation_id)
 
         return ConversationsMessagesResult(messages=page.messages, more=page.more)
 
     async def _consolidate(
-        self, asked: ConversationsConsolidate
+        self, params: ConversationsConsolidate
     ) -> ConversationsConsolidateResult:
-        given, configured = asked.threshold, self._limits.threshold
-        threshold = configured if given is None else given
-        done = await self._scribe.write(
+        threshold = params.threshold
+        if threshold is None:
+            threshold = self._limits.threshold
+
+        done = await self._group_commit.write(
             partial(
                 messages_store.consolidate,
-                id_=asked.conversation_id,
+                id_=params.conversation_id,
                 threshold=threshold,
             )
         )
         if done is None:
-            raise _unknown(asked.conversation_id)
+            raise _unknown(params.conversation_id)
 
         return ConversationsConsolidateResult(
             folded=done.folded, message_count=done.message_count
         )
 
-    async def _recall(self, asked: ConversationsRecall) -> ConversationsRecallResult:
+    async def _recall(self, params: ConversationsRecall) -> ConversationsRecallResult:
         query = partial(
-            search_store.recall,
-            words=asked.words,
-            folder=asked.folder and self._project_of(asked.folder),
-            limit=asked.limit,
+            search_store.search,
+            words=params.words,
+            folder=params.folder and self._project_of(params.folder),
+            limit=params.limit,
         )
         hits = [
             RecallHit(
@@ -281,19 +291,35 @@ class Conversations:
         ]
         return ConversationsRecallResult(hits=hits)
 
-    async def _forget(self, asked: ConversationsForget) -> ConversationsForgetResult:
-        _require_one(asked)
+    async def _forget(self, params: ConversationsForget) -> ConversationsForgetResult:
+        given = [
+            each
+            for each in msgspec.structs.astuple(params)
+            if each not in (None, False)
+        ]
+        if len(given) != 1:
+            raise messages.failure(
+                "invalid_params",
+                "give exactly one of session_id, project, conversation_id and "
+                "everything",
+            )
+
+        # Messages that are still in memory would be stored after the removal.
         await self._flush()
-        gone = await self._forgotten(asked)
-        await self._scrub()
+        gone = await self._remove(params)
+        while await self._store.apply_one(forget_store.merge_index_slice):
+            pass
+
+        # The write-ahead log still has older versions of the pages.
+        await self._store.fold_log()
         old = self._store.old_backups()
         log.info("conversations.forgotten", **gone._asdict())
         return ConversationsForgetResult(
             **gone._asdict(), old_backups=old.kept, old_backups_until_ms=old.until_ms
         )
 
-    async def _forgotten(self, asked: ConversationsForget) -> forget_store.Gone:
-        match asked:
+    async def _remove(self, params: ConversationsForget) -> forget_store.Removed:
+        match params:
             case ConversationsForget(session_id=str(session_id)):
                 unit = partial(forget_store.forget_session, session_id=session_id)
             case ConversationsForget(project=str(project)):
@@ -303,31 +329,22 @@ class Conversations:
                     forget_store.forget_conversation, id_=ConversationId(id_)
                 )
             case _:
-                return await self._forget_all()
+                slice_ = partial(forget_store.forget_slice, limit=FORGET_SLICE)
+                total = forget_store.Removed()
+                while (gone := await self._group_commit.write(slice_)).conversations:
+                    total = total.plus(gone)
 
-        return await self._scribe.write(unit)
+                return total
 
-    async def _forget_all(self) -> forget_store.Gone:
-        slice_ = partial(forget_store.forget_slice, limit=FORGET_SLICE)
-        total = forget_store.Gone()
-        while (gone := await self._scribe.write(slice_)).conversations:
-            total = total.plus(gone)
-
-        return total
-
-    async def _scrub(self) -> None:
-        while await self._store.apply_one(forget_store.scrub):
-            pass
-
-        await self._store.fold_log()
+        return await self._group_commit.write(unit)
 
 
-async def keep_decaying(kept: Conversations, clock: Clock) -> None:
-    """Remove conversations that are over, again and again until cancelled."""
+async def decay_periodically(conversations: Conversations, clock: Clock) -> None:
+    """Remove conversations that are too old every DECAY_INTERVAL_S until cancelled."""
     while True:
-        await clock.sleep_until(clock.monotonic() + DECAY_EVERY_S)
+        await clock.sleep_until(clock.monotonic() + DECAY_INTERVAL_S)
         try:
-            removed = await kept.decay()
+            removed = await conversations.decay()
         except StoreError as exc:
             log.warning("decay.postponed", reason=str(exc))
         else:
@@ -335,26 +352,15 @@ async def keep_decaying(kept: Conversations, clock: Clock) -> None:
                 log.info("conversations.decayed", removed=removed)
 
 
-def _channel_of(asked: ConversationsGetOrCreate) -> Channel | None:
-    match asked.channel, asked.channel_user_id:
+def _channel_of(params: ConversationsGetOrCreate) -> Channel | None:
+    match params.channel, params.channel_user_id:
         case None, None:
             return None
         case str(channel), str(channel_user_id):
             return Channel(channel=channel, channel_user_id=channel_user_id)
         case _:
-            message = "channel and channel_user_id go together"
+            message = "give both channel and channel_user_id, or neither"
             raise messages.failure("invalid_params", message, field="channel")
-
-
-def _require_one(asked: ConversationsForget) -> None:
-    given = [
-        each for each in msgspec.structs.astuple(asked) if each not in (None, False)
-    ]
-    if len(given) != 1:
-        message = (
-            "give exactly one of session_id, project, conversation_id and everything"
-        )
-        raise messages.failure("invalid_params", message)
 
 
 def _saved(

@@ -1,4 +1,4 @@
-"""A conversation: one person's thread across channels, or that of a project's agents."""
+"""A conversation: of one person across channels, or of the agents in one project."""
 
 from typing import NewType
 
@@ -11,23 +11,23 @@ ConversationId = NewType("ConversationId", str)
 """16 lower-case hex digits."""
 
 MessageId = NewType("MessageId", int)
-"""The order in which messages came, whatever their timestamps say."""
+"""Ascending in the order of arrival, whatever the timestamps of messages are."""
 
 Scalar = str | int | float | bool | None
 Metadata = dict[str, Scalar]
-"""What a client attaches: one flat object."""
+"""Data that a client attaches: one flat object."""
 
 MAX_AGE_HOURS = 24.0
-"""After this long without a message a conversation is over, and may be removed."""
+"""The time without a message after which a conversation is over and may be removed."""
 
 THRESHOLD = 100
-"""More messages than this are folded: the oldest half into a summary."""
+"""The number of messages above which the oldest half is folded into a summary."""
 
 MS_PER_HOUR = 3_600_000
 
 
 class ConversationLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long and how large a conversation may grow."""
+    """The maximum age and size of a conversation."""
 
     max_age_hours: float = MAX_AGE_HOURS
     threshold: int = THRESHOLD
@@ -38,12 +38,12 @@ class ConversationLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def oldest_ms(now_ms: int, max_age_hours: float) -> int:
-    """Return the moment *max_age_hours* ago, Unix ms; what is as old is not too old."""
+    """Return the time *max_age_hours* ago, Unix ms; activity at that time is recent."""
     return max(now_ms - round(max_age_hours * MS_PER_HOUR), -(2**53))
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Who somebody is on a channel."""
+    """The identity of a person on a channel."""
 
     channel: str
     channel_user_id: str
@@ -52,10 +52,9 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
     """One conversation as clients see it, without its messages.
 
-    *message_count* leaves out the summary, which stands for *folded_count* messages
-    that are there no more. *project* is the folder of a conversation recorded from
-    agents. *corrupt* says that something stored of it could not be read and is shown
-    empty. Times are Unix ms.
+    *message_count* excludes the summary, which replaces *folded_count* messages.
+    *project* is the folder of a conversation that was recorded from agents. *corrupt*
+    is True if a part of it could not be read and is shown empty. Times are Unix ms.
     """
 
     conversation_id: ConversationId
@@ -74,8 +73,9 @@ class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
 class MessageView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One message as clients see it.
 
-    *folded* is above 0 for a summary only: it stands for so many messages. *channel*
-    is "" where none was told. *corrupt* says that its metadata could not be read.
+    *folded* is above 0 for a summary only: the number of messages that it replaces.
+    *channel* is "" if none was given. *corrupt* is True if its metadata could not be
+    read.
     """
 
     message_id: MessageId
@@ -88,10 +88,10 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     corrupt: bool = False
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A message of a tailed agent on its way to the store.
+class RecordedMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A message in an agent's log, before it is stored.
 
-    *origin* tells it from every other one, however often its line is read.
+    *origin* identifies it, so that it is stored once however often its line is read.
     """
 
     origin: int

@@ -1,11 +1,11 @@
-"""What agents say, taken from their lines where the user has switched that on."""
+"""Records the messages in agents' logs, if the user has enabled that."""
 
 import hashlib
 
 import structlog
 
 from jarvisd.blocks.block import Block
-from jarvisd.conversations.model import ConversationLimits, Recorded
+from jarvisd.conversations.model import ConversationLimits, RecordedMessage
 from jarvisd.core.agent import Agent
 from jarvisd.core.feature import Feature, FlushOutcome, Receipt, Scope
 from jarvisd.core.message import Said
@@ -15,29 +15,29 @@ from jarvisd.core.sources.jsonlines.lines import TextLine
 log = structlog.get_logger()
 
 MAX_CHARS = 16 * 1024
-"""Of one message; enough for any answer that a person reads."""
+"""The length at which a message is cut; longer than answers that people read."""
 
 CUT = "\n[... cut]"
 
 MAX_WAITING = 10_000
-"""Messages of one block that may wait for a disk that is full; then the oldest go."""
+"""Messages of one block that wait while nothing can be stored; the oldest are dropped."""
 
 
 class MessageRecorder(Feature):
-    """Keeps what is said until it is stored with the position of its block."""
+    """Keeps messages until they are stored with the position of their block."""
 
     def __init__(self, limits: ConversationLimits) -> None:
         self._limits = limits
-        self._waiting: dict[BlockId, list[Recorded]] = {}
+        self._waiting: dict[BlockId, list[RecordedMessage]] = {}
         self._taken: dict[BlockId, int] = {}
 
-    def hear(
+    def record(
         self, block: Block, agent: Agent, line: TextLine, *, now_ms: int, seen_ms: int
     ) -> None:
-        """Record what *line* says, unless it is too old or said nowhere.
+        """Record the message in *line*, unless it is too old or has no project.
 
-        Subagents talk to agents, not to people: they are left out. A line that does
-        not say its time is of *seen_ms*.
+        Subagents talk to agents, not to people, and are not recorded. A line without a
+        time is dated *seen_ms*.
         """
         project = block.origin.project
         if project is None or block.origin.parent_session_id is not None:
@@ -51,16 +51,29 @@ class MessageRecorder(Feature):
         if at_ms < self._limits.oldest_ms(now_ms):
             return
 
-        recorded = _recorded(said, block, line, project, min(at_ms, now_ms))
+        content = said.content
+        if len(content) > MAX_CHARS:
+            content = content[:MAX_CHARS] + CUT
+
         waiting = self._waiting.setdefault(block.block_id, [])
-        waiting.append(recorded)
+        waiting.append(
+            RecordedMessage(
+                origin=_origin(said, block, line),
+                project=project,
+                agent=block.origin.agent,
+                session_id=block.origin.session_id,
+                role=said.role,
+                content=content,
+                at_ms=min(at_ms, now_ms),
+            )
+        )
         if len(waiting) > MAX_WAITING:
             del waiting[0]
             log.warning("message.dropped", block_id=block.block_id)
 
-    def take(self, scope: Scope) -> tuple[tuple[Recorded, ...], ...] | None:
-        """Return what was said in the streams of *scope*, block by block."""
-        found: dict[BlockId, tuple[Recorded, ...]] = {}
+    def take(self, scope: Scope) -> tuple[tuple[RecordedMessage, ...], ...] | None:
+        """Return the messages of the streams in *scope*, a tuple for each block."""
+        found: dict[BlockId, tuple[RecordedMessage, ...]] = {}
         for stream in scope.streams:
             block_id = stream.origin.block_id
             if block_id in self._waiting:
@@ -70,7 +83,7 @@ class MessageRecorder(Feature):
         return tuple(found.values()) or None
 
     def settled(self, outcome: FlushOutcome, change: object, receipt: Receipt) -> None:
-        """Drop what is stored."""
+        """Drop the messages that were stored; others stay for the next flush."""
         del change, receipt
         if outcome is FlushOutcome.COMMITTED:
             for block_id, number in self._taken.items():
@@ -79,29 +92,11 @@ class MessageRecorder(Feature):
                     del self._waiting[block_id]
 
 
-def _recorded(
-    said: Said, block: Block, line: TextLine, project: str, at_ms: int
-) -> Recorded:
-    content = said.content
-    if len(content) > MAX_CHARS:
-        content = content[:MAX_CHARS] + CUT
-
-    return Recorded(
-        origin=_origin(said, block, line),
-        project=project,
-        agent=block.origin.agent,
-        session_id=block.origin.session_id,
-        role=said.role,
-        content=content,
-        at_ms=at_ms,
-    )
-
-
 def _origin(said: Said, block: Block, line: TextLine) -> int:
-    """Return a number that every copy of the message has, and no other message.
+    """Return a number that all copies of the message share, and no other message.
 
-    The agent's own id; else its time and words, which copies in other files share;
-    else its place.
+    It is derived from the agent's own id; without one, from time and content, which
+    copies in other files share; without a time, from the position of the line.
     """
     parts: tuple[str, ...]
     if said.key is not None:

@@ -1,8 +1,9 @@
-"""Messages of many clients, saved by few statements.
+"""Saves the messages of many clients by few statements.
 
-Each statement hands the interpreter to the event loop and waits to get it back (see
-`many`), and a message needs six of them. Those that are saved in one transaction share
-theirs, unless one is what needs a look of its own: a repetition, or one too many.
+Each statement releases the interpreter lock and waits to get it back (see
+`core/storage/multi_insert.py`), and a message needs six of them. Messages of one
+transaction share statements, unless one needs its own: a message with a key, which may
+be a repetition, or one that makes its conversation too long.
 """
 
 import sqlite3
@@ -22,7 +23,7 @@ from jarvisd.conversations.messages_store import (
     save_message,
 )
 from jarvisd.conversations.model import ConversationId, ConversationLimits, MessageId
-from jarvisd.conversations.word_index_store import put_words
+from jarvisd.conversations.word_index_store import add_words_of
 from jarvisd.core.storage.database import apart
 from jarvisd.core.storage.multi_insert import put
 
@@ -44,28 +45,28 @@ WHERE conversation_key = ?
 
 @dataclass(frozen=True, slots=True)
 class SaveMessage:
-    """A unit: `save_message` with what it needs."""
+    """A unit of work that saves one message, and that can be grouped with others."""
 
     new: NewMessage
     limits: ConversationLimits
     now_ms: int
 
     def __call__(self, raw: sqlite3.Connection) -> SavedMessage | None:
-        """Save the message alone."""
+        """Save the message on its own."""
         return save_message(raw, self.new, self.limits, self.now_ms)
 
 
 Saved = dict[int, SavedMessage | None]
-"""What came of each message, by its number in the group."""
+"""The result of each message, by its index in the group; None: no such conversation."""
 
 Conversation = tuple[int, int]
-"""Its key, and how many messages it has."""
+"""The key of a conversation, and the number of its messages."""
 
 
 def run_apart(
     raw: sqlite3.Connection, units: Sequence[Callable[[sqlite3.Connection], Any]]
 ) -> list[Any | StoreError]:
-    """Return what *units* return, run in order, each as `apart` does it."""
+    """Run *units* in order, each in a savepoint; return their results or errors."""
     answers: list[Any | StoreError] = []
     for _, group in groupby(units, type):
         some = list(group)
@@ -82,76 +83,68 @@ def _save_group(
     raw: sqlite3.Connection, group: list[SaveMessage]
 ) -> list[SavedMessage | StoreError | None]:
     saved = apart(raw, lambda raw: _save(raw, group))
-    if isinstance(saved, StoreError):  # one is to blame: find out which
+    if isinstance(saved, StoreError):  # one message caused it: save each on its own
         return [apart(raw, each) for each in group]
 
     return [saved[number] for number in range(len(group))]
 
 
 def _save(raw: sqlite3.Connection, group: list[SaveMessage]) -> Saved:
-    """Save *group*: of one conversation in order, by whichever way each needs."""
-    known = _known(raw, {each.new.conversation_id for each in group})
-    plain: list[tuple[Conversation, list[int]]] = []
+    """Save *group*, the messages of each conversation in order."""
+    by_conversation: dict[ConversationId, list[int]] = {}
+    for number, each in enumerate(group):
+        by_conversation.setdefault(each.new.conversation_id, []).append(number)
+
+    ids = msgspec.json.encode(sorted(by_conversation)).decode()
+    known = {
+        ConversationId(id_): (key, message_count)
+        for id_, key, message_count in raw.execute(_COUNTED, (ids,)).fetchall()
+    }
+    appended: list[tuple[Conversation, list[int]]] = []
     saved: Saved = {}
-    for id_, numbers in _by_conversation(group).items():
+    for id_, numbers in by_conversation.items():
         found = known.get(id_)
         if found is None:
             saved.update(dict.fromkeys(numbers))
-        elif _are_plain([group[each] for each in numbers], found[1]):
-            plain.append((found, numbers))
+        elif _can_append([group[each] for each in numbers], found[1]):
+            appended.append((found, numbers))
         else:
             saved.update((each, group[each](raw)) for each in numbers)
 
-    if plain:
-        saved.update(_save_plain(raw, group, plain))
+    if appended:
+        saved.update(_append(raw, group, appended))
 
     return saved
 
 
-def _known(
-    raw: sqlite3.Connection, ids: set[ConversationId]
-) -> dict[ConversationId, Conversation]:
-    asked = msgspec.json.encode(sorted(ids)).decode()
-    rows = raw.execute(_COUNTED, (asked,)).fetchall()
-    return {ConversationId(id_): (key, messages) for id_, key, messages in rows}
-
-
-def _by_conversation(group: list[SaveMessage]) -> dict[ConversationId, list[int]]:
-    numbers: dict[ConversationId, list[int]] = {}
-    for number, each in enumerate(group):
-        numbers.setdefault(each.new.conversation_id, []).append(number)
-
-    return numbers
-
-
-def _are_plain(messages: list[SaveMessage], there: int) -> bool:
-    """Whether *messages* only append to a conversation of *there*."""
+def _can_append(messages: list[SaveMessage], existing: int) -> bool:
+    """Whether *messages* need no check for repetition, and no folding."""
     threshold = min(each.limits.threshold for each in messages)
-    return not folding.is_due(there + len(messages), threshold) and all(
+    return not folding.exceeds_threshold(existing + len(messages), threshold) and all(
         each.new.origin is None for each in messages
     )
 
 
-def _save_plain(
+def _append(
     raw: sqlite3.Connection,
     group: list[SaveMessage],
-    plain: list[tuple[Conversation, list[int]]],
+    appended: list[tuple[Conversation, list[int]]],
 ) -> Saved:
-    """Write what is *plain*, of each conversation these numbers of *group*."""
+    """Insert messages of *group*: for each conversation those with these indexes."""
     keys = count(raw.execute(_LAST).fetchone()[0] + 1)
     rows: list[tuple[Any, ...]] = []
     counts: list[tuple[int, int, int]] = []
     saved: Saved = {}
-    for (conversation_key, there), numbers in plain:
-        for number, message_count in zip(numbers, count(there + 1)):
+    for (conversation_key, existing), numbers in appended:
+        for number, message_count in zip(numbers, count(existing + 1)):
             key, new = next(keys), group[number].new
             rows.append((key, conversation_key, *columns(new)))
             saved[number] = SavedMessage(MessageId(key), message_count)
 
         last_ms = group[numbers[-1]].now_ms
-        counts.append((there + len(numbers), last_ms, conversation_key))
+        counts.append((existing + len(numbers), last_ms, conversation_key))
 
     put(raw, _INSERT, rows)
-    put_words(raw, [(row[0], row[5]) for row in rows])
+    add_words_of(raw, [(row[0], row[5]) for row in rows])
     raw.executemany(_COUNT, counts)
     return saved

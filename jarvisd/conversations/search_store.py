@@ -1,4 +1,4 @@
-"""What was said, found again by its words or by where it was said."""
+"""Searches messages by words and by the folder of their project."""
 
 import re
 import sqlite3
@@ -23,8 +23,8 @@ SELECT {_COLUMNS} FROM conversation_message AS m
 JOIN conversation AS c USING (conversation_key)
 ORDER BY m.message_key DESC LIMIT ?
 """  # noqa: S608 - the columns above
-# CROSS JOIN is SQLite's way to say: in this order. A project has a few hundred messages,
-# a common word may be in millions.
+# CROSS JOIN makes SQLite join in this order: a project has a few hundred messages, but
+# a common word may occur in millions.
 _IN_PROJECT: Final = f"""
 SELECT {_COLUMNS} FROM conversation AS c
 CROSS JOIN conversation_message AS m USING (conversation_key)
@@ -41,44 +41,48 @@ _WORD = re.compile(r"\w+")
 
 
 class Hit(NamedTuple):
-    """A message, and where it was said."""
+    """A message with its conversation and project."""
 
     message: MessageView
     conversation_id: ConversationId
     project: str | None
 
 
-def recall(
+def search(
     raw: sqlite3.Connection, *, words: str, folder: str | None, limit: int
 ) -> list[Hit]:
-    """Return messages with all *words* of them, newest first; without words, the newest.
+    """Return the newest messages that contain all *words*, newest first.
 
-    *folder* keeps those of the projects in it, and of the project that it lies in.
+    *folder* restricts them to the projects in it or, if there are none, to the
+    innermost project that contains it.
     """
     match = match_of(words)
     if words.strip() and not match:
         return []
 
     with lenient_text(raw):
+        if folder is None and match:
+            return [_hit(row) for row in raw.execute(_EVERYWHERE, (match, limit))]
+
         if folder is None:
-            return _everywhere(raw, match, limit)
+            return [_hit(row) for row in raw.execute(_NEWEST, (limit,))]
 
         projects = _projects_at(raw, folder)
         hits = [hit for each in projects for hit in _within(raw, match, each, limit)]
 
-    hits.sort(key=_newest_first)
+    hits.sort(key=lambda hit: hit.message.message_id, reverse=True)
     return hits[:limit]
 
 
 def match_of(words: str) -> str:
-    """Return the FTS5 expression for all of *words*; no sign in them is an operator."""
+    """Return the FTS5 expression for all of *words*, quoted, so without operators."""
     return " ".join(f'"{each}"' for each in _WORD.findall(words))
 
 
 def projects(raw: sqlite3.Connection) -> list[str]:
     """Return the folders of all recorded conversations."""
-    asked = "SELECT DISTINCT project FROM conversation WHERE project IS NOT NULL"
-    return [row[0] for row in raw.execute(asked)]
+    query = "SELECT DISTINCT project FROM conversation WHERE project IS NOT NULL"
+    return [row[0] for row in raw.execute(query)]
 
 
 def _projects_at(raw: sqlite3.Connection, folder: str) -> list[str]:
@@ -92,13 +96,6 @@ def _as_prefix(folder: str) -> str:
     return f"{folder.rstrip('/')}/"
 
 
-def _everywhere(raw: sqlite3.Connection, match: str, limit: int) -> list[Hit]:
-    if match:
-        return [_hit(row) for row in raw.execute(_EVERYWHERE, (match, limit))]
-
-    return [_hit(row) for row in raw.execute(_NEWEST, (limit,))]
-
-
 def _within(raw: sqlite3.Connection, match: str, project: str, limit: int) -> list[Hit]:
     if match:
         found = raw.execute(_IN_PROJECT, (project, match, limit))
@@ -110,10 +107,6 @@ def _within(raw: sqlite3.Connection, match: str, project: str, limit: int) -> li
 
 def _hit(row: tuple[object, ...]) -> Hit:
     *message, conversation_id, project = row
-    assert isinstance(conversation_id, str)
-    assert project is None or isinstance(project, str)
+    assert isinstance(conversation_id, str), "conversation_id is TEXT NOT NULL"
+    assert project is None or isinstance(project, str), "project is TEXT or NULL"
     return Hit(as_message(tuple(message)), ConversationId(conversation_id), project)
-
-
-def _newest_first(hit: Hit) -> int:
-    return -hit.message.message_id

@@ -1,7 +1,7 @@
-"""Conversations and who takes part: found, made, linked, listed, and gone when old.
+"""SQL of conversations: found, created, linked, listed, and removed when old.
 
-Each function is one unit of work for `Store.apply` or, where it only looks, for
-`Store.read`. What cannot be is an answer (None, a conflict), not an exception.
+Each function is one unit of work for `Store.apply` or, if it only reads, for
+`Store.read`. An unknown id or a conflict is a result, not an exception.
 """
 
 import secrets
@@ -22,7 +22,7 @@ from jarvisd.conversations.model import (
 from jarvisd.conversations.word_index_store import delete_messages
 
 DECAY_SLICE: Final = 8
-"""Conversations removed in one transaction: at 100 messages each some 15 ms, in which
+"""Conversations removed in one transaction: at 100 messages each about 15 ms, for which
 a flush or a client's message waits."""
 
 _SELECT: Final = """
@@ -60,7 +60,7 @@ conversation_key IN (
 
 
 class Person(NamedTuple):
-    """Who asks for a conversation; absent is None."""
+    """The person who opens a conversation; absent fields are None."""
 
     user_id: str
     channel: Channel | None = None
@@ -69,14 +69,18 @@ class Person(NamedTuple):
 
 
 class FoundConversation(NamedTuple):
-    """A conversation, and whether it has just been made."""
+    """A conversation, and whether it was just created."""
 
     conversation: ConversationView
     created: bool
 
 
-class Linked(NamedTuple):
-    """What came of linking: *taken_by* is the other one that a refusal is about."""
+class LinkResult(NamedTuple):
+    """The result of linking a channel.
+
+    It is refused if the channel belongs to the conversation *taken_by*; *conversation*
+    is None then, and for an unknown id.
+    """
 
     conversation: ConversationView | None
     taken_by: ConversationId | None = None
@@ -86,15 +90,15 @@ class Linked(NamedTuple):
 def get_or_create(
     raw: sqlite3.Connection, person: Person, limits: ConversationLimits, now_ms: int
 ) -> FoundConversation:
-    """Return the conversation of *person*, a new one if there is none or it is over.
+    """Return the conversation of *person*; create one if there is none or it is over.
 
-    The channel says who it is, before the user's id does. A conversation that is over
-    hands its channels to the one that follows it. Asking is no activity.
+    The channel identifies the person, rather than the user's id. The channels of a
+    conversation that is over move to its successor. The call is no activity.
     """
-    key, user_id, over = _known(raw, person, limits.oldest_ms(now_ms))
+    key, user_id, over = _find_current(raw, person, limits.oldest_ms(now_ms))
     created = key is None
     if key is None:
-        key = create(raw, user_id, person.display_name or "", None, now_ms)
+        key = insert_conversation(raw, user_id, person.display_name or "", None, now_ms)
 
     if over is not None:
         hand_over = (
@@ -102,14 +106,25 @@ def get_or_create(
         )
         raw.execute(hand_over, (key, over))
 
-    _tell_more(raw, key, person)
-    return FoundConversation(_view(raw, "c.conversation_key = ?", key), created)
+    if person.channel is not None:
+        raw.execute(_LINK, (*_pair(person.channel), key))
+
+    if person.display_name is not None:
+        rename = "UPDATE conversation SET display_name = ? WHERE conversation_key = ?"
+        raw.execute(rename, (person.display_name, key))
+
+    if person.metadata is not None:
+        text = msgspec.json.encode(person.metadata).decode()
+        replace = "UPDATE conversation SET metadata = ? WHERE conversation_key = ?"
+        raw.execute(replace, (text, key))
+
+    return FoundConversation(_view(raw, key), created)
 
 
-def _known(
+def _find_current(
     raw: sqlite3.Connection, person: Person, oldest_ms: int
 ) -> tuple[int | None, str, int | None]:
-    """Return the conversation to go on with, whose it is, and one that is over."""
+    """Return the current conversation, its user, and one that is over, if any."""
     user_id, over = person.user_id, None
     if person.channel is not None:
         linked = raw.execute(_OF_CHANNEL, _pair(person.channel)).fetchone()
@@ -127,52 +142,42 @@ def _known(
     return (key, user_id, over) if last_ms >= oldest_ms else (None, user_id, key)
 
 
-def create(
+def insert_conversation(
     raw: sqlite3.Connection, user_id: str, name: str, project: str | None, at_ms: int
 ) -> int:
-    """Make a conversation that begins at *at_ms*, and return its number."""
+    """Insert a conversation that starts at *at_ms*, Unix ms, and return its key."""
     id_ = secrets.token_hex(8)
     values = (id_, user_id, name, project, at_ms, at_ms)
     row: tuple[int] = raw.execute(_INSERT, values).fetchone()
     return row[0]
 
 
-def _tell_more(raw: sqlite3.Connection, key: int, person: Person) -> None:
-    if person.channel is not None:
-        raw.execute(_LINK, (*_pair(person.channel), key))
-
-    if person.display_name is not None:
-        rename = "UPDATE conversation SET display_name = ? WHERE conversation_key = ?"
-        raw.execute(rename, (person.display_name, key))
-
-    if person.metadata is not None:
-        text = msgspec.json.encode(person.metadata).decode()
-        replace = "UPDATE conversation SET metadata = ? WHERE conversation_key = ?"
-        raw.execute(replace, (text, key))
-
-
 def link_channel(
     raw: sqlite3.Connection, id_: ConversationId, channel: Channel, *, move: bool
-) -> Linked:
-    """Bind *channel* to a conversation; from another one only if told to *move* it."""
+) -> LinkResult:
+    """Link *channel* to a conversation; *move* allows to take it from another one."""
     key = key_of(raw, id_)
     if key is None:
-        return Linked(None)
+        return LinkResult(None)
 
-    holder = raw.execute(_OF_CHANNEL, _pair(channel)).fetchone()
-    other = None if holder is None or holder[0] == key else _id_of(raw, holder[0])
+    linked = raw.execute(_OF_CHANNEL, _pair(channel)).fetchone()
+    other = None
+    if linked is not None and linked[0] != key:
+        query = "SELECT conversation_id FROM conversation WHERE conversation_key = ?"
+        other = ConversationId(raw.execute(query, (linked[0],)).fetchone()[0])
+
     if other is not None and not move:
-        return Linked(None, taken_by=other)
+        return LinkResult(None, taken_by=other)
 
     raw.execute(_LINK, (*_pair(channel), key))
-    return Linked(_view(raw, "c.conversation_key = ?", key), moved_from=other)
+    return LinkResult(_view(raw, key), moved_from=other)
 
 
 def resolve(raw: sqlite3.Connection, channel: Channel) -> ConversationView | None:
     """Return the conversation that *channel* is linked to."""
     with lenient_text(raw):
-        holder = raw.execute(_OF_CHANNEL, _pair(channel)).fetchone()
-        return holder and _view(raw, "c.conversation_key = ?", holder[0])
+        linked = raw.execute(_OF_CHANNEL, _pair(channel)).fetchone()
+        return linked and _view(raw, linked[0])
 
 
 def find(raw: sqlite3.Connection, id_: ConversationId) -> ConversationView | None:
@@ -187,24 +192,25 @@ def list_conversations(
 ) -> list[ConversationView]:
     """Return conversations active at *since_ms* or later, newest activity first."""
     order = "ORDER BY last_activity_ms DESC, conversation_key DESC LIMIT ?"
-    asked = f"{_SELECT} WHERE last_activity_ms >= ? {order}"
+    query = f"{_SELECT} WHERE last_activity_ms >= ? {order}"
     oldest = -(2**62) if since_ms is None else since_ms
     with lenient_text(raw):
-        return [_as_view(row) for row in raw.execute(asked, (oldest, limit))]
+        return [_as_view(row) for row in raw.execute(query, (oldest, limit))]
 
 
 def decay_slice(raw: sqlite3.Connection, *, before_ms: int) -> int:
-    """Remove some conversations without activity since *before_ms*; say how many.
+    """Remove some conversations without activity since *before_ms*, Unix ms.
 
-    Messages, links and words go with them. Nothing is left to remove when it is 0.
+    Their messages, links and words are removed as well. Return the number; 0 means
+    that none are left to remove.
     """
     return delete_conversations(raw, _OVER, before_ms, DECAY_SLICE)
 
 
 def delete_conversations(raw: sqlite3.Connection, where: str, *values: object) -> int:
-    """Delete conversations with all that is of them; say how many.
+    """Delete conversations with their messages, links and words; return their number.
 
-    *where* is a condition of ours on `conversation_key` or what the table has.
+    *where* is a condition in SQL on columns of the table, never a client's text.
     """
     chosen = f"SELECT conversation_key FROM conversation WHERE {where}"  # noqa: S608 - *where* is ours
     delete_messages(raw, f"conversation_key IN ({chosen})", *values)
@@ -213,16 +219,19 @@ def delete_conversations(raw: sqlite3.Connection, where: str, *values: object) -
 
 
 def key_of(raw: sqlite3.Connection, id_: ConversationId) -> int | None:
-    """Return the number of the conversation *id_*."""
-    asked = "SELECT conversation_key FROM conversation WHERE conversation_id = ?"
-    row = raw.execute(asked, (id_,)).fetchone()
+    """Return the key of the conversation *id_*, or None."""
+    query = "SELECT conversation_key FROM conversation WHERE conversation_id = ?"
+    row = raw.execute(query, (id_,)).fetchone()
     return None if row is None else row[0]
 
 
 @contextmanager
 def lenient_text(raw: sqlite3.Connection) -> Iterator[None]:
-    """Read text that is no UTF-8 as far as it is, so that it harms its own row only."""
-    raw.text_factory = _decoded
+    """Replace invalid UTF-8 while the context lasts, instead of failing the query.
+
+    A damaged row would make all rows of its query unreadable otherwise.
+    """
+    raw.text_factory = _decode_leniently
     try:
         yield
     finally:
@@ -230,7 +239,7 @@ def lenient_text(raw: sqlite3.Connection) -> Iterator[None]:
 
 
 def as_metadata(text: str) -> Metadata | None:
-    """Return what a client attached; None if what is stored is damaged."""
+    """Return decoded metadata, or None if the stored text is damaged."""
     if text == "{}":
         return {}
 
@@ -240,22 +249,18 @@ def as_metadata(text: str) -> Metadata | None:
         return None
 
 
-def _decoded(raw: bytes) -> str:
+def _decode_leniently(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
-
-
-def _id_of(raw: sqlite3.Connection, key: int) -> ConversationId:
-    asked = "SELECT conversation_id FROM conversation WHERE conversation_key = ?"
-    return ConversationId(raw.execute(asked, (key,)).fetchone()[0])
 
 
 def _pair(channel: Channel) -> tuple[str, str]:
     return channel.channel, channel.channel_user_id
 
 
-def _view(raw: sqlite3.Connection, where: str, value: object) -> ConversationView:
+def _view(raw: sqlite3.Connection, key: int) -> ConversationView:
     with lenient_text(raw):
-        return _as_view(raw.execute(f"{_SELECT} WHERE {where}", (value,)).fetchone())
+        query = f"{_SELECT} WHERE c.conversation_key = ?"
+        return _as_view(raw.execute(query, (key,)).fetchone())
 
 
 def _as_view(row: tuple[Any, ...]) -> ConversationView:

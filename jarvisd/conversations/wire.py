@@ -1,4 +1,4 @@
-"""What may be asked about conversations: Params and Result Structs, as in `methods`."""
+"""Params and results of the methods `conversations.*`."""
 
 from typing import Annotated
 
@@ -23,10 +23,10 @@ DEFAULT_LISTED = 50
 DEFAULT_MESSAGES = 200
 DEFAULT_RECALLED = 20
 EARLIEST_MS = 946_684_800_000
-"""2000-01-01 UTC: a message of an earlier time is of a wrong clock."""
+"""2000-01-01 UTC: an earlier time is the result of a wrong clock."""
 
 LATEST_MS = 4_102_444_800_000
-"""2100-01-01 UTC, likewise."""
+"""2100-01-01 UTC, exclusive, for the same reason."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME_CHARS)]
 Content = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_CONTENT_CHARS)]
@@ -41,12 +41,12 @@ class ConversationParams(Params, frozen=True, kw_only=True):
 
 
 class ConversationsGetOrCreate(ConversationParams, frozen=True, kw_only=True):
-    """Ask for a person's conversation, a new one if there is none or it is over.
+    """Return a person's conversation; create one if there is none or it is over.
 
-    Who is linked to *channel* as *channel_user_id* is known by that, whatever the
-    *user_id*. A conversation is over when its last message is more than
-    `max_age_hours` old; asking does not keep it alive. *display_name* and *metadata*
-    replace what is stored, where given.
+    A person who is linked to *channel* as *channel_user_id* is identified by that,
+    whatever the *user_id*. A conversation is over when its last message is more than
+    `max_age_hours` old; this call does not keep it alive. *display_name* and *metadata*
+    replace the stored values, if given.
     """
 
     user_id: Name
@@ -57,7 +57,7 @@ class ConversationsGetOrCreate(ConversationParams, frozen=True, kw_only=True):
 
 
 class ConversationsGetOrCreateResult(Result, frozen=True, kw_only=True):
-    """The conversation, and whether it was made just now."""
+    """The conversation, and whether it was just created."""
 
     conversation: ConversationView
     created: bool
@@ -66,9 +66,9 @@ class ConversationsGetOrCreateResult(Result, frozen=True, kw_only=True):
 class ConversationsSaveMessage(ConversationParams, frozen=True, kw_only=True):
     """Add a message to a conversation.
 
-    *at_ms* is when it was written, now if absent; messages are kept in the order in
-    which they come all the same. Of several with the same *key*, the client's own name
-    for it, only the first is taken: with one, a retry is harmless.
+    *at_ms* is the time of writing, Unix ms, by default now; messages are ordered by
+    arrival all the same. *key* is the client's own name of the message: of several with
+    the same key only the first is saved, so that a retry is harmless.
     """
 
     conversation_id: ConversationId
@@ -81,9 +81,9 @@ class ConversationsSaveMessage(ConversationParams, frozen=True, kw_only=True):
 
 
 class ConversationsSaveMessageResult(Result, frozen=True, kw_only=True):
-    """Given only after the message is on the disk.
+    """The result of saving, sent only after the message is on disk.
 
-    *repeated* says that it was there before and nothing has changed.
+    *repeated* is True if a message with this key existed, and nothing has changed.
     """
 
     message_id: MessageId
@@ -92,10 +92,10 @@ class ConversationsSaveMessageResult(Result, frozen=True, kw_only=True):
 
 
 class ConversationsLinkChannel(ConversationParams, frozen=True, kw_only=True):
-    """Bind who somebody is on a channel to a conversation.
+    """Link a person's identity on a channel to a conversation.
 
-    Nobody is in two conversations: one who is in another is moved if *move* says so,
-    and refused with `channel_taken` if not.
+    An identity belongs to one conversation at most: one that is linked to another is
+    moved if *move* is set, and refused with `channel_taken` otherwise.
     """
 
     conversation_id: ConversationId
@@ -105,24 +105,24 @@ class ConversationsLinkChannel(ConversationParams, frozen=True, kw_only=True):
 
 
 class ConversationsLinkChannelResult(Result, frozen=True, kw_only=True):
-    """The conversation as it is now, and the one that lost the channel."""
+    """The conversation after the change, and the one that lost the channel, if any."""
 
     conversation: ConversationView
     moved_from: ConversationId | None
 
 
 class ConversationsResolve(ConversationParams, frozen=True, kw_only=True):
-    """Ask which conversation somebody on a channel is in."""
+    """Return the conversation that a person's identity on a channel is linked to."""
 
     channel: Name
     channel_user_id: Name
 
 
 class ConversationsList(ConversationParams, frozen=True, kw_only=True):
-    """Ask for conversations, newest activity first.
+    """List conversations, newest activity first.
 
-    Without *active_only* those that are over are given as well. *max_age_hours* takes
-    the place of the configured age.
+    Without *active_only*, those that are over are included. *max_age_hours* replaces
+    the configured age.
     """
 
     active_only: bool = True
@@ -131,13 +131,13 @@ class ConversationsList(ConversationParams, frozen=True, kw_only=True):
 
 
 class ConversationsListResult(Result, frozen=True, kw_only=True):
-    """Conversations without their messages; `message_count` says how many there are."""
+    """Conversations without their messages; `message_count` is the number of those."""
 
     conversations: list[ConversationView]
 
 
 class ConversationsMessages(ConversationParams, frozen=True, kw_only=True):
-    """Ask for the newest messages of a conversation, or the newest *before* one."""
+    """Return the newest messages of a conversation, or the newest *before* one."""
 
     conversation_id: ConversationId
     limit: Listed = DEFAULT_MESSAGES
@@ -145,9 +145,9 @@ class ConversationsMessages(ConversationParams, frozen=True, kw_only=True):
 
 
 class ConversationsMessagesResult(Result, frozen=True, kw_only=True):
-    """Messages in the order in which they came, the summary of older ones first.
+    """Messages in the order of arrival, the summary of older ones first.
 
-    *more* says that there are older ones: ask for those `before` the first.
+    *more* is True if there are older ones: request those `before` the first.
     """
 
     messages: list[MessageView]
@@ -157,7 +157,7 @@ class ConversationsMessagesResult(Result, frozen=True, kw_only=True):
 class ConversationsConsolidate(ConversationParams, frozen=True, kw_only=True):
     """Fold the oldest half of a conversation into its summary now.
 
-    Nothing is folded of one with half of *threshold* messages or less.
+    A conversation with half of *threshold* messages or less is left unchanged.
     """
 
     conversation_id: ConversationId
@@ -165,7 +165,7 @@ class ConversationsConsolidate(ConversationParams, frozen=True, kw_only=True):
 
 
 class ConversationsConsolidateResult(Result, frozen=True, kw_only=True):
-    """How many messages were folded now, and how many are left."""
+    """The number of messages that were folded, and of those that are left."""
 
     folded: int
     message_count: int
@@ -174,23 +174,24 @@ class ConversationsConsolidateResult(Result, frozen=True, kw_only=True):
 class ConversationsDecay(ConversationParams, frozen=True, kw_only=True):
     """Remove conversations without a message for more than *max_age_hours*.
 
-    The daemon does so by itself, with the configured age.
+    The daemon does so periodically with the configured age.
     """
 
     max_age_hours: Hours | None = None
 
 
 class ConversationsDecayResult(Result, frozen=True, kw_only=True):
-    """How many conversations were removed, with all their messages."""
+    """The number of conversations that were removed, with all their messages."""
 
     removed: int
 
 
 class ConversationsRecall(ConversationParams, frozen=True, kw_only=True):
-    """Search what was said, newest first; without *words*, what was said last.
+    """Search messages, newest first; without *words*, return the newest.
 
-    All *words* must be in a message. *folder* keeps what agents said in the projects
-    below it, or where there is none, in the project that it lies in.
+    A message must contain all *words*. *folder* restricts the search to agents'
+    messages in the projects below it or, if there are none, in the project that
+    contains it.
     """
 
     words: Text = ""
@@ -199,7 +200,7 @@ class ConversationsRecall(ConversationParams, frozen=True, kw_only=True):
 
 
 class RecallHit(Result, frozen=True, kw_only=True):
-    """A message, and where it was said."""
+    """A message with its conversation and project."""
 
     conversation_id: ConversationId
     project: str | None
@@ -213,10 +214,10 @@ class ConversationsRecallResult(Result, frozen=True, kw_only=True):
 
 
 class ConversationsForget(ConversationParams, frozen=True, kw_only=True):
-    """Remove for ever what was said: give exactly one of the parameters.
+    """Remove messages permanently; give exactly one of the parameters.
 
-    Words go from the search index and from the database's free pages as well. Backups
-    that are made from now on do not have them.
+    They are also removed from the search index and from free pages of the database.
+    Backups that are made from now on do not contain them.
     """
 
     session_id: SessionId | None = None
@@ -226,10 +227,11 @@ class ConversationsForget(ConversationParams, frozen=True, kw_only=True):
 
 
 class ConversationsForgetResult(Result, frozen=True, kw_only=True):
-    """What was removed.
+    """The numbers of removed conversations and messages.
 
-    *summaries* counts those that lost their quotes, or were removed. *old_backups* were
-    made before and still have it; the last is replaced at *old_backups_until_ms*.
+    *summaries* counts those that lost their quotes, or were removed. *old_backups* is
+    the number of backups that still contain the messages; the last is replaced at
+    *old_backups_until_ms*, Unix ms.
     """
 
     conversations: int

@@ -124,7 +124,7 @@ class Intake:
         if self._recorder is not None:
             for line, record in zip(lines, records, strict=True):
                 if isinstance(line, TextLine) and record and record.speaker is not None:
-                    self._recorder.hear(
+                    self._recorder.record(
                         block, agent, line, now_ms=now_ms, seen_ms=seen_ms
                     )
 

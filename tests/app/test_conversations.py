@@ -12,13 +12,17 @@ import pytest
 
 from jarvisd.app.features import open_store
 from jarvisd.base.errors import ProtocolError, StoreError
-from jarvisd.conversations.methods import DECAY_EVERY_S, Conversations, keep_decaying
+from jarvisd.conversations.methods import (
+    DECAY_INTERVAL_S,
+    Conversations,
+    decay_periodically,
+)
 from jarvisd.conversations.model import (
     ConversationId,
     ConversationLimits,
     ConversationView,
     MessageView,
-    Recorded,
+    RecordedMessage,
 )
 from jarvisd.conversations.wire import (
     ConversationParams,
@@ -112,7 +116,7 @@ class Kept:
     async def forget(self, **what: Any) -> ConversationsForgetResult:
         return await self.ask(ConversationsForget(**what), ConversationsForgetResult)
 
-    async def record(self, *messages: Recorded) -> None:
+    async def record(self, *messages: RecordedMessage) -> None:
         changes = {"blocks": (saved(1),), "conversations": (messages,)}
         await self.store.save(FlushBatch(changes=changes))
 
@@ -148,8 +152,8 @@ def path(tmp_path: Path) -> Path:
 
 def spoken(
     number: int, *, session: str = "s1", project: str = "/w", **more: Any
-) -> Recorded:
-    return Recorded(
+) -> RecordedMessage:
+    return RecordedMessage(
         **{
             "origin": number,
             "project": project,
@@ -456,9 +460,9 @@ async def test_the_daemon_decays_by_itself(path: Path) -> None:
         keeping(path, max_age_hours=0.1) as kept,
         anyio.create_task_group() as own,
     ):
-        own.start_soon(keep_decaying, kept.conversations, kept.clock)
+        own.start_soon(decay_periodically, kept.conversations, kept.clock)
         await kept.open()
-        await kept.clock.advance(DECAY_EVERY_S + 1)
+        await kept.clock.advance(DECAY_INTERVAL_S + 1)
         await eventually(lambda: kept.rows("conversation") == 0)
         own.cancel_scope.cancel()
 

@@ -9,9 +9,9 @@ from jarvisd.conversations.folding import (
     QUOTE_CHARS,
     FoldedMessage,
     Summary,
+    exceeds_threshold,
     fold,
-    foldable,
-    is_due,
+    fold_count,
     without_quotes,
 )
 
@@ -36,8 +36,8 @@ def lines(*numbers: int) -> list[FoldedMessage]:
 def test_when_and_how_much_is_folded(
     *, count: int, threshold: int, due: bool, half: int
 ) -> None:
-    assert is_due(count, threshold) is due
-    assert foldable(count, threshold) == half
+    assert exceeds_threshold(count, threshold) is due
+    assert fold_count(count, threshold) == half
 
 
 def test_a_summary_quotes_ten_and_tells_of_all() -> None:

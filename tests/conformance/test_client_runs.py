@@ -1,4 +1,4 @@
-"""Recorded runs of the real clients: the states reported beside what the screen showed.
+"""RecordedMessage runs of the real clients: the states reported beside what the screen showed.
 
 Each dialog on the screen must be reported within 0.3 s of recorded time, from its begin to
 its end, and no other may be. `HIDDEN` names the phases that no record of a client shows.

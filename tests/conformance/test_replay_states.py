@@ -1,4 +1,4 @@
-"""Recorded sessions in the order of time: every phase that the recording can show.
+"""RecordedMessage sessions in the order of time: every phase that the recording can show.
 
 The phases were written for another program; `UNSUPPORTED` names those that the recorded
 data cannot tell, or that we call otherwise, with the reason.
