@@ -5,7 +5,8 @@ from jarvisd.core.agent import About
 ABOUT = About(
     exact="tokens of every response, of subagents too; tool calls and how they ended; "
     "prompts, compactions, errors",
-    estimated="cost, by list prices; states, where no hooks are installed",
+    estimated="cost, by list prices; states, where no hooks are installed; what is printed "
+    "of a run, until its result comes",
     unknowable="the request of /compact, of titles and of permission checks; the output "
     "of a response that was interrupted",
     interrupted_output=1,

@@ -16,6 +16,7 @@ from jarvisd.agents._shared.cue import asks
 from jarvisd.agents._shared.decode import ABSENT, decode, decode_raw, text_of, unix_ms
 from jarvisd.agents._shared.numbers import HttpStatus
 from jarvisd.agents.claude.limits import limit_in, trouble_in
+from jarvisd.agents.claude.printed import PrintedSession, printed_key
 from jarvisd.agents.claude.prose import (
     command_in,
     instructions_in,
@@ -46,6 +47,7 @@ from jarvisd.core.event import (
     TitleRank,
     Trouble,
     TurnEnded,
+    UsageSuperseded,
 )
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Drift, DriftKind, Record, Speaker
@@ -67,6 +69,11 @@ _BACKGROUND = "bg"
 
 _PICTURES = {"image", "document"}
 _CALL, _RESULT = "tool_use", "tool_result"
+_TERMINAL = "cli"
+"""The entry point of a person, to whom nothing is printed that is a log as well."""
+
+MAX_SUPERSEDED = 32
+
 _PROGRAMS = "sdk-"
 """How the entry points begin by which programs, and no people, use the agent."""
 
@@ -80,11 +87,15 @@ class ClaudeMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
     Attributes:
         streaming: The response whose parts are being printed; None if it is not counted.
         speaking: The model of the newest response of the conversation.
+        printed: What was printed of a session.
+        superseded: What was said to be void: it is told here response by response.
 
     """
 
     streaming: str | None = None
     speaking: str | None = None
+    printed: PrintedSession = msgspec.field(default_factory=PrintedSession)
+    superseded: list[str] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -118,7 +129,13 @@ class ClaudeReader:
             drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
             return _record(line, offset=offset, events=(), drift=drift)
 
-        events = tuple(read(line, self._memory))
+        memory, printed_id = self._memory, line.stdout_session_id
+        events = tuple(read(line, memory))
+        if printed_id is not None and line.session_id is None and line.type != "result":
+            sidechain = _is_sidechain(line)
+            retold = memory.printed.retell(printed_id, events, sidechain=sidechain)
+            events = tuple(retold)
+
         if line.type == "system" and line.subtype not in _SYSTEM:
             drift = (Drift(DriftKind.RECORD_TYPE, f"system:{line.subtype or ''}"),)
             return _record(line, offset=offset, events=events, drift=drift)
@@ -267,7 +284,7 @@ def _assistant(line: TranscriptLine, memory: ClaudeMemory) -> Iterable[Event]:
         else:
             events.append(MessageWritten(message_id=message.id, stop_reason=stop))
 
-    events += _usage(message, memory, key=line.uuid, dollars=line.cost_usd)
+    events += _usage(message, line, memory, key=line.uuid)
     if isinstance(message.content, tuple):
         response = message.id or line.uuid
         events += [
@@ -279,14 +296,19 @@ def _assistant(line: TranscriptLine, memory: ClaudeMemory) -> Iterable[Event]:
 
 def _usage(
     message: ClaudeMessage,
+    line: TranscriptLine,
     memory: ClaudeMemory,
     *,
     key: str | None,
-    dollars: float | None = None,
 ) -> list[Event]:
-    found = usage_in(message, key=key, dollars=dollars)
+    found = usage_in(message, key=key, dollars=line.cost_usd)
     if found and message.model:
         memory.speaking = message.model
+        if line.session_id is not None and line.entrypoint != _TERMINAL:
+            printed = printed_key(line.session_id, message.model)
+            if printed not in memory.superseded:
+                memory.superseded = [*memory.superseded[-MAX_SUPERSEDED:], printed]
+                found.append(UsageSuperseded(key=printed))
 
     return found
 
@@ -386,11 +408,12 @@ def _attachment(line: TranscriptLine, _: ClaudeMemory) -> Iterator[Event]:
 def _progress(line: TranscriptLine, memory: ClaudeMemory) -> Iterator[Event]:
     inner = None if line.data is None else line.data.message
     if inner is not None and inner.message is not None:
-        yield from _usage(inner.message, memory, key=inner.uuid or line.uuid)
+        yield from _usage(inner.message, line, memory, key=inner.uuid or line.uuid)
 
 
-def _result(_: TranscriptLine, __: ClaudeMemory) -> Iterable[Event]:
-    return (TurnEnded(),)
+def _result(line: TranscriptLine, memory: ClaudeMemory) -> Iterator[Event]:
+    yield from memory.printed.settle(line, memory.speaking)
+    yield TurnEnded()
 
 
 def _stream_event(line: TranscriptLine, memory: ClaudeMemory) -> Iterator[Event]:
@@ -401,7 +424,7 @@ def _stream_event(line: TranscriptLine, memory: ClaudeMemory) -> Iterator[Event]
     message, usage = event.message, event.usage
     if event.type == "message_start" and message is not None:
         memory.streaming = None if message.model == SYNTHETIC else message.id
-        yield from _usage(message, memory, key=line.uuid)
+        yield from _usage(message, line, memory, key=line.uuid)
     elif event.type == "message_delta" and usage is not None and memory.streaming:
         yield report(
             usage,

@@ -75,6 +75,20 @@ class Iteration(MessageUsage, gc=False):
     model: str | None = None
 
 
+class ModelUsage(Struct, gc=False):
+    """What one model took in a printed session, with all its subagents."""
+
+    inputTokens: TokenCount | None = None
+    outputTokens: TokenCount | None = None
+    thinkingTokens: TokenCount | None = None
+    cacheReadInputTokens: TokenCount | None = None
+    cacheCreationInputTokens: TokenCount | None = None
+    cacheCreationEphemeral5mInputTokens: TokenCount | None = None
+    cacheCreationEphemeral1hInputTokens: TokenCount | None = None
+    webSearchRequests: Requests | None = None
+    costUSD: Dollars | None = None
+
+
 class ClaudeMessage(Struct, gc=False):
     """What was said."""
 
@@ -175,6 +189,10 @@ class TranscriptLine(Shape, gc=False, rename="camel"):
     compact_metadata: CompactMetadata | None = None
     duration_ms: Milliseconds | None = None
     pending_background_agent_count: Requests | None = None
+    # result
+    usage: MessageUsage | None = None
+    model_usage: Raw = ABSENT
+    total_cost_usd: Dollars | None = field(default=None, name="total_cost_usd")
     base: Raw = ABSENT
     tail: Raw = ABSENT
     error: Raw = ABSENT

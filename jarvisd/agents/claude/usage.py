@@ -24,6 +24,8 @@ from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.core.event import Event, UsageReported
 from jarvisd.core.record import Drift
 
+MICROS = 1_000_000
+
 SYNTHETIC = "<synthetic>"
 """The model of a line that no model wrote: a local notice."""
 
@@ -77,7 +79,7 @@ def report(
         variant=_variant(usage),
         web_searches=0 if server is None else server.web_search_requests or 0,
         in_context=in_context,
-        stated_micros=None if dollars is None else round(dollars * 1_000_000),
+        stated_micros=None if dollars is None else round(dollars * MICROS),
     )
 
 
