@@ -34,10 +34,10 @@ from jarvisd.overview.log_check import (
 )
 
 EXAMPLES = """\
-jarvisctl agents                                 what can be read, and how exactly
-jarvisctl agents check claude SESSION.jsonl      what became of each line of a log
-jarvisctl agents check codex ~/.codex --brief    the totals of all logs in a folder
-jarvisctl agents check codex run --truth run/truth.json || echo differs"""
+jarvisctl agents                               what can be read, and how exactly
+jarvisctl agents check AGENT SESSION.jsonl     what became of each line of a log
+jarvisctl agents check AGENT FOLDER --brief    the totals of all logs in a folder
+jarvisctl agents check AGENT run --truth run/truth.json || echo differs"""
 
 TRUTH = """\
 A truth file is a JSON object: `usage` has what the logs must add up to (requests,
