@@ -5,7 +5,8 @@ agent wrote them; the parsers convert. *reasoning* alone is a subset, of *output
 and enters no sum.
 """
 
-from typing import Literal
+from collections.abc import Callable, Container
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -37,32 +38,54 @@ class Tokens(msgspec.Struct, frozen=True, gc=False):
     @property
     def prompt_total(self) -> int:
         """Return the length of the prompt: what occupies the context window."""
-        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+        return _prompt_total(self)
 
     @property
     def total(self) -> int:
         """Return all tokens, each counted once."""
-        return self.prompt_total + self.output
+        return _prompt_total(self) + self.output
 
     def __add__(self, other: "Tokens") -> "Tokens":
-        return Tokens(
-            self.input + other.input,
-            self.cache_read + other.cache_read,
-            self.cache_write_5m + other.cache_write_5m,
-            self.cache_write_1h + other.cache_write_1h,
-            self.output + other.output,
-            self.reasoning + other.reasoning,
-        )
+        return _sum(self, other)
 
     def __sub__(self, other: "Tokens") -> "Tokens":
-        return Tokens(
-            self.input - other.input,
-            self.cache_read - other.cache_read,
-            self.cache_write_5m - other.cache_write_5m,
-            self.cache_write_1h - other.cache_write_1h,
-            self.output - other.output,
-            self.reasoning - other.reasoning,
-        )
+        return _difference(self, other)
+
+    def greatest(self, other: "Tokens") -> "Tokens":
+        """Return the greater of both in each bucket."""
+        return _greatest(self, other)
+
+
+NO_TOKENS: Final = Tokens()
+
+BUCKETS: Final = Tokens.__struct_fields__
+"""The names of the buckets: whatever is done to each of them follows from these."""
+
+
+def each_bucket(
+    form: str, term: str, between: str = ", ", *, but: Container[str] = ()
+) -> Callable[..., Any]:
+    """Return the function of the tokens *a* and *b* that does *term* to each bucket.
+
+    `{}` stands for the bucket in *term*, and for all terms in *form*. Compiled: a loop
+    over six buckets takes four times as long, and each line of a log needs one.
+    """
+    terms = between.join(term.format(each) for each in BUCKETS if each not in but)
+    source = f"lambda a, b=None: {form.format(terms)}"
+    function: Callable[..., Any] = eval(source, {"Tokens": Tokens})  # noqa: S307 - our own names
+    return function
+
+
+_prompt_total: Callable[[Tokens], int] = each_bucket(
+    "{}", "a.{}", " + ", but={"output", "reasoning"}
+)
+_sum: Callable[[Tokens, Tokens], Tokens] = each_bucket("Tokens({})", "a.{0} + b.{0}")
+_difference: Callable[[Tokens, Tokens], Tokens] = each_bucket(
+    "Tokens({})", "a.{0} - b.{0}"
+)
+_greatest: Callable[[Tokens, Tokens], Tokens] = each_bucket(
+    "Tokens({})", "a.{0} if a.{0} > b.{0} else b.{0}"
+)
 
 
 class Variant(msgspec.Struct, frozen=True, gc=False):

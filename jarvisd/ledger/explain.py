@@ -7,7 +7,7 @@ and no second opinion. Nothing of a line's content is looked at, nor told.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from jarvisd.base.usage import Tokens
+from jarvisd.base.usage import NO_TOKENS, Tokens
 from jarvisd.core.event import (
     ContextMeasured,
     Event,
@@ -24,7 +24,6 @@ from jarvisd.ledger.lane import Lane
 from jarvisd.ledger.model import VOID_RANK, CallRow, Mark, MarkRow, ResponseRow, Row
 from jarvisd.ledger.session_totals import Session, tool_name
 
-NO_TOKENS = Tokens()
 _COUNTABLE = (UsageReported, ContextMeasured, ToolCalled, ToolReturned, PromptGiven)
 
 

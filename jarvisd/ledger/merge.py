@@ -64,12 +64,8 @@ def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
         variant=_dearest(old.variant, new.variant),
         input_cached=max(old.input_cached, new.input_cached),
         input_bare=max(old.input_bare, new.input_bare),
-        cache_read=max(old.cache_read, new.cache_read),
         cache_write_flat=max(old.cache_write_flat, new.cache_write_flat),
-        cache_write_5m=max(old.cache_write_5m, new.cache_write_5m),
-        cache_write_1h=max(old.cache_write_1h, new.cache_write_1h),
-        output=max(old.output, new.output),
-        reasoning=max(old.reasoning, new.reasoning),
+        counts=old.counts.greatest(new.counts),
         web_searches=max(old.web_searches, new.web_searches),
         latency_ms=_latency_ms(old, new),
     )

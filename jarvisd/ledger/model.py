@@ -15,8 +15,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
-from jarvisd.base.usage import STANDARD, Tokens, Variant
+from jarvisd.base.usage import NO_TOKENS, STANDARD, Tokens, Variant
 from jarvisd.core.event import LimitWindow, Outcome, ToolKind
 from jarvisd.core.origin import SessionId
 
@@ -98,7 +99,8 @@ class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
     """One response of a model, as the union of its copies.
 
     *input_cached* is the greatest uncached prompt among copies that mention a cache,
-    *input_bare* among those that do not: the former counts where there is one.
+    *input_bare* among those that do not: the former counts where there is one. *counts*
+    has the greatest of each other bucket among all copies, and no input.
     *cache_write_flat* is the unsplit sum: the split counts where there is one.
     *model_ms* is the time of the copy that *model* is from. Times are Unix ms.
     *latency_ms* is the time from the hand-over (a prompt, the result of a tool) to the
@@ -112,12 +114,8 @@ class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
     variant: Variant = STANDARD
     input_cached: int = NO_INPUT
     input_bare: int = NO_INPUT
-    cache_read: int = 0
     cache_write_flat: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    output: int = 0
-    reasoning: int = 0
+    counts: Tokens = NO_TOKENS
     web_searches: int = 0
     latency_ms: float | None = None
     stated_micros: int | None = None
@@ -125,8 +123,8 @@ class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
     @property
     def tokens(self) -> Tokens:
         """Return what is counted, in disjoint buckets."""
-        split_5m, split_1h = self.cache_write_5m, self.cache_write_1h
-        flat = self.cache_write_flat
+        counts, flat = self.counts, self.cache_write_flat
+        split_5m, split_1h = counts.cache_write_5m, counts.cache_write_1h
         if not split_5m and not split_1h:
             split_5m = flat
         elif flat:
@@ -134,15 +132,14 @@ class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
             split_1h = min(split_1h, flat)
             split_5m = min(split_5m, flat - split_1h)
 
-        return Tokens(
-            self.input_cached
+        return replace(
+            counts,
+            input=self.input_cached
             if self.input_cached != NO_INPUT
             else max(self.input_bare, 0),
-            self.cache_read,
-            split_5m,
-            split_1h,
-            self.output,
-            min(self.reasoning, self.output),
+            cache_write_5m=split_5m,
+            cache_write_1h=split_1h,
+            reasoning=min(counts.reasoning, counts.output),
         )
 
 
@@ -234,6 +231,7 @@ class Cell(msgspec.Struct, kw_only=True, gc=False):
         model: The model; None if the log names none.
         branch: The branch; None likewise.
         account: The key of the account; None likewise.
+        tokens: Of all its responses.
         cost_micros: Of the responses that have a price.
         unpriced: How many have none.
         responses: How many there are.
@@ -247,12 +245,7 @@ class Cell(msgspec.Struct, kw_only=True, gc=False):
     model: str | None
     branch: str | None = None
     account: str | None = None
-    input: int = 0
-    cache_read: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    output: int = 0
-    reasoning: int = 0
+    tokens: Tokens = NO_TOKENS
     cost_micros: int = 0
     unpriced: int = 0
     responses: int = 0
@@ -267,18 +260,6 @@ class Cell(msgspec.Struct, kw_only=True, gc=False):
     def start_ms(self) -> int:
         """Return when the quarter begins, Unix ms."""
         return self.quarter * QUARTER_MS
-
-    @property
-    def tokens(self) -> Tokens:
-        """Return the tokens in disjoint buckets."""
-        return Tokens(
-            self.input,
-            self.cache_read,
-            self.cache_write_5m,
-            self.cache_write_1h,
-            self.output,
-            self.reasoning,
-        )
 
 
 class LimitRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -358,6 +339,7 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
             or self.limits
             or self.reprice
             or self.outdated
+            or self.former
         )
 
 

@@ -97,9 +97,7 @@ class Rollup:
         for cell in cells:
             self._quarters.setdefault(cell.quarter, {})[cell.key] = cell
             spent = self._spent_of(cell.quarter, cell.agent)
-            prompt = cell.input + cell.cache_read
-            written = cell.cache_write_5m + cell.cache_write_1h
-            spent.tokens += prompt + written + cell.output
+            spent.tokens += cell.tokens.total
             spent.cost_micros += cell.cost_micros
             spent.unpriced += cell.unpriced
             self._note_change(cell.quarter)
@@ -118,12 +116,7 @@ class Rollup:
         quarter = UNDATED if row.at_ms is None else row.at_ms // QUARTER_MS
         key = (row.agent, row.session_id, row.model, row.branch, row.account)
         cell = self._cell(quarter, key)
-        cell.input += sign * tokens.input
-        cell.cache_read += sign * tokens.cache_read
-        cell.cache_write_5m += sign * tokens.cache_write_5m
-        cell.cache_write_1h += sign * tokens.cache_write_1h
-        cell.output += sign * tokens.output
-        cell.reasoning += sign * tokens.reasoning
+        cell.tokens = cell.tokens + tokens if sign > 0 else cell.tokens - tokens
         cell.responses += sign
         cell.web_searches += sign * row.web_searches
         cell.cost_micros += sign * (cost_micros or 0)

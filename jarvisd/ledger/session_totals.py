@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from jarvisd.base.usage import Tokens, Variant
+from jarvisd.base.usage import BUCKETS, NO_TOKENS, Tokens, Variant
 from jarvisd.core.event import Outcome, ToolKind
 from jarvisd.core.origin import SessionId
 from jarvisd.ledger.model import CallRow, Mark, MarkRow, ResponseRow, Row, SessionRow
@@ -104,12 +104,7 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
     agent: str
     parent_session_id: SessionId | None = None
     reviewer: bool = False
-    input: int = 0
-    cache_read: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    output: int = 0
-    reasoning: int = 0
+    tokens: Tokens = NO_TOKENS
     web_searches: int = 0
     cost_micros: int = 0
     unpriced: int = 0
@@ -137,18 +132,6 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
     place: tuple[int, str] | None = None
     mode: tuple[int, str] | None = None
     stretches: OpenSegments = msgspec.field(default_factory=OpenSegments)
-
-    @property
-    def tokens(self) -> Tokens:
-        """Return the tokens of all responses."""
-        return Tokens(
-            self.input,
-            self.cache_read,
-            self.cache_write_5m,
-            self.cache_write_1h,
-            self.output,
-            self.reasoning,
-        )
 
     @property
     def model(self) -> str | None:
@@ -199,6 +182,8 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
 MAX_SUM = 2**63 - 1
 """Sums end here, as SQLite's integers do."""
 
+_BUCKETS_BEFORE = (4, 10)
+
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Session)
 
@@ -229,7 +214,18 @@ def restored(row: SessionRow) -> Session:
 
 def decoded(state: bytes) -> Session:
     """Return the session whose `SessionRow.state` is *state*."""
-    return _DECODER.decode(state)
+    try:
+        return _DECODER.decode(state)
+    except msgspec.ValidationError:
+        return _decoded_before(state)
+
+
+def _decoded_before(state: bytes) -> Session:
+    """Return the session of a *state* in which six buckets stood side by side."""
+    values = msgspec.msgpack.decode(state)
+    first, end = _BUCKETS_BEFORE
+    values[first:end] = [dict(zip(BUCKETS, values[first:end], strict=False))]
+    return msgspec.convert(values, Session)
 
 
 def summed(session: Session) -> OpenSegment:
@@ -237,7 +233,7 @@ def summed(session: Session) -> OpenSegment:
     return OpenSegment(
         turns=session.messages,
         tokens_in=session.tokens.prompt_total,
-        tokens_out=session.output,
+        tokens_out=session.tokens.output,
         cost_micros=session.cost_micros,
         unpriced=session.unpriced,
         errors=session.tool_errors + session.api_errors,
@@ -264,12 +260,8 @@ def count_response(
 ) -> None:
     """Add *row*, of *tokens* at *cost_micros*; with *sign* -1 take it away again."""
     session.messages += sign
-    session.input += sign * tokens.input
-    session.cache_read += sign * tokens.cache_read
-    session.cache_write_5m += sign * tokens.cache_write_5m
-    session.cache_write_1h += sign * tokens.cache_write_1h
-    session.output += sign * tokens.output
-    session.reasoning += sign * tokens.reasoning
+    counted = session.tokens
+    session.tokens = counted + tokens if sign > 0 else counted - tokens
     session.web_searches += sign * row.web_searches
     if row.model is not None:
         _tally(session.models, row.model, sign)

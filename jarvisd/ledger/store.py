@@ -40,9 +40,21 @@ class RowTable(Generic[R]):
 
     """
 
-    def __init__(self, name: str, row: type[R], columns: dict[str, Codec]) -> None:
+    def __init__(
+        self,
+        name: str,
+        row: type[R],
+        columns: dict[str, Codec],
+        *,
+        unstored: Sequence[str] = (),
+    ) -> None:
         table: Table[R] = Table(
-            name, row, key=("key",), columns=columns, together=(session_column(),)
+            name,
+            row,
+            key=("key",),
+            columns=columns,
+            together=(session_column(),),
+            unstored=unstored,
         )
         self.select = table.select
         self._table: Table[R] = table
@@ -123,6 +135,7 @@ RESPONSES: Final = RowTable(
         "input_cached": _INPUT,
         "input_bare": _INPUT,
     },
+    unstored=("input",),  # of the counts, which have none
 )
 CALLS: Final = RowTable(
     "call",

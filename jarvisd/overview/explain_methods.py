@@ -14,14 +14,14 @@ import anyio.to_thread
 from msgspec.structs import replace
 
 from jarvisd.base.errors import SourceError
-from jarvisd.base.usage import Tokens
+from jarvisd.base.usage import NO_TOKENS, Tokens
 from jarvisd.blocks.block import Block
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank
 from jarvisd.core.sources.source_slice import NOT_READ, RereadableLines
-from jarvisd.ledger.explain import MALFORMED, NO_TOKENS, OVERSIZE, Explainer
+from jarvisd.ledger.explain import MALFORMED, OVERSIZE, Explainer
 from jarvisd.overview.daemon_contract import ReadableStore
 from jarvisd.overview.sessions import SessionEntry
 from jarvisd.reports.model import ExplainedBlock, ExplainedLine

@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import SourceError
+from jarvisd.base.usage import NO_TOKENS
 from jarvisd.core.agent import (
     Agent,
     AgentReader,
@@ -329,18 +330,17 @@ class _Check:
     def totals(self) -> LogTotals:
         """Return what all lines together count."""
         sessions = list(self._ledger.sessions())
+        tokens = sum((each.tokens for each in sessions), NO_TOKENS)
         batch = self._ledger.take()
         rows = () if batch is None else batch.calls
         calls = [each for each in rows if each.tool is not None]
         return LogTotals(
             requests=sum(each.messages for each in sessions),
-            input_uncached=sum(each.input for each in sessions),
-            cache_read=sum(each.cache_read for each in sessions),
-            cache_write=sum(
-                each.cache_write_5m + each.cache_write_1h for each in sessions
-            ),
-            output=sum(each.output for each in sessions),
-            reasoning=sum(each.reasoning for each in sessions),
+            input_uncached=tokens.input,
+            cache_read=tokens.cache_read,
+            cache_write=tokens.cache_write_5m + tokens.cache_write_1h,
+            output=tokens.output,
+            reasoning=tokens.reasoning,
             tool_calls=sum(each.rank != VOID_RANK for each in calls),
             user_prompts=sum(
                 each.prompts for each in sessions if not each.parent_session_id

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.model import QUARTER_MS, Cell, LimitRow, ResponseRow
@@ -86,12 +86,7 @@ class Accounts:
     def _fine(self, row: ResponseRow) -> WindowEntry:
         cost, tokens, at_ms = self._ledger.cost_micros(row), row.tokens, row.at_ms or 0
         numbers = (
-            tokens.input,
-            tokens.cache_read,
-            tokens.cache_write_5m,
-            tokens.cache_write_1h,
-            tokens.output,
-            tokens.reasoning,
+            *astuple(tokens),
             cost or 0,
             int(cost is None),
             1,

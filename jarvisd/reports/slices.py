@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from operator import attrgetter
 from typing import NamedTuple
 
-from jarvisd.base.usage import Tokens
+from jarvisd.base.usage import BUCKETS, Tokens
 from jarvisd.core.origin import SessionId
 from jarvisd.ledger.model import Cell
 
@@ -18,19 +18,14 @@ SessionKey = tuple[str, SessionId]
 """Agent and session: two agents may use one id."""
 
 numbers_of: Callable[[Cell], Numbers] = attrgetter(
-    "input",
-    "cache_read",
-    "cache_write_5m",
-    "cache_write_1h",
-    "output",
-    "reasoning",
+    *(f"tokens.{each}" for each in BUCKETS),
     "cost_micros",
     "unpriced",
     "responses",
     "web_searches",
 )
-NOTHING: Numbers = (0,) * 10
-COST, UNPRICED, RESPONSES, WEB_SEARCHES = 6, 7, 8, 9
+COST, UNPRICED, RESPONSES, WEB_SEARCHES = range(len(BUCKETS), len(BUCKETS) + 4)
+NOTHING: Numbers = (0,) * (len(BUCKETS) + 4)
 
 
 class UsageSlice(NamedTuple):
@@ -71,4 +66,4 @@ def added(numbers: list[Numbers]) -> Numbers:
 
 def tokens_of(numbers: Numbers) -> Tokens:
     """Return the buckets among *numbers*."""
-    return Tokens(*numbers[:6])
+    return Tokens(*numbers[: len(BUCKETS)])

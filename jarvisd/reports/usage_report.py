@@ -12,7 +12,7 @@ from jarvisd.reports.calendar import day_name, month_name, week_name
 from jarvisd.reports.days import Days
 from jarvisd.reports.groups import Group
 from jarvisd.reports.model import Grouping, UsageRow
-from jarvisd.reports.slices import COST, Models, UsageSlice
+from jarvisd.reports.slices import COST, Models, UsageSlice, tokens_of
 
 _PERIODS: dict[Grouping, Callable[[int], str]] = {
     "day": day_name,
@@ -173,4 +173,4 @@ def _by_period(found: Group | UsageRow) -> str:
 def _by_cost(group: Group) -> tuple[int, int, str, str]:
     """Return a place that no other has: whoever pages must meet each row once."""
     names = group.key or "", group.agent or ""
-    return -group.sum[COST], -sum(group.sum[:5]), *names
+    return -group.sum[COST], -tokens_of(group.sum).total, *names

@@ -50,7 +50,7 @@ def test_a_cell_is_of_one_branch() -> None:
     )
 
     assert spent(books) == {("main", False): 5, ("cart", False): 7, (None, False): 9}
-    assert books.session().input == 21
+    assert books.session().tokens.input == 21
 
 
 def test_a_response_is_of_the_branch_on_which_it_began() -> None:

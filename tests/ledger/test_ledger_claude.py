@@ -218,8 +218,8 @@ def test_a_response_in_a_main_and_a_subagents_file_is_the_mains() -> None:
 
     for files in ((main, sub), (sub, main)):
         books = read_all(*files)
-        assert books.session().output == 5
-        assert books.session("s1/agent-a").output == 0
+        assert books.session().tokens.output == 5
+        assert books.session("s1/agent-a").tokens.output == 0
 
 
 def test_a_fork_does_not_get_its_history_again() -> None:
@@ -237,8 +237,8 @@ def test_a_fork_does_not_get_its_history_again() -> None:
 
     for files in ((old, fork), (fork, old)):
         books = read_all(*files)
-        assert books.session("z-old").output == 5
-        assert books.session("a-fork").output == 7
+        assert books.session("z-old").tokens.output == 5
+        assert books.session("a-fork").tokens.output == 7
         assert [books.session(each).prompts for each in ("z-old", "a-fork")] == [1, 0]
 
 
@@ -312,7 +312,7 @@ def test_the_context_is_that_of_the_newest_reply() -> None:
 
     assert session.context is not None
     assert session.context[1] == 2_150
-    assert session.input == 202_000
+    assert session.tokens.input == 202_000
 
 
 def test_a_prompt_that_is_too_long_shows_a_long_window() -> None:
@@ -407,7 +407,7 @@ def test_a_message_of_several_lines_is_one_message() -> None:
 
     session = books.session()
     assert session.messages == 1
-    assert (session.subagents, session.output) == (1, 3)
+    assert (session.subagents, session.tokens.output) == (1, 3)
 
 
 def test_a_compaction_is_its_boundary_and_its_summary() -> None:
@@ -533,4 +533,4 @@ def test_a_subagent_in_the_flat_layout_learns_its_parent() -> None:
     )
     session = read_all(file).session("agent-a7")
 
-    assert (session.parent_session_id, session.output) == ("s1", 5)
+    assert (session.parent_session_id, session.tokens.output) == ("s1", 5)

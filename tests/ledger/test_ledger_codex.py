@@ -375,8 +375,8 @@ def test_a_fork_counts_what_is_its_own() -> None:
 
     for files in ((parent, child), (child, parent)):
         books = read_all(*files)
-        assert books.session(PARENT, "codex").input == 60_561
-        assert books.session(CHILD, "codex").input == 30_300
+        assert books.session(PARENT, "codex").tokens.input == 60_561
+        assert books.session(CHILD, "codex").tokens.input == 30_300
 
     assert read_all(child).tokens() == Tokens(input=30_300)
 
@@ -395,8 +395,8 @@ def test_a_rewind_is_a_fork() -> None:
     )
 
     books = read_all(child, parent_of(*history))
-    assert books.session(PARENT, "codex").input == 58_464
-    assert books.session(CHILD, "codex").input == 29_259
+    assert books.session(PARENT, "codex").tokens.input == 58_464
+    assert books.session(CHILD, "codex").tokens.input == 29_259
 
 
 def test_a_huge_history_adds_nothing_to_a_child_that_starts_anew() -> None:

@@ -111,7 +111,7 @@ def family(copy: Copy) -> tuple[Block, ...]:
 
 
 def told_of(session: Session) -> tuple[int, int, int, int]:
-    return session.output, session.messages, session.prompts, session.tool_errors
+    return session.tokens.output, session.messages, session.prompts, session.tool_errors
 
 
 @pytest.mark.parametrize("copy", TOLD)
@@ -128,7 +128,7 @@ def test_what_sessions_share_is_the_originals(copy: Copy) -> None:
 def test_a_fork_of_a_fork_has_what_is_its_own(copy: Copy) -> None:
     books = read_all(*reversed(family(copy)))
 
-    outputs = [each.output for each in books.ledger.sessions()]
+    outputs = [each.tokens.output for each in books.ledger.sessions()]
     assert sorted(outputs) == [1_093, 20_000, 20_000, 20_000]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from jarvisd.base.usage import Variant
+from jarvisd.base.usage import Tokens, Variant
 from jarvisd.core.event import Outcome
 from jarvisd.core.origin import SessionId
 from jarvisd.ledger.key_set import KeySet, key_of
@@ -216,12 +216,8 @@ responses = st.builds(
     ),
     input_cached=st.integers(NO_INPUT, 2),
     input_bare=st.integers(NO_INPUT, 2),
-    cache_read=numbers,
     cache_write_flat=numbers,
-    cache_write_5m=numbers,
-    cache_write_1h=numbers,
-    output=numbers,
-    reasoning=numbers,
+    counts=st.builds(Tokens, st.just(0), *[numbers] * 5),
     web_searches=numbers,
 )
 voids = st.builds(
@@ -284,7 +280,9 @@ def test_what_a_file_says_since_it_was_edited_replaces_what_its_session_said(
         if copy.session_id == new.session_id:
             assert merged(merged(new, old), copy) == merged(new, copy)
     else:
-        assert merged(old, new).output == max(old.output, new.output)
+        assert merged(old, new).tokens.output == max(
+            old.tokens.output, new.tokens.output
+        )
 
 
 def test_a_result_read_since_an_edit_is_that_of_its_call() -> None:
@@ -310,7 +308,7 @@ def test_buckets_are_never_negative(row: ResponseRow) -> None:
 
     assert min(tokens.input, tokens.cache_write_5m, tokens.cache_write_1h) >= 0
     assert tokens.reasoning <= tokens.output
-    if row.cache_write_flat and row.cache_write_5m + row.cache_write_1h:
+    if row.cache_write_flat and row.counts.cache_write_5m + row.counts.cache_write_1h:
         written = tokens.cache_write_5m + tokens.cache_write_1h
         assert written <= row.cache_write_flat
 

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from jarvisd.ledger.session_totals import Session
 from tests.ledger.books import Block, block, line, read_all
@@ -146,7 +147,8 @@ def test_a_session_is_accounted_for(
 ) -> None:
     session = session_of(block(lines))
 
-    assert {name: getattr(session, name) for name in expected} == expected
+    found = asdict(session) | asdict(session.tokens) | {"model": session.model}
+    assert {name: found[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize("stamp_", [5, "", "yesterday", None, [], True])

@@ -13,7 +13,7 @@ def row(*, at_ms: int | None, session: str = "s1", model: str = "m") -> Response
         start_ms=0,
         at_ms=at_ms,
         model=model,
-        output=10,
+        counts=Tokens(output=10),
     )
 
 

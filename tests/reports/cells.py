@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from jarvisd.base.usage import Tokens
 from jarvisd.core.origin import SessionId
 from jarvisd.ledger.model import QUARTER_MS, Cell
 from jarvisd.ledger.rollup import Rollup
@@ -17,13 +18,19 @@ def ms(text: str) -> int:
 
 
 def cell(
-    at: str | None, *, session: str = "s1", cost: int = 1000, **fields: Any
+    at: str | None,
+    *,
+    session: str = "s1",
+    cost: int = 1000,
+    output: int = 10,
+    **fields: Any,
 ) -> Cell:
     """Return what was spent at *at*, None for a time that nobody knows."""
-    usual: dict[str, Any] = {"agent": "claude", "model": "opus", "output": 10}
+    usual: dict[str, Any] = {"agent": "claude", "model": "opus"}
     return Cell(
         quarter=0 if at is None else ms(at) // QUARTER_MS,
         session_id=SessionId(session),
+        tokens=Tokens(output=output),
         cost_micros=cost,
         **{"responses": 1, **usual, **fields},
     )

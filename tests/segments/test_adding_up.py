@@ -117,7 +117,7 @@ def totals(session: Session) -> dict[str, int]:
     return {
         "turns": session.messages,
         "tokens_in": session.tokens.prompt_total,
-        "tokens_out": session.output,
+        "tokens_out": session.tokens.output,
         "cost_micros": session.cost_micros,
         "unpriced": session.unpriced,
         "tools": sum(session.tools.values()),

@@ -5,6 +5,7 @@ from typing import Any
 
 from jarvisd.app.features import open_store
 from jarvisd.base.clock import SystemClock
+from jarvisd.base.usage import Tokens
 from jarvisd.core.origin import SessionId
 from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.core.storage.multi_insert import MAX_INTEGER
@@ -15,14 +16,15 @@ SESSION = SessionId("s1")
 FIRST_MS = 1_790_000_000_000
 
 
-def response(key: int, **fields: Any) -> ResponseRow:
+def response(key: int, *, output: Any = 1, **fields: Any) -> ResponseRow:
     return ResponseRow(
         key=key,
         agent="claude",
         session_id=SESSION,
         rank=0,
         start_ms=FIRST_MS,
-        **{"at_ms": FIRST_MS, "output": 1, **fields},
+        counts=Tokens(output=output),
+        **{"at_ms": FIRST_MS, **fields},
     )
 
 
@@ -70,7 +72,9 @@ async def test_rows_that_are_refused_are_of_their_own_batch(tmp_path: Path) -> N
 
 
 async def test_sums_end_at_the_greatest_integer(tmp_path: Path) -> None:
-    batch = LedgerBatch(cells=(cell(input=2**70, output=MAX_INTEGER, responses=1),))
+    batch = LedgerBatch(
+        cells=(cell(tokens=Tokens(2**70, output=MAX_INTEGER), responses=1),)
+    )
 
     done = await store_all(tmp_path / "db", batch)
 
@@ -86,7 +90,7 @@ class Doubling:
         return new if old.version else old
 
     def revised(self, *_: object) -> tuple[tuple[()], tuple[Cell, ...]]:
-        return (), (cell(input=MAX_INTEGER, responses=1),)
+        return (), (cell(tokens=Tokens(MAX_INTEGER), responses=1),)
 
     def priced(self, *_: object) -> Any:
         raise AssertionError("nothing is priced here")
@@ -94,7 +98,7 @@ class Doubling:
 
 async def test_a_sum_made_by_the_database_ends_there_too(tmp_path: Path) -> None:
     first = LedgerBatch(
-        responses=(response(1),), cells=(cell(input=MAX_INTEGER, responses=1),)
+        responses=(response(1),), cells=(cell(tokens=Tokens(MAX_INTEGER), responses=1),)
     )
     again = LedgerBatch(responses=(response(1, output=5),), contested=frozenset({1}))
 

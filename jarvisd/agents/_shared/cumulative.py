@@ -5,11 +5,12 @@ and begin a file with those of a history that they copied. What is added is foun
 report by report, with what fits into a reader's memory.
 """
 
+from collections.abc import Callable
+
 import msgspec
+from msgspec.structs import replace
 
-from jarvisd.base.usage import Tokens
-
-NO_TOKENS = Tokens()
+from jarvisd.base.usage import NO_TOKENS, Tokens, each_bucket
 
 _NEARLY_PERCENT = 98
 """Totals that fell by less are an old report that comes late."""
@@ -64,13 +65,11 @@ def _or_none(tokens: Tokens) -> Tokens | None:
     return tokens if tokens.total else None
 
 
+_growth: Callable[[Tokens, Tokens], Tokens] = each_bucket(
+    "Tokens({})", "a.{0} - b.{0} if a.{0} > b.{0} else 0"
+)
+
+
 def _difference(total: Tokens, before: Tokens) -> Tokens:
-    output = max(0, total.output - before.output)
-    return Tokens(
-        max(0, total.input - before.input),
-        max(0, total.cache_read - before.cache_read),
-        max(0, total.cache_write_5m - before.cache_write_5m),
-        max(0, total.cache_write_1h - before.cache_write_1h),
-        output,
-        min(output, max(0, total.reasoning - before.reasoning)),
-    )
+    grown = _growth(total, before)
+    return replace(grown, reasoning=min(grown.reasoning, grown.output))

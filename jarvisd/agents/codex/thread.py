@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import msgspec
 from msgspec.structs import replace
 
-from jarvisd.agents._shared.cumulative import NO_TOKENS, CumulativeUsage
+from jarvisd.agents._shared.cumulative import CumulativeUsage
 from jarvisd.agents.codex.usage import RunningTotals
-from jarvisd.base.usage import STANDARD, Tokens, Variant
+from jarvisd.base.usage import NO_TOKENS, STANDARD, Tokens, Variant
 from jarvisd.core.event import Event, UsageReported, UsageSuperseded
 
 MAX_UNNAMED = 16

@@ -1,12 +1,20 @@
 """Responses of models: what was used, by which, and whose it is."""
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
+from jarvisd.base.usage import Tokens, each_bucket
 from jarvisd.core.event import UsageReported, UsageSuperseded
 from jarvisd.ledger.fold.context import occupy
 from jarvisd.ledger.fold.line_context import LineContext
 from jarvisd.ledger.model import NO_INPUT, VOID_RANK, ResponseRow
 from jarvisd.ledger.row_cache import Name
+
+_covers: Callable[[Tokens, Tokens], bool] = each_bucket(
+    "{}", "a.{0} >= b.{0}", " and ", but={"input", "output"}
+)
+"""Whether *a* has as much as *b* in each bucket that the copies of a response repeat."""
 
 
 def usage(line: LineContext, event: UsageReported) -> None:
@@ -32,15 +40,13 @@ def usage(line: LineContext, event: UsageReported) -> None:
             input_bare=NO_INPUT if event.has_cache else read,
             latency_ms=latency_ms,
         )
-    elif tokens.output > row.output:
-        grown = replace(row, output=tokens.output)
+    elif tokens.output > row.counts.output:
+        grown = replace(row, counts=replace(row.counts, output=tokens.output))
         shelf.change(name, row, grown, by=line.lane.session_id)
 
     if event.in_context and not line.rank:
         split = tokens.cache_write_5m + tokens.cache_write_1h
-        flat = event.cache_write_flat
-        written = max(split, flat)
-        occupy(line, tokens.input + tokens.cache_read + written)
+        occupy(line, tokens.prompt_total + max(0, event.cache_write_flat - split))
 
 
 def _answer(line: LineContext, called: str, event: UsageReported) -> float | None:
@@ -62,11 +68,8 @@ def _repeats(row: ResponseRow, event: UsageReported, line: LineContext) -> bool:
     return (
         event.has_cache
         and row.input_cached >= tokens.input
-        and row.cache_read >= tokens.cache_read
         and row.cache_write_flat >= event.cache_write_flat
-        and row.cache_write_5m >= tokens.cache_write_5m
-        and row.cache_write_1h >= tokens.cache_write_1h
-        and row.reasoning >= tokens.reasoning
+        and _covers(row.counts, tokens)
         and row.web_searches >= event.web_searches
         and row.variant == event.variant
         and row.model == event.model
@@ -114,12 +117,8 @@ def _put_response(
         row,
         input_cached=input_cached,
         input_bare=input_bare,
-        cache_read=tokens.cache_read,
         cache_write_flat=event.cache_write_flat,
-        cache_write_5m=tokens.cache_write_5m,
-        cache_write_1h=tokens.cache_write_1h,
-        output=tokens.output,
-        reasoning=tokens.reasoning,
+        counts=replace(tokens, input=0) if tokens.input else tokens,
         web_searches=event.web_searches,
         latency_ms=latency_ms,
         stated_micros=event.stated_micros,
