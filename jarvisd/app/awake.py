@@ -3,7 +3,7 @@
 A machine that sleeps stops the monotonic clock and not the wall's, so a look that comes
 much later than it should, by the wall, comes after a sleep. The time is written down
 beside what else is stored: while nothing is, the disk is left alone, and the next flush
-tells of all the time since the last.
+reports all the time since the last.
 """
 
 import math

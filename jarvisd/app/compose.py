@@ -294,11 +294,11 @@ def _hook_handlers(
     agents: AgentRegistry,
     clock: Clock,
 ) -> HookHandlers:
-    """Return the handlers of what agents tell of themselves."""
+    """Return the handlers of what agents report of themselves."""
     books = reader.blocks.books
 
     def hooked(signal: HookCalled) -> None:
-        # First: whether the process ends with its turn tells what its hooks mean.
+        # First: whether the process ends with its turn decides what its hooks mean.
         presence.record_hook(signal)
         state_task.report(signal)
 

@@ -1,4 +1,4 @@
-"""The cyclic garbage collector, told what stays for the daemon's life.
+"""The cyclic garbage collector, which passes over what stays for the daemon's life.
 
 A full collection looks at every object there is, and the loop waits for it: a tenth of
 a second with the books of a gigabyte of logs. What stays need not be looked at.

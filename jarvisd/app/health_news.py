@@ -1,4 +1,4 @@
-"""Notices what no block tells: that the daemon's own state has turned."""
+"""Publishes what no block reports: that the health of the daemon has changed."""
 
 import structlog
 

@@ -28,7 +28,7 @@ WINDOW_S = 60.0
 EVENT_LIMIT = 20
 """Lines of one event in a window, whatever their causes."""
 CAUSES = ("reason", "sink", "logger")
-"""Facts that tell causes of one event apart; which block or path it was does not."""
+"""Facts that distinguish causes of one event; which block or path it was does not."""
 MAX_COUNTED = 2048
 """Events and causes that are counted at a time; the oldest is forgotten first."""
 MAX_FRAMES = 20

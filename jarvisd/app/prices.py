@@ -76,7 +76,7 @@ class PricesInForce:
 
 
 async def keep_priced(prices: PricesInForce, ledger: Ledger, flusher: Flusher) -> None:
-    """Count costs anew, beside everything else, whenever prices have changed."""
+    """Recount costs, beside everything else, whenever prices have changed."""
     while True:
         changed = prices.changed
         ledger.use_prices(prices.version)

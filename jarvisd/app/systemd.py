@@ -16,7 +16,7 @@ FIRST_FD = 3
 def notify(environ: Mapping[str, str] = os.environ, /, **fields: str | int) -> bool:
     """Send *fields* to systemd in one datagram, and return whether it was sent.
 
-    Never blocks and never fails: a manager that cannot be told must not stop the work.
+    Never blocks and never fails: a manager that cannot be reached must not stop the work.
 
     >>> notify(READY=1, STATUS="3 live blocks")
     False
@@ -62,7 +62,7 @@ def extend_timeout(seconds: float, environ: Mapping[str, str] = os.environ) -> N
 
 
 def watchdog_interval_s(environ: Mapping[str, str] = os.environ) -> float | None:
-    """Return within how many seconds systemd wants to hear from us, or None.
+    """Return within how many seconds systemd expects the next report, or None.
 
     Send `notify(WATCHDOG=1)` at a third of it.
     """

@@ -1,4 +1,4 @@
-"""Tells systemd that work moves, and only while it does.
+"""Reports to systemd that work moves, and only while it does.
 
 A watchdog fed by an idle timer hides the very failure it is for, so each sign of life
 is given only if the loop answered in time, the scans go on and no write is stuck.

@@ -1,4 +1,4 @@
-"""One conversation with the daemon: questions, answers, and what it tells unasked.
+"""One conversation with the daemon: questions, answers, and notifications.
 
 Plain blocking sockets; every wait has a limit. A `DaemonConnection` is one socket, and says
 when it is lost.

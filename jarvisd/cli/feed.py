@@ -31,7 +31,7 @@ def _ignore(_block: BlockView) -> None: ...
 
 
 class Feed:
-    """What the daemon tells of its blocks.
+    """What the daemon reports of its blocks.
 
     Attributes:
         blocks: Every known block by its id, as last received.

@@ -39,7 +39,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         title: What has happened, in a few words.
         body: Where, and how that is known.
         confidence: How sure that is; a guess is worded as one.
-        more: The ids of other sessions that this tells of too.
+        more: The ids of other sessions that this is about, too.
 
     """
 

@@ -31,7 +31,7 @@ class Pending:
     """Transitions that may have to be notified.
 
     Attributes:
-        states: Those worth telling of.
+        states: Those that are notified.
         after_ms: For how long it must have been so.
         is_quiet: Whether a moment lies in quiet hours.
         last: The greatest number received.

@@ -1,8 +1,8 @@
 """The subscriber behind `jarvisctl notify`: follows transitions, notifies of some, once each.
 
 It follows the topic `states` by number, so that no restart of either side loses any. A
-transition is told when the daemon says that it is still so; what is told is written
-down first, so a kill in between loses one rather than telling it twice.
+transition is notified when the daemon confirms that it is still so; what is notified is
+recorded first, so a kill in between loses one rather than notifying twice.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""What /proc tells of a process: its parents, its terminal, its environment.
+"""What /proc reports of a process: its parents, its terminal, its environment.
 
 For finding the terminal that an agent runs in. What cannot be read is absent: the
 process is gone, or not ours. The format is proc(5).

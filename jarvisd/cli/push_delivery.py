@@ -1,7 +1,7 @@
 """Hands batches of lines to the daemon, each exactly once.
 
 Batches are numbered by the daemon. One is on its way at a time; when its answer is lost
-with the connection, opening the block again tells whether it was stored.
+with the connection, opening the block again shows whether it was stored.
 """
 
 import os

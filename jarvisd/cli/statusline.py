@@ -14,7 +14,7 @@ import os
 from jarvisd.cli import hook
 
 TELL_LIMIT_S = 1.0
-"""For the process that tells the daemon; nobody waits for it."""
+"""For the process that reports to the daemon; nobody waits for it."""
 
 MAX_INPUT_BYTES = 4 * 1024 * 1024
 """A thousand times what Claude Code writes."""

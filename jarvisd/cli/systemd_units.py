@@ -107,7 +107,7 @@ def uninstall(environ: Mapping[str, str]) -> list[Path]:
 
 
 def tells(environ: Mapping[str, str]) -> bool:
-    """Whether the unit that tells of needs is installed."""
+    """Whether the unit of the notifier is installed."""
     return (folder(environ) / NOTIFY).is_file()
 
 

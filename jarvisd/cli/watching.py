@@ -21,7 +21,7 @@ ANSWER_TIMEOUT_S = 5.0
 
 
 class StatesFeed:
-    """What the daemon tells of its sessions.
+    """What the daemon reports of its sessions.
 
     Attributes:
         sessions: Those that are alive or recent, those in need first.

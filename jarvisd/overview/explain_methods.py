@@ -176,7 +176,7 @@ def _explain_line(
 
 
 def _settled(explained: _Explained, elsewhere: dict[int, str]) -> _Explained:
-    """Return *told* as it is, or as a line whose row another session has."""
+    """Return *explained* as it is, or as a line whose row another session has."""
     others = {elsewhere[key] for key in explained.keys if key in elsewhere}
     if not others:
         return explained

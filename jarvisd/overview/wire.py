@@ -51,7 +51,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Hello(Params, frozen=True, kw_only=True):
-    """Say who asks and in which versions of the protocol it can speak."""
+    """Introduce the client, with the versions of the protocol that it supports."""
 
     client: Text = "unknown"
     version: Text | None = None

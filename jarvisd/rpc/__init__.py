@@ -4,7 +4,7 @@
 encode and document; `wire` turns bytes into requests and answers into bytes;
 `discover` renders the same Structs as an OpenRPC document. Nothing here waits.
 
-docs/protocol.md tells the same for people, with examples that the tests run.
+docs/protocol.md describes the same for people, with examples that the tests run.
 """
 
 PROTOCOL_VERSION = 1

@@ -23,7 +23,7 @@ MAX_SPACED = 1024
 
 @dataclass(slots=True)
 class Subscription:
-    """Tells one subscriber of changes, each block at most once an interval.
+    """Notifies one subscriber of changes, each block at most once an interval.
 
     The first change of a block is sent at once; those within the interval after it
     become one, sent at its end.

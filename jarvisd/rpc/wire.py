@@ -15,14 +15,14 @@ TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
 class Subscribe(Params, frozen=True, kw_only=True):
-    """Ask to be told of changes.
+    """Ask to be notified of changes.
 
     Topics: `blocks` (the block as it is now, conflated per block), `session` (the same
     for sessions), `states` (every transition of every session, none left out),
     `segments` (every segment once it is closed and stored), `health` (a change of
     status), `flushes` (a new revision). *filter* keeps one agent, project
     or block. *since* is the cursor of an earlier notification. *interval_ms* is the
-    least time between two notifications of one block: 0 tells every change at once,
+    least time between two notifications of one block: 0 reports every change at once,
     conflated only when the client cannot keep up. *after* is the number of the last
     transition known, of whatever run of the daemon: those after it come first.
     """

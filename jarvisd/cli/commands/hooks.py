@@ -1,4 +1,4 @@
-"""`jarvisctl hooks`: let agents tell what they do, as they do it."""
+"""`jarvisctl hooks`: enter and remove the hooks by which agents report what they do."""
 
 import argparse
 import difflib

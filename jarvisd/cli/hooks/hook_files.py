@@ -1,6 +1,6 @@
 """The files that configure agents to run our hooks: which, and with what in them.
 
-What each agent wants is its own (`jarvisd.agents.NAME.settings`). None is told to run our
+What each agent wants is its own (`jarvisd.agents.NAME.settings`). None is configured to run our
 command in the background: events would overtake each other.
 """
 

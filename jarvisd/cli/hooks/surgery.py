@@ -40,7 +40,7 @@ def is_ours(command: object) -> bool:
 def with_hooks(text: str, wanted: Mapping[str, Mapping[str, object]]) -> str:
     """Return *text* with the command *wanted* for each event, and no other of ours.
 
-    A command of ours that is there already stays where it is, and is only told the
+    A command of ours that is there already stays where it is, and only gets the
     path of today.
 
     Raises:

@@ -17,7 +17,7 @@ TOTAL_STYLE = "1"
 FAINT = "2"
 _RULE = "-"
 _BLANK_RANK = 100
-"""Added where a column tells nothing of any row: it goes before all others."""
+"""Added where a column is empty in all rows: it goes before all others."""
 _NARROWEST_VALUE = 8
 _NARROWEST_HEAD = 4
 

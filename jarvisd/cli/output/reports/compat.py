@@ -1,7 +1,7 @@
 """The JSON that ccusage 20 prints, so that scripts written for it need no change.
 
 Names, nesting and order of keys are those of `ccusage daily --json` and its siblings,
-or of `ccusage claude daily --json` where only Claude is asked for. docs/accuracy.md tells
+or of `ccusage claude daily --json` where only Claude is asked for. docs/accuracy.md describes
 where the numbers differ, and why.
 
 Facts: the output of ccusage 20.0.24 on generated logs.

@@ -85,7 +85,7 @@ def _field(
 def _steps(costs: list[int]) -> list[int]:
     """Return above which costs a day is of the third shade, the fourth and the fifth.
 
-    By rank, so that one dear day does not leave all others pale.
+    By rank, so that one expensive day does not leave all others pale.
     """
     ranked = sorted(costs)
     return [ranked[(len(ranked) - 1) * quarter // 4] for quarter in (1, 2, 3) if ranked]
