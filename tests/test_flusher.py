@@ -81,7 +81,7 @@ class Rig:
         stream = made.open_stream(1)
         assert stream is not None
         record = Record(kind="user", session_id=SessionId(session), at_ms=1)
-        self.books.ledger.fold(stream.lane, record)
+        self.books.ledger.apply(stream, record)
         self.books.bind(made)
         return made
 
@@ -198,7 +198,11 @@ async def test_a_transition_is_told_once_it_is_stored_with_its_source() -> None:
         await settle()
 
         (batch,) = rig.store.batches
-        assert [each.number for each in batch.changes["state"]] == rig.told == rig.made
+        assert (
+            [each.number for each in batch.changes["transitions"]]
+            == rig.told
+            == rig.made
+        )
         assert [each.origin for each in batch.changes["blocks"]] == [source.origin]
         assert batch.changes["blocks"][0].counts.line_count == 1
 
@@ -289,7 +293,7 @@ async def test_while_the_store_fails_transitions_are_told_at_once_as_unstored() 
         kept = [
             each.number
             for batch in rig.store.batches
-            for each in batch.changes["state"]
+            for each in batch.changes["transitions"]
         ]
         assert kept == rig.told == rig.made
         assert rig.stored == [False, False, True]

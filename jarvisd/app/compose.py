@@ -149,7 +149,7 @@ async def compose(
             publish=publish,
         )
         configured = lru_cache(MAX_AGENTS)(partial(_configured, config, agents))
-        intake = Intake(blocks, flusher, clock, recorder, agents=configured)
+        intake = Intake(blocks, flusher, clock, agents=configured)
         reader = Scheduler(survey, intake)
         await recall_blocks(blocks, store, reader.catalogue, clock)
 

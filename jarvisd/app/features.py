@@ -38,8 +38,9 @@ def build_features(
         "blocks": blocks,
         "ledger": books.ledger,
         "segments": books.segments,
+        "states": books.states,
+        "transitions": journal,
         "conversations": recorder,
-        "state": journal,
         "awake": awake,
     }
     return {name: each for name, each in features.items() if each is not None}
@@ -60,7 +61,7 @@ def feature_stores(
         "conversations": FeatureStore(
             partial(record, limits=limits or ConversationLimits())
         ),
-        "state": FeatureStore(write_transitions),
+        "transitions": FeatureStore(write_transitions),
         "awake": FeatureStore(write_awake),
     }
 

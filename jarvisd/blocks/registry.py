@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from jarvisd.base.errors import ProtocolError
 from jarvisd.blocks.block import Block
+from jarvisd.blocks.counting import count, count_outlined, date
 from jarvisd.blocks.model import SavedBlock
-from jarvisd.core.feature import Feature, Scope
+from jarvisd.core.feature import Feature, Mode, Scope, Slice
 from jarvisd.core.origin import BlockId, BlockView
 from jarvisd.core.publisher import Publish, ignore
 from jarvisd.overview.sessions import Sessions
@@ -116,6 +117,46 @@ class Blocks(Feature):
         self._count(block, now_ms)
         self.changes += 1
         self.publish(BlockChanged(block))
+
+    def applied(self, part: Slice) -> None:
+        """Count the items of *part*, and note whose and of when they are."""
+        if part.mode is Mode.REREAD:
+            return
+
+        block: Block = part.stream
+        before = block.line_count
+        count(block, part.items, part.records)
+        self.place(block)
+        self.books.bind(block)
+        part.has_grown = block.line_count > before
+        if part.has_grown and part.mode is Mode.LIVE:
+            block.rate.add(block.line_count - before, part.now_ms)
+            block.came_at(part.now_ms)
+        elif part.has_grown:
+            times = [each.at_ms for each in part.records if each is not None]
+            known = [each for each in times if each is not None]
+            date(block, known, part.written_ms)
+
+    def counted(self, part: Slice) -> None:
+        """Count the items of *part*, and no more."""
+        block: Block = part.stream
+        if block.parser_version:
+            block.unread()  # should they be wanted again, all of them are
+            self.books.unbind(block)
+
+        before = block.line_count
+        outline = count_outlined(block, part.items, part.agent.outline)
+        self.place(block)
+        part.has_grown = block.line_count > before
+        if part.has_grown and part.mode is Mode.LIVE:
+            block.rate.add(block.line_count - before, part.now_ms)
+            block.came_at(part.now_ms)
+        elif part.has_grown:
+            date(block, outline.times(), part.written_ms)
+
+    def reread(self, stream: Block) -> None:
+        """Note that all lines of a block were read again, by the parser that it names."""
+        self.books.reread(stream)
 
     def take(self, scope: Scope) -> tuple[SavedBlock, ...] | None:
         """Return the rows of the blocks in *scope*."""

@@ -7,7 +7,7 @@ import structlog
 from jarvisd.blocks.block import Block
 from jarvisd.conversations.model import ConversationLimits, RecordedMessage
 from jarvisd.core.agent import Agent
-from jarvisd.core.feature import Feature, FlushOutcome, Receipt, Scope
+from jarvisd.core.feature import Feature, FlushOutcome, Mode, Receipt, Scope, Slice
 from jarvisd.core.message import Said
 from jarvisd.core.origin import BlockId
 from jarvisd.core.sources.jsonlines.lines import TextLine
@@ -31,7 +31,22 @@ class MessageRecorder(Feature):
         self._waiting: dict[BlockId, list[RecordedMessage]] = {}
         self._taken: dict[BlockId, int] = {}
 
-    def record(
+    def applied(self, part: Slice) -> None:
+        """Record what is said in *part*."""
+        if part.mode is Mode.REREAD:
+            return
+
+        for line, record in zip(part.items, part.records, strict=True):
+            if isinstance(line, TextLine) and record and record.speaker is not None:
+                self._record(
+                    part.stream,
+                    part.agent,
+                    line,
+                    now_ms=part.now_ms,
+                    seen_ms=part.written_ms,
+                )
+
+    def _record(
         self, block: Block, agent: Agent, line: TextLine, *, now_ms: int, seen_ms: int
     ) -> None:
         """Record the message in *line*, unless it is too old or has no project.

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple, Protocol
 
+from jarvisd.core.agent import Agent
 from jarvisd.core.origin import Origin, SessionId
+from jarvisd.core.record import Record
+from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
 
 Change = Any
 """What a feature has to store in one transaction. Nobody but its store looks into it."""
@@ -31,6 +34,41 @@ class StoredStream(Protocol):
     def siblings(self) -> "Sequence[StoredStream]":
         """All that share one cursor with it, itself too; empty if it has its own."""
         ...
+
+
+class Mode(Enum):
+    """When the items of a slice happened, and whether they were counted before."""
+
+    LIVE = auto()
+    """As they came."""
+    HISTORY = auto()
+    """Before we looked: when their records say."""
+    REREAD = auto()
+    """They are counted already; what is merged by key is wanted again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Slice:
+    """Items of one stream that are applied together, between awaits.
+
+    Attributes:
+        stream: What they are read into, with all that features remember of it.
+        records: What each item says; None for one that is malformed or was refused.
+        now_ms: When that is, Unix ms; *now_s* by the monotonic clock.
+        written_ms: When the items were written at the latest.
+        has_grown: Whether an item was counted.
+
+    """
+
+    stream: Any
+    agent: Agent
+    items: Sequence[TextLine | Oversize]
+    records: Sequence[Record | None] = ()
+    mode: Mode
+    now_ms: int
+    now_s: float
+    written_ms: int
+    has_grown: bool = False
 
 
 class Scope(NamedTuple):
@@ -84,6 +122,24 @@ class Feature:
     def is_mixed(self) -> bool:
         """Whether what it has cannot be parted by sessions now."""
         return False
+
+    def apply(self, stream: Any, record: Record, *, live: bool) -> None:
+        """Take in what one item says; a record that is refused is a malformed item.
+
+        *stream* is what features remember of the stream.
+        """
+
+    def applied(self, part: Slice) -> None:
+        """Take in *part* as a whole, behind the records of all features."""
+
+    def counted(self, part: Slice) -> None:
+        """Take in *part* of an agent whose items are only counted."""
+
+    def reread(self, stream: Any) -> None:
+        """Go on behind a second reading of all items of *stream*."""
+
+    def closed(self, stream: Any, now_ms: int) -> None:
+        """Note that whoever wrote *stream* has ended, and its session with it."""
 
     def urgent_sessions(self) -> Collection[SessionKey]:
         """Return the sessions of which something is to be stored before all else."""

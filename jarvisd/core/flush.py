@@ -116,7 +116,7 @@ class Flusher:
         self._store = store
         self._clock = clock
         self._streams = streams
-        self._features = features
+        self.features = features
         self._streams_of = streams_of
         self._restart = restart
         self._caught_up = anyio.Event()
@@ -188,15 +188,15 @@ class Flusher:
 
     @property
     def _is_pressing(self) -> bool:
-        return any(each.is_pressing for each in self._features.values())
+        return any(each.is_pressing for each in self.features.values())
 
     @property
     def _has_waiting(self) -> bool:
-        return any(each.has_waiting for each in self._features.values())
+        return any(each.has_waiting for each in self.features.values())
 
     def _delayed(self) -> None:
         """Tell all features that nothing can be stored for now."""
-        for each in self._features.values():
+        for each in self.features.values():
             each.delayed()
 
     @property
@@ -208,7 +208,7 @@ class Flusher:
         hurries = self._urgent_due == -math.inf or (
             self._is_hurried and self._writing.locked()
         )
-        ahead = sum(each.unsaved for each in self._features.values()) >= MAX_AHEAD
+        ahead = sum(each.unsaved for each in self.features.values()) >= MAX_AHEAD
         return ahead or (hurries and not self._failures)
 
     async def catch_up(self) -> None:
@@ -378,12 +378,12 @@ class Flusher:
 
     @property
     def _is_mixed(self) -> bool:
-        return any(each.is_mixed for each in self._features.values())
+        return any(each.is_mixed for each in self.features.values())
 
     def _urgent_sessions(self) -> set[tuple[str, SessionId]]:
         return {
             session
-            for each in self._features.values()
+            for each in self.features.values()
             for session in each.urgent_sessions()
         }
 
@@ -422,11 +422,12 @@ class Flusher:
             each.revision = self._store.revision + 1  # some changed while this waited
 
         changes: dict[str, Change] = {}
-        for name, feature in self._features.items():
+        for name, feature in self.features.items():
             try:
                 change = feature.take(scope)
             except Exception as exc:
-                self._feature_failed(name, exc)
+                self.feature_failed(name, exc)
+                self._is_partial = True
             else:
                 self._put_aside(feature.take_refused())
                 if change is not None:
@@ -469,7 +470,7 @@ class Flusher:
         Of others it is told *outcome*. A bulkhead: a feature that fails costs itself.
         """
         for name, change in batch.changes.items():
-            feature = self._features[name]
+            feature = self.features[name]
             try:
                 if saved is not None and name in saved.receipts:
                     receipt = saved.receipts[name]
@@ -480,12 +481,13 @@ class Flusher:
                     )
                     feature.settled(outcome, change, None)
             except Exception as exc:
-                self._feature_failed(name, exc)
+                self.feature_failed(name, exc)
+                self._is_partial = True
 
-    def _feature_failed(self, name: str, exc: Exception) -> None:
+    def feature_failed(self, name: str, exc: Exception) -> None:
+        """Report that the feature *name* has failed; all others go on."""
         log.error("feature.crashed", feature=name, exc_info=exc)
         self._put_aside([f"{name}: {type(exc).__name__}"])
-        self._is_partial = True
 
     async def _restart_if_replaced(self) -> None:
         """Go on from what the database holds, if it is another one than before.

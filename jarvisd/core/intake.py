@@ -1,34 +1,30 @@
-"""Lines into blocks: the one place where sources, agents and accumulators meet."""
+"""Items into features: the one place where sources, readers and features meet."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.refusals import Refusals
 from jarvisd.blocks.block import Block
-from jarvisd.blocks.counting import NOT_JSON, TOO_LONG, count, count_outlined, date
 from jarvisd.blocks.registry import Blocks
-from jarvisd.conversations.recording import MessageRecorder
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.drift import DriftLog
+from jarvisd.core.feature import Feature, Mode, Slice
 from jarvisd.core.flush import Flusher
-from jarvisd.core.record import Record
+from jarvisd.core.record import NOT_JSON, POISON, TOO_LONG, Record
 from jarvisd.core.roots import Position
-from jarvisd.core.signal import OutputClosed
 from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine, is_blank
-from jarvisd.segments.model import Closed
-from jarvisd.state.facts import StateStream
 
 log = structlog.get_logger()
 
-POISON = "internal error; see the daemon's log"
-
 
 class Intake:
-    """Folds lines into a block, and says to flusher and listeners that it changed.
+    """Applies the items of a slice to all features, and has what changed stored.
 
-    Nothing here awaits, so counts and position of a block always move together.
+    Nothing here awaits, so counts and position of a block always move together. The
+    features, and their order, are those of the flusher.
 
     Attributes:
         drift: What lines hold that their agents' readers do not know.
@@ -41,7 +37,6 @@ class Intake:
         blocks: Blocks,
         flusher: Flusher,
         clock: Clock,
-        recorder: MessageRecorder | None = None,
         *,
         agents: Callable[[str], Agent],
     ) -> None:
@@ -49,9 +44,13 @@ class Intake:
         self.agent_named = agents
         self.clock = clock
         self.flusher = flusher
-        self._ledger = blocks.books.ledger
-        self._states = blocks.books.states
-        self._recorder = recorder
+        self._features = flusher.features
+        # Called for each record: only of those features that take records.
+        self._applying = [
+            each.apply
+            for each in self._features.values()
+            if type(each).apply is not Feature.apply
+        ]
         self.drift = DriftLog()
         self.left_out = Refusals()
 
@@ -63,135 +62,102 @@ class Intake:
         *,
         written_ms: int | None = None,
     ) -> None:
-        """Count *lines* and move *block* to *position*.
+        """Apply *lines* to all features, and move *block* to *position*.
 
         Live lines happen when they arrive. History was written before we looked, at
         *written_ms* at the latest: its lines happened when their records say.
         """
-        now_ms = self.clock.unix_ms()
-        seen_ms = now_ms if written_ms is None else written_ms
-        before = block.line_count
-        live = written_ms is None
-        times = self._take_in(block, lines, now_ms=now_ms, seen_ms=seen_ms, live=live)
-        self.blocks.books.bind(block)
-        if block.line_count > before:
-            if written_ms is None:
-                block.rate.add(block.line_count - before, now_ms)
-                block.came_at(now_ms)
-                self._note_activity(block, now_ms)
-            else:
-                date(block, times, written_ms)
+        mode = Mode.LIVE if written_ms is None else Mode.HISTORY
+        part = self._slice(block, lines, mode, written_ms)
+        agent = part.agent
+        if agent.only_counts:
+            self._tell_features("counted", part)
+        else:
+            stream = block.stream or block.open_stream(agent.version)
+            reader = block.reader or block.open_reader(agent)
+            self._apply(part, reader, stream)
+            block.agent_version = self.drift.read(
+                agent,
+                lines,
+                part.records,
+                block.agent_version,
+                now_ms=part.now_ms,
+            )
 
         block.position = position
-        self.touch(block, urgent=written_ms is None)
-
-    def _take_in(
-        self,
-        block: Block,
-        lines: Sequence[TextLine | Oversize],
-        *,
-        now_ms: int,
-        seen_ms: int,
-        live: bool,
-    ) -> Sequence[int]:
-        """Count *lines* and fold them into the ledger; return the times history tells.
-
-        Each step for all lines before the next one: the processor then has its code at
-        hand, which takes a fifth off the time of going line by line.
-        """
-        agent = self.agent_named(block.origin.agent)
-        if agent.only_counts:
-            if block.parser_version:
-                block.unread()  # should they be wanted again, all of them are
-                self.blocks.books.unbind(block)
-
-            outline = count_outlined(block, lines, agent.outline)
-            self.blocks.place(block)
-            return () if live else outline.times()
-
-        stream = block.stream or block.open_stream(agent.version)
-        reader = block.reader or block.open_reader(agent)
-        records = self._read(block, lines, reader, stream, live=live)
-        count(block, lines, records)
-        self.blocks.place(block)
-        block.agent_version = self.drift.read(
-            agent,
-            lines,
-            records,
-            block.agent_version,
-            now_ms=now_ms,
-        )
-        if self._recorder is not None:
-            for line, record in zip(lines, records, strict=True):
-                if isinstance(line, TextLine) and record and record.speaker is not None:
-                    self._recorder.record(
-                        block, agent, line, now_ms=now_ms, seen_ms=seen_ms
-                    )
-
-        if live:
-            return ()
-
-        return [
-            each.at_ms
-            for each in records
-            if each is not None and each.at_ms is not None
-        ]
+        self.touch(block, urgent=mode is Mode.LIVE)
 
     def fold_again(
         self,
         block: Block,
         lines: Sequence[TextLine | Oversize],
         reader: AgentReader,
-        stream: StateStream,
+        stream: Any,
     ) -> None:
-        """Fold *lines*, which *block* has counted already, into the ledger alone."""
-        self._read(block, lines, reader, stream, live=False)
+        """Apply *lines*, which are counted already, to what is merged by key."""
+        self._apply(self._slice(block, lines, Mode.REREAD, None), reader, stream)
 
-    def reread(self, block: Block, reader: AgentReader, stream: StateStream) -> None:
+    def reread(self, block: Block, reader: AgentReader, stream: Any) -> None:
         """Go on with what a second reading of all lines of *block* has left."""
         block.reread(reader, stream)
-        self.blocks.books.reread(block)
+        for feature in self._features.values():
+            feature.reread(block)
+
         self.touch(block, urgent=False)
         block.rest()
 
-    def _read(
+    def _slice(
         self,
         block: Block,
         lines: Sequence[TextLine | Oversize],
-        reader: AgentReader,
-        stream: StateStream | None,
-        *,
-        live: bool,
-    ) -> list[Record | None]:
-        """Return what *lines* say, once it is in the books; None for what is no line.
+        mode: Mode,
+        written_ms: int | None,
+    ) -> Slice:
+        now_ms = self.clock.unix_ms()
+        return Slice(
+            stream=block,
+            agent=self.agent_named(block.origin.agent),
+            items=lines,
+            mode=mode,
+            now_ms=now_ms,
+            now_s=self.clock.monotonic(),
+            written_ms=now_ms if written_ms is None else written_ms,
+        )
 
-        A bulkhead: a line that cannot be taken in is noted, and the next one read.
+    def _apply(self, part: Slice, reader: AgentReader, stream: Any) -> None:
+        """Have all features apply the records of *part*, and then *part* as a whole.
+
+        Each step for all lines before the next one: the processor then has its code at
+        hand, which takes a fifth off the time of going line by line. A bulkhead: a
+        record that a feature cannot take is noted as a malformed line of its block.
         """
-        records = _records(block, lines, reader)
-        if stream is None:
-            return records
+        records = part.records = _records(part.stream, part.items, reader)
+        live = part.mode is Mode.LIVE
+        if stream is not None:
+            for index, record in enumerate(records):
+                if record is None:
+                    continue
 
-        lane, fold, note = stream.lane, self._ledger.fold, self._states.fold
-        for index, record in enumerate(records):
-            if record is not None:
                 if record.left_out:
-                    now_ms = self.clock.unix_ms()
-                    self.left_out.add(record.left_out, block.block_id, now_ms)
+                    block_id = part.stream.block_id
+                    self.left_out.add(record.left_out, block_id, part.now_ms)
 
                 try:
-                    fold(lane, record)
-                    note(stream, record, live=live)
+                    for apply in self._applying:
+                        apply(stream, record, live=live)
                 except Exception as exc:
-                    _note_crash(block, lines[index], exc)
+                    _note_crash(part.stream, part.items[index], exc)
                     records[index] = None
 
-        self._ledger.applied()
-        return records
+        self._tell_features("applied", part)
 
-    def _note_activity(self, block: Block, now_ms: int) -> None:
-        session, segments = block.session, self.blocks.books.segments
-        if session is not None:
-            segments.touched(session, now_s=self.clock.monotonic(), now_ms=now_ms)
+    def _tell_features(self, what: Literal["applied", "counted"], part: Slice) -> None:
+        """Have each feature take in *part*; a bulkhead: one that fails costs itself."""
+        for name, feature in self._features.items():
+            try:
+                getattr(feature, what)(part)
+            except Exception as exc:
+                self.flusher.feature_failed(name, exc)
 
     def condense(self, block: Block) -> Condense:
         """Return the condenser of long lines of *block*."""
@@ -229,13 +195,10 @@ class Intake:
 
     def close(self, block: Block, exit_status: int | None = None) -> None:
         """Note that whoever wrote *block* has ended, and the session with it."""
-        session, now_ms = block.session, self.clock.unix_ms()
-        if session is not None and not block.ended:
-            self.blocks.books.segments.end(session, Closed.END, now_ms)
-            closed = OutputClosed(
-                agent=session.agent, session_id=session.session_id, at_ms=now_ms
-            )
-            self._states.hear(closed)
+        if not block.ended:
+            now_ms = self.clock.unix_ms()
+            for feature in self._features.values():
+                feature.closed(block, now_ms)
 
         self.end(block, exit_status)
 

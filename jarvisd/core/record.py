@@ -8,6 +8,10 @@ import msgspec
 from jarvisd.core.event import Event
 from jarvisd.core.origin import SessionId
 
+NOT_JSON = "not a JSON object"
+TOO_LONG = "longer than a line may be"
+POISON = "internal error; see the daemon's log"
+
 
 class Speaker(StrEnum):
     """Who a line of the conversation is from; most lines are from nobody."""

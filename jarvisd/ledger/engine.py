@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterable, Iterator
 
 from jarvisd.base.usage import Tokens
 from jarvisd.core.event import LimitsReported
-from jarvisd.core.feature import ALL, Feature, FlushOutcome, Scope
+from jarvisd.core.feature import ALL, Feature, FlushOutcome, Scope, Slice
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.traits import TraitsOf, no_traits
 from jarvisd.ledger.fold import RowCaches, fold, note_limits
 from jarvisd.ledger.key_set import KeySet
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.lane import Lane, LedgerStream
 from jarvisd.ledger.limit_samples import Samples
 from jarvisd.ledger.model import (
     VOID_RANK,
@@ -129,7 +129,7 @@ class Ledger(Feature):
         """
         self._repricing.use(version, self._sessions)
 
-    def reread(self, agent: str, session_id: SessionId, version: int) -> None:
+    def replace_older(self, agent: str, session_id: SessionId, version: int) -> None:
         """Record that every line of a session was folded again, by parser *version*.
 
         What an older one has read, and this one has not, goes with the next flush.
@@ -140,8 +140,10 @@ class Ledger(Feature):
         """Whether there are costs of another price table than that in use."""
         return bool(self._repricing.stale)
 
-    def fold(self, lane: Lane, record: Record) -> None:
-        """Merge what one line of the block behind *lane* says; `applied` counts it."""
+    def apply(self, stream: LedgerStream, record: Record, *, live: bool = True) -> None:
+        """Merge what one line of *stream* says; `applied` counts it."""
+        del live
+        lane = stream.lane
         lane.meet(record)
         session = lane.session
         if session is None:
@@ -159,7 +161,7 @@ class Ledger(Feature):
 
         at_ms = record.at_ms
         if at_ms is not None and not session.stretches.extend(at_ms):
-            self.applied()
+            self._count_changes()
             session.stretches.begin(at_ms, summed(session))
 
         fold(self._shelves, lane, session, record)
@@ -297,7 +299,7 @@ class Ledger(Feature):
                     self._shelves.marks.settled(row)
 
         self._repricing.apply(receipt.repriced, self._sessions, self.rollup)
-        self.applied()
+        self._count_changes()
         for shelf in self._shelves.all():
             shelf.forget()
 
@@ -358,12 +360,15 @@ class Ledger(Feature):
         session.parent_session_id = session.parent_session_id or lane.parent_session_id
         return session
 
-    def applied(self) -> None:
-        """Count the rows that the folded lines have changed, each once.
+    def applied(self, part: Slice | None = None) -> None:
+        """Count the rows that the records of a slice have changed, each once.
 
-        To be called after the lines of a slice: a response whose lines come together
-        is counted once and not with each of them.
+        A response whose lines come together is counted once and not with each of them.
         """
+        del part
+        self._count_changes()
+
+    def _count_changes(self) -> None:
         for shelf in self._shelves.all():
             for before, after in shelf.changes():
                 self._recount(before, after)

@@ -5,6 +5,8 @@ block's position, in one transaction, so that reading can stop behind any line a
 on in another process as if nothing had been.
 """
 
+from typing import Protocol
+
 import msgspec
 
 from jarvisd.core.origin import Origin, SessionId
@@ -264,3 +266,12 @@ class Lane:
             for call_id, each in carry.open_tools.items()
             if each.tool in self.survivors
         }
+
+
+class LedgerStream(Protocol):
+    """A stream as far as the ledger knows it."""
+
+    @property
+    def lane(self) -> Lane:
+        """What the ledger remembers of it."""
+        ...

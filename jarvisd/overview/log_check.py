@@ -354,7 +354,7 @@ class _Check:
             verdict = MALFORMED
             if record is not None:
                 verdict = stream.explainer.explain(record)
-                self._ledger.fold(stream.lane, record)
+                self._ledger.apply(stream, record)
                 unknown = dict.fromkeys((*record.drift, *self.agent.inspect(line.text)))
 
         for each in unknown:

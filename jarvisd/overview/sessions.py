@@ -117,7 +117,7 @@ class Sessions:
         if session is not None:
             blocks, version = self.entry(session).blocks, block.parser_version
             if all(each.parser_version == version for each in blocks):
-                self.ledger.reread(session.agent, session.session_id, version)
+                self.ledger.replace_older(session.agent, session.session_id, version)
 
     def bind_restored(self, block: Block) -> None:
         """Bind *block*, which was stored, to its session."""

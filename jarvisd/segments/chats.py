@@ -117,7 +117,7 @@ class Chats:
             offset=block.position.offset,
             events=(_event(asked),),
         )
-        self._books.ledger.fold(lane, record)
+        self._books.ledger.apply(stream, record)
         self._books.ledger.applied()
         self._books.bind(block)
         session = lane.session

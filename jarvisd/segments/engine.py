@@ -12,10 +12,10 @@ session as one without it. Only then is anybody told.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jarvisd.base.ids import BlockId, SessionId
-from jarvisd.core.feature import Feature, FlushOutcome, Receipt, Scope
+from jarvisd.core.feature import Feature, FlushOutcome, Mode, Receipt, Scope, Slice
 from jarvisd.core.publisher import Publish, ignore
 from jarvisd.ledger.engine import Ledger, SessionKey
 from jarvisd.ledger.open_segments import OpenSegment
@@ -91,6 +91,17 @@ class Segments(Feature):
     def is_mixed(self) -> bool:
         """Whether closed segments wait: they are stored with all sessions."""
         return bool(self._closings)
+
+    def applied(self, part: Slice) -> None:
+        """Note that a session grows while somebody looks."""
+        session = part.stream.session
+        if part.has_grown and part.mode is Mode.LIVE and session is not None:
+            self.touched(session, now_s=part.now_s, now_ms=part.now_ms)
+
+    def closed(self, stream: Any, now_ms: int) -> None:
+        """Close the segment of a session whose output has ended."""
+        if stream.session is not None:
+            self.end(stream.session, Closed.END, now_ms)
 
     def take(self, scope: Scope) -> tuple[Closing, ...] | None:
         """Return the segments that are closed and not stored."""

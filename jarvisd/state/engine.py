@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, auto
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from jarvisd.core.feature import Feature
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.signal import Dialog, HookCalled, OutputClosed, Signal
@@ -67,7 +68,7 @@ class StateCounts(NamedTuple):
     need: int
 
 
-class StateEngine:
+class StateEngine(Feature):
     """Facts and signals in, verdicts and transitions out.
 
     Lines are folded behind the ledger, whose open tool calls are used, too.
@@ -119,7 +120,7 @@ class StateEngine:
         """Take back the facts of a block that was read in an earlier run."""
         self._streams.setdefault(stream, News.RECALLED)
 
-    def fold(self, stream: StateStream, record: Record, *, live: bool) -> None:
+    def apply(self, stream: StateStream, record: Record, *, live: bool) -> None:
         """Take in what a line says; *live* False means history, read late."""
         if record.events:
             note(stream, record)
@@ -127,6 +128,12 @@ class StateEngine:
             if stream is not self._newest or news is not self._news:
                 self._newest, self._news = stream, news
                 self._streams[stream] = news
+
+    def closed(self, stream: Any, now_ms: int) -> None:
+        """Take it as a signal that the output of a session has ended."""
+        if stream.session is not None:
+            agent, session_id = stream.session.agent, stream.session.session_id
+            self.hear(OutputClosed(agent=agent, session_id=session_id, at_ms=now_ms))
 
     def hear(self, signal: Signal) -> None:
         """Take in what somebody witnessed."""

@@ -213,9 +213,9 @@ class ClientRun:
         for _ in range(grown.number):
             record = reader.read(next(lines, b""), offset=0)
             if record is not None:
-                self._ledger.fold(stream.lane, record)
+                self._ledger.apply(stream, record)
                 self._ledger.applied()
-                self.states.fold(stream, record, live=True)
+                self.states.apply(stream, record, live=True)
 
     def _wait(self, until_ms: int) -> None:
         while (due_ms := self.states.next_ms) is not None and due_ms < until_ms:

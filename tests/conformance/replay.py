@@ -199,9 +199,9 @@ class Player:
             if isinstance(line, TextLine):
                 record = file.reader.read(line.text, offset=line.offset)
                 if record is not None:
-                    self._ledger.fold(file.stream.lane, record)
+                    self._ledger.apply(file.stream, record)
                     self._ledger.applied()
-                    self.states.fold(file.stream, record, live=True)
+                    self.states.apply(file.stream, record, live=True)
 
     def _wait(self, until_ms: int) -> None:
         while (due_ms := self.states.next_ms) is not None and due_ms < until_ms:

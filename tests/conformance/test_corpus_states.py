@@ -113,9 +113,9 @@ class Play:
 
             record = file.reader.read(line.text, offset=0)
             if record is not None:
-                self._ledger.fold(file.stream.lane, record)
+                self._ledger.apply(file.stream, record)
                 self._ledger.applied()
-                self.states.fold(file.stream, record, live=True)
+                self.states.apply(file.stream, record, live=True)
 
         file.read = max(there, file.read)
 

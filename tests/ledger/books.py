@@ -27,6 +27,7 @@ from jarvisd.ledger.model import (
 )
 from jarvisd.ledger.rollup import Rollup
 from jarvisd.ledger.session_totals import Price, Session, restored
+from jarvisd.state.facts import StateStream
 from tests.agents.found import AGENTS, fresh_reader, traits_of
 
 
@@ -172,7 +173,7 @@ class Books:
             if record is None:
                 self.malformed += 1
             else:
-                self.ledger.fold(lane, record)
+                self.ledger.apply(StateStream(lane), record)
 
         self.ledger.applied()
         self._read[name] = min(end, len(file.lines))

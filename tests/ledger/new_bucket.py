@@ -20,6 +20,7 @@ from jarvisd.ledger.flush_store import read_books, write_books
 from jarvisd.ledger.lane import Lane
 from jarvisd.ledger.rules import LedgerRules
 from jarvisd.reports.days import Days
+from jarvisd.state.facts import StateStream
 
 BUCKET = "cache_write_24h"
 MIGRATION = "".join(
@@ -67,7 +68,9 @@ def read(raw: sqlite3.Connection, known: Interned, ledger: Ledger, *sizes: int) 
     for size in sizes:
         tokens = Tokens(**{"input": 1, "output": 2, BUCKET: size})
         event = UsageReported(response="m1", model="m", tokens=tokens)
-        ledger.fold(lane, Record(kind="", at_ms=1_790_000_000_000, events=(event,)))
+        ledger.apply(
+            StateStream(lane), Record(kind="", at_ms=1_790_000_000_000, events=(event,))
+        )
 
     ledger.applied()
     batch = ledger.take()

@@ -179,7 +179,7 @@ def read_again(books: Books, *files: Block) -> None:
         books.read(file)
         session_id = file.origin.session_id
         assert session_id is not None
-        books.ledger.reread(file.origin.agent, session_id, 2)
+        books.ledger.replace_older(file.origin.agent, session_id, 2)
         books.flush()
 
 

@@ -75,7 +75,7 @@ def account_for(server: Running, what: Block, *, at_ms: int) -> None:
     )
     events = (PromptGiven(chars=5), usage, ToolCalled(call_id="c1", tool="shell"))
     record = Record(kind="all", at_ms=at_ms, speaker=Speaker.USER, events=events)
-    server.blocks.books.ledger.fold(what.stream.lane, record)
+    server.blocks.books.ledger.apply(what.stream, record)
     server.blocks.books.ledger.applied()
     server.blocks.books.bind(what)
 

@@ -55,7 +55,7 @@ def know(server: Running, session: str) -> None:
     made = server.add(block(session * 16, lines=1))
     origin = msgspec.structs.replace(made.origin, session_id=SessionId(session))
     made.stream = StateStream(Lane(origin))
-    server.blocks.books.ledger.fold(made.stream.lane, Record(kind="x", at_ms=5))
+    server.blocks.books.ledger.apply(made.stream, Record(kind="x", at_ms=5))
     server.blocks.books.bind(made)
 
 

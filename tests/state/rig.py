@@ -163,8 +163,8 @@ class Desk:
         for text in lines:
             record = reader.read(text, offset=0)
             assert record is not None
-            self.ledger.fold(lane, record)
-            self.states.fold(stream, record, live=live)
+            self.ledger.apply(stream, record)
+            self.states.apply(stream, record, live=live)
 
         self.ledger.applied()
         return self

@@ -36,7 +36,7 @@ def told(found: Seen) -> list[tuple[str, int, State]]:
 async def test_changes_come_behind_the_state_before_them(tmp_path: Path) -> None:
     everything = (FIRST, SECOND, THIRD, OTHER)
     async with open_store(tmp_path / "db", clock=SystemClock()) as store:
-        await store.save(FlushBatch(changes={"state": everything}))
+        await store.save(FlushBatch(changes={"transitions": everything}))
 
         whole = await store.read(partial(seen, since_ms=0))
         part = await store.read(partial(seen, since_ms=255))
@@ -53,7 +53,7 @@ async def test_a_guessed_wait_is_unknown(tmp_path: Path) -> None:
     guess = replace(SECOND, confidence=Confidence.LOW)
     working = replace(FIRST, confidence=Confidence.LOW)
     async with open_store(tmp_path / "db", clock=SystemClock()) as store:
-        await store.save(FlushBatch(changes={"state": (working, guess)}))
+        await store.save(FlushBatch(changes={"transitions": (working, guess)}))
         whole = await store.read(partial(seen, since_ms=0))
         part = await store.read(partial(seen, since_ms=255))
 

@@ -39,8 +39,8 @@ WORKING = Transition(
 
 async def test_what_is_stored_is_read_back_and_stored_once(tmp_path: Path) -> None:
     async with open_store(tmp_path / "db", clock=SystemClock()) as store:
-        await store.save(FlushBatch(changes={"state": (APPROVAL, WORKING)}))
-        await store.save(FlushBatch(changes={"state": (APPROVAL,)}))
+        await store.save(FlushBatch(changes={"transitions": (APPROVAL, WORKING)}))
+        await store.save(FlushBatch(changes={"transitions": (APPROVAL,)}))
 
         found = await store.read(lambda raw: read_transitions(raw, which=Which()))
         newest = await store.read(last_number)
@@ -64,7 +64,7 @@ async def test_some_can_be_asked_for(
     which: Which, numbers: list[int], tmp_path: Path
 ) -> None:
     async with open_store(tmp_path / "db", clock=SystemClock()) as store:
-        await store.save(FlushBatch(changes={"state": (APPROVAL, WORKING)}))
+        await store.save(FlushBatch(changes={"transitions": (APPROVAL, WORKING)}))
 
         found = await store.read(lambda raw: read_transitions(raw, which=which))
 
