@@ -368,7 +368,7 @@ async def test_the_library_is_loaded_with_the_first_compressed_file(
         assert has_library(daemon)
 
 
-@pytest.mark.parametrize("seed", range(10 if IS_LONG else 1))
+@pytest.mark.parametrize("seed", range(30 if IS_LONG else 1))
 async def test_whatever_becomes_of_a_rollout_it_counts_once(
     home: Home, seed: int
 ) -> None:

@@ -170,7 +170,8 @@ class FileRegistry:
                 other.tail.moved_to = found.path  # rotated to a name of its own
             return None
 
-        if other is not None and has_moved(other, found.path, self._handles):
+        may_be_it = other is not None and not _only_has_inode(other, found)
+        if other and may_be_it and has_moved(other, found.path, self._handles):
             self._rename(other, found, place)
             return other
 
@@ -192,7 +193,8 @@ class FileRegistry:
             if each.is_compressed:
                 return each
 
-            if status(each.path) is None and goes_on(each, path) is not None:
+            is_it = not each.position.offset or goes_on(each, path) is not None
+            if is_it and status(each.path) is None:
                 return each
 
         return None
@@ -432,6 +434,17 @@ def _join(known: TrackedFile, stream: str, block: Block) -> None:
 
     block.siblings = known.block.siblings
     block.siblings.append(block)
+
+
+def _only_has_inode(other: TrackedFile, found: ScanResult) -> bool:
+    """Whether *found* has the inode of a file that is another one by its name.
+
+    Agents that compress their files make and remove many, and inodes are used again at
+    once. What was read of a file tells more than its name.
+    """
+    names = _plain_name(other.path), _plain_name(found.path)
+    unread = not other.position.offset
+    return bool(found.tree.compressed) and unread and names[0] != names[1]
 
 
 def _plain_path(path: str) -> str:
