@@ -3,7 +3,7 @@
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -41,18 +41,24 @@ ROLES = {
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def modules() -> Iterator[tuple[Path, ast.Module]]:
-    """Yield the path below the package and the tree of every module."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE), ast.parse(path.read_text())
+@cache
+def modules() -> list[tuple[Path, ast.Module]]:
+    """Return the path below the package and the tree of every module."""
+    return [
+        (path.relative_to(PACKAGE), ast.parse(path.read_text()))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    ]
 
 
-def functions() -> Iterator[tuple[str, Function, str]]:
-    """Yield place, function and the first line of its docstring."""
-    for path, tree in modules():
-        for node in ast.walk(tree):
-            if isinstance(node, Function) and (text := ast.get_docstring(node)):
-                yield f"{path}:{node.lineno}", node, text.partition("\n")[0]
+@cache
+def functions() -> list[tuple[str, Function, str]]:
+    """Return place, function and the first line of its docstring, of each that has one."""
+    return [
+        (f"{path}:{node.lineno}", node, text.partition("\n")[0])
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, Function) and (text := ast.get_docstring(node))
+    ]
 
 
 def may_recur(path: Path) -> bool:
