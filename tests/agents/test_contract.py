@@ -1,92 +1,45 @@
-"""What every agent's parser promises, whatever the agent.
+"""What every agent's reader promises, whatever the agent.
 
-A new agent is added to AGENTS and to SAMPLES, and must pass as it is.
+An agent is found by its folder and held to this by the samples in it.
 """
 
 import json
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jarvisd.core.agent import ReaderContext
 from jarvisd.core.record import Record
-from tests.agents.found import AGENTS, read_alone
+from tests.agents.found import AGENTS, fresh_reader, read_alone
+from tests.agents.samples import (
+    expected_of,
+    items_of,
+    read_all,
+    samples_of,
+    shown,
+)
 
-CLAUDE_REPLY = {
-    "parentUuid": "9f1c",
-    "isSidechain": False,
-    "message": {
-        "id": "msg_1",
-        "role": "assistant",
-        "model": "claude-opus-4-7",
-        "content": [
-            {"type": "text", "text": "Looking."},
-            {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"a": 1}},
-        ],
-        "stop_reason": "tool_use",
-        "usage": {
-            "input_tokens": 3,
-            "cache_creation_input_tokens": 20,
-            "cache_read_input_tokens": 100,
-            "output_tokens": 7,
-            "cache_creation": {"ephemeral_5m_input_tokens": 20},
-            "iterations": [],
-        },
-    },
-    "requestId": "req_1",
-    "type": "assistant",
-    "uuid": "a1",
-    "timestamp": "2026-11-21T02:51:24.939Z",
-    "cwd": "/home/dev/demo",
-    "sessionId": "s1",
-}
-CLAUDE_RESULT = {
-    "type": "user",
-    "message": {
-        "role": "user",
-        "content": [
-            {
-                "tool_use_id": "toolu_1",
-                "type": "tool_result",
-                "content": "Exit code 3",
-                "is_error": True,
-            }
-        ],
-    },
-    "uuid": "u1",
-    "timestamp": "2026-11-21T02:51:25.305Z",
-    "toolUseResult": {"stdout": "", "durationMs": 12},
-    "sessionId": "s1",
-}
-CODEX_COUNT = {
-    "timestamp": "2026-11-21T02:26:53.890Z",
-    "ordinal": 17,
-    "type": "event_msg",
-    "payload": {
-        "type": "token_count",
-        "info": {
-            "total_token_usage": {"input_tokens": 9, "output_tokens": 1},
-            "last_token_usage": {"input_tokens": 9, "output_tokens": 1},
-            "model_context_window": 258400,
-        },
-        "rate_limits": {"primary": {"used_percent": 1.5, "window_minutes": 300}},
-    },
-}
-CODEX_CALL = {
-    "timestamp": "2026-11-21T02:26:53.708Z",
-    "type": "response_item",
-    "payload": {
-        "type": "function_call",
-        "name": "exec_command",
-        "arguments": '{"cmd": "ls"}',
-        "call_id": "call_1",
-    },
-}
+STREAMS = [
+    pytest.param(agent, sample, id=f"{agent}-{sample.stem}")
+    for agent in AGENTS.names
+    for sample in samples_of(agent)
+]
 SAMPLES = {
-    "claude": (CLAUDE_REPLY, CLAUDE_RESULT),
-    "codex": (CODEX_COUNT, CODEX_CALL),
-    "text": ({"any": "thing"},),
+    agent: [
+        json.loads(item)
+        for sample in samples_of(agent)
+        for item in items_of(sample)
+        if item.startswith(b"{") and item.endswith(b"}")
+    ]
+    for agent in AGENTS.names
+}
+ITEMS = {
+    agent: [item for sample in samples_of(agent) for item in items_of(sample)]
+    for agent in AGENTS.names
 }
 
 HOSTILE = [
@@ -264,5 +217,66 @@ def test_a_record_says_where_its_line_starts(agent: str) -> None:
     assert record.offset == 7
 
 
-def test_every_agent_is_held_to_the_contract() -> None:
-    assert set(SAMPLES) == set(AGENTS.names)
+def test_every_agent_has_samples() -> None:
+    assert all(SAMPLES.values())
+
+
+@pytest.mark.parametrize(("agent", "sample"), STREAMS)
+def test_samples_give_the_records_beside_them(agent: str, sample: Path) -> None:
+    records = read_all(fresh_reader(agent), items_of(sample))
+
+    assert [shown(each) for each in records] == json.loads(
+        expected_of(sample).read_text()
+    )
+
+
+@pytest.mark.parametrize(("agent", "sample"), STREAMS)
+def test_a_reader_may_be_replaced_behind_any_item(agent: str, sample: Path) -> None:
+    items = items_of(sample)
+    whole = read_all(fresh_reader(agent), items)
+
+    assert read_in_pieces(agent, items, set(range(len(items)))) == whole
+    for at in range(len(items)):
+        assert read_in_pieces(agent, items, {at}) == whole
+
+
+hostile: list[Any] = [each.values[0] for each in HOSTILE]
+noise: st.SearchStrategy[bytes] = st.binary(max_size=30) | st.sampled_from(hostile)
+
+
+@agents
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_any_stream_gives_the_same_records_in_any_pieces(
+    agent: str, data: st.DataObject
+) -> None:
+    """Items of all samples in any order, with noise between them."""
+    items = data.draw(
+        st.lists(st.sampled_from(ITEMS[agent]) | noise, min_size=2, max_size=12)
+    )
+    cuts = data.draw(st.sets(st.integers(0, len(items) - 1)))
+
+    whole = read_all(fresh_reader(agent), items)
+
+    assert read_in_pieces(agent, items, cuts) == whole
+
+
+@agents
+@pytest.mark.parametrize("memory", [b"\xff", b"\xc1\x00", b"\x80", b"\x93\x01\x02\x03"])
+def test_a_memory_that_is_damaged_is_none(agent: str, memory: bytes) -> None:
+    items = ITEMS[agent][:4]
+    reader = AGENTS[agent].reader(ReaderContext(), memory)
+
+    assert read_all(reader, items) == read_all(fresh_reader(agent), items)
+
+
+def read_in_pieces(agent: str, items: list[bytes], cuts: set[int]) -> list[Any]:
+    """Return the records of *items*, read by another reader behind each of *cuts*."""
+    reader, found, offset = fresh_reader(agent), [], 0
+    for index, item in enumerate(items):
+        found.append(reader.read(item, offset=offset))
+        offset += len(item) + 1
+        if index in cuts:
+            reader = AGENTS[agent].reader(ReaderContext(), reader.memory())
+
+    return found
