@@ -47,7 +47,7 @@ class Reloader:
     def _reload(self, survey: Reconciler, prices: PricesInForce) -> ConfigReloadResult:
         """Read and apply; a wrong configuration raises ConfigError and changes nothing."""
         new = config.read(self._argv, self._environ, known_agents=self._agents.names)
-        changes = config.changes(self._current, new)
+        changes = config.compare_configs(self._current, new)
         prices.change(new.prices)
         self._threshold.level = new.log_level
         survey.look_through(

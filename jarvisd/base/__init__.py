@@ -1,1 +1,1 @@
-"""What every package may import: ids, usage, time, errors, paths and the bases of wire types."""
+"""The base of all packages: ids, usage, time, errors, paths and bases of wire types."""

@@ -1,4 +1,4 @@
-"""Time, by injection: the only module that asks the system what time it is."""
+"""Clocks, passed by injection; the only module that reads the system's time."""
 
 import math
 import time
@@ -9,38 +9,38 @@ import anyio
 MS_PER_S = 1000
 
 EARLY_S = 0.001
-"""A timer that goes off so much before its tick has gone off at the tick."""
+"""A timer that fires up to this much too early counts as fired at its tick."""
 
 
 class Clock(Protocol):
-    """What the daemon may know about time."""
+    """The time functions that the daemon uses."""
 
     def monotonic(self) -> float:
-        """Return seconds that never go back; for limits and throttles."""
+        """Return seconds that never decrease, for timeouts and intervals."""
         ...
 
     def unix_ms(self) -> int:
-        """Return wall time in Unix ms, UTC; for what a human may look at."""
+        """Return wall time in Unix ms, UTC, for times that people see."""
         ...
 
     async def sleep_until(self, deadline: float) -> None:
-        """Return once *deadline*, on the monotonic scale, has passed."""
+        """Sleep until *deadline*, a monotonic time."""
         ...
 
 
 class SystemClock:
-    """The real time."""
+    """The system's clocks."""
 
     def monotonic(self) -> float:
-        """Return the loop's scale, which is CLOCK_MONOTONIC under asyncio."""
-        return time.monotonic()  # noqa: TID251 - the one door
+        """Return the time of the event loop: CLOCK_MONOTONIC under asyncio."""
+        return time.monotonic()  # noqa: TID251 - the only place that reads it
 
     def unix_ms(self) -> int:
         """Return wall time in Unix ms."""
         return time.time_ns() // 1_000_000
 
     async def sleep_until(self, deadline: float) -> None:
-        """Sleep; an infinite deadline sleeps until cancelled."""
+        """Sleep until *deadline*; until cancelled if it is infinite."""
         if math.isinf(deadline):
             await anyio.sleep_forever()
 
@@ -48,11 +48,10 @@ class SystemClock:
 
 
 def next_tick(now: float, every_s: float) -> float:
-    """Return the next moment that everybody shares who looks *every_s*.
+    """Return the next tick of all tasks that run *every_s* seconds.
 
-    Ticks lie on the multiples of *every_s* on the monotonic scale, as flushes do, so
-    that an idle daemon is woken once for all that is to be done in a second, and not
-    by each task at a moment of its own.
+    Ticks are multiples of *every_s* in monotonic time, as are flushes, so that an idle
+    daemon wakes up once a second for all tasks, not once for each.
 
     >>> next_tick(100.3, 1.0), next_tick(101.0, 1.0), next_tick(101.0, 5.0)
     (101.0, 102.0, 105.0)
@@ -61,7 +60,7 @@ def next_tick(now: float, every_s: float) -> float:
 
 
 def midnight_ms(now_ms: int) -> int:
-    """Return when the day of *now_ms* began, where this program runs; Unix ms."""
+    """Return the start of the day of *now_ms* in the local time zone, Unix ms."""
     now = time.localtime(now_ms // MS_PER_S)
     start = (now.tm_year, now.tm_mon, now.tm_mday, 0, 0, 0, 0, 0, -1)
     return int(time.mktime(start)) * MS_PER_S

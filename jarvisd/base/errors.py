@@ -1,22 +1,21 @@
-"""Everything that can go wrong, by who suffers, because that decides who catches.
+"""The errors of jarvisd, by their effect, which decides where they are caught.
 
     JarvisError (code)
       ConfigError              the daemon does not start                   exit 2
       AlreadyRunningError      the second daemon does not start            exit 75
       SocketInUseError         the daemon does not start                   exit 75
       RuntimeFolderError       the daemon does not start                   exit 77
-      SourceError              that block is marked failed; the others go on
-      StoreError               counting goes on in memory; the daemon says degraded
-        StoreBusyError         the flush is tried again
-        StoreUnansweredError   the same is asked again until there is an answer
-        StoreTooNewError       the daemon is not started again             exit 78
-        StoreForeignError      the daemon is not started again             exit 78
-      SinkError                that sink waits and tries again; the others go on
-      ProtocolError            that request is refused; the connection goes on
-      DaemonUnreachableError   the client says how to start it             exit 4
+      SourceError              that block is marked failed; the others continue
+      StoreError               counting continues in memory; health is degraded
+        StoreBusyError         the flush is retried
+        StoreUnansweredError   the same transaction is retried until it is answered
+        StoreTooNewError       systemd does not restart the daemon         exit 78
+        StoreForeignError      systemd does not restart the daemon         exit 78
+      SinkError                that sink pauses and retries; the others continue
+      ProtocolError            that request is refused; the connection stays open
+      DaemonUnreachableError   the client prints how to start the daemon   exit 4
 
-Raise with facts; the sentence is made here and says what to do where the reader can
-do something.
+Pass facts to the constructors; they build the message, with a remedy if there is one.
 """
 
 from pathlib import Path
@@ -36,14 +35,14 @@ EXIT_TERMINATED = 143
 
 
 class JarvisError(Exception):
-    """Something went wrong that we have a name for."""
+    """The base of all errors that jarvisd raises on purpose."""
 
     code: ClassVar[str] = "internal"
     exit_status: ClassVar[int] = EXIT_FAILURE
 
 
 class ConfigError(JarvisError):
-    """The configuration cannot be used; the message names file, key and remedy."""
+    """The configuration is invalid; the message names file, key and remedy."""
 
     code = "config"
     exit_status = EXIT_USAGE
@@ -65,7 +64,7 @@ class AlreadyRunningError(JarvisError):
 
 
 class SocketInUseError(JarvisError):
-    """Another program listens where the socket should be; it was left alone."""
+    """Another program listens on the path of the socket; it was not disturbed."""
 
     code = "socket_in_use"
     exit_status = EXIT_ALREADY_RUNNING
@@ -80,7 +79,7 @@ class SocketInUseError(JarvisError):
 
 
 class RuntimeFolderError(JarvisError):
-    """The folder for the socket is not private to this user, or not usable."""
+    """The folder of the socket is not private to this user, or not usable."""
 
     code = "runtime_folder"
     exit_status = EXIT_RUNTIME_FOLDER
@@ -103,7 +102,7 @@ class SourceError(JarvisError):
 
 
 class StoreError(JarvisError):
-    """The database failed or the disk did not answer."""
+    """The database failed, or the disk did not answer."""
 
     code = "store"
 
@@ -115,7 +114,7 @@ class StoreBusyError(StoreError):
 
 
 class StoreUnansweredError(StoreError):
-    """The disk did not answer in time; what was asked of it may yet be done."""
+    """The disk did not answer in time; the transaction may still be committed."""
 
     code = "store_unanswered"
 
@@ -137,7 +136,7 @@ class StoreTooNewError(StoreError):
 
 
 class StoreForeignError(StoreError):
-    """Where the database should be, another program keeps one."""
+    """The file at the database's path is the database of another program."""
 
     code = "store_foreign"
     exit_status = EXIT_STORE_TOO_NEW
@@ -151,18 +150,18 @@ class StoreForeignError(StoreError):
 
 
 class SinkError(JarvisError):
-    """A sink did not take what it was given; the message is shown to the user."""
+    """A sink did not accept its records; the message is shown to the user."""
 
     code = "sink"
 
 
 class ProtocolError(JarvisError):
-    """A request that cannot be answered as asked.
+    """A request that is refused.
 
     Attributes:
         number: The JSON-RPC error code.
-        kind: The same in snake_case, for `error.data.kind`.
-        data: Further facts for `error.data`.
+        kind: The name of the error in snake_case, for `error.data.kind`.
+        data: Further fields of `error.data`.
 
     """
 

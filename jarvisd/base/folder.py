@@ -1,25 +1,25 @@
-"""Folders as agents name them, on Unix and on Windows."""
+"""Compares folders as agents write them, on Unix and on Windows."""
 
 import re
 
 _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-"""How a whole path begins there: with a drive, or with a computer."""
+"""The beginning of an absolute path on Windows: a drive, or a network share."""
 
 
-def slashed(folder: str) -> str:
-    """Return *folder* with slashes between its parts, also if Windows names it.
+def with_slashes(folder: str) -> str:
+    """Return *folder* with slashes between its parts, also if it is from Windows.
 
-    On Unix a backslash is a letter like any other.
+    A Unix path is unchanged, since a backslash may be part of a name there.
     """
     return folder.replace("\\", "/") if _OF_WINDOWS.match(folder) else folder
 
 
 def is_named(folder: str | None, wanted: str) -> bool:
-    """Return True if *folder* is *wanted*, or its path ends like that."""
+    """Return True if *folder* is *wanted*, or its path ends with it."""
     if folder is None:
         return False
 
-    path = slashed(folder)
+    path = with_slashes(folder)
     if _OF_WINDOWS.match(folder):
         wanted = wanted.replace("\\", "/")
 

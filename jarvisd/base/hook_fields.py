@@ -1,8 +1,8 @@
-"""Which words of a hook's payload are evidence; all others are content, or nothing to us.
+"""The fields of a hook's payload that are used; all others are content or irrelevant.
 
-The program that agents run sends no more than this over the socket, and the daemon
-looks at no more than this: a prompt, a tool's input and its output are never among it.
-Plain constants: that program starts once for every tool call, and imports this.
+`jarvisctl hook` sends no other field over the socket, and the daemon reads no other:
+never a prompt, a tool's input or its output. Plain constants, since that command starts
+once for each tool call and imports this module.
 """
 
 EVENT = "hook_event_name"
@@ -13,7 +13,7 @@ KEPT = frozenset(
         *("tool_name", "tool_use_id", "transcript_path"),
     )
 )
-"""What every event may have, as text."""
+"""Text fields that any event may have."""
 
 DETAIL = {
     "SessionStart": "source",
@@ -23,23 +23,23 @@ DETAIL = {
     "Notification": "notification_type",
     "StopFailure": "error",
 }
-"""By event, the one more word that tells events of that name apart.
+"""By event, one more field, which distinguishes events of that name.
 
-Only of these: the `reason` of a PermissionDenied and the `error` of a failed tool are
-prose, and may quote what the tool was given.
+Only for these events: the `reason` of a PermissionDenied and the `error` of a failed
+tool are prose, and may quote the tool's input.
 """
 
 MESSAGES = {
     "is waiting for your input": "idle_prompt",
     "needs your permission": "permission_prompt",
 }
-"""What a Notification of versions that name no type is about, by its message.
+"""The type of a Notification by its message, for versions that send no type.
 
-The message itself is never sent: it may name files.
+The message itself is never sent, because it may name files.
 """
 
 INTERRUPTED = "is_interrupt"
-"""True in a PostToolUseFailure where a person stopped the tool."""
+"""True in a PostToolUseFailure if a person stopped the tool."""
 
 MAX_CHARS = 4096
-"""Of one value; a longer one is left out, as no id or path is that long."""
+"""The longest value; a longer one is omitted, since no id or path is that long."""

@@ -1,9 +1,9 @@
-"""What blocks and sessions are called."""
+"""The ids of blocks and sessions."""
 
 from typing import NewType
 
 BlockId = NewType("BlockId", str)
-"""16 lower-case hex digits; a client may show and accept any unique prefix."""
+"""16 lower-case hex digits; clients may show and accept any unique prefix."""
 
 SessionId = NewType("SessionId", str)
-"""The agent's own id of a conversation, as the agent wrote it."""
+"""The agent's own id of a session, exactly as the agent wrote it."""

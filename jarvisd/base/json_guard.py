@@ -1,10 +1,10 @@
-"""What is done to bytes before JSON is read, and after it is written."""
+"""Checks and escapes bytes of JSON: before decoding, and after encoding."""
 
 import re
 
 
 def is_utf8(line: bytes) -> bool:
-    """Whether *line* is text."""
+    """Whether *line* is valid UTF-8."""
     try:
         line.decode()
     except UnicodeDecodeError:
@@ -13,7 +13,7 @@ def is_utf8(line: bytes) -> bool:
     return True
 
 
-# An escaped backslash, a pair of surrogates, or one alone; only the last is a group.
+# An escaped backslash, a pair of surrogates, or a lone one; only the last is a group.
 _SURROGATES = re.compile(
     rb"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)", re.DOTALL
 )
@@ -34,7 +34,7 @@ _UNSAFE = re.compile(
 
 
 def escape_unsafe(raw: bytes) -> bytes:
-    """Return JSON *raw* with what could steer a terminal or hide text as escapes."""
+    """Return JSON *raw* with control and invisible characters escaped."""
     if raw.isascii() and b"\x7f" not in raw:
         return raw
 

@@ -1,13 +1,13 @@
-"""Where everything lies: the XDG rules, as pure functions of the environment.
+"""The paths of all files: the XDG rules, as pure functions of the environment.
 
-Daemon and client find the socket by the same function. Strings and `os.path` only:
-the status line's fast path imports this module, and pathlib costs it milliseconds.
+Daemon and client find the socket by the same function. Only strings and `os.path` are
+used: the status line's fast path imports this module, and pathlib costs milliseconds.
 """
 
 import os
 
-# What collections.abc re-exports, and the interpreter has loaded anyway: going through
-# the public name costs the status line 2.5 ms of its 15.
+# The private module that collections.abc re-exports, which the interpreter has already
+# loaded: importing the public one costs the status line 2.5 ms of its 15.
 from _collections_abc import Mapping
 
 APP = "jarvisd"
@@ -18,7 +18,7 @@ MAX_SOCKET_PATH_BYTES = 107
 class HomeError(OSError):
     """The user has no home directory, or a relative one; the message says which.
 
-    An OSError, so that status lines and hooks treat it like a daemon that is not there.
+    An OSError, so that status lines and hooks treat it like a missing daemon.
     """
 
 
@@ -50,7 +50,7 @@ def _xdg(environ: Mapping[str, str], variable: str, *fallback: str) -> str:
 
 
 def config_home(environ: Mapping[str, str]) -> str:
-    """Return the folder of all configuration of this user."""
+    """Return the folder of this user's configuration files."""
     return _xdg(environ, "XDG_CONFIG_HOME", ".config")
 
 
@@ -77,10 +77,10 @@ def runtime_folder(environ: Mapping[str, str]) -> str:
 
 
 def socket_path(environ: Mapping[str, str]) -> str:
-    """Return the socket: `JARVISD_SOCKET`, or in the runtime folder."""
+    """Return the path of the socket: `JARVISD_SOCKET`, or in the runtime folder."""
     return environ.get("JARVISD_SOCKET") or f"{runtime_folder(environ)}/rpc.sock"
 
 
 def line_file(environ: Mapping[str, str]) -> str:
-    """Return the rendered status line, beside the socket."""
+    """Return the path of the rendered status line, beside the socket."""
     return f"{socket_path(environ).rpartition('/')[0]}/line"

@@ -1,16 +1,16 @@
-"""What was put aside because it could not be taken in or stored as it was."""
+"""Counts records and rows that were put aside because they could not be handled."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class Refusals:
-    """How many things of one sort were put aside since the start.
+    """The number of records or rows of one kind that were put aside since the start.
 
     Attributes:
-        count: How many.
-        since_ms: When the first was, Unix ms.
-        where: Where the last was, without content: a block's id, or a table.
+        count: Their number.
+        since_ms: The time of the first, Unix ms; 0 if there was none.
+        where: The place of the last, without content: a block's id, or a table.
 
     """
 
@@ -19,7 +19,7 @@ class Refusals:
     where: str = ""
 
     def add(self, count: int, where: str, now_ms: int) -> None:
-        """Count so many more, the last of them at *where*."""
+        """Add *count* more, the last of them at *where*."""
         self.since_ms = self.since_ms or now_ms
         self.count += count
         self.where = where

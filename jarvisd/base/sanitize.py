@@ -1,8 +1,8 @@
-"""Text made harmless for a terminal.
+"""Makes text safe to print on a terminal.
 
-What agents write is chosen by strangers: a project's name can hold an escape
-sequence that retitles the window, or a direction mark that shows `txt.exe` as
-`exe.txt`. Whatever steers and whatever hides is taken out; letters stay.
+Text from agents is not trusted: a project's name can contain an escape sequence that
+retitles the window, or a direction mark that shows `txt.exe` as `exe.txt`. Control and
+invisible characters are removed; letters stay.
 """
 
 import unicodedata

@@ -1,8 +1,7 @@
-"""Usage: the tokens of one model response, and the way it was served.
+"""Usage: the tokens of one model response, and the variant that served it.
 
-The buckets are disjoint, so that a sum over them is right without knowing which
-agent wrote them; the parsers convert. *reasoning* alone is a subset, of *output*,
-and enters no sum.
+The buckets are disjoint, so that their sum is right whichever agent wrote them; the
+readers convert. Only *reasoning* is a subset, of *output*, and part of no sum.
 """
 
 from collections.abc import Callable, Container
@@ -18,12 +17,12 @@ class Tokens(msgspec.Struct, frozen=True, gc=False):
     """Tokens by how they are billed; never negative.
 
     Attributes:
-        input: Of the prompt, neither read from nor written to a cache.
-        cache_read: Of the prompt, served from a cache.
-        cache_write_5m: Of the prompt, written to a cache for five minutes, or for a
-            time the log does not tell.
-        cache_write_1h: Of the prompt, written to a cache for an hour.
-        output: Generated, reasoning included.
+        input: Prompt tokens that were neither read from nor written to a cache.
+        cache_read: Prompt tokens that were read from a cache.
+        cache_write_5m: Prompt tokens that were written to a cache for five minutes, or
+            for a time that the log does not contain.
+        cache_write_1h: Prompt tokens that were written to a cache for an hour.
+        output: Generated tokens, including reasoning.
         reasoning: The part of *output* that was reasoning.
 
     """
@@ -37,7 +36,7 @@ class Tokens(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def prompt_total(self) -> int:
-        """Return the length of the prompt: what occupies the context window."""
+        """Return the length of the prompt, which occupies the context window."""
         return _prompt_total(self)
 
     @property
@@ -89,12 +88,12 @@ _greatest: Callable[[Tokens, Tokens], Tokens] = each_bucket(
 
 
 class Variant(msgspec.Struct, frozen=True, gc=False):
-    """How a response was served, as far as it changes the price.
+    """The way in which a response was served, as far as it affects the price.
 
     Attributes:
-        speed: "fast" is the dearer, quicker mode of Claude.
-        tier: OpenAI's and Anthropic's service tier; "batch" is processing in bulk.
-        geo_us: Inference was asked to stay in the United States.
+        speed: "fast" is the faster and more expensive mode of Claude.
+        tier: OpenAI's and Anthropic's service tier; "batch" is bulk processing.
+        geo_us: Inference was restricted to the United States.
 
     """
 
@@ -104,4 +103,4 @@ class Variant(msgspec.Struct, frozen=True, gc=False):
 
 
 STANDARD = Variant()
-"""What nearly every response is."""
+"""The variant of nearly every response."""

@@ -1,11 +1,11 @@
-"""What every method is made of: the bases of the Structs, and types that many share."""
+"""The bases of params and results, and field types that many methods share."""
 
 from typing import Annotated
 
 import msgspec
 
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
-"""A whole number that every JSON reader and SQLite can hold."""
+"""A non-negative integer that every JSON decoder and SQLite can represent."""
 
 Text = Annotated[str, msgspec.Meta(max_length=4096)]
 
@@ -16,17 +16,17 @@ AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of a request; an unknown field is refused by name."""
+    """Parameters of a request; an unknown field is refused, by name."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer."""
+    """The result of a request."""
 
 
-class OfDays(Params, frozen=True, kw_only=True):
-    """What a report is about: days *since* and *until*, both included, of one *agent*.
+class DayRange(Params, frozen=True, kw_only=True):
+    """The scope of a report: the days from *since* to *until*, inclusive, of one *agent*.
 
-    Days are those of the time zone *tz*, an IANA name or a rule as POSIX writes it.
+    Days are those of the time zone *tz*, an IANA name or a POSIX rule.
     """
 
     since: Day | None = None

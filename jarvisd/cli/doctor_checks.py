@@ -90,7 +90,7 @@ def _configuration(environ: Mapping[str, str]) -> Finding:
 
     file = Path(paths.config_file(environ))
     try:
-        importlib.import_module("jarvisd.config").describe(environ)
+        importlib.import_module("jarvisd.config").list_settings(environ)
     except JarvisError as exc:
         return Finding("fail", "config", str(exc), f"correct {file}")
 

@@ -1,12 +1,17 @@
-"""What the user has asked for, read once and passed on by value.
+"""The configuration: read once, checked, and passed on by value.
 
-Order: default < file (TOML) < environment (`JARVISD_*`) < flags of `jarvisd`. `load` is
-a pure function of all four; `read` is the rim that opens the file. An unknown key, a
-value of the wrong type and a file that is not TOML are a `ConfigError` that names the
-file, the key and the remedy. docs/configuration.md tells users of every key.
+Precedence: default < file (TOML) < environment (`JARVISD_*`) < flags of `jarvisd`. `load`
+is a pure function of all four; `read` opens the file. An unknown key, a value of the
+wrong type and a file that is not TOML are a `ConfigError` that names the file, the key
+and the remedy. docs/configuration.md describes every key.
 """
 
-from jarvisd.config.config_view import Setting, SettingChanges, changes, describe
+from jarvisd.config.config_view import (
+    Setting,
+    SettingChanges,
+    compare_configs,
+    list_settings,
+)
 from jarvisd.config.flags import Flags, parse_flags
 from jarvisd.config.load import load, notify_settings, read
 from jarvisd.config.settings import (
@@ -40,8 +45,8 @@ __all__ = [
     "Setting",
     "SettingChanges",
     "SinkSettings",
-    "changes",
-    "describe",
+    "compare_configs",
+    "list_settings",
     "load",
     "notify_settings",
     "parse_flags",

@@ -1,4 +1,4 @@
-"""The configuration as people see it: each key, its value, and who set it."""
+"""Lists the configuration for people: each key, its value and its origin."""
 
 import json
 import re
@@ -27,35 +27,35 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class SettingChanges(NamedTuple):
-    """What a reload found: keys that differ, and those of them it cannot apply."""
+    """The keys that a reload found changed, and those of them that need a restart."""
 
     changed: list[str]
     needs_restart: list[str]
 
 
-def describe(environ: Mapping[str, str]) -> list[Setting]:
-    """Read the configuration as the daemon would, and return every setting.
+def list_settings(environ: Mapping[str, str]) -> list[Setting]:
+    """Read the configuration as the daemon does, and return every setting.
 
     Raises:
-        ConfigError: The daemon would not start either.
+        ConfigError: It is invalid; the daemon would not start either.
 
     """
     config = read([], environ)
     return [
-        Setting(key, _toml(value), config.origins.get(key, DEFAULT))
-        for key, value in _leaves(config, config.agents)
+        Setting(key, _to_toml(value), config.origins.get(key, DEFAULT))
+        for key, value in _flatten(config, config.agents)
     ]
 
 
-def changes(old: Config, new: Config) -> SettingChanges:
-    """Compare two configurations; where a value comes from is no change."""
+def compare_configs(old: Config, new: Config) -> SettingChanges:
+    """Return the keys whose values differ, whatever their origins."""
     agents = {*old.agents, *new.agents}
-    before, after = dict(_leaves(old, agents)), dict(_leaves(new, agents))
+    before, after = dict(_flatten(old, agents)), dict(_flatten(new, agents))
     changed = [key for key in before if before[key] != after[key]]
     return SettingChanges(changed, [key for key in changed if needs_restart(key)])
 
 
-def _leaves(config: Config, agents: Iterable[str]) -> Iterator[tuple[str, object]]:
+def _flatten(config: Config, agents: Iterable[str]) -> Iterator[tuple[str, object]]:
     for key in TYPES:
         yield key, getattr(config, key)
 
@@ -64,17 +64,17 @@ def _leaves(config: Config, agents: Iterable[str]) -> Iterator[tuple[str, object
             yield f"agents.{name}.{key}", value
 
 
-def _toml(value: object) -> str:
+def _to_toml(value: object) -> str:
     match value:
         case msgspec.Struct():
-            return _toml(_table(value))
+            return _to_toml(_table(value))
         case Secret():
             return f'"{value!r}"'
         case dict():
-            pairs = ", ".join(f"{_key(key)} = {_toml(value[key])}" for key in value)
+            pairs = ", ".join(f"{_key(key)} = {_to_toml(value[key])}" for key in value)
             return f"{{{pairs}}}"
         case tuple():
-            return f"[{', '.join(map(_toml, value))}]"
+            return f"[{', '.join(map(_to_toml, value))}]"
         case Path():
             return json.dumps(str(value), ensure_ascii=False)
         case _:
@@ -82,7 +82,7 @@ def _toml(value: object) -> str:
 
 
 def _table(struct: msgspec.Struct) -> dict[str, object]:
-    """Return what a table of the file would hold: its kind, and what is not absent."""
+    """Return the struct as a table of the file: its kind, and fields with a value."""
     config, fields = struct.__struct_config__, msgspec.structs.asdict(struct)
     kind = {} if config.tag_field is None else {config.tag_field: config.tag}
     return kind | {key: fields[key] for key in fields if fields[key] is not None}

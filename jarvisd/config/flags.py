@@ -30,14 +30,14 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_flags(argv: Sequence[str]) -> Flags:
-    """Parse the arguments behind the program's name.
+    """Parse the arguments after the program's name.
 
     Raises:
         ConfigError: A flag is unknown or lacks its value.
-        SystemExit: `--help` or `--version` was asked for, and has been printed.
+        SystemExit: `--help` or `--version` was given, and its text has been printed.
 
     """
-    return Flags(**vars(_parser().parse_args(argv)))
+    return Flags(**vars(_build_parser().parse_args(argv)))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,11 +45,11 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(f"{message}. See `{self.prog} --help`.")
 
 
-def _parser() -> _Parser:
+def _build_parser() -> _Parser:
     parser = _Parser(
         prog="jarvisd",
         description="Watch the live output of AI coding agents and answer on a socket.",
-        epilog="Ask it with jarvisctl. The configuration file is described in "
+        epilog="Query it with jarvisctl. The configuration file is described in "
         "docs/configuration.md and by `jarvisctl config show --origin`.",
         allow_abbrev=False,
     )
@@ -62,7 +62,7 @@ def _parser() -> _Parser:
     parser.add_argument(
         "--check-config",
         action="store_true",
-        help="read the configuration, say whether it is right, and exit 0 or 2",
+        help="check the configuration, print the result, and exit with 0 or 2",
     )
     parser.add_argument(
         "--foreground",

@@ -1,4 +1,4 @@
-"""From file, environment and flags to one checked `Config`."""
+"""Loads a checked `Config` from file, environment and flags."""
 
 import re
 import tomllib
@@ -27,14 +27,14 @@ from jarvisd.config.settings import (
 from jarvisd.config.sink_settings import SINK_KEYS, check_sinks
 from jarvisd.config.value_check import (
     GivenValue,
+    convert_value,
     expectation,
     nearest,
     require_known,
-    typed,
 )
 
 MAX_DEPTH = 16
-"""Of a key, with a step for each table; the deepest setting has four."""
+"""The longest key in parts, one for each table; the deepest setting has four."""
 
 _KEY = re.compile(r"""^\s*([\w."'-]+)\s*=""", re.MULTILINE)
 
@@ -45,19 +45,19 @@ def read(
     *,
     known_agents: Collection[str] | None = None,
 ) -> Config:
-    """Find and read the file, then `load`. A file nobody asked for may be absent.
+    """Find and read the file, then `load` it. The default file may be absent.
 
     Raises:
-        ConfigError: As `load`; or the file cannot be read, or the user has no home.
+        ConfigError: As in `load`; or the file cannot be read, or the user has no home.
 
     """
-    asked = parse_flags(argv).config or environ.get("JARVISD_CONFIG")
+    named = parse_flags(argv).config or environ.get("JARVISD_CONFIG")
     try:
-        path = Path(asked or paths.config_file(environ))
+        path = Path(named or paths.config_file(environ))
     except paths.HomeError as exc:
         raise ConfigError(str(exc)) from None
 
-    text = _text(path, required=asked is not None)
+    text = _read_text(path, required=named is not None)
     return load(argv, environ, text, path=path, known_agents=known_agents)
 
 
@@ -74,18 +74,19 @@ def load(
     Args:
         argv: The arguments of `jarvisd`, without the program's name.
         environ: The environment; HOME and the XDG variables decide the defaults.
-        toml_text: What the file says, or None where there is none.
-        path: The file's name, for messages and origins.
-        known_agents: The agents there are; None where the caller cannot know.
+        toml_text: The content of the file, or None if there is none.
+        path: The file's path, for messages and origins.
+        known_agents: The names of all agents; None if the caller does not know them.
 
     Raises:
-        ConfigError: The first thing that is wrong; names where, what and the remedy.
+        ConfigError: The first error; the message names the place, the value and the
+            remedy.
 
     """
-    told = dict(_from_file(toml_text or "", path))
-    told |= _from_environment(environ)
-    told |= _from_flags(parse_flags(argv))
-    config = _assembled(told, environ)
+    given = dict(_from_file(toml_text or "", path))
+    given |= _from_environment(environ)
+    given |= _from_flags(parse_flags(argv))
+    config = _build_config(given, environ)
     check_sinks(config.sinks, str(path))
     if known_agents is not None:
         _check_agents(config, known_agents, path)
@@ -94,15 +95,15 @@ def load(
 
 
 def notify_settings(
-    settings: NotifySettings, told: Mapping[str, object]
+    settings: NotifySettings, given: Mapping[str, object]
 ) -> NotifySettings:
-    """Return *settings* with what options of the command line say instead.
+    """Return *settings* with the values *given* on the command line.
 
     Raises:
-        ConfigError: A value is not what its key wants.
+        ConfigError: A value has the wrong type.
 
     """
-    values = {**msgspec.to_builtins(settings), **told}
+    values = {**msgspec.to_builtins(settings), **given}
     try:
         return msgspec.convert(values, NotifySettings)
     except msgspec.ValidationError as exc:
@@ -112,7 +113,7 @@ def notify_settings(
         raise ConfigError(f"{found}: {expectation(problem)}") from None
 
 
-def _text(path: Path, *, required: bool) -> str | None:
+def _read_text(path: Path, *, required: bool) -> str | None:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -143,15 +144,15 @@ def _from_file(text: str, path: Path) -> Iterator[tuple[Key, GivenValue]]:
     _check_sink_keys(document.get("sinks"), path)
     _check_keys(document, "conversations", CONVERSATION_KEYS, path)
     _check_keys(document, "segments", SEGMENT_KEYS, path)
-    yield from _table(document, (), TYPES, path)
+    yield from _given_values(document, (), TYPES, path)
     for name, table in _agent_tables(agents, path):
-        yield from _table(table, ("agents", name), AGENT_TYPES, path)
+        yield from _given_values(table, ("agents", name), AGENT_TYPES, path)
 
 
 def _check_tree(document: Mapping[str, object], path: Path) -> None:
-    """Refuse what no setting can hold, and what is nested deeper than any setting.
+    """Raise ConfigError for a NUL character, and for values nested too deeply.
 
-    A NUL ends every name that is given to the system; deep values cannot be shown.
+    A NUL would truncate a path in system calls, and deep values cannot be printed.
     """
     waiting: list[tuple[Key, object]] = [((), document)]
     while waiting:
@@ -184,7 +185,7 @@ def _deepest_key(text: str) -> str:
 
 
 def _check_fifos(value: object, path: Path) -> None:
-    """Find unknown keys within the tables; their types are checked with the rest."""
+    """Raise ConfigError for an unknown key in a table; types are checked later."""
     for index, table in enumerate(value if isinstance(value, list) else []):
         for name in table if isinstance(table, dict) else []:
             require_known(name, (f"fifos[{index}]",), FIFO_KEYS, origin=str(path))
@@ -218,6 +219,7 @@ def _check_sink_keys(value: object, path: Path) -> None:
 def _agent_tables(
     value: object, path: Path
 ) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Yield the name and the table of each configured agent."""
     tables = value.items() if isinstance(value, dict) else [("", value)]
     for name, table in tables:
         if not isinstance(table, dict):
@@ -229,7 +231,7 @@ def _agent_tables(
         yield name, table
 
 
-def _table(
+def _given_values(
     table: Mapping[str, object], prefix: Key, known: Collection[str], path: Path
 ) -> Iterator[tuple[Key, GivenValue]]:
     for name, value in table.items():
@@ -254,7 +256,9 @@ def _from_flags(flags: Flags) -> dict[Key, GivenValue]:
     }
 
 
-def _assembled(told: Mapping[Key, GivenValue], environ: Mapping[str, str]) -> Config:
+def _build_config(
+    given: Mapping[Key, GivenValue], environ: Mapping[str, str]
+) -> Config:
     try:
         home = paths.home(environ)
     except paths.HomeError as exc:
@@ -263,11 +267,11 @@ def _assembled(told: Mapping[Key, GivenValue], environ: Mapping[str, str]) -> Co
     fields: dict[str, object] = {
         "store": Path(paths.state_folder(environ)) / "jarvisd.db",
         "socket": Path(paths.runtime_folder(environ)) / "rpc.sock",
-        "origins": {".".join(key): each.origin for key, each in told.items()},
+        "origins": {".".join(key): each.origin for key, each in given.items()},
     }
     agents: dict[str, AgentSettings] = {}
-    for key, each in told.items():
-        match key, typed(key, each, home=home):
+    for key, each in given.items():
+        match key, convert_value(key, each, home=home):
             case (_, name, field), value:
                 before = agents.get(name, AgentSettings())
                 agents[name] = msgspec.structs.replace(before, **{field: value})

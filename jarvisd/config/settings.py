@@ -1,7 +1,7 @@
-"""The settings: their names, types, defaults, and where each may come from.
+"""The settings: their names, types, defaults, and where each may be set.
 
-There are few on purpose. A number that only a benchmark could choose is a constant
-beside the code that uses it.
+There are few on purpose: a number that only a benchmark could determine is a constant
+in the module that uses it.
 """
 
 import fnmatch
@@ -28,24 +28,25 @@ class LogLevel(StrEnum):
 
 
 LOG_LEVEL = LogLevel.INFO
-"""Life events only: an idle day is a few lines."""
+"""Only lifecycle events: an idle day is a few lines."""
 
 SCAN_INTERVAL_S = 15.0
-"""What every watcher missed is found within this at the latest. Scans come sooner
-where they are cheap: a scan that took 5 ms, of 2,000 files, is repeated after 5 s."""
+"""The longest time between reconcile scans, which find changes that watchers missed.
+Scans are more frequent if they are cheap: one that took 5 ms, of 2,000 files, is
+repeated after 5 s."""
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.2, le=60.0)]
-"""The scan's range: faster is a busy loop, slower is no longer live."""
+"""The range of the scan interval: less is a busy loop, more is no longer live."""
 
 TEXT = "text"
-"""The agent of output that is nobody's format: counted, not parsed."""
+"""The agent name of output in no agent's format, which is counted but not parsed."""
 
 
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user says about one agent.
+    """The settings of one agent.
 
-    *roots* are read besides the folders in which the agent is known to write. Without
-    *ledger* its lines are counted, and what they say is left alone.
+    *roots* are read in addition to the agent's default folders. Without *ledger* its
+    lines are counted, but not parsed.
     """
 
     enabled: bool = True
@@ -56,7 +57,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
 class FifoSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """A named pipe to read; it must exist, jarvisd never makes one."""
+    """A named pipe to read; it must exist, since jarvisd never creates one."""
 
     path: Path
     agent: str = TEXT
@@ -65,7 +66,7 @@ class FifoSettings(
 class ConversationSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """What is kept of conversations, and whether those with agents are recorded."""
+    """The limits of conversations, and whether messages of agents are recorded."""
 
     record: bool = False
     max_age_hours: Annotated[float, msgspec.Meta(ge=0, le=8_760_000)] = MAX_AGE_HOURS
@@ -75,7 +76,7 @@ class ConversationSettings(
 
     @property
     def limits(self) -> ConversationLimits:
-        """Return the age and the size of a conversation."""
+        """Return the maximum age and size of a conversation."""
         return ConversationLimits(
             max_age_hours=self.max_age_hours, threshold=self.consolidation_threshold
         )
@@ -84,7 +85,7 @@ class ConversationSettings(
 class SegmentSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """When a session that does nothing is over: more than *idle_s* after its last line."""
+    """The time *idle_s* after a session's last line at which its segment is closed."""
 
     idle_s: Annotated[float, msgspec.Meta(ge=1.0, le=86_400.0)] = 300.0
 
@@ -92,10 +93,11 @@ class SegmentSettings(
 class NotifySettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """Of what `jarvisctl notify` tells, how, and when not; the daemon has no use for it.
+    """The settings of `jarvisctl notify`; the daemon does not use them.
 
-    *after_s* is for how long it must have been so. *quiet* are hours of the day in which
-    nothing is told; what is still so afterwards is told then.
+    *after_s* is the time for which a state must last before it is notified. During the
+    *quiet* hours of the day nothing is notified; states that last until their end are
+    notified then.
     """
 
     states: tuple[State, ...] = (
@@ -115,12 +117,11 @@ class NotifySettings(
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the daemon was told, complete and checked.
+    """The complete and checked configuration.
 
-    *agents* holds those the user mentions; `agent()` answers for every other one.
-    *prices* is the table as it stands in the file: pricing knows what may be in it.
-    *origins* says of each key that is not at its default who set it: the file's path,
-    the variable's name or the flag.
+    *agents* has only agents that are configured; `agent()` returns the settings of any.
+    *prices* is the table in the file, which `pricing` checks. *origins* maps each key
+    without its default to its origin: the file's path, the variable's name or the flag.
     """
 
     store: Path
@@ -139,14 +140,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:
-        """Return what holds for the agent *name*."""
+        """Return the settings of the agent *name*, or the defaults."""
         return self.agents.get(name, AgentSettings())
 
     def excluder(self) -> Callable[[str], bool]:
-        """Return a test of absolute paths: must this one not be read?
+        """Return a predicate that is True for absolute paths that must not be read.
 
-        A pattern is a glob in which `*` crosses slashes. One that matches a folder
-        excludes all that lies below it.
+        A pattern is a glob in which `*` also matches slashes. One that matches a folder
+        excludes everything below it.
         """
         if not self.exclude:
             return lambda _path: False
@@ -157,14 +158,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Key = tuple[str, ...]
-"""A key of the file, by its parts: `("agents", "claude", "roots")`."""
+"""A key of the file as its parts: `("agents", "claude", "roots")`."""
 
 TYPES: Mapping[str, object] = {
     field.name: field.type
     for field in msgspec.structs.fields(Config)
     if field.name not in {"agents", "origins"}
 }
-"""The type of each key at the top of the file, beside the tables of `agents`."""
+"""The type of each key at the top of the file, except `agents`."""
 
 AGENT_TYPES: Mapping[str, object] = {
     field.name: field.type for field in msgspec.structs.fields(AgentSettings)
@@ -178,14 +179,14 @@ NOT_IN_THE_FILE: Mapping[str, str] = {
     "socket": "jarvisctl and status lines would not find it; set JARVISD_SOCKET, which"
     " they read as well"
 }
-"""Keys that only the environment and flags may set, and why."""
+"""Keys that only the environment and flags may set, with the reason."""
 
 ENVIRONMENT: Mapping[str, str] = {
     "store": "JARVISD_STORE",
     "socket": "JARVISD_SOCKET",
     "log_level": "JARVISD_LOG_LEVEL",
 }
-"""The variable of each key that has one. `JARVISD_CONFIG` names the file itself."""
+"""The environment variable of each key that has one; `JARVISD_CONFIG` is the file."""
 
 CONVERSATION_KEYS = ConversationSettings.__struct_fields__
 """The keys of `[conversations]`."""
@@ -196,9 +197,11 @@ SEGMENT_KEYS = SegmentSettings.__struct_fields__
 NOTIFY_KEYS = NotifySettings.__struct_fields__
 """The keys of `[notify]`."""
 
-_OPENED = frozenset({"store", "socket", "conversations", "segments", "sinks"})
+_FIXED_AT_START = frozenset({"store", "socket", "conversations", "segments", "sinks"})
 
 
 def needs_restart(key: str) -> bool:
-    """Whether a reload cannot change *key*: what was opened at the start stays so."""
-    return key in _OPENED or (key.startswith("agents.") and key.endswith(".ledger"))
+    """Whether *key* takes effect only after a restart, since it is used at the start."""
+    return key in _FIXED_AT_START or (
+        key.startswith("agents.") and key.endswith(".ledger")
+    )

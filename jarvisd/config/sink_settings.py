@@ -1,6 +1,6 @@
-"""`[[sinks]]`: where the records of closed segments go besides the store. None, if unset.
+"""The settings of `[[sinks]]`: the targets of segment records besides the store.
 
-What may be in a table depends on its `kind`, so each kind is a Struct of its own.
+The keys of a table depend on its `kind`, so each kind has its own Struct.
 """
 
 import re
@@ -14,17 +14,17 @@ import msgspec
 from jarvisd.base.errors import ConfigError
 
 MAX_WAITING: Final = 100_000
-"""Records that wait for a sink: some 70 MB of the database, years of segments."""
+"""Records that may wait for a sink: about 70 MB of the database, years of segments."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _HOST: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
-"""No user, no query: what is shown and logged of it holds no secret."""
+"""Without user and query, since the host is shown and logged, and must be no secret."""
 
 Bound = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
 class Secret:
-    """A text that no message, log or listing shows; only `reveal` gives it."""
+    """A text that no message, log or listing shows; only `reveal` returns it."""
 
     __slots__ = ("_text",)
 
@@ -46,12 +46,12 @@ class Secret:
 
 
 class Grouping(StrEnum):
-    """Who the records are from, as a collector sees it: its `distinct_id`."""
+    """The `distinct_id` of records, by which a collector groups them."""
 
     INSTALL = "install"
     """A random id of this installation."""
     SEGMENT = "segment"
-    """Another one each time: nothing tells that two records are of one user."""
+    """A different id for each record: two records of one user cannot be linked."""
 
 
 class _Sink(
@@ -66,13 +66,13 @@ class _Sink(
 
 
 class JsonlSettings(_Sink, frozen=True, kw_only=True, tag="jsonl"):
-    """A file that each record is appended to, as a line."""
+    """A file to which each record is appended as a line."""
 
     path: Path
 
 
 class PosthogSettings(_Sink, frozen=True, kw_only=True, tag="posthog"):
-    """A collector that understands PostHog's capture; the key is here or in a file."""
+    """A collector with PostHog's capture API; the key is here or in a file."""
 
     host: str
     api_key: Secret | None = None
@@ -90,10 +90,10 @@ SINK_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def check_sinks(sinks: Iterable[SinkSettings], origin: str) -> None:
-    """Find what the types cannot tell.
+    """Check the rules that types cannot express.
 
     Raises:
-        ConfigError: A name or a host cannot be one, two sinks have one name, or a
+        ConfigError: A name or a host is invalid, two sinks have the same name, or a
             collector has no key, or two.
 
     """
@@ -114,7 +114,7 @@ def _check_name(name: str, taken: Container[str], where: str) -> None:
         )
 
     if name in taken:
-        raise ConfigError(f"{where} is {name!r}, like that of another sink")
+        raise ConfigError(f"{where} is {name!r}, which is the name of another sink")
 
 
 def _check_host(host: str, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Is this value what its key wants? The sentences for those that are not."""
+"""Converts values to the type of their key, with a message for each mismatch."""
 
 import difflib
 from collections.abc import Collection
@@ -14,17 +14,18 @@ from jarvisd.config.sink_settings import Secret
 
 
 class GivenValue(NamedTuple):
-    """A value as somebody gave it, and who."""
+    """A value before conversion, and its origin: file, variable or flag."""
 
     value: object
     origin: str
 
 
-def typed(key: Key, told: GivenValue, *, home: str) -> object:
-    """Return the value as the type of its key, `~` expanded.
+def convert_value(key: Key, given: GivenValue, *, home: str) -> object:
+    """Return the value converted to the type of its key, with `~` expanded.
 
     Raises:
-        ConfigError: Says who gave it, what was expected and what was found.
+        ConfigError: The value has another type; the message names its origin, the
+            expected and the actual value.
 
     """
     kind = AGENT_TYPES[key[-1]] if key[0] == "agents" else TYPES[key[0]]
@@ -36,9 +37,9 @@ def typed(key: Key, told: GivenValue, *, home: str) -> object:
         return _path(value, home=home) if type_ is Path else value
 
     try:
-        value: object = msgspec.convert(told.value, kind, dec_hook=custom)
+        value: object = msgspec.convert(given.value, kind, dec_hook=custom)
     except msgspec.ValidationError as exc:
-        raise ConfigError(_wrong(key, told, kind, str(exc))) from None
+        raise ConfigError(_describe_mismatch(key, given, kind, str(exc))) from None
 
     match key, value:
         case ("exclude",), tuple():
@@ -50,7 +51,10 @@ def typed(key: Key, told: GivenValue, *, home: str) -> object:
 def require_known(
     name: str, prefix: Key, known: Collection[str], *, origin: str
 ) -> None:
-    """Refuse a key that is unknown, naming the nearest, or that has no place here."""
+    """Raise ConfigError for a key that is unknown or cannot be set in the file.
+
+    The message names the most similar key, or the reason.
+    """
     if name not in known:
         candidates = known if prefix else {"agents", *known} - NOT_IN_THE_FILE.keys()
         hint = nearest(name, candidates, prefix)
@@ -63,7 +67,7 @@ def require_known(
 
 
 def nearest(name: str, candidates: Collection[str], prefix: Key = ()) -> str:
-    """Return a hint: the likeliest of *candidates*, or all of them."""
+    """Return a hint with the most similar of *candidates*, or with all of them."""
     near = difflib.get_close_matches(name, sorted(candidates), n=1)
     if near:
         return f"did you mean `{_dotted(*prefix, near[0])}`?"
@@ -97,20 +101,20 @@ def _expand(text: str, home: str) -> str:
     return home + text[1:] if text == "~" or text.startswith("~/") else text
 
 
-def _wrong(key: Key, told: GivenValue, kind: object, problem: str) -> str:
+def _describe_mismatch(key: Key, given: GivenValue, kind: object, problem: str) -> str:
     problem, _, place = problem.partition(" - at `$")
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         problem = f"Expected one of {', '.join(kind)}"
 
     what = f"`{_dotted(*key)}{place.rstrip('`')}`"
-    # What stands in a sink may be a key, and is not shown to anybody.
-    found = "" if place or key == ("sinks",) else f" is {told.value!r}"
-    return f"{told.origin}: {what}{found}: {expectation(problem)}"
+    # A value in a sink may be its API key, which must not be shown.
+    found = "" if place or key == ("sinks",) else f" is {given.value!r}"
+    return f"{given.origin}: {what}{found}: {expectation(problem)}"
 
 
 def expectation(problem: str) -> str:
-    """Return the expectation that a value failed, from msgspec's *problem*."""
-    if "matching regex" in problem:  # of all settings only the quiet hours have one
+    """Return the expectation in msgspec's *problem* as part of a sentence."""
+    if "matching regex" in problem:  # only the quiet hours have a pattern
         return "expected hours such as 22:00-07:00"
 
     return f"{problem[0].lower()}{problem[1:]}"

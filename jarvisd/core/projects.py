@@ -16,7 +16,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from jarvisd.base.folder import slashed
+from jarvisd.base.folder import with_slashes
 from jarvisd.core.traits import Worktree, WorktreeRule
 
 _BESIDE = re.compile(r"(.*[^\\/])\.worktrees[\\/].", re.DOTALL)
@@ -43,7 +43,7 @@ def repository_of(folder: str, git_file: str) -> str | None:
         return None
 
     path = os.path.normpath(os.path.join(folder, named[1].strip()))
-    found = _OF_REPOSITORY.fullmatch(slashed(path))
+    found = _OF_REPOSITORY.fullmatch(with_slashes(path))
     if found is None:
         return None
 
@@ -108,4 +108,4 @@ class Projects:
 
 
 def _name(folder: str) -> str:
-    return slashed(folder).rstrip("/").rpartition("/")[2]
+    return with_slashes(folder).rstrip("/").rpartition("/")[2]

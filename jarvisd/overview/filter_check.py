@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from jarvisd.base.folder import is_named, slashed
+from jarvisd.base.folder import is_named, with_slashes
 from jarvisd.blocks.registry import Blocks
 from jarvisd.overview.daemon_contract import Daemon
 from jarvisd.overview.matching import is_in_project, is_session_in
@@ -68,7 +68,7 @@ class FilterCheck:
         places = (each.origin.project or each.origin.cwd for each in newest)
         known = list(
             dict.fromkeys(
-                PurePath(slashed(each)).name or each for each in places if each
+                PurePath(with_slashes(each)).name or each for each in places if each
             )
         )
         if not known:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from jarvisd.base.wire_types import OfDays, Params, Result
+from jarvisd.base.wire_types import DayRange, Params, Result
 from jarvisd.reports.attention_model import (
     AttentionDay,
     AttentionHour,
@@ -14,7 +14,7 @@ from jarvisd.reports.attention_model import (
 MAX_SESSIONS_TOLD = 100
 
 
-class ReportAttention(OfDays, frozen=True, kw_only=True):
+class ReportAttention(DayRange, frozen=True, kw_only=True):
     """Ask what waited for a person, for how long, and what worked meanwhile.
 
     *project* is a folder or the end of its path.

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from jarvisd.base.wire_types import OfDays
+from jarvisd.base.wire_types import DayRange
 from jarvisd.base.zone import zone_named
 from jarvisd.reports import calendar
 from jarvisd.reports.model import ToolRow
@@ -16,7 +16,7 @@ MAX_DAYS = 3_660
 """Days that a report of tools by day may have."""
 
 
-def days_of(asked: OfDays) -> tuple[int | None, int | None]:
+def days_of(asked: DayRange) -> tuple[int | None, int | None]:
     """Return the first and the last day that count, since 1970-01-01.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from jarvisd.base.usage import Tokens
-from jarvisd.base.wire_types import OfDays, Params, Result, Whole
+from jarvisd.base.wire_types import DayRange, Params, Result, Whole
 from jarvisd.core.origin import SessionId
 from jarvisd.reports.model import (
     Attribution,
@@ -26,7 +26,7 @@ MAX_ATTRIBUTIONS = 10_000
 MAX_EXPLAINED_LINES = 10_000
 
 
-class ReportUsage(OfDays, frozen=True, kw_only=True):
+class ReportUsage(DayRange, frozen=True, kw_only=True):
     """Ask what was spent: tokens and cost, in rows told apart *by* something.
 
     The week begins on Monday. *project* is a folder or the end of its path.
@@ -52,7 +52,7 @@ class ReportUsageResult(Result, frozen=True, kw_only=True):
     rows: list[UsageRow]
 
 
-class ReportWindows(OfDays, frozen=True, kw_only=True):
+class ReportWindows(DayRange, frozen=True, kw_only=True):
     """Ask for five-hour windows, how fast tokens burn now, and what limits say."""
 
 
@@ -67,7 +67,7 @@ class ReportWindowsResult(Result, frozen=True, kw_only=True):
     limits: list[LimitView]
 
 
-class ReportTools(OfDays, frozen=True, kw_only=True):
+class ReportTools(DayRange, frozen=True, kw_only=True):
     """Ask how tools, skills, subagents and slash commands were used.
 
     *by* plugin counts only what an imported attribution knows. *daily* gives each day

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jarvisd.base.errors import RuntimeFolderError, SocketInUseError
-from jarvisd.base.file_lock import hold_lock
+from jarvisd.base.file_lock import exclusive_lock
 from jarvisd.base.paths import MAX_SOCKET_PATH_BYTES
 
 BACKLOG = 128
@@ -172,7 +172,7 @@ def _reason(exc: OSError) -> str:
 def _locked(path: Path, folder: int) -> Iterator[None]:
     with ExitStack() as stack:
         try:
-            stack.enter_context(hold_lock(path / LOCK_NAME, folder=folder))
+            stack.enter_context(exclusive_lock(path / LOCK_NAME, folder=folder))
         except OSError as exc:
             raise RuntimeFolderError(path, f"{LOCK_NAME}: {_reason(exc)}") from exc
 

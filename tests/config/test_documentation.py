@@ -29,7 +29,7 @@ def test_every_key_has_its_row_and_its_chapter() -> None:
 
 def test_the_table_tells_the_defaults() -> None:
     environ = {"HOME": "/home/ann", "XDG_RUNTIME_DIR": "/run"}
-    shown = {key: value for key, value, _ in config.describe(environ)}
+    shown = {key: value for key, value, _ in config.list_settings(environ)}
     shown |= {
         "agents.NAME.enabled": "true",
         "agents.NAME.roots": "[]",

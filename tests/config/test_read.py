@@ -61,7 +61,7 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
         "prices.m-1 = {input = 1, output = 2.5}",
     )
 
-    shown = config.describe(environ | {"JARVISD_STORE": "/s"})
+    shown = config.list_settings(environ | {"JARVISD_STORE": "/s"})
 
     assert shown == [
         Setting("store", '"/s"', "JARVISD_STORE"),
@@ -106,7 +106,7 @@ def test_a_reload_tells_what_changed_and_what_has_to_wait(
     )
     new = config.read([], environ)
 
-    changed, needs_restart = config.changes(old, new)
+    changed, needs_restart = config.compare_configs(old, new)
 
     codex = ["agents.codex.enabled", "agents.codex.ledger"]
     assert changed == ["store", "log_level", *codex]
@@ -117,7 +117,7 @@ def test_saying_the_default_aloud_is_no_change(environ: dict[str, str]) -> None:
     old = config.read([], environ)
     write(environ, "scan_interval_s = 15.0\nagents.claude.enabled = true")
 
-    assert config.changes(old, config.read([], environ)) == ([], [])
+    assert config.compare_configs(old, config.read([], environ)) == ([], [])
 
 
 def test_flags_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:

@@ -166,7 +166,7 @@ def test_a_key_is_shown_as_stars(tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path), "JARVISD_CONFIG": str(file)}
 
     [(_, value, origin)] = [
-        each for each in config.describe(environ) if each.key == "sinks"
+        each for each in config.list_settings(environ) if each.key == "sinks"
     ]
 
     assert value == (
@@ -189,5 +189,5 @@ def test_a_key_is_in_no_representation() -> None:
 def test_a_change_of_a_key_is_a_change_that_needs_a_restart() -> None:
     old, new = load(NET + KEY), load(NET + KEY.replace("phc", "phx"))
 
-    assert config.changes(old, new) == (["sinks"], ["sinks"])
-    assert config.changes(old, load(NET + KEY)) == ([], [])
+    assert config.compare_configs(old, new) == (["sinks"], ["sinks"])
+    assert config.compare_configs(old, load(NET + KEY)) == ([], [])

@@ -30,7 +30,7 @@ def add(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the settings as this environment and the configuration file give them."""
     # Only this command and `doctor` read settings; the others need not pay for it.
-    settings = importlib.import_module("jarvisd.config").describe(os.environ)
+    settings = importlib.import_module("jarvisd.config").list_settings(os.environ)
     if args.json:
         keys = [
             {"key": key, "value": value, "origin": origin}

@@ -4,7 +4,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable
 
-from jarvisd.base.folder import slashed
+from jarvisd.base.folder import with_slashes
 
 HOME = "~"
 
@@ -12,7 +12,7 @@ HOME = "~"
 def short(*folders: str | None) -> str:
     """Return the name of the first of *folders* that is known; empty if none is."""
     folder = next((each for each in folders if each), "")
-    name = slashed(with_home(folder)).rstrip("/")
+    name = with_slashes(with_home(folder)).rstrip("/")
     return name.rpartition("/")[2] or name or folder
 
 
@@ -27,7 +27,9 @@ def with_home(path: str) -> str:
 
 def distinct(folders: Iterable[str]) -> dict[str, str]:
     """Return the shortest name of each folder that is no other's."""
-    known = {each: slashed(with_home(each)).strip("/").split("/") for each in folders}
+    known = {
+        each: with_slashes(with_home(each)).strip("/").split("/") for each in folders
+    }
     depths = dict.fromkeys(known, 1)
     while True:
         names = {each: "/".join(known[each][-depths[each] :]) for each in known}

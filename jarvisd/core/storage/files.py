@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from jarvisd.base.file_lock import hold_lock
+from jarvisd.base.file_lock import exclusive_lock
 
 log = structlog.get_logger()
 
@@ -96,7 +96,7 @@ def hold_store(path: Path) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             make_private_folder(lock.parent)
-            stack.enter_context(hold_lock(lock))
+            stack.enter_context(exclusive_lock(lock))
         except OSError as exc:
             # A folder that cannot be written degrades the store; it stops no daemon.
             log.warning("store.not_locked", path=str(lock), error=exc.strerror)
