@@ -1,5 +1,5 @@
-"""What usage would have cost at list prices: exact, offline, and honest about gaps.
+"""The cost of usage at list prices: exact, offline, and None where a price is unknown.
 
-`PriceBook` answers; everything else here serves it. docs/pricing.md tells where the
-prices come from, how a maintainer refreshes them and how a user overrides them.
+`PriceBook` is the entry point. docs/pricing.md describes where the prices come from, how
+a maintainer refreshes them and how a user overrides them.
 """

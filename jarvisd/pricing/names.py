@@ -1,9 +1,9 @@
-"""Names of models, as agents write them, and the spellings under which to look.
+"""Parses the names of models that agents write into spellings for the price table.
 
-A name is made shorter only by what says nothing about the price: the provider in
-front, the date of a snapshot, `-latest`, `[1m]`, a cloud's version number. A spelling
-must then be in the table as it stands. Nothing is matched by likeness or by prefix,
-for the price of a sibling is worse than none.
+A name is shortened only by parts that do not affect the price: the provider in front,
+the date of a snapshot, `-latest`, `[1m]`, a cloud's version number. A spelling must then
+be in the table exactly. Nothing is matched by similarity or by prefix, since the price
+of a similar model is worse than none.
 """
 
 import re
@@ -14,9 +14,9 @@ import msgspec
 MILLION_SUFFIX = "[1m]"
 FAST_SUFFIX = "-fast"
 MAX_CHARS = 200
-"""A longer name is no model; logs may hold anything."""
+"""A longer name is not a model's; logs may contain anything."""
 
-_NOISE = (
+_SUFFIXES = (
     re.compile(r"\[[^\[\]]*\]$"),
     re.compile(r"-v\d+:\d+$"),
     re.compile(r"[-@](?:\d{8}|\d{4}-\d\d-\d\d|\d\d-\d\d)$"),
@@ -27,20 +27,20 @@ _BEDROCK = re.compile(
     r"(?:arn:aws[a-z-]*:bedrock:[^/]{0,64}:(?:foundation-model|inference-profile)/)?"
     r"(?:[a-z-]+\.)?anthropic\.([^/]+?)(?:-v\d+(?::\d+[a-z]*)*)?(?:\[[^\[\]]*\])?"
 )
-"""A region before it, a route of LiteLLM or what it has in an ARN says no more."""
+"""The region, LiteLLM's route and the parts of an ARN do not affect the price."""
 
 _DATABRICKS = re.compile(r"(?:databricks/)?databricks-(.+)")
 _DOTS = re.compile(r"(?<=\d)-(?=\d)")
-"""Databricks writes no dots: its gpt-5-1 is gpt-5.1."""
+"""Databricks writes dashes for dots: its gpt-5-1 is gpt-5.1."""
 
 
 class Name(msgspec.Struct, frozen=True):
-    """A model's name, taken apart.
+    """The parsed name of a model.
 
     Attributes:
-        provider: Whose price list to use; None is the maker's, whoever that is.
-        spellings: What to look for, the most exact first.
-        fast: The same without a `-fast` at the end, which asks for that variant.
+        provider: The provider whose prices apply; None for the model's maker.
+        spellings: The spellings to look up, the most exact first.
+        fast: The spellings without a final `-fast`, which means the fast variant.
 
     """
 
@@ -54,7 +54,7 @@ def parse_name(
 ) -> Name:
     """Parse *model*; *providers* maps every known provider to its price list.
 
-    A provider that is not known stays as it is, and so finds nothing.
+    An unknown provider is kept, and so no price is found.
     """
     if len(model) > MAX_CHARS:
         return Name(provider, ())
@@ -70,8 +70,8 @@ def parse_name(
     if databricks:
         provider, text = None if provider == "databricks" else provider, databricks[1]
 
-    provider, text = _split(provider, text, providers)
-    shortened = [*_shortened(text)]
+    provider, text = _split_provider(provider, text, providers)
+    shortened = [*_shorter_spellings(text)]
     if databricks:
         shortened += [_DOTS.sub(".", each) for each in shortened]
 
@@ -84,7 +84,7 @@ def parse_name(
     return Name(provider, spellings, fast)
 
 
-def _split(
+def _split_provider(
     provider: str | None, text: str, providers: Mapping[str, str]
 ) -> tuple[str | None, str]:
     """Split known providers off the front of *text*.
@@ -102,9 +102,9 @@ def _split(
     return provider, text.removeprefix("openrouter/")
 
 
-def _shortened(text: str) -> Iterator[str]:
+def _shorter_spellings(text: str) -> Iterator[str]:
     yield text
-    for noise in _NOISE:
+    for noise in _SUFFIXES:
         shorter = noise.sub("", text)
         if shorter != text:
             text = shorter

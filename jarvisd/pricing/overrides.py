@@ -1,16 +1,16 @@
-"""The user's own prices, as they stand in the configuration.
+"""Parses the user's own prices in the configuration.
 
     [prices."my-model"]
     input = 0.5            # dollars per million tokens
     output = 2
-    cache_read = 0.05      # the three for caches may be left out: they cost as input
-    window = 128000        # tokens; may be left out
+    cache_read = 0.05      # optional, as cache_write_5m and cache_write_1h: as input
+    window = 128000        # tokens; optional
 
     [prices]
     aliases = { "work-claude" = "claude-opus-4-8" }
 
-They hold for every date and every way of serving: whoever sets a price knows what is
-paid. Pure functions of the decoded table; the caller knows the file.
+They apply to every date and variant, since users who set a price know what they pay.
+Pure functions of the decoded table; the caller adds the file to messages.
 """
 
 import math
@@ -27,9 +27,9 @@ ALIASES = "aliases"
 PRICE_KEYS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
 KEYS = (*PRICE_KEYS, "window")
 MAX_DOLLARS = 1_000_000
-"""Per million tokens; more is a price per token in the wrong unit."""
+"""The highest price per million tokens; more is probably in the wrong unit."""
 MAX_WINDOW = 1_000_000_000
-"""Tokens; the largest context windows of 2026 have ten million."""
+"""The largest window in tokens; models of 2026 have up to ten million."""
 
 
 class Overrides(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class Overrides(msgspec.Struct, frozen=True):
 
     @property
     def version(self) -> str:
-        """Return what tells these from others; nothing when there are none."""
+        """Return a text that identifies these prices; "" if there are none."""
         if not (self.rates or self.windows or self.aliases):
             return ""
 
@@ -55,7 +55,7 @@ def parse_overrides(prices: Mapping[str, Any]) -> Overrides:
     """Return the overrides in the `[prices]` table of the configuration.
 
     Raises:
-        ConfigError: A key or value cannot be used; the message names it.
+        ConfigError: A key or value is invalid; the message names it.
 
     """
     models = {key: value for key, value in prices.items() if key != ALIASES}

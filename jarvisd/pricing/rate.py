@@ -1,7 +1,7 @@
-"""A rate: prices per token in whole numbers, and the history of them.
+"""Rates: prices per token as integers, and their history.
 
 Prices are integer pico-dollars (10^-12) per token: a dollar per million tokens is a
-million of them, so that every published price, and a tenth more than it, is exact.
+million of them, so that every published price, and 110 % of it, is exact.
 """
 
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from jarvisd.base.usage import Tokens
 
 PICO_PER_MICRO = 1_000_000
 DECIMALS = 6
-"""Of a price in dollars per million tokens; the rest would be below a pico-dollar."""
+"""Decimals of a price in dollars per million tokens; more are below a pico-dollar."""
 
 MS_PER_MINUTE = 60_000
 MINUTES_PER_DAY = 1_440
@@ -38,13 +38,13 @@ class PriceTier(msgspec.Struct, frozen=True, gc=False):
 
 
 class TokenRate(msgspec.Struct, frozen=True, gc=False):
-    """The prices of one model, served one way; *tiers* ascend by prompt length."""
+    """The prices of one model in one variant; *tiers* ascend by prompt length."""
 
     base: TokenPrices
     tiers: tuple[PriceTier, ...] = ()
 
     def cost_micros(self, tokens: Tokens) -> int:
-        """Return the micro-dollars for one response, rounded half up."""
+        """Return the cost of one response in micro-dollars, rounded half up."""
         prices = self.prices_for(tokens.prompt_total) if self.tiers else self.base
         pico = (
             tokens.input * prices.input
@@ -56,7 +56,7 @@ class TokenRate(msgspec.Struct, frozen=True, gc=False):
         return (pico + PICO_PER_MICRO // 2) // PICO_PER_MICRO
 
     def prices_for(self, prompt_tokens: int) -> TokenPrices:
-        """Return what all tokens of a request with such a prompt pay."""
+        """Return the prices of all tokens of a request with such a prompt."""
         for tier in reversed(self.tiers):
             if prompt_tokens > tier.above_tokens:
                 return tier.prices
@@ -65,7 +65,7 @@ class TokenRate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Term(NamedTuple):
-    """One rate, and when it holds: from a moment on, or in some minutes of a day."""
+    """One rate, valid from *since_ms* on, or only in some *minutes* of each day, UTC."""
 
     since_ms: int
     rate: TokenRate
@@ -73,7 +73,7 @@ class Term(NamedTuple):
 
 
 class Schedule:
-    """A history of rates: of those that hold at a moment, the last listed applies."""
+    """A history of rates: of those that are valid at a time, the last listed applies."""
 
     __slots__ = ("_newest_first",)
 
@@ -81,7 +81,7 @@ class Schedule:
         self._newest_first = tuple(reversed(terms))
 
     def at(self, at_ms: int) -> TokenRate | None:
-        """Return the rate at *at_ms* (Unix ms), or None before there was any."""
+        """Return the rate at *at_ms* (Unix ms), or None before the first."""
         for since_ms, rate, minutes in self._newest_first:
             if at_ms >= since_ms and (minutes is None or _is_within(minutes, at_ms)):
                 return rate
@@ -95,25 +95,25 @@ def _is_within(minutes: tuple[int, int], at_ms: int) -> bool:
     if start <= end:
         return start <= minute < end
 
-    return minute >= start or minute < end
+    return minute >= start or minute < end  # the period spans midnight
 
 
-NEVER = Schedule([])
+NO_SCHEDULE = Schedule([])
 
 
-def always(rate: TokenRate) -> Schedule:
-    """Return the history of a price that never changed."""
+def constant_schedule(rate: TokenRate) -> Schedule:
+    """Return the schedule of a rate that is valid at any time."""
     return Schedule([Term(BEGINNING_MS, rate)])
 
 
 def parse_rate(text: str, *, percent: int = 100) -> TokenRate:
-    """Return the rate written as `I R W5 W1 O; 200000: I R W5 W1 O`.
+    """Parse a rate that is written as `I R W5 W1 O; 200000: I R W5 W1 O`.
 
-    The five are dollars per million tokens, the number with a colon is the prompt
-    length above which the next five apply. *percent* scales them all.
+    The five numbers are dollars per million tokens, the number before a colon is the
+    prompt length above which the next five apply. *percent* scales them all.
 
     Raises:
-        ValueError: It is not written so.
+        ValueError: The text has another form.
         TypeError: There are not five prices.
 
     """
@@ -135,13 +135,13 @@ def _pico(word: str) -> int:
 
 
 def parse_term(since: str, rate: TokenRate, *, from_ms: int = BEGINNING_MS) -> Term:
-    """Return when *rate* holds, but not before *from_ms*.
+    """Return the term of *rate*, which starts at *from_ms* at the earliest.
 
-    *since* is empty, an ISO date or moment, or the hours of a day, `01:00-04:00`;
-    all UTC.
+    *since* is empty, an ISO date or time, or the hours of a day, `01:00-04:00`; all in
+    UTC.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: *since* has another form.
 
     """
     if len(since) == len("00:00-00:00") and since[2] == ":":
@@ -152,7 +152,7 @@ def parse_term(since: str, rate: TokenRate, *, from_ms: int = BEGINNING_MS) -> T
 
 
 def parse_moment(since: str) -> int:
-    """Return an ISO date or moment as Unix ms; nothing is the beginning of time."""
+    """Return an ISO date or time as Unix ms; BEGINNING_MS for an empty text."""
     if not since:
         return BEGINNING_MS
 

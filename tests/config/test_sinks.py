@@ -88,7 +88,7 @@ def test_a_key_may_stand_in_a_file_of_its_own() -> None:
         ),
         pytest.param(
             LOCAL + LOCAL,
-            "`sinks[1].name` is 'local', like that of another sink",
+            "`sinks[1].name` is 'local', which is the name of another sink",
             id="a name twice",
         ),
         pytest.param(
