@@ -58,7 +58,7 @@ async def test_logs_of_a_future_version_are_reported_without_their_content(
     assert items["record_type", "hologram"] == 2
     assert items["usage_field", "prompt_tokens"] == 1
     assert items["no_tokens", "assistant"] == 1
-    assert "unknown record types hologram (2)" in health
+    assert "unknown record types: hologram (2)" in health
     assert "9.9.9: newer than" in doctor
     assert "update jarvisd" in doctor
     assert ps.count("claude 9.9.9 writes records that jarvisd does not") == 1

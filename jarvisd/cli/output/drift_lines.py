@@ -15,7 +15,7 @@ _MAX_NAMES = 5
 
 
 def described(drift: AgentDrift) -> str:
-    """Return what is unknown of one version: `9.9.9: unknown record types foo (3)`."""
+    """Return what is unknown of one version: `9.9.9: unknown record types: foo (3)`."""
     parts = []
     if drift.newer:
         read = fmt.number_of(drift.transcripts, "transcript")
@@ -30,7 +30,7 @@ def described(drift: AgentDrift) -> str:
             names = [f"{each.name} ({each.count:,})" for each in found[:_MAX_NAMES]]
             more = len(found) - len(names)
             rest = f", {more} more" if more else ""
-            parts.append(f"{words} {', '.join(names)}{rest}")
+            parts.append(f"{words}: {', '.join(names)}{rest}")
 
     return f"{drift.version or 'unknown version'}: {'; '.join(parts)}"
 
