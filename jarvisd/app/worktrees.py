@@ -15,6 +15,8 @@ from jarvisd.core.sources.small_file import read_small
 
 log = structlog.get_logger()
 
+_MOUNTS = Path("/proc/self/mounts")
+
 LIMIT_BYTES = 8 * 1024
 """Of a file `.git`: one path."""
 
@@ -59,14 +61,37 @@ class WorktreeReader:
             self._woken.set()
 
 
+def is_mounted(folder: str, mounts: str) -> bool:
+    """Whether nothing is mounted by looking at *folder*; *mounts* is as in /proc.
+
+    Whoever writes a transcript names its folder, and may name one on another machine.
+    """
+    best, kind = "", ""
+    for each in mounts.splitlines():
+        _, point, of_kind, *_ = each.split(" ")
+        point = point.replace("\\040", " ").rstrip("/")
+        if len(point) >= len(best) and f"{folder}/".startswith(f"{point}/"):
+            best, kind = point, of_kind
+
+    return kind not in {"", "autofs"}
+
+
 def _worktrees(folders: Iterable[str]) -> dict[str, str]:
     """Return the projects of those of *folders* whose `.git` names one."""
-    found = {folder: _project(folder) for folder in folders}
+    try:
+        mounts = _MOUNTS.read_text(errors="replace")
+    except OSError:  # not on Linux: what is below the home is there
+        mounts = f"home {Path.home()} unknown"
+
+    found = {
+        folder: _project(folder) for folder in folders if is_mounted(folder, mounts)
+    }
     return {folder: project for folder, project in found.items() if project}
 
 
 def _project(folder: str) -> str | None:
-    if not Path(folder).is_absolute():
+    path = Path(folder)
+    if not path.is_absolute() or ".." in path.parts:
         return None
 
     try:

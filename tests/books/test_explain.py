@@ -91,6 +91,31 @@ async def test_the_history_of_a_fork_is_counted_elsewhere(tmp_path: Path) -> Non
     assert told.tokens.total == 2
 
 
+async def test_calls_are_told_where_they_count_though_ids_come_again(
+    tmp_path: Path,
+) -> None:
+    def lines(name: str, second: int) -> list[bytes]:
+        called = [claude.call("call_0")]
+        return [
+            claude.reply(f"m-{name}", second=second, inp=1, out=1, blocks=called),
+            claude.result("call_0", second=second + 1, error=True),
+        ]
+
+    append(transcript(tmp_path, "s1"), *lines("s1", 1))
+    append(transcript(tmp_path, "s2"), *lines("s2", 20))
+    append(transcript(tmp_path, "s3"), *lines("s1", 1), *lines("s3", 40))
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        other = await desk(daemon).explain("s2")
+        fork = await desk(daemon).explain("s3")
+
+    assert [each.verdict for each in other.lines] == ["counted", "merged"]
+    assert reasons(other.lines)[1] == "result of Bash: error"
+    told = ["elsewhere", "elsewhere", "counted", "merged"]
+    assert [each.verdict for each in fork.lines] == told
+    assert reasons(fork.lines)[1].startswith("counted in session s1: result of Bash")
+
+
 async def test_pages_give_all_lines_once(tmp_path: Path) -> None:
     append(transcript(tmp_path), *LINES)
     async with running(tmp_path) as daemon:
