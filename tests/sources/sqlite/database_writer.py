@@ -166,15 +166,14 @@ class Agent:
         self.db.execute(f"alter table part add column added_{self._number()} text")
 
     def backup(self, *, by_copy: bool = False) -> None:
-        if by_copy:
-            self.checkpoint("truncate")
-            shutil.copyfile(self.path, f"{self.path}.backup")
-            return
-
         unfinished = Path(f"{self.path}.unfinished")
         unfinished.unlink(missing_ok=True)
-        with closing(sqlite3.connect(unfinished)) as copy:
-            self.db.backup(copy)
+        if by_copy:
+            self.checkpoint("truncate")
+            shutil.copyfile(self.path, unfinished)
+        else:
+            with closing(sqlite3.connect(unfinished)) as copy:
+                self.db.backup(copy)
         unfinished.replace(f"{self.path}.backup")
 
     def restore(self, *, by_rename: bool = True) -> None:
