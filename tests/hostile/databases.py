@@ -8,12 +8,12 @@ from tests.e2e.home import Home
 from tests.hostile.figures import Figure, part
 from tests.sources.sqlite.random_life import Life, live
 
-LIVES = {"wal": 24, "delete": 6, "persist": 6, "truncate": 6, "memory": 6}
-POINTS = 40
+LIVES = {"wal": 24, "delete": 8, "persist": 8, "truncate": 8}
+POINTS = 20
 
 
 async def figures(home: Home, *, share: float = 1.0) -> list[Figure]:
-    """Let 48 databases live through 40 quiet points each."""
+    """Let 48 databases live through 20 quiet points each."""
     lives = [
         await to_thread.run_sync(endure, home.folder / f"{mode}-{seed}", seed, mode)
         for mode, count in LIVES.items()

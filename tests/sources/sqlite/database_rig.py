@@ -181,7 +181,8 @@ def truth(path: Path, folder: Path, queries: DatabaseQueries = QUERIES) -> Strea
     with closing(sqlite3.connect(folder / "copy")) as copy:
         # SQLite 3.40 lacks what newer checks of a table may call.
         copy.create_function("octet_length", 1, octet_length, deterministic=True)
-        assert copy.execute("pragma integrity_check").fetchone() == ("ok",)
+        intact = copy.execute("pragma integrity_check").fetchone()
+        assert intact == ("ok",), f"the writer's own database: {intact}"
         held: Streams = {}
         for stream, _ in copy.execute(queries.streams):
             names = copy.execute(queries.rows, {"stream": stream}).fetchall()

@@ -8,6 +8,7 @@ import pytest
 
 from jarvisd.core.source import Budget
 from jarvisd.core.sources.sqlite.database_pages import FoundBy
+from jarvisd.core.sources.sqlite.database_source import COMPARED_ALWAYS
 from jarvisd.core.sources.sqlite.lock_free_vfs import Snapshot
 from tests.sources.sqlite.database_rig import (
     Consumer,
@@ -219,6 +220,26 @@ def test_an_older_backup_restored_within_a_transaction(
 
         agent("restore", by_rename=False)
         agent("part", message)
+        assert_read(consumer, tmp_path)
+
+
+def test_a_backup_restored_before_the_log_began_again(
+    path: Path, tmp_path: Path
+) -> None:
+    with writing(path) as agent, consuming(path) as consumer:
+        agent("run", "pragma wal_autocheckpoint=0")
+        for _ in range(COMPARED_ALWAYS + 1):
+            agent("session")
+        message, _ = fill(agent)
+        agent("backup")
+        agent("part", message)
+        consumer.drain()
+
+        # The session has as many entries again, and the log is the one after ours.
+        agent("restore", by_rename=False)
+        agent("part", message)
+        agent("checkpoint", "restart")
+        agent("session")
         assert_read(consumer, tmp_path)
 
 

@@ -29,7 +29,6 @@ from jarvisd.core.sources.sqlite.database_queries import (
     named_row,
 )
 from jarvisd.core.sources.sqlite.stream_reader import RecentSizes
-from jarvisd.core.sources.sqlite.wal_format import is_next_log
 
 T = TypeVar("T")
 
@@ -267,12 +266,9 @@ def may_be_replaced(key: StateKey, page_count: int, cursor: DatabaseCursor) -> b
     if (seen.device, seen.inode) != key.inode:
         return True
 
-    # A backup may be restored within a transaction, which rewrites all pages.
-    most = page_count // 2
     if key.salts and key.salts == seen.salts:
-        return not 0 <= key.frames - seen.frames < most
+        # A backup may be restored within a transaction, which writes all its pages.
+        return not 0 <= key.frames - seen.frames < page_count // 2
 
-    if key.salts and seen.salts and is_next_log(seen.salts, key.salts):
-        return key.frames >= most
-
+    # Of a log that has begun again nobody knows how it ended.
     return key.found_by is not FoundBy.FILE or key.stamp != seen.stamp
