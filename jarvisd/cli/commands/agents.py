@@ -95,8 +95,10 @@ def add(subparsers: Subparsers) -> None:
     check = actions.add_parser(
         "check",
         help="show how a log is read: each line, its record and what it counted",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    check.examples, check.epilog = "\n".join(EXAMPLES.splitlines()[1:]), TRUTH
     check.add_argument("agent", metavar="AGENT", help="the agent that wrote the log")
     check.add_argument(
         "log", metavar="LOG", type=Path, help="a log, or a folder with logs in it"
@@ -189,7 +191,7 @@ def _truth(path: Path) -> Truth:
         raise NoLogError(f"{path}: {exc.strerror}") from exc
     except msgspec.DecodeError as exc:
         raise TruthError(
-            f"{path} is no truth file: {exc}; see jarvisctl agents --help"
+            f"{path} is no truth file: {exc}; see jarvisctl agents check --help"
         ) from exc
 
 
