@@ -106,6 +106,7 @@ class ElementSource(ABC):
 
         if handed.signature is not None:
             self._table.signature = handed.signature
+            self._table.rest()
 
         if handed.order is not None:
             self._order = handed.order

@@ -58,25 +58,32 @@ def hash_of(text: bytes | str | msgspec.Raw) -> int:
 class ElementTable:
     """The counted elements by the hash of their names, in the order of first sight.
 
-    *signature* is that of the file whose elements all are in it.
+    *signature* is that of the file whose elements all are in it. While nothing changes
+    there are only the packed records: most documents are never written again.
     """
 
-    __slots__ = ("_records", "_slots", "present", "signature")
+    __slots__ = ("_index", "_present", "_records", "signature")
 
     def __init__(self, cursor: bytes = b"") -> None:
         self.signature = FileSignature()
-        self.present = 0
-        """How many are in the document, or were at the last look."""
         self._records = bytearray()
-        self._slots: dict[int, int] = {}
+        self._index: dict[int, int] | None = None
+        """Where the record of each name begins."""
+        self._present = 0
         if cursor[:1] == bytes((_VERSION,)) and len(cursor) >= _HEADER.size:
             _, *signature = _HEADER.unpack_from(cursor)
             self.signature = FileSignature(*signature)
-            self._records[:] = cursor[_HEADER.size :]
-            self._index()
+            usable = len(cursor) - (len(cursor) - _HEADER.size) % _RECORD.size
+            self._records[:] = cursor[_HEADER.size : usable]
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._records) // _RECORD.size
+
+    @property
+    def present(self) -> int:
+        """Return how many are in the document, or were at the last look."""
+        self._slots()
+        return self._present
 
     def __iter__(self) -> Iterator[tuple[int, KnownElement]]:
         for name, digest, chars in _RECORD.iter_unpack(self._records):
@@ -90,9 +97,13 @@ class ElementTable:
         )
         return head + bytes(self._records)
 
+    def rest(self) -> None:
+        """Drop what only a look needs."""
+        self._index = None
+
     def get(self, name: int) -> KnownElement | None:
         """Return what is known of the element whose name has this hash."""
-        slot = self._slots.get(name)
+        slot = self._slots().get(name)
         if slot is None:
             return None
 
@@ -101,42 +112,44 @@ class ElementTable:
 
     def put(self, name: int, digest: int, chars: int) -> None:
         """Note that an element is in the document, and counted as it is."""
-        slot = self._slots.get(name)
+        slot = self._slots().get(name)
         if slot is None:
-            if len(self._slots) >= MAX_KNOWN:
+            if len(self) >= MAX_KNOWN:
                 self._forget_removed()
 
-            slot = self._slots[name] = len(self._records)
+            slot = self._slots()[name] = len(self._records)
             self._records += bytes(_RECORD.size)
-            self.present += 1
+            self._present += 1
         else:
-            self.present += self._is_removed(slot)
+            self._present += self._is_removed(slot)
 
         _RECORD.pack_into(self._records, slot, name, digest, chars)
 
     def remove(self, name: int) -> None:
         """Note that an element is not in the document any more. It stays counted."""
-        slot = self._slots[name]
+        slot = self._slots()[name]
         if not self._is_removed(slot):
             _, digest, chars = _RECORD.unpack_from(self._records, slot)
             _RECORD.pack_into(self._records, slot, name, digest, chars | _REMOVED)
-            self.present -= 1
+            self._present -= 1
 
     def _is_removed(self, slot: int) -> bool:
         _, _, chars = _RECORD.unpack_from(self._records, slot)
         return bool(chars & _REMOVED)
 
-    def _index(self) -> None:
-        usable = len(self._records) // _RECORD.size * _RECORD.size
-        del self._records[usable:]
-        self._slots, self.present = {}, 0
-        for number, (name, _, chars) in enumerate(_RECORD.iter_unpack(self._records)):
-            self._slots[name] = number * _RECORD.size
-            self.present += not chars & _REMOVED
+    def _slots(self) -> dict[int, int]:
+        if self._index is None:
+            self._index, self._present = {}, 0
+            records = _RECORD.iter_unpack(self._records)
+            for number, (name, _, chars) in enumerate(records):
+                self._index[name] = number * _RECORD.size
+                self._present += not chars & _REMOVED
+
+        return self._index
 
     def _forget_removed(self) -> None:
         """Drop half of the removed elements, those that were seen first."""
-        most = (len(self._slots) - self.present + 1) // 2
+        most = (len(self) - self.present + 1) // 2
         kept = bytearray()
         for record in _RECORD.iter_unpack(self._records):
             if record[2] & _REMOVED and most:
@@ -145,7 +158,7 @@ class ElementTable:
                 kept += _RECORD.pack(*record)
 
         self._records = kept
-        self._index()
+        self.rest()
 
 
 def _known(digest: int, chars: int) -> KnownElement:
