@@ -124,7 +124,7 @@ async def compose(
         publish=publish,
     )
     books.states.checks_processes = True  # `presence` does
-    survey = Reconciler(
+    reconciler = Reconciler(
         configured_trees(config, environ, agents),
         clock,
         excluded=config.excluder(),
@@ -150,8 +150,8 @@ async def compose(
         )
         configured = lru_cache(MAX_AGENTS)(partial(_configured, config, agents))
         intake = Intake(blocks, flusher, clock, agents=configured)
-        reader = Scheduler(survey, intake)
-        await recall_blocks(blocks, store, reader.catalogue, clock)
+        reader = Scheduler(reconciler, intake)
+        await recall_blocks(blocks, store, reader.file_registry, clock)
 
     group_commit = GroupCommit(store)
     limits = config.conversations.limits
@@ -167,7 +167,7 @@ async def compose(
         state_task.report,
         clock,
         agents,
-        trees=lambda: survey.trees,
+        trees=lambda: reconciler.trees,
         wanted=WantedSessions(blocks, clock),
         dialogs=books.states.dialogs,
         with_dialog=books.states.asking,
@@ -192,7 +192,7 @@ async def compose(
         segments=segments,
         clock=clock,
         awake=awake,
-        reload=reloader.bound(survey, prices),
+        reload=reloader.bound(reconciler, prices),
         left_out=intake.left_out,
         drift=intake.drift,
     )
@@ -200,7 +200,7 @@ async def compose(
     subscriptions = Subscriptions(
         blocks, clock, instance_id=service.instance_id, journal=journal
     )
-    reader.live_watch.gather_unless(partial(bool, subscriptions))
+    reader.live_watch.batch_unless(partial(bool, subscriptions))
     reports = Reports(
         books=books, store=store, clock=clock, daemon=service, journal=journal
     )
@@ -308,7 +308,9 @@ def _hook_handlers(
 
     def spent(read: StatusLineRead) -> int | None:
         known = books.ledger.session(read.agent, read.session_id) is not None
-        if not reader.is_complete() or not (known or _is_below(reader.survey, read)):
+        if not reader.is_complete() or not (
+            known or _is_below(reader.reconciler, read)
+        ):
             return None
 
         return books.family_cost(read.agent, read.session_id)
@@ -320,11 +322,11 @@ def _hook_handlers(
         read=read,
         needs=states.needs,
         spent=spent,
-        trees=lambda: reader.survey.trees,
+        trees=lambda: reader.reconciler.trees,
     )
 
 
-def _is_below(survey: Reconciler, read: StatusLineRead) -> bool:
+def _is_below(reconciler: Reconciler, read: StatusLineRead) -> bool:
     """Return True if the transcript lies where it is read as soon as it is written."""
     path = PurePath(read.transcript_path or "")
-    return any(path.is_relative_to(tree.root) for tree in survey.trees)
+    return any(path.is_relative_to(tree.root) for tree in reconciler.trees)

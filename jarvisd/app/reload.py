@@ -35,22 +35,24 @@ class Reloader:
         self._environ = environ
 
     def bound(
-        self, survey: Reconciler, prices: PricesInForce
+        self, reconciler: Reconciler, prices: PricesInForce
     ) -> Callable[[], Awaitable[ConfigReloadResult]]:
-        """Return a reload that applies to *survey* and *prices*."""
+        """Return a reload that applies to *reconciler* and *prices*."""
 
         async def reload() -> ConfigReloadResult:
-            return self._reload(survey, prices)
+            return self._reload(reconciler, prices)
 
         return reload
 
-    def _reload(self, survey: Reconciler, prices: PricesInForce) -> ConfigReloadResult:
+    def _reload(
+        self, reconciler: Reconciler, prices: PricesInForce
+    ) -> ConfigReloadResult:
         """Read and apply; a wrong configuration raises ConfigError and changes nothing."""
         new = config.read(self._argv, self._environ, known_agents=self._agents.names)
         changes = config.compare_configs(self._current, new)
         prices.change(new.prices)
         self._threshold.level = new.log_level
-        survey.look_through(
+        reconciler.set_trees(
             configured_trees(new, self._environ, self._agents),
             new.excluder(),
             new.scan_interval_s,

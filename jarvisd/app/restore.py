@@ -71,7 +71,7 @@ async def recalled_journal(
 
 
 async def recall_blocks(
-    blocks: Blocks, store: Loader, catalogue: FileRegistry, clock: Clock
+    blocks: Blocks, store: Loader, file_registry: FileRegistry, clock: Clock
 ) -> None:
     """Take in the blocks that are stored, and close what a killed daemon left open."""
     books, now_ms = blocks.books, clock.unix_ms()
@@ -81,7 +81,7 @@ async def recall_blocks(
         books.bind_restored(block)
         books.meet_restored(block, now_ms)
         if block.origin.kind is Kind.TRANSCRIPT:
-            catalogue.restore(block)
+            file_registry.restore(block)
 
     interrupted = books.segments.interrupt(now_ms)
     if interrupted:

@@ -165,19 +165,19 @@ class Service:
 
     def backfill(self) -> Backfill:
         """Return how far the reading of history has come."""
-        scanning = self._reader.survey.finished_ms is None
+        scanning = self._reader.reconciler.finished_ms is None
         now = self._clock.monotonic()
         return replace(self._reader.progress.view(now), scanning=scanning)
 
     def sources(self, params: SourcesList) -> SourcesListResult:
         """Return roots and files, only those with a problem if so requested."""
-        survey = self._reader.survey
-        views = [each.view() for each in self._reader.catalogue]
-        views += survey.findings.troubles
+        reconciler = self._reader.reconciler
+        views = [each.view() for each in self._reader.file_registry]
+        views += reconciler.findings.problems
         compressed = self._reader.compressed()
         roots = [
             replace(each, compressed=len(compressed.get(each.path, ())))
-            for each in survey.views()
+            for each in reconciler.views()
         ]
         return SourcesListResult(
             roots=[
@@ -247,7 +247,7 @@ class Service:
     def problems(self) -> list[Problem]:
         """Return what is not as it should be; unreadable files are no such problem."""
         reader, now_ms = self._reader, self._clock.unix_ms()
-        doubts = reader.doubts
+        watcher_health = reader.watcher_health
         store_error = self._flusher.error or self._store.error
         found = [
             ("store_degraded", store_error, self._flusher.failed_since_ms),
@@ -260,8 +260,10 @@ class Service:
             for kind, message, since_ms in found
             if message is not None
         ]
-        if doubts.are_raised:
-            problems.append(_hints_lost(doubts.lost_count, doubts.lost_ms or now_ms))
+        if watcher_health.has_recent_losses:
+            problems.append(
+                _hints_lost(watcher_health.lost_count, watcher_health.lost_ms or now_ms)
+            )
 
         compressed = [each for paths in reader.compressed().values() for each in paths]
         if compressed:
@@ -282,7 +284,7 @@ class Service:
     def summary(self) -> str:
         """Return one line for systemd's status."""
         health = self.health()
-        files = self._reader.catalogue
+        files = self._reader.file_registry
         bad = sum(each.block.error is not None for each in files)
         return (
             f"{health.status}: {health.live_blocks} live of {health.blocks} blocks, "
@@ -294,7 +296,7 @@ class Service:
         if self._flusher.writing_s > STUCK_S:
             return "store"
 
-        return "scan" if self._reader.survey.overdue_s > STUCK_S else None
+        return "scan" if self._reader.reconciler.overdue_s > STUCK_S else None
 
     def _store_health(self) -> StoreHealth:
         store = self._store
@@ -315,11 +317,11 @@ class Service:
             live="scan" if reader.live_watch.error else "inotify",
             trees="scan" if reader.tree_watch.error else reader.tree_watch.name,
             watched_folders=len(reader.live_watch),
-            last_scan_ms=reader.survey.finished_ms,
-            scan_took_ms=round(reader.survey.findings.busy_s * MS_PER_S, 3),
-            known_files=len(reader.catalogue),
+            last_scan_ms=reader.reconciler.finished_ms,
+            scan_took_ms=round(reader.reconciler.findings.busy_s * MS_PER_S, 3),
+            known_files=len(reader.file_registry),
             open_files=len(reader.handles),
-            missed_files=reader.puller.missed_files,
+            missed_files=reader.slice_reader.missed_files,
             compressed_files=sum(map(len, reader.compressed().values())),
         )
 

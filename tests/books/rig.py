@@ -142,8 +142,8 @@ async def running(
 
         flusher = build_flusher(disk, clock, blocks)
         intake = Intake(blocks, flusher, clock, agents=agents.named)
-        survey = Reconciler(trees, clock, excluded=lambda _: False, max_pause_s=60)
-        reader = Scheduler(survey, intake)
+        reconciler = Reconciler(trees, clock, excluded=lambda _: False, max_pause_s=60)
+        reader = Scheduler(reconciler, intake)
         for saved in await stored_blocks(store):
             block = Block.restored(saved)
             blocks.add(block, clock.unix_ms())

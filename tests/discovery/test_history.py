@@ -18,11 +18,11 @@ def test_a_file_found_again_while_it_is_followed_is_not_left_unread(
     looker = Looker(tmp_path)
     looker._scan(None)
     reader = looker._reader
-    (known,) = reader.catalogue
+    (known,) = reader.file_registry
 
     ticket = known.wakes  # its task has begun to read
     reader._history.add(known)
-    reader._turns.pass_by(known, ticket)
+    reader._fairness.mark_done(known, ticket)
     anyio.run(reader._history.read)
 
     assert known.done > ticket

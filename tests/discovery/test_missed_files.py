@@ -28,7 +28,7 @@ async def test_a_file_that_goes_before_it_is_read_is_told_of_once(
             await daemon.sync()
 
         assert lines_by_name(daemon) == {"gone": 0}
-        assert daemon.reader.puller.missed_files == 1
+        assert daemon.reader.slice_reader.missed_files == 1
 
 
 async def test_a_file_that_gets_the_inode_of_a_missed_one_is_another(
@@ -46,7 +46,7 @@ async def test_a_file_that_gets_the_inode_of_a_missed_one_is_another(
         await daemon.sync()
 
         assert lines_by_name(daemon) == {"first": 0, "second": 1}
-        assert daemon.reader.puller.missed_files == 1
+        assert daemon.reader.slice_reader.missed_files == 1
 
 
 async def test_a_file_that_is_renamed_before_it_is_read_is_not_missed(
@@ -60,4 +60,4 @@ async def test_a_file_that_is_renamed_before_it_is_read_is_not_missed(
         await daemon.sync()
 
         assert lines_by_name(daemon) == {"second": 1}
-        assert daemon.reader.puller.missed_files == 0
+        assert daemon.reader.slice_reader.missed_files == 0

@@ -263,7 +263,7 @@ async def test_a_document_that_is_removed_ends_its_block_and_keeps_its_counts(
         await daemon.sync()
 
         assert (daemon.block().ended, daemon.block().line_count) == (True, 1)
-        assert daemon.reader.puller.missed_files == 0
+        assert daemon.reader.slice_reader.missed_files == 0
 
 
 async def test_the_files_of_a_folder_are_items_of_one_source(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from jarvisd.blocks.registry import Blocks
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.intake import Intake
 from tests.agents.found import AGENTS
-from tests.discovery.test_survey import survey_of
+from tests.discovery.test_reconciler import survey_of
 from tests.support import FakeClock, build_flusher
 
 
@@ -24,16 +24,16 @@ async def test_a_file_that_a_scan_misses_is_looked_for_and_no_other(
         flusher = build_flusher(store, clock, blocks)
         intake = Intake(blocks, flusher, clock, agents=AGENTS.named)
         reader = Scheduler(survey_of(root, clock=clock), intake)
-        await reader._scan(reader.found)
+        await reader._scan(reader.record_found)
         # As if all were read: what is unchanged is passed by from here on.
-        for known in reader.catalogue:
+        for known in reader.file_registry:
             known.source.read(known.position, clock.monotonic())
             known.wakes = 0
 
         removed.unlink()
-        await reader._scan(reader._found_by_scan)
+        await reader._scan(reader._record_scanned)
 
-        wakes = {Path(each.path): each.wakes for each in reader.catalogue}
+        wakes = {Path(each.path): each.wakes for each in reader.file_registry}
         reader.handles.close()
 
     assert wakes == {kept: 0, removed: 1}

@@ -67,7 +67,7 @@ class Looker:
 
     def generation(self, path: Path) -> int:
         """Return how often the file at *path* was found to be written again."""
-        known = self._reader.catalogue.get(str(path))
+        known = self._reader.file_registry.get(str(path))
         return known.position.generation if known is not None else 0
 
     def start(self) -> None:
@@ -78,10 +78,10 @@ class Looker:
             self._blocks, flusher, self._clock, agents=AGENTS.named
         )
         self._intake.counted = self._saved_counts.copy()
-        survey = Reconciler(
+        reconciler = Reconciler(
             self._trees, self._clock, excluded=lambda _: False, max_pause_s=2
         )
-        self._reader = Scheduler(survey, self._intake)
+        self._reader = Scheduler(reconciler, self._intake)
         self._has_looked = False
         self._followed: set[TrackedFile] = set()
         for each in self._saved:
@@ -111,18 +111,18 @@ class Looker:
 
         reader = self._reader
         seen = self._scan(order)
-        for known in reader.catalogue:
+        for known in reader.file_registry:
             if known.path not in seen and not known.block.ended:
                 known.wakes += 1
 
         if reader._history._waiting:
             anyio.run(reader._history.read)
 
-        for known in reader.catalogue:
+        for known in reader.file_registry:
             if known.done < known.wakes and known.backlog_bytes is None:
                 self._drain(known)
 
-        unread = [each.path for each in reader.catalogue if each.done < each.wakes]
+        unread = [each.path for each in reader.file_registry if each.done < each.wakes]
         assert not unread, f"nobody reads {unread}"
 
     def _scan(self, order: Random | None, *, historic: bool = False) -> set[str]:
@@ -132,7 +132,7 @@ class Looker:
             order.shuffle(files)
 
         for found in files:
-            self._reader.found(found, historic=historic)
+            self._reader.record_found(found, historic=historic)
 
         return {found.path for found in files}
 
@@ -142,8 +142,8 @@ class Looker:
             known.source.remember(known.position)
 
         for _ in range(1000):
-            if not self._reader.puller.pull(known):
-                self._reader._turns.pass_by(known, known.wakes)
+            if not self._reader.slice_reader.pull(known):
+                self._reader._fairness.mark_done(known, known.wakes)
                 return
 
         raise AssertionError(f"{known.path} never ends")

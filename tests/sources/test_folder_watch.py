@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvisd.core.discovery.folder_watch import STEP, FolderWatch
+from jarvisd.core.discovery.folder_watch import BATCH, FolderWatch
 from jarvisd.core.discovery.tree_watch import TreeWatch
 from tests.support import eventually
 
@@ -59,12 +59,12 @@ async def test_files_in_old_and_new_folders_are_told_of(
         await told.tells(tmp_path / "new/inner/file")
 
         assert told.watch.error is None
-        assert not told.watch.misses([str(tmp_path)])
+        assert not told.watch.has_unwatched([str(tmp_path)])
 
 
 async def test_a_tree_that_is_moved_in_is_watched(tmp_path: Path) -> None:
     root, aside = tmp_path / "root", tmp_path / "aside"
-    folders = [f"{number}/inner" for number in range(2 * STEP)]
+    folders = [f"{number}/inner" for number in range(2 * BATCH)]
     for folder in folders:
         (aside / folder).mkdir(parents=True)
 
@@ -108,7 +108,7 @@ async def test_a_root_that_is_made_again_is_missed_until_a_restart(
     async with running(root) as told:
         (root / "first").unlink()
         root.rmdir()
-        await eventually(lambda: told.watch.misses([str(root)]))
+        await eventually(lambda: told.watch.has_unwatched([str(root)]))
         root.mkdir()
         lost = told.lost
         told.watch.restart()

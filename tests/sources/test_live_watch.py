@@ -43,7 +43,7 @@ def told(tmp_path: Path) -> Told:
 async def test_the_first_hint_comes_at_once_and_later_ones_together(
     told: Told, tmp_path: Path
 ) -> None:
-    told.watch.gather_unless(lambda: False)
+    told.watch.batch_unless(lambda: False)
     with told.watch.open():
         told.watch.add(str(tmp_path))
         told.write("a")
@@ -59,7 +59,7 @@ async def test_no_hint_waits_while_somebody_waits_for_it(
     told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_watch, "PAUSE_S", 3600.0)
-    told.watch.gather_unless(lambda: True)
+    told.watch.batch_unless(lambda: True)
     with told.watch.open():
         told.watch.add(str(tmp_path))
         for number in range(1, 4):
@@ -72,7 +72,7 @@ async def test_more_than_is_read_at_once_is_told_without_a_pause(
 ) -> None:
     monkeypatch.setattr(live_watch, "PAUSE_S", 3600.0)
     monkeypatch.setattr(live_watch, "READ_BYTES", live_watch.EVENT_BYTES + 32)
-    told.watch.gather_unless(lambda: False)
+    told.watch.batch_unless(lambda: False)
     names = ["a", "b", "c"] * 100
     with told.watch.open():
         told.watch.add(str(tmp_path))

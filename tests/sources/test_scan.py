@@ -76,7 +76,7 @@ def test_a_name_that_is_not_utf8_is_told_and_the_rest_goes_on(tmp_path: Path) ->
     folders = list(walk(tree(tmp_path), nothing))
 
     assert [each.parts for each in folders[0].files] == [("good.jsonl",)]
-    assert folders[0].odd == {
+    assert folders[0].unread == {
         f"{tmp_path}/bad\ufffd.jsonl": "its name is not UTF-8",
         f"{tmp_path}/bad\ufffd": "its name is not UTF-8",
     }
@@ -90,7 +90,7 @@ def test_what_is_no_file_but_named_like_one_is_told(tmp_path: Path) -> None:
 
     (folder,) = walk(tree(tmp_path), nothing)
 
-    assert folder.odd == {
+    assert folder.unread == {
         f"{tmp_path}/pipe.jsonl": "is not a regular file",
         f"{tmp_path}/link.jsonl": "is a symbolic link, which is not followed",
     }

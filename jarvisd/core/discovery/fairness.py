@@ -1,4 +1,4 @@
-"""Fairness: whoever has more than one slice to read takes turns for each further one."""
+"""Fairness between files: one with more than a slice to read waits for its turns."""
 
 import anyio
 from anyio import lowlevel
@@ -10,84 +10,84 @@ from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.flush import Flusher
 
 SETTLE_S = 0.5
-"""A source that is to be read again so soon is being written: `sync` waits for it."""
+"""A shorter retry means that the source is being written, so that `sync` waits for it."""
 
 TURN_S = 0.001
-"""How long one file is read before others get a turn: what a live line may wait."""
+"""Seconds for which one file is read in a turn: the longest delay of a live line."""
 
 
 class Fairness:
-    """Reads files to their ends, none of them at the expense of the others."""
+    """Reads files to their ends in turns, so that none delays the others."""
 
     def __init__(
         self,
-        puller: SliceReader,
+        slice_reader: SliceReader,
         progress: ImportProgress,
         flusher: Flusher,
         clock: Clock,
     ) -> None:
-        self._puller = puller
+        self._slice_reader = slice_reader
         self._progress = progress
         self._flusher = flusher
         self._clock = clock
-        self._bulk = anyio.Lock(fast_acquire=True)
+        self._turn_lock = anyio.Lock(fast_acquire=True)
         self._progressed = anyio.Event()
         self._awaited = 0
 
     async def drain(self, known: TrackedFile, began: float) -> float:
-        """Read *known* to its end, giving way after each turn.
+        """Read *known* to its end, waiting for the next turn after each.
 
-        *began* is when the turn began in which this is called; the return value when
-        the one did in which it ends.
+        *began* is the start of the caller's turn, monotonic; the result is the start of
+        the turn in which the file was finished.
         """
         ticket = known.wakes
         more = True
         while more:
-            if not self._puller.is_open(known):
-                await self._puller.open(known)
+            if not self._slice_reader.is_open(known):
+                await self._slice_reader.open(known)
                 began = self._clock.monotonic()
 
-            more = self._puller.pull(known)
+            more = self._slice_reader.pull(known)
             if not more and is_settling(known):
                 if known.backlog_bytes is not None:
-                    self._end_backlog(known)  # who follows it has the time to wait
+                    self._end_backlog(known)  # its follower can wait until it settles
                     return began
 
                 await anyio.sleep(known.source.retry_s or 0.0)
                 more = True
 
             if self._clock.monotonic() - began >= TURN_S:
-                began = await self.give_way()
+                began = await self.wait_for_turn()
                 if known.backlog_bytes is not None and self._flusher.is_behind:
                     await self._flusher.catch_up()
 
-        self.pass_by(known, ticket)
+        self.mark_done(known, ticket)
         return began
 
     def read_at_once(self, known: TrackedFile) -> bool:
-        """Read one slice of *known* here and now; return whether that was all of it.
+        """Read one slice of *known* now; return True if that was all of it.
 
-        For files that grow by lines. Whatever else becomes of a file is for its task.
+        For files that grow by lines; any other change is left to the file's task.
         """
-        if not self._puller.is_open(known):
+        if not self._slice_reader.is_open(known):
             return False
 
         path, ticket = known.path, known.wakes
-        if self._puller.pull(known) or known.block.ended or known.path != path:
+        if self._slice_reader.pull(known) or known.block.ended or known.path != path:
             return False
 
-        self.pass_by(known, ticket)
+        self.mark_done(known, ticket)
         return True
 
-    async def give_way(self) -> float:
-        """Wait for a turn; return when it begins."""
-        async with self._bulk:
+    async def wait_for_turn(self) -> float:
+        """Wait for a turn; return its start, monotonic."""
+        async with self._turn_lock:
             await lowlevel.checkpoint()
 
         return self._clock.monotonic()
 
-    def pass_by(self, known: TrackedFile, ticket: int) -> None:
-        """Record that all is done with *known* that was asked up to *ticket*."""
+    def mark_done(self, known: TrackedFile, ticket: int) -> None:
+        """Record that *known* has been read for all its wakes up to *ticket*."""
         known.done = max(known.done, ticket)
         self._end_backlog(known)
         if self._awaited:
@@ -99,8 +99,8 @@ class Fairness:
             known.backlog_bytes = None
             self._progress.finished()
 
-    async def all_done(self, files: list[TrackedFile]) -> None:
-        """Return once *files* have been read as often as was asked until now."""
+    async def wait_until_read(self, files: list[TrackedFile]) -> None:
+        """Wait until *files* have been read for all their wakes until now."""
         waiting = [(each, each.wakes) for each in files]
         self._awaited += 1
         try:
@@ -115,6 +115,6 @@ class Fairness:
 
 
 def is_settling(known: TrackedFile) -> bool:
-    """Whether the source is just being written, and has to rest before it is read."""
+    """Whether the source is being written, and must settle before it is read."""
     retry_s = known.source.retry_s
     return retry_s is not None and retry_s <= SETTLE_S

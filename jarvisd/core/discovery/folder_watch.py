@@ -1,7 +1,7 @@
-"""Hints about new files anywhere below the roots, by inotify: one watch for each folder.
+"""Hints about new files below the roots, by inotify: one watch for each folder.
 
-Unlike watchfiles, which does this on other systems, a name that is not UTF-8 does no
-harm, new files show at once, and nothing wakes while nothing happens.
+Unlike watchfiles, which is used on other systems, it tolerates names that are not
+UTF-8, reports new files at once, and does not wake up while nothing changes.
 """
 
 import os
@@ -15,11 +15,11 @@ from jarvisd.core.discovery.hints import Hint, Lost
 from jarvisd.core.discovery.live_watch import LiveWatch
 from jarvisd.core.discovery.scan import is_utf8
 
-STEP = 20
-"""So many folders are entered before others get a turn."""
+BATCH = 20
+"""Folders that are added between two checkpoints."""
 
 RETRY_S = 5.0
-"""How soon folders that could not be watched are tried again."""
+"""Seconds before folders that could not be watched are retried."""
 
 
 class FolderWatch:
@@ -30,21 +30,21 @@ class FolderWatch:
     def __init__(self, hint: Hint, lost: Lost) -> None:
         self._hint = hint
         self._lost = lost
-        self._again = anyio.Event()
+        self._restart_requested = anyio.Event()
         self._watch: LiveWatch | None = None
         self._group: TaskGroup | None = None
 
     @property
     def error(self) -> str | None:
-        """Return why not all folders are watched; None if they are."""
+        """Return why some folders are not watched; None if all are."""
         return None if self._watch is None else self._watch.error
 
     def restart(self) -> None:
-        """Watch everything again: a root was added, removed or replaced."""
-        self._again.set()
+        """Restart the watch, because a root was added, removed or replaced."""
+        self._restart_requested.set()
 
-    def misses(self, roots: Iterable[str]) -> bool:
-        """Return True if one of *roots* could be watched and is not."""
+    def has_unwatched(self, roots: Iterable[str]) -> bool:
+        """Return True if one of *roots* is not watched although it could be."""
         watch = self._watch
         if watch is None or watch.error is not None:
             return False
@@ -52,23 +52,25 @@ class FolderWatch:
         return not all(root in watch for root in roots)
 
     async def run(self, roots: Callable[[], list[str]]) -> None:
-        """Watch the existing folders that *roots* gives, until cancelled."""
+        """Watch the existing folders that *roots* returns, until cancelled."""
         while True:
-            self._again = anyio.Event()
-            self._watch = LiveWatch(self._told, self._lost, self._entered)
+            self._restart_requested = anyio.Event()
+            self._watch = LiveWatch(
+                self._forward_hint, self._lost, self._watch_new_folder
+            )
             with self._watch.open():
-                self._watch.gather_unless(lambda: False)
+                self._watch.batch_unless(lambda: False)
                 async with anyio.create_task_group() as self._group:
                     if self._watch.error is not None:
                         self._group.start_soon(self._retry)
 
                     await self._add_all(roots(), self._watch, self._group)
-                    await self._again.wait()
+                    await self._restart_requested.wait()
                     self._group.cancel_scope.cancel()
 
     async def _retry(self) -> None:
         await anyio.sleep(RETRY_S)
-        self._again.set()
+        self._restart_requested.set()
 
     def _add(self, path: str, watch: LiveWatch, group: TaskGroup) -> None:
         had_failed = watch.error is not None
@@ -79,7 +81,10 @@ class FolderWatch:
     async def _add_all(
         self, folders: list[str], watch: LiveWatch, group: TaskGroup
     ) -> None:
-        """Watch *folders* and all below; what came before it was watched is scanned."""
+        """Watch *folders* and all folders below, then request a scan.
+
+        The scan finds files that came before their folder was watched.
+        """
         links: list[str] = []
         seen: set[tuple[int, int]] = set()
         pending, count = list(folders), 0
@@ -87,7 +92,7 @@ class FolderWatch:
             path = pending.pop() if pending else links.pop()
             inode = _inode(path)
             if inode is None or inode in seen:
-                continue  # gone, or watched by another name
+                continue  # gone, or watched under another name
 
             seen.add(inode)
             self._add(path, watch, group)
@@ -95,17 +100,17 @@ class FolderWatch:
                 (links if is_link else pending).append(inner)
 
             count += 1
-            if not count % STEP:
+            if not count % BATCH:
                 await lowlevel.checkpoint()
 
         self._lost()
 
-    def _told(self, path: str) -> None:
+    def _forward_hint(self, path: str) -> None:
         if is_utf8(path):
             self._hint(path)
 
-    def _entered(self, path: str) -> None:
-        """Watch a new folder before it is looked through."""
+    def _watch_new_folder(self, path: str) -> None:
+        """Watch a new folder before it is scanned."""
         if self._watch is None or self._group is None or not is_utf8(path):
             return
 
@@ -131,4 +136,4 @@ def _folders_in(path: str) -> Iterator[tuple[str, bool]]:
                 if is_utf8(entry.name) and entry.is_dir():
                     yield entry.path, entry.is_symlink()
     except OSError:
-        return  # gone, or not to be entered; the scan says so
+        return  # gone, or not readable; the scan reports that

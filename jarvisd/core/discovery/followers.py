@@ -1,7 +1,7 @@
-"""Live files: each followed by a task of its own that sleeps until it is woken.
+"""Follows live files, each by its own task that sleeps until it is woken.
 
-A task costs two kilobytes and no timer. As long as one follows a file, the folder of
-that file is watched, and the file is kept open with what is remembered of its lines.
+A task costs two kilobytes and no timer. While a file is followed, its folder is watched,
+and the file stays open with the checksums of its lines.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from jarvisd.core.discovery.tracked_file import TrackedFile
 
 
 class Followers:
-    """The files that are followed, and the tasks that do it."""
+    """The followed files, and their tasks."""
 
-    def __init__(self, live_watch: LiveWatch, turns: Fairness, clock: Clock) -> None:
+    def __init__(self, live_watch: LiveWatch, fairness: Fairness, clock: Clock) -> None:
         self._live_watch = live_watch
-        self._turns = turns
+        self._fairness = fairness
         self._clock = clock
         self._followed: set[TrackedFile] = set()
         self._by_folder: dict[str, int] = {}
@@ -34,12 +34,12 @@ class Followers:
 
     @property
     def number(self) -> int:
-        """Return how many files are followed."""
+        """Return the number of followed files."""
         return len(self._followed)
 
     @contextmanager
-    def within(self, group: TaskGroup) -> Iterator[None]:
-        """Start tasks in *group* while the context lasts, and none outside of it."""
+    def starting_tasks_in(self, group: TaskGroup) -> Iterator[None]:
+        """Start tasks in *group* while the context lasts; outside of it start none."""
         self._group = group
         try:
             yield
@@ -47,46 +47,42 @@ class Followers:
             self._group = None
 
     def wake(self, known: TrackedFile) -> None:
-        """Queue *known* for reading; follow it from now on if it was not followed."""
+        """Read *known* soon, and follow it from now on if it was not followed."""
         known.wakes += 1
         known.woken_at = self._clock.monotonic()
         if known.wake is not None:
             self._followed.add(known)
-            if not self._read_at_once(known):
+            # Waking a task takes longer than reading a line, so a file whose task
+            # sleeps is read here if one slice is enough.
+            if not (known.is_at_rest and self._fairness.read_at_once(known)):
                 known.wake.set()
         elif self._group is not None:
-            # Not anyio's, which is made anew for each wait and costs four times as much.
+            # asyncio's event can be cleared; anyio's must be created for each wait, and
+            # costs four times as much.
             known.wake = asyncio.Event()
             self._followed.add(known)
             self._group.start_soon(self._follow, known, known.wake)
 
-    def _read_at_once(self, known: TrackedFile) -> bool:
-        """Read a file whose task sleeps, without waking it for a line or two.
-
-        Waking a task takes longer than reading a line. Return whether that was all.
-        """
-        return known.is_at_rest and self._turns.read_at_once(known)
-
-    def let_go(self, known: TrackedFile) -> None:
-        """Follow *known* no longer than until it has been read."""
+    def unfollow(self, known: TrackedFile) -> None:
+        """Stop following *known* once it has been read."""
         self._followed.discard(known)
         if known.wake is not None:
             known.wake.set()
 
-    def put_away(self, known: TrackedFile) -> None:
-        """Close *known*, and keep no more of it than of any file that was read."""
+    def close(self, known: TrackedFile) -> None:
+        """Close *known*, and drop what only followed files keep in memory."""
         known.source.forget()
         known.block.rest()
 
-    def let_go_of_quiet(self) -> None:
-        """Close the files that have not changed for as long as a block is live."""
+    def unfollow_quiet(self) -> None:
+        """Stop following files that have not changed for LIVE_MS."""
         quiet_since = self._clock.monotonic() - LIVE_MS / MS_PER_S
         for known in self:
             if known.woken_at < quiet_since:
-                self.let_go(known)
+                self.unfollow(known)
 
     def retry_watch(self) -> None:
-        """Try again to watch the folders whose watch has failed."""
+        """Retry the watches of folders that have failed."""
         if self._live_watch.error is not None:
             self._live_watch.retry(self._by_folder)
 
@@ -97,10 +93,10 @@ class Followers:
                 await self._follow_at(known.path, known, wake)
         finally:
             known.wake = None
-            self.put_away(known)
+            self.close(known)
 
-    async def _rest(self, known: TrackedFile, wake: asyncio.Event) -> None:
-        """Wait until *known* is to be read: for *wake*, or for as long as it asks."""
+    async def _wait_for_wake(self, known: TrackedFile, wake: asyncio.Event) -> None:
+        """Wait for *wake*, or at most for the retry interval of the source."""
         known.is_at_rest = not wake.is_set()
         try:
             if known.source.retry_s is None:
@@ -114,18 +110,18 @@ class Followers:
     async def _follow_at(
         self, path: str, known: TrackedFile, wake: asyncio.Event
     ) -> None:
-        """Read *known* whenever *wake* is set, as long as it lies at *path*."""
+        """Read *known* whenever *wake* is set, while it is at *path*."""
         folder = known.source.folder
         self._by_folder[folder] = self._by_folder.get(folder, 0) + 1
         try:
             while known in self._followed and known.path == path:
                 self._live_watch.add(folder)
                 wake.clear()
-                await self._turns.drain(known, self._clock.monotonic())
+                await self._fairness.drain(known, self._clock.monotonic())
                 if known.block.ended and known.done == known.wakes:
                     self._followed.discard(known)
                 else:
-                    await self._rest(known, wake)
+                    await self._wait_for_wake(known, wake)
         finally:
             known.hinted = False
             self._by_folder[folder] -= 1

@@ -1,8 +1,8 @@
-"""What was written before we looked: read by one task, newest files first.
+"""The initial import: reads existing files by one task, newest first.
 
-Agents that were at work when the daemon came go on writing. So the newest files are
-followed as soon as they have been read, and kept open meanwhile: their next line shows
-at once, also if their names are taken from them before it.
+Agents that ran before the daemon started go on writing. So the newest files are followed
+as soon as they have been read, and stay open: their next line is read at once, even if
+they are renamed or deleted before it.
 """
 
 import heapq
@@ -18,21 +18,21 @@ from jarvisd.core.discovery.progress import ImportProgress
 from jarvisd.core.discovery.tracked_file import TrackedFile
 
 MAX_FOLLOWED = 64
-"""More agents than anybody has at work, and no load where all files seem new: somebody
-has just copied them."""
+"""Files that are followed after the import: more than anybody has agents running, and
+few enough if all files seem new because they were just copied."""
 
 
 class History:
-    """The files that wait for their turn, and the task that reads them."""
+    """The queue of files to import, and the task that reads them."""
 
     def __init__(
         self,
-        turns: Fairness,
+        fairness: Fairness,
         followers: Followers,
         progress: ImportProgress,
         clock: Clock,
     ) -> None:
-        self._turns = turns
+        self._fairness = fairness
         self._followers = followers
         self._progress = progress
         self._clock = clock
@@ -41,42 +41,39 @@ class History:
         self._grew = anyio.Event()
 
     def add(self, known: TrackedFile) -> None:
-        """Queue *known* behind the files with newer changes."""
+        """Queue *known* after the files with newer changes."""
         known.wakes += 1
         if known.backlog_bytes is None:
             unread = max(0, known.size - known.block.position.offset)
             known.backlog_bytes, known.historic_until = unread, known.size
             self._progress.found(unread, self._clock.monotonic())
-            # The file itself, not its path: another file may have that in its turn.
+            # The file itself, not its path: by its turn another file may have the path.
             entry = (-known.mtime_ms, next(self._numbers), known)
             heapq.heappush(self._waiting, entry)
             self._grew.set()
 
     async def run(self) -> None:
-        """Read what waits, until cancelled."""
+        """Read queued files until cancelled."""
         while True:
             self._grew = anyio.Event()
             await self.read()
             await self._grew.wait()
 
     async def read(self) -> None:
-        """Read the files that wait now to their ends, newest first."""
+        """Read the queued files to their ends, newest first."""
         began = self._clock.monotonic()
         while self._waiting:
             _, _, known = heapq.heappop(self._waiting)
-            # Who follows it may have read it meanwhile, but not since it was added again.
+            # Its follower may have read it meanwhile; then nothing is left to do.
             if known.done < known.wakes:
-                began = await self._turns.drain(known, began)
-                self._leave(known)
+                began = await self._fairness.drain(known, began)
+                self._follow_or_close(known)
 
-    def _leave(self, known: TrackedFile) -> None:
-        """Follow a file that has been read if it may go on, else put it away."""
+    def _follow_or_close(self, known: TrackedFile) -> None:
+        """Follow a file that has been read if it may grow, else close it."""
         is_unread = known.source.retry_s is not None
-        is_recent = self._followers.number < MAX_FOLLOWED and self._is_recent(known)
-        if is_unread or is_recent:
+        is_recent = self._clock.unix_ms() - known.mtime_ms < LIVE_MS
+        if is_unread or (is_recent and self._followers.number < MAX_FOLLOWED):
             self._followers.wake(known)
         elif known.wake is None:
-            self._followers.put_away(known)
-
-    def _is_recent(self, known: TrackedFile) -> bool:
-        return self._clock.unix_ms() - known.mtime_ms < LIVE_MS
+            self._followers.close(known)

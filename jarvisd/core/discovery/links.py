@@ -1,8 +1,8 @@
-"""Links to folders below a root: which of them are followed, and where they lead.
+"""Decides which links to folders below a root are followed.
 
-A link is followed where it leads to a folder in the user's home that holds no root.
-What lies there is known by its real path: nothing that becomes of the link later
-makes us open something else.
+A link is followed if it leads to a folder in the user's home that contains no root. The
+files there are known by their real paths, so that a later change of the link cannot
+make the daemon open another file.
 """
 
 import os
@@ -22,20 +22,20 @@ REMEDIES = {
     OUTSIDE: "name the folder itself as a root: agents.NAME.roots in the configuration",
     ABOVE: "remove the link, or let it lead to the folder of the transcripts",
 }
-"""What to do about what is not followed, by the reason."""
+"""The remedy for each reason why a file or link is not read."""
 
 
 class Links:
-    """Decides during one look through all trees; *home* None follows no link."""
+    """Decides about links during one scan of all trees; *home* None follows none."""
 
     def __init__(self, home: str | None, roots: Iterable[str]) -> None:
         self.entered: dict[str, tuple[Tree, tuple[str, ...]]] = {}
-        """The real paths of linked folders, whose tree they are in, and where there."""
+        """The real path of each linked folder, with its tree and its parts there."""
         self._home = None if home is None else os.path.realpath(home)
         self._roots = [os.path.realpath(each) for each in roots]
 
-    def why_not(self, target: str) -> str | None:
-        """Return why the folder *target* is not entered through a link, if so."""
+    def refusal_reason(self, target: str) -> str | None:
+        """Return the reason why a link to the folder *target* is not followed, or None."""
         if any(_is_in(root, target) for root in self._roots):
             return ABOVE
 
@@ -44,14 +44,14 @@ class Links:
 
         return None
 
-    def is_read_anyway(self, target: str) -> bool:
+    def is_read_elsewhere(self, target: str) -> bool:
         """Return True if the folder *target* is read under another name."""
         return target in self.entered or any(
             _is_in(target, root) for root in self._roots
         )
 
     def covers(self, path: str) -> tuple[Tree, tuple[str, ...]] | None:
-        """Return the tree of the linked folder that *path* is in, and its place."""
+        """Return the tree of the linked folder that contains *path*, and its parts."""
         for target, (tree, parts) in self.entered.items():
             if path.startswith(f"{target}/"):
                 return tree, (*parts, *path[len(target) + 1 :].split("/"))

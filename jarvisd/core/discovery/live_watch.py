@@ -1,8 +1,8 @@
 """Hints about live files, by inotify, read in a callback of the event loop.
 
-Whoever waits for a line is told at once. While nobody does, the first hint after a
-pause is still told at once, and what comes just behind it is told together: lines that
-are read in a row take two thirds of the time of lines that each wake us.
+While a client waits for changes, each hint is delivered at once. Otherwise the first
+hint after a pause is delivered at once, and those that follow closely are batched:
+reading lines in a row takes two thirds of the time of waking up for each.
 """
 
 import asyncio
@@ -27,40 +27,49 @@ log = structlog.get_logger()
 HAS_INOTIFY = INotify is not None
 
 TURN_S = 0.001
-"""How long hints are told before others get a turn: each may be a line to read."""
+"""Seconds for which hints are delivered in one turn: each may cause a read."""
 
 READ_BYTES = 16 * 1024
-"""Some two hundred events; what is left makes the loop come again at once."""
+"""About two hundred events; if more are left, the loop calls again at once."""
 
 EVENT_BYTES = 16 + 256
-"""The largest event: a read that has room for one more has left nothing behind."""
+"""The largest event: a read with room for one more has emptied the queue."""
 
 PAUSE_S = 0.05
-"""For how long hints are gathered that nobody waits for. Twice as long saves a fiftieth
-more; and this is well below the quarter second in which a status line shows them."""
+"""Seconds for which hints are batched. Twice as long would save two percent more; this
+is well below the quarter second in which a status line shows them."""
 
-# Of inotify.h; an enum is slow to ask.
+# From inotify.h; comparing with the enum is slow.
 _Q_OVERFLOW, _IGNORED, _ISDIR = 0x4000, 0x8000, 0x40000000
 _MOVED_FROM, _MOVED_TO, _CREATE = 0x40, 0x80, 0x100
 
 MAX_FAILURES = 1000
-"""More folders than anybody reads the names of."""
+"""Folders whose failure is kept: more than anybody reads."""
 
 
 class LiveWatch:
-    """Wakes the files in the folders it is told of, through inotify."""
+    """Calls *hint* for each change in the added folders, through inotify."""
 
-    def __init__(self, hint: Hint, lost: Lost, entered: Hint | None = None) -> None:
-        """Call *hint* and *lost*; before its hint, *entered* for each new folder."""
+    def __init__(
+        self, hint: Hint, lost: Lost, on_new_folder: Hint | None = None
+    ) -> None:
+        """Create a watch.
+
+        Args:
+            hint: Called with the path of each file or folder that has changed.
+            lost: Called when the kernel's queue has overflowed.
+            on_new_folder: Called with each new folder, before its hint.
+
+        """
         self._hint = hint
         self._lost = lost
-        self._entered = entered
+        self._on_new_folder = on_new_folder
         self._notify: INotify | None = None
         self._folders: dict[int, str] = {}
         self._watches: dict[str, int] = {}
         self._failures: dict[str, str] = {}
         self._events: deque[Event] = deque()
-        self._is_awaited: Callable[[], bool] = lambda: True
+        self._is_urgent: Callable[[], bool] = lambda: True
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -70,32 +79,32 @@ class LiveWatch:
 
     @property
     def error(self) -> str | None:
-        """Return why not all is watched that should be; None if it is."""
+        """Return why an added folder is not watched; None if all are."""
         return next(iter(self._failures.values()), None)
 
-    def gather_unless(self, awaited: Callable[[], bool]) -> None:
-        """Deliver hints in groups from now on, except while *awaited* returns True."""
-        self._is_awaited = awaited
+    def batch_unless(self, is_urgent: Callable[[], bool]) -> None:
+        """Batch hints from now on, except while *is_urgent* returns True."""
+        self._is_urgent = is_urgent
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Listen while the context lasts; without inotify this does nothing."""
-        self._open()
+        """Watch while the context lasts; without inotify this does nothing."""
+        self._open_inotify()
         try:
             yield
         finally:
-            self._close()
+            self._close_inotify()
 
     def retry(self, folders: Iterable[str]) -> None:
-        """Try again what has failed; *folders* are all that should be watched."""
+        """Retry failed watches; *folders* are all that should be watched."""
         if self._notify is None:
-            self._open()
+            self._open_inotify()
 
         for folder in folders:
             self.add(folder)
 
     def add(self, folder: str) -> None:
-        """Watch *folder*; again after it was removed and made anew."""
+        """Watch *folder*; call it again after the folder was deleted and created."""
         if self._notify is None or folder in self._watches:
             return
 
@@ -104,7 +113,7 @@ class LiveWatch:
         except FileNotFoundError:
             return
         except OSError as exc:
-            self._failed(folder, f"{folder} is not watched: {_reason(exc)}")
+            self._record_failure(folder, f"{folder} is not watched: {_reason(exc)}")
             return
 
         self._failures.pop(folder, None)
@@ -119,14 +128,14 @@ class LiveWatch:
             return
 
         self._folders.pop(watch, None)
-        with suppress(OSError):  # the folder is gone, and its watch with it
+        with suppress(OSError):  # the kernel removed the watch with the folder
             self._notify.rm_watch(watch)
 
-    def _open(self) -> None:
+    def _open_inotify(self) -> None:
         try:
             self._notify = INotify(nonblocking=True) if INotify else None
         except OSError as exc:
-            self._failed("", f"inotify is not available: {_reason(exc)}")
+            self._record_failure("", f"inotify is not available: {_reason(exc)}")
         else:
             self._failures.pop("", None)
 
@@ -138,13 +147,13 @@ class LiveWatch:
             loop.add_reader(self._notify.fileno(), self._read)
 
     def _pause(self) -> None:
-        """Pause, so that the kernel gathers changes and delivers them together."""
+        """Pause, so that the kernel collects changes meanwhile."""
         if self._notify is not None:
             loop = asyncio.get_running_loop()
             loop.remove_reader(self._notify.fileno())
             loop.call_later(PAUSE_S, self._listen)
 
-    def _close(self) -> None:
+    def _close_inotify(self) -> None:
         if self._notify is None:
             return
 
@@ -154,55 +163,55 @@ class LiveWatch:
 
     def _read(self) -> None:
         if self._events or self._notify is None:
-            return  # the kernel keeps the next ones until we have told of these
+            return  # the kernel keeps further events until these are delivered
 
         with suppress(BlockingIOError):
-            # Not INotify.read, which first asks how much there is.
-            told = os.read(self._notify.fileno(), READ_BYTES)
-            self._events += parse_events(told)
-            if len(told) <= READ_BYTES - EVENT_BYTES and not self._is_awaited():
+            # Not INotify.read, which costs one more system call, for the queue's size.
+            data = os.read(self._notify.fileno(), READ_BYTES)
+            self._events += parse_events(data)
+            if len(data) <= READ_BYTES - EVENT_BYTES and not self._is_urgent():
                 self._pause()
 
-        self._tell()
+        self._deliver()
 
-    def _tell(self) -> None:
+    def _deliver(self) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + TURN_S
         events = self._events
         while events and self._notify is not None:
             watch, mask, _, name = events.popleft()
             if mask & (_Q_OVERFLOW | _IGNORED):
-                self._take_unusual(watch, mask)
+                self._handle_lost_watch(watch, mask)
             elif name and watch in self._folders:
                 path = f"{self._folders[watch]}/{name}"
-                if mask & _ISDIR and self._entered is not None:
-                    self._take_folder(path, mask)
+                if mask & _ISDIR and self._on_new_folder is not None:
+                    self._handle_folder(path, mask)
 
                 self._hint(path)
 
             if events and loop.time() >= until:
-                loop.call_soon(self._tell)
+                loop.call_soon(self._deliver)
                 return
 
-    def _take_unusual(self, watch: int, mask: int) -> None:
+    def _handle_lost_watch(self, watch: int, mask: int) -> None:
         if mask & _Q_OVERFLOW:
             log.warning("watch.overflowed")
             self._lost()
         else:
             self._watches.pop(self._folders.pop(watch, ""), None)
 
-    def _take_folder(self, path: str, mask: int) -> None:
+    def _handle_folder(self, path: str, mask: int) -> None:
         """Record that the folder *path* was created or renamed."""
-        assert self._entered is not None
+        assert self._on_new_folder is not None, "no callback for new folders"
         if mask & _MOVED_FROM:
             below = f"{path}/"
             moved = [each for each in self._watches if f"{each}/".startswith(below)]
             for each in moved:
                 self.remove(each)
         elif mask & (_CREATE | _MOVED_TO):
-            self._entered(path)
+            self._on_new_folder(path)
 
-    def _failed(self, folder: str, reason: str) -> None:
+    def _record_failure(self, folder: str, reason: str) -> None:
         if not self._failures:
             log.warning("watch.live_failed", reason=reason)
 
@@ -211,7 +220,7 @@ class LiveWatch:
 
 
 def _reason(exc: OSError) -> str:
-    """Return what the limits of inotify are called, instead of a full disk."""
+    """Return the name of the limit that inotify reports as a full disk or file table."""
     match exc.errno:
         case errno.ENOSPC:
             return "the limit fs.inotify.max_user_watches is reached"

@@ -1,18 +1,18 @@
-"""How far the reading of history has come."""
+"""The progress of the initial import."""
 
 from dataclasses import dataclass
 
 from jarvisd.overview.health_wire import Backfill
 
 MIN_ELAPSED_S = 0.2
-"""Before that a speed is noise, and no time left is told."""
+"""Before this time the speed is noise, and no remaining time is estimated."""
 
 
 @dataclass(slots=True)
 class ImportProgress:
-    """Files and bytes of history: all there are, and those read.
+    """Files and bytes of the initial import: in total, and read so far.
 
-    It starts again from nothing when more history is found after all was read.
+    The counts start again from zero if more files are found after all were read.
     """
 
     files_total: int = 0
@@ -32,15 +32,15 @@ class ImportProgress:
         self.bytes_total += size
 
     def read(self, size: int) -> None:
-        """Record that *size* bytes of history were read."""
+        """Record that *size* bytes of the import were read."""
         self.bytes_done += size
 
     def finished(self) -> None:
-        """Record that one file of history was read to its end."""
+        """Record that one file of the import was read to its end."""
         self.files_done += 1
 
     def view(self, now: float) -> Backfill:
-        """Return the state for clients; zeros when nothing is left to read."""
+        """Return the progress for clients; zeros if nothing is left to read."""
         if self.files_done == self.files_total:
             return Backfill(
                 files_total=0, files_done=0, bytes_total=0, bytes_done=0, eta_s=None

@@ -1,7 +1,7 @@
-"""The reconcile scan: every tree looked through, again and again, as cheaply as due.
+"""The reconcile scan: scans all trees periodically, at a bounded cost.
 
-Whatever the watchers miss is found here: files, folders and roots that came, grew,
-moved or went. The pause between two scans follows from what a scan costs.
+It finds what watchers miss: files, folders and roots that were created, moved or
+deleted, or have grown. The pause between two scans depends on the cost of a scan.
 """
 
 import os
@@ -23,50 +23,49 @@ from jarvisd.overview.wire import RootView
 log = structlog.get_logger()
 
 MIN_PAUSE_S = 2.0
-"""Scanning more often finds nothing that a person would have noticed."""
+"""The shortest pause: more frequent scans find nothing that a person would notice."""
 
-WATCHED_SHARE = 5000
-BLIND_SHARE = 100
-"""A scan that took t is followed by a pause of t times this, if that is shorter than
-was asked for: a fiftieth of a percent of a core while the watchers work, a whole one
-while they do not."""
+PAUSE_FACTOR = 5000
+DEGRADED_PAUSE_FACTOR = 100
+"""A scan that took t is followed by a pause of t times this, but at most the configured
+one: a fiftieth of a percent of a core while the watchers work, one percent otherwise."""
 
-WATCHED_LIMIT = 200
-BLIND_LIMIT = 50
-"""The longest pause that was asked for gives way to this: a scan of very many files
-costs half a percent of a core at most, and two while the watchers do not work."""
+MIN_PAUSE_FACTOR = 200
+DEGRADED_MIN_PAUSE_FACTOR = 50
+"""The pause is at least t times this, even above the configured one: a scan of very many
+files costs half a percent of a core at most, and two while the watchers do not work."""
 
-STEP_S = 0.001
-"""How long to look before others get a turn."""
+CHECKPOINT_S = 0.001
+"""Seconds of scanning between two checkpoints."""
 
-MAX_TROUBLES = 1000
-"""More than anybody reads through."""
+MAX_PROBLEMS = 1000
+"""Problems that are kept: more than anybody reads."""
 
 
 @dataclass(slots=True)
 class ScanFindings:
-    """What one scan saw besides the files it handed over."""
+    """The results of one scan, besides the files that it reported."""
 
     number: int = 0
-    """Which scan it was, so that each file can be told when it was last come across."""
+    """The number of the scan; each file records that of the last scan that found it."""
     files: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
-    """Why a root cannot be looked through, by its path."""
-    troubles: list[SourceView] = field(default_factory=list)
-    """What below the roots cannot be read; the first MAX_TROUBLES of them."""
+    """The error of each root that cannot be read, by its path."""
+    problems: list[SourceView] = field(default_factory=list)
+    """The first MAX_PROBLEMS files and folders below the roots that cannot be read."""
     compressed: dict[str, list[str]] = field(default_factory=dict)
     """Transcripts that are compressed, by root."""
-    closed: list[str] = field(default_factory=list)
-    """Folders that could not be looked into: what is in them may be there still."""
+    unreadable: list[str] = field(default_factory=list)
+    """Folders that could not be read: the files in them may still exist."""
     busy_s: float = 0.0
 
-    def is_closed(self, path: str) -> bool:
-        """Whether *path* lies where this scan could not look."""
-        return any(path.startswith(each) for each in self.closed)
+    def is_unreadable(self, path: str) -> bool:
+        """Whether *path* is in a folder that this scan could not read."""
+        return any(path.startswith(each) for each in self.unreadable)
 
 
 class Reconciler:
-    """Looks through *trees*, and knows when it is time to look again."""
+    """Scans *trees*, and determines when the next scan is due."""
 
     def __init__(
         self,
@@ -83,7 +82,7 @@ class Reconciler:
         self.excluded = excluded
         self.findings = ScanFindings()
         self.number = 0
-        """Of the scan under way, or of the last one."""
+        """The number of the current or the last scan."""
         self.finished_ms: int | None = None
         self._clock = clock
         self._max_pause_s = max_pause_s
@@ -92,29 +91,29 @@ class Reconciler:
         self._identities: frozenset[tuple[str, int, int]] = frozenset()
         self._home = home
         self.links = self._new_links()
-        """Those of the last scan, and of the one under way."""
+        """The links of the last completed scan."""
 
     def roots(self) -> list[str]:
         """Return the roots that exist now, and linked folders, to be watched."""
-        # Noted, so that the first look does not find that all of them have come:
-        # watching anew stops the loop for as long as it takes to add every folder.
+        # Stored, so that the first `roots_changed` is False: restarting the watch
+        # blocks the loop for as long as it takes to add every folder.
         self._identities = self._identities_now()
         return self.roots_seen
 
     @property
     def roots_seen(self) -> list[str]:
-        """Return the roots that existed at the last look at them."""
+        """Return the roots that existed at the last check."""
         return [path for path, _, _ in self._identities]
 
     def roots_changed(self) -> bool:
-        """Whether a root has come, gone or been replaced since either call."""
+        """Whether a root was created, deleted or replaced since this or `roots`."""
         before, self._identities = self._identities, self._identities_now()
         return before != self._identities
 
     def covers(self, path: str) -> tuple[Tree, tuple[str, ...]] | None:
-        """Return the tree that *path* is to be read in, and the names below its root.
+        """Return the tree of *path* and its parts below the root.
 
-        None when it lies in no tree or is excluded.
+        None if it is in no tree or excluded.
         """
         for tree in self.trees:
             root = f"{tree.root}/"
@@ -123,11 +122,11 @@ class Reconciler:
 
         return None if self.excluded(path) else self.links.covers(path)
 
-    def settled(self, path: str) -> str | None:
-        """Return the real path of what a watcher calls *path*, which is new to us.
+    def resolve_path(self, path: str) -> str | None:
+        """Return the real path of the new file that a watcher reports as *path*.
 
-        None where it lies behind a link that is not followed, or not known yet: watchers
-        look through all links.
+        None if it is behind a link that is not followed, or not known yet: watchers
+        follow all links.
         """
         folder, name = os.path.split(path)
         real = os.path.realpath(folder)
@@ -141,20 +140,20 @@ class Reconciler:
         path = os.path.join(real, name)
         return path if self.links.covers(path) else None
 
-    def look_through(
+    def set_trees(
         self,
         trees: tuple[Tree, ...],
         excluded: Callable[[str], bool],
         max_pause_s: float,
     ) -> None:
-        """Look through these trees from the next scan on, which is due now."""
+        """Replace the trees from the next scan on, which is due now."""
         self.trees, self.excluded, self._max_pause_s = trees, excluded, max_pause_s
         self.links = self._new_links()
-        self.hurry()
+        self.request_scan()
         self._publish(TreesChanged())
 
-    def hurry(self) -> None:
-        """Make the next scan due now: something may have been missed."""
+    def request_scan(self) -> None:
+        """Make the next scan due now: a change may have been missed."""
         self._due = 0.0
 
     def is_due(self) -> bool:
@@ -163,32 +162,32 @@ class Reconciler:
 
     @property
     def overdue_s(self) -> float:
-        """Return for how long a scan has been due and not come."""
+        """Return the seconds for which a scan has been due and has not started."""
         return max(0.0, self._clock.monotonic() - self._due) if self._due else 0.0
 
     async def scan(
         self,
         found: Callable[[ScanResult], object],
         *,
-        opening: Callable[[], None],
-        blind: bool = False,
+        before_open: Callable[[], None],
+        degraded: bool = False,
     ) -> ScanFindings:
-        """Call *found* with every file, giving way every STEP_S; *opening* as for `walk`.
+        """Call *found* with every file; for *before_open* see `walk`.
 
-        *blind* says that the watchers do not tell all, so that the next scan is due
-        sooner.
+        *degraded* means that the watchers do not report all changes, so that the next
+        scan is due sooner.
         """
         async with self._scanning:
             self._due = self._clock.monotonic() + self._max_pause_s
             self.number += 1
             findings, links = ScanFindings(self.number), self._new_links()
             for tree in self.trees:
-                await self._scan_tree(tree, findings, found, opening, links)
+                await self._scan_tree(tree, findings, found, before_open, links)
 
             self.links = links
-            # Somebody may have asked for the next scan to hurry while this one ran.
+            # `request_scan` may have been called while this scan ran; it sets 0.
             if self._due:
-                pause_s = self._pause_s(findings.busy_s, blind=blind)
+                pause_s = self._pause_s(findings.busy_s, degraded=degraded)
                 self._due = self._clock.monotonic() + pause_s
 
             self.findings, self.finished_ms = findings, self._clock.unix_ms()
@@ -201,9 +200,9 @@ class Reconciler:
         roots = (str(each.root) for each in self.trees)
         return _identities((*roots, *self.links.entered))
 
-    def _pause_s(self, took_s: float, *, blind: bool) -> float:
-        share = BLIND_SHARE if blind else WATCHED_SHARE
-        limit = BLIND_LIMIT if blind else WATCHED_LIMIT
+    def _pause_s(self, took_s: float, *, degraded: bool) -> float:
+        share = DEGRADED_PAUSE_FACTOR if degraded else PAUSE_FACTOR
+        limit = DEGRADED_MIN_PAUSE_FACTOR if degraded else MIN_PAUSE_FACTOR
         wanted_s = min(max(MIN_PAUSE_S, took_s * share), self._max_pause_s)
         return max(wanted_s, took_s * limit)
 
@@ -212,22 +211,22 @@ class Reconciler:
         tree: Tree,
         findings: ScanFindings,
         found: Callable[[ScanResult], object],
-        opening: Callable[[], None],
+        before_open: Callable[[], None],
         links: Links,
     ) -> None:
         root = str(tree.root)
         findings.files[root] = 0
         compressed = findings.compressed[root] = []
         started = self._clock.monotonic()
-        for folder in walk(tree, self.excluded, opening=opening, links=links):
+        for folder in walk(tree, self.excluded, before_open=before_open, links=links):
             for each in folder.files:
                 found(each)
 
             findings.files[root] += len(folder.files)
             compressed += folder.compressed
-            _note_troubles(tree, folder, findings)
+            _add_problems(tree, folder, findings)
             now = self._clock.monotonic()
-            if now - started > STEP_S:
+            if now - started > CHECKPOINT_S:
                 findings.busy_s += now - started
                 await lowlevel.checkpoint()
                 started = self._clock.monotonic()
@@ -249,22 +248,22 @@ class Reconciler:
         )
 
 
-def _note_troubles(tree: Tree, folder: Folder, findings: ScanFindings) -> None:
+def _add_problems(tree: Tree, folder: Folder, findings: ScanFindings) -> None:
     if folder.error is not None:
-        findings.closed.append(f"{folder.path}/")
+        findings.unreadable.append(f"{folder.path}/")
         if folder.path == str(tree.root):
             findings.errors[folder.path] = folder.error
         else:
-            folder.odd[folder.path] = folder.error
+            folder.unread[folder.path] = folder.error
 
-    room = MAX_TROUBLES - len(findings.troubles)
-    findings.troubles += [
-        _trouble(tree.agent, path, reason)
-        for path, reason in islice(folder.odd.items(), room)
+    room = MAX_PROBLEMS - len(findings.problems)
+    findings.problems += [
+        _problem(tree.agent, path, reason)
+        for path, reason in islice(folder.unread.items(), room)
     ]
 
 
-def _trouble(agent: str, path: str, reason: str) -> SourceView:
+def _problem(agent: str, path: str, reason: str) -> SourceView:
     return SourceView(
         agent=agent,
         path=path,

@@ -1,9 +1,9 @@
-"""Reads again, into the ledger alone, what it lacks of files that were read before.
+"""Reads files again, into the ledger only, if it lacks lines that were read before.
 
-That is so after an upgrade whose parser says something else about the same lines,
-when another database has taken the place of ours, and when a file was cut: what the
-ledger remembers of it stood behind the cut. Rows are merged, or take the place of
-those of an older parser; so it may stop at any moment and begin again.
+That is the case after an upgrade with a new parser version, when the database was
+replaced, and when a file was truncated: the reader's memory belongs to lines after the
+new end. Rows are merged, or replace those of an older parser, so it may stop at any time
+and start again.
 """
 
 import os
@@ -30,31 +30,31 @@ from jarvisd.core.sources.jsonlines.stream import SLICE_LINES
 log = structlog.get_logger()
 
 SLICE_BYTES = 64 * 1024
-"""Read in one turn: less than a millisecond."""
+"""Bytes that are read in one turn: less than a millisecond."""
 
 
 class Rereader:
-    """Reads every file of *catalogue* again that the ledger lacks, newest first."""
+    """Reads the files of *file_registry* that the ledger lacks again, newest first."""
 
     def __init__(
         self,
-        catalogue: FileRegistry,
+        file_registry: FileRegistry,
         intake: Intake,
         progress: ImportProgress,
         *,
-        give_way: Callable[[], Awaitable[object]],
+        wait_for_turn: Callable[[], Awaitable[object]],
     ) -> None:
-        self._catalogue = catalogue
+        self._file_registry = file_registry
         self._intake = intake
         self._progress = progress
-        self._give_way = give_way
+        self._wait_for_turn = wait_for_turn
         self._idle = anyio.Event()
         self._wanted = anyio.Event()
 
     async def run(self) -> None:
-        """Read what there is to be read again, now and whenever there is more."""
+        """Read lacking files again, now and after each `request`, until cancelled."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._hurry_when_begun_anew)
+            group.start_soon(self._request_after_replacement)
             while True:
                 self._wanted = anyio.Event()
                 await self._read_all()
@@ -63,25 +63,25 @@ class Rereader:
 
                 await self._wanted.wait()
 
-    def hurry(self) -> None:
-        """Look for files that the ledger lacks: one has just become such."""
+    def request(self) -> None:
+        """Check soon for files that the ledger lacks: there is a new one."""
         if self._idle.is_set():
             self._idle = anyio.Event()
 
         self._wanted.set()
 
-    async def finished(self) -> None:
-        """Return once nothing is left to be read again."""
+    async def wait_until_finished(self) -> None:
+        """Wait until nothing is left to be read again."""
         await self._idle.wait()
 
-    async def _hurry_when_begun_anew(self) -> None:
+    async def _request_after_replacement(self) -> None:
         while True:
             await self._intake.flusher.begun_anew.wait()
-            self.hurry()
+            self.request()
 
     async def _read_all(self) -> None:
-        lacking = [each for each in self._catalogue if self._is_lacking(each)]
-        lacking.sort(key=_newest_last)
+        lacking = [each for each in self._file_registry if self._is_lacking(each)]
+        lacking.sort(key=lambda known: known.mtime_ms)  # the last is read first
         now = self._intake.clock.monotonic()
         for known in lacking:
             self._progress.found(known.block.position.offset, now)
@@ -102,7 +102,7 @@ class Rereader:
         return any(each.must_be_reread(agent.version) for each in blocks)
 
     async def _read(self, known: TrackedFile) -> None:
-        """Read one file; a bulkhead as `Reader` has one, of which the user is told."""
+        """Read one file again; an error is logged and costs only this file."""
         if not known.has_lines:
             await self._read_items(known)
             return
@@ -110,7 +110,7 @@ class Rereader:
         try:
             fd = await anyio.to_thread.run_sync(open_regular, known.path)
         except (SourceError, OSError):
-            return  # the reader finds out as well, and says so
+            return  # the next regular read fails as well, and reports it
 
         try:
             if known.is_compressed or fits(known.position, fd):
@@ -140,7 +140,7 @@ class Rereader:
                         block, reader, folded = lacking[stream]
                         self._intake.fold_again(block, [line], reader, folded)
 
-                await self._give_way()
+                await self._wait_for_turn()
                 await self._intake.flusher.catch_up()
         except (SourceError, OSError) as exc:
             log.warning("books.reread_failed", path=known.path, reason=str(exc))
@@ -165,11 +165,11 @@ class Rereader:
 
             chunk = text.read(min(left, SLICE_BYTES))
             if text.ended:
-                return  # cut short: the reader will see that
+                return  # truncated meanwhile: the next regular read handles that
 
             self._intake.fold_again(block, splitter.feed(chunk), reader, stream)
             self._progress.read(len(chunk))
-            await self._give_way()
+            await self._wait_for_turn()
             await self._intake.flusher.catch_up()
 
 
@@ -177,7 +177,3 @@ def _next_of(
     lines: Iterator[tuple[str, TextLine | Oversize]],
 ) -> list[tuple[str, TextLine | Oversize]]:
     return list(islice(lines, SLICE_LINES))
-
-
-def _newest_last(known: TrackedFile) -> int:
-    return known.mtime_ms

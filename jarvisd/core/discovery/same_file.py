@@ -1,6 +1,6 @@
-"""Is this file, or its beginning, one that we have read under another name?
+"""Detects files that were already read, fully or in part, under another name.
 
-Pure questions about two files; `catalogue` knows whom to ask about.
+The functions compare two files; `file_registry` chooses the candidates.
 """
 
 import os
@@ -17,7 +17,7 @@ _CONTINUED = {FileVerdict.SAME, FileVerdict.EDITED, FileVerdict.CUT}
 
 
 def status(path: str) -> os.stat_result | None:
-    """Return the status of what *path* leads to; None if that is nothing for us."""
+    """Return the status of *path*, not following a link; None if it is unreadable."""
     try:
         return os.stat(path, follow_symlinks=False)
     except OSError:
@@ -33,11 +33,11 @@ def leads_to(path: str, inode: tuple[int, int]) -> bool:
 def has_moved(known: TrackedFile, path: str, handles: Handles) -> bool:
     """Whether the file at *path*, of its inode, is *known* under a new name."""
     if known.is_compressed:
-        return False  # only its name tells
+        return False  # its content is another one; only its name identifies it
 
     if not known.position.offset:
-        # Nothing of it was counted yet, so nothing tells it from another file but that
-        # its name leads nowhere; and if it has ended, this only got its inode.
+        # Nothing was counted yet, so only its missing name shows that it moved. If it
+        # has ended, the new file only has the same inode.
         unread = not known.tail.leaving and not known.block.ended
         return unread and status(known.path) is None
 
@@ -49,7 +49,10 @@ def has_moved(known: TrackedFile, path: str, handles: Handles) -> bool:
 
 
 def left_behind(other: TrackedFile, path: str, handles: Handles) -> FilePosition | None:
-    """Return how far the file at *path* was read as *other*, which is to leave it."""
+    """Return the position up to which *other* has read the file at *path*.
+
+    *other* releases the file: its name leads to another one now.
+    """
     seen = status(path)
     for each in other.tail.leaving:
         goes = goes_on(other, path, each.position) is not None
@@ -67,7 +70,7 @@ def left_behind(other: TrackedFile, path: str, handles: Handles) -> FilePosition
 
 
 def copied(known: TrackedFile, others: Iterable[TrackedFile]) -> FilePosition | None:
-    """Return how far *known*, not read yet, was read as the one it is a copy of."""
+    """Return the position of the file of which *known*, not read yet, is a copy."""
     others = [each for each in others if each is not known]
     seen = status(known.path) if others else None
     if seen is None:
@@ -84,7 +87,7 @@ def copied(known: TrackedFile, others: Iterable[TrackedFile]) -> FilePosition | 
 def goes_on(
     known: TrackedFile, path: str, position: FilePosition | None = None
 ) -> FilePosition | None:
-    """Return where to go on in *path* if it has what was read of *known*."""
+    """Return the position at which to continue in *path*, if it continues *known*."""
     fd = opened_if_readable(path)
     if fd is None:
         return None
@@ -98,9 +101,9 @@ def goes_on(
 
 
 def _likeness(known: TrackedFile, path: str) -> int:
-    """Return 2 if the file at *path* goes on where *known* stopped.
+    """Return 2 if the file at *path* continues where *known* stopped.
 
-    1 if it has that one's inode and was written again, 0 if it is anything else.
+    Return 1 if it is the same inode, rewritten, and 0 for any other file.
     """
     if goes_on(known, path) is not None:
         return 2
@@ -118,7 +121,7 @@ def _likeness(known: TrackedFile, path: str) -> int:
 
 
 def here(position: FilePosition, seen: os.stat_result, generation: int) -> FilePosition:
-    """Return *position* as one in the file *seen*."""
+    """Return *position* moved to the file *seen*."""
     return msgspec.structs.replace(
         position, dev=seen.st_dev, inode=seen.st_ino, generation=generation
     )

@@ -1,8 +1,8 @@
-"""Look through folder trees: the reconcile scan that correctness rests on.
+"""Walks folder trees for the reconcile scan, on which correctness rests.
 
-Links to files are not followed, and links to folders where `links` says so: such a
-folder is walked by its real path. The walk gives way after each fifty entries: 10,000
-files cost 60 ms, which is too long at once.
+Links to files are not followed. Links to folders are followed if `links` allows it, and
+such a folder is walked by its real path. The walk yields after each fifty entries, since
+10,000 files take 60 ms, which would block the loop for too long.
 """
 
 import os
@@ -15,12 +15,12 @@ import msgspec
 from jarvisd.core.discovery.links import LINKED_FILE, Links
 from jarvisd.core.roots import Tree
 
-PIECE = 50
-"""Entries looked at before others get a turn: half a millisecond, or two for new ones."""
+BATCH = 50
+"""Entries between two yields: half a millisecond, or two ms for new files."""
 
 
 class ScanResult(msgspec.Struct, frozen=True, gc=False):
-    """A file below a tree's root; *above* names the folders between both."""
+    """A file below a tree's root; *above* are the names of the folders between."""
 
     tree: Tree
     path: str
@@ -29,23 +29,23 @@ class ScanResult(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Return the names from the root to it. Most files are known, and need none."""
+        """Return the names from the root to the file, which only new files need."""
         return (*self.above, self.path.rpartition("/")[2])
 
 
 @dataclass(slots=True)
 class Folder:
-    """One folder that was looked at. *error* says why it could not be."""
+    """A batch of one folder's entries; *error* is the reason if it is unreadable."""
 
     path: str
     files: list[ScanResult] = field(default_factory=list)
-    inner: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-    """Folders in it that are to be entered."""
+    folders: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    """Folders in it that are walked as well."""
     links: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-    """Links in it to folders that would be entered."""
+    """Links in it to folders that would be walked."""
     error: str | None = None
-    odd: dict[str, str] = field(default_factory=dict)
-    """What is neither read nor entered although it might be meant to be, and why."""
+    unread: dict[str, str] = field(default_factory=dict)
+    """Entries that look like transcripts but are not read, with the reason."""
     compressed: list[str] = field(default_factory=list)
     """Transcripts among *files* that are compressed."""
 
@@ -55,38 +55,37 @@ def walk(
     excluded: Callable[[str], bool],
     below: tuple[str, ...] = (),
     *,
-    opening: Callable[[], None] = lambda: None,
+    before_open: Callable[[], None] = lambda: None,
     links: Links | None = None,
 ) -> Iterator[Folder]:
     """Yield each folder of *tree* with its files, root first; nothing if it is absent.
 
-    A folder of many entries comes in pieces of PIECE. Paths that *excluded* says yes
-    to are neither entered nor read. *below* names the folder to begin with, from the
-    root, where not the whole tree is to be walked. *opening* is called before each
-    folder is opened: it may see to it that there is a descriptor left.
+    A folder with many entries is yielded in batches. Paths for which *excluded* returns
+    True are skipped. *below* are the names from the root to the folder at which the walk
+    starts. *before_open* is called before each folder is opened, to free a descriptor.
     """
     links = links or Links(None, ())
     start = "/".join((str(tree.root), *below))
     pending: list[tuple[str, tuple[str, ...]]] = [(start, below)]
     while pending:
         path, parts = pending.pop()
-        opening()
+        before_open()
         try:
             with os.scandir(path) as entries:
-                while piece := list(islice(entries, PIECE)):
+                while batch := list(islice(entries, BATCH)):
                     folder = Folder(path)
-                    _look_at(piece, parts, tree, folder, excluded)
-                    _follow(folder, tree, excluded, links)
-                    pending += folder.inner
+                    _sort_batch(batch, parts, tree, folder, excluded)
+                    _follow_links(folder, tree, excluded, links)
+                    pending += folder.folders
                     yield folder
         except FileNotFoundError:
-            pass  # gone while we looked; the next scan will see what is true then
+            pass  # deleted during the walk; the next scan sees the new state
         except OSError as exc:
             yield Folder(path, error=exc.strerror or str(exc))
 
 
 def is_utf8(path: str) -> bool:
-    """Whether *path* can be shown as text: in JSON and in the store."""
+    """Whether *path* can be encoded as text, for JSON and the store."""
     if path.isascii():
         return True
 
@@ -98,21 +97,21 @@ def is_utf8(path: str) -> bool:
     return True
 
 
-def _look_at(
-    piece: list[os.DirEntry[str]],
+def _sort_batch(
+    batch: list[os.DirEntry[str]],
     above: tuple[str, ...],
     tree: Tree,
     folder: Folder,
     excluded: Callable[[str], bool],
 ) -> None:
-    """Sort the entries of *piece* that are not *excluded* into *folder*."""
+    """Sort the entries of *batch* that are not *excluded* into *folder*."""
     files, suffix = folder.files, tree.compressed
-    for entry in piece:
+    for entry in batch:
         path = entry.path
         if excluded(path):
             continue
 
-        # In place, and not in a function: thousands of files are looked at for ever.
+        # Inline for speed: each scan does this for thousands of files.
         if entry.is_file(follow_symlinks=False) and is_utf8(entry.name):
             if suffix and path.endswith(suffix):
                 if tree.place((*above, entry.name.removesuffix(suffix))) is None:
@@ -127,43 +126,43 @@ def _look_at(
 
             files.append(ScanResult(tree, path, above, status))
         else:
-            _sort(entry, above, tree, folder)
+            _sort_other(entry, above, tree, folder)
 
 
-def _sort(
+def _sort_other(
     entry: os.DirEntry[str], above: tuple[str, ...], tree: Tree, folder: Folder
 ) -> None:
-    """Sort *entry*, which is no file to be read, into *folder*."""
+    """Sort *entry*, which is no readable file, into *folder*."""
     if not is_utf8(entry.name):
-        folder.odd[_shown(entry.path)] = "its name is not UTF-8"
+        folder.unread[_shown(entry.path)] = "its name is not UTF-8"
     elif entry.is_dir(follow_symlinks=False):
         if tree.enters(parts := (*above, entry.name)):
-            folder.inner.append((entry.path, parts))
+            folder.folders.append((entry.path, parts))
     elif entry.is_symlink() and os.path.isdir(entry.path):  # DirEntry raises ELOOP
         if tree.enters(parts := (*above, entry.name)):
             folder.links.append((entry.path, parts))
     elif tree.place((*above, entry.name)) is not None:
-        folder.odd[entry.path] = _why_not_read(entry)
+        folder.unread[entry.path] = _unread_reason(entry)
 
 
-def _follow(
+def _follow_links(
     folder: Folder, tree: Tree, excluded: Callable[[str], bool], links: Links
 ) -> None:
-    """Enter the folders that links in *folder* lead to, or note why that is not done."""
+    """Add the folders that links in *folder* lead to, or the reason why not."""
     for link, parts in folder.links:
         target = os.path.realpath(link)
-        if excluded(target) or links.is_read_anyway(target):
+        if excluded(target) or links.is_read_elsewhere(target):
             continue
 
-        reason = links.why_not(target)
+        reason = links.refusal_reason(target)
         if reason is not None:
-            folder.odd[link] = reason
+            folder.unread[link] = reason
         elif is_utf8(target):
             links.entered[target] = tree, parts
-            folder.inner.append((target, parts))
+            folder.folders.append((target, parts))
 
 
-def _why_not_read(entry: os.DirEntry[str]) -> str:
+def _unread_reason(entry: os.DirEntry[str]) -> str:
     if entry.is_symlink():
         return LINKED_FILE
 

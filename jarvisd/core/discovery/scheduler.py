@@ -1,8 +1,8 @@
-"""Pulls every transcript: discovery, a task per live block, and history in between.
+"""Schedules the reading of all files: live ones first, then the initial import.
 
-Files that change are followed, each by a task of its own that sleeps until a watcher
-or the scan wakes it. History is read by one task, newest files first. Turns keep a
-gigabyte of history or one huge file from holding up a live line.
+Files that change are followed, each by its own task that sleeps until a watcher or the
+scan wakes it. The import is read by one task, newest files first. Reading takes turns,
+so that neither a gigabyte of history nor one huge file delays a live line.
 """
 
 import os
@@ -36,56 +36,61 @@ from jarvisd.core.roots import Tree
 from jarvisd.core.sources.jsonlines.handles import Handles
 
 TICK_S = 1.0
-"""How often followed files and roots are looked at, if no watcher told of them."""
+"""Seconds between checks of roots, and of followed files that no watcher reports."""
 
-OLD_MS = 60_000
-"""A file first seen with an older last change is history, read in its turn."""
+HISTORY_AGE_MS = 60_000
+"""A new file whose last change is older is imported as history, in its turn."""
 
-STEP = 1000
-"""So many known files are gone through before others get a turn."""
+BATCH = 1000
+"""Files that are checked between two checkpoints."""
 
 
 class Scheduler:
-    """Reads every file that *survey* finds into the blocks of *intake*."""
+    """Reads every file that *reconciler* finds into the blocks of *intake*."""
 
-    def __init__(self, survey: Reconciler, intake: Intake) -> None:
+    def __init__(self, reconciler: Reconciler, intake: Intake) -> None:
         self.blocks = intake.blocks
-        self.survey = survey
+        self.reconciler = reconciler
         self.progress = ImportProgress()
         self.handles = Handles()
-        self.catalogue = FileRegistry(
+        self.file_registry = FileRegistry(
             intake.blocks, self.handles, intake.clock, self._tree_of
         )
-        self.puller = SliceReader(
-            self.catalogue, intake, self.progress, lacking=self._lacking
+        self.slice_reader = SliceReader(
+            self.file_registry, intake, self.progress, lacking=self._lacking
         )
-        self.doubts = WatcherHealth(intake.clock)
-        self.live_watch = LiveWatch(self.live_hint, self._overflowed)
+        self.watcher_health = WatcherHealth(intake.clock)
+        self.live_watch = LiveWatch(self.live_hint, self._handle_overflow)
         watch = FolderWatch if HAS_INOTIFY else TreeWatch
-        self.tree_watch = watch(self.tree_hint, survey.hurry)
+        self.tree_watch = watch(self.tree_hint, reconciler.request_scan)
         self._clock = intake.clock
-        self._turns = Fairness(self.puller, self.progress, intake.flusher, self._clock)
-        self._followers = Followers(self.live_watch, self._turns, self._clock)
+        self._fairness = Fairness(
+            self.slice_reader, self.progress, intake.flusher, self._clock
+        )
+        self._followers = Followers(self.live_watch, self._fairness, self._clock)
         self._history = History(
-            self._turns, self._followers, self.progress, self._clock
+            self._fairness, self._followers, self.progress, self._clock
         )
         self.rereader = Rereader(
-            self.catalogue, intake, self.progress, give_way=self._turns.give_way
+            self.file_registry,
+            intake,
+            self.progress,
+            wait_for_turn=self._fairness.wait_for_turn,
         )
         self._compressed: tuple[int, dict[str, list[str]]] = 0, {}
         self._group: TaskGroup | None = None
 
     def is_complete(self) -> bool:
-        """Whether all that lay there when it was last looked has been read."""
+        """Whether all files that the last scan found have been read."""
         progress = self.progress.view(self._clock.monotonic())
-        return self.survey.finished_ms is not None and not progress.files_total
+        return self.reconciler.finished_ms is not None and not progress.files_total
 
     def compressed(self) -> dict[str, list[str]]:
         """Return compressed transcripts that cannot be read, by root.
 
-        Looked up once after each scan: there may be thousands.
+        The result is computed once for each scan, since there may be thousands.
         """
-        findings = self.survey.findings
+        findings = self.reconciler.findings
         if self._compressed[0] != findings.number:
             unread = {
                 root: [each for each in paths if self._is_unreadable(each)]
@@ -96,21 +101,21 @@ class Scheduler:
         return self._compressed[1]
 
     def _is_unreadable(self, path: str) -> bool:
-        known = self.catalogue.get(path)
+        known = self.file_registry.get(path)
         return known is not None and known.block.error is not None
 
     def restore(self, block: Block) -> None:
-        """Restore a block from the store; to be called before `run`."""
-        self.catalogue.restore(block)
+        """Restore a block from the store; call it before `run`."""
+        self.file_registry.restore(block)
 
     async def run(
         self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        """Read until cancelled. Started before the first scan, which may take long."""
+        """Read until cancelled. Reports its start before the first scan, which is slow."""
         try:
             with self.live_watch.open():
                 async with anyio.create_task_group() as self._group:
-                    with self._followers.within(self._group):
+                    with self._followers.starting_tasks_in(self._group):
                         task_status.started()
                         await self._read(self._group)
         finally:
@@ -118,117 +123,117 @@ class Scheduler:
             self.handles.close()
 
     async def sync(self) -> None:
-        """Return once all that is on disk now has been read."""
-        await self._scan(self.found)
-        await self._turns.all_done(list(self.catalogue))
-        await self.rereader.finished()
+        """Wait until everything that is on disk now has been read."""
+        await self._scan(self.record_found)
+        await self._fairness.wait_until_read(list(self.file_registry))
+        await self.rereader.wait_until_finished()
 
     async def _read(self, group: TaskGroup) -> None:
-        self.survey.roots_changed()
-        await self._scan(partial(self.found, historic=True))
+        self.reconciler.roots_changed()
+        await self._scan(partial(self.record_found, historic=True))
         group.start_soon(self._history.run)
         group.start_soon(self.rereader.run)
-        group.start_soon(self.tree_watch.run, self.survey.roots)
+        group.start_soon(self.tree_watch.run, self.reconciler.roots)
         await lowlevel.checkpoint()
-        # What came between the first look and the watch has told nobody.
-        await self._scan(self.found)
+        # Files that came between the first scan and the watch were not reported.
+        await self._scan(self.record_found)
         while True:
-            before = self.doubts.clocks()
+            before = self.watcher_health.read_clocks()
             pause_s = next_tick(before[0], TICK_S) - before[0]
             await anyio.sleep(pause_s)
-            if self.doubts.time_was_lost(before, pause_s):
-                self.survey.hurry()
+            if self.watcher_health.has_lost_time(before, pause_s):
+                self.reconciler.request_scan()
 
             await self._tick()
 
     async def _tick(self) -> None:
-        """Do what is due by time: no watcher is trusted to tell of all."""
-        self._look_at_followed()
-        self._followers.let_go_of_quiet()
+        """Run the periodic checks, since no watcher is trusted to report everything."""
+        self._check_followed()
+        self._followers.unfollow_quiet()
         self._followers.retry_watch()
-        roots_changed = self.survey.roots_changed()
-        if roots_changed or self.tree_watch.misses(self.survey.roots_seen):
+        roots_changed = self.reconciler.roots_changed()
+        if roots_changed or self.tree_watch.has_unwatched(self.reconciler.roots_seen):
             self.tree_watch.restart()
-            self.survey.hurry()
+            self.reconciler.request_scan()
 
-        if self.survey.is_due():
-            await self._scan(self._found_by_scan)
+        if self.reconciler.is_due():
+            await self._scan(self._record_scanned)
 
-    def _look_at_followed(self) -> None:
-        """Look at followed files that no watch reports, or not all of their changes."""
+    def _check_followed(self) -> None:
+        """Check followed files whose changes no watch reports, or not all of them."""
         for known in self._followers:
             if known.hinted and not known.source.is_unsettled:
                 continue
 
-            # Nearly always there is nothing new, and then this is all that it costs.
+            # Nearly always nothing has changed; the cost is one stat for each path.
             for path in known.source.paths:
                 try:
                     status = os.stat(path, follow_symlinks=False)
                 except OSError:
                     if path == known.path:
-                        self._look_at(path, known)
+                        self._check_path(path, known)
                 else:
-                    if _is_news(known, status):
-                        self._look_at(path, known)
+                    if _needs_reading(known, status):
+                        self._check_path(path, known)
 
     @property
-    def _is_blind(self) -> bool:
+    def _is_degraded(self) -> bool:
         """Whether a watcher is known to be unable to report all changes."""
         return bool(self.live_watch.error or self.tree_watch.error)
 
     async def _scan(self, found: Callable[[ScanResult], object]) -> None:
-        blind = self._is_blind or self.doubts.are_raised
-        findings = await self.survey.scan(
-            found, opening=self.handles.spare_one, blind=blind
+        degraded = self._is_degraded or self.watcher_health.has_recent_losses
+        findings = await self.reconciler.scan(
+            found, before_open=self.handles.spare_one, degraded=degraded
         )
-        for number, known in enumerate(self.catalogue):
+        for number, known in enumerate(self.file_registry):
             if known.scan < findings.number and not known.block.ended:
-                self._vanished(known)
+                self._check_missing(known)
 
-            if number % STEP == STEP - 1:
+            if number % BATCH == BATCH - 1:
                 await lowlevel.checkpoint()
 
-    def _vanished(self, known: TrackedFile) -> None:
-        """Look where a file that the scan did not come across has gone."""
-        if not self.survey.covers(known.path):
-            self._pass_over(known)
-        elif not self.survey.findings.is_closed(known.path):
+    def _check_missing(self, known: TrackedFile) -> None:
+        """Check a file that the scan did not find: it is excluded, moved or deleted."""
+        if not self.reconciler.covers(known.path):
+            self._stop_reading(known)
+        elif not self.reconciler.findings.is_unreadable(known.path):
             self._followers.wake(known)
 
     def trees_changed(self, _: TreesChanged) -> None:
-        """Read no more, from this moment on, of what is excluded now."""
-        for known in self.catalogue:
-            if self.survey.covers(known.path) is None:
-                self._pass_over(known)
+        """Stop reading the files that are excluded now, at once."""
+        for known in self.file_registry:
+            if self.reconciler.covers(known.path) is None:
+                self._stop_reading(known)
 
-    def _pass_over(self, known: TrackedFile) -> None:
-        self._turns.pass_by(known, known.wakes)
-        self._followers.let_go(known)
+    def _stop_reading(self, known: TrackedFile) -> None:
+        self._fairness.mark_done(known, known.wakes)
+        self._followers.unfollow(known)
 
     def live_hint(self, path: str) -> None:
-        """Wake the file at *path*, of which the watch of its folder tells."""
-        known = self.catalogue.get(path)
+        """Wake the file at *path*, which the watch of its folder reports."""
+        known = self.file_registry.get(path)
         if known is not None and known.wake is not None:
             known.hinted = True
             self._followers.wake(known)
         else:
-            self._look_at(path, known)
+            self._check_path(path, known)
 
     def tree_hint(self, path: str) -> None:
-        """Look at *path*, unless the faster watch reports it anyway."""
-        known = self.catalogue.get(path)
+        """Check *path*, unless the faster watch of its folder reports it anyway."""
+        known = self.file_registry.get(path)
         if known is None or known.wake is None or not known.hinted:
-            self._look_at(path, known)
+            self._check_path(path, known)
 
-    def _look_at(self, path: str, known: TrackedFile | None) -> None:
+    def _check_path(self, path: str, known: TrackedFile | None) -> None:
         if known is None:
-            settled = self.survey.settled(path)
-            if settled is None:
+            real_path = self.reconciler.resolve_path(path)
+            if real_path is None:
                 return
 
-            path, known = settled, self.catalogue.get(settled)
+            path, known = real_path, self.file_registry.get(real_path)
 
-        located = self.survey.covers(path)
+        located = self.reconciler.covers(path)
         if located is None:
             return
 
@@ -238,83 +243,85 @@ class Scheduler:
             suffix = located[0].compressed
             if suffix and os.path.lexists(path + suffix):
                 packed = path + suffix
-                self._look_at(packed, self.catalogue.get(packed))
+                self._check_path(packed, self.file_registry.get(packed))
             elif known is not None and not known.block.ended:
                 self._followers.wake(known)
             return
 
         if known is not None:
-            self._noticed(known, path, status)
+            self._record_change(known, path, status)
         elif is_utf8(path):
-            self._enter(path, *located, status)
+            self._add_new(path, *located, status)
 
-    def _enter(
+    def _add_new(
         self, path: str, tree: Tree, parts: tuple[str, ...], status: os.stat_result
     ) -> None:
-        """Record what is new to us: a file, or a folder of files."""
+        """Record a new file, or scan a new folder."""
         if stat.S_ISREG(status.st_mode):
-            self.found(ScanResult(tree, path, parts[:-1], status))
+            self.record_found(ScanResult(tree, path, parts[:-1], status))
         elif stat.S_ISDIR(status.st_mode) and tree.enters(parts) and self._group:
-            self._group.start_soon(self._look_through, tree, parts)
+            self._group.start_soon(self._scan_folder, tree, parts)
 
-    async def _look_through(self, tree: Tree, below: tuple[str, ...]) -> None:
-        """Scan a new folder: what came before its watch was not reported."""
-        excluded, opening = self.survey.excluded, self.handles.spare_one
-        links = self.survey.links
-        for folder in walk(tree, excluded, below, opening=opening, links=links):
+    async def _scan_folder(self, tree: Tree, below: tuple[str, ...]) -> None:
+        """Scan a new folder, since files that came before its watch were not reported."""
+        excluded, before_open = self.reconciler.excluded, self.handles.spare_one
+        links = self.reconciler.links
+        for folder in walk(tree, excluded, below, before_open=before_open, links=links):
             for each in folder.files:
-                self.found(each)
+                self.record_found(each)
 
             await lowlevel.checkpoint()
 
-    def found(self, found: ScanResult, *, historic: bool = False) -> bool:
+    def record_found(self, found: ScanResult, *, historic: bool = False) -> bool:
         """Record a file: adopt it if it is new, read it if it has changed.
 
-        *historic* says that all of it was there before we looked. Return whether
-        there was anything new about it.
+        *historic* means that it existed before the daemon started. Return True if the
+        file was new or changed.
         """
-        known = self.catalogue.get(found.path)
+        known = self.file_registry.get(found.path)
         if known is not None:
-            known.scan = self.survey.number
-            return self._noticed(known, found.path, found.status, historic=historic)
+            known.scan = self.reconciler.number
+            return self._record_change(
+                known, found.path, found.status, historic=historic
+            )
 
         now_ms = self._clock.unix_ms()
-        known = self.catalogue.adopt(found, now_ms)
+        known = self.file_registry.adopt(found, now_ms)
         if known is None:
             return False
 
-        known.scan = self.survey.number
-        if historic or now_ms - known.mtime_ms > OLD_MS:
+        known.scan = self.reconciler.number
+        if historic or now_ms - known.mtime_ms > HISTORY_AGE_MS:
             self._history.add(known)
         else:
             self._followers.wake(known)
 
         if known.moved_from is not None:
             vacated, known.moved_from = known.moved_from, None
-            self._look_at(vacated, self.catalogue.get(vacated))
+            self._check_path(vacated, self.file_registry.get(vacated))
 
         return True
 
-    def _found_by_scan(self, found: ScanResult) -> None:
-        known = self.catalogue.get(found.path)
-        if known is not None and not _is_news(known, found.status):
-            known.scan = self.survey.number
+    def _record_scanned(self, found: ScanResult) -> None:
+        known = self.file_registry.get(found.path)
+        if known is not None and not _needs_reading(known, found.status):
+            known.scan = self.reconciler.number
             if found.path == known.path:
                 known.note(found.status)
 
             return
 
-        since_ms = self.survey.finished_ms or 0
+        since_ms = self.reconciler.finished_ms or 0
         was_told = known and (known.done < known.wakes or known.block.error is not None)
-        if not self.found(found) or was_told or self._is_blind:
+        if not self.record_found(found) or was_told or self._is_degraded:
             return
 
-        if self.doubts.should_have_been_told(found.status, since_ms):
-            self.doubts.hints_were_lost()
+        if self.watcher_health.should_have_had_hint(found.status, since_ms):
+            self.watcher_health.record_lost_hints()
             if known is not None:
-                known.hinted = False  # not believed any more, until it is told of again
+                known.hinted = False  # its watch is not trusted until its next hint
 
-    def _noticed(
+    def _record_change(
         self,
         known: TrackedFile,
         path: str,
@@ -327,31 +334,31 @@ class Scheduler:
         if path == known.path:
             known.note(status)
 
-        if not _is_news(known, status):
+        if not _needs_reading(known, status):
             return False
 
         if historic:
             self._history.add(known)
         elif grew or known.backlog_bytes is None:
-            self._followers.wake(known)  # else it waits for its turn in the backlog
+            self._followers.wake(known)  # otherwise it is queued in the import
 
         return True
 
     def _tree_of(self, path: str) -> Tree | None:
-        covered = self.survey.covers(path)
+        covered = self.reconciler.covers(path)
         return None if covered is None else covered[0]
 
-    def _overflowed(self) -> None:
+    def _handle_overflow(self) -> None:
         for known in self._followers:
             known.hinted = False
 
-        self.doubts.hints_were_lost()
-        self.survey.hurry()
+        self.watcher_health.record_lost_hints()
+        self.reconciler.request_scan()
 
     def _lacking(self) -> None:
-        self.rereader.hurry()
+        self.rereader.request()
 
 
-def _is_news(known: TrackedFile, status: os.stat_result) -> bool:
-    """Whether *status* is a reason to read the file, or to try to once more."""
+def _needs_reading(known: TrackedFile, status: os.stat_result) -> bool:
+    """Whether *status* is a reason to read the file, or to retry after an error."""
     return known.source.changed(status) or known.block.error is not None

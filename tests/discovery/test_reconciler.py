@@ -35,23 +35,23 @@ def survey_of(
 
 
 def test_roots_that_were_handed_to_the_watcher_are_no_news(tmp_path: Path) -> None:
-    survey = survey_of(tmp_path)
+    reconciler = survey_of(tmp_path)
 
-    assert survey.roots() == [str(tmp_path)]
-    assert not survey.roots_changed()
+    assert reconciler.roots() == [str(tmp_path)]
+    assert not reconciler.roots_changed()
 
 
 def test_a_root_that_comes_later_is_told_once(tmp_path: Path) -> None:
-    survey = survey_of(tmp_path, tmp_path / "later")
-    survey.roots()
+    reconciler = survey_of(tmp_path, tmp_path / "later")
+    reconciler.roots()
     (tmp_path / "later").mkdir()
 
-    assert survey.roots_changed()
-    assert not survey.roots_changed()
+    assert reconciler.roots_changed()
+    assert not reconciler.roots_changed()
 
 
 @pytest.mark.parametrize(
-    ("took_s", "blind", "pause_s"),
+    ("took_s", "degraded", "pause_s"),
     [
         pytest.param(0.0003, False, 2.0, id="a cheap scan is not repeated at once"),
         pytest.param(0.002, False, 10.0, id="a dearer one pauses for longer"),
@@ -62,15 +62,17 @@ def test_a_root_that_comes_later_is_told_once(tmp_path: Path) -> None:
     ],
 )
 async def test_the_pause_follows_from_what_a_scan_costs(
-    tmp_path: Path, took_s: float, blind: bool, pause_s: float
+    tmp_path: Path, took_s: float, degraded: bool, pause_s: float
 ) -> None:
     (tmp_path / "one").touch()
     clock = BusyClock()
-    survey = survey_of(tmp_path, clock=clock, max_pause_s=15.0)
+    reconciler = survey_of(tmp_path, clock=clock, max_pause_s=15.0)
 
-    await survey.scan(lambda _: clock.spend(took_s), opening=lambda: None, blind=blind)
+    await reconciler.scan(
+        lambda _: clock.spend(took_s), before_open=lambda: None, degraded=degraded
+    )
 
     clock.spend(pause_s - 0.1)
-    assert not survey.is_due()
+    assert not reconciler.is_due()
     clock.spend(0.2)
-    assert survey.is_due()
+    assert reconciler.is_due()

@@ -16,7 +16,7 @@ ATTEMPTS = 20
 
 
 def is_hinted(reader: Scheduler, path: Path) -> bool:
-    known = reader.catalogue.get(str(path))
+    known = reader.file_registry.get(str(path))
     return known is not None and known.hinted
 
 
@@ -36,9 +36,9 @@ async def change_unheard(reader: Scheduler, path: Path) -> None:
     reader.live_watch.remove(str(path.parent))
     append(path, claude.prompt(second=1, key=f"at {SystemClock().monotonic()}"))
     await anyio.sleep(1.1 * HINT_MS / 1000)  # for so long a hint is only late
-    scanned_ms = reader.survey.finished_ms
-    reader.survey.hurry()
-    await eventually(lambda: reader.survey.finished_ms != scanned_ms)
+    scanned_ms = reader.reconciler.finished_ms
+    reader.reconciler.request_scan()
+    await eventually(lambda: reader.reconciler.finished_ms != scanned_ms)
 
 
 async def test_a_file_whose_hints_were_lost_is_looked_at_by_time_and_no_other(
