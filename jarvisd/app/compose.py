@@ -85,6 +85,7 @@ class Parts:
     conversations: Conversations
     exporter: Exporter
     segments: SegmentHandlers
+    pushes: PushedBlocks
     intake: Intake
     reader: Scheduler
     service: Service
@@ -181,13 +182,12 @@ async def compose(
         store=store,
         clock=clock,
     )
+    pushes = PushedBlocks(intake, flusher)
     service = Service(
         agents=agents,
         reader=reader,
-        pushes=PushedBlocks(intake, flusher),
         flusher=flusher,
         store=store,
-        conversations=conversations,
         exporter=exporter,
         segments=segments,
         clock=clock,
@@ -211,6 +211,11 @@ async def compose(
         daemon=service,
         reports=reports,
         states=states,
+        methods={
+            **conversations.methods(),
+            **segments.methods(),
+            **pushes.methods(),
+        },
         hook_handlers=_hook_handlers(
             reader, presence, state_task, states, agents=agents, clock=clock
         ),
@@ -229,6 +234,7 @@ async def compose(
         conversations=conversations,
         exporter=exporter,
         segments=segments,
+        pushes=pushes,
         intake=intake,
         reader=reader,
         service=service,

@@ -1,6 +1,7 @@
 """The bases of params and results, and field types that many methods share."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
 
 import msgspec
 
@@ -21,6 +22,10 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a request."""
+
+
+Method = Callable[[Any], Awaitable[object]]
+"""What answers the params of one method with its result."""
 
 
 class DayRange(Params, frozen=True, kw_only=True):

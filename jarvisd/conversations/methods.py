@@ -10,6 +10,7 @@ import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import ProtocolError, StoreError
+from jarvisd.base.wire_types import Method, Params
 from jarvisd.conversations import (
     forget_store,
     messages_store,
@@ -27,7 +28,6 @@ from jarvisd.conversations.model import (
 )
 from jarvisd.conversations.saving_store import SaveMessage
 from jarvisd.conversations.wire import (
-    ConversationParams,
     ConversationsConsolidate,
     ConversationsConsolidateResult,
     ConversationsDecay,
@@ -92,40 +92,28 @@ class Conversations:
         self._flush = flush
         self._project_of = project_of
 
-    async def answer(  # noqa: C901, PLR0911 - one match, a line a method
-        self, params: ConversationParams
-    ) -> object:
-        """Return the result of the method that *params* belongs to.
+    def methods(self) -> dict[type[Params], Method]:
+        """Return what answers the params of each method.
 
-        Raises:
-            ProtocolError: The params are invalid, or name no conversation.
-            StoreError: The store could not be read or written.
-
+        It may raise ProtocolError: the params are invalid, or name no conversation. Or
+        StoreError: the store could not be read or written.
         """
-        match params:
-            case ConversationsGetOrCreate():
-                return await self._get_or_create(params)
-            case ConversationsSaveMessage():
-                return await self.save_message(params)
-            case ConversationsLinkChannel():
-                return await self._link_channel(params)
-            case ConversationsResolve():
-                return await self._resolve(params)
-            case ConversationsList():
-                return await self._list(params)
-            case ConversationsMessages():
-                return await self._messages(params)
-            case ConversationsConsolidate():
-                return await self._consolidate(params)
-            case ConversationsDecay():
-                hours = params.max_age_hours
-                return ConversationsDecayResult(removed=await self.decay(hours))
-            case ConversationsRecall():
-                return await self._recall(params)
-            case ConversationsForget():
-                return await self._forget(params)
-            case _:
-                raise AssertionError(f"no conversation method for {type(params)}")
+        return {
+            ConversationsGetOrCreate: self._get_or_create,
+            ConversationsSaveMessage: self.save_message,
+            ConversationsLinkChannel: self._link_channel,
+            ConversationsResolve: self._resolve,
+            ConversationsList: self._list,
+            ConversationsMessages: self._messages,
+            ConversationsConsolidate: self._consolidate,
+            ConversationsDecay: self._decay,
+            ConversationsRecall: self._recall,
+            ConversationsForget: self._forget,
+        }
+
+    async def _decay(self, params: ConversationsDecay) -> ConversationsDecayResult:
+        removed = await self.decay(params.max_age_hours)
+        return ConversationsDecayResult(removed=removed)
 
     async def decay(self, max_age_hours: float | None = None) -> int:
         """Remove conversations that are too old; return their number.

@@ -1,24 +1,11 @@
 """What this package needs of the daemon, as the daemon's other parts are not its business."""
 
-from asyncio import Future
+from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
 from jarvisd.blocks.block import Block
-from jarvisd.conversations.wire import (
-    ConversationParams,
-    ConversationsSaveMessage,
-    ConversationsSaveMessageResult,
-)
 from jarvisd.core.agent import AgentRegistry
-from jarvisd.core.origin import BlockView
 from jarvisd.core.storage.sqlite_connection import Unit
-from jarvisd.core.wire import (
-    PushClose,
-    PushLines,
-    PushLinesResult,
-    PushOpen,
-    PushOpenResult,
-)
 from jarvisd.overview.health_wire import Backfill, HealthResult
 from jarvisd.overview.wire import (
     BlocksTailResult,
@@ -26,7 +13,6 @@ from jarvisd.overview.wire import (
     SourcesList,
     SourcesListResult,
 )
-from jarvisd.segments.wire import SegmentParams
 
 T = TypeVar("T")
 
@@ -89,34 +75,8 @@ class Daemon(Protocol):
         """Read the last *lines* of *block* from its source."""
         ...
 
-    async def reload(self) -> ConfigReloadResult:
+    def reload(self) -> Awaitable[ConfigReloadResult]:
         """Read the configuration again."""
-        ...
-
-    def save_message(
-        self, params: ConversationsSaveMessage, /
-    ) -> Future[ConversationsSaveMessageResult]:
-        """Save a message; the result comes once it is on the disk."""
-        ...
-
-    async def converse(self, params: ConversationParams, /) -> object:
-        """Keep, find or forget what was said; return the method's result."""
-        ...
-
-    async def segment(self, params: SegmentParams, /) -> object:
-        """List or record; return the method's result."""
-        ...
-
-    async def push_open(self, params: PushOpen, /) -> PushOpenResult:
-        """Open a block of pushed lines, or go on with one."""
-        ...
-
-    async def push_lines(self, params: PushLines, /) -> PushLinesResult:
-        """Count pushed lines; return once they are committed."""
-        ...
-
-    async def push_close(self, params: PushClose, /) -> BlockView:
-        """End a block of pushed lines; return what has become of it."""
         ...
 
 

@@ -2,7 +2,6 @@
 
 import os
 import uuid
-from asyncio import Future
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,28 +14,14 @@ from jarvisd.base.clock import MS_PER_S, Clock
 from jarvisd.base.errors import ProtocolError, SourceError
 from jarvisd.base.refusals import Refusals
 from jarvisd.blocks.block import Block
-from jarvisd.conversations.methods import Conversations
-from jarvisd.conversations.wire import (
-    ConversationParams,
-    ConversationsSaveMessage,
-    ConversationsSaveMessageResult,
-)
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.drift import DriftLog, VersionDrift
 from jarvisd.core.flush import Flusher
-from jarvisd.core.origin import BlockView, Kind
+from jarvisd.core.origin import Kind
 from jarvisd.core.sources.jsonlines.lines import MAX_LINE_BYTES
-from jarvisd.core.sources.push import PushedBlocks
 from jarvisd.core.sources.source_slice import NOT_READ
 from jarvisd.core.storage.database_store import Store
-from jarvisd.core.wire import (
-    PushClose,
-    PushLines,
-    PushLinesResult,
-    PushOpen,
-    PushOpenResult,
-)
 from jarvisd.overview.health_wire import (
     AgentDrift,
     Backfill,
@@ -53,7 +38,6 @@ from jarvisd.overview.wire import (
     SourcesListResult,
 )
 from jarvisd.segments.methods import SegmentHandlers
-from jarvisd.segments.wire import SegmentParams
 from jarvisd.sinks.exporter import Exporter
 
 UNAVAILABLE = -32008
@@ -77,10 +61,8 @@ class Service:
         *,
         agents: AgentRegistry,
         reader: Scheduler,
-        pushes: PushedBlocks,
         flusher: Flusher,
         store: Store,
-        conversations: Conversations,
         exporter: Exporter,
         segments: SegmentHandlers,
         clock: Clock,
@@ -94,15 +76,13 @@ class Service:
         self.started_ms = clock.unix_ms()
         self._started = clock.monotonic()
         self._reader = reader
-        self._pushes = pushes
         self._flusher = flusher
         self._store = store
-        self._conversations = conversations
         self._exporter = exporter
         self._segments = segments
         self._clock = clock
         self._awake = awake
-        self._reload = reload
+        self.reload = reload
         self._left_out = left_out
         self.drift = drift
 
@@ -128,40 +108,6 @@ class Service:
         await self._flusher.flush_while(ledger.needs_repricing)
         await self._segments.sweep()
         return await self._flusher.flush_all()
-
-    async def reload(self) -> ConfigReloadResult:
-        """Read the configuration again."""
-        return await self._reload()
-
-    def save_message(
-        self, params: ConversationsSaveMessage
-    ) -> Future[ConversationsSaveMessageResult]:
-        """See Conversations.save_message."""
-        return self._conversations.save_message(params)
-
-    async def converse(self, params: ConversationParams) -> object:
-        """See Conversations.answer."""
-        return await self._conversations.answer(params)
-
-    async def segment(self, params: SegmentParams) -> object:
-        """See SegmentHandlers.answer."""
-        return await self._segments.answer(params)
-
-    async def push_open(self, params: PushOpen) -> PushOpenResult:
-        """See PushedBlocks.open."""
-        return await self._pushes.open(params)
-
-    async def push_lines(self, params: PushLines) -> PushLinesResult:
-        """See PushedBlocks.lines."""
-        return await self._pushes.lines(params)
-
-    async def push_close(self, params: PushClose) -> BlockView:
-        """See PushedBlocks.close."""
-        return await self._pushes.close(params)
-
-    async def watch_senders(self) -> None:
-        """End pushed blocks whose senders are gone, until cancelled."""
-        await self._pushes.senders.run()
 
     def backfill(self) -> Backfill:
         """Return how far the reading of history has come."""

@@ -10,18 +10,18 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 import jarvisd
 from jarvisd.base.clock import Clock
-from jarvisd.base.wire_types import Params
+from jarvisd.base.wire_types import Method, Params
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
-from jarvisd.conversations.wire import CONVERSATION_METHODS, ConversationsSaveMessage
 from jarvisd.core.origin import BlockView
-from jarvisd.core.wire import MAX_PUSH_LINES, PushClose, PushLines, PushOpen
+from jarvisd.core.wire import MAX_PUSH_LINES
 from jarvisd.overview.daemon_contract import Daemon
 from jarvisd.overview.filter_check import FilterCheck
 from jarvisd.overview.health_wire import Health
@@ -71,7 +71,6 @@ from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.discover import document
 from jarvisd.rpc.outbox import ClientOutbox, Subscriptions
 from jarvisd.rpc.wire import TOPICS, Subscribe, Unsubscribe
-from jarvisd.segments.wire import SEGMENT_METHODS
 from jarvisd.state.methods import LiveStates
 from jarvisd.state.wire import StatesHistory, StatesList
 
@@ -105,7 +104,7 @@ Answerer = Callable[[Any, ClientOutbox], Answer]
 
 
 class Handlers:
-    """Answers every method of `METHODS`."""
+    """Answers every method of `METHODS`; *methods* answer those of features."""
 
     def __init__(
         self,
@@ -117,6 +116,7 @@ class Handlers:
         states: LiveStates,
         subscriptions: Subscriptions,
         counters: ServerCounters,
+        methods: Mapping[type[Params], Method],
         hook_handlers: HookHandlers | None = None,
     ) -> None:
         self.status = StatusBoard(blocks, clock, daemon)
@@ -128,7 +128,10 @@ class Handlers:
         self._states = states
         self._subscriptions = subscriptions
         self._counters = counters
-        self._answers = self._answerers(daemon, reports, states)
+        self._answers = {
+            **self._answerers(daemon, reports, states),
+            **{params: _waiting(method) for params, method in methods.items()},
+        }
 
     def answer(self, request: Params, outbox: ClientOutbox) -> Answer:
         """Return the result of *request*, asked by the client of *outbox*.
@@ -168,22 +171,11 @@ class Handlers:
             StatesHistory: _later(states.history),
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
-            PushOpen: _later(daemon.push_open),
-            PushLines: _later(daemon.push_lines),
-            PushClose: _later(daemon.push_close),
             ReportUsage: _as_it_is(reports.usage),
             ReportWindows: _later(reports.windows),
             ReportTools: _later(reports.tools),
             ReportAttention: _later(reports.attention),
             AttributionImport: _later(reports.attribute),
-            **{
-                params: _later(daemon.segment) for params, _ in SEGMENT_METHODS.values()
-            },
-            **{
-                params: _later(daemon.converse)
-                for params, _ in CONVERSATION_METHODS.values()
-            },
-            ConversationsSaveMessage: _as_it_is(daemon.save_message),
             FiltersCheck: _now(FilterCheck(self._blocks, daemon).check),
             NamesResolve: _later(names.resolve),
             IdsShorten: _now(names.shorten),
@@ -293,6 +285,14 @@ def _now(act: Callable[[Any], object]) -> Answerer:
 def _later(act: Callable[[Any], Awaitable[object]]) -> Answerer:
     """Answer with what *act* returns, once it does."""
     return lambda request, _: partial(act, request)
+
+
+def _waiting(method: Method) -> Answerer:
+    """Answer with what *method* returns, once it does: a promise needs no task."""
+    if iscoroutinefunction(method):
+        return _later(method)
+
+    return _as_it_is(cast("Callable[[Any], Promise]", method))
 
 
 def _as_it_is(act: Callable[[Any], Answer]) -> Answerer:

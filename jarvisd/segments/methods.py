@@ -9,15 +9,17 @@ from anyio import lowlevel
 
 from jarvisd.base.clock import Clock, next_tick
 from jarvisd.base.errors import StoreError
+from jarvisd.base.wire_types import Method, Params
 from jarvisd.core.flush import Flusher
 from jarvisd.core.storage.database_store import Store
 from jarvisd.segments.chats import Chats
 from jarvisd.segments.engine import Segments
 from jarvisd.segments.store import SegmentQuery, list_segments
 from jarvisd.segments.wire import (
-    ChatParams,
     ChatsEndSession,
-    SegmentParams,
+    ChatsRecordError,
+    ChatsRecordInference,
+    ChatsRecordTool,
     SegmentsList,
     SegmentsListResult,
 )
@@ -89,23 +91,20 @@ class SegmentHandlers:
 
         return total
 
-    async def answer(self, asked: SegmentParams) -> object:
-        """Return the result of *asked*.
+    def methods(self) -> dict[type[Params], Method]:
+        """Return what answers the params of each method.
 
-        Raises:
-            ProtocolError: It cannot be answered as asked.
-            StoreError: It could not be read.
-
+        It may raise ProtocolError: it cannot be answered as asked. Or StoreError: it
+        could not be read.
         """
-        match asked:
-            case SegmentsList():
-                return await self._list(asked)
-            case ChatsEndSession():
-                return await self._chats.end(asked)
-            case ChatParams():
-                return await self._chats.record(asked)
-            case _:
-                raise AssertionError(type(asked))
+        record = self._chats.record
+        return {
+            SegmentsList: self._list,
+            ChatsEndSession: self._chats.end,
+            ChatsRecordInference: record,
+            ChatsRecordTool: record,
+            ChatsRecordError: record,
+        }
 
     async def _list(self, asked: SegmentsList) -> SegmentsListResult:
         wanted = SegmentQuery(

@@ -70,7 +70,7 @@ class Kept:
     clock: FakeClock
 
     async def ask(self, asked: ConversationParams, answer: type[T]) -> T:
-        result = await self.conversations.answer(asked)
+        result = await self.conversations.methods()[type(asked)](asked)
         assert isinstance(result, answer)
         return result
 
@@ -177,7 +177,7 @@ def holds(path: Path, text: bytes) -> bool:
 
 async def refused(kept: Kept, asked: ConversationParams) -> str:
     with pytest.raises(ProtocolError) as refusal:
-        await kept.conversations.answer(asked)
+        await kept.conversations.methods()[type(asked)](asked)
     return refusal.value.kind
 
 

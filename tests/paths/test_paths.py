@@ -160,4 +160,4 @@ async def test_a_message_to_its_answer(tmp_path: Path) -> None:
                 content=f"Hello {number}",
             )
 
-        await way.assert_short(said, lambda _: '"message_id"', files=22, functions=78)
+        await way.assert_short(said, lambda _: '"message_id"', files=22, functions=82)

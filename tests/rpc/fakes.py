@@ -18,6 +18,7 @@ import msgspec
 
 from jarvisd.base.clock import Clock, SystemClock
 from jarvisd.base.ids import SessionId
+from jarvisd.base.wire_types import Method, Params
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.conversations.model import (
@@ -28,6 +29,7 @@ from jarvisd.conversations.model import (
     MessageView,
 )
 from jarvisd.conversations.wire import (
+    CONVERSATION_METHODS,
     ConversationParams,
     ConversationsConsolidate,
     ConversationsConsolidateResult,
@@ -84,6 +86,7 @@ from jarvisd.rpc.server import RpcServer
 from jarvisd.rpc.timeouts import Timeouts
 from jarvisd.segments.model import Closed, Segment, segment_id
 from jarvisd.segments.wire import (
+    SEGMENT_METHODS,
     ChatsEndSession,
     ChatsEndSessionResult,
     ChatsRecordError,
@@ -272,11 +275,22 @@ class FakeDaemon:
         await self._wait()
         return ConfigReloadResult(changed=["log_level"], needs_restart=[])
 
-    async def converse(self, params: ConversationParams) -> object:
+    def methods(self) -> dict[type[Params], Method]:
+        """Return what the methods of features answer."""
+        return {
+            **{params: self._converse for params, _ in CONVERSATION_METHODS.values()},
+            **{params: self._segment for params, _ in SEGMENT_METHODS.values()},
+            ConversationsSaveMessage: self._save_message,
+            PushOpen: self._push_open,
+            PushLines: self._push_lines,
+            PushClose: self._push_close,
+        }
+
+    async def _converse(self, params: ConversationParams) -> object:
         await self._wait()
         return CONVERSING[type(params)]
 
-    def save_message(
+    def _save_message(
         self, params: ConversationsSaveMessage
     ) -> asyncio.Future[ConversationsSaveMessageResult]:
         return asyncio.ensure_future(self._saved(params))  # noqa: TID251 - a promise
@@ -284,24 +298,24 @@ class FakeDaemon:
     async def _saved(
         self, params: ConversationsSaveMessage
     ) -> ConversationsSaveMessageResult:
-        result = await self.converse(params)
+        result = await self._converse(params)
         assert isinstance(result, ConversationsSaveMessageResult)
         return result
 
-    async def push_open(self, params: PushOpen) -> PushOpenResult:
+    async def _push_open(self, params: PushOpen) -> PushOpenResult:
         await self._wait()
         return PushOpenResult(block_id=params.block_id, next_seq=0)
 
-    async def push_lines(self, params: PushLines) -> PushLinesResult:
+    async def _push_lines(self, params: PushLines) -> PushLinesResult:
         await self._wait()
         self.pushed.append(params)
         return PushLinesResult(next_seq=params.seq + 1, line_count=len(params.lines))
 
-    async def segment(self, params: SegmentParams) -> object:
+    async def _segment(self, params: SegmentParams) -> object:
         await self._wait()
         return SEGMENTING[type(params)]
 
-    async def push_close(self, params: PushClose) -> BlockView:
+    async def _push_close(self, params: PushClose) -> BlockView:
         await self._wait()
         return block(params.block_id).view(self.started_ms)
 
@@ -423,6 +437,7 @@ async def running(
                 books=blocks.books, store=store, clock=clock, daemon=daemon
             ),
             states=states,
+            methods=daemon.methods(),
             subscriptions=subscriptions,
             counters=counters,
         )

@@ -33,6 +33,7 @@ from jarvisd.segments.wire import (
     ChatsRecordError,
     ChatsRecordInference,
     ChatsRecordTool,
+    SegmentParams,
     SegmentsList,
     SegmentsListResult,
 )
@@ -62,21 +63,22 @@ class Desk:
     def hear(self, notice: SegmentClosed) -> None:
         self.told.append(notice.segment)
 
+    async def answer(self, asked: SegmentParams) -> Any:
+        return await self.desk.methods()[type(asked)](asked)
+
     async def infer(self, session: str = CHAT, **given: Any) -> None:
-        await self.desk.answer(
-            ChatsRecordInference(session_id=SessionId(session), **given)
-        )
+        await self.answer(ChatsRecordInference(session_id=SessionId(session), **given))
 
     async def tool(self, name: str = "", session: str = CHAT, **given: Any) -> None:
         asked = ChatsRecordTool(session_id=SessionId(session), tool_name=name, **given)
-        await self.desk.answer(asked)
+        await self.answer(asked)
 
     async def error(self, session: str = CHAT, **given: Any) -> None:
-        await self.desk.answer(ChatsRecordError(session_id=SessionId(session), **given))
+        await self.answer(ChatsRecordError(session_id=SessionId(session), **given))
 
     async def end(self, session: str = CHAT) -> int | None:
         asked = ChatsEndSession(session_id=SessionId(session))
-        answer = await self.desk.answer(asked)
+        answer = await self.answer(asked)
         assert isinstance(answer, ChatsEndSessionResult)
         return answer.segment
 
@@ -88,7 +90,7 @@ class Desk:
     async def segments(self, **asked: Any) -> list[Segment]:
         """Return what is stored, the first closed first."""
         asked.setdefault("limit", 1_000)
-        answer = await self.desk.answer(SegmentsList(after=0, **asked))
+        answer = await self.answer(SegmentsList(after=0, **asked))
         assert isinstance(answer, SegmentsListResult)
         return answer.segments
 

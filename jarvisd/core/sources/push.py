@@ -11,6 +11,7 @@ import msgspec
 from anyio import lowlevel
 
 from jarvisd.base.errors import ProtocolError, StoreError
+from jarvisd.base.wire_types import Method, Params
 from jarvisd.blocks.block import Block
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
@@ -46,6 +47,10 @@ class PushedBlocks:
         self._blocks = intake.blocks
         self._flusher = flusher
         self.senders = Senders(intake.blocks, intake.clock, intake.close)
+
+    def methods(self) -> dict[type[Params], Method]:
+        """Return what answers the params of each method."""
+        return {PushOpen: self.open, PushLines: self.lines, PushClose: self.close}
 
     async def open(self, asked: PushOpen) -> PushOpenResult:
         """Open a block, or go on with one after a lost connection or a restart.
