@@ -44,13 +44,23 @@ def locks_of(path: Path, pid: int) -> list[str]:
 
 @pytest.mark.parametrize("mode", ["wal", "delete", "persist"])
 def test_whatever_the_owner_does_while_we_read_it_does_not_wait(
-    path: Path, mode: str
+    tmp_path: Path, mode: str
 ) -> None:
+    # On a busy machine it may wait for a processor; for us it would wait each time.
+    assert any(
+        max(waits_while_we_read(tmp_path / f"{attempt}.db", mode)) < MOST_S
+        for attempt in range(5)
+    )
+
+
+def waits_while_we_read(path: Path, mode: str) -> list[float]:
+    """Return how long each thing took that the owner did in the middle of our query."""
+
     def ask(snapshot: Snapshot) -> object:
         rows = snapshot.rows("select id, data from part")
         next(rows)
         if not waits:
-            # We are in the middle of a query, and have read half a table.
+            # We have read half a table.
             for part in parts[:5]:
                 agent("update", "part", part)
             waits.append(agent("longest"))
@@ -69,7 +79,7 @@ def test_whatever_the_owner_does_while_we_read_it_does_not_wait(
 
     assert isinstance(row, tuple)
     assert row[:2] == row[2:]
-    assert max(waits) < MOST_S
+    return waits
 
 
 def test_a_reader_with_the_locks_of_sqlite_would_make_it_wait(path: Path) -> None:
