@@ -1,6 +1,7 @@
 """What owners do to their databases while we read: a writer of its own does all of it."""
 
 import os
+import resource
 from contextlib import suppress
 from pathlib import Path
 
@@ -276,6 +277,23 @@ def test_the_log_of_a_killed_writer_without_its_index(
         key = consumer.source._pages.key
         assert key is not None
         assert key.found_by is FoundBy.LOG
+
+
+def test_without_a_descriptor_left_nothing_is_believed(
+    path: Path, tmp_path: Path
+) -> None:
+    with writing(path) as agent, consuming(path) as consumer:
+        fill(agent)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            batch = consumer.read()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+        assert batch.fault is not None
+        assert "Too many open files" in batch.fault.reason
+        assert_read(consumer, tmp_path)
 
 
 def test_an_index_whose_writer_died_within_its_header(

@@ -1,5 +1,6 @@
 """The files of a database: itself, its log and its index, by their names."""
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -10,6 +11,9 @@ from jarvisd.core.sources.sqlite.wal_format import HOT_JOURNAL
 LOG, INDEX, JOURNAL = "-wal", "-shm", "-journal"
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+_REFUSED = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO}
+"""This file cannot be opened; other errors, such as no descriptor left, pass."""
 
 Stamp = tuple[int, ...]
 """What stat says of a file; another one means that the file may have changed."""
@@ -99,7 +103,7 @@ class DatabaseFiles:
         """Whether a transaction with a rollback journal is open, or died."""
         try:
             fd = os.open(self.path + JOURNAL, _FLAGS)
-        except OSError:
+        except FileNotFoundError:
             return False
 
         try:
@@ -116,22 +120,23 @@ class DatabaseFiles:
         path = self.path + suffix
         try:
             fd = os.open(path, _FLAGS)
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                os.close(fd)
-                raise NotADatabaseError(f"{path}: not a regular file")
         except FileNotFoundError:
             raise
-        except (OSError, NotADatabaseError) as exc:
-            if suffix == INDEX:
-                # The log can be read without it: frames have checksums.
-                self._refused = os.stat(path, follow_symlinks=False)
+        except OSError as exc:
+            reason, is_refused = str(exc.strerror), exc.errno in _REFUSED
+        else:
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                self._fds[suffix] = fd
                 return
 
-            if isinstance(exc, OSError):
-                raise NotADatabaseError(f"{path}: {exc.strerror}") from exc
-            raise
+            os.close(fd)
+            reason, is_refused = "not a regular file", True
 
-        self._fds[suffix] = fd
+        if suffix != INDEX or not is_refused:
+            raise NotADatabaseError(f"{path}: {reason}")
+
+        # The log can be read without its index: frames have checksums.
+        self._refused = os.stat(path, follow_symlinks=False)
 
     def _close(self, suffix: str) -> None:
         if (fd := self._fds.pop(suffix, None)) is not None:
