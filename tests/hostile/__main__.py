@@ -51,7 +51,7 @@ class Suite(NamedTuple):
 SUITES = {
     "crash": Suite(crash.figures, 15),
     "crowd": Suite(crowd.figures, 1),
-    "databases": Suite(databases.figures, 10),
+    "databases": Suite(databases.figures, 15),
     "disk": Suite(disk.figures, 5),
     "faults": Suite(syscalls.figures, 12),
     "kills": Suite(kills.figures, 10),
