@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from jarvisd.agents._shared.condense import condenser_of
 from jarvisd.agents._shared.cue import asks
@@ -185,7 +186,7 @@ def _record(
         parent_id = session_id
         session_id = SessionId(f"{session_id}/agent-{line.agent_id}")
 
-    return Record(
+    record = Record(
         kind=line.type if line.subtype is None else f"{line.type}:{line.subtype}",
         at_ms=unix_ms(line.timestamp),
         session_id=session_id,
@@ -198,10 +199,16 @@ def _record(
         sidechain=sidechain,
         copied=line.forked_from is not None or line.session_kind == _BACKGROUND,
         version=line.version,
-        drift=drift,
-        lacks_tokens=line.type == "assistant" and _lacks_tokens(line),
-        left_out=line.left_out,
         events=events,
+    )
+    lacks_tokens = line.type == "assistant" and _lacks_tokens(line)
+    if not (drift or lacks_tokens or line.left_out):
+        return record
+
+    # Apart, because a call with more than fifteen keywords makes a dict of them first:
+    # with these, which few lines have, reading took an eighth longer.
+    return replace(
+        record, drift=drift, lacks_tokens=lacks_tokens, left_out=line.left_out
     )
 
 

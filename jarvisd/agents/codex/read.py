@@ -12,6 +12,7 @@ from hashlib import blake2b
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from jarvisd.agents._shared.condense import condenser_of
 from jarvisd.agents._shared.cue import asks
@@ -130,7 +131,7 @@ class CodexReader:
         if is_own_meta and payload.cli_version:
             thread.version = payload.cli_version
 
-        return Record(
+        record = Record(
             kind=kind,
             at_ms=self.at_ms,
             session_id=SessionId(payload.id) if meta and payload.id else None,
@@ -142,10 +143,15 @@ class CodexReader:
             speaker=_speaker(payload),
             inherited=not thread.owns(line.ordinal),
             version=thread.version,
-            drift=drift,
-            lacks_tokens=read in _COUNTED and _lacks_tokens(payload),
-            left_out=line.left_out,
             events=events,
+        )
+        lacks_tokens = read in _COUNTED and _lacks_tokens(payload)
+        if not (drift or lacks_tokens or line.left_out):
+            return record
+
+        # Apart, as Claude Code's are: of more than fifteen keywords a dict is made.
+        return replace(
+            record, drift=drift, lacks_tokens=lacks_tokens, left_out=line.left_out
         )
 
     def _bare(self, line: RolloutLine) -> Record:
