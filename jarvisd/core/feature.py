@@ -22,6 +22,7 @@ Receipt = Any
 """What the store tells the engine of a change that is stored."""
 
 SessionKey = tuple[str, SessionId]
+"""Agent and session: two agents may use one id."""
 
 
 class StoredStream(Protocol):

@@ -12,9 +12,8 @@ them.
 
 from collections.abc import Collection, Iterable, Iterator
 
-from jarvisd.base.usage import Tokens
 from jarvisd.core.event import LimitsReported
-from jarvisd.core.feature import ALL, Feature, FlushOutcome, Scope, Slice
+from jarvisd.core.feature import ALL, Feature, FlushOutcome, Scope, SessionKey, Slice
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.traits import TraitsOf, no_traits
@@ -23,7 +22,6 @@ from jarvisd.ledger.key_set import KeySet
 from jarvisd.ledger.lane import Lane, LedgerStream
 from jarvisd.ledger.limit_samples import Samples
 from jarvisd.ledger.model import (
-    VOID_RANK,
     CallRow,
     Cell,
     FormerKey,
@@ -33,18 +31,16 @@ from jarvisd.ledger.model import (
     MarkRow,
     Outdated,
     ResponseRow,
-    Row,
     SessionRow,
     row_version,
 )
 from jarvisd.ledger.open_segments import IDLE_MS
 from jarvisd.ledger.repricing import Priced, Repricing
 from jarvisd.ledger.rollup import Rollup
+from jarvisd.ledger.row_changes import RowChange, RowSums
 from jarvisd.ledger.session_totals import (
     Price,
     Session,
-    count,
-    count_response,
     decoded,
     summed,
 )
@@ -55,12 +51,6 @@ WINDOW_ROWS = 4_096
 MAX_UNSAVED = 2_048
 """Rows that make a flush come at once. Counting and taking them is one step, for which
 a live line has to wait: some ten milliseconds."""
-
-MAX_COST_MICROS = 2**40
-"""One response costs no more: a million dollars. Only absurd prices come to that."""
-
-SessionKey = tuple[str, SessionId]
-"""Agent and session: two agents may use one id."""
 
 
 class Ledger(Feature):
@@ -89,6 +79,7 @@ class Ledger(Feature):
         self.rollup = Rollup()
         self._shelves = RowCaches.empty(self.known, self._window)
         self._sessions: dict[SessionKey, Session] = {}
+        self._sums = RowSums(self._sessions, self.rollup, self._price)
         self._dirty: set[SessionKey] = set()
         self._newest: Session | None = None  # which is in *_dirty*
         self._told_limits: dict[tuple[str, str], LimitRow] = {}
@@ -288,7 +279,7 @@ class Ledger(Feature):
         self._repricing.hold(self._sessions, self.rollup)
         for correction in receipt.corrections:
             if correction.before != correction.after:
-                self._recount(correction.before, correction.after)
+                self._emit(RowChange(correction.before, correction.after))
 
             match correction.after:
                 case ResponseRow() as row:
@@ -371,68 +362,14 @@ class Ledger(Feature):
     def _count_changes(self) -> None:
         for shelf in self._shelves.all():
             for before, after in shelf.changes():
-                self._recount(before, after)
+                self._emit(RowChange(before, after))
 
-    def _recount(self, before: Row | None, after: Row | None) -> None:
+    def _emit(self, change: RowChange) -> None:
         try:
-            recount(self._sessions, before, after, self._price, self.rollup)
+            self._sums.apply(change)
         except Exception as exc:  # a row that fails is put aside
             self._refused.append(f"count: {type(exc).__name__}")
 
-        for row in (before, after):
+        for row in change:
             if row is not None:
                 self._dirty.add((row.agent, row.session_id))
-
-
-def recount(
-    sessions: dict[SessionKey, Session],
-    before: Row | None,
-    after: Row | None,
-    price: Price,
-    rollup: Rollup,
-) -> None:
-    """Count *after* in place of *before*, each in the session that it belongs to.
-
-    The store applies it to stored sessions in the transaction that settles a batch, so
-    that what is stored of rows and of sessions never disagrees.
-    """
-    if before is not None:
-        _count(sessions, before, price, rollup, -1)
-
-    if after is not None:
-        _count(sessions, after, price, rollup, 1)
-
-
-def _count(
-    sessions: dict[SessionKey, Session],
-    row: Row,
-    price: Price,
-    rollup: Rollup,
-    sign: int,
-) -> None:
-    session = _session_of(sessions, row)
-    if isinstance(row, ResponseRow):
-        if row.rank == VOID_RANK:
-            return
-
-        tokens, cost = priced(row, price)
-        count_response(session, row, tokens, cost, sign)
-        rollup.count(row, tokens, cost, sign)
-    else:
-        count(session, row, sign)
-
-
-def priced(row: ResponseRow, price: Price) -> tuple[Tokens, int | None]:
-    """Return what *row* spent, and what that cost; None if it has no price."""
-    tokens = row.tokens
-    cost = price(row.model, row.variant, row.at_ms, tokens, row.web_searches)
-    return tokens, cost and min(cost, MAX_COST_MICROS)
-
-
-def _session_of(sessions: dict[SessionKey, Session], row: Row) -> Session:
-    key = (row.agent, row.session_id)
-    session = sessions.get(key)
-    if session is None:
-        session = sessions[key] = Session(session_id=row.session_id, agent=row.agent)
-
-    return session

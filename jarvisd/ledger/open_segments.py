@@ -19,7 +19,7 @@ import msgspec
 from jarvisd.base.usage import Tokens
 from jarvisd.core.event import Outcome
 from jarvisd.ledger.latencies import Latencies
-from jarvisd.ledger.model import CallRow, ResponseRow
+from jarvisd.ledger.model import CallRow, Mark, MarkRow, ResponseRow
 
 IDLE_MS: Final = 300_000
 """Of S000: activity after a longer pause is another segment."""
@@ -249,10 +249,10 @@ class OpenSegments(msgspec.Struct, array_like=True):
             errors = sign * (row.outcome is Outcome.ERROR)
             self._add(at_ms, OpenSegment(tools={name: sign}, errors=errors))
 
-    def count_error(self, at_ms: int | None, sign: int) -> None:
-        """Add an error; with *sign* -1 take it away again."""
-        if self.newest_of(at_ms) is None:
-            self._add(at_ms, OpenSegment(errors=sign))
+    def count_mark(self, row: MarkRow, sign: int) -> None:
+        """Add an error of the provider; with *sign* -1 take it away again."""
+        if row.mark is Mark.API_ERROR and self.newest_of(row.at_ms) is None:
+            self._add(row.at_ms, OpenSegment(errors=sign))
 
     def name_engine(self, at_ms: int, engine: str) -> None:
         """Note that *engine* ran the model at *at_ms*."""

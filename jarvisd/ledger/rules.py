@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from jarvisd.ledger.engine import SessionKey, priced, recount
+from jarvisd.core.feature import SessionKey
 from jarvisd.ledger.merge import merged
 from jarvisd.ledger.model import (
     VOID_RANK,
@@ -13,6 +13,7 @@ from jarvisd.ledger.model import (
     SessionRow,
 )
 from jarvisd.ledger.rollup import Rollup
+from jarvisd.ledger.row_changes import RowChange, RowSums, priced
 from jarvisd.ledger.session_totals import Price, restored
 
 
@@ -35,8 +36,9 @@ class LedgerRules:
         """Return *sessions* after *corrections*, and what to add to their cells."""
         totals = {key: restored(row) for key, row in sessions.items()}
         changes = Rollup()
+        sums = RowSums(totals, changes, self._price)
         for each in corrections:
-            recount(totals, each.before, each.after, self._price, changes)
+            sums.apply(RowChange(each.before, each.after))
 
         return [each.row() for each in totals.values()], changes.take()
 

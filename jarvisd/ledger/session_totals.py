@@ -15,7 +15,7 @@ import msgspec
 from jarvisd.base.usage import BUCKETS, NO_TOKENS, Tokens, Variant
 from jarvisd.core.event import Outcome, ToolKind
 from jarvisd.core.origin import SessionId
-from jarvisd.ledger.model import CallRow, Mark, MarkRow, ResponseRow, Row, SessionRow
+from jarvisd.ledger.model import CallRow, Mark, MarkRow, ResponseRow, SessionRow
 from jarvisd.ledger.open_segments import OpenSegment, OpenSegments
 
 Price = Callable[[str | None, Variant, int | None, Tokens, int], int | None]
@@ -242,15 +242,6 @@ def summed(session: Session) -> OpenSegment:
     )
 
 
-def count(session: Session, row: Row, sign: int = 1) -> None:
-    """Add what *row*, which is no response, says; with *sign* -1 take it away again."""
-    match row:
-        case CallRow():
-            _count_call(session, row, sign)
-        case MarkRow():
-            _count_mark(session, row, sign)
-
-
 def count_response(
     session: Session,
     row: ResponseRow,
@@ -271,16 +262,11 @@ def count_response(
     else:
         session.cost_micros += sign * cost_micros
 
-    session.stretches.count_response(row, tokens, cost_micros, sign)
 
-
-def _count_call(session: Session, row: CallRow, sign: int) -> None:
-    if row.tool is None:
-        return
-
-    name = tool_name(row.server, row.tool)
+def count_call(session: Session, row: CallRow, tool: str, sign: int = 1) -> str:
+    """Add a call of *tool*; return the name it is counted by."""
+    name = tool_name(row.server, tool)
     _tally(session.tools, name, sign)
-    session.stretches.count_call(row, name, sign)
     session.tool_errors += sign * (row.outcome is Outcome.ERROR)
     session.tool_denials += sign * (row.outcome is Outcome.DENIED)
     session.skills += sign * (row.skill is not None)
@@ -292,8 +278,11 @@ def _count_call(session: Session, row: CallRow, sign: int) -> None:
         case ToolKind.SUBAGENT:
             session.subagents += sign
 
+    return name
 
-def _count_mark(session: Session, row: MarkRow, sign: int) -> None:
+
+def count_mark(session: Session, row: MarkRow, sign: int = 1) -> None:
+    """Add a mark; with *sign* -1 take it away again."""
     match row.mark:
         case Mark.PROMPT:
             session.prompts += sign
@@ -305,7 +294,6 @@ def _count_mark(session: Session, row: MarkRow, sign: int) -> None:
             session.interrupts += sign
         case Mark.API_ERROR:
             session.api_errors += sign
-            session.stretches.count_error(row.at_ms, sign)
 
 
 def tool_name(server: str | None, tool: str) -> str:

@@ -11,11 +11,12 @@ from typing import NamedTuple
 from jarvisd.base.errors import ProtocolError
 from jarvisd.base.usage import Tokens, Variant
 from jarvisd.blocks.block import Account, Block
+from jarvisd.core.feature import SessionKey
 from jarvisd.core.origin import SessionId
 from jarvisd.core.projects import Projects
 from jarvisd.core.publisher import Publish, ignore
 from jarvisd.core.traits import TraitsOf, no_traits
-from jarvisd.ledger.engine import Ledger, SessionKey
+from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.model import SavedBooks
 from jarvisd.ledger.session_totals import Price, Session
 from jarvisd.overview.model import Context, SessionView

@@ -15,9 +15,17 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from jarvisd.base.ids import BlockId, SessionId
-from jarvisd.core.feature import Feature, FlushOutcome, Mode, Receipt, Scope, Slice
+from jarvisd.core.feature import (
+    Feature,
+    FlushOutcome,
+    Mode,
+    Receipt,
+    Scope,
+    SessionKey,
+    Slice,
+)
 from jarvisd.core.publisher import Publish, ignore
-from jarvisd.ledger.engine import Ledger, SessionKey
+from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.open_segments import OpenSegment
 from jarvisd.ledger.session_totals import Session, summed
 from jarvisd.segments.model import Closed, Closing, Segment, segment_id

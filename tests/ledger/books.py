@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from jarvisd.base.usage import Tokens, Variant
 from jarvisd.core.agent import AgentReader, ReaderContext
-from jarvisd.core.feature import FlushOutcome, Scope
+from jarvisd.core.feature import FlushOutcome, Scope, SessionKey
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
-from jarvisd.ledger.engine import Ledger, SessionKey, recount
+from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.ledger.merge import merged
 from jarvisd.ledger.model import (
@@ -26,6 +26,7 @@ from jarvisd.ledger.model import (
     SessionRow,
 )
 from jarvisd.ledger.rollup import Rollup
+from jarvisd.ledger.row_changes import RowChange, RowSums
 from jarvisd.ledger.session_totals import Price, Session, restored
 from jarvisd.state.facts import StateStream
 from tests.agents.found import AGENTS, fresh_reader, traits_of
@@ -118,8 +119,9 @@ class DictStore:
         touched = {key: restored(row) for key, row in self.sessions.items()}
         rollup = Rollup()
         rollup.restore(self.cells.values())
+        sums = RowSums(touched, rollup, self.price)
         for each in corrections:
-            recount(touched, each.before, each.after, self.price, rollup)
+            sums.apply(RowChange(each.before, each.after))
 
         self.sessions = {key: session.row() for key, session in touched.items()}
         self._put(rollup.take())

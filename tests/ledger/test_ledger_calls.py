@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jarvisd.core.feature import SessionKey
 from jarvisd.core.origin import SessionId
-from jarvisd.ledger.engine import SessionKey
 from jarvisd.ledger.fold import calls
 from jarvisd.ledger.model import CallRow
 from jarvisd.ledger.session_totals import Session, restored
