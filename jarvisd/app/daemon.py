@@ -25,7 +25,7 @@ from jarvisd.config import Config, FifoSettings
 from jarvisd.conversations.methods import decay_periodically
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.sources.configured_pipes import read_pipe
-from jarvisd.core.storage.files import hold_store
+from jarvisd.core.storage.files import lock_store
 from jarvisd.ledger.rules import LedgerRules
 from jarvisd.rpc.endpoint import Endpoint, open_endpoint
 
@@ -54,7 +54,7 @@ async def run(
     rules = LedgerRules(prices.cost_micros)
     usual = Path(paths.state_folder(environ)) / "run/rpc.sock"
     with (
-        hold_store(config.store),
+        lock_store(config.store),
         open_endpoint(config.socket, activated=activated, link=usual) as endpoint,
     ):
         async with (

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from jarvisd.blocks.model import SavedBlock
 from jarvisd.core.feature import Tx
 from jarvisd.core.storage.interned import Interned, storable
-from jarvisd.core.storage.table import INTERNED, Codec, JointCodec, Table, coded
+from jarvisd.core.storage.table import INTERNED, Codec, JointCodec, Table, plain_codec
 
 _BAD_LINE: Final = """
 INSERT OR IGNORE INTO bad_line (block_key, line_offset, length, reason)
@@ -42,7 +42,9 @@ def _path(
     return None if name is None else f"{known.text(raw, folder)}{name}"
 
 
-_MEMORY: Final = coded(lambda memory: memory or None, lambda stored: stored or b"")
+_MEMORY: Final = plain_codec(
+    lambda memory: memory or None, lambda stored: stored or b""
+)
 
 BLOCKS: Final = Table(
     "block",
@@ -62,7 +64,7 @@ BLOCKS: Final = Table(
     unstored=("bad_lines",),
 )
 _UPSERT: Final = BLOCKS.upsert()
-_UPDATE: Final = BLOCKS.update(but="origin")
+_UPDATE: Final = BLOCKS.update(keep="origin")
 _SELECT: Final = f"{BLOCKS.select} ORDER BY block_key"
 
 Row = tuple[str | int | None, ...]
@@ -76,16 +78,16 @@ def write_blocks(tx: Tx, blocks: Sequence[SavedBlock]) -> None:
     """
     raw, known, revision = tx
     before = raw.total_changes
-    moved = [each for each in blocks if known.has(each.origin)]
+    moved = [each for each in blocks if known.has_origin(each.origin)]
     _UPDATE.run(raw, known, moved, revision)
     updated = raw.total_changes - before
-    fresh = [each for each in blocks if not known.has(each.origin)]
+    fresh = [each for each in blocks if not known.has_origin(each.origin)]
     if updated != len(moved):
         fresh = list(blocks)  # another program has deleted rows
 
     _UPSERT.run(raw, known, fresh, revision)
     raw.executemany(_BAD_LINE, _bad_lines(blocks))
-    known.learn(each.origin for each in fresh)
+    known.add_origins(each.origin for each in fresh)
 
 
 def unread_blocks(blocks: Sequence[SavedBlock]) -> tuple[SavedBlock, ...]:
@@ -105,7 +107,7 @@ def unread_blocks(blocks: Sequence[SavedBlock]) -> tuple[SavedBlock, ...]:
 def read_blocks(raw: sqlite3.Connection) -> list[SavedBlock]:
     """Return every block, in the order in which they were first stored."""
     known = Interned()
-    known.learn_texts(raw)
+    known.load_texts(raw)
     return [BLOCKS.decode(raw, known, row) for row in raw.execute(_SELECT)]
 
 

@@ -165,7 +165,7 @@ class Conversations:
             params.metadata,
             None if params.key is None else _origin(params.conversation_id, params.key),
         )
-        return self._group_commit.promise(
+        return self._group_commit.submit(
             SaveMessage(new, self._limits, now_ms),
             partial(_saved, params.conversation_id),
         )
@@ -299,7 +299,7 @@ class Conversations:
             pass
 
         # The write-ahead log still has older versions of the pages.
-        await self._store.fold_log()
+        await self._store.checkpoint()
         old = self._store.old_backups()
         log.info("conversations.forgotten", **gone._asdict())
         return ConversationsForgetResult(

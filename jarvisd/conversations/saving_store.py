@@ -24,8 +24,8 @@ from jarvisd.conversations.messages_store import (
 )
 from jarvisd.conversations.model import ConversationId, ConversationLimits, MessageId
 from jarvisd.conversations.word_index_store import add_words_of
-from jarvisd.core.storage.database import apart
-from jarvisd.core.storage.multi_insert import put
+from jarvisd.core.storage.database import run_in_savepoint
+from jarvisd.core.storage.multi_insert import execute_many
 
 _COUNTED: Final = """
 SELECT conversation_id, conversation_key, message_count FROM conversation
@@ -74,7 +74,7 @@ def run_apart(
         if len(messages) > 1:
             answers += _save_group(raw, messages)
         else:
-            answers += [apart(raw, each) for each in some]
+            answers += [run_in_savepoint(raw, each) for each in some]
 
     return answers
 
@@ -82,9 +82,9 @@ def run_apart(
 def _save_group(
     raw: sqlite3.Connection, group: list[SaveMessage]
 ) -> list[SavedMessage | StoreError | None]:
-    saved = apart(raw, lambda raw: _save(raw, group))
+    saved = run_in_savepoint(raw, lambda raw: _save(raw, group))
     if isinstance(saved, StoreError):  # one message caused it: save each on its own
-        return [apart(raw, each) for each in group]
+        return [run_in_savepoint(raw, each) for each in group]
 
     return [saved[number] for number in range(len(group))]
 
@@ -144,7 +144,7 @@ def _append(
         last_ms = group[numbers[-1]].now_ms
         counts.append((existing + len(numbers), last_ms, conversation_key))
 
-    put(raw, _INSERT, rows)
+    execute_many(raw, _INSERT, rows)
     add_words_of(raw, [(row[0], row[5]) for row in rows])
     raw.executemany(_COUNT, counts)
     return saved

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from jarvisd.core.storage.multi_insert import put
+from jarvisd.core.storage.multi_insert import execute_many
 
 MERGE_PAGES: Final = 200
 """Pages of the index that are merged in one transaction: a few ms."""
@@ -26,7 +26,7 @@ def add_words(raw: sqlite3.Connection, message_key: int, content: str) -> None:
 
 def add_words_of(raw: sqlite3.Connection, rows: Iterable[tuple[int, str]]) -> None:
     """Add the words of new messages to the index: pairs of key and text."""
-    put(raw, _ADD, rows)
+    execute_many(raw, _ADD, rows)
 
 
 def delete_messages(raw: sqlite3.Connection, where: str, *values: object) -> int:

@@ -97,8 +97,8 @@ def write_books(tx: Tx, batch: LedgerBatch, *, rules: Rules | None) -> LedgerRec
 def read_books(raw: sqlite3.Connection) -> SavedBooks:
     """Return all that the ledger goes on from."""
     known = Interned()
-    known.learn_texts(raw)
-    known.learn_sessions(raw)
+    known.load_texts(raw)
+    known.load_sessions(raw)
     found = raw.execute(STATES_SELECT).fetchall()
     priced: dict[str, set[SessionKey]] = {}
     for key, prices, _ in found:

@@ -18,8 +18,8 @@ from jarvisd.core.storage.table import (
     Codec,
     Statement,
     Table,
-    coded,
-    numbered,
+    index_codec,
+    plain_codec,
     session_column,
 )
 from jarvisd.ledger.model import NO_INPUT, CallRow, MarkRow, ResponseRow, Row
@@ -119,7 +119,7 @@ def _variant(served: str | None) -> Variant:
     return Variant(speed, tier, place == "us")  # type: ignore[arg-type]
 
 
-_INPUT: Final = coded(
+_INPUT: Final = plain_codec(
     lambda tokens: None if tokens == NO_INPUT else tokens,
     lambda stored: NO_INPUT if stored is None else stored,
 )
@@ -131,7 +131,7 @@ RESPONSES: Final = RowTable(
         "branch": INTERNED,
         "account": INTERNED,
         "model": INTERNED,
-        "variant": coded(_served, _variant, "served"),
+        "variant": plain_codec(_served, _variant, "served"),
         "input_cached": _INPUT,
         "input_bare": _INPUT,
     },
@@ -144,11 +144,11 @@ CALLS: Final = RowTable(
         "branch": INTERNED,
         "account": INTERNED,
         "tool": INTERNED,
-        "kind": numbered((ToolKind.TOOL, ToolKind.SUBAGENT, ToolKind.MCP)),
+        "kind": index_codec((ToolKind.TOOL, ToolKind.SUBAGENT, ToolKind.MCP)),
         "server": INTERNED,
         "skill": INTERNED,
         "subagent": INTERNED,
-        "outcome": numbered((Outcome.OK, Outcome.ERROR, Outcome.DENIED)),
+        "outcome": index_codec((Outcome.OK, Outcome.ERROR, Outcome.DENIED)),
     },
 )
 MARKS: Final = RowTable(

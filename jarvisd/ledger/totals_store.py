@@ -9,7 +9,13 @@ import msgspec
 from jarvisd.core.event import LimitWindow
 from jarvisd.core.origin import SessionId
 from jarvisd.core.storage.interned import Interned, storable
-from jarvisd.core.storage.table import INTERNED, Codec, Table, coded, session_column
+from jarvisd.core.storage.table import (
+    INTERNED,
+    Codec,
+    Table,
+    plain_codec,
+    session_column,
+)
 from jarvisd.ledger.model import Cell, LimitRow, SessionRow
 
 SessionKey = tuple[str, SessionId]
@@ -105,8 +111,8 @@ _LIMITS: Final = Table(
     key=("agent", "name"),
     columns={
         "agent": INTERNED,
-        "limit": coded(storable, str, "name"),
-        "windows": coded(
+        "limit": plain_codec(storable, str, "name"),
+        "windows": plain_codec(
             lambda windows: msgspec.json.encode(windows).decode(),
             msgspec.json.Decoder(tuple[LimitWindow, ...]).decode,
         ),

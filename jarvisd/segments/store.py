@@ -67,7 +67,7 @@ class SegmentPage(NamedTuple):
 def write_closings(tx: Tx, closings: Sequence[Closing]) -> None:
     """Store *closings* inside the caller's transaction."""
     raw, refused = tx.raw, tx.known.refused
-    multi_insert.put(raw, _SEGMENT_INSERT, map(_values, closings), refused)
+    multi_insert.execute_many(raw, _SEGMENT_INSERT, map(_values, closings), refused)
     waiting = ((each, sink) for each in closings for sink in each.sinks)
     enqueue(raw, starmap(_waiting, waiting), refused)
 

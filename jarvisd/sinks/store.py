@@ -78,7 +78,7 @@ def enqueue(
     Call it in the transaction that closes the segment. A record that is already in the
     outbox is left unchanged.
     """
-    multi_insert.put(raw, _INSERT, rows, refused)
+    multi_insert.execute_many(raw, _INSERT, rows, refused)
 
 
 def due(raw: sqlite3.Connection, sink: str, now_ms: int, limit: int) -> Due:

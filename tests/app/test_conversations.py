@@ -681,7 +681,7 @@ async def test_a_restored_backup_brings_back_what_was_forgotten_and_says_so(
     damage(path)
     async with keeping(path) as kept:
         assert await kept.recall("") == ["word1"]
-        assert "forgotten again" in (kept.store.repaired or "")
+        assert "removed again" in (kept.store.repaired or "")
         assert (await kept.forget(everything=True)).messages == 1
 
 

@@ -1,10 +1,15 @@
-"""Files: mounts, stamps, and replacing them whole."""
+"""Files: mounts, stamps, and writing them atomically."""
 
 from pathlib import Path
 
 import pytest
 
-from jarvisd.core.storage.files import is_on_network, replacing, stamp, stamp_ms
+from jarvisd.core.storage.files import (
+    atomic_write,
+    format_stamp,
+    is_on_network,
+    parse_stamp,
+)
 
 MOUNTS = r"""
 22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
@@ -39,15 +44,15 @@ def test_no_mounts_means_no_network() -> None:
 
 
 def test_a_stamp_says_its_moment() -> None:
-    assert stamp(1_790_000_000_999) == "20260921T141320Z"
-    assert stamp_ms("20260921T141320Z") == 1_790_000_000_000
+    assert format_stamp(1_790_000_000_999) == "20260921T141320Z"
+    assert parse_stamp("20260921T141320Z") == 1_790_000_000_000
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_text("old")
 
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
 
@@ -60,7 +65,7 @@ def test_a_replacement_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_text("old")
 
-    with pytest.raises(ZeroDivisionError), replacing(path):
+    with pytest.raises(ZeroDivisionError), atomic_write(path):
         _ = 1 / 0
 
     assert path.read_text() == "old"

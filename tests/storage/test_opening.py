@@ -10,7 +10,7 @@ import pytest
 from jarvisd.app.features import open_store
 from jarvisd.base.errors import StoreForeignError, StoreTooNewError
 from jarvisd.core.storage.backup import backup_folder
-from jarvisd.core.storage.files import stamp
+from jarvisd.core.storage.files import format_stamp
 from jarvisd.core.storage.migrate import APPLICATION_ID, shipped_scripts
 from tests.storage.building import (
     ask,
@@ -24,7 +24,7 @@ from tests.storage.building import (
 from tests.support import EPOCH_MS, FakeClock, stored_blocks
 
 PAGE = 4096
-STAMP = stamp(EPOCH_MS)
+STAMP = format_stamp(EPOCH_MS)
 
 
 def garbage_header(path: Path) -> None:
@@ -188,7 +188,7 @@ async def test_a_damaged_database_is_moved_aside_and_begun_afresh(
         assert aside.read_bytes() == broken
         assert store.repaired is not None
         assert aside.name in store.repaired
-        assert "starts afresh" in store.repaired
+        assert "starts from zero" in store.repaired
         assert store.error is None
 
 

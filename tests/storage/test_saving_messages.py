@@ -17,7 +17,7 @@ from jarvisd.conversations.model import ConversationId, ConversationLimits
 from jarvisd.conversations.saving_store import SaveMessage, run_apart
 from jarvisd.conversations.store import Person, get_or_create
 from jarvisd.core.message import Role
-from jarvisd.core.storage.database import apart
+from jarvisd.core.storage.database import run_in_savepoint
 from jarvisd.core.storage.opening import Opening
 from tests.support import EPOCH_MS
 
@@ -78,7 +78,7 @@ def test_what_is_saved_together_is_as_if_it_was_saved_one_by_one(
                 if together:
                     answers += run_apart(raw, asked)
                 else:
-                    answers += [apart(raw, each) for each in asked]
+                    answers += [run_in_savepoint(raw, each) for each in asked]
 
             found.append(([_without_key(each) for each in answers], contents(raw)))
 

@@ -17,8 +17,8 @@ from jarvisd.core.storage.table import (
     INTERNED,
     Codec,
     Table,
-    coded,
-    numbered,
+    index_codec,
+    plain_codec,
     session_column,
 )
 
@@ -65,9 +65,9 @@ THINGS = Table(
     stamp=("revision",),
     columns={
         "folder": INTERNED,
-        "third": numbered(Colour),
+        "third": index_codec(Colour),
         "tiny": Codec(name="small"),
-        "raw": coded(lambda raw: raw or None, lambda stored: stored or b""),
+        "raw": plain_codec(lambda raw: raw or None, lambda stored: stored or b""),
     },
     together=(session_column(),),
     unstored=("unsaved",),
@@ -142,7 +142,7 @@ def test_an_update_leaves_one_struct_as_it_is_and_inserts_nothing(
     known = Interned()
     THINGS.insert().run(raw, known, [FULL], 1)
 
-    THINGS.update(but="inner").run(raw, known, [Thing(key=1), Thing(key=2)], 2)
+    THINGS.update(keep="inner").run(raw, known, [Thing(key=1), Thing(key=2)], 2)
 
     assert stored(raw) == [Thing(key=1, inner=FULL.inner, revision=2)]
 

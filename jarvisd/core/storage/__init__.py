@@ -1,4 +1,4 @@
 """The database: connections, migrations, backup and repair.
 
-SQL of a feature is in its own `store` module.
+The SQL of a feature is in its own `store` module.
 """

@@ -1,7 +1,7 @@
 """Backups: verified copies of the database, in a folder beside it.
 
-History is the only copy once an agent has deleted its own logs, so rebuilding by
-reading again is not enough.
+Once an agent has deleted its logs, the database is the only copy of their usage, so
+reading the logs again cannot replace a backup.
 """
 
 import shutil
@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 from jarvisd.base.errors import StoreError
 from jarvisd.core.storage.database import connect_copier, quick_check
 from jarvisd.core.storage.files import (
+    atomic_write,
+    format_stamp,
     make_private_folder,
-    replacing,
+    parse_stamp,
     size_bytes,
-    stamp,
-    stamp_ms,
 )
-from jarvisd.core.storage.migrate import refuse_unknown
+from jarvisd.core.storage.migrate import check_header
 
 BACKUP_EVERY_MS: Final = 24 * 3600 * 1000
 KEEP_BACKUPS: Final = 3
@@ -27,29 +27,29 @@ KEEP_BACKUPS: Final = 3
 
 def backups(path: Path) -> list[Path]:
     """Return the backups of the database at *path*, newest first."""
-    found = [each for each in backup_folder(path).glob("*.db") if made_ms(each)]
+    found = [each for each in backup_folder(path).glob("*.db") if backup_time_ms(each)]
     return sorted(found, key=lambda each: each.name, reverse=True)
 
 
 def backup_folder(path: Path) -> Path:
-    """Return where the backups of the database at *path* lie."""
+    """Return the folder with the backups of the database at *path*."""
     return path.with_name("backups")
 
 
 def last_backup_ms(path: Path) -> int | None:
-    """Return when the newest backup was made, in Unix ms."""
-    return next(map(made_ms, backups(path)), None)
+    """Return the time of the newest backup, Unix ms."""
+    return next(map(backup_time_ms, backups(path)), None)
 
 
 class OldBackups(NamedTuple):
-    """How many backups there are, and when the newest is replaced, in Unix ms."""
+    """The number of backups, and when the newest will be replaced, Unix ms."""
 
     kept: int
     until_ms: int | None
 
 
 def old_backups(path: Path) -> OldBackups:
-    """Return what is left of the past in the backups of the database at *path*."""
+    """Return the backups of *path* that contain data removed from the database now."""
     newest_ms = last_backup_ms(path)
     if newest_ms is None:
         return OldBackups(0, None)
@@ -57,10 +57,10 @@ def old_backups(path: Path) -> OldBackups:
     return OldBackups(len(backups(path)), newest_ms + KEEP_BACKUPS * BACKUP_EVERY_MS)
 
 
-def made_ms(backup: Path) -> int | None:
-    """Return when *backup* was made, in Unix ms, or None if it is something else."""
+def backup_time_ms(backup: Path) -> int | None:
+    """Return the time in the name of *backup*, Unix ms; None if it is no backup."""
     try:
-        return stamp_ms(backup.stem.rpartition("-")[2])
+        return parse_stamp(backup.stem.rpartition("-")[2])
     except ValueError:
         return None
 
@@ -71,22 +71,22 @@ def is_due(last_ms: int | None, now_ms: int) -> bool:
 
 
 def make_backup(raw: sqlite3.Connection, path: Path, now_ms: int) -> Path:
-    """Copy the database at *path*, open as *raw*, and forget the oldest copies.
+    """Copy the database at *path*, open as *raw*, and delete the oldest copies.
 
-    The copy is compact and sound, or it is not there.
+    The copy is compact and verified, or it does not exist.
 
     Raises:
-        StoreError: There is not enough room, or the copy does not pass the check.
+        StoreError: There is not enough space, or the copy does not pass the check.
         sqlite3.Error: The database could not be read.
 
     """
-    _refuse_to_fill_the_disk(path)
-    target = backup_folder(path) / f"{path.stem}-{stamp(now_ms)}.db"
+    _require_free_space(path)
+    target = backup_folder(path) / f"{path.stem}-{format_stamp(now_ms)}.db"
     make_private_folder(target.parent)
     for torn in target.parent.glob("*.db.tmp"):
         torn.unlink()
 
-    with replacing(target) as temporary:
+    with atomic_write(target) as temporary:
         raw.execute("VACUUM INTO ?", (str(temporary),))
         _verify(temporary)
 
@@ -95,14 +95,14 @@ def make_backup(raw: sqlite3.Connection, path: Path, now_ms: int) -> Path:
     return target
 
 
-def sound_backups(path: Path, *, known: int) -> Iterator[Path]:
+def valid_backups(path: Path, *, known: int) -> Iterator[Path]:
     """Yield the backups that can be restored, newest first."""
     for backup in backups(path):
         try:
-            refuse_unknown(backup, known=known)
+            check_header(backup, known=known)
             _verify(backup)
         except (StoreError, sqlite3.Error, OSError):
-            continue  # an older one may do
+            continue  # an older backup may be valid
 
         yield backup
 
@@ -118,7 +118,7 @@ def _verify(copy: Path) -> None:
         raise StoreError(f"{copy} did not pass its check: {complaint}")
 
 
-def _refuse_to_fill_the_disk(path: Path) -> None:
+def _require_free_space(path: Path) -> None:
     free, needed = shutil.disk_usage(path.parent).free, 2 * size_bytes(path)
     if free < needed:
         raise StoreError(

@@ -1,10 +1,12 @@
-"""How this program's SQLite connections are set up; what every part of it relies on.
+"""Opens and configures SQLite connections.
 
-- One writer, which alone makes checkpoints, and readers that cannot. SQLite before
-  3.51.3 can, very rarely, damage a database of which two connections write or
-  checkpoint at one moment (https://sqlite.org/wal.html, the WAL-reset bug).
-- No implicit transactions: whoever writes says BEGIN IMMEDIATE, through `transaction`.
-- No memory map of the database: a file cut short under it would kill the process.
+The rules that all code relies on:
+
+- One writer, the only connection that makes checkpoints, and readers that cannot.
+  SQLite before 3.51.3 can, very rarely, damage a database if two connections write or
+  checkpoint at the same time (https://sqlite.org/wal.html, the WAL-reset bug).
+- No implicit transactions: writers use BEGIN IMMEDIATE, through `transaction`.
+- No memory map of the database: truncating a mapped file would kill the process.
 """
 
 import sqlite3
@@ -16,8 +18,8 @@ from typing import Final, TypeVar
 from jarvisd.base.errors import StoreError
 
 BUSY_TIMEOUT_MS: Final = 2_000
-"""Nobody else should write; a person with `sqlite3` open may. Well below the limit of
-a write, so that a held lock is told from a disk that does not answer."""
+"""Only a person with `sqlite3` may hold the lock. The time is well below the timeout of
+a write, which distinguishes a lock from a disk that does not answer."""
 
 _COMMON: Final = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -28,14 +30,14 @@ _COMMON: Final = (
 )
 _WRITER: Final = (
     "PRAGMA foreign_keys = ON",
-    # A kill loses nothing. A power cut may lose the last flushes, positions included:
-    # what they held is read again. Pushed lines ask for FULL, see `transaction`.
+    # A kill loses nothing. A power failure may lose the last flushes with their cursors,
+    # so their lines are read again. Pushed lines require FULL, see `transaction`.
     "PRAGMA synchronous = NORMAL",
     "PRAGMA journal_size_limit = 67108864",
 )
 
 STATEMENTS: Final = 256
-"""Kept prepared: those for many rows, each in six widths, are most of them."""
+"""Prepared statements to keep: most are for many rows, each with six lengths."""
 
 _NEXT_REVISION: Final = """
 UPDATE store SET revision = max(revision, ?) + 1 RETURNING revision
@@ -45,13 +47,13 @@ T = TypeVar("T")
 
 
 def connect_writer(path: Path, *, wal: bool) -> sqlite3.Connection:
-    """Open the database at *path* to write; without *wal*, with a rollback journal."""
+    """Open the database at *path* for writing; without *wal* with a rollback journal."""
     mode = "WAL" if wal else "DELETE"
     return _connect(path, "rw", *_COMMON, f"PRAGMA journal_mode = {mode}", *_WRITER)
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
-    """Open the database at *path* for queries; it can change nothing."""
+    """Open the database at *path* for queries; the connection cannot change it."""
     return _connect(path, "ro", *_COMMON, "PRAGMA query_only = ON")
 
 
@@ -61,21 +63,21 @@ def connect_copier(path: Path) -> sqlite3.Connection:
 
 
 def connect_frozen(path: Path) -> sqlite3.Connection:
-    """Open a database on a disk that cannot be written, where SQLite needs to be told.
+    """Open a database on a disk that cannot be written, as an immutable file.
 
-    Only sound if nothing but the file itself holds rows: see `files.has_leftovers`.
+    Only correct if there is no log with further rows: see `files.has_leftovers`.
     """
     return _connect(path, "ro&immutable=1", *_COMMON, "PRAGMA query_only = ON")
 
 
 def quick_check(raw: sqlite3.Connection) -> str | None:
-    """Return the first thing that is wrong with the database's structure, or None."""
+    """Return the first error in the structure of the database, or None."""
     row: tuple[str] = raw.execute("PRAGMA quick_check(1)").fetchone()
     return None if row[0] == "ok" else row[0].splitlines()[-1]
 
 
 def full_check(raw: sqlite3.Connection) -> list[str]:
-    """Return everything that is wrong, indexes and references included."""
+    """Return all errors, including those of indexes and references."""
     found = [row[0] for row in raw.execute("PRAGMA integrity_check(20)")]
     dangling = [
         f"{row[0]} refers to a row of {row[2]} that is not there"
@@ -84,8 +86,8 @@ def full_check(raw: sqlite3.Connection) -> list[str]:
     return [each for each in found if each != "ok"] + dangling
 
 
-def fold_log(raw: sqlite3.Connection) -> None:
-    """Write the log into the database and empty it, so that the next start is quick."""
+def checkpoint(raw: sqlite3.Connection) -> None:
+    """Write the log into the database and truncate it, so that the next start is fast."""
     raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -103,10 +105,10 @@ def read_revision(raw: sqlite3.Connection) -> int:
 
 @contextmanager
 def transaction(raw: sqlite3.Connection, *, durable: bool = False) -> Iterator[None]:
-    """Commit what the body writes, or nothing of it if the body or the commit fails.
+    """Commit the writes of the body, or none of them if the body or the commit fails.
 
-    *durable* waits until the disk has it. The setting cannot change inside a
-    transaction, and stays on the connection until it is set back.
+    *durable* waits until the disk has written them. The setting cannot change inside
+    a transaction, and stays on the connection until it is reset.
     """
     if durable:
         raw.execute("PRAGMA synchronous = FULL")
@@ -123,27 +125,27 @@ def transaction(raw: sqlite3.Connection, *, durable: bool = False) -> Iterator[N
             raw.execute("PRAGMA synchronous = NORMAL")
 
 
-def apart(
+def run_in_savepoint(
     raw: sqlite3.Connection, unit: Callable[[sqlite3.Connection], T]
 ) -> T | StoreError:
-    """Return what *unit* returns, inside the caller's transaction.
+    """Return what *unit* returns, run in a savepoint of the caller's transaction.
 
-    One that breaks a rule of the schema is undone and its error returned, so that
-    what others write in the same transaction is not lost with it.
+    If it violates a constraint, its writes are rolled back and the error is returned,
+    so that other writes of the transaction are kept.
     """
-    raw.execute("SAVEPOINT apart")
+    raw.execute("SAVEPOINT unit")
     try:
         return unit(raw)
     except (sqlite3.IntegrityError, sqlite3.DataError) as exc:
-        raw.execute("ROLLBACK TO apart")
+        raw.execute("ROLLBACK TO unit")
         return StoreError(f"the database refused it: {exc}")
     finally:
         if raw.in_transaction:  # after a full disk SQLite has rolled back by itself
-            raw.execute("RELEASE apart")
+            raw.execute("RELEASE unit")
 
 
 def snapshot(query: Callable[[sqlite3.Connection], T], raw: sqlite3.Connection) -> T:
-    """Return what *query* returns, all of its statements seeing one moment."""
+    """Return what *query* returns; all of its statements see the same snapshot."""
     raw.execute("BEGIN")
     try:
         return query(raw)

@@ -1,8 +1,8 @@
-"""The store as the rest of the daemon knows it: load, save, read, back up.
+"""The store as the rest of the daemon uses it: load, save, read, back up.
 
-No trouble with the disk ends the daemon. A store that cannot be opened or written is
-degraded: `error` says why, `save` raises and is tried again by its caller, who keeps
-what is dirty, and the first save that works ends the trouble, without a restart.
+No error of the disk ends the daemon. A store that cannot be opened or written is
+degraded: `error` has the reason, `save` raises and is retried by its caller, which keeps
+its dirty set, and the first successful save ends the state, without a restart.
 """
 
 import sqlite3
@@ -27,17 +27,17 @@ from jarvisd.core.storage.backup import (
     old_backups,
 )
 from jarvisd.core.storage.database import (
+    checkpoint,
     connect_copier,
     connect_frozen,
     connect_reader,
-    fold_log,
     full_check,
     snapshot,
     transaction,
 )
 from jarvisd.core.storage.failures import DamagedError
 from jarvisd.core.storage.files import has_leftovers
-from jarvisd.core.storage.read_connections import ReadConnections, look
+from jarvisd.core.storage.read_connections import ReadConnections, read_once
 from jarvisd.core.storage.sqlite_connection import Unit
 from jarvisd.core.storage.writer import WRITE_TIMEOUT_S, RunUnits, Writer, run_each
 
@@ -58,16 +58,16 @@ async def open_database(
     stores: Mapping[str, FeatureStore],
     run_units: RunUnits = run_each,
 ) -> AsyncIterator["Store"]:
-    """Open the database at *path* for the time of the block; make it if need be.
+    """Open the database at *path* for the context; create it if it does not exist.
 
-    A damaged one is repaired, see `Store.repaired`. One that is out of reach gives a
-    degraded store, see `Store.error`. On a network file system a rollback journal takes
-    the place of the WAL, which needs memory that hosts do not share: slower, but sound.
-    *stores* write what features change, by their names; *run_units* what clients do.
+    A damaged database is repaired, see `Store.repaired`. If it is not accessible, the
+    store is degraded, see `Store.error`. On a network file system a rollback journal
+    replaces the WAL, which needs memory that hosts do not share: slower, but safe.
+    *stores* write the changes of features, by name; *run_units* runs clients' units.
 
     Raises:
-        StoreTooNewError: A newer jarvisd wrote it; it was not touched.
-        StoreForeignError: Another program wrote it; it was not touched.
+        StoreTooNewError: A newer jarvisd wrote it; it was not changed.
+        StoreForeignError: Another program wrote it; it was not changed.
 
     """
     store = Store(path, clock, stores, run_units)
@@ -79,14 +79,15 @@ async def open_database(
 
 
 class Store:
-    """One database: one connection that writes, one that answers queries.
+    """One database, with one connection for writing and one for queries.
 
     Attributes:
         path: The database file, links resolved.
-        revision: Flushes ever committed. Never falls, even if an older file is restored.
-        error: Why nothing can be stored now, for the user; None while all is well.
-        last_flush_ms: When the last flush was committed, in Unix ms.
-        last_backup_ms: When the newest backup was made, in Unix ms.
+        revision: The number of flushes that were ever committed. It never decreases,
+            even if an older file is restored.
+        error: The reason why nothing can be stored now, for the user, or None.
+        last_flush_ms: The time of the last committed flush, Unix ms.
+        last_backup_ms: The time of the newest backup, Unix ms.
 
     """
 
@@ -109,34 +110,34 @@ class Store:
 
     @property
     def generation(self) -> int:
-        """How often another file has come under us: deleted, replaced or repaired.
+        """The number of times that the file was deleted, replaced or repaired.
 
-        Whoever sees this change must save everything anew, not just what is dirty.
+        A caller that sees a change must save everything again, not only its dirty set.
         """
         return self._writer.generation
 
     @property
     def repaired(self) -> str | None:
-        """What was done to a damaged or vanished file, for the user."""
+        """The repair of a damaged or missing file, for the user; None if there was none."""
         return self._writer.repaired
 
     @property
     def schema_version(self) -> int:
-        """The number of schema scripts applied; 0 while it cannot be opened."""
+        """The number of applied schema scripts; 0 while the file cannot be opened."""
         return self._writer.schema_version
 
     @property
     def size_bytes(self) -> int:
-        """What the database and its log take on the disk, as of the last flush."""
+        """The size of the database with its log, as of the last flush."""
         return self._writer.size_bytes
 
     async def load(self, query: Unit[T]) -> T | None:
-        """Return what *query* reads at the start; what there is to be had, if degraded.
+        """Return the result of *query* at the start of the daemon.
 
-        None if nothing can be read.
+        A degraded store is read if possible; None if nothing can be read.
 
         Raises:
-            StoreError: The disk failed between opening and now.
+            StoreError: The disk has failed since the database was opened.
 
         """
         async with self._writing:
@@ -150,16 +151,16 @@ class Store:
                 return await self._load_writable(query)
 
     async def save(self, batch: FlushBatch) -> Saved:
-        """Write *batch* in one transaction, all of it or none; say what came of it.
+        """Write *batch* in one transaction, all of it or none; return the result.
 
-        One hop to the thread, whatever the size: 1,000 blocks take about 15 ms of it,
-        and of the event loop nearly nothing. Once begun it is not cut by cancellation;
-        it lasts `WRITE_TIMEOUT_S` at most, longer only while a file is being repaired.
+        It takes one hop to the thread, whatever the size: 1,000 blocks take about 15 ms
+        there, and nearly none on the event loop. Once started it is not interrupted by
+        cancellation. It takes `WRITE_TIMEOUT_S` at most, longer only during a repair.
 
         Raises:
             StoreBusyError: Another process held the lock; nothing was written.
-            StoreUnansweredError: The disk did not answer, and the batch may yet be
-                committed. Send the same one again until there is an answer.
+            StoreUnansweredError: The disk did not answer, and the batch may still be
+                committed. Save the same batch again until there is an answer.
             StoreError: The database failed; nothing was written.
 
         """
@@ -178,15 +179,15 @@ class Store:
     async def apply(
         self, units: Sequence[Unit[Any]], *, durable: bool = False
     ) -> list[Any | StoreError]:
-        """Run *units* one after the other in one transaction; return their answers.
+        """Run *units* in order in one transaction; return their results.
 
-        A unit that breaks a rule of the schema is undone alone, and answered by its
-        error. *durable* waits until the disk has it all.
+        A unit that violates a constraint is rolled back alone, and its result is the
+        error. *durable* waits until the disk has written everything.
 
         Raises:
             StoreBusyError: Another process held the lock; nothing was written.
             StoreError: The database failed; nothing was written. Or the disk did not
-                answer, and the units may yet take effect: all, or none.
+                answer, and the units may still be committed, all or none.
 
         """
         async with self._writing:
@@ -200,15 +201,15 @@ class Store:
             return answers
 
     async def apply_one(self, unit: Unit[T]) -> T:
-        """Run one unit in a transaction of its own; see `apply`."""
+        """Run one unit in its own transaction; see `apply`."""
         [answer] = await self.apply([unit])
         if isinstance(answer, StoreError):
             raise answer
 
         return cast("T", answer)
 
-    async def fold_log(self) -> None:
-        """Write the log into the database and empty it of what it held.
+    async def checkpoint(self) -> None:
+        """Write the write-ahead log into the database and truncate it.
 
         Raises:
             StoreError: The database failed.
@@ -216,26 +217,26 @@ class Store:
         """
         async with self._writing:
             if self._writer.is_open:
-                await self._writer.run(fold_log, limit_s=CHECK_TIMEOUT_S, shield=True)
+                await self._writer.run(checkpoint, limit_s=CHECK_TIMEOUT_S, shield=True)
 
     async def read(self, query: Unit[T]) -> T:
         """Return what *query* returns, given a read-only `sqlite3` connection.
 
-        It sees one moment of the database, whatever is written meanwhile. It runs on
-        the reader's thread, and must keep neither the connection nor a cursor of it.
+        The query sees one snapshot, whatever is written meanwhile. It runs on the
+        reader's thread, and must not keep the connection or a cursor.
 
         Raises:
-            StoreError: It failed, or took longer than `READ_TIMEOUT_S`.
+            StoreError: The query failed, or took longer than `READ_TIMEOUT_S`.
 
         """
         return await self._reader.read(query, generation=self.generation)
 
     async def change(self, unit: Unit[None]) -> None:
-        """Run *unit* in a transaction of its own: for what is not of the books.
+        """Run *unit* in its own transaction, without the recovery that `apply` has.
 
         Raises:
             StoreBusyError: Another process held the lock; nothing was written.
-            StoreError: It failed; nothing was written.
+            StoreError: The unit failed; nothing was written.
 
         """
         async with self._writing:
@@ -249,13 +250,13 @@ class Store:
             )
 
     async def backup(self) -> bool:
-        """Make the day's backup if it is due; say whether one was made.
+        """Make the daily backup if it is due; return True if one was made.
 
-        Neither queries nor flushes wait for it. Damage that comes to light on the way
-        is repaired at once: the last good backup will not get any newer.
+        Neither queries nor flushes wait for it. Damage that it finds is repaired at
+        once, while the last valid backup is as recent as possible.
 
         Raises:
-            StoreError: There is no room, or the disk failed.
+            StoreError: There is not enough space, or the disk failed.
 
         """
         now_ms = self._clock.unix_ms()
@@ -264,7 +265,7 @@ class Store:
 
         copy = partial(make_backup, path=self.path, now_ms=now_ms)
         try:
-            made = await look(
+            made = await read_once(
                 self.path, copy, connect=connect_copier, limit_s=BACKUP_TIMEOUT_S
             )
         except DamagedError as exc:
@@ -277,25 +278,25 @@ class Store:
         return True
 
     def old_backups(self) -> OldBackups:
-        """Return how many backups there are, and when the newest will be replaced."""
+        """Return the number of backups, and when the newest will be replaced."""
         return old_backups(self.path)
 
     async def check(self) -> list[str]:
-        """Return everything that is wrong with the database; empty if it is sound.
+        """Return the errors of the database; empty if it is intact.
 
         Raises:
-            StoreError: It could not be looked at.
+            StoreError: The database could not be read.
 
         """
         try:
-            return await look(
+            return await read_once(
                 self.path, full_check, connect=connect_reader, limit_s=CHECK_TIMEOUT_S
             )
         except DamagedError as exc:
             return [str(exc)]
 
     async def open(self) -> None:
-        """Open, or be degraded; `open_store` calls this."""
+        """Open the database, or become degraded; `open_database` calls this."""
         try:
             await self._writer.open()
         except (StoreTooNewError, StoreForeignError):
@@ -306,7 +307,7 @@ class Store:
         self.last_backup_ms = last_backup_ms(self.path)
 
     async def close(self) -> None:
-        """Close what is open, within a limit; `open_store` calls this."""
+        """Close all connections within a timeout; `open_database` calls this."""
         await self._reader.close()
         await self._writer.close()
 
@@ -314,9 +315,9 @@ class Store:
         return await self._writer.run(partial(snapshot, query), limit_s=LOAD_TIMEOUT_S)
 
     async def _load_unwritable(self, query: Unit[T]) -> T | None:
-        """Load what can at least be read.
+        """Load from a database that can be read but not written.
 
-        Counts and positions are of one moment, so going on from there is exact.
+        Counts and cursors are of one snapshot, so counting continues exactly.
         """
         connects = [connect_reader, connect_frozen]
         if has_leftovers(self.path):
@@ -325,7 +326,7 @@ class Store:
         unit = partial(snapshot, query)
         for connect in connects:
             try:
-                return await look(
+                return await read_once(
                     self.path, unit, connect=connect, limit_s=LOAD_TIMEOUT_S
                 )
             except StoreError as exc:

@@ -1,7 +1,7 @@
-"""What SQLite and the disk say, translated once at the store's rim.
+"""Translates errors of SQLite and the disk to errors of the store.
 
-A sentence names the file, what is wrong and what the user can do. That counting goes
-on meanwhile is said too, for it is what the reader of `jarvisctl health` worries about.
+A message names the file, the error and the remedy. It also states that counting
+continues, which is the first question of a user who reads it in `jarvisctl health`.
 """
 
 import sqlite3
@@ -13,63 +13,63 @@ from typing import Final
 
 from jarvisd.base.errors import StoreBusyError, StoreError, StoreUnansweredError
 
-_MEANWHILE: Final = (
-    "Counting goes on in memory, and is stored as soon as this is mended."
+_CONTINUES: Final = (
+    "Counting goes on in memory, and is stored as soon as this is fixed."
 )
 
-_FULL: Final = f"the disk is full. Free some space. {_MEANWHILE}"
-_REMEDY: Final = f"Make the file and its folder writable. {_MEANWHILE}"
+_FULL: Final = f"the disk is full. Free some space. {_CONTINUES}"
+_REMEDY: Final = f"Make the file and its folder writable. {_CONTINUES}"
 _REASONS: Final = {
     sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_READONLY: f"it is read-only. {_REMEDY}",
     sqlite3.SQLITE_CANTOPEN: f"it cannot be opened. {_REMEDY}",
     sqlite3.SQLITE_PERM: f"access is denied. {_REMEDY}",
-    sqlite3.SQLITE_IOERR: f"the disk reports an error; the system's log says more. {_MEANWHILE}",
+    sqlite3.SQLITE_IOERR: f"the disk reports an error; the system's log says more. {_CONTINUES}",
 }
 
 
 class DamagedError(StoreError):
-    """The file is no sound database. Mended inside the store, seldom seen outside."""
+    """The database is damaged. The store repairs it, so callers rarely see this."""
 
 
 class ReplacedError(StoreError):
-    """The open file is not the one at its path any more. Never seen outside."""
+    """The open file is no longer the one at its path. Handled inside the store."""
 
 
 def is_damage(exc: sqlite3.Error) -> bool:
-    """Whether *exc* means that the file is broken, not just out of reach."""
+    """Whether *exc* means that the file is damaged, not just inaccessible."""
     return _code(exc) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 @contextmanager
 def store_errors(
-    path: Path, *, overdue: str = f"the disk does not answer. {_MEANWHILE}"
+    path: Path, *, overdue: str = f"the disk does not answer. {_CONTINUES}"
 ) -> Iterator[None]:
-    """Translate what the calls inside raise about the database at *path*.
+    """Translate the errors that the body raises about the database at *path*.
 
-    *overdue* is what it means if they run into the caller's limit.
+    *overdue* is the message for a timeout.
 
     Raises:
         StoreBusyError: Another process holds the lock.
-        DamagedError: The file is broken.
-        StoreUnansweredError: The limit was reached; what was asked may yet be done.
-        StoreError: Everything else the database or the disk says.
+        DamagedError: The file is damaged.
+        StoreUnansweredError: The timeout was reached; the work may still be done.
+        StoreError: Any other error of the database or the disk.
 
     """
     try:
         yield
     except sqlite3.Error as exc:
-        raise _translated(exc, path) from exc
+        raise _translate(exc, path) from exc
     except TimeoutError as exc:
         raise StoreUnansweredError(f"{path}: {overdue}") from exc
     except OSError as exc:
         raise StoreError(f"{path}: {_reason(exc)}") from exc
 
 
-def _translated(exc: sqlite3.Error, path: Path) -> StoreError:
+def _translate(exc: sqlite3.Error, path: Path) -> StoreError:
     code = _code(exc)
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return StoreBusyError(f"{path} is locked by another program. {_MEANWHILE}")
+        return StoreBusyError(f"{path} is locked by another program. {_CONTINUES}")
 
     if is_damage(exc):
         return DamagedError(f"{path} is damaged: {exc}")
@@ -82,5 +82,5 @@ def _reason(exc: OSError) -> str:
 
 
 def _code(exc: sqlite3.Error) -> int:
-    # Codes come extended, and Python's own complaints come without one.
+    # The low byte is the primary code; errors raised by Python itself have no code.
     return getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF

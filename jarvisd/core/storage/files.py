@@ -1,8 +1,8 @@
-"""Files: private, replaced whole or not at all, known again by inode.
+"""Files of the store: private, written atomically, identified by inode.
 
-Careful when adding here: POSIX locks belong to the process, and closing *any* handle
-of a file drops them. So nothing may open the database's own file while SQLite has it
-open; looking at it with `stat` is safe.
+Caution when adding code here: POSIX locks belong to the process, and closing *any*
+descriptor of a file releases them. So nothing may open the database file while SQLite
+has it open; `stat` is safe.
 """
 
 import os
@@ -21,23 +21,23 @@ from jarvisd.base.file_lock import exclusive_lock
 log = structlog.get_logger()
 
 SIDECARS: Final = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database while it is open, or after a sudden end."""
+"""Files beside a database while it is open, or after a crash."""
 
 NETWORK_FILE_SYSTEMS: Final = frozenset(
     {"9p", "afs", "ceph", "cifs", "fuse", "gfs2", "glusterfs", "lustre"}
     | {"ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs"}
 )
-"""Where a memory map is not shared between hosts, so that a WAL is not safe."""
+"""File systems on which hosts share no memory map, so that a WAL is not safe."""
 
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
-"""How the kernel writes a space in a mount point."""
+"""The kernel's escape for a space in a mount point."""
 
 FileId = tuple[int, int]
 """Device and inode."""
 
 
 def identity(path: Path) -> FileId | None:
-    """Return what file is at *path* now, or None if there is none."""
+    """Return the identity of the file at *path*, or None if there is none."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -46,20 +46,20 @@ def identity(path: Path) -> FileId | None:
 
 
 def size_bytes(path: Path) -> int:
-    """Return the size of the database with its sidecars; 0 for what is absent."""
+    """Return the size of the database with its sidecars; 0 for absent files."""
     return sum(_size(Path(f"{path}{suffix}")) for suffix in ("", *SIDECARS))
 
 
 def has_leftovers(path: Path) -> bool:
     """Whether the last process to open the database did not close it.
 
-    A clean close folds the log into the file and removes it; a kill leaves it.
+    A clean close checkpoints the log and removes it; a kill leaves it behind.
     """
     return any(_size(Path(f"{path}{suffix}")) for suffix in ("-wal", "-journal"))
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create *folder*, for its owner alone. One that is there is left as it is."""
+    """Create *folder* for its owner only; an existing one is left unchanged."""
     if folder.is_dir():
         return
 
@@ -68,9 +68,9 @@ def make_private_folder(folder: Path) -> None:
 
 
 def make_private_file(path: Path) -> None:
-    """Create *path* empty if absent; either way for its owner alone, by any umask.
+    """Create *path* empty if absent, and set its mode to 0600, whatever the umask.
 
-    SQLite gives its sidecars the mode of the database, so this settles all of them.
+    SQLite gives its sidecars the mode of the database, so this covers them as well.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -81,14 +81,14 @@ def make_private_file(path: Path) -> None:
 
 
 @contextmanager
-def hold_store(path: Path) -> Iterator[None]:
-    """Keep every other daemon from the database at *path* while the body runs.
+def lock_store(path: Path) -> Iterator[None]:
+    """Lock the database at *path* against other daemons for the context.
 
-    The lock lies beside the database itself, under the name of its real folder, so
-    neither another socket nor another name of the folder gets round it.
+    The lock file is beside the database, in its real folder, so that neither another
+    socket nor another name of the folder circumvents it.
 
     Raises:
-        AlreadyRunningError: Another daemon has this database; names its process.
+        AlreadyRunningError: Another daemon uses this database; names its process.
 
     """
     lock = Path(os.path.realpath(path))
@@ -98,18 +98,18 @@ def hold_store(path: Path) -> Iterator[None]:
             make_private_folder(lock.parent)
             stack.enter_context(exclusive_lock(lock))
         except OSError as exc:
-            # A folder that cannot be written degrades the store; it stops no daemon.
+            # A folder that cannot be written degrades the store, but the daemon starts.
             log.warning("store.not_locked", path=str(lock), error=exc.strerror)
 
         yield
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a private temporary file that becomes *path* when the body is done.
 
-    On disk before it appears under its name, and gone if the body fails: whoever
-    opens *path* finds the old content or the new, whole.
+    It is synced before it is renamed, and deleted if the body fails, so that *path*
+    always has the complete old or the complete new content.
     """
     temporary = path.with_name(f"{path.name}.tmp")
     temporary.unlink(missing_ok=True)
@@ -124,21 +124,21 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def copy_whole(source: Path, target: Path) -> None:
-    """Copy *source* to *target*, which is replaced whole."""
-    with replacing(target) as temporary:
+    """Copy *source* to *target*, which is replaced atomically."""
+    with atomic_write(target) as temporary:
         shutil.copyfile(source, temporary)
 
 
-def stamp(unix_ms: int) -> str:
-    """Return *unix_ms* as it stands in file names: 20260131T235959Z."""
+def format_stamp(unix_ms: int) -> str:
+    """Return *unix_ms* as used in file names: 20260131T235959Z."""
     return datetime.fromtimestamp(unix_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def stamp_ms(text: str) -> int:
+def parse_stamp(text: str) -> int:
     """Return the Unix ms of a stamp.
 
     Raises:
-        ValueError: *text* is none.
+        ValueError: *text* is no stamp.
 
     """
     moment = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -146,10 +146,10 @@ def stamp_ms(text: str) -> int:
 
 
 def is_on_network(folder: Path, mounts: str) -> bool:
-    """Whether *folder* lies on another machine, or may.
+    """Whether *folder* is, or may be, on a network file system.
 
-    *mounts* is the text of /proc/self/mountinfo. FUSE counts as a network: what is
-    behind it is unknown.
+    *mounts* is the text of /proc/self/mountinfo. FUSE counts as a network, because its
+    backend is unknown.
     """
     best, kind = "", ""
     for line in mounts.splitlines():

@@ -1,7 +1,8 @@
-"""Group commit: whoever wants something written waits for the next transaction.
+"""Group commit: the writes of many clients share the next transaction.
 
-Nobody can read a client's message again, so it is acknowledged when the disk has it. A
-wait for the disk takes milliseconds, whatever it is for: all who wait share one.
+A client's message cannot be read again from a log, so it is acknowledged only when it is
+on disk. Waiting for the disk takes milliseconds, however much is written: all waiting
+clients share it.
 """
 
 from asyncio import Future, get_running_loop
@@ -14,14 +15,14 @@ from jarvisd.base.errors import StoreError
 from jarvisd.core.storage.sqlite_connection import Unit
 
 MAX_GROUP: Final = 256
-"""Units of one transaction: some 20 ms, in which a flush waits."""
+"""Units of one transaction: about 20 ms, for which a flush waits."""
 
 R = TypeVar("R")
 T = TypeVar("T")
 
 
 class Applier(Protocol):
-    """What is needed of the store."""
+    """The part of the store that a group commit needs."""
 
     async def apply(
         self, units: Sequence[Unit[Any]], *, durable: bool = False
@@ -31,9 +32,9 @@ class Applier(Protocol):
 
 
 class GroupCommit:
-    """Writes what is asked, in the order in which it is asked.
+    """Runs units of many clients in groups, in the order of submission.
 
-    What waits is bounded by the requests that clients may have under way.
+    The queue is bounded by the number of requests that clients may have in flight.
     """
 
     def __init__(self, store: Applier) -> None:
@@ -42,28 +43,28 @@ class GroupCommit:
         self._wake = anyio.Event()
 
     async def write(self, unit: Unit[T]) -> T:
-        """Return what *unit* returns, once the disk has what it wrote.
+        """Return what *unit* returns, once its writes are on disk.
 
-        Whoever stops waiting has not taken it back: it may be written all the same.
+        A cancelled caller does not withdraw the unit: it may be written all the same.
 
         Raises:
-            StoreError: It was not written; see `Store.apply`.
+            StoreError: Nothing was written; see `Store.apply`.
 
         """
-        return await self.promise(unit, lambda answer: answer)
+        return await self.submit(unit, lambda answer: answer)
 
-    def promise(self, unit: Unit[T], read: Callable[[T], R]) -> "Future[R]":
-        """Return what will be what *read* makes of what *unit* returns, or an error.
+    def submit(self, unit: Unit[T], read: Callable[[T], R]) -> "Future[R]":
+        """Return a future of *read* applied to the result of *unit*, or of its error.
 
-        As `write`, without a task that waits: for what comes by the thousand.
+        Like `write`, but without a waiting task, for thousands of units.
         """
-        promised: Future[R] = get_running_loop().create_future()
-        self._waiting.append(_Entry(unit, read, promised))
+        future: Future[R] = get_running_loop().create_future()
+        self._waiting.append(_Entry(unit, read, future))
         self._wake.set()
-        return promised
+        return future
 
     async def run(self) -> None:
-        """Write until cancelled, then what still waits."""
+        """Write until cancelled, then write what is still queued."""
         try:
             while True:
                 await self._wake.wait()
@@ -83,28 +84,28 @@ class GroupCommit:
         units = [each.unit for each in group]
         try:
             answers = await self._store.apply(units, durable=True)
-        except Exception as exc:  # told to each who waits, who must not wait for ever
+        except Exception as exc:  # passed to each caller, which would wait forever
             answers = [exc] * len(group)
 
         for entry, answer in zip(group, answers, strict=True):
-            entry.settle(answer)
+            entry.resolve(answer)
 
 
 class _Entry(NamedTuple):
-    """One unit that somebody waits for."""
+    """One unit, and the future of its result."""
 
     unit: Unit[Any]
     read: Callable[[Any], Any]
-    promised: "Future[Any]"
+    future: "Future[Any]"
 
-    def settle(self, answer: object) -> None:
-        if self.promised.done():  # whoever waited has stopped
+    def resolve(self, answer: object) -> None:
+        if self.future.done():  # the caller was cancelled
             return
 
         try:
             if isinstance(answer, Exception):
                 raise answer
 
-            self.promised.set_result(self.read(answer))
+            self.future.set_result(self.read(answer))
         except Exception as exc:
-            self.promised.set_exception(exc)
+            self.future.set_exception(exc)

@@ -1,4 +1,4 @@
-"""What is in the database already, remembered so that a row costs no look-up."""
+"""Caches the keys of stored strings, sessions and origins, to avoid lookups."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -11,13 +11,13 @@ from jarvisd.core.storage.multi_insert import is_of_row
 
 @dataclass(slots=True)
 class Interned:
-    """The numbers of shared strings and of sessions, and the origins that are stored.
+    """The keys of shared strings and sessions, and the origins that are stored.
 
-    It is only as true as the last transaction: after one that failed, `forget`.
+    It is valid for committed data: after a transaction that failed, call `forget`.
 
     Attributes:
-        refused: The rows that this transaction has put aside, each by its table and
-            the kind of error; never by what is in it.
+        refused: The rows that this transaction has refused, each by its table and the
+            type of the error, never with its content.
 
     """
 
@@ -30,17 +30,17 @@ class Interned:
     _session_of: dict[int, tuple[str, SessionId]] = field(default_factory=dict)
 
     def key(self, raw: sqlite3.Connection, text: str | None) -> int | None:
-        """Return the number of *text*, giving it one if it is new."""
+        """Return the key of *text*; insert it if it is new."""
         if text is None:
             return None
 
         key = self._keys.get(text)
         if key is None:
-            key = self._keys[text] = _stored_key(raw, storable(text))
+            key = self._keys[text] = _intern(raw, storable(text))
         return key
 
     def text(self, raw: sqlite3.Connection, key: int | None) -> str | None:
-        """Return the string of number *key*, always the same object of it."""
+        """Return the string with the key *key*, always as the same object."""
         if key is None:
             return None
 
@@ -50,12 +50,12 @@ class Interned:
             text = self._text_of[key] = row.fetchone()[0]
         return text
 
-    def learn_texts(self, raw: sqlite3.Connection) -> None:
-        """Read all strings at once, where rows that refer to most of them are read."""
+    def load_texts(self, raw: sqlite3.Connection) -> None:
+        """Load all strings at once, before reading rows that refer to most of them."""
         self._text_of.update(raw.execute("SELECT text_key, text FROM text"))
 
     def session(self, raw: sqlite3.Connection, agent: str, id_: SessionId) -> int:
-        """Return the number of a session, which has a row from now on."""
+        """Return the key of a session; insert a row if it is new."""
         key = self._sessions.get((agent, id_))
         if key is None:
             key = _session_key(raw, self.key(raw, agent), storable(id_))
@@ -63,15 +63,15 @@ class Interned:
         return key
 
     def session_of(self, raw: sqlite3.Connection, key: int) -> tuple[str, SessionId]:
-        """Return the agent and the id of the session of number *key*."""
+        """Return agent and id of the session with the key *key*."""
         session = self._session_of.get(key)
         if session is None:
             row = raw.execute(_SESSION_OF, (key,))
             session = self._session_of[key] = row.fetchone()
         return session
 
-    def learn_sessions(self, raw: sqlite3.Connection) -> None:
-        """Read the agents and ids of all sessions at once, for the same reason."""
+    def load_sessions(self, raw: sqlite3.Connection) -> None:
+        """Load agent and id of all sessions at once, for the same reason."""
         self._session_of.update(
             (key, (agent, session_id))
             for key, agent, session_id in raw.execute(_ALL_SESSIONS)
@@ -79,9 +79,9 @@ class Interned:
 
     @contextmanager
     def part(self, raw: sqlite3.Connection, name: str) -> Iterator[None]:
-        """Undo and refuse, by *name*, what the body writes of values that are no good.
+        """Run the body in a savepoint; refuse it by *name* if its values are invalid.
 
-        All else of the transaction stays.
+        The rest of the transaction is kept.
         """
         raw.execute("SAVEPOINT part")
         try:
@@ -97,16 +97,16 @@ class Interned:
             if raw.in_transaction:  # after a full disk SQLite has rolled back by itself
                 raw.execute("RELEASE part")
 
-    def has(self, origin: Origin) -> bool:
-        """Whether a row holds exactly this object; an equal one may be stored too."""
+    def has_origin(self, origin: Origin) -> bool:
+        """Whether this object was stored; False does not exclude an equal one."""
         return self._origins.get(origin.block_id) is origin
 
-    def learn(self, origins: Iterable[Origin]) -> None:
+    def add_origins(self, origins: Iterable[Origin]) -> None:
         """Note that rows hold *origins*."""
         self._origins |= {each.block_id: each for each in origins}
 
     def forget(self) -> None:
-        """Trust only the database again."""
+        """Clear all caches; the database may lack what they contain."""
         self._keys.clear()
         self._text_of.clear()
         self._sessions.clear()
@@ -115,13 +115,13 @@ class Interned:
 
 
 def storable(text: str) -> str:
-    """Return *text* without what is no Unicode: half a surrogate fails the batch."""
+    """Return *text* with lone surrogates replaced, since one would fail the batch."""
     if text.isascii():
         return text
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _stored_key(raw: sqlite3.Connection, text: str) -> int:
+def _intern(raw: sqlite3.Connection, text: str) -> int:
     raw.execute("INSERT INTO text (text) VALUES (?) ON CONFLICT DO NOTHING", (text,))
     row: tuple[int] = raw.execute(
         "SELECT text_key FROM text WHERE text = ?", (text,)
@@ -144,7 +144,7 @@ INSERT INTO session (
 ) VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, x'')
 ON CONFLICT DO NOTHING
 """
-"""A row to refer to; what it says follows in the same transaction."""
+"""A row for foreign keys; its values are written in the same transaction."""
 
 
 def _session_key(raw: sqlite3.Connection, agent: int | None, session_id: str) -> int:

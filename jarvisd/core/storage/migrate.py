@@ -1,8 +1,8 @@
-"""The schema's versions: schema.sql is the first, migrations/NNNN_name.sql the others.
+"""Migrates the schema: schema.sql is version 1, migrations/NNNN_name.sql the others.
 
-`PRAGMA user_version` is the number of scripts applied. It changes in the transaction
-of the script itself, so a crash leaves the database at one version or the next.
-Scripts are never edited after a release. The file's format is https://sqlite.org/fileformat.html
+`PRAGMA user_version` is the number of applied scripts. It changes in the transaction of
+the script, so a crash leaves the database at one version or the next. Scripts are never
+edited after a release. For the header see https://sqlite.org/fileformat.html
 """
 
 import sqlite3
@@ -16,7 +16,7 @@ from jarvisd.base.errors import StoreForeignError, StoreTooNewError
 from jarvisd.core.storage.failures import DamagedError
 
 APPLICATION_ID: Final = 0x4A525653
-"""`JRVS`: how `file` and we know the database for ours."""
+"""`JRVS`: identifies the database as ours, also for the command `file`."""
 
 _HEADER_BYTES: Final = 100
 _MAGIC: Final = b"SQLite format 3\x00"
@@ -48,16 +48,16 @@ def read_scripts(folder: Traversable) -> tuple[str, ...]:
     )
 
 
-def refuse_unknown(path: Path, *, known: int) -> None:
-    """Check the file's first bytes, and refuse what cannot be ours.
+def check_header(path: Path, *, known: int) -> None:
+    """Check the file's header; raise an error if it cannot be ours.
 
-    Without SQLite, which would leave its traces in a file that is not for us. The
-    database must not be open in this process; see `jarvisd.core.storage.files`.
+    It does not use SQLite, which might modify a file of another program. The database
+    must not be open in this process; see `jarvisd.core.storage.files`.
 
     Raises:
         StoreTooNewError: A newer jarvisd wrote it.
         StoreForeignError: Another program wrote it.
-        DamagedError: It is not empty, and no SQLite database.
+        DamagedError: It is neither empty nor an SQLite database.
 
     """
     with path.open("rb") as file:
@@ -69,7 +69,7 @@ def refuse_unknown(path: Path, *, known: int) -> None:
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         raise DamagedError(f"{path} is not a database")
 
-    _refuse(
+    _check_version(
         path,
         application_id=int.from_bytes(header[_APPLICATION_ID]),
         version=int.from_bytes(header[_USER_VERSION]),
@@ -78,18 +78,20 @@ def refuse_unknown(path: Path, *, known: int) -> None:
 
 
 def migrate(raw: sqlite3.Connection, path: Path, scripts: Sequence[str]) -> int:
-    """Migrate the open database; return the version it had before.
+    """Migrate the open database; return its version before.
 
     Raises:
         StoreTooNewError: A newer jarvisd wrote it.
-        StoreForeignError: It is not empty, and another program's.
+        StoreForeignError: It is not empty, and belongs to another program.
 
     """
     application_id, version = (
-        _number(raw, "application_id"),
-        _number(raw, "user_version"),
+        _read_pragma(raw, "application_id"),
+        _read_pragma(raw, "user_version"),
     )
-    _refuse(path, application_id=application_id, version=version, known=len(scripts))
+    _check_version(
+        path, application_id=application_id, version=version, known=len(scripts)
+    )
     if application_id == 0 and _has_tables(raw):
         raise StoreForeignError(path)
 
@@ -112,7 +114,9 @@ def _apply(raw: sqlite3.Connection, script: str, number: int) -> None:
         raise
 
 
-def _refuse(path: Path, *, application_id: int, version: int, known: int) -> None:
+def _check_version(
+    path: Path, *, application_id: int, version: int, known: int
+) -> None:
     if application_id not in (0, APPLICATION_ID):
         raise StoreForeignError(path)
 
@@ -120,7 +124,7 @@ def _refuse(path: Path, *, application_id: int, version: int, known: int) -> Non
         raise StoreTooNewError(path, found=version, known=known)
 
 
-def _number(raw: sqlite3.Connection, pragma: str) -> int:
+def _read_pragma(raw: sqlite3.Connection, pragma: str) -> int:
     row: tuple[int] = raw.execute(f"PRAGMA {pragma}").fetchone()
     return row[0]
 

@@ -1,8 +1,8 @@
-"""Opening the database for the writer: whatever lies at its path, end with a sound one.
+"""Opens the database for the writer, whatever is at its path: checked and migrated.
 
-Synchronous, for it runs on the connection's thread. In this order: keep away from what
-is not ours or is newer; check what was not closed; migrate; and if anything on the way
-turns out damaged, repair and begin again, once.
+Synchronous, since it runs on the connection's thread. The steps: refuse a file that is
+not ours or is newer; check a file that was not closed properly; migrate; and if any step
+finds damage, repair and start again, once.
 """
 
 import sqlite3
@@ -22,27 +22,27 @@ from jarvisd.core.storage.files import (
     make_private_folder,
     size_bytes,
 )
-from jarvisd.core.storage.migrate import migrate, refuse_unknown, shipped_scripts
+from jarvisd.core.storage.migrate import check_header, migrate, shipped_scripts
 from jarvisd.core.storage.repair import repair
 
 ALWAYS_CHECK_BYTES: Final = 8 * 1024 * 1024
-"""Up to this size the check costs a few ms, so it is made after a clean end too."""
+"""Up to this size the check takes a few ms, so it is done after a clean exit as well."""
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 @dataclass(slots=True)
 class Opening:
-    """One attempt to open the database at *path*, and what came of it.
+    """One attempt to open the database at *path*, and its result.
 
     Attributes:
-        path: The database; it and its folder are made if they are not there.
-        now_ms: Names what is put aside, in Unix ms.
-        damage: What is known to be wrong with it, if that is why it is opened again.
+        path: The database; it and its folder are created if they do not exist.
+        now_ms: The time in the name of a damaged file that is moved aside, Unix ms.
+        damage: The known damage, if that is the reason to open it again.
         scripts: The schema and its migrations.
-        repaired: Afterwards, what had to be done.
-        file: Afterwards, what file it was, to know it again.
-        revision: Afterwards, the flushes ever committed to it.
+        repaired: Afterwards, the repair that was done, or None.
+        file: Afterwards, the identity of the file, to detect its replacement.
+        revision: Afterwards, the number of flushes that were ever committed to it.
         size_bytes: Afterwards, its size.
 
     """
@@ -60,10 +60,10 @@ class Opening:
         """Return the writer's connection, to a database of the newest schema.
 
         Raises:
-            StoreTooNewError: A newer jarvisd wrote it; it was not touched.
-            StoreForeignError: Another program wrote it; it was not touched.
+            StoreTooNewError: A newer jarvisd wrote it; it was not changed.
+            StoreForeignError: Another program wrote it; it was not changed.
             DamagedError: It is damaged even after the repair.
-            sqlite3.Error, OSError: It is out of reach.
+            sqlite3.Error, OSError: It is not accessible.
 
         """
         make_private_folder(self.path.parent)
@@ -79,28 +79,29 @@ class Opening:
         if known_damage is not None:
             raise DamagedError(known_damage)
 
-        doubtful = has_leftovers(self.path) or _is_small(self.path)
-        self._look()
+        is_small = size_bytes(self.path) <= ALWAYS_CHECK_BYTES
+        needs_check = is_small or has_leftovers(self.path)
+        self._check_path()
         try:
             raw = connect_writer(self.path, wal=not _on_network(self.path.parent))
-            return self._made_ready(raw, doubtful=doubtful)
+            return self._prepare(raw, needs_check=needs_check)
         except sqlite3.Error as exc:
             if is_damage(exc):
                 raise DamagedError(f"{self.path} is damaged: {exc}") from exc
             raise
 
-    def _look(self) -> None:
+    def _check_path(self) -> None:
         make_private_file(self.path)
         if not self.path.stat().st_size and backups(self.path):
             raise DamagedError(f"{self.path} is empty")
 
-        refuse_unknown(self.path, known=len(self.scripts))
+        check_header(self.path, known=len(self.scripts))
 
-    def _made_ready(
-        self, raw: sqlite3.Connection, *, doubtful: bool
+    def _prepare(
+        self, raw: sqlite3.Connection, *, needs_check: bool
     ) -> sqlite3.Connection:
         try:
-            complaint = quick_check(raw) if doubtful else None
+            complaint = quick_check(raw) if needs_check else None
             if complaint is not None:
                 raise DamagedError(f"{self.path} is damaged: {complaint}")
 
@@ -112,10 +113,6 @@ class Opening:
 
         self.file, self.size_bytes = identity(self.path), size_bytes(self.path)
         return raw
-
-
-def _is_small(path: Path) -> bool:
-    return size_bytes(path) <= ALWAYS_CHECK_BYTES
 
 
 def _on_network(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The connections that only read: one kept for queries, and one for each longer look."""
+"""Read-only connections: a permanent one for queries, and one for each long task."""
 
 import sqlite3
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from jarvisd.core.storage.failures import store_errors
 from jarvisd.core.storage.sqlite_connection import SqliteConnection, Unit
 
 READ_TIMEOUT_S: Final = 5.0
-"""The longest a query may keep the others waiting."""
+"""The timeout of a query, for which all others wait."""
 
 T = TypeVar("T")
 
 
 class ReadConnections:
-    """One read-only connection to the database at *path*, opened when first asked."""
+    """One read-only connection to the database at *path*, opened at the first query."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -30,7 +30,7 @@ class ReadConnections:
     async def read(self, query: Unit[T], *, generation: int) -> T:
         """Return what *query* returns; see `Store.read`.
 
-        A *generation* other than the last one means that another file is there now.
+        A *generation* other than the last one means that the file was replaced.
         """
         late = "the query takes too long; ask for a shorter time"
         with store_errors(self._path, overdue=late), anyio.fail_after(READ_TIMEOUT_S):
@@ -39,7 +39,7 @@ class ReadConnections:
                 return await connection.run(partial(snapshot, query))
 
     async def close(self) -> None:
-        """Close if open, within a limit."""
+        """Close the connection if it is open, within a timeout."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
@@ -55,19 +55,19 @@ class ReadConnections:
         return self._connection
 
 
-async def look(
+async def read_once(
     path: Path,
     unit: Unit[T],
     *,
     connect: Callable[[Path], sqlite3.Connection],
     limit_s: float,
 ) -> T:
-    """Return what *unit* returns, given a connection made for it alone by *connect*.
+    """Return what *unit* returns, on a connection that *connect* opens only for it.
 
-    For what takes long: neither queries nor flushes wait for it.
+    For long tasks: neither queries nor flushes wait for it.
 
     Raises:
-        StoreError: It failed, or took longer than *limit_s*.
+        StoreError: The unit failed, or took longer than *limit_s*.
 
     """
     with store_errors(path), anyio.fail_after(limit_s):

@@ -1,42 +1,42 @@
-"""The ladder for a damaged database: put it aside, restore a backup, else start afresh.
+"""Repairs a damaged database: move it aside, and restore a backup or start empty.
 
-What the backup lacks is read again from the agents' files, since positions are in the
-backup too. Nothing is thrown away but the smallest of several damaged files.
+Lines that the backup lacks are read again from the agents' files, since the backup has
+the cursors of its own time. Only the smallest of several damaged files are deleted.
 """
 
 from pathlib import Path
 from typing import Final
 
-from jarvisd.core.storage.backup import sound_backups
-from jarvisd.core.storage.files import SIDECARS, copy_whole, stamp
+from jarvisd.core.storage.backup import valid_backups
+from jarvisd.core.storage.files import SIDECARS, copy_whole, format_stamp
 
 KEEP_DAMAGED: Final = 3
-"""A limit on a disk that goes on failing. The largest stay: they hold the history."""
+"""Damaged files that are kept, for a disk that keeps failing. The largest stay, since
+they contain the most history."""
 
 
 def repair(path: Path, complaint: str, *, now_ms: int, known: int) -> str:
-    """Replace the damaged database at *path*; return a sentence on what was done.
+    """Replace the damaged database at *path*; return a description of the repair.
 
-    Backups of a schema above *known* are passed over. If none is sound, nothing is
+    Backups with a schema version above *known* are skipped. If none is valid, nothing is
     left at *path*. The database must be closed.
     """
-    aside = set_aside(path, now_ms)
-    backup = next(sound_backups(path, known=known), None)
+    aside = move_aside(path, now_ms)
+    backup = next(valid_backups(path, known=known), None)
     if backup is None:
-        outcome = "There was no sound backup, so counting starts afresh."
+        outcome = "There was no valid backup, so counting starts from zero."
     else:
         copy_whole(backup, path)
         outcome = (
-            f"Restored {backup.name}; what it lacks is read again. What was removed "
-            "by `jarvisctl forget` since it was made is back, and must be forgotten "
-            "again."
+            f"Restored {backup.name}; newer lines are read again. Messages that "
+            "`jarvisctl forget` has removed since are back, and must be removed again."
         )
     return f"{complaint}. Moved aside as {aside.name}. {outcome}"
 
 
-def set_aside(path: Path, now_ms: int) -> Path:
+def move_aside(path: Path, now_ms: int) -> Path:
     """Rename the database and its sidecars; return its new name."""
-    aside = _unused(f"{path}.corrupt-{stamp(now_ms)}")
+    aside = _unused_path(f"{path}.corrupt-{format_stamp(now_ms)}")
     for suffix in ("", *SIDECARS):
         part = Path(f"{path}{suffix}")
         if part.exists():
@@ -48,7 +48,7 @@ def set_aside(path: Path, now_ms: int) -> Path:
     return aside
 
 
-def _unused(name: str) -> Path:
+def _unused_path(name: str) -> Path:
     number, path = 1, Path(name)
     while path.exists():
         number += 1

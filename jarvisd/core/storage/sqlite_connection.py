@@ -1,13 +1,13 @@
-"""One SQLite connection on aiosqlite's thread, given whole units of work.
+"""One SQLite connection on aiosqlite's thread, which runs whole units of work.
 
-The only module that touches aiosqlite, and it uses private names of it on purpose:
+The only module that uses aiosqlite, and it uses some of its private names on purpose:
 
 - `_execute` runs any function on the connection's thread. Through the public methods
-  a transaction is several hops, and a task cancelled between two of them leaves it
-  open: the next task's rows would join it. Here BEGIN, work and COMMIT are one
-  function and one hop, which a cancellation cannot cut. One hop is also cheaper.
-- `_thread` is made a daemon thread, so that a disk that never answers cannot keep the
-  process from exiting. SQLite loses nothing by that: it is made for sudden ends.
+  a transaction takes several hops, and a task cancelled between two of them leaves it
+  open, so that the next task's rows would join it. Here BEGIN, work and COMMIT are one
+  function and one hop, which cancellation cannot interrupt. One hop is also cheaper.
+- `_thread` becomes a daemon thread, so that a disk that never answers cannot keep the
+  process from exiting. That is safe, since SQLite tolerates a crash at any time.
 
 Tested with aiosqlite 0.22; pyproject.toml pins below 0.23.
 """
@@ -25,10 +25,10 @@ import anyio.to_thread
 from jarvisd.base.errors import StoreError, StoreUnansweredError
 
 GRACE_S: Final = 1.0
-"""How long an interrupted unit may take to notice before we stop waiting for it."""
+"""Seconds to wait for an interrupted unit to end."""
 
 CLOSE_TIMEOUT_S: Final = 5.0
-"""A last checkpoint writes at most a few MB; longer than this the disk is gone."""
+"""A last checkpoint writes a few MB at most; if it takes longer, the disk has failed."""
 
 _STUCK: Final = "the disk has not answered an earlier request yet"
 
@@ -40,15 +40,15 @@ Unit = Callable[[sqlite3.Connection], T]
 class SqliteConnection:
     """A connection that runs one unit at a time, each to its end.
 
-    Limits are the caller's: put `anyio.fail_after` round `open` and `run`, with
-    `shield=True` where the work must not be abandoned. A unit abandoned by its limit
-    or by cancellation is interrupted. If it is still on the thread after that, the
-    connection is `stuck`, and refuses work until the unit has ended: nothing queues
-    up behind a disk that does not answer.
+    The caller sets timeouts: put `anyio.fail_after` around `open` and `run`, with
+    `shield=True` if the work must not be abandoned. A unit that is abandoned by timeout
+    or cancellation is interrupted. If it still runs after that, the connection is
+    `stuck` and refuses work until the unit has ended, so that no queue builds up while
+    the disk does not answer.
     """
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Prepare the connection that *connect* will make, on the thread."""
+        """Create the object; `open` calls *connect* on the thread."""
         self._turn = anyio.Lock()
         self._running: _Work[Any] | None = None
         self._connect = connect
@@ -57,7 +57,7 @@ class SqliteConnection:
 
     @property
     def stuck(self) -> bool:
-        """Whether a unit that was abandoned is still on the thread."""
+        """Whether a unit that was abandoned still runs on the thread."""
         running = self._running
         return running is not None and running.abandoned and not running.ended.is_set()
 
@@ -69,7 +69,7 @@ class SqliteConnection:
             await self._db
         except BaseException:
             work.abandoned = True
-            # aiosqlite has told the thread to end; wait, or it may outlive the loop.
+            # aiosqlite has stopped the thread; wait for it, or it may outlive the loop.
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._db._thread.join, GRACE_S)  # noqa: SLF001 - aiosqlite offers no other way
             raise
@@ -78,7 +78,7 @@ class SqliteConnection:
         """Return what *unit* returns, given the `sqlite3` connection, on its thread.
 
         Raises:
-            StoreUnansweredError: An earlier unit is stuck; this one was not begun.
+            StoreUnansweredError: An earlier unit is stuck; this one was not started.
 
         """
         async with self._turn:
@@ -94,7 +94,7 @@ class SqliteConnection:
                 raise
 
     async def close(self, last: Unit[None] | None = None) -> None:
-        """Run *last*, close, and end the thread; give up after `CLOSE_TIMEOUT_S`.
+        """Run *last*, close, and end the thread, within `CLOSE_TIMEOUT_S`.
 
         Raises:
             sqlite3.Error: *last* failed. The connection is closed nevertheless.
@@ -102,7 +102,7 @@ class SqliteConnection:
         """
         with anyio.move_on_after(CLOSE_TIMEOUT_S, shield=True) as scope:
             if self.stuck:
-                scope.cancel()  # the thread ends when the disk lets it
+                scope.cancel()  # the thread ends when the disk answers
 
             try:
                 if last is not None:
@@ -115,7 +115,7 @@ class SqliteConnection:
         return cast("T", result)
 
     def _connect_in_time(self) -> sqlite3.Connection:
-        """Connect; but close again what came too late to be used by anybody."""
+        """Connect; close the connection again if the caller has given up meanwhile."""
         raw = self._connect()
         if self._running is not None and self._running.abandoned:
             raw.close()
@@ -124,7 +124,7 @@ class SqliteConnection:
 
 
 class _Work(Generic[T]):
-    """One unit on its way to the thread and back; tells the loop when it has ended."""
+    """One unit on the thread; it notifies the event loop of its end."""
 
     def __init__(self, unit: Callable[[], T]) -> None:
         self.ended = anyio.Event()
@@ -142,7 +142,7 @@ class _Work(Generic[T]):
             self._loop.call_soon_threadsafe(self.ended.set)
 
     async def abandon(self, raw: sqlite3.Connection) -> None:
-        """Interrupt the unit and give it a moment to end."""
+        """Interrupt the unit, and wait GRACE_S for its end."""
         self.abandoned = True
         raw.interrupt()
         with anyio.move_on_after(GRACE_S, shield=True):

@@ -1,13 +1,12 @@
-"""SQL derived from row types: the columns of a table are the fields of one struct.
+"""Derives SQL from row types: the columns of a table are the fields of one struct.
 
-A field is stored in the column of its name, as its type says: numbers, bytes and text as
-they are, an enumeration by its value, a struct by its own fields, side by side. What is
-stored otherwise is declared once, by a `Codec` for the field. Statements, and both ways
-between a row and the values of its columns, follow from that: a new field needs a
-migration, and nothing where rows are stored.
+A field is stored in the column of its name according to its type: numbers, bytes and
+text unchanged, an enumeration by its value, a struct by its own fields, side by side. Any
+other representation is declared once, by a `Codec` for the field. Statements, encoding
+and decoding follow from that: a new field needs a migration, and no change in a store.
 
-Both ways are compiled, as `dataclasses` does it: a flush is a thousand rows, and a loop
-over the columns of each takes half as long again.
+Encoding and decoding are compiled, as in `dataclasses`: a flush is a thousand rows, and
+a loop over the columns of each would take 50 % more time.
 """
 
 import sqlite3
@@ -29,22 +28,22 @@ from typing import (
 import msgspec
 
 from jarvisd.core.storage.interned import Interned, storable
-from jarvisd.core.storage.multi_insert import MAX_INTEGER, put
+from jarvisd.core.storage.multi_insert import MAX_INTEGER, execute_many
 
 R = TypeVar("R", bound=msgspec.Struct)
 
 Convert = Callable[..., Any]
-"""What is stored of a field's value, or the other way: `f(known, raw, value)`."""
+"""Encodes a field's value for storage, or decodes it: `f(known, raw, value)`."""
 
 
 class Codec(NamedTuple):
-    """How one field is stored that is not stored as its type says.
+    """The representation of one field that is not stored according to its type.
 
     Attributes:
-        encode: Makes what is stored of the field's value; None: the value as it is.
-        decode: Makes the field's value of what is stored; None likewise.
-        name: Of the column; empty: the name of the field.
-        is_plain: Whether both are functions of the value alone.
+        encode: Encodes the field's value for storage; None for the value itself.
+        decode: Decodes the stored value; None for the value itself.
+        name: The name of the column; empty for the name of the field.
+        is_plain: Whether both are functions of the value only.
 
     """
 
@@ -55,11 +54,11 @@ class Codec(NamedTuple):
 
 
 class JointCodec(NamedTuple):
-    """How fields are stored that do not have one column each.
+    """The representation of fields that do not have one column each.
 
     Attributes:
-        encode: For each column, what is stored of the values of all the fields.
-        decode: For each field, its value of what is stored in all the columns.
+        encode: For each column, the function of the values of all these fields.
+        decode: For each field, the function of the values of all these columns.
 
     """
 
@@ -68,26 +67,26 @@ class JointCodec(NamedTuple):
 
 
 INTERNED: Final = Codec(Interned.key, Interned.text)
-"""A text that many rows share is stored as its number in the table `text`."""
+"""A text that many rows share is stored as its key in the table `text`."""
 
 
-def coded(
+def plain_codec(
     encode: Callable[[Any], Any], decode: Callable[[Any], Any], name: str = ""
 ) -> Codec:
-    """Return a column whose values functions of the value alone make."""
+    """Return the codec of a column that is encoded and decoded by its value only."""
     return Codec(encode, decode, name, is_plain=True)
 
 
-def numbered(members: Iterable[Enum]) -> Codec:
-    """Return the column of an enumeration that is stored by its place in *members*."""
+def index_codec(members: Iterable[Enum]) -> Codec:
+    """Return the codec of an enumeration that is stored by its index in *members*."""
     of_number: dict[int | None, Enum | None] = dict(enumerate(members))
     of_member = {member: number for number, member in of_number.items()}
     of_number[None] = of_member[None] = None
-    return coded(of_member.__getitem__, of_number.__getitem__)
+    return plain_codec(of_member.__getitem__, of_number.__getitem__)
 
 
 def interned_enum(members: type[StrEnum]) -> Codec:
-    """Return the column of an enumeration that is stored as interned text."""
+    """Return the codec of an enumeration that is stored as interned text."""
     of_text = {each.value: each for each in members}
 
     def decode(known: Interned, raw: sqlite3.Connection, key: int | None) -> Any:
@@ -97,7 +96,7 @@ def interned_enum(members: type[StrEnum]) -> Codec:
 
 
 def session_column(name: str = "session") -> JointCodec:
-    """Return the column of `agent` and `session_id`: the number of the session."""
+    """Return the codec of `agent` and `session_id`: the key of the session."""
     return JointCodec(
         {name: Interned.session},
         {
@@ -129,11 +128,11 @@ class Table(Generic[R]):
     ) -> None:
         """Derive the statements for rows of type *row* in the table *name*.
 
-        *key* are the columns that tell rows apart, *columns* how fields are stored that
-        are not stored as their types say, by field, and *together* those without a
-        column each. *stamp* are columns whose values come from whoever writes, the same
-        for all rows; a field of such a name is only read. *unstored* fields are not in
-        the table.
+        *key* are the columns that identify a row, *columns* the codecs of fields that
+        are not stored according to their types, and *together* those of fields without
+        a column each. *stamp* are columns with a value that the caller passes for all
+        rows; a field of such a name is only read. *unstored* fields are not in the
+        table.
         """
         self._name = name
         self._key = tuple(key)
@@ -146,18 +145,18 @@ class Table(Generic[R]):
         made = self._derive(row, "row")
         self.columns = (*stamp, *(each.column for each in self._sources))
         self.select = f"SELECT {', '.join(self.columns)} FROM {name}"  # noqa: S608 - our own names
-        self._decode: Callable[..., R] = self._compiled(self.columns, made)
+        self._decode: Callable[..., R] = self._compile(self.columns, made)
 
     def insert(self, conflict: str = "") -> "Statement[R]":
-        """Return the statement that inserts rows; *conflict* says what if it cannot."""
+        """Return the statement that inserts rows; *conflict* is its ON CONFLICT clause."""
         marks = ", ".join("?" * len(self.columns))
         into = f"INSERT INTO {self._name} ({', '.join(self.columns)})"
         return self._statement(f"{into} VALUES ({marks}) {conflict}", self._sources)
 
     def upsert(self, sets: Mapping[str, str] | None = None) -> "Statement[R]":
-        """Return the statement that stores rows in place of those with their keys.
+        """Return the statement that inserts rows, or replaces those with their keys.
 
-        *sets* are expressions for columns that become something else than the new value.
+        *sets* are expressions for columns that are not set to the new value.
         """
         sets = sets or {}
         changes = ", ".join(
@@ -169,10 +168,10 @@ class Table(Generic[R]):
         return self.insert(f"ON CONFLICT ({key}) DO UPDATE SET {changes}")
 
     def add(self) -> "Statement[R]":
-        """Return the statement that adds rows, number by number, to those stored.
+        """Return the statement that adds rows, column by column, to the stored ones.
 
         A sum beyond SQLite's integers would become a real number, which no column
-        takes: it ends at the greatest integer.
+        accepts, so it is limited to the greatest integer.
         """
         limit = MAX_INTEGER
         return self.upsert(
@@ -180,16 +179,16 @@ class Table(Generic[R]):
         )
 
     def update(
-        self, *, but: str = "", sets: Mapping[str, str] | None = None
+        self, *, keep: str = "", sets: Mapping[str, str] | None = None
     ) -> "Statement[R]":
-        """Return the statement that changes rows that are there, and inserts none.
+        """Return the statement that updates existing rows, and inserts none.
 
-        What the struct in the field *but* holds stays as it is. *sets* as for `upsert`;
-        the new values are those of `v`.
+        The columns of the struct in the field *keep* are unchanged. For *sets* see
+        `upsert`; the new values are columns of `v`.
         """
         sets = sets or {}
         keys = [each for each in self._sources if each.column in self._key]
-        kept = f"row.{but}." if but else "no field"
+        kept = f"row.{keep}." if keep else "no field"
         moved = [
             each
             for each in self._sources
@@ -207,7 +206,7 @@ class Table(Generic[R]):
         return self._statement(sql, [*moved, *keys])
 
     def delete(self, condition: str) -> "Statement[R]":
-        """Return the statement that deletes those of the rows that meet *condition*."""
+        """Return the statement that deletes rows if they satisfy *condition*."""
         keys = [each for each in self._sources if each.column in self._key]
         names = ", ".join(each.column for each in keys)
         marks = ", ".join("?" * len(keys))
@@ -220,11 +219,11 @@ class Table(Generic[R]):
     def decode(
         self, raw: sqlite3.Connection, known: Interned, values: Sequence[Any]
     ) -> R:
-        """Return the row that is stored as *values*, which `select` has read."""
+        """Return the row with the stored *values*, as read by `select`."""
         return self._decode(raw, known, *values)
 
     def _derive(self, row: type[msgspec.Struct], path: str) -> str:
-        """Note the columns of *row*, found at *path*; return what makes one of them."""
+        """Add the columns of *row* at *path*; return the expression that decodes it."""
         made = []
         for field in msgspec.structs.fields(row):
             name, value = field.name, f"{path}.{field.name}"
@@ -238,9 +237,9 @@ class Table(Generic[R]):
             elif name in self._declared:
                 each = self._declared[name]
                 column, plain = each.name or name, each.is_plain
-                encoded = self._converted(each.encode, value, plain=plain)
+                encoded = self._call(each.encode, value, plain=plain)
                 self._sources.append(_Source(column, value, encoded))
-                stored = self._converted(each.decode, column, plain=plain)
+                stored = self._call(each.decode, column, plain=plain)
             elif _is_a(field.type, msgspec.Struct):
                 stored = self._derive(field.type, value)
             else:
@@ -248,23 +247,23 @@ class Table(Generic[R]):
 
             made.append(f"{name}={stored}")
 
-        return f"{self._constant(row)}({', '.join(made)})"
+        return f"{self._bind(row)}({', '.join(made)})"
 
     def _derive_together(self, name: str, path: str) -> str:
         encode, decode = self._together[name]
         if name == next(iter(decode)):
             given = ", ".join(f"{path}.{each}" for each in decode)
             self._sources += [
-                _Source(column, f"{path}.{name}", self._converted(each, given))
+                _Source(column, f"{path}.{name}", self._call(each, given))
                 for column, each in encode.items()
             ]
 
-        return self._converted(decode[name], ", ".join(encode))
+        return self._call(decode[name], ", ".join(encode))
 
     def _derive_plain(
         self, row: type, field: msgspec.structs.FieldInfo, value: str
     ) -> str:
-        """Note a field whose type says how it is stored."""
+        """Add the column of a field that is stored according to its type."""
         name, kind, optional = field.name, field.type, False
         if get_origin(kind) in {Union, UnionType}:
             kinds = [each for each in get_args(kind) if each is not NoneType]
@@ -279,23 +278,21 @@ class Table(Generic[R]):
         elif _is_a(kind, StrEnum):
             encoded = f"{value} and {value}.value" if optional else f"{value}.value"
             members = {each.value: each for each in kind} | {None: None}
-            decoded = f"{self._constant(members)}[{name}]"
+            decoded = f"{self._bind(members)}[{name}]"
         elif kind not in {int, float, bytes}:
             raise TypeError(f"{row.__name__}.{name} needs a Codec: how is it stored?")
 
         self._sources.append(_Source(name, value, encoded))
         return decoded
 
-    def _converted(
-        self, convert: Convert | None, given: str, *, plain: bool = False
-    ) -> str:
+    def _call(self, convert: Convert | None, given: str, *, plain: bool = False) -> str:
         if convert is None:
             return given
 
         before = "" if plain else "_known, _raw, "
-        return f"{self._constant(convert)}({before}{given})"
+        return f"{self._bind(convert)}({before}{given})"
 
-    def _constant(self, value: Any) -> str:
+    def _bind(self, value: Any) -> str:
         name = f"_{len(self._constants)}"
         self._constants[name] = value
         return name
@@ -307,18 +304,16 @@ class Table(Generic[R]):
         self, sources: "Sequence[_Source]", stamp: Sequence[str] = ()
     ) -> Callable[..., Any]:
         values = ", ".join((*stamp, *(each.encoded for each in sources)))
-        return self._compiled((*stamp, "row"), f"({values},)")
+        return self._compile((*stamp, "row"), f"({values},)")
 
-    def _compiled(
-        self, arguments: Sequence[str], expression: str
-    ) -> Callable[..., Any]:
+    def _compile(self, arguments: Sequence[str], expression: str) -> Callable[..., Any]:
         source = f"lambda _raw, _known, {', '.join(arguments)}: {expression}"
         function: Callable[..., Any] = eval(source, self._constants)  # noqa: S307 - our own names
         return function
 
 
 class Statement(Generic[R]):
-    """One statement for rows of a table, and the values that it takes of each."""
+    """A statement for rows of a table, and the function of a row's values for it."""
 
     def __init__(self, sql: str, values: Callable[..., Sequence[Any]]) -> None:
         self.sql = sql
@@ -331,17 +326,17 @@ class Statement(Generic[R]):
         rows: Iterable[R],
         *stamp: Any,
     ) -> None:
-        """Run the statement for each of *rows*, inside the caller's transaction.
+        """Execute the statement for each of *rows*, inside the caller's transaction.
 
-        *stamp* are the values of the table's stamp, in order. A row that cannot be made
-        or stored is refused, as `put` does it.
+        *stamp* are the values of the table's stamp, in order. A row that cannot be
+        encoded or stored is refused; see `execute_many`.
         """
         values = map(partial(self._values, raw, known, *stamp), rows)
-        put(raw, self.sql, values, known.refused)
+        execute_many(raw, self.sql, values, known.refused)
 
 
 class _Source(NamedTuple):
-    """A column: where a row has its value, and the expression of what is stored."""
+    """A column: the path of its value in a row, and the expression that encodes it."""
 
     column: str
     path: str

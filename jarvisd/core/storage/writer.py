@@ -1,8 +1,8 @@
-"""The connection that writes, and the file under it, which may change or break.
+"""The writing connection; detects that its file was replaced or damaged.
 
-Who deletes, replaces or damages the file while it is open is noticed at the next write.
-A sound file is then put in its place, and `generation` grows to tell the callers, who
-have everything in memory, that they must save everything again.
+If the file is deleted, replaced or damaged while it is open, the next write notices. A
+valid file then takes its place, and `generation` increases, so that callers, who have
+everything in memory, save everything again.
 """
 
 import sqlite3
@@ -20,7 +20,12 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
 from jarvisd.core.feature import FeatureStore, Receipt, Tx
 from jarvisd.core.saved import FlushBatch, Saved
-from jarvisd.core.storage.database import apart, fold_log, next_revision, transaction
+from jarvisd.core.storage.database import (
+    checkpoint,
+    next_revision,
+    run_in_savepoint,
+    transaction,
+)
 from jarvisd.core.storage.failures import DamagedError, ReplacedError, store_errors
 from jarvisd.core.storage.files import FileId, identity, size_bytes
 from jarvisd.core.storage.interned import Interned
@@ -29,21 +34,21 @@ from jarvisd.core.storage.opening import Opening
 from jarvisd.core.storage.sqlite_connection import SqliteConnection, Unit
 
 WRITE_TIMEOUT_S: Final = 5.0
-"""A thousand rows take 15 ms; a disk that needs longer than this is failing."""
+"""A thousand rows take 15 ms; a disk that takes longer than this has failed."""
 
 OPEN_TIMEOUT_S: Final = 120.0
-"""Enough to check a database of 1 GB and copy its backup, on a slow disk."""
+"""Enough to check a database of 1 GB and copy its backup on a slow disk."""
 
 T = TypeVar("T")
 
 RunUnits = Callable[[sqlite3.Connection, Sequence[Unit[Any]]], list[Any | StoreError]]
-"""Runs units in one transaction; a unit that fails is undone alone."""
+"""Runs units in one transaction; a unit that fails is rolled back alone."""
 
 log = structlog.get_logger()
 
 
 class Written(NamedTuple):
-    """What a write says of the database, from the thread that made it."""
+    """The result of a write, from the thread that executed it."""
 
     revision: int
     size_bytes: int
@@ -54,19 +59,19 @@ class Written(NamedTuple):
 def run_each(
     raw: sqlite3.Connection, units: Sequence[Unit[Any]]
 ) -> list[Any | StoreError]:
-    """Run *units* one after the other inside the caller's transaction."""
-    return [apart(raw, each) for each in units]
+    """Run *units* in order inside the caller's transaction."""
+    return [run_in_savepoint(raw, each) for each in units]
 
 
 class Writer:
-    """The one connection that writes to the database at *path*.
+    """The only connection that writes to the database at *path*.
 
-    Not for two tasks at once; `Store` sees to that.
+    It must not be used by two tasks at once; `Store` ensures that.
 
     Attributes:
-        generation: How often another file has come under us since the first `open`.
-        repaired: What was done to a damaged or vanished file, for the user.
-        revision: Flushes ever committed. Never falls, whatever file comes under us.
+        generation: How often the file was replaced since the first `open`.
+        repaired: The repair of a damaged or missing file, for the user, or None.
+        revision: The number of flushes that were ever committed; never decreases.
 
     """
 
@@ -94,14 +99,14 @@ class Writer:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a connection; if not, `write` tries to make one."""
+        """Whether there is a connection; if not, `write` tries to open one."""
         return self._connection is not None
 
     async def open(self, *, damage: str | None = None) -> None:
-        """Open the database, migrated and sound, by the ladder of `Opening`.
+        """Open the database, checked and migrated; see `Opening`.
 
         Raises:
-            StoreError: It is out of reach, or not for us.
+            StoreError: The database is not accessible, or not ours.
 
         """
         if self._attempt is not None and self._attempt.stuck:
@@ -114,10 +119,10 @@ class Writer:
 
         self._attempt = None
         self._connection = connection
-        self._take_over(opening)
+        self._adopt(opening)
 
     async def reopen(self, *, damage: str | None = None) -> None:
-        """Open again what is at the path by now; *damage* if it is known to be broken."""
+        """Open the file that is at the path now; *damage* is its known damage, if any."""
         await self.close()
         await self.open(damage=damage)
         self.generation += 1
@@ -133,11 +138,11 @@ class Writer:
                 return await self._write(batch)
         except ReplacedError as exc:
             await self.reopen()
-            self._tell(str(exc))
+            self._record_repair(str(exc))
         except DamagedError as exc:
             await self.reopen(damage=str(exc))
 
-        return await self._write(self._moved(batch))
+        return await self._write(self._changes_for_new_file(batch))
 
     async def apply(
         self, units: Sequence[Unit[Any]], *, durable: bool
@@ -151,26 +156,26 @@ class Writer:
             return await self.run(work, limit_s=WRITE_TIMEOUT_S, shield=True)
         except ReplacedError as exc:
             await self.reopen()
-            self._tell(str(exc))
+            self._record_repair(str(exc))
         except DamagedError as exc:
             await self.reopen(damage=str(exc))
 
         return await self.run(work, limit_s=WRITE_TIMEOUT_S, shield=True)
 
     async def run(self, unit: Unit[T], *, limit_s: float, shield: bool = False) -> T:
-        """Return what *unit* returns, given the writer's connection."""
-        assert self._connection is not None
+        """Return what *unit* returns, run on the writer's connection."""
+        assert self._connection is not None, "the database is not open for writing"
         with store_errors(self._path), anyio.fail_after(limit_s, shield=shield):
             return await self._connection.run(unit)
 
     async def close(self) -> None:
-        """Close within a limit; what goes wrong is logged, for nothing is lost by it."""
+        """Close within a timeout; an error is only logged, since nothing is lost."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
 
         try:
-            await connection.close(fold_log)
+            await connection.close(checkpoint)
         except (sqlite3.Error, StoreError) as exc:
             log.warning("store.close_failed", path=str(self._path), reason=str(exc))
 
@@ -183,20 +188,21 @@ class Writer:
     def _apply_units(
         self, raw: sqlite3.Connection, *, units: Sequence[Unit[Any]], durable: bool
     ) -> list[Any | StoreError]:
-        self._refuse_replaced()
+        self._check_not_replaced()
         with transaction(raw, durable=durable):
             return self._run_units(raw, units)
 
-    def _refuse_replaced(self) -> None:
+    def _check_not_replaced(self) -> None:
         if identity(self._path) != self._file:
-            raise ReplacedError(f"{self._path} was deleted or replaced; begun anew")
+            raise ReplacedError(f"{self._path} was deleted or replaced; saved again")
 
     def _write_unit(
         self, raw: sqlite3.Connection, *, batch: FlushBatch, above: int
     ) -> Written:
-        self._refuse_replaced()
+        self._check_not_replaced()
         if self._answered is not None and self._answered[0] == batch.number != 0:
-            return self._answered[1]  # it was committed, and nobody heard of it
+            # It was committed, but the caller timed out before the result arrived.
+            return self._answered[1]
 
         try:
             written = self._write_changes(raw, batch, above=above)
@@ -204,8 +210,8 @@ class Writer:
             if not is_of_row(exc):
                 raise
 
-            # Once more, each change by itself: a store that fails costs its own.
-            written = self._write_changes(raw, batch, above=above, apart=True)
+            # Retry with a savepoint for each change, so that only the failing is lost.
+            written = self._write_changes(raw, batch, above=above, in_savepoints=True)
 
         self._answered = (batch.number, written)
         return written
@@ -216,7 +222,7 @@ class Writer:
         batch: FlushBatch,
         *,
         above: int,
-        apart: bool = False,
+        in_savepoints: bool = False,
     ) -> Written:
         receipts: dict[str, Receipt] = {}
         self._known.refused.clear()
@@ -224,7 +230,9 @@ class Writer:
             with transaction(raw, durable=batch.durable):
                 tx = Tx(raw, self._known, next_revision(raw, above=above))
                 for name, change in batch.changes.items():
-                    with self._known.part(raw, name) if apart else nullcontext():
+                    with (
+                        self._known.part(raw, name) if in_savepoints else nullcontext()
+                    ):
                         receipts[name] = self._stores[name].write(tx, change)
         except BaseException:
             self._known.forget()
@@ -233,8 +241,8 @@ class Writer:
         refused = tuple(self._known.refused)
         return Written(tx.revision, size_bytes(self._path), receipts, refused)
 
-    def _moved(self, batch: FlushBatch) -> FlushBatch:
-        """Return what of *batch* belongs into a database that it was not made for."""
+    def _changes_for_new_file(self, batch: FlushBatch) -> FlushBatch:
+        """Return the changes of *batch* that also apply to another database file."""
         moved = {
             name: self._stores[name].moved(change)
             for name, change in batch.changes.items()
@@ -242,7 +250,7 @@ class Writer:
         changes = {name: change for name, change in moved.items() if change is not None}
         return msgspec.structs.replace(batch, changes=changes)
 
-    def _take_over(self, opening: Opening) -> None:
+    def _adopt(self, opening: Opening) -> None:
         self._known = Interned()
         self._answered = None
         self._file = opening.file
@@ -250,8 +258,8 @@ class Writer:
         self.schema_version = len(opening.scripts)
         self.revision = max(self.revision, opening.revision)
         if opening.repaired is not None:
-            self._tell(opening.repaired)
+            self._record_repair(opening.repaired)
 
-    def _tell(self, repaired: str) -> None:
+    def _record_repair(self, repaired: str) -> None:
         self.repaired = repaired
         log.error("store.repaired", path=str(self._path), what=repaired)
