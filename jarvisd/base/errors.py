@@ -33,6 +33,36 @@ EXIT_TIMEOUT = 124
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
+ERROR_NUMBERS = {
+    "parse_error": -32700,
+    "too_deep": -32700,
+    "invalid_request": -32600,
+    "batch_too_large": -32600,
+    "unknown_method": -32601,
+    "invalid_params": -32602,
+    "unknown_agent": -32602,
+    "internal": -32603,
+    "not_ready": -32000,
+    "busy": -32001,
+    "timeout": -32002,
+    "cursor_expired": -32003,
+    "storage_degraded": -32004,
+    "unknown_block": -32005,
+    "ambiguous_block": -32005,
+    "unknown_session": -32005,
+    "ambiguous_session": -32005,
+    "unknown_subscription": -32005,
+    "unknown_conversation": -32005,
+    "unknown_project": -32005,
+    "too_large": -32006,
+    "protocol_mismatch": -32007,
+    "source_unreadable": -32008,
+    "not_replayable": -32008,
+    "config_invalid": -32009,
+    "channel_taken": -32010,
+}
+"""Every `error.data.kind` and the `error.code` it comes with."""
+
 
 class JarvisError(Exception):
     """The base of all errors that jarvisd raises on purpose."""
@@ -174,6 +204,11 @@ class ProtocolError(JarvisError):
         self.number = number
         self.kind = kind
         self.data = data
+
+
+def protocol_error(kind: str, message: str, **data: int | str | None) -> ProtocolError:
+    """Return the refusal of this *kind*, one of `ERROR_NUMBERS`."""
+    return ProtocolError(ERROR_NUMBERS[kind], kind, message, **data)
 
 
 class DaemonUnreachableError(JarvisError):

@@ -2,6 +2,8 @@
 
 import re
 
+import msgspec
+
 
 def is_utf8(line: bytes) -> bool:
     """Whether *line* is valid UTF-8."""
@@ -31,6 +33,16 @@ _UNSAFE = re.compile(
     rb"\x7f|\xc2[\x80-\x9f\xad]|\xd8\x9c|\xe2\x80[\x8b-\x8f\xa8-\xae]"
     rb"|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]"
 )
+
+
+def encode_safe(value: object) -> bytes:
+    """Return *value* as JSON that is safe on a terminal.
+
+    Characters that could steer a terminal or hide text are written as escapes, so
+    that what a shell pipes from the socket to the screen is harmless, and nothing
+    is lost to a program that decodes it.
+    """
+    return escape_unsafe(msgspec.json.encode(value))
 
 
 def escape_unsafe(raw: bytes) -> bytes:

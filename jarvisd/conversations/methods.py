@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from jarvisd.base.clock import Clock
-from jarvisd.base.errors import ProtocolError, StoreError
+from jarvisd.base.errors import ProtocolError, StoreError, protocol_error
 from jarvisd.base.wire_types import Method, Params
 from jarvisd.conversations import (
     forget_store,
@@ -51,7 +51,6 @@ from jarvisd.conversations.wire import (
 )
 from jarvisd.core.storage.database_store import Store
 from jarvisd.core.storage.group_commit import GroupCommit
-from jarvisd.rpc import messages
 
 log = structlog.get_logger()
 
@@ -185,7 +184,7 @@ class Conversations:
             )
         )
         if linked.taken_by is not None:
-            raise messages.failure(
+            raise protocol_error(
                 "channel_taken",
                 f"{params.channel_user_id!r} on {params.channel!r} is in another "
                 "conversation; set `move` to move it here",
@@ -205,7 +204,7 @@ class Conversations:
         )
         found = await self._store.read(partial(conversations.resolve, channel=channel))
         if found is None:
-            raise messages.failure(
+            raise protocol_error(
                 "unknown_conversation",
                 f"{params.channel_user_id!r} on {params.channel!r} is not linked to a "
                 "conversation",
@@ -286,7 +285,7 @@ class Conversations:
             if each not in (None, False)
         ]
         if len(given) != 1:
-            raise messages.failure(
+            raise protocol_error(
                 "invalid_params",
                 "give exactly one of session_id, project, conversation_id and "
                 "everything",
@@ -348,7 +347,7 @@ def _channel_of(params: ConversationsGetOrCreate) -> Channel | None:
             return Channel(channel=channel, channel_user_id=channel_user_id)
         case _:
             message = "give both channel and channel_user_id, or neither"
-            raise messages.failure("invalid_params", message, field="channel")
+            raise protocol_error("invalid_params", message, field="channel")
 
 
 def _saved(
@@ -365,7 +364,7 @@ def _saved(
 
 
 def _unknown(id_: ConversationId) -> ProtocolError:
-    return messages.failure("unknown_conversation", f"no conversation {id_[:64]!r}")
+    return protocol_error("unknown_conversation", f"no conversation {id_[:64]!r}")
 
 
 def _origin(*parts: str) -> int:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from jarvisd.base.errors import protocol_error
 from jarvisd.base.folder import is_named, with_slashes
 from jarvisd.blocks.registry import Blocks
 from jarvisd.overview.daemon_contract import Daemon
 from jarvisd.overview.matching import is_in_project, is_session_in
 from jarvisd.overview.names_wire import FiltersCheck, FiltersCheckResult
-from jarvisd.rpc import messages
 from jarvisd.segments.wire import CHAT
 
 MAX_TOLD = 10
@@ -33,10 +33,10 @@ class FilterCheck:
         agents = self._agents()
         if params.agent is not None and params.agent not in agents:
             message = f"no agent `{params.agent}` is known, only {_listed(agents)}"
-            raise messages.failure("unknown_agent", message)
+            raise protocol_error("unknown_agent", message)
 
         if params.project is not None and not self._is_known(params.project):
-            raise messages.failure("unknown_project", self._no_project(params.project))
+            raise protocol_error("unknown_project", self._no_project(params.project))
 
         return FiltersCheckResult()
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from jarvisd import __version__
 from jarvisd.app.awake import Awake
 from jarvisd.base.clock import MS_PER_S, Clock
-from jarvisd.base.errors import ProtocolError, SourceError
+from jarvisd.base.errors import SourceError, protocol_error
 from jarvisd.base.refusals import Refusals
 from jarvisd.blocks.block import Block
 from jarvisd.core.agent import AgentRegistry
@@ -39,8 +39,6 @@ from jarvisd.overview.wire import (
 )
 from jarvisd.segments.methods import SegmentHandlers
 from jarvisd.sinks.exporter import Exporter
-
-UNAVAILABLE = -32008
 
 DEGRADING = {
     "store_degraded",
@@ -148,8 +146,7 @@ class Service:
 
         """
         if block.origin.kind is not Kind.TRANSCRIPT:
-            raise ProtocolError(
-                UNAVAILABLE,
+            raise protocol_error(
                 "not_replayable",
                 f"the lines of a {block.origin.kind} block are not kept anywhere",
             )
@@ -162,7 +159,7 @@ class Service:
                 block.source.last_lines, block.position, lines
             )
         except (SourceError, OSError) as exc:
-            raise ProtocolError(UNAVAILABLE, "source_unreadable", str(exc)) from exc
+            raise protocol_error("source_unreadable", str(exc)) from exc
 
         first = max(0, block.line_count - len(found))
         return BlocksTailResult(block_id=block.block_id, first_line=first, lines=found)

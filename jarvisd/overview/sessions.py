@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from jarvisd.base.errors import ProtocolError
+from jarvisd.base.errors import protocol_error
 from jarvisd.base.usage import Tokens, Variant
 from jarvisd.blocks.block import Account, Block
 from jarvisd.core.feature import SessionKey
@@ -214,14 +214,13 @@ class Sessions:
             case [session] if prefix:
                 return self.entry(session)
             case [_, *_] as several if prefix:
-                raise ProtocolError(
-                    -32005,
+                raise protocol_error(
                     "ambiguous_session",
                     f"{len(several)} sessions start with {prefix!r}; "
                     "give more of the id, or the agent",
                 )
             case _:
-                raise ProtocolError(-32005, "unknown_session", f"no session {prefix!r}")
+                raise protocol_error("unknown_session", f"no session {prefix!r}")
 
     def project(self, session: Session) -> str | None:
         """Return the folder of work of *session*."""

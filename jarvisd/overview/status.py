@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import jarvisd
 from jarvisd.base.clock import Clock, midnight_ms
+from jarvisd.base.json_guard import encode_safe
 from jarvisd.blocks.block import LIVE_MS, Block
 from jarvisd.blocks.registry import AgentTotals, Blocks
 from jarvisd.core.origin import CHARS_PER_TOKEN
 from jarvisd.ledger.rollup import Spent
 from jarvisd.overview.daemon_contract import Daemon
 from jarvisd.overview.wire import AgentStatus, StatusResult
-from jarvisd.rpc import messages
 from jarvisd.state.model import OVER
 
 MAX_NEWEST = 20
@@ -69,7 +69,7 @@ class StatusBoard:
         """Return the picture as JSON."""
         result = self.result()
         if self._encoded is None:
-            self._encoded = messages.encode(result)
+            self._encoded = encode_safe(result)
 
         return self._encoded
 

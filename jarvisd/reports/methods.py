@@ -10,6 +10,7 @@ from anyio import lowlevel
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import ProtocolError
 from jarvisd.base.folder import is_named
+from jarvisd.base.json_guard import encode_safe
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed
 from jarvisd.overview.daemon_contract import Daemon, ReadableStore
@@ -36,7 +37,6 @@ from jarvisd.reports.wire import (
     SessionsExplain,
     SessionsExplainResult,
 )
-from jarvisd.rpc import messages
 from jarvisd.state.journal import Journal
 
 MAX_ZONES = 2
@@ -259,10 +259,10 @@ def _pieces(asked: ReportUsage, stamp: Stamp, found: UsageReport) -> Iterator[by
         "complete": stamp[1],
         "total": found.total,
     }
-    yield messages.encode(head)[:-1] + b',"rows":['
+    yield encode_safe(head)[:-1] + b',"rows":['
     for start in range(0, len(found), SLICE):
         comma = b"," if start else b""
-        yield comma + messages.encode(found.rows(start, start + SLICE))[1:-1]
+        yield comma + encode_safe(found.rows(start, start + SLICE))[1:-1]
 
     yield b"]}"
 

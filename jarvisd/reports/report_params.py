@@ -4,13 +4,13 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import tzinfo
 
+from jarvisd.base.errors import protocol_error
 from jarvisd.base.wire_types import DayRange
 from jarvisd.base.zone import zone_named
 from jarvisd.reports import calendar
 from jarvisd.reports.model import ToolRow
 from jarvisd.reports.store import Span, ToolQuery, times_of_use, tool_rows
 from jarvisd.reports.wire import ReportTools
-from jarvisd.rpc import messages
 
 MAX_DAYS = 3_660
 """Days that a report of tools by day may have."""
@@ -36,7 +36,7 @@ def zone_of(name: str) -> tzinfo:
     try:
         return zone_named(name)
     except ValueError as exc:
-        raise messages.failure("invalid_params", str(exc), field="tz") from None
+        raise protocol_error("invalid_params", str(exc), field="tz") from None
 
 
 def tools_of(
@@ -99,4 +99,4 @@ def _day(text: str | None, field: str) -> int | None:
         return calendar.day_number(text)
     except ValueError:
         message = f"there is no day `{text}`"
-        raise messages.failure("invalid_params", message, field=field) from None
+        raise protocol_error("invalid_params", message, field=field) from None

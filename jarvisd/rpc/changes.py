@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
+from jarvisd.base.json_guard import encode_safe
 from jarvisd.blocks.block import Block
 from jarvisd.ledger.session_totals import Session
 from jarvisd.overview.sessions import SessionEntry, Sessions
-from jarvisd.rpc import messages
 from jarvisd.rpc.wire import Topic
 from jarvisd.segments.model import Segment
 from jarvisd.state.journal import Journal
@@ -94,7 +94,7 @@ class Changes:
                 "segments",
                 segment.segment_id,
                 block,
-                data=messages.encode(segment),
+                data=encode_safe(segment),
                 agent=segment.agent,
                 place=segment.project,
             )
@@ -151,10 +151,10 @@ class Changes:
 
     def _block_data(self, block: Block) -> bytes:
         account = self.books.account(block)
-        return messages.encode(block.view(self.now_ms(), account))
+        return encode_safe(block.view(self.now_ms(), account))
 
     def _session_data(self, entry: SessionEntry) -> bytes:
-        return messages.encode(self.books.view(entry))
+        return encode_safe(self.books.view(entry))
 
     def cursor(self, sequence: int) -> str:
         """Return the place behind *sequence* as clients keep it."""
@@ -178,7 +178,7 @@ class Changes:
             "states",
             str(each.number),
             blocks[0] if blocks else None,
-            data=messages.encode(each),
+            data=encode_safe(each),
             agent=each.agent,
             place=place,
         )

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
+from jarvisd.base.errors import ERROR_NUMBERS
 from jarvisd.overview.wire import METHODS
 from jarvisd.rpc import PROTOCOL_VERSION
-from jarvisd.rpc.messages import NUMBERS
 from jarvisd.rpc.wire import NOTIFICATIONS
 
 Json = dict[str, Any]
@@ -44,7 +44,7 @@ def document() -> Json:
             for name, struct in NOTIFICATIONS.items()
         ],
         "x-errors": [
-            {"kind": kind, "code": number} for kind, number in NUMBERS.items()
+            {"kind": kind, "code": number} for kind, number in ERROR_NUMBERS.items()
         ],
         "components": {"schemas": _answers_only(components)},
     }

@@ -16,7 +16,14 @@ import anyio
 import anyio.lowlevel
 import structlog
 
-from jarvisd.base.errors import ConfigError, ProtocolError, SourceError, StoreError
+from jarvisd.base.errors import (
+    ConfigError,
+    ProtocolError,
+    SourceError,
+    StoreError,
+    protocol_error,
+)
+from jarvisd.base.json_guard import encode_safe
 from jarvisd.base.wire_types import Params
 from jarvisd.conversations.wire import ConversationsDecay, ConversationsForget
 from jarvisd.core.wire import PushClose, PushLines, PushOpen
@@ -102,7 +109,7 @@ class Dispatcher:
         def reply() -> bytes:
             late.cancel()
             try:
-                return _result(call.id, messages.encode(promise.result()))
+                return _result(call.id, encode_safe(promise.result()))
             except asyncio.CancelledError:
                 return _refusal(call.id, _timeout(call.method, limit_s))
             except Exception as exc:
@@ -114,7 +121,7 @@ class Dispatcher:
         limit_s = self._limit_s(call.params)
         try:
             with anyio.fail_after(limit_s):
-                return _result(call.id, messages.encode(await answer()))
+                return _result(call.id, encode_safe(await answer()))
         except TimeoutError:
             return _refusal(call.id, _timeout(call.method, limit_s))
         except Exception as exc:
@@ -130,7 +137,7 @@ class Dispatcher:
             room -= len(answer)
             if room < 0:
                 message = "the answers of this batch are too long; ask one by one"
-                answer = _refusal(item.id, messages.failure("too_large", message))
+                answer = _refusal(item.id, protocol_error("too_large", message))
 
             answers.append(answer)
             await anyio.lowlevel.checkpoint()  # a turn for the others
@@ -160,7 +167,7 @@ class Dispatcher:
 
 
 def _timeout(method: str, limit_s: float) -> ProtocolError:
-    return messages.failure("timeout", f"{method} took longer than {limit_s:g} s")
+    return protocol_error("timeout", f"{method} took longer than {limit_s:g} s")
 
 
 def _result(id_: bytes, result: bytes) -> bytes:
@@ -191,15 +198,15 @@ def _client_error(exc: Exception, method: str) -> ProtocolError:
         case ProtocolError():
             return exc
         case StoreError():
-            return messages.failure("storage_degraded", str(exc), retry_after_ms=1000)
+            return protocol_error("storage_degraded", str(exc), retry_after_ms=1000)
         case SourceError():
-            return messages.failure("source_unreadable", str(exc))
+            return protocol_error("source_unreadable", str(exc))
         case ConfigError():
-            return messages.failure("config_invalid", str(exc))
+            return protocol_error("config_invalid", str(exc))
         case RecursionError():
             return messages.too_deep()
         case _:
             error_id = secrets.token_hex(4)
             log.error("request.crashed", method=method, error_id=error_id, exc_info=exc)
             message = f"internal error {error_id}; the daemon's log says more"
-            return messages.failure("internal", message, error_id=error_id)
+            return protocol_error("internal", message, error_id=error_id)

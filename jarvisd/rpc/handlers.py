@@ -17,6 +17,8 @@ import msgspec
 
 import jarvisd
 from jarvisd.base.clock import Clock
+from jarvisd.base.errors import protocol_error
+from jarvisd.base.json_guard import encode_safe
 from jarvisd.base.wire_types import Method, Params
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
@@ -184,7 +186,7 @@ class Handlers:
     def _hello(self, request: Hello) -> HelloResult:
         if PROTOCOL_VERSION not in request.protocol:
             message = f"this jarvisd speaks protocol {PROTOCOL_VERSION}"
-            raise messages.failure(
+            raise protocol_error(
                 "protocol_mismatch", message, supported=PROTOCOL_VERSION
             )
 
@@ -218,7 +220,7 @@ class Handlers:
     def _hook(self, request: Hook) -> Done:
         if self._hook_handlers.handle_hook(request) is None:
             message = f"this is no payload of a hook of {request.agent}"
-            raise messages.failure("invalid_params", message)
+            raise protocol_error("invalid_params", message)
 
         return Done()
 
@@ -256,7 +258,7 @@ class Handlers:
 
     def _subscribe(self, request: Subscribe, outbox: ClientOutbox) -> Answer:
         if request.after is None:
-            return messages.encode(outbox.subscribe(request))
+            return encode_safe(outbox.subscribe(request))
 
         return partial(self._follow, request, outbox, request.after)
 
@@ -268,7 +270,7 @@ class Handlers:
 
     def _unsubscribe(self, request: Unsubscribe, outbox: ClientOutbox) -> bytes:
         outbox.unsubscribe(request.subscription)
-        return messages.encode(Done())
+        return encode_safe(Done())
 
     async def _sync(self, _: Sync) -> SyncResult:
         began = self._clock.monotonic()
@@ -279,7 +281,7 @@ class Handlers:
 
 def _now(act: Callable[[Any], object]) -> Answerer:
     """Answer at once with what *act* makes of the request."""
-    return lambda request, _: messages.encode(act(request))
+    return lambda request, _: encode_safe(act(request))
 
 
 def _later(act: Callable[[Any], Awaitable[object]]) -> Answerer:
@@ -315,7 +317,7 @@ def _listed(
     for start in range(0, len(things), SLICE):
         views = [view(each) for each in things[start : start + SLICE]]
         comma = b"," if start else b""
-        yield comma + messages.encode(views)[1:-1]
+        yield comma + encode_safe(views)[1:-1]
 
     yield b"]}"
 

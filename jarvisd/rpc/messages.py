@@ -12,43 +12,13 @@ import re
 
 import msgspec
 
-from jarvisd.base.errors import ProtocolError
-from jarvisd.base.json_guard import escape_unsafe, is_utf8, without_surrogates
+from jarvisd.base.errors import ProtocolError, protocol_error
+from jarvisd.base.json_guard import encode_safe, is_utf8, without_surrogates
 from jarvisd.base.wire_types import Params
 from jarvisd.overview.wire import METHODS
 
 MAX_REQUEST_BYTES = 1 << 20
 MAX_BATCH = 32
-
-NUMBERS = {
-    "parse_error": -32700,
-    "too_deep": -32700,
-    "invalid_request": -32600,
-    "batch_too_large": -32600,
-    "unknown_method": -32601,
-    "invalid_params": -32602,
-    "unknown_agent": -32602,
-    "internal": -32603,
-    "not_ready": -32000,
-    "busy": -32001,
-    "timeout": -32002,
-    "cursor_expired": -32003,
-    "storage_degraded": -32004,
-    "unknown_block": -32005,
-    "ambiguous_block": -32005,
-    "unknown_session": -32005,
-    "ambiguous_session": -32005,
-    "unknown_subscription": -32005,
-    "unknown_conversation": -32005,
-    "unknown_project": -32005,
-    "too_large": -32006,
-    "protocol_mismatch": -32007,
-    "source_unreadable": -32008,
-    "not_replayable": -32008,
-    "config_invalid": -32009,
-    "channel_taken": -32010,
-}
-"""Every `error.data.kind` and the `error.code` it comes with."""
 
 NULL = b"null"
 
@@ -130,7 +100,7 @@ def decode(line: bytes) -> Request | None:
 def too_large() -> Refused:
     """Return the refusal of a line that is too long to look at."""
     message = f"a request has at most {MAX_REQUEST_BYTES} bytes"
-    return Refused(NULL, failure("too_large", message, limit=MAX_REQUEST_BYTES))
+    return Refused(NULL, protocol_error("too_large", message, limit=MAX_REQUEST_BYTES))
 
 
 def too_deep() -> ProtocolError:
@@ -139,23 +109,7 @@ def too_deep() -> ProtocolError:
     That is its own limit, about a thousand: to count brackets beforehand takes it 30 ms
     for a request of a MiB, during which no other client is answered.
     """
-    return failure("too_deep", "the request is nested too deeply")
-
-
-def failure(kind: str, message: str, **data: int | str | None) -> ProtocolError:
-    """Return the error of this *kind*, one of `NUMBERS`."""
-    return ProtocolError(NUMBERS[kind], kind, message, **data)
-
-
-def encode(answer: object) -> bytes:
-    """Return *answer* as JSON that is safe on a terminal.
-
-    Characters that could steer a terminal or hide text are written as escapes, so
-    that what a shell pipes from the socket to the screen is harmless, and nothing
-    is lost to a program that decodes it.
-    """
-    raw = msgspec.json.encode(answer)
-    return escape_unsafe(raw)
+    return protocol_error("too_deep", "the request is nested too deeply")
 
 
 def encode_result(id_: bytes, result: bytes) -> bytes:
@@ -167,7 +121,7 @@ def encode_error(id_: bytes, error: ProtocolError) -> bytes:
     """Return the line that refuses request *id_*."""
     details = {"kind": error.kind, **error.data}
     body = {"code": error.number, "message": str(error), "data": details}
-    return b'{"jsonrpc":"2.0","id":%b,"error":%b}\n' % (id_, encode(body))
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}\n' % (id_, encode_safe(body))
 
 
 def encode_notification(method: str, params: bytes) -> bytes:
@@ -199,7 +153,7 @@ def _unreadable(line: bytes) -> ProtocolError | None:
         return too_large().error
 
     if not line.isascii() and not is_utf8(line):
-        return failure("parse_error", "a request must be UTF-8")
+        return protocol_error("parse_error", "a request must be UTF-8")
 
     return None
 
@@ -210,12 +164,12 @@ def _call(raw: bytes | msgspec.Raw) -> Call | Refused:
     except msgspec.ValidationError as exc:
         return _misshapen(raw, exc)
     except msgspec.DecodeError as exc:  # in the method's name, or not JSON at all
-        return Refused(_id_of(raw), failure("parse_error", str(exc)))
+        return Refused(_id_of(raw), protocol_error("parse_error", str(exc)))
 
     id_ = bytes(envelope.id)
     if not _is_id(id_):
         message = "id must be a string, a number or null"
-        return Refused(NULL, failure("invalid_request", message))
+        return Refused(NULL, protocol_error("invalid_request", message))
 
     if bytes(envelope.jsonrpc) != b'"2.0"':
         return _invalid(id_, 'jsonrpc must be "2.0"')
@@ -223,7 +177,7 @@ def _call(raw: bytes | msgspec.Raw) -> Call | Refused:
     decoder = _decoders.get(envelope.method)
     if decoder is None:
         message = f"no method {envelope.method[:64]!r}; `rpc.discover` lists them"
-        return Refused(id_, failure("unknown_method", message))
+        return Refused(id_, protocol_error("unknown_method", message))
 
     return _with_params(id_, envelope.method, decoder, bytes(envelope.params))
 
@@ -238,7 +192,7 @@ def _with_params(
             raw = b"{}"  # no parameters: absent, or an empty list
         case b"[":
             message = "params must be an object: they go by name"
-            return Refused(id_, failure("invalid_params", message))
+            return Refused(id_, protocol_error("invalid_params", message))
         case _:
             return _invalid(id_, "params must be an object")
 
@@ -246,10 +200,10 @@ def _with_params(
         return Call(id_, method, decoder.decode(raw))
     except msgspec.ValidationError as exc:
         return Refused(
-            id_, failure("invalid_params", str(exc), field=_field_of(str(exc)))
+            id_, protocol_error("invalid_params", str(exc), field=_field_of(str(exc)))
         )
     except msgspec.DecodeError as exc:  # in a string, which the envelope left raw
-        return Refused(id_, failure("parse_error", str(exc)))
+        return Refused(id_, protocol_error("parse_error", str(exc)))
 
 
 def _batch(line: bytes) -> RequestBatch | Refused:
@@ -257,14 +211,18 @@ def _batch(line: bytes) -> RequestBatch | Refused:
         envelope = _batch_envelope.decode(line)
     except msgspec.ValidationError:
         message = f"a batch has at most {MAX_BATCH} requests"
-        return Refused(NULL, failure("batch_too_large", message, limit=MAX_BATCH))
+        return Refused(
+            NULL, protocol_error("batch_too_large", message, limit=MAX_BATCH)
+        )
     except msgspec.DecodeError as exc:
-        return Refused(NULL, failure("parse_error", str(exc)))
+        return Refused(NULL, protocol_error("parse_error", str(exc)))
 
     items = [bytes(raw) for raw in msgspec.structs.astuple(envelope)]
     calls = [_call(raw) for raw in items if raw]
     if not calls:
-        return Refused(NULL, failure("invalid_request", "a batch must not be empty"))
+        return Refused(
+            NULL, protocol_error("invalid_request", "a batch must not be empty")
+        )
 
     return RequestBatch(calls)
 
@@ -275,7 +233,7 @@ def _misshapen(raw: bytes | msgspec.Raw, cause: msgspec.ValidationError) -> Refu
     except msgspec.ValidationError:
         pass
     except msgspec.DecodeError as exc:  # no JSON behind what was of wrong shape
-        return Refused(NULL, failure("parse_error", str(exc)))
+        return Refused(NULL, protocol_error("parse_error", str(exc)))
 
     # Whether it was meant as a notification cannot be known: the answer has an id.
     return _invalid(_id_of(raw), str(cause))
@@ -297,7 +255,7 @@ def _id_of(raw: bytes | msgspec.Raw) -> bytes:
 
 
 def _invalid(id_: bytes, message: str) -> Refused:
-    return Refused(id_ or NULL, failure("invalid_request", message))
+    return Refused(id_ or NULL, protocol_error("invalid_request", message))
 
 
 def _is_id(raw: bytes) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from jarvisd.base.clock import Clock
+from jarvisd.base.errors import protocol_error
+from jarvisd.base.json_guard import encode_safe
 from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.core.publisher import Flushed
 from jarvisd.overview.health_wire import HealthTurned
@@ -56,7 +58,7 @@ class Subscriptions:
     def flushed(self, notice: Flushed) -> None:
         """Notify subscribers that a revision is stored."""
         revision = Revision(revision=notice.revision)
-        self.changes.add("flushes", messages.encode(revision))
+        self.changes.add("flushes", encode_safe(revision))
         self._wake()
 
     def segment_closed(self, notice: SegmentClosed) -> None:
@@ -68,7 +70,7 @@ class Subscriptions:
 
     def health_turned(self, notice: HealthTurned) -> None:
         """Notify subscribers that problems or history have come or gone."""
-        self.changes.add("health", messages.encode(notice.health))
+        self.changes.add("health", encode_safe(notice.health))
         self._wake()
 
     async def run(self) -> None:
@@ -127,7 +129,7 @@ class ClientOutbox:
         """
         if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
             message = f"a client has at most {MAX_SUBSCRIPTIONS} subscriptions"
-            raise messages.failure("busy", message, limit=MAX_SUBSCRIPTIONS)
+            raise protocol_error("busy", message, limit=MAX_SUBSCRIPTIONS)
 
         subscription = Subscription(
             f"s{secrets.token_hex(4)}", self._resolved(wanted), self.hub.changes
@@ -147,7 +149,7 @@ class ClientOutbox:
         """
         if self._subscriptions.pop(subscription, None) is None:
             message = f"no subscription {subscription[:64]!r} on this connection"
-            raise messages.failure("unknown_subscription", message)
+            raise protocol_error("unknown_subscription", message)
 
         if not self._subscriptions:
             self.close()
@@ -194,4 +196,4 @@ class ClientOutbox:
         ping = Ping(
             now_ms=self.hub.clock.unix_ms(), cursor=changes.cursor(changes.sequence)
         )
-        return messages.encode_notification("ping", messages.encode(ping))
+        return messages.encode_notification("ping", encode_safe(ping))

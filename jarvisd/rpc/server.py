@@ -16,6 +16,7 @@ import structlog
 from anyio.abc import TaskGroup, TaskStatus
 
 from jarvisd.base.clock import Clock
+from jarvisd.base.errors import protocol_error
 from jarvisd.rpc import messages
 from jarvisd.rpc.connection import READ_BYTES, ClientConnection, Round, Shared
 from jarvisd.rpc.counters import ServerCounters
@@ -38,7 +39,7 @@ FAREWELL_S = 1.0
 
 _BUSY = messages.encode_error(
     messages.NULL,
-    messages.failure(
+    protocol_error(
         "busy",
         f"{MAX_CLIENTS} clients are connected already; try again",
         limit=MAX_CLIENTS,

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from jarvisd.base.json_guard import encode_safe
 from jarvisd.blocks.block import Block
 from jarvisd.overview.matching import matches_filter, matches_session
 from jarvisd.rpc import messages
@@ -74,7 +75,7 @@ class Subscription:
         self._catch_up(self.changes.journal.after(self._known_number))
         cursor = self.changes.cursor(self._read)
         params = Resync(subscription=self.id, cursor=cursor)
-        return messages.encode_notification("resync", messages.encode(params))
+        return messages.encode_notification("resync", encode_safe(params))
 
     def take(self, now: float, max_bytes: int) -> list[bytes]:
         """Return what may be sent at *now*: notifications, *max_bytes* and a little."""

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from msgspec.structs import replace
 
 from jarvisd.base.clock import MS_PER_S
-from jarvisd.base.errors import StoreError
+from jarvisd.base.errors import StoreError, protocol_error
 from jarvisd.base.ids import BlockId, SessionId
 from jarvisd.base.usage import Tokens
 from jarvisd.blocks.block import Block
@@ -23,7 +23,6 @@ from jarvisd.core.intake import Intake
 from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.record import Record
 from jarvisd.ledger.session_totals import Session
-from jarvisd.rpc import messages
 from jarvisd.segments.model import Closed
 from jarvisd.segments.wire import (
     ChatParams,
@@ -151,7 +150,7 @@ class Chats:
             await self._flusher.commit(block)
         except StoreError as exc:
             message = f"counted, and not stored yet: {exc}"
-            raise messages.failure(
+            raise protocol_error(
                 "storage_degraded", message, retry_after_ms=1000
             ) from exc
 

@@ -6,6 +6,7 @@ from functools import partial
 import anyio
 
 from jarvisd.base.clock import Clock
+from jarvisd.base.errors import protocol_error
 from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
 from jarvisd.blocks.registry import Blocks
@@ -14,7 +15,6 @@ from jarvisd.overview.daemon_contract import ReadableStore
 from jarvisd.overview.matching import is_session_in
 from jarvisd.overview.sessions import SessionEntry
 from jarvisd.overview.status_text import need_words
-from jarvisd.rpc import messages
 from jarvisd.state.journal import Journal, TransitionTold
 from jarvisd.state.model import NEEDS, State, Transition
 from jarvisd.state.store import Which, read_transitions
@@ -115,7 +115,7 @@ class LiveStates:
                 f"more than {MAX_CAUGHT_UP} transitions since then; "
                 "read on with states.history, and subscribe from its last number"
             )
-            raise messages.failure("cursor_expired", message, limit=MAX_CAUGHT_UP)
+            raise protocol_error("cursor_expired", message, limit=MAX_CAUGHT_UP)
 
         # Behind the last await: nothing can come between this and the subscription.
         return missed + self._journal.after(after)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jarvisd.base.json_guard import encode_safe
 from jarvisd.base.sanitize import sanitize
 from jarvisd.cli.output.text import cut, safe, width
 from jarvisd.core.record import Record
@@ -141,7 +142,7 @@ def test_any_text_is_made_fit_for_a_terminal(text: str, columns: int) -> None:
 
 @given(values)
 def test_what_is_sent_is_json_without_what_steers(value: object) -> None:
-    encoded = messages.encode(value)
+    encoded = encode_safe(value)
 
     text = encoded.decode()
     assert json.loads(text) == json.loads(json.dumps(value))

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jarvisd.base.errors import protocol_error
+from jarvisd.base.json_guard import encode_safe
 from jarvisd.overview.wire import METHODS, BlocksGet, Line, Status
 from jarvisd.rpc import messages
 from jarvisd.rpc.wire import Subscribe
@@ -319,7 +321,7 @@ def test_answers_are_one_line_of_json() -> None:
         "id": "a",
         "result": {"ok": True},
     }
-    error = messages.failure("busy", "too\nmany", limit=3)
+    error = protocol_error("busy", "too\nmany", limit=3)
     line = messages.encode_error(b"7", error)
     assert line.count(b"\n") == 1
     assert json.loads(line)["error"] == {
@@ -340,7 +342,7 @@ def test_a_batch_of_notifications_has_no_answer() -> None:
 @given(st.text())
 def test_what_could_steer_a_terminal_is_escaped_and_not_lost(text: str) -> None:
     try:
-        raw = messages.encode({"text": text})
+        raw = encode_safe({"text": text})
     except UnicodeEncodeError:  # a lone surrogate, which no reader lets in
         return
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import msgspec
 
+from jarvisd.base.errors import ERROR_NUMBERS
 from jarvisd.overview.wire import METHODS
 from jarvisd.rpc.discover import document
-from jarvisd.rpc.messages import NUMBERS
 from jarvisd.rpc.wire import NOTIFICATIONS
 
 
@@ -28,7 +28,7 @@ def test_every_method_is_described() -> None:
     assert [each["name"] for each in made["methods"]] == list(METHODS)
     assert all(each["summary"] for each in made["methods"])
     assert {each["name"] for each in made["x-notifications"]} == set(NOTIFICATIONS)
-    assert {each["kind"] for each in made["x-errors"]} == set(NUMBERS)
+    assert {each["kind"] for each in made["x-errors"]} == set(ERROR_NUMBERS)
 
 
 def test_every_reference_leads_somewhere() -> None:

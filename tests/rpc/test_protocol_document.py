@@ -14,6 +14,7 @@ import anyio
 import msgspec
 import pytest
 
+from jarvisd.base.errors import ERROR_NUMBERS
 from jarvisd.base.usage import Tokens
 from jarvisd.blocks.block import Block
 from jarvisd.core.event import PromptGiven, ToolCalled, UsageReported
@@ -129,11 +130,11 @@ def test_every_method_is_explained(method: str) -> None:
 
 
 def test_every_error_is_in_the_table() -> None:
-    table = dict.fromkeys(messages.NUMBERS, 0)
+    table = dict.fromkeys(ERROR_NUMBERS, 0)
     for number, kinds in re.findall(r"^\| (-32\d+) \| (.*?) \|", TEXT, re.MULTILINE):
         table |= dict.fromkeys(re.findall(r"`(\w+)`", kinds), int(number))
 
-    assert table == messages.NUMBERS
+    assert table == ERROR_NUMBERS
 
 
 def test_every_limit_is_as_the_code_has_it() -> None:
