@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Raw
 
 from jarvisd.agents._shared.decode import ABSENT, decode_raw
-from jarvisd.agents.claude.shape import ModelUsage, TranscriptLine
+from jarvisd.agents.claude.shape import ModelUsage, ResultLine
 from jarvisd.agents.claude.usage import MICROS, report
 from jarvisd.base.usage import Tokens
 from jarvisd.core.event import ContextMeasured, Event, UsageReported, UsageSuperseded
@@ -93,7 +93,7 @@ class PrintedSession(msgspec.Struct, kw_only=True, omit_defaults=True):
 
                 yield self._sum_with(event, event.model)
 
-    def settle(self, line: TranscriptLine, model: str | None) -> Iterator[Event]:
+    def settle(self, line: ResultLine, model: str | None) -> Iterator[Event]:
         """Yield what the result *line* says was spent; *model* is the newest one."""
         session_id = line.stdout_session_id
         if session_id is None:
@@ -144,7 +144,7 @@ class _Spent(NamedTuple):
     usage: UsageReported
 
 
-def _spent(line: TranscriptLine, model: str | None) -> Iterator[_Spent]:
+def _spent(line: ResultLine, model: str | None) -> Iterator[_Spent]:
     """Yield what each model took in all, as a result says."""
     models = _models_in(line.model_usage)
     for name, usage in models.items():

@@ -27,6 +27,7 @@ from jarvisd.agents.claude.prose import (
 from jarvisd.agents.claude.shape import (
     ClaudeMessage,
     ContentBlock,
+    ResultLine,
     TranscriptLine,
     key_of,
 )
@@ -54,7 +55,8 @@ from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Drift, DriftKind, Record, Speaker
 
 _DECODER = msgspec.json.Decoder(TranscriptLine)
-condense = condenser_of(TranscriptLine)
+_RESULT_LINE = msgspec.json.Decoder(ResultLine)
+condense = condenser_of(ResultLine)
 
 # Copies of whole requests, a hundred kB each, and backups: nothing in them is wanted.
 # Quotes that are not escaped cannot be inside a string, so a match is what it seems.
@@ -131,6 +133,9 @@ class ClaudeReader:
             return _record(line, offset=offset, events=(), drift=drift)
 
         memory, printed_id = self._memory, line.stdout_session_id
+        if line.type == "result":
+            line = decode(text, _RESULT_LINE) or line
+
         events = tuple(read(line, memory))
         if printed_id is not None and line.session_id is None and line.type != "result":
             sidechain = _is_sidechain(line)
@@ -419,7 +424,9 @@ def _progress(line: TranscriptLine, memory: ClaudeMemory) -> Iterator[Event]:
 
 
 def _result(line: TranscriptLine, memory: ClaudeMemory) -> Iterator[Event]:
-    yield from memory.printed.settle(line, memory.speaking)
+    if isinstance(line, ResultLine):
+        yield from memory.printed.settle(line, memory.speaking)
+
     yield TurnEnded()
 
 

@@ -189,10 +189,6 @@ class TranscriptLine(Shape, gc=False, rename="camel"):
     compact_metadata: CompactMetadata | None = None
     duration_ms: Milliseconds | None = None
     pending_background_agent_count: Requests | None = None
-    # result
-    usage: MessageUsage | None = None
-    model_usage: Raw = ABSENT
-    total_cost_usd: Dollars | None = field(default=None, name="total_cost_usd")
     base: Raw = ABSENT
     tail: Raw = ABSENT
     error: Raw = ABSENT
@@ -202,6 +198,14 @@ class TranscriptLine(Shape, gc=False, rename="camel"):
     is_error: bool | None = field(default=None, name="is_error")
     other_tool_use_id: str | None = field(default=None, name="toolUseId")
     other_is_error: bool | None = field(default=None, name="isError")
+
+
+class ResultLine(TranscriptLine, gc=False, rename="camel"):
+    """The line that ends what is printed of a run: read apart, as it comes once."""
+
+    usage: MessageUsage | None = None
+    model_usage: Raw = ABSENT
+    total_cost_usd: Dollars | None = field(default=None, name="total_cost_usd")
 
 
 def key_of(line: TranscriptLine) -> str | None:

@@ -119,39 +119,51 @@ class CodexReader:
 
         unnamed = thread.unnamed
         events = () if read is None else tuple(read(payload, self))
-        is_header = read in _HEADERS and (bool(events) or read is _session_meta)
-        if unnamed and thread.unnamed is unnamed and not is_header:
-            thread.unnamed = []
+        if unnamed and thread.unnamed is unnamed:
+            is_header = read in _HEADERS and (bool(events) or read is _session_meta)
+            thread.unnamed = unnamed if is_header else []
 
         if thread.resumed and kinds is _ITEMS and payload.role not in _ASKING:
             thread.resumed = False  # the model has answered here
 
-        meta = line.type == "session_meta"
-        is_own_meta = meta and payload.id == thread.thread_id
-        if is_own_meta and payload.cli_version:
-            thread.version = payload.cli_version
-
+        own_from = thread.own_from_ordinal
         record = Record(
             kind=kind,
             at_ms=self.at_ms,
-            session_id=SessionId(payload.id) if meta and payload.id else None,
-            parent_session_id=_parent(payload) if meta else None,
             cwd=_cwd(payload.cwd),
-            branch=_branch(payload) if is_own_meta else None,
             ordinal=line.ordinal,
             offset=self.offset,
             speaker=_speaker(payload),
-            inherited=not thread.owns(line.ordinal),
+            inherited=not (
+                thread.own if own_from is None else thread.owns(line.ordinal)
+            ),
             version=thread.version,
             events=events,
         )
-        lacks_tokens = read in _COUNTED and _lacks_tokens(payload)
-        if not (drift or lacks_tokens or line.left_out):
-            return record
+        if line.type == "session_meta":
+            record = self._with_thread(record, payload)
 
-        # Apart, as Claude Code's are: of more than fifteen keywords a dict is made.
+        lacks_tokens = read in _COUNTED and _lacks_tokens(payload)
+        if drift or lacks_tokens or line.left_out:
+            return replace(
+                record, drift=drift, lacks_tokens=lacks_tokens, left_out=line.left_out
+            )
+
+        return record
+
+    def _with_thread(self, record: Record, payload: RolloutPayload) -> Record:
+        """Return *record* with what the first line of a rollout says of its thread."""
+        thread, thread_id = self.thread, payload.id
+        is_own = thread_id == thread.thread_id
+        if is_own and payload.cli_version:
+            thread.version = payload.cli_version
+
         return replace(
-            record, drift=drift, lacks_tokens=lacks_tokens, left_out=line.left_out
+            record,
+            session_id=SessionId(thread_id) if thread_id else None,
+            parent_session_id=_parent(payload),
+            branch=_branch(payload) if is_own else None,
+            version=thread.version,
         )
 
     def _bare(self, line: RolloutLine) -> Record:
