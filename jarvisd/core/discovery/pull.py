@@ -13,6 +13,7 @@ from jarvisd.core.discovery.progress import ImportProgress
 from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.intake import Intake
 from jarvisd.core.roots import Position
+from jarvisd.core.sources.blocking_source import BlockingSource
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
 from jarvisd.core.sources.jsonlines.stream import COUNTED_SLICE_BYTES
 from jarvisd.core.sources.source_slice import SourceSlice, StreamSlice
@@ -48,7 +49,9 @@ class SliceReader:
 
     async def open(self, known: TrackedFile) -> None:
         """Open the source of *known*; what goes wrong is for the next `pull`."""
-        self._set_condenser(known)
+        if not known.has_condenser:
+            self._set_condenser(known)
+
         await known.source.prepare()
 
     def pull(self, known: TrackedFile) -> bool:
@@ -75,11 +78,10 @@ class SliceReader:
 
     def _begin(self, known: TrackedFile) -> None:
         """Start a file of lines where those that read it before have ended."""
-        self._set_condenser(known)
-        if not known.has_lines:
-            return
+        if not known.has_condenser:
+            self._set_condenser(known)
 
-        if known.is_compressed:
+        if isinstance(known.source, BlockingSource) or known.is_compressed:
             return  # its name tells what it is: see `FileRegistry.adopt`
 
         begins = self._catalogue.come_back(known)
@@ -96,8 +98,8 @@ class SliceReader:
             self._unread(known.block)
 
     def _set_condenser(self, known: TrackedFile) -> None:
-        if known.source.condense is None:
-            known.source.condense = self._intake.condense(known.block)
+        known.source.condense = self._intake.condense(known.block)
+        known.has_condenser = True
 
     def _count(self, known: TrackedFile, part: SourceSlice[Position]) -> None:
         block, before = known.block, known.block.position
@@ -117,13 +119,13 @@ class SliceReader:
 
         lines = self._all_lines(known, part)
         written_ms = known.mtime_ms if historic else None
-        if not known.has_lines:
+        if isinstance(known.source, BlockingSource):
             self._count_streams(known, part, written_ms)
+            known.source.applied()
         elif lines or part.position != before:
             self._intake.fold(block, lines, part.position, written_ms=written_ms)
             self._catalogue.reached(known, before)
 
-        known.source.applied()
         if part.restarted:
             self._unread(block)
             known.historic_until = 0

@@ -38,6 +38,8 @@ class TrackedFile:
     """Set to wake the task that follows the file; None while no task does."""
     streams: dict[str, Block] = field(default_factory=dict)
     """The blocks of the sessions that the source carries, besides its own block."""
+    has_condenser: bool = False
+    """The source knows what becomes of its long lines."""
     is_at_rest: bool = False
     """The task sleeps, and has no reading to finish."""
     scan: int = 0
@@ -62,6 +64,7 @@ class TrackedFile:
     def replace_tail(self, tail: TailedFile | CompressedFile) -> None:
         """Read a file of lines on by *tail*: it was compressed, or is unpacked again."""
         cast("LineFile", self.source).tail = tail
+        self.has_condenser = False
 
     @property
     def has_lines(self) -> bool:

@@ -135,10 +135,6 @@ class ScheduledSource(RereadableLines, Protocol):
         """
         ...
 
-    def applied(self) -> None:
-        """Go on behind the last slice: its lines are counted."""
-        ...
-
     def remember(self, position: Position) -> None:
         """Keep what makes reading on from *position* cheap and exact: it is followed."""
         ...

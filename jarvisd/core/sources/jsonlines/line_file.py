@@ -83,9 +83,6 @@ class LineFile:
         """Return the next slice after *position*, as the tail engine does."""
         return self.tail.read(cast("FilePosition", position), self._handles, now)
 
-    def applied(self) -> None:
-        """Do nothing: the position in the block is all that moves."""
-
     def remember(self, position: Position) -> None:
         """Remember single lines from *position* on, in case the file is cut."""
         self.tail.remember(cast("FilePosition", position))
