@@ -124,7 +124,9 @@ def unix_ms(stamp: str | float | None) -> int | None:
 def parts_of(kind: Any) -> tuple[type[msgspec.Struct] | None, Any]:
     """Return the Struct and the item type of a tuple that *kind* allows."""
     struct = item = None
-    for each in (kind, *get_args(kind)):
+    # What a tuple has inside is no member of a union.
+    is_tuple = getattr(kind, "__origin__", None) is tuple
+    for each in (kind,) if is_tuple else (kind, *get_args(kind)):
         if isinstance(each, type) and issubclass(each, msgspec.Struct):
             struct = each
         elif getattr(each, "__origin__", None) is tuple:
