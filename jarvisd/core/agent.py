@@ -143,9 +143,9 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
     """
 
-    exact: str = "the number and length of lines"
-    estimated: str = "tokens, by the length of the text"
-    unknowable: str = "everything else"
+    exact: str
+    estimated: str
+    unknowable: str
     interrupted_output: int | None = None
     unlogged: frozenset[str] = frozenset()
 
@@ -192,7 +192,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     status_line: ReadStatusLine = no_status_line
     messages: Callable[[bytes], Said | None] = no_messages
     settings: HookSettings | None = None
-    about: About = About()
+    about: About
     tested: Tested | None = None
     inspect: Callable[[bytes], tuple[Drift, ...]] = no_drift
 

@@ -8,7 +8,6 @@ changes is to be read before it is committed.
 
 import json
 from enum import Enum
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,14 @@ import msgspec
 
 from jarvisd.core.agent import AgentReader
 from jarvisd.core.record import Record
-from tests.agents.found import AGENTS, fresh_reader
+from tests.agents.found import ALL_AGENTS, agent_folders, fresh_reader
 
 SUFFIXES = {".jsonl", ".txt"}
 
 
-def folder_of(agent: str) -> Path:
-    """Return the folder of an agent's samples."""
-    module = import_module(f"jarvisd.agents.{agent}")
-    assert module.__file__ is not None
-    return Path(module.__file__).with_name("samples")
-
-
 def samples_of(agent: str) -> list[Path]:
     """Return the samples of an agent, each a stream of items."""
-    found = folder_of(agent).glob("*.*")
+    found = (agent_folders()[agent] / "samples").glob("*.*")
     return sorted(each for each in found if each.suffix in SUFFIXES)
 
 
@@ -77,7 +69,7 @@ def shown(value: Any) -> Any:
 
 def main() -> None:
     """Write the records of all samples anew."""
-    for agent in AGENTS.names:
+    for agent in ALL_AGENTS.names:
         for sample in samples_of(agent):
             records = read_all(fresh_reader(agent), items_of(sample))
             lines = [json.dumps(shown(each), ensure_ascii=False) for each in records]

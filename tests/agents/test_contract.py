@@ -4,6 +4,7 @@ An agent is found by its folder and held to this by the samples in it.
 """
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,12 @@ from hypothesis import strategies as st
 
 from jarvisd.core.agent import ReaderContext
 from jarvisd.core.record import Record
-from tests.agents.found import AGENTS, fresh_reader, read_alone
+from tests.agents.found import (
+    ALL_AGENTS,
+    agent_folders,
+    fresh_reader,
+    read_alone,
+)
 from tests.agents.samples import (
     expected_of,
     items_of,
@@ -25,7 +31,7 @@ from tests.agents.samples import (
 
 STREAMS = [
     pytest.param(agent, sample, id=f"{agent}-{sample.stem}")
-    for agent in AGENTS.names
+    for agent in ALL_AGENTS.names
     for sample in samples_of(agent)
 ]
 SAMPLES = {
@@ -35,11 +41,11 @@ SAMPLES = {
         for item in items_of(sample)
         if item.startswith(b"{") and item.endswith(b"}")
     ]
-    for agent in AGENTS.names
+    for agent in ALL_AGENTS.names
 }
 ITEMS = {
     agent: [item for sample in samples_of(agent) for item in items_of(sample)]
-    for agent in AGENTS.names
+    for agent in ALL_AGENTS.names
 }
 
 HOSTILE = [
@@ -117,7 +123,7 @@ def replaced(value: object, path: tuple[str | int, ...], by: object) -> object:
     return copy
 
 
-agents = pytest.mark.parametrize("agent", AGENTS.names)
+agents = pytest.mark.parametrize("agent", ALL_AGENTS.names)
 
 
 @agents
@@ -135,19 +141,19 @@ def test_no_line_is_slow(agent: str, text: bytes) -> None:
     assert time.process_time() - started < 0.5
 
 
-@pytest.mark.parametrize("agent", [each for each in AGENTS.names if each != "text"])
+@pytest.mark.parametrize("agent", [each for each in ALL_AGENTS.names if each != "text"])
 @pytest.mark.parametrize("text", HOSTILE[:11])
 def test_what_is_no_object_is_malformed(agent: str, text: bytes) -> None:
     assert parse(agent, text) is None
 
 
-@pytest.mark.parametrize("agent", [each for each in AGENTS.names if each != "text"])
+@pytest.mark.parametrize("agent", [each for each in ALL_AGENTS.names if each != "text"])
 @given(
     text=st.binary(max_size=40) | st.sampled_from([each.values[0] for each in HOSTILE])
 )
 @settings(max_examples=150, deadline=None)
 def test_the_outline_finds_the_same_lines_malformed(agent: str, text: bytes) -> None:
-    outlined = AGENTS[agent].outline
+    outlined = ALL_AGENTS[agent].outline
 
     outline = outlined([b"{}", text])
 
@@ -217,8 +223,22 @@ def test_a_record_says_where_its_line_starts(agent: str) -> None:
     assert record.offset == 7
 
 
-def test_every_agent_has_samples() -> None:
-    assert all(SAMPLES.values())
+@agents
+def test_every_agent_has_samples(agent: str) -> None:
+    assert SAMPLES[agent]
+
+
+@agents
+def test_every_agent_says_how_right_its_figures_are(agent: str) -> None:
+    about = ALL_AGENTS[agent].about
+    page = (agent_folders()[agent] / "README.md").read_text()
+    rows = dict(re.findall(r"^\| (\w+) \| (.+) \|$", page, re.MULTILINE))
+
+    assert {"exact", "estimated", "unknowable"} <= rows.keys()
+    assert about.exact
+    assert about.estimated
+    assert about.unknowable
+    assert (agent_folders()[agent] / "about.py").is_file()
 
 
 @pytest.mark.parametrize(("agent", "sample"), STREAMS)
@@ -265,7 +285,7 @@ def test_any_stream_gives_the_same_records_in_any_pieces(
 @pytest.mark.parametrize("memory", [b"\xff", b"\xc1\x00", b"\x80", b"\x93\x01\x02\x03"])
 def test_a_memory_that_is_damaged_is_none(agent: str, memory: bytes) -> None:
     items = ITEMS[agent][:4]
-    reader = AGENTS[agent].reader(ReaderContext(), memory)
+    reader = ALL_AGENTS[agent].reader(ReaderContext(), memory)
 
     assert read_all(reader, items) == read_all(fresh_reader(agent), items)
 
@@ -277,6 +297,6 @@ def read_in_pieces(agent: str, items: list[bytes], cuts: set[int]) -> list[Any]:
         found.append(reader.read(item, offset=offset))
         offset += len(item) + 1
         if index in cuts:
-            reader = AGENTS[agent].reader(ReaderContext(), reader.memory())
+            reader = ALL_AGENTS[agent].reader(ReaderContext(), reader.memory())
 
     return found

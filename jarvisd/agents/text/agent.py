@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jarvisd.agents._shared.condense import Head
 from jarvisd.agents._shared.outline import of_text
+from jarvisd.agents.text.about import ABOUT
 from jarvisd.agents.text.read import TextReader
 from jarvisd.core.agent import Agent
 from jarvisd.core.roots import Tree
@@ -18,5 +19,10 @@ def _roots(
 
 
 AGENT = Agent(
-    name="text", roots=_roots, reader=TextReader, condense=Head, outline=of_text
+    name="text",
+    roots=_roots,
+    reader=TextReader,
+    condense=Head,
+    outline=of_text,
+    about=ABOUT,
 )

@@ -1,0 +1,1 @@
+"""Notebook DB: an invented agent with all of its sessions in one SQLite database."""
