@@ -100,7 +100,7 @@ def test_an_oversize_line_is_not_kept_in_memory() -> None:
     for _ in range(1000):
         splitter.feed("é".encode() * 50)
 
-    assert splitter._held == []
+    assert splitter._pieces == []
     assert splitter.feed(b"\n") == [Oversize(0, 50_000)]
 
 

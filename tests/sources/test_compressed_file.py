@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from jarvisd.agents.codex.read import condense
 from jarvisd.base.errors import SourceError
 from jarvisd.core.sources.jsonlines.compressed_file import (
-    CUT_S,
     CUT_SHORT,
+    TRUNCATED_S,
     CompressedFile,
 )
 from jarvisd.core.sources.jsonlines.file_position import FilePosition
@@ -125,7 +125,7 @@ def test_a_file_cut_short_is_waited_for_and_then_told(transcript: Transcript) ->
     path = transcript.write(os.urandom(50_000).hex().encode(), compressed=True)
     path.write_bytes(path.read_bytes()[:-100])
     tail, handles = CompressedFile(str(path)), Handles()
-    for now in (0.0, CUT_S / 2):
+    for now in (0.0, TRUNCATED_S / 2):
         while (part := tail.read(FilePosition(), handles, now)).more:
             assert not part.lines
 
@@ -133,7 +133,7 @@ def test_a_file_cut_short_is_waited_for_and_then_told(transcript: Transcript) ->
 
     def read_late() -> None:
         while True:
-            tail.read(FilePosition(), handles, CUT_S + 1)
+            tail.read(FilePosition(), handles, TRUNCATED_S + 1)
 
     with pytest.raises(SourceError, match=CUT_SHORT):
         read_late()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jarvisd.base.errors import SourceError
-from jarvisd.core.sources.jsonlines.foreign import why_foreign
+from jarvisd.core.sources.jsonlines.foreign import foreign_reason
 from tests.sources.reading import Reading
 
 RECORDS = '{"type":"user","message":"häh?"}\n' * 50
@@ -47,7 +47,7 @@ def test_what_is_no_text_is_refused_with_a_reason(
     ],
 )
 def test_damaged_text_is_still_text(content: bytes) -> None:
-    assert why_foreign(content[:4096]) is None
+    assert foreign_reason(content[:4096]) is None
 
 
 def test_a_file_that_was_refused_is_read_once_it_is_text(tmp_path: Path) -> None:

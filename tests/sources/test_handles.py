@@ -46,7 +46,7 @@ def test_a_folder_can_be_opened_though_files_hold_every_descriptor(
             path.touch()
             handles.get(str(path))
 
-        handles.spare_one()
+        handles.free_one()
 
         assert is_one_left(tmp_path)
         assert len(handles) > 0

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jarvisd.base.errors import SourceError
-from jarvisd.core.sources.jsonlines.leaving import HELD_S, SILENT_S
+from jarvisd.core.sources.jsonlines.leaving import OPEN_SILENT_S, SILENT_S
 from tests.sources.reading import Reading, append
 
 
@@ -72,7 +72,7 @@ def test_a_renamed_file_is_read_on_as_long_as_its_writer_has_it_open(
 
         reading.drain()
         for number in range(3):
-            reading.now += HELD_S - 1
+            reading.now += OPEN_SILENT_S - 1
             assert reading.drain() == []
             print(number, file=writer, flush=True)
             assert reading.drain() == [str(number)]
@@ -92,7 +92,7 @@ def test_a_writer_that_has_forgotten_its_renamed_file_is_not_waited_for(
         path.rename(path.with_suffix(".1"))
         path.write_text("new\n")
         reading.drain()
-        reading.now += HELD_S
+        reading.now += OPEN_SILENT_S
         reading.drain()
         print("too late", file=writer, flush=True)
 
@@ -240,8 +240,8 @@ def test_a_file_that_is_let_go_is_known_under_its_other_name(
     reading.drain()
     (leaving,) = reading.tail.leaving
 
-    assert leaving.is_at(rotated.stat(), reading.handles)
-    assert not leaving.is_at(path.stat(), reading.handles)
-    assert not leaving.is_at(None, reading.handles)
+    assert leaving.is_same_file(rotated.stat(), reading.handles)
+    assert not leaving.is_same_file(path.stat(), reading.handles)
+    assert not leaving.is_same_file(None, reading.handles)
     leaving.end(reading.handles)
-    assert not leaving.is_at(rotated.stat(), reading.handles)
+    assert not leaving.is_same_file(rotated.stat(), reading.handles)

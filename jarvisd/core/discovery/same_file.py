@@ -10,7 +10,7 @@ import msgspec
 
 from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.sources.jsonlines.file_position import FilePosition
-from jarvisd.core.sources.jsonlines.handles import Handles, opened_if_readable
+from jarvisd.core.sources.jsonlines.handles import Handles, open_if_readable
 from jarvisd.core.sources.jsonlines.identity import FileVerdict, resembles
 
 _CONTINUED = {FileVerdict.SAME, FileVerdict.EDITED, FileVerdict.CUT}
@@ -41,8 +41,12 @@ def has_moved(known: TrackedFile, path: str, handles: Handles) -> bool:
         unread = not known.tail.leaving and not known.block.ended
         return unread and status(known.path) is None
 
-    seen, held = status(path), handles.held(known.path)
-    if seen is not None and held is not None and os.path.samestat(os.fstat(held), seen):
+    seen, open_fd = status(path), handles.peek(known.path)
+    if (
+        seen is not None
+        and open_fd is not None
+        and os.path.samestat(os.fstat(open_fd), seen)
+    ):
         return True
 
     return _likeness(known, path) > _likeness(known, known.path)
@@ -56,14 +60,18 @@ def left_behind(other: TrackedFile, path: str, handles: Handles) -> FilePosition
     seen = status(path)
     for each in other.tail.leaving:
         goes = goes_on(other, path, each.position) is not None
-        if goes or each.is_at(seen, handles):
+        if goes or each.is_same_file(seen, handles):
             each.end(handles)
 
         if goes:
             return each.position
 
-    held = handles.held(other.path)
-    if seen is not None and held is not None and os.path.samestat(os.fstat(held), seen):
+    open_fd = handles.peek(other.path)
+    if (
+        seen is not None
+        and open_fd is not None
+        and os.path.samestat(os.fstat(open_fd), seen)
+    ):
         handles.drop(other.path)
 
     return goes_on(other, path)
@@ -88,7 +96,7 @@ def goes_on(
     known: TrackedFile, path: str, position: FilePosition | None = None
 ) -> FilePosition | None:
     """Return the position at which to continue in *path*, if it continues *known*."""
-    fd = opened_if_readable(path)
+    fd = open_if_readable(path)
     if fd is None:
         return None
 
@@ -108,7 +116,7 @@ def _likeness(known: TrackedFile, path: str) -> int:
     if goes_on(known, path) is not None:
         return 2
 
-    fd = opened_if_readable(path)
+    fd = open_if_readable(path)
     if fd is None:
         return 0
 

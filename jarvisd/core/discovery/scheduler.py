@@ -184,7 +184,7 @@ class Scheduler:
     async def _scan(self, found: Callable[[ScanResult], object]) -> None:
         degraded = self._is_degraded or self.watcher_health.has_recent_losses
         findings = await self.reconciler.scan(
-            found, before_open=self.handles.spare_one, degraded=degraded
+            found, before_open=self.handles.free_one, degraded=degraded
         )
         for number, known in enumerate(self.file_registry):
             if known.scan < findings.number and not known.block.ended:
@@ -264,7 +264,7 @@ class Scheduler:
 
     async def _scan_folder(self, tree: Tree, below: tuple[str, ...]) -> None:
         """Scan a new folder, since files that came before its watch were not reported."""
-        excluded, before_open = self.reconciler.excluded, self.handles.spare_one
+        excluded, before_open = self.reconciler.excluded, self.handles.free_one
         links = self.reconciler.links
         for folder in walk(tree, excluded, below, before_open=before_open, links=links):
             for each in folder.files:

@@ -1,16 +1,16 @@
-"""A transcript that its agent has compressed, read as the text that it was.
+"""Reads a transcript that its agent has compressed, as the text that it was.
 
-Positions are those of the text: a transcript goes on where it stood before it was
-compressed, and after it was unpacked again. Nobody can enter the text in its middle, so
-what was counted is decompressed and passed over, and compared by head and mark on the
-way. A compressed file is final: it is read once, and not followed.
+Positions are offsets in the text, so that reading continues at the same position after
+a transcript was compressed or decompressed. Decompression cannot start in the middle, so
+the text that was counted is decompressed and skipped, and its head and mark are compared.
+A compressed file does not grow: it is read once, and not followed.
 """
 
 import os
 
 from jarvisd.base.errors import SourceError
 from jarvisd.core.sources.jsonlines.file_position import FilePosition
-from jarvisd.core.sources.jsonlines.foreign import PROBE_BYTES, why_foreign
+from jarvisd.core.sources.jsonlines.foreign import PROBE_BYTES, foreign_reason
 from jarvisd.core.sources.jsonlines.handles import Handles
 from jarvisd.core.sources.jsonlines.identity import (
     HEAD_BYTES,
@@ -29,11 +29,10 @@ from jarvisd.core.sources.jsonlines.stream import (
 from jarvisd.core.sources.zstd import ZstdReader
 
 COMPRESSED = ".zst"
-"""How the name of a compressed transcript ends."""
+"""The suffix of a compressed transcript."""
 
-CUT_S = 10.0
-"""For how long a file may end inside a frame before that is reported: it may be being
-written."""
+TRUNCATED_S = 10.0
+"""Seconds for which a file may end inside a frame, since it may be being written."""
 
 CUT_SHORT = "ends inside a zstd frame: it was cut short"
 
@@ -53,19 +52,19 @@ class CompressedFile:
         self._known: tuple[int, int, int, int] | None = None
         """Device, inode, size and mtime of the file that was read to its end."""
         self._failed: tuple[tuple[int, int, int, int], SourceError] | None = None
-        self._cut_since: float | None = None
+        self._truncated_since: float | None = None
 
     @property
     def seen_bytes(self) -> int | None:
-        """Return how large the file was when it was read; None before."""
+        """Return the size of the file when it was read; None before."""
         return None if self._known is None else self._known[2]
 
     def changed(self, seen: os.stat_result) -> bool:
-        """Whether *seen* is worth a look."""
+        """Whether *seen* is a reason to read the file."""
         return _signature(seen) != self._known
 
     def assume_unchanged(self, position: FilePosition) -> None:
-        """Take it that *position* was all there was when it was stored."""
+        """Assume that the file was read completely when *position* was stored."""
         if position.size:
             self._known = (
                 position.dev,
@@ -77,22 +76,22 @@ class CompressedFile:
     def judge(
         self, position: FilePosition, _fd: int
     ) -> tuple[FileVerdict, FilePosition]:
-        """Say that no other file goes on where this one ends."""
+        """Return REWRITTEN: no other file continues a compressed one."""
         return FileVerdict.REWRITTEN, position
 
     def begin_at(self, _position: FilePosition) -> None:
-        """Begin anew: the text is entered at its start."""
+        """Start again: decompression can only start at the beginning."""
         self._text = None
 
     def remember(self, _position: FilePosition) -> None:
-        """Remember no lines: a compressed file is not cut by its writer."""
+        """Do nothing: an agent does not truncate a compressed file."""
 
     def forget(self) -> None:
-        """Drop what is only kept while the file is read."""
+        """Drop the decompressor."""
         self._text = None
 
     def rename(self, path: str) -> None:
-        """Read the same file under another name."""
+        """Read the same file at another path."""
         self.path, self.moved_to = path, None
         self._known = None
 
@@ -100,7 +99,7 @@ class CompressedFile:
         """Return the next slice after *position*, at the monotonic time *now*.
 
         Raises:
-            SourceError: The file cannot be read.
+            SourceError: The file is not readable, damaged or truncated.
             OSError: The disk failed.
 
         """
@@ -142,7 +141,7 @@ class CompressedFile:
         left = position.offset - text.reader.offset if splitter is None else 0
         if splitter is None and not left:
             if not text.fits(position):
-                return self._restarted(position)
+                return self._restart(position)
 
             splitter = text.splitter = LineSplitter(
                 offset=position.offset, condense=self.condense
@@ -152,12 +151,12 @@ class CompressedFile:
         piece = text.next(fd, min(left or self.slice_bytes, self.slice_bytes))
         if not piece and text.reader.ended:
             if text.reader.is_cut:
-                return self._wait(text, position, now)
+                return self._retry_later(text, position, now)
 
             if splitter is None:
-                return self._restarted(position)
+                return self._restart(position)
 
-            self._known, self._cut_since = _signature(seen), None
+            self._known, self._truncated_since = _signature(seen), None
             self._text = None
             return FileSlice(
                 [],
@@ -170,10 +169,10 @@ class CompressedFile:
             return FileSlice([], position, read_bytes=read_bytes, more=True)
 
         if not start:
-            self._refuse_foreign(piece)
+            self._check_text(piece)
 
         lines = splitter.feed(piece)
-        text.slow_down(len(piece), len(lines))
+        text.adjust_limit(len(piece), len(lines))
         if splitter.offset != position.offset:
             position = text.advanced(position, seen, splitter.offset)
 
@@ -185,28 +184,30 @@ class CompressedFile:
             more=True,
         )
 
-    def _refuse_foreign(self, piece: bytes) -> None:
-        reason = why_foreign(piece[:PROBE_BYTES])
+    def _check_text(self, piece: bytes) -> None:
+        reason = foreign_reason(piece[:PROBE_BYTES])
         if reason is not None:
             raise SourceError(self.path, f"is compressed, and its content {reason}")
 
-    def _restarted(self, position: FilePosition) -> FileSlice:
-        """Begin anew: the text is another one than was counted."""
+    def _restart(self, position: FilePosition) -> FileSlice:
+        """Start from the beginning: the text is not the one that was counted."""
         self._text = None
         start = FilePosition(generation=position.generation + 1)
         return FileSlice([], start, restarted=True, more=True)
 
-    def _wait(self, text: "_Text", position: FilePosition, now: float) -> FileSlice:
-        """Begin again at the next look, which `changed` asks for.
+    def _retry_later(
+        self, text: "_Text", position: FilePosition, now: float
+    ) -> FileSlice:
+        """Drop the decompressor, and start again at the next read.
 
-        A decompressor may hold 32 MiB, and a half-copied folder has many such files.
+        A decompressor may take 32 MiB, and a half-copied folder has many such files.
         """
         self._text = None
-        if self._cut_since is None:
-            self._cut_since = now
+        if self._truncated_since is None:
+            self._truncated_since = now
 
-        if now - self._cut_since >= CUT_S:
-            self._cut_since = None
+        if now - self._truncated_since >= TRUNCATED_S:
+            self._truncated_since = None
             raise SourceError(self.path, CUT_SHORT)
 
         partial_bytes = text.splitter.partial_bytes if text.splitter else 0
@@ -218,14 +219,14 @@ class CompressedFile:
 
 
 class _Text:
-    """The text of a file so far: what of it tells whether it is the one we counted."""
+    """The text of a file so far, with head and tail to compare with a position."""
 
     __slots__ = ("_head", "_limit", "_path", "_tail", "reader", "splitter")
 
     def __init__(self, path: str) -> None:
         self.reader = ZstdReader()
         self.splitter: LineSplitter | None = None
-        """Set once all that was counted has been passed over."""
+        """Set once the text that was counted has been skipped."""
         self._path = path
         self._head = self._tail = b""
         self._limit = SLICE_BYTES
@@ -240,14 +241,14 @@ class _Text:
         return piece
 
     def fits(self, position: FilePosition) -> bool:
-        """Whether the text so far ends where *position* does, and begins like that."""
+        """Whether the text so far has head and mark of *position*, and ends there."""
         head, tail = self._head[: position.head_len], self._tail
         mark = tail[len(tail) - position.mark_len :]
         is_it = not head or digest(head) == position.head_hash
         return is_it and (not mark or digest(mark) == position.mark_hash)
 
-    def slow_down(self, size: int, lines: int) -> None:
-        """Take so much at a time that a slice has SLICE_LINES lines at most."""
+    def adjust_limit(self, size: int, lines: int) -> None:
+        """Set the size of the next piece, so that it has about SLICE_LINES lines."""
         self._limit = SLICE_BYTES
         if lines > SLICE_LINES:
             self._limit = max(MIN_SLICE_BYTES, size * SLICE_LINES // lines)
@@ -255,9 +256,9 @@ class _Text:
     def advanced(
         self, position: FilePosition, seen: os.stat_result, offset: int
     ) -> FilePosition:
-        """Return *position* moved to *offset*, which lies in the last piece.
+        """Return *position* moved to *offset*, which is in the last piece.
 
-        Its size stays 0 until all of the file has been read.
+        Its size stays 0 until the whole file has been read.
         """
         head = self._head[: min(HEAD_BYTES, offset)]
         end = len(self._tail) - (self.reader.offset - offset)
@@ -275,9 +276,9 @@ class _Text:
 
 
 class TranscriptText:
-    """The text of a transcript from its start, compressed or not, for a second reading.
+    """The text of a transcript from its start, compressed or not, for rereading.
 
-    *ended* is true once a read has found nothing more.
+    *ended* is True after a read at the end.
     """
 
     __slots__ = ("_fd", "_offset", "_path", "_reader", "ended")
@@ -288,10 +289,10 @@ class TranscriptText:
         self.ended = False
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, *size* at most; none at times in a compressed file.
+        """Return the next bytes, *size* at most; may be empty before the end.
 
         Raises:
-            SourceError: A compressed file is damaged, or cut short.
+            SourceError: A compressed file is damaged or truncated.
             OSError: The disk failed.
 
         """

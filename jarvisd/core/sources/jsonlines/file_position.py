@@ -1,4 +1,4 @@
-"""How far a file of lines was read, and enough of it to know the file again."""
+"""The position in a file of lines, with the data that identifies the file."""
 
 import msgspec
 
@@ -6,13 +6,13 @@ from jarvisd.core.roots import Position
 
 
 class FilePosition(Position, frozen=True, kw_only=True, gc=False, array_like=True):
-    """How far a file was read, and enough of it to know it again.
+    """The position up to which a file was read, with the data that identifies the file.
 
-    The head is the first *head_len* bytes of the file and grows with it to a limit;
-    the mark is the *mark_len* bytes just before *offset*. Both are kept as 64-bit
-    hashes. *offset* always stands behind a line end.
+    The head is the first *head_len* bytes of the file and grows with it to a limit; the
+    mark is the *mark_len* bytes just before *offset*. Both are stored as hashes.
+    *offset* is always after a line end.
 
-    Stored as a JSON array in the order of the fields: a field more goes to the end.
+    It is stored as a JSON array in the order of the fields: append new fields at the end.
     """
 
     dev: int = 0
@@ -25,11 +25,11 @@ class FilePosition(Position, frozen=True, kw_only=True, gc=False, array_like=Tru
 
     @property
     def is_begun(self) -> bool:
-        """Whether the file was ever opened, though it may have had no whole line."""
+        """Whether the file was ever opened, even if it had no complete line yet."""
         return self.inode != 0
 
     def cursor(self) -> bytes:
-        """Return the position as it is stored."""
+        """Return the position as stored in the database."""
         return msgspec.json.encode(self)
 
 
@@ -37,10 +37,10 @@ _DECODER = msgspec.json.Decoder(FilePosition)
 
 
 def position_of(cursor: bytes) -> FilePosition:
-    """Return the position that is stored as *cursor*; nothing was read if that is empty.
+    """Return the position that is stored as *cursor*; the start if that is empty.
 
     Raises:
-        msgspec.DecodeError: It is no position of a file.
+        msgspec.DecodeError: *cursor* is no position of a file.
 
     """
     return _DECODER.decode(cursor) if cursor else FilePosition()

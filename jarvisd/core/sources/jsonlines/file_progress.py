@@ -1,4 +1,4 @@
-"""How one file is being read: its unfinished line, and what is remembered of it."""
+"""The state of reading one file: its partial line, and checksums of its lines."""
 
 import os
 
@@ -10,24 +10,24 @@ from jarvisd.core.sources.jsonlines.stream import FileSlice, Stream
 
 
 class FileProgress:
-    """Keeps splitter and memory of lines in step with the position."""
+    """Keeps stream and checksums consistent with the position."""
 
-    __slots__ = ("_memory", "_stream")
+    __slots__ = ("_checksums", "_stream")
 
     def __init__(self) -> None:
         self._stream: Stream | None = None
-        self._memory: LineChecksums | None = None
+        self._checksums: LineChecksums | None = None
 
     @property
     def partial_bytes(self) -> int:
-        """Return the length of the unfinished line so far."""
+        """Return the length of the partial line so far."""
         return self._stream.partial_bytes if self._stream is not None else 0
 
     def judge(
         self, position: FilePosition, seen: os.stat_result, fd: int
     ) -> tuple[FileVerdict, FilePosition]:
-        """Return what the file behind *position* has become, and where to go on."""
-        return judge(position, seen, fd, self._memory)
+        """Return the verdict on the file *fd*, and the position to continue at."""
+        return judge(position, seen, fd, self._checksums)
 
     def next(
         self,
@@ -43,81 +43,81 @@ class FileProgress:
         """
         if self._stream is None:
             self._stream = Stream(position, slice_bytes, condense)
-            if self._memory is not None:
-                self._memory.rewind(position.offset)
+            if self._checksums is not None:
+                self._checksums.rewind(position.offset)
 
-        part = self._stream.next(position, seen, fd, self._memory)
-        self._forget_some(part.position, seen, fd)
+        part = self._stream.next(position, seen, fd, self._checksums)
+        self._drop_older_half(part.position, seen, fd)
         return part
 
     def next_if_grown(
         self, position: FilePosition, seen: os.stat_result, fd: int
     ) -> FileSlice | None:
-        """Return the next slice of a file that goes on where we stopped, or None."""
+        """Return the next slice if the file was only appended to, else None."""
         if self._stream is None:
             return None
 
-        part = self._stream.next_if_grown(position, seen, fd, self._memory)
+        part = self._stream.next_if_grown(position, seen, fd, self._checksums)
         if part is not None:
-            self._forget_some(part.position, seen, fd)
+            self._drop_older_half(part.position, seen, fd)
 
         return part
 
-    def _forget_some(
+    def _drop_older_half(
         self, position: FilePosition, seen: os.stat_result, fd: int
     ) -> None:
-        if self._memory is not None and self._memory.is_full:
-            base = advanced(position, seen, fd, self._memory.middle)
-            self._memory.forget_until(base)
+        if self._checksums is not None and self._checksums.is_full:
+            base = advanced(position, seen, fd, self._checksums.middle)
+            self._checksums.drop_until(base)
 
     def begin_at(self, start: FilePosition) -> None:
-        """Read on from *start*, which may lie before what was read or in a new file."""
+        """Continue at *start*, which may be before the old position or in a new file."""
         self._stream = None
-        if self._memory is None:
+        if self._checksums is None:
             return
 
-        if start.offset < max(1, self._memory.base.offset):
-            self._memory = LineChecksums(start)
+        if start.offset < max(1, self._checksums.base.offset):
+            self._checksums = LineChecksums(start)
 
     def begin_after_edit(self, start: FilePosition) -> None:
-        """Read on from *start*: what stands before it is not what was remembered."""
+        """Continue at *start*; the lines before it have changed since."""
         self._stream = None
-        if self._memory is not None:
-            self._memory = LineChecksums(start)
+        if self._checksums is not None:
+            self._checksums = LineChecksums(start)
 
-    def remembers_all(self, position: FilePosition, fd: int) -> bool:
-        """Whether each line before *position* is known to be as it was."""
-        memory = self._memory
-        if memory is None or memory.base.offset:
+    def matches_all(self, position: FilePosition, fd: int) -> bool:
+        """Whether each line before *position* is known to be unchanged."""
+        checksums = self._checksums
+        if checksums is None or checksums.base.offset:
             return False
 
-        return memory.kept(fd) >= position.offset
+        return checksums.matching_end(fd) >= position.offset
 
-    def check_rest(self, fd: int) -> None:
-        """Read the unfinished line again if it is not as it was."""
-        if self._stream is not None and not self._stream.still_fits(fd):
+    def check_partial_line(self, fd: int) -> None:
+        """Read the partial line again if it has changed."""
+        if self._stream is not None and not self._stream.matches_partial_line(fd):
             self._stream = None
 
-    def drop_rest(self) -> None:
-        """Forget the unfinished line: it was cut off, or stands in another file."""
+    def drop_partial_line(self) -> None:
+        """Drop the partial line: it was truncated, or is in another file."""
         self._stream = None
 
     def finish(self) -> TextLine | Oversize | None:
-        """Return the unfinished line of a file that has ended, if any."""
+        """Return the partial line of a file that has ended, if any."""
         return self._stream.finish() if self._stream is not None else None
 
-    def hand_over(self) -> Stream | None:
-        """Give away the stream, unfinished line and all."""
+    def detach_stream(self) -> Stream | None:
+        """Return the stream with its partial line, and start a new one next time."""
         stream, self._stream = self._stream, None
         return stream
 
     def remember(self, position: FilePosition) -> None:
-        """Remember single lines from *position* on, in case the file is cut."""
+        """Keep checksums of lines from *position* on, in case the file is truncated."""
         self._stream = None
-        self._memory = LineChecksums(position)
+        self._checksums = LineChecksums(position)
 
     def forget(self) -> None:
-        """Drop what is only useful while the file is followed."""
-        self._memory = None
+        """Drop the data that only followed files need."""
+        self._checksums = None
         if self._stream is not None and not self._stream.partial_bytes:
             self._stream = None

@@ -1,8 +1,8 @@
-"""What is named like a transcript and is no text: recognised by its first bytes.
+"""Recognises files that are named like transcripts but are no text, by their header.
 
-Reading such a file line by line would count noise, so it is left alone and told of
-with a reason. A single bad line is not enough for that: whatever has one line that
-begins like a JSON object is a transcript, damaged or not.
+Reading such a file by lines would count noise, so it is not read, and reported with the
+reason. A bad line is no such reason: a file with one line that begins like a JSON object
+is a transcript, damaged or not.
 """
 
 import re
@@ -24,12 +24,12 @@ _SIGNATURES = {
 _SIGNED = tuple(_SIGNATURES)
 
 
-def why_foreign(head: bytes) -> str | None:
-    """Return why a file that begins with *head* is no text; None if it may be one."""
+def foreign_reason(head: bytes) -> str | None:
+    """Return the reason why a file with this *head* is no text; None if it may be."""
     if head.startswith(_SIGNED):
         return next(why for each, why in _SIGNATURES.items() if head.startswith(each))
 
-    # A run of NULs at the start is a hole, left by a writer that kept its offset.
+    # NULs at the start are a hole, left by a writer that kept its offset.
     text = head.lstrip(b"\0")
     if b"\0" not in text or _OBJECT.search(text):
         return None

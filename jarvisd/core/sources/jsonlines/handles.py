@@ -1,6 +1,6 @@
-"""Open files, as few as useful: a least-recently-used cache of descriptors.
+"""A least-recently-used cache of file descriptors.
 
-One descriptor per known file would need thousands of them; the usual limit is 1,024.
+One descriptor for each tracked file would need thousands; the usual limit is 1,024.
 """
 
 import errno
@@ -17,29 +17,29 @@ import anyio.to_thread
 from jarvisd.base.errors import SourceError
 
 MAX_OPEN = 1024
-"""Enough for every session that is really live; the rest is opened when needed."""
+"""Enough for all live sessions; other files are opened when needed."""
 
 MAX_OPENING = 16
-"""Files that are being opened at the same time: each may take a thread for long."""
+"""Files that are opened at the same time: each may block a thread for long."""
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""No link is followed, and a FIFO or device found by walking cannot block us."""
+"""Follow no link, and do not block on a FIFO or device found by a scan."""
 
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 
 
 def default_limit() -> int:
-    """Return how many files to keep open: a quarter of what the process may have."""
+    """Return the number of files to keep open: a quarter of the process's limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(8, min(MAX_OPEN, soft // 4))
 
 
 def open_regular(path: str) -> int:
-    """Open *path* for reading, refusing what is no regular file.
+    """Open *path* for reading if it is a regular file.
 
     Raises:
-        FileNotFoundError: It is gone.
-        SourceError: It may not be read, or is a link, a device or a pipe.
+        FileNotFoundError: The file does not exist.
+        SourceError: It is not readable, or is a link, a device or a pipe.
 
     """
     try:
@@ -60,8 +60,8 @@ def open_regular(path: str) -> int:
     return fd
 
 
-def opened_if_readable(path: str) -> int | None:
-    """Return what `open_regular` does, or None if that is nothing for now."""
+def open_if_readable(path: str) -> int | None:
+    """Open *path* as `open_regular` does; return None if that fails."""
     try:
         return open_regular(path)
     except (SourceError, OSError):
@@ -69,7 +69,7 @@ def opened_if_readable(path: str) -> int | None:
 
 
 class Handles:
-    """Descriptors by path. Whoever asks gets one that is good until the next await."""
+    """Descriptors by path. A returned descriptor is valid until the next await."""
 
     def __init__(self, limit: int | None = None) -> None:
         self._most = self._limit = limit or default_limit()
@@ -81,24 +81,24 @@ class Handles:
         return len(self._fds)
 
     def get(self, path: str) -> int:
-        """Return a descriptor of *path*, opening it when needed; see open_regular."""
+        """Return a descriptor of *path*, opened if needed; see `open_regular`."""
         failure = self._failed.pop(path, None)
         if failure is not None:
             raise failure
 
         fd = self._fds.get(path)
         if fd is None:
-            self._make_room()
-            fd = self._fds[path] = self._opened(partial(open_regular, path))
+            self._evict()
+            fd = self._fds[path] = self._open_or_evict(partial(open_regular, path))
             self._limit = min(self._most, self._limit + 1)
         else:
             self._fds.move_to_end(path)
         return fd
 
     async def open(self, path: str) -> None:
-        """Open *path* on a thread: a slow disk delays the files that lie on it alone.
+        """Open *path* on a thread, so that a slow disk delays only its own files.
 
-        `get` raises what went wrong, if it is called before the next await.
+        If that fails, the next `get` raises the error.
         """
         self._failed.pop(path, None)
         if self._limiter is None:
@@ -112,24 +112,24 @@ class Handles:
             if getattr(exc, "errno", None) not in _OUT_OF_DESCRIPTORS:
                 self._failed[path] = exc
         else:
-            self.put(path, fd)
+            self.add(path, fd)
 
-    def held(self, path: str) -> int | None:
-        """Return the descriptor if it is open; the name may mean another file now."""
+    def peek(self, path: str) -> int | None:
+        """Return the descriptor if it is open; *path* may be another file by now."""
         return self._fds.get(path)
 
-    def used(self, path: str) -> int | None:
-        """Return what `held` does, and count that as a use."""
+    def touch(self, path: str) -> int | None:
+        """Return the descriptor if it is open, and mark it as recently used."""
         fd = self._fds.get(path)
         if fd is not None:
             self._fds.move_to_end(path)
 
         return fd
 
-    def put(self, path: str, fd: int) -> None:
-        """Take charge of *fd*, as the descriptor of *path*."""
+    def add(self, path: str, fd: int) -> None:
+        """Add *fd* as the descriptor of *path*; the cache closes it."""
         self.drop(path)
-        self._make_room()
+        self._evict()
         self._fds[path] = fd
 
     def drop(self, path: str) -> None:
@@ -139,34 +139,34 @@ class Handles:
             os.close(fd)
 
     def rename(self, before: str, after: str) -> None:
-        """Keep the descriptor of a file that was moved, under its new name."""
+        """Move the descriptor of *before* to the path *after*."""
         fd = self._fds.pop(before, None)
         if fd is not None:
             self.drop(after)
             self._fds[after] = fd
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all descriptors."""
         for path in list(self._fds):
             self.drop(path)
 
-    def spare_one(self) -> None:
-        """Close old files if no descriptor is left, for what is to be opened now."""
+    def free_one(self) -> None:
+        """Ensure that one descriptor can be opened; close old files if there is none."""
         with suppress(OSError):
-            os.close(self._opened(partial(os.open, os.devnull, _FLAGS)))
+            os.close(self._open_or_evict(partial(os.open, os.devnull, _FLAGS)))
 
-    def _make_room(self) -> None:
+    def _evict(self) -> None:
         while len(self._fds) >= self._limit:
             self.drop(next(iter(self._fds)))
 
-    def _opened(self, opener: Callable[[], int]) -> int:
+    def _open_or_evict(self, opener: Callable[[], int]) -> int:
         while True:
             try:
                 return opener()
             except OSError as exc:
-                # Out of descriptors: somebody else needs them more than old files.
+                # Out of descriptors: lower the limit, so that others get some.
                 if exc.errno not in _OUT_OF_DESCRIPTORS or not self._fds:
                     raise
 
                 self._limit = max(1, len(self._fds) // 2)
-                self._make_room()
+                self._evict()

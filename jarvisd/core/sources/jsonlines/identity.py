@@ -1,30 +1,29 @@
-"""Is this still the file that was read? The decision table of the tail engine.
+"""Judges whether a file still is the one that was read: the tail engine's decisions.
 
-A file is known by its head and by its mark, not by inode or name alone: inodes are
-reused, files are rewritten in place, copied back and moved. The head is its first
+A file is identified by its head and its mark, not by inode or name alone: inodes are
+reused, and files are rewritten in place, copied back and moved. The head is its first
 bytes and grows with it to a limit, since two files may share a first line (a forked
-session does); the mark is what stands just before the offset, and catches a file
-that was rewritten in place to more than its old length.
+session does); the mark is the bytes just before the offset, and detects a file that was
+rewritten in place to more than its old length.
 
-    the file that the name leads to                    so it is
-    -------------------------------                    --------
+    the file at the path                               verdict    then
+    --------------------                               -------    ----
     was never read to a line end                       FRESH      read from 0
-    is empty, and says nothing yet                     EMPTY      wait
-    has head and mark where they were                  SAME       go on at offset
-    the same, but its time changed and not its size,   EDITED     go on at offset; what
-      or it was empty or gone in between                          stands before is read
-                                                                  into the books again
-    has what stood just before the offset there, and   EDITED     the same
-      other lines before
-    has lines that we saw, up to some line end         CUT        go on there
-    has nothing of what we saw                         REWRITTEN  read from 0
+    is empty, so that nothing is known yet             EMPTY      wait
+    has head and mark where they were                  SAME       continue at offset
+    the same, but its mtime changed and not its size,  EDITED     continue at offset;
+      or it was empty or gone in between                          the ledger reads the
+                                                                  lines before again
+    has the last line at its place, and other lines    EDITED     the same
+      before
+    has the lines that were read, up to some line end  CUT        continue there
+    has none of the lines that were read               REWRITTEN  read from 0
 
-The inode decides nothing: another inode whose head and mark fit is an atomic rewrite
-(written aside and renamed) or a file system mounted anew, and the same inode whose
-head differs was reused or rewritten. CUT needs a memory of single lines, which is
-kept for followed files only; other files that were cut are REWRITTEN, and what is
-left of them is counted again. What becomes of a file that has lost its name stands
-in `file`.
+The inode decides nothing: another inode whose head and mark match is an atomic rewrite
+(written to another name and renamed) or a remounted file system, and the same inode with
+another head was reused or rewritten. CUT needs checksums of lines, which are kept for
+followed files only; other truncated files are REWRITTEN, and their remaining lines are
+counted again. `tailed_file` handles a file that was renamed or deleted.
 """
 
 import hashlib
@@ -36,11 +35,11 @@ from jarvisd.core.sources.jsonlines.line_checksums import LineChecksums
 
 HEAD_BYTES = 1024
 MARK_BYTES = 512
-"""Long enough to hold what tells two lines of one agent apart, ids and times."""
+"""Long enough to contain the ids and times by which lines of one agent differ."""
 
 
 class FileVerdict(Enum):
-    """What a look at a file came to; see the table above."""
+    """The result of comparing a file with its position; see the table above."""
 
     FRESH = auto()
     EMPTY = auto()
@@ -54,15 +53,15 @@ def judge(
     position: FilePosition,
     seen: os.stat_result,
     fd: int,
-    memory: LineChecksums | None = None,
+    checksums: LineChecksums | None = None,
 ) -> tuple[FileVerdict, FilePosition]:
-    """Return what the file behind *position* has become, and where to go on in it.
+    """Return the verdict on the file *fd*, and the position to continue at.
 
     Args:
-        position: How far the file was read.
+        position: The position up to which the file was read.
         seen: The status of *fd*.
-        fd: The file that the name leads to now.
-        memory: The lines before *position* that are remembered, if any.
+        fd: The file that the path refers to now.
+        checksums: Checksums of the lines before *position*, if they are kept.
 
     """
     if position.head_len == 0:
@@ -74,20 +73,20 @@ def judge(
     if fits(position, fd):
         return FileVerdict.SAME, position
 
-    if _ends_alike(position, fd, memory):
+    if _has_last_line(position, fd, checksums):
         return FileVerdict.EDITED, edited(position, seen, fd)
 
     generation = position.generation + 1
-    kept = _kept(memory, fd)
-    if not kept:
+    matching_end = _matching_end(checksums, fd)
+    if not matching_end:
         return FileVerdict.REWRITTEN, FilePosition(generation=generation)
 
     start = FilePosition(generation=generation)
-    return FileVerdict.CUT, advanced(start, seen, fd, kept)
+    return FileVerdict.CUT, advanced(start, seen, fd, matching_end)
 
 
 def fits(position: FilePosition, fd: int) -> bool:
-    """Whether the file still has head and mark of *position* where they were."""
+    """Whether head and mark of *position* are unchanged in the file."""
     if not position.offset:
         return True
 
@@ -95,10 +94,10 @@ def fits(position: FilePosition, fd: int) -> bool:
 
 
 def resembles(position: FilePosition, fd: int) -> bool:
-    """Return True if the file begins or ends as what was read to *position* did.
+    """Return True if the file has the head of *position*, or ends with its mark.
 
-    Together with its inode that tells a file that was written again from one that
-    was not read yet and got the inode of a removed one.
+    Together with the inode that distinguishes a rewritten file from a new one that has
+    the inode of a deleted file.
     """
     return _has_head(position, fd) or _has_mark(position, os.fstat(fd).st_size, fd)
 
@@ -112,9 +111,9 @@ def advanced(
     data: bytes = b"",
     start: int = 0,
 ) -> FilePosition:
-    """Return *position* moved to *offset*, with head and mark taken from the file.
+    """Return *position* moved to *offset*, with head and mark of the file.
 
-    *data* is what was read of it from *start* on.
+    *data* are bytes of the file that were already read, from *start* on.
     """
     head_len = min(HEAD_BYTES, offset)
     head_hash = position.head_hash
@@ -138,17 +137,17 @@ def advanced(
 
 
 def edited(position: FilePosition, seen: os.stat_result, fd: int) -> FilePosition:
-    """Return *position* in the file *seen*: what stands before it was written again.
+    """Return *position* in the file *seen*, whose lines before it may have changed.
 
-    The same number of lines, for all that is known, which may say something else now.
-    They are of a new generation, which their rows tell by: see `row_version`.
+    Their number is assumed unchanged. They belong to a new generation, by which their
+    rows replace the old ones: see `row_version`.
     """
     start = FilePosition(generation=position.generation + 1)
     return advanced(start, seen, fd, position.offset)
 
 
 def between(begin: int, end: int, fd: int, data: bytes, start: int) -> bytes:
-    """Return what stands there: of *data*, read from *start* on, or of the file."""
+    """Return these bytes of the file, from *data*, read from *start* on, if possible."""
     if start <= begin and end <= start + len(data):
         return data[begin - start : end - start]
 
@@ -156,7 +155,7 @@ def between(begin: int, end: int, fd: int, data: bytes, start: int) -> bytes:
 
 
 def digest(data: bytes) -> int:
-    """Return 63 bits of a hash: what SQLite keeps as one integer."""
+    """Return 63 bits of a hash, which SQLite can store as an integer."""
     raw = hashlib.blake2b(data, digest_size=8).digest()
     return int.from_bytes(raw) >> 1
 
@@ -167,7 +166,7 @@ def _has_head(position: FilePosition, fd: int) -> bool:
 
 
 def _has_mark(position: FilePosition, end: int, fd: int) -> bool:
-    """Return True if what stood before the offset of *position* stands before *end*."""
+    """Return True if the mark of *position* is just before *end*."""
     if end < position.mark_len:
         return False
 
@@ -175,14 +174,20 @@ def _has_mark(position: FilePosition, end: int, fd: int) -> bool:
     return len(mark) == position.mark_len and digest(mark) == position.mark_hash
 
 
-def _ends_alike(position: FilePosition, fd: int, memory: LineChecksums | None) -> bool:
-    """Whether the last line that was read stands where it stood."""
+def _has_last_line(
+    position: FilePosition, fd: int, checksums: LineChecksums | None
+) -> bool:
+    """Whether the last line that was read is unchanged."""
     if _has_mark(position, position.offset, fd):
         return True
 
-    return memory is not None and memory.ends_alike(position.offset, fd)
+    return checksums is not None and checksums.matches_last_line(position.offset, fd)
 
 
-def _kept(memory: LineChecksums | None, fd: int) -> int:
-    """Return up to where the file has the lines that we saw; 0 if from the start on."""
-    return memory.kept(fd) if memory is not None and fits(memory.base, fd) else 0
+def _matching_end(checksums: LineChecksums | None, fd: int) -> int:
+    """Return the offset up to which the file's lines are unchanged; 0 if none are."""
+    return (
+        checksums.matching_end(fd)
+        if checksums is not None and fits(checksums.base, fd)
+        else 0
+    )

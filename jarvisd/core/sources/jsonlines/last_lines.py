@@ -1,4 +1,4 @@
-"""The last lines of a file, found from its end."""
+"""Reads the last lines of a file, from its end."""
 
 import os
 from collections import deque
@@ -9,24 +9,26 @@ from jarvisd.core.sources.jsonlines.lines import is_blank
 
 STEP_BYTES = 64 * 1024
 MAX_BYTES = 8 * 1024 * 1024
-"""Looked at most, so that the tail of a file of huge lines is short, not slow."""
+"""Bytes that are read at most: the tail of a file of huge lines is short, not slow."""
 
 
 def last_lines(path: str, end: int, count: int) -> list[str]:
     """Return the last *count* lines of *path* before offset *end* that are not blank.
 
-    Fewer if the file has fewer, or if they are more than MAX_BYTES. Bytes that are
-    not UTF-8 are replaced.
+    They are fewer if the file has fewer, or if they exceed MAX_BYTES. Bytes that are not
+    UTF-8 are replaced.
 
     Raises:
-        FileNotFoundError: It is gone.
-        SourceError: It may not be read.
+        FileNotFoundError: The file does not exist.
+        SourceError: The file is not readable.
 
     """
     fd = open_regular(path)
     try:
         is_compressed = path.endswith(COMPRESSED)
-        tail = _end_of_text(path, fd, end) if is_compressed else _tail(fd, end, count)
+        tail = (
+            _compressed_tail(path, fd, end) if is_compressed else _tail(fd, end, count)
+        )
     finally:
         os.close(fd)
 
@@ -37,22 +39,22 @@ def last_lines(path: str, end: int, count: int) -> list[str]:
     ]
 
 
-def _end_of_text(path: str, fd: int, end: int) -> bytes:
-    """Return whole lines of compressed text before *end*, which has to be gone through."""
-    text, pieces, offset, held = TranscriptText(path, fd), deque[bytes](), 0, 0
+def _compressed_tail(path: str, fd: int, end: int) -> bytes:
+    """Return the complete lines before *end*; all text before is decompressed."""
+    text, pieces, offset, size = TranscriptText(path, fd), deque[bytes](), 0, 0
     while offset < end and not text.ended:
         pieces.append(text.read(min(STEP_BYTES, end - offset)))
         offset += len(pieces[-1])
-        held += len(pieces[-1])
-        while held > MAX_BYTES:
-            held -= len(pieces.popleft())
+        size += len(pieces[-1])
+        while size > MAX_BYTES:
+            size -= len(pieces.popleft())
 
     tail = b"".join(pieces)
-    return tail if held == offset else tail[tail.find(b"\n") + 1 :]
+    return tail if size == offset else tail[tail.find(b"\n") + 1 :]
 
 
 def _tail(fd: int, end: int, count: int) -> bytes:
-    """Return whole lines, at least *count* that are not blank where there are."""
+    """Return complete lines, with at least *count* that are not blank if possible."""
     start, tail = end, b""
     while start and len(tail) < MAX_BYTES:
         step = min(STEP_BYTES, start)

@@ -1,4 +1,4 @@
-"""A file that has lost its name to another one while its writer goes on."""
+"""Reads on in a file that was renamed while its writer continues."""
 
 import os
 from collections.abc import Iterable
@@ -12,63 +12,65 @@ from jarvisd.core.sources.jsonlines.stream import FileSlice, Stream
 from jarvisd.core.sources.source_slice import SourceSlice
 
 SILENT_S = 5.0
-"""For how long nobody must have written to a renamed file before it is let go."""
+"""Seconds without growth after which a renamed file is closed."""
 
-HELD_S = 3600.0
-"""The same as long as somebody has it open for writing: who has written nothing for an
-hour has forgotten it."""
+OPEN_SILENT_S = 3600.0
+"""The same while a process has it open for writing: one that has written nothing for an
+hour has leaked the descriptor."""
 
 
 def is_abandoned(fd: int, silent_s: float) -> bool:
-    """Say whether no more is to be expected of a file silent for *silent_s*."""
+    """Whether no more lines are expected of a file silent for *silent_s*."""
     if silent_s < SILENT_S:
         return False
 
-    return silent_s >= HELD_S or not has_writer(fd)
+    return silent_s >= OPEN_SILENT_S or not has_writer(fd)
 
 
 @dataclass(slots=True)
 class LeavingFile:
     """The rest of a renamed file, read until it is abandoned.
 
-    *position* is how far it was read, which nobody stores: the block's own is that of
-    the new file. *grew_at* is when it was last seen to grow.
+    *position* is not stored, because the cursor of the block is in the new file.
+    *last_growth_at* is the monotonic time at which it last grew.
     """
 
     key: str
-    """What its descriptor is called in the handles."""
+    """The name of its descriptor in the handles."""
     position: FilePosition
     stream: Stream
-    grew_at: float
+    last_growth_at: float
     ended: bool = False
 
     def read(self, handles: Handles, now: float) -> FileSlice:
-        """Return what was appended since; sets *ended* when that was all."""
-        fd = handles.held(self.key)
-        if fd is None or not (fits(self.position, fd) and self.stream.still_fits(fd)):
-            # Others needed the descriptor more, or it is no longer what it was.
+        """Return the appended lines; set *ended* if the file is abandoned."""
+        fd = handles.peek(self.key)
+        if fd is None or not (
+            fits(self.position, fd) and self.stream.matches_partial_line(fd)
+        ):
+            # The descriptor was evicted, or the file was rewritten.
             self.end(handles)
             return SourceSlice([], self.position)
 
         part = self.stream.next(self.position, os.fstat(fd), fd)
         self.position = part.position
         if part.read_bytes:
-            self.grew_at = now
-        elif is_abandoned(fd, now - self.grew_at):
+            self.last_growth_at = now
+        elif is_abandoned(fd, now - self.last_growth_at):
             self.end(handles)
 
         return part
 
-    def is_at(self, seen: os.stat_result | None, handles: Handles) -> bool:
-        """Say whether *seen* is this file, under another name."""
-        fd = handles.held(self.key)
+    def is_same_file(self, seen: os.stat_result | None, handles: Handles) -> bool:
+        """Whether *seen* is this file under another name."""
+        fd = handles.peek(self.key)
         if fd is None or seen is None:
             return False
 
         return os.path.samestat(os.fstat(fd), seen)
 
     def end(self, handles: Handles) -> None:
-        """Read no more of it."""
+        """Stop reading the file, and close it."""
         handles.drop(self.key)
         self.ended = True
 
@@ -76,7 +78,7 @@ class LeavingFile:
 def read_beside(
     leaving: Iterable[LeavingFile], position: FilePosition, handles: Handles, now: float
 ) -> FileSlice | None:
-    """Return what one of *leaving* gained, as a slice that leaves *position* alone."""
+    """Return new lines of one of *leaving*, as a slice that keeps *position*."""
     for each in leaving:
         part = each.read(handles, now)
         if part.lines or part.more:

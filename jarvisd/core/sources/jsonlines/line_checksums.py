@@ -1,8 +1,8 @@
-"""The last lines of a followed file, as checksums: how much of it is still there?
+"""Checksums of the last lines of a followed file, to find how much of it is unchanged.
 
-An agent that goes back in a conversation cuts its transcript, or writes it again
-with another end. With a checksum per line, what was read of it is known to the line,
-and only what is new is counted. Twelve bytes a line, for followed files only.
+An agent that goes back in a session truncates its transcript, or rewrites it with another
+end. Checksums show up to which line it is unchanged, so that only new lines are counted.
+They take twelve bytes for each line, and are kept for followed files only.
 """
 
 import os
@@ -13,14 +13,14 @@ from jarvisd.core.sources.jsonlines.file_position import FilePosition
 
 MAX_LINES = 8192
 MAX_BYTES = 4 * 1024 * 1024
-"""Looked at again at most when a file was cut: some milliseconds."""
+"""Bytes that are compared at most after a truncation: some milliseconds."""
 
 
 class LineChecksums:
-    """Checksums of the lines that end behind *base*, oldest first.
+    """Checksums of the lines that end after *base*, oldest first.
 
-    Fed with the same bytes as the splitter; what lies before *base* is known by its
-    head and mark alone.
+    It receives the same bytes as the splitter. The bytes before *base* are only checked
+    by head and mark.
     """
 
     __slots__ = ("_ends", "_sums", "_unfinished", "base")
@@ -33,7 +33,7 @@ class LineChecksums:
 
     @property
     def is_full(self) -> bool:
-        """Whether it is time to forget the older half."""
+        """Whether the older half should be dropped."""
         ends = self._ends
         if not ends:
             return False
@@ -42,13 +42,13 @@ class LineChecksums:
 
     @property
     def middle(self) -> int:
-        """Return where the newer half of the lines begins."""
+        """Return the offset at which the newer half of the lines begins."""
         return self._ends[len(self._ends) // 2]
 
     def add(self, chunk: bytes, offset: int, start: int = 0) -> None:
-        """Remember the lines that *chunk*, which stands at *offset*, completes.
+        """Add the lines that *chunk*, at *offset* of the file, completes.
 
-        What stands before *start* in it was added already.
+        The bytes before *start* in *chunk* were added already.
         """
         while (end := chunk.find(b"\n", start) + 1) > 0:
             self._ends.append(offset + end)
@@ -59,22 +59,22 @@ class LineChecksums:
         if start < len(chunk):
             self._unfinished = zlib.crc32(chunk[start:], self._unfinished)
 
-    def forget_until(self, base: FilePosition) -> None:
-        """Forget what ends before *base*, which is the end of a line remembered."""
+    def drop_until(self, base: FilePosition) -> None:
+        """Drop the lines before *base*, which must be the end of one of the lines."""
         count = self._ends.index(base.offset) + 1
         del self._ends[:count], self._sums[:count]
         self.base = base
 
     def rewind(self, offset: int) -> None:
-        """Forget what lies behind *offset*, which is to be read again."""
+        """Drop the lines after *offset*, which are read again."""
         while self._ends and self._ends[-1] > offset:
             self._ends.pop()
             self._sums.pop()
 
         self._unfinished = 0
 
-    def ends_alike(self, offset: int, fd: int) -> bool:
-        """Whether the last line remembered ends at *offset*, in *fd* as well."""
+    def matches_last_line(self, offset: int, fd: int) -> bool:
+        """Whether the last line ends at *offset* and is unchanged in *fd*."""
         ends = self._ends
         if not ends or ends[-1] != offset:
             return False
@@ -83,8 +83,8 @@ class LineChecksums:
         line = os.pread(fd, offset - start, start)
         return len(line) == offset - start and zlib.crc32(line) == self._sums[-1]
 
-    def kept(self, fd: int) -> int:
-        """Return the last line end up to which *fd* holds the lines remembered."""
+    def matching_end(self, fd: int) -> int:
+        """Return the end of the last line up to which *fd* is unchanged."""
         at = self.base.offset
         for end, checksum in zip(self._ends, self._sums, strict=True):
             line = os.pread(fd, end - at, at)

@@ -72,7 +72,7 @@ class LineFile:
     def is_ready(self) -> bool:
         """Whether there is no file to open, as far as that can be known."""
         # Where the file may have another name, it is decided there which to open.
-        is_held = self._handles.held(self.tail.path) is not None
+        is_held = self._handles.peek(self.tail.path) is not None
         return is_held or self.tail.moved_to is not None
 
     async def prepare(self) -> None:

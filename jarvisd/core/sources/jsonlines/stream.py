@@ -1,4 +1,4 @@
-"""An open file as lines, a slice at a time."""
+"""Reads an open file as lines, one slice at a time."""
 
 import os
 
@@ -14,27 +14,27 @@ from jarvisd.core.sources.jsonlines.lines import (
 from jarvisd.core.sources.source_slice import SourceSlice
 
 SLICE_BYTES = 64 * 1024
-"""Read at most this much before others get a turn: about half a millisecond."""
+"""The largest slice: reading it takes about half a millisecond."""
 
 COUNTED_SLICE_BYTES = 256 * 1024
-"""The same where lines are only counted."""
+"""The largest slice if lines are only counted."""
 
 LONG_STEP_BYTES = 32 * 1024
-"""... or so much of an unfinished line: it may have to be condensed."""
+"""The largest piece of a partial line in a slice, since it may be condensed."""
 
 SLICE_LINES = 400
-"""... or about this many lines, since short lines cost more than their bytes."""
+"""About the most lines of a slice, since short lines cost more than their bytes."""
 
 MIN_SLICE_BYTES = 4 * 1024
 
 FileSlice = SourceSlice[FilePosition]
 
 _TAIL_BYTES = MARK_BYTES
-"""Read again before what is new, to know whether the file still goes on from there."""
+"""Bytes before the new ones that are read again, to detect a rewrite."""
 
 
 class Stream:
-    """Reads a file on from *position*, holding back its unfinished last line."""
+    """Reads a file from *position* on; keeps its partial last line back."""
 
     __slots__ = ("_head", "_max_slice_bytes", "_slice_bytes", "_splitter", "_tail")
 
@@ -50,7 +50,7 @@ class Stream:
 
     @property
     def partial_bytes(self) -> int:
-        """Return the length of the unfinished line so far."""
+        """Return the length of the partial line so far."""
         return self._splitter.partial_bytes
 
     def next(
@@ -58,26 +58,28 @@ class Stream:
         position: FilePosition,
         seen: os.stat_result,
         fd: int,
-        memory: LineChecksums | None = None,
+        checksums: LineChecksums | None = None,
     ) -> FileSlice:
-        """Return the next slice after *position*, and let *memory* remember it.
+        """Return the next slice after *position*, and add it to *checksums*.
 
-        *seen* is the status of *fd* before anything is read.
+        *seen* is the status of *fd* before the read.
         """
         before = min(_TAIL_BYTES, self._splitter.next_offset)
         data = self._read(fd, before, seen)
-        return self._take(data, before, position, seen=seen, fd=fd, memory=memory)
+        return self._split(
+            data, before, position, seen=seen, fd=fd, checksums=checksums
+        )
 
     def next_if_grown(
         self,
         position: FilePosition,
         seen: os.stat_result,
         fd: int,
-        memory: LineChecksums | None = None,
+        checksums: LineChecksums | None = None,
     ) -> FileSlice | None:
-        """Do the same if the file is known to go on where we stopped; else None.
+        """Return the next slice if the file was only appended to, else None.
 
-        Two reads in all, of head and tail as they were and of what is new.
+        It takes two reads: one of the head, one of the old tail with the new bytes.
         """
         head, tail = self._head, self._tail
         if len(head) != position.head_len or not tail:
@@ -87,10 +89,12 @@ class Stream:
         if not data.startswith(tail) or os.pread(fd, len(head), 0) != head:
             return None
 
-        return self._take(data, len(tail), position, seen=seen, fd=fd, memory=memory)
+        return self._split(
+            data, len(tail), position, seen=seen, fd=fd, checksums=checksums
+        )
 
-    def still_fits(self, fd: int) -> bool:
-        """Whether the unfinished line is as it was: agents cut off their own."""
+    def matches_partial_line(self, fd: int) -> bool:
+        """Whether the partial line is unchanged: agents truncate their own."""
         rest = self._tail[-self.partial_bytes :] if self.partial_bytes else b""
         if not rest:
             return True
@@ -98,13 +102,13 @@ class Stream:
         return os.pread(fd, len(rest), self._splitter.next_offset - len(rest)) == rest
 
     def finish(self) -> TextLine | Oversize | None:
-        """Return the unfinished line of a file that has ended, if any."""
+        """Return the partial line of a file that has ended, if any."""
         return self._splitter.finish()
 
     def _read(self, fd: int, before: int, seen: os.stat_result) -> bytes:
-        """Return *before* known bytes and the next ones of those that were *seen*.
+        """Return *before* known bytes and the next new ones, up to the size of *seen*.
 
-        What came since has not been looked at, and may be anything.
+        Bytes that were appended since may belong to a rewrite, which is judged first.
         """
         start = self._splitter.next_offset
         new = min(self._slice_bytes, max(0, seen.st_size - start))
@@ -119,7 +123,7 @@ class Stream:
         self._slice_bytes = most - before
         return data[:most]
 
-    def _take(
+    def _split(
         self,
         data: bytes,
         before: int,
@@ -127,18 +131,18 @@ class Stream:
         *,
         seen: os.stat_result,
         fd: int,
-        memory: LineChecksums | None,
+        checksums: LineChecksums | None,
     ) -> FileSlice:
-        """Cut into lines what *data* holds behind the *before* bytes known already."""
+        """Split *data* after its first *before* bytes, which are known, into lines."""
         splitter, read_bytes = self._splitter, len(data) - before
         start = splitter.next_offset - before
-        if memory is not None:
-            memory.add(data, start, before)
+        if checksums is not None:
+            checksums.add(data, start, before)
 
         lines = splitter.feed(data, before)
         self._tail = data[-_TAIL_BYTES:]
         if read_bytes and not lines and not splitter.partial_bytes:
-            _pass_hole(splitter, seen, fd)
+            _skip_hole(splitter, seen, fd)
             self._tail = b""
 
         more = read_bytes == self._slice_bytes and splitter.next_offset < seen.st_size
@@ -158,7 +162,7 @@ class Stream:
         )
 
     def _next_slice_bytes(self, read_bytes: int, lines: int) -> int:
-        """Return a slice that should hold at most so many lines as one may."""
+        """Return the size of a slice that has about SLICE_LINES lines at most."""
         if lines <= SLICE_LINES:
             return self._max_slice_bytes
 
@@ -169,11 +173,11 @@ def _is_of(position: FilePosition, seen: os.stat_result) -> bool:
     return position.inode == seen.st_ino and position.dev == seen.st_dev
 
 
-def _pass_hole(splitter: LineSplitter, seen: os.stat_result, fd: int) -> None:
-    """Skip NULs that nobody wrote, however many: a writer kept its offset."""
+def _skip_hole(splitter: LineSplitter, seen: os.stat_result, fd: int) -> None:
+    """Skip a hole of any size, left by a writer that kept its offset."""
     try:
         data = os.lseek(fd, splitter.next_offset, os.SEEK_DATA)
-    except OSError:  # nothing but the hole is left, or the file was cut meanwhile
+    except OSError:  # the rest is a hole, or the file was truncated meanwhile
         data = seen.st_size
 
     splitter.skip_to(max(data, splitter.next_offset))

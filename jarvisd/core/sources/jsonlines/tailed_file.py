@@ -1,24 +1,22 @@
-"""One path that is followed, whatever happens to the file behind it.
+"""Follows one path, whatever happens to its file.
 
-What the content says about a file is decided in `identity`. What becomes of the file
-that we have open when its name leads elsewhere:
+`identity` judges a file by its content. If the path no longer refers to the open file:
 
-    the name leads to   the open file has   so
-    -----------------   -----------------   --
-    nothing             no name left        it is read to its end, and gone
-    nothing             another name        it is read on until it is abandoned
-    a continuation      -                   the new one is read on
-    another file        no name left        it is read to its end, then the new one
-    another file        another name        it is read on besides the new one until it
-                                            is abandoned: its writer may not know yet
+    the path is          the open file has   then
+    -----------          -----------------   ----
+    nothing              no name left        read it to its end; it is gone
+    nothing              another name        read it until it is abandoned
+    its continuation     -                   read the new file on
+    another file         no name left        read it to its end, then the new file
+    another file         another name        read both until the old one is abandoned,
+                                             since its writer may not know yet
 
-A file is abandoned when nobody has written to it for a while and nobody has it open for
-writing (`leaving`). A file without any name, whose writer may go on as well, is not
-waited for: no rotation deletes a file that is still meant to be read.
+A file is abandoned when it has not grown for a while and no process has it open for
+writing (`leaving`). A file without any name is not waited for, although its writer may
+continue: no rotation deletes a file that is still meant to be read.
 
-Only what was read before the new file took over has a stored position. What a writer
-appends later to a file under another name is counted while the daemon lives, and not
-by the next one.
+A position is only stored for the part before the new file. Lines that are appended later
+to a renamed file are counted by this daemon, but not by the next one.
 """
 
 import os
@@ -27,8 +25,8 @@ from dataclasses import dataclass, field
 from jarvisd.base.errors import SourceError
 from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.file_progress import FileProgress
-from jarvisd.core.sources.jsonlines.foreign import PROBE_BYTES, why_foreign
-from jarvisd.core.sources.jsonlines.handles import Handles, opened_if_readable
+from jarvisd.core.sources.jsonlines.foreign import PROBE_BYTES, foreign_reason
+from jarvisd.core.sources.jsonlines.handles import Handles, open_if_readable
 from jarvisd.core.sources.jsonlines.identity import FileVerdict, edited, judge
 from jarvisd.core.sources.jsonlines.leaving import (
     LeavingFile,
@@ -40,100 +38,100 @@ from jarvisd.core.sources.jsonlines.stream import SLICE_BYTES, FileSlice
 from jarvisd.core.sources.source_slice import SourceSlice
 
 MAX_LEAVING = 4
-"""Files of one name that were renamed within seconds and are still read."""
+"""Renamed files of one path that are read at the same time."""
 
 EDIT_PAUSE_S = 60.0
-"""How often a file is read again that changes without growing: some network file systems
-set the time of a file once more after each line, and that tells no edit."""
+"""The shortest time between two rereads of a file that changes without growing: some
+network file systems set the mtime again after each line, which is no edit."""
 
 _CONTINUED = {FileVerdict.SAME, FileVerdict.EDITED, FileVerdict.CUT}
 
 
 @dataclass(slots=True)
 class TailedFile:
-    """Reads one path in slices, noticing when the path means another file.
+    """Reads one path in slices, and detects that the path refers to another file.
 
-    The caller owns the position: it hands in the one it has stored with its counts
-    and takes the new one from the slice, so that both always move together.
+    The caller owns the position: it passes the one that it stores with its counts, and
+    gets the new one with the slice, so that both always change together.
     """
 
     path: str
     slice_bytes: int = SLICE_BYTES
-    """How much is read of it at a time, from the next time that it is opened."""
+    """The largest slice, from the next time that the file is opened."""
     condense: Condense | None = None
-    """What becomes of its long lines, from the next time that it is opened."""
+    """Condenses long lines, from the next time that the file is opened."""
     moved_to: str | None = None
-    """Where the file is that *position* belongs to, if somebody has seen it."""
+    """The new path of the file that *position* belongs to, if a scan has found it."""
     leaving: list[LeavingFile] = field(default_factory=list)
-    """Files that had this name and may still be written."""
+    """Files that had this path and may still be written."""
     _reading: FileProgress = field(default_factory=FileProgress)
     _known: tuple[int, int, int, int] | None = None
-    """Device, inode, size and mtime at the last look."""
-    _away_since: float | None = None
+    """Device, inode, size and mtime at the last read."""
+    _renamed_since: float | None = None
     _edited_at: float | None = None
-    """When it was last read again because it was written to before its end."""
-    _was_void: bool = False
-    """It was empty or gone since it was read: what comes back may be edited."""
-    _edit_waits: bool = False
-    """So it was since, too soon: it is read again with a later change."""
+    """The monotonic time of the last reread because of an edit."""
+    _was_empty: bool = False
+    """It was empty or gone since it was read, so its lines may have been edited."""
+    _edit_pending: bool = False
+    """It was edited too soon after a reread, and is read again at a later change."""
 
     @property
     def seen_bytes(self) -> int | None:
-        """Return how large the file was at the last look; None before the first."""
+        """Return the size of the file at the last read; None before the first."""
         return None if self._known is None else self._known[2]
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether a file that has lost its name is read: no hint tells of it."""
-        return bool(self.leaving) or self._away_since is not None
+        """Whether a renamed file is read, whose changes no hint reports."""
+        return bool(self.leaving) or self._renamed_since is not None
 
     def changed(self, seen: os.stat_result) -> bool:
-        """Whether *seen* is worth a look: cheap, without opening the file."""
+        """Whether *seen* is a reason to read: cheap, without opening the file."""
         return _signature(seen) != self._known or bool(self.leaving)
 
     def assume_unchanged(self, position: FilePosition) -> None:
-        """Take it that *position* was all there was when it was stored."""
+        """Assume that the file was read completely when *position* was stored."""
         if position.offset == position.size:
             self._known = _signature_of(position)
 
     def judge(
         self, position: FilePosition, fd: int
     ) -> tuple[FileVerdict, FilePosition]:
-        """Say what the file behind *fd* is to one that was read to *position*."""
+        """Return the verdict on the file *fd*, and the position to continue at."""
         return self._reading.judge(position, os.fstat(fd), fd)
 
     def begin_at(self, position: FilePosition) -> None:
-        """Read on from *position*, whatever was read of an unfinished line."""
+        """Continue at *position*, and drop the partial line."""
         self._reading.begin_at(position)
 
     def remember(self, position: FilePosition) -> None:
-        """Remember single lines from *position* on, in case the file is cut."""
+        """Keep checksums of lines from *position* on, in case the file is truncated."""
         self._reading.remember(position)
 
     def forget(self) -> None:
-        """Drop what is only kept while the file is being followed."""
+        """Drop the data that only followed files need."""
         self._reading.forget()
 
     def rename(self, path: str) -> None:
-        """Follow the same file under another name."""
+        """Follow the same file at another path."""
         self.path, self.moved_to = path, None
-        self._known = self._away_since = None
+        self._known = self._renamed_since = None
 
     def read(self, position: FilePosition, handles: Handles, now: float) -> FileSlice:
         """Return the next slice after *position*, at the monotonic time *now*.
 
         Raises:
-            SourceError: The file cannot be read; tell the user, and try again later.
+            SourceError: The file is not readable; report that, and retry later.
             OSError: The disk failed.
 
         """
         part = self._read(position, handles, now)
-        self._was_void |= part.gone
+        self._was_empty |= part.gone
         return part
 
     def _read(self, position: FilePosition, handles: Handles, now: float) -> FileSlice:
-        """Return the next slice of the file that our name leads to, or led to."""
-        named = _named(self.path)
+        """Return the next slice of the file at the path, or of the renamed one."""
+        named = _stat_path(self.path)
         grown = self._read_grown(position, named, handles)
         if grown is not None:
             return grown
@@ -143,13 +141,13 @@ class TailedFile:
             return part
 
         self.leaving = [each for each in self.leaving if not each.ended]
-        away = self._away(position, named, handles)
+        away = self._renamed_file(position, named, handles)
         if away is not None:
-            return self._read_away(position, named, away, handles, now)
+            return self._read_renamed(position, named, away, handles, now)
 
-        self._away_since = None
+        self._renamed_since = None
         try:
-            return self._look(position, handles.get(self.path), now)
+            return self._read_open(position, handles.get(self.path), now)
         except FileNotFoundError:
             partial_bytes = self._reading.partial_bytes
             return SourceSlice([], position, partial_bytes=partial_bytes, gone=True)
@@ -157,22 +155,22 @@ class TailedFile:
     def _read_grown(
         self, position: FilePosition, named: os.stat_result | None, handles: Handles
     ) -> FileSlice | None:
-        """Return what was appended to the file that we have open and always had.
+        """Return the lines appended to the open file, if that is all that happened.
 
-        Nearly every look ends here; None leaves it to the tables, as it does before
-        the first line has come: only they ask whether it is text at all.
+        Nearly every read ends here. None means that the tables above must decide; they
+        also check before the first line whether the file is text at all.
         """
         if named is None or self._known is None or self.is_unsettled:
             return None
 
-        if not position.head_len or self._edit_waits:
+        if not position.head_len or self._edit_pending:
             return None
 
         dev, inode, size, _ = self._known
         if named.st_ino != inode or named.st_dev != dev or named.st_size <= size:
             return None
 
-        fd = handles.used(self.path)
+        fd = handles.touch(self.path)
         if fd is None:
             return None
 
@@ -182,92 +180,92 @@ class TailedFile:
 
         return part
 
-    def _look(self, position: FilePosition, fd: int, now: float) -> FileSlice:
-        """Read the file behind *fd*, if it is still what was read before."""
+    def _read_open(self, position: FilePosition, fd: int, now: float) -> FileSlice:
+        """Read the open file *fd*, after judging whether it still is the same."""
         reading, seen = self._reading, os.fstat(fd)
         if self.changed(seen):
             verdict, start = reading.judge(position, seen, fd)
             match verdict:
                 case FileVerdict.CUT | FileVerdict.REWRITTEN:
-                    self._was_void = False
+                    self._was_empty = False
                     reading.begin_at(start)
                     return SourceSlice([], start, restarted=True, more=True)
                 case FileVerdict.EMPTY:
-                    reading.drop_rest()
-                    self._known, self._was_void = _signature(seen), True
+                    reading.drop_partial_line()
+                    self._known, self._was_empty = _signature(seen), True
                     return SourceSlice([], position)
                 case FileVerdict.FRESH:
-                    _refuse_foreign(self.path, fd)
+                    _check_text(self.path, fd)
                 case FileVerdict.EDITED:
                     return self._begin_after_edit(start, seen, now)
                 case FileVerdict.SAME if self._is_edited(position, seen, fd):
-                    self._edit_waits = self._is_too_soon(now)
-                    if not self._edit_waits:
+                    self._edit_pending = self._is_too_soon(now)
+                    if not self._edit_pending:
                         start = edited(position, seen, fd)
                         return self._begin_after_edit(start, seen, now)
 
-            self._was_void = False
-            reading.check_rest(fd)
+            self._was_empty = False
+            reading.check_partial_line(fd)
 
         part = reading.next(position, seen, fd, self.slice_bytes, self.condense)
         self._known = _signature(seen)
         return part
 
     def _is_edited(self, position: FilePosition, seen: os.stat_result, fd: int) -> bool:
-        """Return True if what stands before *position* was written again.
+        """Return True if the lines before *position* may have been edited.
 
-        That is so if the file was empty or gone, or changed without growing.
+        That is so if the file was empty or gone, or has changed without growing.
         """
-        if self._edit_waits:
+        if self._edit_pending:
             return True
 
-        if self._was_void:
-            return not self._reading.remembers_all(position, fd)
+        if self._was_empty:
+            return not self._reading.matches_all(position, fd)
 
         _, _, size, mtime_ns = self._known or _signature_of(position)
         if seen.st_size != size or seen.st_mtime_ns == mtime_ns:
             return False
 
-        # A file that is being appended to has its new time a moment before its new size.
+        # During an append the new mtime is visible a moment before the new size.
         if _signature(os.fstat(fd)) != _signature(seen):
             return False
 
-        return not self._reading.remembers_all(position, fd)
+        return not self._reading.matches_all(position, fd)
 
     def _is_too_soon(self, now: float) -> bool:
-        """Return True if a new time alone is no reason yet to read the file again."""
+        """Return True if a new mtime is no reason yet to read the file again."""
         at = self._edited_at
-        return at is not None and now - at < EDIT_PAUSE_S and not self._was_void
+        return at is not None and now - at < EDIT_PAUSE_S and not self._was_empty
 
     def _begin_after_edit(
         self, start: FilePosition, seen: os.stat_result, now: float
     ) -> FileSlice:
-        """Go on at *start*; whoever gets the slice reads again what stands before."""
-        self._edited_at, self._edit_waits, self._was_void = now, False, False
+        """Continue at *start*; the caller reads the lines before it again."""
+        self._edited_at, self._edit_pending, self._was_empty = now, False, False
         self._known = _signature(seen)
         self._reading.begin_after_edit(start)
         return SourceSlice([], start, restarted=True, more=True)
 
-    def _away(
+    def _renamed_file(
         self, position: FilePosition, named: os.stat_result | None, handles: Handles
     ) -> int | None:
-        """Return the file read so far, if our name does not lead to it or on from it."""
-        fd = handles.held(self.path)
+        """Return the open file if the path is neither that file nor its continuation."""
+        fd = handles.peek(self.path)
         if fd is None:
-            return self._found_again(position, handles)
+            return self._reopen_moved(position, handles)
 
         if named is not None and os.path.samestat(os.fstat(fd), named):
             return None
 
-        if self._newcomer(position) not in _CONTINUED:
+        if self._judge_successor(position) not in _CONTINUED:
             return fd
 
-        self._drop(handles)
+        self._close(handles)
         return None
 
-    def _newcomer(self, position: FilePosition) -> FileVerdict | None:
-        """Judge the file that has our name now; None if there is none to be read."""
-        fd = opened_if_readable(self.path)
+    def _judge_successor(self, position: FilePosition) -> FileVerdict | None:
+        """Judge the file that is at the path now; None if there is no readable one."""
+        fd = open_if_readable(self.path)
         if fd is None:
             return None
 
@@ -276,15 +274,15 @@ class TailedFile:
         finally:
             os.close(fd)
 
-    def _found_again(self, position: FilePosition, handles: Handles) -> int | None:
-        """Open the file read so far where it was seen since, if it is still that."""
+    def _reopen_moved(self, position: FilePosition, handles: Handles) -> int | None:
+        """Open the file at *moved_to*, if it is still the one that was read."""
         path, self.moved_to = self.moved_to, None
-        if path is None or self._newcomer(position) in _CONTINUED:
+        if path is None or self._judge_successor(position) in _CONTINUED:
             return None
 
-        fd = opened_if_readable(path)
+        fd = open_if_readable(path)
         if fd is not None and judge(position, os.fstat(fd), fd)[0] is FileVerdict.SAME:
-            handles.put(self.path, fd)
+            handles.add(self.path, fd)
             return fd
 
         if fd is not None:
@@ -292,7 +290,7 @@ class TailedFile:
 
         return None
 
-    def _read_away(
+    def _read_renamed(
         self,
         position: FilePosition,
         named: os.stat_result | None,
@@ -300,36 +298,36 @@ class TailedFile:
         handles: Handles,
         now: float,
     ) -> FileSlice:
-        """Read the file that has lost its name, and decide what to do at its end."""
+        """Read the renamed file, and decide what to do at its end."""
         if self._is_overwritten(position, fd):
-            self._drop(handles)
+            self._close(handles)
             return SourceSlice([], position, more=named is not None, gone=named is None)
 
-        part = self._look(position, fd, now)
+        part = self._read_open(position, fd, now)
         if part.more:
             return part
 
-        if part.read_bytes or self._away_since is None:
-            self._away_since = now
+        if part.read_bytes or self._renamed_since is None:
+            self._renamed_since = now
 
         seen = os.fstat(fd)
-        newcomer = self._newcomer(part.position)
-        if newcomer in _CONTINUED:
-            self._drop(handles)
+        successor = self._judge_successor(part.position)
+        if successor in _CONTINUED:
+            self._close(handles)
             part.more = True
-        elif newcomer in {FileVerdict.FRESH, FileVerdict.REWRITTEN}:
-            self._give_way(part, seen, handles, now)
-        elif not seen.st_nlink or is_abandoned(fd, now - self._away_since):
-            self._let_go(part, seen, handles)
+        elif successor in {FileVerdict.FRESH, FileVerdict.REWRITTEN}:
+            self._switch_to_successor(part, seen, handles, now)
+        elif not seen.st_nlink or is_abandoned(fd, now - self._renamed_since):
+            self._close_ended(part, seen, handles)
             part.gone = named is None
 
         return part
 
     def _is_overwritten(self, position: FilePosition, fd: int) -> bool:
-        """Whether nothing of what we read is left in a file without a name.
+        """Whether a file without a name has been rewritten since it was read.
 
-        What is in it now has most likely been moved on: it was written here, and then
-        aside and renamed. Its lines are those of the file that has our name.
+        Then an editor first wrote in place, and then a new file that it renamed: the
+        lines are in the file that is at the path now, and would be counted twice.
         """
         seen = os.fstat(fd)
         if seen.st_nlink or not self.changed(seen):
@@ -337,17 +335,17 @@ class TailedFile:
 
         return self.judge(position, fd)[0] is FileVerdict.REWRITTEN
 
-    def _give_way(
+    def _switch_to_successor(
         self, part: FileSlice, seen: os.stat_result, handles: Handles, now: float
     ) -> None:
-        """Go on with the new file of our name, and keep reading the old one besides."""
-        stream = self._reading.hand_over() if seen.st_nlink else None
+        """Continue with the new file at the path, and read the old one as well."""
+        stream = self._reading.detach_stream() if seen.st_nlink else None
         if stream is None:
-            self._let_go(part, seen, handles)
+            self._close_ended(part, seen, handles)
         else:
             key = f"{self.path}\0{seen.st_ino}"
             handles.rename(self.path, key)
-            leaving = LeavingFile(key, part.position, stream, grew_at=now)
+            leaving = LeavingFile(key, part.position, stream, last_growth_at=now)
             self.leaving = [*self.leaving, leaving][-MAX_LEAVING:]
 
         start = FilePosition(generation=part.position.generation + 1)
@@ -355,27 +353,29 @@ class TailedFile:
         part.position, part.partial_bytes = start, 0
         part.restarted = part.more = True
 
-    def _let_go(self, part: FileSlice, seen: os.stat_result, handles: Handles) -> None:
-        """Close the file; its unfinished line is its last unless it lives elsewhere."""
+    def _close_ended(
+        self, part: FileSlice, seen: os.stat_result, handles: Handles
+    ) -> None:
+        """Close the file; without a name left, its partial line is its last line."""
         if not seen.st_nlink:
             part.rest = self._reading.finish()
 
-        self._drop(handles)
+        self._close(handles)
 
-    def _drop(self, handles: Handles) -> None:
+    def _close(self, handles: Handles) -> None:
         handles.drop(self.path)
-        self._reading.drop_rest()
+        self._reading.drop_partial_line()
 
 
-def _named(path: str) -> os.stat_result | None:
+def _stat_path(path: str) -> os.stat_result | None:
     try:
         return os.stat(path, follow_symlinks=False)
     except FileNotFoundError:
         return None
 
 
-def _refuse_foreign(path: str, fd: int) -> None:
-    reason = why_foreign(os.pread(fd, PROBE_BYTES, 0))
+def _check_text(path: str, fd: int) -> None:
+    reason = foreign_reason(os.pread(fd, PROBE_BYTES, 0))
     if reason is not None:
         raise SourceError(path, reason)
 
