@@ -5,7 +5,7 @@ from anyio import lowlevel
 
 from jarvisd.base.clock import Clock
 from jarvisd.core.discovery.progress import ImportProgress
-from jarvisd.core.discovery.pull import SliceReader
+from jarvisd.core.discovery.slice_reader import SliceReader
 from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.flush import Flusher
 

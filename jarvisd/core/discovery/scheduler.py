@@ -23,10 +23,10 @@ from jarvisd.core.discovery.followers import Followers
 from jarvisd.core.discovery.history import History
 from jarvisd.core.discovery.live_watch import HAS_INOTIFY, LiveWatch
 from jarvisd.core.discovery.progress import ImportProgress
-from jarvisd.core.discovery.pull import SliceReader
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.rereader import Rereader
 from jarvisd.core.discovery.scan import ScanResult, is_utf8, walk
+from jarvisd.core.discovery.slice_reader import SliceReader
 from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.discovery.tree_watch import TreeWatch
 from jarvisd.core.discovery.watch_health import WatcherHealth
