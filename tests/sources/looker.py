@@ -142,7 +142,7 @@ class Looker:
             known.source.remember(known.position)
 
         for _ in range(1000):
-            if not self._reader.slice_reader.pull(known):
+            if not self._reader.slice_reader.read_slice(known):
                 self._reader._fairness.mark_done(known, known.wakes)
                 return
 

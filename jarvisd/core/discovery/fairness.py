@@ -34,49 +34,53 @@ class Fairness:
         self._progressed = anyio.Event()
         self._awaited = 0
 
-    async def drain(self, known: TrackedFile, began: float) -> float:
-        """Read *known* to its end, waiting for the next turn after each.
+    async def drain(self, tracked: TrackedFile, began: float) -> float:
+        """Read *tracked* to its end, waiting for the next turn after each.
 
         *began* is the start of the caller's turn, monotonic; the result is the start of
         the turn in which the file was finished.
         """
-        ticket = known.wakes
+        ticket = tracked.wakes
         more = True
         while more:
-            if not self._slice_reader.is_open(known):
-                await self._slice_reader.open(known)
+            if not self._slice_reader.is_open(tracked):
+                await self._slice_reader.open(tracked)
                 began = self._clock.monotonic()
 
-            more = self._slice_reader.pull(known)
-            if not more and is_settling(known):
-                if known.backlog_bytes is not None:
-                    self._end_backlog(known)  # its follower can wait until it settles
+            more = self._slice_reader.read_slice(tracked)
+            if not more and is_settling(tracked):
+                if tracked.backlog_bytes is not None:
+                    self._end_backlog(tracked)  # its follower can wait until it settles
                     return began
 
-                await anyio.sleep(known.source.retry_s or 0.0)
+                await anyio.sleep(tracked.source.retry_s or 0.0)
                 more = True
 
             if self._clock.monotonic() - began >= TURN_S:
                 began = await self.wait_for_turn()
-                if known.backlog_bytes is not None and self._flusher.is_behind:
+                if tracked.backlog_bytes is not None and self._flusher.is_behind:
                     await self._flusher.catch_up()
 
-        self.mark_done(known, ticket)
+        self.mark_done(tracked, ticket)
         return began
 
-    def read_at_once(self, known: TrackedFile) -> bool:
-        """Read one slice of *known* now; return True if that was all of it.
+    def read_at_once(self, tracked: TrackedFile) -> bool:
+        """Read one slice of *tracked* now; return True if that was all of it.
 
         For files that grow by lines; any other change is left to the file's task.
         """
-        if not self._slice_reader.is_open(known):
+        if not self._slice_reader.is_open(tracked):
             return False
 
-        path, ticket = known.path, known.wakes
-        if self._slice_reader.pull(known) or known.block.ended or known.path != path:
+        path, ticket = tracked.path, tracked.wakes
+        if (
+            self._slice_reader.read_slice(tracked)
+            or tracked.block.ended
+            or tracked.path != path
+        ):
             return False
 
-        self.mark_done(known, ticket)
+        self.mark_done(tracked, ticket)
         return True
 
     async def wait_for_turn(self) -> float:
@@ -86,17 +90,17 @@ class Fairness:
 
         return self._clock.monotonic()
 
-    def mark_done(self, known: TrackedFile, ticket: int) -> None:
-        """Record that *known* has been read for all its wakes up to *ticket*."""
-        known.done = max(known.done, ticket)
-        self._end_backlog(known)
+    def mark_done(self, tracked: TrackedFile, ticket: int) -> None:
+        """Record that *tracked* has been read for all its wakes up to *ticket*."""
+        tracked.done = max(tracked.done, ticket)
+        self._end_backlog(tracked)
         if self._awaited:
             self._progressed.set()
             self._progressed = anyio.Event()
 
-    def _end_backlog(self, known: TrackedFile) -> None:
-        if known.backlog_bytes is not None:
-            known.backlog_bytes = None
+    def _end_backlog(self, tracked: TrackedFile) -> None:
+        if tracked.backlog_bytes is not None:
+            tracked.backlog_bytes = None
             self._progress.finished()
 
     async def wait_until_read(self, files: list[TrackedFile]) -> None:
@@ -105,8 +109,8 @@ class Fairness:
         self._awaited += 1
         try:
             while waiting:
-                known, ticket = waiting[-1]
-                if known.done >= ticket:
+                tracked, ticket = waiting[-1]
+                if tracked.done >= ticket:
                     waiting.pop()
                 else:
                     await self._progressed.wait()
@@ -114,7 +118,7 @@ class Fairness:
             self._awaited -= 1
 
 
-def is_settling(known: TrackedFile) -> bool:
+def is_settling(tracked: TrackedFile) -> bool:
     """Whether the source is being written, and must settle before it is read."""
-    retry_s = known.source.retry_s
+    retry_s = tracked.source.retry_s
     return retry_s is not None and retry_s <= SETTLE_S

@@ -1,26 +1,26 @@
-"""Every transcript that is known, by path, inode and name, and how new ones join.
+"""The registry of tracked files, by path, inode and name, which identifies new files.
 
-    a file that is new to us                      so it is
-    ------------------------                      --------
-    has the inode of one whose name leads to it   a hard link: nothing new
-    has the inode and the content of one whose    that one, moved
-      name leads nowhere or to other content
-    has the inode and the begin or the end of     that one, moved and rewritten
-      one whose name leads to nothing like it
-    has the inode and the content of one that     what that one has left behind: a block
-      was replaced since                            of its own that begins where it ended,
-                                                    whichever of both is looked at first
-    has name, size, time and content of one       a copy (`cp -a`, a backup): a block of
-                                                    its own that begins where that ends
-    is compressed, and has the name of one that   that one, read on where it stopped
-      is nowhere any more
-    has the name of one that was compressed       that one, unpacked again
-    is compressed, and the other is there still   nothing new: the plain one is read
-    is anything else                              new
+    a new file                                      is
+    ----------                                      --
+    has the inode of a tracked one at its path      a hard link: not adopted
+    has the inode and the content of a tracked      that file, moved
+      one whose path is missing or has other content
+    has the inode and the head or mark of a         that file, moved and rewritten
+      tracked one whose path has no such content
+    has the inode and the content of a tracked      the file that its path had before:
+      one whose path was replaced since               a new block that starts where the
+                                                      other ended, in any order
+    has name, size, mtime and content of a          a copy (`cp -a`, a backup): a new
+      tracked one                                     block that starts where that ends
+    is compressed, and has the name of a tracked    that file, continued at its position
+      one that does not exist any more
+    has the name of one that was compressed         that file, decompressed again
+    is compressed, and the plain file exists        not adopted: the plain file is read
+    is anything else                                new
 
-That is of files of lines. Sources of other kinds are known by their paths alone.
-A copy under another name is a fork of a session, and counts as one. A file that comes
-back to a name that it had goes on where it was read last, under whichever name.
+That applies to files of lines. Other sources are identified by their paths only. A copy
+under another name is a fork of a session, and counts as one. A file that returns to
+a former name continues at the position where it was last read, under any name.
 """
 
 import hashlib
@@ -37,12 +37,12 @@ from jarvisd.base.errors import SourceError
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.discovery.same_file import (
-    copied,
-    goes_on,
+    continuation_of,
+    copied_position,
     has_moved,
-    here,
-    leads_to,
-    left_behind,
+    in_file,
+    is_name_of,
+    release_file,
     status,
 )
 from jarvisd.core.discovery.scan import ScanResult
@@ -58,14 +58,14 @@ from jarvisd.core.sources.jsonlines.line_file import LineFile, open_tail
 log = structlog.get_logger()
 
 MAX_NAMESAKES = 64
-"""Looked at for one that a new file may be a copy of."""
+"""Files of the same name that are compared with a new one, which may be a copy."""
 
 MAX_LEFT = 256
-"""Files whose names lead elsewhere now, remembered until they show up again."""
+"""Replaced files whose positions are remembered until they are found at another path."""
 
 
 class FileRegistry:
-    """Finds, adopts and renames known files. Synchronous: it only looks and notes."""
+    """Finds, adopts and renames tracked files. Synchronous; it only reads files."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class FileRegistry:
         clock: Clock,
         tree_of: Callable[[str], Tree | None],
     ) -> None:
-        """Begin with the sources of *blocks*; *tree_of* returns in which tree a path is read."""
+        """Create an empty registry; *tree_of* returns the tree of a path, or None."""
         self._blocks = blocks
         self._handles = handles
         self._clock = clock
@@ -83,7 +83,7 @@ class FileRegistry:
         self._by_inode: dict[tuple[int, int], TrackedFile] = {}
         self._by_name: defaultdict[str, list[TrackedFile]] = defaultdict(list)
         self._left: dict[tuple[int, int], FilePosition] = {}
-        self._beside: dict[str, TrackedFile] = {}
+        self._by_part: dict[str, TrackedFile] = {}
         self._folders: dict[str, TrackedFile] = {}
         self._streams: defaultdict[str, dict[str, Block]] = defaultdict(dict)
         self._unclaimed: dict[str, Block] = {}
@@ -96,23 +96,23 @@ class FileRegistry:
         return iter(list(self._by_path.values()))
 
     def get(self, path: str) -> TrackedFile | None:
-        """Return what is known by *path*, or has the file at *path* as a part."""
-        known = self._by_path.get(path) or self._beside.get(path)
-        if known is None and self._folders:
+        """Return the source at *path*, or the one of which that file is a part."""
+        tracked = self._by_path.get(path) or self._by_part.get(path)
+        if tracked is None and self._folders:
             return self._folders.get(os.path.dirname(path))
 
-        return known
+        return tracked
 
     def restore(self, block: Block) -> None:
-        """Restore a transcript's block from the store, as it was left."""
+        """Restore a transcript's block from the store."""
         path = block.origin.path
-        assert path is not None, "a transcript has a path"
+        assert path is not None, "stored block of a transcript has no path"
         stream = block.origin.session_id or ""
         if block.block_id == _stream_id(block.origin.agent, path, stream):
             self._streams[path][stream] = block
-            known = self._by_path.get(path)
-            if known is not None:
-                _join(known, stream, block)
+            tracked = self._by_path.get(path)
+            if tracked is not None:
+                _attach_stream(tracked, stream, block)
 
             return
 
@@ -137,11 +137,11 @@ class FileRegistry:
         if not block.ended and block.error is None:
             source.tail.assume_unchanged(position)
 
-        known = TrackedFile(block, source, size=position.size)
-        self._add(known)
+        tracked = TrackedFile(block, source, size=position.size)
+        self._add(tracked)
         inode = (position.dev, position.inode)
         if not block.ended or inode not in self._by_inode:
-            self._by_inode[inode] = known  # not one that only had it last
+            self._by_inode[inode] = tracked  # not one that only had it last
 
     def adopt(self, found: ScanResult, now_ms: int) -> TrackedFile | None:
         """Return the file behind a path that is new to us, with a block to feed.
@@ -161,7 +161,7 @@ class FileRegistry:
         """Return the file of lines that *found* is, under whichever name it was read."""
         inode = (found.status.st_dev, found.status.st_ino)
         other = self._by_inode.get(inode)
-        if other is not None and leads_to(other.path, inode):
+        if other is not None and is_name_of(other.path, inode):
             return None
 
         place = found.tree.place(found.parts)
@@ -175,16 +175,16 @@ class FileRegistry:
             self._rename(other, found, place)
             return other
 
-        former = self._former(found.path) if found.tree.compressed else None
+        former = self._find_former(found.path) if found.tree.compressed else None
         if former is not None:
-            self._exchange(former, found, place)
+            self._replace_form(former, found, place)
             return former
 
-        known = self._created(found, place, now_ms)
-        self._by_inode.setdefault(inode, known)
-        return known
+        tracked = self._create(found, place, now_ms)
+        self._by_inode.setdefault(inode, tracked)
+        return tracked
 
-    def _former(self, path: str) -> TrackedFile | None:
+    def _find_former(self, path: str) -> TrackedFile | None:
         """Return the compressed transcript that is unpacked at *path*, if there is one.
 
         Or one that was compressed, unpacked and moved without our seeing it.
@@ -193,7 +193,7 @@ class FileRegistry:
             if each.is_compressed:
                 return each
 
-            is_it = not each.position.offset or goes_on(each, path) is not None
+            is_it = not each.position.offset or continuation_of(each, path) is not None
             if is_it and status(each.path) is None:
                 return each
 
@@ -215,88 +215,92 @@ class FileRegistry:
             return None
 
         if not namesakes:
-            return self._created(found, place, now_ms)
+            return self._create(found, place, now_ms)
 
-        known = max(namesakes, key=lambda each: each.position.offset)
-        self._exchange(known, found, place)
-        return known
+        tracked = max(namesakes, key=lambda each: each.position.offset)
+        self._replace_form(tracked, found, place)
+        return tracked
 
-    def _exchange(self, known: TrackedFile, found: ScanResult, place: Place) -> None:
-        """Read *known* on in *found*, which is it compressed or unpacked."""
-        self._handles.drop(known.path)
-        self._rename(known, found, place)
+    def _replace_form(
+        self, tracked: TrackedFile, found: ScanResult, place: Place
+    ) -> None:
+        """Read *tracked* on in *found*, which is it compressed or unpacked."""
+        self._handles.drop(tracked.path)
+        self._rename(tracked, found, place)
         tail = open_tail(found.path)
-        tail.slice_bytes = known.tail.slice_bytes
-        known.replace_tail(tail)
+        tail.slice_bytes = tracked.tail.slice_bytes
+        tracked.replace_tail(tail)
 
-    def reached(self, known: TrackedFile, before: Position) -> None:
-        """Record that *known* was read on from *before*, perhaps in another file."""
-        position = known.block.position
+    def record_position(self, tracked: TrackedFile, before: Position) -> None:
+        """Record the new position of *tracked*, which may be in another file now."""
+        position = tracked.block.position
         if not isinstance(position, FilePosition) or not isinstance(
             before, FilePosition
         ):
-            return  # files of other kinds are known by their paths alone
+            return  # other sources are identified by their paths only
 
         if position.inode == before.inode and position.dev == before.dev:
             return
 
         left = (before.dev, before.inode)
-        if self._by_inode.get(left) is known and not known.tail.leaving:
+        if self._by_inode.get(left) is tracked and not tracked.tail.leaving:
             del self._by_inode[left]
-            self._leave(left, before)
+            self._remember_left(left, before)
 
         if position.inode:
-            self._by_inode[position.dev, position.inode] = known
+            self._by_inode[position.dev, position.inode] = tracked
 
-    def come_back(self, known: TrackedFile) -> FilePosition | None:
-        """Return where another one stopped in the file of *known*, if that has it back.
+    def reclaim(self, tracked: TrackedFile) -> FilePosition | None:
+        """Return the position of another block in the file of *tracked*, if it is ahead.
+
+        That is so for a file that was renamed, read as another one, and renamed back.
 
         Raises:
-            SourceError: The other one reads it still: it is a hard link.
+            SourceError: The other path still has the file: it is a hard link.
 
         """
-        position = known.position
+        position = tracked.position
         inode = (position.dev, position.inode)
-        other = self._by_inode.get(inode, known)
-        if other is known or not leads_to(known.path, inode):
-            return None  # or it had that inode once
+        other = self._by_inode.get(inode, tracked)
+        if other is tracked or not is_name_of(tracked.path, inode):
+            return None  # or the position is from a former inode
 
-        if leads_to(other.path, inode):
-            raise SourceError(known.path, f"is another name of {other.path}")
+        if is_name_of(other.path, inode):
+            raise SourceError(tracked.path, f"is another name of {other.path}")
 
-        begins = left_behind(other, known.path, self._handles)
-        self._by_inode[inode] = known
-        seen = status(known.path)
+        begins = release_file(other, tracked.path, self._handles)
+        self._by_inode[inode] = tracked
+        seen = status(tracked.path)
         if begins is None or seen is None or begins.offset <= position.offset:
             return None
 
-        return here(begins, seen, position.generation)
+        return in_file(begins, seen, position.generation)
 
-    def counted_elsewhere(self, known: TrackedFile) -> FilePosition | None:
-        """Return where to begin a file whose first lines another one has counted.
+    def find_counted_start(self, tracked: TrackedFile) -> FilePosition | None:
+        """Return the start of a new file whose first lines another block has counted.
 
         Raises:
-            SourceError: All of its lines are counted there: it is a hard link.
+            SourceError: The other block counts all of its lines: it is a hard link.
 
         """
-        seen = status(known.path)
+        seen = status(tracked.path)
         if seen is None or not seen.st_size:
             return None
 
         inode = (seen.st_dev, seen.st_ino)
         other = self._by_inode.get(inode)
-        if other is None or other is known:
-            begins = self._left_or_copied(known, inode)
-        elif leads_to(other.path, inode):
-            raise SourceError(known.path, f"is another name of {other.path}")
+        if other is None or other is tracked:
+            begins = self._find_left_or_copied(tracked, inode)
+        elif is_name_of(other.path, inode):
+            raise SourceError(tracked.path, f"is another name of {other.path}")
         else:
-            begins = left_behind(other, known.path, self._handles)
+            begins = release_file(other, tracked.path, self._handles)
 
-        generation = known.position.generation
-        return None if begins is None else here(begins, seen, generation)
+        generation = tracked.position.generation
+        return None if begins is None else in_file(begins, seen, generation)
 
-    def _leave(self, inode: tuple[int, int], position: FilePosition) -> None:
-        """Remember how far a file was read that its name does not lead to any more."""
+    def _remember_left(self, inode: tuple[int, int], position: FilePosition) -> None:
+        """Remember the position of a file that was replaced at its path."""
         if position.offset:
             self._left.pop(inode, None)
             self._left[inode] = position
@@ -304,32 +308,35 @@ class FileRegistry:
         if len(self._left) > MAX_LEFT:
             del self._left[next(iter(self._left))]
 
-    def _left_or_copied(
-        self, known: TrackedFile, inode: tuple[int, int]
+    def _find_left_or_copied(
+        self, tracked: TrackedFile, inode: tuple[int, int]
     ) -> FilePosition | None:
         left = self._left.pop(inode, None)
-        if left is not None and goes_on(known, known.path, left) is not None:
+        if (
+            left is not None
+            and continuation_of(tracked, tracked.path, left) is not None
+        ):
             return left
 
-        namesakes = self._by_name[os.path.basename(known.path)]
-        return copied(known, namesakes[-MAX_NAMESAKES:])
+        namesakes = self._by_name[os.path.basename(tracked.path)]
+        return copied_position(tracked, namesakes[-MAX_NAMESAKES:])
 
-    def block_of(self, known: TrackedFile, stream: str) -> Block:
-        """Return the block of *stream*, of a session that *known* carries."""
+    def block_of(self, tracked: TrackedFile, stream: str) -> Block:
+        """Return the block of *stream*, of a session that *tracked* carries."""
         if not stream:
-            return known.block
+            return tracked.block
 
-        block = known.streams.get(stream)
+        block = tracked.streams.get(stream)
         if block is None:
-            own = known.block.origin
+            own = tracked.block.origin
             origin = msgspec.structs.replace(
                 own,
-                block_id=_stream_id(own.agent, known.path, stream),
+                block_id=_stream_id(own.agent, tracked.path, stream),
                 session_id=SessionId(stream),
             )
-            block = self._streams[known.path][stream] = Block(origin)
+            block = self._streams[tracked.path][stream] = Block(origin)
             self._blocks.add(block, self._clock.unix_ms())
-            _join(known, stream, block)
+            _attach_stream(tracked, stream, block)
 
         return block
 
@@ -347,23 +354,23 @@ class FileRegistry:
             block = Block(self._origin(found.tree.agent, path, place))
             self._blocks.add(block, now_ms)
 
-        known = self._add_source(block, path, kind)
-        known.note(found.status)
-        return known
+        tracked = self._add_source(block, path, kind)
+        tracked.note(found.status)
+        return tracked
 
     def _add_source(self, block: Block, path: str, kind: SourceKind) -> TrackedFile:
         cursor = block.position.cursor()
         source = BlockingSource(path, kind, self._clock, cursor)
-        known = TrackedFile(block, source, size=block.position.size)
-        self._by_path[path] = known
+        tracked = TrackedFile(block, source, size=block.position.size)
+        self._by_path[path] = tracked
         for stream, each in self._streams[path].items():
-            _join(known, stream, each)
+            _attach_stream(tracked, stream, each)
 
-        self._beside.update(dict.fromkeys(source.paths[1:], known))
+        self._by_part.update(dict.fromkeys(source.paths[1:], tracked))
         if kind.is_folder:
-            self._folders[path] = known
+            self._folders[path] = tracked
 
-        return known
+        return tracked
 
     def _origin(self, agent: str, path: str, place: Place) -> Origin:
         return Origin(
@@ -376,37 +383,37 @@ class FileRegistry:
             project=place.project,
         )
 
-    def _created(self, found: ScanResult, place: Place, now_ms: int) -> TrackedFile:
+    def _create(self, found: ScanResult, place: Place, now_ms: int) -> TrackedFile:
         origin = self._origin(found.tree.agent, found.path, place)
         block = Block(origin, position=FilePosition())
-        known = TrackedFile(block, LineFile(found.path, self._handles))
-        known.note(found.status)
-        self._add(known)
-        self._blocks.add(known.block, now_ms)
-        return known
+        tracked = TrackedFile(block, LineFile(found.path, self._handles))
+        tracked.note(found.status)
+        self._add(tracked)
+        self._blocks.add(tracked.block, now_ms)
+        return tracked
 
-    def _rename(self, known: TrackedFile, found: ScanResult, place: Place) -> None:
-        self._remove(known)
-        known.moved_from = known.path
-        self._handles.rename(known.path, found.path)
-        known.tail.rename(found.path)
-        self._add(known)
-        known.note(found.status)
-        known.block.rest()  # whose lines they are may have changed
-        known.block.origin = msgspec.structs.replace(
-            known.block.origin,
+    def _rename(self, tracked: TrackedFile, found: ScanResult, place: Place) -> None:
+        self._remove(tracked)
+        tracked.moved_from = tracked.path
+        self._handles.rename(tracked.path, found.path)
+        tracked.tail.rename(found.path)
+        self._add(tracked)
+        tracked.note(found.status)
+        tracked.block.rest()  # whose lines they are may have changed
+        tracked.block.origin = msgspec.structs.replace(
+            tracked.block.origin,
             path=found.path,
-            session_id=place.session_id or known.block.origin.session_id,
+            session_id=place.session_id or tracked.block.origin.session_id,
             parent_session_id=place.parent_session_id,
         )
 
-    def _add(self, known: TrackedFile) -> None:
-        self._by_path[known.path] = known
-        self._by_name[_plain_name(known.path)].append(known)
+    def _add(self, tracked: TrackedFile) -> None:
+        self._by_path[tracked.path] = tracked
+        self._by_name[_plain_name(tracked.path)].append(tracked)
 
-    def _remove(self, known: TrackedFile) -> None:
-        del self._by_path[known.path]
-        self._by_name[_plain_name(known.path)].remove(known)
+    def _remove(self, tracked: TrackedFile) -> None:
+        del self._by_path[tracked.path]
+        self._by_name[_plain_name(tracked.path)].remove(tracked)
 
     def _free_id(self, agent: str, path: str) -> BlockId:
         """Return an id that follows from the path, so that a rebuilt store agrees."""
@@ -425,14 +432,14 @@ def _stream_id(agent: str, path: str, stream: str) -> BlockId:
     return BlockId(hashlib.blake2b(name, digest_size=8).hexdigest())
 
 
-def _join(known: TrackedFile, stream: str, block: Block) -> None:
-    """Have *block* stored together with the cursor of the source that carries it."""
-    known.streams[stream] = block
-    block.source = StreamLines(cast("BlockingSource", known.source), stream)
-    if not known.block.siblings:
-        known.block.siblings = [known.block]
+def _attach_stream(tracked: TrackedFile, stream: str, block: Block) -> None:
+    """Attach *block* to the source that carries it, to be stored with its cursor."""
+    tracked.streams[stream] = block
+    block.source = StreamLines(cast("BlockingSource", tracked.source), stream)
+    if not tracked.block.siblings:
+        tracked.block.siblings = [tracked.block]
 
-    block.siblings = known.block.siblings
+    block.siblings = tracked.block.siblings
     block.siblings.append(block)
 
 
@@ -448,7 +455,7 @@ def _only_has_inode(other: TrackedFile, found: ScanResult) -> bool:
 
 
 def _plain_path(path: str) -> str:
-    """Return where a transcript was before it was compressed, if it is."""
+    """Return the path of a transcript before it was compressed, if it is."""
     return path.removesuffix(COMPRESSED)
 
 

@@ -46,84 +46,84 @@ class Followers:
         finally:
             self._group = None
 
-    def wake(self, known: TrackedFile) -> None:
-        """Read *known* soon, and follow it from now on if it was not followed."""
-        known.wakes += 1
-        known.woken_at = self._clock.monotonic()
-        if known.wake is not None:
-            self._followed.add(known)
+    def wake(self, tracked: TrackedFile) -> None:
+        """Read *tracked* soon, and follow it from now on if it was not followed."""
+        tracked.wakes += 1
+        tracked.woken_at = self._clock.monotonic()
+        if tracked.wake is not None:
+            self._followed.add(tracked)
             # Waking a task takes longer than reading a line, so a file whose task
             # sleeps is read here if one slice is enough.
-            if not (known.is_at_rest and self._fairness.read_at_once(known)):
-                known.wake.set()
+            if not (tracked.is_at_rest and self._fairness.read_at_once(tracked)):
+                tracked.wake.set()
         elif self._group is not None:
             # asyncio's event can be cleared; anyio's must be created for each wait, and
             # costs four times as much.
-            known.wake = asyncio.Event()
-            self._followed.add(known)
-            self._group.start_soon(self._follow, known, known.wake)
+            tracked.wake = asyncio.Event()
+            self._followed.add(tracked)
+            self._group.start_soon(self._follow, tracked, tracked.wake)
 
-    def unfollow(self, known: TrackedFile) -> None:
-        """Stop following *known* once it has been read."""
-        self._followed.discard(known)
-        if known.wake is not None:
-            known.wake.set()
+    def unfollow(self, tracked: TrackedFile) -> None:
+        """Stop following *tracked* once it has been read."""
+        self._followed.discard(tracked)
+        if tracked.wake is not None:
+            tracked.wake.set()
 
-    def close(self, known: TrackedFile) -> None:
-        """Close *known*, and drop what only followed files keep in memory."""
-        known.source.forget()
-        known.block.rest()
+    def close(self, tracked: TrackedFile) -> None:
+        """Close *tracked*, and drop what only followed files keep in memory."""
+        tracked.source.forget()
+        tracked.block.rest()
 
     def unfollow_quiet(self) -> None:
         """Stop following files that have not changed for LIVE_MS."""
         quiet_since = self._clock.monotonic() - LIVE_MS / MS_PER_S
-        for known in self:
-            if known.woken_at < quiet_since:
-                self.unfollow(known)
+        for tracked in self:
+            if tracked.woken_at < quiet_since:
+                self.unfollow(tracked)
 
     def retry_watch(self) -> None:
         """Retry the watches of folders that have failed."""
         if self._live_watch.error is not None:
             self._live_watch.retry(self._by_folder)
 
-    async def _follow(self, known: TrackedFile, wake: asyncio.Event) -> None:
-        known.source.remember(known.block.position)
+    async def _follow(self, tracked: TrackedFile, wake: asyncio.Event) -> None:
+        tracked.source.remember(tracked.block.position)
         try:
-            while known in self._followed:
-                await self._follow_at(known.path, known, wake)
+            while tracked in self._followed:
+                await self._follow_at(tracked.path, tracked, wake)
         finally:
-            known.wake = None
-            self.close(known)
+            tracked.wake = None
+            self.close(tracked)
 
-    async def _wait_for_wake(self, known: TrackedFile, wake: asyncio.Event) -> None:
+    async def _wait_for_wake(self, tracked: TrackedFile, wake: asyncio.Event) -> None:
         """Wait for *wake*, or at most for the retry interval of the source."""
-        known.is_at_rest = not wake.is_set()
+        tracked.is_at_rest = not wake.is_set()
         try:
-            if known.source.retry_s is None:
+            if tracked.source.retry_s is None:
                 await wake.wait()
             else:
-                with anyio.move_on_after(known.source.retry_s):
+                with anyio.move_on_after(tracked.source.retry_s):
                     await wake.wait()
         finally:
-            known.is_at_rest = False
+            tracked.is_at_rest = False
 
     async def _follow_at(
-        self, path: str, known: TrackedFile, wake: asyncio.Event
+        self, path: str, tracked: TrackedFile, wake: asyncio.Event
     ) -> None:
-        """Read *known* whenever *wake* is set, while it is at *path*."""
-        folder = known.source.folder
+        """Read *tracked* whenever *wake* is set, while it is at *path*."""
+        folder = tracked.source.folder
         self._by_folder[folder] = self._by_folder.get(folder, 0) + 1
         try:
-            while known in self._followed and known.path == path:
+            while tracked in self._followed and tracked.path == path:
                 self._live_watch.add(folder)
                 wake.clear()
-                await self._fairness.drain(known, self._clock.monotonic())
-                if known.block.ended and known.done == known.wakes:
-                    self._followed.discard(known)
+                await self._fairness.drain(tracked, self._clock.monotonic())
+                if tracked.block.ended and tracked.done == tracked.wakes:
+                    self._followed.discard(tracked)
                 else:
-                    await self._wait_for_wake(known, wake)
+                    await self._wait_for_wake(tracked, wake)
         finally:
-            known.hinted = False
+            tracked.hinted = False
             self._by_folder[folder] -= 1
             if not self._by_folder[folder]:
                 del self._by_folder[folder]

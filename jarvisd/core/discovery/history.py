@@ -40,15 +40,15 @@ class History:
         self._numbers = count()
         self._grew = anyio.Event()
 
-    def add(self, known: TrackedFile) -> None:
-        """Queue *known* after the files with newer changes."""
-        known.wakes += 1
-        if known.backlog_bytes is None:
-            unread = max(0, known.size - known.block.position.offset)
-            known.backlog_bytes, known.historic_until = unread, known.size
+    def add(self, tracked: TrackedFile) -> None:
+        """Queue *tracked* after the files with newer changes."""
+        tracked.wakes += 1
+        if tracked.backlog_bytes is None:
+            unread = max(0, tracked.size - tracked.block.position.offset)
+            tracked.backlog_bytes, tracked.historic_until = unread, tracked.size
             self._progress.found(unread, self._clock.monotonic())
             # The file itself, not its path: by its turn another file may have the path.
-            entry = (-known.mtime_ms, next(self._numbers), known)
+            entry = (-tracked.mtime_ms, next(self._numbers), tracked)
             heapq.heappush(self._waiting, entry)
             self._grew.set()
 
@@ -63,17 +63,17 @@ class History:
         """Read the queued files to their ends, newest first."""
         began = self._clock.monotonic()
         while self._waiting:
-            _, _, known = heapq.heappop(self._waiting)
+            _, _, tracked = heapq.heappop(self._waiting)
             # Its follower may have read it meanwhile; then nothing is left to do.
-            if known.done < known.wakes:
-                began = await self._fairness.drain(known, began)
-                self._follow_or_close(known)
+            if tracked.done < tracked.wakes:
+                began = await self._fairness.drain(tracked, began)
+                self._follow_or_close(tracked)
 
-    def _follow_or_close(self, known: TrackedFile) -> None:
+    def _follow_or_close(self, tracked: TrackedFile) -> None:
         """Follow a file that has been read if it may grow, else close it."""
-        is_unread = known.source.retry_s is not None
-        is_recent = self._clock.unix_ms() - known.mtime_ms < LIVE_MS
+        is_unread = tracked.source.retry_s is not None
+        is_recent = self._clock.unix_ms() - tracked.mtime_ms < LIVE_MS
         if is_unread or (is_recent and self._followers.number < MAX_FOLLOWED):
-            self._followers.wake(known)
-        elif known.wake is None:
-            self._followers.close(known)
+            self._followers.wake(tracked)
+        elif tracked.wake is None:
+            self._followers.close(tracked)

@@ -81,10 +81,10 @@ class Rereader:
 
     async def _read_all(self) -> None:
         lacking = [each for each in self._file_registry if self._is_lacking(each)]
-        lacking.sort(key=lambda known: known.mtime_ms)  # the last is read first
+        lacking.sort(key=lambda tracked: tracked.mtime_ms)  # the last is read first
         now = self._intake.clock.monotonic()
-        for known in lacking:
-            self._progress.found(known.block.position.offset, now)
+        for tracked in lacking:
+            self._progress.found(tracked.block.position.offset, now)
 
         if lacking:
             log.info("books.reread", files=len(lacking))
@@ -93,46 +93,46 @@ class Rereader:
             await self._read(lacking.pop())
             self._progress.finished()
 
-    def _is_lacking(self, known: TrackedFile) -> bool:
-        agent = self._intake.agent_named(known.block.origin.agent)
-        if agent.only_counts or known.block.ended:
+    def _is_lacking(self, tracked: TrackedFile) -> bool:
+        agent = self._intake.agent_named(tracked.block.origin.agent)
+        if agent.only_counts or tracked.block.ended:
             return False
 
-        blocks = (known.block, *known.streams.values())
+        blocks = (tracked.block, *tracked.streams.values())
         return any(each.must_be_reread(agent.version) for each in blocks)
 
-    async def _read(self, known: TrackedFile) -> None:
+    async def _read(self, tracked: TrackedFile) -> None:
         """Read one file again; an error is logged and costs only this file."""
-        if not known.has_lines:
-            await self._read_items(known)
+        if not tracked.has_lines:
+            await self._read_items(tracked)
             return
 
         try:
-            fd = await anyio.to_thread.run_sync(open_regular, known.path)
+            fd = await anyio.to_thread.run_sync(open_regular, tracked.path)
         except (SourceError, OSError):
             return  # the next regular read fails as well, and reports it
 
         try:
-            if known.is_compressed or fits(known.position, fd):
-                await self._read_open(known, fd)
+            if tracked.is_compressed or fits(tracked.position, fd):
+                await self._read_open(tracked, fd)
         except (SourceError, OSError) as exc:
-            log.warning("books.reread_failed", path=known.path, reason=str(exc))
+            log.warning("books.reread_failed", path=tracked.path, reason=str(exc))
         finally:
             os.close(fd)
 
-    async def _read_items(self, known: TrackedFile) -> None:
+    async def _read_items(self, tracked: TrackedFile) -> None:
         """Read a source of another kind once, by a reader of its own on a thread."""
-        agent = self._intake.agent_named(known.block.origin.agent)
+        agent = self._intake.agent_named(tracked.block.origin.agent)
         lacking = {
             stream: (
                 block,
                 agent.reader(block.reader_context(), b""),
                 block.new_stream(agent.version),
             )
-            for stream, block in {"": known.block, **known.streams}.items()
+            for stream, block in {"": tracked.block, **tracked.streams}.items()
             if block.must_be_reread(agent.version)
         }
-        lines = cast("BlockingSource", known.source).all_lines(agent.condense)
+        lines = cast("BlockingSource", tracked.source).all_lines(agent.condense)
         try:
             while some := await anyio.to_thread.run_sync(_next_of, lines):
                 for stream, line in some:
@@ -143,20 +143,20 @@ class Rereader:
                 await self._wait_for_turn()
                 await self._intake.flusher.catch_up()
         except (SourceError, OSError) as exc:
-            log.warning("books.reread_failed", path=known.path, reason=str(exc))
+            log.warning("books.reread_failed", path=tracked.path, reason=str(exc))
             return
 
         for block, reader, folded in lacking.values():
             self._intake.reread(block, reader, folded)
 
-    async def _read_open(self, known: TrackedFile, fd: int) -> None:
-        block = known.block
+    async def _read_open(self, tracked: TrackedFile, fd: int) -> None:
+        block = tracked.block
         agent = self._intake.agent_named(block.origin.agent)
         reader = agent.reader(block.reader_context(), b"")
         stream = block.new_stream(agent.version)
         generation = block.position.generation
         splitter = LineSplitter(condense=agent.condense)
-        text = TranscriptText(known.path, fd)
+        text = TranscriptText(tracked.path, fd)
         while block.position.generation == generation:
             left = block.position.offset - splitter.next_offset
             if left <= 0:

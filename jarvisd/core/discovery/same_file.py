@@ -24,24 +24,24 @@ def status(path: str) -> os.stat_result | None:
         return None
 
 
-def leads_to(path: str, inode: tuple[int, int]) -> bool:
+def is_name_of(path: str, inode: tuple[int, int]) -> bool:
     """Whether *path* is a name of *inode*."""
     seen = status(path)
     return seen is not None and (seen.st_dev, seen.st_ino) == inode
 
 
-def has_moved(known: TrackedFile, path: str, handles: Handles) -> bool:
-    """Whether the file at *path*, of its inode, is *known* under a new name."""
-    if known.is_compressed:
+def has_moved(tracked: TrackedFile, path: str, handles: Handles) -> bool:
+    """Whether the file at *path*, of its inode, is *tracked* under a new name."""
+    if tracked.is_compressed:
         return False  # its content is another one; only its name identifies it
 
-    if not known.position.offset:
+    if not tracked.position.offset:
         # Nothing was counted yet, so only its missing name shows that it moved. If it
         # has ended, the new file only has the same inode.
-        unread = not known.tail.leaving and not known.block.ended
-        return unread and status(known.path) is None
+        unread = not tracked.tail.leaving and not tracked.block.ended
+        return unread and status(tracked.path) is None
 
-    seen, open_fd = status(path), handles.peek(known.path)
+    seen, open_fd = status(path), handles.peek(tracked.path)
     if (
         seen is not None
         and open_fd is not None
@@ -49,17 +49,19 @@ def has_moved(known: TrackedFile, path: str, handles: Handles) -> bool:
     ):
         return True
 
-    return _likeness(known, path) > _likeness(known, known.path)
+    return _likeness(tracked, path) > _likeness(tracked, tracked.path)
 
 
-def left_behind(other: TrackedFile, path: str, handles: Handles) -> FilePosition | None:
+def release_file(
+    other: TrackedFile, path: str, handles: Handles
+) -> FilePosition | None:
     """Return the position up to which *other* has read the file at *path*.
 
     *other* releases the file: its name leads to another one now.
     """
     seen = status(path)
     for each in other.tail.leaving:
-        goes = goes_on(other, path, each.position) is not None
+        goes = continuation_of(other, path, each.position) is not None
         if goes or each.is_same_file(seen, handles):
             each.end(handles)
 
@@ -74,46 +76,51 @@ def left_behind(other: TrackedFile, path: str, handles: Handles) -> FilePosition
     ):
         handles.drop(other.path)
 
-    return goes_on(other, path)
+    return continuation_of(other, path)
 
 
-def copied(known: TrackedFile, others: Iterable[TrackedFile]) -> FilePosition | None:
-    """Return the position of the file of which *known*, not read yet, is a copy."""
-    others = [each for each in others if each is not known]
-    seen = status(known.path) if others else None
+def copied_position(
+    tracked: TrackedFile, others: Iterable[TrackedFile]
+) -> FilePosition | None:
+    """Return the position of the file of which *tracked*, not read yet, is a copy."""
+    others = [each for each in others if each is not tracked]
+    seen = status(tracked.path) if others else None
     if seen is None:
         return None
 
     for other in others:
         position = other.position
-        if _age(position) == _age_of(seen) and goes_on(other, known.path) is not None:
+        if (
+            _age(position) == _age_of(seen)
+            and continuation_of(other, tracked.path) is not None
+        ):
             return position
 
     return None
 
 
-def goes_on(
-    known: TrackedFile, path: str, position: FilePosition | None = None
+def continuation_of(
+    tracked: TrackedFile, path: str, position: FilePosition | None = None
 ) -> FilePosition | None:
-    """Return the position at which to continue in *path*, if it continues *known*."""
+    """Return the position at which to continue in *path*, if it continues *tracked*."""
     fd = open_if_readable(path)
     if fd is None:
         return None
 
     try:
-        start = position or known.position
-        verdict, found = known.tail.judge(start, fd)
+        start = position or tracked.position
+        verdict, found = tracked.tail.judge(start, fd)
         return found if verdict in _CONTINUED else None
     finally:
         os.close(fd)
 
 
-def _likeness(known: TrackedFile, path: str) -> int:
-    """Return 2 if the file at *path* continues where *known* stopped.
+def _likeness(tracked: TrackedFile, path: str) -> int:
+    """Return 2 if the file at *path* continues where *tracked* stopped.
 
     Return 1 if it is the same inode, rewritten, and 0 for any other file.
     """
-    if goes_on(known, path) is not None:
+    if continuation_of(tracked, path) is not None:
         return 2
 
     fd = open_if_readable(path)
@@ -121,14 +128,16 @@ def _likeness(known: TrackedFile, path: str) -> int:
         return 0
 
     try:
-        position, seen = known.position, os.fstat(fd)
+        position, seen = tracked.position, os.fstat(fd)
         is_it = (seen.st_dev, seen.st_ino) == (position.dev, position.inode)
         return int(is_it and resembles(position, fd))
     finally:
         os.close(fd)
 
 
-def here(position: FilePosition, seen: os.stat_result, generation: int) -> FilePosition:
+def in_file(
+    position: FilePosition, seen: os.stat_result, generation: int
+) -> FilePosition:
     """Return *position* moved to the file *seen*."""
     return msgspec.structs.replace(
         position, dev=seen.st_dev, inode=seen.st_ino, generation=generation

@@ -57,7 +57,10 @@ class Scheduler:
             intake.blocks, self.handles, intake.clock, self._tree_of
         )
         self.slice_reader = SliceReader(
-            self.file_registry, intake, self.progress, lacking=self._lacking
+            self.file_registry,
+            intake,
+            self.progress,
+            request_reread=self._request_reread,
         )
         self.watcher_health = WatcherHealth(intake.clock)
         self.live_watch = LiveWatch(self.live_hint, self._handle_overflow)
@@ -101,8 +104,8 @@ class Scheduler:
         return self._compressed[1]
 
     def _is_unreadable(self, path: str) -> bool:
-        known = self.file_registry.get(path)
-        return known is not None and known.block.error is not None
+        tracked = self.file_registry.get(path)
+        return tracked is not None and tracked.block.error is not None
 
     def restore(self, block: Block) -> None:
         """Restore a block from the store; call it before `run`."""
@@ -161,20 +164,20 @@ class Scheduler:
 
     def _check_followed(self) -> None:
         """Check followed files whose changes no watch reports, or not all of them."""
-        for known in self._followers:
-            if known.hinted and not known.source.is_unsettled:
+        for tracked in self._followers:
+            if tracked.hinted and not tracked.source.is_unsettled:
                 continue
 
             # Nearly always nothing has changed; the cost is one stat for each path.
-            for path in known.source.paths:
+            for path in tracked.source.paths:
                 try:
                     status = os.stat(path, follow_symlinks=False)
                 except OSError:
-                    if path == known.path:
-                        self._check_path(path, known)
+                    if path == tracked.path:
+                        self._check_path(path, tracked)
                 else:
-                    if _needs_reading(known, status):
-                        self._check_path(path, known)
+                    if _needs_reading(tracked, status):
+                        self._check_path(path, tracked)
 
     @property
     def _is_degraded(self) -> bool:
@@ -186,52 +189,52 @@ class Scheduler:
         findings = await self.reconciler.scan(
             found, before_open=self.handles.free_one, degraded=degraded
         )
-        for number, known in enumerate(self.file_registry):
-            if known.scan < findings.number and not known.block.ended:
-                self._check_missing(known)
+        for number, tracked in enumerate(self.file_registry):
+            if tracked.scan < findings.number and not tracked.block.ended:
+                self._check_missing(tracked)
 
             if number % BATCH == BATCH - 1:
                 await lowlevel.checkpoint()
 
-    def _check_missing(self, known: TrackedFile) -> None:
+    def _check_missing(self, tracked: TrackedFile) -> None:
         """Check a file that the scan did not find: it is excluded, moved or deleted."""
-        if not self.reconciler.covers(known.path):
-            self._stop_reading(known)
-        elif not self.reconciler.findings.is_unreadable(known.path):
-            self._followers.wake(known)
+        if not self.reconciler.covers(tracked.path):
+            self._stop_reading(tracked)
+        elif not self.reconciler.findings.is_unreadable(tracked.path):
+            self._followers.wake(tracked)
 
     def trees_changed(self, _: TreesChanged) -> None:
         """Stop reading the files that are excluded now, at once."""
-        for known in self.file_registry:
-            if self.reconciler.covers(known.path) is None:
-                self._stop_reading(known)
+        for tracked in self.file_registry:
+            if self.reconciler.covers(tracked.path) is None:
+                self._stop_reading(tracked)
 
-    def _stop_reading(self, known: TrackedFile) -> None:
-        self._fairness.mark_done(known, known.wakes)
-        self._followers.unfollow(known)
+    def _stop_reading(self, tracked: TrackedFile) -> None:
+        self._fairness.mark_done(tracked, tracked.wakes)
+        self._followers.unfollow(tracked)
 
     def live_hint(self, path: str) -> None:
         """Wake the file at *path*, which the watch of its folder reports."""
-        known = self.file_registry.get(path)
-        if known is not None and known.wake is not None:
-            known.hinted = True
-            self._followers.wake(known)
+        tracked = self.file_registry.get(path)
+        if tracked is not None and tracked.wake is not None:
+            tracked.hinted = True
+            self._followers.wake(tracked)
         else:
-            self._check_path(path, known)
+            self._check_path(path, tracked)
 
     def tree_hint(self, path: str) -> None:
         """Check *path*, unless the faster watch of its folder reports it anyway."""
-        known = self.file_registry.get(path)
-        if known is None or known.wake is None or not known.hinted:
-            self._check_path(path, known)
+        tracked = self.file_registry.get(path)
+        if tracked is None or tracked.wake is None or not tracked.hinted:
+            self._check_path(path, tracked)
 
-    def _check_path(self, path: str, known: TrackedFile | None) -> None:
-        if known is None:
+    def _check_path(self, path: str, tracked: TrackedFile | None) -> None:
+        if tracked is None:
             real_path = self.reconciler.resolve_path(path)
             if real_path is None:
                 return
 
-            path, known = real_path, self.file_registry.get(real_path)
+            path, tracked = real_path, self.file_registry.get(real_path)
 
         located = self.reconciler.covers(path)
         if located is None:
@@ -244,12 +247,12 @@ class Scheduler:
             if suffix and os.path.lexists(path + suffix):
                 packed = path + suffix
                 self._check_path(packed, self.file_registry.get(packed))
-            elif known is not None and not known.block.ended:
-                self._followers.wake(known)
+            elif tracked is not None and not tracked.block.ended:
+                self._followers.wake(tracked)
             return
 
-        if known is not None:
-            self._record_change(known, path, status)
+        if tracked is not None:
+            self._record_change(tracked, path, status)
         elif is_utf8(path):
             self._add_new(path, *located, status)
 
@@ -278,69 +281,71 @@ class Scheduler:
         *historic* means that it existed before the daemon started. Return True if the
         file was new or changed.
         """
-        known = self.file_registry.get(found.path)
-        if known is not None:
-            known.scan = self.reconciler.number
+        tracked = self.file_registry.get(found.path)
+        if tracked is not None:
+            tracked.scan = self.reconciler.number
             return self._record_change(
-                known, found.path, found.status, historic=historic
+                tracked, found.path, found.status, historic=historic
             )
 
         now_ms = self._clock.unix_ms()
-        known = self.file_registry.adopt(found, now_ms)
-        if known is None:
+        tracked = self.file_registry.adopt(found, now_ms)
+        if tracked is None:
             return False
 
-        known.scan = self.reconciler.number
-        if historic or now_ms - known.mtime_ms > HISTORY_AGE_MS:
-            self._history.add(known)
+        tracked.scan = self.reconciler.number
+        if historic or now_ms - tracked.mtime_ms > HISTORY_AGE_MS:
+            self._history.add(tracked)
         else:
-            self._followers.wake(known)
+            self._followers.wake(tracked)
 
-        if known.moved_from is not None:
-            vacated, known.moved_from = known.moved_from, None
+        if tracked.moved_from is not None:
+            vacated, tracked.moved_from = tracked.moved_from, None
             self._check_path(vacated, self.file_registry.get(vacated))
 
         return True
 
     def _record_scanned(self, found: ScanResult) -> None:
-        known = self.file_registry.get(found.path)
-        if known is not None and not _needs_reading(known, found.status):
-            known.scan = self.reconciler.number
-            if found.path == known.path:
-                known.note(found.status)
+        tracked = self.file_registry.get(found.path)
+        if tracked is not None and not _needs_reading(tracked, found.status):
+            tracked.scan = self.reconciler.number
+            if found.path == tracked.path:
+                tracked.note(found.status)
 
             return
 
         since_ms = self.reconciler.finished_ms or 0
-        was_told = known and (known.done < known.wakes or known.block.error is not None)
-        if not self.record_found(found) or was_told or self._is_degraded:
+        is_pending = tracked and (
+            tracked.done < tracked.wakes or tracked.block.error is not None
+        )
+        if not self.record_found(found) or is_pending or self._is_degraded:
             return
 
         if self.watcher_health.should_have_had_hint(found.status, since_ms):
             self.watcher_health.record_lost_hints()
-            if known is not None:
-                known.hinted = False  # its watch is not trusted until its next hint
+            if tracked is not None:
+                tracked.hinted = False  # its watch is not trusted until its next hint
 
     def _record_change(
         self,
-        known: TrackedFile,
+        tracked: TrackedFile,
         path: str,
         status: os.stat_result,
         *,
         historic: bool = False,
     ) -> bool:
-        """Record a change of the file at *path*, which is *known* or a part of it."""
-        grew = status.st_size != known.size
-        if path == known.path:
-            known.note(status)
+        """Record a change of the file at *path*, which is *tracked* or a part of it."""
+        grew = status.st_size != tracked.size
+        if path == tracked.path:
+            tracked.note(status)
 
-        if not _needs_reading(known, status):
+        if not _needs_reading(tracked, status):
             return False
 
         if historic:
-            self._history.add(known)
-        elif grew or known.backlog_bytes is None:
-            self._followers.wake(known)  # otherwise it is queued in the import
+            self._history.add(tracked)
+        elif grew or tracked.backlog_bytes is None:
+            self._followers.wake(tracked)  # otherwise it is queued in the import
 
         return True
 
@@ -349,16 +354,16 @@ class Scheduler:
         return None if covered is None else covered[0]
 
     def _handle_overflow(self) -> None:
-        for known in self._followers:
-            known.hinted = False
+        for tracked in self._followers:
+            tracked.hinted = False
 
         self.watcher_health.record_lost_hints()
         self.reconciler.request_scan()
 
-    def _lacking(self) -> None:
+    def _request_reread(self) -> None:
         self.rereader.request()
 
 
-def _needs_reading(known: TrackedFile, status: os.stat_result) -> bool:
+def _needs_reading(tracked: TrackedFile, status: os.stat_result) -> bool:
     """Whether *status* is a reason to read the file, or to retry after an error."""
-    return known.source.changed(status) or known.block.error is not None
+    return tracked.source.changed(status) or tracked.block.error is not None

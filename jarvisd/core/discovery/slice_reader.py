@@ -1,4 +1,4 @@
-"""One slice of one file into its block, whatever goes wrong with the file."""
+"""Reads one slice of a source into its blocks, whatever goes wrong with the source."""
 
 from collections.abc import Callable
 
@@ -22,48 +22,48 @@ log = structlog.get_logger()
 
 
 class SliceReader:
-    """Takes slices and counts them.
+    """Reads slices and applies them to their blocks.
 
-    *lacking* is called when the ledger must read a block again up to its position.
+    *request_reread* is called when the ledger must read a block again up to its position.
     """
 
     def __init__(
         self,
-        catalogue: FileRegistry,
+        file_registry: FileRegistry,
         intake: Intake,
         progress: ImportProgress,
         *,
-        lacking: Callable[[], None],
+        request_reread: Callable[[], None],
     ) -> None:
         self.missed_files = 0
-        """Files that went before they were read to their end."""
-        self._catalogue = catalogue
+        """The number of files that were deleted before they were read to their end."""
+        self._file_registry = file_registry
         self._intake = intake
         self._progress = progress
-        self._lacking = lacking
+        self._request_reread = request_reread
         self._clock: Clock = intake.clock
 
-    def is_open(self, known: TrackedFile) -> bool:
-        """Whether `pull` has nothing to wait for, as far as that can be known."""
-        return known.source.is_ready()
+    def is_open(self, tracked: TrackedFile) -> bool:
+        """Whether `read_slice` would not block, as far as is known."""
+        return tracked.source.is_ready()
 
-    async def open(self, known: TrackedFile) -> None:
-        """Open the source of *known*; what goes wrong is for the next `pull`."""
-        if not known.has_condenser:
-            self._set_condenser(known)
+    async def open(self, tracked: TrackedFile) -> None:
+        """Open the source of *tracked*; the next `read_slice` handles an error of that."""
+        if not tracked.has_condenser:
+            self._set_condenser(tracked)
 
-        await known.source.prepare()
+        await tracked.source.prepare()
 
-    def pull(self, known: TrackedFile) -> bool:
-        """Read one slice of *known* and count it; return whether there is more.
+    def read_slice(self, tracked: TrackedFile) -> bool:
+        """Read one slice of *tracked* and apply it; return True if there is more.
 
-        A bulkhead: whatever goes wrong in one file is told of that file alone.
+        A bulkhead: any error marks only this file's block as failed.
         """
-        block = known.block
+        block = tracked.block
         try:
-            self._begin(known)
-            part = known.source.read(block.position, self._clock.monotonic())
-            self._count(known, part)
+            self._prepare(tracked)
+            part = tracked.source.read(block.position, self._clock.monotonic())
+            self._apply(tracked, part)
         except SourceError as exc:
             self._intake.fail(block, exc.reason)
         except OSError as exc:
@@ -76,59 +76,59 @@ class SliceReader:
 
         return False
 
-    def _begin(self, known: TrackedFile) -> None:
-        """Start a file of lines where those that read it before have ended."""
-        if not known.has_condenser:
-            self._set_condenser(known)
+    def _prepare(self, tracked: TrackedFile) -> None:
+        """Set the start of a file whose first lines another block has counted."""
+        if not tracked.has_condenser:
+            self._set_condenser(tracked)
 
-        if isinstance(known.source, BlockingSource) or known.is_compressed:
-            return  # its name tells what it is: see `FileRegistry.adopt`
+        if isinstance(tracked.source, BlockingSource) or tracked.is_compressed:
+            return  # it is identified by its name: see `FileRegistry.adopt`
 
-        begins = self._catalogue.come_back(known)
-        if begins is None and not known.position.offset:
-            begins = self._catalogue.counted_elsewhere(known)
-            if self._intake.only_counts(known.block):
-                known.tail.slice_bytes = COUNTED_SLICE_BYTES
+        begins = self._file_registry.reclaim(tracked)
+        if begins is None and not tracked.position.offset:
+            begins = self._file_registry.find_counted_start(tracked)
+            if self._intake.only_counts(tracked.block):
+                tracked.tail.slice_bytes = COUNTED_SLICE_BYTES
 
         if begins is not None:
-            before = known.position
-            known.tail.begin_at(begins)
-            self._intake.fold(known.block, [], begins)
-            self._catalogue.reached(known, before)
-            self._unread(known.block)
+            before = tracked.position
+            tracked.tail.begin_at(begins)
+            self._intake.fold(tracked.block, [], begins)
+            self._file_registry.record_position(tracked, before)
+            self._unread(tracked.block)
 
-    def _set_condenser(self, known: TrackedFile) -> None:
-        known.source.condense = self._intake.condense(known.block)
-        known.has_condenser = True
+    def _set_condenser(self, tracked: TrackedFile) -> None:
+        tracked.source.condense = self._intake.condense(tracked.block)
+        tracked.has_condenser = True
 
-    def _count(self, known: TrackedFile, part: SourceSlice[Position]) -> None:
-        block, before = known.block, known.block.position
+    def _apply(self, tracked: TrackedFile, part: SourceSlice[Position]) -> None:
+        block, before = tracked.block, tracked.block.position
         if part.fault is not None:
             self._intake.fail(block, part.fault)
         elif not part.gone:
             self._intake.recover(block)
 
-        if known.source.seen_bytes is not None:
-            known.size = known.source.seen_bytes  # hints wake it without a look
+        if tracked.source.seen_bytes is not None:
+            tracked.size = tracked.source.seen_bytes  # hints wake it without a look
 
-        historic = before.offset < known.historic_until or known.is_compressed
+        historic = before.offset < tracked.historic_until or tracked.is_compressed
         block.bytes_read += part.read_bytes
         block.partial_bytes = part.partial_bytes
-        if known.backlog_bytes is not None:
+        if tracked.backlog_bytes is not None:
             self._progress.read(part.read_bytes)
 
-        lines = self._all_lines(known, part)
-        written_ms = known.mtime_ms if historic else None
-        if isinstance(known.source, BlockingSource):
-            self._count_streams(known, part, written_ms)
-            known.source.applied()
+        lines = self._complete_lines(tracked, part)
+        written_ms = tracked.mtime_ms if historic else None
+        if isinstance(tracked.source, BlockingSource):
+            self._apply_streams(tracked, part, written_ms)
+            tracked.source.applied()
         elif lines or part.position != before:
             self._intake.fold(block, lines, part.position, written_ms=written_ms)
-            self._catalogue.reached(known, before)
+            self._file_registry.record_position(tracked, before)
 
         if part.restarted:
             self._unread(block)
-            known.historic_until = 0
+            tracked.historic_until = 0
             log.info(
                 "block.restarted",
                 block_id=block.block_id,
@@ -137,14 +137,14 @@ class SliceReader:
             )
 
         if part.gone:
-            self._say_goodbye(known, part)
+            self._end_blocks(tracked, part)
 
-    def _count_streams(
-        self, known: TrackedFile, part: SourceSlice[Position], written_ms: int | None
+    def _apply_streams(
+        self, tracked: TrackedFile, part: SourceSlice[Position], written_ms: int | None
     ) -> None:
-        """Count what a slice has of each stream; the cursor is the source's own block's."""
+        """Apply each stream of a slice to its block; the cursor is in the source's own."""
         for stream, each in part.streams.items():
-            block = self._catalogue.block_of(known, stream)
+            block = self._file_registry.block_of(tracked, stream)
             position = part.position
             if stream:
                 offset = block.position.offset + len(each.lines)
@@ -152,13 +152,13 @@ class SliceReader:
                     offset=offset, size=offset, generation=block.position.generation
                 )
 
-            self._count_stream(block, each, position, written_ms)
+            self._apply_stream(block, each, position, written_ms)
 
-        moved = part.streams or part.position != known.block.position
+        moved = part.streams or part.position != tracked.block.position
         if moved and "" not in part.streams:
-            self._intake.fold(known.block, [], part.position, written_ms=written_ms)
+            self._intake.fold(tracked.block, [], part.position, written_ms=written_ms)
 
-    def _count_stream(
+    def _apply_stream(
         self,
         block: Block,
         part: StreamSlice,
@@ -183,29 +183,29 @@ class SliceReader:
             self._intake.end(block)
 
     def _unread(self, block: Block) -> None:
-        """Reset what the ledger knows of *block*, which continues in another place."""
+        """Reset the memory of *block*, which continues at a position it did not read to."""
         block.unread()
         if block.position.offset:
-            self._lacking()
+            self._request_reread()
 
-    def _all_lines(
-        self, known: TrackedFile, part: SourceSlice[Position]
+    def _complete_lines(
+        self, tracked: TrackedFile, part: SourceSlice[Position]
     ) -> list[TextLine | Oversize]:
-        """Return the lines, with an unfinished last one if it is a whole record."""
+        """Return the lines, with a partial last one if it is a complete record."""
         rest = part.rest
-        if rest is None or not self._intake.is_record(known.block, rest):
+        if rest is None or not self._intake.is_record(tracked.block, rest):
             return part.lines
 
         return [*part.lines, rest]
 
-    def _say_goodbye(self, known: TrackedFile, part: SourceSlice[Position]) -> None:
-        block = known.block
-        # Files are woken without a look, so the size of one never opened is not known.
+    def _end_blocks(self, tracked: TrackedFile, part: SourceSlice[Position]) -> None:
+        block = tracked.block
+        # Hints wake files without a stat, so the size of one never opened is unknown.
         never_opened = not part.position.is_begun
-        unread = known.size > part.position.offset + part.partial_bytes
+        unread = tracked.size > part.position.offset + part.partial_bytes
         if not block.ended and (never_opened or unread):
             self.missed_files += 1
             log.warning("block.missed", block_id=block.block_id)
 
-        for each in (block, *known.streams.values()):
+        for each in (block, *tracked.streams.values()):
             self._intake.end(each)

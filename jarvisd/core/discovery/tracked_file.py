@@ -1,4 +1,4 @@
-"""One source that is known, and the block it feeds."""
+"""One tracked source, and the block that it feeds."""
 
 import asyncio
 import os
@@ -17,10 +17,10 @@ from jarvisd.core.sources.source_slice import ScheduledSource
 
 @dataclass(slots=True, eq=False)
 class TrackedFile:
-    """One source that is read, a file as a rule, and the block it feeds.
+    """One tracked source, usually a file, and the block that it feeds.
 
-    *wakes* counts how often it was found changed, *done* up to which of these it has
-    been read. *backlog_bytes* is what is left of its history, None when none was.
+    *wakes* counts how often it was found changed, *done* is the count up to which it has
+    been read. *backlog_bytes* is the unread rest of its import, None if it is not queued.
     """
 
     block: Block
@@ -33,60 +33,60 @@ class TrackedFile:
     done: int = 0
     woken_at: float = 0.0
     moved_from: str | None = None
-    """Its former path, at which there may be a file of its own by now."""
+    """Its former path, at which there may be another file by now."""
     wake: asyncio.Event | None = None
     """Set to wake the task that follows the file; None while no task does."""
     streams: dict[str, Block] = field(default_factory=dict)
     """The blocks of the sessions that the source carries, besides its own block."""
     has_condenser: bool = False
-    """The source knows what becomes of its long lines."""
+    """The source has a condenser for long lines."""
     is_at_rest: bool = False
-    """The task sleeps, and has no reading to finish."""
+    """The task sleeps, and has no read to finish."""
     scan: int = 0
-    """The number of the last scan that came across it."""
+    """The number of the last scan that found it."""
     hinted: bool = False
-    """The watch of its folder has told of it, so it need not be looked at by time."""
+    """The watch of its folder has reported it, so it need not be checked periodically."""
 
     def __post_init__(self) -> None:
-        """Store in the block where its lines can be read again."""
+        """Set the source in the block, so that its lines can be read again."""
         self.block.source = self.source
 
     @property
     def path(self) -> str:
-        """Return where the file is now."""
+        """Return the current path."""
         return self.source.path
 
     @property
     def tail(self) -> TailedFile | CompressedFile:
-        """Return what reads a file of lines."""
+        """Return the reader of a file of lines."""
         return cast("LineFile", self.source).tail
 
     def replace_tail(self, tail: TailedFile | CompressedFile) -> None:
-        """Read a file of lines on by *tail*: it was compressed, or is unpacked again."""
+        """Replace the reader of a file that was compressed or decompressed."""
         cast("LineFile", self.source).tail = tail
         self.has_condenser = False
 
     @property
     def has_lines(self) -> bool:
-        """Whether it is a file of lines, and not of another kind."""
+        """Whether it is a file of lines, rather than a source of another kind."""
         return isinstance(self.source, LineFile)
 
     @property
     def position(self) -> FilePosition:
-        """Return how far a file of lines was read, as its block holds it."""
+        """Return the position in a file of lines, which its block holds."""
         return cast("FilePosition", self.block.position)
 
     @property
     def is_compressed(self) -> bool:
-        """Whether its agent has compressed it, so that no more comes."""
+        """Whether its agent has compressed it, so that it does not grow."""
         return self.has_lines and isinstance(self.tail, CompressedFile)
 
     def note(self, status: os.stat_result) -> None:
-        """Remember how large and how old the file was seen to be."""
+        """Record size and mtime of the file."""
         self.size, self.mtime_ms = status.st_size, status.st_mtime_ns // 1_000_000
 
     def view(self) -> SourceView:
-        """Return it as `sources.list` shows it."""
+        """Return the source as shown by `sources.list`."""
         block = self.block
         return SourceView(
             agent=block.origin.agent,

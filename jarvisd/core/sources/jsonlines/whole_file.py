@@ -1,4 +1,4 @@
-"""All lines of a file that is not followed: for reading it once more."""
+"""Reads all lines of a file that is not followed, to reread it."""
 
 import os
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ _SLICE_BYTES = 256 * 1024
 def lines_of(
     path: str, condense: Condense, *, end: int | None = None
 ) -> Iterator[TextLine | Oversize]:
-    """Yield the lines of the file at *path* that are complete before its offset *end*.
+    """Yield the complete lines of the file at *path* before the offset *end*.
 
-    Without *end* that is all of the file, with a last line that has no line end.
+    Without *end*, yield all lines, including a last one without a line end.
 
     Raises:
-        SourceError: It is no regular file, or a compressed one that is damaged.
-        OSError: It cannot be opened or read.
+        SourceError: It is no regular file, or a damaged compressed one.
+        OSError: The file cannot be opened or read.
 
     """
     fd = open_regular(path)
