@@ -56,11 +56,6 @@ def stopping(status: str, environ: Mapping[str, str] = os.environ) -> None:
     notify(environ, STOPPING=1, STATUS=status)
 
 
-def extend_timeout(seconds: float, environ: Mapping[str, str] = os.environ) -> None:
-    """Ask for *seconds* more to start or stop, counted from now; may be repeated."""
-    notify(environ, EXTEND_TIMEOUT_USEC=int(seconds * 1_000_000))
-
-
 def watchdog_interval_s(environ: Mapping[str, str] = os.environ) -> float | None:
     """Return within how many seconds systemd expects the next report, or None.
 

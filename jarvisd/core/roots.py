@@ -1,6 +1,6 @@
 """A source: where a block's bytes come from, and how far they were read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
@@ -101,13 +101,6 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
     enters: Callable[[tuple[str, ...]], bool]
     compressed: str = ""
     kind: SourceKind | None = None
-
-
-class AgentRoots(msgspec.Struct, frozen=True, kw_only=True):
-    """How to find one agent's trees: `find(environ, home, configured_roots)`."""
-
-    agent: str
-    find: Callable[[Mapping[str, str], Path, tuple[Path, ...]], tuple[Tree, ...]]
 
 
 class SourceView(msgspec.Struct, frozen=True, kw_only=True, gc=False):

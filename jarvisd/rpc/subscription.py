@@ -97,11 +97,6 @@ class Subscription:
         """The moment at which a deferred block may be sent, or infinity."""
         return min((self._due_at(each) for each in self._deferred), default=math.inf)
 
-    @property
-    def is_telling(self) -> bool:
-        """Whether there is something that has not been looked at."""
-        return bool(self._snapshot) or self._read < self.changes.sequence
-
     def _first_known(self, place: int | None) -> int:
         """Return the number of the last transition that the client knows already.
 
