@@ -170,9 +170,6 @@ class Flusher:
             self._wake.set()
 
         block_id = stream.origin.block_id
-        if block_id in self._dirty:
-            return
-
         if self._dirty.add(block_id, stream, self._clock.monotonic(), urgent=urgent):
             self._wake.set()
 

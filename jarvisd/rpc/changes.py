@@ -7,12 +7,11 @@ its own: it remembers how far it has read. A slow one simply finds less to read.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 
 from jarvisd.base.json_guard import encode_safe
 from jarvisd.blocks.block import Block
 from jarvisd.ledger.session_totals import Session
-from jarvisd.overview.sessions import SessionEntry, Sessions
+from jarvisd.overview.sessions import Sessions
 from jarvisd.rpc.wire import Topic
 from jarvisd.segments.model import Segment
 from jarvisd.state.journal import Journal
@@ -129,32 +128,33 @@ class Changes:
         if change.data:
             return change.data
 
-        if change.session is not None:
-            entry = self.books.entry(change.session)
-            return self._once(change.key, partial(self._session_data, entry))
+        if change.session is None:
+            assert change.block is not None, "a change without data has a block"
+            return self.block_data(change.block)
 
-        assert change.block is not None
-        return self.block_data(change.block)
+        data = self._encoded.get(change.key)
+        if data is None:
+            view = self.books.view(self.books.entry(change.session))
+            data = self._remember(change.key, encode_safe(view))
+
+        return data
 
     def block_data(self, block: Block) -> bytes:
         """Return *block* as JSON; the same bytes until it changes again."""
-        return self._once(block.block_id, partial(self._block_data, block))
-
-    def _once(self, key: str, make: Callable[[], bytes]) -> bytes:
-        data = self._encoded.get(key)
+        block_id = block.origin.block_id
+        data = self._encoded.get(block_id)
         if data is None:
-            if len(self._encoded) >= MAX_ENCODED:
-                self._encoded.clear()
+            view = block.view(self.now_ms(), self.books.account(block))
+            data = self._remember(block_id, encode_safe(view))
 
-            data = self._encoded[key] = make()
         return data
 
-    def _block_data(self, block: Block) -> bytes:
-        account = self.books.account(block)
-        return encode_safe(block.view(self.now_ms(), account))
+    def _remember(self, key: str, data: bytes) -> bytes:
+        if len(self._encoded) >= MAX_ENCODED:
+            self._encoded.clear()
 
-    def _session_data(self, entry: SessionEntry) -> bytes:
-        return encode_safe(self.books.view(entry))
+        self._encoded[key] = data
+        return data
 
     def cursor(self, sequence: int) -> str:
         """Return the place behind *sequence* as clients keep it."""

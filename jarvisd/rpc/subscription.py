@@ -79,9 +79,11 @@ class Subscription:
 
     def take(self, now: float, max_bytes: int) -> list[bytes]:
         """Return what may be sent at *now*: notifications, *max_bytes* and a little."""
-        news = self._take_snapshot(now, max_bytes)
+        news = self._take_snapshot(now, max_bytes) if self._snapshot else []
         room = max_bytes - sum(map(len, news))
-        for change in [*self._due(now), *self.changes.after(self._read)]:
+        deferred = self._deferred.items()
+        due = [change for key, change in deferred if self._due_at(key) <= now]
+        for change in [*due, *self.changes.after(self._read)]:
             if room <= 0:
                 break
 
@@ -142,6 +144,9 @@ class Subscription:
             return False
 
         wanted = self.wanted.filter
+        if wanted is None:
+            return True
+
         if change.block is not None and matches_filter(change.block, wanted):
             return True
 
@@ -162,10 +167,6 @@ class Subscription:
             news.append(self._event(change.topic, self.changes.data_of(change)))
             room -= len(news[-1])
         return news
-
-    def _due(self, now: float) -> list[Change]:
-        due = [each for each in self._deferred if self._due_at(each) <= now]
-        return [self._deferred[each] for each in due]
 
     def _may_tell(self, change: Change, now: float) -> bool:
         if not self._matches(change):

@@ -49,7 +49,10 @@ class StateTask:
         self._judging = True
         try:
             now_ms = self._clock.unix_ms()
-            self.journal.add(self.states.judge(now_ms), now_ms)
+            made = self.states.judge(now_ms)
+            if made:
+                self.journal.add(made, now_ms)
+
             for agent, session_id in self.states.take_attended():
                 self._show(agent, session_id)
         finally:
