@@ -12,7 +12,7 @@ from jarvisd.cli import wall_clock
 from jarvisd.cli.daemon_connection import DaemonConnection, ServerMessage, decode
 from jarvisd.cli.output.titles import Titles, ids_of, of_block
 from jarvisd.core.origin import BlockId, BlockView
-from jarvisd.overview.health_wire import Backfill
+from jarvisd.core.wire import Backfill
 from jarvisd.overview.wire import BlocksList, BlocksListResult, Status, StatusResult
 from jarvisd.rpc.wire import Event, Subscribe, SubscribeResult, SubscriptionFilter
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from jarvisd.base.clock import Clock
+from jarvisd.base.wire_types import Result
 from jarvisd.core.origin import BlockId, SessionId
 from jarvisd.core.source import Source
 
@@ -116,3 +117,17 @@ class SourceView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     generation: int
     error: str | None
     remedy: str | None = None
+
+
+class RootView(Result, frozen=True, kw_only=True):
+    """One folder that is looked at for an agent's transcripts.
+
+    *compressed* counts the transcripts in it that are compressed and cannot be read.
+    """
+
+    agent: str
+    path: str
+    exists: bool
+    files: int
+    error: str | None
+    compressed: int = 0

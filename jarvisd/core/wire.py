@@ -1,4 +1,4 @@
-"""Lines that a client hands over, batch by batch, each counted once.
+"""Wire types of reading: pushed lines, the progress of the import, problems.
 
 Fields are only ever added, as in `jarvisd.overview.wire`.
 """
@@ -65,3 +65,30 @@ class PushClose(Params, frozen=True, kw_only=True):
 
     block_id: BlockId
     exit_status: int | None = None
+
+
+class Backfill(Result, frozen=True, kw_only=True):
+    """How far the first reading of history has come; all zero when done.
+
+    *eta_s* is None until the speed is known. *scanning* is True until all folders have
+    been looked through once: what is to be read is not known before.
+    """
+
+    files_total: int
+    files_done: int
+    bytes_total: int
+    bytes_done: int
+    eta_s: float | None
+    scanning: bool = False
+
+
+class Problem(Result, frozen=True, kw_only=True):
+    """One thing that is not as it should be, and what to do about it.
+
+    *kind* is a closed vocabulary of snake_case words; *count* how often so far.
+    """
+
+    kind: str
+    message: str
+    since_ms: int
+    count: int = 1

@@ -6,7 +6,8 @@ from typing import Protocol, TypeVar
 from jarvisd.blocks.block import Block
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.storage.sqlite_connection import Unit
-from jarvisd.overview.health_wire import Backfill, HealthResult
+from jarvisd.core.wire import Backfill
+from jarvisd.overview.health_wire import HealthResult
 from jarvisd.overview.wire import (
     BlocksTailResult,
     ConfigReloadResult,

@@ -8,38 +8,13 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from jarvisd.base.wire_types import Params, Result
+from jarvisd.core.wire import Backfill, Problem
 from jarvisd.presence.wire import HookReceipt
+from jarvisd.sinks.wire import SinkHealth
 
 
 class Health(Params, frozen=True, kw_only=True):
     """Ask whether all is well."""
-
-
-class Backfill(Result, frozen=True, kw_only=True):
-    """How far the first reading of history has come; all zero when done.
-
-    *eta_s* is None until the speed is known. *scanning* is True until all folders have
-    been looked through once: what is to be read is not known before.
-    """
-
-    files_total: int
-    files_done: int
-    bytes_total: int
-    bytes_done: int
-    eta_s: float | None
-    scanning: bool = False
-
-
-class Problem(Result, frozen=True, kw_only=True):
-    """One thing that is not as it should be, and what to do about it.
-
-    *kind* is a closed vocabulary of snake_case words; *count* how often so far.
-    """
-
-    kind: str
-    message: str
-    since_ms: int
-    count: int = 1
 
 
 class StoreHealth(Result, frozen=True, kw_only=True):
@@ -71,24 +46,6 @@ class WatchHealth(Result, frozen=True, kw_only=True):
     open_files: int
     missed_files: int = 0
     compressed_files: int = 0
-
-
-class SinkHealth(Result, frozen=True, kw_only=True):
-    """How it goes with one sink that records of segments are sent to.
-
-    *waiting* records are not delivered yet; the oldest of them was closed at
-    *oldest_ms*. *delivered* and *dropped*, because too many waited, count since the
-    start of the daemon. *error* says why the last try failed.
-    """
-
-    name: str
-    kind: Literal["jsonl", "posthog"]
-    waiting: int
-    oldest_ms: int | None
-    delivered: int
-    dropped: int
-    failing_since_ms: int | None
-    error: str | None
 
 
 class DriftItem(Result, frozen=True, kw_only=True):

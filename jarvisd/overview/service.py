@@ -22,12 +22,11 @@ from jarvisd.core.origin import Kind
 from jarvisd.core.sources.jsonlines.lines import MAX_LINE_BYTES
 from jarvisd.core.sources.source_slice import NOT_READ
 from jarvisd.core.storage.database_store import Store
+from jarvisd.core.wire import Backfill, Problem
 from jarvisd.overview.health_wire import (
     AgentDrift,
-    Backfill,
     DriftItem,
     HealthResult,
-    Problem,
     StoreHealth,
     WatchHealth,
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from jarvisd.base.sanitize import sanitize
-from jarvisd.overview.health_wire import Backfill
+from jarvisd.core.wire import Backfill
 from jarvisd.overview.wire import StatusResult
 
 SEPARATOR = " · "

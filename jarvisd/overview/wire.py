@@ -13,15 +13,16 @@ import msgspec
 from jarvisd.base.wire_types import Params, Result, Text, Whole
 from jarvisd.conversations.wire import CONVERSATION_METHODS
 from jarvisd.core.origin import BlockId, BlockView, Kind, Life, SessionId
-from jarvisd.core.roots import SourceView
+from jarvisd.core.roots import RootView, SourceView
 from jarvisd.core.wire import (
+    Backfill,
     PushClose,
     PushLines,
     PushLinesResult,
     PushOpen,
     PushOpenResult,
 )
-from jarvisd.overview.health_wire import Backfill, Health, HealthResult
+from jarvisd.overview.health_wire import Health, HealthResult
 from jarvisd.overview.model import SessionView
 from jarvisd.overview.names_wire import NAME_METHODS
 from jarvisd.presence.wire import Hook, StatusLine, StatusLineResult
@@ -262,20 +263,6 @@ class SourcesList(Params, frozen=True, kw_only=True):
 
     agent: str | None = None
     problems: bool = False
-
-
-class RootView(Result, frozen=True, kw_only=True):
-    """One folder that is looked at for an agent's transcripts.
-
-    *compressed* counts the transcripts in it that are compressed and cannot be read.
-    """
-
-    agent: str
-    path: str
-    exists: bool
-    files: int
-    error: str | None
-    compressed: int = 0
 
 
 class SourcesListResult(Result, frozen=True, kw_only=True):

@@ -15,12 +15,12 @@ import structlog
 from jarvisd.base.clock import MS_PER_S, Clock
 from jarvisd.base.errors import SinkError, StoreError
 from jarvisd.core.storage.sqlite_connection import Unit
-from jarvisd.overview.health_wire import SinkHealth
 from jarvisd.sinks import store as outbox
 from jarvisd.sinks.backoff import MAX_PAUSE_S, pause_s
 from jarvisd.sinks.blocking_call import BlockingCall
 from jarvisd.sinks.sink import Sink
 from jarvisd.sinks.store import Due, QueuedRecord, QueueSize
+from jarvisd.sinks.wire import SinkHealth
 
 BATCH: Final = 100
 """Records that a sink is given at once: about 70 kB."""

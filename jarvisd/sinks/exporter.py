@@ -10,11 +10,12 @@ import structlog
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
 from jarvisd.core.publisher import Flushed
-from jarvisd.overview.health_wire import Problem, SinkHealth
+from jarvisd.core.wire import Problem
 from jarvisd.sinks import store as outbox
 from jarvisd.sinks.delivery import STORE_PAUSE_S, TIMEOUT_S, DeliveryQueue, SinkDelivery
 from jarvisd.sinks.sink import Sink
 from jarvisd.sinks.store import QueueSize
+from jarvisd.sinks.wire import SinkHealth
 
 COUNT_INTERVAL_S: Final = 1.0
 """The shortest time between two counts; queues are counted only after a change."""

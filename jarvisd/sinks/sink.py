@@ -1,11 +1,10 @@
 """The contract between a sink and its delivery loop."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 from jarvisd.sinks.store import QueuedRecord
-
-SinkKind = Literal["jsonl", "posthog"]
+from jarvisd.sinks.wire import SinkKind
 
 
 class Sink(Protocol):

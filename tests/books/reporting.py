@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from jarvisd.base.clock import Clock, SystemClock
-from jarvisd.overview.health_wire import Backfill
+from jarvisd.core.wire import Backfill
 from jarvisd.reports.methods import Reports
 from jarvisd.reports.model import Attribution, ExplainedLine, ToolRow
 from jarvisd.reports.wire import (

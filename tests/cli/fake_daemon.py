@@ -21,18 +21,14 @@ from jarvisd.base.usage import Tokens
 from jarvisd.base.wire_types import Params
 from jarvisd.core.origin import BlockId, BlockView, Kind, Life
 from jarvisd.core.wire import (
+    Backfill,
     PushClose,
     PushLines,
     PushLinesResult,
     PushOpen,
     PushOpenResult,
 )
-from jarvisd.overview.health_wire import (
-    Backfill,
-    HealthResult,
-    StoreHealth,
-    WatchHealth,
-)
+from jarvisd.overview.health_wire import HealthResult, StoreHealth, WatchHealth
 from jarvisd.overview.model import SessionView
 from jarvisd.overview.names_wire import (
     FiltersCheck,

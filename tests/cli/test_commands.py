@@ -19,9 +19,9 @@ from jarvisd.base.errors import (
 )
 from jarvisd.base.wire_types import Params
 from jarvisd.core.origin import Kind, Life
-from jarvisd.core.roots import SourceState, SourceView
-from jarvisd.overview.health_wire import Backfill, Problem
-from jarvisd.overview.wire import RootView, SourcesListResult, Status
+from jarvisd.core.roots import RootView, SourceState, SourceView
+from jarvisd.core.wire import Backfill, Problem
+from jarvisd.overview.wire import SourcesListResult, Status
 from jarvisd.reports.wire import ReportToolsResult
 from tests.cli.conftest import Ctl
 from tests.cli.fake_daemon import (

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from jarvisd.cli.output.sink_lines import described
-from jarvisd.overview.health_wire import Problem, SinkHealth
+from jarvisd.core.wire import Problem
+from jarvisd.sinks.wire import SinkHealth
 from tests.cli.conftest import Ctl
 from tests.cli.fake_daemon import NOW_MS, FakeDaemon, well
 

@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from jarvisd.overview.health_wire import HealthResult, Problem
+from jarvisd.core.wire import Problem
+from jarvisd.overview.health_wire import HealthResult
 from jarvisd.overview.model import SessionView
 from tests.agents.poisoned import AGENTS, poisoned
 from tests.e2e.home import Home, append, append_bytes

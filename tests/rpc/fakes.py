@@ -58,18 +58,14 @@ from jarvisd.core.publisher import Publisher
 from jarvisd.core.storage.migrate import shipped_scripts
 from jarvisd.core.storage.sqlite_connection import Unit
 from jarvisd.core.wire import (
+    Backfill,
     PushClose,
     PushLines,
     PushLinesResult,
     PushOpen,
     PushOpenResult,
 )
-from jarvisd.overview.health_wire import (
-    Backfill,
-    HealthResult,
-    StoreHealth,
-    WatchHealth,
-)
+from jarvisd.overview.health_wire import HealthResult, StoreHealth, WatchHealth
 from jarvisd.overview.sessions import Sessions
 from jarvisd.overview.wire import (
     BlocksTailResult,

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from jarvisd.base.sanitize import sanitize
-from jarvisd.overview.health_wire import Backfill
+from jarvisd.core.wire import Backfill
 from jarvisd.overview.status_text import render_line, render_tmux, short
 from jarvisd.overview.wire import AgentStatus, StatusResult
 from tests.rpc.fakes import NOTHING_TO_READ

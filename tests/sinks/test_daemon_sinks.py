@@ -9,7 +9,8 @@ from socket import socket
 
 import pytest
 
-from jarvisd.overview.health_wire import HealthResult, SinkHealth
+from jarvisd.overview.health_wire import HealthResult
+from jarvisd.sinks.wire import SinkHealth
 from tests.e2e.home import Home
 from tests.e2e.rig import Daemon, running_daemon
 from tests.sinks import collector as answers

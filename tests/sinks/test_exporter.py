@@ -17,12 +17,12 @@ from jarvisd.app.features import open_store
 from jarvisd.base.errors import SinkError, StoreError
 from jarvisd.core.publisher import Flushed
 from jarvisd.core.storage.database_store import Store
-from jarvisd.overview.health_wire import SinkHealth
 from jarvisd.sinks import exporter
 from jarvisd.sinks import store as outbox
 from jarvisd.sinks.exporter import Exporter
 from jarvisd.sinks.jsonl import JsonlSink
 from jarvisd.sinks.store import QueuedRecord
+from jarvisd.sinks.wire import SinkHealth
 from tests.sinks.records import ids, rows, segment
 from tests.storage.building import ask
 from tests.support import EPOCH_MS, FakeClock, eventually

@@ -14,7 +14,8 @@ from jarvisd.cli.output import (
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output.tables import facts
 from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
-from jarvisd.overview.health_wire import Health, HealthResult, Problem
+from jarvisd.core.wire import Problem
+from jarvisd.overview.health_wire import Health, HealthResult
 from jarvisd.presence.wire import HookReceipt
 
 EXAMPLES = """\

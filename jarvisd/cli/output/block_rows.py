@@ -12,7 +12,7 @@ from jarvisd.cli.output.reports.usage_tables import short_model
 from jarvisd.cli.output.tables import Column, TableCell, faint
 from jarvisd.cli.output.titles import Titles, of_block
 from jarvisd.core.origin import BlockView, Life
-from jarvisd.overview.health_wire import Backfill
+from jarvisd.core.wire import Backfill
 from jarvisd.state.model import NEEDS, Confidence, State, needs_somebody
 
 RECENT_MS = 24 * 3600 * 1000

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from jarvisd.cli.output import format as fmt
-from jarvisd.overview.health_wire import SinkHealth
+from jarvisd.sinks.wire import SinkHealth
 
 
 def described(sink: SinkHealth, now_ms: int) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jarvisd.overview.health_wire import Backfill
+from jarvisd.core.wire import Backfill
 
 MIN_ELAPSED_S = 0.2
 """Before this time the speed is noise, and no remaining time is estimated."""

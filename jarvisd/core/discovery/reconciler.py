@@ -17,8 +17,7 @@ from jarvisd.base.clock import Clock
 from jarvisd.core.discovery.links import REMEDIES, Links
 from jarvisd.core.discovery.scan import Folder, ScanResult, walk
 from jarvisd.core.publisher import Publish, TreesChanged, ignore
-from jarvisd.core.roots import SourceState, SourceView, Tree
-from jarvisd.overview.wire import RootView
+from jarvisd.core.roots import RootView, SourceState, SourceView, Tree
 
 log = structlog.get_logger()
 
