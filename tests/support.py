@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import anyio
 from anyio.lowlevel import checkpoint
 
-from jarvisd.app.awake import Awake
 from jarvisd.app.features import build_features
 from jarvisd.app.restore import restart_books
 from jarvisd.base.clock import Clock
@@ -24,6 +23,7 @@ from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.core.storage.database_store import Store
 from jarvisd.core.storage.sqlite_connection import Unit
+from jarvisd.reports.awake import Awake
 from jarvisd.state.journal import Journal
 
 T = TypeVar("T")

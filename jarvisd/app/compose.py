@@ -12,7 +12,6 @@ from pathlib import Path, PurePath
 
 from msgspec.structs import replace
 
-from jarvisd.app.awake import Awake
 from jarvisd.app.features import build_features
 from jarvisd.app.garbage import loading
 from jarvisd.app.prices import PricesInForce
@@ -50,6 +49,7 @@ from jarvisd.overview.sessions import Sessions
 from jarvisd.presence.methods import HookHandlers
 from jarvisd.presence.monitor import PresenceMonitor
 from jarvisd.presence.wanted import WantedSessions
+from jarvisd.reports.awake import Awake
 from jarvisd.reports.methods import Reports
 from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.handlers import Handlers

@@ -8,7 +8,6 @@ import anyio
 import structlog
 
 from jarvisd import __version__
-from jarvisd.app.awake import stay_awake
 from jarvisd.app.backups import keep_backups
 from jarvisd.app.compose import Parts, compose
 from jarvisd.app.features import open_store
@@ -27,6 +26,7 @@ from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.sources.configured_pipes import read_pipe
 from jarvisd.core.storage.files import lock_store
 from jarvisd.ledger.rules import LedgerRules
+from jarvisd.reports.awake import stay_awake
 from jarvisd.rpc.endpoint import Endpoint, open_endpoint
 
 log = structlog.get_logger()

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from jarvisd.app.awake import Awake
 from jarvisd.base.clock import Clock
 from jarvisd.blocks.registry import Blocks
 from jarvisd.blocks.store import unread_blocks, write_blocks
@@ -17,6 +16,7 @@ from jarvisd.core.feature import Change, Feature, FeatureStore
 from jarvisd.core.storage.database_store import Store, open_database
 from jarvisd.ledger.flush_store import Rules, write_books
 from jarvisd.reports.attention_store import write_awake
+from jarvisd.reports.awake import Awake
 from jarvisd.segments.store import write_closings
 from jarvisd.state.journal import Journal
 from jarvisd.state.store import write_transitions

@@ -9,7 +9,6 @@ import anyio
 from msgspec.structs import replace
 
 from jarvisd import __version__
-from jarvisd.app.awake import Awake
 from jarvisd.base.clock import MS_PER_S, Clock
 from jarvisd.base.errors import SourceError, protocol_error
 from jarvisd.base.refusals import Refusals
@@ -36,6 +35,7 @@ from jarvisd.overview.wire import (
     SourcesList,
     SourcesListResult,
 )
+from jarvisd.reports.awake import Awake
 from jarvisd.segments.methods import SegmentHandlers
 from jarvisd.sinks.exporter import Exporter
 

@@ -61,8 +61,6 @@ HISTORY_CEILING_MS = 10_000
 CHECK_CEILING_MS = 10_000
 """How long a first verdict on what is long silent waits for a check of processes."""
 
-RESUMED_MS = 2_000
-"""A record so much newer than the end of a process was written by another one."""
 
 LOOP_CALLS = 5
 """Calls in a row with the same input."""

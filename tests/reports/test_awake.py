@@ -5,9 +5,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvisd.app.awake import BEAT_S, Awake, stay_awake
 from jarvisd.app.features import open_store
 from jarvisd.blocks.registry import Blocks
+from jarvisd.reports.awake import BEAT_S, Awake, stay_awake
 from tests.storage.building import ask
 from tests.support import EPOCH_MS, FakeClock, block, build_flusher
 
