@@ -4,6 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
+RESUMED_MS = 2_000
+"""A record so much newer than the end of a process was written by another one."""
+
 
 class ProcessRole(StrEnum):
     """What a process of an agent is there for."""

@@ -8,11 +8,10 @@ from enum import StrEnum
 
 from jarvisd.base.clock import Clock
 from jarvisd.core.origin import SessionId
-from jarvisd.core.process import ProcessLife
+from jarvisd.core.process import RESUMED_MS, ProcessLife
 from jarvisd.core.signal import ProcessFound, ProcessGone, Signal
 from jarvisd.presence.exits import ExitWatcher
 from jarvisd.presence.processes import started_ms
-from jarvisd.state.constants import RESUMED_MS
 
 MAX_REPORTED_EXITS = 1000
 """Reported ends that are remembered, so that none is reported twice."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from jarvisd.core.process import RESUMED_MS
 from jarvisd.core.signal import (
     CommandSeen,
     HookCalled,
@@ -15,7 +16,6 @@ from jarvisd.core.signal import (
     ToolRuns,
 )
 from jarvisd.core.traits import NO_TRAITS, Moment, Traits
-from jarvisd.state.constants import RESUMED_MS
 from jarvisd.state.facts import Phase
 from jarvisd.state.model import Transition
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from jarvisd.core.process import RESUMED_MS
 from jarvisd.core.signal import HookCalled, RegistryRead
 from jarvisd.core.traits import Moment, Traits
 from jarvisd.ledger.lane import OpenTool
@@ -12,7 +13,6 @@ from jarvisd.state.constants import (
     APPROVAL_CEILING_MS,
     GRANTED_MS,
     HOOKS_HINT,
-    RESUMED_MS,
     UNOWNED_MS,
 )
 from jarvisd.state.facts import INTERRUPTED, Phase, StateFacts

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jarvisd.core.origin import SessionId
-from jarvisd.core.process import Process, ProcessLife, ProcessRole, Program
+from jarvisd.core.process import RESUMED_MS, Process, ProcessLife, ProcessRole, Program
 from jarvisd.core.signal import (
     HookCalled,
     ProcessesChecked,
@@ -18,7 +18,6 @@ from jarvisd.presence.guesses import (
     unambiguous_pairs,
 )
 from jarvisd.presence.wanted import WantedSession
-from jarvisd.state.constants import RESUMED_MS
 from tests.presence.rig import Heard, Home, agent, agents, watching
 from tests.support import eventually
 
