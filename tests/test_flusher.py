@@ -6,6 +6,7 @@ import pytest
 
 from jarvisd.app.features import build_features
 from jarvisd.base.errors import StoreError
+from jarvisd.base.session_words import Confidence, State
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.flush import PATIENCE_S, Flusher
@@ -15,7 +16,7 @@ from jarvisd.core.record import Record
 from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.overview.sessions import Sessions
 from jarvisd.state.journal import OLD_MS, Journal, TransitionMade, TransitionTold
-from jarvisd.state.model import Confidence, State, Tier, Transition
+from jarvisd.state.model import Tier, Transition
 from tests.support import FakeClock, FakeStore, block, settle
 
 WRITING_S = 0.06

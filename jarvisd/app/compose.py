@@ -26,6 +26,7 @@ from jarvisd.app.trees import configured_trees
 from jarvisd.app.worktrees import WorktreeReader
 from jarvisd.base import paths
 from jarvisd.base.clock import Clock
+from jarvisd.base.session_words import OVER
 from jarvisd.blocks.registry import BlockChanged, Blocks, FolderMet
 from jarvisd.config import Config
 from jarvisd.conversations.methods import Conversations
@@ -63,7 +64,6 @@ from jarvisd.sinks.exporter import Exporter
 from jarvisd.sinks.factory import build_sinks
 from jarvisd.state.journal import TransitionMade, TransitionTold
 from jarvisd.state.methods import LiveStates
-from jarvisd.state.model import OVER
 from jarvisd.state.task import StateTask
 
 MAX_AGENTS = 64

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
+from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.base.usage import Tokens
 from jarvisd.blocks.model import BadLine, SavedBlock
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
@@ -22,7 +23,6 @@ from jarvisd.core.sources.source_slice import RereadableLines
 from jarvisd.ledger.lane import Lane, decode_memory
 from jarvisd.ledger.session_totals import Session
 from jarvisd.state.facts import StateStream
-from jarvisd.state.model import Activity, Confidence, State
 
 LIVE_MS = 300_000
 """A block without a line for this long is quiet: five minutes outlast most tools."""

@@ -7,12 +7,13 @@ from typing import Literal
 
 import msgspec
 
+from jarvisd.base.session_words import Confidence, State
 from jarvisd.cli.output import short_names, terminal
 from jarvisd.cli.output.state_words import is_guess
 from jarvisd.cli.output.text import safe
 from jarvisd.cli.templates import fill
 from jarvisd.core.event import Trouble
-from jarvisd.state.model import Confidence, State, Transition
+from jarvisd.state.model import Transition
 from jarvisd.state.wire import LiveSession
 
 LIMIT_S = 10.0

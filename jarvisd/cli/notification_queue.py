@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from jarvisd.state.model import State, Transition
+from jarvisd.base.session_words import State
+from jarvisd.state.model import Transition
 
 MINUTE_MS = 60_000
 QUIET_LOOK_MS = 30_000

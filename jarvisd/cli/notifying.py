@@ -15,6 +15,7 @@ import msgspec
 from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_ALREADY_RUNNING, JarvisError
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import State
 from jarvisd.cli import waiting, wall_clock
 from jarvisd.cli.daemon_connection import DaemonConnection, decode
 from jarvisd.cli.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
@@ -22,7 +23,7 @@ from jarvisd.cli.notices import Notice, gathered, notice
 from jarvisd.cli.notification_queue import Allowance, Memory, Pending
 from jarvisd.cli.output.terminal import report
 from jarvisd.rpc.wire import Event, Subscribe, SubscribeResult, SubscriptionFilter
-from jarvisd.state.model import State, Transition
+from jarvisd.state.model import Transition
 from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 
 OLDEST_MS = 86_400_000

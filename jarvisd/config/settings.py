@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from jarvisd.base.session_words import State
 from jarvisd.config.sink_settings import SinkSettings
 from jarvisd.conversations.model import MAX_AGE_HOURS, THRESHOLD, ConversationLimits
-from jarvisd.state.model import State
 
 
 class LogLevel(StrEnum):

@@ -5,8 +5,8 @@ from enum import StrEnum
 import msgspec
 
 from jarvisd.base.ids import BlockId, SessionId
+from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.base.usage import Tokens
-from jarvisd.state.model import Activity, Confidence, State
 
 __all__ = [
     "CHARS_PER_TOKEN",

@@ -9,6 +9,7 @@ from anyio import lowlevel
 from jarvisd.base.clock import Clock
 from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import State
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.origin import Life
@@ -26,7 +27,6 @@ from jarvisd.overview.names_wire import (
 from jarvisd.overview.prompts import prompts
 from jarvisd.overview.sessions import SessionEntry
 from jarvisd.overview.wire import SessionName, SessionsPrompts
-from jarvisd.state.model import State
 
 MAX_READ = 2_000
 """Sessions whose first words are searched: a fifth of a second, in a thread."""

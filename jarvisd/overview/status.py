@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import jarvisd
 from jarvisd.base.clock import Clock, midnight_ms
 from jarvisd.base.json_guard import encode_safe
+from jarvisd.base.session_words import OVER
 from jarvisd.blocks.block import LIVE_MS, Block
 from jarvisd.blocks.registry import AgentTotals, Blocks
 from jarvisd.core.origin import CHARS_PER_TOKEN
 from jarvisd.ledger.rollup import Spent
 from jarvisd.overview.daemon_contract import Daemon
 from jarvisd.overview.wire import AgentStatus, StatusResult
-from jarvisd.state.model import OVER
 
 MAX_NEWEST = 20
 DAY_MS = 86_400_000

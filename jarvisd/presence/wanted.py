@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from jarvisd.base.clock import Clock
+from jarvisd.base.session_words import OVER
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.origin import SessionId
 from jarvisd.overview.sessions import SessionEntry, Sessions
-from jarvisd.state.model import OVER
 
 MAX_AGE_S = 60.0
 """Seconds after which the list is built again, for the times of the newest lines."""

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple
 
+from jarvisd.base.session_words import OVER, WAITS, State
 from jarvisd.reports.attention_model import AttentionDay, AttentionHour, Latency, Usage
 from jarvisd.reports.calendar import day_name, day_of, hours_of
-from jarvisd.state.model import OVER, WAITS, State
 
 _STATES = 1 << 32
 """More than there can be numbers of states."""

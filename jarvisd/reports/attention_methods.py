@@ -13,6 +13,7 @@ import anyio.to_thread
 from jarvisd.base.clock import Clock
 from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import WAITS, Confidence, State
 from jarvisd.overview.daemon_contract import Daemon, ReadableStore
 from jarvisd.overview.sessions import Sessions
 from jarvisd.reports import attention, calendar
@@ -27,7 +28,6 @@ from jarvisd.reports.attention_wire import (
 from jarvisd.reports.report_params import days_of, zone_of
 from jarvisd.reports.usage_report import SessionFacts
 from jarvisd.state.journal import Journal
-from jarvisd.state.model import WAITS, Confidence, State
 
 FactsOf = Callable[[str, SessionId], SessionFacts]
 

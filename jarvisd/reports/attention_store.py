@@ -12,8 +12,8 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import Confidence, State
 from jarvisd.core.feature import Tx
-from jarvisd.state.model import Confidence, State
 
 Row = tuple[int, int, int, int]
 """Session, when the state began and when that was told (Unix ms), state; session and

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from jarvisd.base.session_words import Activity
 from jarvisd.core.event import (
     ApiFailed,
     Asked,
@@ -35,7 +36,6 @@ from jarvisd.core.event import (
 )
 from jarvisd.core.record import Record
 from jarvisd.state.facts import INTERRUPTED, MAX_TASKS, Phase, StateFacts, StateStream
-from jarvisd.state.model import Activity
 
 GOES_ON = frozenset({"tool_use", "pause_turn"})
 """Stop reasons that do not end a turn; without any, more of the message will come."""

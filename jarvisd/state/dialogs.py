@@ -4,6 +4,7 @@ import math
 
 from msgspec.structs import replace
 
+from jarvisd.base.session_words import Confidence, State
 from jarvisd.ledger.lane import OpenTool
 from jarvisd.state.constants import (
     APPROVAL_CEILING_MS,
@@ -13,7 +14,7 @@ from jarvisd.state.constants import (
     UNANSWERED_MS,
 )
 from jarvisd.state.facts import Phase
-from jarvisd.state.model import Confidence, State, Tier
+from jarvisd.state.model import Tier
 from jarvisd.state.situation import Situation, StateVerdict
 from jarvisd.state.turns import verdict_of_nothing, working
 

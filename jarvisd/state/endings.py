@@ -2,10 +2,11 @@
 
 from msgspec.structs import replace
 
+from jarvisd.base.session_words import OVER, Confidence, State
 from jarvisd.core.signal import ProcessGone
 from jarvisd.state.constants import GIVEN_UP_MS
 from jarvisd.state.facts import Phase
-from jarvisd.state.model import OVER, Confidence, State, Tier, Transition
+from jarvisd.state.model import Tier, Transition
 from jarvisd.state.situation import Situation, StateVerdict
 
 

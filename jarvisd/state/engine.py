@@ -11,6 +11,7 @@ from enum import Enum, auto
 from itertools import islice
 from typing import Any, NamedTuple
 
+from jarvisd.base.session_words import OVER, WAITS, Confidence, State
 from jarvisd.core.feature import Feature
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
@@ -21,17 +22,7 @@ from jarvisd.state.constants import FORGOTTEN_MS, GIVEN_UP_MS, LATER_MS
 from jarvisd.state.facts import Phase, StateFacts, StateStream
 from jarvisd.state.ladder import verdict_on
 from jarvisd.state.latest_signals import LatestSignals
-from jarvisd.state.model import (
-    OVER,
-    WAITS,
-    Attention,
-    Confidence,
-    State,
-    StateView,
-    Tier,
-    Transition,
-    needs_somebody,
-)
+from jarvisd.state.model import Attention, StateView, Tier, Transition, needs_somebody
 from jarvisd.state.reasons import Burn, attention_to, silence_due_ms
 from jarvisd.state.reminders import Reminders
 from jarvisd.state.session_registry import MAX_DEPTH, SessionRegistry

@@ -8,9 +8,9 @@ from enum import IntEnum
 
 import msgspec
 
+from jarvisd.base.session_words import Activity
 from jarvisd.core.event import Cue
 from jarvisd.ledger.lane import Lane
-from jarvisd.state.model import Activity
 
 MAX_TASKS = 64
 INTERRUPTED = "interrupted"

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from jarvisd.base.session_words import NEEDS, OVER
 from jarvisd.core.feature import Feature, FlushOutcome, Receipt, Scope
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Publish, ignore
-from jarvisd.state.model import NEEDS, OVER, Transition
+from jarvisd.state.model import Transition
 
 MAX_KEPT = 4_096
 """The newest ones, at 200 bytes each; older ones are asked of the store."""

@@ -9,6 +9,7 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import NEEDS, State
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.status_line import StatusLineRead
 from jarvisd.overview.daemon_contract import ReadableStore
@@ -16,7 +17,7 @@ from jarvisd.overview.matching import is_session_in
 from jarvisd.overview.sessions import SessionEntry
 from jarvisd.overview.status_text import need_words
 from jarvisd.state.journal import Journal, TransitionTold
-from jarvisd.state.model import NEEDS, State, Transition
+from jarvisd.state.model import Transition
 from jarvisd.state.store import Which, read_transitions
 from jarvisd.state.wire import (
     LiveSession,

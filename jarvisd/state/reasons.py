@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from jarvisd.base.session_words import State
 from jarvisd.state.constants import (
     COST_MICROS,
     COST_MS,
@@ -10,7 +11,7 @@ from jarvisd.state.constants import (
     LOOP_CALLS_POLLING,
     SILENCE_MS,
 )
-from jarvisd.state.model import Attention, Reason, State
+from jarvisd.state.model import Attention, Reason
 from jarvisd.state.situation import Situation, StateVerdict
 
 _AT_WORK = frozenset({State.WORKING, State.COMPACTING})

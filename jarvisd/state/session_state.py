@@ -7,6 +7,7 @@ end are never delayed.
 
 from dataclasses import dataclass, field
 
+from jarvisd.base.session_words import OVER, WAITS, State
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.traits import HookWords, Moment
@@ -23,15 +24,7 @@ from jarvisd.state.constants import (
 from jarvisd.state.endings import AT_REST
 from jarvisd.state.facts import StateStream
 from jarvisd.state.latest_signals import LatestSignals
-from jarvisd.state.model import (
-    OVER,
-    WAITS,
-    Attention,
-    State,
-    StateView,
-    Tier,
-    Transition,
-)
+from jarvisd.state.model import Attention, StateView, Tier, Transition
 from jarvisd.state.reasons import Burn
 from jarvisd.state.situation import Situation, StateVerdict
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.core.process import RESUMED_MS
 from jarvisd.core.signal import HookCalled, RegistryRead
 from jarvisd.core.traits import Moment, Traits
@@ -17,7 +18,7 @@ from jarvisd.state.constants import (
 )
 from jarvisd.state.facts import INTERRUPTED, Phase, StateFacts
 from jarvisd.state.latest_signals import LatestSignals
-from jarvisd.state.model import Activity, Confidence, State, Tier
+from jarvisd.state.model import Tier
 
 
 class StateVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):

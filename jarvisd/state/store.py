@@ -4,11 +4,12 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.core.feature import Tx
 from jarvisd.core.origin import SessionId
 from jarvisd.core.storage.interned import Interned
 from jarvisd.core.storage.table import INTERNED, Table, interned_enum, session_column
-from jarvisd.state.model import Activity, Confidence, State, Tier, Transition
+from jarvisd.state.model import Tier, Transition
 
 TRANSITIONS: Final = Table(
     "transition",

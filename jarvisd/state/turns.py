@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.core.event import Cue, Trouble
 from jarvisd.core.traits import Moment
 from jarvisd.state.constants import (
@@ -11,7 +12,7 @@ from jarvisd.state.constants import (
     STALLED_MS,
 )
 from jarvisd.state.facts import Phase
-from jarvisd.state.model import Activity, Confidence, State, Tier
+from jarvisd.state.model import Tier
 from jarvisd.state.situation import Situation, StateVerdict, Turn
 
 

@@ -17,6 +17,7 @@ import msgspec
 from jarvisd import __version__
 from jarvisd.base.errors import ProtocolError
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import State
 from jarvisd.base.usage import Tokens
 from jarvisd.base.wire_types import Params
 from jarvisd.core.origin import BlockId, BlockView, Kind, Life
@@ -59,7 +60,7 @@ from jarvisd.overview.wire import (
     SyncResult,
 )
 from jarvisd.rpc.wire import SubscribeResult
-from jarvisd.state.model import State, StateView, Transition
+from jarvisd.state.model import StateView, Transition
 from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 
 WAIT_S = 60.0

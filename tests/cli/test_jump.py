@@ -10,9 +10,9 @@ import pytest
 
 from jarvisd.base.errors import EXIT_FAILURE, EXIT_NO_SUCH_BLOCK
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import State
 from jarvisd.cli import process_info, tmux
 from jarvisd.cli.tmux import Pane, TmuxServer
-from jarvisd.state.model import State
 from tests.cli.conftest import LIMIT_S, Ctl
 from tests.cli.fake_daemon import FakeDaemon, live_session
 

@@ -7,20 +7,13 @@ import pytest
 
 from jarvisd.base.errors import EXIT_FAILURE, ProtocolError
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.base.wire_types import Params
 from jarvisd.cli.output import block_rows, state_words
 from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.text import safe
 from jarvisd.overview.wire import SessionsPrompts
-from jarvisd.state.model import (
-    Activity,
-    Attention,
-    Confidence,
-    Reason,
-    State,
-    StateView,
-    Tier,
-)
+from jarvisd.state.model import Attention, Reason, StateView, Tier
 from jarvisd.state.wire import LiveSession, StatesList
 from tests.cli.conftest import Ctl, command
 from tests.cli.fake_daemon import HALF_WAY, NOW_MS, FakeDaemon, block, live_session

@@ -13,11 +13,12 @@ from msgspec.structs import replace
 
 from jarvisd.base.errors import EXIT_ALREADY_RUNNING, EXIT_USAGE
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import Confidence, State
 from jarvisd.cli import wall_clock
 from jarvisd.cli.notices import gathered, notice
 from jarvisd.cli.templates import fill
 from jarvisd.rpc.wire import Subscribe
-from jarvisd.state.model import Confidence, State, Transition
+from jarvisd.state.model import Transition
 from jarvisd.state.wire import StatesList
 from tests.cli.conftest import LIMIT_S, Ctl, command
 from tests.cli.fake_daemon import FakeDaemon, live_session

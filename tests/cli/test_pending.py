@@ -4,8 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import State
 from jarvisd.cli.notification_queue import Allowance, Memory, Pending, quiet_hours
-from jarvisd.state.model import State, Transition
+from jarvisd.state.model import Transition
 
 APPROVAL = Transition(
     number=10,

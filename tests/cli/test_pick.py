@@ -4,11 +4,11 @@ import pytest
 
 from jarvisd.base.errors import EXIT_USAGE
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import State
 from jarvisd.cli.jumping import JumpTarget, NowhereError
 from jarvisd.cli.output.screen import MAX_READ
 from jarvisd.cli.picking import Picker
 from jarvisd.cli.watching import StatesFeed
-from jarvisd.state.model import State
 from jarvisd.state.wire import LiveSession, StatesList
 from tests.cli.conftest import Ctl, command
 from tests.cli.fake_daemon import FakeDaemon, live_session

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jarvisd.base.session_words import State
 from jarvisd.core.agent import AgentReader
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.presence_evidence import Registry
@@ -25,7 +26,7 @@ from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.facts import StateStream
-from jarvisd.state.model import State, Transition
+from jarvisd.state.model import Transition
 from tests.agents.found import AGENTS, fresh_reader, traits_of
 from tests.conformance.shared import SHARED
 

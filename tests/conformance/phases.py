@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jarvisd.state.model import State
+from jarvisd.base.session_words import State
 from tests.conformance.replay import Seen
 
 WORKING = {State.WORKING, State.COMPACTING}

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from jarvisd.base.session_words import State
 from jarvisd.core.agent import AgentReader
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import HookCalled, ProcessFound, ProcessGone
@@ -20,7 +21,7 @@ from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.facts import StateStream
-from jarvisd.state.model import State, StateView, Transition
+from jarvisd.state.model import StateView, Transition
 from tests.agents.found import fresh_reader, traits_of
 from tests.conformance.shared import SHARED
 

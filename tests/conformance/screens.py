@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jarvisd.state.model import State
+from jarvisd.base.session_words import State
 
 FLICKER_S = 0.25
 """A shorter phase is the screen while it is drawn."""

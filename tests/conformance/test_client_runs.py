@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
+from jarvisd.base.session_words import WAITS, Confidence, State
 from jarvisd.core.event import Trouble
-from jarvisd.state.model import WAITS, Confidence, State
 from tests.conformance.client_run import ClientRun, client_run, foreground
 from tests.conformance.screens import DIALOGS, RIGHT, ScreenPhase, screen_phases
 from tests.conformance.shared import needs_shared

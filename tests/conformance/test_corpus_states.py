@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from jarvisd.base.session_words import State
 from jarvisd.core.agent import AgentReader
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import ProcessFound, ProcessGone
@@ -20,7 +21,6 @@ from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import Lane
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.facts import StateStream
-from jarvisd.state.model import State
 from tests.agents.found import AGENTS, fresh_reader, traits_of
 from tests.conformance.shared import SHARED, needs_shared
 from tests.conformance.test_corpus_ledger import Run, all_runs, truth_of

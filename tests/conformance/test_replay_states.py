@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jarvisd.state.model import State
+from jarvisd.base.session_words import State
 from tests.conformance.phases import Search, phases_of
 from tests.conformance.replay import Player, entries, ms_of, recordings
 from tests.conformance.shared import needs_shared

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from jarvisd.base.clock import SystemClock
+from jarvisd.base.session_words import State
 from jarvisd.core.process import Terminal
 from jarvisd.overview.model import SessionView
 from jarvisd.presence.processes import terminal_of
-from jarvisd.state.model import State
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append
 from tests.e2e.rig import Daemon, running_daemon

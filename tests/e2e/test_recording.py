@@ -9,9 +9,9 @@ import anyio
 from anyio.abc import Process
 
 from jarvisd.base.errors import EXIT_NO_DAEMON
+from jarvisd.base.session_words import State
 from jarvisd.core.origin import BlockView, Kind, Life
 from jarvisd.overview.model import SessionView
-from jarvisd.state.model import State
 from tests.e2e.commands import LIMIT_S, jarvisctl, started
 from tests.e2e.home import Home
 from tests.e2e.rig import Daemon, running_daemon

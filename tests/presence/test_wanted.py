@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from jarvisd.base.session_words import State
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import HookCalled
@@ -13,7 +14,7 @@ from jarvisd.presence.wanted import (
     wanted_sessions,
 )
 from jarvisd.state.engine import StateEngine
-from jarvisd.state.model import State, StateView
+from jarvisd.state.model import StateView
 from tests.books.rig import append, running, transcript
 from tests.ledger import test_ledger_claude as claude
 from tests.rpc.fakes import block

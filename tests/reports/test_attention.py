@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from jarvisd.base.session_words import State
 from jarvisd.reports.attention import (
     AttentionSpan,
     AttentionTotals,
@@ -19,7 +20,6 @@ from jarvisd.reports.attention import (
 )
 from jarvisd.reports.attention_model import Latency
 from jarvisd.reports.calendar import day_number, hours_of
-from jarvisd.state.model import State
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

@@ -6,6 +6,7 @@ import anyio
 import msgspec
 
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import Confidence, State
 from jarvisd.core.feature import FlushOutcome, Tx
 from jarvisd.core.record import Record
 from jarvisd.core.signal import HookCalled
@@ -13,7 +14,7 @@ from jarvisd.core.storage.interned import Interned
 from jarvisd.ledger.lane import Lane
 from jarvisd.state import methods
 from jarvisd.state.facts import StateStream
-from jarvisd.state.model import Confidence, State, Tier, Transition
+from jarvisd.state.model import Tier, Transition
 from jarvisd.state.store import write_transitions
 from tests.rpc.fakes import Client, Running, block, running
 from tests.support import settle

@@ -2,10 +2,11 @@
 
 import pytest
 
+from jarvisd.base.session_words import Confidence, State
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import ProcessesChecked
 from jarvisd.state.engine import StateEngine
-from jarvisd.state.model import Confidence, State, Tier
+from jarvisd.state.model import Tier
 from tests.agents.found import traits_of
 from tests.ledger.books import line
 from tests.state.rig import (

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from jarvisd.state.model import Activity, Confidence, State, Tier
+from jarvisd.base.session_words import Activity, Confidence, State
+from jarvisd.state.model import Tier
 from tests.ledger.books import line
 from tests.state.rig import (
     Desk,

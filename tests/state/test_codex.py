@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.core.signal import CommandSeen
-from jarvisd.state.model import Activity, Confidence, State
 from tests.ledger.books import line
 from tests.state.rig import (
     MAIN,

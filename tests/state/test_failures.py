@@ -2,7 +2,8 @@
 
 import pytest
 
-from jarvisd.state.model import Activity, State, StateView, Tier
+from jarvisd.base.session_words import Activity, State
+from jarvisd.state.model import StateView, Tier
 from tests.ledger.books import line
 from tests.state.rig import (
     Desk,

@@ -2,9 +2,10 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import State
 from jarvisd.core.feature import FlushOutcome
 from jarvisd.state.journal import MAX_KEPT, Journal, TransitionMade, TransitionTold
-from jarvisd.state.model import State, Transition
+from jarvisd.state.model import Transition
 
 T = TypeVar("T")
 

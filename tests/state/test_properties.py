@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jarvisd.base.session_words import State
 from jarvisd.core.signal import HookCalled
-from jarvisd.state.model import State, StateView
+from jarvisd.state.model import StateView
 from tests.state import test_codex as codex
 from tests.state.rig import (
     Desk,

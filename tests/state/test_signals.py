@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.core.signal import HookCalled, ToolRuns
-from jarvisd.state.model import Activity, Confidence, State, Tier
+from jarvisd.state.model import Tier
 from tests.ledger.books import line
 from tests.state.rig import (
     MAIN,

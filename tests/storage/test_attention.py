@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from jarvisd.app.features import open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import Confidence, State
 from jarvisd.core.saved import FlushBatch
 from jarvisd.reports.attention_store import Seen, seen
-from jarvisd.state.model import Confidence, State, Transition
+from jarvisd.state.model import Transition
 
 FIRST = Transition(
     number=110,

@@ -5,8 +5,9 @@ import pytest
 from jarvisd.app.features import open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.ids import SessionId
+from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.core.saved import FlushBatch
-from jarvisd.state.model import Activity, Confidence, State, Tier, Transition
+from jarvisd.state.model import Tier, Transition
 from jarvisd.state.store import Which, last_number, read_transitions
 
 APPROVAL = Transition(

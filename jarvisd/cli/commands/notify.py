@@ -6,6 +6,7 @@ import os
 from jarvisd import config
 from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_USAGE, ProtocolError
+from jarvisd.base.session_words import State
 from jarvisd.cli import filters, wall_clock
 from jarvisd.cli.commands.next import add_filters
 from jarvisd.cli.daemon_client import Client
@@ -16,7 +17,6 @@ from jarvisd.cli.output import terminal
 from jarvisd.cli.parser import Subparsers, add_json, declare
 from jarvisd.config import NotifySettings
 from jarvisd.rpc.wire import SubscriptionFilter
-from jarvisd.state.model import State
 
 EXAMPLES = """\
 jarvisctl notify                            on the desktop, and by the bell

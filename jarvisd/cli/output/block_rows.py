@@ -6,6 +6,7 @@
 from collections.abc import Iterable
 
 from jarvisd.base.folder import is_named
+from jarvisd.base.session_words import NEEDS, Confidence, State
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names, state_words, terminal
 from jarvisd.cli.output.reports.usage_tables import short_model
@@ -13,7 +14,7 @@ from jarvisd.cli.output.tables import Column, TableCell, faint
 from jarvisd.cli.output.titles import Titles, of_block
 from jarvisd.core.origin import BlockView, Life
 from jarvisd.core.wire import Backfill
-from jarvisd.state.model import NEEDS, Confidence, State, needs_somebody
+from jarvisd.state.model import needs_somebody
 
 RECENT_MS = 24 * 3600 * 1000
 """What is shown without --all: live blocks, and those with a line in the last day."""

@@ -7,19 +7,13 @@ letters.
 from collections import Counter
 from collections.abc import Iterable
 
+from jarvisd.base.session_words import NEEDS, Activity, Confidence, State
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import short_names
 from jarvisd.cli.output.tables import Column, TableCell
 from jarvisd.cli.output.text import safe
 from jarvisd.cli.output.titles import Titles, of_session
-from jarvisd.state.model import (
-    NEEDS,
-    Activity,
-    Confidence,
-    State,
-    StateView,
-    needs_somebody,
-)
+from jarvisd.state.model import StateView, needs_somebody
 from jarvisd.state.wire import LiveSession
 
 NOBODY = "nobody needs you"
