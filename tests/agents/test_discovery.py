@@ -1,0 +1,71 @@
+"""Agents are found by their folders, and loaded no sooner than they are needed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jarvisd import agents
+from jarvisd.core.agent import agent_names, discover_agents
+from tests.agents import toys
+from tests.books.rig import append, running
+
+START = """
+import sys
+import jarvisd.__main__
+from jarvisd import agents
+from jarvisd.core.agent import discover_agents
+discover_agents(agents.__name__)
+print(*sys.modules)
+"""
+
+
+def modules_of(program: str) -> set[str]:
+    """Return the modules that *program*, which prints them, has imported."""
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(told.stdout.split())
+
+
+def test_an_agent_is_a_folder_with_an_agent_in_it() -> None:
+    assert agent_names(agents.__name__) == ["claude", "codex", "text"]
+    assert discover_agents(agents.__name__).names == ("claude", "codex", "text")
+
+
+def test_a_start_loads_no_reader_of_an_agent_that_has_written_nothing() -> None:
+    loaded = modules_of(START)
+
+    for name in ("claude", "codex"):
+        for part in ("read", "shape", "presence", "hooks", "messages"):
+            assert f"jarvisd.agents.{name}.{part}" not in loaded
+
+
+@pytest.mark.parametrize("command", ["hook", "line"])
+def test_quick_commands_load_no_agent(command: str) -> None:
+    loaded = modules_of(f"import sys, jarvisd.cli.{command}; print(*sys.modules)")
+
+    assert not [each for each in loaded if each.startswith("jarvisd.agents")]
+
+
+async def test_an_agent_of_another_package_is_read_like_the_others(
+    tmp_path: Path,
+) -> None:
+    """With its running totals remembered over a restart, and malformed lines told."""
+    known = discover_agents(agents.__name__, toys.__name__)
+    log = tmp_path / ".tally" / "t1.tally"
+    log.parent.mkdir()
+    append(log, b"1795228013 100", b"1795228014 250", b"what?")
+    async with running(tmp_path, agents=known) as daemon:
+        await daemon.sync()
+        assert daemon.session("t1", "tally").tokens.output == 250
+        daemon.crash()
+
+    for total in (250, 400):
+        async with running(tmp_path, agents=known) as daemon:
+            append(log, b"1795228020 %d" % total)
+            await daemon.sync()
+
+            assert daemon.session("t1", "tally").tokens.output == total
+            assert daemon.block().malformed_count == 1
