@@ -49,6 +49,7 @@ from jarvisd.overview.service import Service
 from jarvisd.overview.sessions import Sessions
 from jarvisd.presence.methods import HookHandlers
 from jarvisd.presence.monitor import PresenceMonitor
+from jarvisd.presence.senders import Senders
 from jarvisd.presence.wanted import WantedSessions
 from jarvisd.reports.awake import Awake
 from jarvisd.reports.methods import Reports
@@ -85,7 +86,7 @@ class Parts:
     conversations: Conversations
     exporter: Exporter
     segments: SegmentHandlers
-    pushes: PushedBlocks
+    senders: Senders
     intake: Intake
     reader: Scheduler
     service: Service
@@ -182,7 +183,8 @@ async def compose(
         store=store,
         clock=clock,
     )
-    pushes = PushedBlocks(intake, flusher)
+    senders = Senders(blocks, clock, intake.close)
+    pushes = PushedBlocks(intake, flusher, senders)
     service = Service(
         agents=agents,
         reader=reader,
@@ -234,7 +236,7 @@ async def compose(
         conversations=conversations,
         exporter=exporter,
         segments=segments,
-        pushes=pushes,
+        senders=senders,
         intake=intake,
         reader=reader,
         service=service,

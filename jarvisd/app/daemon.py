@@ -111,7 +111,7 @@ async def _serve(
         for fifo in fifos:
             group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
 
-        group.start_soon(parts.pushes.senders.run)
+        group.start_soon(parts.senders.run)
         await group.start(parts.presence.run)
         group.start_soon(parts.state_task.run)
         await group.start(parts.reader.run)

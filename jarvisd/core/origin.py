@@ -32,6 +32,10 @@ class Kind(StrEnum):
     PUSH = "push"
 
 
+PUSHED = frozenset({Kind.PUSH, Kind.PROCESS})
+"""Whose lines are handed over by a client, which cannot be asked for them again."""
+
+
 class Life(StrEnum):
     """Whether more is to be expected of a block."""
 

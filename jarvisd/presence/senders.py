@@ -9,7 +9,7 @@ from collections.abc import Callable
 from jarvisd.base.clock import Clock, next_tick
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
-from jarvisd.core.origin import BlockId, Kind
+from jarvisd.core.origin import PUSHED, BlockId
 from jarvisd.core.process import ProcessLife
 from jarvisd.presence.processes import is_alive, life_of, started_ms
 
@@ -20,8 +20,6 @@ GRACE_S = 3.0
 
 SLACK_MS = 2_000
 """The error of a process's start time, which is known to about a second."""
-
-PUSHED = frozenset({Kind.PUSH, Kind.PROCESS})
 
 
 class Senders:

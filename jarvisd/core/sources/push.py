@@ -6,6 +6,7 @@ client that lost the answer sends the same batch again and nothing is counted tw
 """
 
 import re
+from typing import Protocol
 
 import msgspec
 from anyio import lowlevel
@@ -15,7 +16,7 @@ from jarvisd.base.wire_types import Method, Params
 from jarvisd.blocks.block import Block
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
-from jarvisd.core.origin import BlockView, Kind, Origin
+from jarvisd.core.origin import PUSHED, BlockView, Kind, Origin
 from jarvisd.core.sources.jsonlines.lines import (
     SHORT_BYTES,
     LongLine,
@@ -30,7 +31,6 @@ from jarvisd.core.wire import (
     PushOpen,
     PushOpenResult,
 )
-from jarvisd.presence.senders import PUSHED, Senders
 
 _BLOCK_ID = re.compile(r"[0-9a-f]{16}")
 _STEP_BYTES = 64 * 1024
@@ -39,14 +39,26 @@ UNKNOWN_BLOCK = -32005
 STORAGE_DEGRADED = -32004
 
 
+class SenderWatch(Protocol):
+    """Who knows whether the process that sends the lines of a block is still there."""
+
+    def watch(self, block: Block, pid: int | None, /) -> None:
+        """Watch the process *pid*, the sender of *block*."""
+        ...
+
+    def unwatch(self, block: Block, /) -> None:
+        """Stop watching the sender of *block*."""
+        ...
+
+
 class PushedBlocks:
     """Opens, feeds and closes pushed blocks."""
 
-    def __init__(self, intake: Intake, flusher: Flusher) -> None:
+    def __init__(self, intake: Intake, flusher: Flusher, senders: SenderWatch) -> None:
         self._intake = intake
         self._blocks = intake.blocks
         self._flusher = flusher
-        self.senders = Senders(intake.blocks, intake.clock, intake.close)
+        self._senders = senders
 
     def methods(self) -> dict[type[Params], Method]:
         """Return what answers the params of each method."""
@@ -74,7 +86,7 @@ class PushedBlocks:
                 f"block {asked.block_id} is a {block.origin.kind}; choose another id",
             )
         self._intake.recover(block)
-        self.senders.watch(block, asked.pid)
+        self._senders.watch(block, asked.pid)
         return PushOpenResult(block_id=block.block_id, next_seq=block.position.offset)
 
     async def lines(self, asked: PushLines) -> PushLinesResult:
@@ -118,7 +130,7 @@ class PushedBlocks:
     async def close(self, asked: PushClose) -> BlockView:
         """End a block; what it counted stays."""
         block = self._pushed(asked.block_id)
-        self.senders.unwatch(block)
+        self._senders.unwatch(block)
         self._intake.close(block, asked.exit_status)
         await self._committed(block)
         return self._blocks.view(block, self._intake.clock.unix_ms())
