@@ -8,13 +8,12 @@ by the functions below when they are called first.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import Protocol
 
 import msgspec
 
+from jarvisd.core.agent_folders import agent_names
 from jarvisd.core.drift import Tested
 from jarvisd.core.hook_settings import HookSettings
 from jarvisd.core.message import Said
@@ -239,17 +238,6 @@ class AgentRegistry:
         return AgentRegistry(
             {**self._agents, **{each.name: each for each in agents}}.values()
         )
-
-
-def agent_names(package: str) -> list[str]:
-    """Return the names of the agents in *package*, without importing any of them."""
-    spec = find_spec(package)
-    paths = None if spec is None else spec.submodule_search_locations
-    return [
-        each.name
-        for each in iter_modules(paths or ())
-        if each.ispkg and find_spec(f"{package}.{each.name}.agent") is not None
-    ]
 
 
 def discover_agents(*packages: str) -> AgentRegistry:

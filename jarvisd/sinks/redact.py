@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from jarvisd import agents
-from jarvisd.core.agent import agent_names
+from jarvisd.core.agent_folders import agent_names
 from jarvisd.segments.model import Closed, Segment
 
 EVENT: Final = "chat_session_ended"

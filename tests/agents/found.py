@@ -8,9 +8,9 @@ from jarvisd.core.agent import (
     Agent,
     AgentReader,
     ReaderContext,
-    agent_names,
     discover_agents,
 )
+from jarvisd.core.agent_folders import agent_names
 from jarvisd.core.origin import Origin
 from jarvisd.core.record import Record
 from tests import toy_agents

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from jarvisd import agents
-from jarvisd.core.agent import agent_names, discover_agents
+from jarvisd.core.agent import discover_agents
+from jarvisd.core.agent_folders import agent_names
 from tests.agents import toys
 from tests.books.rig import append, running
 

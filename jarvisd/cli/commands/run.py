@@ -11,6 +11,7 @@ from jarvisd.cli.output import terminal
 from jarvisd.cli.output_recorder import OutputRecorder, RecordingOutcome
 from jarvisd.cli.parser import Subparsers, declare
 from jarvisd.cli.push_delivery import new_block_id
+from jarvisd.core.agent_folders import agent_names
 from jarvisd.core.wire import PushOpen
 
 EXAMPLES = """\
@@ -21,8 +22,9 @@ jarvisctl run --agent codex -- ./my-codex-wrapper"""
 MORE = """Output, exit status and signals pass through
 unchanged, and a terminal stays a terminal. The command never waits for the daemon."""
 
-AGENTS = frozenset({"claude", "codex"})
-"""Commands whose own name is the agent's name; anything else is `text`."""
+AGENTS = "jarvisd.agents"
+"""The package with a folder for each agent. A command is of the agent of its own name;
+anything else is `text`."""
 
 LOOK_TIMEOUT_S = 0.1
 
@@ -74,7 +76,7 @@ def _opening(args: argparse.Namespace, program: str, pid: int) -> PushOpen:
     name = os.path.basename(program)  # noqa: PTH119 - text in, text out
     return PushOpen(
         block_id=new_block_id(),
-        agent=args.agent or (name if name in AGENTS else "text"),
+        agent=args.agent or (name if name in agent_names(AGENTS) else "text"),
         kind="process",
         project=args.project,
         cwd=terminal.folder(),
