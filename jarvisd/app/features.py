@@ -18,6 +18,7 @@ from jarvisd.ledger.flush_store import Rules, write_books
 from jarvisd.reports.attention_store import write_awake
 from jarvisd.reports.awake import Awake
 from jarvisd.segments.store import write_closings
+from jarvisd.sinks.store import enqueue
 from jarvisd.state.journal import Journal
 from jarvisd.state.store import write_transitions
 
@@ -57,7 +58,9 @@ def feature_stores(
     return {
         "blocks": FeatureStore(write_blocks, moved=unread_blocks),
         "ledger": FeatureStore(partial(write_books, rules=rules), moved=_nothing),
-        "segments": FeatureStore(write_closings, moved=_nothing),
+        "segments": FeatureStore(
+            partial(write_closings, enqueue=enqueue), moved=_nothing
+        ),
         "conversations": FeatureStore(
             partial(record, limits=limits or ConversationLimits())
         ),

@@ -5,7 +5,7 @@ crash neither loses a record nor makes two of it.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from typing import Any, Final, NamedTuple
@@ -15,7 +15,6 @@ import msgspec
 from jarvisd.core.feature import Tx
 from jarvisd.core.storage import multi_insert
 from jarvisd.segments.model import Closing, Segment
-from jarvisd.sinks.store import enqueue
 
 _SEGMENT_INSERT: Final = """
 INSERT INTO segment (segment_id, agent, session_id, number, ended_ms, record)
@@ -30,6 +29,13 @@ WHERE {filters} ORDER BY {order} LIMIT ?
 _NEWEST: Final = "SELECT max(segment_key) FROM segment"
 
 _DECODER: Final = msgspec.json.Decoder(Segment)
+
+
+Enqueue = Callable[
+    [sqlite3.Connection, Iterable[tuple[str, str, str]], list[str]], None
+]
+"""Insert rows of the outbox, each a sink's name, the record's id and the record's JSON;
+what is refused is added to the list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +70,8 @@ class SegmentPage(NamedTuple):
     more: bool
 
 
-def write_closings(tx: Tx, closings: Sequence[Closing]) -> None:
-    """Store *closings* inside the caller's transaction."""
+def write_closings(tx: Tx, closings: Sequence[Closing], *, enqueue: Enqueue) -> None:
+    """Store *closings* inside the caller's transaction, and *enqueue* them for sinks."""
     raw, refused = tx.raw, tx.known.refused
     multi_insert.execute_many(raw, _SEGMENT_INSERT, map(_values, closings), refused)
     waiting = ((each, sink) for each in closings for sink in each.sinks)
