@@ -193,7 +193,6 @@ async def compose(
         exporter=exporter,
         segments=segments,
         clock=clock,
-        awake=awake,
         reload=reloader.bound(reconciler, prices),
         left_out=intake.left_out,
         drift=intake.drift,
@@ -204,7 +203,16 @@ async def compose(
     )
     reader.live_watch.batch_unless(partial(bool, subscriptions))
     reports = Reports(
-        books=books, store=store, clock=clock, daemon=service, journal=journal
+        ledger=books.ledger,
+        states=books.states,
+        journal=journal,
+        awake=awake,
+        agents=agents,
+        store=store,
+        clock=clock,
+        project_of=books.project,
+        revision=lambda: store.revision,
+        is_complete=lambda: service.backfill().files_total == 0,
     )
     states = LiveStates(blocks, journal, store, clock)
     handlers = Handlers(

@@ -1,11 +1,10 @@
-"""What this package needs of the daemon, as the daemon's other parts are not its business."""
+"""What this package and the socket need of the rest of the daemon."""
 
 from collections.abc import Awaitable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from jarvisd.blocks.block import Block
 from jarvisd.core.agent import AgentRegistry
-from jarvisd.core.storage.sqlite_connection import Unit
 from jarvisd.core.wire import Backfill
 from jarvisd.overview.health_wire import HealthResult
 from jarvisd.overview.wire import (
@@ -14,8 +13,6 @@ from jarvisd.overview.wire import (
     SourcesList,
     SourcesListResult,
 )
-
-T = TypeVar("T")
 
 
 class Daemon(Protocol):
@@ -39,11 +36,6 @@ class Daemon(Protocol):
     @property
     def started_ms(self) -> int:
         """When this run began, Unix ms."""
-        ...
-
-    @property
-    def awake(self) -> tuple[int, int]:
-        """Since when nothing can have been missed, and now; Unix ms."""
         ...
 
     @property
@@ -78,16 +70,4 @@ class Daemon(Protocol):
 
     def reload(self) -> Awaitable[ConfigReloadResult]:
         """Read the configuration again."""
-        ...
-
-
-class ReadableStore(Protocol):
-    """The store, as the API sees it."""
-
-    async def read(self, query: Unit[T], /) -> T:
-        """Return what *query* returns, given a read-only connection."""
-        ...
-
-    async def change(self, unit: Unit[None], /) -> None:
-        """Run *unit* in a transaction."""
         ...

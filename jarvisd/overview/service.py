@@ -35,7 +35,6 @@ from jarvisd.overview.wire import (
     SourcesList,
     SourcesListResult,
 )
-from jarvisd.reports.awake import Awake
 from jarvisd.segments.methods import SegmentHandlers
 from jarvisd.sinks.exporter import Exporter
 
@@ -63,7 +62,6 @@ class Service:
         exporter: Exporter,
         segments: SegmentHandlers,
         clock: Clock,
-        awake: Awake,
         reload: Callable[[], Awaitable[ConfigReloadResult]],
         left_out: Refusals,
         drift: DriftLog,
@@ -78,15 +76,9 @@ class Service:
         self._exporter = exporter
         self._segments = segments
         self._clock = clock
-        self._awake = awake
         self.reload = reload
         self._left_out = left_out
         self.drift = drift
-
-    @property
-    def awake(self) -> tuple[int, int]:
-        """Return since when nothing can have been missed, and now."""
-        return self._awake.span
 
     @property
     def revision(self) -> int:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from msgspec.structs import astuple, replace
 
+from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.model import QUARTER_MS, Cell, LimitRow, ResponseRow
-from jarvisd.overview.daemon_contract import ReadableStore
 from jarvisd.reports import calendar, pace, slices, windows
 from jarvisd.reports.limits import limit_views, official
 from jarvisd.reports.model import LimitView, Rate, WindowRow

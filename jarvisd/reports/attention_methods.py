@@ -14,8 +14,7 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import WAITS, Confidence, State
-from jarvisd.overview.daemon_contract import Daemon, ReadableStore
-from jarvisd.overview.sessions import Sessions
+from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.reports import attention, calendar
 from jarvisd.reports.attention import AttentionTotals
 from jarvisd.reports.attention_model import AttentionSession
@@ -25,8 +24,10 @@ from jarvisd.reports.attention_wire import (
     ReportAttention,
     ReportAttentionResult,
 )
+from jarvisd.reports.awake import Awake
 from jarvisd.reports.report_params import days_of, zone_of
 from jarvisd.reports.usage_report import SessionFacts
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.journal import Journal
 
 FactsOf = Callable[[str, SessionId], SessionFacts]
@@ -44,19 +45,21 @@ class AttentionReport:
     def __init__(
         self,
         *,
-        books: Sessions,
+        states: StateEngine,
         journal: Journal,
+        awake: Awake,
         store: ReadableStore,
         clock: Clock,
-        daemon: Daemon,
         facts: FactsOf,
+        revision: Callable[[], int],
     ) -> None:
-        self._books = books
+        self._states = states
         self._journal = journal
+        self._awake = awake
         self._store = store
         self._clock = clock
-        self._daemon = daemon
         self._facts = facts
+        self._revision = revision
 
     async def answer(self, asked: ReportAttention) -> ReportAttentionResult:
         """Return where attention went.
@@ -75,7 +78,7 @@ class AttentionReport:
                 attention.attention,
                 [row for row in found.rows if row[0] in sessions],
                 found.states,
-                awake=[*found.awake, self._daemon.awake],
+                awake=[*found.awake, self._awake.span],
                 lasting=self._lasting(sessions),
                 asked=span,
             )
@@ -100,7 +103,7 @@ class AttentionReport:
 
     def _lasting(self, sessions: dict[int, _Session]) -> set[tuple[int, State]]:
         """Return who is alive or was of late, each with the state that it is in."""
-        states = self._books.states
+        states = self._states
         alive = set(states.sessions())
         views = (
             (key, states.view(each.agent, each.session_id))
@@ -117,7 +120,7 @@ class AttentionReport:
         now_ms: int,
     ) -> ReportAttentionResult:
         return ReportAttentionResult(
-            revision=self._daemon.revision,
+            revision=self._revision(),
             now_ms=now_ms,
             tz=asked.tz,
             usage=made.usage,

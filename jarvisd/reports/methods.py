@@ -1,6 +1,6 @@
 """Answers of `report.*`: usage from memory, windows and tools with the store's help."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from functools import partial
 
@@ -11,16 +11,20 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import ProtocolError
 from jarvisd.base.folder import is_named
 from jarvisd.base.json_guard import encode_safe
+from jarvisd.blocks.block import Block
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed
-from jarvisd.overview.daemon_contract import Daemon, ReadableStore
-from jarvisd.overview.explain_methods import explain
-from jarvisd.overview.sessions import SessionEntry, Sessions
+from jarvisd.core.storage.readable_store import ReadableStore
+from jarvisd.ledger.engine import Ledger
+from jarvisd.ledger.session_totals import Session
 from jarvisd.reports import usage_report
 from jarvisd.reports.account_methods import Accounts
 from jarvisd.reports.attention_methods import AttentionReport
 from jarvisd.reports.attention_wire import ReportAttention, ReportAttentionResult
+from jarvisd.reports.awake import Awake
 from jarvisd.reports.days import Days
+from jarvisd.reports.explain_methods import explain
 from jarvisd.reports.model import Attribution
 from jarvisd.reports.report_params import days_of, tools_of, zone_of
 from jarvisd.reports.slices import SessionKey
@@ -37,6 +41,7 @@ from jarvisd.reports.wire import (
     SessionsExplain,
     SessionsExplainResult,
 )
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.journal import Journal
 
 MAX_ZONES = 2
@@ -55,28 +60,51 @@ Stamp = tuple[int, bool, int]
 
 
 class Reports:
-    """Answers reports."""
+    """Answers reports.
+
+    Args:
+        ledger: Usage and sessions.
+        states: The states of sessions now.
+        journal: Transitions that are not stored yet.
+        awake: The time in which nothing can have been missed.
+        agents: The agents that can be read.
+        store: What is stored.
+        clock: The time of reports.
+        project_of: Returns the folder of work of a session.
+        revision: Returns the number of flushes ever committed.
+        is_complete: Returns whether all history has been read.
+
+    """
 
     def __init__(
         self,
         *,
-        books: Sessions,
+        ledger: Ledger,
+        states: StateEngine,
+        journal: Journal,
+        awake: Awake,
+        agents: AgentRegistry,
         store: ReadableStore,
         clock: Clock,
-        daemon: Daemon,
-        journal: Journal | None = None,
+        project_of: Callable[[Session], str | None],
+        revision: Callable[[], int],
+        is_complete: Callable[[], bool],
     ) -> None:
-        self._books = books
+        self._ledger = ledger
+        self._agents = agents
         self._store = store
         self._clock = clock
-        self._daemon = daemon
+        self._project_of = project_of
+        self._revision = revision
+        self._is_complete = is_complete
         self._attention = AttentionReport(
-            books=books,
-            journal=Journal() if journal is None else journal,
+            states=states,
+            journal=journal,
+            awake=awake,
             store=store,
             clock=clock,
-            daemon=daemon,
             facts=self._facts,
+            revision=revision,
         )
         self._days: dict[str, Days] = {}
         self._answers: dict[ReportUsage, tuple[Stamp, bytes]] = {}
@@ -99,7 +127,7 @@ class Reports:
 
         while True:
             await self._clock.sleep_until(self._clock.monotonic() + READY_S)
-            if not self._complete:
+            if not self._is_complete():
                 continue
 
             self._flushed = anyio.Event()
@@ -116,8 +144,8 @@ class Reports:
             ProtocolError: There is no such time zone or date.
 
         """
-        changes = self._books.ledger.rollup.changes
-        stamp = (self._daemon.revision, self._complete, changes)
+        changes = self._ledger.rollup.changes
+        stamp = (self._revision(), self._is_complete(), changes)
         known = self._answers.get(asked)
         if known is not None and known[0] == stamp:
             return known[1]
@@ -138,11 +166,11 @@ class Reports:
         return self._encoded(asked, stamp, found)
 
     async def explain(
-        self, asked: SessionsExplain, entry: SessionEntry
+        self, asked: SessionsExplain, session: Session, blocks: Sequence[Block]
     ) -> SessionsExplainResult:
-        """Return what became of each line of the session *entry*."""
-        agent = self._daemon.agents.named(entry.session.agent)
-        return await explain(asked, entry, agent, self._store)
+        """Return what became of each line of *session*, which *blocks* have."""
+        agent = self._agents.named(session.agent)
+        return await explain(asked, session, blocks, agent, self._store)
 
     async def windows(self, asked: ReportWindows) -> ReportWindowsResult:
         """Return windows, rates and limits.
@@ -152,11 +180,11 @@ class Reports:
 
         """
         now_ms = self._clock.unix_ms()
-        told = await Accounts(self._books.ledger, self._store).told(asked, now_ms)
+        told = await Accounts(self._ledger, self._store).told(asked, now_ms)
         return ReportWindowsResult(
-            revision=self._daemon.revision,
+            revision=self._revision(),
             now_ms=now_ms,
-            complete=self._complete,
+            complete=self._is_complete(),
             windows=told.windows,
             rates=told.rates,
             limits=told.limits,
@@ -174,9 +202,9 @@ class Reports:
 
         read = partial(tools_of, asked=asked, zone=zone, sessions=sessions)
         return ReportToolsResult(
-            revision=self._daemon.revision,
+            revision=self._revision(),
             tz=asked.tz,
-            complete=self._complete,
+            complete=self._is_complete(),
             rows=await self._store.read(read),
         )
 
@@ -187,10 +215,6 @@ class Reports:
         return AttributionImportResult(
             curated=_names(entries, "curated"), flea=_names(entries, "flea")
         )
-
-    @property
-    def _complete(self) -> bool:
-        return self._daemon.backfill().files_total == 0
 
     def _encoded(
         self, asked: ReportUsage, stamp: Stamp, found: UsageReport
@@ -209,7 +233,7 @@ class Reports:
 
     def _days_in(self, name: str, zone: tzinfo) -> Days:
         days = self._days.pop(name, None)
-        rollup = self._books.ledger.rollup
+        rollup = self._ledger.rollup
         if days is None or days.rollup is not rollup:  # or another database has come
             days = Days(rollup, zone)
 
@@ -222,20 +246,20 @@ class Reports:
     def _sessions_in(self, project: str) -> list[SessionKey]:
         return [
             (each.agent, each.session_id)
-            for each in self._books.ledger.sessions()
-            if is_named(self._books.project(each), project)
+            for each in self._ledger.sessions()
+            if is_named(self._project_of(each), project)
             or is_named(each.place and each.place[1], project)
         ]
 
     def _facts(self, agent: str, session_id: SessionId) -> SessionFacts:
         """Return what is known of a session; its project is that of its root."""
-        own = self._books.ledger.session(agent, session_id)
+        own = self._ledger.session(agent, session_id)
         if own is None:
             return SessionFacts(session_id)
 
         root, seen = own, {session_id}
         while root.parent_session_id is not None and root.parent_session_id not in seen:
-            parent = self._books.ledger.session(agent, root.parent_session_id)
+            parent = self._ledger.session(agent, root.parent_session_id)
             if parent is None:
                 break
 
@@ -244,7 +268,7 @@ class Reports:
 
         return SessionFacts(
             root.session_id,
-            project=self._books.project(root),
+            project=self._project_of(root),
             title=None if own.title is None else own.title[2],
             started_ms=own.spans.first_ms,
             last_ms=own.spans.last_ms,

@@ -254,7 +254,7 @@ class Handlers:
 
     def _explain(self, request: SessionsExplain) -> Waiting:
         entry = self._blocks.books.find(request.session_id)
-        return partial(self._reports.explain, request, entry)
+        return partial(self._reports.explain, request, entry.session, entry.blocks)
 
     def _subscribe(self, request: Subscribe, outbox: ClientOutbox) -> Answer:
         if request.after is None:

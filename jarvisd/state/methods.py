@@ -12,7 +12,7 @@ from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import NEEDS, State
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.status_line import StatusLineRead
-from jarvisd.overview.daemon_contract import ReadableStore
+from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.overview.matching import is_session_in
 from jarvisd.overview.sessions import SessionEntry
 from jarvisd.overview.status_text import need_words

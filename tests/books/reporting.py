@@ -13,7 +13,7 @@ from jarvisd.reports.wire import (
     SessionsExplainResult,
 )
 from tests.books.rig import Daemon
-from tests.rpc.fakes import NOTHING_TO_READ, FakeDaemon
+from tests.rpc.fakes import NOTHING_TO_READ, FakeDaemon, reports_of
 
 DONE: Backfill = NOTHING_TO_READ
 
@@ -27,11 +27,11 @@ class Desk:
 
     @property
     def reports(self) -> Reports:
-        return Reports(
-            books=self.daemon.blocks.books,
-            store=self.daemon.store,
-            clock=self.clock,
-            daemon=FakeDaemon(revision=self.daemon.store.revision),
+        return reports_of(
+            self.daemon.blocks.books,
+            self.daemon.store,
+            self.clock,
+            FakeDaemon(revision=self.daemon.store.revision),
         )
 
     async def tools(self, **asked: object) -> list[ToolRow]:
@@ -45,7 +45,7 @@ class Desk:
     async def explain(self, session_id: str, **asked: object) -> SessionsExplainResult:
         request = SessionsExplain(session_id=session_id, **asked)  # type: ignore[arg-type]
         entry = self.daemon.blocks.books.find(session_id)
-        return await self.reports.explain(request, entry)
+        return await self.reports.explain(request, entry.session, entry.blocks)
 
     async def verdicts(self, session_id: str, **asked: object) -> list[str]:
         told = await self.explain(session_id, **asked)

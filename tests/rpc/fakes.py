@@ -56,6 +56,7 @@ from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.origin import BlockId, BlockView, Kind, Origin
 from jarvisd.core.publisher import Publisher
 from jarvisd.core.storage.migrate import shipped_scripts
+from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.core.storage.sqlite_connection import Unit
 from jarvisd.core.wire import (
     Backfill,
@@ -73,6 +74,7 @@ from jarvisd.overview.wire import (
     SourcesList,
     SourcesListResult,
 )
+from jarvisd.reports.awake import Awake
 from jarvisd.reports.methods import Reports
 from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.endpoint import Endpoint, open_endpoint
@@ -96,6 +98,7 @@ from jarvisd.segments.wire import (
 from jarvisd.state.journal import Journal, TransitionTold
 from jarvisd.state.methods import LiveStates
 from tests.agents.found import AGENTS, traits_of
+from tests.support import FakeClock
 
 T = TypeVar("T")
 
@@ -199,7 +202,6 @@ class FakeDaemon:
 
     agents: AgentRegistry = AGENTS
     instance_id: str = "i1"
-    awake: tuple[int, int] = (0, 0)
     started_ms: int = 1_700_000_000_000
     revision: int = 7
     degraded: bool = False
@@ -372,6 +374,24 @@ class FakeStore:
         unit(self.raw)
 
 
+def reports_of(
+    books: Sessions, store: ReadableStore, clock: Clock, daemon: FakeDaemon
+) -> Reports:
+    """Return reports on *books*, with *daemon* in place of the rest."""
+    return Reports(
+        ledger=books.ledger,
+        states=books.states,
+        journal=Journal(),
+        awake=Awake(FakeClock()),  # its time stands still: nobody was awake
+        agents=daemon.agents,
+        store=store,
+        clock=clock,
+        project_of=books.project,
+        revision=lambda: daemon.revision,
+        is_complete=lambda: daemon.reading.files_total == 0,
+    )
+
+
 @dataclass
 class Running:
     """A server that runs, and everything a test wants to reach of it."""
@@ -429,9 +449,7 @@ async def running(
             blocks=blocks,
             clock=clock,
             daemon=daemon,
-            reports=Reports(
-                books=blocks.books, store=store, clock=clock, daemon=daemon
-            ),
+            reports=reports_of(blocks.books, store, clock, daemon),
             states=states,
             methods=daemon.methods(),
             subscriptions=subscriptions,

@@ -13,7 +13,7 @@ from jarvisd.reports import days
 from jarvisd.reports.methods import READY_S, Reports
 from jarvisd.reports.wire import ReportUsage
 from tests.reports.cells import cell
-from tests.rpc.fakes import NOTHING_TO_READ, FakeDaemon, FakeStore
+from tests.rpc.fakes import NOTHING_TO_READ, FakeDaemon, FakeStore, reports_of
 from tests.support import EPOCH_MS, PATIENCE_S, FakeClock
 
 DAY_MS = 86_400_000
@@ -44,7 +44,7 @@ async def getting_ready(daemon: FakeDaemon) -> AsyncIterator[tuple[Reports, Fake
     books, clock = Sessions(), FakeClock()
     books.ledger.rollup.restore([cell(at(each)) for each in range(3)])
     with FakeStore() as store:
-        reports = Reports(books=books, store=store, clock=clock, daemon=daemon)
+        reports = reports_of(books, store, clock, daemon)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(reports.keep_ready, "UTC")
             await clock.advance(READY_S)
@@ -78,5 +78,5 @@ async def test_a_zone_that_nobody_can_ask_for_is_passed_over() -> None:
     books, clock = Sessions(), FakeClock()
     with FakeStore() as store, anyio.fail_after(PATIENCE_S):
         daemon = FakeDaemon()
-        reports = Reports(books=books, store=store, clock=clock, daemon=daemon)
+        reports = reports_of(books, store, clock, daemon)
         await reports.keep_ready("Mars/Olympus")

@@ -6,6 +6,7 @@ afterwards.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -21,9 +22,9 @@ from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank
 from jarvisd.core.sources.source_slice import NOT_READ, RereadableLines
+from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.ledger.explain import MALFORMED, OVERSIZE, Explainer
-from jarvisd.overview.daemon_contract import ReadableStore
-from jarvisd.overview.sessions import SessionEntry
+from jarvisd.ledger.session_totals import Session
 from jarvisd.reports.model import ExplainedBlock, ExplainedLine
 from jarvisd.reports.store import owners
 from jarvisd.reports.wire import SessionsExplain, SessionsExplainResult
@@ -63,11 +64,14 @@ class _Reading:
 
 
 async def explain(
-    params: SessionsExplain, entry: SessionEntry, agent: Agent, store: ReadableStore
+    params: SessionsExplain,
+    session: Session,
+    blocks: Sequence[Block],
+    agent: Agent,
+    store: ReadableStore,
 ) -> SessionsExplainResult:
-    """Return what became of each line of the session *entry*."""
-    session = entry.session
-    readings = [_begun(block) for block in entry.blocks]
+    """Return what became of each line of *session*, which *blocks* have."""
+    readings = [_begun(block) for block in blocks]
     explainer = Explainer(session.agent, session.session_id)
     await anyio.to_thread.run_sync(
         partial(_read_all, explainer, agent, readings), abandon_on_cancel=True
