@@ -102,7 +102,7 @@ class Interned:
         return self._origins.get(origin.block_id) is origin
 
     def add_origins(self, origins: Iterable[Origin]) -> None:
-        """Note that rows hold *origins*."""
+        """Record that rows with *origins* are stored."""
         self._origins |= {each.block_id: each for each in origins}
 
     def forget(self) -> None:

@@ -144,7 +144,7 @@ class ElementSource(ABC):
         self._fault = self._failing_since = None
 
     def _rest_after(self, began: float) -> None:
-        """Have a look that began then followed by a pause in proportion."""
+        """Pause in proportion to the time since *began*, the start of a read."""
         now = self._clock.monotonic()
         self._not_before = now + (now - began) * BUSY_SHARE
 

@@ -111,7 +111,7 @@ class ElementTable:
         return _known(digest, chars)
 
     def put(self, name: int, digest: int, chars: int) -> None:
-        """Note that an element is in the document, and counted as it is."""
+        """Record that an element is in the document, and counted as it is."""
         slot = self._slots().get(name)
         if slot is None:
             if len(self) >= MAX_KNOWN:
@@ -126,7 +126,7 @@ class ElementTable:
         _RECORD.pack_into(self._records, slot, name, digest, chars)
 
     def remove(self, name: int) -> None:
-        """Note that an element is not in the document any more. It stays counted."""
+        """Record that an element is not in the document any more. It stays counted."""
         slot = self._slots()[name]
         if not self._is_removed(slot):
             _, digest, chars = _RECORD.unpack_from(self._records, slot)

@@ -249,7 +249,7 @@ class _File:
         return 0
 
     def xFileControl(self, operation: int, pointer: int) -> bool:
-        """Know no operation."""
+        """Return False: no operation is supported."""
         return False
 
     def xSync(self, flags: int) -> None:

@@ -6,5 +6,5 @@ _NEVER = Event()
 
 
 def pause(seconds: float) -> None:
-    """Let another process go on: it announces nothing that could be awaited."""
+    """Sleep until another process may have continued, which no event reports."""
     _NEVER.wait(seconds)
