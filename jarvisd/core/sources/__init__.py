@@ -1,4 +1,4 @@
-"""Sources: what is followed, as items in order with a durable cursor.
+"""Sources: files, databases, pipes and pushed lines as items with a durable cursor.
 
-Notifications are hints: whatever a watcher misses, the reconcile scan finds.
+Notifications are only hints: the reconcile scan finds whatever a watcher misses.
 """

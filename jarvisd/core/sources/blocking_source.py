@@ -1,7 +1,7 @@
-"""A source that blocks: read on a thread, its items as lines in their turn on the loop.
+"""Schedules a source that blocks: reads it on a thread, and returns items as lines.
 
-A batch is fetched by `prepare`, handed out by `read`, and applied where its lines were
-counted, without an await in between: no flush can store a cursor without its counts.
+A batch is fetched by `prepare`, returned by `read`, and applied after its lines were
+counted, without an await in between, so that no flush stores a cursor without its counts.
 """
 
 import hashlib
@@ -29,16 +29,16 @@ from jarvisd.core.sources.jsonlines.lines import (
 from jarvisd.core.sources.source_slice import SourceSlice, StreamSlice
 
 MAX_READING = 4
-"""Sources that are read at the same time: each has a thread for as long as it takes."""
+"""Sources that are read at the same time, each on a thread."""
 
 MAX_WAITS = 20
-"""Pauses of RETRY_S at most for which `lines` waits for a source to come to rest."""
+"""Pauses of RETRY_S for which `items` waits at most until a source settles."""
 
 RETRY_S = 0.1
 
 
 class LivePosition(Position, frozen=True, kw_only=True, gc=False):
-    """How far a source has been read whose cursor is encoded when it is to be stored."""
+    """The position of a source whose cursor is encoded only when it is stored."""
 
     source: Source
 
@@ -71,7 +71,7 @@ class BlockingSource:
         self._limiter: anyio.CapacityLimiter | None = None
 
     def changed(self, seen: os.stat_result) -> bool:
-        """Whether a file with this status is not as it was at the last look."""
+        """Whether *seen* differs from the status at the last read."""
         if self._kind.is_folder:
             try:
                 seen = os.stat(self.path)
@@ -96,21 +96,22 @@ class BlockingSource:
             )
         except Exception as exc:  # `read` raises it, in the bulkhead of its source
             self._failure = exc
-        # A fetch that is cancelled goes on, and with it what it has open.
+        # The thread of a cancelled fetch keeps running, and uses what it has open, so
+        # `_is_fetching` stays True then.
         self._is_fetching = False
 
     def read(self, position: Position, now: float) -> SourceSlice[Position]:  # noqa: ARG002 - as other sources
-        """Return the batch that was fetched, as a slice behind *position*."""
+        """Return the fetched batch as a slice after *position*."""
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
 
-        assert self._fetched is not None, "a batch is fetched before it is read"
+        assert self._fetched is not None, "no batch fetched; call `prepare` first"
         batch, streams = self._fetched
         self.retry_s = batch.retry_s
         size, offset = self.seen_bytes or 0, position.offset
         if not batch.gone:
-            # In bytes of its file, as that of a file of lines: all of it, or some.
+            # In bytes of its file, as for files of lines: its size, or any less.
             offset = min(size, max(1, offset)) if batch.more else size
 
         return SourceSlice(
@@ -135,10 +136,10 @@ class BlockingSource:
             self._fetched = None
 
     def remember(self, position: Position) -> None:
-        """Keep nothing more: the cursor is all there is."""
+        """Do nothing: the cursor is the only state."""
 
     def forget(self) -> None:
-        """Close what the source has open between reads."""
+        """Close the files and connections that the source keeps open."""
         if not self._is_fetching:
             _close(self._source)
 
@@ -159,10 +160,10 @@ class BlockingSource:
         return ((each.stream, line_of(each, condense)) for each in self.items())
 
     def items(self) -> Iterator[Item]:
-        """Yield all items by a source of their own, which nobody else has to wait for.
+        """Yield all items by a second source, so that live reading is not delayed.
 
         Raises:
-            SourceError: It cannot be read now.
+            SourceError: The source cannot be read now.
 
         """
         source, waits = self._kind.open(self.path, self._clock, b""), 0
@@ -238,7 +239,7 @@ class StreamLines(NamedTuple):
 
 
 def line_of(item: Item, condense: Condense | None) -> TextLine | Oversize:
-    """Return *item* as a line: where it stands is a number that its name has alone."""
+    """Return *item* as a line whose offset is a hash of its key, unique like an offset."""
     key = hashlib.blake2b(item.ref.key.encode(), digest_size=8).digest()
     offset = int.from_bytes(key) >> 1
     if condense is None or len(item.body) <= SHORT_BYTES:

@@ -1,4 +1,4 @@
-"""The named pipes of the configuration, each read by a task of its own."""
+"""Reads the named pipes of the configuration, each by its own task."""
 
 import hashlib
 
@@ -16,13 +16,14 @@ from jarvisd.core.sources.pipe import NamedPipe
 log = structlog.get_logger()
 
 RETRY_S = 2.0
-"""How often a pipe that is missing or replaced is tried again."""
+"""Seconds before a pipe that is missing or replaced is retried."""
 
 
 async def read_pipe(path: str, agent: str, intake: Intake) -> None:
     """Read the FIFO at *path* into its block until cancelled.
 
-    A pipe that fails marks its block and is tried again: the user may make it later.
+    If the pipe fails, its block is marked as failed, and the pipe is retried: the user
+    may create it later.
     """
     block = _block(path, agent, intake)
     while True:

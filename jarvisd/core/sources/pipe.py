@@ -1,8 +1,8 @@
-"""A named pipe that agents write into.
+"""A named pipe into which agents write.
 
-Opened for reading and writing, so that the last writer's exit is no end: a thousand
-short-lived writers are one stream. A pipe has no position, so what was read and not
-yet stored when the machine fails is lost: at most once, and said so in the README.
+It is opened for reading and writing, so that the last writer's exit is no end of file:
+a thousand short-lived writers are one stream. A pipe has no position, so lines that were
+read but not stored before a failure are lost: delivery is at most once.
 """
 
 import errno
@@ -18,17 +18,17 @@ PIECE_BYTES = 64 * 1024
 """The usual capacity of a pipe."""
 
 CHECK_S = 2.0
-"""How often a silent pipe is checked for still being what its name leads to."""
+"""Seconds between checks that a silent pipe is still the one at its path."""
 
 
 class NamedPipe:
-    """An open FIFO; use it in a `with` block."""
+    """An open FIFO; use it as a context manager."""
 
     def __init__(self, path: str) -> None:
         """Open *path*.
 
         Raises:
-            SourceError: It is not there, no FIFO, a link, or another user's.
+            SourceError: It does not exist, is no FIFO, is a link, or is another user's.
 
         """
         self.path = path
@@ -50,7 +50,7 @@ class NamedPipe:
         os.close(self._fd)
 
     async def receive(self) -> bytes:
-        """Wait for bytes and return them; there is no end.
+        """Wait for bytes and return them; never empty, since a pipe has no end.
 
         Raises:
             SourceError: The pipe was removed or replaced by something else.

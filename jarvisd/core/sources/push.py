@@ -1,8 +1,8 @@
-"""Blocks whose lines are handed to us: a piped command, a process somebody runs.
+"""Blocks whose lines a client pushes: of a piped command, or a process that it runs.
 
-Nobody can read these lines again, so a batch is acknowledged only when it is on the
-disk. A block's position is the number of batches taken, stored with the counts: a
-client that lost the answer sends the same batch again and nothing is counted twice.
+These lines cannot be read again, so a batch is acknowledged only when it is on disk. The
+position of a block is its number of batches, stored with the counts: a client that lost
+the answer sends the same batch again, and nothing is counted twice.
 """
 
 import re
@@ -64,95 +64,97 @@ class PushedBlocks:
         """Return what answers the params of each method."""
         return {PushOpen: self.open, PushLines: self.lines, PushClose: self.close}
 
-    async def open(self, asked: PushOpen) -> PushOpenResult:
-        """Open a block, or go on with one after a lost connection or a restart.
+    async def open(self, params: PushOpen) -> PushOpenResult:
+        """Open a block, or continue one after a lost connection or a restart.
 
         Raises:
-            ProtocolError: The id is no block id, or belongs to a block of another kind.
+            ProtocolError: The id is invalid, or belongs to a block of another kind.
 
         """
-        if not _BLOCK_ID.fullmatch(asked.block_id):
+        if not _BLOCK_ID.fullmatch(params.block_id):
             raise ProtocolError(
                 INVALID_PARAMS, "invalid_params", "block_id must be 16 hex digits"
             )
 
-        block = self._blocks.get(asked.block_id)
+        block = self._blocks.get(params.block_id)
         if block is None:
-            block = self._created(asked)
-        elif block.origin.kind is not Kind(asked.kind):
+            block = self._create_block(params)
+        elif block.origin.kind is not Kind(params.kind):
             raise ProtocolError(
                 INVALID_PARAMS,
                 "block_in_use",
-                f"block {asked.block_id} is a {block.origin.kind}; choose another id",
+                f"block {params.block_id} is a {block.origin.kind}; choose another id",
             )
         self._intake.recover(block)
-        self._senders.watch(block, asked.pid)
+        self._senders.watch(block, params.pid)
         return PushOpenResult(block_id=block.block_id, next_seq=block.position.offset)
 
-    async def lines(self, asked: PushLines) -> PushLinesResult:
-        """Count a batch and answer once it is stored.
+    async def lines(self, params: PushLines) -> PushLinesResult:
+        """Count a batch, and return once it is stored.
 
         Raises:
-            ProtocolError: No such block (unknown_block), a batch is missing before
-                this one (out_of_order), too many lines, or it could not be stored
-                (storage_degraded): send it again later.
+            ProtocolError: There is no such block (unknown_block), a batch before this
+                one is missing (out_of_order), it has too many lines (too_large), or it
+                could not be stored (storage_degraded) and must be sent again later.
 
         """
-        block = self._pushed(asked.block_id)
-        if len(asked.lines) > MAX_PUSH_LINES:
+        block = self._find_block(params.block_id)
+        if len(params.lines) > MAX_PUSH_LINES:
             raise ProtocolError(
                 INVALID_PARAMS, "too_large", f"at most {MAX_PUSH_LINES} lines a batch"
             )
 
-        texts = [each.encode(errors="replace") for each in asked.lines]
-        lines = await self._lines(block, texts)
+        texts = [each.encode(errors="replace") for each in params.lines]
+        lines = await self._split(block, texts)
         expected = block.position.offset
-        if not 0 <= asked.seq <= expected:
+        if not 0 <= params.seq <= expected:
             raise ProtocolError(
                 INVALID_PARAMS,
                 "out_of_order",
-                f"batch {asked.seq} came, {expected} is next",
+                f"batch {params.seq} came, {expected} is next",
                 next_seq=expected,
             )
 
-        if asked.seq == expected:
-            self._intake.recover(block)  # a sender that was taken for gone
-            lines += [Oversize(block.bytes_read, each) for each in asked.oversize_chars]
+        if params.seq == expected:
+            self._intake.recover(block)  # its sender may have seemed to be gone
+            lines += [
+                Oversize(block.bytes_read, each) for each in params.oversize_chars
+            ]
             block.bytes_read += sum(len(each) + 1 for each in texts)
             position = msgspec.structs.replace(block.position, offset=expected + 1)
             self._intake.fold(block, lines, position)
 
-        await self._committed(block)
+        await self._commit(block)
         return PushLinesResult(
             next_seq=block.position.offset, line_count=block.line_count
         )
 
-    async def close(self, asked: PushClose) -> BlockView:
-        """End a block; what it counted stays."""
-        block = self._pushed(asked.block_id)
+    async def close(self, params: PushClose) -> BlockView:
+        """End a block; its counts stay."""
+        block = self._find_block(params.block_id)
         self._senders.unwatch(block)
-        self._intake.close(block, asked.exit_status)
-        await self._committed(block)
+        self._intake.close(block, params.exit_status)
+        await self._commit(block)
         return self._blocks.view(block, self._intake.clock.unix_ms())
 
-    def _created(self, asked: PushOpen) -> Block:
+    def _create_block(self, params: PushOpen) -> Block:
         origin = Origin(
-            block_id=asked.block_id,
-            kind=Kind(asked.kind),
-            agent=asked.agent,
-            project=asked.project or asked.cwd,
-            cwd=asked.cwd,
-            pid=asked.pid,
+            block_id=params.block_id,
+            kind=Kind(params.kind),
+            agent=params.agent,
+            project=params.project or params.cwd,
+            cwd=params.cwd,
+            pid=params.pid,
         )
         block = Block(origin)
         self._blocks.add(block, self._intake.clock.unix_ms())
         self._intake.touch(block)
         return block
 
-    async def _lines(
+    async def _split(
         self, block: Block, texts: list[bytes]
     ) -> list[TextLine | Oversize]:
-        """Return *texts* as lines; long ones condensed, giving way meanwhile."""
+        """Return *texts* as lines; condense long ones, with checkpoints meanwhile."""
         lines: list[TextLine | Oversize] = []
         offset, condense = block.bytes_read, self._intake.condense(block)
         for text in texts:
@@ -169,7 +171,7 @@ class PushedBlocks:
 
         return lines
 
-    def _pushed(self, block_id: str) -> Block:
+    def _find_block(self, block_id: str) -> Block:
         block = self._blocks.find(block_id)
         if block.origin.kind in PUSHED:
             return block
@@ -178,7 +180,7 @@ class PushedBlocks:
             UNKNOWN_BLOCK, "unknown_block", f"no pushed block {block_id!r}"
         )
 
-    async def _committed(self, block: Block) -> None:
+    async def _commit(self, block: Block) -> None:
         try:
             await self._flusher.commit(block)
         except StoreError as exc:

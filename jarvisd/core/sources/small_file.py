@@ -1,4 +1,4 @@
-"""Small files of agents, read whole: registry entries, and the like."""
+"""Reads small files of agents, such as registry entries, completely."""
 
 import os
 
@@ -7,12 +7,12 @@ from jarvisd.core.sources.jsonlines.handles import open_regular
 
 
 def read_small(path: str, *, limit_bytes: int) -> bytes | None:
-    """Return all of the file *path*, or None if it is gone.
+    """Return the content of the file *path*, or None if it does not exist.
 
     Raises:
-        SourceError: It is longer than that, no regular file, a link or somebody
-            else's, or may not be read.
-        OSError: It cannot be read just now.
+        SourceError: It is longer than *limit_bytes*, no regular file, a link, another
+            user's, or not readable.
+        OSError: It cannot be read now.
 
     """
     try:
@@ -21,17 +21,13 @@ def read_small(path: str, *, limit_bytes: int) -> bytes | None:
         return None
 
     try:
-        return _all_of(fd, path, limit_bytes)
+        if os.fstat(fd).st_uid != os.geteuid():
+            raise SourceError(path, "belongs to another user")
+
+        text = os.read(fd, limit_bytes + 1)
+        if len(text) > limit_bytes:
+            raise SourceError(path, f"is longer than {limit_bytes} bytes")
+
+        return text
     finally:
         os.close(fd)
-
-
-def _all_of(fd: int, path: str, limit_bytes: int) -> bytes:
-    if os.fstat(fd).st_uid != os.geteuid():
-        raise SourceError(path, "belongs to another user")
-
-    text = os.read(fd, limit_bytes + 1)
-    if len(text) > limit_bytes:
-        raise SourceError(path, f"is longer than {limit_bytes} bytes")
-
-    return text

@@ -1,4 +1,4 @@
-"""What discovery schedules: a source that gives slices, each read in one turn."""
+"""The contract of sources that discovery schedules: each slice is read in one turn."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from jarvisd.core.source import StreamTotals
 from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine
 
 NOT_READ = "is in no folder that is read now"
-"""Of a block without a source: other folders were configured when it was read."""
+"""The error of a block without a source: its folder is not configured any more."""
 
 P_co = TypeVar("P_co", bound=Position, covariant=True)
 
@@ -20,12 +20,12 @@ Lines = list[TextLine | Oversize]
 
 @dataclass(slots=True)
 class StreamSlice:
-    """What a slice has of one stream: of a session that its source carries.
+    """The part of a slice that belongs to one stream, a session in the source.
 
-    *replaced* of its lines until now, of *replaced_chars* code points together, come
-    again among *lines*, changed. *restarted* says that all of its lines until now are
-    void, *ended* that no more comes. *totals* is what it has after this slice, where the
-    source knows that.
+    *replaced* of its earlier lines, with *replaced_chars* code points in total, are among
+    *lines* again in a new version. *restarted* means that all earlier lines are void,
+    *ended* that no more follow. *totals* are its totals after this slice, if the source
+    knows them.
     """
 
     lines: Lines = field(default_factory=list)
@@ -38,14 +38,14 @@ class StreamSlice:
 
 @dataclass(slots=True)
 class SourceSlice(Generic[P_co]):
-    """What one turn gave.
+    """The result of reading a source in one turn.
 
-    *position* is where to go on once *lines* are counted; *more* says that there is
-    more to read already. *rest* is the unfinished last line of a file that has ended,
-    which counts if it is a record. *restarted* is true when the file turned out to be
-    another one or to be cut, *gone* when there is no file any more. *fault* says why
-    the source cannot be read for now. *streams* is what other kinds than files of lines
-    have instead of *lines*: by session, "" where that is told by the name of the source.
+    *position* is the position after *lines*; *more* means that there is more to read
+    now. *rest* is the partial last line of a file that has ended, which counts if it is
+    a complete record. *restarted* means that the file is another one or was truncated,
+    *gone* that it does not exist any more. *fault* is the reason why the source cannot
+    be read now. *streams* replaces *lines* for sources other than files of lines: by
+    session, or "" if the name of the source identifies the session.
     """
 
     lines: Lines
@@ -61,15 +61,15 @@ class SourceSlice(Generic[P_co]):
 
 
 class RereadableLines(Protocol):
-    """Lines that can be read again. Both methods block: for a thread.
+    """Lines that can be read again. Both methods block, so call them on a thread.
 
-    They raise SourceError where that cannot be done, or OSError.
+    They raise SourceError if the source cannot be read, or OSError.
     """
 
     def lines(
         self, position: Position, condense: Condense
     ) -> Iterator[TextLine | Oversize]:
-        """Yield all lines up to *position* again, long ones by *condense*."""
+        """Yield all lines up to *position* again; condense long ones by *condense*."""
         ...
 
     def last_lines(self, position: Position, count: int) -> list[str]:
@@ -78,67 +78,67 @@ class RereadableLines(Protocol):
 
 
 class ScheduledSource(RereadableLines, Protocol):
-    """A source as discovery reads it, whatever its kind."""
+    """A source of any kind, as discovery reads it."""
 
     condense: Condense | None
-    """What becomes of long lines; set before the first slice is read."""
+    """Condenses long lines; set before the first slice is read."""
 
     @property
     def path(self) -> str:
-        """Return where it is now."""
+        """Return the current path."""
         ...
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Return all files whose changes are changes of it; *path* comes first."""
+        """Return the files whose changes are changes of the source, *path* first."""
         ...
 
     @property
     def folder(self) -> str:
-        """Return the folder in which its changes show."""
+        """Return the folder whose watch reports its changes."""
         ...
 
     @property
     def seen_bytes(self) -> int | None:
-        """Return how large it was at the last look; None before the first."""
+        """Return its size at the last read; None before the first."""
         ...
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether it is to be looked at by time, whatever is hinted of it."""
+        """Whether it must be checked periodically, because hints are incomplete."""
         ...
 
     @property
     def retry_s(self) -> float | None:
-        """Return in how many seconds to read again although nothing changes."""
+        """Return the seconds after which to read again without a change, or None."""
         ...
 
     def changed(self, seen: stat_result) -> bool:
-        """Whether one of *paths* with this status is worth a look."""
+        """Whether the status *seen* of one of *paths* is a reason to read."""
         ...
 
     def is_ready(self) -> bool:
-        """Whether `read` has nothing to wait for, as far as that can be known."""
+        """Whether `read` would not block, as far as is known."""
         ...
 
     async def prepare(self) -> None:
-        """Wait for what `read` needs; what goes wrong is for `read`."""
+        """Prepare `read`, such as by opening a file; `read` raises its errors."""
         ...
 
     def read(self, position: Position, now: float) -> SourceSlice[Position]:
         """Return the next slice after *position*, at the monotonic time *now*.
 
         Raises:
-            SourceError: It cannot be read; tell the user, and try again later.
+            SourceError: The source is not readable; report that, and retry later.
             OSError: The disk failed.
 
         """
         ...
 
     def remember(self, position: Position) -> None:
-        """Keep what makes reading on from *position* cheap and exact: it is followed."""
+        """Keep data in memory that makes following from *position* on cheap and exact."""
         ...
 
     def forget(self) -> None:
-        """Drop what is only kept while it is followed."""
+        """Drop the data that only followed sources need."""
         ...

@@ -1,8 +1,9 @@
-"""Text out of zstd files, a piece at a time, in bounded memory and time.
+"""Decompresses zstd files in pieces, in bounded memory and time.
 
-`backports.zstd` is imported with the first such file: most users have none. Never is a
-file decompressed whole: a bomb of 122 kB says 4 GB. A decompressor keeps the window of
-its frame in memory: 2 MiB at the level that agents use, MAX_WINDOW_LOG at most.
+`backports.zstd` is imported with the first such file, since most users have none. A file
+is never decompressed as a whole: a bomb of 122 kB expands to 4 GB. A decompressor keeps
+the window of its frame in memory: 2 MiB at the level that agents use, MAX_WINDOW_LOG at
+most.
 """
 
 import os
@@ -13,17 +14,16 @@ from typing import Any
 from jarvisd.base.errors import SourceError
 
 MAX_WINDOW_LOG = 25
-"""32 MiB: more than any level needs but the two slowest, and than the tool's own limit
-for files that it calls long."""
+"""32 MiB: more than any level needs except the two slowest."""
 
 INPUT_BYTES = 16 * 1024
 MAX_STEPS = 64
-"""Without a byte of text, before others get a turn: frames may be empty."""
+"""Steps without output before `read` returns, since frames may be empty."""
 
 MAX_RATIO = 100
 FREE_BYTES = 64 * 1024 * 1024
-"""A file is read up to MAX_RATIO times its size, and up to this in any case. Transcripts
-shrink to a fifth or a twentieth."""
+"""The text is limited to MAX_RATIO times the size of the file, or to FREE_BYTES if that is
+more. Transcripts shrink to a fifth to a twentieth."""
 
 TOO_LARGE = "expands to more than can be read"
 WINDOW_TOO_LARGE = "needs more memory to be decompressed than is given to it"
@@ -33,13 +33,13 @@ _zstd: ModuleType | None = None
 
 
 class ZstdReader:
-    """Decompresses the file behind a descriptor from its first byte on.
+    """Decompresses the file of a descriptor from its first byte on.
 
     Attributes:
-        offset: Where the next byte of text stands.
-        given: How much of the file was read.
-        is_cut: Whether the file ends inside a frame, as far as it goes now.
-        ended: Whether there is no more text in the file as it is now.
+        offset: The offset of the next byte of text.
+        given: The number of bytes that were read from the file.
+        is_cut: Whether the file, as it is now, ends inside a frame.
+        ended: Whether the file, as it is now, has no more text.
 
     """
 
@@ -49,18 +49,18 @@ class ZstdReader:
         self._zstd = _library()
         self._frame: Any = None
         self._input = b""
-        """Read and not given to the frame: the begin of the next one."""
+        """Bytes that were read but not yet decompressed: the start of the next frame."""
         self.offset = self.given = 0
         self.is_cut = self.ended = False
 
     def read(self, fd: int, path: str, limit: int) -> bytes:
         """Return the next bytes of text, *limit* at most.
 
-        None are returned at the end, and where others should get a turn before the
-        next: *ended* tells which.
+        The result is empty at the end, and after MAX_STEPS without output; *ended*
+        distinguishes these.
 
         Raises:
-            SourceError: The file at *path* is damaged, or expands beyond all measure.
+            SourceError: The file at *path* is damaged, or expands beyond the limit.
 
         """
         self.ended = False
@@ -75,7 +75,7 @@ class ZstdReader:
                     self.ended, self.is_cut = True, self._frame is not None
                     return b""
 
-            text = self._decompressed(path, limit)
+            text = self._decompress(path, limit)
             if text:
                 self.offset += len(text)
                 self._check_size(fd, path)
@@ -83,7 +83,7 @@ class ZstdReader:
 
         return b""
 
-    def _decompressed(self, path: str, limit: int) -> bytes:
+    def _decompress(self, path: str, limit: int) -> bytes:
         given, self._input = self._input, b""
         try:
             if self._frame is None:

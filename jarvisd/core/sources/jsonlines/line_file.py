@@ -33,7 +33,7 @@ class LineFile:
 
     @property
     def condense(self) -> Condense | None:
-        """Return what becomes of its long lines."""
+        """Return the function that condenses long lines, if it is set."""
         return self.tail.condense
 
     @condense.setter
@@ -42,41 +42,41 @@ class LineFile:
 
     @property
     def path(self) -> str:
-        """Return where the file is now."""
+        """Return the current path of the file."""
         return self.tail.path
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Return its path alone: no other file is a part of it."""
+        """Return only its path: no other file is a part of it."""
         return (self.tail.path,)
 
     @property
     def folder(self) -> str:
-        """Return the folder that it lies in."""
+        """Return the folder of the file."""
         return os.path.dirname(self.tail.path)
 
     @property
     def seen_bytes(self) -> int | None:
-        """Return how large the file was at the last look; None before the first."""
+        """Return the size of the file at the last read; None before the first."""
         return self.tail.seen_bytes
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether a file that has lost its name is read: no hint tells of it."""
+        """Whether a renamed file is read, whose changes no hint reports."""
         return self.tail.is_unsettled
 
     def changed(self, seen: os.stat_result) -> bool:
-        """Whether *seen* is worth a look."""
+        """Whether *seen* is a reason to read the file."""
         return self.tail.changed(seen)
 
     def is_ready(self) -> bool:
-        """Whether there is no file to open, as far as that can be known."""
-        # Where the file may have another name, it is decided there which to open.
+        """Whether `read` need not wait until a file is opened, as far as is known."""
+        # For a file that was moved, the tail engine decides which path to open.
         is_held = self._handles.peek(self.tail.path) is not None
         return is_held or self.tail.moved_to is not None
 
     async def prepare(self) -> None:
-        """Open the file; what goes wrong is for `read`."""
+        """Open the file; `read` raises an error of that."""
         await self._handles.open(self.tail.path)
 
     def read(self, position: Position, now: float) -> FileSlice:
@@ -84,11 +84,11 @@ class LineFile:
         return self.tail.read(cast("FilePosition", position), self._handles, now)
 
     def remember(self, position: Position) -> None:
-        """Remember single lines from *position* on, in case the file is cut."""
+        """Keep checksums of lines from *position* on, in case the file is truncated."""
         self.tail.remember(cast("FilePosition", position))
 
     def forget(self) -> None:
-        """Close the file, and drop what is only kept while it is followed."""
+        """Close the file, and drop the data that only followed files need."""
         self.tail.forget()
         self._handles.drop(self.tail.path)
 
