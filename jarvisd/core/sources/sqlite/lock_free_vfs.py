@@ -249,7 +249,7 @@ class _File:
         return 0
 
     def xFileControl(self, operation: int, pointer: int) -> bool:
-        """Return False: no operation is supported."""
+        """Whether *operation* is supported: none is."""
         return False
 
     def xSync(self, flags: int) -> None:
