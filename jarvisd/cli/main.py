@@ -15,8 +15,11 @@ _EPIPE, _EXIT_BROKEN_PIPE = 32, 141
 """As in `errno` and `shell`, which cost as much as the line itself."""
 
 
-def main() -> int:
-    """Run the command line of this process and return its exit status."""
+def main(*packages: str) -> int:
+    """Run the command line of this process and return its exit status.
+
+    *packages* hold agents besides those that come with it.
+    """
     # An exception in the middle of an import may be lost, or crash msgspec: until a
     # command runs, Ctrl-C simply ends the process.
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
@@ -35,7 +38,7 @@ def main() -> int:
 
     from jarvisd.cli import shell  # noqa: PLC0415 - see above
 
-    return shell.run(argv)
+    return shell.run(argv, packages)
 
 
 def _at_once(argv: list[str]) -> int | None:

@@ -14,15 +14,18 @@ EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: what a shell reports of a program that the signal ended."""
 
 
-def run(argv: list[str]) -> int:
-    """Run the command line *argv* and return its exit status."""
+def run(argv: list[str], packages: tuple[str, ...] = ()) -> int:
+    """Run the command line *argv* and return its exit status.
+
+    *packages* hold agents besides those that come with it.
+    """
     sys.excepthook = _no_traceback
     # A name that the terminal's encoding lacks is no reason to stop.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
 
     try:
-        status = _dispatch(argv)
+        status = _dispatch(argv, packages)
         sys.stdout.flush()
     except JarvisError as exc:
         if _debugging():
@@ -49,13 +52,13 @@ def run(argv: list[str]) -> int:
     return status
 
 
-def _dispatch(argv: list[str]) -> int:
+def _dispatch(argv: list[str], packages: tuple[str, ...]) -> int:
     if not argv:
         parser.build().print_help(sys.stderr)
         return EXIT_USAGE
 
     if argv[0] in COMMANDS:
-        return _run_command(argv)
+        return _run_command(argv, packages)
 
     if argv[0].startswith("-"):
         parser.build().parse_args(argv)
@@ -65,12 +68,13 @@ def _dispatch(argv: list[str]) -> int:
     return EXIT_USAGE
 
 
-def _run_command(argv: list[str]) -> int:
+def _run_command(argv: list[str], packages: tuple[str, ...]) -> int:
     args, unknown = parser.build([argv[0]]).parse_known_args(argv)
     if unknown:
         # The command's own parser knows what may have been meant.
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
 
+    args.packages = packages
     waiting.watch_signals()
     status: int = args.run(args)
     return status

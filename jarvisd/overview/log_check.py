@@ -26,7 +26,13 @@ from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.record import Drift, Record
 from jarvisd.core.roots import Place, SourceKind, Tree
 from jarvisd.core.sources.blocking_source import BlockingSource
-from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine, is_blank
+from jarvisd.core.sources.jsonlines.lines import (
+    Condense,
+    ItemLine,
+    Oversize,
+    TextLine,
+    is_blank,
+)
 from jarvisd.core.sources.jsonlines.whole_file import lines_of
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.explain import MALFORMED, OVERSIZE, Explainer
@@ -64,7 +70,7 @@ class CheckedLine(msgspec.Struct, frozen=True, kw_only=True):
 
     *file* is the index of its file, *line* its number from 1 among lines that are not
     blank, or among the elements of a document or the rows of a database; *events* are
-    the names of the record's events.
+    the names of the record's events. *item* is the name of an element or a row.
     """
 
     file: int
@@ -75,6 +81,7 @@ class CheckedLine(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     reason: str
     unknown: list[str]
+    item: str | None = None
 
 
 class CheckedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,9 +149,9 @@ class LogCheck(msgspec.Struct, frozen=True, kw_only=True):
     differing: list[str]
 
 
-def known_agents() -> AgentRegistry:
-    """Return the agents that can be read."""
-    return discover_agents("jarvisd.agents")
+def known_agents(*packages: str) -> AgentRegistry:
+    """Return the agents that can be read; *packages* hold some besides our own."""
+    return discover_agents("jarvisd.agents", *packages)
 
 
 def summarize(
@@ -372,6 +379,7 @@ class _Check:
                 verdict=verdict.word,
                 reason=verdict.reason,
                 unknown=[f"{each.kind} {each.name}" for each in unknown],
+                item=line.item if isinstance(line, ItemLine) else None,
             )
         )
 

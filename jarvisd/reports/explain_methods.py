@@ -20,7 +20,12 @@ from jarvisd.blocks.block import Block
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.roots import Position
-from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank
+from jarvisd.core.sources.jsonlines.lines import (
+    ItemLine,
+    Oversize,
+    TextLine,
+    is_blank,
+)
 from jarvisd.core.sources.source_slice import NOT_READ, RereadableLines
 from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.ledger.explain import MALFORMED, OVERSIZE, Explainer
@@ -60,6 +65,7 @@ class _Reading:
             lines=len(explained),
             verdicts=dict(Counter(each.line.verdict for each in explained)),
             error=self.error,
+            are_items=any(each.line.item is not None for each in explained),
         )
 
 
@@ -173,6 +179,7 @@ def _explain_line(
             at_ms=at_ms,
             verdict=verdict.word,
             reason=verdict.reason,
+            item=line.item if isinstance(line, ItemLine) else None,
         ),
         verdict.tokens,
         verdict.keys,

@@ -194,13 +194,15 @@ class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         block: The index, among the blocks of the answer, of the one that it is in.
-        line: Its number in the file, from 1, counting lines that are not blank.
-        offset: Where it starts, in bytes.
+        line: Its number in the file, from 1, counting lines that are not blank, or
+            among the elements or rows of the session.
+        offset: Where it starts, in bytes; of an element or a row a number of its own.
         bytes: How long it is.
         kind: The agent's own word for it; "" if it has none.
         verdict: `counted`, `merged`, `duplicate`, `elsewhere`, `copied`, `dropped`,
             `malformed`, `oversize` or `nothing`; docs/accuracy.md explains them.
         reason: The same in a sentence, with numbers.
+        item: The name of an element or a row in its source; absent of a line.
 
     """
 
@@ -212,10 +214,14 @@ class ExplainedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at_ms: int | None
     verdict: str
     reason: str
+    item: str | None = None
 
 
 class ExplainedBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a session: where it is, and how often each verdict was given."""
+    """One file of a session: where it is, and how often each verdict was given.
+
+    *are_items* says that elements of a document or rows of a database stand for lines.
+    """
 
     block_id: str
     path: str
@@ -223,3 +229,4 @@ class ExplainedBlock(msgspec.Struct, frozen=True, kw_only=True):
     lines: int
     verdicts: dict[str, int]
     error: str | None = None
+    are_items: bool = False

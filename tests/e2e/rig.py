@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -17,6 +16,7 @@ from anyio import BrokenResourceError, EndOfStream
 from jarvisd.core.origin import BlockView
 from jarvisd.overview.wire import HelloResult
 from tests.e2e.client import Client, connected
+from tests.e2e.commands import started_by
 from tests.e2e.home import Home
 
 T = TypeVar("T")
@@ -47,13 +47,14 @@ class Daemon:
         arguments: tuple[str, ...] = (),
         wrapper: tuple[str, ...] = (),
         outside: tuple[str, ...] = (),
+        packages: tuple[str, ...] = (),
     ) -> None:
         self.home = home
         self.environ = home.environ() | dict(environ or {})
         self.log_file = home.folder / "daemon.log"
         self._wrapper = wrapper
         self._outside = outside
-        self._command = [sys.executable, "-m", "jarvisd", *arguments]
+        self._command = [*started_by("jarvisd.__main__", packages), *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -199,14 +200,17 @@ async def running_daemon(
     environ: Mapping[str, str] | None = None,
     wrapper: tuple[str, ...] = (),
     outside: tuple[str, ...] = (),
+    packages: tuple[str, ...] = (),
 ) -> AsyncIterator[Daemon]:
     """Run a daemon in *home*; it ends with the block, with status 0 and a clean log.
 
     The test may kill it, end it and start it again in between. *wrapper* is put
     before the command and becomes the daemon by exec; *outside* as well, but keeps
-    what root may do.
+    what root may do. *packages* hold agents besides those that come with it.
     """
-    daemon = Daemon(home, environ=environ, wrapper=wrapper, outside=outside)
+    daemon = Daemon(
+        home, environ=environ, wrapper=wrapper, outside=outside, packages=packages
+    )
     try:
         await daemon.start()
         yield daemon

@@ -53,6 +53,7 @@ _COLUMNS = [
     Column(title="VERDICT"),
     Column(title="REASON", least=40),
 ]
+_ITEM_COLUMNS = [Column(title="ITEM", least=20, rank=1), *_COLUMNS[1:]]
 _STYLES = {"counted": "32", "merged": "32", "malformed": "31", "oversize": "31"}
 _TOTALS = [
     Column(title="TOTAL"),
@@ -121,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    settings, agents = config.read([], os.environ), known_agents()
+    settings, agents = config.read([], os.environ), known_agents(*args.packages)
     found = summarize(
         agents,
         os.environ,
@@ -157,7 +158,7 @@ def _roots(summary: AgentSummary) -> str:
 
 
 def _check(args: argparse.Namespace) -> int:
-    agent = _agent(args.agent)
+    agent = _agent(args.agent, args.packages)
     truth = None if args.truth is None else _truth(args.truth)
     logs = logs_at(agent, args.log)
     if not logs:
@@ -173,8 +174,8 @@ def _check(args: argparse.Namespace) -> int:
     return EXIT_FAILURE if check.differing or is_unread else 0
 
 
-def _agent(name: str) -> Agent:
-    agents = known_agents()
+def _agent(name: str, packages: tuple[str, ...]) -> Agent:
+    agents = known_agents(*packages)
     if name in agents:
         return agents[name]
 
@@ -240,19 +241,24 @@ def _print_file(
             if args.all or each.verdict != "nothing" or each.unknown
         ]
     )
+    are_items = any(each.item is not None for each in lines)
     if shown:
         rows = [_cells(each) for each in shown]
-        terminal.draw(render(_COLUMNS, rows, room=room, colour=colour))
+        columns = _ITEM_COLUMNS if are_items else _COLUMNS
+        terminal.draw(render(columns, rows, room=room, colour=colour))
 
     verdicts = Counter(each.verdict for each in lines)
     sums = ", ".join(f"{count:,} {word}" for word, count in verdicts.items())
-    terminal.show(f"{fmt.number_of(file.lines, 'line')}: {sums or 'none'}", "")
+    terminal.show(
+        f"{fmt.number_of(file.lines, 'item' if are_items else 'line')}: {sums or 'none'}",
+        "",
+    )
 
 
 def _cells(line: CheckedLine) -> list[TableCell]:
     unknown = f"unknown: {', '.join(line.unknown)}; " if line.unknown else ""
     return [
-        TableCell(f"{line.line}"),
+        TableCell(f"{line.line}" if line.item is None else line.item),
         TableCell(line.kind),
         TableCell(", ".join(line.events)),
         TableCell(line.verdict, _STYLES.get(line.verdict, "2")),

@@ -38,6 +38,7 @@ _COLUMNS = [
     Column(title="VERDICT"),
     Column(title="REASON", least=64),
 ]
+_ITEM_COLUMNS = [Column(title="ITEM", least=20, rank=1), *_COLUMNS[2:]]
 _STYLES = {
     "counted": "32",
     "merged": "32",
@@ -126,19 +127,27 @@ def _print_block(
     if block.error is not None:
         terminal.report(block.error)
 
+    unit = "item" if block.are_items else "line"
     if lines:
         colour = terminal.wants_colour(args.color, os.environ)
         rows = [_cells(each) for each in lines]
-        terminal.draw(render(_COLUMNS, rows, room=terminal.columns(), colour=colour))
+        terminal.draw(
+            render(
+                _ITEM_COLUMNS if block.are_items else _COLUMNS,
+                rows,
+                room=terminal.columns(),
+                colour=colour,
+            )
+        )
 
     sums = ", ".join(f"{count:,} {word}" for word, count in block.verdicts.items())
-    terminal.show(f"{fmt.number_of(block.lines, 'line')}: {sums or 'none'}", "")
+    terminal.show(f"{fmt.number_of(block.lines, unit)}: {sums or 'none'}", "")
 
 
 def _cells(line: ExplainedLine) -> list[TableCell]:
+    place = [f"{line.line}", f"{line.offset}"] if line.item is None else [line.item]
     return [
-        TableCell(f"{line.line}"),
-        TableCell(f"{line.offset}"),
+        *map(TableCell, place),
         TableCell(line.kind),
         TableCell(line.verdict, _STYLES.get(line.verdict, "2")),
         TableCell(line.reason),
@@ -147,7 +156,8 @@ def _cells(line: ExplainedLine) -> list[TableCell]:
 
 def _print_sum(answer: SessionsExplainResult) -> None:
     found, booked = answer.tokens.total, answer.booked.total
-    terminal.show(f"these lines count {found:,} tokens; the books hold {booked:,}")
+    what = "items" if any(each.are_items for each in answer.blocks) else "lines"
+    terminal.show(f"these {what} count {found:,} tokens; the books hold {booked:,}")
     if found != booked:
         terminal.report(
             "they differ where a copy in another session's file says more, or a file "

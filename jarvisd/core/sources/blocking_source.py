@@ -20,8 +20,10 @@ from jarvisd.base.errors import SourceError
 from jarvisd.core.roots import Position, SourceKind
 from jarvisd.core.source import Batch, Budget, Item, Source
 from jarvisd.core.sources.jsonlines.lines import (
+    CONTINUATION,
     SHORT_BYTES,
     Condense,
+    ItemLine,
     LongLine,
     Oversize,
     TextLine,
@@ -242,12 +244,18 @@ def line_of(item: Item, condense: Condense | None) -> TextLine | Oversize:
     """Return *item* as a line whose offset is a hash of its key, unique like an offset."""
     key = hashlib.blake2b(item.ref.key.encode(), digest_size=8).digest()
     offset = int.from_bytes(key) >> 1
-    if condense is None or len(item.body) <= SHORT_BYTES:
-        return TextLine(offset, item.body)
+    text = item.body
+    if condense is not None and len(text) > SHORT_BYTES:
+        long = LongLine(condense())
+        long.add(text)
+        line = long.line(offset)
+        if isinstance(line, Oversize):
+            return Oversize(offset, item.chars)
 
-    long = LongLine(condense())
-    long.add(item.body)
-    return long.line(offset)
+        text = line.text
+
+    chars = len(text.translate(None, CONTINUATION))
+    return ItemLine(offset, text, item.chars - chars, item.ref.key)
 
 
 def _close(source: Source) -> None:

@@ -27,7 +27,7 @@ Each limit is worth some milliseconds of the parser's time."""
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\v\f\0"
-_CONTINUATION = bytes(range(0x80, 0xC0))
+CONTINUATION = bytes(range(0x80, 0xC0))
 
 
 class Condenser(Protocol):
@@ -72,6 +72,16 @@ class TextLine(msgspec.Struct, frozen=True, gc=False):
     def length(self) -> int:
         """Return the approximate length of the original line."""
         return len(self.text) + self.omitted
+
+
+class ItemLine(TextLine, frozen=True, gc=False):
+    """An item of another kind of source than a file of lines, with its name there.
+
+    *omitted* is negative where *text* has more than the item as it is counted: a row's
+    text stands in it beside the other columns.
+    """
+
+    item: str = ""
 
 
 class Oversize(msgspec.Struct, frozen=True, gc=False):
@@ -303,4 +313,4 @@ class LongLine:
 
 
 def _chars(piece: bytes) -> int:
-    return len(piece.translate(None, _CONTINUATION))
+    return len(piece.translate(None, CONTINUATION))
