@@ -18,6 +18,7 @@ from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.drift import DriftLog, VersionDrift
 from jarvisd.core.flush import Flusher
 from jarvisd.core.origin import Kind
+from jarvisd.core.source import Fault
 from jarvisd.core.sources.jsonlines.lines import MAX_LINE_BYTES
 from jarvisd.core.sources.source_slice import NOT_READ
 from jarvisd.core.storage.database_store import Store
@@ -179,7 +180,10 @@ class Service:
         )
 
     def problems(self) -> list[Problem]:
-        """Return what is not as it should be; unreadable files are no such problem."""
+        """Return what is not as it should be; unreadable files of lines are no problem.
+
+        Of a database or a document it is one: all sessions in it stand still.
+        """
         reader, now_ms = self._reader, self._clock.unix_ms()
         watcher_health = reader.watcher_health
         store_error = self._flusher.error or self._store.error
@@ -202,6 +206,10 @@ class Service:
         compressed = [each for paths in reader.compressed().values() for each in paths]
         if compressed:
             problems.append(_compressed(compressed, self.started_ms))
+
+        faults = reader.slice_reader.faults()
+        if faults:
+            problems.append(_source_faults(faults))
 
         if self._flusher.refused.count:
             problems.append(_rows_refused(self._flusher.refused))
@@ -296,6 +304,18 @@ def _compressed(paths: list[str], since_ms: int) -> Problem:
         message=f"{what} cannot be read to the end, and may lack in reports "
         f"({min(paths)}{'' if count == 1 else ', ...'})",
         since_ms=since_ms,
+        count=count,
+    )
+
+
+def _source_faults(faults: list[Fault]) -> Problem:
+    count, first = len(faults), faults[0]
+    others = f" and {count - 1:,} more" if count > 1 else ""
+    return Problem(
+        kind="source_faults",
+        message=f"cannot be read: {first.path}{others}: {first.reason}; "
+        "what was counted stays, and reading goes on once it can",
+        since_ms=first.since_ms,
         count=count,
     )
 

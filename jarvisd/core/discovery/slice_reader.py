@@ -12,7 +12,9 @@ from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.discovery.progress import ImportProgress
 from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.intake import Intake
+from jarvisd.core.origin import BlockId
 from jarvisd.core.roots import Position
+from jarvisd.core.source import Fault
 from jarvisd.core.sources.blocking_source import BlockingSource
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
 from jarvisd.core.sources.jsonlines.stream import COUNTED_SLICE_BYTES
@@ -41,7 +43,12 @@ class SliceReader:
         self._intake = intake
         self._progress = progress
         self._request_reread = request_reread
+        self._faults: dict[BlockId, Fault] = {}
         self._clock: Clock = intake.clock
+
+    def faults(self) -> list[Fault]:
+        """Return why documents and databases cannot be read now, oldest first."""
+        return sorted(self._faults.values(), key=lambda each: each.since_ms)
 
     def is_open(self, tracked: TrackedFile) -> bool:
         """Whether `read_slice` would not block, as far as is known."""
@@ -104,7 +111,8 @@ class SliceReader:
     def _apply(self, tracked: TrackedFile, part: SourceSlice[Position]) -> None:
         block, before = tracked.block, tracked.block.position
         if part.fault is not None:
-            self._intake.fail(block, part.fault)
+            self._faults[block.block_id] = part.fault
+            self._intake.fail(block, part.fault.reason)
         elif not part.gone:
             self._intake.recover(block)
 
@@ -122,6 +130,8 @@ class SliceReader:
         if isinstance(tracked.source, BlockingSource):
             self._apply_streams(tracked, part, written_ms)
             tracked.source.applied()
+            if part.fault is None:
+                self._faults.pop(block.block_id, None)
         elif lines or part.position != before:
             self._intake.fold(block, lines, part.position, written_ms=written_ms)
             self._file_registry.record_position(tracked, before)

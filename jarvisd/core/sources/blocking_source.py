@@ -127,7 +127,7 @@ class BlockingSource:
             read_bytes=sum(len(each.body) for each in batch.items),
             more=batch.more,
             gone=batch.gone,
-            fault=None if batch.fault is None else batch.fault.reason,
+            fault=batch.fault,
             streams=streams,
         )
 

@@ -6,7 +6,7 @@ from os import stat_result
 from typing import Generic, Protocol, TypeVar
 
 from jarvisd.core.roots import Position
-from jarvisd.core.source import StreamTotals
+from jarvisd.core.source import Fault, StreamTotals
 from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine
 
 NOT_READ = "is in no folder that is read now"
@@ -56,7 +56,7 @@ class SourceSlice(Generic[P_co]):
     rest: TextLine | Oversize | None = None
     restarted: bool = False
     gone: bool = False
-    fault: str | None = None
+    fault: Fault | None = None
     streams: Mapping[str, StreamSlice] = field(default_factory=dict)
 
 
