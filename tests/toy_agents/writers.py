@@ -70,6 +70,10 @@ class NotebookDatabase:
         )
         connection.execute("commit")
 
+    def execute(self, sql: str) -> None:
+        """Change the schema, as another version does."""
+        self._connection.execute(sql)
+
     def texts(self, session: str) -> list[str]:
         """Return the text of each row of a session, as it is now."""
         with closing(
