@@ -80,6 +80,22 @@ def test_half_a_line_comes_back_and_goes_on_where_two_have_read_it() -> None:
     )
 
 
+@pytest.mark.parametrize("aside", [False, True])
+def test_a_file_that_was_edited_and_then_cut_is_counted_once(*, aside: bool) -> None:
+    run(
+        [
+            partial(Writers.append, name="p/1", count=1),
+            partial(
+                Writers.empty_look_and_fill_again, name="p/1", count=200, is_edited=True
+            ),
+            partial(Writers.cut, name="p/1", keep=0.5, new=0, aside=aside),
+            partial(
+                Writers.empty_look_and_fill_again, name="p/1", count=0, is_edited=False
+            ),
+        ]
+    )
+
+
 def run(steps: list[Step]) -> None:
     """Take *steps*, and look once more."""
     writers = Writers()

@@ -6,7 +6,7 @@ from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.identity import FileVerdict, advanced, judge
 from jarvisd.core.sources.jsonlines.line_checksums import LineChecksums
 from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine
-from jarvisd.core.sources.jsonlines.stream import FileSlice, Stream
+from jarvisd.core.sources.jsonlines.stream import COUNTED_SLICE_BYTES, FileSlice, Stream
 
 
 class FileProgress:
@@ -79,11 +79,14 @@ class FileProgress:
         if start.offset < max(1, self._checksums.base.offset):
             self._checksums = LineChecksums(start)
 
-    def begin_after_edit(self, start: FilePosition) -> None:
-        """Continue at *start*; the lines before it have changed since."""
+    def begin_after_edit(
+        self, start: FilePosition, seen: os.stat_result, fd: int
+    ) -> None:
+        """Continue at *start* in *fd*; the lines before it have changed since."""
         self._stream = None
         if self._checksums is not None:
-            self._checksums = LineChecksums(start)
+            base = self._checksums.base.offset
+            self._checksums = _checksums_between(base, start, seen, fd)
 
     def matches_all(self, position: FilePosition, fd: int) -> bool:
         """Whether each line before *position* is known to be unchanged."""
@@ -121,3 +124,26 @@ class FileProgress:
         self._checksums = None
         if self._stream is not None and not self._stream.partial_bytes:
             self._stream = None
+
+
+def _checksums_between(
+    begin: int, end: FilePosition, seen: os.stat_result, fd: int
+) -> LineChecksums:
+    """Return checksums of the lines from *begin* to *end*.
+
+    There are none if no line ends at *begin* any more, or if the file is shorter now.
+    """
+    if begin and os.pread(fd, 1, begin - 1) != b"\n":
+        return LineChecksums(end)
+
+    start = FilePosition(generation=end.generation)
+    checksums = LineChecksums(advanced(start, seen, fd, begin) if begin else start)
+    while begin < end.offset:
+        chunk = os.pread(fd, min(COUNTED_SLICE_BYTES, end.offset - begin), begin)
+        if not chunk:
+            return LineChecksums(end)
+
+        checksums.add(chunk, begin)
+        begin += len(chunk)
+
+    return checksums

@@ -197,12 +197,12 @@ class TailedFile:
                 case FileVerdict.FRESH:
                     _check_text(self.path, fd)
                 case FileVerdict.EDITED:
-                    return self._begin_after_edit(start, seen, now)
+                    return self._begin_after_edit(start, seen, fd, now)
                 case FileVerdict.SAME if self._is_edited(position, seen, fd):
                     self._edit_pending = self._is_too_soon(now)
                     if not self._edit_pending:
                         start = edited(position, seen, fd)
-                        return self._begin_after_edit(start, seen, now)
+                        return self._begin_after_edit(start, seen, fd, now)
 
             self._was_empty = False
             reading.check_partial_line(fd)
@@ -238,12 +238,12 @@ class TailedFile:
         return at is not None and now - at < EDIT_PAUSE_S and not self._was_empty
 
     def _begin_after_edit(
-        self, start: FilePosition, seen: os.stat_result, now: float
+        self, start: FilePosition, seen: os.stat_result, fd: int, now: float
     ) -> FileSlice:
         """Continue at *start*; the caller reads the lines before it again."""
         self._edited_at, self._edit_pending, self._was_empty = now, False, False
         self._known = _signature(seen)
-        self._reading.begin_after_edit(start)
+        self._reading.begin_after_edit(start, seen, fd)
         return SourceSlice([], start, restarted=True, more=True)
 
     def _renamed_file(
