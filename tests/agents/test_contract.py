@@ -183,6 +183,19 @@ def test_a_strange_value_costs_no_more_than_itself(
 
 
 @agents
+@pytest.mark.parametrize("name", ["", "left_out", "drift", "lacks_tokens", "offset"])
+def test_no_name_in_a_line_reaches_what_the_reader_finds_out_itself(
+    agent: str, name: str
+) -> None:
+    for sample in SAMPLES[agent]:
+        without = {key: each for key, each in sample.items() if key != name}
+
+        record = parse(agent, encoded({**without, name: 7}))
+
+        assert record == parse(agent, encoded(without))
+
+
+@agents
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_damaged_bytes_never_raise(agent: str, data: st.DataObject) -> None:

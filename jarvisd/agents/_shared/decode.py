@@ -17,15 +17,6 @@ import msgspec
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class Shape(msgspec.Struct, gc=False):
-    """The shape of a line; *left_out* is how many of its numbers are out of range.
-
-    `decode` counts them. No agent's line has a field of the empty name.
-    """
-
-    left_out: int = msgspec.field(default=0, name="")
-
-
 ABSENT = msgspec.Raw()
 """What a Raw field is if the line does not have it: empty."""
 
@@ -52,8 +43,18 @@ _MILLIS = {f"{milli:03}Z": milli for milli in range(1000)}
 
 def decode(text: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
     """Return the object that *text* is, or None if it is none."""
+    return decode_counted(text, decoder)[0]
+
+
+def decode_counted(
+    text: bytes, decoder: msgspec.json.Decoder[T]
+) -> tuple[T | None, int]:
+    """Return the object that *text* is, and how many numbers in it are out of range.
+
+    Apart from the object: what is a field of a shape, a line can say itself.
+    """
     try:
-        return decoder.decode(text)
+        return decoder.decode(text), 0
     except (ValueError, RecursionError) as error:  # all of msgspec's are ValueErrors
         return _decode_strange(text, decoder.type, error)
 
@@ -166,7 +167,9 @@ def _number_ms(stamp: float | None) -> int | None:
     return int(stamp / 1_000_000)
 
 
-def _decode_strange(text: bytes, kind: type[T], error: Exception) -> T | None:
+def _decode_strange(
+    text: bytes, kind: type[T], error: Exception
+) -> tuple[T | None, int]:
     text = _replaced(text)
     for _ in range(2):  # a line may be strange in two ways
         mender = _Mender()
@@ -177,12 +180,9 @@ def _decode_strange(text: bytes, kind: type[T], error: Exception) -> T | None:
         except RecursionError:
             break
         else:
-            if isinstance(found, Shape):
-                found.left_out = mender.left_out
+            return found, mender.left_out
 
-            return found
-
-    return None
+    return None, 0
 
 
 def _readable(text: bytes, error: Exception) -> bytes:

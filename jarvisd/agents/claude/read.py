@@ -14,7 +14,13 @@ from msgspec.structs import replace
 
 from jarvisd.agents._shared.condense import condenser_of
 from jarvisd.agents._shared.cue import asks
-from jarvisd.agents._shared.decode import ABSENT, decode, decode_raw, text_of, unix_ms
+from jarvisd.agents._shared.decode import (
+    ABSENT,
+    decode_counted,
+    decode_raw,
+    text_of,
+    unix_ms,
+)
 from jarvisd.agents._shared.numbers import HttpStatus
 from jarvisd.agents.claude.limits import limit_in, trouble_in
 from jarvisd.agents.claude.printed import PrintedSession, printed_key
@@ -120,7 +126,7 @@ class ClaudeReader:
         if text.startswith(_SKIPPED) and text.endswith(b"}"):
             return _skip(text, offset=offset)
 
-        line = decode(text, _DECODER)
+        line, left_out = decode_counted(text, _DECODER)
         if line is None:
             return None
 
@@ -130,11 +136,12 @@ class ClaudeReader:
         read = _EVENTS.get(line.type)
         if read is None:
             drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
-            return _record(line, offset=offset, events=(), drift=drift)
+            return _record(line, (), left_out, offset=offset, drift=drift)
 
         memory, printed_id = self._memory, line.stdout_session_id
         if line.type == "result":
-            line = decode(text, _RESULT_LINE) or line
+            result, left_out = decode_counted(text, _RESULT_LINE)
+            line = result or line
 
         events = tuple(read(line, memory))
         if printed_id is not None and line.session_id is None and line.type != "result":
@@ -144,9 +151,9 @@ class ClaudeReader:
 
         if line.type == "system" and line.subtype not in _SYSTEM:
             drift = (Drift(DriftKind.RECORD_TYPE, f"system:{line.subtype or ''}"),)
-            return _record(line, offset=offset, events=events, drift=drift)
+            return _record(line, events, left_out, offset=offset, drift=drift)
 
-        return _record(line, offset=offset, events=events)
+        return _record(line, events, left_out, offset=offset)
 
     def memory(self) -> bytes:
         """Return what is remembered; b"" if it cannot be encoded."""
@@ -180,9 +187,10 @@ def _skip(text: bytes, *, offset: int) -> Record:
 
 def _record(
     line: TranscriptLine,
+    events: tuple[Event, ...],
+    left_out: int,
     *,
     offset: int,
-    events: tuple[Event, ...],
     drift: tuple[Drift, ...] = (),
 ) -> Record:
     session_id = line.session_id or line.stdout_session_id or None
@@ -207,14 +215,12 @@ def _record(
         events=events,
     )
     lacks_tokens = line.type == "assistant" and _lacks_tokens(line)
-    if not (drift or lacks_tokens or line.left_out):
+    if not (drift or lacks_tokens or left_out):
         return record
 
     # Apart, because a call with more than fifteen keywords makes a dict of them first:
     # with these, which few lines have, reading took an eighth longer.
-    return replace(
-        record, drift=drift, lacks_tokens=lacks_tokens, left_out=line.left_out
-    )
+    return replace(record, drift=drift, lacks_tokens=lacks_tokens, left_out=left_out)
 
 
 def _is_sidechain(line: TranscriptLine) -> bool:

@@ -7,7 +7,7 @@ that no line of theirs is strange.
 
 from msgspec import Raw, Struct, field
 
-from jarvisd.agents._shared.decode import ABSENT, Shape
+from jarvisd.agents._shared.decode import ABSENT
 from jarvisd.agents._shared.numbers import (
     Dollars,
     HttpStatus,
@@ -149,7 +149,7 @@ class Fork(Struct, gc=False, rename="camel"):
     message_uuid: str | None = None
 
 
-class TranscriptLine(Shape, gc=False, rename="camel"):
+class TranscriptLine(Struct, gc=False, rename="camel"):
     """One line of a transcript, or of the agent's standard output."""
 
     type: str = ""

@@ -16,7 +16,13 @@ from msgspec.structs import replace
 
 from jarvisd.agents._shared.condense import condenser_of
 from jarvisd.agents._shared.cue import asks
-from jarvisd.agents._shared.decode import ABSENT, decode, decode_raw, text_of, unix_ms
+from jarvisd.agents._shared.decode import (
+    ABSENT,
+    decode_counted,
+    decode_raw,
+    text_of,
+    unix_ms,
+)
 from jarvisd.agents._shared.troubles import TROUBLES
 from jarvisd.agents.codex.limits import limits_in
 from jarvisd.agents.codex.prose import is_human, texts_in
@@ -90,14 +96,17 @@ class CodexReader:
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
         """Return what the line *text* at *offset* says, or None if it is malformed."""
-        line = decode(text, _DECODER)
+        line, left_out = decode_counted(text, _DECODER)
         if line is None:
             return None
 
         self.at_ms, self.offset = unix_ms(line.timestamp), offset
         self.ordinal = line.ordinal
         payload = line.payload
-        return self._bare(line) if payload is None else self._wrapped(line, payload)
+        if payload is None:
+            return self._bare(line, left_out)
+
+        return self._wrapped(line, payload, left_out)
 
     def memory(self) -> bytes:
         """Return what is remembered of the thread; b"" if it cannot be encoded."""
@@ -106,7 +115,9 @@ class CodexReader:
         except (OverflowError, TypeError, ValueError):
             return b""
 
-    def _wrapped(self, line: RolloutLine, payload: RolloutPayload) -> Record:
+    def _wrapped(
+        self, line: RolloutLine, payload: RolloutPayload, left_out: int
+    ) -> Record:
         thread, kinds = self.thread, _INNER.get(line.type)
         read = _ENVELOPES.get(line.type) if kinds is None else kinds.get(payload.type)
         kind = f"{line.type}:{payload.type}" if payload.type else line.type
@@ -144,9 +155,9 @@ class CodexReader:
             record = self._with_thread(record, payload)
 
         lacks_tokens = read in _COUNTED and _lacks_tokens(payload)
-        if drift or lacks_tokens or line.left_out:
+        if drift or lacks_tokens or left_out:
             return replace(
-                record, drift=drift, lacks_tokens=lacks_tokens, left_out=line.left_out
+                record, drift=drift, lacks_tokens=lacks_tokens, left_out=left_out
             )
 
         return record
@@ -166,7 +177,7 @@ class CodexReader:
             version=thread.version,
         )
 
-    def _bare(self, line: RolloutLine) -> Record:
+    def _bare(self, line: RolloutLine, left_out: int) -> Record:
         drift: tuple[Drift, ...] = ()
         if line.type not in _BARE_TYPES:
             drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
@@ -184,7 +195,7 @@ class CodexReader:
             inherited=not thread.owns(None),
             drift=drift,
             lacks_tokens=line.type == "turn.completed" and _is_partial(line.usage),
-            left_out=line.left_out,
+            left_out=left_out,
             events=events,
         )
 

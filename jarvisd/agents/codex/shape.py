@@ -7,7 +7,7 @@ payloads is Raw.
 
 from msgspec import Raw, Struct
 
-from jarvisd.agents._shared.decode import ABSENT, Shape
+from jarvisd.agents._shared.decode import ABSENT
 from jarvisd.agents._shared.numbers import (
     ExitCode,
     Milliseconds,
@@ -162,7 +162,7 @@ class RolloutPayload(Struct, gc=False):
     item: Item | None = None
 
 
-class RolloutLine(Shape, gc=False):
+class RolloutLine(Struct, gc=False):
     """One line: an envelope, or a bare item of the oldest and of the printed kind."""
 
     type: str = ""

@@ -12,7 +12,7 @@ from contextlib import suppress
 import msgspec
 
 from jarvisd.agents._shared.condense import condenser_of
-from jarvisd.agents._shared.decode import decode, text_of, unix_ms
+from jarvisd.agents._shared.decode import decode_counted, text_of, unix_ms
 from jarvisd.base.usage import Tokens
 from jarvisd.core.agent import ReaderContext
 from jarvisd.core.event import (
@@ -58,7 +58,7 @@ class DatabaseRowReader:
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
         """Return what the row *text* says, or None if it is malformed."""
-        row = decode(text, _DECODER)
+        row, left_out = decode_counted(text, _DECODER)
         if row is None:
             return None
 
@@ -78,7 +78,7 @@ class DatabaseRowReader:
             version=data.version,
             drift=drift,
             lacks_tokens=bool(data.finish) and data.tokens is None,
-            left_out=row.left_out,
+            left_out=left_out,
             events=tuple(self._events(row, data)),
         )
 

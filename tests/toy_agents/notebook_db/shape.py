@@ -2,7 +2,7 @@
 
 from msgspec import Raw, Struct
 
-from jarvisd.agents._shared.decode import ABSENT, Shape
+from jarvisd.agents._shared.decode import ABSENT
 from jarvisd.agents._shared.numbers import Milliseconds, Time, TokenCount
 
 
@@ -36,7 +36,7 @@ class MessageData(Struct, gc=False):
     text: Raw = ABSENT
 
 
-class DatabaseRow(Shape, gc=False):
+class DatabaseRow(Struct, gc=False):
     """A row of `session` or `message`; each has its own columns."""
 
     table: str = ""

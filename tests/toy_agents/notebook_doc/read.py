@@ -10,7 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from jarvisd.agents._shared.condense import condenser_of
-from jarvisd.agents._shared.decode import decode, text_of, unix_ms
+from jarvisd.agents._shared.decode import decode_counted, text_of, unix_ms
 from jarvisd.base.usage import Tokens
 from jarvisd.core.agent import ReaderContext
 from jarvisd.core.event import (
@@ -50,7 +50,7 @@ class NotebookElementReader:
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
         """Return what the element *text* says, or None if it is malformed."""
-        element = decode(text, _DECODER)
+        element, left_out = decode_counted(text, _DECODER)
         if element is None:
             return None
 
@@ -69,7 +69,7 @@ class NotebookElementReader:
             version=self.version,
             drift=(drift,) if read is None else (),
             lacks_tokens=element.type == "reply" and element.usage is None,
-            left_out=element.left_out,
+            left_out=left_out,
             events=() if read is None else tuple(read(element)),
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Raw, Struct
 
-from jarvisd.agents._shared.decode import ABSENT, Shape
+from jarvisd.agents._shared.decode import ABSENT
 from jarvisd.agents._shared.numbers import TokenCount
 from jarvisd.core.sources.document.description import (
     DocumentKind,
@@ -37,7 +37,7 @@ class DocumentTool(Struct, gc=False):
     error: bool = False
 
 
-class NotebookElement(Shape, gc=False):
+class NotebookElement(Struct, gc=False):
     """An element of a document: its header, a prompt, a reply or a result."""
 
     id: str | None = None
