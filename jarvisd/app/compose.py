@@ -214,7 +214,14 @@ async def compose(
         revision=lambda: store.revision,
         is_complete=lambda: service.backfill().files_total == 0,
     )
-    states = LiveStates(blocks, journal, store, clock)
+    states = LiveStates(
+        books.states,
+        journal,
+        store,
+        clock,
+        place_of=books.place_of,
+        project_of=books.projects.of,
+    )
     handlers = Handlers(
         blocks=blocks,
         clock=clock,

@@ -23,6 +23,7 @@ from jarvisd.overview.model import Context, SessionView
 from jarvisd.segments.engine import IDLE_S, SegmentContext, Segments
 from jarvisd.state.constants import GIVEN_UP_MS
 from jarvisd.state.engine import StateEngine
+from jarvisd.state.methods import SessionPlace
 from jarvisd.state.model import StateView
 
 Window = Callable[[str], int | None]
@@ -179,6 +180,22 @@ class Sessions:
         """Return the session of exactly this id with its blocks, if there is one."""
         session = self.ledger.session(agent, session_id)
         return None if session is None else self.entry(session)
+
+    def place_of(self, agent: str, session_id: SessionId) -> SessionPlace | None:
+        """Return where a session works; None if no line of it was read."""
+        session = self.ledger.session(agent, session_id)
+        if session is None:
+            return None
+
+        cwd = None if session.place is None else session.place[1]
+        origins = [each.origin for each in self.blocks_of(agent, session_id)]
+        return SessionPlace(
+            session.parent_session_id,
+            self.project(session),
+            cwd,
+            None if session.title is None else session.title[2],
+            (cwd, *(folder for each in origins for folder in (each.project, each.cwd))),
+        )
 
     def family_cost(self, agent: str, session_id: SessionId) -> int | None:
         """Return the cost of a session and its subagents; None if a part has no price."""

@@ -6,6 +6,7 @@ from typing import Literal
 from jarvisd.base.sanitize import sanitize
 from jarvisd.core.wire import Backfill
 from jarvisd.overview.wire import StatusResult
+from jarvisd.state.model import need_words
 
 SEPARATOR = " · "
 CENT_MICROS = 10_000
@@ -98,14 +99,6 @@ def _percent(backfill: Backfill) -> int:
 
 def _cut(text: str, width: int) -> str:
     return text[: width - 1] + "…"
-
-
-def need_words(number: int) -> str:
-    """Return `2 need you`; nothing where nobody does."""
-    if not number:
-        return ""
-
-    return f"{number} need{'s' if number == 1 else ''} you"
 
 
 def short(number: int) -> str:

@@ -1,7 +1,8 @@
 """Answers of `states.*`: who needs somebody, and what state each was in before."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import NamedTuple
 
 import anyio
 
@@ -10,14 +11,11 @@ from jarvisd.base.errors import protocol_error
 from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import NEEDS, State
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.status_line import StatusLineRead
 from jarvisd.core.storage.readable_store import ReadableStore
-from jarvisd.overview.matching import is_session_in
-from jarvisd.overview.sessions import SessionEntry
-from jarvisd.overview.status_text import need_words
+from jarvisd.state.engine import StateEngine
 from jarvisd.state.journal import Journal, TransitionTold
-from jarvisd.state.model import Transition
+from jarvisd.state.model import Transition, need_words
 from jarvisd.state.store import Which, read_transitions
 from jarvisd.state.wire import (
     LiveSession,
@@ -45,16 +43,45 @@ MAX_CAUGHT_UP = 10_000
 """Transitions given at once to a follower who was away; for longer, `states.history`."""
 
 
+class SessionPlace(NamedTuple):
+    """Where a session works, who started it, and its title; *folders* are all its folders."""
+
+    parent_session_id: SessionId | None
+    project: str | None
+    cwd: str | None
+    title: str | None
+    folders: tuple[str | None, ...]
+
+
 class LiveStates:
-    """Answers from the states in memory, and from the store for what has been."""
+    """Answers from the states in memory, and from the store for what has been.
+
+    Args:
+        states: The states of sessions now.
+        journal: Transitions that are not stored yet.
+        store: The transitions before.
+        clock: The time of answers.
+        place_of: Returns what lines say of a session; None if no line of it was read.
+        project_of: Returns the project of a folder.
+
+    """
 
     def __init__(
-        self, blocks: Blocks, journal: Journal, store: ReadableStore, clock: Clock
+        self,
+        states: StateEngine,
+        journal: Journal,
+        store: ReadableStore,
+        clock: Clock,
+        *,
+        place_of: Callable[[str, SessionId], SessionPlace | None],
+        project_of: Callable[[str], str | None],
     ) -> None:
-        self._blocks = blocks
+        self._states = states
         self._journal = journal
         self._store = store
         self._clock = clock
+        self._place_of = place_of
+        self._project_of = project_of
         self._told = anyio.Event()
 
     def current(self, wanted: StatesList) -> StatesListResult:
@@ -74,8 +101,8 @@ class LiveStates:
 
     def needs(self, read: StatusLineRead) -> str:
         """Return how many other sessions than that of a status line need somebody."""
-        states, own = self._blocks.books.states, (read.agent, read.session_id)
-        return need_words(states.counts().need - states.is_needy(own))
+        own = (read.agent, read.session_id)
+        return need_words(self._states.counts().need - self._states.is_needy(own))
 
     async def history(self, wanted: StatesHistory) -> StatesHistoryResult:
         """Return transitions from the store, and those told that are not stored yet.
@@ -147,45 +174,32 @@ class LiveStates:
         One that only signals tell of is among them: it has no transcript yet, or one
         that lies where nobody reads, and its need is counted all the same.
         """
-        books = self._blocks.books
-        for key in books.states.sessions():
-            if wanted.agent in {None, key[0]}:
-                entry = books.entry_of(*key)
-                if entry is None:
-                    live = self._heard_of(*key)
-                    places = (live.project, live.cwd)
-                    if wanted.project is None or any(
-                        is_named(each, wanted.project) for each in places
-                    ):
-                        yield live
-                elif wanted.project is None or is_session_in(entry, wanted.project):
-                    yield self._live(entry)
+        for agent, session_id in self._states.sessions():
+            if wanted.agent not in {None, agent}:
+                continue
 
-    def _heard_of(self, agent: str, session_id: SessionId) -> LiveSession:
-        books = self._blocks.books
-        states = books.states
-        parent_id, cwd = states.origin_of((agent, session_id))
-        return LiveSession(
-            agent=agent,
-            session_id=session_id,
-            parent_session_id=parent_id,
-            project=cwd and books.projects.of(cwd),
-            cwd=cwd,
-            title=None,
-            state=states.view(agent, session_id),
-        )
+            place = self._place_of(agent, session_id)
+            if place is None:
+                place = self._signalled_place(agent, session_id)
 
-    def _live(self, entry: SessionEntry) -> LiveSession:
-        session, books = entry.session, self._blocks.books
-        return LiveSession(
-            agent=session.agent,
-            session_id=session.session_id,
-            parent_session_id=session.parent_session_id,
-            project=books.project(session),
-            cwd=None if session.place is None else session.place[1],
-            title=None if session.title is None else session.title[2],
-            state=books.state(session),
-        )
+            if wanted.project is None or any(
+                is_named(each, wanted.project) for each in place.folders
+            ):
+                yield LiveSession(
+                    agent=agent,
+                    session_id=session_id,
+                    parent_session_id=place.parent_session_id,
+                    project=place.project,
+                    cwd=place.cwd,
+                    title=place.title,
+                    state=self._states.view(agent, session_id),
+                )
+
+    def _signalled_place(self, agent: str, session_id: SessionId) -> SessionPlace:
+        """Return what signals say of a session of which no line was read."""
+        parent_id, cwd = self._states.origin_of((agent, session_id))
+        project = cwd and self._project_of(cwd)
+        return SessionPlace(parent_id, project, cwd, None, (project, cwd))
 
 
 def _urgency(live: LiveSession) -> tuple[int, int, str]:

@@ -46,6 +46,14 @@ def needs_somebody(state: State, confidence: Confidence) -> bool:
     return state in NEEDS and confidence is not Confidence.LOW
 
 
+def need_words(number: int) -> str:
+    """Return `2 need you`; nothing where nobody does."""
+    if not number:
+        return ""
+
+    return f"{number} need{'s' if number == 1 else ''} you"
+
+
 class StateView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state of one session at one moment, with the evidence for it.
 

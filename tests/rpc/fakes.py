@@ -438,7 +438,14 @@ async def running(
         subscriptions = Subscriptions(
             blocks, clock, instance_id=daemon.instance_id, journal=journal
         )
-        states = LiveStates(blocks, journal, store, clock)
+        states = LiveStates(
+            blocks.books.states,
+            journal,
+            store,
+            clock,
+            place_of=blocks.books.place_of,
+            project_of=blocks.books.projects.of,
+        )
         publisher.connect(
             {
                 BlockChanged: (subscriptions.block_changed,),
