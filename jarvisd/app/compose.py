@@ -47,10 +47,10 @@ from jarvisd.overview.health_wire import HealthTurned
 from jarvisd.overview.rendered_files import Renderer
 from jarvisd.overview.service import Service
 from jarvisd.overview.sessions import Sessions
+from jarvisd.overview.wanted_sessions import WantedSessions
 from jarvisd.presence.methods import HookHandlers
 from jarvisd.presence.monitor import PresenceMonitor
 from jarvisd.presence.senders import Senders
-from jarvisd.presence.wanted import WantedSessions
 from jarvisd.reports.awake import Awake
 from jarvisd.reports.methods import Reports
 from jarvisd.rpc.counters import ServerCounters

@@ -7,7 +7,7 @@ from jarvisd.base.session_words import State
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import HookCalled
-from jarvisd.presence.wanted import (
+from jarvisd.overview.wanted_sessions import (
     MAX_AGE_S,
     MAX_QUIET_AGE_S,
     WantedSessions,
