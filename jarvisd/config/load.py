@@ -83,6 +83,7 @@ def load(
             remedy.
 
     """
+    # Later origins override earlier ones.
     given = dict(_from_file(toml_text or "", path))
     given |= _from_environment(environ)
     given |= _from_flags(parse_flags(argv))
@@ -158,6 +159,7 @@ def _check_tree(document: Mapping[str, object], path: Path) -> None:
     while waiting:
         key, value = waiting.pop()
         name = ".".join(key).replace("\0", "\\0")
+        # Only the last part is new: the others were checked with their tables.
         if "\0" in "".join(key[-1:]) or (isinstance(value, str) and "\0" in value):
             raise ConfigError(f"{path}: `{name}` holds a NUL character; remove it")
 

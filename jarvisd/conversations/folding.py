@@ -49,6 +49,7 @@ def fold_count(count: int, threshold: int) -> int:
 def fold(before: Summary | None, oldest: Sequence[FoldedMessage]) -> Summary:
     """Return *before* extended by the messages *oldest*, which follow it."""
     folded = len(oldest) + (0 if before is None else before.folded)
+    # GAP is removed from the old quotes, and inserted again at its new place below.
     earlier = [] if before is None else _quotes_in(before)
     quotes = [*earlier, *map(_quote, oldest[:QUOTES_A_ROUND])]
     if len(quotes) > MAX_QUOTES:

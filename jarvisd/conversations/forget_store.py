@@ -62,10 +62,18 @@ def forget_session(raw: sqlite3.Connection, session_id: str) -> Removed:
     _enable_secure_delete(raw)
     keys = [row[0] for row in raw.execute(_OF_SESSION, (session_id,)).fetchall()]
     messages = delete_messages(raw, _SAID, session_id)
-    summaries = sum(_strip_summary(raw, key, session_id) for key in keys)
+    summaries = 0
+    for key in keys:
+        summary = raw.execute(_QUOTING_SUMMARY, (key, session_id)).fetchone()
+        if summary is not None:
+            message_key, folded = summary
+            replace_content(raw, message_key, folding.without_quotes(folded).content)
+            summaries += 1
+
     raw.execute("DELETE FROM message_origin WHERE session_id = ?", (session_id,))
     raw.executemany(_RECOUNT, [(key,) for key in keys])
-    emptied = [key for key in keys if _is_empty(raw, key)]
+    left = "SELECT EXISTS (SELECT 1 FROM message_origin WHERE conversation_key = ?)"
+    emptied = [key for key in keys if not raw.execute(left, (key,)).fetchone()[0]]
     for key in emptied:
         delete_conversations(raw, "conversation_key = ?", key)
 
@@ -99,22 +107,6 @@ def _forget(raw: sqlite3.Connection, where: str, value: object) -> Removed:
     found = Removed(*raw.execute(_COUNT + where, (value,)).fetchone())
     delete_conversations(raw, where, value)
     return found
-
-
-def _strip_summary(raw: sqlite3.Connection, key: int, session_id: str) -> bool:
-    row = raw.execute(_QUOTING_SUMMARY, (key, session_id)).fetchone()
-    if row is None:
-        return False
-
-    content = folding.without_quotes(row[1]).content
-    replace_content(raw, row[0], content)
-    return True
-
-
-def _is_empty(raw: sqlite3.Connection, key: int) -> bool:
-    left = "SELECT EXISTS (SELECT 1 FROM message_origin WHERE conversation_key = ?)"
-    row: tuple[int] = raw.execute(left, (key,)).fetchone()
-    return not row[0]
 
 
 def _enable_secure_delete(raw: sqlite3.Connection) -> None:

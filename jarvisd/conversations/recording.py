@@ -62,6 +62,7 @@ class MessageRecorder(Feature):
         if said is None:
             return
 
+        # An initial import must not record conversations that would decay at once.
         at_ms = seen_ms if said.at_ms is None else said.at_ms
         if at_ms < self._limits.oldest_ms(now_ms):
             return

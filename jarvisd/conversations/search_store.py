@@ -67,8 +67,17 @@ def search(
         if folder is None:
             return [_hit(row) for row in raw.execute(_NEWEST, (limit,))]
 
-        projects = _projects_at(raw, folder)
-        hits = [hit for each in projects for hit in _within(raw, match, each, limit)]
+        known, here = projects(raw), _as_prefix(folder)
+        below = [each for each in known if _as_prefix(each).startswith(here)]
+        above = [each for each in known if here.startswith(_as_prefix(each))]
+        hits = []
+        for project in below or sorted(above, key=len)[-1:]:
+            if match:
+                found = raw.execute(_IN_PROJECT, (project, match, limit))
+            else:
+                found = raw.execute(_NEWEST_IN_PROJECT, (project, limit))
+
+            hits += [_hit(row) for row in found]
 
     hits.sort(key=lambda hit: hit.message.message_id, reverse=True)
     return hits[:limit]
@@ -85,24 +94,8 @@ def projects(raw: sqlite3.Connection) -> list[str]:
     return [row[0] for row in raw.execute(query)]
 
 
-def _projects_at(raw: sqlite3.Connection, folder: str) -> list[str]:
-    known, here = projects(raw), _as_prefix(folder)
-    below = [each for each in known if _as_prefix(each).startswith(here)]
-    above = [each for each in known if here.startswith(_as_prefix(each))]
-    return below or sorted(above, key=len)[-1:]
-
-
 def _as_prefix(folder: str) -> str:
     return f"{folder.rstrip('/')}/"
-
-
-def _within(raw: sqlite3.Connection, match: str, project: str, limit: int) -> list[Hit]:
-    if match:
-        found = raw.execute(_IN_PROJECT, (project, match, limit))
-    else:
-        found = raw.execute(_NEWEST_IN_PROJECT, (project, limit))
-
-    return [_hit(row) for row in found]
 
 
 def _hit(row: tuple[object, ...]) -> Hit:

@@ -100,6 +100,7 @@ def get_or_create(
     if key is None:
         key = insert_conversation(raw, user_id, person.display_name or "", None, now_ms)
 
+    # Otherwise the person's other channels would still lead to the old conversation.
     if over is not None:
         hand_over = (
             "UPDATE channel_link SET conversation_key = ? WHERE conversation_key = ?"
@@ -131,6 +132,7 @@ def _find_current(
         if linked is not None and linked[1] >= oldest_ms:
             return linked[0], linked[2], None
 
+        # The channel's conversation is over, but its user may have a newer one.
         if linked is not None:
             over, user_id = linked[0], linked[2]
 

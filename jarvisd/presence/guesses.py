@@ -64,7 +64,7 @@ def _fits(session: WantedSession, process: Process) -> bool:
     """Whether the process can have written the newest line of the session."""
     return (
         session.agent == process.program.agent
-        and process.program.role not in _SERVERS
+        and process.program.role not in _SERVERS  # these are in any session's folder
         and _folder(session.cwd) == _folder(process.cwd) is not None
         and session.last_ms is not None
         and session.last_ms >= process.started_ms - SLACK_MS

@@ -130,6 +130,7 @@ class Hosts:
         """
         agent, session_id = session.key
         now_ms, last_ms = self.clock.unix_ms(), wanted.last_ms or 0
+        # Without a terminal the server stands in, since the signal needs a process.
         gone = [*(each.life for each in session.terminals or ()), session.server][0]
         may_have_had_one = bool(session.terminals) or not session.is_complete
         is_reported = self.bindings.has_reported_exit(agent, session_id, gone.pid)

@@ -29,7 +29,7 @@ class Leftovers:
 
     def report(self, wanted: Iterable[WantedSession]) -> None:
         """Report the end of each process that worked on a session of *wanted*, once."""
-        if not self._entries:
+        if not self._entries:  # as nearly always; *wanted* may have thousands
             return
 
         sessions = {(each.agent, each.session_id): each for each in wanted}

@@ -120,7 +120,12 @@ class LockHolders:
         session_id = locks.session_of(name)
         life = self._holder(agent, found)
         if life is None or session_id is None:
-            self._count_miss(path)
+            missing = self._locks.get(path)
+            if missing is not None:
+                missing.misses += 1
+                if missing.misses >= MAX_MISSES:
+                    self._release(path)
+
             return
 
         before = self._locks.get(path)
@@ -186,15 +191,6 @@ class LockHolders:
                 return life_of(each.pid)
 
         return None
-
-    def _count_miss(self, path: str) -> None:
-        held = self._locks.get(path)
-        if held is None:
-            return
-
-        held.misses += 1
-        if held.misses >= MAX_MISSES:
-            self._release(path)
 
     def _release(self, path: str) -> None:
         held = self._locks[path]

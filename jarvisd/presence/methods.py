@@ -85,7 +85,10 @@ class HookHandlers:
         at_ms = self._clock.unix_ms()
         read = self._agents.named(params.agent).hooks
         signal = read(bytes(params.payload), at_ms=at_ms)
-        counts = self._counts_of(params.agent)
+        counts = self._counts.get(params.agent, _Counts())
+        if len(self._counts) < MAX_AGENTS:
+            counts = self._counts.setdefault(params.agent, counts)
+
         if signal is None:
             counts.refused += 1
             return None
@@ -156,9 +159,3 @@ class HookHandlers:
             if tree.root.is_relative_to(root) and folder.is_relative_to(tree.root)
         ]
         return found[-1] if found else folder
-
-    def _counts_of(self, agent: str) -> _Counts:
-        if len(self._counts) >= MAX_AGENTS:
-            return self._counts.get(agent, _Counts())  # counted, but not kept
-
-        return self._counts.setdefault(agent, _Counts())

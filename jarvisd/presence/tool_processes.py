@@ -94,7 +94,7 @@ class ToolProcesses:
         self._tries[pid] = tries + 1
         found = variables_of(pid, (marks.session, marks.call))
         if marks.session in found:
-            self._tries[pid] = MAX_TRIES
+            self._tries[pid] = MAX_TRIES  # reported; inspect it no more
             self.report(
                 ToolRuns(
                     agent=agent,

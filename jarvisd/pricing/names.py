@@ -66,6 +66,7 @@ def parse_name(
     if bedrock := _BEDROCK.fullmatch(text):
         provider, text = provider or "anthropic", bedrock[1]
 
+    # Databricks serves models of several makers, so its name is no price list.
     databricks = _DATABRICKS.fullmatch(text)
     if databricks:
         provider, text = None if provider == "databricks" else provider, databricks[1]

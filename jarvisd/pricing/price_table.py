@@ -134,6 +134,7 @@ def schedule(eras: list[Era], variant: Variant, *, fast: bool) -> Schedule:
     terms: list[Term] = []
     for era in eras:
         percent = era.model.us_percent if variant.geo_us else 100
+        # The name means another model from now on: later prices of the old one are void.
         terms = [term for term in terms if term.since_ms < era.since_ms]
         terms += [
             parse_term(since, parse_rate(prices, percent=percent), from_ms=era.since_ms)

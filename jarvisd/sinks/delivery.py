@@ -19,7 +19,7 @@ from jarvisd.sinks import store as outbox
 from jarvisd.sinks.backoff import MAX_PAUSE_S, pause_s
 from jarvisd.sinks.blocking_call import BlockingCall
 from jarvisd.sinks.sink import Sink
-from jarvisd.sinks.store import Due, QueuedRecord, QueueSize
+from jarvisd.sinks.store import QueuedRecord, QueueSize
 from jarvisd.sinks.wire import SinkHealth
 
 BATCH: Final = 100
@@ -117,7 +117,9 @@ class SinkDelivery:
         """Deliver until cancelled."""
         while True:
             self._wake = anyio.Event()  # before the read, so that no wake is missed
-            due = await self._read_due()
+            name, now_ms = self.sink.name, self._clock.unix_ms()
+            query = partial(outbox.due, sink=name, now_ms=now_ms, limit=BATCH)
+            due = await self._retry_store(partial(self._store.read, query))
             if not due.records:
                 await self._wait_until(due.next_ms)
                 continue
@@ -128,11 +130,6 @@ class SinkDelivery:
                 await self._record_success(ids)
             else:
                 await self._record_failure(ids, reason)
-
-    async def _read_due(self) -> Due:
-        name, now_ms = self.sink.name, self._clock.unix_ms()
-        query = partial(outbox.due, sink=name, now_ms=now_ms, limit=BATCH)
-        return await self._retry_store(partial(self._store.read, query))
 
     async def _deliver(self, records: Sequence[QueuedRecord]) -> str | None:
         """Pass *records* to the sink; return the reason if it failed, else None.
@@ -173,6 +170,8 @@ class SinkDelivery:
         if self._error != reason:
             log.warning("sink.failed", sink=self.sink.name, reason=reason)
 
+        # The loop itself sleeps until *until*, which a change of the wall clock does not
+        # affect; *next_ms* keeps the pause over a restart.
         pause = pause_s(self.failures, self._jitter())
         self._error, self.failures = reason, self.failures + 1
         until = self._clock.monotonic() + pause

@@ -141,6 +141,7 @@ class Exporter:
         return took_s
 
     async def _drop(self, delivery: SinkDelivery, excess: int) -> None:
+        # Counting is slow, so the excess may be large: it is dropped in slices.
         log.warning("sink.dropped", sink=delivery.sink.name, records=excess)
         self._dropped_ms = self._clock.unix_ms()
         while excess > 0 and (

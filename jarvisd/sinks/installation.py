@@ -47,7 +47,7 @@ def _create(path: Path) -> str:
     """Store a new id by a rename, so that no reader sees a half-written file."""
     made = secrets.token_hex(16)
     draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
+    draft.unlink(missing_ok=True)  # of a process that was killed here
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(draft, flags, 0o600), "w") as file:
         file.write(f"{made}\n")

@@ -25,6 +25,13 @@ _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 _SAFE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """Follow no link, and do not block on a pipe without a reader."""
 
+_KINDS: Final = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
 
 class JsonlSink:
     """Appends to the regular file at *path*, created with mode 0600 if absent."""
@@ -60,8 +67,14 @@ class JsonlSink:
 
     def _open_current(self) -> int:
         """Return a descriptor of the file that is at the path now."""
-        if self._fd is not None and not _is_at(self._path, self._fd):
-            self.close()
+        if self._fd is not None:
+            try:
+                is_current = os.path.samestat(self._path.lstat(), os.fstat(self._fd))
+            except FileNotFoundError:
+                is_current = False
+
+            if not is_current:  # moved away or deleted since the last record
+                self.close()
 
         if self._fd is None:
             self._fd = _open(self._path)
@@ -97,31 +110,19 @@ def _refuse_irregular(path: Path) -> None:
         return
 
     if not stat.S_ISREG(mode):
-        raise SinkError(f"{path} is {_kind(mode)}, not a regular file")
-
-
-def _kind(mode: int) -> str:
-    kinds = {
-        stat.S_IFLNK: "a symbolic link",
-        stat.S_IFDIR: "a folder",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFSOCK: "a socket",
-    }
-    return kinds.get(stat.S_IFMT(mode), "a device")
-
-
-def _is_at(path: Path, fd: int) -> bool:
-    try:
-        return os.path.samestat(path.lstat(), os.fstat(fd))
-    except FileNotFoundError:
-        return False
+        kind = _KINDS.get(stat.S_IFMT(mode), "a device")
+        raise SinkError(f"{path} is {kind}, not a regular file")
 
 
 def _append(fd: int, data: bytes) -> None:
     """Append *data*, starting on a new line, and truncate the file if that fails."""
-    partial = _partial_line(fd)
-    if _is_ours(partial):  # we were killed; its record is delivered again
-        os.ftruncate(fd, os.fstat(fd).st_size - len(partial))
+    size, prefix = os.fstat(fd).st_size, _PREFIX.encode()
+    tail = os.pread(fd, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+    partial = tail[tail.rfind(b"\n") + 1 :]
+    # Any beginning of a record, however short, is from a delivery that was killed; the
+    # record is delivered again.
+    if partial and (partial.startswith(prefix) or prefix.startswith(partial)):
+        os.ftruncate(fd, size - len(partial))
     elif partial:
         data = b"\n" + data
 
@@ -134,16 +135,3 @@ def _append(fd: int, data: bytes) -> None:
         if os.fstat(fd).st_size == before + written:  # no other program appended since
             os.ftruncate(fd, before)
         raise
-
-
-def _partial_line(fd: int) -> bytes:
-    """Return the bytes after the last newline, at most _TAIL_BYTES."""
-    size = os.fstat(fd).st_size
-    end = os.pread(fd, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
-    return end[end.rfind(b"\n") + 1 :]
-
-
-def _is_ours(partial: bytes) -> bool:
-    """Whether *partial* is the beginning of a record, however short."""
-    prefix = _PREFIX.encode()
-    return bool(partial) and (partial.startswith(prefix) or prefix.startswith(partial))

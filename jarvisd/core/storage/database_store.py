@@ -319,6 +319,7 @@ class Store:
 
         Counts and cursors are of one snapshot, so counting continues exactly.
         """
+        # An immutable file is read without its log, so the log must be empty.
         connects = [connect_reader, connect_frozen]
         if has_leftovers(self.path):
             connects.remove(connect_frozen)

@@ -63,7 +63,8 @@ def store_errors(
     except TimeoutError as exc:
         raise StoreUnansweredError(f"{path}: {overdue}") from exc
     except OSError as exc:
-        raise StoreError(f"{path}: {_reason(exc)}") from exc
+        reason = _FULL if exc.errno == ENOSPC else f"{exc.strerror}. {_REMEDY}"
+        raise StoreError(f"{path}: {reason}") from exc
 
 
 def _translate(exc: sqlite3.Error, path: Path) -> StoreError:
@@ -75,10 +76,6 @@ def _translate(exc: sqlite3.Error, path: Path) -> StoreError:
         return DamagedError(f"{path} is damaged: {exc}")
 
     return StoreError(f"{path}: {_REASONS.get(code, str(exc))}")
-
-
-def _reason(exc: OSError) -> str:
-    return _FULL if exc.errno == ENOSPC else f"{exc.strerror}. {_REMEDY}"
 
 
 def _code(exc: sqlite3.Error) -> int:

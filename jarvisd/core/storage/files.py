@@ -154,15 +154,11 @@ def is_on_network(folder: Path, mounts: str) -> bool:
     best, kind = "", ""
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
-        point = _OCTAL.sub(_character, left.split(" ")[4])
+        point = _OCTAL.sub(lambda each: chr(int(each[1], 8)), left.split(" ")[4])
         if len(point) >= len(best) and folder.is_relative_to(point):
             best, kind = point, right.split(" ")[0]
 
     return kind.partition(".")[0] in NETWORK_FILE_SYSTEMS
-
-
-def _character(escape: re.Match[str]) -> str:
-    return chr(int(escape[1], 8))
 
 
 def _size(path: Path) -> int:

@@ -37,7 +37,9 @@ def read_scripts(folder: Traversable) -> tuple[str, ...]:
 
     """
     found = folder.joinpath("migrations")
-    later = sorted(found.iterdir(), key=_name) if found.is_dir() else []
+    later = (
+        sorted(found.iterdir(), key=lambda each: each.name) if found.is_dir() else []
+    )
     later = [each for each in later if each.name.endswith(".sql")]
     for number, script in enumerate(later, start=2):
         if not script.name.startswith(f"{number:04}_"):
@@ -92,7 +94,8 @@ def migrate(raw: sqlite3.Connection, path: Path, scripts: Sequence[str]) -> int:
     _check_version(
         path, application_id=application_id, version=version, known=len(scripts)
     )
-    if application_id == 0 and _has_tables(raw):
+    tables = raw.execute("SELECT EXISTS (SELECT * FROM sqlite_schema)").fetchone()
+    if application_id == 0 and tables[0]:
         raise StoreForeignError(path)
 
     for number, script in enumerate(scripts[version:], start=version + 1):
@@ -127,14 +130,3 @@ def _check_version(
 def _read_pragma(raw: sqlite3.Connection, pragma: str) -> int:
     row: tuple[int] = raw.execute(f"PRAGMA {pragma}").fetchone()
     return row[0]
-
-
-def _has_tables(raw: sqlite3.Connection) -> bool:
-    row: tuple[int] = raw.execute(
-        "SELECT EXISTS (SELECT * FROM sqlite_schema)"
-    ).fetchone()
-    return bool(row[0])
-
-
-def _name(file: Traversable) -> str:
-    return file.name

@@ -92,6 +92,7 @@ class Opening:
 
     def _check_path(self) -> None:
         make_private_file(self.path)
+        # Somebody truncated or deleted the file: a new database would hide the backups.
         if not self.path.stat().st_size and backups(self.path):
             raise DamagedError(f"{self.path} is empty")
 

@@ -45,6 +45,7 @@ class ReadConnections:
             await connection.close()
 
     async def _current(self, generation: int) -> SqliteConnection:
+        # The connection still reads the old file, which has no name any more.
         if self._generation != generation:
             await self.close()
 

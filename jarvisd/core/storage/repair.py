@@ -36,31 +36,21 @@ def repair(path: Path, complaint: str, *, now_ms: int, known: int) -> str:
 
 def move_aside(path: Path, now_ms: int) -> Path:
     """Rename the database and its sidecars; return its new name."""
-    aside = _unused_path(f"{path}.corrupt-{format_stamp(now_ms)}")
+    name = f"{path}.corrupt-{format_stamp(now_ms)}"
+    number, aside = 1, Path(name)
+    while aside.exists():
+        number += 1
+        aside = Path(f"{name}.{number}")
+
     for suffix in ("", *SIDECARS):
         part = Path(f"{path}{suffix}")
         if part.exists():
             part.rename(f"{aside}{suffix}")
 
-    for old in _damaged(path)[KEEP_DAMAGED:]:
+    found = path.parent.glob(f"{path.name}.corrupt-*")
+    databases = [each for each in found if not each.name.endswith(SIDECARS)]
+    databases.sort(key=lambda each: each.stat().st_size, reverse=True)
+    for old in databases[KEEP_DAMAGED:]:
         for suffix in ("", *SIDECARS):
             Path(f"{old}{suffix}").unlink(missing_ok=True)
     return aside
-
-
-def _unused_path(name: str) -> Path:
-    number, path = 1, Path(name)
-    while path.exists():
-        number += 1
-        path = Path(f"{name}.{number}")
-    return path
-
-
-def _damaged(path: Path) -> list[Path]:
-    found = path.parent.glob(f"{path.name}.corrupt-*")
-    databases = [each for each in found if not each.name.endswith(SIDECARS)]
-    return sorted(databases, key=_size, reverse=True)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size

@@ -134,6 +134,7 @@ class Writer:
             if not self.is_open:
                 await self.reopen()
 
+            # A reopened file may lack rows that the batch builds on; see below.
             if self.generation == before:
                 return await self._write(batch)
         except ReplacedError as exc:
