@@ -140,6 +140,34 @@ def test_each_model_of_a_result_counts_with_subagents_inside() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("spoken", "told"),
+    [(SONNET, f"{SONNET}[1m]"), (f"{SONNET}[1m]", SONNET)],
+)
+def test_a_name_with_its_window_is_the_same_model(spoken: str, told: str) -> None:
+    start = said("m1", usage(20, 2, write=400), model=spoken)
+
+    (row,) = rows(read_all(printed(start, result({told: (30, 55, 400, 700)}))))
+
+    assert row.tokens == TOKENS
+
+
+def test_what_a_result_says_of_one_model_with_two_windows_is_added() -> None:
+    told = {SONNET: (20, 40, 400, 0), f"{SONNET}[1m]": (10, 15, 0, 700)}
+
+    (row,) = rows(read_all(printed(*START, result(told))))
+
+    assert (row.tokens, row.stated_micros) == (TOKENS, 500_000)
+
+
+def test_messages_of_one_model_with_two_windows_are_added() -> None:
+    wide = said("m2", usage(10, 1, read=700), model=f"{SONNET}[1m]")
+
+    (row,) = rows(read_all(printed(*START[:2], wide)))
+
+    assert row.tokens.input == 30
+
+
 def test_the_greatest_result_of_a_session_counts() -> None:
     """A result tells all of the session, also what was spent before it was resumed."""
     resumed = printed(

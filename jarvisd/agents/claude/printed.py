@@ -99,16 +99,18 @@ class PrintedSession(msgspec.Struct, kw_only=True, omit_defaults=True):
         if session_id is None:
             return
 
-        spent = list(_spent(line, model))
-        told = {name for name, _ in spent}
-        same = self.sums if session_id == self.session_id else {}
-        for name in same.keys() - told if told else ():
-            yield UsageSuperseded(key=printed_key(session_id, name))
+        spent: dict[str, UsageReported] = {}
+        for name, usage in _spent(line, model):
+            key = printed_key(session_id, name)
+            told = msgspec.structs.replace(usage, response=key, model=name)
+            spent[key] = _both(spent[key], told) if key in spent else told
 
-        for name, usage in spent:
-            yield msgspec.structs.replace(
-                usage, response=printed_key(session_id, name), model=name
-            )
+        same = self.sums if session_id == self.session_id else {}
+        summed = {printed_key(session_id, name) for name in same}
+        for key in summed - spent.keys() if spent else ():
+            yield UsageSuperseded(key=key)
+
+        yield from spent.values()
 
     def _sum_with(self, usage: UsageReported, model: str) -> UsageReported:
         assert self.session_id is not None
@@ -119,8 +121,9 @@ class PrintedSession(msgspec.Struct, kw_only=True, omit_defaults=True):
         if len(self.seen) > MAX_SEEN:
             del self.seen[next(iter(self.seen))]
 
-        found = self.sums.get(model, _NOTHING).with_message(new, old)
-        self.sums[model] = found
+        plain = _without_window(model)
+        found = self.sums.get(plain, _NOTHING).with_message(new, old)
+        self.sums[plain] = found
         return msgspec.structs.replace(
             usage,
             response=printed_key(self.session_id, model),
@@ -136,7 +139,24 @@ class PrintedSession(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 def printed_key(session_id: str, model: str) -> str:
     """Return what all that is printed of a session with *model* is called."""
-    return f"{session_id}:printed:{model.partition('[')[0]}"
+    return f"{session_id}:printed:{_without_window(model)}"
+
+
+def _without_window(model: str) -> str:
+    """Return *model* as messages name it; results add the window, as in `[1m]`."""
+    return model.partition("[")[0]
+
+
+def _both(one: UsageReported, two: UsageReported) -> UsageReported:
+    """Return the sum of what one model took with two windows."""
+    micros = (one.stated_micros, two.stated_micros)
+    return msgspec.structs.replace(
+        one,
+        tokens=one.tokens + two.tokens,
+        cache_write_flat=one.cache_write_flat + two.cache_write_flat,
+        web_searches=one.web_searches + two.web_searches,
+        stated_micros=None if None in micros else sum(each or 0 for each in micros),
+    )
 
 
 class _Spent(NamedTuple):
