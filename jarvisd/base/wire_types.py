@@ -1,4 +1,10 @@
-"""The bases of params and results, and field types that many methods share."""
+"""The bases of params and results, and field types that many methods share.
+
+Each method is one Params Struct and one Result Struct. Fields are only ever added:
+a new parameter has a default, a new result field is ignored by old clients. Whole
+numbers are integers, absent is null, enumerations are lower-case words; units end a
+name as everywhere.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -22,6 +28,12 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a request."""
+
+
+class Done(Result, frozen=True, kw_only=True):
+    """Nothing more to say."""
+
+    ok: bool = True
 
 
 Method = Callable[[Any], Awaitable[object]]

@@ -25,7 +25,7 @@ from jarvisd.cli.client_failures import (
     UnreadableAnswerError,
 )
 from jarvisd.cli.output.terminal import command
-from jarvisd.overview.wire import METHODS, Hello, HelloResult
+from jarvisd.rpc.wire import METHODS, Hello, HelloResult
 
 Answer = TypeVar("Answer")
 """A result's Struct, or `Fields`."""

@@ -1,6 +1,6 @@
 """Wire types of reading: pushed lines, the progress of the import, problems.
 
-Fields are only ever added, as in `jarvisd.overview.wire`.
+Fields are only ever added, as in `jarvisd.base.wire_types`.
 """
 
 from typing import Annotated, Literal

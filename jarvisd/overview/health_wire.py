@@ -1,6 +1,6 @@
 """What the daemon says of itself: whether all is well, and what is not.
 
-Fields are only ever added, as in `jarvisd.overview.wire`.
+Fields are only ever added, as in `jarvisd.base.wire_types`.
 """
 
 from typing import Literal, NamedTuple

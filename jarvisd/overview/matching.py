@@ -5,7 +5,6 @@ from jarvisd.blocks.block import Block
 from jarvisd.core.origin import Life
 from jarvisd.overview.sessions import SessionEntry, revision_of
 from jarvisd.overview.wire import BlocksList, SessionsList
-from jarvisd.rpc.wire import SubscriptionFilter
 
 OPEN = frozenset({Life.LIVE, Life.QUIET})
 
@@ -40,33 +39,6 @@ def is_session_in(entry: SessionEntry, wanted: str) -> bool:
     place = entry.session.place
     return is_named(place and place[1], wanted) or any(
         is_in_project(each, wanted) for each in entry.blocks
-    )
-
-
-def matches_session(
-    agent: str, place: str | None, wanted: SubscriptionFilter | None
-) -> bool:
-    """Return True if *wanted* keeps a session of which no block is known.
-
-    *place* is its working folder, as far as signals name it.
-    """
-    return wanted is None or (
-        wanted.agent in {None, agent}
-        and wanted.block_id is None
-        and (wanted.project is None or is_named(place, wanted.project))
-    )
-
-
-def matches_filter(block: Block, wanted: SubscriptionFilter | None) -> bool:
-    """Whether a subscriber who wants *wanted* is notified of *block*."""
-    if wanted is None:
-        return True
-
-    origin = block.origin
-    return (
-        (wanted.agent is None or origin.agent == wanted.agent)
-        and (wanted.block_id is None or origin.block_id == wanted.block_id)
-        and (wanted.project is None or is_in_project(block, wanted.project))
     )
 
 

@@ -1,6 +1,6 @@
 """What may be asked about names that people type, before anything is done with them.
 
-Fields are only ever added, as in `jarvisd.overview.wire`.
+Fields are only ever added, as in `jarvisd.base.wire_types`.
 """
 
 from typing import Annotated, Literal

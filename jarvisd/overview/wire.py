@@ -1,9 +1,6 @@
-"""What may be asked of the daemon, and what it answers.
+"""Params and results of methods about the whole: status, blocks, sessions, sources.
 
-Each method is one Params Struct and one Result Struct. Fields are only ever added:
-a new parameter has a default, a new result field is ignored by old clients. Whole
-numbers are integers, absent is null, enumerations are lower-case words; units end a
-name as everywhere.
+Fields are only ever added, as in `jarvisd.base.wire_types`.
 """
 
 from typing import Annotated, Literal
@@ -11,37 +8,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from jarvisd.base.wire_types import Params, Result, Text, Whole
-from jarvisd.conversations.wire import CONVERSATION_METHODS
 from jarvisd.core.origin import BlockId, BlockView, Kind, Life, SessionId
 from jarvisd.core.roots import RootView, SourceView
-from jarvisd.core.wire import (
-    Backfill,
-    PushClose,
-    PushLines,
-    PushLinesResult,
-    PushOpen,
-    PushOpenResult,
-)
-from jarvisd.overview.health_wire import Health, HealthResult
+from jarvisd.core.wire import Backfill
 from jarvisd.overview.model import SessionView
-from jarvisd.overview.names_wire import NAME_METHODS
-from jarvisd.presence.wire import Hook, StatusLine, StatusLineResult
-from jarvisd.reports.attention_wire import ATTENTION_METHODS
-from jarvisd.reports.wire import (
-    AttributionImport,
-    AttributionImportResult,
-    ReportTools,
-    ReportToolsResult,
-    ReportUsage,
-    ReportUsageResult,
-    ReportWindows,
-    ReportWindowsResult,
-    SessionsExplain,
-    SessionsExplainResult,
-)
-from jarvisd.rpc.wire import Subscribe, SubscribeResult, Unsubscribe
-from jarvisd.segments.wire import SEGMENT_METHODS
-from jarvisd.state.wire import STATE_METHODS
 
 MAX_BLOCKS = 10_000
 MAX_SESSIONS = 10_000
@@ -49,41 +19,6 @@ MAX_TAIL_LINES = 10_000
 MAX_PROMPTS = 500
 DEFAULT_TAIL_LINES = 20
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
-
-
-class Hello(Params, frozen=True, kw_only=True):
-    """Introduce the client, with the versions of the protocol that it supports."""
-
-    client: Text = "unknown"
-    version: Text | None = None
-    protocol: tuple[int, ...] = (1,)
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What the daemon accepts of one client."""
-
-    request_bytes: int
-    batch: int
-    in_flight: int
-    connections: int
-    client_bytes: int
-    push_lines: int
-
-
-class HelloResult(Result, frozen=True, kw_only=True):
-    """Who answers. *capabilities* lists methods and topics; test those."""
-
-    protocol: int
-    version: str
-    instance_id: str
-    pid: int
-    started_ms: int
-    capabilities: list[str]
-    limits: Limits
-
-
-class Discover(Params, frozen=True, kw_only=True):
-    """Ask for the OpenRPC document of this daemon."""
 
 
 class Sync(Params, frozen=True, kw_only=True):
@@ -272,12 +207,6 @@ class SourcesListResult(Result, frozen=True, kw_only=True):
     sources: list[SourceView]
 
 
-class Done(Result, frozen=True, kw_only=True):
-    """Nothing more to say."""
-
-    ok: bool = True
-
-
 class ConfigReload(Params, frozen=True, kw_only=True):
     """Read the configuration again; a wrong one is refused and the old one kept."""
 
@@ -287,39 +216,3 @@ class ConfigReloadResult(Result, frozen=True, kw_only=True):
 
     changed: list[str]
     needs_restart: list[str]
-
-
-METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
-    "hello": (Hello, HelloResult),
-    "rpc.discover": (Discover, Result),
-    "health": (Health, HealthResult),
-    "sync": (Sync, SyncResult),
-    "status": (Status, StatusResult),
-    "line": (Line, LineResult),
-    "blocks.list": (BlocksList, BlocksListResult),
-    "blocks.get": (BlocksGet, BlockView),
-    "blocks.tail": (BlocksTail, BlocksTailResult),
-    "sessions.list": (SessionsList, SessionsListResult),
-    "sessions.get": (SessionsGet, SessionView),
-    "sessions.prompts": (SessionsPrompts, SessionsPromptsResult),
-    "sources.list": (SourcesList, SourcesListResult),
-    "push.open": (PushOpen, PushOpenResult),
-    "push.lines": (PushLines, PushLinesResult),
-    "push.close": (PushClose, BlockView),
-    "subscribe": (Subscribe, SubscribeResult),
-    "unsubscribe": (Unsubscribe, Done),
-    "config.reload": (ConfigReload, ConfigReloadResult),
-    "report.usage": (ReportUsage, ReportUsageResult),
-    "report.windows": (ReportWindows, ReportWindowsResult),
-    "report.tools": (ReportTools, ReportToolsResult),
-    "attribution.import": (AttributionImport, AttributionImportResult),
-    "sessions.explain": (SessionsExplain, SessionsExplainResult),
-    **STATE_METHODS,
-    **ATTENTION_METHODS,
-    "hook": (Hook, Done),
-    "statusline": (StatusLine, StatusLineResult),
-    **SEGMENT_METHODS,
-    **CONVERSATION_METHODS,
-    **NAME_METHODS,
-}
-"""Every method by name; the dispatcher, the client and OpenRPC read this table."""

@@ -1,6 +1,6 @@
 """What may be asked about what was spent, and what a line counted for.
 
-Fields are only ever added, as in `jarvisd.overview.wire`.
+Fields are only ever added, as in `jarvisd.base.wire_types`.
 """
 
 from typing import Annotated, Literal

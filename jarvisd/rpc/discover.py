@@ -13,9 +13,8 @@ from typing import Any
 import msgspec
 
 from jarvisd.base.errors import ERROR_NUMBERS
-from jarvisd.overview.wire import METHODS
 from jarvisd.rpc import PROTOCOL_VERSION
-from jarvisd.rpc.wire import NOTIFICATIONS
+from jarvisd.rpc.wire import METHODS, NOTIFICATIONS
 
 Json = dict[str, Any]
 

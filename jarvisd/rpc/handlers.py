@@ -19,7 +19,7 @@ import jarvisd
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.json_guard import encode_safe
-from jarvisd.base.wire_types import Method, Params
+from jarvisd.base.wire_types import Done, Method, Params
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.origin import BlockView
@@ -36,17 +36,11 @@ from jarvisd.overview.sessions import SessionEntry
 from jarvisd.overview.status import StatusBoard
 from jarvisd.overview.status_text import render_line
 from jarvisd.overview.wire import (
-    METHODS,
     BlocksGet,
     BlocksList,
     BlocksTail,
     BlocksTailResult,
     ConfigReload,
-    Discover,
-    Done,
-    Hello,
-    HelloResult,
-    Limits,
     Line,
     LineResult,
     SessionsGet,
@@ -72,7 +66,16 @@ from jarvisd.rpc import PROTOCOL_VERSION, messages
 from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.discover import document
 from jarvisd.rpc.outbox import ClientOutbox, Subscriptions
-from jarvisd.rpc.wire import TOPICS, Subscribe, Unsubscribe
+from jarvisd.rpc.wire import (
+    METHODS,
+    TOPICS,
+    Discover,
+    Hello,
+    HelloResult,
+    Limits,
+    Subscribe,
+    Unsubscribe,
+)
 from jarvisd.state.methods import LiveStates
 from jarvisd.state.wire import StatesHistory, StatesList
 

@@ -15,7 +15,7 @@ import msgspec
 from jarvisd.base.errors import ProtocolError, protocol_error
 from jarvisd.base.json_guard import encode_safe, is_utf8, without_surrogates
 from jarvisd.base.wire_types import Params
-from jarvisd.overview.wire import METHODS
+from jarvisd.rpc.wire import METHODS
 
 MAX_REQUEST_BYTES = 1 << 20
 MAX_BATCH = 32

@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from jarvisd.base.folder import is_named
 from jarvisd.base.json_guard import encode_safe
 from jarvisd.blocks.block import Block
-from jarvisd.overview.matching import matches_filter, matches_session
+from jarvisd.overview.matching import is_in_project
 from jarvisd.rpc import messages
 from jarvisd.rpc.changes import Change, Changes
-from jarvisd.rpc.wire import Resync, Subscribe, SubscribeResult
+from jarvisd.rpc.wire import Resync, Subscribe, SubscribeResult, SubscriptionFilter
 from jarvisd.state.model import Transition
 
 MAX_SPACED = 1024
@@ -208,3 +209,30 @@ class Subscription:
         return min(
             (c.sequence - 1 for c in self._deferred.values()), default=self._read
         )
+
+
+def matches_session(
+    agent: str, place: str | None, wanted: SubscriptionFilter | None
+) -> bool:
+    """Return True if *wanted* keeps a session of which no block is known.
+
+    *place* is its working folder, as far as signals name it.
+    """
+    return wanted is None or (
+        wanted.agent in {None, agent}
+        and wanted.block_id is None
+        and (wanted.project is None or is_named(place, wanted.project))
+    )
+
+
+def matches_filter(block: Block, wanted: SubscriptionFilter | None) -> bool:
+    """Whether a subscriber who wants *wanted* is notified of *block*."""
+    if wanted is None:
+        return True
+
+    origin = block.origin
+    return (
+        (wanted.agent is None or origin.agent == wanted.agent)
+        and (wanted.block_id is None or origin.block_id == wanted.block_id)
+        and (wanted.project is None or is_in_project(block, wanted.project))
+    )

@@ -1,17 +1,103 @@
-"""Subscriptions, and what a subscriber is sent without asking.
+"""All methods by name, and the params and results of those that are rpc's own.
 
-Fields are only ever added, as in `jarvisd.overview.wire`.
+These are the greeting, subscriptions, and what a subscriber is sent without asking.
+
+Fields are only ever added, as in `jarvisd.base.wire_types`.
 """
 
 from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from jarvisd.base.wire_types import Params, Result, Text, Whole
-from jarvisd.core.origin import BlockId
+from jarvisd.base.wire_types import Done, Params, Result, Text, Whole
+from jarvisd.conversations.wire import CONVERSATION_METHODS
+from jarvisd.core.origin import BlockId, BlockView
+from jarvisd.core.wire import (
+    PushClose,
+    PushLines,
+    PushLinesResult,
+    PushOpen,
+    PushOpenResult,
+)
+from jarvisd.overview.health_wire import Health, HealthResult
+from jarvisd.overview.model import SessionView
+from jarvisd.overview.names_wire import NAME_METHODS
+from jarvisd.overview.wire import (
+    BlocksGet,
+    BlocksList,
+    BlocksListResult,
+    BlocksTail,
+    BlocksTailResult,
+    ConfigReload,
+    ConfigReloadResult,
+    Line,
+    LineResult,
+    SessionsGet,
+    SessionsList,
+    SessionsListResult,
+    SessionsPrompts,
+    SessionsPromptsResult,
+    SourcesList,
+    SourcesListResult,
+    Status,
+    StatusResult,
+    Sync,
+    SyncResult,
+)
+from jarvisd.presence.wire import Hook, StatusLine, StatusLineResult
+from jarvisd.reports.attention_wire import ATTENTION_METHODS
+from jarvisd.reports.wire import (
+    AttributionImport,
+    AttributionImportResult,
+    ReportTools,
+    ReportToolsResult,
+    ReportUsage,
+    ReportUsageResult,
+    ReportWindows,
+    ReportWindowsResult,
+    SessionsExplain,
+    SessionsExplainResult,
+)
+from jarvisd.segments.wire import SEGMENT_METHODS
+from jarvisd.state.wire import STATE_METHODS
 
 Topic = Literal["blocks", "session", "states", "segments", "flushes", "health"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
+
+
+class Hello(Params, frozen=True, kw_only=True):
+    """Introduce the client, with the versions of the protocol that it supports."""
+
+    client: Text = "unknown"
+    version: Text | None = None
+    protocol: tuple[int, ...] = (1,)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the daemon accepts of one client."""
+
+    request_bytes: int
+    batch: int
+    in_flight: int
+    connections: int
+    client_bytes: int
+    push_lines: int
+
+
+class HelloResult(Result, frozen=True, kw_only=True):
+    """Who answers. *capabilities* lists methods and topics; test those."""
+
+    protocol: int
+    version: str
+    instance_id: str
+    pid: int
+    started_ms: int
+    capabilities: list[str]
+    limits: Limits
+
+
+class Discover(Params, frozen=True, kw_only=True):
+    """Ask for the OpenRPC document of this daemon."""
 
 
 class Subscribe(Params, frozen=True, kw_only=True):
@@ -101,3 +187,38 @@ NOTIFICATIONS: dict[str, type[msgspec.Struct]] = {
     "ping": Ping,
 }
 """What a subscriber is sent without asking, by name."""
+
+METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
+    "hello": (Hello, HelloResult),
+    "rpc.discover": (Discover, Result),
+    "health": (Health, HealthResult),
+    "sync": (Sync, SyncResult),
+    "status": (Status, StatusResult),
+    "line": (Line, LineResult),
+    "blocks.list": (BlocksList, BlocksListResult),
+    "blocks.get": (BlocksGet, BlockView),
+    "blocks.tail": (BlocksTail, BlocksTailResult),
+    "sessions.list": (SessionsList, SessionsListResult),
+    "sessions.get": (SessionsGet, SessionView),
+    "sessions.prompts": (SessionsPrompts, SessionsPromptsResult),
+    "sources.list": (SourcesList, SourcesListResult),
+    "push.open": (PushOpen, PushOpenResult),
+    "push.lines": (PushLines, PushLinesResult),
+    "push.close": (PushClose, BlockView),
+    "subscribe": (Subscribe, SubscribeResult),
+    "unsubscribe": (Unsubscribe, Done),
+    "config.reload": (ConfigReload, ConfigReloadResult),
+    "report.usage": (ReportUsage, ReportUsageResult),
+    "report.windows": (ReportWindows, ReportWindowsResult),
+    "report.tools": (ReportTools, ReportToolsResult),
+    "attribution.import": (AttributionImport, AttributionImportResult),
+    "sessions.explain": (SessionsExplain, SessionsExplainResult),
+    **STATE_METHODS,
+    **ATTENTION_METHODS,
+    "hook": (Hook, Done),
+    "statusline": (StatusLine, StatusLineResult),
+    **SEGMENT_METHODS,
+    **CONVERSATION_METHODS,
+    **NAME_METHODS,
+}
+"""Every method by name; the dispatcher, the client and OpenRPC read this table."""

@@ -1,6 +1,6 @@
 """What `health` shows of sinks.
 
-Fields are only ever added, as in `jarvisd.overview.wire`.
+Fields are only ever added, as in `jarvisd.base.wire_types`.
 """
 
 from typing import Literal

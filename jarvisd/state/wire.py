@@ -1,6 +1,6 @@
 """What may be asked about live states: which session needs somebody, since when, why.
 
-Fields are only ever added, as in `jarvisd.overview.wire`.
+Fields are only ever added, as in `jarvisd.base.wire_types`.
 """
 
 from typing import Annotated

@@ -19,7 +19,7 @@ from jarvisd.base.errors import ProtocolError
 from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import State
 from jarvisd.base.usage import Tokens
-from jarvisd.base.wire_types import Params
+from jarvisd.base.wire_types import Done, Params
 from jarvisd.core.origin import BlockId, BlockView, Kind, Life
 from jarvisd.core.wire import (
     Backfill,
@@ -41,15 +41,11 @@ from jarvisd.overview.names_wire import (
     NamesResolveResult,
 )
 from jarvisd.overview.wire import (
-    METHODS,
     BlocksGet,
     BlocksList,
     BlocksListResult,
     BlocksTail,
     BlocksTailResult,
-    Done,
-    HelloResult,
-    Limits,
     LineResult,
     SessionPrompt,
     SessionsGet,
@@ -59,7 +55,7 @@ from jarvisd.overview.wire import (
     StatusResult,
     SyncResult,
 )
-from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.rpc.wire import METHODS, HelloResult, Limits, SubscribeResult
 from jarvisd.state.model import StateView, Transition
 from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jarvisd.base.wire_types import Done
 from jarvisd.cli import hook
-from jarvisd.overview.wire import Done
 from jarvisd.presence.wire import Hook
 from tests.cli.conftest import LIMIT_S, Ctl, command
 from tests.cli.fake_daemon import FakeDaemon, HangUp

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from jarvisd.base.wire_types import Done
 from jarvisd.core.origin import BlockView
 from jarvisd.core.wire import PushLinesResult, PushOpenResult
 from jarvisd.overview.health_wire import HealthResult
-from jarvisd.overview.wire import Done
 from jarvisd.rpc.wire import SubscribeResult
 from jarvisd.state.model import Transition
 from jarvisd.state.wire import StatesHistoryResult

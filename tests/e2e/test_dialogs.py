@@ -13,9 +13,9 @@ import anyio
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from jarvisd.base.wire_types import Done
 from jarvisd.cli import wall_clock
 from jarvisd.overview.health_wire import HealthResult
-from jarvisd.overview.wire import Done
 from jarvisd.presence.processes import children_of
 from jarvisd.reports.attention_wire import ReportAttentionResult
 from jarvisd.state.wire import LiveSession, StatesHistoryResult, StatesListResult

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from jarvisd.base.wire_types import Done
 from jarvisd.cli import wall_clock
-from jarvisd.overview.wire import Done
 from jarvisd.state.wire import LiveSession, StatesListResult
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append

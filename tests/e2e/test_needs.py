@@ -9,8 +9,9 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from jarvisd.base.errors import EXIT_NO_SUCH_BLOCK
+from jarvisd.base.wire_types import Done
 from jarvisd.cli import wall_clock
-from jarvisd.overview.wire import Done, StatusResult
+from jarvisd.overview.wire import StatusResult
 from jarvisd.presence.wire import StatusLineResult
 from jarvisd.reports.attention_wire import ReportAttentionResult
 from jarvisd.state.wire import StatesHistoryResult, StatesListResult

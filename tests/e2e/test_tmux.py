@@ -10,8 +10,8 @@ from uuid import uuid4
 import anyio
 import pytest
 
+from jarvisd.base.wire_types import Done
 from jarvisd.cli.packaged import packaged
-from jarvisd.overview.wire import Done
 from jarvisd.state.wire import StatesListResult
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home, append

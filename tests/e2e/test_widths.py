@@ -15,12 +15,12 @@ from collections.abc import Iterator
 import anyio
 import pytest
 
+from jarvisd.base.wire_types import Done
 from jarvisd.cli.output.text import painted, safe, width
 from jarvisd.conversations.wire import (
     ConversationsGetOrCreateResult,
     ConversationsSaveMessageResult,
 )
-from jarvisd.overview.wire import Done
 from tests.cli.terminal import Terminal
 from tests.e2e.home import Home, append, temporary_home
 from tests.e2e.rig import Daemon

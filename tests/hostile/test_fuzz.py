@@ -16,9 +16,9 @@ from jarvisd.base.sanitize import sanitize
 from jarvisd.cli.output.text import cut, safe, width
 from jarvisd.core.record import Record
 from jarvisd.core.sources.jsonlines.lines import LineSplitter, Oversize, TextLine
-from jarvisd.overview.wire import METHODS
 from jarvisd.rpc import messages
 from jarvisd.rpc.framing import LineFramer
+from jarvisd.rpc.wire import METHODS
 from tests.agents.found import AGENTS, read_alone
 
 MAX_LINE_BYTES = 64

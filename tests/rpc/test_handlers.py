@@ -7,8 +7,8 @@ import pytest
 from jarvisd.blocks.block import LIVE_MS
 from jarvisd.blocks.registry import Blocks
 from jarvisd.overview.status import StatusBoard
-from jarvisd.overview.wire import METHODS
 from jarvisd.rpc.handlers import MAX_TAIL_BYTES
+from jarvisd.rpc.wire import METHODS
 from tests.rpc.fakes import Client, FakeDaemon, Running, block, running
 from tests.support import FakeClock
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.json_guard import encode_safe
-from jarvisd.overview.wire import METHODS, BlocksGet, Line, Status
+from jarvisd.overview.wire import BlocksGet, Line, Status
 from jarvisd.rpc import messages
-from jarvisd.rpc.wire import Subscribe
+from jarvisd.rpc.wire import METHODS, Subscribe
 
 
 def call(line: bytes) -> messages.Call:

@@ -5,9 +5,8 @@ from pathlib import Path
 import msgspec
 
 from jarvisd.base.errors import ERROR_NUMBERS
-from jarvisd.overview.wire import METHODS
 from jarvisd.rpc.discover import document
-from jarvisd.rpc.wire import NOTIFICATIONS
+from jarvisd.rpc.wire import METHODS, NOTIFICATIONS
 
 
 def test_the_protocol_changes_only_on_purpose(

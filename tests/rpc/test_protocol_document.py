@@ -23,9 +23,8 @@ from jarvisd.core.publisher import Flushed
 from jarvisd.core.record import Record, Speaker
 from jarvisd.ledger.lane import Lane
 from jarvisd.overview import rendered_files
-from jarvisd.overview.wire import METHODS
 from jarvisd.rpc import dispatch, handlers, messages, outbox, timeouts
-from jarvisd.rpc.wire import NOTIFICATIONS
+from jarvisd.rpc.wire import METHODS, NOTIFICATIONS
 from jarvisd.state.facts import StateStream
 from tests.rpc.fakes import Client, Running, block, running
 from tests.support import PATIENCE_S
