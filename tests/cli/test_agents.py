@@ -208,6 +208,20 @@ def test_what_is_not_there_has_a_status_of_its_own(
     assert message in done.stderr
 
 
+@pytest.mark.parametrize("truth", ["{}", '{"tokens":{"input":5}}', '{"usage":{}}'])
+def test_a_truth_that_names_no_figure_is_refused(
+    ctl: Ctl, tmp_path: Path, truth: str
+) -> None:
+    path = tmp_path / "truth.json"
+    path.write_text(truth)
+    log = str(claude_log(tmp_path))
+
+    done = ctl("agents", "check", "claude", log, "--truth", str(path))
+
+    assert done.returncode == 2
+    assert "it names no figure that can be compared" in done.stderr
+
+
 def test_agents_are_listed_with_what_is_exact_and_where_their_logs_are(
     ctl: Ctl, tmp_path: Path
 ) -> None:

@@ -165,6 +165,9 @@ def _check(args: argparse.Namespace) -> int:
         raise NoLogError(f"{args.log}: there is no log of {agent.title or agent.name}")
 
     check = check_logs(agent, logs, truth)
+    if truth is not None and not check.expected:
+        raise _no_truth(args.truth, "it names no figure that can be compared")
+
     if args.json:
         terminal.print_json(**msgspec.to_builtins(check))
     else:
@@ -191,9 +194,13 @@ def _truth(path: Path) -> Truth:
     except OSError as exc:
         raise NoLogError(f"{path}: {exc.strerror}") from exc
     except msgspec.DecodeError as exc:
-        raise TruthError(
-            f"{path} is no truth file: {exc}; see jarvisctl agents check --help"
-        ) from exc
+        raise _no_truth(path, exc) from exc
+
+
+def _no_truth(path: Path, reason: object) -> TruthError:
+    return TruthError(
+        f"{path} is no truth file: {reason}; see jarvisctl agents check --help"
+    )
 
 
 def _print(check: LogCheck, args: argparse.Namespace) -> None:
