@@ -82,7 +82,11 @@ def measure(effort: Effort) -> list[Row]:
 
 def fill(database: Path, number: int) -> list[str]:
     """Store *number* conversations and return some of their ids."""
-    limits, now_ms, ids = ConversationLimits(), time.time_ns() // 1_000_000, []
+    limits, now_ms, ids = (
+        ConversationLimits(max_age_hours=24.0, threshold=100),
+        time.time_ns() // 1_000_000,
+        [],
+    )
     with closing(Opening(database, now_ms).connect()) as raw:
         for start in range(0, number, GROUP):
             raw.execute("BEGIN IMMEDIATE")

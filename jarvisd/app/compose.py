@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 
 from msgspec.structs import replace
 
-from jarvisd.app.features import build_features
+from jarvisd.app.features import build_features, conversation_limits
 from jarvisd.app.garbage import loading
 from jarvisd.app.prices import PricesInForce
 from jarvisd.app.reload import Reloader
@@ -139,8 +139,8 @@ async def compose(
         await recall_books(books, store)
         journal = await recalled_journal(store, books, clock, publish)
         state_task = StateTask(books.states, journal, blocks, clock)
-        kept = config.conversations
-        recorder = MessageRecorder(kept.limits) if kept.record else None
+        limits = conversation_limits(config.conversations)
+        recorder = MessageRecorder(limits) if config.conversations.record else None
         flusher = Flusher(
             store,
             clock,
@@ -156,7 +156,6 @@ async def compose(
         await recall_blocks(blocks, store, reader.file_registry, clock)
 
     group_commit = GroupCommit(store)
-    limits = config.conversations.limits
     conversations = Conversations(
         store,
         group_commit,

@@ -10,7 +10,7 @@ import structlog
 from jarvisd import __version__
 from jarvisd.app.backups import keep_backups
 from jarvisd.app.compose import Parts, compose
-from jarvisd.app.features import open_store
+from jarvisd.app.features import conversation_limits, open_store
 from jarvisd.app.garbage import keep_history
 from jarvisd.app.health_news import watch_health
 from jarvisd.app.prices import PricesInForce, keep_priced
@@ -62,7 +62,7 @@ async def run(
                 config.store,
                 clock=clock,
                 rules=rules,
-                limits=config.conversations.limits,
+                limits=conversation_limits(config.conversations),
             ) as store,
             anyio.create_task_group() as writers,
         ):

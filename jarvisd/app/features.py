@@ -8,6 +8,7 @@ from pathlib import Path
 from jarvisd.base.clock import Clock
 from jarvisd.blocks.registry import Blocks
 from jarvisd.blocks.store import unread_blocks, write_blocks
+from jarvisd.config import ConversationSettings
 from jarvisd.conversations.messages_store import record
 from jarvisd.conversations.model import ConversationLimits
 from jarvisd.conversations.recording import MessageRecorder
@@ -47,6 +48,13 @@ def build_features(
     return {name: each for name, each in features.items() if each is not None}
 
 
+def conversation_limits(settings: ConversationSettings) -> ConversationLimits:
+    """Return the maximum age and size of a conversation as they are configured."""
+    return ConversationLimits(
+        max_age_hours=settings.max_age_hours, threshold=settings.consolidation_threshold
+    )
+
+
 def feature_stores(
     rules: Rules | None = None, limits: ConversationLimits | None = None
 ) -> dict[str, FeatureStore]:
@@ -62,7 +70,9 @@ def feature_stores(
             partial(write_closings, enqueue=enqueue), moved=_nothing
         ),
         "conversations": FeatureStore(
-            partial(record, limits=limits or ConversationLimits())
+            partial(
+                record, limits=limits or conversation_limits(ConversationSettings())
+            )
         ),
         "transitions": FeatureStore(write_transitions),
         "awake": FeatureStore(write_awake),

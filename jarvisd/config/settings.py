@@ -15,7 +15,6 @@ import msgspec
 
 from jarvisd.base.session_words import State
 from jarvisd.config.sink_settings import SinkSettings
-from jarvisd.conversations.model import MAX_AGE_HOURS, THRESHOLD, ConversationLimits
 
 
 class LogLevel(StrEnum):
@@ -66,20 +65,15 @@ class FifoSettings(
 class ConversationSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """The limits of conversations, and whether messages of agents are recorded."""
+    """The limits of conversations, and whether messages of agents are recorded.
+
+    After *max_age_hours* without a message a conversation is over and may be removed.
+    Above *consolidation_threshold* messages the oldest half is folded into a summary.
+    """
 
     record: bool = False
-    max_age_hours: Annotated[float, msgspec.Meta(ge=0, le=8_760_000)] = MAX_AGE_HOURS
-    consolidation_threshold: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = (
-        THRESHOLD
-    )
-
-    @property
-    def limits(self) -> ConversationLimits:
-        """Return the maximum age and size of a conversation."""
-        return ConversationLimits(
-            max_age_hours=self.max_age_hours, threshold=self.consolidation_threshold
-        )
+    max_age_hours: Annotated[float, msgspec.Meta(ge=0, le=8_760_000)] = 24.0
+    consolidation_threshold: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
 
 
 class SegmentSettings(

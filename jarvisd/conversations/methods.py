@@ -214,10 +214,10 @@ class Conversations:
 
     async def _list(self, params: ConversationsList) -> ConversationsListResult:
         hours = params.max_age_hours
-        limits = (
-            self._limits if hours is None else ConversationLimits(max_age_hours=hours)
-        )
-        since_ms = limits.oldest_ms(self._clock.unix_ms())
+        if hours is None:
+            hours = self._limits.max_age_hours
+
+        since_ms = oldest_ms(self._clock.unix_ms(), hours)
         query = partial(
             conversations.list_conversations,
             since_ms=since_ms if params.active_only else None,

@@ -17,20 +17,18 @@ Scalar = str | int | float | bool | None
 Metadata = dict[str, Scalar]
 """Data that a client attaches: one flat object."""
 
-MAX_AGE_HOURS = 24.0
-"""The time without a message after which a conversation is over and may be removed."""
-
-THRESHOLD = 100
-"""The number of messages above which the oldest half is folded into a summary."""
-
 MS_PER_HOUR = 3_600_000
 
 
 class ConversationLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The maximum age and size of a conversation."""
+    """The maximum age and size of a conversation.
 
-    max_age_hours: float = MAX_AGE_HOURS
-    threshold: int = THRESHOLD
+    One without a message for *max_age_hours* is over and may be removed. One of more
+    than *threshold* messages has its oldest half folded into a summary.
+    """
+
+    max_age_hours: float
+    threshold: int
 
     def oldest_ms(self, now_ms: int) -> int:
         """Return the earliest last activity of a conversation that is not over."""

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
+import msgspec
 import pytest
 
-from jarvisd.app.features import open_store
+from jarvisd.app.features import conversation_limits, open_store
 from jarvisd.base.errors import ProtocolError, StoreError
+from jarvisd.config import ConversationSettings
 from jarvisd.conversations.methods import (
     DECAY_INTERVAL_S,
     Conversations,
@@ -19,7 +21,6 @@ from jarvisd.conversations.methods import (
 )
 from jarvisd.conversations.model import (
     ConversationId,
-    ConversationLimits,
     ConversationView,
     MessageView,
     RecordedMessage,
@@ -126,7 +127,8 @@ class Kept:
 
 @asynccontextmanager
 async def keeping(path: Path, **limits: Any) -> AsyncIterator[Kept]:
-    clock, kept = FakeClock(), ConversationLimits(**limits)
+    clock, usual = FakeClock(), conversation_limits(ConversationSettings())
+    kept = msgspec.structs.replace(usual, **limits)
     async with (
         open_store(path, clock=clock, limits=kept) as store,
         anyio.create_task_group() as tasks,

@@ -22,7 +22,7 @@ from jarvisd.core.storage.opening import Opening
 from tests.support import EPOCH_MS
 
 PEOPLE = 3
-LIMITS = ConversationLimits(threshold=6)
+LIMITS = ConversationLimits(max_age_hours=24.0, threshold=6)
 _CONVERSATIONS = """
 SELECT user_id, message_count, folded_count, last_activity_ms FROM conversation
 ORDER BY user_id
