@@ -42,7 +42,7 @@ class Tokens(msgspec.Struct, frozen=True, gc=False):
     @property
     def total(self) -> int:
         """Return all tokens, each counted once."""
-        return _prompt_total(self) + self.output
+        return _total(self)
 
     def __add__(self, other: "Tokens") -> "Tokens":
         return _sum(self, other)
@@ -78,6 +78,7 @@ def each_bucket(
 _prompt_total: Callable[[Tokens], int] = each_bucket(
     "{}", "a.{}", " + ", but={"output", "reasoning"}
 )
+_total: Callable[[Tokens], int] = each_bucket("{}", "a.{}", " + ", but={"reasoning"})
 _sum: Callable[[Tokens, Tokens], Tokens] = each_bucket("Tokens({})", "a.{0} + b.{0}")
 _difference: Callable[[Tokens, Tokens], Tokens] = each_bucket(
     "Tokens({})", "a.{0} - b.{0}"

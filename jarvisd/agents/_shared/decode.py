@@ -17,6 +17,9 @@ import msgspec
 T = TypeVar("T", bound=msgspec.Struct)
 
 
+UNDECODED = (ValueError, RecursionError)
+"""What a decoder of msgspec raises: all of its own errors are ValueErrors."""
+
 ABSENT = msgspec.Raw()
 """What a Raw field is if the line does not have it: empty."""
 
@@ -55,8 +58,8 @@ def decode_counted(
     """
     try:
         return decoder.decode(text), 0
-    except (ValueError, RecursionError) as error:  # all of msgspec's are ValueErrors
-        return _decode_strange(text, decoder.type, error)
+    except UNDECODED as error:
+        return decode_strange(text, decoder.type, error)
 
 
 def decode_raw(raw: msgspec.Raw, kind: type[T]) -> T | None:
@@ -167,9 +170,13 @@ def _number_ms(stamp: float | None) -> int | None:
     return int(stamp / 1_000_000)
 
 
-def _decode_strange(
+def decode_strange(
     text: bytes, kind: type[T], error: Exception
 ) -> tuple[T | None, int]:
+    """Return what `decode_counted` does of a *text* that a decoder failed on by *error*.
+
+    For readers that call their decoder themselves, line after line.
+    """
     text = _replaced(text)
     for _ in range(2):  # a line may be strange in two ways
         mender = _Mender()

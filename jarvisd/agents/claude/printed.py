@@ -11,6 +11,7 @@ Measured on versions 2.1.260 to 2.1.329.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -137,6 +138,7 @@ class PrintedSession(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
 
 
+@lru_cache(64)  # each line of a response asks for it, of the same few sessions
 def printed_key(session_id: str, model: str) -> str:
     """Return what all that is printed of a session with *model* is called."""
     return f"{session_id}:printed:{_without_window(model)}"

@@ -16,8 +16,10 @@ from jarvisd.agents._shared.condense import condenser_of
 from jarvisd.agents._shared.cue import asks
 from jarvisd.agents._shared.decode import (
     ABSENT,
+    UNDECODED,
     decode_counted,
     decode_raw,
+    decode_strange,
     text_of,
     unix_ms,
 )
@@ -60,7 +62,7 @@ from jarvisd.core.event import (
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Drift, DriftKind, Record, Speaker
 
-_DECODER = msgspec.json.Decoder(TranscriptLine)
+_DECODE = msgspec.json.Decoder(TranscriptLine).decode
 _RESULT_LINE = msgspec.json.Decoder(ResultLine)
 condense = condenser_of(ResultLine)
 
@@ -126,34 +128,66 @@ class ClaudeReader:
         if text.startswith(_SKIPPED) and text.endswith(b"}"):
             return _skip(text, offset=offset)
 
-        line, left_out = decode_counted(text, _DECODER)
-        if line is None:
-            return None
+        left_out = 0
+        try:
+            line = _DECODE(text)
+        except UNDECODED as error:
+            found, left_out = decode_strange(text, TranscriptLine, error)
+            if found is None:
+                return None
+
+            line = found
 
         if line.forked_from is not None:
             line.uuid = key_of(line)
 
-        read = _EVENTS.get(line.type)
-        if read is None:
-            drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
-            return _record(line, (), left_out, offset=offset, drift=drift)
-
-        memory, printed_id = self._memory, line.stdout_session_id
-        if line.type == "result":
+        kind, subtype, memory = line.type, line.subtype, self._memory
+        if kind == "result":
             result, left_out = decode_counted(text, _RESULT_LINE)
             line = result or line
 
-        events = tuple(read(line, memory))
-        if printed_id is not None and line.session_id is None and line.type != "result":
-            sidechain = _is_sidechain(line)
-            retold = memory.printed.retell(printed_id, events, sidechain=sidechain)
-            events = tuple(retold)
+        read = _EVENTS.get(kind)
+        events = () if read is None else tuple(read(line, memory))
+        session_id, printed_id = line.session_id, line.stdout_session_id
+        sidechain, parent_id = _is_sidechain(line), None
+        if printed_id is not None:
+            if session_id is None and kind != "result":
+                retold = memory.printed.retell(printed_id, events, sidechain=sidechain)
+                events = tuple(retold)
 
-        if line.type == "system" and line.subtype not in _SYSTEM:
-            drift = (Drift(DriftKind.RECORD_TYPE, f"system:{line.subtype or ''}"),)
-            return _record(line, events, left_out, offset=offset, drift=drift)
+            session_id = session_id or printed_id
 
-        return _record(line, events, left_out, offset=offset)
+        if sidechain and line.agent_id and session_id:
+            parent_id = session_id
+            session_id = SessionId(f"{session_id}/agent-{line.agent_id}")
+
+        record = Record(
+            kind=kind if subtype is None else f"{kind}:{subtype}",
+            at_ms=unix_ms(line.timestamp),
+            session_id=session_id or None,
+            parent_session_id=parent_id,
+            cwd=line.cwd or None,
+            branch=line.git_branch,
+            key=line.uuid,
+            offset=offset,
+            speaker=_SPEAKERS.get(kind),
+            sidechain=sidechain,
+            copied=line.forked_from is not None or line.session_kind == _BACKGROUND,
+            version=line.version,
+            events=events,
+        )
+        lacks_tokens = read is _assistant and _lacks_tokens(line.message)
+        if lacks_tokens or left_out or read is None or read is _system:
+            # Apart, because a call with more than fifteen keywords makes a dict of them
+            # first: with these, which few lines have, reading took an eighth longer.
+            return replace(
+                record,
+                drift=_unknown_type(kind, subtype),
+                lacks_tokens=lacks_tokens,
+                left_out=left_out,
+            )
+
+        return record
 
     def memory(self) -> bytes:
         """Return what is remembered; b"" if it cannot be encoded."""
@@ -167,13 +201,26 @@ def _nothing(_: TranscriptLine, __: ClaudeMemory) -> Iterable[Event]:
     return ()
 
 
-def _lacks_tokens(line: TranscriptLine) -> bool:
-    message = line.message
-    if message is None or message.model == SYNTHETIC or not message.id:
-        return False
+def _unknown_type(kind: str, subtype: str | None) -> tuple[Drift, ...]:
+    if kind not in _EVENTS:
+        return (Drift(DriftKind.RECORD_TYPE, kind),)
 
-    usage = message.usage
-    return usage is None or usage.input_tokens is None or usage.output_tokens is None
+    if kind == "system" and subtype not in _SYSTEM:
+        return (Drift(DriftKind.RECORD_TYPE, f"system:{subtype or ''}"),)
+
+    return ()
+
+
+def _lacks_tokens(message: ClaudeMessage | None) -> bool:
+    usage = None if message is None else message.usage
+    if (
+        usage is not None
+        and usage.input_tokens is not None
+        and usage.output_tokens is not None
+    ):
+        return False  # nearly always
+
+    return message is not None and message.model != SYNTHETIC and bool(message.id)
 
 
 def _skip(text: bytes, *, offset: int) -> Record:
@@ -183,44 +230,6 @@ def _skip(text: bytes, *, offset: int) -> Record:
         session_id=None if session is None else SessionId(session.group(1).decode()),
         offset=offset,
     )
-
-
-def _record(
-    line: TranscriptLine,
-    events: tuple[Event, ...],
-    left_out: int,
-    *,
-    offset: int,
-    drift: tuple[Drift, ...] = (),
-) -> Record:
-    session_id = line.session_id or line.stdout_session_id or None
-    sidechain, parent_id = _is_sidechain(line), None
-    if sidechain and line.agent_id and session_id:
-        parent_id = session_id
-        session_id = SessionId(f"{session_id}/agent-{line.agent_id}")
-
-    record = Record(
-        kind=line.type if line.subtype is None else f"{line.type}:{line.subtype}",
-        at_ms=unix_ms(line.timestamp),
-        session_id=session_id,
-        parent_session_id=parent_id,
-        cwd=line.cwd or None,
-        branch=line.git_branch,
-        key=line.uuid,
-        offset=offset,
-        speaker=_SPEAKERS.get(line.type),
-        sidechain=sidechain,
-        copied=line.forked_from is not None or line.session_kind == _BACKGROUND,
-        version=line.version,
-        events=events,
-    )
-    lacks_tokens = line.type == "assistant" and _lacks_tokens(line)
-    if not (drift or lacks_tokens or left_out):
-        return record
-
-    # Apart, because a call with more than fifteen keywords makes a dict of them first:
-    # with these, which few lines have, reading took an eighth longer.
-    return replace(record, drift=drift, lacks_tokens=lacks_tokens, left_out=left_out)
 
 
 def _is_sidechain(line: TranscriptLine) -> bool:

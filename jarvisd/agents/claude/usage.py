@@ -52,7 +52,10 @@ def usage_in(
     found: list[Event] = [
         report(usage, response=response, model=message.model, dollars=dollars)
     ]
-    for index, iteration in enumerate(usage.iterations or ()):
+    if not usage.iterations:
+        return found
+
+    for index, iteration in enumerate(usage.iterations):
         if iteration.type == "advisor_message":
             found.append(_advice(iteration, response=f"{response}:advisor:{index}"))
 
@@ -68,14 +71,25 @@ def report(
     dollars: float | None = None,
 ) -> UsageReported:
     """Return one copy of what *response* cost."""
-    server = usage.server_tool_use
+    split, details = usage.cache_creation or _NO_SPLIT, usage.output_tokens_details
+    uncached, read = usage.input_tokens, usage.cache_read_input_tokens
+    written, server = usage.cache_creation_input_tokens, usage.server_tool_use
     return UsageReported(
         response=response,
         model=model or None,
-        tokens=_tokens(usage),
-        cache_write_flat=usage.cache_creation_input_tokens or 0,
-        has_cache=_has_cache(usage),
-        has_input=usage.input_tokens is not None,
+        tokens=Tokens(
+            uncached or 0,
+            read or 0,
+            split.ephemeral_5m_input_tokens or 0,
+            split.ephemeral_1h_input_tokens or 0,
+            usage.output_tokens or 0,
+            0 if details is None else details.thinking_tokens or 0,
+        ),
+        cache_write_flat=written or 0,
+        has_cache=read is not None
+        or written is not None
+        or usage.cache_creation is not None,
+        has_input=uncached is not None,
         variant=_variant(usage),
         web_searches=0 if server is None else server.web_search_requests or 0,
         in_context=in_context,
@@ -83,36 +97,16 @@ def report(
     )
 
 
-def _tokens(usage: MessageUsage) -> Tokens:
-    split, details = usage.cache_creation or _NO_SPLIT, usage.output_tokens_details
-    return Tokens(
-        usage.input_tokens or 0,
-        usage.cache_read_input_tokens or 0,
-        split.ephemeral_5m_input_tokens or 0,
-        split.ephemeral_1h_input_tokens or 0,
-        usage.output_tokens or 0,
-        0 if details is None else details.thinking_tokens or 0,
-    )
-
-
 def _advice(iteration: Iteration, *, response: str) -> UsageReported:
     return report(iteration, response=response, model=iteration.model, in_context=False)
 
 
-def _has_cache(usage: MessageUsage) -> bool:
-    return (
-        usage.cache_read_input_tokens is not None
-        or usage.cache_creation_input_tokens is not None
-        or usage.cache_creation is not None
-    )
-
-
 def _variant(usage: MessageUsage) -> Variant:
-    fast, geo_us = usage.speed == "fast", usage.inference_geo == "us"
-    if not fast and not geo_us and usage.service_tier in _USUAL_TIERS:
+    speed, geo, tier = usage.speed, usage.inference_geo, usage.service_tier
+    if tier in _USUAL_TIERS and speed != "fast" and geo != "us":
         return STANDARD
 
-    return Variant("fast" if fast else "standard", _tier(usage.service_tier), geo_us)
+    return Variant("fast" if speed == "fast" else "standard", _tier(tier), geo == "us")
 
 
 def _tier(word: str | None) -> Literal["standard", "priority", "batch"]:

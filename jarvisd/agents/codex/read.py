@@ -18,8 +18,9 @@ from jarvisd.agents._shared.condense import condenser_of
 from jarvisd.agents._shared.cue import asks
 from jarvisd.agents._shared.decode import (
     ABSENT,
-    decode_counted,
+    UNDECODED,
     decode_raw,
+    decode_strange,
     text_of,
     unix_ms,
 )
@@ -62,7 +63,7 @@ from jarvisd.core.event import (
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Drift, DriftKind, Record, Speaker
 
-_DECODER = msgspec.json.Decoder(RolloutLine)
+_DECODE = msgspec.json.Decoder(RolloutLine).decode
 _THREAD_ENCODER = msgspec.msgpack.Encoder()
 _THREAD_DECODER = msgspec.msgpack.Decoder(RolloutThread)
 condense = condenser_of(RolloutLine)
@@ -96,9 +97,15 @@ class CodexReader:
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
         """Return what the line *text* at *offset* says, or None if it is malformed."""
-        line, left_out = decode_counted(text, _DECODER)
-        if line is None:
-            return None
+        left_out = 0
+        try:
+            line = _DECODE(text)
+        except UNDECODED as error:
+            found, left_out = decode_strange(text, RolloutLine, error)
+            if found is None:
+                return None
+
+            line = found
 
         self.at_ms, self.offset = unix_ms(line.timestamp), offset
         self.ordinal = line.ordinal
@@ -118,14 +125,15 @@ class CodexReader:
     def _wrapped(
         self, line: RolloutLine, payload: RolloutPayload, left_out: int
     ) -> Record:
-        thread, kinds = self.thread, _INNER.get(line.type)
+        thread, cwd, item = self.thread, payload.cwd, payload.item
+        kinds = _INNER.get(line.type)
         read = _ENVELOPES.get(line.type) if kinds is None else kinds.get(payload.type)
         kind = f"{line.type}:{payload.type}" if payload.type else line.type
         drift: tuple[Drift, ...] = ()
         if read is None:
             drift = (Drift(DriftKind.RECORD_TYPE, kind),)
-        elif payload.item is not None and payload.item.type not in _ITEM_TYPES:
-            name = f"{payload.type}:{payload.item.type}"
+        elif item is not None and item.type not in _ITEM_TYPES:
+            name = f"{payload.type}:{item.type}"
             drift = (Drift(DriftKind.RECORD_TYPE, name),)
 
         unnamed = thread.unnamed
@@ -141,10 +149,10 @@ class CodexReader:
         record = Record(
             kind=kind,
             at_ms=self.at_ms,
-            cwd=_cwd(payload.cwd),
+            cwd=(cwd.rstrip("/") or "/") if cwd else None,
             ordinal=line.ordinal,
             offset=self.offset,
-            speaker=_speaker(payload),
+            speaker=_SPEAKERS.get(payload.type if item is None else item.type),
             inherited=not (
                 thread.own if own_from is None else thread.owns(line.ordinal)
             ),
@@ -216,19 +224,8 @@ def _nothing(_: RolloutPayload, __: "CodexReader") -> Iterable[Event]:
     return ()
 
 
-def _cwd(path: str | None) -> str | None:
-    return (path.rstrip("/") or "/") if path else None
-
-
 def _branch(payload: RolloutPayload) -> str:
     return "" if payload.git is None else payload.git.branch or ""
-
-
-def _speaker(payload: RolloutPayload) -> Speaker | None:
-    if payload.item is not None:
-        return _SPEAKERS.get(payload.item.type)
-
-    return _SPEAKERS.get(payload.type)
 
 
 # What the envelope says

@@ -215,18 +215,22 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
         if self.by_response:
             return
 
-        response = self._report_name(report.total, offset)
-        if response is not None and (report.model or self.model) is None:
-            self._note_unnamed(response)
+        response, model = self._report_name(report.total, offset), report.model
+        if model is None:
+            model = self.model
+            if model is None:
+                self._note_unnamed(response)
 
-        yield self._served(
-            UsageReported(
-                response=response,
-                model=report.model,
-                tokens=tokens,
-                variant=report.variant or STANDARD,
-                in_context=tokens is report.last,
-            )
+        variant = report.variant
+        if variant is None or variant is STANDARD:
+            variant = self.variant
+
+        yield UsageReported(
+            response=response,
+            model=model,
+            tokens=tokens,
+            variant=variant,
+            in_context=tokens is report.last,
         )
 
     def _spent(self, report: RunningTotals, *, own: bool) -> Tokens | None:
@@ -284,14 +288,10 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
         if total is None:
             return f"@{self.thread_id}:{offset}"
 
-        parts = (
-            total.input,
-            total.cache_read,
-            total.cache_write_5m,
-            total.output,
-            total.reasoning,
+        return (
+            f"{self.root}:{total.input}:{total.cache_read}:{total.cache_write_5m}"
+            f":{total.output}:{total.reasoning}"
         )
-        return ":".join((self.root, *map(str, parts)))
 
 
 def _made_ms(uuid: str | None) -> int | None:
