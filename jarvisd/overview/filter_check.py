@@ -1,12 +1,13 @@
 """The answer to `filters.check`: whether an agent and a project are known."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePath
 
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.folder import is_named, with_slashes
 from jarvisd.blocks.registry import Blocks
-from jarvisd.overview.daemon_contract import Daemon
+from jarvisd.core.agent import AgentRegistry
+from jarvisd.core.wire import Backfill
 from jarvisd.overview.matching import is_in_project, is_session_in
 from jarvisd.overview.names_wire import FiltersCheck, FiltersCheckResult
 from jarvisd.segments.wire import CHAT
@@ -18,10 +19,13 @@ MAX_TOLD = 10
 class FilterCheck:
     """Answers from what the daemon has in memory."""
 
-    def __init__(self, blocks: Blocks, daemon: Daemon) -> None:
+    def __init__(
+        self, blocks: Blocks, agents: AgentRegistry, backfill: Callable[[], Backfill]
+    ) -> None:
         self._blocks = blocks
         self._sessions = blocks.books
-        self._daemon = daemon
+        self._agents = agents
+        self._backfill = backfill
 
     def check(self, params: FiltersCheck) -> FiltersCheckResult:
         """Refuse an agent or a project that is not known.
@@ -30,7 +34,7 @@ class FilterCheck:
             ProtocolError: One is not (unknown_agent, unknown_project).
 
         """
-        agents = self._agents()
+        agents = self._agent_names()
         if params.agent is not None and params.agent not in agents:
             message = f"no agent `{params.agent}` is known, only {_listed(agents)}"
             raise protocol_error("unknown_agent", message)
@@ -40,17 +44,17 @@ class FilterCheck:
 
         return FiltersCheckResult()
 
-    def _agents(self) -> list[str]:
+    def _agent_names(self) -> list[str]:
         """Return the agents that can be read, and those that somebody sends lines of."""
         signalled = {agent for agent, _ in self._sessions.states.sessions()}
         kept = {each.agent for each in self._sessions.ledger.sessions()}
         return sorted(
-            {*self._daemon.agents.names, CHAT, *self._blocks.totals, *signalled, *kept}
+            {*self._agents.names, CHAT, *self._blocks.totals, *signalled, *kept}
         )
 
     def _is_known(self, project: str) -> bool:
         return (
-            is_reading(self._daemon)
+            is_reading(self._backfill())
             or any(is_in_project(each, project) for each in self._blocks)
             or any(is_session_in(each, project) for each in self._sessions.entries())
             or any(is_named(each, project) for each in self._signalled_folders())
@@ -80,9 +84,8 @@ class FilterCheck:
         )
 
 
-def is_reading(daemon: Daemon) -> bool:
+def is_reading(backfill: Backfill) -> bool:
     """Whether logs are searched for or read for the first time."""
-    backfill = daemon.backfill()
     return backfill.scanning or backfill.files_done < backfill.files_total
 
 

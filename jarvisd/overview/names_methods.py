@@ -1,7 +1,7 @@
 """Answers about names of sessions and blocks, as people type and read them."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from anyio import lowlevel
@@ -12,8 +12,9 @@ from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import State
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.origin import Life
-from jarvisd.overview.daemon_contract import Daemon
+from jarvisd.core.wire import Backfill
 from jarvisd.overview.filter_check import is_reading
 from jarvisd.overview.matching import is_in_project, is_session_in
 from jarvisd.overview.names_wire import (
@@ -51,10 +52,18 @@ class _Candidate(NamedTuple):
 class Names:
     """Answers from what the daemon has in memory, and from the heads of transcripts."""
 
-    def __init__(self, blocks: Blocks, daemon: Daemon, clock: Clock) -> None:
+    def __init__(
+        self,
+        blocks: Blocks,
+        agents: AgentRegistry,
+        clock: Clock,
+        *,
+        backfill: Callable[[], Backfill],
+    ) -> None:
         self._blocks = blocks
         self._sessions = blocks.books
-        self._daemon = daemon
+        self._agents = agents
+        self._backfill = backfill
         self._clock = clock
 
     async def resolve(self, params: NamesResolve) -> NamesResolveResult:
@@ -66,7 +75,7 @@ class Names:
             by=by if meant else None,
             total=len(meant),
             meant=meant[: params.limit],
-            complete=not is_reading(self._daemon),
+            complete=not is_reading(self._backfill()),
         )
 
     async def _named(self, name: str) -> tuple[_By, list[_Candidate]]:
@@ -154,7 +163,7 @@ class Names:
             if each.session_id is not None
         ]
         answer = await prompts(
-            self._sessions, self._daemon.agents, SessionsPrompts(sessions=names)
+            self._sessions, self._agents, SessionsPrompts(sessions=names)
         )
         found = {
             (each.agent, each.session_id)

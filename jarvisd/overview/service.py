@@ -51,7 +51,7 @@ STUCK_S = 30.0
 
 
 class Service:
-    """Answers from the running parts; implements `Daemon` of `daemon_contract`."""
+    """Answers from the running parts."""
 
     def __init__(
         self,

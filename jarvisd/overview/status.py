@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import jarvisd
 from jarvisd.base.clock import Clock, midnight_ms
@@ -11,8 +12,8 @@ from jarvisd.base.session_words import OVER
 from jarvisd.blocks.block import LIVE_MS, Block
 from jarvisd.blocks.registry import AgentTotals, Blocks
 from jarvisd.core.origin import CHARS_PER_TOKEN
+from jarvisd.core.wire import Backfill
 from jarvisd.ledger.rollup import Spent
-from jarvisd.overview.daemon_contract import Daemon
 from jarvisd.overview.wire import AgentStatus, StatusResult
 
 MAX_NEWEST = 20
@@ -25,13 +26,31 @@ MAX_KEPT_S = 60.0
 """A picture that holds is renewed after this: days end, and clocks are set right."""
 
 
+class ReadingState(Protocol):
+    """How far reading and storing are; from memory."""
+
+    @property
+    def revision(self) -> int:
+        """The number of flushes ever committed."""
+        ...
+
+    @property
+    def degraded(self) -> bool:
+        """Whether something is not stored, or not seen as fast as it should be."""
+        ...
+
+    def backfill(self) -> Backfill:
+        """Return how far the first reading of history has come."""
+        ...
+
+
 @dataclass(slots=True)
 class StatusBoard:
     """Answers `status`, the question that is asked most."""
 
     blocks: Blocks
     clock: Clock
-    daemon: Daemon
+    reading: ReadingState
     _key: tuple[int, int, int] | None = field(default=None, init=False)
     _made_at: float = field(default=0.0, init=False)
     _result: StatusResult | None = field(default=None, init=False)
@@ -60,8 +79,8 @@ class StatusBoard:
         return (
             self._key == self._now_key()
             and self.clock.monotonic() - self._made_at < MAX_KEPT_S
-            and picture.degraded == self.daemon.degraded
-            and picture.backfill == self.daemon.backfill()
+            and picture.degraded == self.reading.degraded
+            and picture.backfill == self.reading.backfill()
             and picture.now_ms <= self.clock.unix_ms() < self._first_quiet_ms()
         )
 
@@ -76,7 +95,7 @@ class StatusBoard:
     def _now_key(self) -> tuple[int, int, int]:
         return (
             self.blocks.changes,
-            self.daemon.revision,
+            self.reading.revision,
             self.blocks.books.states.version,
         )
 
@@ -97,7 +116,7 @@ class StatusBoard:
         return StatusResult(
             version=jarvisd.__version__,
             now_ms=now_ms,
-            revision=self.daemon.revision,
+            revision=self.reading.revision,
             blocks=len(self.blocks),
             live=len(live),
             line_count=sum(each.line_count for each in totals),
@@ -111,8 +130,8 @@ class StatusBoard:
                 for each in totals
             ],
             newest=[self.blocks.view(block, now_ms) for block in live[:MAX_NEWEST]],
-            backfill=self.daemon.backfill(),
-            degraded=self.daemon.degraded,
+            backfill=self.reading.backfill(),
+            degraded=self.reading.degraded,
             today_tokens=sum(each.tokens for each in spent.values()),
             today_cost_micros=sum(each.cost_micros for each in spent.values()),
             today_unpriced=sum(each.unpriced for each in spent.values()),

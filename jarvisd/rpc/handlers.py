@@ -11,7 +11,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from inspect import iscoroutinefunction
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -22,18 +22,18 @@ from jarvisd.base.json_guard import encode_safe
 from jarvisd.base.wire_types import Done, Method, Params
 from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
+from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.origin import BlockView
 from jarvisd.core.wire import MAX_PUSH_LINES
-from jarvisd.overview.daemon_contract import Daemon
 from jarvisd.overview.filter_check import FilterCheck
-from jarvisd.overview.health_wire import Health
+from jarvisd.overview.health_wire import Health, HealthResult
 from jarvisd.overview.matching import matches_list, matches_sessions
 from jarvisd.overview.model import SessionView
 from jarvisd.overview.names_methods import Names
 from jarvisd.overview.names_wire import FiltersCheck, IdsShorten, NamesResolve
 from jarvisd.overview.prompts import prompts
 from jarvisd.overview.sessions import SessionEntry
-from jarvisd.overview.status import StatusBoard
+from jarvisd.overview.status import ReadingState, StatusBoard
 from jarvisd.overview.status_text import render_line
 from jarvisd.overview.wire import (
     BlocksGet,
@@ -41,12 +41,14 @@ from jarvisd.overview.wire import (
     BlocksTail,
     BlocksTailResult,
     ConfigReload,
+    ConfigReloadResult,
     Line,
     LineResult,
     SessionsGet,
     SessionsList,
     SessionsPrompts,
     SourcesList,
+    SourcesListResult,
     Status,
     Sync,
     SyncResult,
@@ -108,6 +110,50 @@ Answer = bytes | Pieces | Waiting | Promise
 Answerer = Callable[[Any, ClientOutbox], Answer]
 
 
+class Daemon(ReadingState, Protocol):
+    """The rest of the daemon, as the API sees it.
+
+    Plain methods answer from memory within a millisecond. What waits may raise
+    `StoreError`, `SourceError` or `ConfigError`, each of which becomes the answer to
+    that request, or `ProtocolError` with an answer of its own.
+    """
+
+    @property
+    def agents(self) -> AgentRegistry:
+        """The agents that can be read."""
+        ...
+
+    @property
+    def instance_id(self) -> str:
+        """A word that no other run of the daemon has; it begins every cursor."""
+        ...
+
+    @property
+    def started_ms(self) -> int:
+        """When this run began, Unix ms."""
+        ...
+
+    def health(self) -> HealthResult:
+        """Return the state of everything; clients and subscriptions are filled in here."""
+        ...
+
+    def sources(self, params: SourcesList, /) -> SourcesListResult:
+        """Return where everything comes from."""
+        ...
+
+    async def sync(self) -> int:
+        """Look once, read, store; return the revision that holds it all."""
+        ...
+
+    async def tail(self, block: Block, lines: int, /) -> BlocksTailResult:
+        """Read the last *lines* of *block* from its source."""
+        ...
+
+    def reload(self) -> Awaitable[ConfigReloadResult]:
+        """Read the configuration again."""
+        ...
+
+
 class Handlers:
     """Answers every method of `METHODS`; *methods* answer those of features."""
 
@@ -151,7 +197,9 @@ class Handlers:
         self, daemon: Daemon, reports: Reports, states: LiveStates
     ) -> Mapping[type[Params], Answerer]:
         """Return who answers what: a line a method."""
-        names = Names(self._blocks, daemon, self._clock)
+        names = Names(
+            self._blocks, daemon.agents, self._clock, backfill=daemon.backfill
+        )
         return {
             Hello: _now(self._hello),
             Discover: _now(lambda _: self._document),
@@ -181,7 +229,9 @@ class Handlers:
             ReportTools: _later(reports.tools),
             ReportAttention: _later(reports.attention),
             AttributionImport: _later(reports.attribute),
-            FiltersCheck: _now(FilterCheck(self._blocks, daemon).check),
+            FiltersCheck: _now(
+                FilterCheck(self._blocks, daemon.agents, daemon.backfill).check
+            ),
             NamesResolve: _later(names.resolve),
             IdsShorten: _now(names.shorten),
         }
