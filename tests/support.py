@@ -142,7 +142,7 @@ def build_flusher(
     return Flusher(
         store,
         clock,
-        blocks,
+        blocks.stored(),
         build_features(blocks, journal, recorder=recorder, awake=awake),
         streams_of=blocks.books.blocks_of,
         restart=partial(restart_books, blocks, store),

@@ -144,7 +144,7 @@ async def compose(
         flusher = Flusher(
             store,
             clock,
-            blocks,
+            blocks.stored(),
             build_features(blocks, journal, recorder=recorder, awake=awake),
             streams_of=books.blocks_of,
             restart=partial(restart_books, blocks, store),

@@ -50,7 +50,7 @@ async def recall_books(books: Sessions, store: Loader) -> None:
 async def restart_books(blocks: Blocks, store: Loader) -> None:
     """Begin again with what another database holds; blocks are read into it again."""
     await recall_books(blocks.books, store)
-    for block in blocks:
+    for block in blocks.stored():
         block.unread()
         blocks.books.bind_restored(block)
 

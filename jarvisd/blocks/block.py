@@ -17,6 +17,7 @@ from jarvisd.core.origin import (
     Life,
     Origin,
     SessionId,
+    stream_block_id,
 )
 from jarvisd.core.roots import Position, SourceState, StoredPosition
 from jarvisd.core.sources.source_slice import RereadableLines
@@ -133,6 +134,19 @@ class Block:
     def block_id(self) -> BlockId:
         """Return the id."""
         return self.origin.block_id
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether answers show it.
+
+        Not the own block of a source whose sessions have blocks, which holds the cursor
+        that they share; unless it has lines, of no session.
+        """
+        own = self.origin
+        if self.line_count or own.session_id is not None or own.path is None:
+            return True
+
+        return own.block_id != stream_block_id(own.agent, own.path, "")
 
     def add_line(self, text: bytes, *, malformed: bool = False) -> None:
         """Count one line that is not blank; *text* is without its line end."""

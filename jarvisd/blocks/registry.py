@@ -1,6 +1,7 @@
 """All blocks: the memory that queries are answered from."""
 
-from collections.abc import Iterator
+from collections import ChainMap
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -53,6 +54,9 @@ class _Counted:
 class Blocks(Feature):
     """Every block by id, and their totals by agent.
 
+    Blocks that are not shown are kept apart: they are stored, and no answer, total or
+    notice has them. See `Block.is_shown`.
+
     *books* is what they say of sessions; changes are published.
 
     Totals and the set of live blocks are kept up to date by each change, so the
@@ -63,6 +67,7 @@ class Blocks(Feature):
     publish: Publish = ignore
     totals: dict[str, AgentTotals] = field(default_factory=dict)
     _by_id: dict[BlockId, Block] = field(default_factory=dict)
+    _not_shown: dict[BlockId, Block] = field(default_factory=dict)
     _counted: dict[BlockId, _Counted] = field(default_factory=dict)
     # Live or ahead of the clock, by activity: a change moves its block to the end.
     _recent: dict[BlockId, Block] = field(default_factory=dict)
@@ -78,8 +83,16 @@ class Blocks(Feature):
     def __iter__(self) -> Iterator[Block]:
         return iter(self._by_id.values())
 
+    def stored(self) -> Collection[Block]:
+        """Return a view of all blocks that are stored, shown or not."""
+        return ChainMap(self._by_id, self._not_shown).values()
+
     def add(self, block: Block, now_ms: int) -> None:
         """Take *block* in; its counts so far enter the totals, nobody is told."""
+        if not block.is_shown:
+            self._not_shown[block.block_id] = block
+            return
+
         self._by_id[block.block_id] = block
         self.place(block)
         self._counted[block.block_id] = _Counted()
@@ -114,6 +127,12 @@ class Blocks(Feature):
 
     def changed(self, block: Block, now_ms: int) -> None:
         """Count the changes of *block* in the totals, and publish that it has changed."""
+        if block.block_id in self._not_shown:
+            if not block.is_shown:
+                return
+
+            self.add(self._not_shown.pop(block.block_id), now_ms)
+
         self._count(block, now_ms)
         self.changes += 1
         self.publish(BlockChanged(block))

@@ -33,6 +33,7 @@ from jarvisd.core.sources.document.event_folder import EventFolder
 from jarvisd.core.sources.sqlite.database_source import DatabaseSource
 from tests.agents.found import AGENTS
 from tests.books.rig import Daemon, append, running, transcript
+from tests.books.test_stored_books import delete_database
 from tests.ledger import test_ledger_claude as claude
 from tests.sources.sqlite.database_rig import writing
 from tests.sources.sqlite.opencode_like import QUERIES
@@ -365,19 +366,53 @@ async def test_each_session_of_a_document_has_a_block_of_its_own(
     write(document, sessions_of(a=[1, 2], b=[4]))
     async with running(tmp_path, agents=THREADS) as daemon:
         await daemon.sync()
-        assert lines_by_session(daemon) == {None: 0, "a": 2, "b": 1}
+        assert lines_by_session(daemon) == {"a": 2, "b": 1}
 
     write(document, sessions_of(a=[1, 2], b=[4, 8], c=[16]))
     async with running(tmp_path, agents=THREADS) as daemon:
         await daemon.sync()
 
-        assert lines_by_session(daemon) == {None: 0, "a": 2, "b": 2, "c": 1}
+        assert lines_by_session(daemon) == {"a": 2, "b": 2, "c": 1}
         sums = {name: daemon.session(name, "toy").tokens.output for name in "abc"}
         assert sums == {"a": 3, "b": 12, "c": 16}
         (of_b,) = [each for each in daemon.blocks if each.origin.session_id == "b"]
         assert of_b.source is not None
         last = await anyio.to_thread.run_sync(of_b.source.last_lines, of_b.position, 9)
         assert [json.loads(each)["id"] for each in last] == ["b0", "b1"]
+
+
+async def test_a_replaced_database_gets_the_cursor_of_a_document_again(
+    tmp_path: Path, document: Path
+) -> None:
+    """Nothing has changed in the document that could have it stored once more."""
+    write(document, sessions_of(a=[1, 2], b=[4]))
+    async with running(tmp_path, agents=THREADS) as daemon:
+        await daemon.sync()
+        delete_database(tmp_path)
+        append(transcript(tmp_path), claude.prompt(second=0))
+        await daemon.sync()
+
+    async with running(tmp_path, agents=THREADS) as daemon:
+        await daemon.sync()
+
+        assert lines_by_session(daemon) == {"a": 2, "b": 1, "s1": 1}
+
+
+async def test_items_of_no_session_are_a_block_of_their_own(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, sessions_of(a=[1]))
+    async with running(tmp_path, agents=THREADS) as daemon:
+        await daemon.sync()
+        assert (len(daemon.blocks), daemon.blocks.totals["toy"].blocks) == (1, 1)
+
+        write(document, json.dumps({"sessions": {"": [{"id": "m"}], "a": []}}))
+        await eventually(lambda: lines_by_session(daemon) == {None: 1, "a": 1})
+        assert daemon.blocks.totals["toy"].blocks == 2
+
+    async with running(tmp_path, agents=THREADS) as daemon:
+        await daemon.sync()
+        assert lines_by_session(daemon) == {None: 1, "a": 1}
 
 
 async def test_a_newer_parser_reads_all_sessions_of_a_document_again(
@@ -391,7 +426,7 @@ async def test_a_newer_parser_reads_all_sessions_of_a_document_again(
     async with running(tmp_path, agents=newer) as daemon:
         await daemon.sync()
 
-        assert lines_by_session(daemon) == {None: 0, "a": 2, "b": 1}
+        assert lines_by_session(daemon) == {"a": 2, "b": 1}
         versions = {each.parser_version for each in daemon.blocks if each.line_count}
         assert versions == {2}
 
@@ -412,7 +447,7 @@ async def test_no_session_is_stored_without_the_cursor_that_they_share(
     async with running(tmp_path, agents=THREADS) as daemon:
         await daemon.sync()
 
-        assert lines_by_session(daemon) == {None: 0, "a": 2, "b": 2}
+        assert lines_by_session(daemon) == {"a": 2, "b": 2}
 
 
 async def test_the_sessions_of_a_live_database_are_counted_as_they_grow(
@@ -429,9 +464,7 @@ async def test_the_sessions_of_a_live_database_are_counted_as_they_grow(
             agent("part", message)
             second = agent("session")
             agent("message", second)
-            await eventually(
-                lambda: lines_by_session(daemon) == {None: 0, first: 2, second: 1}
-            )
+            await eventually(lambda: lines_by_session(daemon) == {first: 2, second: 1})
             await daemon.sync()
 
         agent("part", message)
@@ -442,4 +475,4 @@ async def test_the_sessions_of_a_live_database_are_counted_as_they_grow(
 
             assert lines_by_session(daemon)[first] == 3
             ended = {each.origin.session_id: each.ended for each in daemon.blocks}
-            assert ended == {None: False, first: False, second: True}
+            assert ended == {first: False, second: True}

@@ -3,25 +3,29 @@
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from jarvisd.base.usage import Tokens
 from jarvisd.core.origin import BlockView, Life
 from jarvisd.overview.health_wire import HealthResult
+from jarvisd.overview.wire import SourcesListResult, StatusResult
 from jarvisd.reports.wire import (
     ReportToolsResult,
     ReportUsageResult,
     SessionsExplainResult,
 )
+from jarvisd.rpc.wire import SubscribeResult
 from tests import toy_agents
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home
 from tests.e2e.rig import Daemon, running_daemon
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 from tests.toy_agents.writers import NotebookDatabase, NotebookFile
 
 PACKAGES = (toy_agents.__name__,)
@@ -191,6 +195,76 @@ async def test_each_session_of_a_database_is_a_block_of_its_own(
     assert "Figures of May" in ps
     assert "Figures of June" in ps
     assert len([each for each in ps.splitlines() if "notebook_db" in each]) == 2
+
+
+async def test_the_cursor_of_a_database_is_no_block(daemon: Daemon) -> None:
+    with closing(NotebookDatabase(daemon.home.folder)) as database:
+        assert await shown_sessions(daemon) == []
+
+        async with daemon.connected() as client:
+            await client.ask("subscribe", SubscribeResult, topics=["blocks"])
+            for session in ("s1", "s2"):
+                database.open_session(session, "/home/me/plot")
+                database.write(session, f"{session}-m", at_ms=now_ms(), role="user")
+
+            told: list[BlockView] = []
+            with anyio.fail_after(PATIENCE_S):
+                while {each.session_id for each in told} < {"s1", "s2"}:
+                    event = await client.next_event()
+                    told.append(msgspec.json.decode(event.data, type=BlockView))
+
+        assert None not in {each.session_id for each in told}
+        assert await shown_sessions(daemon) == ["s1", "s2"]
+        blocks = await blocks_of(daemon)
+
+        await daemon.restart()
+        assert await shown_sessions(daemon) == ["s1", "s2"]
+        for session in ("s1", "s2"):
+            await shows(daemon, session, block_id=blocks[session].block_id)
+
+
+async def shown_sessions(daemon: Daemon) -> list[str]:
+    """Return the sessions of the blocks that all answers show."""
+    await daemon.sync()
+    async with daemon.connected() as client:
+        blocks = await client.blocks()
+        status = await client.ask("status", StatusResult)
+        health = await client.ask("health", HealthResult)
+        found = await client.ask("sources.list", SourcesListResult)
+
+    count = len(blocks)
+    assert (status.blocks, health.blocks) == (count, count)
+    assert sum(each.blocks for each in status.agents) == count
+    assert (status.live, health.live_blocks, len(status.newest)) == (count,) * 3
+    assert [each.block_id for each in found.sources] == [None]
+    return sorted(each.session_id or "" for each in blocks)
+
+
+async def test_an_update_after_a_restart_sets_the_counts_of_a_database(
+    daemon: Daemon, database: NotebookDatabase
+) -> None:
+    """Then nobody remembers how long the row was that is written over."""
+    reply: dict[str, Any] = {"role": "assistant", "model": MODEL, "tokens": TOKENS}
+    for number in range(3):
+        database.write("s1", f"m{number}", at_ms=now_ms(), text="Ä" * 50, **reply)
+
+    await shows(daemon, line_count=4)
+    await daemon.restart()
+    database.write("s1", "m1", at_ms=now_ms(), text="Ö", **reply)
+    database.write("s1", "m3", at_ms=now_ms(), **reply)
+    chars = sum(map(len, database.texts("s1")))
+    await shows(daemon, line_count=5, char_count=chars)
+
+    await daemon.sync()
+    status = await daemon.ask("status", StatusResult)
+    assert (status.line_count, status.token_estimate) == (5, chars // 4)
+    await daemon.restart()
+    await shows(
+        daemon,
+        line_count=5,
+        char_count=chars,
+        tokens=COUNTED + COUNTED + COUNTED + COUNTED,
+    )
 
 
 async def test_a_kill_loses_and_doubles_nothing_of_a_database(

@@ -47,7 +47,7 @@ from jarvisd.core.discovery.same_file import (
 )
 from jarvisd.core.discovery.scan import ScanResult
 from jarvisd.core.discovery.tracked_file import TrackedFile
-from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
+from jarvisd.core.origin import BlockId, Kind, Origin, SessionId, stream_block_id
 from jarvisd.core.roots import Place, Position, SourceKind, Tree
 from jarvisd.core.sources.blocking_source import BlockingSource, StreamLines
 from jarvisd.core.sources.jsonlines.compressed_file import COMPRESSED
@@ -108,7 +108,8 @@ class FileRegistry:
         path = block.origin.path
         assert path is not None, "stored block of a transcript has no path"
         stream = block.origin.session_id or ""
-        if block.block_id == _stream_id(block.origin.agent, path, stream):
+        stream_id = stream_block_id(block.origin.agent, path, stream)
+        if stream and block.block_id == stream_id:
             self._streams[path][stream] = block
             tracked = self._by_path.get(path)
             if tracked is not None:
@@ -331,7 +332,7 @@ class FileRegistry:
             own = tracked.block.origin
             origin = msgspec.structs.replace(
                 own,
-                block_id=_stream_id(own.agent, tracked.path, stream),
+                block_id=stream_block_id(own.agent, tracked.path, stream),
                 session_id=SessionId(stream),
             )
             block = self._streams[tracked.path][stream] = Block(origin)
@@ -351,7 +352,7 @@ class FileRegistry:
 
         block = self._unclaimed.pop(path, None)
         if block is None:
-            block = Block(self._origin(found.tree.agent, path, place))
+            block = Block(self._source_origin(found.tree.agent, path, place))
             self._blocks.add(block, now_ms)
 
         tracked = self._add_source(block, path, kind)
@@ -371,6 +372,15 @@ class FileRegistry:
             self._folders[path] = tracked
 
         return tracked
+
+    def _source_origin(self, agent: str, path: str, place: Place) -> Origin:
+        """Return the origin of a source's own block, which may be no session's."""
+        origin = self._origin(agent, path, place)
+        if place.session_id is not None:
+            return origin
+
+        block_id = stream_block_id(agent, path, "")
+        return msgspec.structs.replace(origin, block_id=block_id)
 
     def _origin(self, agent: str, path: str, place: Place) -> Origin:
         return Origin(
@@ -424,12 +434,6 @@ class FileRegistry:
                 return block_id
 
         raise AssertionError("more ids in use than files are known")
-
-
-def _stream_id(agent: str, path: str, stream: str) -> BlockId:
-    """Return the id of the block of *stream*, which follows from its name."""
-    name = f"{agent}\0{path}\0stream\0{stream}".encode()
-    return BlockId(hashlib.blake2b(name, digest_size=8).hexdigest())
 
 
 def _attach_stream(tracked: TrackedFile, stream: str, block: Block) -> None:

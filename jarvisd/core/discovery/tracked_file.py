@@ -92,7 +92,7 @@ class TrackedFile:
             agent=block.origin.agent,
             path=self.path,
             state=block.state,
-            block_id=block.block_id,
+            block_id=block.block_id if block.is_shown else None,
             offset=block.position.offset,
             size=self.size,
             partial_bytes=block.partial_bytes,
