@@ -17,7 +17,7 @@ from jarvisd.core.feature import ALL, Feature, FlushOutcome, Scope, SessionKey, 
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.traits import TraitsOf, no_traits
-from jarvisd.ledger.fold import RowCaches, fold, note_limits
+from jarvisd.ledger.fold import fold
 from jarvisd.ledger.key_set import KeySet
 from jarvisd.ledger.lane import Lane, LedgerStream
 from jarvisd.ledger.limit_samples import Samples
@@ -37,6 +37,7 @@ from jarvisd.ledger.model import (
 from jarvisd.ledger.open_segments import IDLE_MS
 from jarvisd.ledger.repricing import Priced, Repricing
 from jarvisd.ledger.rollup import Rollup
+from jarvisd.ledger.row_cache import RowCaches
 from jarvisd.ledger.row_changes import RowChange, RowSums
 from jarvisd.ledger.session_totals import (
     Price,
@@ -186,7 +187,7 @@ class Ledger(Feature):
 
     def hear_limits(self, agent: str, event: LimitsReported, at_ms: int) -> None:
         """Take in what is left of an account's limits, from outside of transcripts."""
-        note_limits(self._shelves, agent, event, at_ms)
+        self._shelves.put_limits(agent, event, at_ms)
 
     @property
     def unsaved(self) -> int:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Generic, TypeVar
 
+from jarvisd.core.event import LimitsReported
 from jarvisd.core.origin import SessionId
 from jarvisd.ledger.key_set import KeySet, key_of
+from jarvisd.ledger.limit_samples import Samples, followed
 from jarvisd.ledger.merge import merged
-from jarvisd.ledger.model import CallRow, MarkRow, ResponseRow
+from jarvisd.ledger.model import CallRow, LimitRow, MarkRow, ResponseRow
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 
@@ -176,3 +178,47 @@ class RowCache(Generic[R]):
                 return
 
             del self._rows[name]
+
+
+@dataclass(slots=True)
+class RowCaches:
+    """The rows at hand, and the newest word on each limit."""
+
+    responses: RowCache[ResponseRow]
+    calls: RowCache[CallRow]
+    marks: RowCache[MarkRow]
+    limits: dict[tuple[str, str], LimitRow] = field(default_factory=dict)
+    samples: dict[tuple[str, str], tuple[Samples, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, known: KeySet, window: int) -> "RowCaches":
+        """Return shelves with nothing on them, to keep *window* rows of each kind."""
+        return cls(
+            RowCache(known, "response", window),
+            RowCache(known, "call", window),
+            RowCache(known, "mark", window),
+        )
+
+    def all(self) -> tuple[RowCache[ResponseRow], RowCache[CallRow], RowCache[MarkRow]]:
+        """Return all three."""
+        return self.responses, self.calls, self.marks
+
+    def put_limits(self, agent: str, event: LimitsReported, at_ms: int) -> None:
+        """Keep what *event* says of an account, unless something newer is known."""
+        limit = event.limit or agent
+        known = self.limits.get((agent, limit))
+        if known is None or at_ms > known.at_ms:
+            row = LimitRow(
+                agent=agent,
+                limit=limit,
+                at_ms=at_ms,
+                plan=event.plan,
+                windows=event.windows,
+            )
+            self.put_limit(row)
+
+    def put_limit(self, row: LimitRow) -> None:
+        """Keep *row* as the newest word on its limit, and a sample of each window."""
+        key = (row.agent, row.limit)
+        self.limits[key] = row
+        self.samples[key] = followed(self.samples.get(key, ()), row)

@@ -36,10 +36,10 @@ from jarvisd.core.sources.jsonlines.lines import (
 from jarvisd.core.sources.jsonlines.whole_file import lines_of
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.explain import MALFORMED, OVERSIZE, Explainer
-from jarvisd.ledger.fold import RowCaches
 from jarvisd.ledger.key_set import KeySet
 from jarvisd.ledger.lane import Lane
 from jarvisd.ledger.model import VOID_RANK
+from jarvisd.ledger.row_cache import RowCaches
 from jarvisd.overview.health_wire import DriftItem
 
 _MAX_DEPTH = 8

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jarvisd.core.feature import SessionKey
 from jarvisd.core.origin import SessionId
-from jarvisd.ledger.fold import calls
+from jarvisd.ledger import fold
 from jarvisd.ledger.model import CallRow
 from jarvisd.ledger.session_totals import Session, restored
 from tests.ledger import test_ledger_codex as codex
@@ -167,7 +167,9 @@ def read_before(patch: pytest.MonkeyPatch, *files: Block) -> Books:
     """Return books in which a parser read *files* that knew a call by its id alone."""
     with patch.context() as before:
         before.setattr(
-            calls, "_name", lambda line, call_id, _: (line.agent, call_id or line.name)
+            fold,
+            "_call_name",
+            lambda line, call_id, _: (line.agent, call_id or line.name),
         )
         return read_all(*files)
 

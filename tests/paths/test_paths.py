@@ -118,8 +118,8 @@ async def test_a_line_to_its_subscriber(tmp_path: Path) -> None:
         await way.assert_short(
             written,
             lambda number: f'"line_count":{number + 3}',
-            files=59,
-            functions=172,
+            files=54,
+            functions=164,
         )
 
 
@@ -137,7 +137,7 @@ async def test_a_hook_to_its_stored_transition(tmp_path: Path) -> None:
             await way.client.ask("hook", dict, agent="claude", payload=payload)
 
         await way.assert_short(
-            called, lambda _: '"topic":"states"', files=55, functions=188
+            called, lambda _: '"topic":"states"', files=54, functions=184
         )
 
 
