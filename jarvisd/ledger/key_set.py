@@ -28,6 +28,10 @@ class KeySet:
     Plain sets, since a table made of arrays is smaller and much slower in Python.
     There are 256, so that growing one is no pause: a set of a million keys would be
     moved at once for tens of ms, one of four thousand for a fraction of one.
+
+    Attributes:
+        stored: How many keys were stored when this process began.
+
     """
 
     complete = True
@@ -35,18 +39,14 @@ class KeySet:
 
     def __init__(self, keys: Iterable[int] = ()) -> None:
         self._base: array[int] = array("q")
+        self.stored = 0
         self._sets: list[set[int]] = [set() for _ in range(_SHARDS)]
         for key in keys:
             self.add(key)
 
     def restore(self, keys: "array[int]") -> None:
         """Take *keys*, sorted, as they are: no time for each, and 8 bytes."""
-        self._base, self.complete = keys, True
-
-    @property
-    def stored(self) -> int:
-        """Return how many keys were stored when this process began."""
-        return len(self._base)
+        self._base, self.stored, self.complete = keys, len(keys), True
 
     def __len__(self) -> int:
         return len(self._base) + sum(map(len, self._sets))

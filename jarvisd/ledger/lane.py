@@ -174,8 +174,8 @@ class Lane:
             self._settle_ids()
 
         branch = record.branch
-        if branch is not None:
-            carry.branch = branch or None
+        if branch is not None and branch != carry.branch:
+            carry.branch = branch or None  # one text for all rows of a branch
 
         parent = record.parent_session_id
         if parent is not None and carry.parent_session_id is None:

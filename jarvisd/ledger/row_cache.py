@@ -64,16 +64,17 @@ class RowCache(Generic[R]):
         *former* is what older parsers called it: what may be stored of it under that
         name is replaced by the store, so until then it is contested.
         """
-        row = self._rows.get(name)
+        row, known = self._rows.get(name), self.known
+        may_be_stored = known.stored or not known.complete
         if row is not None:
             self.change(name, row, merged(row, copy), by=copy.session_id)
         elif name in self._contested:
             self._contested[name] = merged(self._contested[name], copy)
-        elif former and self._note_former(former, copy):
-            self.known.add(copy.key)
+        elif former and may_be_stored and self._note_former(former, copy):
+            known.add(copy.key)
             self._contested[name] = copy
             self.is_mixed = True
-        elif self.known.add(copy.key) and self.known.complete:
+        elif known.add(copy.key) and known.complete:
             self._before[name] = None
             self._rows[name] = self._dirty[name] = copy
         else:
@@ -82,12 +83,8 @@ class RowCache(Generic[R]):
 
     def _note_former(self, former: str, copy: R) -> bool:
         """Whether something may be stored that older parsers called *former*."""
-        known = self.known
-        if known.complete and not known.stored:
-            return False
-
         key = key_of(copy.agent, self.kind, former)
-        if known.complete and key not in known:
+        if self.known.complete and key not in self.known:
             return False
 
         self._former.append((key, copy))

@@ -363,16 +363,17 @@ def _agent_message(payload: RolloutPayload, _: "CodexReader") -> Iterable[Event]
     return (MessageWritten(message_id=payload.id),)
 
 
-def _token_count(payload: RolloutPayload, reader: CodexReader) -> Iterator[Event]:
+def _token_count(payload: RolloutPayload, reader: CodexReader) -> Iterable[Event]:
+    found: list[Event] = []
     if payload.info is not None:
-        thread = reader.thread
+        thread, report = reader.thread, totals_in(payload.info)
         own = thread.owns(reader.ordinal)
-        yield from thread.count_totals(
-            totals_in(payload.info), own=own, offset=reader.offset
-        )
+        found = thread.count_totals(report, own=own, offset=reader.offset)
 
     if payload.rate_limits is not None:
-        yield from limits_in(payload.rate_limits, at_ms=reader.at_ms)
+        found += limits_in(payload.rate_limits, at_ms=reader.at_ms)
+
+    return found
 
 
 def _settings(payload: RolloutPayload, reader: CodexReader) -> Iterator[Event]:

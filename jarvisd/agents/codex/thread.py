@@ -197,23 +197,26 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def count_totals(
         self, report: RunningTotals, *, own: bool, offset: int
-    ) -> Iterator[Event]:
-        """Yield what a report of totals adds, as far as no response tells it."""
-        yield report.context
+    ) -> list[Event]:
+        """Return what a report of totals adds, as far as no response tells it."""
+        found: list[Event] = [report.context]
         tokens = self._spent(report, own=own)
         if tokens is None:
-            return
+            return found
 
         if self.printed is not None:
             self.printed += tokens
-            yield UsageReported(
+            usage = UsageReported(
                 response=self._printed_key, tokens=self.printed, in_context=False
             )
-            return
+            found.append(usage)
+            return found
 
-        yield from self._supersede_printed()
+        if not self.superseded:
+            found += self._supersede_printed()
+
         if self.by_response:
-            return
+            return found
 
         response, model = self._report_name(report.total, offset), report.model
         if model is None:
@@ -225,13 +228,15 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
         if variant is None or variant is STANDARD:
             variant = self.variant
 
-        yield UsageReported(
+        usage = UsageReported(
             response=response,
             model=model,
             tokens=tokens,
             variant=variant,
             in_context=tokens is report.last,
         )
+        found.append(usage)
+        return found
 
     def _spent(self, report: RunningTotals, *, own: bool) -> Tokens | None:
         total, last, usage = report.total, report.last, self.usage

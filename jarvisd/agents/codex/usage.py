@@ -63,11 +63,11 @@ class RunningTotals(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def context(self) -> ContextMeasured:
         """Return how full the context is."""
-        tokens = None
+        tokens, last = None, self.last
         if self.overflowed:
             tokens = self.total_tokens
-        elif self.last is not None and self.last.total:
-            tokens = self.last.prompt_total
+        elif last is not None and last.total:
+            tokens = last.prompt_total
         elif self.last_total_tokens:  # an estimate, after a compaction
             tokens = self.last_total_tokens
 
