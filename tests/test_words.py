@@ -37,6 +37,7 @@ COINED_IN = {
 ROLES = {
     "__init__",
     "__main__",
+    "about",
     "agent",
     "engine",
     "hooks",
