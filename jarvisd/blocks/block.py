@@ -173,6 +173,11 @@ class Block:
         self.line_count -= lines
         self.char_count -= chars
 
+    def take_back_all(self) -> None:
+        """Count nothing so far: all lines come again, and malformed ones with them."""
+        self.line_count = self.char_count = 0
+        self.malformed_count = self.oversize_count = 0
+
     def add_bad_line(self, offset: int, length: int, reason: str) -> None:
         """Remember a line that could not be taken in, if there are few so far."""
         if len(self.bad_lines) < MAX_BAD_LINES:

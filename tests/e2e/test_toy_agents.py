@@ -309,6 +309,24 @@ async def test_a_deleted_row_is_counted_no_more_and_stays_spent(
     assert (await usage(daemon)).total.responses == 2
 
 
+async def test_a_database_that_is_made_anew_is_counted_anew(
+    daemon: Daemon, database: NotebookDatabase
+) -> None:
+    for message, text in (("m1", "{}"), ("m2", "{torn")):
+        database.write_text("s1", message, text, at_ms=now_ms())
+
+    await shows(daemon, line_count=3, malformed_count=1)
+    database.close()
+    database.path.unlink()
+    again = NotebookDatabase(daemon.home.folder)
+    again.open_session("s1", "/home/me/plot")
+    for message, text in (("m1", "{}"), ("m2", "{}"), ("m3", "{torn")):
+        again.write_text("s1", message, text, at_ms=now_ms())
+
+    await shows(daemon, line_count=4, malformed_count=1)
+    again.close()
+
+
 async def test_the_owner_of_a_database_finds_no_file_of_ours(
     daemon: Daemon, database: NotebookDatabase
 ) -> None:
@@ -389,6 +407,24 @@ async def test_a_rewrite_of_a_document_counts_nothing_again(
     assert block.token_estimate == block.char_count // 4
     assert (report.total.responses, report.total.tokens.output) == (1, 100)
     assert report.total.cost_micros > 0
+
+
+async def test_an_element_that_is_removed_stays_counted(
+    daemon: Daemon, document: NotebookFile
+) -> None:
+    reply = {"type": "reply", "model": MODEL, "usage": USAGE, "at": iso(now_ms())}
+    document.write("1", **reply)
+    document.write("2", **reply)
+    await shows(daemon, line_count=3)
+    del document.messages[0]
+    document.header["title"] = "One was undone"
+    document.save()
+    await shows(daemon, title="One was undone", line_count=3, tokens=COUNTED + COUNTED)
+
+    document.messages.insert(0, {"id": "1", **reply})
+    document.header["title"] = "It is back"
+    document.save()
+    await shows(daemon, title="It is back", line_count=3, tokens=COUNTED + COUNTED)
 
 
 async def test_a_document_that_is_half_written_waits(

@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 SCHEMA = """
-create table session(id text primary key, folder text not null, title text not null);
+create table session(
+  id text primary key, folder text not null, title text not null, updated integer);
 create table entry(
   id text primary key, session text not null, seq integer not null, message text);
 create unique index entry_by_session on entry(session, seq);
@@ -31,18 +33,24 @@ class NotebookDatabase:
     def open_session(self, session: str, folder: str, title: str = "") -> None:
         """Begin a session."""
         self._connection.execute(
-            "insert into session values(?, ?, ?)", (session, folder, title)
+            "insert into session values(?, ?, ?, ?)",
+            (session, folder, title, _now_ms()),
         )
 
     def rename_session(self, session: str, title: str) -> None:
         """Give a session another title: no entry tells of it."""
         self._connection.execute(
-            "update session set title = ? where id = ?", (title, session)
+            "update session set title = ?, updated = ? where id = ?",
+            (title, _now_ms(), session),
         )
 
     def write(self, session: str, message: str, *, at_ms: int, **data: Any) -> None:
         """Write a message, or write over it."""
         text = json.dumps({"version": "1.2.0", **data}, ensure_ascii=False)
+        self.write_text(session, message, text, at_ms=at_ms)
+
+    def write_text(self, session: str, message: str, text: str, *, at_ms: int) -> None:
+        """Write a message as *text*, whatever that is, or write over it."""
         connection = self._connection
         connection.execute("begin immediate")
         connection.execute(
@@ -51,7 +59,7 @@ class NotebookDatabase:
             (message, session, at_ms, at_ms, text),
         )
         connection.execute(
-            "insert into entry select session || ':' || (max(seq) + 1), session,"
+            "insert into entry select lower(hex(randomblob(8))), session,"
             " max(seq) + 1, ? from (select ? as session, 0 as seq union all"
             " select session, seq from entry where session = ?)",
             (message, session, session),
@@ -64,7 +72,7 @@ class NotebookDatabase:
         connection.execute("begin immediate")
         connection.execute("delete from message where id = ?", (message,))
         connection.execute(
-            "insert into entry select session || ':' || (max(seq) + 1), session,"
+            "insert into entry select lower(hex(randomblob(8))), session,"
             " max(seq) + 1, ? from entry where session = ?",
             (message, session),
         )
@@ -112,6 +120,7 @@ class NotebookFile:
 
     def save(self) -> None:
         """Write the document over the old one."""
+        self.header["at"] = _now_ms()
         self.path.write_text(self.text())
 
     def write(self, message: str, **fields: Any) -> None:
@@ -129,3 +138,7 @@ class NotebookFile:
         """Return the text of each element, as it is written."""
         elements = [self.header, *self.messages]
         return [json.dumps(each, ensure_ascii=False) for each in elements]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

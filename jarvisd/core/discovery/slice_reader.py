@@ -179,7 +179,7 @@ class SliceReader:
         if part.restarted:
             generation = block.position.generation + 1
             block.position = Position(generation=generation)
-            block.take_back(block.line_count, block.char_count)
+            block.take_back_all()
             block.unread()
             position = msgspec.structs.replace(position, generation=generation)
 

@@ -1,6 +1,6 @@
 """What to ask the database of Notebook DB.
 
-session(id, folder, title)              title changes in place, without an entry
+session(id, folder, title, updated)     title changes in place, without an entry
 entry(id, session, seq, message)        one for each change of a session's messages
 message(id, session, created, updated, data)    data: JSON, changes in place
 """
@@ -9,7 +9,7 @@ from jarvisd.core.sources.sqlite.database_queries import DatabaseQueries, RowQue
 
 QUERIES = DatabaseQueries(
     needs={
-        "session": frozenset({"id", "folder", "title"}),
+        "session": frozenset({"id", "folder", "title", "updated"}),
         "entry": frozenset({"id", "session", "seq", "message"}),
         "message": frozenset({"id", "session", "created", "updated", "data"}),
     },
@@ -23,11 +23,13 @@ QUERIES = DatabaseQueries(
       where session = :stream order by created, id""",
     tables={
         "session": RowQuery(
-            "select id, length(title), id, folder, title from session where id = :key",
-            columns=("id", "folder", "title"),
+            "select id, length(title), id, folder, title, updated from session"
+            " where id = :key",
+            columns=("id", "folder", "title", "updated"),
         ),
         "message": RowQuery(
-            """select message.session, length(data), message.id, created, updated,
+            """select message.session, length(data), message.id, created,
+                 message.updated,
                  folder, data
                from message join session on session.id = message.session
                where message.id = :key""",
