@@ -128,7 +128,8 @@ async def test_a_turn_in_a_database_is_seen_as_it_goes_on(
     )
     await shows(daemon, state="working", state_tool=None)
 
-    database.write("s1", "m3", at_ms=at_ms + 2, finish="stop", **reply)
+    last = {"id": "c3", "tool": "run", "status": "done", "ms": 5}
+    database.write("s1", "m3", at_ms=at_ms + 2, finish="stop", calls=[last], **reply)
     await shows(daemon, state="idle")
 
     # A summary, long after: no prompt, and nobody is at work.
@@ -139,7 +140,7 @@ async def test_a_turn_in_a_database_is_seen_as_it_goes_on(
     assert (await block_of(daemon)).tokens == COUNTED + COUNTED  # type: ignore[union-attr]
     tools = await daemon.ask("report.tools", ReportToolsResult)
     assert {each.name: (each.calls, each.errors) for each in tools.rows} == {
-        "run": (1, 1),
+        "run": (2, 1),
         "ask": (1, 0),
     }
 

@@ -99,11 +99,11 @@ class DatabaseRowReader:
         if data.role == "user" and is_newest:
             yield PromptGiven(chars=len(text_of(data.text) or ""), key=row.id)
         elif data.role == "assistant":
-            if is_newest:
-                yield MessageWritten(message_id=row.id, stop_reason=_stop_of(data))
-
             for call in data.calls:
                 yield from _call_events(call, row.id)
+
+            if is_newest:  # behind its calls, which would set it to work again
+                yield MessageWritten(message_id=row.id, stop_reason=_stop_of(data))
 
             if data.tokens is not None:
                 yield UsageReported(
