@@ -1,8 +1,8 @@
-"""Windows, rates and limits: how accounts stand, from memory and the store.
+"""Windows, rates and limits of accounts, from memory and the store.
 
-Windows of the past are made of quarters of an hour, which fit because they begin with an
-hour. The last hour and a half, and the window that the provider placed, are made of
-single responses, which the store has.
+Past windows are summed from quarters of an hour, which fit because they begin with an
+hour. The last hour and a half, and the window whose end the provider reported, are
+summed from single responses, which are in the store.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,12 +24,12 @@ from jarvisd.reports.windows import Bounds, WindowEntry
 from jarvisd.reports.wire import ReportWindows
 
 LATE_MS = 86_400_000
-"""A window that ended longer ago is like all of the past: single responses since then
-would be too many to ask for."""
+"""A window that ended longer ago is summed from quarters, as single responses since then
+would be too many to read."""
 
 
 class AccountsView(NamedTuple):
-    """How accounts stand."""
+    """Windows, rates and limits of the accounts that were asked for."""
 
     windows: list[WindowRow]
     rates: list[Rate]
@@ -37,48 +37,48 @@ class AccountsView(NamedTuple):
 
 
 class Accounts:
-    """The accounts of all agents, as of one moment."""
+    """Reports on the accounts of all agents."""
 
     def __init__(self, ledger: Ledger, store: ReadableStore) -> None:
         self._ledger = ledger
         self._store = store
 
-    async def told(self, asked: ReportWindows, now_ms: int) -> AccountsView:
-        """Return what is asked of them."""
+    async def view(self, asked: ReportWindows, now_ms: int) -> AccountsView:
+        """Return the windows, rates and limits that *asked* selects, as of *now_ms*."""
         chosen = _chooser(asked)
         limits, samples = list(self._ledger.limits()), self._ledger.samples()
         placed = _placed(limits, now_ms)
         since_ms = _first_moment(placed, now_ms)
-        lately = await self._store.read(partial(responses_since, since_ms=since_ms))
-        lately = [each for each in lately if asked.agent in {None, each.agent}]
+        recent = await self._store.read(partial(responses_since, since_ms=since_ms))
+        recent = [each for each in recent if asked.agent in {None, each.agent}]
         rows = [
             row
-            for agent, entries in self._entries(since_ms, lately).items()
+            for agent, entries in self._entries(since_ms, recent).items()
             if asked.agent in {None, agent}
             for row in windows.windows(
                 entries,
                 agent=agent,
                 now_ms=now_ms,
                 official=placed.get(agent),
-                spending=self._spending(each for each in lately if each.agent == agent),
+                spending=self._spending(each for each in recent if each.agent == agent),
             )
         ]
         return AccountsView(
             await self._edged([row for row in rows if chosen.has(row)]),
-            pace.rates(self._spending(lately), now_ms=now_ms),
+            pace.rates(self._spending(recent), now_ms=now_ms),
             limit_views(limits, now_ms=now_ms, agent=asked.agent, samples=samples),
         )
 
     def _entries(
-        self, since_ms: int, lately: Sequence[ResponseRow]
+        self, since_ms: int, recent: Sequence[ResponseRow]
     ) -> dict[str, list[WindowEntry]]:
-        """Return what each agent spent: by the quarter, and since then by the moment."""
+        """Return usage by agent: quarters before *since_ms*, single responses after it."""
         found: dict[str, list[WindowEntry]] = {}
         for cell in self._ledger.rollup.cells(until_ms=since_ms):
             if cell.responses and cell.quarter:
                 found.setdefault(cell.agent, []).append(_coarse(cell))
 
-        for row in lately:
+        for row in recent:
             found.setdefault(row.agent, []).append(self._fine(row))
 
         return found
@@ -94,14 +94,14 @@ class Accounts:
         )
         return WindowEntry(at_ms, at_ms, row.model, numbers)
 
-    def _spending(self, lately: Iterable[ResponseRow]) -> list[Spending]:
+    def _spending(self, recent: Iterable[ResponseRow]) -> list[Spending]:
         return [
             Spending(row.at_ms or 0, row.tokens, self._ledger.cost_micros(row) or 0)
-            for row in lately
+            for row in recent
         ]
 
     async def _edged(self, rows: list[WindowRow]) -> list[WindowRow]:
-        """Return *rows* with the moments of their first and last responses."""
+        """Return *rows* with the times of their first and last responses."""
         rows.sort(key=lambda row: (row.start_ms, row.agent))
         spans = [(row.agent, row.start_ms, row.end_ms) for row in rows]
         found = await self._store.read(partial(edges, windows=spans))
@@ -112,7 +112,7 @@ class Accounts:
 
 
 class _Chosen(NamedTuple):
-    """The time that is asked for, in Unix ms; None for no limit."""
+    """The requested time, in Unix ms; None for no limit."""
 
     start_ms: int | None
     end_ms: int | None
@@ -132,7 +132,7 @@ def _chooser(asked: ReportWindows) -> _Chosen:
 
 
 def _placed(limits: Iterable[LimitRow], now_ms: int) -> dict[str, Bounds]:
-    """Return the window of each agent that the provider placed, if it did of late."""
+    """Return by agent the window whose end the provider reported, if it is recent."""
     rows = list(limits)
     found = {row.agent: official(rows, agent=row.agent) for row in rows}
     return {
@@ -143,7 +143,7 @@ def _placed(limits: Iterable[LimitRow], now_ms: int) -> dict[str, Bounds]:
 
 
 def _first_moment(placed: dict[str, Bounds], now_ms: int) -> int:
-    """Return since when single responses are needed: the begin of a quarter."""
+    """Return the time from which single responses are needed: the start of a quarter."""
     starts = [bounds.start_ms for bounds in placed.values()]
     since_ms = min([now_ms - pace.HORIZON_MS, *starts])
     return since_ms - since_ms % QUARTER_MS

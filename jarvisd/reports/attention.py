@@ -1,9 +1,9 @@
 """Where people's attention went: pure arithmetic on changes of state.
 
-A state lasts until the session's next one. Of that only counts what lies in times when
-a daemon was awake to see it: a machine that slept and a daemon that was down are no
-waiting. A state that is not over lasts until now if the session is still known to be in
-it; else as long as the daemon that saw it begin.
+A state lasts until the session's next one. Only the time counts in which a daemon was
+awake: while a machine slept or the daemon was down, nobody waited. A state without a
+next one lasts until now if the session is still in it; else until the end of the awake
+time in which it began.
 
 A hundred thousand changes must take less than a tenth of a second: the inner loops add
 whole numbers, and make no object for each change.
@@ -26,22 +26,22 @@ _STATES = 1 << 32
 _NEVER = 1 << 62
 
 _UNDECIDED = OVER | {State.UNKNOWN}
-"""What may come after a wait that nobody ended."""
+"""States after a wait that nobody ended."""
 
 Span = tuple[int, int]
 """From, to: Unix ms, the latter not included."""
 
 Change = tuple[int, int, int, int]
-"""The number of a session, when its state began and when that was told (Unix ms), and
-the number of the state."""
+"""The key of a session, when its state began and when that was reported (Unix ms), and
+the key of the state."""
 
 Edge = int
-"""A moment at which something begins or ends: twice the Unix ms, and one if it begins.
-One number sorts faster than a pair, and at one moment ends come first."""
+"""A time at which a state begins or ends: twice the Unix ms, plus one if it begins.
+One number sorts faster than a pair, and at equal times ends come first."""
 
 
 class AttentionSpan(NamedTuple):
-    """The time that counts, and the zone of its days."""
+    """The requested time, and the zone of its days."""
 
     since_ms: int
     until_ms: int
@@ -50,7 +50,7 @@ class AttentionSpan(NamedTuple):
 
 @dataclass(slots=True)
 class OfSession:
-    """What one session did, in ms by state, and how long each approval took."""
+    """Time of one session in ms by state, and the duration of each approval."""
 
     states: dict[State, int] = field(default_factory=dict)
     approvals: list[int] = field(default_factory=list)
@@ -62,7 +62,7 @@ class OfSession:
 
 
 class AttentionTotals(NamedTuple):
-    """What the report says; *sessions* by the numbers that came in."""
+    """The figures of the report; *sessions* by the keys of the changes."""
 
     usage: Usage
     approvals: Latency
@@ -84,12 +84,12 @@ def attention(
     """Return where attention went.
 
     Args:
-        changes: In the order in which they were told; of subagents none, since their
-            needs are their parents'.
-        states: What the numbers of states mean.
-        awake: When a daemon was there to see, up to now.
+        changes: In the order of their reports; without subagents, because their waits
+            are their parents'.
+        states: The states by key.
+        awake: When a daemon was awake, up to now.
         lasting: Sessions, with the states that they are still in.
-        asked: Which time counts.
+        asked: The requested time.
 
     """
     seen = _Seen(_united(awake, asked), states)
@@ -111,7 +111,7 @@ def attention(
 
 
 def latency(times_ms: Sequence[int]) -> Latency:
-    """Return how long it took, of reactions that took so long each."""
+    """Return count and quantiles of *times_ms*."""
     ranked = sorted(times_ms)
     return Latency(
         count=len(ranked), p50_ms=_quantile(ranked, 50), p95_ms=_quantile(ranked, 95)
@@ -130,7 +130,7 @@ class _Wait(NamedTuple):
 
 
 class _Seen:
-    """Folds changes into what each session did while somebody was awake."""
+    """Folds changes into the time of each session in each state while awake."""
 
     def __init__(self, awake: list[Span], states: Mapping[int, State]) -> None:
         self.awake = awake
@@ -144,18 +144,18 @@ class _Seen:
         self._waiting = {key for key in states if states[key] in WAITS}
 
     def fold(self, changes: Iterable[Change]) -> dict[int, tuple[int, int]]:
-        """Count what is over; return since when each session is in which state."""
+        """Count states that have ended; return start and key of each session's last state."""
         last: dict[int, tuple[int, int]] = {}
-        for session, at_ms, told_ms, state in changes:
+        for session, at_ms, reported_ms, state in changes:
             before = last.get(session)
             if before is None:
                 last[session] = at_ms, state
                 continue
 
             start_ms, old = before
-            # A turn that goes on after an approval began before it: then what counts
-            # is when it was told.
-            end_ms = at_ms if at_ms > start_ms else max(told_ms, start_ms)
+            # A turn that goes on after an approval began before it, so the time of the
+            # report counts.
+            end_ms = at_ms if at_ms > start_ms else max(reported_ms, start_ms)
             last[session] = end_ms, state
             if end_ms > start_ms:
                 self._count(session, old, start_ms, end_ms, state)
@@ -167,7 +167,7 @@ class _Seen:
         last: Mapping[int, tuple[int, int]],
         lasting: Collection[tuple[int, State]],
     ) -> None:
-        """Count what is not over."""
+        """Count the last states of sessions, which have not ended."""
         for session, (start_ms, state) in last.items():
             end_ms = start_ms
             if (session, self._states[state]) in lasting and self.awake:
@@ -179,7 +179,7 @@ class _Seen:
                 self._count(session, state, start_ms, end_ms, None)
 
     def sessions(self) -> dict[int, OfSession]:
-        """Return what each session did."""
+        """Return the time in each state by session."""
         found: dict[int, OfSession] = defaultdict(OfSession)
         for key, length_ms in self._sums.items():
             session, state = divmod(key, _STATES)
@@ -217,7 +217,7 @@ class _Seen:
             self.waits.append(_Wait(*wait))
 
     def _visible(self, index: int, start_ms: int, end_ms: int) -> list[Span]:
-        """Return what of a stretch of time lies in those that count."""
+        """Return the parts of a span that lie in awake times."""
         parts = []
         for start, end in self.awake[index:]:
             if start >= end_ms:
@@ -229,7 +229,7 @@ class _Seen:
 
 
 class _Grid:
-    """Sums by the hour of the zone, from the first that was seen to the last."""
+    """Sums by the hour of the zone, from the first awake hour to the last."""
 
     def __init__(self, awake: list[Span], asked: AttentionSpan) -> None:
         self._awake = awake
@@ -249,13 +249,13 @@ class _Grid:
         )
 
     def fill(self, seen: _Seen) -> None:
-        """Add up all that was seen."""
+        """Add up the spans of *seen*."""
         self._spread(self._awake, self._sight)
         self._spread((part for wait in seen.waits for part in wait.parts), self._wait)
         self._overlay(seen.edges)
 
     def usage(self, fields: Iterable[int]) -> Usage:
-        """Return what the hours *fields* were used for."""
+        """Return the usage of the hours *fields*."""
         chosen = list(fields)
         awake_ms = sum(self._sight[each] for each in chosen)
         working_ms = sum(self._busy[each] for each in chosen)
@@ -270,10 +270,10 @@ class _Grid:
         )
 
     def days(self, decided: Iterable[_Wait]) -> list[AttentionDay]:
-        """Return the days on which somebody was awake to see."""
+        """Return the days with awake time."""
         times: dict[int, list[int]] = defaultdict(list)
         for wait in decided:
-            # Its end may be a moment at which nobody was awake any more.
+            # Its end may lie outside of the awake times.
             times[self._days[self._place(wait.end_ms)]].append(wait.length_ms)
 
         return [
@@ -287,7 +287,7 @@ class _Grid:
         ]
 
     def hours(self) -> list[AttentionHour]:
-        """Return the hours of the day, of all days together."""
+        """Return the usage by hour of the day, of all days together."""
         groups = sorted(_grouped(self._hours).items())
         return [
             AttentionHour(hour=hour, usage=self.usage(fields))
@@ -304,13 +304,13 @@ class _Grid:
             at = bisect_right(starts, start_ms) - 1
             while at < last and starts[at + 1] < end_ms:
                 into[at] += starts[at + 1] - start_ms
-                start_ms = starts[at + 1]  # noqa: PLW2901 - what is left of it
+                start_ms = starts[at + 1]  # noqa: PLW2901 - the rest of it
                 at += 1
 
             into[at] += end_ms - start_ms
 
     def _overlay(self, edges: list[Edge]) -> None:
-        """Count how many sessions work at once, hour by hour."""
+        """Count by hour how many sessions work at once."""
         edges.sort()
         ends = [*self.starts[1:], _NEVER]
         count, since_ms, at = 0, 0, 0
@@ -335,7 +335,7 @@ class _Grid:
 
 
 def _totals(sessions: Iterable[OfSession]) -> dict[State, int]:
-    """Return how long all sessions together were in each state."""
+    """Return the total time of all sessions in each state."""
     totals: dict[State, int] = {}
     for each in sessions:
         for state, length_ms in each.states.items():
@@ -345,7 +345,7 @@ def _totals(sessions: Iterable[OfSession]) -> dict[State, int]:
 
 
 def _united(awake: Iterable[Span], asked: AttentionSpan) -> list[Span]:
-    """Return *awake* within the time that counts, in order and without overlaps."""
+    """Return *awake* within the requested time, in order and without overlaps."""
     united: list[Span] = []
     for start, end in sorted(awake):
         start, end = max(start, asked.since_ms), min(end, asked.until_ms)  # noqa: PLW2901 - cut to what was asked
@@ -376,7 +376,7 @@ def _grouped(values: Iterable[int]) -> Mapping[int, list[int]]:
 
 
 def _quantile(ranked: Sequence[int], percent: int) -> int | None:
-    """Return the nearest rank: a time that somebody really took."""
+    """Return the quantile by nearest rank: a time that really occurred."""
     if not ranked:
         return None
 

@@ -1,7 +1,7 @@
 """The answer of `report.attention`: from the store's transitions and awake times.
 
-What takes long is done beside the loop: a hundred thousand transitions are read and
-added up by a thread, and the loop only says whose they are.
+A hundred thousand transitions are read and added up on a thread; the loop only looks
+up their sessions.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from jarvisd.reports.attention import AttentionTotals
 from jarvisd.reports.attention_model import AttentionSession
 from jarvisd.reports.attention_store import Seen, seen
 from jarvisd.reports.attention_wire import (
-    MAX_SESSIONS_TOLD,
+    MAX_SESSIONS_LISTED,
     ReportAttention,
     ReportAttentionResult,
 )
@@ -129,7 +129,7 @@ class AttentionReport:
             states=_by_name(made.states),
             days=made.days,
             hours=made.hours,
-            sessions=list(_longest_first(made, sessions))[:MAX_SESSIONS_TOLD],
+            sessions=list(_longest_first(made, sessions))[:MAX_SESSIONS_LISTED],
         )
 
 

@@ -14,7 +14,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a stretch of time was used for, in ms of it.
+    """The use of a span of time, in ms.
 
     Attributes:
         awake_ms: How long a daemon ran on a machine that was awake: the whole of which

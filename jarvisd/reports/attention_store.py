@@ -1,10 +1,10 @@
-"""What the report of attention asks of the store: bare changes of state, and awake times.
+"""Changes of state and awake times, for the report of attention.
 
-A wait that is only guessed counts as `unknown`: nothing tells that somebody was needed,
-or when they had decided.
+A wait of low confidence counts as `unknown`: nothing shows that a person was needed, or
+when they decided.
 
 A hundred thousand rows are read in some tens of milliseconds, since nothing is joined
-to them: sessions and states come as numbers, with a table for each.
+to them: sessions and states are numbers, with a table for each.
 """
 
 import json
@@ -16,11 +16,11 @@ from jarvisd.base.session_words import Confidence, State
 from jarvisd.core.feature import Tx
 
 Row = tuple[int, int, int, int]
-"""Session, when the state began and when that was told (Unix ms), state; session and
-state as the numbers of their tables. A transition's number is the time of its telling."""
+"""Session, when the state began and when that was reported (Unix ms), state; session
+and state as keys of their tables. A transition's number is the time of its report."""
 
 _GUESSED: Final = 0
-"""What the queries give for the state of a guessed wait; the text table begins with 1."""
+"""The state of a guessed wait in the queries; keys of texts begin with 1."""
 
 _ROWS: Final = """
 SELECT session, at_ms, number,
@@ -28,8 +28,8 @@ SELECT session, at_ms, number,
        THEN 0 ELSE state END
 FROM transition WHERE number >= :since_ms ORDER BY number
 """
-"""By the time of telling: a state may be told today that began yesterday. What was told
-after the time that is asked for ends states that began within it.
+"""By the time of the report: a state reported today may have begun yesterday. Later
+reports end states that began in the requested time.
 """
 _BEFORE: Final = """
 SELECT session, at_ms, number,
@@ -50,7 +50,7 @@ ON CONFLICT DO UPDATE SET end_ms = max(end_ms, excluded.end_ms)
 
 
 class Seen(NamedTuple):
-    """Changes of state in the order in which they were told, and what they refer to."""
+    """Changes of state in the order of their reports, and the tables they refer to."""
 
     rows: list[Row]
     sessions: dict[int, tuple[str, SessionId]]
@@ -59,7 +59,7 @@ class Seen(NamedTuple):
 
 
 def seen(raw: sqlite3.Connection, *, since_ms: int) -> Seen:
-    """Return what was told since then, after the state that each session was in."""
+    """Return the changes since *since_ms*, after the state of each session before it."""
     keys = dict(
         raw.execute(
             "SELECT text, text_key FROM text WHERE text IN (SELECT value"
@@ -75,13 +75,13 @@ def seen(raw: sqlite3.Connection, *, since_ms: int) -> Seen:
     }
     rows = raw.execute(_BEFORE, asked).fetchall()
     rows += raw.execute(_ROWS, asked).fetchall()
-    told = {row[0] for row in rows}
+    reported = {row[0] for row in rows}
     return Seen(
         rows,
         {
             key: (agent, SessionId(session_id))
             for key, agent, session_id in raw.execute(_SESSIONS)
-            if key in told
+            if key in reported
         },
         {_GUESSED: State.UNKNOWN} | {key: State(word) for word, key in keys.items()},
         raw.execute(_AWAKE, [since_ms]).fetchall(),
@@ -89,7 +89,7 @@ def seen(raw: sqlite3.Connection, *, since_ms: int) -> Seen:
 
 
 def write_awake(tx: Tx, span: tuple[int, int]) -> None:
-    """Store that a daemon has run in all of *span*, inside the caller's transaction."""
+    """Store that a daemon was awake in all of *span*, inside the caller's transaction."""
     tx.raw.execute(_BEAT, span)
 
 

@@ -1,4 +1,4 @@
-"""How attention may be asked about. Fields are only ever added, as in `methods`."""
+"""Params and result of `report.attention`. Fields are only ever added."""
 
 import msgspec
 
@@ -11,7 +11,7 @@ from jarvisd.reports.attention_model import (
     Usage,
 )
 
-MAX_SESSIONS_TOLD = 100
+MAX_SESSIONS_LISTED = 100
 
 
 class ReportAttention(DayRange, frozen=True, kw_only=True):

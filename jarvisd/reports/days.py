@@ -43,14 +43,14 @@ class Days:
         return [each for day in self._between(first, last) for each in day.by_session]
 
     def rows(self, first: int | None, last: int | None) -> list[UsageRow]:
-        """Return the row of each day, from *first* to *last*, inclusive: not yours to change."""
+        """Return the row of each day, from *first* to *last*, inclusive; do not change it."""
         found = self._between(first, last)
         return [day.row for day in found if day.row is not None]
 
     def add_up_one(self, before_ms: int) -> bool:
         """Add up a day that has changed and was over by *before_ms*, if there is one.
 
-        Say whether there was: for whoever does it ahead of time, a day at a time.
+        Return whether there was one, so that a caller can do this ahead of time.
         """
         self._note_changes()
         quarter = before_ms // QUARTER_MS

@@ -49,7 +49,7 @@ class _Explained:
 
 @dataclass(slots=True)
 class _Reading:
-    """What the thread makes of one block."""
+    """The verdicts on one block, from the thread."""
 
     origin: Origin
     source: RereadableLines | None

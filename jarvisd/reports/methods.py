@@ -50,7 +50,7 @@ MAX_ZONES = 2
 MAX_CACHED = 64
 MAX_CACHED_BYTES = 128 * 1024
 READY_S = 0.5
-"""After the start or a flush, when there are more urgent things to do."""
+"""Pause after the start or a flush, when other work is more urgent."""
 
 SLICE = 64
 """Rows to encode in one go."""
@@ -115,14 +115,14 @@ class Reports:
         self._flushed.set()
 
     async def keep_ready(self, tz: str) -> None:
-        """Add up the days of the zone *tz* that are over, whenever they have changed.
+        """Sum the past days of the zone *tz* whenever they have changed, until cancelled.
 
-        So that whoever asks first waits for today only: with a gigabyte of history a
-        tenth of a second less. While history is being read it would be for nothing.
+        The first report then waits for today only: with a gigabyte of history a tenth
+        of a second less. During the initial import the sums would be stale at once.
         """
         try:
             zone = zone_of(tz)
-        except ProtocolError:  # one of the user's own making: nobody can ask for it
+        except ProtocolError:  # a zone that does not exist: nobody can request it
             return
 
         while True:
@@ -138,7 +138,7 @@ class Reports:
             await self._flushed.wait()
 
     def usage(self, asked: ReportUsage) -> bytes | Iterator[bytes]:
-        """Return what was spent; at once where nothing has changed since it was asked.
+        """Return usage, from the cache if nothing has changed since the last request.
 
         Raises:
             ProtocolError: There is no such time zone or date.
@@ -168,7 +168,7 @@ class Reports:
     async def explain(
         self, asked: SessionsExplain, session: Session, blocks: Sequence[Block]
     ) -> SessionsExplainResult:
-        """Return what became of each line of *session*, which *blocks* have."""
+        """Return how each line of *session*, in *blocks*, was counted."""
         agent = self._agents.named(session.agent)
         return await explain(asked, session, blocks, agent, self._store)
 
@@ -180,22 +180,22 @@ class Reports:
 
         """
         now_ms = self._clock.unix_ms()
-        told = await Accounts(self._ledger, self._store).told(asked, now_ms)
+        found = await Accounts(self._ledger, self._store).view(asked, now_ms)
         return ReportWindowsResult(
             revision=self._revision(),
             now_ms=now_ms,
             complete=self._is_complete(),
-            windows=told.windows,
-            rates=told.rates,
-            limits=told.limits,
+            windows=found.windows,
+            rates=found.rates,
+            limits=found.limits,
         )
 
     async def attention(self, asked: ReportAttention) -> ReportAttentionResult:
-        """Return what waited for a person, and what worked meanwhile."""
+        """Return how long sessions waited for a person, and worked."""
         return await self._attention.answer(asked)
 
     async def tools(self, asked: ReportTools) -> ReportToolsResult:
-        """Return how tools were used."""
+        """Return the usage of tools."""
         zone, sessions = zone_of(asked.tz), None
         if asked.project is not None:
             sessions = self._sessions_in(asked.project)
@@ -234,7 +234,7 @@ class Reports:
     def _days_in(self, name: str, zone: tzinfo) -> Days:
         days = self._days.pop(name, None)
         rollup = self._ledger.rollup
-        if days is None or days.rollup is not rollup:  # or another database has come
+        if days is None or days.rollup is not rollup:  # or the database was replaced
             days = Days(rollup, zone)
 
         self._days[name] = days
@@ -252,7 +252,7 @@ class Reports:
         ]
 
     def _facts(self, agent: str, session_id: SessionId) -> SessionFacts:
-        """Return what is known of a session; its project is that of its root."""
+        """Return the facts of a session; its project is that of its root."""
         own = self._ledger.session(agent, session_id)
         if own is None:
             return SessionFacts(session_id)

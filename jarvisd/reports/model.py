@@ -36,7 +36,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
             name. None for what the logs give no date, project or model for.
         agents: Whose it is, sorted.
         sessions: Different sessions that it is from, subagents' among them.
-        models: By model, the dearest first.
+        models: By model, the most expensive first.
         agent: Of a session, whose it is.
         project: Of a session, its folder.
         title: Of a session, what it is called.
@@ -62,7 +62,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How fast tokens burn: a mean that forgets, with a memory of *minutes*.
+    """The rate of tokens: a decaying mean, with a memory of *minutes*.
 
     It falls by itself when nothing happens, to a third in *minutes*. *uncached* leaves
     out what a cache wrote or served: it is a steadier sign of work.
@@ -75,7 +75,7 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Projection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a window will have used at its end, should it go on as of late."""
+    """The projected usage of a window at its end, at the recent pace."""
 
     total_tokens: int
     cost_micros: int
@@ -90,7 +90,7 @@ class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
         start_ms: When it begins, Unix ms; it ends at *end_ms*, which is not in it.
         first_ms: The first response in it; *last_ms* the last.
         anchor: `official` where the provider said when it ends; `observed` where it is
-            reckoned to begin with the hour, in UTC, of the first response.
+            taken to begin with the hour, in UTC, of the first response.
         active: It has not ended, and holds the newest response.
         models: Those that answered, in the order of their first response.
         projection: None unless it is active and something was spent lately.
@@ -117,8 +117,8 @@ class LimitWindowView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     *label* is `5h`, `weekly`, `monthly` or a length such as `3h`. *over* says that the
     window has ended since it was observed, so that *used_percent* is of the past.
-    *full_at_ms* is when nothing will be left at the pace of late; None if that cannot
-    be told, or if the window begins anew before.
+    *full_at_ms* is when nothing will be left at the pace of late; None if that is
+    unknown, or if the window resets before.
     """
 
     label: str
@@ -130,10 +130,10 @@ class LimitWindowView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class LimitView(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest word on one limit, over all sessions of an agent.
+    """The newest report of one limit, over all sessions of an agent.
 
     *limit* is the agent's name for the limit of the account, else that of a model.
-    *source* is where the word is from; *age_s* how old it is, in seconds.
+    *source* is where the report is from; *age_s* its age in seconds.
     """
 
     agent: str

@@ -22,10 +22,10 @@ _PERIODS: dict[Grouping, Callable[[int], str]] = {
 
 
 class SessionFacts(NamedTuple):
-    """What a report needs to know of one session.
+    """Facts about one session.
 
-    *root* is the session that a person started and that, over however many others,
-    started this one; of such a session, itself. *project* is a folder.
+    *root* is the session that a person started and of which this one is a subagent, at
+    any depth; of a session without a parent, itself. *project* is a folder.
     """
 
     root: SessionId
@@ -36,7 +36,7 @@ class SessionFacts(NamedTuple):
 
 
 FactsOf = Callable[[str, SessionId], SessionFacts]
-"""(agent, session) -> what is known of it."""
+"""(agent, session) -> its facts."""
 
 Keep = Callable[[UsageSlice], bool]
 """Whether a report is about a slice."""
@@ -44,7 +44,7 @@ Keep = Callable[[UsageSlice], bool]
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """A report; rows are made when they are asked for, as there may be thousands."""
+    """A report; rows are made on request, as there may be thousands."""
 
     _found: list[Group] | list[UsageRow]
     total: UsageRow
@@ -58,9 +58,9 @@ class UsageReport:
         return [self._row(each) for each in self._found[start:stop]]
 
     def _row(self, found: Group | UsageRow) -> UsageRow:
-        return found if isinstance(found, UsageRow) else self._told(found)
+        return found if isinstance(found, UsageRow) else self._row_of(found)
 
-    def _told(self, group: Group) -> UsageRow:
+    def _row_of(self, group: Group) -> UsageRow:
         row = group.row()
         if group.agent is None or group.key is None:
             return row
@@ -87,19 +87,19 @@ def usage(
     agent: str | None = None,
     project: Callable[[str | None], bool] | None = None,
 ) -> UsageReport:
-    """Return what was spent from day *first* to *last*, told apart *by* something.
+    """Return usage from day *first* to *last*, grouped *by* something.
 
-    Periods come oldest first, with what has no date before them; all else comes by
-    cost, the dearest first, and what has no price by tokens.
+    Periods come oldest first, after usage without a date; other groups come by cost,
+    the most expensive first, and those without a price by tokens.
 
     Args:
         days: The rollup in the days of the user's zone.
-        by: What rows are told apart by.
-        facts: What is known of a session.
+        by: How rows are grouped.
+        facts: Returns the facts of a session.
         first: The first day that counts, since 1970-01-01; None for no limit.
         last: The last one.
-        agent: Only this agent's.
-        project: Says which projects count; None for all.
+        agent: The only agent that counts; None for all.
+        project: Whether a project counts; None for all.
 
     """
     coarse = project is None and (by in _PERIODS or by == "agent")
@@ -136,7 +136,7 @@ def _grouped(
 def _split(
     part: UsageSlice, by: Grouping, facts: FactsOf
 ) -> Iterable[tuple[tuple[str | None, str | None], Models]]:
-    """Return the groups of *part*, and what of it belongs to each."""
+    """Return the groups of *part*, and the models of each."""
     match by:
         case "day" | "week" | "month":
             name = None if part.day is None else _PERIODS[by](part.day)
@@ -171,6 +171,6 @@ def _by_period(found: Group | UsageRow) -> str:
 
 
 def _by_cost(group: Group) -> tuple[int, int, str, str]:
-    """Return a place that no other has: whoever pages must meet each row once."""
+    """Return a unique sort key, so that paging returns each row once."""
     names = group.key or "", group.agent or ""
     return -group.sum[COST], -tokens_of(group.sum).total, *names

@@ -1,9 +1,9 @@
-"""Five-hour windows: what providers bill and limit by, as far as the logs tell.
+"""Five-hour windows, by which providers bill and limit, as far as logs show them.
 
 A window begins with the hour, in UTC, of the first response after the last window, and
-lasts five hours. That is a guess, the same as other tools make, which is why the answer
-says `observed`. Where the provider has said when the present window ends, that one is
-placed by its word and says `official`.
+lasts five hours. That is a guess, the same as in other tools, so the row is marked
+`observed`. Where the provider reported when the present window ends, that window is
+placed by the report and marked `official`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from jarvisd.reports.slices import COST, RESPONSES, UNPRICED, Numbers, added, to
 HOUR_MS = 3_600_000
 WINDOW_MS = 5 * HOUR_MS
 IDLE_MS = 900_000
-"""Who has got no response for so long is idle: what is projected would not come true."""
+"""An account without a response for so long is idle, and gets no projection."""
 
 
 class WindowEntry(NamedTuple):
@@ -32,7 +32,7 @@ class WindowEntry(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """A window whose end the provider told."""
+    """A window whose end the provider reported."""
 
     start_ms: int
     end_ms: int

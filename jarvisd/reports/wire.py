@@ -27,7 +27,7 @@ MAX_EXPLAINED_LINES = 10_000
 
 
 class ReportUsage(DayRange, frozen=True, kw_only=True):
-    """Ask what was spent: tokens and cost, in rows told apart *by* something.
+    """Request usage: tokens and cost, in rows grouped *by* something.
 
     The week begins on Monday. *project* is a folder or the end of its path.
     """
@@ -39,7 +39,7 @@ class ReportUsage(DayRange, frozen=True, kw_only=True):
 class ReportUsageResult(Result, frozen=True, kw_only=True):
     """Rows, and their sum.
 
-    Periods come oldest first, all else the dearest first. A row by session is of one
+    Periods come oldest first, other rows most expensive first. A row by session is of one
     that a person started, with its subagents. *complete* is false while history is
     being read for the first time.
     """
@@ -53,7 +53,7 @@ class ReportUsageResult(Result, frozen=True, kw_only=True):
 
 
 class ReportWindows(DayRange, frozen=True, kw_only=True):
-    """Ask for five-hour windows, how fast tokens burn now, and what limits say."""
+    """Request five-hour windows, the current rate of tokens, and limits."""
 
 
 class ReportWindowsResult(Result, frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ class AttributionImportResult(Result, frozen=True, kw_only=True):
 
 
 class SessionsExplain(Params, frozen=True, kw_only=True):
-    """Read a session's files again, and tell of each line what it counted for.
+    """Read a session's files again, and explain how each line was counted.
 
     *session_id* is the agent's own id, or a unique prefix. Lines are numbered through
     all blocks; *after* skips as many. *all* lists lines that mean nothing, too.
