@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import anyio
@@ -479,6 +480,35 @@ async def test_a_document_that_stays_damaged_is_a_fault_with_its_reason(
 
     await eventually(is_told)
     assert "is no whole JSON document" in await ctl(daemon.home, "health")
+
+
+# Both
+
+
+@pytest.mark.parametrize("agent", ["notebook_db", "notebook_doc"])
+async def test_an_item_of_a_live_session_is_announced_within_a_second(
+    daemon: Daemon, agent: str, database: NotebookDatabase, document: NotebookFile
+) -> None:
+    def write(number: int) -> None:
+        at_ms = now_ms()
+        if agent == "notebook_db":
+            database.write("s1", f"m{number}", at_ms=at_ms, role="user", text="Draw.")
+        else:
+            document.write(f"m{number}", type="prompt", at=iso(at_ms), text="Draw.")
+
+    lags_s = []
+    async with daemon.connected() as client:
+        await client.ask("subscribe", SubscribeResult, topics=["blocks"])
+        for number in range(7):
+            before = anyio.current_time()
+            write(number)
+            counted = f'"line_count":{number + 2},'.encode()
+            while counted not in await client.receive_line():
+                pass
+
+            lags_s.append(anyio.current_time() - before)
+
+    assert median(lags_s) < 1.0, lags_s
 
 
 # The command line
