@@ -9,6 +9,7 @@ import pytest
 from jarvisd import agents
 from jarvisd.core.agent import discover_agents
 from jarvisd.core.agent_folders import agent_names
+from tests import toy_agents
 from tests.agents import toys
 from tests.books.rig import append, running
 
@@ -41,6 +42,15 @@ def test_a_start_loads_no_reader_of_an_agent_that_has_written_nothing() -> None:
     for name in ("claude", "codex"):
         for part in ("read", "shape", "presence", "hooks", "messages"):
             assert f"jarvisd.agents.{name}.{part}" not in loaded
+
+
+def test_a_start_imports_no_library_for_databases_that_are_not_there() -> None:
+    packages = f"agents.__name__, {toy_agents.__name__!r}"
+    loaded = modules_of(START.replace("agents.__name__", packages))
+
+    assert f"{toy_agents.__name__}.notebook_db.agent" in loaded
+    assert not {"apsw", "backports.zstd"} & loaded
+    assert not [each for each in loaded if each.endswith("notebook_db.read")]
 
 
 @pytest.mark.parametrize("command", ["hook", "line"])
