@@ -20,7 +20,7 @@ from jarvisd.ledger.flush_store import read_books, read_keys
 from jarvisd.ledger.model import SavedBooks
 from jarvisd.overview.sessions import Sessions
 from jarvisd.segments.store import segments_since_ms
-from jarvisd.state.constants import FORGOTTEN_MS
+from jarvisd.state.engine import FORGOTTEN_MS
 from jarvisd.state.journal import Journal
 from jarvisd.state.store import Which, last_number, read_transitions
 

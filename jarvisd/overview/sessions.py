@@ -21,7 +21,7 @@ from jarvisd.ledger.model import SavedBooks
 from jarvisd.ledger.session_totals import Price, Session
 from jarvisd.overview.model import Context, SessionView
 from jarvisd.segments.engine import IDLE_S, SegmentContext, Segments
-from jarvisd.state.constants import GIVEN_UP_MS
+from jarvisd.state.endings import GIVEN_UP_MS
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.methods import SessionPlace
 from jarvisd.state.model import StateView

@@ -6,17 +6,24 @@ from msgspec.structs import replace
 
 from jarvisd.base.session_words import Confidence, State
 from jarvisd.ledger.lane import OpenTool
-from jarvisd.state.constants import (
-    APPROVAL_CEILING_MS,
-    COMPACTION_CEILING_MS,
-    OF_CHILD,
-    STALLED_EDIT_MS,
-    UNANSWERED_MS,
-)
 from jarvisd.state.facts import Phase
 from jarvisd.state.model import Tier
-from jarvisd.state.situation import Situation, StateVerdict
+from jarvisd.state.situation import (
+    APPROVAL_CEILING_MS,
+    OF_CHILD,
+    Situation,
+    StateVerdict,
+)
 from jarvisd.state.turns import verdict_of_nothing, working
+
+COMPACTION_CEILING_MS = 5 * 60_000
+"""A compaction of which no end was heard."""
+
+STALLED_EDIT_MS = 30_000
+"""Edits take no time, so one that is open waits for leave; one took 16.2 s."""
+
+UNANSWERED_MS = 1_000
+"""In modes that answer by themselves, a request must stand this long to be one."""
 
 
 def registry_wait(case: Situation) -> StateVerdict | None:

@@ -4,10 +4,12 @@ from msgspec.structs import replace
 
 from jarvisd.base.session_words import OVER, Confidence, State
 from jarvisd.core.signal import ProcessGone
-from jarvisd.state.constants import GIVEN_UP_MS
 from jarvisd.state.facts import Phase
 from jarvisd.state.model import Tier, Transition
 from jarvisd.state.situation import Situation, StateVerdict
+
+GIVEN_UP_MS = 12 * 3_600_000
+"""Silence after which a session without a known process counts as over."""
 
 
 def over(case: Situation) -> StateVerdict | None:

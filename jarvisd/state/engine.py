@@ -17,17 +17,21 @@ from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.signal import Dialog, HookCalled, OutputClosed, Signal
 from jarvisd.core.traits import TraitsOf, no_traits
-from jarvisd.state.apply import note
-from jarvisd.state.constants import FORGOTTEN_MS, GIVEN_UP_MS, LATER_MS
-from jarvisd.state.facts import Phase, StateFacts, StateStream
+from jarvisd.state.endings import GIVEN_UP_MS
+from jarvisd.state.facts import Phase, StateFacts, StateStream, note
 from jarvisd.state.ladder import verdict_on
 from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import Attention, StateView, Tier, Transition, needs_somebody
 from jarvisd.state.reasons import Burn, attention_to, silence_due_ms
-from jarvisd.state.reminders import Reminders
-from jarvisd.state.session_registry import MAX_DEPTH, SessionRegistry
+from jarvisd.state.session_registry import MAX_DEPTH, Reminders, SessionRegistry
 from jarvisd.state.session_state import SeatKey, SessionState
 from jarvisd.state.situation import Situation, StateVerdict
+
+FORGOTTEN_MS = 24 * 3_600_000
+"""How long after its last sign a session that is over stays on the board."""
+
+LATER_MS = 60_000
+"""When a session is looked at again that was due and is still the same."""
 
 Cost = Callable[[str, SessionId], int | None]
 """(agent, session) -> what it cost so far, in micro-dollars; None if not known."""

@@ -1,16 +1,52 @@
 """What one block tells of its session's state: a few words, times and ids.
 
 It is saved with the position of the block, so that reading can stop behind any line.
+Each event has a handler in the table at the end. Only those events wake a session:
+bookkeeping (titles, snapshots, last prompts, modes) says nothing of work. Every line of
+history passes here, so a handler sets a few attributes and no more.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 
 from jarvisd.base.session_words import Activity
-from jarvisd.core.event import Cue
+from jarvisd.core.event import (
+    ApiFailed,
+    Asked,
+    ClosingWritten,
+    CommandGiven,
+    Compacted,
+    Cue,
+    Instructed,
+    Interrupted,
+    LimitReached,
+    LimitsReported,
+    MessageWritten,
+    ModeChanged,
+    Outcome,
+    PromptGiven,
+    SessionOpened,
+    TaskEnded,
+    TaskKind,
+    TaskStarted,
+    ToolCalled,
+    ToolReturned,
+    Trouble,
+    TurnEnded,
+    TurnStarted,
+)
+from jarvisd.core.record import Record
 from jarvisd.ledger.lane import Lane
+
+GOES_ON = frozenset({"tool_use", "pause_turn"})
+"""Stop reasons that do not end a turn; without any, more of the message will come."""
+
+FEEDBACK = "hook feedback"
 
 MAX_TASKS = 64
 INTERRUPTED = "interrupted"
@@ -114,3 +150,267 @@ class StateStream:
             return _ENCODER.encode(self.facts)
         except (OverflowError, TypeError, ValueError):
             return b""
+
+
+_WORKING, _DONE = Phase.WORKING, Phase.DONE
+_THINKING, _STREAMING = Activity.THINKING, Activity.STREAMING
+_TOOL, _RETRYING = Activity.TOOL, Activity.RETRYING
+
+
+def note(stream: StateStream, record: Record) -> None:
+    """Fold what *record* says into the facts of its *stream*."""
+    facts, lane, at_ms = stream.facts, stream.lane, record.at_ms
+    if at_ms is None:
+        at_ms = lane.carry.last_ms
+
+    if record.sidechain and lane.parent_session_id is None:
+        facts.heard_ms = at_ms  # a subagent in its parent's transcript
+        return
+
+    for event in record.events:
+        handler = _handler_of(event.__class__)
+        if handler is not None:
+            facts.closing = False
+            handler(facts, event, at_ms)
+
+
+# Turns
+
+
+def _begin(facts: StateFacts, word: str, at_ms: int | None) -> None:
+    facts.turn_ms = at_ms
+    _go_on(facts, word, at_ms)
+
+
+def _go_on(facts: StateFacts, word: str, at_ms: int | None) -> None:
+    """Begin to work without a turn of one's own: calls that are open still count."""
+    facts.phase, facts.word = _WORKING, word
+    facts.since_ms = facts.heard_ms = at_ms
+    facts.doing, facts.cue, facts.settled = _THINKING, None, False
+    facts.commanded, facts.failed = False, ""
+
+
+def _end(facts: StateFacts, word: str, at_ms: int | None, *, settled: bool) -> None:
+    facts.heard_ms = at_ms
+    if facts.phase is not _DONE:
+        facts.phase, facts.word, facts.since_ms = _DONE, word, at_ms
+
+    facts.settled = settled or facts.settled
+    facts.doing, facts.attempt = None, 0
+
+
+def _prompt(facts: StateFacts, event: PromptGiven, at_ms: int | None) -> None:
+    if facts.phase is _WORKING and (event.queued or facts.announced):
+        facts.heard_ms = at_ms
+        facts.cue = None
+    else:
+        _begin(facts, "prompt", at_ms)
+
+    facts.limited_ms = facts.until_ms = None
+    facts.attempt = facts.call_count = 0
+
+
+def _command(facts: StateFacts, _: CommandGiven, __: int | None) -> None:
+    facts.commanded = True  # most are done by the agent's program alone
+
+
+def _instructed(facts: StateFacts, event: Instructed, at_ms: int | None) -> None:
+    if event.by_hook:
+        _begin(facts, FEEDBACK, at_ms)
+    elif event.by_agent:
+        _begin(facts, "message of an agent", at_ms)
+    elif facts.commanded and facts.phase is not _WORKING:
+        _begin(facts, "command", at_ms)
+
+
+def _turn_started(facts: StateFacts, _: TurnStarted, at_ms: int | None) -> None:
+    _begin(facts, "turn started", at_ms)
+    facts.announced = True
+
+
+def _turn_ended(facts: StateFacts, event: TurnEnded, at_ms: int | None) -> None:
+    if facts.word == FEEDBACK and facts.heard_ms == facts.since_ms:
+        return  # the hook that sent the agent on is summed up behind its words
+
+    _end(facts, "turn ended", at_ms, settled=True)
+    if facts.announced:
+        facts.shells.clear()  # nothing tells when they end
+
+    if event.pending is not None:
+        facts.pending = event.pending
+        if not event.pending:
+            facts.agents.clear()
+
+
+def _interrupted(facts: StateFacts, _: Interrupted, at_ms: int | None) -> None:
+    facts.phase, facts.cue, facts.failed = _WORKING, None, ""
+    _end(facts, INTERRUPTED, at_ms, settled=True)
+
+
+def _message(facts: StateFacts, event: MessageWritten, at_ms: int | None) -> None:
+    if facts.announced:  # words before a tool call look like the last ones
+        facts.heard_ms = at_ms
+        if facts.phase is _WORKING:
+            facts.doing = _STREAMING
+
+        return
+
+    stop = event.stop_reason
+    if stop is None or stop in GOES_ON:
+        if facts.phase is not _WORKING:
+            _begin(facts, "message", at_ms)
+
+        facts.heard_ms = at_ms
+        facts.doing = _STREAMING if stop is None else _THINKING
+    else:
+        _end(facts, stop, at_ms, settled=False)
+
+    facts.attempt = 0
+
+
+def _asked(facts: StateFacts, event: Asked, _: int | None) -> None:
+    facts.cue = event.cue
+
+
+# Calls
+
+
+def _called(facts: StateFacts, event: ToolCalled, at_ms: int | None) -> None:
+    if facts.phase is not _WORKING and not facts.announced:
+        _begin(facts, "call", at_ms)
+
+    facts.heard_ms = at_ms
+    facts.doing, facts.attempt = _TOOL, 0
+    if event.digest == facts.call and event.tool == facts.call_tool and event.digest:
+        facts.call_count += 1
+    else:
+        facts.call, facts.call_tool = event.digest, event.tool
+        facts.call_count, facts.call_ms = 1, at_ms
+
+
+def _returned(facts: StateFacts, event: ToolReturned, at_ms: int | None) -> None:
+    if (
+        facts.phase is _DONE
+        and not facts.announced
+        and event.outcome is not Outcome.DENIED
+    ):
+        _go_on(facts, "result", at_ms)  # an answer that came after the turn
+
+    facts.heard_ms = at_ms
+    if facts.phase is _WORKING:
+        facts.doing = _THINKING
+
+
+# The background
+
+
+def _task_started(facts: StateFacts, event: TaskStarted, at_ms: int | None) -> None:
+    tasks = _TASKS[event.kind](facts)
+    tasks[event.task_id] = at_ms
+    if len(tasks) > MAX_TASKS:
+        del tasks[next(iter(tasks))]
+
+
+def _task_ended(facts: StateFacts, event: TaskEnded, at_ms: int | None) -> None:
+    known = [each(facts) for each in _TASKS.values()]
+    if not any(event.task_id in tasks for tasks in known) or (
+        event.task_id in facts.agents
+    ):
+        facts.pending = max(0, facts.pending - 1)
+
+    for tasks in known:
+        tasks.pop(event.task_id, None)
+
+    if facts.phase is not _WORKING:
+        _begin(facts, "task ended", at_ms)  # the agent is told, and goes on
+
+    facts.heard_ms = at_ms
+
+
+# What stands in the way
+
+
+def _failed(facts: StateFacts, event: ApiFailed, at_ms: int | None) -> None:
+    if not event.retrying:
+        _end(facts, "API error", at_ms, settled=True)
+        facts.failed = _words(event)
+        return
+
+    if facts.phase is not _WORKING:
+        if event.attempt is None:
+            return  # a request, and perhaps one beside the conversation
+
+        _begin(facts, "API error", at_ms)
+
+    facts.heard_ms = at_ms
+    facts.doing, facts.attempt = _RETRYING, event.attempt or 1
+
+
+def _words(event: ApiFailed) -> str:
+    if event.trouble is Trouble.API_ERROR and event.status is not None:
+        return f"{event.trouble} {event.status}"
+
+    return event.trouble or ""
+
+
+def _limited(facts: StateFacts, event: LimitReached, at_ms: int | None) -> None:
+    facts.limited_ms, facts.until_ms = at_ms, event.resets_at_ms
+    facts.failed = ""
+    _end(facts, "limit reached", at_ms, settled=True)
+    facts.word = "limit reached"  # and not the error that told of it
+
+
+def _limits(facts: StateFacts, event: LimitsReported, _: int | None) -> None:
+    facts.full_ms = None
+    for each in event.windows:
+        if each.used_percent >= 100 and each.resets_at_ms is not None:
+            facts.full_ms = max(facts.full_ms or 0, each.resets_at_ms)
+
+
+def _compacted(facts: StateFacts, event: Compacted, at_ms: int | None) -> None:
+    facts.compacted_ms = at_ms
+    if event.trigger == "manual":
+        _end(facts, "compacted", at_ms, settled=True)
+
+
+def _mode(facts: StateFacts, event: ModeChanged, _: int | None) -> None:
+    facts.mode, facts.reviewed = event.mode, event.reviewed
+
+
+def _closing(facts: StateFacts, _: ClosingWritten, __: int | None) -> None:
+    facts.closing = True
+
+
+def _opened(facts: StateFacts, event: SessionOpened, _: int | None) -> None:
+    facts.headless = facts.headless or event.headless
+
+
+_TASKS: dict[TaskKind, Callable[[StateFacts], dict[str, int | None]]] = {
+    TaskKind.COMMAND: attrgetter("shells"),
+    TaskKind.AGENT: attrgetter("agents"),
+    TaskKind.WORKFLOW: attrgetter("workflows"),
+}
+
+_HANDLERS: dict[type, Callable[[StateFacts, Any, int | None], None]] = {
+    PromptGiven: _prompt,
+    CommandGiven: _command,
+    Instructed: _instructed,
+    TurnStarted: _turn_started,
+    TurnEnded: _turn_ended,
+    Interrupted: _interrupted,
+    MessageWritten: _message,
+    Asked: _asked,
+    ToolCalled: _called,
+    ToolReturned: _returned,
+    TaskStarted: _task_started,
+    TaskEnded: _task_ended,
+    ApiFailed: _failed,
+    LimitReached: _limited,
+    LimitsReported: _limits,
+    Compacted: _compacted,
+    ClosingWritten: _closing,
+    ModeChanged: _mode,
+    SessionOpened: _opened,
+}
+
+_handler_of = _HANDLERS.get

@@ -4,15 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jarvisd.base.session_words import State
-from jarvisd.state.constants import (
-    COST_MICROS,
-    COST_MS,
-    LOOP_CALLS,
-    LOOP_CALLS_POLLING,
-    SILENCE_MS,
-)
 from jarvisd.state.model import Attention, Reason
 from jarvisd.state.situation import Situation, StateVerdict
+
+LOOP_CALLS = 5
+"""Calls in a row with the same input."""
+
+LOOP_CALLS_POLLING = 50
+
+SILENCE_MS = 10 * 60_000
+"""Silence in a turn that a person may want to know of."""
+
+COST_MICROS = 20_000_000
+"""What a session may burn within `COST_MS` unremarked: $20."""
+
+COST_MS = 15 * 60_000
 
 _AT_WORK = frozenset({State.WORKING, State.COMPACTING})
 

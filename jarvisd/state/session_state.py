@@ -11,22 +11,30 @@ from jarvisd.base.session_words import OVER, WAITS, State
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.traits import HookWords, Moment
-from jarvisd.state.constants import (
-    CHECK_CEILING_MS,
-    CLOSING_MS,
-    DWELL_MS,
-    HISTORY_CEILING_MS,
-    HISTORY_MS,
-    OF_CHILD,
-    SETTLE_MS,
-    UNOWNED_MS,
-)
 from jarvisd.state.endings import AT_REST
 from jarvisd.state.facts import StateStream
 from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import Attention, StateView, Tier, Transition
 from jarvisd.state.reasons import Burn
-from jarvisd.state.situation import Situation, StateVerdict
+from jarvisd.state.situation import OF_CHILD, UNOWNED_MS, Situation, StateVerdict
+
+DWELL_MS = 3_000
+"""How long work must last to end a wait, where nothing tells that it was answered."""
+
+SETTLE_MS = 250
+"""How long a turn's end must last that was only concluded: more lines may come."""
+
+CLOSING_MS = 1_000
+"""How long after the end of a process its last lines may still be on their way."""
+
+HISTORY_MS = 1_000
+"""How long after the last line of history a session is judged."""
+
+HISTORY_CEILING_MS = 10_000
+"""How long after the first line of history it is judged at the latest."""
+
+CHECK_CEILING_MS = 10_000
+"""How long a first verdict on what is long silent waits for a check of processes."""
 
 SeatKey = tuple[str, SessionId]
 

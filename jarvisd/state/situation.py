@@ -10,15 +10,23 @@ from jarvisd.core.process import RESUMED_MS
 from jarvisd.core.signal import HookCalled, RegistryRead
 from jarvisd.core.traits import Moment, Traits
 from jarvisd.ledger.lane import OpenTool
-from jarvisd.state.constants import (
-    APPROVAL_CEILING_MS,
-    GRANTED_MS,
-    HOOKS_HINT,
-    UNOWNED_MS,
-)
 from jarvisd.state.facts import INTERRUPTED, Phase, StateFacts
 from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import Tier
+
+APPROVAL_CEILING_MS = 12 * 3_600_000
+"""Nobody leaves a dialog open for longer: its end was missed."""
+
+GRANTED_MS = 1_000
+"""How long after the end of a command its hook is waited for."""
+
+UNOWNED_MS = 2 * 60_000
+"""Silence after which a session is over that no process can be at work on."""
+
+OF_CHILD = "subagent: "
+"""How the evidence begins of what a session needs because a subagent does."""
+
+HOOKS_HINT = "install hooks: jarvisctl hooks install"
 
 
 class StateVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):

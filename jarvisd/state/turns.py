@@ -5,15 +5,20 @@ from msgspec.structs import replace
 from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.core.event import Cue, Trouble
 from jarvisd.core.traits import Moment
-from jarvisd.state.constants import (
-    GIVEN_UP_MS,
-    LIMIT_CEILING_MS,
-    STALLED_CALL_MS,
-    STALLED_MS,
-)
+from jarvisd.state.endings import GIVEN_UP_MS
 from jarvisd.state.facts import Phase
 from jarvisd.state.model import Tier
 from jarvisd.state.situation import Situation, StateVerdict, Turn
+
+LIMIT_CEILING_MS = 5 * 3_600_000
+"""The shortest window of a limit: how long one is believed that does not say when it
+ends."""
+
+STALLED_MS = 10 * 60_000
+"""Silence without a tool at work."""
+
+STALLED_CALL_MS = 30 * 60_000
+"""Silence with a tool at work, where no process is known that could be at it."""
 
 
 def limited(case: Situation) -> StateVerdict | None:
