@@ -53,10 +53,9 @@ from jarvisd.presence.monitor import PresenceMonitor
 from jarvisd.presence.senders import Senders
 from jarvisd.reports.awake import Awake
 from jarvisd.reports.methods import Reports
-from jarvisd.rpc.counters import ServerCounters
-from jarvisd.rpc.handlers import Handlers
-from jarvisd.rpc.outbox import Subscriptions
+from jarvisd.rpc.handlers import Handlers, ServerCounters
 from jarvisd.rpc.server import RpcServer
+from jarvisd.rpc.subscription import Subscriptions
 from jarvisd.segments.chats import Chats
 from jarvisd.segments.engine import SegmentClosed
 from jarvisd.segments.methods import SegmentHandlers

@@ -24,12 +24,10 @@ import structlog
 from anyio.abc import TaskGroup
 
 from jarvisd.base.clock import Clock
-from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.dispatch import Dispatcher, Promised
-from jarvisd.rpc.framing import LineFramer
-from jarvisd.rpc.handlers import MAX_IN_FLIGHT, Pieces
-from jarvisd.rpc.outbox import ClientOutbox, Subscriptions
-from jarvisd.rpc.timeouts import Deadline, Timeouts
+from jarvisd.rpc.handlers import MAX_IN_FLIGHT, Pieces, ServerCounters
+from jarvisd.rpc.messages import LineFramer
+from jarvisd.rpc.subscription import ClientOutbox, Subscriptions
 
 log = structlog.get_logger()
 
@@ -41,6 +39,40 @@ NEWS_BYTES = 32 * 1024
 
 LARGE_SHARE_S = 0.004
 """How long one round of the loop may decode large requests, of however many clients."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a client may keep us waiting, in seconds.
+
+    Half a request has its own limit, an idle client has none.
+    """
+
+    half_sent_s: float = 10.0
+    blocked_s: float = 10.0
+
+
+class Deadline:
+    """Something to do if a state lasts too long."""
+
+    __slots__ = ("_act", "_handle", "_seconds")
+
+    def __init__(self, seconds: float, act: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._act = act
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to wait, unless we wait already."""
+        if self._handle is None:
+            loop = asyncio.get_running_loop()
+            self._handle = loop.call_later(self._seconds, self._act)
+
+    def stop(self) -> None:
+        """Wait no longer."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
 
 
 class Round:

@@ -31,7 +31,7 @@ from jarvisd.overview.wire import Sync
 from jarvisd.reports.wire import SessionsExplain
 from jarvisd.rpc import messages
 from jarvisd.rpc.handlers import Handlers, Pieces, Promise, Waiting
-from jarvisd.rpc.outbox import ClientOutbox
+from jarvisd.rpc.subscription import ClientOutbox
 
 log = structlog.get_logger()
 

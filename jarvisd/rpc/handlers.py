@@ -9,6 +9,7 @@ where thousands wait, a promise, which needs no task.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from inspect import iscoroutinefunction
 from typing import Any, Protocol, TypeVar, cast
@@ -65,9 +66,8 @@ from jarvisd.reports.wire import (
     SessionsExplain,
 )
 from jarvisd.rpc import PROTOCOL_VERSION, messages
-from jarvisd.rpc.counters import ServerCounters
 from jarvisd.rpc.discover import document
-from jarvisd.rpc.outbox import ClientOutbox, Subscriptions
+from jarvisd.rpc.subscription import ClientOutbox, Subscriptions
 from jarvisd.rpc.wire import (
     METHODS,
     TOPICS,
@@ -152,6 +152,24 @@ class Daemon(ReadingState, Protocol):
     def reload(self) -> Awaitable[ConfigReloadResult]:
         """Read the configuration again."""
         ...
+
+
+@dataclass(slots=True)
+class ServerCounters:
+    """What the server has counted since it began; *clients* are those of now.
+
+    Shown by `health`.
+    """
+
+    clients: int = 0
+    accepted: int = 0
+    requests: int = 0
+    crashed_requests: int = 0
+    refused_peers: int = 0
+    refused_busy: int = 0
+    accept_pauses: int = 0
+    dropped_blocked: int = 0
+    dropped_half_sent: int = 0
 
 
 class Handlers:

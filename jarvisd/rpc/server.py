@@ -18,13 +18,11 @@ from anyio.abc import TaskGroup, TaskStatus
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import protocol_error
 from jarvisd.rpc import messages
-from jarvisd.rpc.connection import READ_BYTES, ClientConnection, Round, Shared
-from jarvisd.rpc.counters import ServerCounters
+from jarvisd.rpc.connection import READ_BYTES, ClientConnection, Round, Shared, Timeouts
 from jarvisd.rpc.dispatch import Dispatcher
 from jarvisd.rpc.endpoint import Endpoint, peer_uid
-from jarvisd.rpc.handlers import MAX_CLIENTS, Handlers
-from jarvisd.rpc.outbox import Subscriptions
-from jarvisd.rpc.timeouts import Timeouts
+from jarvisd.rpc.handlers import MAX_CLIENTS, Handlers, ServerCounters
+from jarvisd.rpc.subscription import Subscriptions
 
 log = structlog.get_logger()
 

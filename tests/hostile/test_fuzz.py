@@ -17,7 +17,7 @@ from jarvisd.cli.output.text import cut, safe, width
 from jarvisd.core.record import Record
 from jarvisd.core.sources.jsonlines.lines import LineSplitter, Oversize, TextLine
 from jarvisd.rpc import messages
-from jarvisd.rpc.framing import LineFramer
+from jarvisd.rpc.messages import LineFramer
 from jarvisd.rpc.wire import METHODS
 from tests.agents.found import AGENTS, read_alone
 

@@ -118,7 +118,7 @@ async def test_a_line_to_its_subscriber(tmp_path: Path) -> None:
         await way.assert_short(
             written,
             lambda number: f'"line_count":{number + 3}',
-            files=54,
+            files=53,
             functions=164,
         )
 
@@ -137,7 +137,7 @@ async def test_a_hook_to_its_stored_transition(tmp_path: Path) -> None:
             await way.client.ask("hook", dict, agent="claude", payload=payload)
 
         await way.assert_short(
-            called, lambda _: '"topic":"states"', files=54, functions=184
+            called, lambda _: '"topic":"states"', files=51, functions=182
         )
 
 
@@ -160,4 +160,4 @@ async def test_a_message_to_its_answer(tmp_path: Path) -> None:
                 content=f"Hello {number}",
             )
 
-        await way.assert_short(said, lambda _: '"message_id"', files=22, functions=82)
+        await way.assert_short(said, lambda _: '"message_id"', files=19, functions=78)

@@ -76,12 +76,11 @@ from jarvisd.overview.wire import (
 )
 from jarvisd.reports.awake import Awake
 from jarvisd.reports.methods import Reports
-from jarvisd.rpc.counters import ServerCounters
+from jarvisd.rpc.connection import Timeouts
 from jarvisd.rpc.endpoint import Endpoint, open_endpoint
-from jarvisd.rpc.handlers import Handlers
-from jarvisd.rpc.outbox import Subscriptions
+from jarvisd.rpc.handlers import Handlers, ServerCounters
 from jarvisd.rpc.server import RpcServer
-from jarvisd.rpc.timeouts import Timeouts
+from jarvisd.rpc.subscription import Subscriptions
 from jarvisd.segments.model import Closed, Segment, segment_id
 from jarvisd.segments.wire import (
     SEGMENT_METHODS,

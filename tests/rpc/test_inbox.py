@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvisd.rpc.framing import LineFramer
+from jarvisd.rpc.messages import LineFramer
 
 
 def lines_of(inbox: LineFramer) -> list[bytes]:

@@ -23,7 +23,7 @@ from jarvisd.core.publisher import Flushed
 from jarvisd.core.record import Record, Speaker
 from jarvisd.ledger.lane import Lane
 from jarvisd.overview import rendered_files
-from jarvisd.rpc import dispatch, handlers, messages, outbox, timeouts
+from jarvisd.rpc import connection, dispatch, handlers, messages, subscription
 from jarvisd.rpc.wire import METHODS, NOTIFICATIONS
 from jarvisd.state.facts import StateStream
 from tests.rpc.fakes import Client, Running, block, running
@@ -137,14 +137,14 @@ def test_every_error_is_in_the_table() -> None:
 
 
 def test_every_limit_is_as_the_code_has_it() -> None:
-    limits = timeouts.Timeouts()
+    limits = connection.Timeouts()
 
     assert messages.MAX_REQUEST_BYTES == 1 << 20
     assert messages.MAX_BATCH == 32
     assert (handlers.MAX_CLIENTS, handlers.MAX_IN_FLIGHT) == (80, 16)
     assert handlers.MAX_TAIL_BYTES == 1 << 20
-    assert outbox.MAX_SUBSCRIPTIONS == 16
-    assert outbox.PING_S == 30
+    assert subscription.MAX_SUBSCRIPTIONS == 16
+    assert subscription.PING_S == 30
     assert (dispatch.REQUEST_S, dispatch.LONG_REQUEST_S) == (5, 30)
     assert dispatch.MAX_BATCH_BYTES == 4 << 20
     assert (limits.half_sent_s, limits.blocked_s) == (10, 10)

@@ -16,9 +16,9 @@ from anyio.lowlevel import checkpoint
 from structlog.testing import capture_logs
 
 from jarvisd.base.errors import ConfigError, SourceError, StoreError
+from jarvisd.rpc.connection import Timeouts
 from jarvisd.rpc.handlers import MAX_CLIENTS, MAX_IN_FLIGHT
 from jarvisd.rpc.messages import MAX_REQUEST_BYTES
-from jarvisd.rpc.timeouts import Timeouts
 from tests.rpc.fakes import Client, block, running
 from tests.support import PATIENCE_S, eventually
 

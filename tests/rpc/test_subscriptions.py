@@ -7,7 +7,12 @@ import anyio
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.publisher import Flushed
 from jarvisd.overview.health_wire import HealthTurned
-from jarvisd.rpc.outbox import MAX_SUBSCRIPTIONS, PING_S, ClientOutbox, Subscriptions
+from jarvisd.rpc.subscription import (
+    MAX_SUBSCRIPTIONS,
+    PING_S,
+    ClientOutbox,
+    Subscriptions,
+)
 from tests.rpc.fakes import Client, block, running
 from tests.support import FakeClock, eventually
 
