@@ -223,13 +223,14 @@ def _records(
 ) -> list[Record | None]:
     """Return what each of *lines* says; None for what is no line of the agent."""
     records: list[Record | None] = []
+    read = reader.read
     for line in lines:
         record = None
         if isinstance(line, Oversize):
             block.add_bad_line(line.offset, line.chars, TOO_LONG)
         else:
             try:
-                record = reader.read(line.text, offset=line.offset)
+                record = read(line.text, offset=line.offset)
                 if record is None and not is_blank(line.text):
                     block.add_bad_line(line.offset, line.length, NOT_JSON)
             except Exception as exc:

@@ -31,6 +31,7 @@ from jarvisd.ledger.model import (
     MarkRow,
     Outdated,
     ResponseRow,
+    Row,
     SessionRow,
     row_version,
 )
@@ -38,7 +39,7 @@ from jarvisd.ledger.open_segments import IDLE_MS
 from jarvisd.ledger.repricing import Priced, Repricing
 from jarvisd.ledger.rollup import Rollup
 from jarvisd.ledger.row_cache import RowCaches
-from jarvisd.ledger.row_changes import RowChange, RowSums
+from jarvisd.ledger.row_changes import RowSums
 from jarvisd.ledger.session_totals import (
     Price,
     Session,
@@ -280,7 +281,7 @@ class Ledger(Feature):
         self._repricing.hold(self._sessions, self.rollup)
         for correction in receipt.corrections:
             if correction.before != correction.after:
-                self._emit(RowChange(correction.before, correction.after))
+                self._count(correction.before, correction.after)
 
             match correction.after:
                 case ResponseRow() as row:
@@ -363,14 +364,17 @@ class Ledger(Feature):
     def _count_changes(self) -> None:
         for shelf in self._shelves.all():
             for before, after in shelf.changes():
-                self._emit(RowChange(before, after))
+                self._count(before, after)
 
-    def _emit(self, change: RowChange) -> None:
+    def _count(self, before: Row | None, after: Row | None) -> None:
+        """Count *after* in place of *before*; a row that fails is put aside."""
         try:
-            self._sums.apply(change)
-        except Exception as exc:  # a row that fails is put aside
+            self._sums.apply(before, after)
+        except Exception as exc:
             self._refused.append(f"count: {type(exc).__name__}")
 
-        for row in change:
-            if row is not None:
-                self._dirty.add((row.agent, row.session_id))
+        if before is not None:
+            self._dirty.add((before.agent, before.session_id))
+
+        if after is not None:
+            self._dirty.add((after.agent, after.session_id))

@@ -23,13 +23,6 @@ MAX_COST_MICROS: Final = 2**40
 """One response costs no more: a million dollars. Only absurd prices come to that."""
 
 
-class RowChange(NamedTuple):
-    """What was counted of one row, and what is to be counted instead; None: nothing."""
-
-    before: Row | None
-    after: Row | None
-
-
 class RowSums(NamedTuple):
     """Everything that adds rows up."""
 
@@ -37,13 +30,16 @@ class RowSums(NamedTuple):
     rollup: Rollup
     price: Price
 
-    def apply(self, change: RowChange) -> None:
-        """Count *change*, each side in the session that it belongs to."""
-        if change.before is not None:
-            self._count(change.before, -1)
+    def apply(self, before: Row | None, after: Row | None) -> None:
+        """Count *after* in place of *before*, each in the session that it belongs to.
 
-        if change.after is not None:
-            self._count(change.after, 1)
+        Either may be None: nothing was counted of the row, or nothing is to be.
+        """
+        if before is not None:
+            self._count(before, -1)
+
+        if after is not None:
+            self._count(after, 1)
 
     def _count(self, row: Row, sign: int) -> None:
         """Add *row*, or take it away where *sign* is -1."""

@@ -13,7 +13,7 @@ from jarvisd.ledger.model import (
     SessionRow,
 )
 from jarvisd.ledger.rollup import Rollup
-from jarvisd.ledger.row_changes import RowChange, RowSums, priced
+from jarvisd.ledger.row_changes import RowSums, priced
 from jarvisd.ledger.session_totals import Price, restored
 
 
@@ -38,7 +38,7 @@ class LedgerRules:
         changes = Rollup()
         sums = RowSums(totals, changes, self._price)
         for each in corrections:
-            sums.apply(RowChange(each.before, each.after))
+            sums.apply(each.before, each.after)
 
         return [each.row() for each in totals.values()], changes.take()
 

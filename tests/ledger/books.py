@@ -26,7 +26,7 @@ from jarvisd.ledger.model import (
     SessionRow,
 )
 from jarvisd.ledger.rollup import Rollup
-from jarvisd.ledger.row_changes import RowChange, RowSums
+from jarvisd.ledger.row_changes import RowSums
 from jarvisd.ledger.session_totals import Price, Session, restored
 from jarvisd.state.facts import StateStream
 from tests.agents.found import AGENTS, fresh_reader, traits_of
@@ -121,7 +121,7 @@ class DictStore:
         rollup.restore(self.cells.values())
         sums = RowSums(touched, rollup, self.price)
         for each in corrections:
-            sums.apply(RowChange(each.before, each.after))
+            sums.apply(each.before, each.after)
 
         self.sessions = {key: session.row() for key, session in touched.items()}
         self._put(rollup.take())
