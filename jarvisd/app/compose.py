@@ -325,7 +325,7 @@ def _hook_handlers(
 
     def read(read: StatusLineRead) -> None:
         if read.limits is not None:
-            books.ledger.hear_limits(read.agent, read.limits, read.at_ms)
+            books.ledger.apply_limits(read.agent, read.limits, read.at_ms)
 
     def spent(read: StatusLineRead) -> int | None:
         known = books.ledger.session(read.agent, read.session_id) is not None

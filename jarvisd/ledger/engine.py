@@ -1,9 +1,9 @@
 """The ledger: events in, rows and session totals out, everything counted once.
 
 Reading a line costs its own length, whatever was read before. Rows are merged from
-copies (`merge`), kept at hand for a while (`shelf`), and counted into sessions
-(`session`). What is to be stored is a `LedgerBatch`; copies of rows that are no longer
-at hand are settled by the store, and come back as corrections.
+copies (`merge`), kept in memory for a while (`row_cache`), and counted into sessions
+(`session_totals`). A flush takes a `LedgerBatch`; copies of rows that are no longer in memory
+are settled by the store, and come back as corrections.
 
 The order in which files are read, where reading stops and starts again, and how often
 a line is read make no difference to rows, nor to what sessions and the rollup get from
@@ -48,11 +48,11 @@ from jarvisd.ledger.session_totals import (
 )
 
 WINDOW_ROWS = 4_096
-"""Stored rows kept at hand of each kind: two megabytes. Copies come close together."""
+"""Stored rows of each kind in memory: two megabytes. Copies come close together."""
 
 MAX_UNSAVED = 2_048
-"""Rows that make a flush come at once. Counting and taking them is one step, for which
-a live line has to wait: some ten milliseconds."""
+"""Rows that start a flush at once. Counting and taking them is one step, for which a
+live line has to wait: some ten milliseconds."""
 
 
 class Ledger(Feature):
@@ -76,15 +76,15 @@ class Ledger(Feature):
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything: at the start, and when another database comes under us."""
+        """Drop everything: at the start, and when the database was replaced."""
         self.known = KeySet()
         self.rollup = Rollup()
-        self._shelves = RowCaches.empty(self.known, self._window)
+        self._caches = RowCaches.empty(self.known, self._window)
         self._sessions: dict[SessionKey, Session] = {}
         self._sums = RowSums(self._sessions, self.rollup, self._price)
         self._dirty: set[SessionKey] = set()
         self._newest: Session | None = None  # which is in *_dirty*
-        self._told_limits: dict[tuple[str, str], LimitRow] = {}
+        self._taken_limits: dict[tuple[str, str], LimitRow] = {}
         self._repricing = Repricing()
         self._outdated: dict[SessionKey, int] = {}
         self._former: tuple[FormerKey, ...] = ()
@@ -98,34 +98,34 @@ class Ledger(Feature):
         cells: Iterable[Cell] = (),
         priced: Priced | None = None,
     ) -> None:
-        """Take back what was stored; of *sessions* the states are enough.
+        """Restore what was stored; of *sessions* the states are enough.
 
-        `known` gets its keys apart.
+        `known` gets its keys separately.
         """
         for state in sessions:
             session = decoded(state)
-            session.stretches.idle_ms = self._idle_ms
+            session.open_segments.idle_ms = self._idle_ms
             self._sessions[session.agent, session.session_id] = session
 
         for limit in limits:
-            self._shelves.put_limit(limit)
+            self._caches.put_limit(limit)
 
-        self._told_limits = dict(self._shelves.limits)
+        self._taken_limits = dict(self._caches.limits)
 
         self.rollup.restore(cells)
         self._repricing.restore(priced or {})
 
     def use_prices(self, version: str) -> None:
-        """Note that costs are counted by the price table *version* from now on.
+        """Use the price table *version* from now on.
 
-        Sessions counted by another one are counted anew, some with each flush.
+        Sessions priced by another one are priced again, some with each flush.
         """
         self._repricing.use(version, self._sessions)
 
     def replace_older(self, agent: str, session_id: SessionId, version: int) -> None:
         """Record that every line of a session was folded again, by parser *version*.
 
-        What an older one has read, and this one has not, goes with the next flush.
+        The next flush deletes rows that only an older parser has read.
         """
         self._outdated[agent, session_id] = row_version(version)
 
@@ -148,16 +148,16 @@ class Ledger(Feature):
             lane.survivors = traits.survivors
             lane.account = None if path is None else traits.account(path)
 
-        if session is not self._newest:  # mostly it is that of the line before
+        if session is not self._newest:  # mostly the session of the line before
             self._newest = session
             self._dirty.add((lane.agent, session.session_id))
 
         at_ms = record.at_ms
-        if at_ms is not None and not session.stretches.extend(at_ms):
+        if at_ms is not None and not session.open_segments.extend(at_ms):
             self._count_changes()
-            session.stretches.begin(at_ms, summed(session))
+            session.open_segments.begin(at_ms, summed(session))
 
-        fold(self._shelves, lane, session, record)
+        fold(self._caches, lane, session, record)
 
     def session(self, agent: str, session_id: SessionId) -> Session | None:
         """Return the totals of a session."""
@@ -168,7 +168,7 @@ class Ledger(Feature):
         return iter(self._sessions.values())
 
     def cost_micros(self, row: ResponseRow) -> int | None:
-        """Return what *row* costs; None if it has no price."""
+        """Return the cost of *row*; None if it has no price."""
         return self._price(
             row.model, row.variant, row.at_ms, row.tokens, row.web_searches
         )
@@ -179,47 +179,47 @@ class Ledger(Feature):
         return None if session is None else session.cost_micros
 
     def limits(self) -> Iterator[LimitRow]:
-        """Return the newest word on every limit."""
-        return iter(self._shelves.limits.values())
+        """Return the newest report of every limit."""
+        return iter(self._caches.limits.values())
 
     def samples(self) -> dict[tuple[str, str], tuple[Samples, ...]]:
-        """Return what was said lately of each window of each limit, by its name."""
-        return dict(self._shelves.samples)
+        """Return the recent samples of each window of each limit, by its name."""
+        return dict(self._caches.samples)
 
-    def hear_limits(self, agent: str, event: LimitsReported, at_ms: int) -> None:
-        """Take in what is left of an account's limits, from outside of transcripts."""
-        self._shelves.put_limits(agent, event, at_ms)
+    def apply_limits(self, agent: str, event: LimitsReported, at_ms: int) -> None:
+        """Apply a report of an account's limits from outside of transcripts."""
+        self._caches.put_limits(agent, event, at_ms)
 
     @property
     def unsaved(self) -> int:
-        """Return how many rows wait to be stored: flush sooner when they are many."""
-        shelves = self._shelves
-        return shelves.responses.unsaved + shelves.calls.unsaved + shelves.marks.unsaved
+        """Return the number of rows that wait to be stored."""
+        caches = self._caches
+        return caches.responses.unsaved + caches.calls.unsaved + caches.marks.unsaved
 
     @property
     def is_pressing(self) -> bool:
-        """Whether so many rows wait that they are to be stored at once."""
+        """Whether enough rows wait to store them at once."""
         return self.unsaved >= MAX_UNSAVED
 
     @property
     def is_mixed(self) -> bool:
-        """Whether rows, totals and cells cannot be parted by sessions now.
+        """Whether rows, totals and cells cannot be separated by sessions now.
 
-        Where they can, those of a session are what its lines have made, and no more.
+        If they can, those of a session come from its own lines alone.
         """
-        mixed = self._is_mixed or any(each.is_mixed for each in self._shelves.all())
+        mixed = self._is_mixed or any(each.is_mixed for each in self._caches.all())
         return mixed or bool(self._outdated)
 
     def holds(self, session: Session) -> bool:
-        """Whether *session* is what is kept, and not what another database had."""
+        """Whether *session* is current, and not of a database before."""
         return self._sessions.get((session.agent, session.session_id)) is session
 
     def touch(self, session: Session) -> None:
-        """Note that *session* is to be stored, though no line has changed it."""
+        """Store *session* with the next flush, though no line has changed it."""
         self._dirty.add((session.agent, session.session_id))
 
     def take(self, scope: Scope = ALL) -> LedgerBatch | None:
-        """Return what is to be stored, consistent with every lane as it is now.
+        """Return what is to be stored, consistent with every stream as it is now.
 
         Of *scope* only the sessions matter.
         """
@@ -238,12 +238,12 @@ class Ledger(Feature):
             self._stored(receipt)
 
     def _take(self) -> LedgerBatch:
-        shelves = self._shelves
+        caches = self._caches
         former = self._former + self._take_former()
         self._former = ()
-        responses, contested_responses = shelves.responses.take()
-        calls, contested_calls = shelves.calls.take()
-        marks, contested_marks = shelves.marks.take()
+        responses, contested_responses = caches.responses.take()
+        calls, contested_calls = caches.calls.take()
+        marks, contested_marks = caches.marks.take()
         dirty, self._dirty, self._newest = self._dirty, set(), None
         self._is_mixed = False
         reprice = self._repricing.take(self._sessions, self.rollup)
@@ -263,14 +263,14 @@ class Ledger(Feature):
 
     def _take_of(self, sessions: Collection[SessionKey]) -> LedgerBatch:
         """Return the unsaved rows of *sessions*, and keep those of others."""
-        shelves = self._shelves
+        caches = self._caches
         dirty = self._dirty.intersection(sessions)
         self._dirty -= dirty
         self._newest = None
         return LedgerBatch(
-            responses=shelves.responses.take_of(sessions),
-            calls=shelves.calls.take_of(sessions),
-            marks=shelves.marks.take_of(sessions),
+            responses=caches.responses.take_of(sessions),
+            calls=caches.calls.take_of(sessions),
+            marks=caches.marks.take_of(sessions),
             sessions=tuple(self._rows_of(dirty)),
             limits=self._take_limits(),
             cells=self.rollup.take_of(sessions),
@@ -285,24 +285,24 @@ class Ledger(Feature):
 
             match correction.after:
                 case ResponseRow() as row:
-                    self._shelves.responses.settled(row)
+                    self._caches.responses.settled(row)
                 case CallRow() as row:
-                    self._shelves.calls.settled(row)
+                    self._caches.calls.settled(row)
                 case MarkRow() as row:
-                    self._shelves.marks.settled(row)
+                    self._caches.marks.settled(row)
 
         self._repricing.apply(receipt.repriced, self._sessions, self.rollup)
         self._count_changes()
-        for shelf in self._shelves.all():
-            shelf.forget()
+        for cache in self._caches.all():
+            cache.forget()
 
     def _put_back(self, batch: LedgerBatch) -> None:
         self._is_mixed = True
-        self._shelves.responses.put_back(batch.responses)
-        self._shelves.calls.put_back(batch.calls)
-        self._shelves.marks.put_back(batch.marks)
+        self._caches.responses.put_back(batch.responses)
+        self._caches.calls.put_back(batch.calls)
+        self._caches.marks.put_back(batch.marks)
         self.rollup.put_back(batch.cells)
-        self._told_limits = {}
+        self._taken_limits = {}
         self._repricing.put_back(batch.reprice)
         for each in batch.outdated:
             self._outdated[each.agent, each.session_id] = each.version
@@ -332,13 +332,15 @@ class Ledger(Feature):
     def _take_former(self) -> tuple[FormerKey, ...]:
         return tuple(
             FormerKey(key=key, called_ms=row.called_ms, version=row.version)
-            for key, row in self._shelves.calls.take_former()
+            for key, row in self._caches.calls.take_former()
         )
 
     def _take_limits(self) -> tuple[LimitRow, ...]:
-        limits = self._shelves.limits
-        news = [row for key, row in limits.items() if self._told_limits.get(key) != row]
-        self._told_limits = dict(limits)
+        limits = self._caches.limits
+        news = [
+            row for key, row in limits.items() if self._taken_limits.get(key) != row
+        ]
+        self._taken_limits = dict(limits)
         return tuple(news)
 
     def _session_for(self, lane: Lane) -> Session:
@@ -347,7 +349,7 @@ class Ledger(Feature):
         session = self._sessions.get(key)
         if session is None:
             session = Session(session_id=lane.session_id, agent=lane.agent)
-            session.stretches.idle_ms = self._idle_ms
+            session.open_segments.idle_ms = self._idle_ms
             self._sessions[key] = session
 
         session.parent_session_id = session.parent_session_id or lane.parent_session_id
@@ -362,8 +364,8 @@ class Ledger(Feature):
         self._count_changes()
 
     def _count_changes(self) -> None:
-        for shelf in self._shelves.all():
-            for before, after in shelf.changes():
+        for cache in self._caches.all():
+            for before, after in cache.changes():
                 self._count(before, after)
 
     def _count(self, before: Row | None, after: Row | None) -> None:

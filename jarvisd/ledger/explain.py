@@ -1,7 +1,7 @@
-"""Why each line counted or did not: the ledger's own folding, watched line by line.
+"""Why each line counted or did not: the ledger's own folding, line by line.
 
-A session is folded anew into books of its own, so what is told is what the ledger does
-and no second opinion. Nothing of a line's content is looked at, nor told.
+A session is folded again into an empty ledger, so the explanation follows from the
+same code. No content of a line is read or shown.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,13 +29,13 @@ _COUNTABLE = (UsageReported, ContextMeasured, ToolCalled, ToolReturned, PromptGi
 
 
 class LineVerdict(NamedTuple):
-    """What became of one line.
+    """How one line was counted.
 
     Attributes:
         word: One of those of `jarvisd.reports.model.ExplainedLine`.
-        reason: The same in a sentence.
-        tokens: What the line added to the session.
-        keys: The rows that it made: the store knows if another session has them.
+        reason: The same in words.
+        tokens: The tokens that the line added to the session.
+        keys: The rows that it made: in the store they may be of another session.
 
     """
 
@@ -59,24 +59,24 @@ class Explainer:
     def __init__(
         self, agent: str, session_id: SessionId, rows: RowCaches | None = None
     ) -> None:
-        self._shelves = rows or RowCaches.empty(KeySet(), 0)
+        self._caches = rows or RowCaches.empty(KeySet(), 0)
         self._session = Session(session_id=session_id, agent=agent)
         self._lane: Lane | None = None
 
     def begin(self, origin: Origin) -> None:
-        """Go on with the lines of the block *origin*, from its first."""
+        """Start with the first line of the block *origin*."""
         self._lane = Lane(origin)
 
     def explain(self, record: Record) -> LineVerdict:
-        """Fold *record* in, and say what that did."""
+        """Fold *record*, and return how it was counted."""
         lane = self._lane
         assert lane is not None
         lane.meet(record)
-        fold(self._shelves, lane, self._session, record)
+        fold(self._caches, lane, self._session, record)
         changes = [
             (before, after)
-            for shelf in self._shelves.all()
-            for before, after in shelf.changes()
+            for cache in self._caches.all()
+            for before, after in cache.changes()
             if after.rank != VOID_RANK and not _is_plan(after)
         ]
         if changes:
@@ -86,7 +86,7 @@ class Explainer:
 
 
 def _is_plan(row: Row) -> bool:
-    """Whether *row* is of the account's plan, which counts for nothing."""
+    """Whether *row* is of the account's plan, which enters no total."""
     return isinstance(row, MarkRow) and row.mark is Mark.PLAN
 
 
@@ -94,13 +94,13 @@ def _changed(changes: Sequence[tuple[Row | None, Row]]) -> LineVerdict:
     word = "counted" if any(before is None for before, _ in changes) else "merged"
     return LineVerdict(
         word,
-        "; ".join(_told(before, after) for before, after in changes),
+        "; ".join(_described(before, after) for before, after in changes),
         sum((_added(before, after) for before, after in changes), NO_TOKENS),
         tuple(after.key for _, after in changes),
     )
 
 
-def _told(  # noqa: PLR0911 - one match, a line a sort of change
+def _described(  # noqa: PLR0911 - one match, a line a sort of change
     before: Row | None, after: Row
 ) -> str:
     match before, after:
@@ -145,8 +145,8 @@ def _sum(row: ResponseRow) -> str:
     if not searches:
         return _figures(row.tokens)
 
-    told = f"{searches} web search{'' if searches == 1 else 'es'}"
-    return told if row.tokens == NO_TOKENS else f"{_figures(row.tokens)}, {told}"
+    named = f"{searches} web search{'' if searches == 1 else 'es'}"
+    return named if row.tokens == NO_TOKENS else f"{_figures(row.tokens)}, {named}"
 
 
 def _figures(tokens: Tokens) -> str:

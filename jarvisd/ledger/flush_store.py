@@ -1,4 +1,4 @@
-"""The books: what one flush writes of the ledger, and what one start reads of it.
+"""The ledger in the database: the writes of a flush, and the reads of a start.
 
 The rules by which copies are merged and sessions counted are the ledger's, not ours.
 They are handed in as `Rules` and applied to rows read back, inside the transaction, so
@@ -48,10 +48,10 @@ R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 
 
 class Rules(Protocol):
-    """How rows are merged and counted."""
+    """Merging and counting of rows."""
 
     def merged(self, old: Row, new: Row) -> Row:
-        """Return the one row that two copies of a thing are."""
+        """Return the row that two copies of a thing merge into."""
         ...
 
     def revised(
@@ -95,7 +95,7 @@ def write_books(tx: Tx, batch: LedgerBatch, *, rules: Rules | None) -> LedgerRec
 
 
 def read_books(raw: sqlite3.Connection) -> SavedBooks:
-    """Return all that the ledger goes on from."""
+    """Return the stored ledger."""
     known = Interned()
     known.load_texts(raw)
     known.load_sessions(raw)
@@ -146,7 +146,7 @@ def _write(
 def _drop(
     raw: sqlite3.Connection, known: Interned, outdated: Iterable[Outdated]
 ) -> Iterator[Correction]:
-    """Delete the rows that no parser of today has read."""
+    """Delete the rows that no current parser has read."""
     for each in outdated:
         session = known.session(raw, each.agent, each.session_id)
         for table in (RESPONSES, CALLS, MARKS):

@@ -1,6 +1,6 @@
-"""What each event means to the ledger: copies of rows, and facts about the session.
+"""Turns events into copies of rows, and facts about the session.
 
-A handler for each sort of event; those that mean nothing here have none. Rules that a
+There is a handler for each kind of event that the ledger uses. Rules that a
 reader might wonder about are in docs/internals/ledger.md.
 """
 
@@ -50,8 +50,8 @@ _covers: Callable[[Tokens, Tokens], bool] = each_bucket(
 """Whether *a* has as much as *b* in each bucket that the copies of a response repeat."""
 
 
-def fold(shelves: RowCaches, lane: Lane, session: Session, record: Record) -> None:
-    """Put what *record* says on the *shelves*, and into its *session* and *lane*."""
+def fold(caches: RowCaches, lane: Lane, session: Session, record: Record) -> None:
+    """Apply *record* to the row caches, its *session* and its *lane*."""
     if record.at_ms is not None:
         session.spans.add(record.at_ms)
 
@@ -67,7 +67,7 @@ def fold(shelves: RowCaches, lane: Lane, session: Session, record: Record) -> No
         session.place = newer(place, (lane.carry.last_ms or 0, cwd))
 
     if record.events:
-        line = LineContext(shelves, lane, session, record)
+        line = LineContext(caches, lane, session, record)
         for event in record.events:
             handler = _HANDLERS.get(event.__class__)
             if handler is not None:
@@ -75,23 +75,23 @@ def fold(shelves: RowCaches, lane: Lane, session: Session, record: Record) -> No
 
 
 class LineContext:
-    """One line on its way into the books."""
+    """One line that is being folded."""
 
     __slots__ = (
         "agent",
         "at_ms",
+        "caches",
         "lane",
         "rank",
         "record",
         "session",
-        "shelves",
         "since_ms",
     )
 
     def __init__(
-        self, shelves: RowCaches, lane: Lane, session: Session, record: Record
+        self, caches: RowCaches, lane: Lane, session: Session, record: Record
     ) -> None:
-        self.shelves, self.lane, self.session = shelves, lane, session
+        self.caches, self.lane, self.session = caches, lane, session
         self.record, self.agent = record, lane.agent
         # A line without a time has that of the line before; 0 is for comparing only.
         self.at_ms = lane.carry.last_ms
@@ -100,7 +100,7 @@ class LineContext:
 
     @property
     def start_ms(self) -> int:
-        """Return when the transcript starts; one that the line is copied into, never."""
+        """Return when the transcript starts; for a copied line, `UNKNOWN_START_MS`."""
         lane, record = self.lane, self.record
         named, copies = record.session_id, record.copied or lane.carry.copied_ms
         if copies or (named != lane.session_id and named is not None):
@@ -110,7 +110,7 @@ class LineContext:
 
     @property
     def name(self) -> str:
-        """Return what the line is called: by the agent, or else by its place."""
+        """Return the name of the line: the agent's, or else its place."""
         return self.record.key or f"@{self.lane.session_id}:{self.record.offset}"
 
 
@@ -120,7 +120,7 @@ def newer(old: Any, new: Any) -> Any:
 
 
 def usage(line: LineContext, event: UsageReported) -> None:
-    """Take in what one response used, unless it is copied history."""
+    """Record the usage of one response, unless it is copied history."""
     if line.record.inherited:
         return
 
@@ -130,13 +130,13 @@ def usage(line: LineContext, event: UsageReported) -> None:
     if event.in_context and called != carry.answered:
         latency_ms = _answer(line, called, event)
 
-    name, shelf = (line.agent, called), line.shelves.responses
-    row = shelf.at_hand(name)
+    name, cache = (line.agent, called), line.caches.responses
+    row = cache.find(name)
     if row is None or not _repeats(row, event, line):
         _put_response(line, name, event, latency_ms)
     elif tokens.output > row.counts.output:
         grown = replace(row, counts=replace(row.counts, output=tokens.output))
-        shelf.change(name, row, grown, by=line.lane.session_id)
+        cache.change(name, row, grown, by=line.lane.session_id)
 
     if event.in_context and not line.rank:
         split = tokens.cache_write_5m + tokens.cache_write_1h
@@ -144,7 +144,7 @@ def usage(line: LineContext, event: UsageReported) -> None:
 
 
 def _answer(line: LineContext, called: str, event: UsageReported) -> float | None:
-    """Note the first line of a response; return how long it took, if that is known."""
+    """Record the first line of a response; return its latency, if that is known."""
     carry, at_ms = line.lane.carry, line.at_ms
     handed_ms, carry.handed_ms, carry.answered = carry.handed_ms, None, called
     if event.latency_ms is not None:
@@ -157,7 +157,7 @@ def _answer(line: LineContext, called: str, event: UsageReported) -> float | Non
 
 
 def _repeats(row: ResponseRow, event: UsageReported, line: LineContext) -> bool:
-    """Say that merging could change the output at most, as with nearly every copy."""
+    """Whether merging could change only the output, as with nearly every copy."""
     tokens, lane = event.tokens, line.lane
     return (
         event.has_cache
@@ -183,11 +183,11 @@ def _repeats(row: ResponseRow, event: UsageReported, line: LineContext) -> bool:
 def _put_response(
     line: LineContext, name: Name, event: UsageReported, latency_ms: float | None
 ) -> None:
-    lane, shelf, tokens = line.lane, line.shelves.responses, event.tokens
+    lane, cache, tokens = line.lane, line.caches.responses, event.tokens
     model, at_ms = event.model, line.since_ms
     read = tokens.input if event.has_input else NO_INPUT
     row = ResponseRow(
-        key=shelf.key_of(name),
+        key=cache.key_of(name),
         agent=line.agent,
         session_id=lane.session_id,
         rank=line.rank,
@@ -212,7 +212,7 @@ def _put_response(
         latency_ms=latency_ms,
         stated_micros=event.stated_micros,
     )
-    shelf.put(name, row)
+    cache.put(name, row)
     if model is not None:
         first_ms = line.session.first_ms
         if first_ms.setdefault(model, at_ms) > at_ms:
@@ -220,11 +220,11 @@ def _put_response(
 
 
 def superseded(line: LineContext, event: UsageSuperseded) -> None:
-    """Note that what was reported under a key is void, whichever is read first."""
-    lane, shelf = line.lane, line.shelves.responses
+    """Make the response under a key void, whichever is read first."""
+    lane, cache = line.lane, line.caches.responses
     name = (line.agent, event.key)
     row = ResponseRow(
-        key=shelf.key_of(name),
+        key=cache.key_of(name),
         agent=line.agent,
         session_id=lane.session_id,
         rank=VOID_RANK,
@@ -232,18 +232,18 @@ def superseded(line: LineContext, event: UsageSuperseded) -> None:
         account=lane.account,
         version=lane.version,
     )
-    shelf.put(name, row)
+    cache.put(name, row)
 
 
 def tool_called(line: LineContext, event: ToolCalled) -> None:
-    """Take in a call, unless a result told of it already."""
+    """Record a call, unless it is copied history."""
     if line.record.inherited:
         return
 
-    lane, shelf = line.lane, line.shelves.calls
+    lane, cache = line.lane, line.caches.calls
     name, response = _call_name(line, event.call_id, event.response), event.response
     row = CallRow(
-        key=shelf.key_of(name),
+        key=cache.key_of(name),
         agent=line.agent,
         session_id=lane.session_id,
         rank=line.rank,
@@ -254,7 +254,7 @@ def tool_called(line: LineContext, event: ToolCalled) -> None:
         response=(
             None
             if response is None
-            else line.shelves.responses.key_of((line.agent, response))
+            else line.caches.responses.key_of((line.agent, response))
         ),
         tool=event.tool,
         kind=event.kind,
@@ -263,7 +263,7 @@ def tool_called(line: LineContext, event: ToolCalled) -> None:
         subagent=event.subagent,
         called_ms=line.at_ms,
     )
-    shelf.put(name, row, former=event.call_id)
+    cache.put(name, row, former=event.call_id)
     called = tool_name(event.server, event.tool)
     line.session.last_tool = newer(line.session.last_tool, (line.since_ms, called))
     if event.call_id:
@@ -273,15 +273,15 @@ def tool_called(line: LineContext, event: ToolCalled) -> None:
 
 
 def tool_returned(line: LineContext, event: ToolReturned) -> None:
-    """Take in a result, wherever its call is."""
+    """Record a result, wherever its call is."""
     if line.record.inherited:
         return
 
-    lane, shelf = line.lane, line.shelves.calls
+    lane, cache = line.lane, line.caches.calls
     name = _call_name(line, event.call_id, lane.asked_by(event.call_id))
     lane.carry.handed_ms = line.at_ms
     lane.closes(event.call_id)
-    row = shelf.at_hand(name)
+    row = cache.find(name)
     if (
         row is not None
         and row.outcome is None
@@ -296,10 +296,10 @@ def tool_returned(line: LineContext, event: ToolReturned) -> None:
             measured_ms=event.duration_ms,
             outcome=event.outcome,
         )
-        shelf.change(name, row, new, by=lane.session_id)
-    else:  # its call is in another file, or not at hand
+        cache.change(name, row, new, by=lane.session_id)
+    else:  # its call is in another file, or not in memory
         row = CallRow(
-            key=shelf.key_of(name),
+            key=cache.key_of(name),
             agent=line.agent,
             session_id=lane.session_id,
             rank=line.rank,
@@ -310,13 +310,13 @@ def tool_returned(line: LineContext, event: ToolReturned) -> None:
             measured_ms=event.duration_ms,
             outcome=event.outcome,
         )
-        shelf.put(name, row)
+        cache.put(name, row)
 
 
 def _call_name(line: LineContext, call_id: str, response: str | None) -> Name:
-    """Return what every copy of a call has, and no other call.
+    """Return the name that all copies of a call have, and no other call.
 
-    Ids of calls are the provider's, and some providers begin anew with each session.
+    Ids of calls are the provider's, and some providers start again in each session.
     """
     if not call_id:
         return line.agent, line.name
@@ -378,10 +378,10 @@ def _mark(
     if line.record.inherited:
         return
 
-    lane, shelf = line.lane, line.shelves.marks
+    lane, cache = line.lane, line.caches.marks
     called = (line.agent, f"{key or line.name}:{mark.value}")
     row = MarkRow(
-        key=shelf.key_of(called),
+        key=cache.key_of(called),
         agent=line.agent,
         session_id=lane.session_id,
         rank=line.rank,
@@ -394,7 +394,7 @@ def _mark(
         name=name,
         chars=chars,
     )
-    shelf.put(called, row)
+    cache.put(called, row)
 
 
 def measured(line: LineContext, event: ContextMeasured) -> None:
@@ -410,7 +410,7 @@ def measured(line: LineContext, event: ContextMeasured) -> None:
 
 
 def occupy(line: LineContext, tokens: int) -> None:
-    """Note that the context holds *tokens*."""
+    """Record that the context holds *tokens*."""
     session, now = line.session, (line.since_ms, tokens)
     if session.context is None or now > session.context:
         session.context = now
@@ -419,44 +419,44 @@ def occupy(line: LineContext, tokens: int) -> None:
 
 
 def widen(line: LineContext, tokens: int) -> None:
-    """Note that the context window is *tokens* long."""
+    """Record that the context window is *tokens* long."""
     line.session.window = newer(line.session.window, (line.since_ms, tokens))
 
 
 def session_opened(line: LineContext, event: SessionOpened) -> None:
-    """Note which sort of session it is."""
+    """Record the kind of session."""
     line.session.reviewer = line.session.reviewer or event.reviewer
 
 
 def turn_started(line: LineContext, event: TurnStarted) -> None:
-    """Note how long the window of a turn is."""
+    """Record the length of the window of a turn."""
     if event.window_tokens and not line.record.inherited:
         widen(line, event.window_tokens)
 
 
 def turn_ended(line: LineContext, _: TurnEnded) -> None:
-    """Note that the turn is over."""
+    """Record that the turn is over."""
     line.lane.settle_turn()
 
 
 def titled(line: LineContext, event: TitleGiven) -> None:
-    """Give the session its title, by rank and time."""
+    """Set the title of the session, by rank and time."""
     title = (int(event.rank), line.since_ms, event.title)
     line.session.title = newer(line.session.title, title)
 
 
 def mode_changed(line: LineContext, event: ModeChanged) -> None:
-    """Note how leave is asked for."""
+    """Record the approval mode."""
     mode = (line.since_ms, event.mode)
     line.session.mode = newer(line.session.mode, mode)
 
 
 def limited(line: LineContext, event: LimitsReported) -> None:
-    """Keep what is said of the account's limits, and of its plan."""
+    """Record the account's limits and plan."""
     if event.plan is not None:
         plan(line, event.plan)
 
-    line.shelves.put_limits(line.agent, event, line.since_ms)
+    line.caches.put_limits(line.agent, event, line.since_ms)
 
 
 _HANDLERS: dict[type, Callable[[LineContext, Any], None]] = {

@@ -35,7 +35,7 @@ class KeySet:
     """
 
     complete = True
-    """Every stored key is in. While it is not, no key can be taken for a new one."""
+    """Whether every stored key is in. Until then no key is known to be new."""
 
     def __init__(self, keys: Iterable[int] = ()) -> None:
         self._base: array[int] = array("q")
@@ -45,7 +45,7 @@ class KeySet:
             self.add(key)
 
     def restore(self, keys: "array[int]") -> None:
-        """Take *keys*, sorted, as they are: no time for each, and 8 bytes."""
+        """Use the sorted *keys* as they are: 8 bytes and no time for each."""
         self._base, self.stored, self.complete = keys, len(keys), True
 
     def __len__(self) -> int:
@@ -55,7 +55,7 @@ class KeySet:
         return key in self._sets[key & 255] or self._has_base(key)
 
     def add(self, key: int) -> bool:
-        """Take *key* in; say whether it is new."""
+        """Add *key*; return whether it is new."""
         shard = self._sets[key & 255]
         if key in shard or (self._base and self._has_base(key)):
             return False

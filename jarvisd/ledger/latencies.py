@@ -1,4 +1,4 @@
-"""How long responses took: percentiles out of bounded memory.
+"""Latencies of responses: percentiles in bounded memory.
 
 Times are kept as they are while there are few different ones, and percentiles of them
 are exact, by linear interpolation. Beyond `MAX_EXACT` they are rounded to the buckets
@@ -32,9 +32,9 @@ MAX_BUCKETS: Final = math.ceil(math.log(MAX_MS / MIN_MS) / _LOG_GAMMA) + 1
 
 
 class Latencies(msgspec.Struct, array_like=True):
-    """A multiset of times in ms; *counts* says how many there are of each.
+    """A multiset of times in ms; *counts* has the number of each.
 
-    A time may be taken away before it is added, by whoever corrects what was told
+    A time may be taken away before it is added, by a correction of a closed segment
     already: its count is negative until then.
     """
 
@@ -42,7 +42,7 @@ class Latencies(msgspec.Struct, array_like=True):
     rounded: bool = False
 
     def add(self, took_ms: float, times: int = 1) -> None:
-        """Take in *took_ms*; a negative number of *times* takes it away again."""
+        """Add *took_ms*; a negative number of *times* removes it."""
         counts = self.counts
         if self.rounded:
             took_ms = _rounded(took_ms)
@@ -58,7 +58,7 @@ class Latencies(msgspec.Struct, array_like=True):
             del counts[took_ms]
 
     def absorb(self, other: "Latencies") -> None:
-        """Take in all of *other*."""
+        """Add all of *other*."""
         if other.rounded and not self.rounded:
             self._round()
 
@@ -66,7 +66,7 @@ class Latencies(msgspec.Struct, array_like=True):
             self.add(took_ms, times)
 
     def percentile(self, share: float) -> float | None:
-        """Return the time that *share* of all did not exceed; None if there is none."""
+        """Return the quantile at *share*; None if there are no times."""
         times = sorted(each for each in self.counts.items() if each[1] > 0)
         total = sum(count for _, count in times)
         if not total:

@@ -1,8 +1,8 @@
-"""Samples of limits: how much of a window was used when, and so when it will be full.
+"""Samples of limits: usage of a window over time, to project when it will be full.
 
 Agents report limits with every response, in whole percents mostly. So a few samples are
 kept for each window, some time apart, and the newest one. They live in memory beside the
-`LimitRow`, which is what is stored: a restart goes on from that one word.
+`LimitRow`, which is what is stored: a restart goes on from that one sample.
 """
 
 from typing import Final, NamedTuple
@@ -16,15 +16,15 @@ _SLACK_MS: Final = _MINUTE_MS
 """Agents say 299 minutes and mean 300, and round the moment of the reset."""
 
 _PARTS: Final = 60
-"""Samples are kept a sixtieth of their window apart: 5 minutes of five hours, and less
-tells no pace. A tick of one percent in that time would fill no window before its end."""
+"""Samples are kept a sixtieth of their window apart: 5 minutes of five hours; closer
+ones show no pace. A tick of one percent in that time would fill no window before its end."""
 
 _USUAL_MINUTES: Final = 300
-"""The length of a window of which only the end is told."""
+"""The length of a window of which only the end is reported."""
 
 
 class Sample(NamedTuple):
-    """What was said of a window at *at_ms*."""
+    """The report of a window at *at_ms*."""
 
     at_ms: int
     window: LimitWindow
@@ -42,8 +42,8 @@ def followed(known: tuple[Samples, ...], row: LimitRow) -> tuple[Samples, ...]:
 def forecast(samples: Samples) -> int | None:
     """Return when the window will be full if it goes on as between first and last.
 
-    In Unix ms; None if they are too close together to tell, if no more was used, or if
-    the window begins anew before.
+    In Unix ms; None if they are too close together, if no more was used, or if the
+    window resets before.
     """
     if not samples:
         return None
@@ -70,15 +70,15 @@ def _followed(known: tuple[Samples, ...], new: Sample) -> Samples:
 
 
 def _continues(old: Sample, new: Sample) -> bool:
-    """Say whether both are of one window, and not of the one that came after it."""
+    """Whether both are of one window, and not of the one after it."""
     before, after = old.window, new.window
     end_ms = _end_ms((old,))
     return (
         _near(_length_ms(before), _length_ms(after))
         and _near(before.resets_at_ms, after.resets_at_ms)
         and (end_ms is None or new.at_ms < end_ms)
-        # Sessions side by side may be told a little less than was said before. Only
-        # where no reset is told, less means one.
+        # Parallel sessions may get a slightly smaller value than before. Only where no
+        # reset time is reported, a smaller value means a reset.
         and (
             after.resets_at_ms is not None or before.used_percent <= after.used_percent
         )
@@ -111,7 +111,7 @@ def _length_ms(window: LimitWindow) -> int | None:
 
 
 def _end_ms(samples: Samples) -> int | None:
-    """Return when the window begins anew, or at the latest; None if nobody said."""
+    """Return when the window resets, at the latest; None if that is unknown."""
     window = samples[-1].window
     if window.resets_at_ms is not None:
         return window.resets_at_ms

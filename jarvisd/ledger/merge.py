@@ -1,7 +1,7 @@
-"""How copies of one thing become one row.
+"""Merges copies of one thing into one row.
 
-Each merge is commutative, associative and idempotent, so that accounts do not depend
-on which copy was read first, nor on how often. Rules: docs/internals/ledger.md.
+Each merge is commutative, associative and idempotent, so totals do not depend on
+which copy was read first, nor on how often. Rules: docs/internals/ledger.md.
 """
 
 import math
@@ -37,7 +37,7 @@ def merged(old: MarkRow, new: MarkRow) -> MarkRow: ...
 @overload
 def merged(old: Row, new: Row) -> Row: ...
 def merged(old: Row, new: Row) -> Row:
-    """Return the one row that copies *old* and *new* of one thing are."""
+    """Return the row that the copies *old* and *new* of one thing merge into."""
     if old.version != new.version:
         old, new = sorted((old, new), key=_version)
         newer_parser = parser_of(old.version) != parser_of(new.version)
@@ -61,7 +61,7 @@ def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
         at_ms=_earliest(old.at_ms, new.at_ms),
         model=named.model,
         model_ms=named.model_ms,
-        variant=_dearest(old.variant, new.variant),
+        variant=_most_expensive(old.variant, new.variant),
         input_cached=max(old.input_cached, new.input_cached),
         input_bare=max(old.input_bare, new.input_bare),
         cache_write_flat=max(old.cache_write_flat, new.cache_write_flat),
@@ -78,7 +78,7 @@ def _merged_responses(old: ResponseRow, new: ResponseRow) -> ResponseRow:
 
 
 def _latency_ms(old: ResponseRow, new: ResponseRow) -> float | None:
-    """Return that of the earliest copy; of two of one time, the least."""
+    """Return the latency of the earliest copy; of copies of one time, the least."""
     if old.latency_ms is None and new.latency_ms is None:
         return None
 
@@ -86,7 +86,7 @@ def _latency_ms(old: ResponseRow, new: ResponseRow) -> float | None:
 
 
 def _answered(row: ResponseRow) -> tuple[float, float]:
-    """Return what the least of is the first word of a response, and how long it took."""
+    """Return a key of which the least is that of the first line of a response."""
     at_ms, latency_ms = row.at_ms, row.latency_ms
     return (
         math.inf if at_ms is None else at_ms,
@@ -126,7 +126,7 @@ def _merged_marks(old: MarkRow, new: MarkRow) -> MarkRow:
 
 
 def _is_replaced(old: Row, new: Row) -> bool:
-    """Whether *new*, of a file that was edited, takes the place of *old*.
+    """Whether *new*, of a file that was edited, replaces *old*.
 
     Copies in other sessions' files were not edited. A result alone does not stand for
     its call.
@@ -150,20 +150,20 @@ def _place(row: Row) -> tuple[int, int, SessionId, bool, str]:
     return row.rank, row.start_ms, row.session_id, account is None, account or ""
 
 
-def _begun(told: tuple[int | None, str | None]) -> tuple[float, bool, str]:
-    """Return what the least of is the branch on which a thing began, and its time."""
-    at_ms, branch = told
+def _begun(known: tuple[int | None, str | None]) -> tuple[float, bool, str]:
+    """Return a key of which the least has the branch on which a thing began."""
+    at_ms, branch = known
     return math.inf if at_ms is None else at_ms, branch is None, branch or ""
 
 
 def _named(old: ResponseRow, new: ResponseRow) -> ResponseRow:
-    """Return the row that has a model; of two the one whose word is older."""
+    """Return the row that has a model; of two the one that named it first."""
     mine = (old.model is None, old.model_ms, old.model or "")
     return old if mine <= (new.model is None, new.model_ms, new.model or "") else new
 
 
 def _called(old: CallRow, new: CallRow) -> CallRow:
-    """Return the row that knows the call; of two the one with more to say."""
+    """Return the row that has the call; of two the one with more fields."""
     return max(
         old,
         new,
@@ -193,7 +193,7 @@ def _latest(old: int | None, new: int | None) -> int | None:
     return max(old, new)
 
 
-def _dearest(old: Variant, new: Variant) -> Variant:
+def _most_expensive(old: Variant, new: Variant) -> Variant:
     if old == new or new is STANDARD:
         return old
 

@@ -1,4 +1,4 @@
-"""The rows of the ledger: what is stored of responses, tool calls and marks.
+"""The rows of the ledger: responses, tool calls and marks.
 
 A row is keyed by a hash of the agent's own id, so every copy of a thing, in whatever
 file, is the same row. Copies are merged, never added: each field is a maximum, a
@@ -7,8 +7,8 @@ twice changes nothing. Rows are therefore upserts, and reading a line again is h
 
 Several sessions may hold a copy. The row belongs to the least by (*rank*, *start_ms*,
 *session_id*): main transcripts before subagents', then the transcript that starts
-earliest, by the time of the first line of its own that has one. A copy that says that it
-is one is behind all others.
+earliest, by the time of the first line of its own that has one. A copy that is
+marked as one is behind all others.
 """
 
 from enum import StrEnum
@@ -22,18 +22,18 @@ from jarvisd.core.event import LimitWindow, Outcome, ToolKind
 from jarvisd.core.origin import SessionId
 
 NO_INPUT = -1
-"""No copy of that sort said how long the prompt was."""
+"""No copy of that sort has the length of the prompt."""
 
 GENERATIONS = 2**16
-"""How many generations of a file one parser can tell apart; see `row_version`."""
+"""The number of generations of a file for one parser; see `row_version`."""
 
 UNKNOWN_START_MS = 2**53
-"""The start of a transcript without a time, and of one that says of a line that it is
-copied: later than any other."""
+"""The start of a transcript without a time, and of a line that is marked as copied:
+later than any other."""
 
 VOID_RANK = -1
-"""Of a response that counts as nothing, because others tell the same in more detail. It
-is before any other, so a row is void for good, and says no more, once one copy is."""
+"""Of a response that counts as nothing, because others have the same in more detail. It
+is before any other rank, so a row stays void and empty once one copy is."""
 
 
 QUARTER_MS = 900_000
@@ -57,7 +57,7 @@ def parser_of(version: int) -> int:
 
 
 class Mark(StrEnum):
-    """What happened at a moment and takes no time."""
+    """Kinds of events without a duration."""
 
     PROMPT = "prompt"
     COMMAND = "command"
@@ -65,11 +65,11 @@ class Mark(StrEnum):
     INTERRUPT = "interrupt"
     API_ERROR = "api_error"
     PLAN = "plan"
-    """The account has another plan than the transcript told before, or its first one."""
+    """The account has another plan than in the transcript before, or its first one."""
 
 
 class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What every row has.
+    """The fields of every row.
 
     Attributes:
         key: A signed 64-bit hash of the agent and its own id of the thing.
@@ -80,8 +80,8 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         branch: The branch that was checked out then, if that is known.
         account: The key of the account in whose configuration folder it was found.
         version: Of the parser that read it, and of the file that it read; see
-            `row_version`. What a newer parser has read takes its place instead of being
-            merged with it; so does what the session's file says since it was edited.
+            `row_version`. A row of a newer parser replaces it instead of being merged
+            with it; so does one of the session's file after it was edited.
 
     """
 
@@ -104,8 +104,8 @@ class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
     *cache_write_flat* is the unsplit sum: the split counts where there is one.
     *model_ms* is the time of the copy that *model* is from. Times are Unix ms.
     *latency_ms* is the time from the hand-over (a prompt, the result of a tool) to the
-    earliest copy; None if there was none to wait for. *stated_micros* is what the agent
-    or its provider says that it cost, where that is said.
+    earliest copy; None if there was none to wait for. *stated_micros* is the cost that the
+    agent or its provider states, if any.
     """
 
     at_ms: int | None = None
@@ -219,7 +219,7 @@ CellKey = tuple[str, SessionId, str | None, str | None, str | None]
 
 
 class Cell(msgspec.Struct, kw_only=True, gc=False):
-    """What one session spent on one model and branch in a quarter of an hour.
+    """The usage of one session, model, branch and account in a quarter of an hour.
 
     Small enough to keep all of them in memory, and to make every report of: time zones
     differ from UTC by whole quarters, so a day anywhere is a sum of cells.
@@ -263,7 +263,7 @@ class Cell(msgspec.Struct, kw_only=True, gc=False):
 
 
 class LimitRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The newest word on one limit of one agent's account."""
+    """The newest report of one limit of one agent's account."""
 
     agent: str
     limit: str
@@ -284,7 +284,7 @@ class FormerKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The key that a call had before parsers of *version*: its id, in any session.
 
     What is stored under it is the call that was read again, or an older one of the same
-    id, from a log that may be gone. *called_ms* tells: the older one stays.
+    id, from a log that may be gone. *called_ms* decides: the older one stays.
     """
 
     key: int
@@ -305,7 +305,7 @@ class FormerKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """What one flush has to store of the ledger, in one transaction with positions.
+    """The changes of the ledger that one flush stores, with the cursors.
 
     Every row is merged into what is stored under its key. Those whose keys are in
     *contested* hold only what was read lately, and are in no session yet: what was
@@ -344,7 +344,7 @@ class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Correction(msgspec.Struct, frozen=True, gc=False):
-    """A contested row: as it was stored before, and as it is now; None: not at all."""
+    """A contested row: as it was stored before, and as it is now; None: not stored."""
 
     before: Row | None
     after: Row | None
@@ -354,7 +354,7 @@ Corrections = tuple[Correction, ...]
 
 
 class Repriced(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a session costs by the prices of now, as it is stored, and its cells."""
+    """The cost of a stored session by the current prices, and its cells."""
 
     agent: str
     session_id: SessionId
@@ -377,7 +377,7 @@ class SavedBooks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerReceipt(NamedTuple):
-    """What the store has changed of rows and costs when it settled a batch."""
+    """The changes of rows and costs by the store when it settled a batch."""
 
     corrections: Corrections = ()
     repriced: tuple[Repriced, ...] = ()

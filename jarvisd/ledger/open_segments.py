@@ -1,13 +1,12 @@
-"""Stretches: the open segments of one session.
+"""The open segments of one session.
 
-Every line extends a stretch or begins one: lines further apart than the idle time are
-of two. What rows say is counted in the stretch in which it happened, and taken away
-there when a row grows or turns out to belong to another session. So the stretches are
-the same whatever the order in which files are read, as the rest of the books is.
+Every line extends a segment or begins one: lines further apart than the idle time are
+of two. A row is counted in the segment in which it happened, and subtracted there when
+it grows or turns out to belong to another session. So the segments are the same
+whatever the order in which files are read.
 
-A closed stretch is a segment. It has been told, so it cannot change any more: what is
-corrected later waits in *late*, and is told with the next one. That is how the totals
-of all segments are the totals of the session at any time.
+A closed segment is recorded and cannot change: later corrections wait in *late*, and
+are added to the next one. So the totals of all segments are those of the session.
 """
 
 from bisect import bisect_right
@@ -22,11 +21,11 @@ from jarvisd.ledger.latencies import Latencies
 from jarvisd.ledger.model import CallRow, Mark, MarkRow, ResponseRow
 
 IDLE_MS: Final = 300_000
-"""Of S000: activity after a longer pause is another segment."""
+"""As in S000: activity after a longer pause is another segment."""
 
 MAX_OPEN: Final = 4_096
-"""Stretches of one session that wait until history is read; then the oldest two are
-taken for one."""
+"""Open segments of one session while history is read; beyond that, the oldest two are
+joined."""
 
 MAX_ENGINES: Final = 64
 
@@ -42,10 +41,10 @@ _NAMES: Final = ("tools", "models")
 
 
 class OpenSegment(msgspec.Struct, array_like=True):
-    """What happened from *first_ms* to *last_ms*; of corrections both are 0.
+    """Figures from *first_ms* to *last_ms*; of corrections both are 0.
 
-    *tools* and *models* are how often each was used; *engines* are those that a chat
-    program named.
+    *tools* and *models* count the uses of each; *engines* are those that a chat program
+    named.
     """
 
     first_ms: int = 0
@@ -62,13 +61,13 @@ class OpenSegment(msgspec.Struct, array_like=True):
     latencies: Latencies = msgspec.field(default_factory=Latencies)
 
     def name_engine(self, engine: str) -> None:
-        """Note what ran the model; of very many engines the first are enough."""
+        """Add what ran the model; of very many engines the first are kept."""
         if engine not in self.engines and len(self.engines) < MAX_ENGINES:
             self.engines.append(engine)
 
     @property
-    def is_told(self) -> bool:
-        """Say whether there is anything to tell of it."""
+    def has_activity(self) -> bool:
+        """Whether there is anything to record."""
         return (
             self.turns > 0
             or any(count > 0 for count in self.tools.values())
@@ -77,7 +76,7 @@ class OpenSegment(msgspec.Struct, array_like=True):
 
     @property
     def is_blank(self) -> bool:
-        """Say whether it has neither anything to tell nor to take back."""
+        """Whether it has nothing to record and nothing to subtract."""
         return not (
             any(getattr(self, each) for each in _NUMBERS)
             or self.tools
@@ -95,7 +94,7 @@ class OpenSegment(msgspec.Struct, array_like=True):
         self.latencies.absorb(other.latencies)
 
     def add(self, other: "OpenSegment", sign: int = 1) -> None:
-        """Add the numbers of *other*; with *sign* -1 take them away."""
+        """Add the numbers of *other*; with *sign* -1 subtract them."""
         for each in _NUMBERS:
             setattr(self, each, getattr(self, each) + sign * getattr(other, each))
 
@@ -105,14 +104,14 @@ class OpenSegment(msgspec.Struct, array_like=True):
                 tally(counts, name, sign * count)
 
     def strip(self) -> None:
-        """Take away all numbers."""
+        """Set all numbers to 0."""
         for each in _NUMBERS:
             setattr(self, each, 0)
 
         self.tools, self.models = {}, {}
 
     def without_debts(self) -> "OpenSegment | None":
-        """Take out what is less than nothing, and return it, if there is anything."""
+        """Remove the negative numbers, and return them, if there are any."""
         if not self._owes:
             return None
 
@@ -146,19 +145,20 @@ class OpenSegment(msgspec.Struct, array_like=True):
 
 
 class OpenSegments(msgspec.Struct, array_like=True):
-    """The open stretches of a session by time, and how many were closed before them.
+    """The open segments of a session by time, and the number of those closed before.
 
-    Nearly all rows are of the newest stretch, so what that has is not counted: it is
-    what the session has in all, less *others*. A row costs a comparison.
+    Nearly all rows are of the newest segment, so its numbers are not counted: they are
+    the totals of the session less *others*. A row costs a comparison.
 
     Attributes:
         open: Sorted, further apart than *idle_ms*. The newest has no numbers but its
             latencies.
-        others: All that is not of the newest; of no use while none is open.
-        late: Corrections of what was told, and what has no time; a part of *others*.
-        closed: The number of the last segment.
-        closed_ms: When it ended: what was before cannot begin a stretch again.
-        watched: Somebody has seen it grow, so that it is open and not just unread.
+        others: The totals of all but the newest; unused while none is open.
+        late: Corrections of closed segments, and rows without a time; a part of
+            *others*.
+        closed: The number of the last closed segment.
+        closed_ms: When it ended: earlier lines cannot begin a segment any more.
+        watched: It grew while a client could see it, so it is open and not just unread.
 
     """
 
@@ -174,7 +174,7 @@ class OpenSegments(msgspec.Struct, array_like=True):
         return bool(self.open) or self.late is not None
 
     def extend(self, at_ms: int) -> bool:
-        """Take in a line of the time *at_ms*; say False if `begin` must."""
+        """Extend the newest segment to *at_ms*; return False if `begin` is needed."""
         if not self.open:
             return at_ms <= self.closed_ms
 
@@ -186,14 +186,14 @@ class OpenSegments(msgspec.Struct, array_like=True):
         return at_ms <= self.closed_ms
 
     def begin(self, at_ms: int, totals: OpenSegment) -> None:
-        """Begin a stretch at *at_ms*, or put it where it belongs.
+        """Begin a segment at *at_ms*, or extend or join those around that time.
 
-        *totals* are those of the session, with all that was before this line.
+        *totals* are those of the session before this line.
         """
-        stretches, idle_ms = self.open, self.idle_ms
-        place = bisect_right(stretches, at_ms, key=_first_ms)
-        before = stretches[place - 1] if place else None
-        after = stretches[place] if place < len(stretches) else None
+        segments, idle_ms = self.open, self.idle_ms
+        place = bisect_right(segments, at_ms, key=_first_ms)
+        before = segments[place - 1] if place else None
+        after = segments[place] if place < len(segments) else None
         if before is not None and at_ms <= before.last_ms + idle_ms:
             before.last_ms = max(before.last_ms, at_ms)
             if after is not None and after.first_ms - before.last_ms <= idle_ms:
@@ -201,15 +201,15 @@ class OpenSegments(msgspec.Struct, array_like=True):
         elif after is not None and after.first_ms - at_ms <= idle_ms:
             after.first_ms = at_ms
         elif after is not None:
-            stretches.insert(place, OpenSegment(at_ms, at_ms))
+            segments.insert(place, OpenSegment(at_ms, at_ms))
         else:
             self._succeed(OpenSegment(at_ms, at_ms), totals)
 
-        if len(stretches) > MAX_OPEN:
+        if len(segments) > MAX_OPEN:
             self._join(1)
 
     def newest_of(self, at_ms: int | None) -> OpenSegment | None:
-        """Return the newest stretch if what happened at *at_ms* is of it."""
+        """Return the newest segment if *at_ms* is in it."""
         if at_ms is None or not self.open:
             return None
 
@@ -219,7 +219,7 @@ class OpenSegments(msgspec.Struct, array_like=True):
     def count_response(
         self, row: ResponseRow, tokens: Tokens, cost_micros: int | None, sign: int
     ) -> None:
-        """Add *row*, of *tokens* at *cost_micros*; with *sign* -1 take it away again."""
+        """Add *row*, of *tokens* at *cost_micros*; with *sign* -1 subtract it."""
         newest = self.newest_of(row.at_ms)
         if newest is not None:
             if row.latency_ms is not None:
@@ -243,19 +243,19 @@ class OpenSegments(msgspec.Struct, array_like=True):
         self._add(row.at_ms, part)
 
     def count_call(self, row: CallRow, name: str, sign: int) -> None:
-        """Add a call of the tool *name*; with *sign* -1 take it away again."""
+        """Add a call of the tool *name*; with *sign* -1 subtract it."""
         at_ms = row.returned_ms if row.called_ms is None else row.called_ms
         if self.newest_of(at_ms) is None:
             errors = sign * (row.outcome is Outcome.ERROR)
             self._add(at_ms, OpenSegment(tools={name: sign}, errors=errors))
 
     def count_mark(self, row: MarkRow, sign: int) -> None:
-        """Add an error of the provider; with *sign* -1 take it away again."""
+        """Add an error of the provider; with *sign* -1 subtract it."""
         if row.mark is Mark.API_ERROR and self.newest_of(row.at_ms) is None:
             self._add(row.at_ms, OpenSegment(errors=sign))
 
     def name_engine(self, at_ms: int, engine: str) -> None:
-        """Note that *engine* ran the model at *at_ms*."""
+        """Record that *engine* ran the model at *at_ms*."""
         newest = self.newest_of(at_ms)
         if newest is None:
             self._owe(OpenSegment(engines=[engine]))
@@ -263,23 +263,23 @@ class OpenSegments(msgspec.Struct, array_like=True):
             newest.name_engine(engine)
 
     def reprice(self, cost_micros: int, unpriced: int) -> None:
-        """Note that the totals have changed by so much because prices have.
+        """Apply a change of the totals that new prices have caused.
 
-        What was told keeps its price, and so does what is open beside it: nobody knows
-        which of the difference is whose. All of it is of the only segment there is.
+        Closed segments keep their cost, and so do open ones beside others, as the parts
+        of the difference are unknown. The only segment of a session takes all of it.
         """
         if self.closed or len(self.open) > 1:
             self.others.cost_micros += cost_micros
             self.others.unpriced += unpriced
 
     def close_older(self) -> Iterator[OpenSegment]:
-        """Close all but the newest, oldest first; give those with something to tell."""
+        """Close all but the newest, oldest first; yield those with activity."""
         older, self.open = self.open[:-1], self.open[-1:]
         for each in older:
             yield from self._close(each)
 
     def close_newest(self, totals: OpenSegment) -> Iterator[OpenSegment]:
-        """Close the newest, with all that was late; give it if it has something to tell.
+        """Close the newest, with late corrections; yield it if it has activity.
 
         *totals* are those of the session.
         """
@@ -288,7 +288,7 @@ class OpenSegments(msgspec.Struct, array_like=True):
             newest = self.open.pop()
             self._sum_up(newest, totals)
             self.others = totals if self.open else OpenSegment()
-            if self.open:  # which is the newest now, and has no numbers
+            if self.open:  # the newest now, which has no numbers
                 self.others.add(self.open[-1], -1)
                 self.open[-1].strip()
 
@@ -299,18 +299,18 @@ class OpenSegments(msgspec.Struct, array_like=True):
         self.watched = False
         yield from self._close(newest)
 
-    def _close(self, stretch: OpenSegment) -> Iterator[OpenSegment]:
-        debts = stretch.without_debts()
+    def _close(self, segment: OpenSegment) -> Iterator[OpenSegment]:
+        debts = segment.without_debts()
         if debts is not None:
             self._owe(debts)
 
-        if stretch.is_told:
+        if segment.has_activity:
             self.closed += 1
-            self.closed_ms = max(self.closed_ms, stretch.last_ms)
-            yield stretch
+            self.closed_ms = max(self.closed_ms, segment.last_ms)
+            yield segment
 
     def _add(self, at_ms: int | None, part: OpenSegment) -> None:
-        """Count *part*, which happened at *at_ms*, where that is not the newest."""
+        """Count *part* of the time *at_ms* in a segment that is not the newest."""
         if self.open:
             self.others.add(part)
 
@@ -328,23 +328,23 @@ class OpenSegments(msgspec.Struct, array_like=True):
         if self.late.is_blank:
             self.late = None
 
-    def _succeed(self, stretch: OpenSegment, totals: OpenSegment) -> None:
-        """Make *stretch* the newest; what was so until now gets its numbers."""
+    def _succeed(self, segment: OpenSegment, totals: OpenSegment) -> None:
+        """Make *segment* the newest; the newest so far gets its numbers."""
         if self.open:
             self._sum_up(self.open[-1], totals)
 
         self.others = totals
-        self.open.append(stretch)
+        self.open.append(segment)
 
     def _sum_up(self, newest: OpenSegment, totals: OpenSegment) -> None:
         newest.add(totals)
         newest.add(self.others, -1)
 
     def _join(self, place: int) -> None:
-        """Make one of the stretch at *place* and that before it."""
+        """Join the segment at *place* with the one before it."""
         later = self.open.pop(place)
         earlier = self.open[place - 1]
-        if place == len(self.open):  # together they are the newest
+        if place == len(self.open):  # joined, they are the newest
             self.others.add(earlier, -1)
             earlier.strip()
 
@@ -353,7 +353,7 @@ class OpenSegments(msgspec.Struct, array_like=True):
 
 
 def tally(counts: dict[str, int], name: str, number: int) -> None:
-    """Add *number* to that of *name*, which is forgotten at 0."""
+    """Add *number* to the count of *name*, which is removed at 0."""
     left = counts.get(name, 0) + number
     if left:
         counts[name] = left
@@ -361,5 +361,5 @@ def tally(counts: dict[str, int], name: str, number: int) -> None:
         counts.pop(name, None)
 
 
-def _first_ms(stretch: OpenSegment) -> int:
-    return stretch.first_ms
+def _first_ms(segment: OpenSegment) -> int:
+    return segment.first_ms

@@ -1,4 +1,4 @@
-"""Counting costs anew, when prices have changed, from what is stored.
+"""Computes costs again from stored rows when prices have changed.
 
 A session at a time: the store adds up its responses at the new prices, in the
 transaction of a flush, so that costs and the version behind them never disagree. What
@@ -15,19 +15,19 @@ from jarvisd.ledger.rollup import CellPlace, Cost, Rollup
 from jarvisd.ledger.session_totals import Session
 
 AT_ONCE = 64
-"""Sessions that one flush counts anew: some ten milliseconds of its thread."""
+"""Sessions that one flush prices again: some ten milliseconds of its thread."""
 
 SessionKey = tuple[str, SessionId]
 
 NOTHING: Cost = (0, 0)
 
 Priced = Mapping[str, set[SessionKey]]
-"""By price table: the sessions whose costs are counted with it."""
+"""By price table: the sessions whose costs were computed with it."""
 
 
 @dataclass(slots=True)
 class Repricing:
-    """Which sessions are still to be priced anew, and what they cost when taken.
+    """The sessions that are still to be priced again, and their costs when taken.
 
     Attributes:
         version: The price table in use.
@@ -42,7 +42,7 @@ class Repricing:
     _cells: dict[CellPlace, Cost] = field(default_factory=dict)
 
     def restore(self, priced: Priced) -> None:
-        """Take back which sessions are priced by which table."""
+        """Restore which sessions are priced by which table."""
         self._priced = priced
 
     def use(self, version: str, sessions: Iterable[SessionKey]) -> None:
@@ -54,7 +54,7 @@ class Repricing:
     def take(
         self, sessions: Mapping[SessionKey, Session], rollup: Rollup
     ) -> tuple[SessionKey, ...]:
-        """Return some to be priced anew, and remember what they cost now."""
+        """Return some to be priced again, and keep their costs of now."""
         keys = [self.stale.pop() for _ in range(min(AT_ONCE, len(self.stale)))]
         if keys:
             self._sessions = {key: _cost(sessions[key]) for key in keys}
@@ -63,11 +63,11 @@ class Repricing:
         return tuple(keys)
 
     def put_back(self, keys: Iterable[SessionKey]) -> None:
-        """Note that *keys*, which were taken, were not priced."""
+        """Put back *keys*, which were taken and not priced."""
         self.stale.update(keys)
 
     def hold(self, sessions: Mapping[SessionKey, Session], rollup: Rollup) -> None:
-        """Find what was counted since the taking, before the store's word changes it."""
+        """Compute what was counted since the taking, before the receipt changes it."""
         if self._sessions:
             self._sessions = {
                 key: _minus(_cost(sessions[key]), cost)
@@ -84,7 +84,7 @@ class Repricing:
         sessions: Mapping[SessionKey, Session],
         rollup: Rollup,
     ) -> None:
-        """Take over the new costs, and add what was counted since."""
+        """Apply the new costs, and add what was counted since."""
         for each in repriced:
             key = (each.agent, each.session_id)
             since = self._sessions[key]
@@ -92,7 +92,7 @@ class Repricing:
             before = _cost(session)
             session.cost_micros = each.cost_micros + since[0]
             session.unpriced = each.unpriced + since[1]
-            session.stretches.reprice(*_minus(_cost(session), before))
+            session.open_segments.reprice(*_minus(_cost(session), before))
             for cell in each.cells:
                 place = (cell.quarter, cell.key)
                 since = self._cells.get(place, NOTHING)

@@ -1,4 +1,4 @@
-"""Usage by quarter of an hour, session, model, branch and account: what every report is made of.
+"""Usage by quarter of an hour, session, model, branch and account: the source of every report.
 
 Responses are added, and taken away again where they grow or turn out to belong to
 another session, exactly as in the totals of sessions; so the two always agree.
@@ -13,7 +13,7 @@ from jarvisd.core.origin import SessionId
 from jarvisd.ledger.model import QUARTER_MS, UNDATED, Cell, CellKey, ResponseRow
 
 CellPlace = tuple[int, CellKey]
-"""A quarter, and which of its cells."""
+"""A quarter, and one of its cells."""
 
 Cost = tuple[int, int]
 """Micro-dollars, and how many responses have no price."""
@@ -21,7 +21,7 @@ Cost = tuple[int, int]
 
 @dataclass(slots=True)
 class Spent:
-    """What one agent spent in some time: cost, and how much of it has no price."""
+    """The usage of one agent in some time: cost, and responses without a price."""
 
     tokens: int = 0
     cost_micros: int = 0
@@ -32,7 +32,7 @@ class Rollup:
     """All cells, by quarter; about 15,000 for a gigabyte of logs.
 
     Attributes:
-        changes: Grows with every change: who remembers a sum can tell if it is old.
+        changes: Grows with every change, so that sums can be checked for staleness.
 
     """
 
@@ -49,7 +49,7 @@ class Rollup:
     def cells(
         self, since_ms: int | None = None, until_ms: int | None = None
     ) -> Iterator[Cell]:
-        """Give the cells that begin in [*since_ms*, *until_ms*), by quarter.
+        """Yield the cells that begin in [*since_ms*, *until_ms*), by quarter.
 
         What is given changes with the ledger: read it before the next await. Undated
         responses are only in sums without a beginning.
@@ -71,14 +71,14 @@ class Rollup:
         return self._quarters.get(quarter, {}).values()
 
     def changed_since(self, changes: int) -> list[int]:
-        """Return the quarters that have changed since *changes* was what it was."""
+        """Return the quarters that have changed since `changes` had the value *changes*."""
         if changes >= self.changes:
             return []
 
         return [each for each, when in self._changed.items() if when > changes]
 
     def spent(self, since_ms: int, until_ms: int) -> dict[str, Spent]:
-        """Return what each agent spent in the quarters that begin in that time.
+        """Return the usage of each agent in the quarters that begin in that time.
 
         It costs a look at each quarter, whatever the number of sessions.
         """
@@ -93,7 +93,7 @@ class Rollup:
         return total
 
     def restore(self, cells: Iterable[Cell]) -> None:
-        """Take back what was stored."""
+        """Restore the stored cells."""
         for cell in cells:
             self._quarters.setdefault(cell.quarter, {})[cell.key] = cell
             spent = self._spent_of(cell.quarter, cell.agent)
@@ -109,7 +109,7 @@ class Rollup:
         cost_micros: int | None,
         sign: int = 1,
     ) -> None:
-        """Add *row*, of *tokens* at *cost_micros*; with *sign* -1 take it away again.
+        """Add *row*, of *tokens* at *cost_micros*; with *sign* -1 subtract it.
 
         *cost_micros* None means that it has no price.
         """
@@ -131,14 +131,14 @@ class Rollup:
     def costs(
         self, sessions: set[tuple[str, SessionId]]
     ) -> Iterator[tuple[CellPlace, Cost]]:
-        """Give the costs of all cells of *sessions*."""
+        """Yield the costs of all cells of *sessions*."""
         for quarter, cells in self._quarters.items():
             for key, cell in cells.items():
                 if key[:2] in sessions:
                     yield (quarter, key), (cell.cost_micros, cell.unpriced)
 
     def set_cost(self, place: CellPlace, cost: Cost) -> None:
-        """Change what one cell cost; the store has done so already."""
+        """Change the cost of one cell, as the store has done."""
         quarter, key = place
         cell, spent = self._cell(quarter, key), self._spent_of(quarter, key[0])
         spent.cost_micros += cost[0] - cell.cost_micros
@@ -158,7 +158,7 @@ class Rollup:
         )
 
     def take_of(self, sessions: Container[tuple[str, SessionId]]) -> tuple[Cell, ...]:
-        """Return the same of *sessions* alone; the rest waits."""
+        """Return those of *sessions* alone; the rest waits."""
         places = [
             (quarter, key)
             for quarter, keys in self._dirty.items()
@@ -171,7 +171,7 @@ class Rollup:
         return tuple(self._taken(quarter, key) for quarter, key in places)
 
     def put_back(self, cells: Iterable[Cell]) -> None:
-        """Note that *cells*, which were taken, are not stored."""
+        """Put back *cells*, which were taken and not stored."""
         for cell in cells:
             self._dirty.setdefault(cell.quarter, set()).add(cell.key)
 

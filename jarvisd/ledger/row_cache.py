@@ -1,8 +1,8 @@
-"""Rows at hand: the few whose copies may still come, while all others are stored.
+"""Rows in memory: the newest, while all others are only stored.
 
-A row stays at hand for a while because copies of one thing come close together. Of the
-others only the key is known. A copy of such a one is *contested*: it is not counted,
-but stored as it is, and what it changed comes back as a correction.
+A row stays in memory for a while because copies of one thing come close together. Of
+the others only the key is known. A copy of such a row is *contested*: it is not
+counted, but stored as it is, and what it changed comes back as a correction.
 """
 
 from collections.abc import Container, Iterator
@@ -29,10 +29,10 @@ Name = tuple[str, str]
 class RowCache(Generic[R]):
     """The rows of one kind, by the agent's own names for them.
 
-    *window* rows are kept once they are stored; those which are not are kept all.
+    *window* stored rows are kept, and all that are not stored yet.
 
     Attributes:
-        is_mixed: What is to be stored cannot be parted by sessions: a row is made of
+        is_mixed: The rows to store cannot be separated by sessions: a row is made of
             copies in several, or was of another one before.
 
     """
@@ -41,7 +41,7 @@ class RowCache(Generic[R]):
     kind: str
     window: int
     _rows: dict[Name, R] = field(default_factory=dict)
-    # As counted before the changes since: what totals must be rid of.
+    # As counted before the changes since: what totals have to subtract.
     _before: dict[Name, R | None] = field(default_factory=dict)
     _dirty: dict[Name, R] = field(default_factory=dict)
     _contested: dict[Name, R] = field(default_factory=dict)
@@ -49,20 +49,20 @@ class RowCache(Generic[R]):
     _former: list[tuple[int, R]] = field(default_factory=list)
     is_mixed: bool = False
 
-    def at_hand(self, name: Name) -> R | None:
-        """Return the row called *name*, as far as it is counted."""
+    def find(self, name: Name) -> R | None:
+        """Return the counted row *name*, if it is in memory."""
         return self._rows.get(name)
 
     def key_of(self, name: Name) -> int:
-        """Return the key of *name*, which is not computed again while it is at hand."""
+        """Return the key of *name*, computed again only if its row is not in memory."""
         row = self._rows.get(name)
         return key_of(name[0], self.kind, name[1]) if row is None else row.key
 
     def put(self, name: Name, copy: R, *, former: str = "") -> None:
-        """Take in one *copy* of the thing called *name*.
+        """Merge one *copy* of the thing *name*.
 
-        *former* is what older parsers called it: what may be stored of it under that
-        name is replaced by the store, so until then it is contested.
+        *former* is its name in older parsers: a row that may be stored under it is
+        replaced by the store, and until then the copy is contested.
         """
         row, known = self._rows.get(name), self.known
         may_be_stored = known.stored or not known.complete
@@ -82,7 +82,7 @@ class RowCache(Generic[R]):
             self.is_mixed = True
 
     def _note_former(self, former: str, copy: R) -> bool:
-        """Whether something may be stored that older parsers called *former*."""
+        """Whether a row may be stored under the name *former* of older parsers."""
         key = key_of(copy.agent, self.kind, former)
         if self.known.complete and key not in self.known:
             return False
@@ -91,14 +91,14 @@ class RowCache(Generic[R]):
         return True
 
     def take_former(self) -> list[tuple[int, R]]:
-        """Return the keys under which older parsers may have stored rows, with these."""
+        """Return keys under which older parsers may have stored rows, and the rows."""
         former, self._former = self._former, []
         return former
 
     def change(self, name: Name, old: R, new: R, *, by: SessionId) -> None:
-        """Apply *new*, which replaces the row *old* and knows more of it.
+        """Replace the row *old* by *new*, which has more fields.
 
-        *by* is the session whose line knows more.
+        *by* is the session of the line that added them.
         """
         if by != old.session_id:
             self.is_mixed = True
@@ -108,7 +108,7 @@ class RowCache(Generic[R]):
             self._rows[name] = self._dirty[name] = new
 
     def changes(self) -> Iterator[tuple[R | None, R]]:
-        """Give what was counted and what is to be counted instead, once each."""
+        """Yield each changed row as it was counted, and as it is to be counted, once."""
         before, self._before = self._before, {}
         for name, old in before.items():
             yield old, self._rows[name]
@@ -119,7 +119,7 @@ class RowCache(Generic[R]):
         return len(self._dirty) + len(self._contested)
 
     def take_of(self, sessions: Container[SessionKey]) -> tuple[R, ...]:
-        """Return the rows of *sessions* to store; only if nothing is mixed."""
+        """Return the rows of *sessions* to store; call it only if nothing is mixed."""
         taken = {
             name: row
             for name, row in self._dirty.items()
@@ -141,7 +141,7 @@ class RowCache(Generic[R]):
         return tuple(rows), frozenset(self._contested_in_flight)
 
     def put_back(self, rows: tuple[R, ...]) -> None:
-        """Take back *rows* that were taken and not stored."""
+        """Put back *rows* that were taken and not stored."""
         self.is_mixed = True
         names = {row.key: name for name, row in self._rows.items()}
         for row in rows:
@@ -156,7 +156,7 @@ class RowCache(Generic[R]):
         self._contested_in_flight = {}
 
     def settled(self, row: R) -> None:
-        """Take at hand the contested *row*, as it is stored and counted now."""
+        """Keep the contested *row* in memory, as it is stored and counted now."""
         name = self._contested_in_flight.pop(row.key, None)
         if name is None:
             return
@@ -167,7 +167,7 @@ class RowCache(Generic[R]):
             self.change(name, row, merged(row, newer), by=newer.session_id)
 
     def forget(self) -> None:
-        """Let go of the oldest rows that are stored."""
+        """Drop the oldest stored rows from memory."""
         self._contested_in_flight = {}
         excess = max(0, len(self._rows) - self.window)
         for name in list(islice(self._rows, excess)):
@@ -189,7 +189,7 @@ class RowCaches:
 
     @classmethod
     def empty(cls, known: KeySet, window: int) -> "RowCaches":
-        """Return shelves with nothing on them, to keep *window* rows of each kind."""
+        """Return caches with nothing on them, to keep *window* rows of each kind."""
         return cls(
             RowCache(known, "response", window),
             RowCache(known, "call", window),

@@ -1,4 +1,4 @@
-"""Row changes: what a row said before and says now, given to all who add rows up.
+"""Row changes: a row before and after, for everything that sums rows.
 
 Who they are is written here once: session totals, open segments and the rollup. The
 ledger emits a change when it has applied the records of a slice, and when the store has
@@ -20,11 +20,11 @@ from jarvisd.ledger.session_totals import (
 )
 
 MAX_COST_MICROS: Final = 2**40
-"""One response costs no more: a million dollars. Only absurd prices come to that."""
+"""The greatest cost of a response: a million dollars. Only absurd prices exceed it."""
 
 
 class RowSums(NamedTuple):
-    """Everything that adds rows up."""
+    """Everything that sums rows."""
 
     sessions: dict[SessionKey, Session]
     rollup: Rollup
@@ -42,14 +42,14 @@ class RowSums(NamedTuple):
             self._count(after, 1)
 
     def _count(self, row: Row, sign: int) -> None:
-        """Add *row*, or take it away where *sign* is -1."""
+        """Add *row*, or subtract it if *sign* is -1."""
         key = (row.agent, row.session_id)
         session = self.sessions.get(key)
         if session is None:
             session = Session(session_id=row.session_id, agent=row.agent)
             self.sessions[key] = session
 
-        segments = session.stretches
+        segments = session.open_segments
         match row:
             case ResponseRow():
                 if row.rank != VOID_RANK:
@@ -67,7 +67,7 @@ class RowSums(NamedTuple):
 
 
 def priced(row: ResponseRow, price: Price) -> tuple[Tokens, int | None]:
-    """Return what *row* spent, and what that cost; None if it has no price."""
+    """Return the tokens of *row*, and its cost; None if it has no price."""
     tokens = row.tokens
     cost = price(row.model, row.variant, row.at_ms, tokens, row.web_searches)
     return tokens, cost and min(cost, MAX_COST_MICROS)

@@ -1,4 +1,4 @@
-"""The ledger's rules, for the store to apply to what it has: see `Ledger`."""
+"""The ledger's rules, for the store to apply to stored rows: see `Ledger`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -18,7 +18,7 @@ from jarvisd.ledger.session_totals import Price, restored
 
 
 class LedgerRules:
-    """How rows are merged, and what that changes of sessions and cells.
+    """Merging of rows, and the changes that it makes to sessions and cells.
 
     Pure but for *price*, so that the store's thread may call it.
     """
@@ -27,7 +27,7 @@ class LedgerRules:
         self._price = price
 
     def merged(self, old: Row, new: Row) -> Row:
-        """Return the one row that two copies of a thing are."""
+        """Return the row that two copies of a thing merge into."""
         return merged(old, new)
 
     def revised(
@@ -58,7 +58,7 @@ class LedgerRules:
             session.cost_micros += cost or 0
             session.unpriced += cost is None
 
-        session.stretches.reprice(
+        session.open_segments.reprice(
             session.cost_micros - before[0], session.unpriced - before[1]
         )
         return session.row(), cells.take()

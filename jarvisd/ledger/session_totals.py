@@ -1,9 +1,9 @@
 """The totals of one session.
 
-Two sorts of facts. What rows say (tokens, cost, calls, prompts) is added and can be
-taken away again, because a row may grow or turn out to belong to another session. What
-lines say (times, context, title) only ever widens: a span, or the greatest by time. Both
-give the same whatever the order in which the files are read.
+Figures of rows (tokens, cost, calls, prompts) are added and can be subtracted again,
+because a row may grow or turn out to belong to another session. Facts of lines (times,
+context, title) only widen: a span, or the greatest by time. Both are the same whatever
+the order in which the files are read.
 """
 
 from bisect import bisect_right
@@ -31,16 +31,16 @@ _LONG_WINDOW = 1_000_000
 
 
 class Spans(msgspec.Struct, array_like=True):
-    """Stretches of activity, as a sorted list of starts and ends.
+    """Spans of activity, as a sorted list of starts and ends.
 
-    Times that lie no further apart than `GAP_MS` are one stretch. That is what sorting
-    all times and leaving out the gaps gives, but needs two numbers for each stretch.
+    Times no further apart than `GAP_MS` are one span. The result is that of sorting all
+    times and leaving out the gaps, but takes two numbers for each span.
     """
 
     edges: list[int] = []
 
     def add(self, at_ms: int) -> None:
-        """Take in the time *at_ms*, in any order."""
+        """Add the time *at_ms*, in any order."""
         edges = self.edges
         if edges and edges[-2] <= at_ms <= (end := edges[-1]) + GAP_MS:
             if at_ms > end:
@@ -51,7 +51,7 @@ class Spans(msgspec.Struct, array_like=True):
     def _insert(self, at_ms: int) -> None:
         edges = self.edges
         after = bisect_right(edges, at_ms)
-        if after % 2:  # inside a stretch
+        if after % 2:  # inside a span
             return
 
         start = end = at_ms
@@ -80,7 +80,7 @@ class Spans(msgspec.Struct, array_like=True):
 
     @property
     def active_ms(self) -> int:
-        """Return the length of all stretches."""
+        """Return the total length of the spans."""
         return sum(self.edges[1::2]) - sum(self.edges[::2])
 
 
@@ -96,7 +96,7 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
         title: (rank, time, text) of the best one.
         place: (time, folder) of the newest working folder.
         mode: (time, word) of the newest way to ask for leave.
-        stretches: Its open segments.
+        open_segments: Its open segments.
 
     """
 
@@ -131,7 +131,7 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
     title: tuple[int, int, str] | None = None
     place: tuple[int, str] | None = None
     mode: tuple[int, str] | None = None
-    stretches: OpenSegments = msgspec.field(default_factory=OpenSegments)
+    open_segments: OpenSegments = msgspec.field(default_factory=OpenSegments)
 
     @property
     def model(self) -> str | None:
@@ -147,7 +147,7 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
 
     @property
     def window_tokens(self) -> int | None:
-        """Return the length of the context window, as far as the lines tell."""
+        """Return the length of the context window, if the lines show it."""
         if self.window is not None:
             return self.window[1]
 
@@ -229,7 +229,7 @@ def _decoded_before(state: bytes) -> Session:
 
 
 def summed(session: Session) -> OpenSegment:
-    """Return the totals of *session* as its segments tell them."""
+    """Return the totals of *session* as one segment."""
     return OpenSegment(
         turns=session.messages,
         tokens_in=session.tokens.prompt_total,
@@ -249,7 +249,7 @@ def count_response(
     cost_micros: int | None,
     sign: int = 1,
 ) -> None:
-    """Add *row*, of *tokens* at *cost_micros*; with *sign* -1 take it away again."""
+    """Add *row*, of *tokens* at *cost_micros*; with *sign* -1 subtract it."""
     session.messages += sign
     counted = session.tokens
     session.tokens = counted + tokens if sign > 0 else counted - tokens
@@ -282,7 +282,7 @@ def count_call(session: Session, row: CallRow, tool: str, sign: int = 1) -> str:
 
 
 def count_mark(session: Session, row: MarkRow, sign: int = 1) -> None:
-    """Add a mark; with *sign* -1 take it away again."""
+    """Add a mark; with *sign* -1 subtract it."""
     match row.mark:
         case Mark.PROMPT:
             session.prompts += sign
@@ -297,7 +297,7 @@ def count_mark(session: Session, row: MarkRow, sign: int = 1) -> None:
 
 
 def tool_name(server: str | None, tool: str) -> str:
-    """Return what a tool is called where it stands alone."""
+    """Return the name of a tool, with its server."""
     return tool if server is None else f"{server}/{tool}"
 
 

@@ -1,4 +1,4 @@
-"""Rows of sessions, cells and limits to and from SQL: what rows of the ledger sum to."""
+"""Rows of sessions, cells and limits to and from SQL: the sums of the ledger."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -124,7 +124,7 @@ _LIMIT_PUT: Final = _LIMITS.upsert()
 def write_limits(
     raw: sqlite3.Connection, known: Interned, limits: Iterable[LimitRow]
 ) -> None:
-    """Store the newest words on *limits*."""
+    """Store the newest reports of *limits*."""
     _LIMIT_PUT.run(raw, known, limits)
 
 

@@ -1,1 +1,1 @@
-"""Segments: stretches of work of a session, closed when it is idle."""
+"""Segments: spans of work of a session, closed when it is idle."""

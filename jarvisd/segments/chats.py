@@ -62,7 +62,7 @@ class Chats:
         """
         block = self._block(asked)
         session = self._fold(block, asked)
-        segment = session.stretches.closed + max(1, len(session.stretches.open))
+        segment = session.open_segments.closed + max(1, len(session.open_segments.open))
         await self._committed(block)
         return ChatsRecordResult(segment=segment)
 
@@ -75,14 +75,14 @@ class Chats:
         """
         session = self._books.ledger.session(asked.agent, asked.session_id)
         block = self._blocks.get(_block_id(asked.agent, asked.session_id))
-        if session is None or block is None or not session.stretches:
+        if session is None or block is None or not session.open_segments:
             return ChatsEndSessionResult(segment=None)
 
-        before = session.stretches.closed
+        before = session.open_segments.closed
         self._books.segments.end(session, Closed.END, self._clock.unix_ms())
         self._last.pop(block.block_id, None)
         self._intake.touch(block)
-        closed = session.stretches.closed
+        closed = session.open_segments.closed
         await self._committed(block)
         return ChatsEndSessionResult(segment=closed if closed > before else None)
 
@@ -122,7 +122,7 @@ class Chats:
         session = lane.session
         assert session is not None
         if isinstance(asked, ChatsRecordInference) and asked.engine:
-            session.stretches.name_engine(at_ms, asked.engine)
+            session.open_segments.name_engine(at_ms, asked.engine)
 
         self._books.segments.touched(session, now_s=now_s, now_ms=now_ms)
         block.position = replace(block.position, offset=block.position.offset + 1)
@@ -134,10 +134,10 @@ class Chats:
         """Return when a call came: as long after the last as the clock has gone on."""
         at_ms = now_ms
         last, session = self._last.pop(block.block_id, None), block.session
-        if session is not None and session.stretches.open and last is not None:
+        if session is not None and session.open_segments.open and last is not None:
             at_ms = last[1] + round((now_s - last[0]) * MS_PER_S)
         elif session is not None:  # nothing new can be in what is told already
-            at_ms = max(now_ms, session.stretches.closed_ms + 1)
+            at_ms = max(now_ms, session.open_segments.closed_ms + 1)
 
         self._last[block.block_id] = (now_s, at_ms)
         if len(self._last) > MAX_TIMED:

@@ -2,7 +2,7 @@
 
 A session that somebody has seen grow is *watched*. It closes when it ends, when it has
 been quiet for longer than the idle time, by the monotonic clock, or when the daemon
-stops. What was written while nobody looked is history: its stretches close once all
+stops. What was written while nobody looked is history: its segments close once all
 there is has been read, and close as if somebody had looked.
 
 A closed segment waits here and is stored in the transaction that stores its
@@ -139,13 +139,13 @@ class Segments(Feature):
         seen = self._seen.get(key)
         if seen is None:
             self._seen[key] = _Seen(now_s, now_ms, now_ms)
-            session.stretches.watched = True
+            session.open_segments.watched = True
         else:
             seen.at_s, seen.last_ms = now_s, now_ms
 
     def interrupt(self, now_ms: int) -> int:
         """Close what was watched by a daemon that died; return how many there were."""
-        found = [each for each in self._ledger.sessions() if each.stretches.watched]
+        found = [each for each in self._ledger.sessions() if each.open_segments.watched]
         for session in found:
             self._close(session, Closed.INTERRUPTED, now_ms)
 
@@ -162,9 +162,9 @@ class Segments(Feature):
             closed = 0
             for session in sessions[start : start + SLICE]:
                 if self._may_close(session, now_s) and self._ledger.holds(session):
-                    before = session.stretches.closed
+                    before = session.open_segments.closed
                     self._sweep(session, now_s, now_ms, complete=complete)
-                    closed += session.stretches.closed - before
+                    closed += session.open_segments.closed - before
                     if closed >= MAX_CLOSED:
                         yield closed
                         closed = 0
@@ -179,7 +179,7 @@ class Segments(Feature):
 
     def end_all(self, now_ms: int) -> int:
         """Close all that is watched, because nobody will watch any more."""
-        found = [each for each in self._ledger.sessions() if each.stretches.watched]
+        found = [each for each in self._ledger.sessions() if each.open_segments.watched]
         for session in found:
             self._close(session, Closed.SHUTDOWN, now_ms)
 
@@ -189,9 +189,9 @@ class Segments(Feature):
         """Say whether a sweep is to look closer: of most sessions there is no need."""
         seen = self._seen.get((session.agent, session.session_id))
         if seen is None or now_s - seen.at_s > self.idle_s:
-            return bool(session.stretches)
+            return bool(session.open_segments)
 
-        return len(session.stretches.open) > 1
+        return len(session.open_segments.open) > 1
 
     def _sweep(
         self, session: Session, now_s: float, now_ms: int, *, complete: bool
@@ -205,18 +205,20 @@ class Segments(Feature):
             seen = _seen_before(session, now_s, now_ms)
 
         if complete:
-            self._tell(session, session.stretches.close_older(), Closed.IDLE, now_ms)
+            self._tell(
+                session, session.open_segments.close_older(), Closed.IDLE, now_ms
+            )
 
         if now_s - seen.at_s > self.idle_s:
             self._close(session, Closed.IDLE, now_ms)
         elif key not in self._seen:
             self._seen[key] = seen
-            session.stretches.watched = True
+            session.open_segments.watched = True
             self._ledger.touch(session)
 
     def _close(self, session: Session, reason: Closed, now_ms: int) -> None:
         """Close the newest stretch of *session*, and all that was to be corrected."""
-        closed = session.stretches.close_newest(summed(session))
+        closed = session.open_segments.close_newest(summed(session))
         self._tell(session, closed, reason, now_ms)
         self._seen.pop((session.agent, session.session_id), None)
         self._ledger.touch(session)
@@ -224,11 +226,11 @@ class Segments(Feature):
     def _tell(
         self,
         session: Session,
-        stretches: Iterable[OpenSegment],
+        open_segments: Iterable[OpenSegment],
         reason: Closed,
         now_ms: int,
     ) -> None:
-        for stretch in stretches:
+        for stretch in open_segments:
             segment = self._segment(session, stretch, reason, now_ms)
             sinks = self.sinks if segment.ended_ms >= self.since_ms else ()
             self._closings.append(Closing(segment=segment, sinks=sinks))
@@ -238,7 +240,7 @@ class Segments(Feature):
         self, session: Session, stretch: OpenSegment, reason: Closed, now_ms: int
     ) -> Segment:
         started_ms, ended_ms = self._span(session, stretch, now_ms)
-        number, around = session.stretches.closed, self._surroundings(session)
+        number, around = session.open_segments.closed, self._surroundings(session)
         return Segment(
             segment_id=segment_id(session.agent, session.session_id, number),
             agent=session.agent,
@@ -290,11 +292,11 @@ class Segments(Feature):
 
 def _seen_before(session: Session, now_s: float, now_ms: int) -> _Seen:
     """Return when *session* was last active, as if somebody had been looking."""
-    stretches = session.stretches.open
-    if not stretches:
+    open_segments = session.open_segments.open
+    if not open_segments:
         return _Seen(-math.inf, now_ms, now_ms)
 
-    first_ms, last_ms = stretches[-1].first_ms, stretches[-1].last_ms
+    first_ms, last_ms = open_segments[-1].first_ms, open_segments[-1].last_ms
     return _Seen(now_s - max(0, now_ms - last_ms) / 1000, first_ms, last_ms)
 
 

@@ -193,7 +193,7 @@ def accounts(home: Path) -> dict[str, list[Any]]:
 def _as_read(state: bytes) -> Session:
     """Return a session but for whether it was read as it grew or afterwards."""
     session = decoded(state)
-    session.stretches.watched = False
+    session.open_segments.watched = False
     return session
 
 

@@ -38,7 +38,7 @@ WORK = [
     result("y1", second=5, error=True),
     reply("x2", second=600, inp=9, out=3, read=0),
 ]
-"""Two stretches of history: ten minutes lie between them."""
+"""Two segments of history: ten minutes lie between them."""
 
 RECORDS = """
 import json, socket, sys

@@ -426,7 +426,7 @@ def test_a_compaction_is_its_boundary_and_its_summary() -> None:
     [
         pytest.param([0, 600], 600, 600, id="S001-21 just not a gap"),
         pytest.param([0, 601], 0, 601, id="S001-21 a gap"),
-        pytest.param([0, 300, 1_200, 1_500], 600, 1_500, id="S001-21 two stretches"),
+        pytest.param([0, 300, 1_200, 1_500], 600, 1_500, id="S001-21 two spans"),
         pytest.param([1_500, 0, 1_200, 300], 600, 1_500, id="in any order"),
         pytest.param([5], 0, 0, id="one line"),
         pytest.param([0, 1_200, 600], 1_200, 1_200, id="the last joins both"),

@@ -77,8 +77,8 @@ def test_what_was_counted_as_printed_is_taken_away_by_a_rollout_found_later(
     assert books.tokens() == Tokens(input=250)
     assert books.session(THREAD, "codex").messages == 2
     assert books.store.cells == read_all(RECORDED).store.cells
-    stretches = books.session(THREAD, "codex").stretches
-    (told,) = stretches.close_newest(summed(books.session(THREAD, "codex")))
+    open_segments = books.session(THREAD, "codex").open_segments
+    (told,) = open_segments.close_newest(summed(books.session(THREAD, "codex")))
     assert (told.turns, told.tokens_in) == (2, 250)
 
 

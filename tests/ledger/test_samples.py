@@ -146,7 +146,7 @@ def test_a_restart_goes_on_from_the_newest_word_and_an_older_one_changes_nothing
     ledger.restore((), [row((0, 20, 300, 200))])
     for after_min, percent in ((10, 30), (5, 29)):
         word = row((after_min, percent, 300, 200))
-        ledger.hear_limits("codex", LimitsReported(windows=word.windows), word.at_ms)
+        ledger.apply_limits("codex", LimitsReported(windows=word.windows), word.at_ms)
 
     ((samples,),) = ledger.samples().values()
 

@@ -132,7 +132,7 @@ def sums(run: Run, session: Session) -> dict[str, int]:
         for each in run.kept
         if (each.agent, each.session_id) == (session.agent, session.session_id)
     ]
-    late, names = session.stretches.late, totals(session)
+    late, names = session.open_segments.late, totals(session)
     found = {name: sum(getattr(each, name) for each in told) for name in names}
     if late is not None:
         for name in names:
@@ -144,14 +144,14 @@ def sums(run: Run, session: Session) -> dict[str, int]:
 
 def assert_adds_up(run: Run) -> None:
     for session in run.books.ledger.sessions():
-        assert not session.stretches.open
+        assert not session.open_segments.open
         assert sums(run, session) == totals(session), session.session_id
         numbers = [
             each.segment
             for each in run.kept
             if (each.agent, each.session_id) == (session.agent, session.session_id)
         ]
-        assert numbers == list(range(1, session.stretches.closed + 1))
+        assert numbers == list(range(1, session.open_segments.closed + 1))
 
     for each in run.kept:
         assert min(each.turns, each.tokens_in, each.tokens_out, each.tools) >= 0
