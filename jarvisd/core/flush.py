@@ -14,6 +14,7 @@ other, until there is one. What becomes of a flush: see `FlushOutcome`.
 
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 import anyio
@@ -46,6 +47,8 @@ PUT_OFF_S = 0.1
 MAX_AHEAD = 16_384
 """Rows that reading may be ahead of the disk before history has to wait: 6 MB."""
 
+
+_IS_PRESSING = attrgetter("is_pressing")
 
 CRASHED = (
     "an internal error keeps what is new from being stored; the daemon's log says more. "
@@ -117,6 +120,12 @@ class Flusher:
         self._clock = clock
         self._streams = streams
         self.features = features
+        # Asked with each change of a stream, so only those that can be pressing.
+        self._can_press = [
+            each
+            for each in features.values()
+            if type(each).is_pressing is not Feature.is_pressing
+        ]
         self._streams_of = streams_of
         self._restart = restart
         self._caught_up = anyio.Event()
@@ -185,7 +194,7 @@ class Flusher:
 
     @property
     def _is_pressing(self) -> bool:
-        return any(each.is_pressing for each in self.features.values())
+        return any(map(_IS_PRESSING, self._can_press))
 
     @property
     def _has_waiting(self) -> bool:
