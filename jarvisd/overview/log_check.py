@@ -26,6 +26,7 @@ from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.record import Drift, Record
 from jarvisd.core.roots import Place, SourceKind, Tree
 from jarvisd.core.sources.blocking_source import BlockingSource
+from jarvisd.core.sources.jsonlines.line_file import lines_of
 from jarvisd.core.sources.jsonlines.lines import (
     Condense,
     ItemLine,
@@ -33,7 +34,6 @@ from jarvisd.core.sources.jsonlines.lines import (
     TextLine,
     is_blank,
 )
-from jarvisd.core.sources.jsonlines.whole_file import lines_of
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.explain import MALFORMED, OVERSIZE, Explainer
 from jarvisd.ledger.key_set import KeySet

@@ -118,8 +118,8 @@ async def test_a_line_to_its_subscriber(tmp_path: Path) -> None:
         await way.assert_short(
             written,
             lambda number: f'"line_count":{number + 3}',
-            files=53,
-            functions=164,
+            files=51,
+            functions=163,
         )
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.handles import Handles
+from jarvisd.core.sources.jsonlines.identity import FilePosition
 from jarvisd.core.sources.jsonlines.lines import TextLine
 from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 

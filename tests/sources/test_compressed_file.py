@@ -14,11 +14,10 @@ from jarvisd.core.sources.jsonlines.compressed_file import (
     TRUNCATED_S,
     CompressedFile,
 )
-from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.handles import Handles
-from jarvisd.core.sources.jsonlines.line_file import open_tail
+from jarvisd.core.sources.jsonlines.identity import FilePosition
+from jarvisd.core.sources.jsonlines.line_file import lines_of, open_tail
 from jarvisd.core.sources.jsonlines.lines import TextLine
-from jarvisd.core.sources.jsonlines.whole_file import lines_of
 from tests.zstd_library import zstd
 
 

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from jarvisd.base.errors import SourceError
-from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.handles import Handles
+from jarvisd.core.sources.jsonlines.identity import FilePosition
 from jarvisd.core.sources.jsonlines.stream import LONG_STEP_BYTES, SLICE_BYTES, Stream
 from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 from tests.sources.reading import Reading, append

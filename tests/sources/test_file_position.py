@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
+from jarvisd.core.sources.jsonlines.identity import FilePosition, position_of
 
 FULL = FilePosition(
     offset=1,

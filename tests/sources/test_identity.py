@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.core.sources.jsonlines.file_position import FilePosition
-from jarvisd.core.sources.jsonlines.identity import HEAD_BYTES, MARK_BYTES, advanced
+from jarvisd.core.sources.jsonlines.identity import (
+    HEAD_BYTES,
+    MARK_BYTES,
+    FilePosition,
+    advanced,
+)
 from tests.sources.reading import Reading, append
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jarvisd.core.discovery.scan import walk
 from jarvisd.core.roots import Place, Tree
-from jarvisd.core.sources.jsonlines.last_lines import last_lines
+from jarvisd.core.sources.jsonlines.line_file import last_lines
 
 
 def tree(root: Path) -> Tree:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jarvisd.core.sources.jsonlines.handles import open_regular
-from jarvisd.core.sources.jsonlines.open_for_writing import has_writer
+from jarvisd.core.sources.jsonlines.leaving import has_writer
 
 
 @pytest.mark.parametrize(

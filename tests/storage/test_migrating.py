@@ -11,7 +11,7 @@ import pytest
 
 from jarvisd.app.features import open_store
 from jarvisd.base.errors import StoreTooNewError
-from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
+from jarvisd.core.sources.jsonlines.identity import FilePosition, position_of
 from jarvisd.core.storage.database import connect_writer
 from jarvisd.core.storage.migrate import migrate, read_scripts, shipped_scripts
 from jarvisd.core.storage.opening import Opening
@@ -55,7 +55,7 @@ VALUES (9, 1, 0, 0, 1, 'prompt', 0);
 """
 KILLED = """
 import os, pathlib, signal, sys
-from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
+from jarvisd.core.sources.jsonlines.identity import FilePosition, position_of
 from jarvisd.core.storage.database import connect_writer
 from jarvisd.core.storage.migrate import migrate, shipped_scripts
 raw = connect_writer(pathlib.Path(sys.argv[1]), wal=True)

@@ -51,8 +51,8 @@ from jarvisd.core.origin import BlockId, Kind, Origin, SessionId, stream_block_i
 from jarvisd.core.roots import Place, Position, SourceKind, Tree
 from jarvisd.core.sources.blocking_source import BlockingSource, StreamLines
 from jarvisd.core.sources.jsonlines.compressed_file import COMPRESSED
-from jarvisd.core.sources.jsonlines.file_position import FilePosition, position_of
 from jarvisd.core.sources.jsonlines.handles import Handles
+from jarvisd.core.sources.jsonlines.identity import FilePosition, position_of
 from jarvisd.core.sources.jsonlines.line_file import LineFile, open_tail
 
 log = structlog.get_logger()

@@ -9,9 +9,8 @@ from collections.abc import Iterable
 import msgspec
 
 from jarvisd.core.discovery.tracked_file import TrackedFile
-from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.handles import Handles, open_if_readable
-from jarvisd.core.sources.jsonlines.identity import FileVerdict, resembles
+from jarvisd.core.sources.jsonlines.identity import FilePosition, FileVerdict, resembles
 
 _CONTINUED = {FileVerdict.SAME, FileVerdict.EDITED, FileVerdict.CUT}
 

@@ -9,7 +9,7 @@ from jarvisd.blocks.block import Block
 from jarvisd.core.discovery.links import REMEDIES
 from jarvisd.core.roots import SourceView
 from jarvisd.core.sources.jsonlines.compressed_file import CompressedFile
-from jarvisd.core.sources.jsonlines.file_position import FilePosition
+from jarvisd.core.sources.jsonlines.identity import FilePosition
 from jarvisd.core.sources.jsonlines.line_file import LineFile
 from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
 from jarvisd.core.sources.source_slice import ScheduledSource

@@ -9,12 +9,12 @@ A compressed file does not grow: it is read once, and not followed.
 import os
 
 from jarvisd.base.errors import SourceError
-from jarvisd.core.sources.jsonlines.file_position import FilePosition
 from jarvisd.core.sources.jsonlines.foreign import PROBE_BYTES, foreign_reason
 from jarvisd.core.sources.jsonlines.handles import Handles
 from jarvisd.core.sources.jsonlines.identity import (
     HEAD_BYTES,
     MARK_BYTES,
+    FilePosition,
     FileVerdict,
     digest,
 )

@@ -1,18 +1,33 @@
 """A file of lines as discovery schedules it: the tail engine and its descriptors."""
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from typing import cast
 
 from jarvisd.core.roots import Position
-from jarvisd.core.sources.jsonlines.compressed_file import COMPRESSED, CompressedFile
-from jarvisd.core.sources.jsonlines.file_position import FilePosition
-from jarvisd.core.sources.jsonlines.handles import Handles
-from jarvisd.core.sources.jsonlines.last_lines import last_lines
-from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine
+from jarvisd.core.sources.jsonlines.compressed_file import (
+    COMPRESSED,
+    CompressedFile,
+    TranscriptText,
+)
+from jarvisd.core.sources.jsonlines.handles import Handles, open_regular
+from jarvisd.core.sources.jsonlines.identity import FilePosition
+from jarvisd.core.sources.jsonlines.lines import (
+    Condense,
+    LineSplitter,
+    Oversize,
+    TextLine,
+    is_blank,
+)
 from jarvisd.core.sources.jsonlines.stream import FileSlice
 from jarvisd.core.sources.jsonlines.tailed_file import TailedFile
-from jarvisd.core.sources.jsonlines.whole_file import lines_of
+
+STEP_BYTES = 64 * 1024
+MAX_TAIL_BYTES = 8 * 1024 * 1024
+"""Bytes that are read at most: the tail of a file of huge lines is short, not slow."""
+
+_CHUNK_BYTES = 256 * 1024
 
 
 class LineFile:
@@ -106,3 +121,88 @@ class LineFile:
 def open_tail(path: str) -> TailedFile | CompressedFile:
     """Return the reader of the file at *path*."""
     return CompressedFile(path) if path.endswith(COMPRESSED) else TailedFile(path)
+
+
+def last_lines(path: str, end: int, count: int) -> list[str]:
+    """Return the last *count* lines of *path* before offset *end* that are not blank.
+
+    They are fewer if the file has fewer, or if they exceed MAX_TAIL_BYTES. Bytes that are not
+    UTF-8 are replaced.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        SourceError: The file is not readable.
+
+    """
+    fd = open_regular(path)
+    try:
+        is_compressed = path.endswith(COMPRESSED)
+        tail = (
+            _compressed_tail(path, fd, end) if is_compressed else _tail(fd, end, count)
+        )
+    finally:
+        os.close(fd)
+
+    lines = [each for each in tail.split(b"\n") if not is_blank(each)]
+    return [
+        each.lstrip(b"\0").removesuffix(b"\r").decode(errors="replace")
+        for each in lines[-count:]
+    ]
+
+
+def _compressed_tail(path: str, fd: int, end: int) -> bytes:
+    """Return the complete lines before *end*; all text before is decompressed."""
+    text, pieces, offset, size = TranscriptText(path, fd), deque[bytes](), 0, 0
+    while offset < end and not text.ended:
+        pieces.append(text.read(min(STEP_BYTES, end - offset)))
+        offset += len(pieces[-1])
+        size += len(pieces[-1])
+        while size > MAX_TAIL_BYTES:
+            size -= len(pieces.popleft())
+
+    tail = b"".join(pieces)
+    return tail if size == offset else tail[tail.find(b"\n") + 1 :]
+
+
+def _tail(fd: int, end: int, count: int) -> bytes:
+    """Return complete lines, with at least *count* that are not blank if possible."""
+    start, tail = end, b""
+    while start and len(tail) < MAX_TAIL_BYTES:
+        step = min(STEP_BYTES, start)
+        start -= step
+        tail = os.pread(fd, step, start) + tail
+        first = tail.find(b"\n") + 1 if start else 0
+        if sum(1 for each in tail[first:].split(b"\n") if not is_blank(each)) >= count:
+            return tail[first:]
+
+    return tail[tail.find(b"\n") + 1 :] if start else tail
+
+
+def lines_of(
+    path: str, condense: Condense, *, end: int | None = None
+) -> Iterator[TextLine | Oversize]:
+    """Yield the complete lines of the file at *path* before the offset *end*.
+
+    Without *end*, yield all lines, including a last one without a line end.
+
+    Raises:
+        SourceError: It is no regular file, or a damaged compressed one.
+        OSError: The file cannot be opened or read.
+
+    """
+    fd = open_regular(path)
+    try:
+        splitter, text = LineSplitter(condense=condense), TranscriptText(path, fd)
+        while end is None or splitter.next_offset < end:
+            left = _CHUNK_BYTES if end is None else end - splitter.next_offset
+            chunk = text.read(min(left, _CHUNK_BYTES))
+            if text.ended:
+                break
+
+            yield from splitter.feed(chunk)
+
+        last = splitter.finish() if end is None else None
+        if last is not None:
+            yield last
+    finally:
+        os.close(fd)

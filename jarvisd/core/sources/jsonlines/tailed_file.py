@@ -23,18 +23,21 @@ import os
 from dataclasses import dataclass, field
 
 from jarvisd.base.errors import SourceError
-from jarvisd.core.sources.jsonlines.file_position import FilePosition
-from jarvisd.core.sources.jsonlines.file_progress import FileProgress
 from jarvisd.core.sources.jsonlines.foreign import PROBE_BYTES, foreign_reason
 from jarvisd.core.sources.jsonlines.handles import Handles, open_if_readable
-from jarvisd.core.sources.jsonlines.identity import FileVerdict, edited, judge
+from jarvisd.core.sources.jsonlines.identity import (
+    FilePosition,
+    FileVerdict,
+    edited,
+    judge,
+)
 from jarvisd.core.sources.jsonlines.leaving import (
     LeavingFile,
     is_abandoned,
     read_beside,
 )
 from jarvisd.core.sources.jsonlines.lines import Condense
-from jarvisd.core.sources.jsonlines.stream import SLICE_BYTES, FileSlice
+from jarvisd.core.sources.jsonlines.stream import SLICE_BYTES, FileProgress, FileSlice
 from jarvisd.core.sources.source_slice import SourceSlice
 
 MAX_LEAVING = 4
