@@ -140,6 +140,38 @@ def test_each_model_of_a_result_counts_with_subagents_inside() -> None:
     }
 
 
+def test_a_model_that_a_result_leaves_out_counts_when_the_next_one_tells_it() -> None:
+    """A result comes before what an agent in the background asks for has ended."""
+    helper = said("s1", usage(7, 1), model=HAIKU, tool="toolu_1")
+    first = result({SONNET: (30, 55, 400, 700)})
+    last = result({SONNET: (30, 55, 400, 700), HAIKU: (9, 12, 0, 0)})
+
+    books = read_all(printed(*START, helper, first, last))
+
+    assert {each.model: each.tokens for each in rows(books)} == {
+        SONNET: TOKENS,
+        HAIKU: Tokens(input=9, output=12),
+    }
+
+
+def test_a_result_without_models_is_all_that_was_spent_with_any() -> None:
+    other = said("m3", usage(7, 1), model=HAIKU)
+
+    books = read_all(printed(*START, other, result(usage=usage(37, 60))))
+
+    assert books.tokens() == Tokens(input=37, output=60)
+
+
+def test_what_a_result_said_stays_where_the_next_one_leaves_it_out() -> None:
+    helper = said("s1", usage(7, 1), model=HAIKU, tool="toolu_1")
+    first = result({SONNET: (30, 55, 400, 700), HAIKU: (9, 12, 0, 0)})
+    last = result({SONNET: (30, 55, 400, 700)})
+
+    books = read_all(printed(*START, helper, first, last))
+
+    assert books.tokens().output == 55 + 12
+
+
 @pytest.mark.parametrize(
     ("spoken", "told"),
     [(SONNET, f"{SONNET}[1m]"), (f"{SONNET}[1m]", SONNET)],

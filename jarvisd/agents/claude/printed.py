@@ -101,15 +101,19 @@ class PrintedSession(msgspec.Struct, kw_only=True, omit_defaults=True):
             return
 
         spent: dict[str, UsageReported] = {}
-        for name, usage in _spent(line, model):
+        models = _models_in(line.model_usage)
+        for name, usage in _spent(line, models, model):
             key = printed_key(session_id, name)
             told = msgspec.structs.replace(usage, response=key, model=name)
             spent[key] = _both(spent[key], told) if key in spent else told
 
         same = self.sums if session_id == self.session_id else {}
         summed = {printed_key(session_id, name) for name in same}
-        for key in summed - spent.keys() if spent else ():
-            yield UsageSuperseded(key=key)
+        # A name that no message has may be another name of one that messages have.
+        # Where all are known, a model that is left out has not been told of yet.
+        if spent and (not models or spent.keys() - summed):
+            for key in summed - spent.keys():
+                yield UsageSuperseded(key=key)
 
         yield from spent.values()
 
@@ -166,9 +170,10 @@ class _Spent(NamedTuple):
     usage: UsageReported
 
 
-def _spent(line: ResultLine, model: str | None) -> Iterator[_Spent]:
-    """Yield what each model took in all, as a result says."""
-    models = _models_in(line.model_usage)
+def _spent(
+    line: ResultLine, models: dict[str, ModelUsage], model: str | None
+) -> Iterator[_Spent]:
+    """Yield what each of *models* took in all; without any, all is of *model*."""
     for name, usage in models.items():
         if not name:
             continue
