@@ -1,8 +1,7 @@
-"""What the ledger must remember of one block between two of its lines.
+"""What the ledger remembers of one block between two of its lines.
 
-It is saved with the
-block's position, in one transaction, so that reading can stop behind any line and go
-on in another process as if nothing had been.
+It is stored with the block's cursor, in one transaction, so that reading can stop after
+any line and continue in another process.
 """
 
 from typing import Protocol
@@ -35,7 +34,7 @@ class LedgerMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
         last_ms: That of the newest line: what lines without a time inherit.
         session_id: Learned from the content, where the file's name does not say.
         branch: The branch that is checked out.
-        plan: The plan of the account, as it was told last.
+        plan: The plan of the account, as it was reported last.
         boundary: A compaction was announced and its summary is still to come.
         asked: Hash of the last prompt; *aborted* since: it may be written again.
         open_tools: Calls without a result, oldest first.
@@ -167,7 +166,7 @@ class Lane:
             return b""
 
     def meet(self, record: Record) -> None:
-        """Learn from *record* when and whose the lines are."""
+        """Update session, parent, branch and times from *record*."""
         carry, at_ms = self.carry, record.at_ms
         if carry.session_id is None and record.session_id is not None:
             carry.session_id = record.session_id
@@ -224,18 +223,18 @@ class Lane:
             self.session, self.renamed = None, before is not None
 
     def opens(self, call_id: str, tool: str) -> None:
-        """Note a tool call; of too many the oldest is forgotten."""
+        """Record a tool call; of too many the oldest is dropped."""
         tools = self.carry.open_tools
         tools.setdefault(call_id, OpenTool(tool, self.carry.last_ms))
         if len(tools) > MAX_OPEN_TOOLS:
             del tools[next(iter(tools))]
 
     def closes(self, call_id: str) -> None:
-        """Note that a tool call came back; one that is not known is no matter."""
+        """Record the result of a tool call, if the call is open."""
         self.carry.open_tools.pop(call_id, None)
 
     def asks(self, call_id: str, response: str) -> None:
-        """Note that *response* asks for a call; of too many the oldest is forgotten."""
+        """Record that *response* asks for a call; of too many the oldest is dropped."""
         asking = self.carry.asking
         asking.pop(call_id, None)
         asking[call_id] = response
@@ -259,7 +258,7 @@ class Lane:
         return response
 
     def settle_turn(self) -> None:
-        """Note that the turn is over: only what outlives a turn stays open."""
+        """Record that the turn is over: only calls that outlive a turn stay open."""
         carry = self.carry
         carry.open_tools = {
             call_id: each

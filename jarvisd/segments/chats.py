@@ -136,7 +136,7 @@ class Chats:
         last, session = self._last.pop(block.block_id, None), block.session
         if session is not None and session.open_segments.open and last is not None:
             at_ms = last[1] + round((now_s - last[0]) * MS_PER_S)
-        elif session is not None:  # nothing new can be in what is told already
+        elif session is not None:  # a closed segment cannot change
             at_ms = max(now_ms, session.open_segments.closed_ms + 1)
 
         self._last[block.block_id] = (now_s, at_ms)

@@ -1,12 +1,12 @@
-"""Segments: which sessions are open, when they close, and what is told of them then.
+"""Closes the segments of sessions, and publishes them when they are stored.
 
-A session that somebody has seen grow is *watched*. It closes when it ends, when it has
-been quiet for longer than the idle time, by the monotonic clock, or when the daemon
-stops. What was written while nobody looked is history: its segments close once all
-there is has been read, and close as if somebody had looked.
+A session that grows while a daemon runs is *watched*. It closes when it ends, when it
+has been quiet for longer than the idle time, by the monotonic clock, or when the daemon
+stops. What was written while no daemon ran is history: its segments close once all of
+it has been read, at the same times as if a daemon had run.
 
-A closed segment waits here and is stored in the transaction that stores its
-session as one without it. Only then is anybody told.
+A closed segment waits here and is stored in the transaction that stores its session
+without it. Only then is it published.
 """
 
 import math
@@ -33,14 +33,14 @@ from jarvisd.segments.model import Closed, Closing, Segment, segment_id
 IDLE_S = 300.0
 
 MAX_CLOSED = 128
-"""Segments to close in one go: some milliseconds, and as many for the flush after it."""
+"""Segments to close in one step: some milliseconds, and as many for their flush."""
 
 SLICE = 1_024
-"""Sessions to look at before others get a turn: a tenth of a millisecond."""
+"""Sessions to check between two checkpoints: a tenth of a millisecond."""
 
 
 class SegmentContext(NamedTuple):
-    """Where a session is at work: what the ledger does not know."""
+    """Block and project of a session, which the ledger does not know."""
 
     block_id: BlockId | None
     project: str | None
@@ -48,7 +48,7 @@ class SegmentContext(NamedTuple):
 
 @dataclass(slots=True)
 class _Seen:
-    """When a session was seen to grow: first and last by the wall, last by the clock."""
+    """When a session grew: first and last by the wall clock, last by the monotonic one."""
 
     at_s: float
     first_ms: int
@@ -67,8 +67,8 @@ class Segments(Feature):
     Times in s are of the monotonic clock, times in ms of the wall's.
 
     Attributes:
-        sinks: The names of those who are to have each record.
-        since_ms: What ended before is history, which no sink is to have.
+        sinks: The names of the sinks that get each record.
+        since_ms: Segments that ended before are history, which no sink gets.
 
     """
 
@@ -101,7 +101,7 @@ class Segments(Feature):
         return bool(self._closings)
 
     def applied(self, part: Slice) -> None:
-        """Note that a session grows while somebody looks."""
+        """Mark the session of *part* as watched if it grew live."""
         session = part.stream.session
         if part.has_grown and part.mode is Mode.LIVE and session is not None:
             self.touched(session, now_s=part.now_s, now_ms=part.now_ms)
@@ -129,12 +129,12 @@ class Segments(Feature):
                 self._publish(SegmentClosed(each.segment))
 
     def reset(self) -> None:
-        """Forget who was seen and what is closed: other sessions took their place."""
+        """Drop watched sessions and closed segments: the database was replaced."""
         self._seen.clear()
         self._closings.clear()
 
     def touched(self, session: Session, *, now_s: float, now_ms: int) -> None:
-        """Note that *session* has just grown. Cheap; once for all lines that came."""
+        """Record that *session* has just grown. Cheap; call it once for a slice."""
         key = (session.agent, session.session_id)
         seen = self._seen.get(key)
         if seen is None:
@@ -144,7 +144,7 @@ class Segments(Feature):
             seen.at_s, seen.last_ms = now_s, now_ms
 
     def interrupt(self, now_ms: int) -> int:
-        """Close what was watched by a daemon that died; return how many there were."""
+        """Close what was watched by a daemon that was killed; return the number."""
         found = [each for each in self._ledger.sessions() if each.open_segments.watched]
         for session in found:
             self._close(session, Closed.INTERRUPTED, now_ms)
@@ -154,8 +154,8 @@ class Segments(Feature):
     def sweep(self, now_s: float, now_ms: int, *, complete: bool) -> Iterator[int]:
         """Close what has been idle for long enough, in slices.
 
-        *complete* says that all there is has been read: until then history stays
-        open, for more of it may come. Each slice gives how many were closed in it.
+        *complete* means that all history has been read: until then it stays open,
+        because more of it may come. Each slice yields the number that it closed.
         """
         sessions = list(self._ledger.sessions())
         for start in range(0, len(sessions), SLICE):
@@ -174,11 +174,11 @@ class Segments(Feature):
         self._prune(now_s)
 
     def end(self, session: Session, reason: Closed, now_ms: int) -> None:
-        """Close *session*, whose end somebody has said or seen."""
+        """Close *session*, whose end was reported."""
         self._close(session, reason, now_ms)
 
     def end_all(self, now_ms: int) -> int:
-        """Close all that is watched, because nobody will watch any more."""
+        """Close all that is watched, because the daemon stops; return the number."""
         found = [each for each in self._ledger.sessions() if each.open_segments.watched]
         for session in found:
             self._close(session, Closed.SHUTDOWN, now_ms)
@@ -186,7 +186,7 @@ class Segments(Feature):
         return len(found)
 
     def _may_close(self, session: Session, now_s: float) -> bool:
-        """Say whether a sweep is to look closer: of most sessions there is no need."""
+        """Whether a sweep has to examine *session*: most need no check."""
         seen = self._seen.get((session.agent, session.session_id))
         if seen is None or now_s - seen.at_s > self.idle_s:
             return bool(session.open_segments)
@@ -205,7 +205,7 @@ class Segments(Feature):
             seen = _seen_before(session, now_s, now_ms)
 
         if complete:
-            self._tell(
+            self._enqueue(
                 session, session.open_segments.close_older(), Closed.IDLE, now_ms
             )
 
@@ -217,29 +217,29 @@ class Segments(Feature):
             self._ledger.touch(session)
 
     def _close(self, session: Session, reason: Closed, now_ms: int) -> None:
-        """Close the newest stretch of *session*, and all that was to be corrected."""
+        """Close the newest segment of *session*, with all late corrections."""
         closed = session.open_segments.close_newest(summed(session))
-        self._tell(session, closed, reason, now_ms)
+        self._enqueue(session, closed, reason, now_ms)
         self._seen.pop((session.agent, session.session_id), None)
         self._ledger.touch(session)
 
-    def _tell(
+    def _enqueue(
         self,
         session: Session,
         open_segments: Iterable[OpenSegment],
         reason: Closed,
         now_ms: int,
     ) -> None:
-        for stretch in open_segments:
-            segment = self._segment(session, stretch, reason, now_ms)
+        for part in open_segments:
+            segment = self._segment(session, part, reason, now_ms)
             sinks = self.sinks if segment.ended_ms >= self.since_ms else ()
             self._closings.append(Closing(segment=segment, sinks=sinks))
             self._ledger.touch(session)
 
     def _segment(
-        self, session: Session, stretch: OpenSegment, reason: Closed, now_ms: int
+        self, session: Session, part: OpenSegment, reason: Closed, now_ms: int
     ) -> Segment:
-        started_ms, ended_ms = self._span(session, stretch, now_ms)
+        started_ms, ended_ms = self._span(session, part, now_ms)
         number, around = session.open_segments.closed, self._surroundings(session)
         return Segment(
             segment_id=segment_id(session.agent, session.session_id, number),
@@ -251,29 +251,29 @@ class Segments(Feature):
             ended_ms=ended_ms,
             duration_ms=ended_ms - started_ms,
             reason=reason,
-            turns=stretch.turns,
-            tokens_in=stretch.tokens_in,
-            tokens_out=stretch.tokens_out,
-            cost_micros=stretch.cost_micros,
-            unpriced=stretch.unpriced,
-            latency_p50_ms=stretch.latencies.percentile(0.50),
-            latency_p95_ms=stretch.latencies.percentile(0.95),
-            tools=sum(stretch.tools.values()),
-            unique_tools=len(stretch.tools.keys() - {""}),
-            unique_models=len(stretch.models),
-            errors=stretch.errors,
-            model=_only(map(_clean, stretch.models)),
-            engine=_only(stretch.engines),
+            turns=part.turns,
+            tokens_in=part.tokens_in,
+            tokens_out=part.tokens_out,
+            cost_micros=part.cost_micros,
+            unpriced=part.unpriced,
+            latency_p50_ms=part.latencies.percentile(0.50),
+            latency_p95_ms=part.latencies.percentile(0.95),
+            tools=sum(part.tools.values()),
+            unique_tools=len(part.tools.keys() - {""}),
+            unique_models=len(part.models),
+            errors=part.errors,
+            model=_only(map(_clean, part.models)),
+            engine=_only(part.engines),
             project=around.project and _clean(around.project),
             closed_ms=now_ms,
         )
 
     def _span(
-        self, session: Session, stretch: OpenSegment, now_ms: int
+        self, session: Session, part: OpenSegment, now_ms: int
     ) -> tuple[int, int]:
-        """Return when *stretch* was; of what tells no time, when it came."""
-        if stretch.last_ms:
-            return stretch.first_ms, stretch.last_ms
+        """Return start and end of *part*; without times, those of its arrival."""
+        if part.last_ms:
+            return part.first_ms, part.last_ms
 
         seen = self._seen.get((session.agent, session.session_id))
         if seen is not None:
@@ -284,14 +284,14 @@ class Segments(Feature):
         return at_ms, at_ms
 
     def _prune(self, now_s: float) -> None:
-        """Forget sessions that were seen and never had anything to close."""
+        """Drop watched sessions that never had a segment to close."""
         quiet_s = now_s - self.idle_s
         for key in [each for each, seen in self._seen.items() if seen.at_s < quiet_s]:
             del self._seen[key]
 
 
 def _seen_before(session: Session, now_s: float, now_ms: int) -> _Seen:
-    """Return when *session* was last active, as if somebody had been looking."""
+    """Return when *session* was last active, as if it had been watched."""
     open_segments = session.open_segments.open
     if not open_segments:
         return _Seen(-math.inf, now_ms, now_ms)
@@ -301,11 +301,11 @@ def _seen_before(session: Session, now_s: float, now_ms: int) -> _Seen:
 
 
 def _clean(text: str) -> str:
-    """Return *text* without what is no Unicode, and in no JSON: half a surrogate."""
+    """Return *text* without half surrogates, which JSON cannot hold."""
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _only(names: Iterable[str]) -> str | None:
-    """Return the one name there is; None if there is none, or several."""
+    """Return the only name; None if there is none, or several."""
     found = list(names)
     return found[0] if len(found) == 1 else None

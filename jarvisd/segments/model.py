@@ -1,4 +1,4 @@
-"""A segment: one stretch of activity of a session, and the one record of it."""
+"""A segment: one span of activity of a session, and its record."""
 
 from enum import StrEnum
 from hashlib import blake2b
@@ -25,8 +25,8 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Times are Unix ms, latencies and durations ms; absent is None.
 
     Attributes:
-        segment_id: 16 hex digits, made from agent, session and number: whoever is told
-            twice counts once.
+        segment_id: 16 hex digits, made from agent, session and number, so that a
+            repeated record counts once.
         agent: Whose session.
         session_id: The session.
         segment: Its number within the session, from 1.

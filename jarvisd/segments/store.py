@@ -88,7 +88,7 @@ def list_segments(raw: sqlite3.Connection, *, wanted: SegmentQuery) -> SegmentPa
     """Return the segments that are *wanted*."""
     filters = list(_filters(wanted))
     where = " AND ".join(each for each, _ in filters) or "1"
-    # Records of history are written newest file first, so their keys tell no time.
+    # Records of history are written newest file first, so the order of their keys is no order of time.
     newest_first = "ended_ms DESC, segment_key DESC"
     order = newest_first if wanted.after is None else "segment_key"
     query = _SELECT.format(filters=where, order=order)
@@ -108,7 +108,7 @@ def _newest(raw: sqlite3.Connection) -> int:
 
 
 def _filters(wanted: SegmentQuery) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Give conditions and their values; what a user says is never part of the query."""
+    """Yield conditions and their values; values of users are never part of the query."""
     if wanted.agent is not None:
         yield "agent = ?", (wanted.agent,)
 

@@ -27,7 +27,7 @@ UNANSWERED_MS = 1_000
 
 
 def registry_wait(case: Situation) -> StateVerdict | None:
-    """Say what dialog the agent's registry tells of."""
+    """Return the wait for a dialog that the agent's registry shows."""
     registry, words = case.held.registry, case.traits.registry
     if registry is None or registry.status != words.waiting:
         return None
@@ -73,7 +73,7 @@ def _tool_asked_for(case: Situation) -> str | None:
 
 
 def hook_wait(case: Situation) -> StateVerdict | None:
-    """Say what dialog a hook told of, unless it was answered."""
+    """Return the wait for a dialog that a hook reported, unless it was answered."""
     ask = case.held.ask
     if ask is None:
         return None
@@ -122,7 +122,7 @@ def _unless_answered(
 
 
 def subagent_wait(case: Situation) -> StateVerdict | None:
-    """Say what a subagent needs: its parent needs it, too."""
+    """Return the wait of a subagent, which is its parent's, too."""
     needs = case.needs
     if needs is None:
         return None
@@ -132,7 +132,7 @@ def subagent_wait(case: Situation) -> StateVerdict | None:
 
 
 def compacting(case: Situation) -> StateVerdict | None:
-    """Say that the context is being compacted, as a hook told."""
+    """Return that the context is being compacted, if a hook reported it."""
     hook = case.held.compacting
     if hook is None or (case.facts.compacted_ms or 0) >= hook.at_ms:
         return None
@@ -156,7 +156,7 @@ def compacting(case: Situation) -> StateVerdict | None:
 
 
 def question(case: Situation) -> StateVerdict | None:
-    """Say that a question or a plan is open, as the transcript shows."""
+    """Return the wait for a question or a plan that the transcript shows."""
     for each in case.questions().values():
         return StateVerdict(
             state=State.WAITING_ANSWER,

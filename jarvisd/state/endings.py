@@ -13,7 +13,7 @@ GIVEN_UP_MS = 12 * 3_600_000
 
 
 def over(case: Situation) -> StateVerdict | None:
-    """Say that it is over: nobody is there any more, or goodbye was said."""
+    """Return that it has ended: its process exited, or the end was reported."""
     gone = case.process.gone or case.held.gone
     if gone is not None and not case.has_resumed(gone.at_ms) and not case.is_alive:
         return _gone(case, gone)
@@ -74,7 +74,7 @@ def _gone(case: Situation, gone: ProcessGone) -> StateVerdict:
 
 
 def given_up(case: Situation) -> StateVerdict | None:
-    """Say that what was silent for half a day, without a process, is over."""
+    """Return that it has ended if it was silent for half a day, without a process."""
     heard_ms = case.last_ms
     if case.is_alive or not heard_ms or case.now_ms - heard_ms < GIVEN_UP_MS:
         return None

@@ -415,7 +415,7 @@ def _verdict_if_over(
 
 
 def _date(stream: StateStream, now_ms: int) -> None:
-    """Give what is printed without times the time at which it came."""
+    """Set the time of printed lines without one to the time of arrival."""
     facts = stream.facts
     if facts.heard_ms is None and facts.phase is not Phase.NONE:
         facts.heard_ms = now_ms

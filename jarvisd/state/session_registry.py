@@ -99,7 +99,7 @@ class SessionRegistry:
         return [self._by_key[each] for each in sorted(found) if each in self._by_key]
 
     def _make_room(self) -> None:
-        """Let the oldest session without a process go where there are too many."""
+        """Remove the oldest session without a process if there are too many."""
         if len(self._by_key) >= MAX_SEATS:
             seats = self._by_key.values()
             oldest = next((each for each in seats if each.held.pid is None), None)
@@ -117,9 +117,9 @@ class Reminders:
         return len(self._moments)
 
     def note(self, seat: SessionState) -> None:
-        """Note when *seat* is due, unless there is a reminder before that.
+        """Add a reminder for when *seat* is due, unless there is an earlier one.
 
-        So a session that is judged again and again has one reminder, and not many.
+        So a session that is judged repeatedly has one reminder.
         """
         due_ms, enlisted_ms = seat.due_ms, seat.enlisted_ms
         if due_ms is not None and (enlisted_ms is None or due_ms < enlisted_ms):

@@ -143,7 +143,7 @@ class SessionState:
         return told
 
     def hold_back(self, now_ms: int) -> None:
-        """Have history read to its end before the session is judged."""
+        """Postpone judging the session until its history is read."""
         if self.history_ms is None:
             self.history_ms = now_ms
 
@@ -152,7 +152,7 @@ class SessionState:
         self.call_back(self.quiet_ms)
 
     def call_back(self, at_ms: int | None) -> None:
-        """Have the session judged at *at_ms*, if not sooner."""
+        """Schedule judging the session at *at_ms*, if not earlier."""
         if at_ms is not None and (self.due_ms is None or at_ms < self.due_ms):
             self.due_ms = at_ms
 

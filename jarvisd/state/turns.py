@@ -22,7 +22,7 @@ STALLED_CALL_MS = 30 * 60_000
 
 
 def limited(case: Situation) -> StateVerdict | None:
-    """Say that the provider serves nothing more for now."""
+    """Return that a limit of the provider is reached."""
     facts, hook = case.facts, case.failure()
     if facts.limited_ms is not None and facts.phase is not Phase.WORKING:
         since_ms, evidence, tier = facts.limited_ms, "limit reached", Tier.TRANSCRIPT
@@ -82,7 +82,7 @@ def _is_reopened(case: Situation, turn: Turn) -> bool:
 
 
 def done(case: Situation) -> StateVerdict | None:
-    """Say what is left when the turn is over."""
+    """Return the state after the end of a turn."""
     turn = case.turn()
     if turn.phase is not Phase.DONE:
         return None
@@ -168,7 +168,7 @@ def _in_background(case: Situation, turn: Turn) -> StateVerdict:
 
 
 def working(case: Situation) -> StateVerdict | None:
-    """Say what it is at, or that it has stalled."""
+    """Return that it is working, or that it has stalled."""
     turn = case.turn()
     if turn.phase is not Phase.WORKING:
         return None
