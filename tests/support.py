@@ -13,11 +13,11 @@ from jarvisd.app.features import build_features
 from jarvisd.app.restore import restart_books
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
-from jarvisd.blocks.block import Block
 from jarvisd.blocks.model import SavedBlock
 from jarvisd.blocks.registry import Blocks
 from jarvisd.blocks.store import read_blocks
 from jarvisd.conversations.recording import MessageRecorder
+from jarvisd.core.block import Block
 from jarvisd.core.flush import Flusher
 from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.saved import FlushBatch, Saved

@@ -7,8 +7,8 @@ import pytest
 from jarvisd.app.features import build_features
 from jarvisd.base.errors import StoreError
 from jarvisd.base.session_words import Confidence, State
-from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
+from jarvisd.core.block import Block
 from jarvisd.core.flush import PATIENCE_S, Flusher
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed, Publisher
@@ -79,8 +79,7 @@ class Rig:
     def block_of(self, session: str) -> Block:
         """Return a block that the session of all transitions is read from."""
         made = block("source", agent="claude")
-        stream = made.open_stream(1)
-        assert stream is not None
+        stream = made.memory = self.books.states.open_memory(made, 1, {})
         record = Record(kind="user", session_id=SessionId(session), at_ms=1)
         self.books.ledger.apply(stream, record)
         self.books.bind(made)

@@ -19,8 +19,8 @@ from benchmarks.rows import Row
 from jarvisd.__main__ import SWITCH_S
 from jarvisd.app.features import build_features, open_store
 from jarvisd.base.clock import SystemClock
-from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
+from jarvisd.core.block import Block
 from jarvisd.core.flush import Flusher
 from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.state.journal import Journal

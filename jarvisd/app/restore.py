@@ -8,7 +8,7 @@ import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
-from jarvisd.blocks.block import Block
+from jarvisd.blocks.model import restored_block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.blocks.store import read_blocks
 from jarvisd.core.discovery.file_registry import FileRegistry
@@ -76,7 +76,7 @@ async def recall_blocks(
     """Take in the blocks that are stored, and close what a killed daemon left open."""
     books, now_ms = blocks.books, clock.unix_ms()
     for saved in await store.load(read_blocks) or ():
-        block = Block.restored(saved)
+        block = restored_block(saved)
         blocks.add(block, now_ms)
         books.bind_restored(block)
         books.meet_restored(block, now_ms)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from jarvisd.blocks.block import Block
 from jarvisd.core.agent import Outline, Outlined
+from jarvisd.core.block import Block
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import NOT_JSON, TOO_LONG, Record
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank

@@ -2,16 +2,9 @@
 
 import msgspec
 
+from jarvisd.core.block import BadLine, Block
 from jarvisd.core.origin import Counts, Origin
-from jarvisd.core.roots import Position, SourceState
-
-
-class BadLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A line that could not be taken in; *length* is in bytes, without its end."""
-
-    offset: int
-    length: int
-    reason: str
+from jarvisd.core.roots import Position, SourceState, StoredPosition
 
 
 class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -42,3 +35,53 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state_memory: bytes = b""
     parser_version: int = 0
     bad_lines: tuple[BadLine, ...] = ()
+
+
+def saved_block(block: Block) -> SavedBlock:
+    """Return what the store keeps: counts and their position as one value."""
+    memory, reader = block.memory, block.reader
+    memories = block.memories if memory is None else memory.encode()
+    return SavedBlock(
+        origin=block.origin,
+        position=block.position,
+        counts=block.counts(),
+        cursor=block.position.cursor(),
+        ended=block.ended,
+        exit_status=block.exit_status,
+        state=block.state,
+        error=block.error,
+        revision=block.revision,
+        reader_memory=block.reader_memory if reader is None else reader.memory(),
+        ledger_memory=memories.get("ledger", b""),
+        state_memory=memories.get("states", b""),
+        parser_version=block.parser_version,
+        bad_lines=tuple(block.bad_lines),
+    )
+
+
+def restored_block(saved: SavedBlock) -> Block:
+    """Return the block that *saved* was taken of."""
+    counts, position = saved.counts, saved.position
+    return Block(
+        origin=saved.origin,
+        position=StoredPosition(
+            offset=position.offset,
+            size=position.size,
+            generation=position.generation,
+            stored=saved.cursor,
+        ),
+        start_ts_ms=counts.start_ts_ms,
+        last_activity_ms=counts.last_activity_ms,
+        line_count=counts.line_count,
+        char_count=counts.char_count,
+        malformed_count=counts.malformed_count,
+        oversize_count=counts.oversize_count,
+        bytes_read=counts.bytes_read,
+        ended=saved.ended,
+        error=saved.error,
+        exit_status=saved.exit_status,
+        revision=saved.revision,
+        parser_version=saved.parser_version,
+        reader_memory=saved.reader_memory,
+        memories={"ledger": saved.ledger_memory, "states": saved.state_memory},
+    )

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from jarvisd.base.errors import ProtocolError
-from jarvisd.blocks.block import Block
 from jarvisd.blocks.counting import count, count_outlined, date
-from jarvisd.blocks.model import SavedBlock
+from jarvisd.blocks.model import SavedBlock, saved_block
+from jarvisd.core.block import Block
 from jarvisd.core.feature import Feature, Mode, Scope, Slice
 from jarvisd.core.origin import BlockId, BlockView
 from jarvisd.core.publisher import Publish, ignore
@@ -179,9 +179,9 @@ class Blocks(Feature):
 
     def take(self, scope: Scope) -> tuple[SavedBlock, ...] | None:
         """Return the rows of the blocks in *scope*."""
-        saved = tuple(each.saved() for each in scope.streams)
+        saved = tuple(saved_block(each) for each in scope.streams)
         for block, row in zip(scope.streams, saved, strict=True):
-            if block.stream is not None and not row.ledger_memory:
+            if block.memory is not None and not row.ledger_memory:
                 self._refused.append("memory of a block")
 
         return saved or None
@@ -220,7 +220,7 @@ class Blocks(Feature):
 
     def view(self, block: Block, now_ms: int) -> BlockView:
         """Return *block* as frontends see it, with what its session spent."""
-        return block.view(now_ms, self.books.account(block))
+        return self.books.block_view(block, now_ms)
 
     def live(self, now_ms: int) -> list[Block]:
         """Return the live blocks, newest activity first."""

@@ -4,9 +4,9 @@ import hashlib
 
 import structlog
 
-from jarvisd.blocks.block import Block
 from jarvisd.conversations.model import ConversationLimits, RecordedMessage
 from jarvisd.core.agent import Agent
+from jarvisd.core.block import Block
 from jarvisd.core.feature import Feature, FlushOutcome, Mode, Receipt, Scope, Slice
 from jarvisd.core.message import Said
 from jarvisd.core.origin import BlockId

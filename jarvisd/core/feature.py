@@ -5,12 +5,13 @@ name: the composition root hands them in, in the order in which they are asked a
 written.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple, Protocol
 
 from jarvisd.core.agent import Agent
+from jarvisd.core.block import Block, BlockMemory
 from jarvisd.core.origin import Origin, SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
@@ -123,6 +124,16 @@ class Feature:
     def is_mixed(self) -> bool:
         """Whether what it has cannot be parted by sessions now."""
         return False
+
+    def open_memory(
+        self, block: Block, version: int, saved: Mapping[str, bytes]
+    ) -> BlockMemory | None:
+        """Return what all features remember of *block*, if this one keeps it for all.
+
+        *saved* is what each had encoded, *version* that of the parser of the items.
+        """
+        del block, version, saved
+        return None
 
     def apply(self, stream: Any, record: Record, *, live: bool) -> None:
         """Take in what one item says; a record that is refused is a malformed item.

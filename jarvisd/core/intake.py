@@ -1,15 +1,15 @@
 """Items into features: the one place where sources, readers and features meet."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.refusals import Refusals
-from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
+from jarvisd.core.block import Block, BlockMemory
 from jarvisd.core.drift import DriftLog
 from jarvisd.core.feature import Feature, Mode, Slice
 from jarvisd.core.flush import Flusher
@@ -73,9 +73,9 @@ class Intake:
         if agent.only_counts:
             self._tell_features("counted", part)
         else:
-            stream = block.stream or block.open_stream(agent.version)
+            memory = block.memory or block.open_memory(agent.version, self.open_memory)
             reader = block.reader or block.open_reader(agent)
-            self._apply(part, reader, stream)
+            self._apply(part, reader, memory)
             block.agent_version = self.drift.read(
                 agent,
                 lines,
@@ -92,14 +92,14 @@ class Intake:
         block: Block,
         lines: Sequence[TextLine | Oversize],
         reader: AgentReader,
-        stream: Any,
+        memory: BlockMemory,
     ) -> None:
         """Apply *lines*, which are counted already, to what is merged by key."""
-        self._apply(self._slice(block, lines, Mode.REREAD, None), reader, stream)
+        self._apply(self._slice(block, lines, Mode.REREAD, None), reader, memory)
 
-    def reread(self, block: Block, reader: AgentReader, stream: Any) -> None:
+    def reread(self, block: Block, reader: AgentReader, memory: BlockMemory) -> None:
         """Go on with what a second reading of all lines of *block* has left."""
-        block.reread(reader, stream)
+        block.reread(reader, memory)
         for feature in self._features.values():
             feature.reread(block)
 
@@ -124,7 +124,20 @@ class Intake:
             written_ms=now_ms if written_ms is None else written_ms,
         )
 
-    def _apply(self, part: Slice, reader: AgentReader, stream: Any) -> None:
+    def open_memory(
+        self, block: Block, version: int, saved: Mapping[str, bytes]
+    ) -> BlockMemory | None:
+        """Return what features remember of *block*: one of them keeps it for all."""
+        for feature in self._features.values():
+            memory = feature.open_memory(block, version, saved)
+            if memory is not None:
+                return memory
+
+        return None
+
+    def _apply(
+        self, part: Slice, reader: AgentReader, memory: BlockMemory | None
+    ) -> None:
         """Have all features apply the records of *part*, and then *part* as a whole.
 
         Each step for all lines before the next one: the processor then has its code at
@@ -133,7 +146,7 @@ class Intake:
         """
         records = part.records = _records(part.stream, part.items, reader)
         live = part.mode is Mode.LIVE
-        if stream is not None:
+        if memory is not None:
             for index, record in enumerate(records):
                 if record is None:
                     continue
@@ -144,7 +157,7 @@ class Intake:
 
                 try:
                     for apply in self._applying:
-                        apply(stream, record, live=live)
+                        apply(memory, record, live=live)
                 except Exception as exc:
                     _note_crash(part.stream, part.items[index], exc)
                     records[index] = None

@@ -1,7 +1,7 @@
 """Which blocks and sessions a filter means; the same for lists and subscriptions."""
 
 from jarvisd.base.folder import is_named
-from jarvisd.blocks.block import Block
+from jarvisd.core.block import Block
 from jarvisd.core.origin import Life
 from jarvisd.overview.sessions import SessionEntry, revision_of
 from jarvisd.overview.wire import BlocksList, SessionsList

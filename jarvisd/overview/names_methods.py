@@ -10,9 +10,9 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import State
-from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.agent import AgentRegistry
+from jarvisd.core.block import Block
 from jarvisd.core.origin import Life
 from jarvisd.core.wire import Backfill
 from jarvisd.overview.filter_check import is_reading

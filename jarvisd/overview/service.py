@@ -12,8 +12,8 @@ from jarvisd import __version__
 from jarvisd.base.clock import MS_PER_S, Clock
 from jarvisd.base.errors import SourceError, protocol_error
 from jarvisd.base.refusals import Refusals
-from jarvisd.blocks.block import Block
 from jarvisd.core.agent import AgentRegistry
+from jarvisd.core.block import Block
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.drift import DriftLog, VersionDrift
 from jarvisd.core.flush import Flusher

@@ -9,20 +9,23 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from jarvisd.base.errors import protocol_error
+from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.base.usage import Tokens, Variant
-from jarvisd.blocks.block import Account, Block
+from jarvisd.core.block import Block
 from jarvisd.core.feature import SessionKey
-from jarvisd.core.origin import SessionId
+from jarvisd.core.origin import BlockView, SessionId
 from jarvisd.core.projects import Projects
 from jarvisd.core.publisher import Publish, ignore
 from jarvisd.core.traits import TraitsOf, no_traits
 from jarvisd.ledger.engine import Ledger
+from jarvisd.ledger.lane import decode_memory
 from jarvisd.ledger.model import SavedBooks
 from jarvisd.ledger.session_totals import Price, Session
 from jarvisd.overview.model import Context, SessionView
 from jarvisd.segments.engine import IDLE_S, SegmentContext, Segments
 from jarvisd.state.endings import GIVEN_UP_MS
 from jarvisd.state.engine import StateEngine
+from jarvisd.state.facts import StateStream
 from jarvisd.state.methods import SessionPlace
 from jarvisd.state.model import StateView
 
@@ -40,6 +43,24 @@ def no_price(
     """Return None: no price is known."""
     del model, variant, at_ms, tokens, web_searches
     return None
+
+
+class Account(NamedTuple):
+    """What a block's session spent, as shown with the block."""
+
+    tokens: Tokens
+    cost_micros: int
+    unpriced: int
+    context_percent: float | None
+    last_tool: str | None
+    tool_errors: int
+    state: State
+    state_since_ms: int | None
+    activity: Activity | None
+    state_tool: str | None
+    state_confidence: Confidence
+    title: str | None
+    model: str | None
 
 
 class SessionEntry(NamedTuple):
@@ -96,13 +117,14 @@ class Sessions:
 
     def bind(self, block: Block) -> None:
         """Bind *block* to its session; cheap, to be called after its lines are folded."""
-        lane = block.lane
-        if lane is None or lane.session is None:
+        memory = block.memory
+        if not isinstance(memory, StateStream) or memory.lane.session is None:
             return  # no line of it has been folded since it was opened
 
-        if lane.session is not block.session:
+        session = memory.lane.session
+        if session is not block.session:
             self.unbind(block)
-            block.session = lane.session
+            block.session = session
             self._index(block)
 
     def unbind(self, block: Block) -> None:
@@ -135,9 +157,15 @@ class Sessions:
             return
 
         version = block.parser_version
-        stream = block.open_stream(version) if version else None
-        if stream is not None:
-            self.states.meet(stream)
+        if version:
+            memory = block.open_memory(version, self.states.open_memory)
+            if isinstance(memory, StateStream):
+                self.states.meet(memory)
+
+    def block_view(self, block: Block, now_ms: int) -> BlockView:
+        """Return *block* as frontends see it, with what its session spent."""
+        account = self.account(block)
+        return block.view(now_ms, **({} if account is None else account._asdict()))
 
     def account(self, block: Block) -> Account | None:
         """Return what the session of *block* spent; None if it is of none."""
@@ -251,7 +279,7 @@ class Sessions:
     def view(self, entry: SessionEntry) -> SessionView:
         """Return a session as frontends see it."""
         session, blocks = entry
-        spoken = [each.spoken() for each in blocks]
+        spoken = [_spoken(each) for each in blocks]
         spans, place = session.spans, session.place
         cwd = None if place is None else place[1]
         return SessionView(
@@ -320,6 +348,16 @@ class Sessions:
 def revision_of(entry: SessionEntry) -> int:
     """Return the flush that stored a session last, or will."""
     return max((each.revision for each in entry.blocks), default=0)
+
+
+def _spoken(block: Block) -> tuple[int, int]:
+    """Return how many lines are in the user's name, and in the agent's."""
+    if isinstance(block.memory, StateStream):
+        carry = block.memory.lane.carry
+    else:
+        carry = decode_memory(block.memories.get("ledger", b""))
+
+    return carry.user_lines, carry.assistant_lines
 
 
 def _active_ms(block: Block) -> int:

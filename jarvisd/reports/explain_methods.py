@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from jarvisd.base.errors import SourceError
 from jarvisd.base.usage import NO_TOKENS, Tokens
-from jarvisd.blocks.block import Block
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
+from jarvisd.core.block import Block
 from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import (

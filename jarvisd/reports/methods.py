@@ -11,8 +11,8 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import ProtocolError
 from jarvisd.base.folder import is_named
 from jarvisd.base.json_guard import encode_safe
-from jarvisd.blocks.block import Block
 from jarvisd.core.agent import AgentRegistry
+from jarvisd.core.block import Block
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed
 from jarvisd.core.storage.readable_store import ReadableStore

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from jarvisd.base.json_guard import encode_safe
-from jarvisd.blocks.block import Block
+from jarvisd.core.block import Block
 from jarvisd.ledger.session_totals import Session
 from jarvisd.overview.sessions import Sessions
 from jarvisd.rpc.wire import Topic
@@ -144,7 +144,7 @@ class Changes:
         block_id = block.origin.block_id
         data = self._encoded.get(block_id)
         if data is None:
-            view = block.view(self.now_ms(), self.books.account(block))
+            view = self.books.block_view(block, self.now_ms())
             data = self._remember(block_id, encode_safe(view))
 
         return data

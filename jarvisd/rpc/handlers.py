@@ -21,9 +21,9 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.json_guard import encode_safe
 from jarvisd.base.wire_types import Done, Method, Params
-from jarvisd.blocks.block import Block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.agent import AgentRegistry
+from jarvisd.core.block import Block
 from jarvisd.core.origin import BlockView
 from jarvisd.core.wire import MAX_PUSH_LINES
 from jarvisd.overview.filter_check import FilterCheck

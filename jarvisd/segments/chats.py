@@ -9,6 +9,7 @@ session longer, and none shorter than nothing.
 """
 
 from hashlib import blake2b
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -16,12 +17,13 @@ from jarvisd.base.clock import MS_PER_S
 from jarvisd.base.errors import StoreError, protocol_error
 from jarvisd.base.ids import BlockId, SessionId
 from jarvisd.base.usage import Tokens
-from jarvisd.blocks.block import Block
+from jarvisd.core.block import Block
 from jarvisd.core.event import ApiFailed, Event, ToolCalled, UsageReported
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.record import Record
+from jarvisd.ledger.lane import LedgerStream
 from jarvisd.ledger.session_totals import Session
 from jarvisd.segments.model import Closed
 from jarvisd.segments.wire import (
@@ -104,9 +106,8 @@ class Chats:
 
     def _fold(self, block: Block, asked: ChatParams) -> Session:
         now_s, now_ms = self._clock.monotonic(), self._clock.unix_ms()
-        stream = block.open_stream(PARSER_VERSION)
-        assert stream is not None  # of no block that could be read again
-        lane = stream.lane
+        memory = block.open_memory(PARSER_VERSION, self._intake.open_memory)
+        assert memory is not None, "pushed block that would have to be read again"
         at_ms = self._at_ms(block, now_s, now_ms)
         record = Record(
             kind=_METHODS[type(asked)],
@@ -116,11 +117,11 @@ class Chats:
             offset=block.position.offset,
             events=(_event(asked),),
         )
-        self._books.ledger.apply(stream, record)
+        self._books.ledger.apply(cast("LedgerStream", memory), record)
         self._books.ledger.applied()
         self._books.bind(block)
-        session = lane.session
-        assert session is not None
+        session: Session | None = block.session
+        assert session is not None, "chat whose record opened no session"
         if isinstance(asked, ChatsRecordInference) and asked.engine:
             session.open_segments.name_engine(at_ms, asked.engine)
 

@@ -6,17 +6,19 @@ all that it started and was started by, for they share a process and needs roll 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
 from itertools import islice
 from typing import Any, NamedTuple
 
 from jarvisd.base.session_words import OVER, WAITS, Confidence, State
+from jarvisd.core.block import Block
 from jarvisd.core.feature import Feature
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.signal import Dialog, HookCalled, OutputClosed, Signal
 from jarvisd.core.traits import TraitsOf, no_traits
+from jarvisd.ledger.lane import Lane
 from jarvisd.state.endings import GIVEN_UP_MS
 from jarvisd.state.facts import Phase, StateFacts, StateStream, note
 from jarvisd.state.ladder import verdict_on
@@ -114,6 +116,18 @@ class StateEngine(Feature):
     def meet(self, stream: StateStream) -> None:
         """Take back the facts of a block that was read in an earlier run."""
         self._streams.setdefault(stream, News.RECALLED)
+
+    def open_memory(
+        self, block: Block, version: int, saved: Mapping[str, bytes]
+    ) -> StateStream:
+        """Return what the ledger and the states remember of *block*, from *saved*."""
+        lane = Lane.opened(
+            block.origin,
+            saved.get("ledger", b""),
+            version=version,
+            generation=block.position.generation,
+        )
+        return StateStream(lane, saved.get("states", b""))
 
     def apply(self, stream: StateStream, record: Record, *, live: bool) -> None:
         """Take in what a line says; *live* False means history, read late."""

@@ -144,6 +144,15 @@ class StateStream:
             with suppress(msgspec.DecodeError):  # a memory that is bad is none
                 self.facts = _DECODER.decode(saved)
 
+    @property
+    def parser_version(self) -> int:
+        """Return the version of the parser whose records were applied."""
+        return self.lane.parser_version
+
+    def encode(self) -> dict[str, bytes]:
+        """Return the memories of the ledger and of the states by feature."""
+        return {"ledger": self.lane.memory(), "states": self.memory()}
+
     def memory(self) -> bytes:
         """Return the encoded facts; b"" if they cannot be encoded."""
         try:

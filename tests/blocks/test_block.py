@@ -3,8 +3,9 @@ from typing import NamedTuple
 import pytest
 
 from jarvisd.base.errors import ProtocolError
-from jarvisd.blocks.block import LIVE_MS, Block, LineRate
+from jarvisd.blocks.model import restored_block, saved_block
 from jarvisd.blocks.registry import BlockChanged, Blocks
+from jarvisd.core.block import LIVE_MS, Block, LineRate
 from jarvisd.core.origin import BlockId, Life, SessionId
 from tests.support import EPOCH_MS, block
 
@@ -86,7 +87,7 @@ def test_a_block_comes_back_from_the_store_as_it_was() -> None:
     one.learn(session_id=SessionId("s1"), cwd="/home/u/p", project="/home/u/p")
     one.exit_status, one.ended, one.revision = 3, True, 7
 
-    assert Block.restored(one.saved()).view(EPOCH_MS) == one.view(EPOCH_MS)
+    assert restored_block(saved_block(one)).view(EPOCH_MS) == one.view(EPOCH_MS)
 
 
 def test_the_working_folder_may_change_and_the_session_may_not() -> None:

@@ -13,9 +13,10 @@ from jarvisd.app.features import open_store
 from jarvisd.app.restore import recall_books
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import StoreError, StoreUnansweredError
-from jarvisd.blocks.block import Block
+from jarvisd.blocks.model import restored_block
 from jarvisd.blocks.registry import Blocks
 from jarvisd.core.agent import AgentRegistry
+from jarvisd.core.block import Block
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher
@@ -110,6 +111,12 @@ class Daemon:
         assert found is not None
         return found
 
+    def lines_by_speaker(self) -> tuple[int, int]:
+        """Return the lines in the user's name and in the agent's, as they are shown."""
+        books = self.blocks.books
+        shown = books.view(books.entry(self.session()))
+        return shown.user_lines, shown.assistant_lines
+
     def block(self) -> Block:
         (only,) = self.blocks
         return only
@@ -145,7 +152,7 @@ async def running(
         reconciler = Reconciler(trees, clock, excluded=lambda _: False, max_pause_s=60)
         reader = Scheduler(reconciler, intake)
         for saved in await stored_blocks(store):
-            block = Block.restored(saved)
+            block = restored_block(saved)
             blocks.add(block, clock.unix_ms())
             blocks.books.bind_restored(block)
             if block.origin.kind is Kind.TRANSCRIPT:

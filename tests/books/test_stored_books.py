@@ -124,7 +124,7 @@ async def test_totals_and_rows_come_back_after_a_restart(tmp_path: Path) -> None
         assert daemon.session().row() == before
         assert list(daemon.blocks.books.ledger.rollup.cells()) == cells
         assert daemon.block().session is daemon.session()
-        assert daemon.block().spoken() == (2, 2)
+        assert daemon.lines_by_speaker() == (2, 2)
 
 
 @pytest.mark.parametrize("learned", [True, False])
@@ -222,7 +222,7 @@ async def test_a_database_of_before_the_books_is_read_into_them(tmp_path: Path) 
         await daemon.sync()
 
         assert daemon.session().messages == 3
-        assert daemon.block().spoken() == (2, 3)
+        assert daemon.lines_by_speaker() == (2, 3)
 
 
 async def test_a_parser_that_says_something_else_replaces_what_was_said(

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from jarvisd.blocks.block import LIVE_MS
 from jarvisd.blocks.registry import Blocks
+from jarvisd.core.block import LIVE_MS
 from jarvisd.overview.status import StatusBoard
 from jarvisd.rpc.handlers import MAX_TAIL_BYTES
 from jarvisd.rpc.wire import METHODS

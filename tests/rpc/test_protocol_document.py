@@ -16,7 +16,7 @@ import pytest
 
 from jarvisd.base.errors import ERROR_NUMBERS
 from jarvisd.base.usage import Tokens
-from jarvisd.blocks.block import Block
+from jarvisd.core.block import Block
 from jarvisd.core.event import PromptGiven, ToolCalled, UsageReported
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed
@@ -67,7 +67,7 @@ def account_for(server: Running, what: Block, *, at_ms: int) -> None:
     """Let *what* be of a session with a prompt, a response and a tool call."""
     session_id = SessionId("0199c2f4-7a10")
     origin = msgspec.structs.replace(what.origin, session_id=session_id)
-    what.stream = StateStream(Lane(origin))
+    stream = what.memory = StateStream(Lane(origin))
     usage = UsageReported(
         response="r1",
         model="gpt-5.3-codex",
@@ -75,7 +75,7 @@ def account_for(server: Running, what: Block, *, at_ms: int) -> None:
     )
     events = (PromptGiven(chars=5), usage, ToolCalled(call_id="c1", tool="shell"))
     record = Record(kind="all", at_ms=at_ms, speaker=Speaker.USER, events=events)
-    server.blocks.books.ledger.apply(what.stream, record)
+    server.blocks.books.ledger.apply(stream, record)
     server.blocks.books.ledger.applied()
     server.blocks.books.bind(what)
 

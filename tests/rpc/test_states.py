@@ -55,8 +55,8 @@ def know(server: Running, session: str) -> None:
     """Let there be a session with a block."""
     made = server.add(block(session * 16, lines=1))
     origin = msgspec.structs.replace(made.origin, session_id=SessionId(session))
-    made.stream = StateStream(Lane(origin))
-    server.blocks.books.ledger.apply(made.stream, Record(kind="x", at_ms=5))
+    stream = made.memory = StateStream(Lane(origin))
+    server.blocks.books.ledger.apply(stream, Record(kind="x", at_ms=5))
     server.blocks.books.bind(made)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jarvisd.blocks.block import Block
+from jarvisd.core.block import Block
 from jarvisd.core.origin import BlockId
 from jarvisd.rpc.changes import Changes
 from jarvisd.rpc.subscription import MAX_SPACED, Subscription

@@ -11,8 +11,9 @@ import anyio
 from jarvisd.app.features import open_store
 from jarvisd.app.restore import recall_books
 from jarvisd.base.ids import BlockId, SessionId
-from jarvisd.blocks.block import Block
+from jarvisd.blocks.model import restored_block
 from jarvisd.blocks.registry import Blocks
+from jarvisd.core.block import Block
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import Kind, Origin
@@ -165,7 +166,7 @@ async def desk_at(
         flusher = build_flusher(disk, clock, blocks)
         intake = Intake(blocks, flusher, clock, agents=AGENTS.named)
         for saved in await stored_blocks(store):
-            block = Block.restored(saved)
+            block = restored_block(saved)
             blocks.add(block, clock.unix_ms())
             books.bind_restored(block)
 

@@ -7,9 +7,9 @@ from random import Random
 
 import anyio
 
-from jarvisd.blocks.block import Block
-from jarvisd.blocks.model import SavedBlock
+from jarvisd.blocks.model import SavedBlock, restored_block, saved_block
 from jarvisd.blocks.registry import Blocks
+from jarvisd.core.block import Block
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.scan import walk
 from jarvisd.core.discovery.scheduler import Scheduler
@@ -85,7 +85,7 @@ class Looker:
         self._has_looked = False
         self._followed: set[TrackedFile] = set()
         for each in self._saved:
-            block = Block.restored(each)
+            block = restored_block(each)
             self._blocks.add(block, 0)
             self._reader.restore(block)
 
@@ -96,7 +96,7 @@ class Looker:
 
     def store(self) -> None:
         """Store counts and positions, all in one."""
-        self._saved = [each.saved() for each in self._blocks]
+        self._saved = [saved_block(each) for each in self._blocks]
         self._saved_counts = self.counted.copy()
 
     def wait(self, seconds: float) -> None:

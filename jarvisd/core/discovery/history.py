@@ -11,7 +11,7 @@ from itertools import count
 import anyio
 
 from jarvisd.base.clock import Clock
-from jarvisd.blocks.block import LIVE_MS
+from jarvisd.core.block import LIVE_MS
 from jarvisd.core.discovery.fairness import Fairness
 from jarvisd.core.discovery.followers import Followers
 from jarvisd.core.discovery.progress import ImportProgress

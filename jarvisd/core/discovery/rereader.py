@@ -16,6 +16,8 @@ import anyio.to_thread
 import structlog
 
 from jarvisd.base.errors import SourceError
+from jarvisd.core.agent import Agent
+from jarvisd.core.block import Block, BlockMemory
 from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.discovery.progress import ImportProgress
 from jarvisd.core.discovery.tracked_file import TrackedFile
@@ -127,7 +129,7 @@ class Rereader:
             stream: (
                 block,
                 agent.reader(block.reader_context(), b""),
-                block.new_stream(agent.version),
+                self._new_memory(block, agent),
             )
             for stream, block in {"": tracked.block, **tracked.streams}.items()
             if block.must_be_reread(agent.version)
@@ -149,25 +151,31 @@ class Rereader:
         for block, reader, folded in lacking.values():
             self._intake.reread(block, reader, folded)
 
+    def _new_memory(self, block: Block, agent: Agent) -> BlockMemory:
+        """Return the memory of a block of which no item was applied so far."""
+        memory = self._intake.open_memory(block, agent.version, {})
+        assert memory is not None, "no feature remembers blocks: nothing to read again"
+        return memory
+
     async def _read_open(self, tracked: TrackedFile, fd: int) -> None:
         block = tracked.block
         agent = self._intake.agent_named(block.origin.agent)
         reader = agent.reader(block.reader_context(), b"")
-        stream = block.new_stream(agent.version)
+        memory = self._new_memory(block, agent)
         generation = block.position.generation
         splitter = LineSplitter(condense=agent.condense)
         text = TranscriptText(tracked.path, fd)
         while block.position.generation == generation:
             left = block.position.offset - splitter.next_offset
             if left <= 0:
-                self._intake.reread(block, reader, stream)
+                self._intake.reread(block, reader, memory)
                 return
 
             chunk = text.read(min(left, SLICE_BYTES))
             if text.ended:
                 return  # truncated meanwhile: the next regular read handles that
 
-            self._intake.fold_again(block, splitter.feed(chunk), reader, stream)
+            self._intake.fold_again(block, splitter.feed(chunk), reader, memory)
             self._progress.read(len(chunk))
             await self._wait_for_turn()
             await self._intake.flusher.catch_up()

@@ -15,7 +15,7 @@ from anyio import lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
 from jarvisd.base.clock import next_tick
-from jarvisd.blocks.block import Block
+from jarvisd.core.block import Block
 from jarvisd.core.discovery.fairness import Fairness
 from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.discovery.folder_watch import FolderWatch

@@ -7,7 +7,7 @@ import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import SourceError
-from jarvisd.blocks.block import Block
+from jarvisd.core.block import Block
 from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.discovery.progress import ImportProgress
 from jarvisd.core.discovery.tracked_file import TrackedFile

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, field
 from typing import cast
 
-from jarvisd.blocks.block import Block
+from jarvisd.core.block import Block
 from jarvisd.core.discovery.links import REMEDIES
 from jarvisd.core.roots import SourceView
 from jarvisd.core.sources.jsonlines.compressed_file import CompressedFile

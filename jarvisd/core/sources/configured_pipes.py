@@ -6,7 +6,7 @@ import anyio
 import structlog
 
 from jarvisd.base.errors import SourceError
-from jarvisd.blocks.block import Block
+from jarvisd.core.block import Block
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.roots import Position

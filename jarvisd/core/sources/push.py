@@ -13,7 +13,7 @@ from anyio import lowlevel
 
 from jarvisd.base.errors import ProtocolError, StoreError
 from jarvisd.base.wire_types import Method, Params
-from jarvisd.blocks.block import Block
+from jarvisd.core.block import Block
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import PUSHED, BlockView, Kind, Origin

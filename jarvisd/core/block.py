@@ -1,12 +1,12 @@
-"""The running totals of one block."""
+"""One block: where it is from, how far it is read, its counts, and opaque memories."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
+from typing import Any, Protocol
 
-from jarvisd.base.session_words import Activity, Confidence, State
-from jarvisd.base.usage import Tokens
-from jarvisd.blocks.model import BadLine, SavedBlock
+import msgspec
+
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.origin import (
     CHARS_PER_TOKEN,
@@ -19,11 +19,8 @@ from jarvisd.core.origin import (
     SessionId,
     stream_block_id,
 )
-from jarvisd.core.roots import Position, SourceState, StoredPosition
+from jarvisd.core.roots import Position, SourceState
 from jarvisd.core.sources.source_slice import RereadableLines
-from jarvisd.ledger.lane import Lane, decode_memory
-from jarvisd.ledger.session_totals import Session
-from jarvisd.state.facts import StateStream
 
 LIVE_MS = 300_000
 """A block without a line for this long is quiet: five minutes outlast most tools."""
@@ -39,22 +36,32 @@ REREADABLE = frozenset({Kind.TRANSCRIPT})
 """Whose bytes can be read again from the start."""
 
 
-class Account(NamedTuple):
-    """What a block's session spent, as shown with the block."""
+class BadLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A line that could not be taken in; *length* is in bytes, without its end."""
 
-    tokens: Tokens
-    cost_micros: int
-    unpriced: int
-    context_percent: float | None
-    last_tool: str | None
-    tool_errors: int
-    state: State
-    state_since_ms: int | None
-    activity: Activity | None
-    state_tool: str | None
-    state_confidence: Confidence
-    title: str | None
-    model: str | None
+    offset: int
+    length: int
+    reason: str
+
+
+class BlockMemory(Protocol):
+    """What features remember of one block while its items are applied.
+
+    The core hands it to the features with each record, and looks at nothing else.
+    """
+
+    @property
+    def parser_version(self) -> int:
+        """Of the parser whose records were applied to it."""
+        ...
+
+    def encode(self) -> dict[str, bytes]:
+        """Return the memory of each feature by its name; b"" for one that fails."""
+        ...
+
+
+OpenMemory = Callable[["Block", int, Mapping[str, bytes]], BlockMemory | None]
+"""Opens the memory of a block for a parser version, from the encoded memories."""
 
 
 @dataclass(slots=True)
@@ -65,7 +72,7 @@ class LineRate:
     _at_ms: int = 0
 
     def add(self, lines: int, now_ms: int) -> None:
-        """Note that *lines* more have come."""
+        """Count *lines* more."""
         self._value = self.at(now_ms) + lines / RATE_S
         self._at_ms = now_ms
 
@@ -91,11 +98,10 @@ class Block:
             if no line said.
         parser_version: Of the parser whose words are in the ledger; 0 for none.
         reader_memory: What the reader has to remember, while *reader* is None.
-        ledger_memory: What the ledger has to remember, while *stream* is None.
-        state_memory: What the judgement of states has to remember, likewise.
-        stream: Both, while lines are folded.
         reader: What reads its lines.
-        session: The totals of the session that it is of, as far as that is known.
+        memory: What features remember of it while its items are applied.
+        memories: The same, encoded, by the name of the feature; while *memory* is None.
+        session: The session that it is of as features know it, as far as it is known.
         bad_lines: The first that could not be taken in.
 
     """
@@ -123,11 +129,10 @@ class Block:
     agent_version: str = ""
     parser_version: int = 0
     reader_memory: bytes = b""
-    ledger_memory: bytes = b""
-    state_memory: bytes = b""
-    stream: StateStream | None = None
     reader: AgentReader | None = None
-    session: Session | None = None
+    memory: BlockMemory | None = None
+    memories: Mapping[str, bytes] = field(default_factory=dict)
+    session: Any = None
     bad_lines: list[BadLine] = field(default_factory=list)
 
     @property
@@ -199,7 +204,7 @@ class Block:
             self.last_activity_ms = at_ms
 
     def came_at(self, now_ms: int) -> None:
-        """Note activity now. Later times are a wrong clock's, and not believed."""
+        """Record activity now. Later times are a wrong clock's, and not believed."""
         if self.last_activity_ms is not None and self.last_activity_ms > now_ms:
             self.last_activity_ms = None
 
@@ -240,13 +245,8 @@ class Block:
         origin = self.origin
         return ReaderContext(origin.session_id, origin.parent_session_id)
 
-    @property
-    def lane(self) -> Lane | None:
-        """Return the stream as the ledger sees it, while lines are folded."""
-        return None if self.stream is None else self.stream.lane
-
-    def open_stream(self, version: int) -> StateStream | None:
-        """Return what lines are folded into, read by a parser of *version*.
+    def open_memory(self, version: int, open_memory: OpenMemory) -> BlockMemory | None:
+        """Return what items are applied to, read by a parser of *version*.
 
         None if the block must be read again from its start first: an older parser
         has read it, or none.
@@ -254,23 +254,11 @@ class Block:
         if self.must_be_reread(version):
             return None
 
-        if self.stream is None:
+        if self.memory is None:
             self.parser_version = version
-            self.stream = self.new_stream(
-                version, self.ledger_memory, self.state_memory
-            )
+            self.memory = open_memory(self, version, self.memories)
 
-        return self.stream
-
-    def new_stream(
-        self, version: int, ledger_memory: bytes = b"", state_memory: bytes = b""
-    ) -> StateStream:
-        """Return what lines of the file as it is now are folded into."""
-        generation = self.position.generation
-        lane = Lane.opened(
-            self.origin, ledger_memory, version=version, generation=generation
-        )
-        return StateStream(lane, state_memory)
+        return self.memory
 
     def must_be_reread(self, version: int) -> bool:
         """Whether the ledger lacks what was read, or has it from an older parser."""
@@ -280,15 +268,15 @@ class Block:
             and self.origin.kind in REREADABLE
         )
 
-    def reread(self, reader: AgentReader, stream: StateStream) -> None:
-        """Go on with *reader* and *stream*, which have met all lines so far."""
-        self.reader, self.stream = reader, stream
-        self.parser_version = stream.lane.parser_version
+    def reread(self, reader: AgentReader, memory: BlockMemory) -> None:
+        """Go on with *reader* and *memory*, which have met all lines so far."""
+        self.reader, self.memory = reader, memory
+        self.parser_version = memory.parser_version
 
     def unread(self) -> None:
-        """Forget that the block was read into the ledger; whose it is stays known."""
-        self.stream = self.reader = None
-        self.ledger_memory = self.state_memory = self.reader_memory = b""
+        """Forget that features have read the block; its session stays known."""
+        self.memory = self.reader = None
+        self.memories, self.reader_memory = {}, b""
         self.parser_version = 0
 
     def rest(self) -> None:
@@ -296,19 +284,8 @@ class Block:
         if self.reader is not None:
             self.reader_memory, self.reader = self.reader.memory(), None
 
-        stream = self.stream
-        if stream is not None:
-            self.ledger_memory, self.state_memory = (
-                stream.lane.memory(),
-                stream.memory(),
-            )
-            self.stream = None
-
-    def spoken(self) -> tuple[int, int]:
-        """Return how many lines are in the user's name, and in the agent's."""
-        lane = self.lane
-        carry = lane.carry if lane else decode_memory(self.ledger_memory)
-        return carry.user_lines, carry.assistant_lines
+        if self.memory is not None:
+            self.memories, self.memory = self.memory.encode(), None
 
     def life(self, now_ms: int) -> Life:
         """Whether more is to be expected."""
@@ -341,65 +318,16 @@ class Block:
             bytes_read=self.bytes_read,
         )
 
-    def saved(self) -> SavedBlock:
-        """Return what the store keeps: counts and their position as one value."""
-        stream = self.stream
-        return SavedBlock(
-            origin=self.origin,
-            position=self.position,
-            counts=self.counts(),
-            cursor=self.position.cursor(),
-            ended=self.ended,
-            exit_status=self.exit_status,
-            state=self.state,
-            error=self.error,
-            revision=self.revision,
-            reader_memory=self.reader.memory() if self.reader else self.reader_memory,
-            ledger_memory=stream.lane.memory() if stream else self.ledger_memory,
-            state_memory=stream.memory() if stream else self.state_memory,
-            parser_version=self.parser_version,
-            bad_lines=tuple(self.bad_lines),
-        )
-
-    @classmethod
-    def restored(cls, saved: SavedBlock) -> Self:
-        """Return the block that *saved* was taken of."""
-        counts, position = saved.counts, saved.position
-        return cls(
-            origin=saved.origin,
-            position=StoredPosition(
-                offset=position.offset,
-                size=position.size,
-                generation=position.generation,
-                stored=saved.cursor,
-            ),
-            start_ts_ms=counts.start_ts_ms,
-            last_activity_ms=counts.last_activity_ms,
-            line_count=counts.line_count,
-            char_count=counts.char_count,
-            malformed_count=counts.malformed_count,
-            oversize_count=counts.oversize_count,
-            bytes_read=counts.bytes_read,
-            ended=saved.ended,
-            error=saved.error,
-            exit_status=saved.exit_status,
-            revision=saved.revision,
-            parser_version=saved.parser_version,
-            reader_memory=saved.reader_memory,
-            ledger_memory=saved.ledger_memory,
-            state_memory=saved.state_memory,
-        )
-
     @property
     def state(self) -> SourceState:
-        """Say how the source stands with us."""
+        """Return whether the source is read, gone or quarantined."""
         if self.error is not None:
             return SourceState.QUARANTINED
 
         return SourceState.GONE if self.ended else SourceState.ACTIVE
 
-    def view(self, now_ms: int, account: Account | None = None) -> BlockView:
-        """Return the block as frontends see it, with what its session spent."""
+    def view(self, now_ms: int, **session: Any) -> BlockView:
+        """Return the block as frontends see it, with the fields of its *session*."""
         origin = self.origin
         return BlockView(
             block_id=origin.block_id,
@@ -425,5 +353,5 @@ class Block:
             revision=self.revision,
             exit_status=self.exit_status,
             error=self.error,
-            **({} if account is None else account._asdict()),
+            **session,
         )
