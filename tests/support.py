@@ -14,7 +14,6 @@ from jarvisd.app.restore import restart_books
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
 from jarvisd.blocks.model import SavedBlock
-from jarvisd.blocks.registry import Blocks
 from jarvisd.blocks.store import read_blocks
 from jarvisd.conversations.recording import MessageRecorder
 from jarvisd.core.block import Block
@@ -23,6 +22,7 @@ from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.core.storage.database_store import Store
 from jarvisd.core.storage.sqlite_connection import Unit
+from jarvisd.overview.sessions import Sessions
 from jarvisd.reports.awake import Awake
 from jarvisd.state.journal import Journal
 
@@ -131,7 +131,7 @@ class FakeStore:
 def build_flusher(
     store: Any,
     clock: Clock,
-    blocks: Blocks,
+    sessions: Sessions,
     *,
     journal: Journal | None = None,
     recorder: MessageRecorder | None = None,
@@ -142,10 +142,10 @@ def build_flusher(
     return Flusher(
         store,
         clock,
-        blocks.stored(),
-        build_features(blocks, journal, recorder=recorder, awake=awake),
-        streams_of=blocks.books.blocks_of,
-        restart=partial(restart_books, blocks, store),
+        sessions.blocks.stored(),
+        build_features(sessions, journal, recorder=recorder, awake=awake),
+        streams_of=sessions.blocks_of,
+        restart=partial(restart_books, sessions, store),
     )
 
 

@@ -7,7 +7,6 @@ import pytest
 from jarvisd.app.features import build_features
 from jarvisd.base.errors import StoreError
 from jarvisd.base.session_words import Confidence, State
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.block import Block
 from jarvisd.core.flush import PATIENCE_S, Flusher
 from jarvisd.core.origin import SessionId
@@ -47,7 +46,7 @@ class Rig:
             self.store,
             self.clock,
             self.blocks,
-            build_features(Blocks(self.books), self.journal),
+            build_features(self.books, self.journal),
             streams_of=self.books.blocks_of,
             publish=publish,
         )

@@ -19,6 +19,7 @@ from jarvisd.core.record import POISON, Record
 from jarvisd.core.saved import FlushBatch
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.model import LedgerBatch
+from jarvisd.overview.sessions import Sessions
 from jarvisd.segments.engine import Segments
 from jarvisd.segments.model import Closing
 from jarvisd.state.engine import StateEngine
@@ -73,7 +74,7 @@ async def test_a_record_that_a_feature_refuses_is_a_malformed_line(
     ]
 
 
-@pytest.mark.parametrize("engine", [Blocks, Ledger, Segments])
+@pytest.mark.parametrize("engine", [Blocks, Sessions, Ledger, Segments])
 async def test_a_feature_that_fails_at_a_slice_costs_itself(
     engine: type[Feature], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

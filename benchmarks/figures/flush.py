@@ -19,10 +19,10 @@ from benchmarks.rows import Row
 from jarvisd.__main__ import SWITCH_S
 from jarvisd.app.features import build_features, open_store
 from jarvisd.base.clock import SystemClock
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.block import Block
 from jarvisd.core.flush import Flusher
 from jarvisd.core.origin import BlockId, Kind, Origin
+from jarvisd.overview.sessions import Sessions
 from jarvisd.state.journal import Journal
 
 SIZES = (1_000, 10_000)
@@ -57,9 +57,9 @@ async def _flushes(path: Path, size: int, runs: int) -> list[tuple[float, float]
     clock = SystemClock()
     blocks = [_block(number) for number in range(size)]
     async with open_store(path, clock=clock) as store:
-        known = Blocks()
+        known = Sessions()
         features = build_features(known, Journal())
-        streams_of = known.books.blocks_of
+        streams_of = known.blocks_of
         flusher = Flusher(store, clock, blocks, features, streams_of=streams_of)
         await _flush(flusher, blocks)  # makes the files; that is no usual flush
         return [await _flush(flusher, blocks) for _ in range(runs)]

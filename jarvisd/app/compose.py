@@ -27,7 +27,7 @@ from jarvisd.app.worktrees import WorktreeReader
 from jarvisd.base import paths
 from jarvisd.base.clock import Clock
 from jarvisd.base.session_words import OVER
-from jarvisd.blocks.registry import BlockChanged, Blocks, FolderMet
+from jarvisd.blocks.registry import BlockChanged, FolderMet
 from jarvisd.config import Config
 from jarvisd.conversations.methods import Conversations
 from jarvisd.conversations.recording import MessageRecorder
@@ -77,7 +77,7 @@ class Parts:
     clock: Clock
     store: Store
     publisher: Publisher
-    blocks: Blocks
+    sessions: Sessions
     state_task: StateTask
     presence: PresenceMonitor
     flusher: Flusher
@@ -133,26 +133,28 @@ async def compose(
         home=paths.home(environ),
         publish=publish,
     )
-    blocks, awake = Blocks(books, publish), Awake(clock)
+    blocks, awake = books.blocks, Awake(clock)
     with loading():
         await recall_books(books, store)
         journal = await recalled_journal(store, books, clock, publish)
-        state_task = StateTask(books.states, journal, blocks, clock)
+        state_task = StateTask(
+            books.states, journal, blocks, clock, blocks_of=books.blocks_of
+        )
         limits = conversation_limits(config.conversations)
         recorder = MessageRecorder(limits) if config.conversations.record else None
         flusher = Flusher(
             store,
             clock,
             blocks.stored(),
-            build_features(blocks, journal, recorder=recorder, awake=awake),
+            build_features(books, journal, recorder=recorder, awake=awake),
             streams_of=books.blocks_of,
-            restart=partial(restart_books, blocks, store),
+            restart=partial(restart_books, books, store),
             publish=publish,
         )
         configured = lru_cache(MAX_AGENTS)(partial(_configured, config, agents))
         intake = Intake(blocks, flusher, clock, agents=configured)
         reader = Scheduler(reconciler, intake)
-        await recall_blocks(blocks, store, reader.file_registry, clock)
+        await recall_blocks(books, store, reader.file_registry, clock)
 
     group_commit = GroupCommit(store)
     conversations = Conversations(
@@ -168,25 +170,26 @@ async def compose(
         clock,
         agents,
         trees=lambda: reconciler.trees,
-        wanted=WantedSessions(blocks, clock),
+        wanted=WantedSessions(books, clock),
         dialogs=books.states.dialogs,
         with_dialog=books.states.asking,
         may_run_commands=books.states.is_at_work,
     )
     segments = SegmentHandlers(
         segments=books.segments,
-        chats=Chats(intake, flusher),
+        chats=Chats(intake, flusher, books.ledger, books.segments, bind=books.bind),
         flusher=flusher,
         is_complete=reader.is_complete,
         store=store,
         clock=clock,
     )
     senders = Senders(blocks, clock, intake.close)
-    pushes = PushedBlocks(intake, flusher, senders)
+    pushes = PushedBlocks(intake, flusher, senders, view=books.block_view)
     service = Service(
         agents=agents,
         reader=reader,
         flusher=flusher,
+        ledger=books.ledger,
         store=store,
         exporter=exporter,
         segments=segments,
@@ -197,7 +200,7 @@ async def compose(
     )
     counters = ServerCounters()
     subscriptions = Subscriptions(
-        blocks, clock, instance_id=service.instance_id, journal=journal
+        books, clock, instance_id=service.instance_id, journal=journal
     )
     reader.live_watch.batch_unless(partial(bool, subscriptions))
     reports = Reports(
@@ -221,7 +224,7 @@ async def compose(
         project_of=books.projects.of,
     )
     handlers = Handlers(
-        blocks=blocks,
+        sessions=books,
         clock=clock,
         daemon=service,
         reports=reports,
@@ -232,7 +235,13 @@ async def compose(
             **pushes.methods(),
         },
         hook_handlers=_hook_handlers(
-            reader, presence, state_task, states, agents=agents, clock=clock
+            reader,
+            books,
+            presence,
+            state_task,
+            states,
+            agents=agents,
+            clock=clock,
         ),
         subscriptions=subscriptions,
         counters=counters,
@@ -241,7 +250,7 @@ async def compose(
         clock=clock,
         store=store,
         publisher=publisher,
-        blocks=blocks,
+        sessions=books,
         state_task=state_task,
         presence=presence,
         flusher=flusher,
@@ -257,7 +266,7 @@ async def compose(
         worktrees=WorktreeReader(intake),
         prices=prices,
         reports=reports,
-        renderer=Renderer(handlers.status, blocks, clock, folder),
+        renderer=Renderer(handlers.status, books.states, clock, folder),
         server=RpcServer(handlers, subscriptions, clock, counters),
     )
     publisher.connect(_consumers(parts, subscriptions, states))
@@ -268,7 +277,7 @@ def _consumers(
     parts: Parts, subscriptions: Subscriptions, states: LiveStates
 ) -> dict[type, tuple[Consumer, ...]]:
     """Return who consumes which notices, in this order."""
-    books, clock, flusher = parts.blocks.books, parts.clock, parts.flusher
+    books, clock, flusher = parts.sessions, parts.clock, parts.flusher
 
     def end_segment(made: TransitionMade) -> None:
         """Close the segment of a session that is over; what comes opens another."""
@@ -308,6 +317,7 @@ def _configured(config: Config, agents: AgentRegistry, name: str) -> Agent:
 
 def _hook_handlers(
     reader: Scheduler,
+    books: Sessions,
     presence: PresenceMonitor,
     state_task: StateTask,
     states: LiveStates,
@@ -316,7 +326,6 @@ def _hook_handlers(
     clock: Clock,
 ) -> HookHandlers:
     """Return the handlers of what agents report of themselves."""
-    books = reader.blocks.books
 
     def hooked(signal: HookCalled) -> None:
         # First: whether the process ends with its turn decides what its hooks mean.

@@ -81,7 +81,7 @@ async def run(
             try:
                 await _serve(endpoint, parts, config.fifos, tz=local_zone(environ))
             finally:
-                parts.blocks.books.segments.end_all(clock.unix_ms())
+                parts.sessions.segments.end_all(clock.unix_ms())
                 writers.cancel_scope.cancel()
 
 
@@ -106,7 +106,7 @@ async def _serve(
         group.start_soon(parts.exporter.run)
         group.start_soon(parts.segments.run)
         group.start_soon(
-            keep_priced, parts.prices, parts.blocks.books.ledger, parts.flusher
+            keep_priced, parts.prices, parts.sessions.ledger, parts.flusher
         )
         for fifo in fifos:
             group.start_soon(read_pipe, str(fifo.path), fifo.agent, parts.intake)
@@ -115,4 +115,6 @@ async def _serve(
         await group.start(parts.presence.run)
         group.start_soon(parts.state_task.run)
         await group.start(parts.reader.run)
-        log.info("daemon.started", version=__version__, blocks=len(parts.blocks))
+        log.info(
+            "daemon.started", version=__version__, blocks=len(parts.sessions.blocks)
+        )

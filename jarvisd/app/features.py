@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 from jarvisd.base.clock import Clock
-from jarvisd.blocks.registry import Blocks
 from jarvisd.blocks.store import unread_blocks, write_blocks
 from jarvisd.config import ConversationSettings
 from jarvisd.conversations.messages_store import record
@@ -16,6 +15,7 @@ from jarvisd.conversations.saving_store import run_apart
 from jarvisd.core.feature import Change, Feature, FeatureStore
 from jarvisd.core.storage.database_store import Store, open_database
 from jarvisd.ledger.flush_store import Rules, write_books
+from jarvisd.overview.sessions import Sessions
 from jarvisd.reports.attention_store import write_awake
 from jarvisd.reports.awake import Awake
 from jarvisd.segments.store import write_closings
@@ -25,7 +25,7 @@ from jarvisd.state.store import write_transitions
 
 
 def build_features(
-    blocks: Blocks,
+    sessions: Sessions,
     journal: Journal,
     *,
     recorder: MessageRecorder | None = None,
@@ -33,14 +33,15 @@ def build_features(
 ) -> dict[str, Feature]:
     """Return the features in the order in which a transaction is made of them.
 
+    A block is bound to its session once it is counted, before its ledger's changes are.
     Segments are written behind the sessions that have closed them.
     """
-    books = blocks.books
     features: dict[str, Feature | None] = {
-        "blocks": blocks,
-        "ledger": books.ledger,
-        "segments": books.segments,
-        "states": books.states,
+        "blocks": sessions.blocks,
+        "sessions": sessions,
+        "ledger": sessions.ledger,
+        "segments": sessions.segments,
+        "states": sessions.states,
         "transitions": journal,
         "conversations": recorder,
         "awake": awake,

@@ -9,7 +9,6 @@ import structlog
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
 from jarvisd.blocks.model import restored_block
-from jarvisd.blocks.registry import Blocks
 from jarvisd.blocks.store import read_blocks
 from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.origin import Kind
@@ -47,12 +46,12 @@ async def recall_books(books: Sessions, store: Loader) -> None:
     books.know(await store.load(read_keys) or array("q"))
 
 
-async def restart_books(blocks: Blocks, store: Loader) -> None:
+async def restart_books(books: Sessions, store: Loader) -> None:
     """Begin again with what another database holds; blocks are read into it again."""
-    await recall_books(blocks.books, store)
-    for block in blocks.stored():
+    await recall_books(books, store)
+    for block in books.blocks.stored():
         block.unread()
-        blocks.books.bind_restored(block)
+        books.bind_restored(block)
 
 
 async def recalled_journal(
@@ -71,13 +70,13 @@ async def recalled_journal(
 
 
 async def recall_blocks(
-    blocks: Blocks, store: Loader, file_registry: FileRegistry, clock: Clock
+    books: Sessions, store: Loader, file_registry: FileRegistry, clock: Clock
 ) -> None:
     """Take in the blocks that are stored, and close what a killed daemon left open."""
-    books, now_ms = blocks.books, clock.unix_ms()
+    now_ms = clock.unix_ms()
     for saved in await store.load(read_blocks) or ():
         block = restored_block(saved)
-        blocks.add(block, now_ms)
+        books.blocks.add(block, now_ms)
         books.bind_restored(block)
         books.meet_restored(block, now_ms)
         if block.origin.kind is Kind.TRANSCRIPT:

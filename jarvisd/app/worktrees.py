@@ -46,7 +46,7 @@ class WorktreeReader:
                 _worktrees, folders, abandon_on_cancel=True
             )
             for folder, project in found.items():
-                blocks.books.projects.learn(folder, project)
+                blocks.projects.learn(folder, project)
 
             if found:
                 log.info("worktrees.found", folders=len(found))

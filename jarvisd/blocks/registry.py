@@ -12,9 +12,9 @@ from jarvisd.blocks.counting import count, count_outlined, date
 from jarvisd.blocks.model import SavedBlock, saved_block
 from jarvisd.core.block import Block
 from jarvisd.core.feature import Feature, Mode, Scope, Slice
-from jarvisd.core.origin import BlockId, BlockView
+from jarvisd.core.origin import BlockId
+from jarvisd.core.projects import Projects
 from jarvisd.core.publisher import Publish, ignore
-from jarvisd.overview.sessions import Sessions
 
 
 class FolderMet(NamedTuple):
@@ -57,13 +57,13 @@ class Blocks(Feature):
     Blocks that are not shown are kept apart: they are stored, and no answer, total or
     notice has them. See `Block.is_shown`.
 
-    *books* is what they say of sessions; changes are published.
+    A block belongs to one of *projects*; changes are published.
 
     Totals and the set of live blocks are kept up to date by each change, so the
     whole picture costs the same with ten blocks and with ten thousand.
     """
 
-    books: Sessions = field(default_factory=Sessions)
+    projects: Projects = field(default_factory=Projects)
     publish: Publish = ignore
     totals: dict[str, AgentTotals] = field(default_factory=dict)
     _by_id: dict[BlockId, Block] = field(default_factory=dict)
@@ -109,13 +109,12 @@ class Blocks(Feature):
             return False
 
         self.publish(FolderMet(folder))
-        projects = self.books.projects
-        project = projects.of(folder)
+        project = self.projects.of(folder)
         if project != folder:
             block.origin = replace(origin, project=project)
 
         self._placed.add(project)
-        if projects.meet(project):
+        if self.projects.meet(project):
             self.place_again()
 
         return project != folder
@@ -146,7 +145,6 @@ class Blocks(Feature):
         before = block.line_count
         count(block, part.items, part.records)
         self.place(block)
-        self.books.bind(block)
         part.has_grown = block.line_count > before
         if part.has_grown and part.mode is Mode.LIVE:
             block.rate.add(block.line_count - before, part.now_ms)
@@ -159,10 +157,6 @@ class Blocks(Feature):
     def counted(self, part: Slice) -> None:
         """Count the items of *part*, and no more."""
         block: Block = part.stream
-        if block.parser_version:
-            block.unread()  # should they be wanted again, all of them are
-            self.books.unbind(block)
-
         before = block.line_count
         outline = count_outlined(block, part.items, part.agent.outline)
         self.place(block)
@@ -172,10 +166,6 @@ class Blocks(Feature):
             block.came_at(part.now_ms)
         elif part.has_grown:
             date(block, outline.times(), part.written_ms)
-
-    def reread(self, stream: Block) -> None:
-        """Note that all lines of a block were read again, by the parser that it names."""
-        self.books.reread(stream)
 
     def take(self, scope: Scope) -> tuple[SavedBlock, ...] | None:
         """Return the rows of the blocks in *scope*."""
@@ -217,10 +207,6 @@ class Blocks(Feature):
                 f"{len(matches)} blocks start with {prefix!r}; give more of the id",
             )
         raise ProtocolError(-32005, "unknown_block", f"no block {prefix!r}")
-
-    def view(self, block: Block, now_ms: int) -> BlockView:
-        """Return *block* as frontends see it, with what its session spent."""
-        return self.books.block_view(block, now_ms)
 
     def live(self, now_ms: int) -> list[Block]:
         """Return the live blocks, newest activity first."""

@@ -5,11 +5,11 @@ from pathlib import PurePath
 
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.folder import is_named, with_slashes
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.wire import Backfill
 from jarvisd.overview.matching import is_in_project, is_session_in
 from jarvisd.overview.names_wire import FiltersCheck, FiltersCheckResult
+from jarvisd.overview.sessions import Sessions
 from jarvisd.segments.wire import CHAT
 
 MAX_TOLD = 10
@@ -20,10 +20,13 @@ class FilterCheck:
     """Answers from what the daemon has in memory."""
 
     def __init__(
-        self, blocks: Blocks, agents: AgentRegistry, backfill: Callable[[], Backfill]
+        self,
+        sessions: Sessions,
+        agents: AgentRegistry,
+        backfill: Callable[[], Backfill],
     ) -> None:
-        self._blocks = blocks
-        self._sessions = blocks.books
+        self._blocks = sessions.blocks
+        self._sessions = sessions
         self._agents = agents
         self._backfill = backfill
 

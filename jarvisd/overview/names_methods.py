@@ -10,7 +10,6 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import State
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.block import Block
 from jarvisd.core.origin import Life
@@ -26,7 +25,7 @@ from jarvisd.overview.names_wire import (
     NamesResolveResult,
 )
 from jarvisd.overview.prompts import prompts
-from jarvisd.overview.sessions import SessionEntry
+from jarvisd.overview.sessions import SessionEntry, Sessions
 from jarvisd.overview.wire import SessionName, SessionsPrompts
 
 MAX_READ = 2_000
@@ -54,14 +53,14 @@ class Names:
 
     def __init__(
         self,
-        blocks: Blocks,
+        sessions: Sessions,
         agents: AgentRegistry,
         clock: Clock,
         *,
         backfill: Callable[[], Backfill],
     ) -> None:
-        self._blocks = blocks
-        self._sessions = blocks.books
+        self._blocks = sessions.blocks
+        self._sessions = sessions
         self._agents = agents
         self._backfill = backfill
         self._clock = clock

@@ -16,10 +16,10 @@ import anyio
 import structlog
 
 from jarvisd.base.clock import Clock, next_tick
-from jarvisd.blocks.registry import Blocks
 from jarvisd.overview.status import StatusBoard
 from jarvisd.overview.status_text import render_line, render_tmux
 from jarvisd.overview.wire import StatusResult
+from jarvisd.state.engine import StateEngine
 
 log = structlog.get_logger()
 
@@ -35,10 +35,10 @@ class Renderer:
     """Keeps the files in *folder* as the status is, from `run` until it ends."""
 
     def __init__(
-        self, status: StatusBoard, blocks: Blocks, clock: Clock, folder: Path
+        self, status: StatusBoard, states: StateEngine, clock: Clock, folder: Path
     ) -> None:
         self._status = status
-        self._states = blocks.books.states
+        self._states = states
         self._clock = clock
         self._line = _RenderedFile(folder / "line")
         self._tmux = _RenderedFile(folder / "tmux")

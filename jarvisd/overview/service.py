@@ -23,6 +23,7 @@ from jarvisd.core.sources.jsonlines.lines import MAX_LINE_BYTES
 from jarvisd.core.sources.source_slice import NOT_READ
 from jarvisd.core.storage.database_store import Store
 from jarvisd.core.wire import Backfill, Problem
+from jarvisd.ledger.engine import Ledger
 from jarvisd.overview.health_wire import (
     AgentDrift,
     DriftItem,
@@ -59,6 +60,7 @@ class Service:
         agents: AgentRegistry,
         reader: Scheduler,
         flusher: Flusher,
+        ledger: Ledger,
         store: Store,
         exporter: Exporter,
         segments: SegmentHandlers,
@@ -73,6 +75,7 @@ class Service:
         self._started = clock.monotonic()
         self._reader = reader
         self._flusher = flusher
+        self._ledger = ledger
         self._store = store
         self._exporter = exporter
         self._segments = segments
@@ -94,8 +97,7 @@ class Service:
     async def sync(self) -> int:
         """Read and store all that is there now; return the revision that holds it."""
         await self._reader.sync()
-        ledger = self._reader.blocks.books.ledger
-        await self._flusher.flush_while(ledger.needs_repricing)
+        await self._flusher.flush_while(self._ledger.needs_repricing)
         await self._segments.sweep()
         return await self._flusher.flush_all()
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.base.usage import Tokens, Variant
+from jarvisd.blocks.registry import Blocks
 from jarvisd.core.block import Block
-from jarvisd.core.feature import SessionKey
+from jarvisd.core.feature import Feature, Mode, SessionKey, Slice
 from jarvisd.core.origin import BlockView, SessionId
 from jarvisd.core.projects import Projects
 from jarvisd.core.publisher import Publish, ignore
@@ -70,7 +71,7 @@ class SessionEntry(NamedTuple):
     blocks: list[Block]
 
 
-class Sessions:
+class Sessions(Feature):
     """The ledger, the states of its sessions, and the blocks of each of them."""
 
     def __init__(
@@ -94,6 +95,7 @@ class Sessions:
         )
         self.states = StateEngine(self.ledger.cost_so_far, traits_of=traits_of)
         self.projects = Projects() if projects is None else projects
+        self.blocks = Blocks(self.projects, publish)
         self._window = window
         self._blocks: dict[SessionKey, list[Block]] = {}
 
@@ -134,12 +136,24 @@ class Sessions:
             blocks = self._blocks[session.agent, session.session_id]
             blocks[:] = [each for each in blocks if each is not block]
 
-    def reread(self, block: Block) -> None:
-        """Record that *block* was read again, by the parser that it names."""
-        self.bind(block)
-        session = block.session
+    def applied(self, part: Slice) -> None:
+        """Bind the block of *part* to the session that its records name."""
+        if part.mode is not Mode.REREAD:
+            self.bind(part.stream)
+
+    def counted(self, part: Slice) -> None:
+        """Unbind the block of *part*, whose items are not read any more."""
+        block: Block = part.stream
+        if block.parser_version:
+            block.unread()  # should they be wanted again, all of them are
+            self.unbind(block)
+
+    def reread(self, stream: Block) -> None:
+        """Record that *stream* was read again, by the parser that it names."""
+        self.bind(stream)
+        session = stream.session
         if session is not None:
-            blocks, version = self.entry(session).blocks, block.parser_version
+            blocks, version = self.entry(session).blocks, stream.parser_version
             if all(each.parser_version == version for each in blocks):
                 self.ledger.replace_older(session.agent, session.session_id, version)
 

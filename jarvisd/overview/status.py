@@ -9,11 +9,12 @@ import jarvisd
 from jarvisd.base.clock import Clock, midnight_ms
 from jarvisd.base.json_guard import encode_safe
 from jarvisd.base.session_words import OVER
-from jarvisd.blocks.registry import AgentTotals, Blocks
+from jarvisd.blocks.registry import AgentTotals
 from jarvisd.core.block import LIVE_MS, Block
 from jarvisd.core.origin import CHARS_PER_TOKEN
 from jarvisd.core.wire import Backfill
 from jarvisd.ledger.rollup import Spent
+from jarvisd.overview.sessions import Sessions
 from jarvisd.overview.wire import AgentStatus, StatusResult
 
 MAX_NEWEST = 20
@@ -48,7 +49,7 @@ class ReadingState(Protocol):
 class StatusBoard:
     """Answers `status`, the question that is asked most."""
 
-    blocks: Blocks
+    sessions: Sessions
     clock: Clock
     reading: ReadingState
     _key: tuple[int, int, int] | None = field(default=None, init=False)
@@ -94,9 +95,9 @@ class StatusBoard:
 
     def _now_key(self) -> tuple[int, int, int]:
         return (
-            self.blocks.changes,
+            self.sessions.blocks.changes,
             self.reading.revision,
-            self.blocks.books.states.version,
+            self.sessions.states.version,
         )
 
     def _first_quiet_ms(self) -> float:
@@ -108,16 +109,18 @@ class StatusBoard:
 
     def _make(self) -> StatusResult:
         now_ms, self._quiet_ms = self.clock.unix_ms(), None
-        totals = sorted(self.blocks.totals.values(), key=lambda each: each.agent)
-        live = self._live = self.blocks.live(now_ms)
+        totals = sorted(
+            self.sessions.blocks.totals.values(), key=lambda each: each.agent
+        )
+        live = self._live = self.sessions.blocks.live(now_ms)
         live_of = Counter(block.origin.agent for block in live)
         spent = self._spent_today(now_ms)
-        counts = self.blocks.books.states.counts()
+        counts = self.sessions.states.counts()
         return StatusResult(
             version=jarvisd.__version__,
             now_ms=now_ms,
             revision=self.reading.revision,
-            blocks=len(self.blocks),
+            blocks=len(self.sessions.blocks),
             live=len(live),
             line_count=sum(each.line_count for each in totals),
             token_estimate=_tokens(sum(each.char_count for each in totals)),
@@ -129,7 +132,9 @@ class StatusBoard:
                 _agent(each, live_of[each.agent], spent.get(each.agent, NOTHING))
                 for each in totals
             ],
-            newest=[self.blocks.view(block, now_ms) for block in live[:MAX_NEWEST]],
+            newest=[
+                self.sessions.block_view(block, now_ms) for block in live[:MAX_NEWEST]
+            ],
             backfill=self.reading.backfill(),
             degraded=self.reading.degraded,
             today_tokens=sum(each.tokens for each in spent.values()),
@@ -144,7 +149,7 @@ class StatusBoard:
         )
 
     def _spent_today(self, now_ms: int) -> dict[str, Spent]:
-        rollup = self.blocks.books.ledger.rollup
+        rollup = self.sessions.ledger.rollup
         return rollup.spent(midnight_ms(now_ms), now_ms + DAY_MS)
 
 

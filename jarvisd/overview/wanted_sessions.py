@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.session_words import OVER
-from jarvisd.blocks.registry import Blocks
 from jarvisd.overview.sessions import SessionEntry, Sessions
 from jarvisd.presence.wanted import WantedSession
 
@@ -32,8 +31,8 @@ class WantedSessions:
     after MAX_AGE_S or MAX_QUIET_AGE_S.
     """
 
-    def __init__(self, blocks: Blocks, clock: Clock) -> None:
-        self._blocks = blocks
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
         self._clock = clock
         self._version = self._changes = -1
         self._built_at = 0.0
@@ -41,11 +40,14 @@ class WantedSessions:
 
     def __call__(self) -> Sequence[WantedSession]:
         """Return the wanted sessions: the same list object until it is rebuilt."""
-        sessions, now = self._blocks.books, self._clock.monotonic()
-        quiet = self._changes == self._blocks.changes
+        sessions, now = self._sessions, self._clock.monotonic()
+        quiet = self._changes == sessions.blocks.changes
         age_s = MAX_QUIET_AGE_S if quiet else MAX_AGE_S
         if self._version != sessions.states.version or now - self._built_at > age_s:
-            self._version, self._changes = sessions.states.version, self._blocks.changes
+            self._version, self._changes = (
+                sessions.states.version,
+                sessions.blocks.changes,
+            )
             self._built_at, self._wanted = now, list(wanted_sessions(sessions))
 
         return self._wanted

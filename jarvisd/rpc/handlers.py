@@ -21,7 +21,6 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.json_guard import encode_safe
 from jarvisd.base.wire_types import Done, Method, Params
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.block import Block
 from jarvisd.core.origin import BlockView
@@ -33,7 +32,7 @@ from jarvisd.overview.model import SessionView
 from jarvisd.overview.names_methods import Names
 from jarvisd.overview.names_wire import FiltersCheck, IdsShorten, NamesResolve
 from jarvisd.overview.prompts import prompts
-from jarvisd.overview.sessions import SessionEntry
+from jarvisd.overview.sessions import SessionEntry, Sessions
 from jarvisd.overview.status import ReadingState, StatusBoard
 from jarvisd.overview.status_text import render_line
 from jarvisd.overview.wire import (
@@ -178,7 +177,7 @@ class Handlers:
     def __init__(
         self,
         *,
-        blocks: Blocks,
+        sessions: Sessions,
         clock: Clock,
         daemon: Daemon,
         reports: Reports,
@@ -188,9 +187,10 @@ class Handlers:
         methods: Mapping[type[Params], Method],
         hook_handlers: HookHandlers | None = None,
     ) -> None:
-        self.status = StatusBoard(blocks, clock, daemon)
+        self.status = StatusBoard(sessions, clock, daemon)
         self._hook_handlers = hook_handlers or HookHandlers(clock, daemon.agents)
-        self._blocks = blocks
+        self._sessions = sessions
+        self._blocks = sessions.blocks
         self._clock = clock
         self._daemon = daemon
         self._reports = reports
@@ -216,7 +216,7 @@ class Handlers:
     ) -> Mapping[type[Params], Answerer]:
         """Return who answers what: a line a method."""
         names = Names(
-            self._blocks, daemon.agents, self._clock, backfill=daemon.backfill
+            self._sessions, daemon.agents, self._clock, backfill=daemon.backfill
         )
         return {
             Hello: _now(self._hello),
@@ -231,9 +231,7 @@ class Handlers:
             BlocksTail: _later(self._tail),
             SessionsList: _as_it_is(self._list_sessions),
             SessionsGet: _now(self._session),
-            SessionsPrompts: _later(
-                partial(prompts, self._blocks.books, daemon.agents)
-            ),
+            SessionsPrompts: _later(partial(prompts, self._sessions, daemon.agents)),
             SessionsExplain: _as_it_is(self._explain),
             SourcesList: _now(daemon.sources),
             Hook: _now(self._hook),
@@ -248,7 +246,7 @@ class Handlers:
             ReportAttention: _later(reports.attention),
             AttributionImport: _later(reports.attribute),
             FiltersCheck: _now(
-                FilterCheck(self._blocks, daemon.agents, daemon.backfill).check
+                FilterCheck(self._sessions, daemon.agents, daemon.backfill).check
             ),
             NamesResolve: _later(names.resolve),
             IdsShorten: _now(names.shorten),
@@ -299,11 +297,11 @@ class Handlers:
         now_ms = self._clock.unix_ms()
         blocks = [each for each in self._blocks if matches_list(each, request, now_ms)]
         blocks.sort(key=_newest_first)
-        view = partial(self._blocks.view, now_ms=now_ms)
+        view = partial(self._sessions.block_view, now_ms=now_ms)
         return _listed(b"blocks", self._daemon.revision, blocks[: request.limit], view)
 
     def _list_sessions(self, request: SessionsList) -> Pieces:
-        books, now_ms = self._blocks.books, self._clock.unix_ms()
+        books, now_ms = self._sessions, self._clock.unix_ms()
         entries = [
             each for each in books.entries() if matches_sessions(each, request, now_ms)
         ]
@@ -313,18 +311,18 @@ class Handlers:
 
     def _block(self, request: BlocksGet) -> BlockView:
         block = self._blocks.find(request.block_id)
-        return self._blocks.view(block, self._clock.unix_ms())
+        return self._sessions.block_view(block, self._clock.unix_ms())
 
     async def _tail(self, request: BlocksTail) -> BlocksTailResult:
         block = self._blocks.find(request.block_id)
         return _within_limit(await self._daemon.tail(block, request.lines))
 
     def _session(self, request: SessionsGet) -> SessionView:
-        books = self._blocks.books
+        books = self._sessions
         return books.view(books.find(request.session_id, request.agent))
 
     def _explain(self, request: SessionsExplain) -> Waiting:
-        entry = self._blocks.books.find(request.session_id)
+        entry = self._sessions.find(request.session_id)
         return partial(self._reports.explain, request, entry.session, entry.blocks)
 
     def _subscribe(self, request: Subscribe, outbox: ClientOutbox) -> Answer:

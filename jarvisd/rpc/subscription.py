@@ -21,11 +21,12 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.folder import is_named
 from jarvisd.base.json_guard import encode_safe
-from jarvisd.blocks.registry import BlockChanged, Blocks
+from jarvisd.blocks.registry import BlockChanged
 from jarvisd.core.block import Block
 from jarvisd.core.publisher import Flushed
 from jarvisd.overview.health_wire import HealthTurned
 from jarvisd.overview.matching import is_in_project
+from jarvisd.overview.sessions import Sessions
 from jarvisd.rpc import messages
 from jarvisd.rpc.changes import Change, Changes
 from jarvisd.rpc.wire import (
@@ -268,18 +269,18 @@ class Subscriptions:
 
     def __init__(
         self,
-        blocks: Blocks,
+        sessions: Sessions,
         clock: Clock,
         *,
         instance_id: str,
         journal: Journal | None = None,
     ) -> None:
-        self.blocks = blocks
+        self.blocks = sessions.blocks
         self.clock = clock
         self.changes = Changes(
             instance_id,
             clock.unix_ms,
-            books=blocks.books,
+            books=sessions,
             journal=Journal() if journal is None else journal,
         )
         self._outboxes: set[ClientOutbox] = set()

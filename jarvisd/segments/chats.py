@@ -8,6 +8,7 @@ Times within a session go by the monotonic clock: whoever sets the wall's makes 
 session longer, and none shorter than nothing.
 """
 
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import cast
 
@@ -23,8 +24,10 @@ from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.record import Record
+from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.lane import LedgerStream
 from jarvisd.ledger.session_totals import Session
+from jarvisd.segments.engine import Segments
 from jarvisd.segments.model import Closed
 from jarvisd.segments.wire import (
     ChatParams,
@@ -46,9 +49,19 @@ MAX_TIMED = 10_000
 class Chats:
     """Counts what chat programs say they did."""
 
-    def __init__(self, intake: Intake, flusher: Flusher) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        flusher: Flusher,
+        ledger: Ledger,
+        segments: Segments,
+        *,
+        bind: Callable[[Block], None],
+    ) -> None:
         self._blocks = intake.blocks
-        self._books = intake.blocks.books
+        self._ledger = ledger
+        self._segments = segments
+        self._bind = bind
         self._clock = intake.clock
         self._flusher = flusher
         self._intake = intake
@@ -75,13 +88,13 @@ class Chats:
             ProtocolError: It could not be stored yet (storage_degraded).
 
         """
-        session = self._books.ledger.session(asked.agent, asked.session_id)
+        session = self._ledger.session(asked.agent, asked.session_id)
         block = self._blocks.get(_block_id(asked.agent, asked.session_id))
         if session is None or block is None or not session.open_segments:
             return ChatsEndSessionResult(segment=None)
 
         before = session.open_segments.closed
-        self._books.segments.end(session, Closed.END, self._clock.unix_ms())
+        self._segments.end(session, Closed.END, self._clock.unix_ms())
         self._last.pop(block.block_id, None)
         self._intake.touch(block)
         closed = session.open_segments.closed
@@ -117,15 +130,15 @@ class Chats:
             offset=block.position.offset,
             events=(_event(asked),),
         )
-        self._books.ledger.apply(cast("LedgerStream", memory), record)
-        self._books.ledger.applied()
-        self._books.bind(block)
+        self._ledger.apply(cast("LedgerStream", memory), record)
+        self._ledger.applied()
+        self._bind(block)
         session: Session | None = block.session
         assert session is not None, "chat whose record opened no session"
         if isinstance(asked, ChatsRecordInference) and asked.engine:
             session.open_segments.name_engine(at_ms, asked.engine)
 
-        self._books.segments.touched(session, now_s=now_s, now_ms=now_ms)
+        self._segments.touched(session, now_s=now_s, now_ms=now_ms)
         block.position = replace(block.position, offset=block.position.offset + 1)
         block.came_at(now_ms)
         self._intake.touch(block)

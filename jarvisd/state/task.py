@@ -5,6 +5,7 @@ judgement changes goes to the journal, which is stored and told of.
 """
 
 import math
+from collections.abc import Callable, Iterable
 
 import anyio
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from jarvisd.base.clock import MS_PER_S, Clock
 from jarvisd.base.ids import SessionId
 from jarvisd.blocks.registry import BlockChanged, Blocks
+from jarvisd.core.block import Block
 from jarvisd.core.signal import Signal
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.journal import Journal, TransitionMade
@@ -26,11 +28,18 @@ class StateTask:
     """Keeps *states* judged, from `run` until it is cancelled."""
 
     def __init__(
-        self, states: StateEngine, journal: Journal, blocks: Blocks, clock: Clock
+        self,
+        states: StateEngine,
+        journal: Journal,
+        blocks: Blocks,
+        clock: Clock,
+        *,
+        blocks_of: Callable[[str, SessionId], Iterable[Block]],
     ) -> None:
         self.states = states
         self.journal = journal
         self._blocks = blocks
+        self._blocks_of = blocks_of
         self._clock = clock
         self._wake = anyio.Event()
         self._planned_ms = -math.inf
@@ -100,5 +109,5 @@ class StateTask:
 
     def _show(self, agent: str, session_id: SessionId) -> None:
         now_ms = self._clock.unix_ms()
-        for block in self._blocks.books.blocks_of(agent, session_id):
+        for block in self._blocks_of(agent, session_id):
             self._blocks.changed(block, now_ms)

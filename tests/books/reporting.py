@@ -28,7 +28,7 @@ class Desk:
     @property
     def reports(self) -> Reports:
         return reports_of(
-            self.daemon.blocks.books,
+            self.daemon.sessions,
             self.daemon.store,
             self.clock,
             FakeDaemon(revision=self.daemon.store.revision),
@@ -44,7 +44,7 @@ class Desk:
 
     async def explain(self, session_id: str, **asked: object) -> SessionsExplainResult:
         request = SessionsExplain(session_id=session_id, **asked)  # type: ignore[arg-type]
-        entry = self.daemon.blocks.books.find(session_id)
+        entry = self.daemon.sessions.find(session_id)
         return await self.reports.explain(request, entry.session, entry.blocks)
 
     async def verdicts(self, session_id: str, **asked: object) -> list[str]:

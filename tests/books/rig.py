@@ -77,11 +77,15 @@ class Daemon:
     """What runs."""
 
     store: Store
-    blocks: Blocks
+    sessions: Sessions
     flusher: Flusher
     reader: Scheduler
     intake: Intake
     disk: Fragile = field(repr=False)
+
+    @property
+    def blocks(self) -> Blocks:
+        return self.sessions.blocks
 
     async def sync(self) -> None:
         """Read and store all there is."""
@@ -107,13 +111,13 @@ class Daemon:
         self.disk.mute = False
 
     def session(self, session_id: str = "s1", agent: str = "claude") -> Session:
-        found = self.blocks.books.ledger.session(agent, SessionId(session_id))
+        found = self.sessions.ledger.session(agent, SessionId(session_id))
         assert found is not None
         return found
 
     def lines_by_speaker(self) -> tuple[int, int]:
         """Return the lines in the user's name and in the agent's, as they are shown."""
-        books = self.blocks.books
+        books = self.sessions
         shown = books.view(books.entry(self.session()))
         return shown.user_lines, shown.assistant_lines
 
@@ -141,27 +145,27 @@ async def running(
         open_store(home / "s.db", clock=clock, rules=rules) as store,
         anyio.create_task_group() as writers,
     ):
-        blocks, disk = Blocks(Sessions(price, traits_of=traits_of)), Fragile(store)
+        sessions, disk = Sessions(price, traits_of=traits_of), Fragile(store)
         if learned:
-            await recall_books(blocks.books, store)
+            await recall_books(sessions, store)
         else:
-            blocks.books.restore(await store.load(read_books) or SavedBooks())
+            sessions.restore(await store.load(read_books) or SavedBooks())
 
-        flusher = build_flusher(disk, clock, blocks)
-        intake = Intake(blocks, flusher, clock, agents=agents.named)
+        flusher = build_flusher(disk, clock, sessions)
+        intake = Intake(sessions.blocks, flusher, clock, agents=agents.named)
         reconciler = Reconciler(trees, clock, excluded=lambda _: False, max_pause_s=60)
         reader = Scheduler(reconciler, intake)
         for saved in await stored_blocks(store):
             block = restored_block(saved)
-            blocks.add(block, clock.unix_ms())
-            blocks.books.bind_restored(block)
+            sessions.blocks.add(block, clock.unix_ms())
+            sessions.bind_restored(block)
             if block.origin.kind is Kind.TRANSCRIPT:
                 reader.restore(block)
 
         writers.start_soon(flusher.run)
         async with anyio.create_task_group() as readers:
             await readers.start(reader.run)
-            yield Daemon(store, blocks, flusher, reader, intake, disk)
+            yield Daemon(store, sessions, flusher, reader, intake, disk)
             readers.cancel_scope.cancel()
 
         writers.cancel_scope.cancel()

@@ -118,11 +118,11 @@ async def test_totals_and_rows_come_back_after_a_restart(tmp_path: Path) -> None
     async with running(tmp_path) as daemon:
         await daemon.sync()
         before = daemon.session().row()
-        cells = list(daemon.blocks.books.ledger.rollup.cells())
+        cells = list(daemon.sessions.ledger.rollup.cells())
 
     async with running(tmp_path) as daemon:
         assert daemon.session().row() == before
-        assert list(daemon.blocks.books.ledger.rollup.cells()) == cells
+        assert list(daemon.sessions.ledger.rollup.cells()) == cells
         assert daemon.block().session is daemon.session()
         assert daemon.lines_by_speaker() == (2, 2)
 
@@ -141,7 +141,7 @@ async def test_a_row_of_yesterday_is_settled_by_the_store(
         await daemon.sync()
 
         assert (daemon.session("z").messages, daemon.session("a").messages) == (0, 2)
-        owners = {cell.session_id for cell in daemon.blocks.books.ledger.rollup.cells()}
+        owners = {cell.session_id for cell in daemon.sessions.ledger.rollup.cells()}
         assert owners == {"a"}
 
     stored = accounts(tmp_path)
@@ -287,7 +287,7 @@ async def test_costs_follow_the_prices_while_lines_come(tmp_path: Path) -> None:
         append(transcript(tmp_path, f"s{number}"), reply)
 
     async with running(tmp_path, price=price) as daemon:
-        ledger = daemon.blocks.books.ledger
+        ledger = daemon.sessions.ledger
         ledger.use_prices("one")
         await daemon.sync()
         factor = 10
@@ -307,8 +307,8 @@ async def test_costs_follow_the_prices_while_lines_come(tmp_path: Path) -> None:
     assert costs == cells == expected
     assert {row[1]: row[6] for row in accounts(tmp_path)["cells"]} == expected
     async with running(tmp_path, price=price) as daemon:
-        daemon.blocks.books.ledger.use_prices("ten")
-        assert not daemon.blocks.books.ledger.needs_repricing()
+        daemon.sessions.ledger.use_prices("ten")
+        assert not daemon.sessions.ledger.needs_repricing()
 
 
 async def test_a_poisonous_line_is_listed_and_the_next_one_read(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ async def test_books_are_made_again_when_the_database_is_deleted(
         await daemon.sync()
 
         assert daemon.session().row().tokens == expected.tokens
-        (entry,) = daemon.blocks.books.entries()
+        (entry,) = daemon.sessions.entries()
         assert [each.block_id for each in entry.blocks] == [daemon.block().block_id]
 
     assert len(accounts(tmp_path)["responses"]) == 2

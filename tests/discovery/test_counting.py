@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.agent import Agent
 from jarvisd.core.block import Block
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
+from jarvisd.overview.sessions import Sessions
 from tests.agents.found import AGENTS
 from tests.support import EPOCH_MS, FakeClock, FakeStore, build_flusher
 
@@ -64,10 +64,10 @@ def counted(agent: Agent, given: Sequence[bytes | int], slices: int) -> Block:
         for index, each in enumerate(given)
     ]
     origin = Origin(block_id=BlockId("b"), kind=Kind.TRANSCRIPT, agent=agent.name)
-    one, blocks, clock = Block(origin), Blocks(), FakeClock()
-    blocks.add(one, EPOCH_MS)
-    flusher = build_flusher(FakeStore(), clock, blocks)
-    intake = Intake(blocks, flusher, clock, agents=lambda _: agent)
+    one, sessions, clock = Block(origin), Sessions(), FakeClock()
+    sessions.blocks.add(one, EPOCH_MS)
+    flusher = build_flusher(FakeStore(), clock, sessions)
+    intake = Intake(sessions.blocks, flusher, clock, agents=lambda _: agent)
     step = max(1, len(found) // slices)
     for start in range(0, len(found), step):
         part = found[start : start + step]

@@ -172,7 +172,7 @@ def document(tmp_path: Path) -> Path:
 
 
 def output(daemon: Daemon) -> int:
-    found = daemon.blocks.books.ledger.session("toy", SessionId("s1"))
+    found = daemon.sessions.ledger.session("toy", SessionId("s1"))
     return 0 if found is None else found.tokens.output
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jarvisd.base.session_words import State
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.origin import SessionId
 from jarvisd.core.signal import HookCalled
+from jarvisd.overview.sessions import Sessions
 from jarvisd.overview.wanted_sessions import (
     MAX_AGE_S,
     MAX_QUIET_AGE_S,
@@ -44,7 +44,7 @@ async def test_sessions_that_are_not_over_are_wanted(tmp_path: Path) -> None:
     append(transcript(tmp_path, "s2"), claude.prompt(second=1))
     async with running(tmp_path) as daemon:
         await daemon.sync()
-        books = daemon.blocks.books
+        books = daemon.sessions
         books.states = KnownStates(
             s1=State.IDLE, s2=State.ENDED, never_seen=State.UNKNOWN
         )
@@ -56,8 +56,8 @@ async def test_sessions_that_are_not_over_are_wanted(tmp_path: Path) -> None:
 
 
 async def test_the_list_is_the_same_while_nothing_changes() -> None:
-    blocks, clock = Blocks(), FakeClock()
-    wanting = WantedSessions(blocks, clock)
+    clock = FakeClock()
+    wanting = WantedSessions(Sessions(), clock)
     first = wanting()
     await clock.advance(MAX_QUIET_AGE_S - 1)
 
@@ -67,11 +67,11 @@ async def test_the_list_is_the_same_while_nothing_changes() -> None:
 
 
 async def test_lines_that_came_make_the_list_anew_once_it_is_old() -> None:
-    blocks, clock, grown = Blocks(), FakeClock(), block()
-    blocks.add(grown, clock.unix_ms())
-    wanting = WantedSessions(blocks, clock)
+    sessions, clock, grown = Sessions(), FakeClock(), block()
+    sessions.blocks.add(grown, clock.unix_ms())
+    wanting = WantedSessions(sessions, clock)
     first = wanting()
-    blocks.changed(grown, clock.unix_ms())
+    sessions.blocks.changed(grown, clock.unix_ms())
 
     assert wanting() is first
     await clock.advance(MAX_AGE_S + 1)
@@ -79,12 +79,12 @@ async def test_lines_that_came_make_the_list_anew_once_it_is_old() -> None:
 
 
 def test_a_session_that_came_makes_the_list_anew_at_once() -> None:
-    blocks = Blocks()
-    wanting = WantedSessions(blocks, FakeClock())
+    sessions = Sessions()
+    wanting = WantedSessions(sessions, FakeClock())
     first = wanting()
     hook = HookCalled(
         agent="claude", session_id=SessionId("s"), event="SessionStart", at_ms=1
     )
-    blocks.books.states.hear(hook)
+    sessions.states.hear(hook)
 
     assert wanting() is not first

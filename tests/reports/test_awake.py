@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from jarvisd.app.features import open_store
-from jarvisd.blocks.registry import Blocks
+from jarvisd.overview.sessions import Sessions
 from jarvisd.reports.awake import BEAT_S, Awake, stay_awake
 from tests.storage.building import ask
 from tests.support import EPOCH_MS, FakeClock, block, build_flusher
@@ -41,7 +41,7 @@ async def test_it_is_stored_with_a_flush_once_a_minute(tmp_path: Path) -> None:
     clock, found = FakeClock(), block()
     awake = Awake(clock)
     async with open_store(tmp_path / "s.db", clock=clock) as store:
-        flusher = build_flusher(store, clock, Blocks(), awake=awake)
+        flusher = build_flusher(store, clock, Sessions(), awake=awake)
 
         async def until_ms() -> list[int]:
             found.line_count += 1

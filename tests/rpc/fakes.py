@@ -396,13 +396,17 @@ class Running:
     """A server that runs, and everything a test wants to reach of it."""
 
     endpoint: Endpoint
-    blocks: Blocks
+    sessions: Sessions
     daemon: FakeDaemon
     subscriptions: Subscriptions
     handlers: Handlers
     counters: ServerCounters
     clock: Clock
     store: FakeStore
+
+    @property
+    def blocks(self) -> Blocks:
+        return self.sessions.blocks
 
     def add(self, made: Block) -> Block:
         self.blocks.add(made, self.clock.unix_ms())
@@ -432,18 +436,18 @@ async def running(
     ):
         daemon, counters, publisher = FakeDaemon(), ServerCounters(), Publisher()
         publish = publisher.publish
-        blocks = Blocks(Sessions(traits_of=traits_of), publish)
+        sessions = Sessions(traits_of=traits_of, publish=publish)
         journal = Journal(publish=publish)
         subscriptions = Subscriptions(
-            blocks, clock, instance_id=daemon.instance_id, journal=journal
+            sessions, clock, instance_id=daemon.instance_id, journal=journal
         )
         states = LiveStates(
-            blocks.books.states,
+            sessions.states,
             journal,
             store,
             clock,
-            place_of=blocks.books.place_of,
-            project_of=blocks.books.projects.of,
+            place_of=sessions.place_of,
+            project_of=sessions.projects.of,
         )
         publisher.connect(
             {
@@ -452,10 +456,10 @@ async def running(
             }
         )
         handlers = Handlers(
-            blocks=blocks,
+            sessions=sessions,
             clock=clock,
             daemon=daemon,
-            reports=reports_of(blocks.books, store, clock, daemon),
+            reports=reports_of(sessions, store, clock, daemon),
             states=states,
             methods=daemon.methods(),
             subscriptions=subscriptions,
@@ -469,7 +473,7 @@ async def running(
             await tasks.start(server.serve, endpoint)
             yield Running(
                 endpoint,
-                blocks,
+                sessions,
                 daemon,
                 subscriptions,
                 handlers,

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.block import LIVE_MS
+from jarvisd.overview.sessions import Sessions
 from jarvisd.overview.status import StatusBoard
 from jarvisd.rpc.handlers import MAX_TAIL_BYTES
 from jarvisd.rpc.wire import METHODS
@@ -46,7 +46,7 @@ async def test_status_follows_every_change() -> None:
 
 
 def test_status_is_made_once_while_nothing_changes() -> None:
-    board = StatusBoard(Blocks(), FakeClock(), FakeDaemon())
+    board = StatusBoard(Sessions(), FakeClock(), FakeDaemon())
 
     assert board.encoded() is board.encoded()
 

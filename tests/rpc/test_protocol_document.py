@@ -75,9 +75,9 @@ def account_for(server: Running, what: Block, *, at_ms: int) -> None:
     )
     events = (PromptGiven(chars=5), usage, ToolCalled(call_id="c1", tool="shell"))
     record = Record(kind="all", at_ms=at_ms, speaker=Speaker.USER, events=events)
-    server.blocks.books.ledger.apply(stream, record)
-    server.blocks.books.ledger.applied()
-    server.blocks.books.bind(what)
+    server.sessions.ledger.apply(stream, record)
+    server.sessions.ledger.applied()
+    server.sessions.bind(what)
 
 
 def fill(server: Running) -> None:

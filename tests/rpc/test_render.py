@@ -15,6 +15,7 @@ from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.core.block import Block
 from jarvisd.core.publisher import Publisher
 from jarvisd.overview.rendered_files import HEARTBEAT_S, Renderer
+from jarvisd.overview.sessions import Sessions
 from jarvisd.overview.status import MAX_KEPT_S, StatusBoard
 from tests.rpc.fakes import FakeDaemon, block
 from tests.support import FakeClock
@@ -72,9 +73,10 @@ def files_in(folder: Path) -> dict[str, int]:
 @asynccontextmanager
 async def rendering(folder: Path) -> AsyncIterator[Rendering]:
     clock, daemon, publisher = FakeClock(), FakeDaemon(), Publisher()
-    blocks = CountingBlocks(publish=publisher.publish)
-    board = StatusBoard(blocks, clock, daemon)
-    renderer = Renderer(board, blocks, clock, folder)
+    sessions = Sessions(publish=publisher.publish)
+    sessions.blocks = blocks = CountingBlocks(publish=publisher.publish)
+    board = StatusBoard(sessions, clock, daemon)
+    renderer = Renderer(board, sessions.states, clock, folder)
     publisher.connect({BlockChanged: (renderer.wake,)})
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(renderer.run)

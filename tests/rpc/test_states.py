@@ -56,8 +56,8 @@ def know(server: Running, session: str) -> None:
     made = server.add(block(session * 16, lines=1))
     origin = msgspec.structs.replace(made.origin, session_id=SessionId(session))
     stream = made.memory = StateStream(Lane(origin))
-    server.blocks.books.ledger.apply(stream, Record(kind="x", at_ms=5))
-    server.blocks.books.bind(made)
+    server.sessions.ledger.apply(stream, Record(kind="x", at_ms=5))
+    server.sessions.bind(made)
 
 
 async def ask(client: Client, method: str, **params: object) -> Any:
@@ -205,7 +205,7 @@ async def test_those_come_first_that_need_somebody() -> None:
     async with running() as server:
         for session, event in (("a", "Stop"), ("b", "PermissionRequest")):
             know(server, session)
-            server.blocks.books.states.hear(
+            server.sessions.states.hear(
                 HookCalled(
                     agent="claude",
                     session_id=SessionId(session),
@@ -214,7 +214,7 @@ async def test_those_come_first_that_need_somebody() -> None:
                     tool="Bash",
                 )
             )
-        server.blocks.books.states.judge(server.clock.unix_ms())
+        server.sessions.states.judge(server.clock.unix_ms())
         with Client(server.endpoint.path) as client:
             everybody = await ask(client, "states.list")
             needy = await ask(client, "states.list", need=True)

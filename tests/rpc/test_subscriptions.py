@@ -4,9 +4,9 @@ import statistics
 
 import anyio
 
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.publisher import Flushed
 from jarvisd.overview.health_wire import HealthTurned
+from jarvisd.overview.sessions import Sessions
 from jarvisd.rpc.subscription import (
     MAX_SUBSCRIPTIONS,
     PING_S,
@@ -187,7 +187,7 @@ async def test_a_change_reaches_a_subscriber_well_within_a_millisecond() -> None
 
 async def test_quiet_subscribers_are_given_a_sign_of_life() -> None:
     clock, wakes = FakeClock(), []
-    hub = Subscriptions(Blocks(), clock, instance_id="i1")
+    hub = Subscriptions(Sessions(), clock, instance_id="i1")
     outbox = ClientOutbox(hub, lambda: wakes.append(clock.monotonic()))
     hub.join(outbox)
 

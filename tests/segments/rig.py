@@ -160,10 +160,10 @@ async def desk_at(
             traits_of=traits_of,
             publish=publisher.publish,
         )
-        blocks = Blocks(books)
+        blocks = books.blocks
         await recall_books(books, store)
         disk = Fragile(store)
-        flusher = build_flusher(disk, clock, blocks)
+        flusher = build_flusher(disk, clock, books)
         intake = Intake(blocks, flusher, clock, agents=AGENTS.named)
         for saved in await stored_blocks(store):
             block = restored_block(saved)
@@ -172,7 +172,7 @@ async def desk_at(
 
         desk = SegmentHandlers(
             segments=books.segments,
-            chats=Chats(intake, flusher),
+            chats=Chats(intake, flusher, books.ledger, books.segments, bind=books.bind),
             flusher=flusher,
             is_complete=lambda: complete[0],
             store=store,

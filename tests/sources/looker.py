@@ -8,7 +8,6 @@ from random import Random
 import anyio
 
 from jarvisd.blocks.model import SavedBlock, restored_block, saved_block
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.block import Block
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.scan import walk
@@ -17,6 +16,7 @@ from jarvisd.core.discovery.tracked_file import TrackedFile
 from jarvisd.core.intake import Intake
 from jarvisd.core.roots import Place, Position, Tree
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
+from jarvisd.overview.sessions import Sessions
 from tests.agents.found import AGENTS
 from tests.sources.disk import EVENT, FIRST_MS
 from tests.support import FakeClock, FakeStore, build_flusher
@@ -72,8 +72,9 @@ class Looker:
 
     def start(self) -> None:
         """Begin with what is stored: after `kill` or `store`."""
-        self._blocks = Blocks()
-        flusher = build_flusher(FakeStore(), self._clock, self._blocks)
+        sessions = Sessions()
+        self._blocks = sessions.blocks
+        flusher = build_flusher(FakeStore(), self._clock, sessions)
         self._intake = CountingIntake(
             self._blocks, flusher, self._clock, agents=AGENTS.named
         )

@@ -6,6 +6,7 @@ the answer sends the same batch again, and nothing is counted twice.
 """
 
 import re
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -54,11 +55,19 @@ class SenderWatch(Protocol):
 class PushedBlocks:
     """Opens, feeds and closes pushed blocks."""
 
-    def __init__(self, intake: Intake, flusher: Flusher, senders: SenderWatch) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        flusher: Flusher,
+        senders: SenderWatch,
+        *,
+        view: Callable[[Block, int], BlockView],
+    ) -> None:
         self._intake = intake
         self._blocks = intake.blocks
         self._flusher = flusher
         self._senders = senders
+        self._view = view
 
     def methods(self) -> dict[type[Params], Method]:
         """Return what answers the params of each method."""
@@ -135,7 +144,7 @@ class PushedBlocks:
         self._senders.unwatch(block)
         self._intake.close(block, params.exit_status)
         await self._commit(block)
-        return self._blocks.view(block, self._intake.clock.unix_ms())
+        return self._view(block, self._intake.clock.unix_ms())
 
     def _create_block(self, params: PushOpen) -> Block:
         origin = Origin(
