@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from jarvisd.app.features import open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.ids import SessionId
-from jarvisd.blocks.registry import Blocks
+from jarvisd.blocks.engine import BlockCounts
 from jarvisd.conversations.model import RecordedMessage
 from jarvisd.core.feature import Change, Feature
 from jarvisd.core.message import Role
@@ -74,7 +74,7 @@ async def test_a_record_that_a_feature_refuses_is_a_malformed_line(
     ]
 
 
-@pytest.mark.parametrize("engine", [Blocks, Sessions, Ledger, Segments])
+@pytest.mark.parametrize("engine", [BlockCounts, Sessions, Ledger, Segments])
 async def test_a_feature_that_fails_at_a_slice_costs_itself(
     engine: type[Feature], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,11 +27,11 @@ from jarvisd.app.worktrees import WorktreeReader
 from jarvisd.base import paths
 from jarvisd.base.clock import Clock
 from jarvisd.base.session_words import OVER
-from jarvisd.blocks.registry import BlockChanged, FolderMet
 from jarvisd.config import Config
 from jarvisd.conversations.methods import Conversations
 from jarvisd.conversations.recording import MessageRecorder
 from jarvisd.core.agent import Agent, AgentRegistry
+from jarvisd.core.block_registry import BlockChanged, FolderMet
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from jarvisd.base.clock import Clock
+from jarvisd.blocks.engine import BlockCounts
 from jarvisd.blocks.store import unread_blocks, write_blocks
 from jarvisd.config import ConversationSettings
 from jarvisd.conversations.messages_store import record
@@ -37,7 +38,7 @@ def build_features(
     Segments are written behind the sessions that have closed them.
     """
     features: dict[str, Feature | None] = {
-        "blocks": sessions.blocks,
+        "blocks": BlockCounts(sessions.blocks),
         "sessions": sessions,
         "ledger": sessions.ledger,
         "segments": sessions.segments,

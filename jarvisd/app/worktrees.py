@@ -8,7 +8,7 @@ import structlog
 from anyio import to_thread
 
 from jarvisd.base.errors import SourceError
-from jarvisd.blocks.registry import FolderMet
+from jarvisd.core.block_registry import FolderMet
 from jarvisd.core.intake import Intake
 from jarvisd.core.projects import repository_of
 from jarvisd.core.sources.small_file import read_small

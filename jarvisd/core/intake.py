@@ -7,9 +7,9 @@ import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.refusals import Refusals
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.block import Block, BlockMemory
+from jarvisd.core.block_registry import Blocks
 from jarvisd.core.drift import DriftLog
 from jarvisd.core.feature import Feature, Mode, Slice
 from jarvisd.core.flush import Flusher

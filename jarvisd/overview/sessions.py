@@ -11,8 +11,8 @@ from typing import NamedTuple
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.base.usage import Tokens, Variant
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.block import Block
+from jarvisd.core.block_registry import Blocks
 from jarvisd.core.feature import Feature, Mode, SessionKey, Slice
 from jarvisd.core.origin import BlockView, SessionId
 from jarvisd.core.projects import Projects

@@ -9,8 +9,8 @@ import jarvisd
 from jarvisd.base.clock import Clock, midnight_ms
 from jarvisd.base.json_guard import encode_safe
 from jarvisd.base.session_words import OVER
-from jarvisd.blocks.registry import AgentTotals
 from jarvisd.core.block import LIVE_MS, Block
+from jarvisd.core.block_registry import AgentTotals
 from jarvisd.core.origin import CHARS_PER_TOKEN
 from jarvisd.core.wire import Backfill
 from jarvisd.ledger.rollup import Spent

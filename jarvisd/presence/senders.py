@@ -7,8 +7,8 @@ daemon was not running, does not, so its process is checked each second.
 from collections.abc import Callable
 
 from jarvisd.base.clock import Clock, next_tick
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.block import Block
+from jarvisd.core.block_registry import Blocks
 from jarvisd.core.origin import PUSHED, BlockId
 from jarvisd.core.process import ProcessLife
 from jarvisd.presence.processes import is_alive, life_of, started_ms

@@ -21,8 +21,8 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.folder import is_named
 from jarvisd.base.json_guard import encode_safe
-from jarvisd.blocks.registry import BlockChanged
 from jarvisd.core.block import Block
+from jarvisd.core.block_registry import BlockChanged
 from jarvisd.core.publisher import Flushed
 from jarvisd.overview.health_wire import HealthTurned
 from jarvisd.overview.matching import is_in_project

@@ -12,8 +12,8 @@ import structlog
 
 from jarvisd.base.clock import MS_PER_S, Clock
 from jarvisd.base.ids import SessionId
-from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.core.block import Block
+from jarvisd.core.block_registry import BlockChanged, Blocks
 from jarvisd.core.signal import Signal
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.journal import Journal, TransitionMade

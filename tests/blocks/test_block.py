@@ -4,8 +4,8 @@ import pytest
 
 from jarvisd.base.errors import ProtocolError
 from jarvisd.blocks.model import restored_block, saved_block
-from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.core.block import LIVE_MS, Block, LineRate
+from jarvisd.core.block_registry import BlockChanged, Blocks
 from jarvisd.core.origin import BlockId, Life, SessionId
 from tests.support import EPOCH_MS, block
 

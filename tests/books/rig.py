@@ -14,9 +14,9 @@ from jarvisd.app.restore import recall_books
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import StoreError, StoreUnansweredError
 from jarvisd.blocks.model import restored_block
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.block import Block
+from jarvisd.core.block_registry import Blocks
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.flush import Flusher

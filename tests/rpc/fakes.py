@@ -19,7 +19,6 @@ import msgspec
 from jarvisd.base.clock import Clock, SystemClock
 from jarvisd.base.ids import SessionId
 from jarvisd.base.wire_types import Method, Params
-from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.conversations.model import (
     Channel,
     ConversationId,
@@ -53,6 +52,7 @@ from jarvisd.conversations.wire import (
 )
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.block import Block
+from jarvisd.core.block_registry import BlockChanged, Blocks
 from jarvisd.core.origin import BlockId, BlockView, Kind, Origin
 from jarvisd.core.publisher import Publisher
 from jarvisd.core.storage.migrate import shipped_scripts

@@ -11,8 +11,8 @@ from pathlib import Path
 import anyio
 from structlog.testing import capture_logs
 
-from jarvisd.blocks.registry import BlockChanged, Blocks
 from jarvisd.core.block import Block
+from jarvisd.core.block_registry import BlockChanged, Blocks
 from jarvisd.core.publisher import Publisher
 from jarvisd.overview.rendered_files import HEARTBEAT_S, Renderer
 from jarvisd.overview.sessions import Sessions

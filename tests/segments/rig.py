@@ -12,8 +12,8 @@ from jarvisd.app.features import open_store
 from jarvisd.app.restore import recall_books
 from jarvisd.base.ids import BlockId, SessionId
 from jarvisd.blocks.model import restored_block
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.block import Block
+from jarvisd.core.block_registry import Blocks
 from jarvisd.core.flush import Flusher
 from jarvisd.core.intake import Intake
 from jarvisd.core.origin import Kind, Origin

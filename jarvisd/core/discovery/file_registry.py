@@ -34,8 +34,8 @@ import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import SourceError
-from jarvisd.blocks.registry import Blocks
 from jarvisd.core.block import Block
+from jarvisd.core.block_registry import Blocks
 from jarvisd.core.discovery.same_file import (
     continuation_of,
     copied_position,

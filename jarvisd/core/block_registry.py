@@ -8,10 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from jarvisd.base.errors import ProtocolError
-from jarvisd.blocks.counting import count, count_outlined, date
-from jarvisd.blocks.model import SavedBlock, saved_block
 from jarvisd.core.block import Block
-from jarvisd.core.feature import Feature, Mode, Scope, Slice
 from jarvisd.core.origin import BlockId
 from jarvisd.core.projects import Projects
 from jarvisd.core.publisher import Publish, ignore
@@ -51,7 +48,7 @@ class _Counted:
 
 
 @dataclass(slots=True)
-class Blocks(Feature):
+class Blocks:
     """Every block by id, and their totals by agent.
 
     Blocks that are not shown are kept apart: they are stored, and no answer, total or
@@ -74,7 +71,6 @@ class Blocks(Feature):
     # Projects that are no worktrees, as far as is known.
     _placed: set[str] = field(default_factory=set)
     _asked_ms: int = 0
-    _refused: list[str] = field(default_factory=list)
     changes: int = 0
 
     def __len__(self) -> int:
@@ -100,9 +96,9 @@ class Blocks(Feature):
         self._count(block, now_ms)
 
     def place(self, block: Block) -> bool:
-        """Have *block* belong to the project that its folder is a worktree of.
+        """Assign *block* to the project that its folder is a worktree of.
 
-        Say whether it did not before. Cheap where nothing is new.
+        Return whether it was of another one. Cheap where nothing is new.
         """
         origin, folder = block.origin, block.origin.project
         if folder is None or folder in self._placed:
@@ -135,51 +131,6 @@ class Blocks(Feature):
         self._count(block, now_ms)
         self.changes += 1
         self.publish(BlockChanged(block))
-
-    def applied(self, part: Slice) -> None:
-        """Count the items of *part*, and note whose and of when they are."""
-        if part.mode is Mode.REREAD:
-            return
-
-        block: Block = part.stream
-        before = block.line_count
-        count(block, part.items, part.records)
-        self.place(block)
-        part.has_grown = block.line_count > before
-        if part.has_grown and part.mode is Mode.LIVE:
-            block.rate.add(block.line_count - before, part.now_ms)
-            block.came_at(part.now_ms)
-        elif part.has_grown:
-            times = [each.at_ms for each in part.records if each is not None]
-            known = [each for each in times if each is not None]
-            date(block, known, part.written_ms)
-
-    def counted(self, part: Slice) -> None:
-        """Count the items of *part*, and no more."""
-        block: Block = part.stream
-        before = block.line_count
-        outline = count_outlined(block, part.items, part.agent.outline)
-        self.place(block)
-        part.has_grown = block.line_count > before
-        if part.has_grown and part.mode is Mode.LIVE:
-            block.rate.add(block.line_count - before, part.now_ms)
-            block.came_at(part.now_ms)
-        elif part.has_grown:
-            date(block, outline.times(), part.written_ms)
-
-    def take(self, scope: Scope) -> tuple[SavedBlock, ...] | None:
-        """Return the rows of the blocks in *scope*."""
-        saved = tuple(saved_block(each) for each in scope.streams)
-        for block, row in zip(scope.streams, saved, strict=True):
-            if block.memory is not None and not row.ledger_memory:
-                self._refused.append("memory of a block")
-
-        return saved or None
-
-    def take_refused(self) -> list[str]:
-        """Return what could not be made of rows since the last time."""
-        refused, self._refused = self._refused, []
-        return refused
 
     def get(self, block_id: BlockId) -> Block | None:
         """Return the block with exactly this id."""
