@@ -51,6 +51,15 @@ class Intake:
             for each in self._features.values()
             if type(each).apply is not Feature.apply
         ]
+        # Called for each slice, mostly of one line: only of those that take slices.
+        self._taking_slices = {
+            what: {
+                name: getattr(each, what)
+                for name, each in self._features.items()
+                if getattr(type(each), what) is not getattr(Feature, what)
+            }
+            for what in ("applied", "counted")
+        }
         self.drift = DriftLog()
         self.left_out = Refusals()
 
@@ -166,9 +175,9 @@ class Intake:
 
     def _tell_features(self, what: Literal["applied", "counted"], part: Slice) -> None:
         """Have each feature take in *part*; a bulkhead: one that fails costs itself."""
-        for name, feature in self._features.items():
+        for name, take_slice in self._taking_slices[what].items():
             try:
-                getattr(feature, what)(part)
+                take_slice(part)
             except Exception as exc:
                 self.flusher.feature_failed(name, exc)
 
