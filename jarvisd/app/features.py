@@ -9,10 +9,9 @@ from jarvisd.base.clock import Clock
 from jarvisd.blocks.engine import BlockCounts
 from jarvisd.blocks.store import unread_blocks, write_blocks
 from jarvisd.config import ConversationSettings
-from jarvisd.conversations.messages_store import record
+from jarvisd.conversations.messages_store import record, run_apart
 from jarvisd.conversations.model import ConversationLimits
 from jarvisd.conversations.recording import MessageRecorder
-from jarvisd.conversations.saving_store import run_apart
 from jarvisd.core.feature import Change, Feature, FeatureStore
 from jarvisd.core.storage.database_store import Store, open_database
 from jarvisd.ledger.flush_store import Rules, write_books

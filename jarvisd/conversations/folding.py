@@ -33,11 +33,6 @@ class Summary(msgspec.Struct, frozen=True, gc=False):
     folded: int
 
 
-def exceeds_threshold(count: int, threshold: int) -> bool:
-    """Whether *count* messages are too many, so that some must be folded."""
-    return count > threshold
-
-
 def fold_count(count: int, threshold: int) -> int:
     """Return the number of messages to fold out of *count*: half of them, or 0.
 

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from jarvisd.conversations import folding
 from jarvisd.conversations.model import ConversationId
-from jarvisd.conversations.store import delete_conversations
-from jarvisd.conversations.word_index_store import (
+from jarvisd.conversations.store import (
+    delete_conversations,
     delete_messages,
     merge_words,
     replace_content,

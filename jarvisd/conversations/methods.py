@@ -19,6 +19,7 @@ from jarvisd.conversations import (
 from jarvisd.conversations import (
     store as conversations,
 )
+from jarvisd.conversations.messages_store import SaveMessage
 from jarvisd.conversations.model import (
     Channel,
     ConversationId,
@@ -26,7 +27,6 @@ from jarvisd.conversations.model import (
     ConversationView,
     oldest_ms,
 )
-from jarvisd.conversations.saving_store import SaveMessage
 from jarvisd.conversations.wire import (
     ConversationsConsolidate,
     ConversationsConsolidateResult,

@@ -9,7 +9,6 @@ from jarvisd.conversations.folding import (
     QUOTE_CHARS,
     FoldedMessage,
     Summary,
-    exceeds_threshold,
     fold,
     fold_count,
     without_quotes,
@@ -21,22 +20,19 @@ def lines(*numbers: int) -> list[FoldedMessage]:
 
 
 @pytest.mark.parametrize(
-    ("count", "threshold", "due", "half"),
+    ("count", "threshold", "half"),
     [
-        pytest.param(5, 5, False, 2, id="as many as allowed are kept"),
-        pytest.param(6, 5, True, 3, id="one more, and half of them go"),
-        pytest.param(101, 100, True, 50, id="of an odd number the smaller half goes"),
-        pytest.param(50, 100, False, 0, id="half of the threshold is not worth it"),
-        pytest.param(51, 100, False, 25, id="more than that is, when asked for"),
-        pytest.param(1, 0, True, 0, id="one message has no half"),
-        pytest.param(2, 0, True, 1, id="a threshold of 0 is 0"),
-        pytest.param(0, 0, False, 0, id="nothing to fold"),
+        pytest.param(5, 5, 2, id="as many as allowed are kept"),
+        pytest.param(6, 5, 3, id="one more, and half of them go"),
+        pytest.param(101, 100, 50, id="of an odd number the smaller half goes"),
+        pytest.param(50, 100, 0, id="half of the threshold is not worth it"),
+        pytest.param(51, 100, 25, id="more than that is, when asked for"),
+        pytest.param(1, 0, 0, id="one message has no half"),
+        pytest.param(2, 0, 1, id="a threshold of 0 is 0"),
+        pytest.param(0, 0, 0, id="nothing to fold"),
     ],
 )
-def test_when_and_how_much_is_folded(
-    *, count: int, threshold: int, due: bool, half: int
-) -> None:
-    assert exceeds_threshold(count, threshold) is due
+def test_how_much_is_folded(*, count: int, threshold: int, half: int) -> None:
     assert fold_count(count, threshold) == half
 
 

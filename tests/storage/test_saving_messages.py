@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jarvisd.base.errors import StoreError
-from jarvisd.conversations.messages_store import NewMessage
+from jarvisd.conversations.messages_store import NewMessage, SaveMessage, run_apart
 from jarvisd.conversations.model import ConversationId, ConversationLimits
-from jarvisd.conversations.saving_store import SaveMessage, run_apart
 from jarvisd.conversations.store import Person, get_or_create
 from jarvisd.core.message import Role
 from jarvisd.core.storage.database import run_in_savepoint

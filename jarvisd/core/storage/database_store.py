@@ -27,6 +27,7 @@ from jarvisd.core.storage.backup import (
     old_backups,
 )
 from jarvisd.core.storage.database import (
+    DamagedError,
     checkpoint,
     connect_copier,
     connect_frozen,
@@ -35,7 +36,6 @@ from jarvisd.core.storage.database import (
     snapshot,
     transaction,
 )
-from jarvisd.core.storage.failures import DamagedError
 from jarvisd.core.storage.files import has_leftovers
 from jarvisd.core.storage.read_connections import ReadConnections, read_once
 from jarvisd.core.storage.sqlite_connection import Unit

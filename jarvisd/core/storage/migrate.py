@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from jarvisd.base.errors import StoreForeignError, StoreTooNewError
-from jarvisd.core.storage.failures import DamagedError
+from jarvisd.core.storage.database import DamagedError
 
 APPLICATION_ID: Final = 0x4A525653
 """`JRVS`: identifies the database as ours, also for the command `file`."""

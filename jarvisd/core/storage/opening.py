@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from jarvisd.core.storage.backup import backups
-from jarvisd.core.storage.database import connect_writer, quick_check, read_revision
-from jarvisd.core.storage.failures import DamagedError, is_damage
+from jarvisd.core.storage.database import (
+    DamagedError,
+    connect_writer,
+    is_damage,
+    quick_check,
+    read_revision,
+)
 from jarvisd.core.storage.files import (
     FileId,
     has_leftovers,

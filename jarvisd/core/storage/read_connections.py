@@ -8,8 +8,7 @@ from typing import Final, TypeVar
 
 import anyio
 
-from jarvisd.core.storage.database import connect_reader, snapshot
-from jarvisd.core.storage.failures import store_errors
+from jarvisd.core.storage.database import connect_reader, snapshot, store_errors
 from jarvisd.core.storage.sqlite_connection import SqliteConnection, Unit
 
 READ_TIMEOUT_S: Final = 5.0

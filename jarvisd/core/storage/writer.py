@@ -21,12 +21,14 @@ from jarvisd.base.errors import StoreError
 from jarvisd.core.feature import FeatureStore, Receipt, Tx
 from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.core.storage.database import (
+    DamagedError,
+    ReplacedError,
     checkpoint,
     next_revision,
     run_in_savepoint,
+    store_errors,
     transaction,
 )
-from jarvisd.core.storage.failures import DamagedError, ReplacedError, store_errors
 from jarvisd.core.storage.files import FileId, identity, size_bytes
 from jarvisd.core.storage.interned import Interned
 from jarvisd.core.storage.multi_insert import is_of_row
