@@ -15,7 +15,6 @@ other, until there is one. What becomes of a flush: see `FlushOutcome`.
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple, Protocol
 
 import anyio
 import structlog
@@ -27,7 +26,7 @@ from jarvisd.core.debounce import INTERVAL_S, Agenda
 from jarvisd.core.feature import Change, Feature, FlushOutcome, Scope, StoredStream
 from jarvisd.core.origin import BlockId, SessionId
 from jarvisd.core.publisher import Flushed, Publish, ignore
-from jarvisd.core.saved import FlushBatch, Saved
+from jarvisd.core.saved import FlushBatch, FlushPlan, Saved, Saver
 
 log = structlog.get_logger()
 
@@ -36,7 +35,6 @@ RETRY_S = (0.25, 0.5, 1.0, 1.5)
 
 FAREWELL_S = 5.0
 """How long the last flush of a daemon that stops may take."""
-
 
 PATIENCE_S = 1.0
 """A write that takes longer keeps no transition from being told any more."""
@@ -47,46 +45,12 @@ PUT_OFF_S = 0.1
 MAX_AHEAD = 16_384
 """Rows that reading may be ahead of the disk before history has to wait: 6 MB."""
 
-
 _IS_PRESSING = attrgetter("is_pressing")
 
 CRASHED = (
     "an internal error keeps what is new from being stored; the daemon's log says more. "
     "Counting goes on in memory, and storing is tried again."
 )
-
-
-class Saver(Protocol):
-    """What the flusher needs of the store."""
-
-    @property
-    def revision(self) -> int:
-        """The number of batches ever committed."""
-        ...
-
-    @property
-    def generation(self) -> int:
-        """Raised when another file has taken the place of the one written to."""
-        ...
-
-    async def save(self, batch: FlushBatch) -> Saved:
-        """Commit *batch* and return what came of it, or raise StoreError."""
-        ...
-
-
-class FlushPlan(NamedTuple):
-    """What a flush is of, and how.
-
-    Attributes:
-        streams: The changed streams that it stores.
-        durable: The answer waits for the disk.
-        is_hurried: Of all else, only what is of the sessions of urgent changes.
-
-    """
-
-    streams: list[StoredStream]
-    durable: bool = False
-    is_hurried: bool = False
 
 
 async def keep_memory() -> None:
@@ -358,12 +322,13 @@ class Flusher:
                 await self._send(self._unanswered)
                 await self._restart_if_replaced()
 
-            urgent = self._urgent_sessions()
+            features = self.features.values()
+            urgent = {each for one in features for each in one.urgent_sessions()}
             sources = self._take_sources(urgent)
             sources += self._take_siblings([*streams, *sources])
             self._dirty.begun((each.origin.block_id for each in sources), now)
             streams += sources
-            is_parted = plan.is_hurried and not self._is_mixed
+            is_parted = plan.is_hurried and not any(each.is_mixed for each in features)
             scope = Scope(streams, urgent if is_parted else None)
             await self._send(self._take(scope, durable=plan.durable))
             await self._restart_if_replaced()
@@ -381,17 +346,6 @@ class Flusher:
         self._look_again()
         log.debug("flush.done", blocks=len(streams), revision=self._store.revision)
         self._publish(Flushed(self._store.revision))
-
-    @property
-    def _is_mixed(self) -> bool:
-        return any(each.is_mixed for each in self.features.values())
-
-    def _urgent_sessions(self) -> set[tuple[str, SessionId]]:
-        return {
-            session
-            for each in self.features.values()
-            for session in each.urgent_sessions()
-        }
 
     def _take_sources(
         self, sessions: Iterable[tuple[str, SessionId]]

@@ -1,11 +1,26 @@
-"""What one flush writes, and what came of it."""
+"""What one flush is of and writes, what came of it, and who writes it."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from jarvisd.core.feature import Change, Receipt
+from jarvisd.core.feature import Change, Receipt, StoredStream
+
+
+class FlushPlan(NamedTuple):
+    """What a flush is of, and how.
+
+    Attributes:
+        streams: The changed streams that it stores.
+        durable: The answer waits for the disk.
+        is_hurried: Of all else, only what is of the sessions of urgent changes.
+
+    """
+
+    streams: list[StoredStream]
+    durable: bool = False
+    is_hurried: bool = False
 
 
 class FlushBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,3 +48,21 @@ class Saved(NamedTuple):
     revision: int
     receipts: Mapping[str, Receipt] = {}
     refused: tuple[str, ...] = ()
+
+
+class Saver(Protocol):
+    """What the flusher needs of the store."""
+
+    @property
+    def revision(self) -> int:
+        """The number of batches ever committed."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """Raised when another file has taken the place of the one written to."""
+        ...
+
+    async def save(self, batch: FlushBatch) -> Saved:
+        """Commit *batch* and return what came of it, or raise StoreError."""
+        ...

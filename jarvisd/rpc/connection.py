@@ -210,19 +210,16 @@ class ClientConnection(asyncio.BufferedProtocol):
             return
 
         try:
-            self._do_what_can_be_done()
+            if self._writing and self._writable:
+                self._write_pieces()
+            elif self._writable and not self._writing:
+                self._answer_lines()
+                self._tell_news()
+
+            self._settle()
         except Exception:
             log.exception("client.crashed")
             self._transport.abort()
-
-    def _do_what_can_be_done(self) -> None:
-        if self._writing and self._writable:
-            self._write_pieces()
-        elif self._writable and not self._writing:
-            self._answer_lines()
-            self._tell_news()
-
-        self._settle()
 
     def _answer_lines(self) -> None:
         until = self._shared.clock.monotonic() + TURN_S

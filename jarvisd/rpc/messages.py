@@ -166,9 +166,11 @@ def decode(line: bytes) -> Request | None:
     if not line:
         return None
 
-    error = _unreadable(line)
-    if error is not None:
-        return Refused(NULL, error)
+    if len(line) > MAX_REQUEST_BYTES:
+        return too_large()
+
+    if not line.isascii() and not is_utf8(line):
+        return Refused(NULL, protocol_error("parse_error", "a request must be UTF-8"))
 
     try:
         return _batch(line) if line.startswith(b"[") else _call(line)
@@ -225,16 +227,6 @@ def encode_batch(answers: list[bytes]) -> bytes:
         return b""
 
     return b"[" + b",".join(answer.rstrip(b"\n") for answer in answers) + b"]\n"
-
-
-def _unreadable(line: bytes) -> ProtocolError | None:
-    if len(line) > MAX_REQUEST_BYTES:
-        return too_large().error
-
-    if not line.isascii() and not is_utf8(line):
-        return protocol_error("parse_error", "a request must be UTF-8")
-
-    return None
 
 
 def _call(raw: bytes | msgspec.Raw) -> Call | Refused:

@@ -11,8 +11,13 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
+
+from jarvisd.agents._shared.decode import decode_raw, text_of, unix_ms
+from jarvisd.agents._shared.numbers import HttpStatus
 from jarvisd.agents._shared.troubles import TROUBLES
-from jarvisd.core.event import LimitReached, Trouble
+from jarvisd.agents.claude.shape import ClaudeMessage, TranscriptLine
+from jarvisd.core.event import ApiFailed, Event, LimitReached, Trouble
 
 _LEGACY = re.compile(r"usage limit reached\|(\d{9,11})$")
 _LIMIT = re.compile(
@@ -96,3 +101,37 @@ def _days(found: re.Match[str], local: datetime) -> Iterator[Callable[[], date]]
         number, day = _MONTHS.index(month) + 1, int(found["day"])
         yield lambda: date(local.year, number, day)
         yield lambda: date(local.year + 1, number, day)
+
+
+def api_failure(line: TranscriptLine, message: ClaudeMessage) -> Iterator[Event]:
+    """Yield the error that *message* tells of, and the limit if it is one."""
+    if isinstance(message.content, tuple):
+        texts = [text_of(each.text) or "" for each in message.content]
+    else:
+        texts = [message.content or ""]
+
+    error, words = text_of(line.error), "\n".join(texts).strip()
+    trouble = trouble_in(words, error)
+    if trouble is Trouble.API_ERROR and (line.entrypoint or "").startswith(_PROGRAMS):
+        yield ApiFailed(error=error, status=line.api_error_status)
+    else:
+        yield ApiFailed(error=error, status=line.api_error_status, trouble=trouble)
+
+    limit = limit_in(words, at_ms=unix_ms(line.timestamp))
+    if limit is not None:
+        yield limit
+
+
+def retried(line: TranscriptLine) -> ApiFailed:
+    """Return the error of the provider after which the agent tries again."""
+    detail = decode_raw(line.error, _ErrorDetail)
+    status = None if detail is None else detail.status
+    return ApiFailed(status=status, attempt=line.retry_attempt, retrying=True)
+
+
+class _ErrorDetail(msgspec.Struct, gc=False):
+    status: HttpStatus | None = None
+
+
+_PROGRAMS = "sdk-"
+"""How the entry points begin by which programs, and no people, use the agent."""

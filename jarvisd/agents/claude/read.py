@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 import msgspec
-from msgspec import Raw
 from msgspec.structs import replace
 
 from jarvisd.agents._shared.condense import condenser_of
@@ -18,13 +17,11 @@ from jarvisd.agents._shared.decode import (
     ABSENT,
     UNDECODED,
     decode_counted,
-    decode_raw,
     decode_strange,
     text_of,
     unix_ms,
 )
-from jarvisd.agents._shared.numbers import HttpStatus
-from jarvisd.agents.claude.limits import limit_in, trouble_in
+from jarvisd.agents.claude.limits import api_failure, retried
 from jarvisd.agents.claude.printed import PrintedSession, printed_key
 from jarvisd.agents.claude.prose import (
     command_in,
@@ -33,6 +30,8 @@ from jarvisd.agents.claude.prose import (
     own_words,
 )
 from jarvisd.agents.claude.shape import (
+    SYSTEM_TYPES_PASSED_OVER,
+    TYPES_PASSED_OVER,
     ClaudeMessage,
     ContentBlock,
     ResultLine,
@@ -55,7 +54,6 @@ from jarvisd.core.event import (
     PromptGiven,
     TitleGiven,
     TitleRank,
-    Trouble,
     TurnEnded,
     UsageSuperseded,
 )
@@ -84,9 +82,6 @@ _TERMINAL = "cli"
 """The entry point of a person, to whom nothing is printed that is a log as well."""
 
 MAX_SUPERSEDED = 32
-
-_PROGRAMS = "sdk-"
-"""How the entry points begin by which programs, and no people, use the agent."""
 
 _THOUGHTS = {"thinking", "redacted_thinking"}
 _LAST_WORDS = {"end_turn", "stop_sequence"}
@@ -303,7 +298,7 @@ def _assistant(line: TranscriptLine, memory: ClaudeMemory) -> Iterable[Event]:
 
     events: list[Event] = []
     if line.is_api_error_message:
-        events.extend(_api_failure(line, message))
+        events.extend(api_failure(line, message))
     elif message.model != SYNTHETIC:
         stop = message.stop_reason
         if stop in _LAST_WORDS:
@@ -361,28 +356,6 @@ def _words(content: str | tuple[ContentBlock, ...] | None) -> str | None:
     return None if content and all(each.type in _THOUGHTS for each in content) else ""
 
 
-def _api_failure(line: TranscriptLine, message: ClaudeMessage) -> Iterator[Event]:
-    if isinstance(message.content, tuple):
-        texts = [text_of(each.text) or "" for each in message.content]
-    else:
-        texts = [message.content or ""]
-
-    error, words = text_of(line.error), "\n".join(texts).strip()
-    trouble = trouble_in(words, error)
-    if trouble is Trouble.API_ERROR and (line.entrypoint or "").startswith(_PROGRAMS):
-        yield ApiFailed(error=error, status=line.api_error_status)
-    else:
-        yield ApiFailed(error=error, status=line.api_error_status, trouble=trouble)
-
-    limit = limit_in(words, at_ms=unix_ms(line.timestamp))
-    if limit is not None:
-        yield limit
-
-
-class _ErrorDetail(msgspec.Struct, gc=False):
-    status: HttpStatus | None = None
-
-
 def _system(line: TranscriptLine, memory: ClaudeMemory) -> Iterable[Event]:
     return _SYSTEM.get(line.subtype, _nothing)(line, memory)
 
@@ -398,13 +371,7 @@ def _stop_hooks(line: TranscriptLine, _: ClaudeMemory) -> Iterable[Event]:
 
 
 def _api_error(line: TranscriptLine, _: ClaudeMemory) -> Iterable[Event]:
-    status, attempt = _status(line.error), line.retry_attempt
-    return (ApiFailed(status=status, attempt=attempt, retrying=True),)
-
-
-def _status(error: Raw) -> int | None:
-    detail = decode_raw(error, _ErrorDetail)
-    return None if detail is None else detail.status
+    return (retried(line),)
 
 
 def _compaction(line: TranscriptLine, _: ClaudeMemory) -> Iterator[Event]:
@@ -501,48 +468,7 @@ def _late_result(line: TranscriptLine, memory: ClaudeMemory) -> Iterator[Event]:
 
 _Read = Callable[[TranscriptLine, ClaudeMemory], Iterable[Event]]
 
-_PASSED_OVER = (
-    # Transcripts: bookkeeping
-    "",  # `sessionId` and times alone, in old versions
-    "agent-color",
-    "agent-name",
-    "agent-setting",
-    "api-request-blob",
-    "api-request-shape",
-    "atis-latch",
-    "attribution-snapshot",
-    "bridge-session",
-    "content-replacement",
-    "context-collapse-commit",
-    "context-collapse-snapshot",
-    "file-history-snapshot",
-    "fork-context-ref",
-    "last-prompt",
-    "mode",
-    "pr-link",
-    "queue-operation",
-    "speculation-accept",
-    "tag",
-    "task-summary",
-    "tools-used",
-    "worktree-state",
-    # Transcripts that wrappers write: calls and results without a message
-    "tool_result",
-    "tool_use",
-    # Standard output
-    "auth_status",
-    "control_cancel_request",
-    "control_request",
-    "control_response",
-    "keep_alive",
-    "prompt_suggestion",
-    "rate_limit_event",
-    "tool_progress",
-    "tool_use_summary",
-)
-"""Types of lines that say nothing of what is counted or judged."""
-
-_EVENTS: dict[str, _Read] = dict.fromkeys(_PASSED_OVER, _nothing) | {
+_EVENTS: dict[str, _Read] = dict.fromkeys(TYPES_PASSED_OVER, _nothing) | {
     "user": _user,
     "assistant": _assistant,
     "system": _system,
@@ -559,39 +485,9 @@ _EVENTS: dict[str, _Read] = dict.fromkeys(_PASSED_OVER, _nothing) | {
     "api-request": _request,
 }
 
-_SYSTEM_PASSED_OVER = (
-    "",
-    "agents_killed",
-    "api_retry",
-    "away_summary",
-    "bridge_status",
-    "elicitation_complete",
-    "files_persisted",
-    "hook_progress",
-    "hook_response",
-    "hook_started",
-    "informational",
-    "init",
-    "local_command",
-    "local_command_output",
-    "memory_saved",
-    "microcompact_boundary",
-    "permission_denied",
-    "permission_retry",
-    "plugin_install",
-    "post_turn_summary",
-    "scheduled_task_fire",
-    "session_state_changed",
-    "status",
-    "task_notification",
-    "task_progress",
-    "task_started",
-    "task_updated",
-    "thinking",
-    "thinking_tokens",
+_SYSTEM: dict[str | None, _Read] = dict.fromkeys(
+    (None, *SYSTEM_TYPES_PASSED_OVER), _nothing
 )
-
-_SYSTEM: dict[str | None, _Read] = dict.fromkeys((None, *_SYSTEM_PASSED_OVER), _nothing)
 _SYSTEM |= {
     "turn_duration": _turn_duration,
     "stop_hook_summary": _stop_hooks,

@@ -212,3 +212,78 @@ def key_of(line: TranscriptLine) -> str | None:
     """Return the id of *line*, or of the one that it is a copy of."""
     fork = line.forked_from
     return line.uuid if fork is None else fork.message_uuid or line.uuid
+
+
+TYPES_PASSED_OVER = (
+    # Transcripts: bookkeeping
+    "",  # `sessionId` and times alone, in old versions
+    "agent-color",
+    "agent-name",
+    "agent-setting",
+    "api-request-blob",
+    "api-request-shape",
+    "atis-latch",
+    "attribution-snapshot",
+    "bridge-session",
+    "content-replacement",
+    "context-collapse-commit",
+    "context-collapse-snapshot",
+    "file-history-snapshot",
+    "fork-context-ref",
+    "last-prompt",
+    "mode",
+    "pr-link",
+    "queue-operation",
+    "speculation-accept",
+    "tag",
+    "task-summary",
+    "tools-used",
+    "worktree-state",
+    # Transcripts that wrappers write: calls and results without a message
+    "tool_result",
+    "tool_use",
+    # Standard output
+    "auth_status",
+    "control_cancel_request",
+    "control_request",
+    "control_response",
+    "keep_alive",
+    "prompt_suggestion",
+    "rate_limit_event",
+    "tool_progress",
+    "tool_use_summary",
+)
+"""Types of lines that say nothing of what is counted or judged."""
+
+SYSTEM_TYPES_PASSED_OVER = (
+    "",
+    "agents_killed",
+    "api_retry",
+    "away_summary",
+    "bridge_status",
+    "elicitation_complete",
+    "files_persisted",
+    "hook_progress",
+    "hook_response",
+    "hook_started",
+    "informational",
+    "init",
+    "local_command",
+    "local_command_output",
+    "memory_saved",
+    "microcompact_boundary",
+    "permission_denied",
+    "permission_retry",
+    "plugin_install",
+    "post_turn_summary",
+    "scheduled_task_fire",
+    "session_state_changed",
+    "status",
+    "task_notification",
+    "task_progress",
+    "task_started",
+    "task_updated",
+    "thinking",
+    "thinking_tokens",
+)
+"""The same of lines of the type `system`, by their subtype."""

@@ -1,0 +1,84 @@
+"""Files, classes and functions are no larger than they were; the ceilings may only fall."""
+
+import ast
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "jarvisd"
+FILE_LINES = 500
+LARGER_FILES = {"agents/codex/read.py": 665}
+"""Files above that, and how long they may be."""
+
+CLASS_LINES = 200
+LARGE_CLASSES = 23
+FUNCTION_P90_LINES = 25
+PRIVATE_USED_ONCE = 1025
+"""Private functions that their module names once: many hide one step of their caller."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def sources() -> dict[str, str]:
+    """Return the text of each module by its place in the package."""
+    return {
+        str(path.relative_to(PACKAGE)): path.read_text()
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+@cache
+def nodes() -> list[ast.AST]:
+    """Return everything that the package defines and says, module by module."""
+    return [each for text in sources().values() for each in ast.walk(ast.parse(text))]
+
+
+def length(node: ast.ClassDef | Function) -> int:
+    """Return the number of lines of *node*."""
+    assert node.end_lineno is not None, "a parsed node has an end"
+    return node.end_lineno - node.lineno + 1
+
+
+def test_no_file_is_longer_than_one_reads() -> None:
+    lines = {name: len(text.splitlines()) for name, text in sources().items()}
+    longer = {name: number for name, number in lines.items() if number > FILE_LINES}
+
+    assert longer.keys() <= LARGER_FILES.keys()
+    assert all(number <= LARGER_FILES[name] for name, number in longer.items())
+
+
+def test_no_more_classes_are_large() -> None:
+    found = [
+        (length(each), each.name)
+        for each in nodes()
+        if isinstance(each, ast.ClassDef) and length(each) > CLASS_LINES
+    ]
+    print(*sorted(found), sep="\n")  # shown when the ceiling is broken
+
+    assert len(found) <= LARGE_CLASSES
+
+
+def test_most_functions_are_short() -> None:
+    lengths = sorted(length(each) for each in nodes() if isinstance(each, Function))
+
+    assert lengths[len(lengths) * 9 // 10] <= FUNCTION_P90_LINES
+
+
+def test_no_more_private_functions_are_used_once() -> None:
+    found = []
+    for name, text in sources().items():
+        tree = list(ast.walk(ast.parse(text)))
+        used = Counter(each.id for each in tree if isinstance(each, ast.Name))
+        used += Counter(each.attr for each in tree if isinstance(each, ast.Attribute))
+        found += [
+            f"{name}: {each.name}"
+            for each in tree
+            if isinstance(each, Function)
+            and each.name.startswith("_")
+            and not each.name.startswith("__")
+            and used[each.name] == 1
+        ]
+    print(*found, sep="\n")  # shown when the ceiling is broken
+
+    assert len(found) <= PRIVATE_USED_ONCE
