@@ -28,12 +28,16 @@ from jarvisd.agents._shared.troubles import TROUBLES
 from jarvisd.agents.codex.limits import limits_in
 from jarvisd.agents.codex.prose import is_human, texts_in
 from jarvisd.agents.codex.shape import (
+    COMPLETE_ITEMS_PASSED_OVER,
+    ENVELOPES_PASSED_OVER,
+    ITEMS_PASSED_OVER,
+    MESSAGES_PASSED_OVER,
     Item,
     RolloutLine,
     RolloutPayload,
     TokenUsage,
 )
-from jarvisd.agents.codex.thread import RolloutThread
+from jarvisd.agents.codex.thread import RolloutThread, is_reviewer, parent_in
 from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
 from jarvisd.agents.codex.usage import (
     RunningTotals,
@@ -180,7 +184,7 @@ class CodexReader:
         return replace(
             record,
             session_id=SessionId(thread_id) if thread_id else None,
-            parent_session_id=_parent(payload),
+            parent_session_id=parent_in(payload),
             branch=_branch(payload) if is_own else None,
             version=thread.version,
         )
@@ -242,13 +246,13 @@ def _session_meta(payload: RolloutPayload, reader: CodexReader) -> Iterator[Even
     thread.open(
         payload.id,
         forked_from=payload.forked_from_id or None,
-        is_subagent=_parent(payload) is not None,
+        is_subagent=parent_in(payload) is not None,
         own_from_ordinal=None if ordinal is None else int(ordinal),
         at_ms=reader.at_ms,
     )
     if payload.id == thread.thread_id:
         headless = text_of(payload.source) == "exec"
-        yield SessionOpened(headless=headless, reviewer=_is_reviewer(payload))
+        yield SessionOpened(headless=headless, reviewer=is_reviewer(payload))
 
 
 def _turn_context(payload: RolloutPayload, reader: CodexReader) -> Iterator[Event]:
@@ -420,42 +424,6 @@ def _prompt(text: str, *, key: str | None) -> Iterator[Event]:
         )
 
 
-# Where a thread is from
-
-
-class _Spawn(msgspec.Struct, gc=False):
-    parent_thread_id: str | None = None
-
-
-class _Subagent(msgspec.Struct, gc=False):
-    thread_spawn: _Spawn | None = None
-    other: str | None = None
-
-
-class _Source(msgspec.Struct, gc=False):
-    subagent: _Subagent | str | None = None
-
-
-def _spawned(source: Raw) -> _Subagent | None:
-    found = decode_raw(source, _Source)
-    named = None if found is None else found.subagent
-    return named if isinstance(named, _Subagent) else None
-
-
-def _parent(payload: RolloutPayload) -> SessionId | None:
-    spawned = _spawned(payload.source)
-    spawn = None if spawned is None else spawned.thread_spawn
-    parent = payload.parent_thread_id or (spawn and spawn.parent_thread_id)
-    return SessionId(parent) if parent else None
-
-
-def _is_reviewer(payload: RolloutPayload) -> bool:
-    spawned = _spawned(payload.source)
-    return payload.thread_source == "guardian_review" or (
-        spawned is not None and spawned.other == "guardian"
-    )
-
-
 # Lines without an envelope
 
 
@@ -508,17 +476,9 @@ def _printed_item(item: Item) -> Iterator[Event]:
 
 _Events = Callable[[RolloutPayload, CodexReader], Iterable[Event]]
 
-# In each of these tables the types that say nothing of what is counted or judged come
-# first: a type that is in none of them is unknown, and reported as drift.
+# A type that is in none of these tables is unknown, and reported as drift.
 _ENVELOPES: dict[str, _Events] = dict.fromkeys(
-    (
-        "ghost_snapshot",
-        "inter_agent_communication",
-        "inter_agent_communication_metadata",
-        "realtime_item",
-        "retained_context",
-        "world_state",
-    ),
+    ENVELOPES_PASSED_OVER,
     _nothing,
 ) | {
     "session_meta": _session_meta,
@@ -528,19 +488,7 @@ _ENVELOPES: dict[str, _Events] = dict.fromkeys(
 }
 
 _ITEMS: dict[str, _Events] = dict.fromkeys(
-    (
-        "additional_tools",
-        "agent_message",
-        "compaction",
-        "compaction_summary",
-        "compaction_trigger",
-        "context_compaction",
-        "ghost_snapshot",
-        "image_generation_call",
-        "message",
-        "other",
-        "reasoning",
-    ),
+    ITEMS_PASSED_OVER,
     _nothing,
 ) | {
     "function_call": _call,
@@ -554,37 +502,7 @@ _ITEMS: dict[str, _Events] = dict.fromkeys(
 }
 
 _MESSAGES: dict[str, _Events] = dict.fromkeys(
-    (
-        "agent_reasoning",
-        "agent_reasoning_raw_content",
-        "agent_reasoning_section_break",
-        "background_event",
-        "context_compacted",
-        "deprecation_notice",
-        "dynamic_tool_call_request",
-        "dynamic_tool_call_response",
-        "entered_review_mode",
-        "exec_command_begin",
-        "exited_review_mode",
-        "image_generation_end",
-        "item_started",
-        "mcp_tool_call_begin",
-        "patch_apply_begin",
-        "plan_update",
-        "session_configured",
-        "stream_error",
-        "sub_agent_activity",
-        "thread_goal_updated",
-        "thread_name_updated",
-        "thread_rolled_back",
-        "turn_diff",
-        "undo_completed",
-        "undo_started",
-        "view_image_tool_call",
-        "warning",
-        "web_search_begin",
-        "web_search_end",
-    ),
+    MESSAGES_PASSED_OVER,
     _nothing,
 ) | {
     "task_started": _task_started,
@@ -602,20 +520,7 @@ _MESSAGES: dict[str, _Events] = dict.fromkeys(
 }
 
 _ITEM_TYPES: dict[str, Callable[[Item], Iterable[Event]]] = dict.fromkeys(
-    (
-        "",
-        "ContextCompaction",
-        "DynamicToolCall",
-        "EnteredReviewMode",
-        "ExitedReviewMode",
-        "HookPrompt",
-        "ImageGeneration",
-        "ImageView",
-        "Reasoning",
-        "Sleep",
-        "SubAgentActivity",
-        "WebSearch",
-    ),
+    COMPLETE_ITEMS_PASSED_OVER,
     _no_item,
 ) | {
     "UserMessage": _user_item,

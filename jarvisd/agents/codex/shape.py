@@ -181,3 +181,78 @@ class RolloutLine(Struct, gc=False):
     usage: TokenUsage | None = None
     item: Item | None = None
     data: "RolloutLine | None" = None
+
+
+ENVELOPES_PASSED_OVER = (
+    "ghost_snapshot",
+    "inter_agent_communication",
+    "inter_agent_communication_metadata",
+    "realtime_item",
+    "retained_context",
+    "world_state",
+)
+"""Envelopes that say nothing of what is counted or judged."""
+
+ITEMS_PASSED_OVER = (
+    "additional_tools",
+    "agent_message",
+    "compaction",
+    "compaction_summary",
+    "compaction_trigger",
+    "context_compaction",
+    "ghost_snapshot",
+    "image_generation_call",
+    "message",
+    "other",
+    "reasoning",
+)
+"""The same of types of a `response_item`."""
+
+MESSAGES_PASSED_OVER = (
+    "agent_reasoning",
+    "agent_reasoning_raw_content",
+    "agent_reasoning_section_break",
+    "background_event",
+    "context_compacted",
+    "deprecation_notice",
+    "dynamic_tool_call_request",
+    "dynamic_tool_call_response",
+    "entered_review_mode",
+    "exec_command_begin",
+    "exited_review_mode",
+    "image_generation_end",
+    "item_started",
+    "mcp_tool_call_begin",
+    "patch_apply_begin",
+    "plan_update",
+    "session_configured",
+    "stream_error",
+    "sub_agent_activity",
+    "thread_goal_updated",
+    "thread_name_updated",
+    "thread_rolled_back",
+    "turn_diff",
+    "undo_completed",
+    "undo_started",
+    "view_image_tool_call",
+    "warning",
+    "web_search_begin",
+    "web_search_end",
+)
+"""The same of types of an `event_msg`."""
+
+COMPLETE_ITEMS_PASSED_OVER = (
+    "",
+    "ContextCompaction",
+    "DynamicToolCall",
+    "EnteredReviewMode",
+    "ExitedReviewMode",
+    "HookPrompt",
+    "ImageGeneration",
+    "ImageView",
+    "Reasoning",
+    "Sleep",
+    "SubAgentActivity",
+    "WebSearch",
+)
+"""The same of kinds of complete items."""

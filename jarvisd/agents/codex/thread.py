@@ -9,12 +9,16 @@ memory: whether a record is the thread's own, and what a report of totals adds.
 from collections.abc import Iterator
 
 import msgspec
+from msgspec import Raw
 from msgspec.structs import replace
 
 from jarvisd.agents._shared.cumulative import CumulativeUsage
+from jarvisd.agents._shared.decode import decode_raw
+from jarvisd.agents.codex.shape import RolloutPayload
 from jarvisd.agents.codex.usage import RunningTotals
 from jarvisd.base.usage import NO_TOKENS, STANDARD, Tokens, Variant
 from jarvisd.core.event import Event, UsageReported, UsageSuperseded
+from jarvisd.core.origin import SessionId
 
 MAX_UNNAMED = 16
 
@@ -308,3 +312,38 @@ def _made_ms(uuid: str | None) -> int | None:
         return int(uuid[:8] + uuid[9:13], 16)
     except ValueError:
         return None
+
+
+class _Spawn(msgspec.Struct, gc=False):
+    parent_thread_id: str | None = None
+
+
+class _Subagent(msgspec.Struct, gc=False):
+    thread_spawn: _Spawn | None = None
+    other: str | None = None
+
+
+class _Source(msgspec.Struct, gc=False):
+    subagent: _Subagent | str | None = None
+
+
+def _spawned(source: Raw) -> _Subagent | None:
+    found = decode_raw(source, _Source)
+    named = None if found is None else found.subagent
+    return named if isinstance(named, _Subagent) else None
+
+
+def parent_in(payload: RolloutPayload) -> SessionId | None:
+    """Return the thread that has started the one of *payload*, if any has."""
+    spawned = _spawned(payload.source)
+    spawn = None if spawned is None else spawned.thread_spawn
+    parent = payload.parent_thread_id or (spawn and spawn.parent_thread_id)
+    return SessionId(parent) if parent else None
+
+
+def is_reviewer(payload: RolloutPayload) -> bool:
+    """Return True if the thread of *payload* reviews what another one asks for."""
+    spawned = _spawned(payload.source)
+    return payload.thread_source == "guardian_review" or (
+        spawned is not None and spawned.other == "guardian"
+    )
