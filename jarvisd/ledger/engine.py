@@ -19,7 +19,7 @@ from jarvisd.core.record import Record
 from jarvisd.core.traits import TraitsOf, no_traits
 from jarvisd.ledger.fold import fold
 from jarvisd.ledger.key_set import KeySet
-from jarvisd.ledger.lane import Lane, LedgerStream
+from jarvisd.ledger.ledger_stream import FoldedStream, LedgerStream
 from jarvisd.ledger.limit_samples import Samples
 from jarvisd.ledger.model import (
     CallRow,
@@ -133,31 +133,31 @@ class Ledger(Feature):
         """Whether there are costs of another price table than that in use."""
         return bool(self._repricing.stale)
 
-    def apply(self, stream: LedgerStream, record: Record, *, live: bool = True) -> None:
+    def apply(self, stream: FoldedStream, record: Record, *, live: bool = True) -> None:
         """Merge what one line of *stream* says; `applied` counts it."""
         del live
-        lane = stream.lane
-        lane.meet(record)
-        session = lane.session
+        own = stream.ledger
+        own.meet(record)
+        session = own.session
         if session is None:
             if not (record.events or record.at_ms or record.session_id):
                 return  # plain text: of no session
 
-            session = lane.session = self._session_for(lane)
-            traits, path = self._traits_of(lane.agent), lane.origin.path
-            lane.survivors = traits.survivors
-            lane.account = None if path is None else traits.account(path)
+            session = own.session = self._session_for(own)
+            traits, path = self._traits_of(own.agent), own.origin.path
+            own.survivors = traits.survivors
+            own.account = None if path is None else traits.account(path)
 
         if session is not self._newest:  # mostly the session of the line before
             self._newest = session
-            self._dirty.add((lane.agent, session.session_id))
+            self._dirty.add((own.agent, session.session_id))
 
         at_ms = record.at_ms
         if at_ms is not None and not session.open_segments.extend(at_ms):
             self._count_changes()
             session.open_segments.begin(at_ms, summed(session))
 
-        fold(self._caches, lane, session, record)
+        fold(self._caches, own, session, record)
 
     def session(self, agent: str, session_id: SessionId) -> Session | None:
         """Return the totals of a session."""
@@ -343,16 +343,18 @@ class Ledger(Feature):
         self._taken_limits = dict(limits)
         return tuple(news)
 
-    def _session_for(self, lane: Lane) -> Session:
-        key = (lane.agent, lane.session_id)
-        self._is_mixed = self._is_mixed or lane.renamed
+    def _session_for(self, stream: LedgerStream) -> Session:
+        key = (stream.agent, stream.session_id)
+        self._is_mixed = self._is_mixed or stream.renamed
         session = self._sessions.get(key)
         if session is None:
-            session = Session(session_id=lane.session_id, agent=lane.agent)
+            session = Session(session_id=stream.session_id, agent=stream.agent)
             session.open_segments.idle_ms = self._idle_ms
             self._sessions[key] = session
 
-        session.parent_session_id = session.parent_session_id or lane.parent_session_id
+        session.parent_session_id = (
+            session.parent_session_id or stream.parent_session_id
+        )
         return session
 
     def applied(self, part: Slice | None = None) -> None:

@@ -20,7 +20,7 @@ from jarvisd.core.origin import Origin, SessionId
 from jarvisd.core.record import Record, Speaker
 from jarvisd.ledger.fold import fold
 from jarvisd.ledger.key_set import KeySet
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.ledger.model import VOID_RANK, CallRow, Mark, MarkRow, ResponseRow, Row
 from jarvisd.ledger.row_cache import RowCaches
 from jarvisd.ledger.session_totals import Session, tool_name
@@ -61,18 +61,18 @@ class Explainer:
     ) -> None:
         self._caches = rows or RowCaches.empty(KeySet(), 0)
         self._session = Session(session_id=session_id, agent=agent)
-        self._lane: Lane | None = None
+        self._stream: LedgerStream | None = None
 
     def begin(self, origin: Origin) -> None:
         """Start with the first line of the block *origin*."""
-        self._lane = Lane(origin)
+        self._stream = LedgerStream(origin)
 
     def explain(self, record: Record) -> LineVerdict:
         """Fold *record*, and return how it was counted."""
-        lane = self._lane
-        assert lane is not None
-        lane.meet(record)
-        fold(self._caches, lane, self._session, record)
+        stream = self._stream
+        assert stream is not None
+        stream.meet(record)
+        fold(self._caches, stream, self._session, record)
         changes = [
             (before, after)
             for cache in self._caches.all()

@@ -29,7 +29,7 @@ from jarvisd.core.event import (
     UsageSuperseded,
 )
 from jarvisd.core.record import Record, Speaker
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.ledger.model import (
     NO_INPUT,
     UNKNOWN_START_MS,
@@ -50,24 +50,26 @@ _covers: Callable[[Tokens, Tokens], bool] = each_bucket(
 """Whether *a* has as much as *b* in each bucket that the copies of a response repeat."""
 
 
-def fold(caches: RowCaches, lane: Lane, session: Session, record: Record) -> None:
-    """Apply *record* to the row caches, its *session* and its *lane*."""
+def fold(
+    caches: RowCaches, stream: LedgerStream, session: Session, record: Record
+) -> None:
+    """Apply *record* to the row caches, its *session* and its *stream*."""
     if record.at_ms is not None:
         session.spans.add(record.at_ms)
 
     speaker = record.speaker
     if speaker is not None:
         if speaker is _USER:
-            lane.carry.user_lines += 1
+            stream.memory.user_lines += 1
         else:
-            lane.carry.assistant_lines += 1
+            stream.memory.assistant_lines += 1
 
     cwd, place = record.cwd, session.place
     if cwd is not None and (place is None or cwd != place[1]):
-        session.place = newer(place, (lane.carry.last_ms or 0, cwd))
+        session.place = newer(place, (stream.memory.last_ms or 0, cwd))
 
     if record.events:
-        line = LineContext(caches, lane, session, record)
+        line = LineContext(caches, stream, session, record)
         for event in record.events:
             handler = _HANDLERS.get(event.__class__)
             if handler is not None:
@@ -81,37 +83,37 @@ class LineContext:
         "agent",
         "at_ms",
         "caches",
-        "lane",
         "rank",
         "record",
         "session",
         "since_ms",
+        "stream",
     )
 
     def __init__(
-        self, caches: RowCaches, lane: Lane, session: Session, record: Record
+        self, caches: RowCaches, stream: LedgerStream, session: Session, record: Record
     ) -> None:
-        self.caches, self.lane, self.session = caches, lane, session
-        self.record, self.agent = record, lane.agent
+        self.caches, self.stream, self.session = caches, stream, session
+        self.record, self.agent = record, stream.agent
         # A line without a time has that of the line before; 0 is for comparing only.
-        self.at_ms = lane.carry.last_ms
+        self.at_ms = stream.memory.last_ms
         self.since_ms = self.at_ms or 0
-        self.rank = 1 if record.sidechain or lane.parent_session_id is not None else 0
+        self.rank = 1 if record.sidechain or stream.parent_session_id is not None else 0
 
     @property
     def start_ms(self) -> int:
         """Return when the transcript starts; for a copied line, `UNKNOWN_START_MS`."""
-        lane, record = self.lane, self.record
-        named, copies = record.session_id, record.copied or lane.carry.copied_ms
-        if copies or (named != lane.session_id and named is not None):
-            return UNKNOWN_START_MS if lane.copies(record) else lane.start_ms
+        stream, record = self.stream, self.record
+        named, copies = record.session_id, record.copied or stream.memory.copied_ms
+        if copies or (named != stream.session_id and named is not None):
+            return UNKNOWN_START_MS if stream.copies(record) else stream.start_ms
 
-        return lane.start_ms
+        return stream.start_ms
 
     @property
     def name(self) -> str:
         """Return the name of the line: the agent's, or else its place."""
-        return self.record.key or f"@{self.lane.session_id}:{self.record.offset}"
+        return self.record.key or f"@{self.stream.session_id}:{self.record.offset}"
 
 
 def newer(old: Any, new: Any) -> Any:
@@ -124,10 +126,10 @@ def usage(line: LineContext, event: UsageReported) -> None:
     if line.record.inherited:
         return
 
-    carry, tokens = line.lane.carry, event.tokens
+    memory, tokens = line.stream.memory, event.tokens
     called = event.response or line.name
     latency_ms = event.latency_ms
-    if event.in_context and called != carry.answered:
+    if event.in_context and called != memory.answered:
         latency_ms = _answer(line, called, event)
 
     name, cache = (line.agent, called), line.caches.responses
@@ -136,7 +138,7 @@ def usage(line: LineContext, event: UsageReported) -> None:
         _put_response(line, name, event, latency_ms)
     elif tokens.output > row.counts.output:
         grown = replace(row, counts=replace(row.counts, output=tokens.output))
-        cache.change(name, row, grown, by=line.lane.session_id)
+        cache.change(name, row, grown, by=line.stream.session_id)
 
     if event.in_context and not line.rank:
         split = tokens.cache_write_5m + tokens.cache_write_1h
@@ -145,8 +147,8 @@ def usage(line: LineContext, event: UsageReported) -> None:
 
 def _answer(line: LineContext, called: str, event: UsageReported) -> float | None:
     """Record the first line of a response; return its latency, if that is known."""
-    carry, at_ms = line.lane.carry, line.at_ms
-    handed_ms, carry.handed_ms, carry.answered = carry.handed_ms, None, called
+    memory, at_ms = line.stream.memory, line.at_ms
+    handed_ms, memory.handed_ms, memory.answered = memory.handed_ms, None, called
     if event.latency_ms is not None:
         return event.latency_ms
 
@@ -158,7 +160,7 @@ def _answer(line: LineContext, called: str, event: UsageReported) -> float | Non
 
 def _repeats(row: ResponseRow, event: UsageReported, line: LineContext) -> bool:
     """Whether merging could change only the output, as with nearly every copy."""
-    tokens, lane = event.tokens, line.lane
+    tokens, stream = event.tokens, line.stream
     return (
         event.has_cache
         and row.input_cached >= tokens.input
@@ -167,15 +169,15 @@ def _repeats(row: ResponseRow, event: UsageReported, line: LineContext) -> bool:
         and row.web_searches >= event.web_searches
         and row.variant == event.variant
         and row.model == event.model
-        and row.session_id == lane.session_id
-        and row.version == lane.version
+        and row.session_id == stream.session_id
+        and row.version == stream.version
         and row.rank <= line.rank
         and row.model_ms <= line.since_ms
         and row.at_ms is not None
         and row.at_ms <= line.since_ms
-        and row.start_ms <= lane.start_ms
-        and row.branch == lane.carry.branch
-        and row.account == lane.account
+        and row.start_ms <= stream.start_ms
+        and row.branch == stream.memory.branch
+        and row.account == stream.account
         and (event.stated_micros is None or row.stated_micros == event.stated_micros)
     )
 
@@ -183,18 +185,18 @@ def _repeats(row: ResponseRow, event: UsageReported, line: LineContext) -> bool:
 def _put_response(
     line: LineContext, name: Name, event: UsageReported, latency_ms: float | None
 ) -> None:
-    lane, cache, tokens = line.lane, line.caches.responses, event.tokens
+    stream, cache, tokens = line.stream, line.caches.responses, event.tokens
     model, at_ms = event.model, line.since_ms
     read = tokens.input if event.has_input else NO_INPUT
     row = ResponseRow(
         key=cache.key_of(name),
         agent=line.agent,
-        session_id=lane.session_id,
+        session_id=stream.session_id,
         rank=line.rank,
         start_ms=line.start_ms,
-        branch=lane.carry.branch,
-        account=lane.account,
-        version=lane.version,
+        branch=stream.memory.branch,
+        account=stream.account,
+        version=stream.version,
         at_ms=line.at_ms,
         model=model,
         model_ms=0 if model is None else at_ms,
@@ -221,16 +223,16 @@ def _put_response(
 
 def superseded(line: LineContext, event: UsageSuperseded) -> None:
     """Make the response under a key void, whichever is read first."""
-    lane, cache = line.lane, line.caches.responses
+    stream, cache = line.stream, line.caches.responses
     name = (line.agent, event.key)
     row = ResponseRow(
         key=cache.key_of(name),
         agent=line.agent,
-        session_id=lane.session_id,
+        session_id=stream.session_id,
         rank=VOID_RANK,
-        start_ms=lane.start_ms,
-        account=lane.account,
-        version=lane.version,
+        start_ms=stream.start_ms,
+        account=stream.account,
+        version=stream.version,
     )
     cache.put(name, row)
 
@@ -240,17 +242,17 @@ def tool_called(line: LineContext, event: ToolCalled) -> None:
     if line.record.inherited:
         return
 
-    lane, cache = line.lane, line.caches.calls
+    stream, cache = line.stream, line.caches.calls
     name, response = _call_name(line, event.call_id, event.response), event.response
     row = CallRow(
         key=cache.key_of(name),
         agent=line.agent,
-        session_id=lane.session_id,
+        session_id=stream.session_id,
         rank=line.rank,
         start_ms=line.start_ms,
-        branch=lane.carry.branch,
-        account=lane.account,
-        version=lane.version,
+        branch=stream.memory.branch,
+        account=stream.account,
+        version=stream.version,
         response=(
             None
             if response is None
@@ -267,9 +269,9 @@ def tool_called(line: LineContext, event: ToolCalled) -> None:
     called = tool_name(event.server, event.tool)
     line.session.last_tool = newer(line.session.last_tool, (line.since_ms, called))
     if event.call_id:
-        lane.opens(event.call_id, called)
+        stream.opens(event.call_id, called)
         if response is not None:
-            lane.asks(event.call_id, response)
+            stream.asks(event.call_id, response)
 
 
 def tool_returned(line: LineContext, event: ToolReturned) -> None:
@@ -277,18 +279,18 @@ def tool_returned(line: LineContext, event: ToolReturned) -> None:
     if line.record.inherited:
         return
 
-    lane, cache = line.lane, line.caches.calls
-    name = _call_name(line, event.call_id, lane.asked_by(event.call_id))
-    lane.carry.handed_ms = line.at_ms
-    lane.closes(event.call_id)
+    stream, cache = line.stream, line.caches.calls
+    name = _call_name(line, event.call_id, stream.asked_by(event.call_id))
+    stream.memory.handed_ms = line.at_ms
+    stream.closes(event.call_id)
     row = cache.find(name)
     if (
         row is not None
         and row.outcome is None
-        and row.session_id == lane.session_id
-        and row.account == lane.account
-        and row.version == lane.version
-        and row.start_ms <= lane.start_ms
+        and row.session_id == stream.session_id
+        and row.account == stream.account
+        and row.version == stream.version
+        and row.start_ms <= stream.start_ms
     ):
         new = replace(
             row,
@@ -296,16 +298,16 @@ def tool_returned(line: LineContext, event: ToolReturned) -> None:
             measured_ms=event.duration_ms,
             outcome=event.outcome,
         )
-        cache.change(name, row, new, by=lane.session_id)
+        cache.change(name, row, new, by=stream.session_id)
     else:  # its call is in another file, or not in memory
         row = CallRow(
             key=cache.key_of(name),
             agent=line.agent,
-            session_id=lane.session_id,
+            session_id=stream.session_id,
             rank=line.rank,
             start_ms=line.start_ms,
-            account=lane.account,
-            version=lane.version,
+            account=stream.account,
+            version=stream.version,
             returned_ms=line.at_ms,
             measured_ms=event.duration_ms,
             outcome=event.outcome,
@@ -321,15 +323,15 @@ def _call_name(line: LineContext, call_id: str, response: str | None) -> Name:
     if not call_id:
         return line.agent, line.name
 
-    return line.agent, f"{response or line.lane.session_id}\0{call_id}"
+    return line.agent, f"{response or line.stream.session_id}\0{call_id}"
 
 
 def prompt(line: LineContext, event: PromptGiven) -> None:
     """Mark a prompt; the same words right after an interrupt are no second one."""
-    carry = line.lane.carry
-    again = carry.aborted and event.digest != 0 and event.digest == carry.asked
-    carry.aborted, carry.asked = False, event.digest
-    carry.handed_ms = line.at_ms
+    memory = line.stream.memory
+    again = memory.aborted and event.digest != 0 and event.digest == memory.asked
+    memory.aborted, memory.asked = False, event.digest
+    memory.handed_ms = line.at_ms
     if not again:
         _mark(line, Mark.PROMPT, key=event.key, chars=event.chars)
 
@@ -341,15 +343,15 @@ def command(line: LineContext, event: CommandGiven) -> None:
 
 def compacted(line: LineContext, event: Compacted) -> None:
     """Mark a compaction, once for its boundary and its summary."""
-    carry = line.lane.carry
-    announced, carry.boundary = carry.boundary, not event.is_summary
+    memory = line.stream.memory
+    announced, memory.boundary = memory.boundary, not event.is_summary
     if not (event.is_summary and announced):
         _mark(line, Mark.COMPACTION, name=event.trigger)
 
 
 def interrupted(line: LineContext, event: Interrupted) -> None:
     """Mark an interrupt."""
-    line.lane.carry.aborted = True
+    line.stream.memory.aborted = True
     _mark(line, Mark.INTERRUPT, name=event.reason)
 
 
@@ -361,9 +363,9 @@ def api_failed(line: LineContext, event: ApiFailed) -> None:
 
 def plan(line: LineContext, name: str) -> None:
     """Mark that the account has the plan *name*, unless that was said before."""
-    carry = line.lane.carry
-    if not line.record.inherited and name != carry.plan:
-        carry.plan = name
+    memory = line.stream.memory
+    if not line.record.inherited and name != memory.plan:
+        memory.plan = name
         _mark(line, Mark.PLAN, name=name)
 
 
@@ -378,17 +380,17 @@ def _mark(
     if line.record.inherited:
         return
 
-    lane, cache = line.lane, line.caches.marks
+    stream, cache = line.stream, line.caches.marks
     called = (line.agent, f"{key or line.name}:{mark.value}")
     row = MarkRow(
         key=cache.key_of(called),
         agent=line.agent,
-        session_id=lane.session_id,
+        session_id=stream.session_id,
         rank=line.rank,
         start_ms=line.start_ms,
-        branch=lane.carry.branch,
-        account=lane.account,
-        version=lane.version,
+        branch=stream.memory.branch,
+        account=stream.account,
+        version=stream.version,
         mark=mark,
         at_ms=line.at_ms,
         name=name,
@@ -436,7 +438,7 @@ def turn_started(line: LineContext, event: TurnStarted) -> None:
 
 def turn_ended(line: LineContext, _: TurnEnded) -> None:
     """Record that the turn is over."""
-    line.lane.settle_turn()
+    line.stream.settle_turn()
 
 
 def titled(line: LineContext, event: TitleGiven) -> None:

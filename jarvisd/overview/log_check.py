@@ -37,7 +37,7 @@ from jarvisd.core.sources.jsonlines.lines import (
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.explain import MALFORMED, OVERSIZE, Explainer
 from jarvisd.ledger.key_set import KeySet
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.ledger.model import VOID_RANK
 from jarvisd.ledger.row_cache import RowCaches
 from jarvisd.overview.health_wire import DriftItem
@@ -253,7 +253,7 @@ class _Stream:
 
     number: int
     session_id: SessionId | None
-    lane: Lane
+    ledger: LedgerStream
     explainer: Explainer
     reader: AgentReader
     lines: int = 0
@@ -329,7 +329,7 @@ class _Check:
         return _Stream(
             number=number,
             session_id=session_id,
-            lane=Lane.opened(origin, version=self.agent.version),
+            ledger=LedgerStream.open(origin, version=self.agent.version),
             explainer=explainer,
             reader=self.agent.reader(ReaderContext(session_id, parent), b""),
         )

@@ -19,7 +19,7 @@ from jarvisd.core.projects import Projects
 from jarvisd.core.publisher import Publish, ignore
 from jarvisd.core.traits import TraitsOf, no_traits
 from jarvisd.ledger.engine import Ledger
-from jarvisd.ledger.lane import decode_memory
+from jarvisd.ledger.ledger_stream import decode_memory
 from jarvisd.ledger.model import SavedBooks
 from jarvisd.ledger.session_totals import Price, Session
 from jarvisd.overview.model import Context, SessionView
@@ -120,10 +120,10 @@ class Sessions(Feature):
     def bind(self, block: Block) -> None:
         """Bind *block* to its session; cheap, to be called after its lines are folded."""
         memory = block.memory
-        if not isinstance(memory, StateStream) or memory.lane.session is None:
+        if not isinstance(memory, StateStream) or memory.ledger.session is None:
             return  # no line of it has been folded since it was opened
 
-        session = memory.lane.session
+        session = memory.ledger.session
         if session is not block.session:
             self.unbind(block)
             block.session = session
@@ -367,11 +367,11 @@ def revision_of(entry: SessionEntry) -> int:
 def _spoken(block: Block) -> tuple[int, int]:
     """Return how many lines are in the user's name, and in the agent's."""
     if isinstance(block.memory, StateStream):
-        carry = block.memory.lane.carry
+        memory = block.memory.ledger.memory
     else:
-        carry = decode_memory(block.memories.get("ledger", b""))
+        memory = decode_memory(block.memories.get("ledger", b""))
 
-    return carry.user_lines, carry.assistant_lines
+    return memory.user_lines, memory.assistant_lines
 
 
 def _active_ms(block: Block) -> int:

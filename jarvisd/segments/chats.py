@@ -25,7 +25,7 @@ from jarvisd.core.intake import Intake
 from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.record import Record
 from jarvisd.ledger.engine import Ledger
-from jarvisd.ledger.lane import LedgerStream
+from jarvisd.ledger.ledger_stream import FoldedStream
 from jarvisd.ledger.session_totals import Session
 from jarvisd.segments.engine import Segments
 from jarvisd.segments.model import Closed
@@ -130,7 +130,7 @@ class Chats:
             offset=block.position.offset,
             events=(_event(asked),),
         )
-        self._ledger.apply(cast("LedgerStream", memory), record)
+        self._ledger.apply(cast("FoldedStream", memory), record)
         self._ledger.applied()
         self._bind(block)
         session: Session | None = block.session

@@ -5,7 +5,7 @@ import math
 from msgspec.structs import replace
 
 from jarvisd.base.session_words import Confidence, State
-from jarvisd.ledger.lane import OpenTool
+from jarvisd.ledger.ledger_stream import OpenTool
 from jarvisd.state.facts import Phase
 from jarvisd.state.model import Tier
 from jarvisd.state.situation import (

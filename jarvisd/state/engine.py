@@ -18,7 +18,7 @@ from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.signal import Dialog, HookCalled, OutputClosed, Signal
 from jarvisd.core.traits import TraitsOf, no_traits
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.state.endings import GIVEN_UP_MS
 from jarvisd.state.facts import Phase, StateFacts, StateStream, note
 from jarvisd.state.ladder import verdict_on
@@ -121,13 +121,13 @@ class StateEngine(Feature):
         self, block: Block, version: int, saved: Mapping[str, bytes]
     ) -> StateStream:
         """Return what the ledger and the states remember of *block*, from *saved*."""
-        lane = Lane.opened(
+        ledger = LedgerStream.open(
             block.origin,
             saved.get("ledger", b""),
             version=version,
             generation=block.position.generation,
         )
-        return StateStream(lane, saved.get("states", b""))
+        return StateStream(ledger, saved.get("states", b""))
 
     def apply(self, stream: StateStream, record: Record, *, live: bool) -> None:
         """Take in what a line says; *live* False means history, read late."""
@@ -267,8 +267,8 @@ class StateEngine(Feature):
             if news is not News.HISTORY:
                 _date(stream, now_ms)
 
-            lane, heard_ms = stream.lane, stream.facts.heard_ms
-            key = (lane.agent, lane.session_id)
+            ledger, heard_ms = stream.ledger, stream.facts.heard_ms
+            key = (ledger.agent, ledger.session_id)
             recent = heard_ms is not None and now_ms - heard_ms < GIVEN_UP_MS
             if recent or key in self._seats:
                 self._sit(key, stream, news, now_ms=now_ms)
@@ -276,7 +276,7 @@ class StateEngine(Feature):
     def _sit(
         self, key: SeatKey, stream: StateStream, news: News, *, now_ms: int
     ) -> None:
-        seat = self._seats.take(key, stream.lane.parent_session_id)
+        seat = self._seats.take(key, stream.ledger.parent_session_id)
         old = seat.stream
         if old is None or _heard_ms(stream) >= _heard_ms(old):
             seat.stream = stream
@@ -382,7 +382,7 @@ class StateEngine(Feature):
         return Situation(
             now_ms=now_ms,
             facts=StateFacts() if stream is None else stream.facts,
-            calls={} if stream is None else stream.lane.carry.open_tools,
+            calls={} if stream is None else stream.ledger.memory.open_tools,
             held=seat.held,
             above=_above(seat, above),
             root_over=_verdict_if_over(seat, above),

@@ -41,7 +41,7 @@ from jarvisd.core.event import (
     TurnStarted,
 )
 from jarvisd.core.record import Record
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 
 GOES_ON = frozenset({"tool_use", "pause_turn"})
 """Stop reasons that do not end a turn; without any, more of the message will come."""
@@ -130,15 +130,15 @@ class StateStream:
     """One block as the state engine sees it: the facts that its lines have told.
 
     Attributes:
-        lane: The block as the ledger sees it, with its open tool calls.
+        ledger: The block as the ledger sees it, with its open tool calls.
         facts: What is remembered; saved with the block's position.
 
     """
 
-    __slots__ = ("facts", "lane")
+    __slots__ = ("facts", "ledger")
 
-    def __init__(self, lane: Lane, saved: bytes = b"") -> None:
-        self.lane = lane
+    def __init__(self, ledger: LedgerStream, saved: bytes = b"") -> None:
+        self.ledger = ledger
         self.facts = StateFacts()
         if saved:
             with suppress(msgspec.DecodeError):  # a memory that is bad is none
@@ -147,11 +147,11 @@ class StateStream:
     @property
     def parser_version(self) -> int:
         """Return the version of the parser whose records were applied."""
-        return self.lane.parser_version
+        return self.ledger.parser_version
 
     def encode(self) -> dict[str, bytes]:
         """Return the memories of the ledger and of the states by feature."""
-        return {"ledger": self.lane.memory(), "states": self.memory()}
+        return {"ledger": self.ledger.encode(), "states": self.memory()}
 
     def memory(self) -> bytes:
         """Return the encoded facts; b"" if they cannot be encoded."""
@@ -168,11 +168,11 @@ _TOOL, _RETRYING = Activity.TOOL, Activity.RETRYING
 
 def note(stream: StateStream, record: Record) -> None:
     """Fold what *record* says into the facts of its *stream*."""
-    facts, lane, at_ms = stream.facts, stream.lane, record.at_ms
+    facts, ledger, at_ms = stream.facts, stream.ledger, record.at_ms
     if at_ms is None:
-        at_ms = lane.carry.last_ms
+        at_ms = ledger.memory.last_ms
 
-    if record.sidechain and lane.parent_session_id is None:
+    if record.sidechain and ledger.parent_session_id is None:
         facts.heard_ms = at_ms  # a subagent in its parent's transcript
         return
 

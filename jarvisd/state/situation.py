@@ -9,7 +9,7 @@ from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.core.process import RESUMED_MS
 from jarvisd.core.signal import HookCalled, RegistryRead
 from jarvisd.core.traits import Moment, Traits
-from jarvisd.ledger.lane import OpenTool
+from jarvisd.ledger.ledger_stream import OpenTool
 from jarvisd.state.facts import INTERRUPTED, Phase, StateFacts
 from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import Tier

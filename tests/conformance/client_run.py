@@ -23,7 +23,7 @@ from jarvisd.core.signal import (
     Signal,
 )
 from jarvisd.ledger.engine import Ledger
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.facts import StateStream
 from jarvisd.state.model import Transition
@@ -95,7 +95,7 @@ class ClientRun:
     _ledger: Ledger = field(
         default_factory=lambda: Ledger(lambda *_: None, traits_of=traits_of)
     )
-    _lanes: dict[str, tuple[StateStream, AgentReader, Iterator[bytes]]] = field(
+    _streams: dict[str, tuple[StateStream, AgentReader, Iterator[bytes]]] = field(
         default_factory=dict
     )
     _known: dict[Key, State] = field(default_factory=dict)
@@ -132,7 +132,11 @@ class ClientRun:
                     )
                     lines = iter(path.read_bytes().splitlines())
                     reader = fresh_reader(self.agent, origin)
-                    self._lanes[name] = StateStream(Lane(origin)), reader, lines
+                    self._streams[name] = (
+                        StateStream(LedgerStream(origin)),
+                        reader,
+                        lines,
+                    )
 
     def _steps(self) -> Iterator[Step]:
         yield from self._file_steps()
@@ -145,7 +149,7 @@ class ClientRun:
         assert evidence is not None, f"{self.agent} leaves evidence of processes"
         for each in _json_lines(self.folder, "fsevents"):
             at_s, path, name = each["t"], each["path"], Path(each["path"]).name
-            if path in self._lanes and each.get("lines"):
+            if path in self._streams and each.get("lines"):
                 yield at_s, Lines(path, each["lines"])
 
             registry, locks = evidence.registry, evidence.locks
@@ -210,7 +214,7 @@ class ClientRun:
             )
 
     def _grow(self, grown: Lines) -> None:
-        stream, reader, lines = self._lanes[grown.path]
+        stream, reader, lines = self._streams[grown.path]
         for _ in range(grown.number):
             record = reader.read(next(lines, b""), offset=0)
             if record is not None:

@@ -18,7 +18,7 @@ from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import HookCalled, ProcessFound, ProcessGone
 from jarvisd.core.sources.jsonlines.lines import LineSplitter, TextLine
 from jarvisd.ledger.engine import Ledger
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.facts import StateStream
 from jarvisd.state.model import StateView, Transition
@@ -124,7 +124,9 @@ class Player:
                 parent_session_id=None,
             )
             self._files[session] = Transcript(
-                StateStream(Lane(origin)), data, fresh_reader(origin.agent, origin)
+                StateStream(LedgerStream(origin)),
+                data,
+                fresh_reader(origin.agent, origin),
             )
             self.calls += calls_in(data)
 

@@ -18,7 +18,7 @@ from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import ProcessFound, ProcessGone
 from jarvisd.core.sources.jsonlines.lines import LineSplitter, TextLine
 from jarvisd.ledger.engine import Ledger
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.facts import StateStream
 from tests.agents.found import AGENTS, fresh_reader, traits_of
@@ -95,7 +95,7 @@ class Play:
                         parent_session_id=place.parent_session_id,
                     )
                     self._files[name] = File(
-                        StateStream(Lane(origin)),
+                        StateStream(LedgerStream(origin)),
                         path.read_bytes(),
                         sizes[name],
                         fresh_reader(origin.agent, origin),

@@ -13,7 +13,7 @@ from jarvisd.core.agent import AgentReader, ReaderContext
 from jarvisd.core.feature import FlushOutcome, Scope, SessionKey
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.ledger.engine import Ledger
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.ledger.merge import merged
 from jarvisd.ledger.model import (
     Cell,
@@ -150,7 +150,7 @@ class Books:
     version: int = 1
     store: DictStore = field(default_factory=DictStore)
     ledger: Ledger = field(init=False)
-    _lanes: dict[str, Lane] = field(default_factory=dict)
+    _streams: dict[str, LedgerStream] = field(default_factory=dict)
     _readers: dict[str, AgentReader] = field(default_factory=dict)
     _read: dict[str, int] = field(default_factory=dict)
     _saved: dict[str, tuple[bytes, bytes, int]] = field(default_factory=dict)
@@ -162,8 +162,10 @@ class Books:
     def read(self, file: Block, lines: int | None = None) -> None:
         """Read *lines* more of *file*, or all that is left."""
         name = file.origin.block_id
-        lane = self._lanes.get(name) or Lane.opened(file.origin, version=self.version)
-        self._lanes[name] = lane
+        ledger = self._streams.get(name) or LedgerStream.open(
+            file.origin, version=self.version
+        )
+        self._streams[name] = ledger
         reader = self._readers.get(name) or fresh_reader(file.origin.agent, file.origin)
         self._readers[name] = reader
         start = self._read.get(name, 0)
@@ -175,7 +177,7 @@ class Books:
             if record is None:
                 self.malformed += 1
             else:
-                self.ledger.apply(StateStream(lane), record)
+                self.ledger.apply(StateStream(ledger), record)
 
         self.ledger.applied()
         self._read[name] = min(end, len(file.lines))
@@ -184,15 +186,15 @@ class Books:
         """Store what is new together with how far it was read."""
         batch = self.ledger.take() or LedgerBatch()
         self._saved = {
-            name: (lane.memory(), self._readers[name].memory(), self._read[name])
-            for name, lane in self._lanes.items()
+            name: (ledger.encode(), self._readers[name].memory(), self._read[name])
+            for name, ledger in self._streams.items()
         }
         receipt = LedgerReceipt(self.store.save(batch))
         self.ledger.settled(FlushOutcome.COMMITTED, batch, receipt)
 
     def hurry(self, file: Block) -> None:
         """Store what is new of the session of *file*, and leave what is of others."""
-        hurried = self._lanes.get(file.origin.block_id)
+        hurried = self._streams.get(file.origin.block_id)
         if hurried is None:
             return
 
@@ -200,9 +202,9 @@ class Books:
         scope = Scope() if self.ledger.is_mixed else Scope(sessions={key})
         batch = self.ledger.take(scope) or LedgerBatch()
         self._saved |= {
-            name: (lane.memory(), self._readers[name].memory(), self._read[name])
-            for name, lane in self._lanes.items()
-            if (lane.agent, lane.session_id) == key
+            name: (ledger.encode(), self._readers[name].memory(), self._read[name])
+            for name, ledger in self._streams.items()
+            if (ledger.agent, ledger.session_id) == key
         }
         receipt = LedgerReceipt(self.store.save(batch))
         self.ledger.settled(FlushOutcome.COMMITTED, batch, receipt)
@@ -225,9 +227,9 @@ class Books:
         states = [row.state for row in self.store.sessions.values()]
         self.ledger.restore(states, (), cells)
         self.ledger.known.restore(array("q", sorted(self.store.rows)))
-        origins = {name: lane.origin for name, lane in self._lanes.items()}
-        self._lanes = {
-            name: Lane.opened(origins[name], saved, version=self.version)
+        origins = {name: ledger.origin for name, ledger in self._streams.items()}
+        self._streams = {
+            name: LedgerStream.open(origins[name], saved, version=self.version)
             for name, (saved, _, _) in self._saved.items()
         }
         self._readers = {

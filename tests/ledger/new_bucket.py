@@ -17,7 +17,7 @@ from jarvisd.core.storage.interned import Interned
 from jarvisd.core.storage.migrate import migrate, shipped_scripts
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.flush_store import read_books, write_books
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.ledger.rules import LedgerRules
 from jarvisd.reports.days import Days
 from jarvisd.state.facts import StateStream
@@ -64,12 +64,13 @@ def main() -> None:
 
 def read(raw: sqlite3.Connection, known: Interned, ledger: Ledger, *sizes: int) -> None:
     """Read a copy of one response for each of *sizes*, and store what that gives."""
-    lane = Lane(ORIGIN)
+    stream = LedgerStream(ORIGIN)
     for size in sizes:
         tokens = Tokens(**{"input": 1, "output": 2, BUCKET: size})
         event = UsageReported(response="m1", model="m", tokens=tokens)
         ledger.apply(
-            StateStream(lane), Record(kind="", at_ms=1_790_000_000_000, events=(event,))
+            StateStream(stream),
+            Record(kind="", at_ms=1_790_000_000_000, events=(event,)),
         )
 
     ledger.applied()

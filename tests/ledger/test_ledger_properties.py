@@ -13,7 +13,7 @@ from jarvisd.base.usage import Tokens, Variant
 from jarvisd.core.event import Outcome
 from jarvisd.core.origin import SessionId
 from jarvisd.ledger.key_set import KeySet, key_of
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.ledger.merge import merged
 from jarvisd.ledger.model import NO_INPUT, VOID_RANK, CallRow, ResponseRow, row_version
 from jarvisd.ledger.session_totals import Spans
@@ -190,7 +190,10 @@ def test_keys_that_are_still_unknown_are_settled_by_the_store() -> None:
 def test_a_lane_that_cannot_be_read_starts_afresh() -> None:
     origin = FILES[0].origin
 
-    assert Lane.opened(origin, b"\xff\x00").memory() == Lane.opened(origin).memory()
+    assert (
+        LedgerStream.open(origin, b"\xff\x00").encode()
+        == LedgerStream.open(origin).encode()
+    )
 
 
 numbers = st.integers(0, 3)

@@ -21,7 +21,7 @@ from jarvisd.core.event import PromptGiven, ToolCalled, UsageReported
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed
 from jarvisd.core.record import Record, Speaker
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.overview import rendered_files
 from jarvisd.rpc import connection, dispatch, handlers, messages, subscription
 from jarvisd.rpc.wire import METHODS, NOTIFICATIONS
@@ -67,7 +67,7 @@ def account_for(server: Running, what: Block, *, at_ms: int) -> None:
     """Let *what* be of a session with a prompt, a response and a tool call."""
     session_id = SessionId("0199c2f4-7a10")
     origin = msgspec.structs.replace(what.origin, session_id=session_id)
-    stream = what.memory = StateStream(Lane(origin))
+    stream = what.memory = StateStream(LedgerStream(origin))
     usage = UsageReported(
         response="r1",
         model="gpt-5.3-codex",

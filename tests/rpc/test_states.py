@@ -11,7 +11,7 @@ from jarvisd.core.feature import FlushOutcome, Tx
 from jarvisd.core.record import Record
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.storage.interned import Interned
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.state import methods
 from jarvisd.state.facts import StateStream
 from jarvisd.state.model import Tier, Transition
@@ -55,7 +55,7 @@ def know(server: Running, session: str) -> None:
     """Let there be a session with a block."""
     made = server.add(block(session * 16, lines=1))
     origin = msgspec.structs.replace(made.origin, session_id=SessionId(session))
-    stream = made.memory = StateStream(Lane(origin))
+    stream = made.memory = StateStream(LedgerStream(origin))
     server.sessions.ledger.apply(stream, Record(kind="x", at_ms=5))
     server.sessions.bind(made)
 

@@ -12,7 +12,7 @@ from jarvisd.core.agent import AgentReader, ReaderContext
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.signal import HookCalled, ProcessFound, ProcessGone, RegistryRead
 from jarvisd.ledger.engine import Ledger
-from jarvisd.ledger.lane import Lane
+from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.facts import StateStream
 from jarvisd.state.model import StateView, Transition
@@ -156,9 +156,9 @@ class Desk:
     ) -> "Desk":
         """Take in *lines* of one session."""
         stream = self.stream(session, parent)
-        lane = stream.lane
+        ledger = stream.ledger
         reader = self.readers.setdefault(
-            SessionId(session), fresh_reader(self.agent, lane.origin)
+            SessionId(session), fresh_reader(self.agent, ledger.origin)
         )
         for text in lines:
             record = reader.read(text, offset=0)
@@ -188,15 +188,15 @@ class Desk:
                 session_id=key,
                 parent_session_id=parent_id,
             )
-            self.streams[key] = StateStream(Lane(origin))
+            self.streams[key] = StateStream(LedgerStream(origin))
 
         return self.streams[key]
 
     def restart(self) -> None:
         """Go on in another process: only what is saved is left."""
         for key, stream in self.streams.items():
-            lane = Lane.opened(stream.lane.origin, stream.lane.memory())
-            self.streams[key] = StateStream(lane, stream.memory())
+            ledger = LedgerStream.open(stream.ledger.origin, stream.ledger.encode())
+            self.streams[key] = StateStream(ledger, stream.memory())
 
         for key, reader in self.readers.items():
             context = ReaderContext(key, None)

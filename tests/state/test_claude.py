@@ -220,7 +220,7 @@ def test_a_leaked_call_ends_with_its_turn_and_an_agent_does_not() -> None:
         prompt(0), call(1, "a", "Agent"), call(1, "b"), turn_end(2), prompt(3)
     )
 
-    assert [each.tool for each in desk.stream().lane.carry.open_tools.values()] == [
+    assert [each.tool for each in desk.stream().ledger.memory.open_tools.values()] == [
         "Agent"
     ]
 

@@ -81,14 +81,14 @@ def decode_memory(saved: bytes) -> LedgerMemory:
         return LedgerMemory()
 
 
-class Lane:
+class LedgerStream:
     """One block as the ledger sees it: whose it is, and what is remembered of it.
 
     Attributes:
         agent: Whose output it is.
         session_id: The session whose the block is; of a block without one, itself.
         parent_session_id: The session that started that one.
-        carry: What is remembered; saved with the block's position.
+        memory: What is remembered; saved with the block's position.
         session: The totals that lines go into; the ledger's own note.
         account: The key of the account that the block is of; the ledger's own note.
         survivors: Tools whose results come after the turn; the ledger's own note.
@@ -102,7 +102,7 @@ class Lane:
     __slots__ = (
         "account",
         "agent",
-        "carry",
+        "memory",
         "origin",
         "parent_session_id",
         "parser_version",
@@ -117,7 +117,7 @@ class Lane:
     def __init__(
         self,
         origin: Origin,
-        carry: LedgerMemory | None = None,
+        memory: LedgerMemory | None = None,
         *,
         version: int = 1,
         generation: int = 0,
@@ -126,27 +126,27 @@ class Lane:
         self.version = row_version(version, generation)
         self.origin = origin
         self.agent = origin.agent
-        self.carry = LedgerMemory() if carry is None else carry
+        self.memory = LedgerMemory() if memory is None else memory
         self.session: Session | None = None
         self.renamed = False
         self.account: str | None = None
         self.survivors: frozenset[str] = frozenset()
-        start_ms = self.carry.start_ms
+        start_ms = self.memory.start_ms
         self.start_ms = UNKNOWN_START_MS if start_ms is None else start_ms
         self.session_id: SessionId
         self.parent_session_id: SessionId | None
         self._settle_ids()
 
     @classmethod
-    def opened(
+    def open(
         cls,
         origin: Origin,
         saved: bytes = b"",
         *,
         version: int = 1,
         generation: int = 0,
-    ) -> "Lane":
-        """Return the lane of the block *origin* as it was *saved*.
+    ) -> "LedgerStream":
+        """Return the stream of the block *origin* as it was *saved*.
 
         *version* is that of the parser, *generation* that of the file that it reads.
 
@@ -155,39 +155,39 @@ class Lane:
         """
         return cls(origin, decode_memory(saved), version=version, generation=generation)
 
-    def memory(self) -> bytes:
+    def encode(self) -> bytes:
         """Return the encoded memory; b"" if it cannot be encoded.
 
         Reading then goes on from here without it, which is better than not at all.
         """
         try:
-            return _ENCODER.encode(self.carry)
+            return _ENCODER.encode(self.memory)
         except (OverflowError, TypeError, ValueError):
             return b""
 
     def meet(self, record: Record) -> None:
         """Update session, parent, branch and times from *record*."""
-        carry, at_ms = self.carry, record.at_ms
-        if carry.session_id is None and record.session_id is not None:
-            carry.session_id = record.session_id
+        memory, at_ms = self.memory, record.at_ms
+        if memory.session_id is None and record.session_id is not None:
+            memory.session_id = record.session_id
             self._settle_ids()
 
         branch = record.branch
-        if branch is not None and branch != carry.branch:
-            carry.branch = branch or None  # one text for all rows of a branch
+        if branch is not None and branch != memory.branch:
+            memory.branch = branch or None  # one text for all rows of a branch
 
         parent = record.parent_session_id
-        if parent is not None and carry.parent_session_id is None:
-            carry.parent_session_id = None if parent == self.session_id else parent
+        if parent is not None and memory.parent_session_id is None:
+            memory.parent_session_id = None if parent == self.session_id else parent
             self._settle_ids()
 
         if at_ms is not None:
-            carry.last_ms = at_ms
+            memory.last_ms = at_ms
             if record.copied:
-                carry.copied_ms = max(at_ms, carry.copied_ms or 0)
+                memory.copied_ms = max(at_ms, memory.copied_ms or 0)
 
-            if carry.start_ms is None and not self.copies(record):
-                carry.start_ms = self.start_ms = at_ms
+            if memory.start_ms is None and not self.copies(record):
+                memory.start_ms = self.start_ms = at_ms
 
     def copies(self, record: Record) -> bool:
         """Whether *record* is a copy of another session's line.
@@ -206,36 +206,36 @@ class Lane:
         return self.parent_session_id is None and not record.sidechain
 
     def _is_copied_again(self, at_ms: int | None) -> bool:
-        copied_ms = self.carry.copied_ms
+        copied_ms = self.memory.copied_ms
         return copied_ms is not None and at_ms is not None and at_ms <= copied_ms
 
     def _settle_ids(self) -> None:
-        origin, carry, before = (
+        origin, memory, before = (
             self.origin,
-            self.carry,
+            self.memory,
             getattr(self, "session_id", None),
         )
         self.session_id = (
-            origin.session_id or carry.session_id or SessionId(origin.block_id)
+            origin.session_id or memory.session_id or SessionId(origin.block_id)
         )
-        self.parent_session_id = origin.parent_session_id or carry.parent_session_id
+        self.parent_session_id = origin.parent_session_id or memory.parent_session_id
         if self.session_id != before:
             self.session, self.renamed = None, before is not None
 
     def opens(self, call_id: str, tool: str) -> None:
         """Record a tool call; of too many the oldest is dropped."""
-        tools = self.carry.open_tools
-        tools.setdefault(call_id, OpenTool(tool, self.carry.last_ms))
+        tools = self.memory.open_tools
+        tools.setdefault(call_id, OpenTool(tool, self.memory.last_ms))
         if len(tools) > MAX_OPEN_TOOLS:
             del tools[next(iter(tools))]
 
     def closes(self, call_id: str) -> None:
         """Record the result of a tool call, if the call is open."""
-        self.carry.open_tools.pop(call_id, None)
+        self.memory.open_tools.pop(call_id, None)
 
     def asks(self, call_id: str, response: str) -> None:
         """Record that *response* asks for a call; of too many the oldest is dropped."""
-        asking = self.carry.asking
+        asking = self.memory.asking
         asking.pop(call_id, None)
         asking[call_id] = response
         if len(asking) > MAX_OPEN_TOOLS:
@@ -246,31 +246,31 @@ class Lane:
 
         An id may come again in a session. A result is that of the newest such call.
         """
-        carry = self.carry
-        response = carry.asking.pop(call_id, None)
+        memory = self.memory
+        response = memory.asking.pop(call_id, None)
         if response is None:
-            return carry.returned.get(call_id)
+            return memory.returned.get(call_id)
 
-        carry.returned[call_id] = response
-        if len(carry.returned) > MAX_RETURNED:
-            del carry.returned[next(iter(carry.returned))]
+        memory.returned[call_id] = response
+        if len(memory.returned) > MAX_RETURNED:
+            del memory.returned[next(iter(memory.returned))]
 
         return response
 
     def settle_turn(self) -> None:
         """Record that the turn is over: only calls that outlive a turn stay open."""
-        carry = self.carry
-        carry.open_tools = {
+        memory = self.memory
+        memory.open_tools = {
             call_id: each
-            for call_id, each in carry.open_tools.items()
+            for call_id, each in memory.open_tools.items()
             if each.tool in self.survivors
         }
 
 
-class LedgerStream(Protocol):
+class FoldedStream(Protocol):
     """A stream as far as the ledger knows it."""
 
     @property
-    def lane(self) -> Lane:
+    def ledger(self) -> LedgerStream:
         """What the ledger remembers of it."""
         ...
