@@ -2,7 +2,6 @@
 
 from jarvisd.blocks.counting import count, count_outlined, date
 from jarvisd.blocks.model import SavedBlock, saved_block
-from jarvisd.core.block import Block
 from jarvisd.core.block_registry import Blocks
 from jarvisd.core.feature import Feature, Mode, Scope, Slice
 
@@ -19,7 +18,7 @@ class BlockCounts(Feature):
         if part.mode is Mode.REREAD:
             return
 
-        block: Block = part.stream
+        block = part.stream
         before = block.line_count
         count(block, part.items, part.records)
         self._blocks.place(block)
@@ -34,7 +33,7 @@ class BlockCounts(Feature):
 
     def counted(self, part: Slice) -> None:
         """Count the items of *part*, and no more."""
-        block: Block = part.stream
+        block = part.stream
         before = block.line_count
         outline = count_outlined(block, part.items, part.agent.outline)
         self._blocks.place(block)

@@ -8,11 +8,11 @@ written.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from jarvisd.core.agent import Agent
 from jarvisd.core.block import Block, BlockMemory
-from jarvisd.core.origin import Origin, SessionId
+from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
 
@@ -24,18 +24,6 @@ Receipt = Any
 
 SessionKey = tuple[str, SessionId]
 """Agent and session: two agents may use one id."""
-
-
-class StoredStream(Protocol):
-    """What one source is read into: its cursor is stored with what was read of it."""
-
-    origin: Origin
-    revision: int
-
-    @property
-    def siblings(self) -> "Sequence[StoredStream]":
-        """All that share one cursor with it, itself too; empty if it has its own."""
-        ...
 
 
 class Mode(Enum):
@@ -62,7 +50,7 @@ class Slice:
 
     """
 
-    stream: Any
+    stream: Block
     agent: Agent
     items: Sequence[TextLine | Oversize]
     records: Sequence[Record | None] = ()
@@ -82,7 +70,7 @@ class Scope(NamedTuple):
 
     """
 
-    streams: Sequence[Any] = ()
+    streams: Sequence[Block] = ()
     sessions: Collection[SessionKey] | None = None
 
 
@@ -147,10 +135,10 @@ class Feature:
     def counted(self, part: Slice) -> None:
         """Take in *part* of an agent whose items are only counted."""
 
-    def reread(self, stream: Any) -> None:
+    def reread(self, stream: Block) -> None:
         """Go on behind a second reading of all items of *stream*."""
 
-    def closed(self, stream: Any, now_ms: int) -> None:
+    def closed(self, stream: Block, now_ms: int) -> None:
         """Note that whoever wrote *stream* has ended, and its session with it."""
 
     def urgent_sessions(self) -> Collection[SessionKey]:

@@ -22,8 +22,9 @@ import structlog
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError, StoreUnansweredError
 from jarvisd.base.refusals import Refusals
+from jarvisd.core.block import Block
 from jarvisd.core.debounce import INTERVAL_S, Agenda
-from jarvisd.core.feature import Change, Feature, FlushOutcome, Scope, StoredStream
+from jarvisd.core.feature import Change, Feature, FlushOutcome, Scope
 from jarvisd.core.origin import BlockId, SessionId
 from jarvisd.core.publisher import Flushed, Publish, ignore
 from jarvisd.core.saved import FlushBatch, FlushPlan, Saved, Saver
@@ -72,10 +73,10 @@ class Flusher:
         self,
         store: Saver,
         clock: Clock,
-        streams: Iterable[StoredStream],
+        streams: Iterable[Block],
         features: Mapping[str, Feature],
         *,
-        streams_of: Callable[[str, SessionId], Iterable[StoredStream]],
+        streams_of: Callable[[str, SessionId], Iterable[Block]],
         restart: Callable[[], Awaitable[None]] = keep_memory,
         publish: Publish = ignore,
     ) -> None:
@@ -94,7 +95,7 @@ class Flusher:
         self._restart = restart
         self._caught_up = anyio.Event()
         self._generation = store.generation
-        self._dirty: Agenda[BlockId, StoredStream] = Agenda()
+        self._dirty: Agenda[BlockId, Block] = Agenda()
         self._urgent_due = math.inf
         self._is_hurried = False
         """The last flush was of transitions alone, and others may wait."""
@@ -132,7 +133,7 @@ class Flusher:
         under_way = self._writing.locked() + (self._unanswered is not None)
         return self._store.revision + 1 + under_way
 
-    def touch(self, stream: StoredStream, *, urgent: bool = True) -> None:
+    def touch(self, stream: Block, *, urgent: bool = True) -> None:
         """Record that *stream* has something new. Cheap; call it as often as true.
 
         A first change that is *urgent* is stored at once; that of a file out of the
@@ -199,7 +200,7 @@ class Flusher:
             with anyio.move_on_after(FAREWELL_S, shield=True):
                 await self._flush(FlushPlan(self._dirty.take()))
 
-    def _take_due(self) -> list[StoredStream]:
+    def _take_due(self) -> list[Block]:
         """Return the streams that are due; none if what is urgent goes first.
 
         Of what is overdue every second flush is, so that nothing is put off for ever.
@@ -245,7 +246,7 @@ class Flusher:
         while is_unfinished():
             await self._save(FlushPlan([]))
 
-    async def commit(self, stream: StoredStream) -> None:
+    async def commit(self, stream: Block) -> None:
         """Return once all of *stream* so far is on the disk.
 
         Raises:
@@ -347,9 +348,7 @@ class Flusher:
         log.debug("flush.done", blocks=len(streams), revision=self._store.revision)
         self._publish(Flushed(self._store.revision))
 
-    def _take_sources(
-        self, sessions: Iterable[tuple[str, SessionId]]
-    ) -> list[StoredStream]:
+    def _take_sources(self, sessions: Iterable[tuple[str, SessionId]]) -> list[Block]:
         """Return the changed streams of *sessions*, to be stored with these."""
         return self._dirty.take_only(
             stream.origin.block_id
@@ -357,7 +356,7 @@ class Flusher:
             for stream in self._streams_of(*session)
         )
 
-    def _take_siblings(self, streams: Sequence[StoredStream]) -> list[StoredStream]:
+    def _take_siblings(self, streams: Sequence[Block]) -> list[Block]:
         """Return the changed streams that share a cursor with some of *streams*.
 
         The cursor of a source and what was counted up to it are stored together.
@@ -467,7 +466,7 @@ class Flusher:
         self.begun_anew.set()
         self.begun_anew = anyio.Event()
 
-    def _postpone(self, streams: list[StoredStream], exc: StoreError) -> None:
+    def _postpone(self, streams: list[Block], exc: StoreError) -> None:
         now = self._clock.monotonic()
         for stream in streams:
             self._dirty.put_back(stream.origin.block_id, stream, now)

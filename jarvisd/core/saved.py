@@ -5,7 +5,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from jarvisd.core.feature import Change, Receipt, StoredStream
+from jarvisd.core.block import Block
+from jarvisd.core.feature import Change, Receipt
 
 
 class FlushPlan(NamedTuple):
@@ -18,7 +19,7 @@ class FlushPlan(NamedTuple):
 
     """
 
-    streams: list[StoredStream]
+    streams: list[Block]
     durable: bool = False
     is_hurried: bool = False
 

@@ -143,7 +143,7 @@ class Sessions(Feature):
 
     def counted(self, part: Slice) -> None:
         """Unbind the block of *part*, whose items are not read any more."""
-        block: Block = part.stream
+        block = part.stream
         if block.parser_version:
             block.unread()  # should they be wanted again, all of them are
             self.unbind(block)

@@ -12,9 +12,10 @@ without it. Only then is it published.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jarvisd.base.ids import BlockId, SessionId
+from jarvisd.core.block import Block
 from jarvisd.core.feature import (
     Feature,
     FlushOutcome,
@@ -106,7 +107,7 @@ class Segments(Feature):
         if part.has_grown and part.mode is Mode.LIVE and session is not None:
             self.touched(session, now_s=part.now_s, now_ms=part.now_ms)
 
-    def closed(self, stream: Any, now_ms: int) -> None:
+    def closed(self, stream: Block, now_ms: int) -> None:
         """Close the segment of a session whose output has ended."""
         if stream.session is not None:
             self.end(stream.session, Closed.END, now_ms)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jarvisd.base.session_words import OVER, WAITS, Confidence, State
 from jarvisd.core.block import Block
@@ -138,7 +138,7 @@ class StateEngine(Feature):
                 self._newest, self._news = stream, news
                 self._streams[stream] = news
 
-    def closed(self, stream: Any, now_ms: int) -> None:
+    def closed(self, stream: Block, now_ms: int) -> None:
         """Take it as a signal that the output of a session has ended."""
         if stream.session is not None:
             agent, session_id = stream.session.agent, stream.session.session_id
