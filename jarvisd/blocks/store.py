@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from jarvisd.blocks.model import SavedBlock
 from jarvisd.core.feature import Tx
+from jarvisd.core.origin import SessionId
 from jarvisd.core.storage.interned import Interned, storable
 from jarvisd.core.storage.table import INTERNED, Codec, JointCodec, Table, plain_codec
 
@@ -70,6 +71,11 @@ _SELECT: Final = f"{BLOCKS.select} ORDER BY block_key"
 Row = tuple[str | int | None, ...]
 
 
+_OPEN_BLOCK: Final = """
+SELECT 1 FROM block WHERE agent = ? AND session_id = ? AND NOT ended LIMIT 1
+"""
+
+
 def write_blocks(tx: Tx, blocks: Sequence[SavedBlock]) -> None:
     """Insert or replace the rows of *blocks*, inside the caller's transaction.
 
@@ -109,6 +115,14 @@ def read_blocks(raw: sqlite3.Connection) -> list[SavedBlock]:
     known = Interned()
     known.load_texts(raw)
     return [BLOCKS.decode(raw, known, row) for row in raw.execute(_SELECT)]
+
+
+def has_open_block(
+    raw: sqlite3.Connection, known: Interned, agent: str, session_id: SessionId
+) -> bool:
+    """Whether a log of the session is still there, as far as that is stored."""
+    found = raw.execute(_OPEN_BLOCK, (known.key(raw, agent), session_id)).fetchone()
+    return found is not None
 
 
 def _bad_lines(blocks: Iterable[SavedBlock]) -> Iterator[Row]:

@@ -8,9 +8,12 @@ that there is one place where they are written down.
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol, TypeVar
 
+from msgspec.structs import replace
+
+from jarvisd.blocks.store import has_open_block
 from jarvisd.core.feature import Tx
 from jarvisd.core.storage.interned import Interned
 from jarvisd.ledger.model import (
@@ -28,6 +31,7 @@ from jarvisd.ledger.model import (
     Row,
     SavedBooks,
     SessionRow,
+    parser_of,
 )
 from jarvisd.ledger.store import ALL, CALLS, MARKS, RESPONSES, RowTable
 from jarvisd.ledger.totals_store import (
@@ -128,11 +132,23 @@ def _write(
 
     table.write(raw, known, [row for row in rows if row.key not in contested])
     assert rules is not None
+    has_log = cache(partial(has_open_block, raw, known))
     for row in rows:
         if row.key in contested:
             before = table.read(raw, known, row.key)
+            kept: Any = before
+            if (
+                before is not None
+                and parser_of(before.version) < parser_of(row.version)
+                and before.session_id != row.session_id
+                and not has_log(before.agent, before.session_id)
+            ):
+                # What another log has a copy of replaces nothing of a log that is gone:
+                # nobody will read that one again, and its copy may be incomplete.
+                kept = replace(before, version=row.version)
+
             try:
-                after: Any = row if before is None else rules.merged(before, row)
+                after: Any = row if kept is None else rules.merged(kept, row)
             except TypeError as exc:  # two things of different kinds have one key
                 known.refused.append(f"merge: {type(exc).__name__}")
                 continue

@@ -19,6 +19,7 @@ from jarvisd.base.usage import Tokens, Variant
 from jarvisd.core.event import UsageReported
 from jarvisd.core.record import Record
 from jarvisd.core.storage import writer
+from jarvisd.ledger.model import GENERATIONS
 from tests.agents.found import AGENTS
 from tests.books.rig import Daemon, accounts, append, running, transcript
 from tests.ledger import test_ledger_claude as claude
@@ -388,6 +389,46 @@ async def test_a_thread_that_was_cut_goes_on_from_the_totals_before_the_cut(
 
         assert daemon.block().line_count == 5
         assert daemon.session(codex.THREAD, "codex").tokens.input == 115
+
+
+async def test_what_a_deleted_log_counted_stays_when_its_fork_is_read_again(
+    tmp_path: Path,
+) -> None:
+    """A fork's copy may end in the middle of a message that the original goes on with."""
+    shared = claude.reply("m1", second=1, inp=10, out=5)
+    append(
+        transcript(tmp_path, "s1"),
+        claude.prompt(second=0),
+        shared,
+        claude.reply("m1", second=2, inp=10, out=70),
+    )
+    append(
+        transcript(tmp_path, "s2"),
+        shared,
+        claude.reply("m2", second=9, inp=1, out=3),
+    )
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        expected = {each: daemon.session(each).tokens for each in ("s1", "s2")}
+
+    assert [each.output for each in expected.values()] == [70, 3]
+    mark_as_read_by_an_older_parser(tmp_path)
+    transcript(tmp_path, "s1").unlink()
+
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        found = {each: daemon.session(each).tokens for each in ("s1", "s2")}
+
+    assert found == expected
+
+
+def mark_as_read_by_an_older_parser(home: Path) -> None:
+    """Leave the database as the version before this one left it."""
+    with closing(sqlite3.connect(home / "s.db", isolation_level=None)) as raw:
+        for table in ("response", "call", "mark"):
+            raw.execute(f"UPDATE {table} SET version = version - ?", (GENERATIONS,))
+
+        raw.execute("UPDATE block SET parser_version = parser_version - 1")
 
 
 def delete_database(home: Path) -> None:

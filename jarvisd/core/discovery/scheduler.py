@@ -135,7 +135,7 @@ class Scheduler:
         self.reconciler.roots_changed()
         await self._scan(partial(self.record_found, historic=True))
         group.start_soon(self._history.run)
-        group.start_soon(self.rereader.run)
+        group.start_soon(self._reread_lacking)
         group.start_soon(self.tree_watch.run, self.reconciler.roots)
         await lowlevel.checkpoint()
         # Files that came between the first scan and the watch were not reported.
@@ -148,6 +148,16 @@ class Scheduler:
                 self.reconciler.request_scan()
 
             await self._tick()
+
+    async def _reread_lacking(self) -> None:
+        """Start reading again once it is known which logs are gone.
+
+        The ledger keeps what those counted, whatever a copy in another log says.
+        """
+        number = self.reconciler.number
+        missing = [each for each in self.file_registry if each.scan < number]
+        await self._fairness.wait_until_read(missing)
+        await self.rereader.run()
 
     async def _tick(self) -> None:
         """Run the periodic checks, since no watcher is trusted to report everything."""
