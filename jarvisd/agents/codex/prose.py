@@ -1,11 +1,22 @@
-"""Which texts in a user's name a human wrote, and which Codex put there."""
+"""Who speaks, and which texts in a user's name a human wrote, not Codex."""
 
 from collections.abc import Iterator
+from hashlib import blake2b
 
 import msgspec
 from msgspec import Raw
 
 from jarvisd.agents._shared.decode import ABSENT, text_of
+from jarvisd.core.event import PromptGiven
+from jarvisd.core.record import Speaker
+
+SPEAKERS = {
+    "user_message": Speaker.USER,
+    "agent_message": Speaker.ASSISTANT,
+    "UserMessage": Speaker.USER,
+    "AgentMessage": Speaker.ASSISTANT,
+}
+"""Who speaks in a message or an item, by its type."""
 
 _INJECTED = (
     ("# AGENTS.md instructions", "</INSTRUCTIONS>"),
@@ -34,6 +45,15 @@ def is_human(text: str) -> bool:
     return bool(text) and not any(
         text.startswith(start) and text.endswith(end) for start, end in _INJECTED
     )
+
+
+def prompt_in(text: str, *, key: str | None) -> Iterator[PromptGiven]:
+    """Yield the prompt that *text* is, unless Codex put it there."""
+    if is_human(text) or not text.strip():  # an image alone is a prompt, too
+        digest = blake2b(text.encode(errors="replace"), digest_size=8).digest()
+        yield PromptGiven(
+            chars=len(text), key=key, digest=int.from_bytes(digest, "big")
+        )
 
 
 def texts_in(content: Raw) -> Iterator[str]:

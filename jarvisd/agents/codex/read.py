@@ -8,7 +8,6 @@ add: the reader remembers its thread for that (`RolloutThread`).
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from hashlib import blake2b
 
 import msgspec
 from msgspec import Raw
@@ -26,7 +25,8 @@ from jarvisd.agents._shared.decode import (
 )
 from jarvisd.agents._shared.troubles import TROUBLES
 from jarvisd.agents.codex.limits import limits_in
-from jarvisd.agents.codex.prose import is_human, texts_in
+from jarvisd.agents.codex.printed import PRINTED_TYPES, printed_record
+from jarvisd.agents.codex.prose import SPEAKERS, prompt_in, texts_in
 from jarvisd.agents.codex.shape import (
     COMPLETE_ITEMS_PASSED_OVER,
     ENVELOPES_PASSED_OVER,
@@ -35,13 +35,11 @@ from jarvisd.agents.codex.shape import (
     Item,
     RolloutLine,
     RolloutPayload,
-    TokenUsage,
 )
 from jarvisd.agents.codex.thread import RolloutThread, is_reviewer, parent_in
 from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
 from jarvisd.agents.codex.usage import (
-    RunningTotals,
-    buckets,
+    is_partial,
     response_in,
     totals_in,
     variant_of,
@@ -57,7 +55,6 @@ from jarvisd.core.event import (
     LimitReached,
     MessageWritten,
     ModeChanged,
-    PromptGiven,
     SessionOpened,
     ToolReturned,
     Trouble,
@@ -65,7 +62,7 @@ from jarvisd.core.event import (
     TurnStarted,
 )
 from jarvisd.core.origin import SessionId
-from jarvisd.core.record import Drift, DriftKind, Record, Speaker
+from jarvisd.core.record import Drift, DriftKind, Record
 
 _DECODE = msgspec.json.Decoder(RolloutLine).decode
 _THREAD_ENCODER = msgspec.msgpack.Encoder()
@@ -115,7 +112,18 @@ class CodexReader:
         self.ordinal = line.ordinal
         payload = line.payload
         if payload is None:
-            return self._bare(line, left_out)
+            drift: tuple[Drift, ...] = ()
+            if line.type not in PRINTED_TYPES and line.type not in _ITEMS:
+                drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
+
+            return printed_record(
+                line,
+                self.thread,
+                at_ms=self.at_ms,
+                offset=offset,
+                drift=drift,
+                left_out=left_out,
+            )
 
         return self._wrapped(line, payload, left_out)
 
@@ -156,7 +164,7 @@ class CodexReader:
             cwd=(cwd.rstrip("/") or "/") if cwd else None,
             ordinal=line.ordinal,
             offset=self.offset,
-            speaker=_SPEAKERS.get(payload.type if item is None else item.type),
+            speaker=SPEAKERS.get(payload.type if item is None else item.type),
             inherited=not (
                 thread.own if own_from is None else thread.owns(line.ordinal)
             ),
@@ -189,39 +197,13 @@ class CodexReader:
             version=thread.version,
         )
 
-    def _bare(self, line: RolloutLine, left_out: int) -> Record:
-        drift: tuple[Drift, ...] = ()
-        if line.type not in _BARE_TYPES:
-            drift = (Drift(DriftKind.RECORD_TYPE, line.type),)
-
-        thread, events = self.thread, tuple(_bare_events(line, self))
-        if thread.unnamed and line.type not in _BARE_HEADERS:
-            thread.unnamed = []
-
-        return Record(
-            kind=line.type,
-            at_ms=self.at_ms,
-            session_id=SessionId(line.thread_id) if line.thread_id else None,
-            offset=self.offset,
-            speaker=_bare_speaker(line),
-            inherited=not thread.owns(None),
-            drift=drift,
-            lacks_tokens=line.type == "turn.completed" and _is_partial(line.usage),
-            left_out=left_out,
-            events=events,
-        )
-
 
 def _lacks_tokens(payload: RolloutPayload) -> bool:
     if payload.type == "token_count":
         info = payload.info
-        return info is not None and _is_partial(info.total_token_usage)
+        return info is not None and is_partial(info.total_token_usage)
 
-    return _is_partial(payload.usage)
-
-
-def _is_partial(usage: TokenUsage | None) -> bool:
-    return usage is None or usage.input_tokens is None or usage.output_tokens is None
+    return is_partial(payload.usage)
 
 
 def _nothing(_: RolloutPayload, __: "CodexReader") -> Iterable[Event]:
@@ -360,7 +342,7 @@ def _failure(info: Raw) -> Iterable[Event]:
 
 
 def _user_message(payload: RolloutPayload, _: "CodexReader") -> Iterator[Event]:
-    yield from _prompt(text_of(payload.message) or "", key=None)
+    yield from prompt_in(text_of(payload.message) or "", key=None)
 
 
 def _agent_message(payload: RolloutPayload, _: "CodexReader") -> Iterable[Event]:
@@ -397,7 +379,7 @@ def _item_completed(payload: RolloutPayload, _: "CodexReader") -> Iterable[Event
 
 
 def _user_item(item: Item) -> Iterable[Event]:
-    return _prompt("\n".join(texts_in(item.content)), key=item.id)
+    return prompt_in("\n".join(texts_in(item.content)), key=item.id)
 
 
 def _agent_item(item: Item) -> Iterable[Event]:
@@ -414,64 +396,6 @@ def _no_item(_: Item) -> Iterable[Event]:
 
 def _ended(payload: RolloutPayload, _: "CodexReader") -> Iterator[Event]:
     yield from ended_of(payload)
-
-
-def _prompt(text: str, *, key: str | None) -> Iterator[Event]:
-    if is_human(text) or not text.strip():  # an image alone is a prompt, too
-        digest = blake2b(text.encode(errors="replace"), digest_size=8).digest()
-        yield PromptGiven(
-            chars=len(text), key=key, digest=int.from_bytes(digest, "big")
-        )
-
-
-# Lines without an envelope
-
-
-def _bare_speaker(line: RolloutLine) -> Speaker | None:
-    if line.type == "message":
-        return _ROLES.get(line.role or "")
-
-    return None if line.item is None else _SPEAKERS.get(line.item.type)
-
-
-def _bare_events(line: RolloutLine, reader: CodexReader) -> Iterator[Event]:
-    match line.type:
-        case "thread.started" if line.thread_id:
-            reader.thread.open_printed(line.thread_id)
-            yield SessionOpened(headless=True)
-        case "turn.started":
-            reader.thread.begin_turn(None, at_ms=reader.at_ms)
-            yield TurnStarted()
-        case "turn.completed" | "turn.failed":
-            yield from _printed_totals(line, reader)
-            yield TurnEnded()
-        case "item.completed" if line.item is not None:
-            yield from _printed_item(line.item)
-        case "message" if line.role == "user":
-            for text in texts_in(line.content):
-                yield from _prompt(text, key=line.id)
-        case "message" if line.role == "assistant":
-            yield MessageWritten(message_id=line.id)
-        case "function_call":
-            yield from call_of(line.call_id, line.name, given=line.arguments)
-        case "function_call_output":
-            yield from result_of(line.call_id, line.output)
-        case _:
-            yield from _printed_totals(line, reader)
-
-
-def _printed_totals(line: RolloutLine, reader: CodexReader) -> Iterator[Event]:
-    usage = line.usage or (None if line.data is None else line.data.usage)
-    if usage is not None:
-        total, thread = buckets(usage), reader.thread
-        report = RunningTotals(total=total, total_tokens=usage.total_tokens or 0)
-        own = thread.owns(reader.ordinal)
-        yield from thread.count_totals(report, own=own, offset=reader.offset)
-
-
-def _printed_item(item: Item) -> Iterator[Event]:
-    if item.type == "agent_message":
-        yield MessageWritten(message_id=item.id)
 
 
 _Events = Callable[[RolloutPayload, CodexReader], Iterable[Event]]
@@ -533,38 +457,13 @@ _ITEM_TYPES: dict[str, Callable[[Item], Iterable[Event]]] = dict.fromkeys(
 }
 """Kinds of complete items."""
 
-_BARE_TYPES = frozenset(
-    {
-        "",  # the first line of the oldest rollouts, and their states
-        "error",
-        "item.completed",
-        "item.started",
-        "item.updated",
-        "thread.started",
-        "turn.completed",
-        "turn.failed",
-        "turn.started",
-        *_ITEMS,
-    }
-)
-"""Types of lines without an envelope: printed ones, and items of the oldest rollouts."""
-
 _COUNTED = (_usage_record, _token_count)
 """What reads the token counts of responses."""
 _HEADERS = {_session_meta, _turn_context, _settings, _task_started, _token_count}
 """Between a response without a model and the model that it is of only these may be."""
 
-_BARE_HEADERS = {"thread.started", "turn.started"}
 _ASKING = {"user", "developer", "system"}
 """Who says what the model is asked; all else of a conversation is its answer."""
 
 _INNER = {"response_item": _ITEMS, "event_msg": _MESSAGES}
 """Envelopes of which the payload's own type says what they are."""
-
-_ROLES = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
-_SPEAKERS = {
-    "user_message": Speaker.USER,
-    "agent_message": Speaker.ASSISTANT,
-    "UserMessage": Speaker.USER,
-    "AgentMessage": Speaker.ASSISTANT,
-}

@@ -28,6 +28,11 @@ def buckets(usage: TokenUsage) -> Tokens:
     return Tokens(prompt - read - written, read, written, 0, output, reasoning)
 
 
+def is_partial(usage: TokenUsage | None) -> bool:
+    """Whether *usage* lacks the tokens of the prompt or of the output."""
+    return usage is None or usage.input_tokens is None or usage.output_tokens is None
+
+
 def response_in(payload: RolloutPayload) -> UsageReported | None:
     """Return the usage of the one response that a token_usage_record is about."""
     if payload.usage is None or not payload.response_id:
