@@ -14,7 +14,7 @@ from jarvisd.core.publisher import Flushed, Publisher
 from jarvisd.core.record import Record
 from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.overview.sessions import Sessions
-from jarvisd.state.journal import OLD_MS, Journal, TransitionMade, TransitionTold
+from jarvisd.state.journal import OLD_MS, Journal, TransitionMade, TransitionReported
 from jarvisd.state.model import Tier, Transition
 from tests.support import FakeClock, FakeStore, block, settle
 
@@ -57,7 +57,7 @@ class Rig:
         publisher.connect(
             {
                 TransitionMade: (self._made, self._hasten),
-                TransitionTold: (self._told,),
+                TransitionReported: (self._told,),
                 Flushed: (self._flushed,),
             }
         )
@@ -68,7 +68,7 @@ class Rig:
     def _hasten(self, made: TransitionMade) -> None:
         self.flusher.hasten(urgent=made.urgent)
 
-    def _told(self, told: TransitionTold) -> None:
+    def _told(self, told: TransitionReported) -> None:
         self.told.append(told.transition.number)
         self.stored.append(told.transition.stored)
 

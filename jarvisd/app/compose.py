@@ -62,7 +62,7 @@ from jarvisd.segments.methods import SegmentHandlers
 from jarvisd.segments.model import Closed
 from jarvisd.sinks.exporter import Exporter
 from jarvisd.sinks.factory import build_sinks
-from jarvisd.state.journal import TransitionMade, TransitionTold
+from jarvisd.state.journal import TransitionMade, TransitionReported
 from jarvisd.state.methods import LiveStates
 from jarvisd.state.task import StateTask
 
@@ -302,7 +302,10 @@ def _consumers(
             parts.state_task.transition_made,
             hasten,
         ),
-        TransitionTold: (subscriptions.transition_told, states.transition_told),
+        TransitionReported: (
+            subscriptions.transition_reported,
+            states.transition_reported,
+        ),
         SegmentClosed: (subscriptions.segment_closed,),
         Flushed: (parts.exporter.flushed, subscriptions.flushed, parts.reports.flushed),
         TreesChanged: (parts.reader.trees_changed,),

@@ -38,7 +38,7 @@ from jarvisd.rpc.wire import (
     SubscriptionFilter,
 )
 from jarvisd.segments.engine import SegmentClosed
-from jarvisd.state.journal import Journal, TransitionTold
+from jarvisd.state.journal import Journal, TransitionReported
 from jarvisd.state.model import Transition
 
 PING_S = 30.0
@@ -136,11 +136,11 @@ class Subscription:
             return min(self.wanted.after, journal.last_number)
 
         if self.wanted.since is None or place is None:
-            return journal.told_number
+            return journal.reported_number
 
         later = (each for each in self.changes.after(place) if each.topic == "states")
         first = next(later, None)
-        return journal.told_number if first is None else int(first.key) - 1
+        return journal.reported_number if first is None else int(first.key) - 1
 
     def _is_new(self, change: Change) -> bool:
         """Record that *change* is being reported; return False for a transition that already was."""
@@ -321,7 +321,7 @@ class Subscriptions:
         """Wake it no more."""
         self._outboxes.discard(outbox)
 
-    def transition_told(self, notice: TransitionTold) -> None:
+    def transition_reported(self, notice: TransitionReported) -> None:
         """Notify subscribers of a transition."""
         self.changes.add_transition(notice.transition)
         self._wake()

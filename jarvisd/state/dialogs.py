@@ -26,19 +26,19 @@ UNANSWERED_MS = 1_000
 """In modes that answer by themselves, a request must stand this long to be one."""
 
 
-def registry_wait(case: Situation) -> StateVerdict | None:
+def registry_wait(situation: Situation) -> StateVerdict | None:
     """Return the wait for a dialog that the agent's registry shows."""
-    registry, words = case.held.registry, case.traits.registry
+    registry, words = situation.signals.registry, situation.traits.registry
     if registry is None or registry.status != words.waiting:
         return None
 
-    if not case.stands(registry.at_ms):
+    if not situation.stands(registry.at_ms):
         return None
 
-    tool = _tool_asked_for(case)
-    asked = case.traits.is_question(tool)
+    tool = _tool_asked_for(situation)
+    asked = situation.traits.is_question(tool)
     word = registry.waiting_for
-    if word == words.menu and not asked and case.turn().phase is not Phase.WORKING:
+    if word == words.menu and not asked and situation.turn().phase is not Phase.WORKING:
         return None  # a menu that the person opened
 
     approval = not asked and (word is None or word in words.approvals)
@@ -55,38 +55,38 @@ def registry_wait(case: Situation) -> StateVerdict | None:
     )
 
 
-def _tool_asked_for(case: Situation) -> str | None:
+def _tool_asked_for(situation: Situation) -> str | None:
     """Return the tool that a dialog is most likely about.
 
     That is an open question, the tool of a hook that may be there before the call is
     written, or the newest call.
     """
-    for each in case.questions().values():
+    for each in situation.questions().values():
         return each.tool
 
-    ask = case.held.ask
-    if ask is not None and ask.tool is not None and case.is_unanswered(ask):
+    ask = situation.signals.ask
+    if ask is not None and ask.tool is not None and situation.is_unanswered(ask):
         return ask.tool
 
-    calls = list(case.at_work().values())
+    calls = list(situation.at_work().values())
     return calls[-1].tool if calls else None
 
 
-def hook_wait(case: Situation) -> StateVerdict | None:
+def hook_wait(situation: Situation) -> StateVerdict | None:
     """Return the wait for a dialog that a hook reported, unless it was answered."""
-    ask = case.held.ask
+    ask = situation.signals.ask
     if ask is None:
         return None
 
-    until_ms = case.granted_until_ms(ask.at_ms)
-    if case.now_ms < until_ms < math.inf:
-        at_work = working(case) or verdict_of_nothing(case)
+    until_ms = situation.granted_until_ms(ask.at_ms)
+    if situation.now_ms < until_ms < math.inf:
+        at_work = working(situation) or verdict_of_nothing(situation)
         return replace(at_work, recheck_ms=round(until_ms))
 
-    if not case.is_unanswered(ask):
+    if not situation.is_unanswered(ask):
         return None
 
-    traits = case.traits
+    traits = situation.traits
     answer = traits.is_question(ask.tool) or ask.detail == traits.hooks.form
     verdict = StateVerdict(
         state=State.WAITING_ANSWER if answer else State.WAITING_APPROVAL,
@@ -97,33 +97,33 @@ def hook_wait(case: Situation) -> StateVerdict | None:
         tier=Tier.HOOK,
         recheck_ms=ask.at_ms + APPROVAL_CEILING_MS,
     )
-    if answer or case.asks:
+    if answer or situation.asks:
         return verdict
 
-    return _unless_answered(case, verdict, ask.at_ms)
+    return _unless_answered(situation, verdict, ask.at_ms)
 
 
 def _unless_answered(
-    case: Situation, verdict: StateVerdict, asked_ms: int
+    situation: Situation, verdict: StateVerdict, asked_ms: int
 ) -> StateVerdict | None:
     """Return *verdict* if the request stood long enough where programs answer.
 
     Where nobody is ever asked a request is none. A request that is too young is one
     that is looked at again.
     """
-    if case.mode in case.traits.free_modes:
+    if situation.mode in situation.traits.free_modes:
         return None
 
-    if case.now_ms - asked_ms < UNANSWERED_MS:
-        at_work = working(case) or verdict_of_nothing(case)
+    if situation.now_ms - asked_ms < UNANSWERED_MS:
+        at_work = working(situation) or verdict_of_nothing(situation)
         return replace(at_work, recheck_ms=asked_ms + UNANSWERED_MS)
 
     return replace(verdict, confidence=Confidence.MEDIUM)
 
 
-def subagent_wait(case: Situation) -> StateVerdict | None:
+def subagent_wait(situation: Situation) -> StateVerdict | None:
     """Return the wait of a subagent, which is its parent's, too."""
-    needs = case.needs
+    needs = situation.needs
     if needs is None:
         return None
 
@@ -131,15 +131,15 @@ def subagent_wait(case: Situation) -> StateVerdict | None:
     return replace(needs, evidence=OF_CHILD + evidence, recheck_ms=None, of_child=True)
 
 
-def compacting(case: Situation) -> StateVerdict | None:
+def compacting(situation: Situation) -> StateVerdict | None:
     """Return that the context is being compacted, if a hook reported it."""
-    hook = case.held.compacting
-    if hook is None or (case.facts.compacted_ms or 0) >= hook.at_ms:
+    hook = situation.signals.compacting
+    if hook is None or (situation.facts.compacted_ms or 0) >= hook.at_ms:
         return None
 
     began_ms = hook.at_ms
     until_ms = began_ms + COMPACTION_CEILING_MS
-    if case.now_ms >= until_ms:
+    if situation.now_ms >= until_ms:
         return None
 
     return StateVerdict(
@@ -155,9 +155,9 @@ def compacting(case: Situation) -> StateVerdict | None:
 # What the transcript shows, or lets guess
 
 
-def question(case: Situation) -> StateVerdict | None:
+def question(situation: Situation) -> StateVerdict | None:
     """Return the wait for a question or a plan that the transcript shows."""
-    for each in case.questions().values():
+    for each in situation.questions().values():
         return StateVerdict(
             state=State.WAITING_ANSWER,
             since_ms=each.at_ms,
@@ -169,23 +169,31 @@ def question(case: Situation) -> StateVerdict | None:
     return None
 
 
-def stalled_edit(case: Situation) -> StateVerdict | None:
+def stalled_edit(situation: Situation) -> StateVerdict | None:
     """Guess that an edit waits for leave, as it takes too long."""
-    if not case.calls or not case.asks or case.mode in case.traits.edit_modes:
+    if (
+        not situation.calls
+        or not situation.asks
+        or situation.mode in situation.traits.edit_modes
+    ):
         return None
 
-    for each in case.at_work().values():
-        if each.tool.lower() in case.traits.edits and each.at_ms is not None:
-            return None if _knows_better(case) else _guess(case, each, each.at_ms)
+    for each in situation.at_work().values():
+        if each.tool.lower() in situation.traits.edits and each.at_ms is not None:
+            return (
+                None
+                if _knows_better(situation)
+                else _guess(situation, each, each.at_ms)
+            )
 
     return None
 
 
-def _guess(case: Situation, edit: OpenTool, since_ms: int) -> StateVerdict | None:
+def _guess(situation: Situation, edit: OpenTool, since_ms: int) -> StateVerdict | None:
     """Return that *edit* waits for leave, once it has been open for long."""
     due_ms = since_ms + STALLED_EDIT_MS
-    if case.now_ms < due_ms:
-        at_work = working(case)
+    if situation.now_ms < due_ms:
+        at_work = working(situation)
         return None if at_work is None else replace(at_work, recheck_ms=due_ms)
 
     return StateVerdict(
@@ -195,11 +203,13 @@ def _guess(case: Situation, edit: OpenTool, since_ms: int) -> StateVerdict | Non
         evidence=f"{edit.tool} is open for {STALLED_EDIT_MS // 1000} s or more",
         evidence_ms=since_ms,
         confidence=Confidence.LOW,
-        hint=case.hint,
+        hint=situation.hint,
     )
 
 
-def _knows_better(case: Situation) -> bool:
+def _knows_better(situation: Situation) -> bool:
     """Whether somebody would have told of a dialog, if there were one."""
-    registry = case.held.registry
-    return case.held.hooked or (registry is not None and registry.status is not None)
+    registry = situation.signals.registry
+    return situation.signals.hooked or (
+        registry is not None and registry.status is not None
+    )

@@ -1,7 +1,7 @@
-"""The board: every session that is alive or recent, judged when it has to be.
+"""The state engine: every session that is alive or recent, judged when it has to be.
 
-Synchronous and clockless: what time it is comes with `judge`. Sessions of long ago have
-no seat, and cost nothing but the facts in their streams. A session is judged together with
+Synchronous and clockless: what time it is comes with `judge`. Sessions of long ago
+are not tracked, and cost nothing but the facts in their streams. A session is judged together with
 all that it started and was started by, for they share a process and needs roll up.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from jarvisd.base.session_words import OVER, WAITS, Confidence, State
 from jarvisd.core.block import Block
-from jarvisd.core.feature import Feature
+from jarvisd.core.feature import Feature, SessionKey
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.signal import Dialog, HookCalled, OutputClosed, Signal
@@ -26,11 +26,11 @@ from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import Attention, StateView, Tier, Transition, needs_somebody
 from jarvisd.state.reasons import Burn, attention_to, silence_due_ms
 from jarvisd.state.session_registry import MAX_DEPTH, Reminders, SessionRegistry
-from jarvisd.state.session_state import SeatKey, SessionState
+from jarvisd.state.session_state import SessionState
 from jarvisd.state.situation import Situation, StateVerdict
 
 FORGOTTEN_MS = 24 * 3_600_000
-"""How long after its last sign a session that is over stays on the board."""
+"""How long after its last sign a session that is over stays tracked."""
 
 LATER_MS = 60_000
 """When a session is looked at again that was due and is still the same."""
@@ -80,37 +80,37 @@ class StateEngine(Feature):
     ) -> None:
         self._cost = cost
         self._traits_of = traits_of
-        self._seats = SessionRegistry(traits_of)
-        self._reminders = Reminders(self._seats.get)
+        self._registry = SessionRegistry(traits_of)
+        self._reminders = Reminders(self._registry.get)
         self._streams: dict[StateStream, News] = {}
         self._newest: StateStream | None = (
             None  # which is in *_streams*, as *_news* says
         )
         self._news = News.HISTORY
         self.checks_processes = checks_processes
-        self._touched: set[SeatKey] = set()
-        self._left: list[SeatKey] = []
-        self._attended: list[SeatKey] = []
-        self._asking: dict[SeatKey, None] = {}
-        self._asked: set[SeatKey] = set()
+        self._touched: set[SessionKey] = set()
+        self._left: list[SessionKey] = []
+        self._attended: list[SessionKey] = []
+        self._asking: dict[SessionKey, None] = {}
+        self._asked: set[SessionKey] = set()
         self._counts = StateCounts(-1, Counter(), 0)
         self._changes = 0
 
     @property
     def version(self) -> int:
         """Return a number that grows whenever a session comes, goes or changes state."""
-        return self._seats.version + self._changes
+        return self._registry.version + self._changes
 
     # What comes in
 
     def recall(self, transitions: Iterable[Transition]) -> None:
         """Take back the last transition of each session that is recent, from the store.
 
-        So a restart is no change of state. Who waited in a dialog that a hook told of has
-        a seat at once, for it may have no transcript that is read.
+        So a restart is no change of state. A session that waited in a dialog, as a hook
+        reported, is tracked at once: it may have no transcript that is read.
         """
-        for key in self._seats.recall(transitions):
-            self._seats.take(key, _parent_in(key[1]))
+        for key in self._registry.recall(transitions):
+            self._registry.take(key, _parent_in(key[1]))
             self._touched.add(key)
 
     def meet(self, stream: StateStream) -> None:
@@ -142,18 +142,20 @@ class StateEngine(Feature):
         """Take it as a signal that the output of a session has ended."""
         if stream.session is not None:
             agent, session_id = stream.session.agent, stream.session.session_id
-            self.hear(OutputClosed(agent=agent, session_id=session_id, at_ms=now_ms))
+            self.record_signal(
+                OutputClosed(agent=agent, session_id=session_id, at_ms=now_ms)
+            )
 
-    def hear(self, signal: Signal) -> None:
-        """Take in what somebody witnessed."""
+    def record_signal(self, signal: Signal) -> None:
+        """Record a signal about one session."""
         key = (signal.agent, signal.session_id)
-        if isinstance(signal, OutputClosed) and key not in self._seats:
+        if isinstance(signal, OutputClosed) and key not in self._registry:
             return  # of plain output no state is told
 
-        seat = self._seats.take(key, _parent_in(signal.session_id))
-        seat.held.hear(signal)
+        session = self._registry.take(key, _parent_in(signal.session_id))
+        session.signals.record(signal)
         if isinstance(signal, HookCalled):
-            seat.quiet_ms = 0  # it is alive now, however much history is still to come
+            session.quiet_ms = 0  # it is alive now, however much history is to come
 
         self._touched.add(key)
 
@@ -163,7 +165,7 @@ class StateEngine(Feature):
         """Judge all that was touched or is due, and return what that changes."""
         self._take_streams(now_ms)
         touched = (*self._left, *self._touched, *self._reminders.take(now_ms))
-        roots = dict.fromkeys(map(self._seats.root, touched))
+        roots = dict.fromkeys(map(self._registry.root, touched))
         self._touched = set()
         changes: list[Transition] = []
         for key in islice(roots, MAX_JUDGED):
@@ -173,7 +175,7 @@ class StateEngine(Feature):
         self._left = list(islice(roots, MAX_JUDGED, None))
         return changes
 
-    def take_attended(self) -> list[SeatKey]:
+    def take_attended(self) -> list[SessionKey]:
         """Return whose attention the judgements since the last call have changed."""
         attended, self._attended = self._attended, []
         return attended
@@ -190,31 +192,33 @@ class StateEngine(Feature):
 
     def view(self, agent: str, session_id: SessionId) -> StateView:
         """Return the state as it was judged last."""
-        seat = self._seats.get((agent, session_id))
-        if seat is not None:
-            return seat.view()
+        session = self._registry.get((agent, session_id))
+        if session is not None:
+            return session.view()
 
         return _LONG_SILENT if self._traits_of(agent).has_states else _NO_WORD
 
-    def state_of(self, key: SeatKey) -> State:
+    def state_of(self, key: SessionKey) -> State:
         """Return the state alone, as it was judged last."""
-        seat = self._seats.get(key)
-        if seat is None or seat.told is None:
+        session = self._registry.get(key)
+        if session is None or session.reported is None:
             return State.UNKNOWN
 
-        return seat.told.state
+        return session.reported.state
 
-    def is_needy(self, key: SeatKey) -> bool:
+    def is_needy(self, key: SessionKey) -> bool:
         """Return True if the session surely needs somebody."""
-        seat = self._seats.get(key)
-        told = None if seat is None else seat.told
-        return told is not None and needs_somebody(told.state, told.confidence)
+        session = self._registry.get(key)
+        reported = None if session is None else session.reported
+        return reported is not None and needs_somebody(
+            reported.state, reported.confidence
+        )
 
-    def asking(self) -> list[SeatKey]:
+    def asking(self) -> list[SessionKey]:
         """Return the sessions of which a hook told of a dialog that may be open."""
-        return [key for key in self._asked if key in self._seats]
+        return [key for key in self._asked if key in self._registry]
 
-    def is_at_work(self, key: SeatKey) -> bool:
+    def is_at_work(self, key: SessionKey) -> bool:
         """Return True if the session may be running commands."""
         return self.state_of(key) in {State.WORKING, State.COMPACTING}
 
@@ -227,39 +231,40 @@ class StateEngine(Feature):
 
         return self._counts
 
-    def origin_of(self, key: SeatKey) -> tuple[SessionId | None, str | None]:
+    def origin_of(self, key: SessionKey) -> tuple[SessionId | None, str | None]:
         """Return the starter of the session and its working folder, from signals."""
-        seat = self._seats.get(key)
-        if seat is None:
+        session = self._registry.get(key)
+        if session is None:
             return None, None
 
-        return None if seat.parent is None else seat.parent[1], seat.held.cwd
+        parent_id = None if session.parent is None else session.parent[1]
+        return parent_id, session.signals.cwd
 
     def dialogs(self) -> list[Dialog]:
         """Return the dialogs that hooks told of and whose process is known."""
         found = []
         for key in tuple(self._asking):
-            seat = self._seats.get(key)
-            ask = None if seat is None else seat.held.ask
-            if seat is None or ask is None:
+            session = self._registry.get(key)
+            ask = None if session is None else session.signals.ask
+            if session is None or ask is None:
                 del self._asking[key]
                 continue
 
-            pid = ask.pid or seat.held.pid
+            pid = ask.pid or session.signals.pid
             if pid is not None:
                 found.append(Dialog(agent=key[0], session_id=key[1], pid=pid))
 
         return found
 
-    def sessions(self) -> Iterator[SeatKey]:
+    def sessions(self) -> Iterator[SessionKey]:
         """Return those that are alive or recent."""
-        return iter(self._seats)
+        return iter(self._registry)
 
-    def roots(self) -> Iterator[SeatKey]:
+    def roots(self) -> Iterator[SessionKey]:
         """Return those of them that no session started."""
-        return self._seats.roots()
+        return self._registry.roots()
 
-    # Seats
+    # Tracked sessions
 
     def _take_streams(self, now_ms: int) -> None:
         streams, self._streams, self._newest = self._streams, {}, None
@@ -267,177 +272,177 @@ class StateEngine(Feature):
             if news is not News.HISTORY:
                 _date(stream, now_ms)
 
-            ledger, heard_ms = stream.ledger, stream.facts.heard_ms
+            ledger, active_ms = stream.ledger, stream.facts.active_ms
             key = (ledger.agent, ledger.session_id)
-            recent = heard_ms is not None and now_ms - heard_ms < GIVEN_UP_MS
-            if recent or key in self._seats:
-                self._sit(key, stream, news, now_ms=now_ms)
+            recent = active_ms is not None and now_ms - active_ms < GIVEN_UP_MS
+            if recent or key in self._registry:
+                self._track(key, stream, news, now_ms=now_ms)
 
-    def _sit(
-        self, key: SeatKey, stream: StateStream, news: News, *, now_ms: int
+    def _track(
+        self, key: SessionKey, stream: StateStream, news: News, *, now_ms: int
     ) -> None:
-        seat = self._seats.take(key, stream.ledger.parent_session_id)
-        old = seat.stream
-        if old is None or _heard_ms(stream) >= _heard_ms(old):
-            seat.stream = stream
+        session = self._registry.take(key, stream.ledger.parent_session_id)
+        old = session.stream
+        if old is None or _active_ms(stream) >= _active_ms(old):
+            session.stream = stream
 
         if news is News.HISTORY:
-            seat.hold_back(now_ms)
-            self._reminders.note(seat)
+            session.hold_back(now_ms)
+            self._reminders.note(session)
         else:
-            seat.held.is_live |= news is News.LIVE
+            session.signals.is_live |= news is News.LIVE
             self._touched.add(key)
 
     # Judging
 
     def _judge_family(
-        self, key: SeatKey, now_ms: int, changes: list[Transition], depth: int = 0
+        self, key: SessionKey, now_ms: int, changes: list[Transition], depth: int = 0
     ) -> None:
-        seat = self._seats.get(key)
-        if seat is None:
+        session = self._registry.get(key)
+        if session is None:
             return
 
         verdicts = self._judge_children(key, now_ms, changes, depth)
-        if now_ms < seat.quiet_ms:
-            seat.due_ms = seat.quiet_ms
-            self._reminders.note(seat)
+        if now_ms < session.quiet_ms:
+            session.due_ms = session.quiet_ms
+            self._reminders.note(session)
             return
 
-        was_over = _is_over(seat)
-        self._judge_seat(seat, verdicts, now_ms)
-        change = seat.change(now_ms)
+        was_over = _is_over(session)
+        self._judge_session(session, verdicts, now_ms)
+        change = session.change(now_ms)
         if change is not None:
             changes.append(change)
 
-        if _is_over(seat) and not was_over:
+        if _is_over(session) and not was_over:
             self._judge_children(key, now_ms, changes, depth)  # they end with it
 
-        if _is_forgotten(seat, now_ms):
-            self._seats.leave(seat)
+        if _is_forgotten(session, now_ms):
+            self._registry.leave(session)
 
     def _judge_children(
-        self, key: SeatKey, now_ms: int, changes: list[Transition], depth: int
+        self, key: SessionKey, now_ms: int, changes: list[Transition], depth: int
     ) -> list[StateVerdict]:
         """Judge whom the session of *key* has started; return what is said of them."""
-        children = self._seats.children(key)
+        children = self._registry.children(key)
         if depth < MAX_DEPTH:
             for each in children:
                 self._judge_family(each.key, now_ms, changes, depth + 1)
 
         return [
-            each.told
+            each.reported
             for each in children
-            if each.told is not None and each.key in self._seats
+            if each.reported is not None and each.key in self._registry
         ]
 
-    def _judge_seat(
-        self, seat: SessionState, children: list[StateVerdict], now_ms: int
+    def _judge_session(
+        self, session: SessionState, children: list[StateVerdict], now_ms: int
     ) -> None:
-        case = self._case(seat, children, now_ms)
-        verdict, seat.due_ms = verdict_on(case), None
-        if self.checks_processes and seat.awaits_check(case, verdict):
-            seat.call_back(seat.check_by_ms)
-            self._reminders.note(seat)
+        situation = self._situation(session, children, now_ms)
+        verdict, session.due_ms = verdict_on(situation), None
+        if self.checks_processes and session.awaits_check(situation, verdict):
+            session.call_back(session.check_by_ms)
+            self._reminders.note(session)
             return
 
-        before = seat.told
-        answered = before is not None and case.has_left(before.since_ms or now_ms)
-        told = seat.settle(verdict, now_ms, answered=answered)
-        seat.told = told
-        if before is None or _shown(before) != _shown(told):
+        before = session.reported
+        answered = before is not None and situation.has_left(before.since_ms or now_ms)
+        reported = session.settle(verdict, now_ms, answered=answered)
+        session.reported = reported
+        if before is None or _shown(before) != _shown(reported):
             self._changes += 1
 
-        if seat.is_asking:
-            self._asked.add(seat.key)
+        if session.is_asking:
+            self._asked.add(session.key)
         else:
-            self._asked.discard(seat.key)
+            self._asked.discard(session.key)
 
-        if told.state in WAITS and told.tier is Tier.HOOK:
-            self._asking[seat.key] = None
+        if reported.state in WAITS and reported.tier is Tier.HOOK:
+            self._asking[session.key] = None
         else:
-            self._asking.pop(seat.key, None)
+            self._asking.pop(session.key, None)
 
-        attention = attention_to(case, told) + self._burn(seat, now_ms)
-        if attention != seat.attention:
-            seat.attention = attention
-            self._attended.append(seat.key)
+        attention = attention_to(situation, reported) + self._burn(session, now_ms)
+        if attention != session.attention:
+            session.attention = attention
+            self._attended.append(session.key)
 
-        seat.call_back(verdict.recheck_ms)
-        seat.call_back(silence_due_ms(case, told))
-        if told.state in OVER and told.since_ms is not None:
-            seat.call_back(told.since_ms + FORGOTTEN_MS)
+        session.call_back(verdict.recheck_ms)
+        session.call_back(silence_due_ms(situation, reported))
+        if reported.state in OVER and reported.since_ms is not None:
+            session.call_back(reported.since_ms + FORGOTTEN_MS)
 
-        if seat.due_ms is not None and seat.due_ms <= now_ms:
-            seat.due_ms = now_ms + LATER_MS  # it is not to be gone, for all we know
+        if session.due_ms is not None and session.due_ms <= now_ms:
+            session.due_ms = now_ms + LATER_MS  # it is not to be gone, for all we know
 
-        self._reminders.note(seat)
+        self._reminders.note(session)
 
-    def _case(
-        self, seat: SessionState, children: list[StateVerdict], now_ms: int
+    def _situation(
+        self, session: SessionState, children: list[StateVerdict], now_ms: int
     ) -> Situation:
-        above = self._seats.get(self._seats.root(seat.key))
+        above = self._registry.get(self._registry.root(session.key))
         needs = [each for each in children if each.state in WAITS]
         working = [each for each in children if each.state is State.WORKING]
-        stream = seat.stream
+        stream = session.stream
         return Situation(
             now_ms=now_ms,
             facts=StateFacts() if stream is None else stream.facts,
             calls={} if stream is None else stream.ledger.memory.open_tools,
-            held=seat.held,
-            above=_above(seat, above),
-            root_over=_verdict_if_over(seat, above),
+            signals=session.signals,
+            above=_above(session, above),
+            root_over=_verdict_if_over(session, above),
             needs=min(needs, key=_urgency, default=None),
             working=len(working),
         )
 
-    def _burn(self, seat: SessionState, now_ms: int) -> tuple[Attention, ...]:
-        micros = None if self._cost is None else self._cost(*seat.key)
+    def _burn(self, session: SessionState, now_ms: int) -> tuple[Attention, ...]:
+        micros = None if self._cost is None else self._cost(*session.key)
         if micros is None:
             return ()
 
-        if seat.burn is None:
-            seat.burn = Burn(now_ms, micros)
+        if session.burn is None:
+            session.burn = Burn(now_ms, micros)
 
-        return seat.burn.attention(micros, now_ms)
+        return session.burn.attention(micros, now_ms)
 
 
-def _shown(told: StateVerdict) -> tuple[State, bool]:
+def _shown(reported: StateVerdict) -> tuple[State, bool]:
     """Return the parts of a verdict that counts of sessions depend on."""
-    return told.state, needs_somebody(told.state, told.confidence)
+    return reported.state, needs_somebody(reported.state, reported.confidence)
 
 
-def _above(seat: SessionState, root: SessionState | None) -> LatestSignals | None:
-    """Return the signals of the session at the top; None if *seat* is that."""
-    if seat.parent is None:
+def _above(session: SessionState, root: SessionState | None) -> LatestSignals | None:
+    """Return the signals of the session at the top; None if *session* is that."""
+    if session.parent is None:
         return None
 
-    return LatestSignals() if root is None or root is seat else root.held
+    return LatestSignals() if root is None or root is session else root.signals
 
 
-def _is_over(seat: SessionState) -> bool:
-    return seat.told is not None and seat.told.state in OVER
+def _is_over(session: SessionState) -> bool:
+    return session.reported is not None and session.reported.state in OVER
 
 
 def _verdict_if_over(
-    seat: SessionState, root: SessionState | None
+    session: SessionState, root: SessionState | None
 ) -> StateVerdict | None:
-    """Return the verdict on the topmost session, if it is over and not *seat*."""
-    if root is None or root is seat or not _is_over(root):
+    """Return the verdict on the topmost session, if it is over and not *session*."""
+    if root is None or root is session or not _is_over(root):
         return None
 
-    return root.told
+    return root.reported
 
 
 def _date(stream: StateStream, now_ms: int) -> None:
     """Set the time of printed lines without one to the time of arrival."""
     facts = stream.facts
-    if facts.heard_ms is None and facts.phase is not Phase.NONE:
-        facts.heard_ms = now_ms
+    if facts.active_ms is None and facts.phase is not Phase.NONE:
+        facts.active_ms = now_ms
         facts.since_ms = facts.since_ms or now_ms
 
 
-def _heard_ms(stream: StateStream) -> int:
-    return stream.facts.heard_ms or 0
+def _active_ms(stream: StateStream) -> int:
+    return stream.facts.active_ms or 0
 
 
 def _parent_in(session_id: SessionId) -> SessionId | None:
@@ -449,16 +454,20 @@ def _urgency(verdict: StateVerdict) -> tuple[bool, int]:
     return verdict.state is not State.WAITING_APPROVAL, verdict.since_ms or 0
 
 
-def _is_forgotten(seat: SessionState, now_ms: int) -> bool:
-    told = seat.told
-    if told is None or seat.held.pid is not None:
+def _is_forgotten(session: SessionState, now_ms: int) -> bool:
+    reported = session.reported
+    if reported is None or session.signals.pid is not None:
         return False
 
-    if told.state is State.UNKNOWN and told.tier is Tier.NONE:
-        return seat.due_ms is None and seat.stream is None and not seat.held.hooked
+    if reported.state is State.UNKNOWN and reported.tier is Tier.NONE:
+        return (
+            session.due_ms is None
+            and session.stream is None
+            and not session.signals.hooked
+        )
 
     return (
-        told.state in OVER
-        and told.since_ms is not None
-        and now_ms - told.since_ms >= FORGOTTEN_MS
+        reported.state in OVER
+        and reported.since_ms is not None
+        and now_ms - reported.since_ms >= FORGOTTEN_MS
     )

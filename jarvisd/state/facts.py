@@ -71,7 +71,7 @@ class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
         announced: Turns are announced, so that nothing else begins or ends one.
         commanded: A slash command was given, which may begin a turn.
         turn_ms: When the turn began; calls older than that will not come back.
-        heard_ms: The newest sign of work; bookkeeping is none.
+        active_ms: The newest sign of work; bookkeeping is none.
         doing: What the newest sign of work was.
         attempt: How often the provider was asked again.
         cue: What the last words ask for.
@@ -99,7 +99,7 @@ class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     announced: bool = False
     commanded: bool = False
     turn_ms: int | None = None
-    heard_ms: int | None = None
+    active_ms: int | None = msgspec.field(default=None, name="heard_ms")  # as stored
     doing: Activity | None = None
     attempt: int = 0
     cue: Cue | None = None
@@ -173,7 +173,7 @@ def note(stream: StateStream, record: Record) -> None:
         at_ms = ledger.memory.last_ms
 
     if record.sidechain and ledger.parent_session_id is None:
-        facts.heard_ms = at_ms  # a subagent in its parent's transcript
+        facts.active_ms = at_ms  # a subagent in its parent's transcript
         return
 
     for event in record.events:
@@ -194,13 +194,13 @@ def _begin(facts: StateFacts, word: str, at_ms: int | None) -> None:
 def _go_on(facts: StateFacts, word: str, at_ms: int | None) -> None:
     """Begin to work without a turn of one's own: calls that are open still count."""
     facts.phase, facts.word = _WORKING, word
-    facts.since_ms = facts.heard_ms = at_ms
+    facts.since_ms = facts.active_ms = at_ms
     facts.doing, facts.cue, facts.settled = _THINKING, None, False
     facts.commanded, facts.failed = False, ""
 
 
 def _end(facts: StateFacts, word: str, at_ms: int | None, *, settled: bool) -> None:
-    facts.heard_ms = at_ms
+    facts.active_ms = at_ms
     if facts.phase is not _DONE:
         facts.phase, facts.word, facts.since_ms = _DONE, word, at_ms
 
@@ -210,7 +210,7 @@ def _end(facts: StateFacts, word: str, at_ms: int | None, *, settled: bool) -> N
 
 def _prompt(facts: StateFacts, event: PromptGiven, at_ms: int | None) -> None:
     if facts.phase is _WORKING and (event.queued or facts.announced):
-        facts.heard_ms = at_ms
+        facts.active_ms = at_ms
         facts.cue = None
     else:
         _begin(facts, "prompt", at_ms)
@@ -238,7 +238,7 @@ def _turn_started(facts: StateFacts, _: TurnStarted, at_ms: int | None) -> None:
 
 
 def _turn_ended(facts: StateFacts, event: TurnEnded, at_ms: int | None) -> None:
-    if facts.word == FEEDBACK and facts.heard_ms == facts.since_ms:
+    if facts.word == FEEDBACK and facts.active_ms == facts.since_ms:
         return  # the hook that sent the agent on is summed up behind its words
 
     _end(facts, "turn ended", at_ms, settled=True)
@@ -258,7 +258,7 @@ def _interrupted(facts: StateFacts, _: Interrupted, at_ms: int | None) -> None:
 
 def _message(facts: StateFacts, event: MessageWritten, at_ms: int | None) -> None:
     if facts.announced:  # words before a tool call look like the last ones
-        facts.heard_ms = at_ms
+        facts.active_ms = at_ms
         if facts.phase is _WORKING:
             facts.doing = _STREAMING
 
@@ -269,7 +269,7 @@ def _message(facts: StateFacts, event: MessageWritten, at_ms: int | None) -> Non
         if facts.phase is not _WORKING:
             _begin(facts, "message", at_ms)
 
-        facts.heard_ms = at_ms
+        facts.active_ms = at_ms
         facts.doing = _STREAMING if stop is None else _THINKING
     else:
         _end(facts, stop, at_ms, settled=False)
@@ -288,7 +288,7 @@ def _called(facts: StateFacts, event: ToolCalled, at_ms: int | None) -> None:
     if facts.phase is not _WORKING and not facts.announced:
         _begin(facts, "call", at_ms)
 
-    facts.heard_ms = at_ms
+    facts.active_ms = at_ms
     facts.doing, facts.attempt = _TOOL, 0
     if event.digest == facts.call and event.tool == facts.call_tool and event.digest:
         facts.call_count += 1
@@ -305,7 +305,7 @@ def _returned(facts: StateFacts, event: ToolReturned, at_ms: int | None) -> None
     ):
         _go_on(facts, "result", at_ms)  # an answer that came after the turn
 
-    facts.heard_ms = at_ms
+    facts.active_ms = at_ms
     if facts.phase is _WORKING:
         facts.doing = _THINKING
 
@@ -333,7 +333,7 @@ def _task_ended(facts: StateFacts, event: TaskEnded, at_ms: int | None) -> None:
     if facts.phase is not _WORKING:
         _begin(facts, "task ended", at_ms)  # the agent is told, and goes on
 
-    facts.heard_ms = at_ms
+    facts.active_ms = at_ms
 
 
 # What stands in the way
@@ -351,7 +351,7 @@ def _failed(facts: StateFacts, event: ApiFailed, at_ms: int | None) -> None:
 
         _begin(facts, "API error", at_ms)
 
-    facts.heard_ms = at_ms
+    facts.active_ms = at_ms
     facts.doing, facts.attempt = _RETRYING, event.attempt or 1
 
 

@@ -13,8 +13,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from jarvisd.base.session_words import NEEDS, OVER
-from jarvisd.core.feature import Feature, FlushOutcome, Receipt, Scope
-from jarvisd.core.origin import SessionId
+from jarvisd.core.feature import Feature, FlushOutcome, Receipt, Scope, SessionKey
 from jarvisd.core.publisher import Publish, ignore
 from jarvisd.state.model import Transition
 
@@ -28,8 +27,6 @@ were told."""
 OLD_MS = 5_000
 """What a session came to longer ago than this is not stored before all else."""
 
-SessionKey = tuple[str, SessionId]
-
 
 class TransitionMade(NamedTuple):
     """A session has another state.
@@ -42,7 +39,7 @@ class TransitionMade(NamedTuple):
     urgent: bool
 
 
-class TransitionTold(NamedTuple):
+class TransitionReported(NamedTuple):
     """A transition is stored, or cannot be and is announced all the same."""
 
     transition: Transition
@@ -53,13 +50,13 @@ class Journal(Feature):
 
     Attributes:
         last_number: The greatest number given.
-        told_number: That of the newest transition that followers were told of.
+        reported_number: That of the newest transition that followers were notified of.
 
     """
 
     def __init__(self, last_number: int = 0, *, publish: Publish = ignore) -> None:
         self._publish = publish
-        self.last_number = self.told_number = self._began = last_number
+        self.last_number = self.reported_number = self._began = last_number
         self._waiting: dict[int, Transition] = {}
         self._newest: deque[Transition] = deque(maxlen=MAX_KEPT)
         self._is_degraded = False
@@ -79,7 +76,7 @@ class Journal(Feature):
             self._publish(TransitionMade(numbered, urgent=not is_old))
 
         if self._is_degraded:
-            self._tell_unstored()
+            self._report_unstored()
 
     def waiting(self) -> tuple[Transition, ...]:
         """Return the transitions that are not stored yet, oldest first."""
@@ -90,7 +87,7 @@ class Journal(Feature):
         return [
             replace(each, stored=False)
             for each in self._waiting.values()
-            if each.number <= self.told_number
+            if each.number <= self.reported_number
         ]
 
     def urgent_sessions(self) -> set[SessionKey]:
@@ -118,14 +115,14 @@ class Journal(Feature):
         if outcome is FlushOutcome.COMMITTED:
             for each in change:
                 self._waiting.pop(each.number, None)
-                self._tell(each)
+                self._report(each)
 
             self._is_degraded = False
 
     def delayed(self) -> None:
         """Announce all that waits at once, and what follows, until something is stored."""
         self._is_degraded = True
-        self._tell_unstored()
+        self._report_unstored()
 
     def after(self, number: int) -> list[Transition]:
         """Return those at hand that were told after *number*, oldest first."""
@@ -145,17 +142,17 @@ class Journal(Feature):
 
         return self._began
 
-    def _tell_unstored(self) -> None:
+    def _report_unstored(self) -> None:
         for each in self.waiting():
-            self._tell(replace(each, stored=False))
+            self._report(replace(each, stored=False))
 
-    def _tell(self, transition: Transition) -> None:
-        if transition.number <= self.told_number:
+    def _report(self, transition: Transition) -> None:
+        if transition.number <= self.reported_number:
             return  # it was told when it could not be stored
 
-        self.told_number = transition.number
+        self.reported_number = transition.number
         self._newest.append(transition)
-        self._publish(TransitionTold(transition))
+        self._publish(TransitionReported(transition))
 
     def _wait(self, transition: Transition) -> None:
         self._waiting[transition.number] = transition

@@ -27,14 +27,14 @@ from jarvisd.state.turns import (
 )
 
 
-def verdict_on(case: Situation) -> StateVerdict:
-    """Return what the session of *case* is doing."""
+def verdict_on(situation: Situation) -> StateVerdict:
+    """Return what the session of *situation* is doing."""
     for rung in LADDER:
-        verdict = rung(case)
+        verdict = rung(situation)
         if verdict is not None:
-            return unless_abandoned(case, verdict)
+            return unless_abandoned(situation, verdict)
 
-    return verdict_of_nothing(case)
+    return verdict_of_nothing(situation)
 
 
 LADDER: tuple[Callable[[Situation], StateVerdict | None], ...] = (

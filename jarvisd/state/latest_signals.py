@@ -1,4 +1,4 @@
-"""What was heard of a session from outside its transcript, as far as it still holds."""
+"""The signals about a session from outside its transcript, as far as they still apply."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class LatestSignals:
         compacting: The hook that told of a compaction which has not ended.
         mode: How leave is asked for, as hooks say.
         command: What the process began to run while a dialog was open.
-        hooked: Hooks are installed: one was heard.
+        hooked: Hooks are installed: one was received.
         cwd: The working folder, as hooks or the registry named it last.
         is_live: Something of it was heard as it happened, and not read later.
         was_seen: A process of it was seen.
@@ -76,8 +76,8 @@ class LatestSignals:
     asked_call: str | None = None
     ran_ms: dict[str | None, int] = field(default_factory=dict)
 
-    def hear(self, signal: Signal) -> None:
-        """Take in one more; what is older than the same sort of thing is no news."""
+    def record(self, signal: Signal) -> None:
+        """Record *signal* in place of an older one of its sort."""
         if isinstance(signal, ProcessesChecked):
             self.checked = signal
             return
@@ -189,60 +189,63 @@ def _is_about(hook: HookCalled, ask: HookCalled) -> bool:
 # What single hooks mean, beside whose turn it is
 
 
-def _started(held: LatestSignals, hook: HookCalled) -> None:
-    held.over = None
-    if hook.detail != held.traits.hooks.compacted:
-        held.ask = held.compacting = None
+def _started(signals: LatestSignals, hook: HookCalled) -> None:
+    signals.over = None
+    if hook.detail != signals.traits.hooks.compacted:
+        signals.ask = signals.compacting = None
 
 
-def _freed(held: LatestSignals, hook: HookCalled) -> None:
-    held.answer, held.ask, held.compacting = hook, None, None
-    held.calls.clear()
-    held.ran_ms.clear()
+def _freed(signals: LatestSignals, hook: HookCalled) -> None:
+    signals.answer, signals.ask, signals.compacting = hook, None, None
+    signals.calls.clear()
+    signals.ran_ms.clear()
 
 
-def _calling(held: LatestSignals, hook: HookCalled) -> None:
-    if hook.call_id is not None and len(held.calls) < MAX_CALLS:
-        held.calls[hook.call_id] = hook.tool
+def _calling(signals: LatestSignals, hook: HookCalled) -> None:
+    if hook.call_id is not None and len(signals.calls) < MAX_CALLS:
+        signals.calls[hook.call_id] = hook.tool
 
-    if held.traits.is_question(hook.tool):
-        _asking(held, hook)
+    if signals.traits.is_question(hook.tool):
+        _asking(signals, hook)
 
 
-def _asking(held: LatestSignals, hook: HookCalled) -> None:
-    answer = held.answer
+def _asking(signals: LatestSignals, hook: HookCalled) -> None:
+    answer = signals.answer
     if answer is None or answer.at_ms < hook.at_ms or not _is_about(answer, hook):
-        held.ask, held.asked_call = hook, hook.call_id or _only_call(held, hook.tool)
+        signals.ask, signals.asked_call = (
+            hook,
+            hook.call_id or _only_call(signals, hook.tool),
+        )
 
 
-def _only_call(held: LatestSignals, tool: str | None) -> str | None:
+def _only_call(signals: LatestSignals, tool: str | None) -> str | None:
     """Return the call of *tool* that is not done, if there is but one."""
-    found = [call for call, each in held.calls.items() if each == tool]
+    found = [call for call, each in signals.calls.items() if each == tool]
     return found[0] if len(found) == 1 else None
 
 
-def _notified(held: LatestSignals, hook: HookCalled) -> None:
-    if hook.detail in held.traits.hooks.dialogs and held.ask is None:
-        _asking(held, hook)
+def _notified(signals: LatestSignals, hook: HookCalled) -> None:
+    if hook.detail in signals.traits.hooks.dialogs and signals.ask is None:
+        _asking(signals, hook)
 
 
-def _answered(held: LatestSignals, hook: HookCalled) -> None:
-    held.answer = hook
-    held.calls.pop(hook.call_id or "", None)
-    if held.ask is not None and _is_about(hook, held.ask):
-        held.ask = None
+def _answered(signals: LatestSignals, hook: HookCalled) -> None:
+    signals.answer = hook
+    signals.calls.pop(hook.call_id or "", None)
+    if signals.ask is not None and _is_about(hook, signals.ask):
+        signals.ask = None
 
 
-def _compacting(held: LatestSignals, hook: HookCalled) -> None:
-    held.compacting = hook
+def _compacting(signals: LatestSignals, hook: HookCalled) -> None:
+    signals.compacting = hook
 
 
-def _compacted(held: LatestSignals, _: HookCalled) -> None:
-    held.compacting = None
+def _compacted(signals: LatestSignals, _: HookCalled) -> None:
+    signals.compacting = None
 
 
-def _ended(held: LatestSignals, hook: HookCalled) -> None:
-    held.over, held.ask, held.compacting = hook, None, None
+def _ended(signals: LatestSignals, hook: HookCalled) -> None:
+    signals.over, signals.ask, signals.compacting = hook, None, None
 
 
 _WORK = frozenset(

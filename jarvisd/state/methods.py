@@ -14,7 +14,7 @@ from jarvisd.base.session_words import NEEDS, State
 from jarvisd.core.status_line import StatusLineRead
 from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.state.engine import StateEngine
-from jarvisd.state.journal import Journal, TransitionTold
+from jarvisd.state.journal import Journal, TransitionReported
 from jarvisd.state.model import Transition, need_words
 from jarvisd.state.store import Which, read_transitions
 from jarvisd.state.wire import (
@@ -82,7 +82,7 @@ class LiveStates:
         self._clock = clock
         self._place_of = place_of
         self._project_of = project_of
-        self._told = anyio.Event()
+        self._reported = anyio.Event()
 
     def current(self, wanted: StatesList) -> StatesListResult:
         """Return what sessions are doing, those first that need somebody."""
@@ -95,7 +95,7 @@ class LiveStates:
 
         return StatesListResult(
             now_ms=self._clock.unix_ms(),
-            number=self._journal.told_number,
+            number=self._journal.reported_number,
             sessions=shown[: wanted.limit],
         )
 
@@ -109,7 +109,7 @@ class LiveStates:
 
         What `current` showed before is among them.
         """
-        await self._told_of_all()
+        await self._wait_until_reported()
         which = Which(
             after=wanted.after, agent=wanted.agent, session_id=wanted.session_id
         )
@@ -150,23 +150,23 @@ class LiveStates:
 
     async def _read(self, which: Which) -> list[Transition]:
         """Return transitions stored or reported unstored, as one list without duplicates."""
-        told = [each for each in self._journal.unstored() if _is_asked(each, which)]
+        reported = [each for each in self._journal.unstored() if _is_asked(each, which)]
         query = partial(read_transitions, which=which)
-        found = {each.number: each for each in told}
+        found = {each.number: each for each in reported}
         found |= {each.number: each for each in await self._store.read(query)}
         return [found[number] for number in sorted(found)][: which.limit]
 
-    async def _told_of_all(self) -> None:
+    async def _wait_until_reported(self) -> None:
         """Return once what has been made is stored, or told because it cannot be."""
         made = self._journal.last_number
         with anyio.move_on_after(WAIT_S):
-            while self._journal.told_number < made:
-                await self._told.wait()
+            while self._journal.reported_number < made:
+                await self._reported.wait()
 
-    def transition_told(self, _: TransitionTold) -> None:
+    def transition_reported(self, _: TransitionReported) -> None:
         """Go on with answers that wait for a transition to be stored."""
-        self._told.set()
-        self._told = anyio.Event()
+        self._reported.set()
+        self._reported = anyio.Event()
 
     def _sessions(self, wanted: StatesList) -> Iterator[LiveSession]:
         """Yield the sessions that *wanted* asks for.

@@ -23,27 +23,27 @@ COST_MS = 15 * 60_000
 _AT_WORK = frozenset({State.WORKING, State.COMPACTING})
 
 
-def attention_to(case: Situation, verdict: StateVerdict) -> tuple[Attention, ...]:
+def attention_to(situation: Situation, verdict: StateVerdict) -> tuple[Attention, ...]:
     """Return the reasons to look at a session of which *verdict* is told."""
     if verdict.state not in _AT_WORK:
         return ()
 
-    return (*_loop(case), *_silence(case, verdict))
+    return (*_loop(situation), *_silence(situation, verdict))
 
 
-def silence_due_ms(case: Situation, verdict: StateVerdict) -> int | None:
+def silence_due_ms(situation: Situation, verdict: StateVerdict) -> int | None:
     """Return when the session's silence will be worth a word, if it goes on."""
-    heard_ms = case.facts.heard_ms
-    if verdict.state not in _AT_WORK or heard_ms is None:
+    active_ms = situation.facts.active_ms
+    if verdict.state not in _AT_WORK or active_ms is None:
         return None
 
-    due_ms = heard_ms + SILENCE_MS
-    return due_ms if due_ms > case.now_ms else None
+    due_ms = active_ms + SILENCE_MS
+    return due_ms if due_ms > situation.now_ms else None
 
 
-def _loop(case: Situation) -> Iterator[Attention]:
-    facts = case.facts
-    polls = facts.call_tool.lower() in case.traits.polling
+def _loop(situation: Situation) -> Iterator[Attention]:
+    facts = situation.facts
+    polls = facts.call_tool.lower() in situation.traits.polling
     limit = LOOP_CALLS_POLLING if polls else LOOP_CALLS
     if facts.call_count >= limit and facts.call_ms is not None:
         yield Attention(
@@ -53,14 +53,14 @@ def _loop(case: Situation) -> Iterator[Attention]:
         )
 
 
-def _silence(case: Situation, verdict: StateVerdict) -> Iterator[Attention]:
-    heard_ms = case.facts.heard_ms
-    if heard_ms is not None and case.now_ms - heard_ms >= SILENCE_MS:
+def _silence(situation: Situation, verdict: StateVerdict) -> Iterator[Attention]:
+    active_ms = situation.facts.active_ms
+    if active_ms is not None and situation.now_ms - active_ms >= SILENCE_MS:
         where = f" in {verdict.tool}" if verdict.tool else ""
         yield Attention(
             reason=Reason.SILENCE,
             message=f"nothing is heard{where}",
-            since_ms=heard_ms,
+            since_ms=active_ms,
         )
 
 

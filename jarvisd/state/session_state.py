@@ -1,4 +1,4 @@
-"""The seat of one session on the board: what is known of it, and what was said of it.
+"""The tracked state of one session: its signals, and the verdict reported last.
 
 A verdict is not told at once where it may be gone in a moment: an end of a turn that
 was only concluded, and work behind a wait that nobody answered. To enter a wait and to
@@ -8,7 +8,7 @@ end are never delayed.
 from dataclasses import dataclass, field
 
 from jarvisd.base.session_words import OVER, WAITS, State
-from jarvisd.core.origin import SessionId
+from jarvisd.core.feature import SessionKey
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.traits import HookWords, Moment
 from jarvisd.state.endings import AT_REST
@@ -36,8 +36,6 @@ HISTORY_CEILING_MS = 10_000
 CHECK_CEILING_MS = 10_000
 """How long a first verdict on what is long silent waits for a check of processes."""
 
-SeatKey = tuple[str, SessionId]
-
 
 @dataclass(slots=True)
 class SessionState:
@@ -46,13 +44,13 @@ class SessionState:
     Attributes:
         key: Agent and session; *parent* is that of the session that started it.
         stream: The block that was heard last.
-        held: What was heard from outside.
-        told: What was said of it last; None before the first judgement.
+        signals: The signals from outside its transcript.
+        reported: The verdict reported last; None before the first judgement.
         before: The state that transitions tell of last, perhaps of an earlier run, and
             *changed_ms* since when; *judged_ms* is when it was last judged.
         doubted: A verdict that is not told yet, and since when.
         due_ms: When it is to be judged again though nothing happens; *enlisted_ms*: when
-            the board will look at that.
+            the engine will look at that.
         history_ms: When history of it was read first; *quiet_ms*: until when it is not
             judged, because more of that may come.
         check_by_ms: Until when its first verdict waits for a check of all processes.
@@ -60,11 +58,11 @@ class SessionState:
 
     """
 
-    key: SeatKey
-    parent: SeatKey | None = None
+    key: SessionKey
+    parent: SessionKey | None = None
     stream: StateStream | None = None
-    held: LatestSignals = field(default_factory=LatestSignals)
-    told: StateVerdict | None = None
+    signals: LatestSignals = field(default_factory=LatestSignals)
+    reported: StateVerdict | None = None
     before: State | None = None
     changed_ms: int = 0
     judged_ms: int = 0
@@ -80,44 +78,46 @@ class SessionState:
     @property
     def is_asking(self) -> bool:
         """Return True if a hook told of a dialog that may still be open."""
-        if self.held.ask is None or self.told is None:
+        if self.signals.ask is None or self.reported is None:
             return False
 
-        return self.told.state in {State.WAITING_APPROVAL, State.WORKING}
+        return self.reported.state in {State.WAITING_APPROVAL, State.WORKING}
 
     def recall(self, before: Transition) -> None:
         """Go on from what an earlier run told of last."""
         self.before, self.changed_ms = before.state, before.at_ms
         if before.state in OVER:
-            self.held.recalled = before
+            self.signals.recalled = before
         elif is_hooked_wait(before):
-            words, self.held.hooked = self.held.traits.hooks, True
+            words, self.signals.hooked = self.signals.traits.hooks, True
             hook = _hook_of(before, words)
-            if self.held.moment_of(hook) is Moment.TURN_FAILED:
-                self.held.turn = self.held.failure = hook
+            if self.signals.moment_of(hook) is Moment.TURN_FAILED:
+                self.signals.turn = self.signals.failure = hook
             else:
-                self.held.ask = hook
+                self.signals.ask = hook
 
-    def awaits_check(self, case: Situation, verdict: StateVerdict) -> bool:
+    def awaits_check(self, situation: Situation, verdict: StateVerdict) -> bool:
         """Return True if *verdict*, the first, waits until all processes were checked.
 
-        Otherwise each session that was left in the midst of work hours ago would need
+        Otherwise each session that was interrupted at work hours ago would need
         somebody for the moment until it is known that nobody is there.
         """
         known = (
-            case.is_alive or case.is_out_of_sight or case.process.checked is not None
+            situation.is_alive
+            or situation.is_out_of_sight
+            or situation.process.checked is not None
         )
-        silent_ms = case.now_ms - case.last_ms
-        if self.told is not None or known or verdict.state in AT_REST:
+        silent_ms = situation.now_ms - situation.last_ms
+        if self.reported is not None or known or verdict.state in AT_REST:
             return False
 
         if silent_ms < UNOWNED_MS:
             return False
 
         if self.check_by_ms is None:
-            self.check_by_ms = case.now_ms + CHECK_CEILING_MS
+            self.check_by_ms = situation.now_ms + CHECK_CEILING_MS
 
-        return case.now_ms < self.check_by_ms
+        return situation.now_ms < self.check_by_ms
 
     def settle(
         self, verdict: StateVerdict, now_ms: int, *, answered: bool
@@ -126,21 +126,21 @@ class SessionState:
 
         *answered* says that a dialog which was told of is known to be closed.
         """
-        told = self.told
-        if told is None:
+        reported = self.reported
+        if reported is None:
             return verdict
 
         if self.doubted is None or self.doubted[0] is not verdict.state:
             self.doubted = (verdict.state, now_ms)
 
         since_ms = self.doubted[1]
-        until_ms = told_from(told, verdict, since_ms, answered=answered)
+        until_ms = replacement_ms(reported, verdict, since_ms, answered=answered)
         if now_ms >= until_ms:
             self.doubted = None
             return verdict
 
         self.call_back(until_ms)
-        return told
+        return reported
 
     def hold_back(self, now_ms: int) -> None:
         """Postpone judging the session until its history is read."""
@@ -158,22 +158,22 @@ class SessionState:
 
     def view(self) -> StateView:
         """Return what was said last."""
-        told = self.told
-        if told is None:
+        reported = self.reported
+        if reported is None:
             return StateView(state=State.UNKNOWN)
 
         return StateView(
-            state=told.state,
-            since_ms=self._within(told.since_ms),
-            activity=told.activity,
-            tool=told.tool,
-            evidence=told.evidence,
-            evidence_ms=told.evidence_ms,
-            tier=told.tier,
-            confidence=told.confidence,
-            hint=told.hint,
-            until_ms=told.until_ms,
-            pid=self.held.pid,
+            state=reported.state,
+            since_ms=self._within(reported.since_ms),
+            activity=reported.activity,
+            tool=reported.tool,
+            evidence=reported.evidence,
+            evidence_ms=reported.evidence_ms,
+            tier=reported.tier,
+            confidence=reported.confidence,
+            hint=reported.hint,
+            until_ms=reported.until_ms,
+            pid=self.signals.pid,
             attention=self.attention,
         )
 
@@ -182,43 +182,45 @@ class SessionState:
 
         The first that is heard of a session is none if it is over, or unknown.
         """
-        told, before, self.judged_ms = self.told, self.before, now_ms
-        if told is None or told.state is before:
+        reported, before, self.judged_ms = self.reported, self.before, now_ms
+        if reported is None or reported.state is before:
             return None
 
-        if before is None and (told.state in OVER or told.state is State.UNKNOWN):
+        if before is None and (
+            reported.state in OVER or reported.state is State.UNKNOWN
+        ):
             return None
 
-        at_ms = self._within(self._begun_ms(told, now_ms))
+        at_ms = self._within(self._begun_ms(reported, now_ms))
         assert at_ms is not None, "a state that is reported has begun"
-        self.before, self.changed_ms = told.state, at_ms
+        self.before, self.changed_ms = reported.state, at_ms
         agent, session_id = self.key
         return Transition(
             agent=agent,
             session_id=session_id,
             at_ms=at_ms,
             before=before,
-            state=told.state,
-            activity=told.activity,
-            tool=told.tool,
-            evidence=told.evidence,
-            tier=told.tier,
-            confidence=told.confidence,
-            until_ms=told.until_ms,
+            state=reported.state,
+            activity=reported.activity,
+            tool=reported.tool,
+            evidence=reported.evidence,
+            tier=reported.tier,
+            confidence=reported.confidence,
+            until_ms=reported.until_ms,
         )
 
-    def _begun_ms(self, told: StateVerdict, now_ms: int) -> int:
-        """Return when *told*, which follows another state, began.
+    def _begun_ms(self, reported: StateVerdict, now_ms: int) -> int:
+        """Return when *reported*, which follows another state, began.
 
         A turn is older than a dialog in it: behind one, work began with its evidence.
         """
-        if told.since_ms is None:
+        if reported.since_ms is None:
             return now_ms
 
-        if told.since_ms >= self.changed_ms:
-            return told.since_ms
+        if reported.since_ms >= self.changed_ms:
+            return reported.since_ms
 
-        evidence_ms = told.evidence_ms or 0
+        evidence_ms = reported.evidence_ms or 0
         return evidence_ms if evidence_ms > self.changed_ms else now_ms
 
     def _within(self, since_ms: int | None) -> int | None:
@@ -233,53 +235,53 @@ class SessionState:
         return max(self.changed_ms, min(since_ms, self.judged_ms))
 
 
-def is_hooked_wait(told: Transition) -> bool:
+def is_hooked_wait(transition: Transition) -> bool:
     """Return True if a hook told of the dialog, which stands until it is answered.
 
     Registries tell of theirs again, and what a parent needs is its subagent's.
     """
     return (
-        told.state in WAITS
-        and told.tier is Tier.HOOK
-        and not told.evidence.startswith(OF_CHILD)
+        transition.state in WAITS
+        and transition.tier is Tier.HOOK
+        and not transition.evidence.startswith(OF_CHILD)
     )
 
 
-def _hook_of(told: Transition, words: HookWords) -> HookCalled:
-    """Return the hook that *told* is from, in the *words* of its agent."""
-    failure = words.failures.get(told.evidence)
+def _hook_of(transition: Transition, words: HookWords) -> HookCalled:
+    """Return the hook that *transition* is from, in the *words* of its agent."""
+    failure = words.failures.get(transition.evidence)
     if failure is not None:
         return HookCalled(
-            agent=told.agent,
-            session_id=told.session_id,
+            agent=transition.agent,
+            session_id=transition.session_id,
             event=words.name_of(Moment.TURN_FAILED),
-            at_ms=told.at_ms,
+            at_ms=transition.at_ms,
             detail=failure,
         )
 
-    event, *rest = told.evidence.split()
+    event, *rest = transition.evidence.split()
     return HookCalled(
-        agent=told.agent,
-        session_id=told.session_id,
+        agent=transition.agent,
+        session_id=transition.session_id,
         event=event,
-        at_ms=told.at_ms,
-        tool=told.tool,
-        detail=next((each for each in rest if each != told.tool), None),
+        at_ms=transition.at_ms,
+        tool=transition.tool,
+        detail=next((each for each in rest if each != transition.tool), None),
     )
 
 
-def told_from(
-    told: StateVerdict, verdict: StateVerdict, since_ms: int, *, answered: bool
+def replacement_ms(
+    reported: StateVerdict, verdict: StateVerdict, since_ms: int, *, answered: bool
 ) -> int:
-    """Return when *verdict*, reached at *since_ms*, takes the place of *told*."""
-    if told.state in WAITS and verdict.state is State.WORKING:
-        is_sure = answered or _is_answered(told, verdict)
+    """Return when *verdict*, reached at *since_ms*, takes the place of *reported*."""
+    if reported.state in WAITS and verdict.state is State.WORKING:
+        is_sure = answered or _is_answered(reported, verdict)
         return since_ms if is_sure else since_ms + DWELL_MS
 
-    if verdict.state is State.CRASHED and told.state not in WAITS:
+    if verdict.state is State.CRASHED and reported.state not in WAITS:
         return (verdict.since_ms or since_ms) + CLOSING_MS
 
-    ends = told.state is State.WORKING and verdict.state in _ENDS
+    ends = reported.state is State.WORKING and verdict.state in _ENDS
     if ends and not verdict.settled:
         return (verdict.since_ms or since_ms) + SETTLE_MS
 
@@ -289,10 +291,10 @@ def told_from(
 _ENDS = frozenset({State.IDLE, State.ENDED})
 
 
-def _is_answered(told: StateVerdict, verdict: StateVerdict) -> bool:
+def _is_answered(reported: StateVerdict, verdict: StateVerdict) -> bool:
     """Whether work behind a wait is witnessed, and not just the wait unseen."""
-    if told.of_child or verdict.tier in {Tier.REGISTRY, Tier.HOOK}:
+    if reported.of_child or verdict.tier in {Tier.REGISTRY, Tier.HOOK}:
         return True
 
-    asked_ms, heard_ms = told.since_ms, verdict.evidence_ms
-    return asked_ms is not None and heard_ms is not None and heard_ms > asked_ms
+    asked_ms, evidence_ms = reported.since_ms, verdict.evidence_ms
+    return asked_ms is not None and evidence_ms is not None and evidence_ms > asked_ms

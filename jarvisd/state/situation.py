@@ -1,4 +1,4 @@
-"""The case of one session at one moment: everything that a verdict may rest on."""
+"""The situation of one session at one moment: everything that a verdict may rest on."""
 
 import math
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ class Situation(msgspec.Struct, kw_only=True):
     now_ms: int
     facts: StateFacts = msgspec.field(default_factory=StateFacts)
     calls: Mapping[str, OpenTool] = msgspec.field(default_factory=dict)
-    held: LatestSignals = msgspec.field(default_factory=LatestSignals)
+    signals: LatestSignals = msgspec.field(default_factory=LatestSignals)
     above: LatestSignals | None = None
     root_over: StateVerdict | None = None
     needs: StateVerdict | None = None
@@ -86,12 +86,12 @@ class Situation(msgspec.Struct, kw_only=True):
     @property
     def traits(self) -> Traits:
         """Return the facts known of the agent."""
-        return self.held.traits
+        return self.signals.traits
 
     @property
     def mode(self) -> str | None:
         """Return how leave is asked for, in the agent's own word."""
-        return self.held.mode or self.facts.mode
+        return self.signals.mode or self.facts.mode
 
     @property
     def asks(self) -> bool:
@@ -103,12 +103,12 @@ class Situation(msgspec.Struct, kw_only=True):
     @property
     def process(self) -> LatestSignals:
         """Return the signals that tell of the process: a subagent is in its parent's."""
-        return self.held if self.above is None else self.above
+        return self.signals if self.above is None else self.above
 
     @property
     def is_alive(self) -> bool:
         """Whether a process is known to live."""
-        return self.process.pid is not None or self.held.pid is not None
+        return self.process.pid is not None or self.signals.pid is not None
 
     @property
     def is_headless(self) -> bool:
@@ -119,7 +119,7 @@ class Situation(msgspec.Struct, kw_only=True):
     @property
     def hint(self) -> str | None:
         """Return what would make a verdict on a dialog sure."""
-        known = self.held.hooked or self.process.hooked
+        known = self.signals.hooked or self.process.hooked
         registry = self.process.registry
         sure = known or (registry is not None and registry.status is not None)
         return None if sure else HOOKS_HINT
@@ -130,12 +130,12 @@ class Situation(msgspec.Struct, kw_only=True):
 
         What the old one was at has died with it.
         """
-        found, heard_ms = self.process.process, self.facts.heard_ms
-        if found is None or not found.is_sure or heard_ms is None:
+        found, active_ms = self.process.process, self.facts.active_ms
+        if found is None or not found.is_sure or active_ms is None:
             return None
 
         began_ms = found.since_ms
-        return began_ms if heard_ms + RESUMED_MS < began_ms else None
+        return began_ms if active_ms + RESUMED_MS < began_ms else None
 
     @property
     def background(self) -> int:
@@ -163,7 +163,7 @@ class Situation(msgspec.Struct, kw_only=True):
 
         None where records tell of it themselves, or of a later turn.
         """
-        hook, facts = self.held.failure, self.facts
+        hook, facts = self.signals.failure, self.facts
         if hook is None or facts.failed or facts.limited_ms is not None:
             return None
 
@@ -171,8 +171,10 @@ class Situation(msgspec.Struct, kw_only=True):
 
     def silent_ms(self, turn: Turn) -> int:
         """Return for how long nothing was heard."""
-        heard = [each for each in (self.facts.heard_ms, turn.at_ms) if each is not None]
-        return self.now_ms - max(heard) if heard else 0
+        times = [
+            each for each in (self.facts.active_ms, turn.at_ms) if each is not None
+        ]
+        return self.now_ms - max(times) if times else 0
 
     @property
     def is_out_of_sight(self) -> bool:
@@ -180,7 +182,7 @@ class Situation(msgspec.Struct, kw_only=True):
 
         It may run in a container that shares the home.
         """
-        is_live = self.process.is_live or self.held.is_live
+        is_live = self.process.is_live or self.signals.is_live
         return is_live and not self.process.was_seen
 
     @property
@@ -195,8 +197,8 @@ class Situation(msgspec.Struct, kw_only=True):
     @property
     def last_ms(self) -> int:
         """Return when it was heard last; 0 for never."""
-        asked_ms = 0 if self.held.ask is None else self.held.ask.at_ms
-        return max(self.facts.heard_ms or 0, self.turn().at_ms or 0, asked_ms)
+        asked_ms = 0 if self.signals.ask is None else self.signals.ask.at_ms
+        return max(self.facts.active_ms or 0, self.turn().at_ms or 0, asked_ms)
 
     def questions(self) -> dict[str, OpenTool]:
         """Return the open calls that wait for a person's words."""
@@ -259,16 +261,16 @@ class Situation(msgspec.Struct, kw_only=True):
 
     def _runs(self, asked_ms: int) -> bool:
         """Return True if a process was seen of the call that leave was asked for."""
-        held = self.held
-        if not held.ran_ms:
+        signals = self.signals
+        if not signals.ran_ms:
             return False
 
-        call = held.asked_call
+        call = signals.asked_call
         if call is None:
             calls = self.at_work()
             call = next(iter(calls)) if len(calls) == 1 else None
 
-        return call is not None and held.ran_ms.get(call, 0) > asked_ms
+        return call is not None and signals.ran_ms.get(call, 0) > asked_ms
 
     def granted_until_ms(self, asked_ms: int) -> float:
         """Return until when a command shows that it was approved; 0 if none does.
@@ -276,7 +278,7 @@ class Situation(msgspec.Struct, kw_only=True):
         A hook follows the end of a command. Where none does, what ran was something
         else, such as another hook of the user.
         """
-        command = self.held.command
+        command = self.signals.command
         if command is None or command.since_ms <= asked_ms:
             return 0
 
@@ -287,8 +289,8 @@ class Situation(msgspec.Struct, kw_only=True):
         if self.has_left(ask.at_ms) or not self.stands(ask.at_ms):
             return False
 
-        heard_ms = self.facts.heard_ms
-        if heard_ms is None or heard_ms <= ask.at_ms:
+        active_ms = self.facts.active_ms
+        if active_ms is None or active_ms <= ask.at_ms:
             return True
 
         if ask.call_id is not None:
@@ -302,12 +304,12 @@ class Situation(msgspec.Struct, kw_only=True):
     def turn(self) -> Turn:
         """Return whose turn it is, by the newest witness."""
         if self._turn is None:
-            told = self._told_by_hook(self._told_by_records())
-            self._turn = self._told_by_registry(told)
+            turn = self._turn_by_hook(self._turn_by_records())
+            self._turn = self._turn_by_registry(turn)
 
         return self._turn
 
-    def _told_by_records(self) -> Turn:
+    def _turn_by_records(self) -> Turn:
         facts, renewed_ms = self.facts, self.renewed_ms
         if renewed_ms is not None and facts.phase is Phase.WORKING:
             return Turn(
@@ -321,59 +323,59 @@ class Situation(msgspec.Struct, kw_only=True):
         return Turn(
             phase=facts.phase,
             since_ms=facts.since_ms,
-            at_ms=facts.heard_ms,
+            at_ms=facts.active_ms,
             word=facts.word,
             tier=Tier.TRANSCRIPT,
             settled=facts.settled,
         )
 
-    def _told_by_hook(self, told: Turn) -> Turn:
-        hook, phase = self.held.turn, self.held.phase
-        if hook is None or hook.at_ms <= (told.at_ms or 0):
-            return told
+    def _turn_by_hook(self, turn: Turn) -> Turn:
+        hook, phase = self.signals.turn, self.signals.phase
+        if hook is None or hook.at_ms <= (turn.at_ms or 0):
+            return turn
 
-        started = self.held.moment_of(hook) is Moment.SESSION_STARTED
+        started = self.signals.moment_of(hook) is Moment.SESSION_STARTED
         if started and self.is_headless:
             phase = Phase.WORKING
 
-        notice = hook.detail if self.held.is_idle_notice(hook) else None
+        notice = hook.detail if self.signals.is_idle_notice(hook) else None
 
         return Turn(
             phase=phase,
-            since_ms=told.since_ms if phase is told.phase else hook.at_ms,
+            since_ms=turn.since_ms if phase is turn.phase else hook.at_ms,
             at_ms=hook.at_ms,
             word=" ".join(filter(None, (hook.event, hook.tool or notice))),
             tier=Tier.HOOK,
         )
 
-    def _told_by_registry(self, told: Turn) -> Turn:
+    def _turn_by_registry(self, turn: Turn) -> Turn:
         """Return what the registry says, unless something newer says otherwise.
 
         A busy registry beats an end that was only concluded from a message: hooks of the
         user may send the agent on.
         """
-        registry = self.held.registry
+        registry = self.signals.registry
         phase = None if registry is None else self._phase_of(registry)
         if registry is None or phase is None:
-            return told
+            return turn
 
         if phase is Phase.DONE and self.is_headless:
-            return told  # so it says before its first turn, too
+            return turn  # so it says before its first turn, too
 
-        process = self.held.process
+        process = self.signals.process
         if process is not None and registry.at_ms < (process.took_up_ms or 0):
-            return told  # it is of the session that the process worked on before
+            return turn  # it is of the session that the process worked on before
 
-        concluded = told.phase is Phase.DONE and not told.settled
+        concluded = turn.phase is Phase.DONE and not turn.settled
         overruled = concluded and phase is Phase.WORKING
-        is_newer = (told.at_ms or 0) > registry.at_ms
-        if is_newer and told.phase is not phase and not overruled:
-            return told
+        is_newer = (turn.at_ms or 0) > registry.at_ms
+        if is_newer and turn.phase is not phase and not overruled:
+            return turn
 
         return Turn(
             phase=phase,
-            since_ms=told.since_ms if told.phase is phase else registry.at_ms,
-            at_ms=max(registry.at_ms, told.at_ms or 0),
+            since_ms=turn.since_ms if turn.phase is phase else registry.at_ms,
+            at_ms=max(registry.at_ms, turn.at_ms or 0),
             word=f"registry {registry.status}",
             tier=Tier.REGISTRY,
             shell=registry.status == self.traits.registry.background,
@@ -389,4 +391,4 @@ class Situation(msgspec.Struct, kw_only=True):
 
     def has_resumed(self, gone_ms: int) -> bool:
         """Whether records are newer than the end of the process."""
-        return (self.facts.heard_ms or 0) > gone_ms + RESUMED_MS
+        return (self.facts.active_ms or 0) > gone_ms + RESUMED_MS

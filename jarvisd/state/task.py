@@ -1,4 +1,4 @@
-"""The keeper of states: judges when something is heard, and when time is due.
+"""The task that judges states: when a signal or a line comes, and when time is due.
 
 Lines come to the states through the readers, signals through `report`. Whatever a
 judgement changes goes to the journal, which is stored and told of.
@@ -43,11 +43,11 @@ class StateTask:
         self._clock = clock
         self._wake = anyio.Event()
         self._planned_ms = -math.inf
-        self._judging = True  # until `run`: the witnesses of before must be heard first
+        self._judging = True  # until `run`: earlier signals must be recorded first
 
     def report(self, signal: Signal) -> None:
-        """Take in what somebody witnessed; cheap, to be called between awaits."""
-        self.states.hear(signal)
+        """Record *signal* and judge its session; cheap, to be called between awaits."""
+        self.states.record_signal(signal)
         self.judge()
 
     def judge(self) -> None:
@@ -97,7 +97,7 @@ class StateTask:
         return math.inf if next_ms is None else next_ms
 
     def block_changed(self, _: BlockChanged) -> None:
-        """Judge what the lines of a block have told."""
+        """Judge the session of a block after its lines have changed."""
         if self.states.has_news:  # of many blocks lines are only counted
             self.judge()
 

@@ -21,19 +21,19 @@ STALLED_CALL_MS = 30 * 60_000
 """Silence with a tool at work, where no process is known that could be at it."""
 
 
-def limited(case: Situation) -> StateVerdict | None:
+def limited(situation: Situation) -> StateVerdict | None:
     """Return that a limit of the provider is reached."""
-    facts, hook = case.facts, case.failure()
+    facts, hook = situation.facts, situation.failure()
     if facts.limited_ms is not None and facts.phase is not Phase.WORKING:
         since_ms, evidence, tier = facts.limited_ms, "limit reached", Tier.TRANSCRIPT
-    elif hook is not None and hook.detail == case.traits.hooks.limit:
+    elif hook is not None and hook.detail == situation.traits.hooks.limit:
         since_ms, evidence, tier = hook.at_ms, f"{hook.event} {hook.detail}", Tier.HOOK
     else:
         return None
 
     until_ms = facts.until_ms or facts.full_ms
     ends_ms = until_ms or since_ms + LIMIT_CEILING_MS
-    if case.now_ms >= ends_ms:
+    if situation.now_ms >= ends_ms:
         return None
 
     return StateVerdict(
@@ -47,16 +47,28 @@ def limited(case: Situation) -> StateVerdict | None:
     )
 
 
-def failed(case: Situation) -> StateVerdict | None:
+def failed(situation: Situation) -> StateVerdict | None:
     """Record that an error ended the turn and that a person is needed."""
-    turn, hook = case.turn(), case.failure()
-    if turn.phase is not Phase.DONE or case.above is not None or case.is_headless:
+    turn, hook = situation.turn(), situation.failure()
+    if (
+        turn.phase is not Phase.DONE
+        or situation.above is not None
+        or situation.is_headless
+    ):
         return None
 
-    if case.facts.failed and case.renewed_ms is None and not _is_reopened(case, turn):
-        tier, evidence, at_ms = Tier.TRANSCRIPT, case.facts.failed, case.facts.heard_ms
-    elif hook is not None and hook.detail != case.traits.hooks.limit:
-        troubles = case.traits.hooks.troubles
+    if (
+        situation.facts.failed
+        and situation.renewed_ms is None
+        and not _is_reopened(situation, turn)
+    ):
+        tier, evidence, at_ms = (
+            Tier.TRANSCRIPT,
+            situation.facts.failed,
+            situation.facts.active_ms,
+        )
+    elif hook is not None and hook.detail != situation.traits.hooks.limit:
+        troubles = situation.traits.hooks.troubles
         trouble = troubles.get(hook.detail or "", Trouble.API_ERROR)
         tier, evidence, at_ms = Tier.HOOK, trouble.value, hook.at_ms
     else:
@@ -68,49 +80,49 @@ def failed(case: Situation) -> StateVerdict | None:
         evidence=evidence,
         evidence_ms=at_ms,
         tier=tier,
-        recheck_ms=_until_given_up(case, turn),
+        recheck_ms=_until_given_up(situation, turn),
     )
 
 
-def _is_reopened(case: Situation, turn: Turn) -> bool:
+def _is_reopened(situation: Situation, turn: Turn) -> bool:
     """Return True if a hook tells that the session was opened anew since."""
-    hook = case.held.turn
+    hook = situation.signals.turn
     if turn.tier is not Tier.HOOK or hook is None:
         return False
 
-    return case.held.moment_of(hook) is Moment.SESSION_STARTED
+    return situation.signals.moment_of(hook) is Moment.SESSION_STARTED
 
 
-def done(case: Situation) -> StateVerdict | None:
+def done(situation: Situation) -> StateVerdict | None:
     """Return the state after the end of a turn."""
-    turn = case.turn()
+    turn = situation.turn()
     if turn.phase is not Phase.DONE:
         return None
 
-    if case.working or case.background:
-        return _in_background(case, turn)
+    if situation.working or situation.background:
+        return _in_background(situation, turn)
 
     verdict = StateVerdict(
         state=State.IDLE,
         since_ms=turn.since_ms,
-        activity=Activity.BACKGROUND if turn.shell or case.has_shells else None,
+        activity=Activity.BACKGROUND if turn.shell or situation.has_shells else None,
         evidence=turn.word,
         evidence_ms=turn.at_ms,
         tier=turn.tier,
         settled=turn.settled,
-        recheck_ms=_until_given_up(case, turn),
+        recheck_ms=_until_given_up(situation, turn),
     )
-    if case.above is not None and case.traits.subagents_end_with_turn:
+    if situation.above is not None and situation.traits.subagents_end_with_turn:
         return replace(verdict, state=State.ENDED)  # nobody can prompt a subagent
 
-    if case.is_headless:
+    if situation.is_headless:
         return replace(verdict, state=State.ENDED)
 
-    if case.root_over is not None:
-        return _ended_with_root(verdict, case.root_over)
+    if situation.root_over is not None:
+        return _ended_with_root(verdict, situation.root_over)
 
     # The last words of a subagent are for the session that started it.
-    return _asking(case, verdict) if case.above is None else verdict
+    return _asking(situation, verdict) if situation.above is None else verdict
 
 
 def _ended_with_root(idle: StateVerdict, root: StateVerdict) -> StateVerdict:
@@ -128,9 +140,9 @@ def _ended_with_root(idle: StateVerdict, root: StateVerdict) -> StateVerdict:
     )
 
 
-def _asking(case: Situation, idle: StateVerdict) -> StateVerdict:
+def _asking(situation: Situation, idle: StateVerdict) -> StateVerdict:
     """Return *idle*, or that its last words ask something."""
-    match case.facts.cue:
+    match situation.facts.cue:
         case Cue.PLAN:
             return replace(
                 idle,
@@ -150,10 +162,10 @@ def _asking(case: Situation, idle: StateVerdict) -> StateVerdict:
             return idle
 
 
-def _in_background(case: Situation, turn: Turn) -> StateVerdict:
-    number = case.working or case.background
+def _in_background(situation: Situation, turn: Turn) -> StateVerdict:
+    number = situation.working or situation.background
     return _unless_silent(
-        case,
+        situation,
         turn,
         StateVerdict(
             state=State.WORKING,
@@ -167,19 +179,21 @@ def _in_background(case: Situation, turn: Turn) -> StateVerdict:
     )
 
 
-def working(case: Situation) -> StateVerdict | None:
+def working(situation: Situation) -> StateVerdict | None:
     """Return that it is working, or that it has stalled."""
-    turn = case.turn()
+    turn = situation.turn()
     if turn.phase is not Phase.WORKING:
         return None
 
-    calls = case.at_work()
-    hook = case.held.turn
+    calls = situation.at_work()
+    hook = situation.signals.turn
     tool = list(calls.values())[-1].tool if calls else None
     if tool is None and turn.tier is Tier.HOOK and hook:
-        tool = hook.tool if case.held.moment_of(hook) is Moment.CALLING else None
+        tool = (
+            hook.tool if situation.signals.moment_of(hook) is Moment.CALLING else None
+        )
 
-    doing = Activity.TOOL if tool else case.facts.doing or Activity.THINKING
+    doing = Activity.TOOL if tool else situation.facts.doing or Activity.THINKING
     if doing is Activity.TOOL and tool is None:
         doing = Activity.THINKING
 
@@ -191,63 +205,65 @@ def working(case: Situation) -> StateVerdict | None:
         evidence=f"{tool} is open" if calls else turn.word,
         evidence_ms=turn.at_ms,
         tier=turn.tier,
-        confidence=_sureness(case, turn, tool),
-        hint=case.hint if tool and case.asks else None,
+        confidence=_sureness(situation, turn, tool),
+        hint=situation.hint if tool and situation.asks else None,
     )
-    return _unless_silent(case, turn, verdict, has_tool=bool(tool or case.working))
+    return _unless_silent(
+        situation, turn, verdict, has_tool=bool(tool or situation.working)
+    )
 
 
-def _sureness(case: Situation, turn: Turn, tool: str | None) -> Confidence:
+def _sureness(situation: Situation, turn: Turn, tool: str | None) -> Confidence:
     """Return medium for a tool that may be a dialog and is seen in the transcript alone."""
-    unsure = tool and case.asks and turn.tier is Tier.TRANSCRIPT and case.hint
+    unsure = tool and situation.asks and turn.tier is Tier.TRANSCRIPT and situation.hint
     return Confidence.MEDIUM if unsure else Confidence.HIGH
 
 
 def _unless_silent(
-    case: Situation, turn: Turn, at_work: StateVerdict, *, has_tool: bool
+    situation: Situation, turn: Turn, at_work: StateVerdict, *, has_tool: bool
 ) -> StateVerdict:
     """Return *at_work*, or that it stalled: nothing is heard where something should."""
-    if turn.tier is Tier.REGISTRY or (has_tool and case.is_alive):
+    if turn.tier is Tier.REGISTRY or (has_tool and situation.is_alive):
         return at_work
 
     ceiling_ms = STALLED_CALL_MS if has_tool else STALLED_MS
-    left_ms = ceiling_ms - case.silent_ms(turn)
+    left_ms = ceiling_ms - situation.silent_ms(turn)
     if left_ms > 0:
-        return replace(at_work, recheck_ms=case.now_ms + left_ms)
+        return replace(at_work, recheck_ms=situation.now_ms + left_ms)
 
     return StateVerdict(
         state=State.STALLED,
-        since_ms=case.now_ms + left_ms,
+        since_ms=situation.now_ms + left_ms,
         tool=at_work.tool,
         evidence=f"silent for {ceiling_ms // 60_000} min or more in a turn",
         evidence_ms=turn.at_ms,
         tier=turn.tier,
-        confidence=Confidence.MEDIUM if case.is_alive else Confidence.LOW,
-        hint=case.hint,
-        recheck_ms=_until_given_up(case, turn),
+        confidence=Confidence.MEDIUM if situation.is_alive else Confidence.LOW,
+        hint=situation.hint,
+        recheck_ms=_until_given_up(situation, turn),
     )
 
 
-def _until_given_up(case: Situation, turn: Turn) -> int | None:
-    if case.is_alive:
+def _until_given_up(situation: Situation, turn: Turn) -> int | None:
+    if situation.is_alive:
         return None
 
-    return case.now_ms - case.silent_ms(turn) + GIVEN_UP_MS
+    return situation.now_ms - situation.silent_ms(turn) + GIVEN_UP_MS
 
 
-def fresh(case: Situation) -> StateVerdict | None:
+def fresh(situation: Situation) -> StateVerdict | None:
     """Return the verdict on a session of which only a process is known.
 
     It waits for its first prompt. A subagent, and a process that ends with its turn, have
     got theirs with their start.
     """
-    if case.working:
-        return _in_background(case, case.turn())
+    if situation.working:
+        return _in_background(situation, situation.turn())
 
-    if not case.is_alive:
+    if not situation.is_alive:
         return None
 
-    if case.above is not None or case.is_headless:
+    if situation.above is not None or situation.is_headless:
         return StateVerdict(
             state=State.WORKING,
             activity=Activity.THINKING,
@@ -256,7 +272,7 @@ def fresh(case: Situation) -> StateVerdict | None:
             confidence=Confidence.MEDIUM,
         )
 
-    process = case.process.process
+    process = situation.process.process
     return StateVerdict(
         state=State.IDLE,
         since_ms=None if process is None else process.since_ms,
@@ -266,12 +282,12 @@ def fresh(case: Situation) -> StateVerdict | None:
     )
 
 
-def verdict_of_nothing(case: Situation) -> StateVerdict:
+def verdict_of_nothing(situation: Situation) -> StateVerdict:
     """Return what is said of a session of which nothing is known."""
     return StateVerdict(
         state=State.UNKNOWN,
         evidence="nothing was said so far",
         tier=Tier.NONE,
         confidence=Confidence.LOW,
-        hint=case.hint,
+        hint=situation.hint,
     )

@@ -110,7 +110,7 @@ class ClientRun:
             if isinstance(what, Lines):
                 self._grow(what)
             else:
-                self.states.hear(what)
+                self.states.record_signal(what)
 
             self._judge(at_ms)
 

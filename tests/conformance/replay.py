@@ -140,13 +140,13 @@ class Player:
         if kind in {"transcript_new", "transcript_activity"}:
             self._grow(session, entry.get("file_size", 0), at_ms)
         elif kind == "hook_received":
-            self.states.hear(self._hook(entry, agent, at_ms))
+            self.states.record_signal(self._hook(entry, agent, at_ms))
         elif kind in {"pid_discovered", "presession_created"} and agent:
             if session in self._children:
                 return  # a child is no process of its own
 
             self._pids.setdefault(pid, set()).add((agent, session))
-            self.states.hear(
+            self.states.record_signal(
                 ProcessFound(
                     agent=agent,
                     session_id=SessionId(session_id),
@@ -157,7 +157,7 @@ class Player:
             )
         elif kind == "process_exited":
             for agent_, session_ in self._pids.get(pid, set()):
-                self.states.hear(
+                self.states.record_signal(
                     ProcessGone(
                         agent=agent_,
                         session_id=SessionId(session_),

@@ -73,7 +73,7 @@ class Play:
             if kind == "file":
                 self._grow(what["path"], what["size"], at_ms)
             else:
-                self.states.hear(what)
+                self.states.record_signal(what)
 
             self._judge(at_ms)
 

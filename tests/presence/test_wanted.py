@@ -85,6 +85,6 @@ def test_a_session_that_came_makes_the_list_anew_at_once() -> None:
     hook = HookCalled(
         agent="claude", session_id=SessionId("s"), event="SessionStart", at_ms=1
     )
-    sessions.states.hear(hook)
+    sessions.states.record_signal(hook)
 
     assert wanting() is not first

@@ -94,7 +94,7 @@ from jarvisd.segments.wire import (
     SegmentsList,
     SegmentsListResult,
 )
-from jarvisd.state.journal import Journal, TransitionTold
+from jarvisd.state.journal import Journal, TransitionReported
 from jarvisd.state.methods import LiveStates
 from tests.agents.found import AGENTS, traits_of
 from tests.support import FakeClock
@@ -452,7 +452,10 @@ async def running(
         publisher.connect(
             {
                 BlockChanged: (subscriptions.block_changed,),
-                TransitionTold: (subscriptions.transition_told, states.transition_told),
+                TransitionReported: (
+                    subscriptions.transition_reported,
+                    states.transition_reported,
+                ),
             }
         )
         handlers = Handlers(

@@ -37,7 +37,7 @@ def transition(number: int = 0, session: str = "s") -> Transition:
 def make(server: Running, count: int) -> list[int]:
     """Let *count* transitions happen; return their numbers."""
     journal = server.subscriptions.changes.journal
-    before = journal.told_number
+    before = journal.reported_number
     journal.add([transition() for _ in range(count)], server.clock.unix_ms())
     journal.settled(FlushOutcome.COMMITTED, journal.waiting(), None)
     return [each.number for each in journal.after(before)]
@@ -48,7 +48,7 @@ def remember(server: Running, count: int) -> None:
     stored = [transition(number) for number in range(1, count + 1)]
     write_transitions(Tx(server.store.raw, Interned(), 1), stored)
     journal = server.subscriptions.changes.journal
-    journal.last_number = journal.told_number = journal._began = count
+    journal.last_number = journal.reported_number = journal._began = count
 
 
 def know(server: Running, session: str) -> None:
@@ -205,7 +205,7 @@ async def test_those_come_first_that_need_somebody() -> None:
     async with running() as server:
         for session, event in (("a", "Stop"), ("b", "PermissionRequest")):
             know(server, session)
-            server.sessions.states.hear(
+            server.sessions.states.record_signal(
                 HookCalled(
                     agent="claude",
                     session_id=SessionId(session),

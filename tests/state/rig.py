@@ -172,7 +172,7 @@ class Desk:
     def hear(self, *signals: Any) -> "Desk":
         """Take in *signals*."""
         for signal in signals:
-            self.states.hear(signal)
+            self.states.record_signal(signal)
 
         return self
 

@@ -2,6 +2,7 @@
 
 import gc
 
+import msgspec
 import pytest
 
 from jarvisd.base.session_words import Activity, State
@@ -39,7 +40,7 @@ def test_a_wait_is_told_at_once_and_a_flicker_behind_it_is_not() -> None:
     """CC-113: the dialog is lost from sight for two seconds."""
     desk = Desk().read(mode("default"), prompt(0), call(1, tool="Edit"))
     assert desk.at(40).state is State.WAITING_APPROVAL
-    desk.states.hear(hook(1, "PreToolUse", tool="Edit", call_id="t1"))
+    desk.states.record_signal(hook(1, "PreToolUse", tool="Edit", call_id="t1"))
     assert desk.at(41).state is State.WAITING_APPROVAL
     assert desk.states.next_ms == ms(44)
     assert desk.at(44).state is State.WORKING
@@ -259,7 +260,7 @@ def test_a_busy_session_is_due_once() -> None:
 def test_too_many_sessions_push_out_the_oldest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session_registry, "MAX_SEATS", 3)
+    monkeypatch.setattr(session_registry, "MAX_SESSIONS", 3)
     desk = Desk().hear(found(session_id="alive"))
     for number in range(5):
         desk.hear(hook(number, "UserPromptSubmit", f"s{number}"))
@@ -410,3 +411,11 @@ def test_recalled_states_of_sessions_that_never_come_back_cost_little() -> None:
 
     assert states.judge(ms(0)) == []
     assert list(states.sessions()) == []
+
+
+def test_the_last_sign_of_work_keeps_its_stored_name() -> None:
+    """Stores of earlier versions have it as `heard_ms`, and facts are stored by name."""
+    stream = Desk().read(prompt(3)).stream()
+
+    assert stream.facts.active_ms == ms(3)
+    assert msgspec.msgpack.decode(stream.memory())["heard_ms"] == ms(3)

@@ -4,7 +4,7 @@ from typing import NamedTuple, TypeVar
 from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import State
 from jarvisd.core.feature import FlushOutcome
-from jarvisd.state.journal import MAX_KEPT, Journal, TransitionMade, TransitionTold
+from jarvisd.state.journal import MAX_KEPT, Journal, TransitionMade, TransitionReported
 from jarvisd.state.model import Transition
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def of(kind: type[T], notices: Iterable[NamedTuple]) -> list[T]:
 
 def told(notices: Iterable[NamedTuple]) -> list[tuple[int, bool]]:
     """Return the number of each transition that is announced, and whether it is stored."""
-    announced = [each.transition for each in of(TransitionTold, notices)]
+    announced = [each.transition for each in of(TransitionReported, notices)]
     return [(each.number, each.stored) for each in announced]
 
 
@@ -66,12 +66,12 @@ def test_followers_are_told_once_it_is_stored() -> None:
     notices: list[NamedTuple] = []
     journal = Journal(last_number=7, publish=notices.append)
     journal.add([transition(), transition()], 100)
-    assert (told(notices), journal.told_number, journal.after(0)) == ([], 7, [])
+    assert (told(notices), journal.reported_number, journal.after(0)) == ([], 7, [])
 
     store(journal, journal.waiting())
 
     assert told(notices) == [(100, True), (101, True)]
-    assert journal.told_number == 101
+    assert journal.reported_number == 101
     assert journal.unstored() == []
 
 
