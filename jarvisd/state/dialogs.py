@@ -17,7 +17,7 @@ from jarvisd.state.situation import (
 from jarvisd.state.turns import verdict_of_nothing, working
 
 COMPACTION_CEILING_MS = 5 * 60_000
-"""A compaction of which no end was heard."""
+"""A compaction whose end was not reported."""
 
 STALLED_EDIT_MS = 30_000
 """Edits take no time, so one that is open waits for leave; one took 16.2 s."""
@@ -208,7 +208,7 @@ def _guess(situation: Situation, edit: OpenTool, since_ms: int) -> StateVerdict 
 
 
 def _knows_better(situation: Situation) -> bool:
-    """Whether somebody would have told of a dialog, if there were one."""
+    """Whether a hook or the registry would have reported a dialog, if there were one."""
     registry = situation.signals.registry
     return situation.signals.hooked or (
         registry is not None and registry.status is not None

@@ -104,7 +104,7 @@ class StateEngine(Feature):
     # What comes in
 
     def recall(self, transitions: Iterable[Transition]) -> None:
-        """Take back the last transition of each session that is recent, from the store.
+        """Restore the last transition of each recent session, from the store.
 
         So a restart is no change of state. A session that waited in a dialog, as a hook
         reported, is tracked at once: it may have no transcript that is read.
@@ -114,7 +114,7 @@ class StateEngine(Feature):
             self._touched.add(key)
 
     def meet(self, stream: StateStream) -> None:
-        """Take back the facts of a block that was read in an earlier run."""
+        """Restore the facts of a block that was read in an earlier run."""
         self._streams.setdefault(stream, News.RECALLED)
 
     def open_memory(
@@ -130,7 +130,7 @@ class StateEngine(Feature):
         return StateStream(ledger, saved.get("states", b""))
 
     def apply(self, stream: StateStream, record: Record, *, live: bool) -> None:
-        """Take in what a line says; *live* False means history, read late."""
+        """Apply *record* to *stream*; *live* False means history, read late."""
         if record.events:
             note(stream, record)
             news = News.LIVE if live else News.HISTORY
@@ -150,7 +150,7 @@ class StateEngine(Feature):
         """Record a signal about one session."""
         key = (signal.agent, signal.session_id)
         if isinstance(signal, OutputClosed) and key not in self._registry:
-            return  # of plain output no state is told
+            return  # plain output has no state
 
         session = self._registry.take(key, _parent_in(signal.session_id))
         session.signals.record(signal)
@@ -182,7 +182,7 @@ class StateEngine(Feature):
 
     @property
     def has_news(self) -> bool:
-        """Whether something was heard that is not judged yet."""
+        """Whether a line or a signal came that is not judged yet."""
         return bool(self._streams or self._touched or self._left)
 
     @property
@@ -215,7 +215,7 @@ class StateEngine(Feature):
         )
 
     def asking(self) -> list[SessionKey]:
-        """Return the sessions of which a hook told of a dialog that may be open."""
+        """Return the sessions with a dialog that a hook reported and that may be open."""
         return [key for key in self._asked if key in self._registry]
 
     def is_at_work(self, key: SessionKey) -> bool:
@@ -241,7 +241,7 @@ class StateEngine(Feature):
         return parent_id, session.signals.cwd
 
     def dialogs(self) -> list[Dialog]:
-        """Return the dialogs that hooks told of and whose process is known."""
+        """Return the dialogs that hooks reported and whose process is known."""
         found = []
         for key in tuple(self._asking):
             session = self._registry.get(key)
@@ -323,7 +323,7 @@ class StateEngine(Feature):
     def _judge_children(
         self, key: SessionKey, now_ms: int, changes: list[Transition], depth: int
     ) -> list[StateVerdict]:
-        """Judge whom the session of *key* has started; return what is said of them."""
+        """Judge the sessions that *key* has started; return their reported verdicts."""
         children = self._registry.children(key)
         if depth < MAX_DEPTH:
             for each in children:

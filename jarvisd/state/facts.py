@@ -1,4 +1,4 @@
-"""What one block tells of its session's state: a few words, times and ids.
+"""The facts of one block about its session's state: a few words, times and ids.
 
 It is saved with the position of the block, so that reading can stop behind any line.
 Each event has a handler in the table at the end. Only those events wake a session:
@@ -57,7 +57,7 @@ class Phase(IntEnum):
     """Whose turn it is."""
 
     NONE = 0
-    """Nothing was said so far."""
+    """Nothing is known so far."""
     WORKING = 1
     DONE = 2
 
@@ -66,7 +66,7 @@ class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The facts of one block, as of its last line; times are Unix ms.
 
     Attributes:
-        phase: Whose turn it is, *word* what told so, *since_ms* since when.
+        phase: Whose turn it is, *word* the evidence for it, *since_ms* since when.
         settled: The turn's end was announced; else it was concluded from a message.
         announced: Turns are announced, so that nothing else begins or ends one.
         commanded: A slash command was given, which may begin a turn.
@@ -127,7 +127,7 @@ _DECODER = msgspec.msgpack.Decoder(StateFacts)
 
 
 class StateStream:
-    """One block as the state engine sees it: the facts that its lines have told.
+    """One block as the state engine sees it: the facts that its lines left.
 
     Attributes:
         ledger: The block as the ledger sees it, with its open tool calls.
@@ -243,7 +243,7 @@ def _turn_ended(facts: StateFacts, event: TurnEnded, at_ms: int | None) -> None:
 
     _end(facts, "turn ended", at_ms, settled=True)
     if facts.announced:
-        facts.shells.clear()  # nothing tells when they end
+        facts.shells.clear()  # nothing shows when they end
 
     if event.pending is not None:
         facts.pending = event.pending
@@ -331,7 +331,7 @@ def _task_ended(facts: StateFacts, event: TaskEnded, at_ms: int | None) -> None:
         tasks.pop(event.task_id, None)
 
     if facts.phase is not _WORKING:
-        _begin(facts, "task ended", at_ms)  # the agent is told, and goes on
+        _begin(facts, "task ended", at_ms)  # the agent is notified, and goes on
 
     facts.active_ms = at_ms
 
@@ -366,7 +366,7 @@ def _limited(facts: StateFacts, event: LimitReached, at_ms: int | None) -> None:
     facts.limited_ms, facts.until_ms = at_ms, event.resets_at_ms
     facts.failed = ""
     _end(facts, "limit reached", at_ms, settled=True)
-    facts.word = "limit reached"  # and not the error that told of it
+    facts.word = "limit reached"  # and not the error that reported it
 
 
 def _limits(facts: StateFacts, event: LimitsReported, _: int | None) -> None:

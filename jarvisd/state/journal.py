@@ -1,7 +1,7 @@
 """The journal: transitions that wait to be stored, and the newest ones for followers.
 
-A transition is announced once it is stored, so that what followers were told and what
-the history says afterwards is one past, whatever kills the daemon. While nothing can be
+A transition is announced once it is stored, so that what followers were sent and what
+the history shows afterwards is one past, whatever kills the daemon. While nothing can be
 stored it is announced at once, as not stored: a full disk silences no approval.
 """
 
@@ -21,8 +21,8 @@ MAX_KEPT = 4_096
 """The newest ones, at 200 bytes each; older ones are asked of the store."""
 
 MAX_WAITING = 65_536
-"""While the disk is full. Beyond it the history loses the oldest, of which followers
-were told."""
+"""While the disk is full. Beyond it the history loses the oldest, which followers
+were sent."""
 
 OLD_MS = 5_000
 """What a session came to longer ago than this is not stored before all else."""
@@ -65,7 +65,7 @@ class Journal(Feature):
         """Record the transitions that were just made.
 
         A number is the time in ms, or one more than the last. So it is not used again
-        even for what was told and not stored when the daemon was killed.
+        even for what was reported and not stored when the daemon was killed.
         """
         for each in transitions:
             self.last_number = max(self.last_number + 1, now_ms)
@@ -109,7 +109,7 @@ class Journal(Feature):
     ) -> None:
         """Announce the transitions of *change* once they are stored.
 
-        They are all that waited when they were taken, so they are told in order.
+        They are all that waited when they were taken, so they are reported in order.
         """
         del receipt
         if outcome is FlushOutcome.COMMITTED:
@@ -125,7 +125,7 @@ class Journal(Feature):
         self._report_unstored()
 
     def after(self, number: int) -> list[Transition]:
-        """Return those at hand that were told after *number*, oldest first."""
+        """Return those at hand that were reported after *number*, oldest first."""
         newer = 0
         for each in reversed(self._newest):
             if each.number <= number:
@@ -148,7 +148,7 @@ class Journal(Feature):
 
     def _report(self, transition: Transition) -> None:
         if transition.number <= self.reported_number:
-            return  # it was told when it could not be stored
+            return  # it was reported when it could not be stored
 
         self.reported_number = transition.number
         self._newest.append(transition)

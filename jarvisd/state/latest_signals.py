@@ -31,25 +31,25 @@ class LatestSignals:
         traits: What is known of the agent.
         registry: What the agent's registry says of its living process.
         process: A living process; *gone*: that it ended. One of them at most.
-        ask: A hook that told of a dialog which was not answered since; *answer* is the
+        ask: A hook that reported a dialog which was not answered since; *answer* is the
             newest one that could answer one, for hooks may overtake each other.
         turn: The newest hook that says whose turn it is.
-        failure: The hook that told that an error ended the turn, until the next one.
-        over: The hook that said goodbye.
+        failure: The hook that reported that an error ended the turn, until the next one.
+        over: The hook that reported the end of the session.
         closed_ms: When the output that it prints was closed.
-        compacting: The hook that told of a compaction which has not ended.
-        mode: How leave is asked for, as hooks say.
+        compacting: The hook that reported a compaction which has not ended.
+        mode: The approval mode, as hooks name it.
         command: What the process began to run while a dialog was open.
         hooked: Hooks are installed: one was received.
         cwd: The working folder, as hooks or the registry named it last.
-        is_live: Something of it was heard as it happened, and not read later.
+        is_live: A signal of it came as it happened, and not read later.
         was_seen: A process of it was seen.
-        calls: The tools of calls that hooks told of and that are not done, by call.
+        calls: The tools of calls that hooks reported and that are not done, by call.
         asked_call: The call that *ask* is about, where it can be but one.
         ran_ms: When a process of a call was seen first, by call.
         checked: What the check of all processes found; None before that, and since a
             process was found.
-        recalled: The end that an earlier run has told of; its witnesses are not stored.
+        recalled: The end that an earlier run reported; its signals are not stored.
 
     """
 

@@ -105,7 +105,7 @@ class LiveStates:
         return need_words(self._states.counts().need - self._states.is_needy(own))
 
     async def history(self, wanted: StatesHistory) -> StatesHistoryResult:
-        """Return transitions from the store, and those told that are not stored yet.
+        """Return transitions from the store, and those reported that are not stored yet.
 
         What `current` showed before is among them.
         """
@@ -130,7 +130,7 @@ class LiveStates:
         """Return what a follower missed who knows all up to the number *after*.
 
         Raises:
-            ProtocolError: That is more than is told at once (cursor_expired).
+            ProtocolError: That is more than is sent at once (cursor_expired).
 
         """
         missed: list[Transition] = []
@@ -157,7 +157,7 @@ class LiveStates:
         return [found[number] for number in sorted(found)][: which.limit]
 
     async def _wait_until_reported(self) -> None:
-        """Return once what has been made is stored, or told because it cannot be."""
+        """Return once what has been made is stored, or reported because it cannot be."""
         made = self._journal.last_number
         with anyio.move_on_after(WAIT_S):
             while self._journal.reported_number < made:
@@ -171,7 +171,7 @@ class LiveStates:
     def _sessions(self, wanted: StatesList) -> Iterator[LiveSession]:
         """Yield the sessions that *wanted* asks for.
 
-        One that only signals tell of is among them: it has no transcript yet, or one
+        One that only signals report is among them: it has no transcript yet, or one
         that lies where nobody reads, and its need is counted all the same.
         """
         for agent, session_id in self._states.sessions():

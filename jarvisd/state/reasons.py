@@ -24,7 +24,7 @@ _AT_WORK = frozenset({State.WORKING, State.COMPACTING})
 
 
 def attention_to(situation: Situation, verdict: StateVerdict) -> tuple[Attention, ...]:
-    """Return the reasons to look at a session of which *verdict* is told."""
+    """Return the reasons to look at a session with *verdict*."""
     if verdict.state not in _AT_WORK:
         return ()
 

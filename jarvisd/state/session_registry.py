@@ -34,7 +34,7 @@ class SessionRegistry:
         return iter(tuple(self._by_key))
 
     def recall(self, transitions: Iterable[Transition]) -> list[SessionKey]:
-        """Take back the last transition of each session, for when it is tracked.
+        """Restore the last transition of each session, for when it is tracked.
 
         Return the sessions whose dialog a hook reported.
         """

@@ -1,6 +1,6 @@
 """The tracked state of one session: its signals, and the verdict reported last.
 
-A verdict is not told at once where it may be gone in a moment: an end of a turn that
+A verdict is not reported at once where it may be gone in a moment: an end of a turn that
 was only concluded, and work behind a wait that nobody answered. To enter a wait and to
 end are never delayed.
 """
@@ -19,7 +19,7 @@ from jarvisd.state.reasons import Burn
 from jarvisd.state.situation import OF_CHILD, UNOWNED_MS, Situation, StateVerdict
 
 DWELL_MS = 3_000
-"""How long work must last to end a wait, where nothing tells that it was answered."""
+"""How long work must last to end a wait, where nothing shows that it was answered."""
 
 SETTLE_MS = 250
 """How long a turn's end must last that was only concluded: more lines may come."""
@@ -43,12 +43,12 @@ class SessionState:
 
     Attributes:
         key: Agent and session; *parent* is that of the session that started it.
-        stream: The block that was heard last.
+        stream: The block with the newest line.
         signals: The signals from outside its transcript.
         reported: The verdict reported last; None before the first judgement.
-        before: The state that transitions tell of last, perhaps of an earlier run, and
+        before: The state of the last transition, perhaps of an earlier run, and
             *changed_ms* since when; *judged_ms* is when it was last judged.
-        doubted: A verdict that is not told yet, and since when.
+        doubted: A verdict that is not reported yet, and since when.
         due_ms: When it is to be judged again though nothing happens; *enlisted_ms*: when
             the engine will look at that.
         history_ms: When history of it was read first; *quiet_ms*: until when it is not
@@ -77,14 +77,14 @@ class SessionState:
 
     @property
     def is_asking(self) -> bool:
-        """Return True if a hook told of a dialog that may still be open."""
+        """Return True if a hook reported a dialog that may still be open."""
         if self.signals.ask is None or self.reported is None:
             return False
 
         return self.reported.state in {State.WAITING_APPROVAL, State.WORKING}
 
     def recall(self, before: Transition) -> None:
-        """Go on from what an earlier run told of last."""
+        """Restore what an earlier run reported last."""
         self.before, self.changed_ms = before.state, before.at_ms
         if before.state in OVER:
             self.signals.recalled = before
@@ -124,7 +124,7 @@ class SessionState:
     ) -> StateVerdict:
         """Return the verdict to report now, given that *verdict* was reached.
 
-        *answered* says that a dialog which was told of is known to be closed.
+        *answered* says that a dialog which was reported is known to be closed.
         """
         reported = self.reported
         if reported is None:
@@ -157,7 +157,7 @@ class SessionState:
             self.due_ms = at_ms
 
     def view(self) -> StateView:
-        """Return what was said last."""
+        """Return the verdict reported last, as clients see it."""
         reported = self.reported
         if reported is None:
             return StateView(state=State.UNKNOWN)
@@ -178,9 +178,9 @@ class SessionState:
         )
 
     def change(self, now_ms: int) -> Transition | None:
-        """Return the transition to what is told now, if there is one to tell of.
+        """Return the transition to the reported state, if that has changed.
 
-        The first that is heard of a session is none if it is over, or unknown.
+        The first verdict on a session is none if it is over, or unknown.
         """
         reported, before, self.judged_ms = self.reported, self.before, now_ms
         if reported is None or reported.state is before:
@@ -224,7 +224,7 @@ class SessionState:
         return evidence_ms if evidence_ms > self.changed_ms else now_ms
 
     def _within(self, since_ms: int | None) -> int | None:
-        """Return when a state began that began at *since_ms*, by what told of it.
+        """Return when a state began that began at *since_ms*, by its evidence.
 
         Not before the state before it began, however old the evidence is; nor in the
         future, whatever an agent's clock says.
@@ -236,9 +236,9 @@ class SessionState:
 
 
 def is_hooked_wait(transition: Transition) -> bool:
-    """Return True if a hook told of the dialog, which stands until it is answered.
+    """Return True if a hook reported the dialog, which stands until it is answered.
 
-    Registries tell of theirs again, and what a parent needs is its subagent's.
+    Registries report theirs again, and what a parent needs is its subagent's.
     """
     return (
         transition.state in WAITS

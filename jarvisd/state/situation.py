@@ -102,7 +102,7 @@ class Situation(msgspec.Struct, kw_only=True):
 
     @property
     def process(self) -> LatestSignals:
-        """Return the signals that tell of the process: a subagent is in its parent's."""
+        """Return the signals about the process: a subagent is in its parent's."""
         return self.signals if self.above is None else self.above
 
     @property
@@ -126,7 +126,7 @@ class Situation(msgspec.Struct, kw_only=True):
 
     @property
     def renewed_ms(self) -> int | None:
-        """Return when a new process took over, since when nothing was heard.
+        """Return when a new process took over, since when no line was written.
 
         What the old one was at has died with it.
         """
@@ -159,9 +159,9 @@ class Situation(msgspec.Struct, kw_only=True):
         return sum((at_ms or since_ms) >= since_ms for at_ms in tasks.values())
 
     def failure(self) -> HookCalled | None:
-        """Return the hook that told of the error that ended the last turn.
+        """Return the hook that reported the error that ended the last turn.
 
-        None where records tell of it themselves, or of a later turn.
+        None where records show it themselves, or a later turn.
         """
         hook, facts = self.signals.failure, self.facts
         if hook is None or facts.failed or facts.limited_ms is not None:
@@ -170,7 +170,7 @@ class Situation(msgspec.Struct, kw_only=True):
         return hook if (facts.turn_ms or 0) <= hook.at_ms else None
 
     def silent_ms(self, turn: Turn) -> int:
-        """Return for how long nothing was heard."""
+        """Return for how long the session was silent."""
         times = [
             each for each in (self.facts.active_ms, turn.at_ms) if each is not None
         ]
@@ -178,7 +178,7 @@ class Situation(msgspec.Struct, kw_only=True):
 
     @property
     def is_out_of_sight(self) -> bool:
-        """Return True if it was heard live, and its process was never seen.
+        """Return True if signals of it came live, and its process was never seen.
 
         It may run in a container that shares the home.
         """
@@ -196,7 +196,7 @@ class Situation(msgspec.Struct, kw_only=True):
 
     @property
     def last_ms(self) -> int:
-        """Return when it was heard last; 0 for never."""
+        """Return when its last sign of life was; 0 for never."""
         asked_ms = 0 if self.signals.ask is None else self.signals.ask.at_ms
         return max(self.facts.active_ms or 0, self.turn().at_ms or 0, asked_ms)
 

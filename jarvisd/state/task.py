@@ -1,7 +1,7 @@
 """The task that judges states: when a signal or a line comes, and when time is due.
 
 Lines come to the states through the readers, signals through `report`. Whatever a
-judgement changes goes to the journal, which is stored and told of.
+judgement changes goes to the journal, which stores and announces it.
 """
 
 import math
@@ -51,7 +51,7 @@ class StateTask:
         self.judge()
 
     def judge(self) -> None:
-        """Judge all that was touched or is due, and tell what has changed."""
+        """Judge all that was touched or is due, and publish what has changed."""
         if self._judging:
             return  # a transition changes blocks, and these call us
 
@@ -74,7 +74,7 @@ class StateTask:
         """Judge what only time changes, until cancelled.
 
         To be started when presence has looked at all processes and registries once: what
-        is taken back from the store was told with their help.
+        is restored from the store was reported with their help.
         """
         self._judging = False
         while True:

@@ -85,7 +85,7 @@ def failed(situation: Situation) -> StateVerdict | None:
 
 
 def _is_reopened(situation: Situation, turn: Turn) -> bool:
-    """Return True if a hook tells that the session was opened anew since."""
+    """Return True if a hook reports that the session was opened again since."""
     hook = situation.signals.turn
     if turn.tier is not Tier.HOOK or hook is None:
         return False
@@ -222,7 +222,7 @@ def _sureness(situation: Situation, turn: Turn, tool: str | None) -> Confidence:
 def _unless_silent(
     situation: Situation, turn: Turn, at_work: StateVerdict, *, has_tool: bool
 ) -> StateVerdict:
-    """Return *at_work*, or that it stalled: nothing is heard where something should."""
+    """Return *at_work*, or that it stalled: it is silent where it should not be."""
     if turn.tier is Tier.REGISTRY or (has_tool and situation.is_alive):
         return at_work
 
@@ -283,7 +283,7 @@ def fresh(situation: Situation) -> StateVerdict | None:
 
 
 def verdict_of_nothing(situation: Situation) -> StateVerdict:
-    """Return what is said of a session of which nothing is known."""
+    """Return the verdict on a session of which nothing is known."""
     return StateVerdict(
         state=State.UNKNOWN,
         evidence="nothing was said so far",

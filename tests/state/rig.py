@@ -129,7 +129,7 @@ def codex_result(second: float, output: str, call_id: str = "c1") -> bytes:
     )
 
 
-# The board
+# The engine
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ class Desk:
         parent: str | None = None,
         live: bool = True,
     ) -> "Desk":
-        """Take in *lines* of one session."""
+        """Apply *lines* of one session."""
         stream = self.stream(session, parent)
         ledger = stream.ledger
         reader = self.readers.setdefault(
@@ -169,8 +169,8 @@ class Desk:
         self.ledger.applied()
         return self
 
-    def hear(self, *signals: Any) -> "Desk":
-        """Take in *signals*."""
+    def signal(self, *signals: Any) -> "Desk":
+        """Record *signals*."""
         for signal in signals:
             self.states.record_signal(signal)
 

@@ -60,7 +60,7 @@ def test_what_was_left_hours_ago_is_over(lines: tuple[bytes, ...]) -> None:
     told = desk(*lines)
     assert told.at(HOUR_S).state is State.UNKNOWN
 
-    view = told.hear(checked(HOUR_S + 2)).at(HOUR_S + 2)
+    view = told.signal(checked(HOUR_S + 2)).at(HOUR_S + 2)
 
     assert (view.state, view.tier) == (State.ENDED, Tier.PROCESS)
     assert view.confidence is Confidence.MEDIUM
@@ -72,17 +72,17 @@ def test_a_session_at_rest_stays_at_rest() -> None:
     told = desk(prompt(0), reply(1, "Done."), turn_end(1))
     told.at(HOUR_S)  # history is judged a second after its last line
 
-    assert told.hear(checked(HOUR_S + 2)).at(HOUR_S + 2).state is State.IDLE
+    assert told.signal(checked(HOUR_S + 2)).at(HOUR_S + 2).state is State.IDLE
 
 
 def test_what_may_have_a_process_needs_somebody_as_ever() -> None:
     told = desk(*ASKING)
     told.at(HOUR_S)
 
-    view = told.hear(checked(HOUR_S + 2, can_own=True)).at(HOUR_S + 2)
+    view = told.signal(checked(HOUR_S + 2, can_own=True)).at(HOUR_S + 2)
 
     assert view.state is State.WAITING_ANSWER
-    assert told.hear(checked(HOUR_S + 9)).at(HOUR_S + 9).state is State.ENDED
+    assert told.signal(checked(HOUR_S + 9)).at(HOUR_S + 9).state is State.ENDED
 
 
 def test_nobody_waits_for_a_check_that_does_not_come() -> None:
@@ -97,38 +97,38 @@ def test_what_was_heard_just_now_is_told_at_once_and_over_later() -> None:
     told.at(30)
     assert told.at(32).state is State.WAITING_ANSWER
 
-    assert told.hear(checked(33)).at(33).state is State.WAITING_ANSWER
+    assert told.signal(checked(33)).at(33).state is State.WAITING_ANSWER
     assert told.at(122).state is State.ENDED
 
 
 def test_what_is_heard_live_has_a_process_though_we_do_not_see_it() -> None:
     told = desk(*ASKING, live=True)
-    told.hear(checked(500))
+    told.signal(checked(500))
 
     assert told.at(500).state is State.WAITING_ANSWER
 
 
 def test_a_hook_is_heard_live() -> None:
-    told = desk(*ASKING).hear(hook(2, "PreToolUse", tool="AskUserQuestion"))
+    told = desk(*ASKING).signal(hook(2, "PreToolUse", tool="AskUserQuestion"))
 
-    told.hear(checked(500)).at(500)
+    told.signal(checked(500)).at(500)
 
     assert told.at(502).state is State.WAITING_ANSWER
 
 
 def test_a_process_that_was_seen_is_missed() -> None:
-    told = desk(*ASKING, live=True).hear(found(is_sure=False))
+    told = desk(*ASKING, live=True).signal(found(is_sure=False))
     assert told.at(2).state is State.WAITING_ANSWER
 
-    told.hear(gone(200)).at(200)
+    told.signal(gone(200)).at(200)
 
-    assert told.hear(checked(201)).at(201).state is State.ENDED
+    assert told.signal(checked(201)).at(201).state is State.ENDED
 
 
 def test_a_session_that_goes_on_is_at_work_again() -> None:
     told = desk(*ASKING)
     told.at(HOUR_S)
-    assert told.hear(checked(HOUR_S + 2)).at(HOUR_S + 2).state is State.ENDED
+    assert told.signal(checked(HOUR_S + 2)).at(HOUR_S + 2).state is State.ENDED
 
     told.read(prompt(HOUR_S + 60))
 
@@ -138,9 +138,9 @@ def test_a_session_that_goes_on_is_at_work_again() -> None:
 def test_a_check_does_not_take_back_an_end() -> None:
     told = desk(*ASKING)
     told.at(HOUR_S)
-    told.hear(checked(HOUR_S + 2)).at(HOUR_S + 2)
+    told.signal(checked(HOUR_S + 2)).at(HOUR_S + 2)
 
-    assert told.hear(checked(HOUR_S + 70)).at(HOUR_S + 70).state is State.ENDED
+    assert told.signal(checked(HOUR_S + 70)).at(HOUR_S + 70).state is State.ENDED
 
 
 def test_a_subagent_of_such_a_session_is_over_as_well() -> None:
@@ -149,5 +149,5 @@ def test_a_subagent_of_such_a_session_is_over_as_well() -> None:
     told.read(*ASKING, session=child, parent=MAIN, live=False)
     told.at(HOUR_S)
 
-    assert told.hear(checked(HOUR_S + 2)).at(HOUR_S + 2).state is State.ENDED
+    assert told.signal(checked(HOUR_S + 2)).at(HOUR_S + 2).state is State.ENDED
     assert told.at(HOUR_S + 2, child).state is State.ENDED

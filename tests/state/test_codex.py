@@ -177,16 +177,16 @@ def ran(since: float, ended: float | None = None) -> CommandSeen:
 
 def test_an_approved_command_is_work_from_its_start() -> None:
     desk = Desk("codex").read(START, context(), codex_call(1, **ESCALATED))
-    desk.hear(hook(2, "PermissionRequest", **ASK))
+    desk.signal(hook(2, "PermissionRequest", **ASK))
     assert desk.at(60).state is State.WAITING_APPROVAL
 
-    view = desk.hear(ran(60)).at(60)
+    view = desk.signal(ran(60)).at(60)
     assert (view.state, view.since_ms) == (State.WORKING, ms(60))
     assert desk.at(600).state is State.WORKING
     assert desk.states.asking() == [("codex", MAIN)], "its end is looked for"
 
-    desk.hear(ran(60, 601)).at(601)
-    desk.hear(hook(601.2, "PostToolUse", **ASK)).at(601.2)
+    desk.signal(ran(60, 601)).at(601)
+    desk.signal(hook(601.2, "PostToolUse", **ASK)).at(601.2)
     desk.at(700)
     assert desk.states.asking() == []
     assert desk.told() == ["waiting_approval", "working"]
@@ -194,9 +194,9 @@ def test_an_approved_command_is_work_from_its_start() -> None:
 
 def test_what_ends_without_its_hook_was_no_approved_command() -> None:
     desk = Desk("codex").read(START, context(), codex_call(1, **ESCALATED))
-    desk.hear(hook(2, "PermissionRequest", **ASK)).at(2)
-    desk.hear(ran(2.1)).at(2.1)
-    desk.hear(ran(2.1, 2.5)).at(2.5)
+    desk.signal(hook(2, "PermissionRequest", **ASK)).at(2)
+    desk.signal(ran(2.1)).at(2.1)
+    desk.signal(ran(2.1, 2.5)).at(2.5)
     assert desk.at(3).state is State.WORKING
 
     assert desk.at(3.6).state is State.WAITING_APPROVAL
@@ -204,8 +204,8 @@ def test_what_ends_without_its_hook_was_no_approved_command() -> None:
 
 def test_a_command_of_before_does_not_answer_the_next_dialog() -> None:
     desk = Desk("codex").read(START, context(), codex_call(1, **ESCALATED))
-    desk.hear(hook(2, "PermissionRequest", **ASK), ran(5)).at(5)
-    desk.hear(hook(8, "PermissionRequest", **ASK))
+    desk.signal(hook(2, "PermissionRequest", **ASK), ran(5)).at(5)
+    desk.signal(hook(8, "PermissionRequest", **ASK))
 
     assert desk.at(9).state is State.WAITING_APPROVAL
 
@@ -245,13 +245,13 @@ def test_what_exec_prints_is_over_with_its_turn() -> None:
 
 def test_a_session_starts_with_its_prompt_and_does_not_rest_then() -> None:
     """The hook SessionStart of Codex runs behind the record of the first turn."""
-    desk = Desk("codex").hear(found(agent="codex"))
+    desk = Desk("codex").signal(found(agent="codex"))
     desk.at(1)
     desk.read(told(2, "task_started", turn_id="a"))
     desk.at(2)
-    desk.hear(hook(2.03, "SessionStart", agent="codex", detail="startup"))
+    desk.signal(hook(2.03, "SessionStart", agent="codex", detail="startup"))
     desk.at(2.03)
-    desk.hear(hook(2.04, "UserPromptSubmit", agent="codex"))
+    desk.signal(hook(2.04, "UserPromptSubmit", agent="codex"))
     desk.at(3)
 
     assert desk.told() == ["idle", "working"]
@@ -267,13 +267,13 @@ def test_a_limit_lasts_until_the_window_that_is_full_starts_anew() -> None:
 
 
 def test_a_long_command_never_stalls_while_its_process_lives() -> None:
-    desk = Desk("codex").read(START, codex_call(1)).hear(found(agent="codex"))
+    desk = Desk("codex").read(START, codex_call(1)).signal(found(agent="codex"))
 
     view = desk.at(7200)
     assert (view.state, view.activity) == (State.WORKING, Activity.TOOL)
 
 
 def test_silence_without_a_tool_stalls_though_the_process_lives() -> None:
-    desk = Desk("codex").read(START).hear(found(agent="codex"))
+    desk = Desk("codex").read(START).signal(found(agent="codex"))
 
     assert desk.at(601).state is State.STALLED

@@ -46,7 +46,7 @@ def test_a_turn_that_an_error_ended_needs_somebody() -> None:
 
     assert shown(desk.at(1)) == NEEDS
     assert shown(desk.read(turn_end(2)).at(3)) == NEEDS
-    assert desk.hear(registry(2, "idle")).at(4).evidence == "API error 400"
+    assert desk.signal(registry(2, "idle")).at(4).evidence == "API error 400"
     assert desk.states.counts().need == 1
     assert desk.read(prompt(9)).at(9).state is State.WORKING
     assert desk.read(reply(10, "Done."), turn_end(10)).at(11).state is State.IDLE
@@ -60,14 +60,14 @@ def test_a_turn_that_an_error_ended_needs_somebody() -> None:
     ],
 )
 def test_a_new_start_takes_the_failure_away(signal: object) -> None:
-    assert Desk().read(*FATAL).hear(signal).at(6).state is State.IDLE
+    assert Desk().read(*FATAL).signal(signal).at(6).state is State.IDLE
 
 
 def test_a_process_that_ends_with_its_turn_has_ended() -> None:
-    desk = Desk().hear(found(headless=True)).read(*FATAL)
+    desk = Desk().signal(found(headless=True)).read(*FATAL)
 
     assert desk.at(1.5).state is State.ENDED
-    assert desk.hear(gone(2, tidy=True)).at(2).state is State.ENDED
+    assert desk.signal(gone(2, tidy=True)).at(2).state is State.ENDED
     assert desk.told() == []  # it was over when it was met
 
 
@@ -116,14 +116,14 @@ def test_a_fatal_error_of_codex_needs_somebody() -> None:
     ],
 )
 def test_a_hook_tells_of_a_failure(error: str, state: State, evidence: str) -> None:
-    desk = Desk().read(prompt(0)).hear(hook(2, "StopFailure", detail=error))
+    desk = Desk().read(prompt(0)).signal(hook(2, "StopFailure", detail=error))
 
     assert shown(desk.at(2)) == (state, evidence, Tier.HOOK)
-    desk.hear(hook(62, "Notification", detail="idle_prompt"))
+    desk.signal(hook(62, "Notification", detail="idle_prompt"))
     assert desk.at(62).state is state
-    desk.hear(hook(70, "UserPromptSubmit"))
+    desk.signal(hook(70, "UserPromptSubmit"))
     assert desk.at(70).state is State.WORKING
-    desk.hear(hook(80, "Stop"))
+    desk.signal(hook(80, "Stop"))
     assert desk.at(80).state is State.IDLE
 
 
@@ -131,7 +131,7 @@ def test_the_record_of_a_failure_says_more_than_the_hook() -> None:
     limit = "You've hit your session limit · resets 11:30am (UTC)"
     desk = Desk().read(prompt(0), failure(1, limit, error="rate_limit"))
 
-    view = desk.hear(hook(1.1, "StopFailure", detail="rate_limit")).at(2)
+    view = desk.signal(hook(1.1, "StopFailure", detail="rate_limit")).at(2)
 
     assert (view.state, view.until_ms) == (State.LIMITED, ms(0) + 1_400_000)
     assert desk.at(1_500).state is State.IDLE
@@ -141,13 +141,13 @@ def test_what_cannot_be_served_just_now_is_no_limit_whatever_the_hook_says() -> 
     words = "Server is temporarily limiting requests (not your usage limit)"
     desk = Desk().read(prompt(0), failure(1, words, error="rate_limit"))
 
-    view = desk.hear(hook(1.1, "StopFailure", detail="rate_limit")).at(2)
+    view = desk.signal(hook(1.1, "StopFailure", detail="rate_limit")).at(2)
 
     assert (view.state, view.evidence) == (State.WAITING_ANSWER, "API error")
 
 
 def test_a_limit_that_a_hook_tells_of_is_believed_for_the_shortest_window() -> None:
-    desk = Desk().read(prompt(0)).hear(hook(2, "StopFailure", detail="rate_limit"))
+    desk = Desk().read(prompt(0)).signal(hook(2, "StopFailure", detail="rate_limit"))
     assert desk.at(4 * 3600).state is State.LIMITED
 
     assert desk.at(6 * 3600).state is State.IDLE
@@ -167,7 +167,7 @@ def test_a_subagent_that_failed_is_over() -> None:
 def test_a_failure_that_a_hook_told_of_is_no_dialog_after_a_restart(
     error: str, evidence: str
 ) -> None:
-    desk = Desk().read(prompt(0)).hear(hook(2, "StopFailure", detail=error))
+    desk = Desk().read(prompt(0)).signal(hook(2, "StopFailure", detail=error))
     desk.at(3)
 
     desk.restart()

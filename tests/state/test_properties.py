@@ -162,7 +162,7 @@ def test_whatever_is_heard_there_is_a_verdict_and_transitions_hang_together(
     desk = Desk()
     for index, text in enumerate(story):
         desk.read(text)
-        desk.hear(*signals[index : index + 1])
+        desk.signal(*signals[index : index + 1])
         desk.at(5.0 * index)
 
     for second in (200, 700, 2_000, 40_000, 90_000, 200_000):
@@ -188,7 +188,7 @@ def test_whatever_is_heard_there_is_a_verdict_and_transitions_hang_together(
     )
 )
 def test_witnesses_of_one_dialog_may_come_in_any_order(order: list[Any]) -> None:
-    desk = Desk().read(mode("default"), prompt(0), call(1)).hear(*order)
+    desk = Desk().read(mode("default"), prompt(0), call(1)).signal(*order)
 
     assert desk.at(2).state is State.WAITING_APPROVAL
 
@@ -205,6 +205,6 @@ def test_witnesses_of_one_dialog_may_come_in_any_order(order: list[Any]) -> None
 def test_an_answer_that_overtakes_its_question_is_still_one(
     order: list[HookCalled],
 ) -> None:
-    desk = Desk().read(mode("default"), prompt(0), call(1)).hear(*order)
+    desk = Desk().read(mode("default"), prompt(0), call(1)).signal(*order)
 
     assert desk.at(10).state is State.WORKING

@@ -1,4 +1,4 @@
-"""The board: what is told when, who rolls up into whom, and what is forgotten."""
+"""The engine: what is reported when, how needs roll up, and what is forgotten."""
 
 import gc
 
@@ -75,19 +75,19 @@ def test_the_end_of_a_turn_that_is_announced_is_told_at_once() -> None:
 
 
 def test_a_death_is_told_at_once() -> None:
-    desk = Desk().read(prompt(0)).hear(found())
+    desk = Desk().read(prompt(0)).signal(found())
     assert desk.at(1).state is State.WORKING
 
-    assert desk.hear(gone(2, tidy=True)).at(2).state is State.ENDED
+    assert desk.signal(gone(2, tidy=True)).at(2).state is State.ENDED
 
 
 def test_transitions_hang_together() -> None:
-    desk = Desk().read(mode("default"), prompt(0), call(1)).hear(found())
+    desk = Desk().read(mode("default"), prompt(0), call(1)).signal(found())
     desk.at(1)
-    desk.hear(hook(2, "PermissionRequest", tool="Bash", call_id="t1")).at(2)
+    desk.signal(hook(2, "PermissionRequest", tool="Bash", call_id="t1")).at(2)
     desk.read(result(5)).at(5)
     desk.read(reply(6, "Ok."), turn_end(6)).at(6)
-    desk.hear(gone(7)).at(7)
+    desk.signal(gone(7)).at(7)
 
     assert [(each.before, each.state) for each in desk.transitions] == [
         (None, State.WORKING),
@@ -104,7 +104,7 @@ def test_transitions_hang_together() -> None:
 def test_no_state_begins_before_the_one_before_it() -> None:
     desk = Desk().read(prompt(0))
     desk.at(1_000)  # silent in a turn for so long that it is stalled
-    desk.hear(hook(1_001, "UserPromptSubmit")).at(1_001)
+    desk.signal(hook(1_001, "UserPromptSubmit")).at(1_001)
 
     times = [each.at_ms for each in desk.transitions]
     assert len(times) == 2
@@ -147,7 +147,7 @@ def test_a_parent_works_while_its_child_does() -> None:
 
 def test_what_a_child_needs_its_parent_needs() -> None:
     desk = parent_with_child().read(call(3, "c1", "Bash"), session=CHILD, parent=MAIN)
-    desk.hear(
+    desk.signal(
         hook(4, "PermissionRequest", CHILD, tool="Bash", call_id="c1", agent_id="a1")
     )
 
@@ -161,10 +161,10 @@ def test_what_a_child_needs_its_parent_needs() -> None:
 
 
 def test_a_child_dies_with_its_parents_process() -> None:
-    desk = parent_with_child().hear(found())
+    desk = parent_with_child().signal(found())
     assert desk.at(3, CHILD).state is State.WORKING
 
-    desk.hear(gone(5, tidy=False))
+    desk.signal(gone(5, tidy=False))
     assert desk.at(6, CHILD).state is State.CRASHED
     assert desk.at(6).state is State.CRASHED
 
@@ -202,7 +202,7 @@ def test_history_gives_a_state_and_no_transitions_on_the_way() -> None:
 def test_a_hook_is_not_held_back_by_history() -> None:
     desk = Desk().read(prompt(0), live=False)
     desk.at(1)
-    desk.hear(hook(1, "PermissionRequest", tool="Bash", call_id="t1"))
+    desk.signal(hook(1, "PermissionRequest", tool="Bash", call_id="t1"))
 
     assert desk.at(1).state is State.WAITING_APPROVAL
 
@@ -219,7 +219,7 @@ def test_old_history_gives_neither_seats_nor_transitions() -> None:
 
 
 def test_a_session_that_is_over_is_forgotten_after_a_day() -> None:
-    desk = Desk().read(prompt(0)).hear(found(), gone(9, tidy=True))
+    desk = Desk().read(prompt(0)).signal(found(), gone(9, tidy=True))
     assert desk.at(10).state is State.ENDED
     assert any(
         isinstance(each, SessionState) for each in gc.get_referrers(desk.stream())
@@ -233,13 +233,13 @@ def test_a_session_that_is_over_is_forgotten_after_a_day() -> None:
 
 
 def test_an_idle_session_stays_as_long_as_its_process_lives() -> None:
-    desk = Desk().read(prompt(0), reply(1, "Ok.")).hear(found())
+    desk = Desk().read(prompt(0), reply(1, "Ok.")).signal(found())
 
     assert desk.at(30 * 86_400).state is State.IDLE
 
 
 def test_nothing_is_due_for_a_session_that_can_only_be_prompted() -> None:
-    desk = Desk().read(prompt(0), reply(1, "Ok."), turn_end(1)).hear(found())
+    desk = Desk().read(prompt(0), reply(1, "Ok."), turn_end(1)).signal(found())
     desk.at(2)
 
     assert desk.states.next_ms is None
@@ -261,9 +261,9 @@ def test_too_many_sessions_push_out_the_oldest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(session_registry, "MAX_SESSIONS", 3)
-    desk = Desk().hear(found(session_id="alive"))
+    desk = Desk().signal(found(session_id="alive"))
     for number in range(5):
-        desk.hear(hook(number, "UserPromptSubmit", f"s{number}"))
+        desk.signal(hook(number, "UserPromptSubmit", f"s{number}"))
 
     assert [session for _, session in desk.states.sessions()] == ["alive", "s3", "s4"]
 
@@ -288,9 +288,9 @@ def test_a_restart_is_no_transition() -> None:
 
 
 def test_what_was_over_is_so_after_a_restart_until_it_goes_on() -> None:
-    desk = Desk().read(prompt(0), reply(1, "Ok."), turn_end(1)).hear(found())
+    desk = Desk().read(prompt(0), reply(1, "Ok."), turn_end(1)).signal(found())
     assert desk.at(1).state is State.IDLE
-    ended = desk.hear(gone(2)).at(3)
+    ended = desk.signal(gone(2)).at(3)
     assert ended.state is State.ENDED
     before = list(desk.transitions)
 
@@ -298,7 +298,7 @@ def test_what_was_over_is_so_after_a_restart_until_it_goes_on() -> None:
     assert desk.at(50) == ended
     assert desk.transitions == before
 
-    desk.hear(found())
+    desk.signal(found())
     assert desk.at(60).state is State.IDLE
 
 
@@ -359,7 +359,7 @@ def test_calls_that_poll_are_alike_by_design() -> None:
 
 
 def test_silence_in_a_turn_wants_attention() -> None:
-    desk = Desk().read(prompt(0), call(1)).hear(registry(1, "busy"))
+    desk = Desk().read(prompt(0), call(1)).signal(registry(1, "busy"))
     assert reasons(desk, 600) == []
 
     assert desk.states.next_ms == ms(601)
