@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import anyio
 from anyio.lowlevel import checkpoint
 
-from jarvisd.app.features import build_features
-from jarvisd.app.restore import restart_books
+from jarvisd.app.feature_order import build_features
+from jarvisd.app.load_stored import restart_books
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
 from jarvisd.blocks.model import SavedBlock

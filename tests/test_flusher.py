@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from jarvisd.app.features import build_features
+from jarvisd.app.feature_order import build_features
 from jarvisd.base.errors import StoreError
 from jarvisd.base.session_words import Confidence, State
 from jarvisd.core.block import Block

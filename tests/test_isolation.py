@@ -8,7 +8,7 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.ids import SessionId
 from jarvisd.blocks.engine import BlockCounts

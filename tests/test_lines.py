@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jarvisd.agents._shared.condense import Head
+from jarvisd.agents._shared.long_lines import Head
 from jarvisd.core.sources.jsonlines.lines import (
     MAX_MARKS,
     MAX_WHOLE_BYTES,

@@ -17,7 +17,7 @@ from benchmarks.effort import Effort
 from benchmarks.home import new_home
 from benchmarks.rows import Row
 from jarvisd.__main__ import SWITCH_S
-from jarvisd.app.features import build_features, open_store
+from jarvisd.app.feature_order import build_features, open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.core.block import Block
 from jarvisd.core.flush import Flusher

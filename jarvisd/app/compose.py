@@ -12,16 +12,16 @@ from pathlib import Path, PurePath
 
 from msgspec.structs import replace
 
-from jarvisd.app.features import build_features, conversation_limits
+from jarvisd.app.feature_order import build_features, conversation_limits
 from jarvisd.app.garbage import loading
-from jarvisd.app.prices import PricesInForce
-from jarvisd.app.reload import Reloader
-from jarvisd.app.restore import (
+from jarvisd.app.load_stored import (
     recall_blocks,
     recall_books,
     recalled_journal,
     restart_books,
 )
+from jarvisd.app.prices import PricesInForce
+from jarvisd.app.reload import Reloader
 from jarvisd.app.trees import configured_trees
 from jarvisd.app.worktrees import WorktreeReader
 from jarvisd.base import paths

@@ -8,9 +8,9 @@ import anyio
 import structlog
 
 from jarvisd import __version__
-from jarvisd.app.backups import keep_backups
+from jarvisd.app.backup_schedule import keep_backups
 from jarvisd.app.compose import Parts, compose
-from jarvisd.app.features import conversation_limits, open_store
+from jarvisd.app.feature_order import conversation_limits, open_store
 from jarvisd.app.garbage import keep_history
 from jarvisd.app.health_news import watch_health
 from jarvisd.app.prices import PricesInForce, keep_priced

@@ -11,7 +11,7 @@ from jarvisd.base.ids import BlockId, SessionId
 from jarvisd.cli import wall_clock
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output import short_names, state_words
+from jarvisd.cli.output import project_names, state_words
 from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.titles import Named, Titles
 from jarvisd.overview.names_wire import Meant, NamesResolve, NamesResolveResult
@@ -129,7 +129,7 @@ def _several(client: Client, name: str, answer: NamesResolveResult) -> str:
         [
             TableCell(titles.short(id_)),
             TableCell(each.agent),
-            TableCell(short_names.short(each.project) or fmt.ABSENT),
+            TableCell(project_names.short(each.project) or fmt.ABSENT),
             TableCell(titles.of(known)),
             TableCell(fmt.ago(each.last_activity_ms, now_ms)),
         ]

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from jarvisd.base.session_words import Confidence, State
-from jarvisd.cli.output import short_names, terminal
+from jarvisd.cli.output import project_names, terminal
 from jarvisd.cli.output.state_words import is_guess
 from jarvisd.cli.output.text import safe
 from jarvisd.cli.templates import fill
@@ -77,7 +77,7 @@ def notice(each: Transition, session: LiveSession | None) -> Notice:
     tool = f" ({each.tool})" if each.tool else ""
     project = None if session is None else session.project
     # Not the first words: what is notified of may be kept, by the journal at least.
-    folder, title = short_names.short(project), session.title if session else None
+    folder, title = project_names.short(project), session.title if session else None
     named = [safe(part) for part in (folder, title) if part]
     place = " · ".join(named) or safe(f"a session of {each.agent}")
     return Notice(

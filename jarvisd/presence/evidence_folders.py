@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jarvisd.core.agent import AgentRegistry
-from jarvisd.core.discovery.live_watch import LiveWatch
+from jarvisd.core.discovery.inotify_files import LiveWatch
 from jarvisd.core.presence_evidence import Locks, Registry
 from jarvisd.core.roots import Tree
 

@@ -18,7 +18,7 @@ from jarvisd.core.process import ProcessLife, ProcessRole
 from jarvisd.presence.bindings import Binding, Bindings, How
 from jarvisd.presence.hosted import OPENING_MS, HostedSession
 from jarvisd.presence.hosts import Hosts
-from jarvisd.presence.locks import Holder, holders
+from jarvisd.presence.proc_locks import Holder, holders
 from jarvisd.presence.processes import is_alive, life_of, started_ms
 
 RESCAN_DELAYS_S = (0.03, 0.3)

@@ -14,7 +14,7 @@ from anyio.abc import TaskStatus
 
 from jarvisd.base.clock import Clock
 from jarvisd.core.agent import AgentRegistry
-from jarvisd.core.discovery.live_watch import LiveWatch
+from jarvisd.core.discovery.inotify_files import LiveWatch
 from jarvisd.core.process import ProcessLife, ProcessRole
 from jarvisd.core.roots import Tree
 from jarvisd.core.signal import Dialog, HookCalled

@@ -29,7 +29,7 @@ from jarvisd.overview.filter_check import FilterCheck
 from jarvisd.overview.health_wire import Health, HealthResult
 from jarvisd.overview.matching import matches_list, matches_sessions
 from jarvisd.overview.model import SessionView
-from jarvisd.overview.names_methods import Names
+from jarvisd.overview.name_resolution import Names
 from jarvisd.overview.names_wire import FiltersCheck, IdsShorten, NamesResolve
 from jarvisd.overview.prompts import prompts
 from jarvisd.overview.sessions import SessionEntry, Sessions

@@ -19,12 +19,12 @@ from jarvisd.core.record import Record
 from jarvisd.core.signal import Dialog, HookCalled, OutputClosed, Signal
 from jarvisd.core.traits import TraitsOf, no_traits
 from jarvisd.ledger.ledger_stream import LedgerStream
+from jarvisd.state.attention_reasons import Burn, attention_to, silence_due_ms
 from jarvisd.state.endings import GIVEN_UP_MS
 from jarvisd.state.facts import Phase, StateFacts, StateStream, note
 from jarvisd.state.ladder import verdict_on
 from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import Attention, StateView, Tier, Transition, needs_somebody
-from jarvisd.state.reasons import Burn, attention_to, silence_due_ms
 from jarvisd.state.session_registry import MAX_DEPTH, Reminders, SessionRegistry
 from jarvisd.state.session_state import SessionState
 from jarvisd.state.situation import Situation, StateVerdict

@@ -11,11 +11,11 @@ from jarvisd.base.session_words import OVER, WAITS, State
 from jarvisd.core.feature import SessionKey
 from jarvisd.core.signal import HookCalled
 from jarvisd.core.traits import HookWords, Moment
+from jarvisd.state.attention_reasons import Burn
 from jarvisd.state.endings import AT_REST
 from jarvisd.state.facts import StateStream
 from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import Attention, StateView, Tier, Transition
-from jarvisd.state.reasons import Burn
 from jarvisd.state.situation import OF_CHILD, UNOWNED_MS, Situation, StateVerdict
 
 DWELL_MS = 3_000

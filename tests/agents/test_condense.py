@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jarvisd.agents._shared import json_scan
-from jarvisd.agents._shared.condense import (
+from jarvisd.agents._shared.long_lines import (
     MAX_ITEMS,
     MAX_KEPT_BYTES,
     MAX_VALUE_BYTES,

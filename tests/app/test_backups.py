@@ -3,7 +3,7 @@
 import anyio
 from structlog.testing import capture_logs
 
-from jarvisd.app.backups import CHECK_S, keep_backups
+from jarvisd.app.backup_schedule import CHECK_S, keep_backups
 from jarvisd.base.errors import StoreError
 from tests.support import FakeClock
 

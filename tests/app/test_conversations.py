@@ -11,7 +11,7 @@ import anyio
 import msgspec
 import pytest
 
-from jarvisd.app.features import conversation_limits, open_store
+from jarvisd.app.feature_order import conversation_limits, open_store
 from jarvisd.base.errors import ProtocolError, StoreError
 from jarvisd.config import ConversationSettings
 from jarvisd.conversations.methods import (

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import anyio
 
-from jarvisd.app.features import open_store
-from jarvisd.app.restore import recall_books
+from jarvisd.app.feature_order import open_store
+from jarvisd.app.load_stored import recall_books
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import StoreError, StoreUnansweredError
 from jarvisd.blocks.model import restored_block

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output.short_names import distinct, short
+from jarvisd.cli.output.project_names import distinct, short
 from jarvisd.cli.output.tables import Column, TableCell, facts, render, styled
 from jarvisd.cli.output.text import clip, cut, painted, safe, width, wrap
 

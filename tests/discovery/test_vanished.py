@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.core.discovery.scheduler import Scheduler
 from jarvisd.core.intake import Intake
 from jarvisd.overview.sessions import Sessions

@@ -6,7 +6,7 @@ import socket
 import anyio
 import msgspec
 
-from jarvisd.core.discovery.live_watch import PAUSE_S
+from jarvisd.core.discovery.inotify_files import PAUSE_S
 from jarvisd.core.origin import BlockView
 from jarvisd.overview.wire import ConfigReloadResult, StatusResult
 from jarvisd.rpc.wire import Revision, SubscribeResult

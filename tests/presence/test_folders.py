@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from jarvisd.core.discovery.live_watch import LiveWatch
+from jarvisd.core.discovery.inotify_files import LiveWatch
 from jarvisd.presence.evidence_folders import EvidenceFolders
 from tests.agents.found import AGENTS
 from tests.presence.rig import Home

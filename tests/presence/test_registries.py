@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from jarvisd.core.discovery import live_watch
+from jarvisd.core.discovery import inotify_files
 from jarvisd.core.origin import SessionId
 from jarvisd.core.presence_evidence import MAX_ENTRY_BYTES
 from jarvisd.core.signal import ProcessFound, ProcessGone, RegistryRead
@@ -258,7 +258,7 @@ async def test_without_inotify_changes_are_found_by_looking(
     def refused(**_: object) -> None:
         raise OSError(errno.EMFILE, "no more of them")
 
-    monkeypatch.setattr(live_watch, "INotify", refused)
+    monkeypatch.setattr(inotify_files, "INotify", refused)
     with agent("claude") as claude:
         async with watching(home, heard) as presence:
             assert presence.error is not None

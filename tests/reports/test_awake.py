@@ -5,7 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.overview.sessions import Sessions
 from jarvisd.reports.awake import BEAT_S, Awake, stay_awake
 from tests.storage.building import ask

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvisd.overview.names_methods import LEAST_CHARS, begins, shortened, shortest
+from jarvisd.overview.name_resolution import LEAST_CHARS, begins, shortened, shortest
 
 IDS = st.sets(st.text("01-", min_size=1, max_size=12), min_size=1, max_size=40)
 

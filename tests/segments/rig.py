@@ -8,8 +8,8 @@ from typing import Any
 
 import anyio
 
-from jarvisd.app.features import open_store
-from jarvisd.app.restore import recall_books
+from jarvisd.app.feature_order import open_store
+from jarvisd.app.load_stored import recall_books
 from jarvisd.base.ids import BlockId, SessionId
 from jarvisd.blocks.model import restored_block
 from jarvisd.core.block import Block

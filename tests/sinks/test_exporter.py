@@ -13,7 +13,7 @@ from typing import Final
 import anyio
 import pytest
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.errors import SinkError, StoreError
 from jarvisd.core.publisher import Flushed
 from jarvisd.core.storage.database_store import Store

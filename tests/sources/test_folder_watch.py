@@ -8,8 +8,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvisd.core.discovery.folder_watch import BATCH, FolderWatch
-from jarvisd.core.discovery.tree_watch import TreeWatch
+from jarvisd.core.discovery.inotify_folders import BATCH, FolderWatch
+from jarvisd.core.discovery.watchfiles_folders import TreeWatch
 from tests.support import eventually
 
 

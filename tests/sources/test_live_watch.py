@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.core.discovery import live_watch
-from jarvisd.core.discovery.live_watch import PAUSE_S, LiveWatch
+from jarvisd.core.discovery import inotify_files
+from jarvisd.core.discovery.inotify_files import PAUSE_S, LiveWatch
 from tests.support import eventually
 
 
@@ -58,7 +58,7 @@ async def test_the_first_hint_comes_at_once_and_later_ones_together(
 async def test_no_hint_waits_while_somebody_waits_for_it(
     told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_watch, "PAUSE_S", 3600.0)
+    monkeypatch.setattr(inotify_files, "PAUSE_S", 3600.0)
     told.watch.batch_unless(lambda: True)
     with told.watch.open():
         told.watch.add(str(tmp_path))
@@ -70,8 +70,8 @@ async def test_no_hint_waits_while_somebody_waits_for_it(
 async def test_more_than_is_read_at_once_is_told_without_a_pause(
     told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_watch, "PAUSE_S", 3600.0)
-    monkeypatch.setattr(live_watch, "READ_BYTES", live_watch.EVENT_BYTES + 32)
+    monkeypatch.setattr(inotify_files, "PAUSE_S", 3600.0)
+    monkeypatch.setattr(inotify_files, "READ_BYTES", inotify_files.EVENT_BYTES + 32)
     told.watch.batch_unless(lambda: False)
     names = ["a", "b", "c"] * 100
     with told.watch.open():

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.presence import locks
-from jarvisd.presence.locks import Holder, holders
+from jarvisd.presence import proc_locks
+from jarvisd.presence.proc_locks import Holder, holders
 
 
 def test_a_lock_is_seen_while_it_is_held(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_lock_is_seen_while_it_is_held(tmp_path: Path) -> None:
 
 
 def test_without_files_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "_read_lines", lambda: pytest.fail("was read"))
+    monkeypatch.setattr(proc_locks, "_read_lines", lambda: pytest.fail("was read"))
     assert holders([]) == {}
 
 
@@ -54,6 +54,6 @@ def test_lines(
     seen = tmp_path.stat()
     device = f"{os.major(seen.st_dev):02x}:{os.minor(seen.st_dev):02x}"
     text = line.format(pid=4000, place=f"{device}:{seen.st_ino}", inode=seen.st_ino)
-    monkeypatch.setattr(locks, "_read_lines", lambda: [text.encode()])
+    monkeypatch.setattr(proc_locks, "_read_lines", lambda: [text.encode()])
     found = holders([seen]).get(seen.st_ino, [])
     assert found == ([] if expected is None else [Holder(4000, expected)])

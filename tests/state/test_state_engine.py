@@ -8,9 +8,9 @@ import pytest
 from jarvisd.base.session_words import Activity, State
 from jarvisd.core.origin import SessionId
 from jarvisd.state import session_registry
+from jarvisd.state.attention_reasons import LOOP_CALLS
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import Reason, Transition
-from jarvisd.state.reasons import LOOP_CALLS
 from jarvisd.state.session_state import SessionState
 from tests.agents.found import traits_of
 from tests.ledger.books import line

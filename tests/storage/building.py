@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.blocks.model import SavedBlock
 from jarvisd.core.origin import BlockId, Counts, Kind, Origin, SessionId
 from jarvisd.core.roots import Position

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.clock import SystemClock
 from tests.storage.building import many
 

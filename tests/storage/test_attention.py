@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import Confidence, State

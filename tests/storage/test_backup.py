@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.errors import StoreError
 from jarvisd.core.storage.backup import BACKUP_EVERY_MS, backup_folder, backups, is_due
 from jarvisd.core.storage.migrate import shipped_scripts

@@ -10,7 +10,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.errors import StoreError
 from jarvisd.core.saved import FlushBatch
 from jarvisd.core.storage import sqlite_connection as connection_module

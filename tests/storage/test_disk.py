@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.errors import StoreError
 from tests.storage.building import ask, batch, block_id, fill, lines_by_id, many, saved
 from tests.support import FakeClock, stored_blocks

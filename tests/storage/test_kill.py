@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from tests.storage.building import lines_by_id
 from tests.storage.saving_child import BLOCKS
 from tests.support import FakeClock
@@ -56,7 +56,7 @@ from pathlib import Path
 import anyio
 
 from jarvisd.base.clock import SystemClock
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 
 
 async def leave() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.errors import StoreTooNewError
 from jarvisd.core.sources.jsonlines.identity import FilePosition, position_of
 from jarvisd.core.storage.database import connect_writer

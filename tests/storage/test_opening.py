@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.errors import StoreForeignError, StoreTooNewError
 from jarvisd.core.storage.backup import backup_folder
 from jarvisd.core.storage.files import format_stamp

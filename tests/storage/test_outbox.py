@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.errors import StoreError
 from jarvisd.core.storage.database_store import Store
 from jarvisd.sinks import store as outbox

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.usage import Tokens
 from jarvisd.core.origin import SessionId

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.errors import StoreBusyError, StoreError
 from jarvisd.blocks.model import SavedBlock
 from jarvisd.core.origin import BlockId, Counts, Kind, Origin, SessionId

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvisd.app.features import open_store
+from jarvisd.app.feature_order import open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import Activity, Confidence, State

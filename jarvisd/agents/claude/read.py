@@ -11,7 +11,6 @@ from contextlib import suppress
 import msgspec
 from msgspec.structs import replace
 
-from jarvisd.agents._shared.condense import condenser_of
 from jarvisd.agents._shared.cue import asks
 from jarvisd.agents._shared.decode import (
     ABSENT,
@@ -21,6 +20,7 @@ from jarvisd.agents._shared.decode import (
     text_of,
     unix_ms,
 )
+from jarvisd.agents._shared.long_lines import condenser_of
 from jarvisd.agents.claude.limits import api_failure, retried
 from jarvisd.agents.claude.printed import PrintedSession, printed_key
 from jarvisd.agents.claude.prose import (

@@ -13,7 +13,6 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from jarvisd.agents._shared.condense import condenser_of
 from jarvisd.agents._shared.cue import asks
 from jarvisd.agents._shared.decode import (
     ABSENT,
@@ -23,6 +22,7 @@ from jarvisd.agents._shared.decode import (
     text_of,
     unix_ms,
 )
+from jarvisd.agents._shared.long_lines import condenser_of
 from jarvisd.agents._shared.troubles import TROUBLES
 from jarvisd.agents.codex.limits import limits_in
 from jarvisd.agents.codex.printed import PRINTED_TYPES, printed_record

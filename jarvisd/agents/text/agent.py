@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvisd.agents._shared.condense import Head
+from jarvisd.agents._shared.long_lines import Head
 from jarvisd.agents._shared.outline import of_text
 from jarvisd.agents.text.about import ABOUT
 from jarvisd.agents.text.read import TextReader

@@ -16,7 +16,7 @@ from jarvisd.base.errors import (
     JarvisError,
 )
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output import short_names, terminal
+from jarvisd.cli.output import project_names, terminal
 from jarvisd.cli.output.tables import Column, TableCell, facts, render
 from jarvisd.cli.output.text import cut, safe
 from jarvisd.cli.parser import Subparsers, add_colour, add_json, declare, nearest
@@ -143,7 +143,7 @@ def _list(args: argparse.Namespace) -> int:
 def _pairs(summary: AgentSummary) -> list[tuple[str, str]]:
     tested = summary.tested
     versions = "" if tested is None else f", tested with {tested[0]} to {tested[1]}"
-    logs = [short_names.with_home(each) for each in summary.found]
+    logs = [project_names.with_home(each) for each in summary.found]
     return [
         (summary.name, f"{summary.title}{versions}"),
         ("logs", ", ".join(logs) or f"none found in {_roots(summary)}"),
@@ -154,7 +154,7 @@ def _pairs(summary: AgentSummary) -> list[tuple[str, str]]:
 
 
 def _roots(summary: AgentSummary) -> str:
-    return ", ".join(short_names.with_home(each) for each in summary.roots)
+    return ", ".join(project_names.with_home(each) for each in summary.roots)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -231,7 +231,7 @@ def _print_file(
     *,
     colour: bool,
 ) -> None:
-    name, room = safe(short_names.with_home(file.path)), terminal.columns()
+    name, room = safe(project_names.with_home(file.path)), terminal.columns()
     if file.session_id is not None and file.session_id not in file.path:
         name = f"{name} {safe(file.session_id)}"
 

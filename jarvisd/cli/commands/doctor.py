@@ -7,7 +7,7 @@ from dataclasses import asdict
 from jarvisd.base.errors import EXIT_FAILURE
 from jarvisd.cli import doctor_checks
 from jarvisd.cli.doctor_checks import Finding
-from jarvisd.cli.output import short_names, terminal
+from jarvisd.cli.output import project_names, terminal
 from jarvisd.cli.output.tables import facts, styled
 from jarvisd.cli.parser import (
     Subparsers,
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _print(finding: Finding, *, colour: bool) -> None:
     room = terminal.columns()
-    rows = [(finding.subject, short_names.with_home(finding.detail))]
+    rows = [(finding.subject, project_names.with_home(finding.detail))]
     if finding.remedy:
         rows.append(("", f"-> {finding.remedy}"))
 

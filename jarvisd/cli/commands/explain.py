@@ -6,7 +6,7 @@ import os
 from jarvisd.cli import naming
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output import short_names, terminal
+from jarvisd.cli.output import project_names, terminal
 from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.text import cut, safe
 from jarvisd.cli.parser import (
@@ -120,7 +120,7 @@ def _print_block(
     block: ExplainedBlock, lines: list[ExplainedLine], args: argparse.Namespace
 ) -> None:
     name, room = (
-        safe(short_names.with_home(block.path or block.block_id)),
+        safe(project_names.with_home(block.path or block.block_id)),
         terminal.columns(),
     )
     terminal.show(name if room is None else cut(name, room, front=True))

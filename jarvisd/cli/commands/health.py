@@ -7,7 +7,7 @@ from jarvisd.cli import wall_clock
 from jarvisd.cli.output import (
     block_rows,
     drift_lines,
-    short_names,
+    project_names,
     sink_lines,
     terminal,
 )
@@ -60,7 +60,7 @@ def _print(health: HealthResult, now_ms: int) -> None:
 
 def _facts(health: HealthResult, now_ms: int) -> list[tuple[str, str]]:
     store, watch = health.store, health.watch
-    where = short_names.with_home(store.path or "in memory only")
+    where = project_names.with_home(store.path or "in memory only")
     flushed = fmt.moment(store.last_flush_ms, now_ms)
     scanned = fmt.moment(watch.last_scan_ms, now_ms)
     uptime = fmt.duration(health.uptime_s)

@@ -10,7 +10,7 @@ from jarvisd.cli import filters, naming, wall_clock
 from jarvisd.cli.commands.conversation import count
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output import short_names, terminal
+from jarvisd.cli.output import project_names, terminal
 from jarvisd.cli.output.reports import written_days
 from jarvisd.cli.output.reports.usage_tables import short_model
 from jarvisd.cli.output.tables import Column, TableCell, render
@@ -148,7 +148,7 @@ def _row(segment: Segment, now_ms: int, titles: Titles) -> list[TableCell]:
     return [
         TableCell(fmt.ago(segment.ended_ms, now_ms)),
         TableCell(safe(segment.agent)),
-        TableCell(short_names.short(segment.project) or fmt.ABSENT),
+        TableCell(project_names.short(segment.project) or fmt.ABSENT),
         TableCell(titles.short(segment.session_id)),
         TableCell(str(segment.segment)),
         TableCell(fmt.duration(segment.duration_ms / fmt.MS_PER_S)),

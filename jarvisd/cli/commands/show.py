@@ -7,7 +7,7 @@ from jarvisd.base.usage import Tokens
 from jarvisd.cli import naming, wall_clock
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output import short_names, state_words, terminal
+from jarvisd.cli.output import project_names, state_words, terminal
 from jarvisd.cli.output.tables import facts
 from jarvisd.cli.output.titles import Titles, of_block
 from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
@@ -156,7 +156,7 @@ def _share(percent: float | None) -> str | None:
 
 
 def _place(path: str | None) -> str | None:
-    return None if path is None else short_names.with_home(path)
+    return None if path is None else project_names.with_home(path)
 
 
 def _moment(at_ms: int | None, now_ms: int) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from jarvisd.base.folder import is_named
 from jarvisd.base.session_words import NEEDS, Confidence, State
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output import short_names, state_words, terminal
+from jarvisd.cli.output import project_names, state_words, terminal
 from jarvisd.cli.output.reports.usage_tables import short_model
 from jarvisd.cli.output.tables import Column, TableCell, faint
 from jarvisd.cli.output.titles import Titles, of_block
@@ -129,7 +129,7 @@ def tool(block: BlockView) -> TableCell:
 
 def project(block: BlockView) -> str:
     """Return the short name of the project, else of the folder where it ran."""
-    return short_names.short(block.project, block.cwd) or fmt.ABSENT
+    return project_names.short(block.project, block.cwd) or fmt.ABSENT
 
 
 def newest_first(blocks: Iterable[BlockView]) -> list[BlockView]:

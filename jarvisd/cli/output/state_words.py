@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from jarvisd.base.session_words import NEEDS, Activity, Confidence, State
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output import short_names
+from jarvisd.cli.output import project_names
 from jarvisd.cli.output.tables import Column, TableCell
 from jarvisd.cli.output.text import safe
 from jarvisd.cli.output.titles import Titles, of_session
@@ -94,7 +94,7 @@ def since(view: StateView, now_ms: int) -> str:
 
 def project(session: LiveSession) -> str:
     """Return the short name of the project, else of the folder where it runs."""
-    return short_names.short(session.project, session.cwd) or fmt.ABSENT
+    return project_names.short(session.project, session.cwd) or fmt.ABSENT
 
 
 def row(session: LiveSession, now_ms: int, titles: Titles) -> list[TableCell]:

@@ -13,7 +13,7 @@ from jarvisd.base.ids import SessionId
 from jarvisd.base.wire_types import Params
 from jarvisd.cli import wall_clock
 from jarvisd.cli.daemon_connection import Answer
-from jarvisd.cli.output import short_names
+from jarvisd.cli.output import project_names
 from jarvisd.core.origin import BlockView
 from jarvisd.overview.names_wire import MAX_SHORTENED, IdsShorten, IdsShortenResult
 from jarvisd.overview.wire import (
@@ -177,7 +177,7 @@ def called(named: Named) -> str:
     if named.title:
         return named.title
 
-    what = short_names.short(named.project) or named.agent
+    what = project_names.short(named.project) or named.agent
     if named.is_subagent:
         what = "subagent"
 

@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 from jarvisd.base.clock import MS_PER_S, Clock
 from jarvisd.core.block import LIVE_MS
 from jarvisd.core.discovery.fairness import Fairness
-from jarvisd.core.discovery.live_watch import LiveWatch
+from jarvisd.core.discovery.inotify_files import LiveWatch
 from jarvisd.core.discovery.tracked_file import TrackedFile
 
 

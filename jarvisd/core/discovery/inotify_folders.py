@@ -12,7 +12,7 @@ from anyio import lowlevel
 from anyio.abc import TaskGroup
 
 from jarvisd.core.discovery.hints import Hint, Lost
-from jarvisd.core.discovery.live_watch import LiveWatch
+from jarvisd.core.discovery.inotify_files import LiveWatch
 from jarvisd.core.discovery.scan import is_utf8
 
 BATCH = 20

@@ -18,18 +18,18 @@ from jarvisd.base.clock import next_tick
 from jarvisd.core.block import Block
 from jarvisd.core.discovery.fairness import Fairness
 from jarvisd.core.discovery.file_registry import FileRegistry
-from jarvisd.core.discovery.folder_watch import FolderWatch
 from jarvisd.core.discovery.followers import Followers
 from jarvisd.core.discovery.history import History
-from jarvisd.core.discovery.live_watch import HAS_INOTIFY, LiveWatch
+from jarvisd.core.discovery.inotify_files import HAS_INOTIFY, LiveWatch
+from jarvisd.core.discovery.inotify_folders import FolderWatch
 from jarvisd.core.discovery.progress import ImportProgress
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.core.discovery.rereader import Rereader
 from jarvisd.core.discovery.scan import ScanResult, is_utf8, walk
 from jarvisd.core.discovery.slice_reader import SliceReader
 from jarvisd.core.discovery.tracked_file import TrackedFile
-from jarvisd.core.discovery.tree_watch import TreeWatch
 from jarvisd.core.discovery.watch_health import WatcherHealth
+from jarvisd.core.discovery.watchfiles_folders import TreeWatch
 from jarvisd.core.intake import Intake
 from jarvisd.core.publisher import TreesChanged
 from jarvisd.core.roots import Tree

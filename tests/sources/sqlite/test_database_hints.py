@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 
-from jarvisd.core.discovery.folder_watch import FolderWatch
+from jarvisd.core.discovery.inotify_folders import FolderWatch
 from jarvisd.core.sources.sqlite.database_files import database_of
 from tests.e2e.home import append, record, temporary_home
 from tests.e2e.rig import running_daemon

@@ -11,8 +11,8 @@ from contextlib import suppress
 
 import msgspec
 
-from jarvisd.agents._shared.condense import condenser_of
 from jarvisd.agents._shared.decode import decode_counted, text_of, unix_ms
+from jarvisd.agents._shared.long_lines import condenser_of
 from jarvisd.base.usage import Tokens
 from jarvisd.core.agent import ReaderContext
 from jarvisd.core.event import (

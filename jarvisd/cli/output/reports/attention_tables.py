@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output import short_names
+from jarvisd.cli.output import project_names
 from jarvisd.cli.output.reports import bars
 from jarvisd.cli.output.reports.usage_tables import BAR_COLUMNS
 from jarvisd.cli.output.tables import Column, TableCell, render
@@ -162,7 +162,7 @@ def _session(
     return [
         TableCell(titles.of(_named(each))),
         TableCell(each.agent),
-        TableCell(short_names.short(each.project) or fmt.ABSENT),
+        TableCell(project_names.short(each.project) or fmt.ABSENT),
         TableCell(_span(each.waiting_ms), "1"),
         *_latency(each.approvals),
         *([_bar(each.waiting_ms, most)] if drawn else []),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output import short_names
+from jarvisd.cli.output import project_names
 from jarvisd.cli.output.reports import bars
 from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.text import safe
@@ -76,7 +76,7 @@ def lines(
         columns.append(_MODELS)
 
     most = max(each.cost_micros for each in report.rows)
-    projects = short_names.distinct(each.key for each in report.rows if each.key)
+    projects = project_names.distinct(each.key for each in report.rows if each.key)
     table = [
         [
             *_names(each, report.by, projects, titles),
@@ -153,7 +153,7 @@ def _names(
 
     match by:
         case "session":
-            project = short_names.short(row.project) or fmt.ABSENT
+            project = project_names.short(row.project) or fmt.ABSENT
             return [TableCell(titles.of(_named(row))), TableCell(project)]
         case "model":
             return [TableCell(short_model(row.key))]

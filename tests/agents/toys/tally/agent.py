@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvisd.agents._shared.condense import Head
+from jarvisd.agents._shared.long_lines import Head
 from jarvisd.agents._shared.outline import of_text
 from jarvisd.core.agent import About, Agent, AgentReader, ReaderContext
 from jarvisd.core.origin import SessionId
