@@ -28,7 +28,7 @@ from jarvisd.segments.model import Closed, Segment
 from jarvisd.segments.wire import MAX_SEGMENTS, SegmentsList, SegmentsListResult
 
 EXAMPLES = """\
-jarvisctl segments                           the last twenty open_segments of work
+jarvisctl segments                           the last twenty segments
 jarvisctl segments --project shop --since 7d  those of a project in a week
 jarvisctl segments --json | jq '.segments[] | select(.errors > 0) | .session_id'"""
 
