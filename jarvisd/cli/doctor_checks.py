@@ -69,8 +69,8 @@ _DRIFT_REMEDY = (
     "report the line agent.drift of the daemon's log"
 )
 _REMEDIES = {
-    "compressed_files": "unpack copies into DIR/sessions and name DIR in "
-    "agents.codex.roots, to have them in the reports"
+    "compressed_files": "restore those that are damaged; unpack copies of very large "
+    "ones into DIR/sessions, and name DIR in agents.codex.roots"
 }
 
 
@@ -223,11 +223,12 @@ def _sources(known: SourcesListResult) -> Iterator[Finding]:
 
     troubled = [each for each in known.sources if each.error is not None]
     for source in troubled[:MAX_PROBLEM_SOURCES]:
+        is_packed = source.path.endswith(".zst")
         yield Finding(
             "warn",
             source.agent,
             f"{source.path}: {source.error}",
-            source.remedy or "make it readable",
+            source.remedy or ("restore the file" if is_packed else "make it readable"),
         )
 
     if len(troubled) > MAX_PROBLEM_SOURCES:

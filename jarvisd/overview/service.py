@@ -303,7 +303,7 @@ def _compressed(paths: list[str], since_ms: int) -> Problem:
     what = "1 compressed rollout" if count == 1 else f"{count:,} compressed rollouts"
     return Problem(
         kind="compressed_files",
-        message=f"{what} cannot be read to the end, and may lack in reports "
+        message=f"{what} cannot be read to the end, and may be missing from reports "
         f"({min(paths)}{'' if count == 1 else ', ...'})",
         since_ms=since_ms,
         count=count,
