@@ -18,7 +18,6 @@ from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.traits import TraitsOf, no_traits
 from jarvisd.ledger.fold import fold
-from jarvisd.ledger.key_set import KeySet
 from jarvisd.ledger.ledger_stream import FoldedStream, LedgerStream
 from jarvisd.ledger.limit_samples import Samples
 from jarvisd.ledger.model import (
@@ -37,9 +36,8 @@ from jarvisd.ledger.model import (
 )
 from jarvisd.ledger.open_segments import IDLE_MS
 from jarvisd.ledger.repricing import Priced, Repricing
-from jarvisd.ledger.rollup import Rollup
-from jarvisd.ledger.row_cache import RowCaches
-from jarvisd.ledger.row_changes import RowSums
+from jarvisd.ledger.rollup import Rollup, RowSums
+from jarvisd.ledger.row_cache import KeySet, RowCaches
 from jarvisd.ledger.session_totals import (
     Price,
     Session,

@@ -19,10 +19,9 @@ from jarvisd.core.event import (
 from jarvisd.core.origin import Origin, SessionId
 from jarvisd.core.record import Record, Speaker
 from jarvisd.ledger.fold import fold
-from jarvisd.ledger.key_set import KeySet
 from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.ledger.model import VOID_RANK, CallRow, Mark, MarkRow, ResponseRow, Row
-from jarvisd.ledger.row_cache import RowCaches
+from jarvisd.ledger.row_cache import KeySet, RowCaches
 from jarvisd.ledger.session_totals import Session, tool_name
 
 _COUNTABLE = (UsageReported, ContextMeasured, ToolCalled, ToolReturned, PromptGiven)

@@ -12,8 +12,7 @@ from jarvisd.ledger.model import (
     Row,
     SessionRow,
 )
-from jarvisd.ledger.rollup import Rollup
-from jarvisd.ledger.row_changes import RowSums, priced
+from jarvisd.ledger.rollup import Rollup, RowSums, priced
 from jarvisd.ledger.session_totals import Price, restored
 
 

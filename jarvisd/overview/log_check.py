@@ -36,10 +36,9 @@ from jarvisd.core.sources.jsonlines.lines import (
 )
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.explain import MALFORMED, OVERSIZE, Explainer
-from jarvisd.ledger.key_set import KeySet
 from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.ledger.model import VOID_RANK
-from jarvisd.ledger.row_cache import RowCaches
+from jarvisd.ledger.row_cache import KeySet, RowCaches
 from jarvisd.overview.health_wire import DriftItem
 
 _MAX_DEPTH = 8

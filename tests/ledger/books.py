@@ -25,8 +25,7 @@ from jarvisd.ledger.model import (
     Row,
     SessionRow,
 )
-from jarvisd.ledger.rollup import Rollup
-from jarvisd.ledger.row_changes import RowSums
+from jarvisd.ledger.rollup import Rollup, RowSums
 from jarvisd.ledger.session_totals import Price, Session, restored
 from jarvisd.state.facts import StateStream
 from tests.agents.found import AGENTS, fresh_reader, traits_of

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from jarvisd.base.usage import Tokens, Variant
 from jarvisd.core.event import Outcome
 from jarvisd.core.origin import SessionId
-from jarvisd.ledger.key_set import KeySet, key_of
 from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.ledger.merge import merged
 from jarvisd.ledger.model import NO_INPUT, VOID_RANK, CallRow, ResponseRow, row_version
+from jarvisd.ledger.row_cache import KeySet, key_of
 from jarvisd.ledger.session_totals import Spans
 from tests.ledger import test_ledger_claude as claude
 from tests.ledger import test_ledger_codex as codex

@@ -118,7 +118,7 @@ async def test_a_line_to_its_subscriber(tmp_path: Path) -> None:
         await way.assert_short(
             written,
             lambda number: f'"line_count":{number + 3}',
-            files=51,
+            files=49,
             functions=162,
         )
 
