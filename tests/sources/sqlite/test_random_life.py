@@ -17,4 +17,4 @@ def test_at_each_quiet_point_all_is_as_recovery_gives_it(
     life = live(tmp_path, seed=seed, points=points, mode=mode)
 
     assert life.points == points
-    assert life.sums > points
+    assert life.sums >= points
