@@ -7,8 +7,9 @@ ABOUT = About(
     "prompts, compactions, errors",
     estimated="cost, by list prices; states, where no hooks are installed; what is printed "
     "of a run, until its result comes",
-    unknowable="the request of /compact, of titles and of permission checks; the output "
-    "of a response that was interrupted",
+    unknowable="the request of /compact, of titles and of permission checks; "
+    "a response that was interrupted before its first word, and the rest of the output "
+    "of others",
     interrupted_output=1,
     unlogged=frozenset({"side-json", "side-summary"}),
 )
