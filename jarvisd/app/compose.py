@@ -171,6 +171,7 @@ async def compose(
         agents,
         trees=lambda: reconciler.trees,
         wanted=WantedSessions(books, clock),
+        together=state_task.together,
         dialogs=books.states.dialogs,
         with_dialog=books.states.asking,
         may_run_commands=books.states.is_at_work,
@@ -332,8 +333,9 @@ def _hook_handlers(
 
     def hooked(signal: HookCalled) -> None:
         # First: whether the process ends with its turn decides what its hooks mean.
-        presence.record_hook(signal)
-        state_task.report(signal)
+        with state_task.together():
+            presence.record_hook(signal)
+            state_task.report(signal)
 
     def read(read: StatusLineRead) -> None:
         if read.limits is not None:

@@ -3,6 +3,7 @@
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +19,9 @@ MAX_REPORTED_EXITS = 1000
 
 Report = Callable[[Signal], None]
 """Called with each signal; must not block."""
+
+Together = Callable[[], AbstractContextManager[None]]
+"""Gives a context whose signals are judged at its end, all at once."""
 
 
 class How(StrEnum):

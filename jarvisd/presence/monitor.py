@@ -8,6 +8,7 @@ only while a wanted session has no better evidence.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 
 import anyio
 from anyio.abc import TaskStatus
@@ -19,7 +20,7 @@ from jarvisd.core.process import ProcessLife, ProcessRole
 from jarvisd.core.roots import Tree
 from jarvisd.core.signal import Dialog, HookCalled
 from jarvisd.core.traits import Moment
-from jarvisd.presence.bindings import Bindings, Report
+from jarvisd.presence.bindings import Bindings, Report, Together
 from jarvisd.presence.evidence_folders import EvidenceFolders
 from jarvisd.presence.exits import ExitWatcher
 from jarvisd.presence.hosted import Key
@@ -56,6 +57,7 @@ class PresenceMonitor:
         clock: Monotonic time for pauses, Unix time for signals.
         agents: The agents and the rules by which their processes are known.
         trees: Gives the folders of transcripts; agents leave evidence beside them.
+        together: Gives a context whose signals are judged at its end.
         wanted: Gives the recent sessions that are not over; called at each scan.
         dialogs: Gives the open dialogs that hooks reported.
         with_dialog: Gives the sessions of those dialogs, and sessions whose dialog
@@ -72,6 +74,7 @@ class PresenceMonitor:
         *,
         trees: Callable[[], tuple[Tree, ...]],
         wanted: Callable[[], Sequence[WantedSession]],
+        together: Together = nullcontext,
         dialogs: Callable[[], Sequence[Dialog]] = tuple,
         with_dialog: Callable[[], Iterable[Key]] = tuple,
         may_run_commands: Callable[[Key], bool] = lambda _: False,
@@ -91,6 +94,7 @@ class PresenceMonitor:
             is_headless=lambda agent, pid: (
                 programs.role_of(agent, pid) is ProcessRole.ONCE
             ),
+            together=together,
         )
         self._hosts = Hosts(self._bindings, self._exits, clock)
         self._locks = LockHolders(self._bindings, self._hosts, clock, programs.role_of)

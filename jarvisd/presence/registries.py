@@ -19,7 +19,7 @@ from jarvisd.core.presence_evidence import MAX_ENTRY_BYTES, Registry, RegistryEn
 from jarvisd.core.process import ProcessLife
 from jarvisd.core.signal import RegistryRead
 from jarvisd.core.sources.small_file import read_small
-from jarvisd.presence.bindings import Binding, Bindings, How, Report
+from jarvisd.presence.bindings import Binding, Bindings, How, Report, Together
 from jarvisd.presence.leftovers import Leftovers
 from jarvisd.presence.processes import life_of, pid_namespace, started_ms
 from jarvisd.presence.wanted import WantedSession
@@ -62,6 +62,7 @@ class Registries:
     bindings: Bindings
     clock: Clock
     is_headless: Callable[[str, int], bool]
+    together: Together
     _folders: dict[str, tuple[str, Registry]] = field(default_factory=dict)
     _stamps: dict[str, Stamp] = field(default_factory=dict)
     _live: dict[str, _LiveEntry] = field(default_factory=dict)
@@ -186,6 +187,14 @@ class Registries:
             return  # it may still switch to another session, which a later entry names
 
         now = self._live[path] = _LiveEntry(agent, entry, life)
+        with self.together():  # a process whose status is not known yet counts as idle
+            self._report_entry(path, before, now)
+
+    def _report_entry(
+        self, path: str, before: _LiveEntry | None, now: _LiveEntry
+    ) -> None:
+        """Bind the session of *now* if it is new, and report the status if it changed."""
+        agent, entry, life = now.agent, now.entry, now.life
         is_same_session = before and before.entry.session_id == entry.session_id
         if before is None or before.life != life or not is_same_session:
             self._rebind(path, before, now)

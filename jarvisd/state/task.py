@@ -5,7 +5,8 @@ judgement changes goes to the journal, which stores and announces it.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import anyio
 import structlog
@@ -43,19 +44,33 @@ class StateTask:
         self._clock = clock
         self._wake = anyio.Event()
         self._planned_ms = -math.inf
-        self._judging = True  # until `run`: earlier signals must be recorded first
+        self._is_paused = True  # until `run`: earlier signals must be recorded first
 
     def report(self, signal: Signal) -> None:
         """Record *signal* and judge its session; cheap, to be called between awaits."""
         self.states.record_signal(signal)
         self.judge()
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Judge signals that are reported within only when all of them are recorded.
+
+        Without awaits within: a process alone is an idle session, and is not if its
+        registry entry, which comes with it, says that it is busy.
+        """
+        before, self._is_paused = self._is_paused, True
+        try:
+            yield
+        finally:
+            self._is_paused = before
+            self.judge()
+
     def judge(self) -> None:
         """Judge all that was touched or is due, and publish what has changed."""
-        if self._judging:
+        if self._is_paused:
             return  # a transition changes blocks, and these call us
 
-        self._judging = True
+        self._is_paused = True
         try:
             now_ms = self._clock.unix_ms()
             made = self.states.judge(now_ms)
@@ -65,7 +80,7 @@ class StateTask:
             for agent, session_id in self.states.take_attended():
                 self._show(agent, session_id)
         finally:
-            self._judging = False
+            self._is_paused = False
 
         if self._next_ms < self._planned_ms:
             self._wake.set()
@@ -76,7 +91,7 @@ class StateTask:
         To be started when presence has looked at all processes and registries once: what
         is restored from the store was reported with their help.
         """
-        self._judging = False
+        self._is_paused = False
         while True:
             self.judge()  # at first what was taken back from the store
             self._wake, self._planned_ms = anyio.Event(), self._next_ms

@@ -86,9 +86,9 @@ class Session:
         write_in_place(folder / f"{process.pid}.json", json.dumps(entry).encode())
         return at_ms
 
-    async def hook(self, event: str, **fields: str) -> None:
+    async def hook(self, event: str, pid: int | None = None, /, **fields: str) -> None:
         payload = {"session_id": self.id, "hook_event_name": event, **fields}
-        await self._daemon.ask("hook", Done, agent="claude", payload=payload)
+        await self._daemon.ask("hook", Done, agent="claude", payload=payload, pid=pid)
 
     async def live(self) -> LiveSession | None:
         listed = await self._daemon.ask("states.list", StatesListResult, over=True)
@@ -143,6 +143,48 @@ async def test_the_registry_says_what_is_waited_for(
 
     live = await session.comes_to(expected)
     assert live.state.evidence == f"registry: {word}"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("busy", "working"), ("waiting", "waiting_approval")]
+)
+async def test_a_process_that_is_busy_when_it_is_found_was_not_idle_before(
+    daemon: Daemon, claude: Agent, status: str, expected: str
+) -> None:
+    """The registry is read before the first line: here there is none at all."""
+    session = Session(daemon, claude)
+    session.say(status)
+    await session.comes_to(expected)
+    assert await session.told() == [expected]
+
+
+async def test_a_process_that_is_at_work_when_its_hook_names_it_was_not_idle_before(
+    daemon: Daemon, claude: Agent
+) -> None:
+    session = Session(daemon)
+    await session.hook("UserPromptSubmit", claude.pid)
+    live = await session.comes_to("working")
+    assert live.state.pid == claude.pid
+    assert await session.told() == ["working"]
+
+
+async def test_a_process_that_goes_on_with_an_open_turn_was_not_idle_before(
+    daemon: Daemon, claude: Agent
+) -> None:
+    """What an older process was at ended with it, but the new one is at work."""
+    session = Session(daemon, claude)
+    long_ago = wall_clock.iso(wall_clock.unix_ms() - 60_000)
+    message = {"role": "user", "content": "make it so"}
+    session.write(type="user", message=message, timestamp=long_ago)
+    await session.comes_to("working")
+    session.say("busy")
+
+    async def is_believed() -> bool:
+        live = await session.live()
+        return live is not None and live.state.tier == "registry"
+
+    await eventually(is_believed)
+    assert await session.told() == ["working"]
 
 
 async def test_a_restart_under_an_open_dialog_changes_nothing(
