@@ -392,7 +392,12 @@ class Flusher:
                 if change is not None:
                     changes[name] = change
 
-        return FlushBatch(changes=changes, durable=durable, number=self._batches)
+        return FlushBatch(
+            changes=changes,
+            durable=durable,
+            number=self._batches,
+            generation=self._generation,
+        )
 
     def _put_aside(self, refused: Sequence[str]) -> None:
         """Report that the rows named by *refused* are not stored and will not be."""
@@ -457,9 +462,11 @@ class Flusher:
         if self._generation == self._store.generation:
             return
 
-        self._unanswered = None
-        await self._restart()
-        self._generation = self._store.generation
+        while self._generation != (generation := self._store.generation):
+            self._unanswered = None
+            await self._restart()
+            self._generation = generation  # it may be replaced while it is read
+
         for stream in self._streams:
             self.touch(stream)
 

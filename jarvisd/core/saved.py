@@ -30,12 +30,14 @@ class FlushBatch(msgspec.Struct, frozen=True, kw_only=True):
     They are committed together or not at all. *durable* asks for the disk's word before
     the answer: for pushed lines, which nobody can read again. A batch with a *number*
     may be sent again when its answer did not come in time: it is committed once, and
-    answered as it was then.
+    answered as it was then. Its changes build on what the database of *generation* has;
+    None: on nothing. Another gets only what applies to any.
     """
 
     changes: Mapping[str, Change]
     durable: bool = False
     number: int = 0
+    generation: int | None = None
 
 
 class Saved(NamedTuple):

@@ -360,6 +360,30 @@ async def test_books_are_made_again_when_the_database_is_deleted(
     assert len(accounts(tmp_path)["responses"]) == 2
 
 
+async def test_a_flush_that_waits_while_another_writer_replaces_the_database(
+    tmp_path: Path,
+) -> None:
+    path = transcript(tmp_path)
+    append(path, *SPENT)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        expected = daemon.session().row()
+        delete_database(tmp_path)
+        append(path, claude.reply("m2", second=2, inp=1, out=2, read=0))
+        await daemon.read()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(daemon.store.apply_one, lambda _: None)
+            group.start_soon(daemon.flusher.flush_all)
+
+        await daemon.sync()
+
+        assert daemon.store.generation == 1
+        assert daemon.session().row().tokens == expected.tokens
+
+    assert len(accounts(tmp_path)["responses"]) == 2
+
+
 async def test_a_file_that_was_written_anew_is_accounted_once(tmp_path: Path) -> None:
     path = transcript(tmp_path)
     append(path, *SPENT)

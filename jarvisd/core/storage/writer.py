@@ -131,12 +131,13 @@ class Writer:
 
     async def write(self, batch: FlushBatch) -> Saved:
         """Write *batch* in one transaction; see `Store.save`."""
-        before = self.generation
+        before = self.generation if batch.generation is None else batch.generation
         try:
             if not self.is_open:
                 await self.reopen()
 
-            # A reopened file may lack rows that the batch builds on; see below.
+            # A reopened file may lack rows that the batch builds on; see below. Others
+            # write too, and may have reopened it while the batch waited for its turn.
             if self.generation == before:
                 return await self._write(batch)
         except ReplacedError as exc:
