@@ -9,10 +9,10 @@ import pytest
 
 from jarvisd.base.errors import StoreError, StoreUnansweredError
 from jarvisd.core.feature import Change, Feature, FeatureStore, FlushOutcome, Scope, Tx
-from jarvisd.core.flush import Flusher
+from jarvisd.core.flush import RETRY_S, Flusher
 from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.core.storage.database_store import open_database
-from tests.support import FakeClock, FakeStore, block
+from tests.support import FakeClock, FakeStore, block, settle
 
 COMMITTED, REFUSED = FlushOutcome.COMMITTED, FlushOutcome.REFUSED
 UNANSWERED, REPLACED = FlushOutcome.UNANSWERED, FlushOutcome.REPLACED
@@ -46,7 +46,10 @@ class FailingAtSettled(Numbers):
 
 
 class OutcomeStore(FakeStore):
-    """Answers as told, then as all is well."""
+    """Answers as told, then as all is well.
+
+    With "nothing" it has stored none of the changes, as when each store fails.
+    """
 
     def __init__(self, *answers: str) -> None:
         super().__init__()
@@ -62,6 +65,8 @@ class OutcomeStore(FakeStore):
                 raise StoreUnansweredError("too late")
             case "replaced":
                 self.generation += 1
+                return Saved(1)
+            case "nothing":
                 return Saved(1)
             case _:
                 return Saved(1, dict.fromkeys(batch.changes, "receipt"))
@@ -150,3 +155,64 @@ async def test_a_store_that_fails_costs_its_own_change_alone(tmp_path: Path) -> 
     assert numbers.told == [(COMMITTED, 1)]
     assert flusher.refused.where == "failing: ValueError"
     assert found == [("number 1",)]
+
+
+class Waiting(Numbers):
+    """Has something to store until it is committed."""
+
+    delays = 0
+
+    def delayed(self) -> None:
+        self.delays += 1
+
+    @property
+    def has_waiting(self) -> bool:
+        return self.number > 0 and self.told[-1:] != [(COMMITTED, self.number)]
+
+
+async def sent_by_itself(feature: Numbers, *, hurried: bool) -> list[Change]:
+    """Return what is sent of *feature* until a pause after a refusal is over."""
+    clock, store = FakeClock(), OutcomeStore("nothing")
+    features = {"numbers": feature}
+    flusher = Flusher(store, clock, [], features, streams_of=lambda *_: ())
+    async with anyio.create_task_group() as group:
+        group.start_soon(flusher.run)
+        await settle()
+        if hurried:
+            feature.number = 1
+            flusher.hasten(urgent=True)
+        else:
+            flusher.touch(block())
+
+        await clock.advance(0.11)
+        assert len(store.sent) == 1
+        await clock.advance(RETRY_S[-1] + 0.1)
+        sent = [each["numbers"] for each in store.sent]
+        group.cancel_scope.cancel()
+
+    return sent
+
+
+async def test_the_streams_of_a_flush_of_which_a_change_is_not_stored_come_again() -> (
+    None
+):
+    assert await sent_by_itself(Numbers(), hurried=False) == [1, 2]
+
+
+async def test_a_change_that_no_stream_brings_along_is_tried_again() -> None:
+    waiting = Waiting()
+
+    assert await sent_by_itself(waiting, hurried=True) == [2, 3]
+    assert waiting.delays == 1
+
+
+async def test_a_change_that_stays_refused_is_not_sent_in_a_loop() -> None:
+    store, clock = OutcomeStore(*["nothing"] * 9), FakeClock()
+    flusher = Flusher(
+        store, clock, [], {"numbers": Numbers()}, streams_of=lambda *_: ()
+    )
+
+    with pytest.raises(StoreError):
+        await flusher.flush_while(lambda: len(store.sent) < 9)
+
+    assert len(store.sent) == 1

@@ -140,11 +140,9 @@ class Flusher:
         past can wait for the others.
         """
         stream.revision = self.next_revision
-        if self._is_pressing and not self._failures:
-            self._wake.set()
-
-        block_id = stream.origin.block_id
-        if self._dirty.add(block_id, stream, self._clock.monotonic(), urgent=urgent):
+        now = self._clock.monotonic()
+        is_first = self._dirty.add(stream.origin.block_id, stream, now, urgent=urgent)
+        if is_first or (self._is_pressing and not self._failures):
             self._wake.set()
 
     def hasten(self, *, urgent: bool) -> None:
@@ -229,9 +227,8 @@ class Flusher:
             StoreError: It is not stored; it stays changed and is tried again.
 
         """
-        if self._writing.locked():
-            async with self._writing:
-                pass  # what a flush under way holds does not count as changed any more
+        async with self._writing:
+            pass  # what a flush under way holds does not count as changed any more
 
         await self._flush(FlushPlan(self._dirty.take()), tell=True)
         return self._store.revision
@@ -245,6 +242,8 @@ class Flusher:
         """
         while is_unfinished():
             await self._save(FlushPlan([]))
+            if self._not_before > self._clock.monotonic() and is_unfinished():
+                raise StoreError(CRASHED)  # again at once it would fail again
 
     async def commit(self, stream: Block) -> None:
         """Return once all of *stream* so far is on the disk.
@@ -334,13 +333,16 @@ class Flusher:
             await self._send(self._take(scope, durable=plan.durable))
             await self._restart_if_replaced()
 
+            self._not_before = -math.inf
             if self._is_partial:  # what a feature could not store waits for a pause
                 self._is_partial = False
                 self._not_before = self._clock.monotonic() + RETRY_S[-1]
                 for each in streams:
                     self._dirty.put_back(each.origin.block_id, each, now)
-            else:
-                self._not_before = -math.inf
+
+                if self._has_waiting:
+                    self._urgent_due = now
+                    self._delayed()
 
         self._failures, self.failed_since_ms, self.error = 0, None, None
         self.last_flush_ms = self._clock.unix_ms()
