@@ -455,7 +455,9 @@ async def test_a_kill_loses_and_doubles_nothing_of_a_document(
     for number in range(30):
         document.write(str(number), **reply)
         await anyio.sleep(0.01)
-        if number % 10 == 5:
+        if number % 10 == 3:
+            await daemon.sync()  # so that there is something to count twice
+        elif number % 10 == 5:
             await daemon.kill()
             document.write(str(number), **reply, text="more")
             await daemon.start()
