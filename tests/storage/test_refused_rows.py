@@ -6,6 +6,7 @@ from typing import Any
 from jarvisd.app.feature_order import open_store
 from jarvisd.base.clock import SystemClock
 from jarvisd.base.usage import Tokens
+from jarvisd.blocks.model import SavedBlock
 from jarvisd.core.origin import SessionId
 from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.core.storage.multi_insert import MAX_INTEGER
@@ -32,12 +33,17 @@ def cell(**fields: Any) -> Cell:
     return Cell(quarter=7, agent="claude", session_id=SESSION, model=None, **fields)
 
 
-async def store_all(path: Path, *batches: LedgerBatch, rules: Any = None) -> Saved:
-    """Store *batches*, each with the position of a block; return what came of the last."""
+async def store_all(
+    path: Path,
+    *batches: LedgerBatch,
+    rules: Any = None,
+    block: SavedBlock | None = None,
+) -> Saved:
+    """Store *batches*, each with a *block*; return what came of the last."""
     async with open_store(path, clock=SystemClock(), rules=rules) as store:
         for batch in batches:
             done = await store.save(
-                FlushBatch(changes={"blocks": (saved(),), "ledger": batch})
+                FlushBatch(changes={"blocks": (block or saved(),), "ledger": batch})
             )
 
     return done
