@@ -8,7 +8,7 @@ flush: while nothing else is stored, the disk stays idle.
 import math
 
 from jarvisd.base.clock import MS_PER_S, Clock, next_tick
-from jarvisd.core.feature import Feature, Scope
+from jarvisd.core.feature import Change, Feature, FlushOutcome, Receipt, Scope
 
 BEAT_S = 60.0
 """A daemon that is killed loses at most this; a row a minute is no load."""
@@ -43,6 +43,12 @@ class Awake(Feature):
 
         self._taken_at = now
         return self.span
+
+    def settled(self, outcome: FlushOutcome, change: Change, receipt: Receipt) -> None:
+        """Store the span with the next flush if *change* is not stored."""
+        del change, receipt
+        if outcome is not FlushOutcome.COMMITTED:
+            self._taken_at = -math.inf
 
 
 async def stay_awake(awake: Awake, clock: Clock) -> None:

@@ -6,10 +6,11 @@ import anyio
 import pytest
 
 from jarvisd.app.feature_order import open_store
+from jarvisd.base.errors import StoreError
 from jarvisd.overview.sessions import Sessions
 from jarvisd.reports.awake import BEAT_S, Awake, stay_awake
 from tests.storage.building import ask
-from tests.support import EPOCH_MS, FakeClock, block, build_flusher
+from tests.support import EPOCH_MS, FakeClock, FakeStore, block, build_flusher
 
 HOUR_S = 3600.0
 
@@ -55,3 +56,17 @@ async def test_it_is_stored_with_a_flush_once_a_minute(tmp_path: Path) -> None:
         assert await until_ms() == [first]
         await clock.advance(1)
         assert await until_ms() == [clock.unix_ms()]
+
+
+async def test_a_span_that_was_not_stored_goes_with_the_next_flush() -> None:
+    clock, found, store = FakeClock(), block(), FakeStore()
+    flusher = build_flusher(store, clock, Sessions(), awake=Awake(clock))
+    store.failures = 1
+    flusher.touch(found)
+    with pytest.raises(StoreError):
+        await flusher.flush_all()
+
+    await flusher.flush_all()
+
+    (batch,) = store.batches
+    assert batch.changes["awake"] == (clock.unix_ms(), clock.unix_ms())
