@@ -24,6 +24,7 @@ from jarvisd.segments.engine import Segments
 from jarvisd.segments.model import Closing
 from jarvisd.state.engine import StateEngine
 from tests.books.rig import append, running, transcript
+from tests.books.test_stored_books import mark_as_read_by_an_older_parser
 from tests.ledger import test_ledger_claude as claude
 from tests.sinks.records import segment
 from tests.storage.building import ask, saved
@@ -90,6 +91,39 @@ async def test_a_feature_that_fails_at_a_slice_costs_itself(
     assert block.position.offset == path.stat().st_size
     keys = ask(tmp_path / "s.db", "SELECT count(*) FROM response")
     assert keys == [(2,)]
+
+
+@pytest.mark.parametrize("engine", [Sessions, StateEngine])
+async def test_a_feature_that_fails_behind_a_second_reading_costs_itself(
+    engine: type[Feature], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(transcript(tmp_path), *LINES)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+
+    mark_as_read_by_an_older_parser(tmp_path)
+    monkeypatch.setattr(engine, "reread", failing(engine.reread, lambda *_: True))
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        assert daemon.flusher.refused.where.endswith(": ZeroDivisionError")
+        version = daemon.block().parser_version
+
+    assert ask(tmp_path / "s.db", "SELECT parser_version FROM block") == [(version,)]
+
+
+async def test_a_feature_that_fails_at_an_end_costs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        StateEngine, "closed", failing(StateEngine.closed, lambda *_: True)
+    )
+    append(transcript(tmp_path), *LINES)
+    async with running(tmp_path) as daemon:
+        await daemon.sync()
+        daemon.intake.close(daemon.block())
+
+        assert daemon.block().ended
+        assert daemon.flusher.refused.where.endswith(": ZeroDivisionError")
 
 
 async def test_a_reader_that_fails_at_a_line_costs_that_line(

@@ -1,7 +1,7 @@
 """Items into features: the one place where sources, readers and features meet."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -51,14 +51,14 @@ class Intake:
             for each in self._features.values()
             if type(each).apply is not Feature.apply
         ]
-        # Called for each slice, mostly of one line: only of those that take slices.
-        self._taking_slices = {
+        # Called for each slice, mostly of one line: only of those that take them.
+        self._told = {
             what: {
                 name: getattr(each, what)
                 for name, each in self._features.items()
                 if getattr(type(each), what) is not getattr(Feature, what)
             }
-            for what in ("applied", "counted")
+            for what in ("applied", "counted", "reread", "closed")
         }
         self.drift = DriftLog()
         self.left_out = Refusals()
@@ -109,9 +109,7 @@ class Intake:
     def reread(self, block: Block, reader: AgentReader, memory: BlockMemory) -> None:
         """Go on with what a second reading of all lines of *block* has left."""
         block.reread(reader, memory)
-        for feature in self._features.values():
-            feature.reread(block)
-
+        self._tell_features("reread", block)
         self.touch(block, urgent=False)
         block.rest()
 
@@ -173,11 +171,13 @@ class Intake:
 
         self._tell_features("applied", part)
 
-    def _tell_features(self, what: Literal["applied", "counted"], part: Slice) -> None:
-        """Have each feature take in *part*; a bulkhead: one that fails costs itself."""
-        for name, take_slice in self._taking_slices[what].items():
+    def _tell_features(
+        self, what: Literal["applied", "counted", "reread", "closed"], *told: Any
+    ) -> None:
+        """Call *what* of each feature; a bulkhead: one that fails costs itself."""
+        for name, tell in self._told[what].items():
             try:
-                take_slice(part)
+                tell(*told)
             except Exception as exc:
                 self.flusher.feature_failed(name, exc)
 
@@ -218,9 +218,7 @@ class Intake:
     def close(self, block: Block, exit_status: int | None = None) -> None:
         """Note that whoever wrote *block* has ended, and the session with it."""
         if not block.ended:
-            now_ms = self.clock.unix_ms()
-            for feature in self._features.values():
-                feature.closed(block, now_ms)
+            self._tell_features("closed", block, self.clock.unix_ms())
 
         self.end(block, exit_status)
 
