@@ -85,3 +85,27 @@ def test_a_file_whose_stored_cursor_cannot_be_read_is_read_from_its_start(
 
     assert looker.counted == {0: 2, 1: 1}
     assert looker.generation(damaged) == 1
+
+
+def test_a_hard_link_in_place_of_a_copy_that_was_shorter_is_not_read(
+    disk: Disk, looker: Looker
+) -> None:
+    short, long = disk.path("p/1"), disk.path("p/2")
+    short.touch()
+    disk.append(short, 1)
+    disk.copy(short, long)
+    looker.look()
+    disk.append(long, 1)
+    looker.look()
+
+    short.unlink()
+    short.hardlink_to(long)
+    looker.look()
+    disk.append(long, 1)
+    looker.look()
+
+    assert looker.counted[1] == looker.counted[2] == 1
+    long.unlink()
+    disk.append(short, 1)
+    looker.look()
+    assert looker.counted[3] == 1

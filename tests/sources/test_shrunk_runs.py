@@ -137,6 +137,49 @@ def run(steps: list[Step]) -> None:
         *[
             pytest.param(
                 [
+                    *[partial(Writers.append_a_part_of_a_line, name="p/2")] * 2,
+                    partial(Writers.copy, name="p/2", to="p/1"),
+                    Writers.restart,
+                    partial(Writers.append, name="p/1", count=1),
+                    partial(Writers.look, order=Random(seed)),
+                    Writers.restart,
+                    partial(Writers.rename, name="p/1", to="p/2"),
+                    partial(Writers.look, order=Random(seed)),
+                ],
+                id="what took the name of its own beginning was read twice" + order,
+            )
+            for seed, order in ((0, ""), (1, ", other order"))
+        ],
+        pytest.param(
+            [
+                partial(Writers.append, name="p/2", count=1),
+                partial(Writers.append, name="p/1", count=3),
+                Writers.look,
+                partial(Writers.rotate, name="p/1"),
+                partial(Writers.link, name="p/2", to="p/1"),
+                Writers.restart,
+                Writers.look,
+                partial(Writers.append, name="p/2", count=2),
+                Writers.look,
+                partial(Writers.rotate, name="p/1"),
+            ],
+            id="a hard link that was not read was read once it was moved",
+        ),
+        pytest.param(
+            [
+                partial(Writers.append, name="p/1", count=1),
+                Writers.look,
+                Writers.restart,
+                partial(Writers.delete, name="p/1"),
+                partial(Writers.append, name="p/2", count=1),
+                Writers.look,
+                partial(Writers.rename, name="p/2", to="p/1"),
+            ],
+            id="what took the name of one whose inode it has was read twice",
+        ),
+        *[
+            pytest.param(
+                [
                     partial(Writers.append, name="p/1", count=2),
                     Writers.look,
                     Writers.restart,

@@ -27,7 +27,7 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import NoReturn, cast
 
 import msgspec
 import structlog
@@ -248,13 +248,15 @@ class FileRegistry:
             del self._by_inode[left]
             self._remember_left(left, before)
 
-        if position.inode:
-            self._by_inode[position.dev, position.inode] = tracked
+        inode = (position.dev, position.inode)
+        if position.inode and not (before.offset and inode in self._by_inode):
+            self._by_inode[inode] = tracked  # otherwise `reclaim` asks the other block
 
     def reclaim(self, tracked: TrackedFile) -> FilePosition | None:
         """Return the position of another block in the file of *tracked*, if it is ahead.
 
-        That is so for a file that was renamed, read as another one, and renamed back.
+        That is so for a file that was renamed, read as another one, and renamed back;
+        and for one that took the name of another file with the same beginning.
 
         Raises:
             SourceError: The other path still has the file: it is a hard link.
@@ -267,7 +269,10 @@ class FileRegistry:
             return None  # or the position is from a former inode
 
         if is_name_of(other.path, inode):
-            raise SourceError(tracked.path, f"is another name of {other.path}")
+            self._refuse_link(tracked, other)
+
+        if continuation_of(tracked, tracked.path) is None:
+            return None  # the inode was used again: see `find_counted_start`
 
         begins = release_file(other, tracked.path, self._handles)
         self._by_inode[inode] = tracked
@@ -293,12 +298,17 @@ class FileRegistry:
         if other is None or other is tracked:
             begins = self._find_left_or_copied(tracked, inode)
         elif is_name_of(other.path, inode):
-            raise SourceError(tracked.path, f"is another name of {other.path}")
+            self._refuse_link(tracked, other)
         else:
             begins = release_file(other, tracked.path, self._handles)
 
         generation = tracked.position.generation
         return None if begins is None else in_file(begins, seen, generation)
+
+    def _refuse_link(self, tracked: TrackedFile, other: TrackedFile) -> NoReturn:
+        # What is open would be read to its end once this name is gone.
+        self._handles.drop(tracked.path)
+        raise SourceError(tracked.path, f"is another name of {other.path}")
 
     def _remember_left(self, inode: tuple[int, int], position: FilePosition) -> None:
         """Remember the position of a file that was replaced at its path."""

@@ -21,9 +21,10 @@ rewritten in place to more than its old length.
 
 The inode decides nothing: another inode whose head and mark match is an atomic rewrite
 (written to another name and renamed) or a remounted file system, and the same inode with
-another head was reused or rewritten. CUT needs checksums of lines, which are kept for
-followed files only; other truncated files are REWRITTEN, and their remaining lines are
-counted again. `tailed_file` handles a file that was renamed or deleted.
+another head was reused or rewritten. Only if another block has read that inode further,
+reading continues there (`FileRegistry.reclaim`). CUT needs checksums of lines, which are
+kept for followed files only; other truncated files are REWRITTEN, and their remaining
+lines are counted again. `tailed_file` handles a file that was renamed or deleted.
 
 An agent that goes back in a session truncates its transcript, or rewrites it with another
 end. Checksums show up to which line it is unchanged, so that only new lines are counted.
@@ -217,6 +218,11 @@ def judge(
 
     start = FilePosition(generation=generation)
     return FileVerdict.CUT, advanced(start, seen, fd, matching_end)
+
+
+def is_of(position: FilePosition, seen: os.stat_result) -> bool:
+    """Whether *position* is in the file *seen*, by its inode."""
+    return position.inode == seen.st_ino and position.dev == seen.st_dev
 
 
 def fits(position: FilePosition, fd: int) -> bool:

@@ -9,6 +9,7 @@ from jarvisd.core.sources.jsonlines.identity import (
     LineChecksums,
     advanced,
     between,
+    is_of,
     judge,
 )
 from jarvisd.core.sources.jsonlines.lines import (
@@ -153,7 +154,7 @@ class Stream:
 
         more = read_bytes == self._slice_bytes and splitter.next_offset < seen.st_size
         self._slice_bytes = self._next_slice_bytes(read_bytes, len(lines))
-        if splitter.offset != position.offset or not _is_of(position, seen):
+        if splitter.offset != position.offset or not is_of(position, seen):
             offset = splitter.offset
             position = advanced(position, seen, fd, offset, data=data, start=start)
             if len(self._head) != position.head_len:
@@ -173,10 +174,6 @@ class Stream:
             return self._max_slice_bytes
 
         return max(MIN_SLICE_BYTES, read_bytes * SLICE_LINES // lines)
-
-
-def _is_of(position: FilePosition, seen: os.stat_result) -> bool:
-    return position.inode == seen.st_ino and position.dev == seen.st_dev
 
 
 def _skip_hole(splitter: LineSplitter, seen: os.stat_result, fd: int) -> None:

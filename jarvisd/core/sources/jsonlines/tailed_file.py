@@ -28,7 +28,9 @@ from jarvisd.core.sources.jsonlines.handles import Handles, open_if_readable
 from jarvisd.core.sources.jsonlines.identity import (
     FilePosition,
     FileVerdict,
+    advanced,
     edited,
+    is_of,
     judge,
 )
 from jarvisd.core.sources.jsonlines.leaving import (
@@ -206,6 +208,12 @@ class TailedFile:
                     if not self._edit_pending:
                         start = edited(position, seen, fd)
                         return self._begin_after_edit(start, seen, fd, now)
+
+            if position.offset and not is_of(position, seen):
+                # Another block may have counted more of that file: see `FileRegistry`.
+                start = advanced(position, seen, fd, position.offset)
+                partial_bytes = reading.partial_bytes
+                return SourceSlice([], start, partial_bytes=partial_bytes, more=True)
 
             self._was_empty = False
             reading.check_partial_line(fd)
