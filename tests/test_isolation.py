@@ -13,6 +13,7 @@ from jarvisd.base.clock import SystemClock
 from jarvisd.base.ids import SessionId
 from jarvisd.blocks.engine import BlockCounts
 from jarvisd.conversations.model import RecordedMessage
+from jarvisd.core.drift import DriftLog
 from jarvisd.core.feature import Change, Feature
 from jarvisd.core.message import Role
 from jarvisd.core.record import POISON, Record
@@ -124,6 +125,21 @@ async def test_a_feature_that_fails_at_an_end_costs_itself(
 
         assert daemon.block().ended
         assert daemon.flusher.refused.where.endswith(": ZeroDivisionError")
+
+
+async def test_drift_that_fails_has_no_line_counted_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DriftLog, "read", failing(DriftLog.read, lambda *_: True))
+    path = transcript(tmp_path)
+    for line in LINES:
+        append(path, line)
+        async with running(tmp_path) as daemon:
+            await daemon.sync()
+            block = daemon.block()
+
+    assert (block.line_count, block.error) == (3, None)
+    assert block.position.offset == path.stat().st_size
 
 
 async def test_a_reader_that_fails_at_a_line_costs_that_line(

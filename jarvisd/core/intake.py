@@ -85,13 +85,16 @@ class Intake:
             memory = block.memory or block.open_memory(agent.version, self.open_memory)
             reader = block.reader or block.open_reader(agent)
             self._apply(part, reader, memory)
-            block.agent_version = self.drift.read(
-                agent,
-                lines,
-                part.records,
-                block.agent_version,
-                now_ms=part.now_ms,
-            )
+            try:
+                block.agent_version = self.drift.read(
+                    agent,
+                    lines,
+                    part.records,
+                    block.agent_version,
+                    now_ms=part.now_ms,
+                )
+            except Exception as exc:  # the lines are counted: the position moves
+                self.flusher.feature_failed("drift", exc)
 
         block.position = position
         self.touch(block, urgent=mode is Mode.LIVE)
