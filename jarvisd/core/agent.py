@@ -47,7 +47,7 @@ class AgentReader(Protocol):
     """
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
-        """Return what the item *text* says, or None if it is malformed.
+        """Return the record of the item *text*, or None if it is malformed.
 
         *offset* is where a line starts in its file, and for an item of another kind of
         source a number that no other item of the stream has.
@@ -55,7 +55,7 @@ class AgentReader(Protocol):
         ...
 
     def memory(self) -> bytes:
-        """Return what the reader remembers; it is saved with the cursor."""
+        """Return the encoded state of the reader, which is saved with the cursor."""
         ...
 
 
@@ -64,7 +64,7 @@ ReaderFactory = Callable[[ReaderContext, bytes], AgentReader]
 
 
 class Outline(Protocol):
-    """What some lines of one stream say together, where they are only counted."""
+    """The outline of some lines of one stream that are only counted."""
 
     @property
     def others(self) -> frozenset[int]:
@@ -85,11 +85,11 @@ class Outline(Protocol):
 
 
 Outlined = Callable[[Sequence[bytes]], Outline]
-"""lines, without their ends -> what they say together."""
+"""lines, without their ends -> their outline."""
 
 
 class ReadHook(Protocol):
-    """What one payload of a hook says; None if it says nothing."""
+    """One payload of a hook -> its call; None if it cannot be read."""
 
     def __call__(self, payload: bytes, *, at_ms: int) -> HookCalled | None:
         """Read *payload*, which came at *at_ms*."""
@@ -97,7 +97,7 @@ class ReadHook(Protocol):
 
 
 class ReadStatusLine(Protocol):
-    """What one input of a status line says; None if it says nothing."""
+    """One input of a status line -> its values; None if it cannot be read."""
 
     def __call__(self, payload: bytes, *, at_ms: int) -> StatusLineRead | None:
         """Read *payload*, which came at *at_ms*."""
@@ -230,7 +230,7 @@ class AgentRegistry:
         return self.named(name).traits
 
     def presence_of(self, name: str) -> Evidence | None:
-        """Return what the agent *name* leaves beside its logs, if it is known."""
+        """Return the evidence of presence of the agent *name*, or None if it has none."""
         return self.named(name).presence()
 
     def replaced(self, *agents: Agent) -> "AgentRegistry":

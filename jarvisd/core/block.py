@@ -241,12 +241,12 @@ class Block:
         return reader
 
     def reader_context(self) -> ReaderContext:
-        """Return what the block's name says of the session that it is of."""
+        """Return the ids of session and parent that the block's name states."""
         origin = self.origin
         return ReaderContext(origin.session_id, origin.parent_session_id)
 
     def open_memory(self, version: int, open_memory: OpenMemory) -> BlockMemory | None:
-        """Return what items are applied to, read by a parser of *version*.
+        """Return the memory for items that a parser of *version* reads.
 
         None if the block must be read again from its start first: an older parser
         has read it, or none.

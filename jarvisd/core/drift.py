@@ -229,7 +229,7 @@ class DriftLog:
 def _drift_of(
     agent: DriftReader, record: Record, text: bytes, version: VersionDrift | None
 ) -> tuple[Drift, ...]:
-    """Return what is unknown of *record*, which was read from *text*."""
+    """Return the unknown parts of *record*, which was read from *text*."""
     if record.lacks_tokens:
         return agent.inspect(text)
 

@@ -167,7 +167,7 @@ class ContextMeasured(_Event, frozen=True, kw_only=True, gc=False):
 
 
 class SessionOpened(_Event, frozen=True, kw_only=True, gc=False):
-    """The stream says which sort of session it is of.
+    """The stream states the kind of its session.
 
     Attributes:
         reviewer: It only judges what another session wants to do.

@@ -20,7 +20,7 @@ Change = Any
 """What a feature has to store in one transaction. Nobody but its store looks into it."""
 
 Receipt = Any
-"""What the store tells the engine of a change that is stored."""
+"""The store's result for a change that is stored, for the feature's engine."""
 
 SessionKey = tuple[str, SessionId]
 """Agent and session: two agents may use one id."""
@@ -32,7 +32,7 @@ class Mode(Enum):
     LIVE = auto()
     """As they came."""
     HISTORY = auto()
-    """Before we looked: when their records say."""
+    """From before we looked: at the times in their records."""
     REREAD = auto()
     """They are counted already; what is merged by key is wanted again."""
 
@@ -116,39 +116,39 @@ class Feature:
     def open_memory(
         self, block: Block, version: int, saved: Mapping[str, bytes]
     ) -> BlockMemory | None:
-        """Return what all features remember of *block*, if this one keeps it for all.
+        """Return the memory of *block* for all features, if this one keeps it.
 
-        *saved* is what each had encoded, *version* that of the parser of the items.
+        *saved* is the encoded memory of each, *version* that of the parser of the items.
         """
         del block, version, saved
         return None
 
     def apply(self, stream: Any, record: Record, *, live: bool) -> None:
-        """Take in what one item says; a record that is refused is a malformed item.
+        """Apply the record of one item; a record that is refused is a malformed item.
 
-        *stream* is what features remember of the stream.
+        *stream* is the features' memory of the stream.
         """
 
     def applied(self, part: Slice) -> None:
-        """Take in *part* as a whole, behind the records of all features."""
+        """Apply *part* as a whole, after all features applied its records."""
 
     def counted(self, part: Slice) -> None:
-        """Take in *part* of an agent whose items are only counted."""
+        """Apply *part* of an agent whose items are only counted."""
 
     def reread(self, stream: Block) -> None:
         """Go on behind a second reading of all items of *stream*."""
 
     def closed(self, stream: Block, now_ms: int) -> None:
-        """Note that whoever wrote *stream* has ended, and its session with it."""
+        """Record that the writer of *stream* has ended, and its session with it."""
 
     def urgent_sessions(self) -> Collection[SessionKey]:
         """Return the sessions of which something is to be stored before all else."""
         return ()
 
     def take(self, scope: Scope) -> Change | None:
-        """Return what is to be stored of *scope*; None if there is nothing.
+        """Return the change to store of *scope*, or None if there is none.
 
-        Until `settled` tells what became of it nothing else is taken.
+        Nothing else is taken until `settled` reports its outcome.
         """
         del scope
         return None
@@ -160,7 +160,7 @@ class Feature:
         """Record that nothing can be stored for now."""
 
     def take_refused(self) -> list[str]:
-        """Return what kind of rows could not be made since the last time."""
+        """Return the kind of each row that could not be built since the last call."""
         return []
 
 

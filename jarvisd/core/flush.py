@@ -38,7 +38,7 @@ FAREWELL_S = 5.0
 """How long the last flush of a daemon that stops may take."""
 
 PATIENCE_S = 1.0
-"""A write that takes longer keeps no transition from being told any more."""
+"""Seconds after which a write no longer delays reports of transitions."""
 
 PUT_OFF_S = 0.1
 """How long what is due may be put off by transitions, which are stored first."""
@@ -55,7 +55,7 @@ CRASHED = (
 
 
 async def keep_memory() -> None:
-    """Keep what features have in memory, for a database that holds nothing else."""
+    """Keep the memory of features as it is after the database was replaced."""
 
 
 class Flusher:
@@ -164,7 +164,7 @@ class Flusher:
         return any(each.has_waiting for each in self.features.values())
 
     def _delayed(self) -> None:
-        """Tell all features that nothing can be stored for now."""
+        """Notify all features that nothing can be stored for now."""
         for each in self.features.values():
             each.delayed()
 
@@ -210,7 +210,7 @@ class Flusher:
         return [] if self._is_hurried else self._dirty.take(now)
 
     async def _watch_writes(self) -> None:
-        """Have transitions told while a write takes too long; until cancelled."""
+        """Release transitions while a write takes too long; until cancelled."""
         while True:
             await self._write_begun.wait()
             self._write_begun = anyio.Event()
@@ -234,7 +234,7 @@ class Flusher:
         return self._store.revision
 
     async def flush_while(self, is_unfinished: Callable[[], bool]) -> None:
-        """Store what features have, flush by flush, as long as it *is_unfinished*.
+        """Store the changes of features, flush by flush, while *is_unfinished*.
 
         Raises:
             StoreError: Something could not be stored; go on later.
@@ -282,7 +282,7 @@ class Flusher:
         scope.cancel()
 
     async def _flush(self, plan: FlushPlan, *, tell: bool = False) -> None:
-        """Store what *plan* says, and whatever cannot wait.
+        """Store the streams of *plan*, and all changes that cannot wait.
 
         On failure raise only if *tell*.
         """
@@ -296,7 +296,7 @@ class Flusher:
             self._dirty.plan()
 
     async def _save(self, plan: FlushPlan) -> None:
-        """Store what *plan* says; on failure keep its streams changed.
+        """Store the streams of *plan*; on failure keep them changed.
 
         A bulkhead: an error of any sort is one of the store's.
         """
@@ -373,7 +373,7 @@ class Flusher:
         )
 
     def _take(self, scope: Scope, *, durable: bool) -> FlushBatch:
-        """Return what all features have to store of *scope*, as of now.
+        """Return the changes of *scope* that all features have to store now.
 
         A bulkhead: a feature that fails has nothing to store, and all others have.
         """
@@ -408,7 +408,7 @@ class Flusher:
             log.error("rows.refused", rows=len(refused), last=refused[-1])
 
     async def _send(self, batch: FlushBatch) -> None:
-        """Have *batch* stored, and tell features what became of their changes."""
+        """Store *batch*, and notify features of the outcome of their changes."""
         try:
             saved = await self._store.save(batch)
         except StoreUnansweredError:
@@ -431,9 +431,9 @@ class Flusher:
     def _settle(
         self, batch: FlushBatch, outcome: FlushOutcome, saved: Saved | None = None
     ) -> None:
-        """Tell each feature that its change is committed, if it is in *saved*.
+        """Notify each feature whose change is in *saved* that it is committed.
 
-        Of others it is told *outcome*. A bulkhead: a feature that fails costs itself.
+        All others receive *outcome*. A bulkhead: a feature that fails costs itself.
         """
         for name, change in batch.changes.items():
             feature = self.features[name]

@@ -137,7 +137,7 @@ class Intake:
     def open_memory(
         self, block: Block, version: int, saved: Mapping[str, bytes]
     ) -> BlockMemory | None:
-        """Return what features remember of *block*: one of them keeps it for all."""
+        """Return the memory of *block* for all features: one of them keeps it."""
         for feature in self._features.values():
             memory = feature.open_memory(block, version, saved)
             if memory is not None:
@@ -201,7 +201,7 @@ class Intake:
         return reader.read(line.text, offset=line.offset) is not None
 
     def touch(self, block: Block, *, urgent: bool = True) -> None:
-        """Say that *block* has changed; see Flusher.touch."""
+        """Mark *block* as changed; see Flusher.touch."""
         self.flusher.touch(block, urgent=urgent)
         self.blocks.changed(block, self.clock.unix_ms())
 
@@ -219,14 +219,14 @@ class Intake:
             self.touch(block)
 
     def close(self, block: Block, exit_status: int | None = None) -> None:
-        """Note that whoever wrote *block* has ended, and the session with it."""
+        """Record that the writer of *block* has ended, and the session with it."""
         if not block.ended:
             self._tell_features("closed", block, self.clock.unix_ms())
 
         self.end(block, exit_status)
 
     def end(self, block: Block, exit_status: int | None = None) -> None:
-        """Note that no more comes of *block*."""
+        """Mark *block* as ended."""
         if not block.ended:
             block.ended, block.exit_status, block.partial_bytes = True, exit_status, 0
             self.touch(block)
@@ -244,7 +244,7 @@ def _note_crash(block: Block, line: TextLine | Oversize, exc: Exception) -> None
 def _records(
     block: Block, lines: Sequence[TextLine | Oversize], reader: AgentReader
 ) -> list[Record | None]:
-    """Return what each of *lines* says; None for what is no line of the agent."""
+    """Return the record of each of *lines*, or None if it is no line of the agent."""
     records: list[Record | None] = []
     read = reader.read
     for line in lines:

@@ -1,4 +1,4 @@
-"""What somebody says in a line of an agent's output."""
+"""Messages in lines of an agent's output."""
 
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ class Role(StrEnum):
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a line of an agent's output says, in words.
+    """The message in a line of an agent's output.
 
     *key* is the agent's own id of it; None if it has none.
     """

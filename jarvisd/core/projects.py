@@ -34,9 +34,9 @@ def beside(folder: str) -> Worktree | None:
 
 
 def repository_of(folder: str, git_file: str) -> str | None:
-    """Return the project that *folder* is a worktree of, as its file `.git` says.
+    """Return the project of the worktree *folder*, by its file `.git`.
 
-    None if that says something else: submodules have such a file as well.
+    None if that has another content: submodules have such a file as well.
     """
     named = _GITDIR.match(git_file)
     if named is None:
@@ -52,7 +52,7 @@ def repository_of(folder: str, git_file: str) -> str | None:
 
 
 class Projects:
-    """Tells the project of each folder, by what is known of all of them."""
+    """The project of each folder, by the names and rules of all of them."""
 
     def __init__(self, rules: Iterable[WorktreeRule] = ()) -> None:
         self._rules = (*rules, beside)
@@ -72,7 +72,7 @@ class Projects:
         return folder
 
     def meet(self, project: str) -> bool:
-        """Take in that somebody works in *project*; say whether that tells more.
+        """Record work in *project*; return True if that identifies worktrees.
 
         It does where a worktree names nothing but its project.
         """
@@ -84,7 +84,7 @@ class Projects:
         return _name(project) in self._missing
 
     def learn(self, folder: str, project: str) -> None:
-        """Take in that *folder* is a worktree of *project*, as its `.git` says."""
+        """Record that *folder* is a worktree of *project*, by its file `.git`."""
         self._told[folder] = project
         self._of_name[_name(folder)].discard(folder)
         self.meet(project)

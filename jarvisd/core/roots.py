@@ -51,12 +51,12 @@ class StoredPosition(Position, frozen=True, kw_only=True, gc=False):
     stored: bytes
 
     def cursor(self) -> bytes:
-        """Return what was stored."""
+        """Return the stored cursor."""
         return self.stored
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What an agent's file name says about its content."""
+    """The session and its parent that an agent's file name states."""
 
     session_id: SessionId | None = None
     parent_session_id: SessionId | None = None

@@ -108,7 +108,7 @@ class Worktree(NamedTuple):
 
 
 WorktreeRule = Callable[[str], Worktree | None]
-"""A folder -> the project that it is a worktree of; None if its path tells none."""
+"""A folder -> the project of that worktree; None if its path names none."""
 
 
 def no_worktree(_folder: str) -> Worktree | None:
@@ -117,7 +117,7 @@ def no_worktree(_folder: str) -> Worktree | None:
 
 
 def no_account(_path: str) -> str | None:
-    """Return that the path of a transcript tells no account."""
+    """Return None: the path of a transcript names no account."""
     return None
 
 

@@ -70,7 +70,7 @@ class PushedBlocks:
         self._view = view
 
     def methods(self) -> dict[type[Params], Method]:
-        """Return what answers the params of each method."""
+        """Return the handler of each method, by the type of its params."""
         return {PushOpen: self.open, PushLines: self.lines, PushClose: self.close}
 
     async def open(self, params: PushOpen) -> PushOpenResult:

@@ -109,10 +109,10 @@ class ZstdReader:
 
 
 def decompress_value(data: bytes, limit: int) -> bytes:
-    """Return what the value *data* of a row or field says, of *limit* bytes at most.
+    """Decompress *data*, the value of a row or field, to *limit* bytes at most.
 
     Raises:
-        ValueError: It says more, is cut short or damaged, or is more than one frame.
+        ValueError: It is longer, is cut short or damaged, or is more than one frame.
 
     """
     zstd = _library()

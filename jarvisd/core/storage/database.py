@@ -133,7 +133,7 @@ def transaction(raw: sqlite3.Connection, *, durable: bool = False) -> Iterator[N
 def run_in_savepoint(
     raw: sqlite3.Connection, unit: Callable[[sqlite3.Connection], T]
 ) -> T | StoreError:
-    """Return what *unit* returns, run in a savepoint of the caller's transaction.
+    """Run *unit* in a savepoint of the caller's transaction; return its result.
 
     If it violates a constraint, its writes are rolled back and the error is returned,
     so that other writes of the transaction are kept.
@@ -150,7 +150,7 @@ def run_in_savepoint(
 
 
 def snapshot(query: Callable[[sqlite3.Connection], T], raw: sqlite3.Connection) -> T:
-    """Return what *query* returns; all of its statements see the same snapshot."""
+    """Run *query* on one snapshot for all of its statements; return its result."""
     raw.execute("BEGIN")
     try:
         return query(raw)

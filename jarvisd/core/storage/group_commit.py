@@ -43,7 +43,7 @@ class GroupCommit:
         self._wake = anyio.Event()
 
     async def write(self, unit: Unit[T]) -> T:
-        """Return what *unit* returns, once its writes are on disk.
+        """Run *unit*, and return its result once its writes are on disk.
 
         A cancelled caller does not withdraw the unit: it may be written all the same.
 

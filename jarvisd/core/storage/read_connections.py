@@ -62,7 +62,7 @@ async def read_once(
     connect: Callable[[Path], sqlite3.Connection],
     limit_s: float,
 ) -> T:
-    """Return what *unit* returns, on a connection that *connect* opens only for it.
+    """Run *unit* on a connection that *connect* opens only for it; return its result.
 
     For long tasks: neither queries nor flushes wait for it.
 

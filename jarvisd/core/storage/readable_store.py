@@ -11,7 +11,7 @@ class ReadableStore(Protocol):
     """Runs queries and single changes; what fails raises `StoreError`."""
 
     async def read(self, query: Unit[T], /) -> T:
-        """Return what *query* returns, given a read-only connection."""
+        """Run *query* on a read-only connection, and return its result."""
         ...
 
     async def change(self, unit: Unit[None], /) -> None:

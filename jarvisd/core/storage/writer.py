@@ -167,7 +167,7 @@ class Writer:
         return await self.run(work, limit_s=WRITE_TIMEOUT_S, shield=True)
 
     async def run(self, unit: Unit[T], *, limit_s: float, shield: bool = False) -> T:
-        """Return what *unit* returns, run on the writer's connection."""
+        """Run *unit* on the writer's connection, and return its result."""
         assert self._connection is not None, "the database is not open for writing"
         with store_errors(self._path), anyio.fail_after(limit_s, shield=shield):
             return await self._connection.run(unit)

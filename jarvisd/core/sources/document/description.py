@@ -108,7 +108,7 @@ def keyed(kind: str, members: Mapping[str, msgspec.Raw], stream: str = "") -> El
 
 
 def short_digest(text: bytes | msgspec.Raw) -> str:
-    """Return twelve digits that tell *text* from others at its index."""
+    """Return twelve digits that distinguish *text* from others at its index."""
     return blake2b(text, digest_size=6).hexdigest()
 
 
@@ -117,7 +117,7 @@ _ABSENT = msgspec.Raw()
 
 @cache
 def _decoder_of(path: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
-    """Return a decoder of objects, nested as *path* says, to `field` inside `field`."""
+    """Return a decoder of objects, nested as in *path*, to `field` inside `field`."""
 
     def inside(kind: Any, name: str) -> Any:
         field = ("field", kind, msgspec.field(default=None, name=name))

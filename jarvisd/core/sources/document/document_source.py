@@ -178,7 +178,7 @@ class DocumentSource(ElementSource):
         return wait_s
 
     def _parsed(self, seen: FileSignature) -> _Look | Batch:
-        """Return what is new in the document, if it is one and nobody writes to it."""
+        """Return the changes of the document, if it is one and nobody writes to it."""
         text, read = read_whole(self.path, self._kind.max_bytes)
         reason = None
         try:
@@ -228,7 +228,7 @@ class DocumentSource(ElementSource):
     def _compared(
         self, groups: Iterable[Elements], signature: FileSignature
     ) -> _Look | None:
-        """Return what of the document is not known as it is; None: it has too much."""
+        """Return the new and changed elements, or None if there are too many."""
         table = self._table
         look = _Look(signature)
         names: set[int] = set()

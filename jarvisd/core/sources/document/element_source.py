@@ -57,7 +57,7 @@ class Handed:
 
 
 class ElementSource(ABC):
-    """A source of elements that are told apart by name and digest."""
+    """A source of elements that are identified by name and digest."""
 
     def __init__(self, path: str, clock: Clock, cursor: bytes = b"") -> None:
         self.path = path
@@ -112,7 +112,7 @@ class ElementSource(ABC):
             self._order = handed.order
 
     def cursor(self) -> bytes:
-        """Return what was counted, as bytes."""
+        """Return the encoded table of counted elements."""
         return self._table.encode()
 
     def _item(

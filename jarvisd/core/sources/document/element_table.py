@@ -98,11 +98,11 @@ class ElementTable:
         return head + bytes(self._records)
 
     def rest(self) -> None:
-        """Drop what only a look needs."""
+        """Drop the index, which only a look needs."""
         self._index = None
 
     def get(self, name: int) -> KnownElement | None:
-        """Return what is known of the element whose name has this hash."""
+        """Return the known element whose name has this hash, if any."""
         slot = self._slots().get(name)
         if slot is None:
             return None

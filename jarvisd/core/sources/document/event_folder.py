@@ -134,7 +134,7 @@ class EventFolder(ElementSource):
         )
 
     def _list(self) -> "_Listing | Batch":
-        """Return which files are new, are back or were removed, if that may be any."""
+        """Return the new, returned and removed files, if there may be any."""
         began = self._clock.monotonic()
         try:
             seen = os.stat(self.path)
@@ -165,7 +165,7 @@ class EventFolder(ElementSource):
         return is_utf8(name) and self._kind.is_event(name)
 
     def _unread_at(self, name: str) -> _Unread:
-        """Return what is known of a file that was not read; look whether it changes."""
+        """Return the state of the unread file *name*, and begin one if it has none."""
         unread = self._unread.get(name)
         if unread is None:
             clock = self._clock
@@ -268,7 +268,7 @@ class _Listing:
 def _compared(
     table: ElementTable, present: dict[int, str], began: float, signature: FileSignature
 ) -> _Listing:
-    """Return what of the files that are *present*, by hash, is not known as it is."""
+    """Return the new, returned and removed files, given those *present* by hash."""
     listing = _Listing(began, signature)
     for key, name in present.items():
         known = table.get(key)

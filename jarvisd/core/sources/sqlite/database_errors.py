@@ -10,7 +10,7 @@ class RestlessError(Exception):
 
 
 class NotADatabaseError(Exception):
-    """The file cannot be read as a database. The message says why."""
+    """The file cannot be read as a database. The message is the reason."""
 
 
 class DefectError(Exception):

@@ -16,11 +16,11 @@ _REFUSED = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO}
 """This file cannot be opened; other errors, such as no descriptor left, pass."""
 
 Stamp = tuple[int, ...]
-"""What stat says of a file; another one means that the file may have changed."""
+"""Values of a file's stat; another stamp means that it may have changed."""
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """Return what changes with the file's content, its name's target included."""
+    """Return the values that change with the file's content and its name's target."""
     return (
         status.st_dev,
         status.st_ino,
@@ -90,7 +90,7 @@ class DatabaseFiles:
         return refused is not None and os.path.samestat(named, refused)
 
     def status(self, suffix: str) -> os.stat_result | None:
-        """Return what fstat says, or None if there is no such file."""
+        """Return the fstat of the open file, or None if there is no such file."""
         held = self._fds.get(suffix)
         return None if held is None else os.fstat(held)
 

@@ -25,7 +25,7 @@ from jarvisd.core.sources.sqlite.unnumbered_rows import read_unnumbered
 
 
 def missing(answers: Answers, queries: DatabaseQueries) -> str:
-    """Return which tables and columns the database lacks; empty if none."""
+    """Return the tables and columns that the database lacks; empty if none."""
     lacks: list[str] = []
     for table, columns in sorted(queries.needs.items()):
         found = answers.columns(table)
@@ -76,7 +76,7 @@ class Look:
         self._compare_all = compare_all
 
     def run(self) -> "Look":
-        """Find what is new, and read what the budget has room for."""
+        """Find the changed streams, and read them as far as the budget goes."""
         sequences = {
             str(stream): number_of(sequence)
             for stream, sequence in self._answers.rows(self._queries.streams)

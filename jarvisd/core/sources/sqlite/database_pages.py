@@ -55,7 +55,7 @@ _VERSION_MASK = 0x7FFFFFFF
 
 
 class FoundBy(Enum):
-    """Which evidence says where the pages of a state are."""
+    """The evidence of where the pages of a state are."""
 
     INDEX = "index"
     LOG = "log"
@@ -100,7 +100,7 @@ class DatabasePages:
         self.files.close()
 
     def signature(self) -> tuple[Stamp | bytes, ...]:
-        """Return what changes with each commit, for some 20 us; see `reopen`."""
+        """Return values that change with each commit, in some 20 us; see `reopen`."""
         self.files.reopen()
         parts = [self.files.status(suffix) for suffix in ("", LOG)]
         stamps = [() if part is None else stamp_of(part) for part in parts]
@@ -186,7 +186,7 @@ class DatabasePages:
         return self.files.read(LOG, self.page_size, before + FRAME_HEADER_SIZE)
 
     def _take_by_index(self, index: IndexHeader) -> bool:
-        """Take the state that the index tells of, unless the log contradicts it."""
+        """Use the state in the index, unless the log contradicts it."""
         if not self._index.agrees(index) or not self._index.advance(index):
             return False
 

@@ -1,4 +1,4 @@
-"""What an agent says about its database, as a value. The SQL is the agent's.
+"""An agent's description of its database, as a value. The SQL is the agent's.
 
 All queries read tables of the agent by indexes; they have named parameters. Keys are
 text or numbers; a key of several columns is one text that the queries make and take

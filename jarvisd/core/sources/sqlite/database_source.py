@@ -96,7 +96,7 @@ class DatabaseSource:
             self._lock.release()
 
     def read(self, budget: Budget) -> Batch:
-        """Return what is new in the newest committed state, as far as *budget* goes.
+        """Return the changes up to the newest committed state, within *budget*.
 
         What cannot be read now is tried again with the next call. What cannot be read
         at all is tried again once the file changes.

@@ -39,7 +39,7 @@ class RecentSizes(OrderedDict[str, Sizes]):
 
 
 class StreamReader:
-    """Reads streams from where they were, and tells where they are then.
+    """Reads streams from their positions, and advances the positions.
 
     *known* are the positions so far, *known_sizes* the rows of streams that were read
     since the start of the process, as of their positions.

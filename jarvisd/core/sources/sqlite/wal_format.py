@@ -126,7 +126,7 @@ class FrameHeader(Struct, frozen=True):
 
 
 class IndexHeader(Struct, frozen=True):
-    """The newest commit, as the `-shm` tells it, and how far checkpoints came.
+    """The newest commit and the progress of checkpoints, as the `-shm` has them.
 
     *copy* is the header as it is stored, to recognize it again.
     """

@@ -119,7 +119,7 @@ class LogIndex:
         self._abandoned = header.copy
 
     def forget(self) -> None:
-        """Forget which frames were found."""
+        """Forget the frames that were found."""
         self.pages, self._salts, self._frames = {}, b"", 0
 
     def advance(self, header: IndexHeader) -> bool:
@@ -170,7 +170,7 @@ class LogIndex:
         )
 
     def _has_commit(self, log: LogHeader, after: int, checksum: Checksum) -> bool:
-        """Whether a committed frame follows that the index says nothing of."""
+        """Whether a committed frame follows that the index does not contain."""
         # Headers first: frames of an open transaction are many, checksums are slow.
         for number in range(after, after + MAX_AHEAD):
             offset = LOG_HEADER_SIZE + number * log.frame_size
