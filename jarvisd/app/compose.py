@@ -277,7 +277,7 @@ async def compose(
 def _consumers(
     parts: Parts, subscriptions: Subscriptions, states: LiveStates
 ) -> dict[type, tuple[Consumer, ...]]:
-    """Return who consumes which notices, in this order."""
+    """Return the consumers of each kind of notice, in their order."""
     books, clock, flusher = parts.sessions, parts.clock, parts.flusher
 
     def end_segment(made: TransitionMade) -> None:

@@ -28,14 +28,14 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 MAX_RECALLED = 1_000_000
-"""Transitions of a day, to know what each session was told to be last."""
+"""Limit of the transitions that are restored for the last state of each session."""
 
 
 class Loader(Protocol):
     """What is needed of the store: it reads what there is to be had."""
 
     async def load(self, query: Unit[T]) -> T | None:
-        """Return what *query* reads; None if nothing can be read."""
+        """Return the result of *query*, or None if the store cannot be read."""
         ...
 
 
@@ -72,7 +72,7 @@ async def recalled_journal(
 async def recall_blocks(
     books: Sessions, store: Loader, file_registry: FileRegistry, clock: Clock
 ) -> None:
-    """Take in the blocks that are stored, and close what a killed daemon left open."""
+    """Restore the stored blocks, and close segments that a killed daemon left open."""
     now_ms = clock.unix_ms()
     for saved in await store.load(read_blocks) or ():
         block = restored_block(saved)

@@ -20,7 +20,7 @@ class State(StrEnum):
     """At work by all we know, and silent for too long."""
     ENDED = "ended"
     CRASHED = "crashed"
-    """Its process is gone, and it did not say goodbye."""
+    """Its process is gone without having reported its end."""
     UNKNOWN = "unknown"
 
 

@@ -31,7 +31,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Done(Result, frozen=True, kw_only=True):
-    """Nothing more to say."""
+    """The request was carried out; it has no other result."""
 
     ok: bool = True
 

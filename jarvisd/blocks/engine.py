@@ -14,7 +14,7 @@ class BlockCounts(Feature):
         self._refused: list[str] = []
 
     def applied(self, part: Slice) -> None:
-        """Count the items of *part*, and note whose and of when they are."""
+        """Count the items of *part*, and record their session and times."""
         if part.mode is Mode.REREAD:
             return
 
@@ -54,6 +54,6 @@ class BlockCounts(Feature):
         return saved or None
 
     def take_refused(self) -> list[str]:
-        """Return what could not be made of rows since the last time."""
+        """Return the kind of each row that could not be built since the last call."""
         refused, self._refused = self._refused, []
         return refused

@@ -38,7 +38,7 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def saved_block(block: Block) -> SavedBlock:
-    """Return what the store keeps: counts and their position as one value."""
+    """Return the stored form of *block*: counts and their position as one value."""
     memory, reader = block.memory, block.reader
     memories = block.memories if memory is None else memory.encode()
     return SavedBlock(

@@ -55,7 +55,7 @@ def local(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def of_daemon(client: Client) -> Iterator[Finding]:
-    """Yield what the daemon reports of itself, or that it does not answer."""
+    """Yield the findings that the daemon reports, or that it does not answer."""
     try:
         yield _daemon(client)
         yield from _health(client.call(Health(), HealthResult))

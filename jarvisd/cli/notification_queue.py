@@ -21,7 +21,7 @@ QUIET_LOOK_MS = 30_000
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """What outlives a restart: all up to *after* is settled, and *told* lists those notified beyond it."""
+    """State across restarts: all up to *after* are settled, *told* lists those notified beyond it."""
 
     after: int
     told: tuple[int, ...] = ()

@@ -34,7 +34,7 @@ def wait(
     *,
     writable: Collection[int] = (),
 ) -> set[int]:
-    """Return which of *readable* are ready; without *timeout_s* wait for ever.
+    """Return the ready ones of *readable*; without *timeout_s* wait for ever.
 
     A signal ends the wait, and so does one of *writable* that is ready.
     """

@@ -92,7 +92,7 @@ class Conversations:
         self._project_of = project_of
 
     def methods(self) -> dict[type[Params], Method]:
-        """Return what answers the params of each method.
+        """Return the handler of each method, by the type of its params.
 
         It may raise ProtocolError: the params are invalid, or name no conversation. Or
         StoreError: the store could not be read or written.

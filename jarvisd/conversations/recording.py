@@ -32,7 +32,7 @@ class MessageRecorder(Feature):
         self._taken: dict[BlockId, int] = {}
 
     def applied(self, part: Slice) -> None:
-        """Record what is said in *part*."""
+        """Record the messages in *part*."""
         if part.mode is Mode.REREAD:
             return
 

@@ -22,9 +22,9 @@ class CumulativeUsage(msgspec.Struct, array_like=True):
     total: Tokens | None = None
 
     def added(self, total: Tokens, last: Tokens | None = None) -> Tokens | None:
-        """Return what a report of *total* adds, if anything.
+        """Return the tokens that a report of *total* adds, or None if it adds none.
 
-        *last* is what the program says was added. The first totals of a file add that,
+        *last* is the increment that the program reports. The first totals of a file add that,
         because a session that is resumed starts high, and the whole only without it.
         """
         before = self.total
@@ -42,7 +42,7 @@ class CumulativeUsage(msgspec.Struct, array_like=True):
         return last if last is not None and last.total else _difference(total, before)
 
     def added_alone(self, last: Tokens) -> Tokens | None:
-        """Return what a report without totals adds: *last*, which joins the totals."""
+        """Add *last*, the increment of a report without totals, and return it."""
         if not last.total:
             return None
 

@@ -173,7 +173,7 @@ def _number_ms(stamp: float | None) -> int | None:
 def decode_strange(
     text: bytes, kind: type[T], error: Exception
 ) -> tuple[T | None, int]:
-    """Return what `decode_counted` does of a *text* that a decoder failed on by *error*.
+    """Decode *text*, which a decoder failed on by *error*, as `decode_counted` does.
 
     For readers that call their decoder themselves, line after line.
     """

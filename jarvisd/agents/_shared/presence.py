@@ -1,4 +1,4 @@
-"""How programs are told apart by their arguments, and ids of sessions by their form."""
+"""Recognition of programs by their arguments, and of session ids by their form."""
 
 import re
 from collections.abc import Sequence

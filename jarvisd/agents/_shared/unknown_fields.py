@@ -23,7 +23,7 @@ def drift_of_usage(
     known: Collection[str],
     needed: Collection[str],
 ) -> tuple[Drift, ...]:
-    """Return what is unknown of *usage*, the counts of a response.
+    """Return the unknown fields of *usage*, the counts of a response.
 
     A response has no tokens if none of the *needed* fields is there.
     """

@@ -12,7 +12,7 @@ _AGENT = "agent-"
 
 
 def hooked(payload: bytes, *, at_ms: int) -> HookCalled | None:
-    """Return which session *payload* is of, and what has happened there."""
+    """Return the session and the event that the hook's *payload* reports."""
     found = payload_of(payload)
     if found is None:
         return None

@@ -104,7 +104,7 @@ def _days(found: re.Match[str], local: datetime) -> Iterator[Callable[[], date]]
 
 
 def api_failure(line: TranscriptLine, message: ClaudeMessage) -> Iterator[Event]:
-    """Yield the error that *message* tells of, and the limit if it is one."""
+    """Yield the API error in *message*, and the usage limit if it reports one."""
     if isinstance(message.content, tuple):
         texts = [text_of(each.text) or "" for each in message.content]
     else:

@@ -48,7 +48,7 @@ def find(
 
 
 def place(parts: tuple[str, ...]) -> Place | None:
-    """Return whose transcript the file *parts*, below a projects folder, is."""
+    """Return the session of the file at *parts*, below a projects folder."""
     match parts:
         case (_, name) if name.endswith(_SUFFIX):
             stem = _stem(name)

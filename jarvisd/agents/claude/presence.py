@@ -86,7 +86,7 @@ def decode_entry(text: bytes) -> RegistryEntry | None:
 
 
 def role(argv: Sequence[str]) -> ProcessRole | None:
-    """Return what a process does, if it is Claude Code."""
+    """Return the role of the process with *argv*, or None if it is not Claude Code."""
     program, arguments = command_of(argv)
     if not _is_claude(program):
         return None

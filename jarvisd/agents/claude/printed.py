@@ -37,7 +37,7 @@ class _Counted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     searches: int = 0
 
     def greatest(self, other: "_Counted") -> "_Counted":
-        """Return what two copies of one message say together."""
+        """Return the greatest counts of two copies of one message."""
         one, two = self.tokens, other.tokens
         return _Counted(
             Tokens(
@@ -95,7 +95,7 @@ class PrintedSession(msgspec.Struct, kw_only=True, omit_defaults=True):
                 yield self._sum_with(event, event.model)
 
     def settle(self, line: ResultLine, model: str | None) -> Iterator[Event]:
-        """Yield what the result *line* says was spent; *model* is the newest one."""
+        """Yield the usage that the result *line* reports; *model* is the newest one."""
         session_id = line.stdout_session_id
         if session_id is None:
             return
@@ -144,7 +144,7 @@ class PrintedSession(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 @lru_cache(64)  # each line of a response asks for it, of the same few sessions
 def printed_key(session_id: str, model: str) -> str:
-    """Return what all that is printed of a session with *model* is called."""
+    """Return the response id of the printed usage of a session with *model*."""
     return f"{session_id}:printed:{_without_window(model)}"
 
 
@@ -173,7 +173,7 @@ class _Spent(NamedTuple):
 def _spent(
     line: ResultLine, models: dict[str, ModelUsage], model: str | None
 ) -> Iterator[_Spent]:
-    """Yield what each of *models* took in all; without any, all is of *model*."""
+    """Yield the total usage of each of *models*; without any, the total of *model*."""
     for name, usage in models.items():
         if not name:
             continue

@@ -60,7 +60,7 @@ def command_in(text: str) -> str | None:
 
 
 def notices_in(text: str) -> Iterator[Event]:
-    """Return what *text*, which is no prompt, reports."""
+    """Yield the events that *text*, which is no prompt, reports."""
     start = text.lstrip("\ufeff \t\r\n")
     command = command_in(start)
     if command is not None:

@@ -1,4 +1,4 @@
-"""One line of Claude Code's output -> what it says happened.
+"""One line of Claude Code's output -> the record of its events.
 
 Lines of unknown type, of bookkeeping and of attachments that mean nothing pass in
 silence: a record without events.
@@ -119,7 +119,7 @@ class ClaudeReader:
                 self._memory = _MEMORY.decode(saved)
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
-        """Return what the line *text* at *offset* says, or None if it is malformed."""
+        """Return the record of the line *text*, or None if it is malformed."""
         if text.startswith(_SKIPPED) and text.endswith(b"}"):
             return _skip(text, offset=offset)
 
@@ -185,7 +185,7 @@ class ClaudeReader:
         return record
 
     def memory(self) -> bytes:
-        """Return what is remembered; b"" if it cannot be encoded."""
+        """Return the encoded state of the reader; b"" if it cannot be encoded."""
         try:
             return _ENCODER.encode(self._memory)
         except (OverflowError, TypeError, ValueError):

@@ -253,7 +253,7 @@ TYPES_PASSED_OVER = (
     "tool_progress",
     "tool_use_summary",
 )
-"""Types of lines that say nothing of what is counted or judged."""
+"""Types of lines without anything that is counted or judged."""
 
 SYSTEM_TYPES_PASSED_OVER = (
     "",

@@ -89,7 +89,7 @@ def call_of(block: ContentBlock, response: str | None) -> ToolCalled:
 def results_in(
     blocks: Iterable[ContentBlock], line: TranscriptLine, model: str | None
 ) -> list[Event]:
-    """Return which calls came back with the content items *blocks* of *line*.
+    """Return the results of tool calls in the content items *blocks* of *line*.
 
     *model* is the one that asked for them.
     """

@@ -41,9 +41,9 @@ _USUAL_TIERS = (None, "standard")
 def usage_in(
     message: ClaudeMessage, *, key: str | None, dollars: float | None = None
 ) -> list[Event]:
-    """Return what *message* took; *key* identifies a message that has no id.
+    """Return the usage of *message*; *key* identifies a message that has no id.
 
-    *dollars* is what the line says that it cost.
+    *dollars* is the cost that the line states.
     """
     usage, response = message.usage, message.id or key
     if usage is None or message.model == SYNTHETIC:

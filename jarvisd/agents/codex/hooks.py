@@ -10,7 +10,7 @@ from jarvisd.core.signal import HookCalled
 
 
 def hooked(payload: bytes, *, at_ms: int) -> HookCalled | None:
-    """Return which thread *payload* is of, and what has happened there."""
+    """Return the thread and the event that the hook's *payload* reports."""
     found = payload_of(payload)
     if found is None:
         return None

@@ -8,7 +8,7 @@ from jarvisd.core.event import LimitsReported, LimitWindow
 
 
 def limits_in(limits: RateLimits, *, at_ms: int | None) -> Iterator[LimitsReported]:
-    """Return what is left, as of *at_ms*; nothing if the line only has the names."""
+    """Yield the usage of the limits as of *at_ms*; nothing if no window has one."""
     windows = tuple(
         _window(each, at_ms=at_ms)
         for each in (limits.primary, limits.secondary)

@@ -51,7 +51,7 @@ def own_roots(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
 
 
 def place(parts: tuple[str, ...]) -> Place | None:
-    """Return whose rollout the file *parts* is."""
+    """Return the thread of the rollout at *parts*, or None for any other file."""
     if not parts or not _NAME.fullmatch(parts[-1]):
         return None
 

@@ -44,9 +44,9 @@ def session_of(name: str) -> SessionId | None:
 
 
 def role(argv: Sequence[str]) -> ProcessRole | None:
-    """Return what a process does, if it is Codex.
+    """Return the role of the process with *argv*, or None if it is not Codex.
 
-    The script that npm installs is none: it starts the program and waits for it.
+    The script that npm installs is not Codex: it starts the program and waits for it.
     """
     if not argv or name_of(argv[0]) != "codex":
         return None

@@ -51,7 +51,7 @@ def printed_record(
     drift: tuple[Drift, ...],
     left_out: int,
 ) -> Record:
-    """Return what *line*, which has no envelope, says of *thread*."""
+    """Return the record of *line*, which has no envelope, of *thread*."""
     events = tuple(_events(line, thread, at_ms=at_ms, offset=offset))
     if thread.unnamed and line.type not in _HEADERS:
         thread.unnamed = []

@@ -1,6 +1,6 @@
-"""One line of a Codex rollout -> what it says happened.
+"""One line of a Codex rollout -> the record of its events.
 
-A rollout tells most things twice, as what the model saw (`response_item`) and as what
+A rollout records most things twice, as what the model saw (`response_item`) and as what
 the user saw (`event_msg`); prompts are taken from the latter, calls from the former.
 Which records of a fork are copies cannot be said from one line, nor what running totals
 add: the reader remembers its thread for that (`RolloutThread`).
@@ -97,7 +97,7 @@ class CodexReader:
         self.offset = 0
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
-        """Return what the line *text* at *offset* says, or None if it is malformed."""
+        """Return the record of the line *text*, or None if it is malformed."""
         left_out = 0
         try:
             line = _DECODE(text)
@@ -128,7 +128,7 @@ class CodexReader:
         return self._wrapped(line, payload, left_out)
 
     def memory(self) -> bytes:
-        """Return what is remembered of the thread; b"" if it cannot be encoded."""
+        """Return the encoded state of the thread; b"" if it cannot be encoded."""
         try:
             return _THREAD_ENCODER.encode(self.thread)
         except (OverflowError, TypeError, ValueError):
@@ -183,7 +183,7 @@ class CodexReader:
         return record
 
     def _with_thread(self, record: Record, payload: RolloutPayload) -> Record:
-        """Return *record* with what the first line of a rollout says of its thread."""
+        """Return *record* with the thread, parent and version that *payload* states."""
         thread, thread_id = self.thread, payload.id
         is_own = thread_id == thread.thread_id
         if is_own and payload.cli_version:
@@ -463,7 +463,7 @@ _HEADERS = {_session_meta, _turn_context, _settings, _task_started, _token_count
 """Between a response without a model and the model that it is of only these may be."""
 
 _ASKING = {"user", "developer", "system"}
-"""Who says what the model is asked; all else of a conversation is its answer."""
+"""Roles of the input of the model; every other role is its answer."""
 
 _INNER = {"response_item": _ITEMS, "event_msg": _MESSAGES}
-"""Envelopes of which the payload's own type says what they are."""
+"""Envelopes whose payload has a type of its own, with its handlers."""

@@ -191,7 +191,7 @@ ENVELOPES_PASSED_OVER = (
     "retained_context",
     "world_state",
 )
-"""Envelopes that say nothing of what is counted or judged."""
+"""Envelopes without anything that is counted or judged."""
 
 ITEMS_PASSED_OVER = (
     "additional_tools",

@@ -83,7 +83,7 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
         own_from_ordinal: int | None,
         at_ms: int | None,
     ) -> None:
-        """Record whose rollout it is, or whose history follows."""
+        """Record the thread of the rollout, or the one whose history follows."""
         if self.thread_id is None:
             self.thread_id, self.opened_ms = thread_id, at_ms
             self.root = forked_from or thread_id
@@ -98,7 +98,7 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
             self.own = False
 
     def open_printed(self, thread_id: str) -> None:
-        """Record which thread prints the lines: one stream may hold several."""
+        """Record the thread that prints the lines: one stream may hold several."""
         if thread_id != self.thread_id:
             self.thread_id = self.root = thread_id
             self.usage, self.printed = CumulativeUsage(), NO_TOKENS
@@ -141,7 +141,7 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
     def _is_own_turn(
         self, turn_id: str | None, *, announced: bool, started_s: int | None
     ) -> bool | None:
-        """Whether a turn is own, by its id; None if its id does not tell."""
+        """Whether a turn is own, by its id; None if its id does not show it."""
         turn_ms, thread_ms = _made_ms(turn_id), _made_ms(self.thread_id)
         if turn_id is None or thread_ms is None:
             return None
@@ -191,7 +191,7 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
     # What was spent
 
     def count_response(self, usage: UsageReported, *, own: bool) -> Iterator[Event]:
-        """Yield what one response used, and from now on nothing that totals say."""
+        """Yield the usage of one response; from now on, ignore totals."""
         self.by_response, self.unnamed, self.resumed = True, [], False
         if own:
             yield from self._supersede_printed()
@@ -202,7 +202,7 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
     def count_totals(
         self, report: RunningTotals, *, own: bool, offset: int
     ) -> list[Event]:
-        """Return what a report of totals adds, as far as no response tells it."""
+        """Return the events of a report of totals, without usage that responses report."""
         found: list[Event] = [report.context]
         tokens = self._spent(report, own=own)
         if tokens is None:
@@ -282,12 +282,12 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
             self.unnamed.append(response)
 
     def _served(self, usage: UsageReported) -> UsageReported:
-        """Return *usage* with the model and the way it is served now, if it says none."""
+        """Return *usage* with the current model and variant where it has none."""
         variant = self.variant if usage.variant is STANDARD else usage.variant
         return replace(usage, model=usage.model or self.model, variant=variant)
 
     def _report_name(self, total: Tokens | None, offset: int) -> str | None:
-        """Return what every copy of a report of *total* is called.
+        """Return the name that every copy of a report of *total* has.
 
         Copies have new times, so they are known by the numbers and the oldest ancestor.
         """
@@ -304,7 +304,7 @@ class RolloutThread(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def _made_ms(uuid: str | None) -> int | None:
-    """Return when an id of version 7, which says so, was made: Unix ms."""
+    """Return the Unix ms in a UUID of version 7, or None for any other id."""
     if uuid is None or len(uuid) != 36 or uuid[14] != "7":
         return None
 

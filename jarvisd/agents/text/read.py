@@ -1,4 +1,4 @@
-"""The reader of output of unknown form: every line is a record that says nothing."""
+"""The reader of output of unknown form: every line is a record without events."""
 
 from jarvisd.core.agent import ReaderContext
 from jarvisd.core.record import Record
@@ -12,7 +12,7 @@ class TextReader:
         del context, saved
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
-        """Return a record that says nothing, or None for a blank line."""
+        """Return a record without events, or None for a blank line."""
         return None if is_blank(text) else Record(kind="text", offset=offset)
 
     def memory(self) -> bytes:

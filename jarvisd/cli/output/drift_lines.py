@@ -15,7 +15,7 @@ _MAX_NAMES = 5
 
 
 def described(drift: AgentDrift) -> str:
-    """Return what is unknown of one version: `9.9.9: unknown record types: foo (3)`."""
+    """Return the unknown parts of one version: `9.9.9: unknown record types: foo (3)`."""
     parts = []
     if drift.newer:
         read = fmt.number_of(drift.transcripts, "transcript")
