@@ -249,8 +249,6 @@ class Writers(RuleBasedStateMachine):
 TestWriters = pytest.mark.timeout(300)(Writers.TestCase)
 TestWriters.settings = settings(
     max_examples=EXAMPLES,
-    derandomize="JARVISD_RANDOM"
-    not in os.environ,  # a rare fault fails nobody's tests, see decisions
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
