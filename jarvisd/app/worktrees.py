@@ -1,6 +1,7 @@
 """Reads of which repository a folder of work is a worktree, while the folder is there."""
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import anyio
@@ -19,6 +20,9 @@ _MOUNTS = Path("/proc/self/mounts")
 
 LIMIT_BYTES = 8 * 1024
 """Of a file `.git`: one path."""
+
+MAX_FOLDERS = 50_000
+"""Folders that are looked at; logs may name any number."""
 
 
 class WorktreeReader:
@@ -54,7 +58,9 @@ class WorktreeReader:
                     self._intake.touch(block, urgent=False)
 
     def _add(self, folders: Iterable[str]) -> None:
-        new = [each for each in dict.fromkeys(folders) if each not in self._met]
+        room = MAX_FOLDERS - len(self._met)
+        unmet = (each for each in dict.fromkeys(folders) if each not in self._met)
+        new = list(islice(unmet, room))
         if new:
             self._met.update(new)
             self._waiting += new

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from msgspec.structs import replace
 
 from jarvisd.blocks.store import has_open_block
-from jarvisd.core.feature import Tx
+from jarvisd.core.feature import SessionKey, Tx
 from jarvisd.core.storage.interned import Interned
 from jarvisd.ledger.model import (
     CallRow,
@@ -37,7 +37,6 @@ from jarvisd.ledger.store import ALL, CALLS, MARKS, RESPONSES, RowTable
 from jarvisd.ledger.totals_store import (
     SESSION_PRICED,
     STATES_SELECT,
-    SessionKey,
     Stamp,
     add_to_cells,
     read_cells,

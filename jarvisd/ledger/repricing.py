@@ -9,7 +9,7 @@ anew already, for a price is asked for as a row is counted.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from jarvisd.core.origin import SessionId
+from jarvisd.core.feature import SessionKey
 from jarvisd.ledger.model import Repriced
 from jarvisd.ledger.rollup import CellPlace, Cost, Rollup
 from jarvisd.ledger.session_totals import Session
@@ -17,7 +17,6 @@ from jarvisd.ledger.session_totals import Session
 AT_ONCE = 64
 """Sessions that one flush prices again: some ten milliseconds of its thread."""
 
-SessionKey = tuple[str, SessionId]
 
 NOTHING: Cost = (0, 0)
 

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from jarvisd.core.event import LimitsReported
+from jarvisd.core.feature import SessionKey
 from jarvisd.core.origin import SessionId
 from jarvisd.ledger.limit_samples import Samples, followed
 from jarvisd.ledger.merge import merged
@@ -22,7 +23,6 @@ from jarvisd.ledger.model import CallRow, LimitRow, MarkRow, ResponseRow
 
 R = TypeVar("R", ResponseRow, CallRow, MarkRow)
 
-SessionKey = tuple[str, SessionId]
 
 Name = tuple[str, str]
 """An agent, and what it calls a thing."""

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from jarvisd.core.event import LimitWindow
-from jarvisd.core.origin import SessionId
+from jarvisd.core.feature import SessionKey
 from jarvisd.core.storage.interned import Interned, storable
 from jarvisd.core.storage.table import (
     INTERNED,
@@ -17,8 +17,6 @@ from jarvisd.core.storage.table import (
     session_column,
 )
 from jarvisd.ledger.model import Cell, LimitRow, SessionRow
-
-SessionKey = tuple[str, SessionId]
 
 Stamp = tuple[int, int | None]
 """The revision that writes, and the number of its price table's name."""

@@ -7,6 +7,7 @@ change in a minute, and nobody wants the others added up again.
 from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 
+from jarvisd.core.feature import SessionKey
 from jarvisd.ledger.model import QUARTER_MS, UNDATED, Cell
 from jarvisd.ledger.rollup import Rollup
 from jarvisd.reports.calendar import day_name, days_of
@@ -14,7 +15,6 @@ from jarvisd.reports.groups import Group
 from jarvisd.reports.model import UsageRow
 from jarvisd.reports.slices import (
     Numbers,
-    SessionKey,
     UsageSlice,
     added,
     joined,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from jarvisd.core.feature import SessionKey
 from jarvisd.reports.model import ModelUsage, UsageRow
 from jarvisd.reports.slices import (
     COST,
@@ -10,7 +11,6 @@ from jarvisd.reports.slices import (
     WEB_SEARCHES,
     Models,
     Numbers,
-    SessionKey,
     UsageSlice,
     added,
     tokens_of,

@@ -13,6 +13,7 @@ from jarvisd.base.folder import is_named
 from jarvisd.base.json_guard import encode_safe
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.block import Block
+from jarvisd.core.feature import SessionKey
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed
 from jarvisd.core.storage.readable_store import ReadableStore
@@ -27,7 +28,6 @@ from jarvisd.reports.days import Days
 from jarvisd.reports.explain_methods import explain
 from jarvisd.reports.model import Attribution
 from jarvisd.reports.report_params import days_of, tools_of, zone_of
-from jarvisd.reports.slices import SessionKey
 from jarvisd.reports.store import replace_attributions
 from jarvisd.reports.usage_report import SessionFacts, UsageReport
 from jarvisd.reports.wire import (

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from jarvisd.base.usage import BUCKETS, Tokens
-from jarvisd.core.origin import SessionId
+from jarvisd.core.feature import SessionKey
 from jarvisd.ledger.model import Cell
 
 Numbers = tuple[int, ...]
@@ -14,8 +14,6 @@ Numbers = tuple[int, ...]
 Models = dict[str | None, Numbers]
 """The same by model; None where the log names none."""
 
-SessionKey = tuple[str, SessionId]
-"""Agent and session: two agents may use one id."""
 
 numbers_of: Callable[[Cell], Numbers] = attrgetter(
     *(f"tokens.{each}" for each in BUCKETS),
