@@ -171,7 +171,7 @@ class Waiting(Numbers):
 
 
 async def sent_by_itself(feature: Numbers, *, hurried: bool) -> list[Change]:
-    """Return what is sent of *feature* until a pause after a refusal is over."""
+    """Return the changes of *feature* that are sent until the pause after a refusal is over."""
     clock, store = FakeClock(), OutcomeStore("nothing")
     features = {"numbers": feature}
     flusher = Flusher(store, clock, [], features, streams_of=lambda *_: ())

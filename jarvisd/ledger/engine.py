@@ -217,7 +217,7 @@ class Ledger(Feature):
         self._dirty.add((session.agent, session.session_id))
 
     def take(self, scope: Scope = ALL) -> LedgerBatch | None:
-        """Return what is to be stored, consistent with every stream as it is now.
+        """Return the batch to store, consistent with every stream as it is now.
 
         Of *scope* only the sessions matter.
         """

@@ -253,7 +253,7 @@ class Cell(msgspec.Struct, kw_only=True, gc=False):
 
     @property
     def key(self) -> CellKey:
-        """Return which of the cells of its quarter it is."""
+        """Return the key of the cell within its quarter."""
         return self.agent, self.session_id, self.model, self.branch, self.account
 
     @property

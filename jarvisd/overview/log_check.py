@@ -334,7 +334,7 @@ class _Check:
         )
 
     def totals(self) -> LogTotals:
-        """Return what all lines together count."""
+        """Return the totals of all lines."""
         sessions = list(self._ledger.sessions())
         tokens = sum((each.tokens for each in sessions), NO_TOKENS)
         batch = self._ledger.take()
@@ -427,7 +427,7 @@ def _uncompressed(tree: Tree, path: Path) -> Path:
 
 
 def _expected(agent: Agent, truth: Truth) -> dict[str, int]:
-    """Return what the logs of *agent* must add up to."""
+    """Return the totals that the logs of *agent* must have."""
     usage: TruthUsage | None = truth.usage
     completed, total = truth.usage_completed, truth.usage_total
     if usage is None and completed is not None:

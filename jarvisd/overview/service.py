@@ -182,7 +182,7 @@ class Service:
         )
 
     def problems(self) -> list[Problem]:
-        """Return what is not as it should be; unreadable files of lines are no problem.
+        """Return the problems; unreadable files of lines are none.
 
         Of a database or a document it is one: all sessions in it stand still.
         """
@@ -236,7 +236,7 @@ class Service:
         )
 
     def stuck(self) -> str | None:
-        """Return what has not moved for too long, for the watchdog; None if all has."""
+        """Return the part that has stood still for too long, or None: for the watchdog."""
         if self._flusher.writing_s > STUCK_S:
             return "store"
 

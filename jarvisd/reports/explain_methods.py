@@ -76,7 +76,7 @@ async def explain(
     agent: Agent,
     store: ReadableStore,
 ) -> SessionsExplainResult:
-    """Return what became of each line of *session*, which *blocks* have."""
+    """Return the verdict on each line of *session*, read from its *blocks*."""
     readings = [_begun(block) for block in blocks]
     explainer = Explainer(session.agent, session.session_id)
     await anyio.to_thread.run_sync(

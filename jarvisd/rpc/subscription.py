@@ -105,7 +105,7 @@ class Subscription:
         return messages.encode_notification("resync", encode_safe(params))
 
     def take(self, now: float, max_bytes: int) -> list[bytes]:
-        """Return what may be sent at *now*: notifications, *max_bytes* and a little."""
+        """Return the notifications to send at *now*: of *max_bytes* and a little more."""
         news = self._take_snapshot(now, max_bytes) if self._snapshot else []
         room = max_bytes - sum(map(len, news))
         deferred = self._deferred.items()

@@ -92,7 +92,7 @@ class SegmentHandlers:
         return total
 
     def methods(self) -> dict[type[Params], Method]:
-        """Return what answers the params of each method.
+        """Return the handler of each method, by its params.
 
         It may raise ProtocolError: it cannot be answered as asked. Or StoreError: it
         could not be read.

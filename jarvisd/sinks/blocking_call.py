@@ -35,7 +35,7 @@ class BlockingCall:
         return self._current is not None and not self._current.ended.is_set()
 
     async def run(self, work: Callable[[], T], *, timeout_s: float) -> T:
-        """Return what *work* returns, or raise what it raises.
+        """Return the result of *work*, or raise its exception.
 
         Raises:
             SinkError: *work* took longer than *timeout_s*, or an earlier call is still

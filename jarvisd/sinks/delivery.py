@@ -43,7 +43,7 @@ class DeliveryQueue(Protocol):
     """The part of the store that deliveries need."""
 
     async def read(self, query: Unit[T]) -> T:
-        """Return what *query* returns, or raise StoreError."""
+        """Return the result of *query*, or raise StoreError."""
         ...
 
     async def apply_one(self, unit: Unit[T]) -> T:

@@ -120,7 +120,7 @@ class StateEngine(Feature):
     def open_memory(
         self, block: Block, version: int, saved: Mapping[str, bytes]
     ) -> StateStream:
-        """Return what the ledger and the states remember of *block*, from *saved*."""
+        """Return the memory of the ledger and the states for *block*, from *saved*."""
         ledger = LedgerStream.open(
             block.origin,
             saved.get("ledger", b""),
@@ -176,7 +176,7 @@ class StateEngine(Feature):
         return changes
 
     def take_attended(self) -> list[SessionKey]:
-        """Return whose attention the judgements since the last call have changed."""
+        """Return the sessions whose attention has changed since the last call."""
         attended, self._attended = self._attended, []
         return attended
 

@@ -28,7 +28,7 @@ from jarvisd.state.turns import (
 
 
 def verdict_on(situation: Situation) -> StateVerdict:
-    """Return what the session of *situation* is doing."""
+    """Return the verdict on the session of *situation*."""
     for rung in LADDER:
         verdict = rung(situation)
         if verdict is not None:

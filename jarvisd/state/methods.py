@@ -196,7 +196,7 @@ class LiveStates:
                 )
 
     def _signalled_place(self, agent: str, session_id: SessionId) -> SessionPlace:
-        """Return what signals say of a session of which no line was read."""
+        """Return the place of a session that only signals name, without a line read."""
         parent_id, cwd = self._states.origin_of((agent, session_id))
         project = cwd and self._project_of(cwd)
         return SessionPlace(parent_id, project, cwd, None, (project, cwd))

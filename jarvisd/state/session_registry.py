@@ -150,7 +150,7 @@ class Reminders:
         return None
 
     def take(self, now_ms: int) -> list[SessionKey]:
-        """Return who is due at *now_ms*, each of them once."""
+        """Return the sessions that are due at *now_ms*, each once."""
         due = []
         while (at_ms := self.next_ms) is not None and at_ms <= now_ms:
             key = heappop(self._moments)[1]

@@ -45,5 +45,5 @@ def fresh_reader(agent: str | Agent, origin: Origin | None = None) -> AgentReade
 
 
 def read_alone(agent: str, text: bytes, *, offset: int = 0) -> Record | None:
-    """Return what one item says to a reader that has read nothing before."""
+    """Return the record of one item, by a reader that has read nothing before."""
     return fresh_reader(agent).read(text, offset=offset)

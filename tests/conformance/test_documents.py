@@ -37,7 +37,7 @@ def truth(run: Path) -> tuple[int, int]:
 
 
 def bodies(kind: DocumentKind, paths: Iterable[Path]) -> list[Any]:
-    """Return what is in each element of the documents at *paths*."""
+    """Return the content of each element of the documents at *paths*."""
     counted: list[Any] = []
     for path in paths:
         source = DocumentSource(str(path), kind, LATER)

@@ -38,7 +38,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def started_by(module: str, packages: tuple[str, ...] = ()) -> list[str]:
-    """Return what starts the program whose `main` is in *module*."""
+    """Return the command that starts the program whose `main` is in *module*."""
     if not packages:
         return [sys.executable, "-m", module.removesuffix(".__main__")]
 

@@ -65,7 +65,7 @@ def codex(home: Home, cwd: str) -> None:
 
 
 async def projects(home: Home) -> dict[str | None, int]:
-    """Return what `report project` tells of each project."""
+    """Return the figures of `report project` by project."""
     shown = await jarvisctl(home, "report", "project", "--json")
     rows = json.loads(shown.stdout)["rows"]
     return {

@@ -13,7 +13,7 @@ POINTS = 20
 
 
 async def figures(home: Home, *, share: float = 1.0) -> list[Figure]:
-    """Let 48 databases live through 20 quiet points each."""
+    """Run 48 databases through 20 quiet points each."""
     lives = [
         await to_thread.run_sync(endure, home.folder / f"{mode}-{seed}", seed, mode)
         for mode, count in LIVES.items()

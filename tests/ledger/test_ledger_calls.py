@@ -175,7 +175,7 @@ def read_before(patch: pytest.MonkeyPatch, *files: Block) -> Books:
 
 
 def read_again(books: Books, *files: Block) -> None:
-    """Let the parser of today read *files* from their starts, as far as they are there."""
+    """Read *files* from their starts with today's parser, as far as they are there."""
     books.begin_anew(version=2)
     for file in files:
         books.read(file)

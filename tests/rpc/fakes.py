@@ -273,7 +273,7 @@ class FakeDaemon:
         return ConfigReloadResult(changed=["log_level"], needs_restart=[])
 
     def methods(self) -> dict[type[Params], Method]:
-        """Return what the methods of features answer."""
+        """Return the handlers of the features' methods."""
         return {
             **{params: self._converse for params, _ in CONVERSATION_METHODS.values()},
             **{params: self._segment for params, _ in SEGMENT_METHODS.values()},

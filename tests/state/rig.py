@@ -177,7 +177,7 @@ class Desk:
         return self
 
     def stream(self, session: str = MAIN, parent: str | None = None) -> StateStream:
-        """Return what a session's one block has told."""
+        """Return the stream of a session with one block."""
         key = SessionId(session)
         if key not in self.streams:
             parent_id = None if parent is None else SessionId(parent)

@@ -59,7 +59,7 @@ class Counted:
 
     @property
     def last(self) -> dict[str, bytes]:
-        """Return what counts of each item."""
+        """Return the newest text of each item."""
         return {key: bodies[-1] for key, bodies in self.bodies.items()}
 
 

@@ -63,7 +63,7 @@ class Process:
                     return found
 
     def go_on(self) -> None:
-        """Let it go on from its rest."""
+        """Resume the writer from its pause."""
         assert self._process.stdin is not None
         self._process.stdin.write(b"\n")
         self._process.stdin.flush()

@@ -22,7 +22,7 @@ from tests.sources.document.kinds import (
 
 
 def states_of(folder: Path, kind: DocumentKind, *states: Any) -> list[Counted]:
-    """Return what was counted after each of *states* of one document."""
+    """Return the counts after each of *states* of one document."""
     path, clock, counted = folder / "document.json", SteppedClock(), Counted()
     source, found = DocumentSource(str(path), kind, clock), []
     for state in states:

@@ -82,7 +82,7 @@ class Writer:
 
 
 def digest(message: Message) -> str:
-    """Return what tells this state of a message from its others."""
+    """Return the mark that distinguishes this state of a message from its others."""
     return hashlib.blake2b(json.dumps(message).encode(), digest_size=8).hexdigest()
 
 

@@ -171,7 +171,7 @@ def asking(path: Path) -> Iterator[SnapshotReader]:
 
 
 def truth(path: Path, folder: Path, queries: DatabaseQueries = QUERIES) -> Streams:
-    """Return what SQLite's own recovery of a copy of the files gives."""
+    """Return the rows after SQLite's own recovery of a copy of the files."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for suffix in ("", "-wal", "-journal"):
@@ -200,7 +200,7 @@ def truth(path: Path, folder: Path, queries: DatabaseQueries = QUERIES) -> Strea
 
 
 def octet_length(value: str | bytes | None) -> int | None:
-    """Return what SQLite's function of the name does, since 3.43."""
+    """Return the result of SQLite's function of the same name, since 3.43."""
     if value is None:
         return None
 

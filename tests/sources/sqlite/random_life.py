@@ -38,7 +38,7 @@ class Life:
 
 
 def live(folder: Path, *, seed: int, points: int, mode: str) -> Life:
-    """Let a writer live, kill it now and then, and compare at *points* quiet points.
+    """Run a writer, kill it now and then, and compare at *points* quiet points.
 
     We read all the time: while it writes, while it is dead, and after restarts of ours.
     At a quiet point what was counted must be what SQLite's recovery of a copy gives.

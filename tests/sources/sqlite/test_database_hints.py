@@ -88,5 +88,5 @@ async def test_the_daemon_without_such_an_agent_loads_no_apsw(tmp_path: Path) ->
 
 
 def loaded_by(pid: int) -> str:
-    """Return what a process has mapped into its memory."""
+    """Return the files that a process has mapped into its memory."""
     return Path(f"/proc/{pid}/maps").read_text()

@@ -57,7 +57,7 @@ class DatabaseRowReader:
             self.newest_ms = _NEWEST.decode(saved)
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
-        """Return what the row *text* says, or None if it is malformed."""
+        """Return the record of the row *text*, or None if it is malformed."""
         row, left_out = decode_counted(text, _DECODER)
         if row is None:
             return None

@@ -23,7 +23,7 @@ def find(
 
 
 def place(parts: tuple[str, ...]) -> Place | None:
-    """Return whose document the file *parts* is."""
+    """Return the place of the document at *parts*, or None for another file."""
     if len(parts) != 1 or not parts[0].endswith(_SUFFIX):
         return None
 

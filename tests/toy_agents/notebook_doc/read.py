@@ -49,7 +49,7 @@ class NotebookElementReader:
             self.version = _VERSION.decode(saved)
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
-        """Return what the element *text* says, or None if it is malformed."""
+        """Return the record of the element *text*, or None if it is malformed."""
         element, left_out = decode_counted(text, _DECODER)
         if element is None:
             return None
@@ -74,7 +74,7 @@ class NotebookElementReader:
         )
 
     def memory(self) -> bytes:
-        """Return what the header said."""
+        """Return the version that the header named."""
         return msgspec.msgpack.encode(self.version)
 
 

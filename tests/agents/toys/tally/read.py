@@ -19,7 +19,7 @@ class TallyReader:
             self._usage = msgspec.msgpack.decode(saved, type=CumulativeUsage)
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
-        """Return what the line *text* adds, or None if it is malformed."""
+        """Return the record of the line *text*, or None if it is malformed."""
         at_s, _, total = text.partition(b" ")
         if not (at_s.isdigit() and total.isdigit()):
             return None
