@@ -70,7 +70,7 @@ _DRIFT_REMEDY = (
 )
 _REMEDIES = {
     "compressed_files": "restore those that are damaged; unpack copies of very large "
-    "ones into DIR/sessions, and name DIR in agents.codex.roots"
+    "ones into DIR/sessions, and name DIR in agents.NAME.roots"
 }
 
 

@@ -18,6 +18,7 @@ from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_USAGE
 from jarvisd.cli.commands import COMMANDS
 from jarvisd.cli.daemon_client import Client
+from jarvisd.cli.examples import EXAMPLES, OVERVIEW
 from jarvisd.cli.output import terminal
 
 # argparse has no public names for what its own methods return.
@@ -25,13 +26,6 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - a
 Options = argparse._ActionsContainer  # noqa: SLF001 - argparse offers no other way
 
 DEFAULT_TIMEOUT_S = 10.0
-OVERVIEW_EXAMPLES = """\
-jarvisctl ps                      what is running, and what ran today
-jarvisctl watch                   the same, live
-jarvisctl tail -f 3fa9            follow one block; the start of its id is enough
-jarvisctl run -- make test        run a command and count its output
-some-command | jarvisctl ingest   count what a pipe carries
-jarvisctl doctor                  find out why something is missing"""
 
 
 # What argparse prints for a wrong choice, from 3.11 to 3.14.
@@ -97,7 +91,6 @@ def declare(
     name: str,
     run: Callable[[argparse.Namespace], int],
     *,
-    examples: str,
     more: str = "",
 ) -> Parser:
     """Add command *name*, which *run* does; *more* is printed below its summary."""
@@ -109,7 +102,7 @@ def declare(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.examples = examples
+    parser.examples = EXAMPLES[name]
     parser.set_defaults(run=run, parser=parser)
     return parser
 
@@ -187,7 +180,7 @@ def build(names: Iterable[str] = COMMANDS) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.examples = OVERVIEW_EXAMPLES
+    parser.examples = OVERVIEW
     parser.add_argument(
         "--version",
         action="version",

@@ -227,7 +227,7 @@ def _agent_tables(
         if not isinstance(table, dict):
             key = f"agents.{name}".rstrip(".")
             raise ConfigError(
-                f"{path}: `{key}` is {table!r}: expected a table such as [agents.claude]"
+                f"{path}: `{key}` is {table!r}: expected a table such as [agents.NAME]"
             )
 
         yield name, table

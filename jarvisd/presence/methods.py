@@ -110,8 +110,11 @@ class HookHandlers:
     def handle_status_line(self, params: StatusLine) -> StatusLineResult:
         """Report the content of a status line, and return what else to show there."""
         at_ms = self._clock.unix_ms()
-        agent = self._agents.named(params.agent)
-        read = agent.status_line(bytes(params.payload), at_ms=at_ms)
+        agents = self._agents
+        asked = agents if params.agent is None else (agents.named(params.agent),)
+        payload = bytes(params.payload)
+        readings = (each.status_line(payload, at_ms=at_ms) for each in asked)
+        read = next((each for each in readings if each is not None), None)
         if read is None:
             return StatusLineResult(text="")
 

@@ -26,10 +26,13 @@ class Hook(Params, frozen=True, kw_only=True):
 
 
 class StatusLine(Params, frozen=True, kw_only=True):
-    """Report the input of an agent's status line, and return what else to show there."""
+    """Report the input of an agent's status line, and return what else to show there.
+
+    Without *agent*, it is the first known agent that can read the payload.
+    """
 
     payload: msgspec.Raw
-    agent: AgentName = "claude"
+    agent: AgentName | None = None
     pid: Pid | None = None
 
 

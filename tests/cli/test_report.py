@@ -371,7 +371,7 @@ def test_compatible_days_have_ccusages_names_and_nesting() -> None:
 def test_compatible_rows_of_claude_alone_have_names_of_their_own(
     by: Any, key: str, name: str
 ) -> None:
-    made = compat.claude_usage(usage(row("k"), by=by), {}, wall_clock.iso)
+    made = compat.usage_alone(usage(row("k"), by=by), {}, wall_clock.iso)
 
     assert made[key][0][name] == "k"
     assert "agent" not in made[key][0]

@@ -19,7 +19,7 @@ COMMANDS: dict[str, str] = {
     "notify": "tell of sessions that need somebody, as they come to",
     "hooks": "let agents tell what they do, as they do it",
     "hook": "tell the daemon of a hook; agents run this",
-    "statusline": "fill Claude Code's status line, and take figures from it",
+    "statusline": "print the status line of an agent, and report its limits",
     "run": "run a command and count its output",
     "ingest": "count the lines of standard input",
     "health": "say whether all is well",

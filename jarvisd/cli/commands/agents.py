@@ -15,6 +15,7 @@ from jarvisd.base.errors import (
     EXIT_USAGE,
     JarvisError,
 )
+from jarvisd.cli.examples import EXAMPLES
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import project_names, terminal
 from jarvisd.cli.output.tables import Column, TableCell, facts, render
@@ -32,12 +33,6 @@ from jarvisd.overview.log_check import (
     logs_at,
     summarize,
 )
-
-EXAMPLES = """\
-jarvisctl agents                               what can be read, and how exactly
-jarvisctl agents check AGENT SESSION.jsonl     what became of each line of a log
-jarvisctl agents check AGENT FOLDER --brief    the totals of all logs in a folder
-jarvisctl agents check AGENT run --truth run/truth.json || echo differs"""
 
 TRUTH = """\
 A truth file is a JSON object: `usage` has what the logs must add up to (requests,
@@ -87,7 +82,6 @@ def add(subparsers: Subparsers) -> None:
         subparsers,
         "agents",
         run,
-        examples=EXAMPLES,
         more="It works without a daemon: logs are read by the command itself.",
     )
     parser.epilog = TRUTH
@@ -99,7 +93,7 @@ def add(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    check.examples, check.epilog = "\n".join(EXAMPLES.splitlines()[1:]), TRUTH
+    check.examples, check.epilog = EXAMPLES["agents check"], TRUTH
     check.add_argument("agent", metavar="AGENT", help="the agent that wrote the log")
     check.add_argument(
         "log", metavar="LOG", type=Path, help="a log, or a folder with logs in it"

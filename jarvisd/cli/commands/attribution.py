@@ -8,10 +8,6 @@ from jarvisd.cli.output import terminal
 from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
 from jarvisd.reports.wire import AttributionImport, AttributionImportResult
 
-EXAMPLES = """\
-jarvisctl attribution import plugins.json
-jarvisctl report plugin                     what was used of them"""
-
 FORMAT = """\
 FILE is JSON (a list of objects), TOML (tables `[[attribution]]`) or CSV (with a header),
 by its ending. Each entry has source (curated, flea), kind (skill, agent, command), name
@@ -20,7 +16,7 @@ and ref_id. It replaces all that was imported before."""
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "attribution", run, examples=EXAMPLES)
+    parser = declare(subparsers, "attribution", run)
     parser.epilog = FORMAT
     parser.add_argument("action", choices=("import",), help="what to do")
     parser.add_argument("file", metavar="FILE", type=Path, help="what to import")

@@ -6,15 +6,10 @@ from jarvisd.cli import completion, parser
 from jarvisd.cli.output import terminal
 from jarvisd.cli.parser import Subparsers, declare
 
-EXAMPLES = """\
-jarvisctl completions bash > ~/.local/share/bash-completion/completions/jarvisctl
-jarvisctl completions zsh > ~/.zfunc/_jarvisctl
-jarvisctl completions fish > ~/.config/fish/completions/jarvisctl.fish"""
-
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    command = declare(subparsers, "completions", run, examples=EXAMPLES)
+    command = declare(subparsers, "completions", run)
     command.add_argument("shell", choices=sorted(completion.SHELLS), help="which shell")
 
 

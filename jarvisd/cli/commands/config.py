@@ -9,17 +9,13 @@ from jarvisd.cli.output.tables import GAP, Column, TableCell, facts, render
 from jarvisd.cli.output.text import safe, width, wrap
 from jarvisd.cli.parser import Subparsers, add_json, declare
 
-EXAMPLES = """\
-jarvisctl config show            the settings in force
-jarvisctl config show --origin   and where each comes from"""
-
 COLUMNS = [Column(title="KEY"), Column(title="VALUE"), Column(title="ORIGIN")]
 NARROWEST_VALUE = 12
 
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "config", run, examples=EXAMPLES)
+    parser = declare(subparsers, "config", run)
     parser.add_argument("action", choices=("show",), help="what to do")
     parser.add_argument(
         "--origin", action="store_true", help="say where each value comes from"

@@ -44,13 +44,6 @@ from jarvisd.conversations.wire import (
 )
 from jarvisd.core.message import Role
 
-EXAMPLES = """\
-jarvisctl conversation list
-id=$(jarvisctl conversation open ada --channel telegram --as 4711)
-echo "Is the build green?" | jarvisctl conversation save "$id" --role user
-jarvisctl conversation messages "$id"
-jarvisctl conversation link "$id" discord 0815 --move"""
-
 _ACTIONS: dict[str, str] = {
     "list": "those that are not over, newest activity first",
     "open": "print the id of a person's conversation, a new one if need be",
@@ -65,7 +58,7 @@ _ACTIONS: dict[str, str] = {
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command and its actions."""
-    parser = declare(subparsers, "conversation", run, examples=EXAMPLES)
+    parser = declare(subparsers, "conversation", run)
     actions = parser.add_subparsers(
         title="actions", dest="action", metavar="ACTION", required=True
     )

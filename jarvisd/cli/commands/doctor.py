@@ -18,16 +18,12 @@ from jarvisd.cli.parser import (
     declare,
 )
 
-EXAMPLES = """\
-jarvisctl doctor                exit 1 when something must be mended
-jarvisctl doctor --json | jq '.findings[] | select(.level != "ok")'"""
-
 _STYLES = {"ok": "32", "warn": "33", "fail": "31"}
 
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "doctor", run, examples=EXAMPLES)
+    parser = declare(subparsers, "doctor", run)
     add_json(parser)
     add_colour(parser)
     add_connection(parser)

@@ -25,11 +25,6 @@ from jarvisd.reports.wire import (
     SessionsExplainResult,
 )
 
-EXAMPLES = """\
-jarvisctl explain 5e55          the start of a session's id is enough
-jarvisctl explain 5e55 --brief  only how many lines counted and did not
-jarvisctl explain 5e55 --json | jq '.lines[] | select(.verdict == "malformed")'"""
-
 TIMEOUT_S = 40.0
 _COLUMNS = [
     Column(title="LINE", right=True, rank=1),
@@ -55,7 +50,6 @@ def add(subparsers: Subparsers) -> None:
         subparsers,
         "explain",
         run,
-        examples=EXAMPLES,
         more="The session's files are read again; nothing of their content is shown.",
     )
     parser.add_argument(

@@ -14,12 +14,6 @@ from jarvisd.conversations.model import ConversationId
 from jarvisd.conversations.wire import ConversationsForget, ConversationsForgetResult
 from jarvisd.core.origin import SessionId
 
-EXAMPLES = """\
-jarvisctl forget .                   what agents said in this project
-jarvisctl forget 57193ac7            one session of an agent, by its id or its title
-jarvisctl forget 9f1c0a7be52d4e60    one conversation
-jarvisctl forget --all               everything that was said"""
-
 MORE = """\
 What was counted (lines, tokens, cost) stays:
 it holds no words. The agents' own files are not touched."""
@@ -30,7 +24,7 @@ _CONVERSATION = re.compile(r"[0-9a-f]{16}")
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "forget", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "forget", run, more=MORE)
     parser.add_argument(
         "target",
         metavar="WHAT",

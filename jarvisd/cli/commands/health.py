@@ -18,14 +18,10 @@ from jarvisd.core.wire import Problem
 from jarvisd.overview.health_wire import Health, HealthResult
 from jarvisd.presence.wire import HookReceipt
 
-EXAMPLES = """\
-jarvisctl health                        for people
-jarvisctl health --check || notify ...  for scripts: exit 1 when something is wrong"""
-
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "health", run, examples=EXAMPLES)
+    parser = declare(subparsers, "health", run)
     parser.add_argument(
         "--check", action="store_true", help="exit with 1 unless the status is ok"
     )

@@ -5,10 +5,6 @@ import argparse
 from jarvisd.cli import hook
 from jarvisd.cli.parser import Subparsers, declare
 
-EXAMPLES = """\
-jarvisctl hooks install      makes your agents run this
-jarvisctl hook claude        what they run, with the payload on standard input"""
-
 MORE = """It
 prints nothing, ends within 0.2 s and always exits with 0, whatever happens and
 whether or not a daemon runs. Ids and names are sent, never a prompt or what a
@@ -17,8 +13,8 @@ tool is given or returns."""
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "hook", run, examples=EXAMPLES, more=MORE)
-    parser.add_argument("agent", metavar="AGENT", help="claude or codex")
+    parser = declare(subparsers, "hook", run, more=MORE)
+    parser.add_argument("agent", metavar="AGENT", help="the agent that runs the hook")
 
 
 def run(args: argparse.Namespace) -> int:

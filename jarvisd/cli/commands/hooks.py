@@ -25,13 +25,6 @@ from jarvisd.cli.parser import (
 from jarvisd.overview.health_wire import Health, HealthResult
 from jarvisd.presence.wire import HookReceipt
 
-EXAMPLES = """\
-jarvisctl hooks install --dry-run --diff   show every line that would change
-jarvisctl hooks install             for every agent that is here
-jarvisctl hooks install claude --root ~/.claude-work
-jarvisctl hooks status              installed or not, and when the last one came
-jarvisctl hooks uninstall           as if it had never been"""
-
 MORE = """Your
 own hooks, and every byte that is not ours, stay as they are; what a file was
 before is kept in the state folder. An agent runs `jarvisctl hook` at each event:
@@ -48,7 +41,7 @@ _ACTIONS = {
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command and its actions."""
-    parser = declare(subparsers, "hooks", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "hooks", run, more=MORE)
     actions = parser.add_subparsers(
         title="actions", dest="action", metavar="ACTION", required=True
     )

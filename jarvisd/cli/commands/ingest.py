@@ -18,11 +18,6 @@ from jarvisd.cli.push_delivery import Delivery, Pauses, new_block_id, wait_patie
 from jarvisd.core.origin import BlockId
 from jarvisd.core.wire import PushOpen
 
-EXAMPLES = """\
-some-command | jarvisctl ingest
-some-command | jarvisctl ingest --tee | less
-codex exec --json "fix the tests" | jarvisctl ingest --agent codex"""
-
 MORE = """Exits with 0 only when every line is stored. While the daemon
 is away the pipe waits; after --timeout it exits with 4 and says how many lines are
 stored. A line of more than 1 MiB is counted with its length, but its text is not sent."""
@@ -36,7 +31,7 @@ STDIN, STDOUT = 0, 1
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "ingest", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "ingest", run, more=MORE)
     parser.add_argument(
         "--agent", metavar="NAME", default="text", help="whose output it is (text)"
     )

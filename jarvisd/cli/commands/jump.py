@@ -7,13 +7,6 @@ from jarvisd.cli import jumping, naming
 from jarvisd.cli.output import terminal
 from jarvisd.cli.parser import Subparsers, add_connection, client_of, declare
 
-EXAMPLES = """\
-jarvisctl jump              to the session that needs you most
-jarvisctl jump 5e55         the start of a session's id is enough
-jarvisctl jump shop         to the session in a project
-jarvisctl jump --dry-run    only say where it is
-JARVISD_JUMP='wezterm cli activate-pane --pane-id {pid}' jarvisctl jump"""
-
 MORE = """In tmux it shows the pane. For other terminals `jump` in the configuration, or
 JARVISD_JUMP, names a command; {pid}, {tty}, {agent}, {session_id} and {cwd} in it are
 filled in, and no shell is started."""
@@ -21,7 +14,7 @@ filled in, and no shell is started."""
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "jump", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "jump", run, more=MORE)
     parser.add_argument(
         "name", metavar="NAME", nargs="*", help=f"the session: {naming.HELP}"
     )

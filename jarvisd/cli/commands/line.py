@@ -5,19 +5,13 @@ import argparse
 from jarvisd.cli import line
 from jarvisd.cli.parser import Subparsers, declare, whole
 
-EXAMPLES = """\
-jarvisctl line               claude 3 live · codex 1 live · 1.2k lines
-jarvisctl line --width 40    at most 40 columns
-set -g status-right '#(jarvisctl line --tmux)'          in tmux.conf
-set -g status-right '#(cat $XDG_RUNTIME_DIR/jarvisd/line)'   faster still"""
-
 MORE = """Prints nothing when no daemon answers within 0.2 s: a status bar is
 never kept waiting, and shows no error."""
 
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "line", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "line", run, more=MORE)
     parser.add_argument("--tmux", action="store_true", help="double each #, for tmux")
     parser.add_argument(
         "--width", metavar="COLUMNS", type=whole, help="leave out what does not fit"

@@ -25,12 +25,6 @@ from jarvisd.cli.watching import StatesFeed
 from jarvisd.overview.wire import Status, StatusResult
 from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 
-EXAMPLES = """\
-jarvisctl next                        what needs me, the most urgent first
-jarvisctl next --watch                the same, live; q leaves
-jarvisctl next --check || jarvisctl jump
-jarvisctl next --json | jq -r '.sessions[0].session_id'"""
-
 MORE = """Approvals come first, then questions, limits, crashes, stalled sessions,
 what stands out (loops, silence, cost), guesses, and idle ones, the longest first. A
 guess has a question mark behind its state, and is not counted as somebody in need: the
@@ -39,7 +33,7 @@ hint says what would make it sure."""
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "next", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "next", run, more=MORE)
     add_filters(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument(

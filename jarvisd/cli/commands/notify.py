@@ -18,12 +18,6 @@ from jarvisd.cli.parser import Subparsers, add_json, declare
 from jarvisd.config import NotifySettings
 from jarvisd.rpc.wire import SubscriptionFilter
 
-EXAMPLES = """\
-jarvisctl notify                            on the desktop, and by the bell
-jarvisctl notify --after 20 --quiet 22:00-07:00
-jarvisctl notify --on waiting_approval --by command --command ntfy publish mine '{title}'
-jarvisctl service install --notify          at every login"""
-
 MORE = """Tells of approvals, questions, crashes and limits as they come, each once,
 even over restarts; whoever needs nobody any more is not told of. What a subagent needs
 is told as its parent's. What to tell of, and how, is `[notify]` in the configuration;
@@ -37,7 +31,7 @@ WAYS = ("desktop", "bell", "command")
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "notify", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "notify", run, more=MORE)
     parser.add_argument(
         "--on",
         metavar="STATE",

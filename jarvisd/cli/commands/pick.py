@@ -20,10 +20,6 @@ from jarvisd.cli.parser import (
 from jarvisd.cli.watching import StatesFeed
 from jarvisd.state.wire import StatesList
 
-EXAMPLES = """\
-jarvisctl pick                                          arrows and Enter, or a number
-tmux display-popup -w 90% -h 50% -E 'jarvisctl pick'    as the file for tmux binds it"""
-
 MORE = """Those that need somebody come first, and those at work last; each keeps its number
 while it is shown. Enter goes to the
 chosen session as `jump` does, 1 to 9 to one of the first nine, q leaves."""
@@ -31,7 +27,7 @@ chosen session as `jump` does, 1 to 9 to one of the first nine, q leaves."""
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "pick", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "pick", run, more=MORE)
     add_filters(parser)
     parser.add_argument(
         "--client", metavar="NAME", help="the tmux client to take there"

@@ -22,11 +22,6 @@ from jarvisd.core.origin import BlockView
 from jarvisd.overview.health_wire import Health, HealthResult
 from jarvisd.overview.wire import BlocksList, BlocksListResult, Status, StatusResult
 
-EXAMPLES = """\
-jarvisctl ps                       live blocks, and those of the last 24 hours
-jarvisctl ps --all --agent claude  everything known of one agent
-jarvisctl ps --json | jq '.blocks[] | select(.life == "live") | .block_id'"""
-
 PLAIN = """\
 --plain prints, tab separated: block_id, kind, agent, life, project, session_id, lines,
 tokens (estimate), last activity (Unix ms), lines per second; then of its session: tokens,
@@ -36,7 +31,7 @@ state, since (Unix ms), activity, tool. Absent is empty."""
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "ps", run, examples=EXAMPLES)
+    parser = declare(subparsers, "ps", run)
     parser.epilog = PLAIN
     add_filters(parser)
     form = parser.add_mutually_exclusive_group()

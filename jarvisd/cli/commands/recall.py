@@ -16,11 +16,6 @@ from jarvisd.conversations.wire import (
     RecallHit,
 )
 
-EXAMPLES = """\
-jarvisctl recall                     what was said last in this project
-jarvisctl recall migration failed    messages with both words
-jarvisctl recall --all migration     in all projects and conversations"""
-
 NO_WORDS = "no message has all of these words"
 ELSEWHERE = "nothing was said in this project, but in others: `jarvisctl recall --all`"
 WORDS_ELSEWHERE = """\
@@ -33,7 +28,7 @@ nothing was found. Agents are recorded only where the configuration says so:
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "recall", run, examples=EXAMPLES)
+    parser = declare(subparsers, "recall", run)
     parser.add_argument(
         "words", metavar="WORD", nargs="*", help="all of them must be in a message"
     )

@@ -36,14 +36,6 @@ from jarvisd.reports.wire import (
     ReportWindowsResult,
 )
 
-EXAMPLES = """\
-jarvisctl report daily --since 7d           the last week, day by day
-jarvisctl report session --project shop     what each session of a project cost
-jarvisctl report attention --since 7d       what waited for me, and for how long
-jarvisctl report blocks                     five-hour windows, burn rate, limits
-jarvisctl report daily --json | jq '.total.cost_micros / 1e6'
-jarvisctl report daily --compat ccusage     JSON for scripts written for ccusage"""
-
 GROUPINGS: dict[str, Grouping] = {
     "daily": "day",
     "weekly": "week",
@@ -63,7 +55,6 @@ def add(subparsers: Subparsers) -> None:
         subparsers,
         "report",
         run,
-        examples=EXAMPLES,
         more="Cost is at list prices. Weeks begin on Monday.",
     )
     parser.add_argument(
@@ -249,12 +240,13 @@ def _print_compatible(client: Client, args: argparse.Namespace) -> None:
 
     iso: Callable[[int], str] = wall_clock.iso
     if args.kind == "blocks":
-        args.agent = args.agent or "claude"
+        args.agent = args.agent or compat.DEFAULT_AGENT
         made = compat.blocks(client.call(_params(args), ReportWindowsResult), iso)
     else:
         report = client.call(_params(args), ReportUsageResult)
         names = _names(client) if args.kind == "session" else {}
-        form = compat.claude_usage if args.agent == "claude" else compat.usage
+        is_alone = args.agent == compat.DEFAULT_AGENT
+        form = compat.usage_alone if is_alone else compat.usage
         made = form(report, names, iso)
 
     terminal.print_encoded(msgspec.json.encode(made, order="sorted"), indent=2)

@@ -14,11 +14,6 @@ from jarvisd.cli.push_delivery import new_block_id
 from jarvisd.core.agent_folders import agent_names
 from jarvisd.core.wire import PushOpen
 
-EXAMPLES = """\
-jarvisctl run -- make test
-jarvisctl run -- claude
-jarvisctl run --agent codex -- ./my-codex-wrapper"""
-
 MORE = """Output, exit status and signals pass through
 unchanged, and a terminal stays a terminal. The command never waits for the daemon."""
 
@@ -31,7 +26,7 @@ LOOK_TIMEOUT_S = 0.1
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "run", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "run", run, more=MORE)
     parser.usage = "jarvisctl run [options] -- COMMAND [ARGUMENT ...]"
     parser.add_argument(
         "--agent", metavar="NAME", help="whose output it is (from the command's name)"

@@ -27,11 +27,6 @@ from jarvisd.cli.parser import (
 from jarvisd.segments.model import Closed, Segment
 from jarvisd.segments.wire import MAX_SEGMENTS, SegmentsList, SegmentsListResult
 
-EXAMPLES = """\
-jarvisctl segments                           the last twenty segments
-jarvisctl segments --project shop --since 7d  those of a project in a week
-jarvisctl segments --json | jq '.segments[] | select(.errors > 0) | .session_id'"""
-
 MORE = """\
 A segment is a stretch of work of one session. It closes when the session ends, after five
 minutes without a line, or when the daemon stops; what comes then is the next one."""
@@ -61,7 +56,7 @@ _REASON_STYLE = {Closed.INTERRUPTED: "33"}
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "segments", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "segments", run, more=MORE)
     parser.add_argument("--agent", metavar="NAME", help="only this agent's")
     parser.add_argument(
         "--project", metavar="NAME", help="only this project's: the end of a path"

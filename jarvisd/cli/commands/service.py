@@ -11,13 +11,6 @@ from jarvisd.cli import systemd_units
 from jarvisd.cli.output import terminal
 from jarvisd.cli.parser import Parser, Subparsers, declare, whole
 
-EXAMPLES = """\
-jarvisctl service install       write the units, start now and at every login
-jarvisctl service install --notify    and tell me when an agent needs me
-jarvisctl service status
-jarvisctl service logs -f
-jarvisctl service uninstall     stop, and remove exactly what install wrote"""
-
 LIMIT_S = 60.0
 DEFAULT_LOG_LINES = 50
 UNITS = (systemd_units.SOCKET, systemd_units.SERVICE)
@@ -39,7 +32,7 @@ _ACTIONS: dict[str, str] = {
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command and its actions."""
-    parser = declare(subparsers, "service", run, examples=EXAMPLES)
+    parser = declare(subparsers, "service", run)
     actions = parser.add_subparsers(
         title="actions", dest="action", metavar="ACTION", required=True
     )

@@ -16,17 +16,10 @@ from jarvisd.overview.model import SessionView
 from jarvisd.overview.wire import BlocksGet, SessionsGet
 from jarvisd.state.model import StateView
 
-EXAMPLES = """\
-jarvisctl show 3fa9          the start of an id is enough
-jarvisctl show shop          the session in a project
-jarvisctl show fix the cart  the one with these words in its title
-jarvisctl show @latest       the one with the newest line
-jarvisctl show 3fa9 --json | jq .block.cwd"""
-
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "show", run, examples=EXAMPLES)
+    parser = declare(subparsers, "show", run)
     parser.add_argument(
         "name", metavar="NAME", nargs="+", help=f"the session or block: {naming.HELP}"
     )

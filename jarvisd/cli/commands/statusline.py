@@ -5,11 +5,6 @@ import argparse
 from jarvisd.cli import statusline
 from jarvisd.cli.parser import Subparsers, declare
 
-EXAMPLES = """\
-"statusLine": {"type": "command", "command": "jarvisctl statusline"}
-                                                in ~/.claude/settings.json
-jarvisctl statusline --wrap ~/.claude/mine.sh   keep your own line"""
-
 MORE = """The
 daemon learns from it how much of the account's limits is used, which no transcript
 tells. The line shows the model, the context, the cost of the session, the
@@ -19,7 +14,7 @@ same input, output untouched, its exit status; the daemon is told on the side.""
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "statusline", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "statusline", run, more=MORE)
     parser.add_argument(
         "--wrap", metavar="CMD", help="show what this shell command prints instead"
     )

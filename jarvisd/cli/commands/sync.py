@@ -7,15 +7,12 @@ from jarvisd.cli.output import terminal
 from jarvisd.cli.parser import Subparsers, add_connection, add_json, client_of, declare
 from jarvisd.overview.wire import Sync, SyncResult
 
-EXAMPLES = """\
-make test; jarvisctl sync && jarvisctl ps     numbers that hold every line"""
-
 TIMEOUT_S = 60.0
 
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "sync", run, examples=EXAMPLES)
+    parser = declare(subparsers, "sync", run)
     add_json(parser)
     add_connection(parser, timeout_s=TIMEOUT_S)
 

@@ -19,19 +19,13 @@ from jarvisd.overview.wire import (
 )
 from jarvisd.rpc.wire import SubscriptionFilter
 
-EXAMPLES = """\
-jarvisctl tail 3fa9               the last lines
-jarvisctl tail @latest            of the session with the newest line
-jarvisctl tail -n 1000 3fa9 | jq -r .type
-jarvisctl tail -f 3fa9            and those that follow, until the block ends"""
-
 SPARE_LINES = 20
 """Asked for beyond the new ones: a count may be older than the lines."""
 
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "tail", run, examples=EXAMPLES)
+    parser = declare(subparsers, "tail", run)
     parser.add_argument(
         "name", metavar="NAME", nargs="+", help=f"the session or block: {naming.HELP}"
     )

@@ -9,16 +9,10 @@ from jarvisd.cli.output import terminal
 from jarvisd.cli.packaged import packaged
 from jarvisd.cli.parser import Subparsers, declare
 
-EXAMPLES = """\
-run-shell 'tmux source-file "$(jarvisctl tmux)"'        in tmux.conf, at its end
-set -g @jarvisd-key J                                   before it: the key of the picker
-set -g @jarvisd-status off                              before it: leave status-right alone
-jarvisctl tmux --print                                  the file itself"""
-
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "tmux", run, examples=EXAMPLES)
+    parser = declare(subparsers, "tmux", run)
     parser.add_argument(
         "--print", action="store_true", help="print what is in it, not where it lies"
     )

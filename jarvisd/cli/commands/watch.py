@@ -20,11 +20,6 @@ from jarvisd.cli.parser import (
 from jarvisd.core.origin import BlockView
 from jarvisd.rpc.wire import SubscriptionFilter
 
-EXAMPLES = """\
-jarvisctl watch                     arrows scroll, a shows old blocks too, q quits
-jarvisctl watch --agent codex
-jarvisctl watch --json | jq -r 'select(.topic == "blocks") | .data.line_count'"""
-
 MORE = """Where stdout is no terminal it prints JSON, one object a line with `topic`
 and `data`: `blocks` (a block as it is now), `backfill` (the first reading of history),
 `daemon` (it went away, or is back)."""
@@ -32,7 +27,7 @@ and `data`: `blocks` (a block as it is now), `backfill` (the first reading of hi
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
-    parser = declare(subparsers, "watch", run, examples=EXAMPLES, more=MORE)
+    parser = declare(subparsers, "watch", run, more=MORE)
     add_filters(parser)
     add_json(parser)
     add_colour(parser)

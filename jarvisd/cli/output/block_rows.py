@@ -20,7 +20,8 @@ RECENT_MS = 24 * 3600 * 1000
 """What is shown without --all: live blocks, and those with a line in the last day."""
 
 NOTHING_FOUND = """\
-No agent's output was found yet. Start one (claude, codex), or try it with any command:
+No agent's output was found yet. `jarvisctl agents` lists the agents that can be
+read, and where. Start one of them, or try it with any command:
 
     some-command | {ingest}"""
 

@@ -19,10 +19,16 @@ Json = dict[str, Any]
 Names = Mapping[str, tuple[str, str]]
 """By session: the folder of its transcript, and what ccusage calls the session."""
 
+DEFAULT_AGENT = "claude"
+"""Whose windows ccusage shows, and for which it has a JSON of its own."""
+
+WITH_REASONING = "codex"
+"""The agent of which ccusage also prints reasoning tokens."""
+
 HOUR_MS = 3_600_000
 GAP_MS = 5 * HOUR_MS
 _KEYS = {"day": "daily", "week": "weekly", "month": "monthly", "session": "session"}
-_CLAUDE_KEYS = {"day": "date", "week": "week", "month": "month"}
+_KEYS_ALONE = {"day": "date", "week": "week", "month": "month"}
 
 
 def usage(report: ReportUsageResult, names: Names, iso: Callable[[int], str]) -> Json:
@@ -31,12 +37,12 @@ def usage(report: ReportUsageResult, names: Names, iso: Callable[[int], str]) ->
     return {_KEYS[report.by]: rows, "totals": _totals(report)}
 
 
-def claude_usage(
+def usage_alone(
     report: ReportUsageResult, names: Names, iso: Callable[[int], str]
 ) -> Json:
     """Return the report as `ccusage claude daily --json`, or its siblings, would."""
     key = "sessions" if report.by == "session" else _KEYS[report.by]
-    rows = [_claude_row(row, report.by, names, iso) for row in report.rows if row.key]
+    rows = [_row_alone(row, report.by, names, iso) for row in report.rows if row.key]
     return {key: rows, "totals": _totals(report)}
 
 
@@ -76,17 +82,15 @@ def _metadata(row: UsageRow, iso: Callable[[int], str]) -> Json:
     fields: Json = {}
     if row.last_activity_ms is not None:
         fields["lastActivity"] = iso(row.last_activity_ms)
-    if row.agent == "codex":
+    if row.agent == WITH_REASONING:
         fields["reasoningOutputTokens"] = row.tokens.reasoning
 
     return fields
 
 
-def _claude_row(
-    row: UsageRow, by: str, names: Names, iso: Callable[[int], str]
-) -> Json:
+def _row_alone(row: UsageRow, by: str, names: Names, iso: Callable[[int], str]) -> Json:
     if by != "session":
-        return {_CLAUDE_KEYS[by]: row.key, **_figures(row)}
+        return {_KEYS_ALONE[by]: row.key, **_figures(row)}
 
     return {
         "sessionId": row.key,
