@@ -55,14 +55,6 @@ class StoredPosition(Position, frozen=True, kw_only=True, gc=False):
         return self.stored
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The session and its parent that an agent's file name states."""
-
-    session_id: SessionId | None = None
-    parent_session_id: SessionId | None = None
-    project: str | None = None
-
-
 class SourceKind(msgspec.Struct, frozen=True, kw_only=True):
     """Sources that are no files of lines: documents, folders of events, databases.
 
@@ -80,6 +72,24 @@ class SourceKind(msgspec.Struct, frozen=True, kw_only=True):
     beside: tuple[str, ...] = ()
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What an agent's file name states of a source.
+
+    Attributes:
+        session_id: Whose it is.
+        parent_session_id: The session that started that one.
+        project: The project of the session.
+        kind: How the file is read, where that differs from the others of its tree; of
+            sources that are no folders.
+
+    """
+
+    session_id: SessionId | None = None
+    parent_session_id: SessionId | None = None
+    project: str | None = None
+    kind: SourceKind | None = None
+
+
 class Tree(msgspec.Struct, frozen=True, kw_only=True):
     """One folder tree in which one agent keeps its transcripts.
 
@@ -92,7 +102,8 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
             may lie in it or deeper.
         compressed: What the agent appends to the name of a transcript that it has
             compressed; empty if it compresses none.
-        kind: How its transcripts are read; None: as files of lines.
+        kind: How its transcripts are read; None: as files of lines. What `place` says of
+            one file comes first.
 
     """
 
@@ -102,6 +113,11 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
     enters: Callable[[tuple[str, ...]], bool]
     compressed: str = ""
     kind: SourceKind | None = None
+
+    def kind_of(self, parts: tuple[str, ...]) -> SourceKind | None:
+        """Return how the file at *parts* is read; None: as a file of lines."""
+        place = self.place(parts)
+        return self.kind if place is None else place.kind or self.kind
 
 
 class SourceView(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -207,7 +207,7 @@ def logs_at(agent: Agent, path: Path) -> list[FoundLog]:
             plain = _uncompressed(tree, each)
             place = tree.place(plain.relative_to(tree.root).parts)
             if place is not None and each.is_file():
-                log = FoundLog(_source_of(tree, each), place, tree.kind)
+                log = _found_log(tree, each, place)
                 logs.setdefault(_uncompressed(tree, log.path), log)
 
     if not logs:
@@ -406,7 +406,7 @@ def _log_at(agent: Agent, path: Path) -> FoundLog | None:
         for depth in range(min(_MAX_DEPTH, len(parts) - 1), 0, -1):
             place = tree.place(parts[-depth:])
             if place is not None:
-                return FoundLog(_source_of(tree, path), place, tree.kind)
+                return _found_log(tree, path, place)
 
         if tree.kind is None and path.suffix == _SUFFIX:
             return FoundLog(path, Place(), None)
@@ -414,9 +414,10 @@ def _log_at(agent: Agent, path: Path) -> FoundLog | None:
     return None
 
 
-def _source_of(tree: Tree, path: Path) -> Path:
-    is_folder = tree.kind is not None and tree.kind.is_folder
-    return path.parent if is_folder else path
+def _found_log(tree: Tree, path: Path, place: Place) -> FoundLog:
+    kind = place.kind or tree.kind
+    is_folder = kind is not None and kind.is_folder
+    return FoundLog(path.parent if is_folder else path, place, kind)
 
 
 def _uncompressed(tree: Tree, path: Path) -> Path:

@@ -114,6 +114,15 @@ def document_place(parts: tuple[str, ...]) -> Place | None:
     return Place(session_id=SessionId(path.stem)) if path.suffix == ".json" else None
 
 
+def lines_or_document(parts: tuple[str, ...]) -> Place | None:
+    path = Path(parts[-1])
+    kind = {".json": SourceKind(open=open_document), ".jsonl": None}
+    if path.suffix not in kind:
+        return None
+
+    return Place(session_id=SessionId(path.stem), kind=kind[path.suffix])
+
+
 def folder_place(parts: tuple[str, ...]) -> Place | None:
     return Place(session_id=SessionId(parts[-2])) if len(parts) > 1 else None
 
@@ -122,7 +131,7 @@ PlaceOf = Callable[[tuple[str, ...]], Place | None]
 
 
 def toy(
-    kind: SourceKind, place: PlaceOf = document_place, *, version: int = 1
+    kind: SourceKind | None, place: PlaceOf = document_place, *, version: int = 1
 ) -> AgentRegistry:
 
     def roots(
@@ -147,6 +156,7 @@ def toy(
 DOCUMENTS = toy(SourceKind(open=open_document))
 FOLDERS = toy(SourceKind(open=open_folder, is_folder=True), folder_place)
 THREADS = toy(SourceKind(open=open_sessions), lambda _: Place())
+MIXED = toy(None, lines_or_document)
 BESIDE = ("-wal", "-journal")
 DATABASES = toy(SourceKind(open=open_database, beside=BESIDE), database_place)
 
@@ -222,6 +232,26 @@ async def test_a_document_goes_on_from_its_cursor_after_a_restart(
         await daemon.sync()
 
         assert (daemon.block().line_count, output(daemon)) == (3, 7)
+
+
+async def test_files_of_lines_and_documents_of_one_root_are_each_read_as_they_are(
+    tmp_path: Path, document: Path
+) -> None:
+    lines = document.with_suffix(".jsonl")
+    write(document, text_of(1, 2))
+    append(lines, json.dumps({"id": "m2", "output": 4}).encode())
+    async with running(tmp_path, agents=MIXED) as daemon:
+        await daemon.sync()
+
+        assert output(daemon) == 7
+
+    write(document, text_of(1, 2, 4, 8))
+    append(lines, json.dumps({"id": "m4", "output": 16}).encode())
+    async with running(tmp_path, agents=MIXED) as daemon:
+        await daemon.sync()
+
+        assert output(daemon) == 31
+        assert sorted(each.line_count for each in daemon.blocks) == [2, 4]
 
 
 async def test_what_a_crash_lost_of_a_document_is_read_again(

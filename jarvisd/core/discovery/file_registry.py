@@ -72,13 +72,16 @@ class FileRegistry:
         blocks: Blocks,
         handles: Handles,
         clock: Clock,
-        tree_of: Callable[[str], Tree | None],
+        locate: Callable[[str], tuple[Tree, tuple[str, ...]] | None],
     ) -> None:
-        """Create an empty registry; *tree_of* returns the tree of a path, or None."""
+        """Create an empty registry.
+
+        *locate* returns the tree of a path and its parts below the root, or None.
+        """
         self._blocks = blocks
         self._handles = handles
         self._clock = clock
-        self._tree_of = tree_of
+        self._locate = locate
         self._by_path: dict[str, TrackedFile] = {}
         self._by_inode: dict[tuple[int, int], TrackedFile] = {}
         self._by_name: defaultdict[str, list[TrackedFile]] = defaultdict(list)
@@ -117,15 +120,16 @@ class FileRegistry:
 
             return
 
-        tree = self._tree_of(path)
-        if tree is not None and tree.kind is not None:
-            self._add_source(block, path, tree.kind)
+        located = self._locate(path)
+        kind = None if located is None else _kind_of_source(*located)
+        if kind is not None:
+            self._add_source(block, path, kind)
             return
 
         try:
             position = position_of(block.position.cursor())
         except msgspec.DecodeError:
-            if tree is None:
+            if located is None:
                 self._unclaimed[path] = block
                 return
 
@@ -149,8 +153,9 @@ class FileRegistry:
 
         None when it is no transcript, or one more name of a known file.
         """
-        if found.tree.kind is not None:
-            return self._adopt_source(found, found.tree.kind, now_ms)
+        kind = found.tree.kind_of(found.parts)
+        if kind is not None:
+            return self._adopt_source(found, kind, now_ms)
 
         suffix = found.tree.compressed
         if suffix and found.path.endswith(suffix):
@@ -471,6 +476,14 @@ def _only_has_inode(other: TrackedFile, found: ScanResult) -> bool:
 def _plain_path(path: str) -> str:
     """Return the path of a transcript before it was compressed, if it is."""
     return path.removesuffix(COMPRESSED)
+
+
+def _kind_of_source(tree: Tree, parts: tuple[str, ...]) -> SourceKind | None:
+    """Return how the source at *parts* is read: a folder has no place of its own."""
+    if tree.kind is not None and tree.kind.is_folder:
+        return tree.kind
+
+    return tree.kind_of(parts)
 
 
 def _plain_name(path: str) -> str:

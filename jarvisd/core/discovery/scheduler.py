@@ -54,7 +54,7 @@ class Scheduler:
         self.progress = ImportProgress()
         self.handles = Handles()
         self.file_registry = FileRegistry(
-            intake.blocks, self.handles, intake.clock, self._tree_of
+            intake.blocks, self.handles, intake.clock, reconciler.covers
         )
         self.slice_reader = SliceReader(
             self.file_registry,
@@ -358,10 +358,6 @@ class Scheduler:
             self._followers.wake(tracked)  # otherwise it is queued in the import
 
         return True
-
-    def _tree_of(self, path: str) -> Tree | None:
-        covered = self.reconciler.covers(path)
-        return None if covered is None else covered[0]
 
     def _handle_overflow(self) -> None:
         for tracked in self._followers:
