@@ -8,8 +8,13 @@ from jarvisd.base.session_words import Confidence, State
 from jarvisd.ledger.ledger_stream import OpenTool
 from jarvisd.state.facts import Phase
 from jarvisd.state.model import Tier
-from jarvisd.state.situation import (
+from jarvisd.state.open_dialogs import (
     APPROVAL_CEILING_MS,
+    granted_until_ms,
+    is_unanswered,
+    may_stand,
+)
+from jarvisd.state.situation import (
     OF_CHILD,
     Situation,
     StateVerdict,
@@ -32,7 +37,7 @@ def registry_wait(situation: Situation) -> StateVerdict | None:
     if registry is None or registry.status != words.waiting:
         return None
 
-    if not situation.stands(registry.at_ms):
+    if not may_stand(situation, registry.at_ms):
         return None
 
     tool = _tool_asked_for(situation)
@@ -65,7 +70,7 @@ def _tool_asked_for(situation: Situation) -> str | None:
         return each.tool
 
     ask = situation.signals.ask
-    if ask is not None and ask.tool is not None and situation.is_unanswered(ask):
+    if ask is not None and ask.tool is not None and is_unanswered(situation, ask):
         return ask.tool
 
     calls = list(situation.at_work().values())
@@ -78,12 +83,12 @@ def hook_wait(situation: Situation) -> StateVerdict | None:
     if ask is None:
         return None
 
-    until_ms = situation.granted_until_ms(ask.at_ms)
+    until_ms = granted_until_ms(situation, ask.at_ms)
     if situation.now_ms < until_ms < math.inf:
         at_work = working(situation) or verdict_of_nothing(situation)
         return replace(at_work, recheck_ms=round(until_ms))
 
-    if not situation.is_unanswered(ask):
+    if not is_unanswered(situation, ask):
         return None
 
     traits = situation.traits

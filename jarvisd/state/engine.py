@@ -25,6 +25,7 @@ from jarvisd.state.facts import Phase, StateFacts, StateStream, note
 from jarvisd.state.ladder import verdict_on
 from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import Attention, StateView, Tier, Transition, needs_somebody
+from jarvisd.state.open_dialogs import is_closed
 from jarvisd.state.session_registry import MAX_DEPTH, Reminders, SessionRegistry
 from jarvisd.state.session_state import SessionState
 from jarvisd.state.situation import Situation, StateVerdict
@@ -346,7 +347,9 @@ class StateEngine(Feature):
             return
 
         before = session.reported
-        answered = before is not None and situation.has_left(before.since_ms or now_ms)
+        answered = before is not None and is_closed(
+            situation, before.since_ms or now_ms
+        )
         reported = session.settle(verdict, now_ms, answered=answered)
         session.reported = reported
         if before is None or _shown(before) != _shown(reported):

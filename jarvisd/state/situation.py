@@ -1,24 +1,18 @@
 """The situation of one session at one moment: everything that a verdict may rest on."""
 
-import math
 from collections.abc import Mapping
 
 import msgspec
 
 from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.core.process import RESUMED_MS
-from jarvisd.core.signal import HookCalled, RegistryRead
-from jarvisd.core.traits import Moment, Traits
+from jarvisd.core.signal import HookCalled
+from jarvisd.core.traits import Traits
 from jarvisd.ledger.ledger_stream import OpenTool
 from jarvisd.state.facts import INTERRUPTED, Phase, StateFacts
 from jarvisd.state.latest_signals import LatestSignals
 from jarvisd.state.model import Tier
-
-APPROVAL_CEILING_MS = 12 * 3_600_000
-"""Nobody leaves a dialog open for longer: its end was missed."""
-
-GRANTED_MS = 1_000
-"""How long after the end of a command its hook is waited for."""
+from jarvisd.state.whose_turn import Turn, newest_turn
 
 UNOWNED_MS = 2 * 60_000
 """Silence after which a session is over that no process can be at work on."""
@@ -49,18 +43,6 @@ class StateVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     recheck_ms: int | None = None
     settled: bool = True
     of_child: bool = False
-
-
-class Turn(msgspec.Struct, frozen=True, gc=False):
-    """Whose turn it is, by the best witness; *at_ms* is when that was last seen."""
-
-    phase: Phase
-    since_ms: int | None
-    at_ms: int | None
-    word: str
-    tier: Tier
-    settled: bool = True
-    shell: bool = False
 
 
 class Situation(msgspec.Struct, kw_only=True):
@@ -230,164 +212,17 @@ class Situation(msgspec.Struct, kw_only=True):
 
         return self._open
 
-    def stands(self, at_ms: int) -> bool:
-        """Whether a dialog that was open at *at_ms* may still be, by the records."""
-        facts = self.facts
-        if self.now_ms - at_ms >= APPROVAL_CEILING_MS:
-            return False
-
-        ended = facts.phase is Phase.DONE and facts.settled
-        began = facts.turn_ms if facts.phase is Phase.WORKING else None
-        boundary = facts.since_ms if ended else began
-        return boundary is None or boundary <= at_ms
-
-    def has_left(self, asked_ms: int) -> bool:
-        """Return True if the dialog of *asked_ms* is seen to be closed.
-
-        The registry says so, which is that of the process (a subagent's dialogs are its
-        parent's), or what was asked for runs.
-        """
-        registry = self.process.registry
-        granted = self.granted_until_ms(asked_ms) > self.now_ms
-        return (
-            granted
-            or self._runs(asked_ms)
-            or (
-                registry is not None
-                and self._phase_of(registry) is not None
-                and registry.at_ms > asked_ms
-            )
-        )
-
-    def _runs(self, asked_ms: int) -> bool:
-        """Return True if a process was seen of the call that leave was asked for."""
-        signals = self.signals
-        if not signals.ran_ms:
-            return False
-
-        call = signals.asked_call
-        if call is None:
-            calls = self.at_work()
-            call = next(iter(calls)) if len(calls) == 1 else None
-
-        return call is not None and signals.ran_ms.get(call, 0) > asked_ms
-
-    def granted_until_ms(self, asked_ms: int) -> float:
-        """Return until when a command shows that it was approved; 0 if none does.
-
-        A hook follows the end of a command. Where none does, what ran was something
-        else, such as another hook of the user.
-        """
-        command = self.signals.command
-        if command is None or command.since_ms <= asked_ms:
-            return 0
-
-        return math.inf if command.ended_ms is None else command.ended_ms + GRANTED_MS
-
-    def is_unanswered(self, ask: HookCalled) -> bool:
-        """Return True if neither the registry nor a record shows an answer to *ask*."""
-        if self.has_left(ask.at_ms) or not self.stands(ask.at_ms):
-            return False
-
-        active_ms = self.facts.active_ms
-        if active_ms is None or active_ms <= ask.at_ms:
-            return True
-
-        if ask.call_id is not None:
-            return ask.call_id in self.calls
-
-        return any(
-            ask.tool in {None, each.tool} and (each.at_ms or 0) <= ask.at_ms
-            for each in self.calls.values()
-        )
-
     def turn(self) -> Turn:
         """Return whose turn it is, by the newest witness."""
         if self._turn is None:
-            turn = self._turn_by_hook(self._turn_by_records())
-            self._turn = self._turn_by_registry(turn)
-
-        return self._turn
-
-    def _turn_by_records(self) -> Turn:
-        facts, renewed_ms = self.facts, self.renewed_ms
-        if renewed_ms is not None and facts.phase is Phase.WORKING:
-            return Turn(
-                phase=Phase.DONE,
-                since_ms=renewed_ms,
-                at_ms=renewed_ms,
-                word="a new process",
-                tier=Tier.PROCESS,
+            self._turn = newest_turn(
+                self.facts,
+                self.signals,
+                renewed_ms=self.renewed_ms,
+                is_headless=self.is_headless,
             )
 
-        return Turn(
-            phase=facts.phase,
-            since_ms=facts.since_ms,
-            at_ms=facts.active_ms,
-            word=facts.word,
-            tier=Tier.TRANSCRIPT,
-            settled=facts.settled,
-        )
-
-    def _turn_by_hook(self, turn: Turn) -> Turn:
-        hook, phase = self.signals.turn, self.signals.phase
-        if hook is None or hook.at_ms <= (turn.at_ms or 0):
-            return turn
-
-        started = self.signals.moment_of(hook) is Moment.SESSION_STARTED
-        if started and self.is_headless:
-            phase = Phase.WORKING
-
-        notice = hook.detail if self.signals.is_idle_notice(hook) else None
-
-        return Turn(
-            phase=phase,
-            since_ms=turn.since_ms if phase is turn.phase else hook.at_ms,
-            at_ms=hook.at_ms,
-            word=" ".join(filter(None, (hook.event, hook.tool or notice))),
-            tier=Tier.HOOK,
-        )
-
-    def _turn_by_registry(self, turn: Turn) -> Turn:
-        """Return what the registry says, unless something newer says otherwise.
-
-        A busy registry beats an end that was only concluded from a message: hooks of the
-        user may send the agent on.
-        """
-        registry = self.signals.registry
-        phase = None if registry is None else self._phase_of(registry)
-        if registry is None or phase is None:
-            return turn
-
-        if phase is Phase.DONE and self.is_headless:
-            return turn  # so it says before its first turn, too
-
-        process = self.signals.process
-        if process is not None and registry.at_ms < (process.took_up_ms or 0):
-            return turn  # it is of the session that the process worked on before
-
-        concluded = turn.phase is Phase.DONE and not turn.settled
-        overruled = concluded and phase is Phase.WORKING
-        is_newer = (turn.at_ms or 0) > registry.at_ms
-        if is_newer and turn.phase is not phase and not overruled:
-            return turn
-
-        return Turn(
-            phase=phase,
-            since_ms=turn.since_ms if turn.phase is phase else registry.at_ms,
-            at_ms=max(registry.at_ms, turn.at_ms or 0),
-            word=f"registry {registry.status}",
-            tier=Tier.REGISTRY,
-            shell=registry.status == self.traits.registry.background,
-        )
-
-    def _phase_of(self, registry: RegistryRead) -> Phase | None:
-        """Return the side whose turn it is by the agent's registry; None if unknown."""
-        status, words = registry.status, self.traits.registry
-        if status in words.working:
-            return Phase.WORKING
-
-        return Phase.DONE if status in words.resting else None
+        return self._turn
 
     def has_resumed(self, gone_ms: int) -> bool:
         """Whether records are newer than the end of the process."""

@@ -8,7 +8,8 @@ from jarvisd.core.traits import Moment
 from jarvisd.state.endings import GIVEN_UP_MS
 from jarvisd.state.facts import Phase
 from jarvisd.state.model import Tier
-from jarvisd.state.situation import Situation, StateVerdict, Turn
+from jarvisd.state.situation import Situation, StateVerdict
+from jarvisd.state.whose_turn import Turn
 
 LIMIT_CEILING_MS = 5 * 3_600_000
 """The shortest window of a limit: how long one is believed that does not say when it
