@@ -21,7 +21,7 @@ from jarvisd.base import paths
 from jarvisd.base.clock import Clock
 from jarvisd.base.zone import local_zone
 from jarvisd.config import Config, FifoSettings
-from jarvisd.conversations.methods import decay_periodically
+from jarvisd.conversations.removal import decay_periodically
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.sources.configured_pipes import read_pipe
 from jarvisd.core.storage.files import lock_store
@@ -100,7 +100,7 @@ async def _serve(
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)
         group.start_soon(stay_awake, parts.awake, clock)
-        group.start_soon(decay_periodically, parts.conversations, clock)
+        group.start_soon(decay_periodically, parts.conversations.removal, clock)
         group.start_soon(keep_history, parts.reader.is_complete, clock)
         group.start_soon(parts.worktrees.run)
         group.start_soon(parts.exporter.run)

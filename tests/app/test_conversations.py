@@ -14,17 +14,14 @@ import pytest
 from jarvisd.app.feature_order import conversation_limits, open_store
 from jarvisd.base.errors import ProtocolError, StoreError
 from jarvisd.config import ConversationSettings
-from jarvisd.conversations.methods import (
-    DECAY_INTERVAL_S,
-    Conversations,
-    decay_periodically,
-)
+from jarvisd.conversations.methods import Conversations
 from jarvisd.conversations.model import (
     ConversationId,
     ConversationView,
     MessageView,
     RecordedMessage,
 )
+from jarvisd.conversations.removal import DECAY_INTERVAL_S, decay_periodically
 from jarvisd.conversations.wire import (
     ConversationParams,
     ConversationsConsolidate,
@@ -462,7 +459,7 @@ async def test_the_daemon_decays_by_itself(path: Path) -> None:
         keeping(path, max_age_hours=0.1) as kept,
         anyio.create_task_group() as own,
     ):
-        own.start_soon(decay_periodically, kept.conversations, kept.clock)
+        own.start_soon(decay_periodically, kept.conversations.removal, kept.clock)
         await kept.open()
         await kept.clock.advance(DECAY_INTERVAL_S + 1)
         await eventually(lambda: kept.rows("conversation") == 0)
