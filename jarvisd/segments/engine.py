@@ -76,7 +76,7 @@ class Segments(Feature):
     def __init__(
         self,
         ledger: Ledger,
-        surroundings: Callable[[Session], SegmentContext],
+        context: Callable[[Session], SegmentContext],
         *,
         idle_s: float = IDLE_S,
         sinks: tuple[str, ...] = (),
@@ -87,7 +87,7 @@ class Segments(Feature):
         self.sinks = sinks
         self.since_ms = 0
         self._ledger = ledger
-        self._surroundings = surroundings
+        self._context = context
         self._seen: dict[SessionKey, _Seen] = {}
         self._closings: list[Closing] = []
 
@@ -232,42 +232,17 @@ class Segments(Feature):
         now_ms: int,
     ) -> None:
         for part in open_segments:
-            segment = self._segment(session, part, reason, now_ms)
+            segment = _segment(
+                session,
+                part,
+                reason,
+                now_ms,
+                span=self._span(session, part, now_ms),
+                context=self._context(session),
+            )
             sinks = self.sinks if segment.ended_ms >= self.since_ms else ()
             self._closings.append(Closing(segment=segment, sinks=sinks))
             self._ledger.touch(session)
-
-    def _segment(
-        self, session: Session, part: OpenSegment, reason: Closed, now_ms: int
-    ) -> Segment:
-        started_ms, ended_ms = self._span(session, part, now_ms)
-        number, around = session.open_segments.closed, self._surroundings(session)
-        return Segment(
-            segment_id=segment_id(session.agent, session.session_id, number),
-            agent=session.agent,
-            session_id=SessionId(_clean(session.session_id)),
-            segment=number,
-            block_id=around.block_id,
-            started_ms=started_ms,
-            ended_ms=ended_ms,
-            duration_ms=ended_ms - started_ms,
-            reason=reason,
-            turns=part.turns,
-            tokens_in=part.tokens_in,
-            tokens_out=part.tokens_out,
-            cost_micros=part.cost_micros,
-            unpriced=part.unpriced,
-            latency_p50_ms=part.latencies.percentile(0.50),
-            latency_p95_ms=part.latencies.percentile(0.95),
-            tools=sum(part.tools.values()),
-            unique_tools=len(part.tools.keys() - {""}),
-            unique_models=len(part.models),
-            errors=part.errors,
-            model=_only(map(_clean, part.models)),
-            engine=_only(part.engines),
-            project=around.project and _clean(around.project),
-            closed_ms=now_ms,
-        )
 
     def _span(
         self, session: Session, part: OpenSegment, now_ms: int
@@ -289,6 +264,45 @@ class Segments(Feature):
         quiet_s = now_s - self.idle_s
         for key in [each for each, seen in self._seen.items() if seen.at_s < quiet_s]:
             del self._seen[key]
+
+
+def _segment(
+    session: Session,
+    part: OpenSegment,
+    reason: Closed,
+    now_ms: int,
+    *,
+    span: tuple[int, int],
+    context: SegmentContext,
+) -> Segment:
+    """Return the record of *part*, which was closed as the last one of *session*."""
+    (started_ms, ended_ms), number = span, session.open_segments.closed
+    return Segment(
+        segment_id=segment_id(session.agent, session.session_id, number),
+        agent=session.agent,
+        session_id=SessionId(_clean(session.session_id)),
+        segment=number,
+        block_id=context.block_id,
+        started_ms=started_ms,
+        ended_ms=ended_ms,
+        duration_ms=ended_ms - started_ms,
+        reason=reason,
+        turns=part.turns,
+        tokens_in=part.tokens_in,
+        tokens_out=part.tokens_out,
+        cost_micros=part.cost_micros,
+        unpriced=part.unpriced,
+        latency_p50_ms=part.latencies.percentile(0.50),
+        latency_p95_ms=part.latencies.percentile(0.95),
+        tools=sum(part.tools.values()),
+        unique_tools=len(part.tools.keys() - {""}),
+        unique_models=len(part.models),
+        errors=part.errors,
+        model=_only(map(_clean, part.models)),
+        engine=_only(part.engines),
+        project=context.project and _clean(context.project),
+        closed_ms=now_ms,
+    )
 
 
 def _seen_before(session: Session, now_s: float, now_ms: int) -> _Seen:

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvisd.overview.name_resolution import LEAST_CHARS, begins, shortened, shortest
+from jarvisd.overview.name_candidates import begins
+from jarvisd.overview.name_resolution import LEAST_CHARS, shortened, shortest
 
 IDS = st.sets(st.text("01-", min_size=1, max_size=12), min_size=1, max_size=40)
 

@@ -243,7 +243,10 @@ class Table(Generic[R]):
             elif _is_a(field.type, msgspec.Struct):
                 stored = self._derive(field.type, value)
             else:
-                stored = self._derive_plain(row, field, value)
+                encoded, stored, members = _plain(row, field, value)
+                self._sources.append(_Source(name, value, encoded))
+                if members is not None:
+                    stored = f"{self._bind(members)}[{name}]"
 
             made.append(f"{name}={stored}")
 
@@ -259,31 +262,6 @@ class Table(Generic[R]):
             ]
 
         return self._call(decode[name], ", ".join(encode))
-
-    def _derive_plain(
-        self, row: type, field: msgspec.structs.FieldInfo, value: str
-    ) -> str:
-        """Add the column of a field that is stored according to its type."""
-        name, kind, optional = field.name, field.type, False
-        if get_origin(kind) in {Union, UnionType}:
-            kinds = [each for each in get_args(kind) if each is not NoneType]
-            kind, optional = kinds[0] if len(kinds) == 1 else None, True
-
-        kind = getattr(kind, "__supertype__", kind)  # of a NewType
-        encoded, decoded = value, name
-        if kind is bool:
-            decoded = f"bool({name})"
-        elif kind is str:
-            encoded = f"{value} and storable({value})"
-        elif _is_a(kind, StrEnum):
-            encoded = f"{value} and {value}.value" if optional else f"{value}.value"
-            members = {each.value: each for each in kind} | {None: None}
-            decoded = f"{self._bind(members)}[{name}]"
-        elif kind not in {int, float, bytes}:
-            raise TypeError(f"{row.__name__}.{name} needs a Codec: how is it stored?")
-
-        self._sources.append(_Source(name, value, encoded))
-        return decoded
 
     def _call(self, convert: Convert | None, given: str, *, plain: bool = False) -> str:
         if convert is None:
@@ -341,6 +319,36 @@ class _Source(NamedTuple):
     column: str
     path: str
     encoded: str
+
+
+def _plain(
+    row: type, field: msgspec.structs.FieldInfo, value: str
+) -> tuple[str, str, dict[str | None, Any] | None]:
+    """Return how a field is stored according to its type.
+
+    That is the expression that encodes it, the one that decodes it, and the members of
+    an enumeration by their stored values.
+    """
+    name, kind, optional = field.name, field.type, False
+    if get_origin(kind) in {Union, UnionType}:
+        kinds = [each for each in get_args(kind) if each is not NoneType]
+        kind, optional = kinds[0] if len(kinds) == 1 else None, True
+
+    kind = getattr(kind, "__supertype__", kind)  # of a NewType
+    if kind is bool:
+        return value, f"bool({name})", None
+
+    if kind is str:
+        return f"{value} and storable({value})", name, None
+
+    if _is_a(kind, StrEnum):
+        encoded = f"{value} and {value}.value" if optional else f"{value}.value"
+        return encoded, name, {each.value: each for each in kind} | {None: None}
+
+    if kind not in {int, float, bytes}:
+        raise TypeError(f"{row.__name__}.{name} needs a Codec: how is it stored?")
+
+    return value, name, None
 
 
 def _is_a(kind: Any, parent: type) -> bool:
