@@ -52,7 +52,7 @@ class PricesInForce:
         tokens: Tokens,
         web_searches: int,
     ) -> int | None:
-        """Return what one response cost; None if it has no price."""
+        """Return the cost of one response in millionths of a dollar; None without a price."""
         if model is None:
             return None
 

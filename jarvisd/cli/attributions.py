@@ -24,7 +24,7 @@ class AttributionFileError(JarvisError):
 
 
 def read(path: Path) -> list[Attribution]:
-    """Return what *path* holds, by its ending: `.json`, `.toml` or `.csv`.
+    """Return the attributions in *path*, which ends with `.json`, `.toml` or `.csv`.
 
     Raises:
         AttributionFileError: It cannot be read, or is not of that form.

@@ -32,7 +32,7 @@ class Command:
 
 
 def describe(parser: Parser, *, name: str = "jarvisctl", summary: str = "") -> Command:
-    """Return what completions and man pages need to know of *parser*."""
+    """Return the commands and options of *parser* for completions and man pages."""
     options, commands, words = [], [], []
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way to look
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse offers no other way

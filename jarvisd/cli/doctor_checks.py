@@ -45,7 +45,7 @@ class Finding:
 
 
 def local(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield what can be seen without a daemon."""
+    """Yield the findings that need no daemon."""
     yield Finding("ok", "python", f"{sys.version.split()[0]}, {sys.executable}")
     yield _sqlite()
     yield _configuration(environ)

@@ -90,7 +90,7 @@ def read_all(limit_bytes: int) -> bytes:
 
 
 def evidence(text: str) -> dict[str, str | bool]:
-    """Return what of the payload *text* is evidence, also of one that is cut off."""
+    """Return the fields of the payload *text* that are evidence; it may be cut off."""
     found = {
         key: value
         for key, value in _members(text).items()

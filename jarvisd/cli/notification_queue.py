@@ -95,7 +95,7 @@ class Pending:
             self._notified.add(each.number)
 
     def memory(self) -> Memory:
-        """Return what a later run needs to know."""
+        """Return the state that a later run goes on from."""
         after = min(
             (each.number - 1 for each in self._waiting.values()), default=self.last
         )

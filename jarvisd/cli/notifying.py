@@ -59,7 +59,7 @@ class Diary:
         self._lock = _locked(folder / "notify.lock")
 
     def read(self) -> Memory | None:
-        """Return what was written last; None if nothing was, or nobody can read it."""
+        """Return the state that was written last; None if there is none that can be read."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=Memory)
         except (OSError, msgspec.MsgspecError):

@@ -68,7 +68,7 @@ class LineQueue:
         self._torn = not data.endswith(b"\n")
 
     def get(self) -> list[bytes | None]:
-        """Return what came first, at least one chunk and about `MOST_TAKEN_BYTES`."""
+        """Return the oldest output: at least one chunk, and about `MOST_TAKEN_BYTES`."""
         taken: list[bytes | None] = []
         size = 0
         while self._chunks and size < MOST_TAKEN_BYTES:

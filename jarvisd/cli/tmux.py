@@ -134,7 +134,7 @@ def pane_of(pid: int, environ: Mapping[str, str]) -> Pane | None:
 
 
 def match(pid: int, panes: Iterable[Pane]) -> Pane | None:
-    """Return which of *panes* the process *pid* runs in."""
+    """Return the one of *panes* in which the process *pid* runs."""
     known = list(panes)
     if not known:
         return None

@@ -29,7 +29,7 @@ def short_time(at_ms: int) -> str:
 
 
 def minute_of_day(at_ms: int) -> int:
-    """Return which minute of its day *at_ms* is in the user's zone."""
+    """Return the minute of the day of *at_ms* in the user's zone."""
     moment = time.localtime(at_ms / 1000)
     return moment.tm_hour * 60 + moment.tm_min
 

@@ -99,7 +99,7 @@ class Agenda(Generic[K, T]):
         return True
 
     def take(self, now: float = math.inf) -> list[T]:
-        """Return what is due at *now*; it waits no more. Without *now*, everything."""
+        """Remove and return the entries that are due at *now*; without *now*, all of them."""
         return self.take_only(
             [k for k, (_, due) in self._waiting.items() if due <= now]
         )

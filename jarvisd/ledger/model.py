@@ -122,7 +122,7 @@ class ResponseRow(Owned, frozen=True, kw_only=True, gc=False):
 
     @property
     def tokens(self) -> Tokens:
-        """Return what is counted, in disjoint buckets."""
+        """Return the tokens that are counted, in disjoint buckets."""
         counts, flat = self.counts, self.cache_write_flat
         split_5m, split_1h = counts.cache_write_5m, counts.cache_write_1h
         if not split_5m and not split_1h:

@@ -46,7 +46,7 @@ class NameCandidates:
             yield session_id
 
     def beginning_with(self, name: str) -> Iterator[NameCandidate]:
-        """Yield what has an id that begins like that; most have not, so that is quick."""
+        """Yield candidates with an id that begins with *name*."""
         for session in self._sessions.ledger.sessions():
             if begins(session.session_id, name):
                 yield _session(self._sessions.entry(session))
@@ -63,7 +63,7 @@ class NameCandidates:
                 yield NameCandidate(agent, session_id, None, None, (session_id,))
 
     def __iter__(self) -> Iterator[NameCandidate]:
-        """Yield what people start: sessions, and plain output; no subagents."""
+        """Yield the sessions and the plain output that people start; no subagents."""
         for session in self._sessions.ledger.sessions():
             if session.parent_session_id is None:
                 yield _session(self._sessions.entry(session))

@@ -55,7 +55,7 @@ class Names:
         self._backfill = backfill
 
     async def resolve(self, params: NamesResolve) -> NamesResolveResult:
-        """Return which sessions and blocks a name means."""
+        """Return the sessions and blocks that a name means."""
         name = params.name.strip()
         by, found = await self._named(name)
         meant = sorted(map(self._candidates.meant, found), key=_by_age)

@@ -122,7 +122,7 @@ class Renderer:
 
 
 def _facts(status: StatusResult) -> tuple[object, ...]:
-    """Return what is worth a new file; time and decaying rates alone are not."""
+    """Return the values whose change is worth a new file; time and rates alone are not."""
     return (
         status.blocks,
         status.live,

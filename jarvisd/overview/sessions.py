@@ -182,7 +182,7 @@ class Sessions(Feature):
         return block.view(now_ms, **({} if account is None else account._asdict()))
 
     def account(self, block: Block) -> Account | None:
-        """Return what the session of *block* spent; None if it is of none."""
+        """Return the totals of the session of *block*; None if it has no session."""
         session = block.session
         if session is None:
             return None
@@ -205,7 +205,7 @@ class Sessions(Feature):
         )
 
     def state(self, session: Session) -> StateView:
-        """Return what *session* is doing, as it was judged last."""
+        """Return the state of *session*, as it was judged last."""
         return self.states.view(session.agent, session.session_id)
 
     def entries(self) -> Iterator[SessionEntry]:

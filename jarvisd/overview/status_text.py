@@ -77,7 +77,7 @@ def _live(status: StatusResult) -> list[str]:
 
 
 def _cost(status: StatusResult, when: str = " today") -> list[str]:
-    """Return what today has cost; with a plus where not all of it has a price."""
+    """Return the cost of today; a plus means that parts have no price."""
     if not (status.today_cost_micros or status.today_unpriced):
         return []
 
@@ -86,7 +86,7 @@ def _cost(status: StatusResult, when: str = " today") -> list[str]:
 
 
 def _news(status: StatusResult) -> list[str]:
-    """Return what is there only now and then."""
+    """Return the parts that are shown only at times."""
     backfill = [f"backfill {_percent(status.backfill)}%"]
     # Not while folders are only searched: there may be nothing to read.
     reading = status.backfill.files_done < status.backfill.files_total

@@ -102,7 +102,7 @@ class AttentionReport:
         }
 
     def _lasting(self, sessions: dict[int, _Session]) -> set[tuple[int, State]]:
-        """Return who is alive or was of late, each with the state that it is in."""
+        """Return sessions that are alive or were recently, each with its state."""
         states = self._states
         alive = set(states.sessions())
         views = (

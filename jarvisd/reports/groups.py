@@ -37,7 +37,7 @@ class Group:
 
     @property
     def models(self) -> Models:
-        """Return what each model was; nothing must be added after that."""
+        """Return the sums of each model; nothing must be added after that."""
         if self._models is None:
             self._models = {model: added(each) for model, each in self._numbers.items()}
 
@@ -45,7 +45,7 @@ class Group:
 
     @property
     def sum(self) -> Numbers:
-        """Return what all was; nothing must be added after that."""
+        """Return the sums of all groups; nothing must be added after that."""
         return added(list(self.models.values()))
 
     def row(self) -> UsageRow:

@@ -96,7 +96,7 @@ _TIMES: Final = "SELECT min(at_ms), max(at_ms) FROM tool_use"
 
 
 def responses_since(raw: sqlite3.Connection, since_ms: int) -> list[ResponseRow]:
-    """Return what was got since then, oldest first."""
+    """Return the rows since then, oldest first."""
     known = Interned()
     found = raw.execute(_SINCE, (since_ms,)).fetchall()
     return [RESPONSES.decode(raw, known, each) for each in found]
@@ -117,7 +117,7 @@ def edges(
 
 
 def owners(raw: sqlite3.Connection, keys: Sequence[int]) -> dict[int, str]:
-    """Return which session each of the rows *keys* is counted in, as far as stored."""
+    """Return the session that each of the rows *keys* is counted in, as far as stored."""
     found: dict[int, str] = {}
     for start in range(0, len(keys), _KEYS_AT_ONCE):
         some = keys[start : start + _KEYS_AT_ONCE]

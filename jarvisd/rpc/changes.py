@@ -104,7 +104,7 @@ class Changes:
         return [self._transition_change(each) for each in transitions]
 
     def after(self, sequence: int) -> list[Change]:
-        """Return what has changed after *sequence*, oldest first."""
+        """Return the changes after *sequence*, oldest first."""
         newer: list[Change] = []
         for change in reversed(self._kept.values()):
             if change.sequence <= sequence:

@@ -71,7 +71,7 @@ class Dispatcher:
     long_request_s: float = LONG_REQUEST_S
 
     def reply_to(self, line: bytes, outbox: ClientOutbox) -> Reply:
-        """Return what answers *line*: bytes, pieces of them, or a wait for them.
+        """Return the answer to *line*: bytes, pieces of them, or a wait for them.
 
         Empty bytes where nobody wants an answer.
         """

@@ -214,7 +214,7 @@ class Handlers:
     def _answerers(
         self, daemon: Daemon, reports: Reports, states: LiveStates
     ) -> Mapping[type[Params], Answerer]:
-        """Return who answers what: a line a method."""
+        """Return the handler of each method, one line each."""
         names = Names(
             self._sessions, daemon.agents, self._clock, backfill=daemon.backfill
         )

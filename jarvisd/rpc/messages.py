@@ -157,7 +157,7 @@ _decoders = {
 
 
 def decode(line: bytes) -> Request | None:
-    """Return what *line* asks, or None for a blank one.
+    """Return the request in *line*; None if it is blank.
 
     A line beyond `MAX_REQUEST_BYTES` is refused; whoever collects lines should
     refuse it sooner, with `too_large()`.

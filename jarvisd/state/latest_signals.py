@@ -113,7 +113,7 @@ class LatestSignals:
 
     @property
     def phase(self) -> Phase:
-        """Return whose turn it is, by hooks."""
+        """Return the side whose turn it is, by hooks."""
         return Phase.NONE if self.turn is None else self.phase_of(self.turn)
 
     def moment_of(self, hook: HookCalled) -> Moment | None:

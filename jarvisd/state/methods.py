@@ -85,7 +85,7 @@ class LiveStates:
         self._reported = anyio.Event()
 
     def current(self, wanted: StatesList) -> StatesListResult:
-        """Return what sessions are doing, those first that need somebody."""
+        """Return the states of sessions, those first that need a person."""
         shown = sorted(self._sessions(wanted), key=_urgency)
         if not wanted.over:
             shown = [each for each in shown if each.state.state is not State.ENDED]
@@ -127,7 +127,7 @@ class LiveStates:
         )
 
     async def missed(self, after: int) -> list[Transition]:
-        """Return what a follower missed who knows all up to the number *after*.
+        """Return the transitions after the number *after*, which a follower has missed.
 
         Raises:
             ProtocolError: That is more than is sent at once (cursor_expired).

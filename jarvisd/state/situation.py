@@ -100,7 +100,7 @@ class Situation(msgspec.Struct, kw_only=True):
 
     @property
     def hint(self) -> str | None:
-        """Return what would make a verdict on a dialog sure."""
+        """Return the advice that would make a verdict on a dialog certain, if any would."""
         known = self.signals.hooked or self.process.hooked
         registry = self.process.registry
         sure = known or (registry is not None and registry.status is not None)
@@ -213,7 +213,7 @@ class Situation(msgspec.Struct, kw_only=True):
         return self._open
 
     def turn(self) -> Turn:
-        """Return whose turn it is, by the newest witness."""
+        """Return the turn that the newest witness shows."""
         if self._turn is None:
             self._turn = newest_turn(
                 self.facts,

@@ -28,7 +28,7 @@ def newest_turn(
     renewed_ms: int | None,
     is_headless: bool,
 ) -> Turn:
-    """Return whose turn it is, by records, hooks and the registry.
+    """Return the turn that records, hooks and the registry show.
 
     *renewed_ms* is when a new process took over, since when no line was written.
     """
@@ -84,7 +84,7 @@ def _by_hook(turn: Turn, signals: LatestSignals, *, is_headless: bool) -> Turn:
 
 
 def _by_registry(turn: Turn, signals: LatestSignals, *, is_headless: bool) -> Turn:
-    """Return what the registry says, unless something newer says otherwise.
+    """Return the turn that the registry shows, unless something newer contradicts it.
 
     A busy registry beats an end that was only concluded from a message: hooks of the
     user may send the agent on.

@@ -254,7 +254,7 @@ def _well_formed(opened: bytes, last: int) -> bytes:
 
 
 def _still_open(opened: bytes, piece: bytes) -> bytes:
-    """Return which brackets are open behind *piece*, which is well-formed."""
+    """Return the brackets that are still open after the well-formed *piece*."""
     brackets = _STRING.sub(b"", piece).translate(None, _NOT_BRACKETS)
     for _ in range(_FEW):
         brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")

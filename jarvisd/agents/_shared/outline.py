@@ -64,7 +64,7 @@ _DECODER = msgspec.json.Decoder(_Line)
 
 
 def of_objects(texts: Sequence[bytes]) -> LineOutline:
-    """Return what lines say that should be JSON objects."""
+    """Return the outline of lines that should be JSON objects."""
     try:
         return LineOutline(list(map(_DECODER.decode, texts)))
     except (ValueError, RecursionError):
@@ -75,7 +75,7 @@ def of_objects(texts: Sequence[bytes]) -> LineOutline:
 
 
 def of_text(texts: Sequence[bytes]) -> LineOutline:
-    """Return what plain lines say: nothing, and blank ones are no records."""
+    """Return the outline of plain lines: no times or names, and blank lines are malformed."""
     others = (index for index, text in enumerate(texts) if is_blank(text))
     return LineOutline(others=frozenset(others))
 

@@ -17,7 +17,7 @@ _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 
 
 def spoken(text: bytes) -> Said | None:
-    """Return what somebody says in the line *text*; None if it is nobody's words."""
+    """Return the message in the line *text*; None if it holds none."""
     line = decode(text, _DECODER)
     if line is None or line.message is None or not _is_talk(line):
         return None

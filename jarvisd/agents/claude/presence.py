@@ -55,13 +55,13 @@ def folder(root: Path) -> Path | None:
 
 
 def pid_of(name: str) -> int | None:
-    """Return whose entry the file *name* is."""
+    """Return the process whose entry the file *name* is."""
     found = _NAME.fullmatch(name)
     return int(found[1]) if found else None
 
 
 def decode_entry(text: bytes) -> RegistryEntry | None:
-    """Return what the file says, or None if it is not whole, or no entry."""
+    """Return the entry in the file; None if it is unfinished or no entry."""
     line = decode(text, _DECODER)
     session_id = session_id_of(line.session_id) if line else None
     if line is None or session_id is None or line.pid <= 0:

@@ -41,7 +41,7 @@ _HEAD_CHARS = 2_000
 
 
 def own_words(text: str) -> str:
-    """Return what of *text* a human wrote; "" if it was all put there."""
+    """Return the part of *text* that a person wrote; "" if a program wrote all of it."""
     text = text.lstrip("\ufeff \t\r\n")
     while (block := _LEADING_BLOCK.match(text)) is not None:
         text = text[block.end() :].lstrip()

@@ -78,7 +78,7 @@ _decoder = json.Decoder(Input)
 
 
 def status_line(payload: bytes, *, at_ms: int) -> StatusLineRead | None:
-    """Return what *payload* says; None if it names no session."""
+    """Return the values in *payload*; None if it names no session."""
     found = decode(payload, _decoder)
     if found is None or not found.session_id:
         return None

@@ -23,7 +23,7 @@ _ROLES = {
 
 
 def spoken(text: bytes) -> Said | None:
-    """Return what somebody says in the line *text*; None if it is nobody's words."""
+    """Return the message in the line *text*; None if it holds none."""
     line = decode(text, _DECODER)
     payload = None if line is None else line.payload
     if line is None or payload is None or line.type != "event_msg":

@@ -38,7 +38,7 @@ def folder(root: Path) -> Path | None:
 
 
 def session_of(name: str) -> SessionId | None:
-    """Return whose lock the file *name* is."""
+    """Return the session whose lock the file *name* is."""
     found = _LOCK.fullmatch(name)
     return SessionId(found[1]) if found else None
 

@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _batches(*, tee: bool) -> Iterator[LineBatch]:
-    """Yield what comes on stdin: full batches at once, others after `GATHER_S`."""
+    """Yield batches of standard input: full ones at once, others after `GATHER_S`."""
     cutter, packer = Cutter(), Packer()
     due = math.inf
     while True:

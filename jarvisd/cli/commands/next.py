@@ -209,7 +209,7 @@ class NextView:
         return on_screen(view, foot, rows)
 
     def head(self, found: list[LiveSession], columns: int | None) -> list[str]:
-        """Return what stands above the table."""
+        """Return the lines above the table."""
         needed = sum(map(state_words.needs_you, found))
         verb = "need" if needed > 1 else "needs"
         title = f"jarvisd · {needed or 'nobody'} {verb} you"

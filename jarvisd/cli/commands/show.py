@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _state(client: Client, block: BlockView) -> StateView | None:
-    """Return what the session of *block* is doing, and how that is known."""
+    """Return the state of the session of *block*, with its evidence."""
     if block.session_id is None:
         return None
 
@@ -122,7 +122,7 @@ def _facts(block: BlockView, now_ms: int) -> list[tuple[str, str | None]]:
 
 
 def _session_facts(block: BlockView) -> list[tuple[str, str | None]]:
-    """Return what the session of *block* spent, of which the block may be a part."""
+    """Return tokens and cost of the session of *block*, of which the block may be a part."""
     tokens = block.tokens
     if tokens is None:
         return []

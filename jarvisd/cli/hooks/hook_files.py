@@ -159,7 +159,7 @@ def _version(program: str, environ: Mapping[str, str]) -> Version | None:
 
 
 def advice(target: HookFile) -> str:
-    """Return what else a person must do, now that the hooks are in the file."""
+    """Return the steps that are left to a person after the hooks were installed."""
     settings = SETTINGS[target.agent]
     if settings.advisor is None:
         return settings.advice("")

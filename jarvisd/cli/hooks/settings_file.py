@@ -71,7 +71,7 @@ class FileChange:
 
 
 def read(path: Path) -> FoundHooks:
-    """Return what is at *path*.
+    """Return the settings file at *path*.
 
     Raises:
         HooksFileError: It cannot be read, or is no text.
@@ -93,7 +93,7 @@ def read(path: Path) -> FoundHooks:
 
 
 def installing(target: HookFile) -> FileChange:
-    """Return what puts the hooks of *target* in.
+    """Return the change that installs the hooks of *target*.
 
     Raises:
         HooksFileError: The file cannot be read, or is not what an agent reads.
@@ -109,7 +109,7 @@ def installing(target: HookFile) -> FileChange:
 
 
 def uninstalling(target: HookFile, backups: "Backups") -> FileChange:
-    """Return what takes our hooks out: to the very bytes of before, if that is sure.
+    """Return the change that removes our hooks, byte for byte where that is certain.
 
     Raises:
         HooksFileError: As `installing`.
@@ -207,7 +207,7 @@ class Backups:
         self._folder = Path(paths.state_folder(environ)) / "hooks"
 
     def before(self, target: HookFile, found: FoundHooks) -> Before:
-        """Return what *found* was, if nobody but us has changed it since."""
+        """Return the text of *found* before our change, if nobody else has changed it since."""
         folder = self._folder_of(target, found)
         try:
             written = (folder / "written").read_text()

@@ -46,7 +46,7 @@ class Node:
 
 
 def check(text: str) -> object:
-    """Return what *text* means.
+    """Return the value of the JSON *text*.
 
     Raises:
         NotJsonError: It is not JSON, or nested too deep.
@@ -66,7 +66,7 @@ def _refuse(constant: str) -> None:
 
 
 def value_of(text: str, child: ChildNode) -> object:
-    """Return what *child* means."""
+    """Return the value of *child*."""
     return _decode(text, child.value)[0]
 
 

@@ -56,7 +56,7 @@ _FULL = ((95, "31"), (80, "33"))
 
 
 def row(block: BlockView, now_ms: int, titles: Titles) -> list[TableCell]:
-    """Return what the table says of *block*, one cell for each of COLUMNS."""
+    """Return the cells of *block*, one for each of COLUMNS."""
     cells = [
         TableCell(titles.short(block.block_id)),
         state(block),
@@ -82,7 +82,7 @@ def is_over(block: BlockView) -> bool:
 
 
 def state(block: BlockView) -> TableCell:
-    """Return what its session is doing; where nobody knows, whether it is live."""
+    """Return the state of its session; where none is known, whether it is live."""
     if block.state in (None, State.UNKNOWN) or block.life is Life.FAILED:
         return TableCell(block.life, _LIFE_STYLE[block.life])
 
@@ -94,7 +94,7 @@ def state(block: BlockView) -> TableCell:
 
 
 def tokens(block: BlockView) -> str:
-    """Return what its session spent; of plain output, the estimate with a tilde."""
+    """Return the tokens of its session; of plain output, the estimate with a tilde."""
     if block.tokens is None:
         return f"~{fmt.count(block.token_estimate)}"
 
@@ -102,7 +102,7 @@ def tokens(block: BlockView) -> str:
 
 
 def cost(block: BlockView) -> str:
-    """Return what its session cost; a plus says that not all of it has a price."""
+    """Return the cost of its session; a plus means that parts have no price."""
     if block.cost_micros is None:
         return fmt.ABSENT
 

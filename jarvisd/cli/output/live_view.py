@@ -61,7 +61,7 @@ class Shown(Protocol):
         """Do what *keys* stand for."""
 
     def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
-        """Return what to draw on a screen of *columns* and *rows*."""
+        """Return the lines for a screen of *columns* and *rows*."""
         ...
 
 

@@ -35,7 +35,7 @@ class Scroll:
         return slice(self._first, self._first + self._room)
 
     def place(self) -> str:
-        """Return which rows of how many are shown; empty if all are."""
+        """Return the range of the rows that are shown; "" if all are."""
         if self._total <= self._room:
             return ""
 

@@ -7,7 +7,7 @@ from jarvisd.sinks.wire import SinkHealth
 
 
 def described(sink: SinkHealth, now_ms: int) -> str:
-    """Return what was delivered, what waits, and what is wrong."""
+    """Return the lines about each sink: records delivered, records waiting, errors."""
     return f"{sink.name} ({sink.kind}): {', '.join(_parts(sink, now_ms))}"
 
 

@@ -66,7 +66,7 @@ def is_guess(state: State, confidence: Confidence) -> bool:
 
 
 def why(view: StateView, now_ms: int) -> str:
-    """Return what a verdict rests on: `PermissionRequest Bash, 14 s ago (hook)`."""
+    """Return the evidence of a verdict: `PermissionRequest Bash, 14 s ago (hook)`."""
     if not view.evidence:
         return "no evidence"
 
@@ -79,7 +79,7 @@ def why(view: StateView, now_ms: int) -> str:
 
 
 def reasons(view: StateView, now_ms: int) -> str:
-    """Return what is to be looked at, and else what the verdict rests on."""
+    """Return the reason to look at the session, else the evidence of its verdict."""
     return "; ".join(safe(each.message) for each in view.attention) or why(view, now_ms)
 
 
@@ -98,7 +98,7 @@ def project(session: LiveSession) -> str:
 
 
 def row(session: LiveSession, now_ms: int, titles: Titles) -> list[TableCell]:
-    """Return what a table says of *session*, one cell for each of COLUMNS."""
+    """Return the cells of *session*, one for each of COLUMNS."""
     view = session.state
     urgent = view.state in NEEDS
     style = STYLES[view.state] if urgent or not view.attention else ATTENTION_STYLE

@@ -220,7 +220,7 @@ class Store:
                 await self._writer.run(checkpoint, limit_s=CHECK_TIMEOUT_S, shield=True)
 
     async def read(self, query: Unit[T]) -> T:
-        """Return what *query* returns, given a read-only `sqlite3` connection.
+        """Run *query* with a read-only `sqlite3` connection, and return its result.
 
         The query sees one snapshot, whatever is written meanwhile. It runs on the
         reader's thread, and must not keep the connection or a cursor.

@@ -27,7 +27,7 @@ class ReadConnections:
         self._turn = anyio.Lock()
 
     async def read(self, query: Unit[T], *, generation: int) -> T:
-        """Return what *query* returns; see `Store.read`.
+        """Run *query* and return its result; see `Store.read`.
 
         A *generation* other than the last one means that the file was replaced.
         """

@@ -75,7 +75,7 @@ class SqliteConnection:
             raise
 
     async def run(self, unit: Unit[T]) -> T:
-        """Return what *unit* returns, given the `sqlite3` connection, on its thread.
+        """Run *unit* with the `sqlite3` connection on its thread, and return its result.
 
         Raises:
             StoreUnansweredError: An earlier unit is stuck; this one was not started.

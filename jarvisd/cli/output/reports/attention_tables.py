@@ -56,7 +56,7 @@ def lines(
 
 
 def notes(report: ReportAttentionResult) -> list[str]:
-    """Return what the reader must know to read the numbers right."""
+    """Return notes that a reader needs to understand the numbers."""
     if not report.usage.awake_ms:
         return ["no daemon was awake in that time, so nothing was seen"]
 

@@ -98,7 +98,7 @@ def lines(
 
 
 def notes(report: ReportUsageResult) -> list[str]:
-    """Return what the reader must know to read the numbers right."""
+    """Return notes that a reader needs to understand the numbers."""
     found = []
     if report.total.unpriced:
         found.append(
