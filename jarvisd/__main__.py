@@ -45,7 +45,7 @@ def main(*packages: str) -> int:
     try:
         _start(sys.argv[1:], discover_agents(agents.__name__, *packages))
     except* JarvisError as group:
-        status = _told(group)
+        status = _report_errors(group)
 
     return status
 
@@ -99,7 +99,7 @@ def _keep_heap() -> None:
         mallopt(_M_MMAP_THRESHOLD, HEAP_BYTES // 2)
 
 
-def _told(group: BaseExceptionGroup[JarvisError]) -> int:
+def _report_errors(group: BaseExceptionGroup[JarvisError]) -> int:
     first: BaseException = group
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]

@@ -8,7 +8,7 @@ from jarvisd.app.feature_order import build_features
 from jarvisd.base.errors import StoreError
 from jarvisd.base.session_words import Confidence, State
 from jarvisd.core.block import Block
-from jarvisd.core.flush import PATIENCE_S, Flusher
+from jarvisd.core.flush import SLOW_S, Flusher
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed, Publisher
 from jarvisd.core.record import Record
@@ -302,7 +302,7 @@ async def test_a_write_that_hangs_keeps_no_transition_from_being_told() -> None:
     async with running() as rig:
         rig.store.hold = anyio.Event()
         rig.transition()
-        await rig.clock.advance(PATIENCE_S - 0.1)
+        await rig.clock.advance(SLOW_S - 0.1)
         assert rig.told == []
 
         await rig.clock.advance(0.2)

@@ -24,7 +24,7 @@ async def feed_watchdog(service: Service, clock: Clock) -> None:
     """Report status and signs of life until cancelled."""
     interval_s = systemd.watchdog_interval_s()
     pause_s = min(LONGEST_S, interval_s / 3) if interval_s else LONGEST_S
-    told_at = -math.inf
+    reported_at = -math.inf
     while True:
         tick = next_tick(clock.monotonic(), pause_s)
         await clock.sleep_until(tick)
@@ -35,7 +35,7 @@ async def feed_watchdog(service: Service, clock: Clock) -> None:
             continue
 
         words = {}
-        if systemd.listens() and now - told_at >= STATUS_EVERY_S - pause_s / 2:
-            told_at, words = now, {"STATUS": service.summary()}
+        if systemd.listens() and now - reported_at >= STATUS_EVERY_S - pause_s / 2:
+            reported_at, words = now, {"STATUS": service.summary()}
 
         systemd.notify(WATCHDOG=1, **words)

@@ -54,7 +54,7 @@ def count_outlined(
 
 
 def date(block: Block, times: Sequence[int], written_ms: int) -> None:
-    """Say when lines of history happened that tell *times*, in any order."""
+    """Record the *times* of lines of history, in any order."""
     if times:
         block.seen_at(min(times))
         block.seen_at(max(times))

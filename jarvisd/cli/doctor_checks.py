@@ -234,5 +234,5 @@ def _sources(known: SourcesListResult) -> Iterator[Finding]:
     if len(troubled) > MAX_PROBLEM_SOURCES:
         rest = len(troubled) - MAX_PROBLEM_SOURCES
         yield Finding(
-            "warn", "sources", f"and {rest} more with a problem", "mend those first"
+            "warn", "sources", f"and {rest} more with a problem", "repair those first"
         )

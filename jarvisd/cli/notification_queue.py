@@ -21,10 +21,10 @@ QUIET_LOOK_MS = 30_000
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """State across restarts: all up to *after* are settled, *told* lists those notified beyond it."""
+    """State across restarts: all up to *after* are settled, *notified* lists later ones that were shown."""
 
     after: int
-    told: tuple[int, ...] = ()
+    notified: tuple[int, ...] = msgspec.field(default=(), name="told")
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Pending:
     def remember(self, memory: Memory) -> None:
         """Continue where an earlier run ended."""
         self.last = memory.after
-        self._notified = set(memory.told)
+        self._notified = set(memory.notified)
 
     def take(self, each: Transition) -> None:
         """Apply a transition of a session."""
@@ -100,7 +100,7 @@ class Pending:
             (each.number - 1 for each in self._waiting.values()), default=self.last
         )
         self._notified = {number for number in self._notified if number > after}
-        return Memory(after=after, told=tuple(sorted(self._notified)))
+        return Memory(after=after, notified=tuple(sorted(self._notified)))
 
 
 @dataclass(slots=True)

@@ -179,7 +179,7 @@ class Notifier:
         left_off = self._diary.read() or Memory(after=newest)
         oldest = wall_clock.unix_ms() - OLDEST_MS
         self._pending.remember(
-            Memory(after=max(left_off.after, oldest), told=left_off.told)
+            Memory(after=max(left_off.after, oldest), notified=left_off.notified)
         )
 
     def _take(self, connection: DaemonConnection) -> None:

@@ -24,7 +24,7 @@ MAX_QUEUED_BYTES = 32 * 1024 * 1024
 GATHER_S = 0.1
 MOST_TAKEN_BYTES = 512 * 1024
 RETRY_S = 1.5
-FAREWELL_S = 2.0
+GRACE_S = 2.0
 """How long the end of a command may be delayed by lines that are not stored yet."""
 
 
@@ -131,7 +131,7 @@ class OutputRecorder:
     def finish(self, exit_status: int) -> RecordingOutcome:
         """Record that the command has ended; wait for the rest while it is being delivered.
 
-        A daemon that takes nothing for `FAREWELL_S` is waited for no longer.
+        A daemon that takes nothing for `GRACE_S` is waited for no longer.
         """
         with self._news:
             self._ended = True
@@ -142,7 +142,7 @@ class OutputRecorder:
         seen = -1
         while self._thread.is_alive() and seen != self._delivered:
             seen = self._delivered
-            self._thread.join(FAREWELL_S)
+            self._thread.join(GRACE_S)
 
         return RecordingOutcome(
             lost_lines=self._lost_lines + self._queue.dropped_lines,

@@ -13,7 +13,7 @@ import os
 
 from jarvisd.cli import hook
 
-TELL_LIMIT_S = 1.0
+REPORT_LIMIT_S = 1.0
 """For the process that reports to the daemon; nobody waits for it."""
 
 MAX_INPUT_BYTES = 4 * 1024 * 1024
@@ -82,7 +82,7 @@ def _send(text: str) -> None:
     for stream in range(3):  # the agent reads the output until nobody can write it
         os.dup2(null, stream)
 
-    hook.end_after(TELL_LIMIT_S)
+    hook.end_after(REPORT_LIMIT_S)
     if _read(text):
         _ask(text)
 

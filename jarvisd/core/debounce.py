@@ -79,7 +79,7 @@ class Agenda(Generic[K, T]):
         return (each for each, _ in self._waiting.values())
 
     def add(self, key: K, thing: T, now: float, *, urgent: bool = True) -> bool:
-        """Let *thing* wait; say whether it is due before all that waited.
+        """Enqueue *thing*; return True if it is due before all others that wait.
 
         What is not *urgent* is treated as if it had been stored just now.
         """
@@ -109,7 +109,7 @@ class Agenda(Generic[K, T]):
         return [self._waiting.pop(key)[0] for key in keys if key in self._waiting]
 
     def begun(self, keys: Iterable[K], now: float) -> None:
-        """Note that *keys* are being stored as they are: none of it waits any more.
+        """Record that *keys* are being stored as they are, so that none of them waits.
 
         What changes from now on is due later.
         """
@@ -118,10 +118,10 @@ class Agenda(Generic[K, T]):
             self._stored_at[key] = now
 
     def put_back(self, key: K, thing: T, now: float) -> None:
-        """Let *thing*, which could not be stored, wait again, unless it does."""
+        """Enqueue *thing* again, which could not be stored, unless it waits already."""
         self._waiting.setdefault(key, (thing, now))
 
     def plan(self) -> None:
-        """Find out anew when the first is due, after some were taken."""
+        """Update the time of the first one that is due, after some were removed."""
         dues = [due for _, due in self._waiting.values()]
         self.next_due = min(dues, default=math.inf)

@@ -8,7 +8,7 @@ What is urgent is stored at once, in a flush of its own: with it go the streams 
 was concluded from, or their items, read again after a crash, would make it once more.
 
 A flush may be committed although its answer came too late. What the stores have changed
-on the way is told in that answer alone, so the same batch is sent again, before any
+on the way is reported in that answer alone, so the same batch is sent again, before any
 other, until there is one. What becomes of a flush: see `FlushOutcome`.
 """
 
@@ -34,10 +34,10 @@ log = structlog.get_logger()
 RETRY_S = (0.25, 0.5, 1.0, 1.5)
 """After a failed write, so that a disk with space again has everything within 2 s."""
 
-FAREWELL_S = 5.0
+GRACE_S = 5.0
 """How long the last flush of a daemon that stops may take."""
 
-PATIENCE_S = 1.0
+SLOW_S = 1.0
 """Seconds after which a write no longer delays reports of transitions."""
 
 PUT_OFF_S = 0.1
@@ -111,7 +111,7 @@ class Flusher:
         self._unanswered: FlushBatch | None = None
         self._began = 0.0
         self._failures = 0
-        self.begun_anew = anyio.Event()
+        self.restarted = anyio.Event()
         self.failed_since_ms: int | None = None
         self.error: str | None = None
         self.refused = Refusals()
@@ -146,7 +146,7 @@ class Flusher:
             self._wake.set()
 
     def hasten(self, *, urgent: bool) -> None:
-        """Have a transition stored, though no line may have come with it.
+        """Store a transition, though no line may have come with it.
 
         One that is *urgent* is stored at once, in a flush of its own.
         """
@@ -195,7 +195,7 @@ class Flusher:
                     due = self._take_due()
                     await self._flush(FlushPlan(due, is_hurried=self._is_hurried))
         finally:
-            with anyio.move_on_after(FAREWELL_S, shield=True):
+            with anyio.move_on_after(GRACE_S, shield=True):
                 await self._flush(FlushPlan(self._dirty.take()))
 
     def _take_due(self) -> list[Block]:
@@ -215,8 +215,8 @@ class Flusher:
             await self._write_begun.wait()
             self._write_begun = anyio.Event()
             while self._writing.locked():
-                await self._clock.sleep_until(self._began + PATIENCE_S)
-                if self.writing_s >= PATIENCE_S:
+                await self._clock.sleep_until(self._began + SLOW_S)
+                if self.writing_s >= SLOW_S:
                     self._delayed()
                     break
 
@@ -230,7 +230,7 @@ class Flusher:
         async with self._writing:
             pass  # what a flush under way holds does not count as changed any more
 
-        await self._flush(FlushPlan(self._dirty.take()), tell=True)
+        await self._flush(FlushPlan(self._dirty.take()), raises=True)
         return self._store.revision
 
     async def flush_while(self, is_unfinished: Callable[[], bool]) -> None:
@@ -257,7 +257,7 @@ class Flusher:
 
         block_id = stream.origin.block_id
         taken = self._dirty.take_only([block_id])
-        await self._flush(FlushPlan(taken, durable=True), tell=True)
+        await self._flush(FlushPlan(taken, durable=True), raises=True)
         async with self._writing:
             pass  # another who waits for the same stream may have taken it with theirs
 
@@ -281,16 +281,16 @@ class Flusher:
         await self._wake.wait()
         scope.cancel()
 
-    async def _flush(self, plan: FlushPlan, *, tell: bool = False) -> None:
+    async def _flush(self, plan: FlushPlan, *, raises: bool = False) -> None:
         """Store the streams of *plan*, and all changes that cannot wait.
 
-        On failure raise only if *tell*.
+        On failure raise only if *raises*.
         """
         try:
             if plan.streams or self._has_waiting or self._is_pressing:
                 await self._save(plan)
         except StoreError:
-            if tell:
+            if raises:
                 raise
         finally:
             self._dirty.plan()
@@ -472,8 +472,8 @@ class Flusher:
         for stream in self._streams:
             self.touch(stream)
 
-        self.begun_anew.set()
-        self.begun_anew = anyio.Event()
+        self.restarted.set()
+        self.restarted = anyio.Event()
 
     def _postpone(self, streams: list[Block], exc: StoreError) -> None:
         now = self._clock.monotonic()

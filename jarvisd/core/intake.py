@@ -52,7 +52,7 @@ class Intake:
             if type(each).apply is not Feature.apply
         ]
         # Called for each slice, mostly of one line: only of those that take them.
-        self._told = {
+        self._handlers = {
             what: {
                 name: getattr(each, what)
                 for name, each in self._features.items()
@@ -80,7 +80,7 @@ class Intake:
         part = self._slice(block, lines, mode, written_ms)
         agent = part.agent
         if agent.only_counts:
-            self._tell_features("counted", part)
+            self._call_features("counted", part)
         else:
             memory = block.memory or block.open_memory(agent.version, self.open_memory)
             reader = block.reader or block.open_reader(agent)
@@ -112,7 +112,7 @@ class Intake:
     def reread(self, block: Block, reader: AgentReader, memory: BlockMemory) -> None:
         """Go on with what a second reading of all lines of *block* has left."""
         block.reread(reader, memory)
-        self._tell_features("reread", block)
+        self._call_features("reread", block)
         self.touch(block, urgent=False)
         block.rest()
 
@@ -148,7 +148,7 @@ class Intake:
     def _apply(
         self, part: Slice, reader: AgentReader, memory: BlockMemory | None
     ) -> None:
-        """Have all features apply the records of *part*, and then *part* as a whole.
+        """Apply the records of *part*, and then *part* as a whole, to all features.
 
         Each step for all lines before the next one: the processor then has its code at
         hand, which takes a fifth off the time of going line by line. A bulkhead: a
@@ -172,15 +172,15 @@ class Intake:
                     _note_crash(part.stream, part.items[index], exc)
                     records[index] = None
 
-        self._tell_features("applied", part)
+        self._call_features("applied", part)
 
-    def _tell_features(
-        self, what: Literal["applied", "counted", "reread", "closed"], *told: Any
+    def _call_features(
+        self, what: Literal["applied", "counted", "reread", "closed"], *given: Any
     ) -> None:
         """Call *what* of each feature; a bulkhead: one that fails costs itself."""
-        for name, tell in self._told[what].items():
+        for name, handler in self._handlers[what].items():
             try:
-                tell(*told)
+                handler(*given)
             except Exception as exc:
                 self.flusher.feature_failed(name, exc)
 
@@ -221,7 +221,7 @@ class Intake:
     def close(self, block: Block, exit_status: int | None = None) -> None:
         """Record that the writer of *block* has ended, and the session with it."""
         if not block.ended:
-            self._tell_features("closed", block, self.clock.unix_ms())
+            self._call_features("closed", block, self.clock.unix_ms())
 
         self.end(block, exit_status)
 

@@ -56,14 +56,14 @@ class Projects:
 
     def __init__(self, rules: Iterable[WorktreeRule] = ()) -> None:
         self._rules = (*rules, beside)
-        self._told: dict[str, str] = {}
+        self._named: dict[str, str] = {}
         self._of_name: defaultdict[str, set[str]] = defaultdict(set)
         self._missing: set[str] = set()
 
     def of(self, folder: str) -> str:
         """Return the folder of the project that *folder* belongs to."""
         for _ in range(_MAX_NESTED):
-            project = self._told.get(folder) or self._by_path(folder)
+            project = self._named.get(folder) or self._by_path(folder)
             if project is None or project == folder:
                 break
 
@@ -85,7 +85,7 @@ class Projects:
 
     def learn(self, folder: str, project: str) -> None:
         """Record that *folder* is a worktree of *project*, by its file `.git`."""
-        self._told[folder] = project
+        self._named[folder] = project
         self._of_name[_name(folder)].discard(folder)
         self.meet(project)
 

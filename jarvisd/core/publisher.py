@@ -38,11 +38,11 @@ class Publisher:
         self._consumers: Mapping[type[NamedTuple], Sequence[Consumer]] = {}
 
     def connect(self, consumers: Mapping[type[NamedTuple], Sequence[Consumer]]) -> None:
-        """Give notices to *consumers* from now on, in their order."""
+        """Pass notices to *consumers* from now on, in their order."""
         self._consumers = consumers
 
     def publish(self, notice: NamedTuple) -> None:
-        """Give *notice* to its consumers."""
+        """Pass *notice* to its consumers."""
         for consumer in self._consumers.get(type(notice), ()):
             try:
                 consumer(notice)

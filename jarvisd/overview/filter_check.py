@@ -12,7 +12,7 @@ from jarvisd.overview.names_wire import FiltersCheck, FiltersCheckResult
 from jarvisd.overview.sessions import Sessions
 from jarvisd.segments.wire import CHAT
 
-MAX_TOLD = 10
+MAX_SHOWN = 10
 """Projects that an error names: those that were worked in last."""
 
 
@@ -81,9 +81,9 @@ class FilterCheck:
         if not known:
             return f"no project `{project}` is known, nor any other"
 
-        more = ", ..." if len(known) > MAX_TOLD else ""
+        more = ", ..." if len(known) > MAX_SHOWN else ""
         return (
-            f"no project `{project}` is known, only {_listed(known[:MAX_TOLD])}{more}"
+            f"no project `{project}` is known, only {_listed(known[:MAX_SHOWN])}{more}"
         )
 
 

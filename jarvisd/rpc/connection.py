@@ -214,7 +214,7 @@ class ClientConnection(asyncio.BufferedProtocol):
                 self._write_pieces()
             elif self._writable and not self._writing:
                 self._answer_lines()
-                self._tell_news()
+                self._send_news()
 
             self._settle()
         except Exception:
@@ -296,7 +296,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         if not self._writing:
             self._turn_soon()  # for news that waited, those of this very answer's first
 
-    def _tell_news(self) -> None:
+    def _send_news(self) -> None:
         if not len(self._outbox):
             return
 
@@ -305,9 +305,9 @@ class ClientConnection(asyncio.BufferedProtocol):
         if news:
             self._turn_soon()  # there may be more
         else:
-            self._tell_at(self._outbox.next_at)
+            self._wake_at(self._outbox.next_at)
 
-    def _tell_at(self, moment: float | None) -> None:
+    def _wake_at(self, moment: float | None) -> None:
         if self._news_handle is not None:
             self._news_handle.cancel()
             self._news_handle = None
@@ -369,7 +369,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         """Release everything that could call back."""
         self._half_sent.stop()
         self._blocked.stop()
-        self._tell_at(None)
+        self._wake_at(None)
         self._outbox.close()
         self._transport.abort()
 

@@ -32,7 +32,7 @@ BROKEN = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP}
 PAUSE_S = 0.1
 """Before the next try after any other failure, mostly a shortage of descriptors."""
 
-FAREWELL_S = 1.0
+GRACE_S = 1.0
 """How long a client that is turned away may take to read why."""
 
 _BUSY = messages.encode_error(
@@ -142,7 +142,7 @@ class RpcServer:
         """
         loop = asyncio.get_running_loop()
         try:
-            with client, suppress(OSError), anyio.move_on_after(FAREWELL_S):
+            with client, suppress(OSError), anyio.move_on_after(GRACE_S):
                 client.send(_BUSY)
                 client.shutdown(socket.SHUT_WR)
                 while await loop.sock_recv(client, READ_BYTES):

@@ -62,7 +62,7 @@ class Subscription:
     changes: Changes
     _read: int = 0
     _known_number: int = 0
-    _told_at: dict[str, float] = field(default_factory=dict)
+    _sent_at: dict[str, float] = field(default_factory=dict)
     _deferred: dict[str, Change] = field(default_factory=dict)
     _snapshot: deque[Change] = field(default_factory=deque)
 
@@ -115,7 +115,7 @@ class Subscription:
                 break
 
             self._read = max(self._read, change.sequence)
-            if self._is_new(change) and self._may_tell(change, now):
+            if self._is_new(change) and self._may_send(change, now):
                 event = self._event(change.topic, self.changes.data_of(change))
                 news.append(event)
                 room -= len(event)
@@ -195,7 +195,7 @@ class Subscription:
             room -= len(news[-1])
         return news
 
-    def _may_tell(self, change: Change, now: float) -> bool:
+    def _may_send(self, change: Change, now: float) -> bool:
         if not self._matches(change):
             return False
 
@@ -211,17 +211,17 @@ class Subscription:
         return True
 
     def _due_at(self, key: str) -> float:
-        told_at = self._told_at.get(key, -math.inf)
-        return told_at + self.wanted.interval_ms / 1000
+        sent_at = self._sent_at.get(key, -math.inf)
+        return sent_at + self.wanted.interval_ms / 1000
 
     def _sent(self, key: str, now: float) -> None:
         if not self.wanted.interval_ms:
             return
 
-        self._told_at.pop(key, None)
-        self._told_at[key] = now
-        if len(self._told_at) > MAX_SPACED:
-            del self._told_at[next(iter(self._told_at))]
+        self._sent_at.pop(key, None)
+        self._sent_at[key] = now
+        if len(self._sent_at) > MAX_SPACED:
+            del self._sent_at[next(iter(self._sent_at))]
 
     def _event(self, topic: str, data: bytes) -> bytes:
         cursor = self.changes.cursor(self._safe_place())

@@ -71,7 +71,7 @@ def test_what_was_told_is_not_told_after_a_restart() -> None:
     for each in (APPROVAL, WORKING, OTHER):
         later.take(each)
 
-    assert made.memory() == Memory(after=12, told=()) or later.last == 12
+    assert made.memory() == Memory(after=12, notified=()) or later.last == 12
     assert later.due(9_000) == [] or later.due(9_000) == [OTHER]
 
 
@@ -85,7 +85,7 @@ def test_what_waits_is_not_forgotten_though_a_later_one_was_told() -> None:
     later.take(APPROVAL)
     later.take(OTHER)
 
-    assert memory == Memory(after=9, told=(12,))
+    assert memory == Memory(after=9, notified=(12,))
     assert later.due(9_000) == [APPROVAL]
 
 

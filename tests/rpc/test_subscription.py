@@ -228,4 +228,4 @@ def test_spacing_is_forgotten_before_it_grows_without_end() -> None:
         hub.add_block(block(f"{n:016x}"))
     told(each)
 
-    assert len(each._told_at) == MAX_SPACED
+    assert len(each._sent_at) == MAX_SPACED

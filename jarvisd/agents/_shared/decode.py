@@ -65,7 +65,7 @@ def decode_counted(
 def decode_raw(raw: msgspec.Raw, kind: type[T]) -> T | None:
     """Return the object inside *raw*, which is valid JSON, or None if it is none."""
     try:
-        return None if raw is ABSENT else _Mender().mend(raw, kind)
+        return None if raw is ABSENT else _Mender().salvage(raw, kind)
     except (ValueError, RecursionError):
         return None
 
@@ -181,7 +181,7 @@ def decode_strange(
     for _ in range(2):  # a line may be strange in two ways
         mender = _Mender()
         try:
-            found: T = mender.mend(_readable(text, error), kind)
+            found: T = mender.salvage(_readable(text, error), kind)
         except ValueError as another:
             error = another
         except RecursionError:
@@ -214,47 +214,47 @@ class _Mender:
     def __init__(self) -> None:
         self.left_out = 0
 
-    def mend(self, text: bytes | msgspec.Raw, kind: Any) -> Any:
+    def salvage(self, text: bytes | msgspec.Raw, kind: Any) -> Any:
         """Decode *text* as *kind*, leaving out what does not fit."""
         try:
             return msgspec.json.decode(text, type=kind)
         except msgspec.ValidationError:
             pass
         except UnicodeDecodeError:
-            return self.mend(_replaced(bytes(memoryview(text))), kind)
+            return self.salvage(_replaced(bytes(memoryview(text))), kind)
 
         struct, item = parts_of(kind)
         head = bytes(memoryview(text)[:64]).lstrip()[:1]
         if head == b"{" and struct is not None:
-            return self._mend_object(text, struct)
+            return self._salvage_object(text, struct)
 
         if head == b"[" and item is not None:
             raws = msgspec.json.decode(text, type=list[msgspec.Raw])
-            mended = (self._mend_or_none(raw, item) for raw in raws)
+            mended = (self._salvage_or_none(raw, item) for raw in raws)
             return tuple(each for each in mended if each is not None)
 
         self.left_out += _is_number(kind) and (head == b"-" or head.isdigit())
         raise ValueError
 
-    def _mend_object(
+    def _salvage_object(
         self, text: bytes | msgspec.Raw, struct: type[msgspec.Struct]
     ) -> Any:
         raws = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
         found = {}
         for field in _fields_of(struct):
             raw = raws.get(field.encode_name)
-            value = None if raw is None else self._mend_or_none(raw, field.type)
+            value = None if raw is None else self._salvage_or_none(raw, field.type)
             if value is not None:
                 found[field.name] = value
 
         return struct(**found)
 
-    def _mend_or_none(self, raw: msgspec.Raw, kind: Any) -> Any:
+    def _salvage_or_none(self, raw: msgspec.Raw, kind: Any) -> Any:
         if kind is msgspec.Raw:
             return raw
 
         try:
-            return self.mend(raw, kind)
+            return self.salvage(raw, kind)
         except ValueError:
             return None
 

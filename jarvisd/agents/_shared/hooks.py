@@ -83,7 +83,7 @@ _decoder = json.Decoder(HookPayload)
 
 
 def payload_of(text: bytes) -> HookPayload | None:
-    """Return what *text* has of the fields, or None if it is no JSON object."""
+    """Return the fields that *text* has, or None if it is no JSON object."""
     return decode(text, _decoder)
 
 

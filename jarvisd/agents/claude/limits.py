@@ -37,7 +37,7 @@ _MONTHS = (
     *("jul", "aug", "sep", "oct", "nov", "dec"),
 )
 _JUST_PASSED = timedelta(minutes=10)
-"""The time named is one of whole minutes or hours, and may be over when it is told."""
+"""The time named is one of whole minutes or hours, and may be over when it is reported."""
 
 _TROUBLES = (
     (re.compile(r"\bPlease run /login\b"), Trouble.LOGGED_OUT),
@@ -75,24 +75,24 @@ def _reset_in(text: str, at_ms: int) -> int | None:
 
     try:
         zone = None if found["zone"] is None else ZoneInfo(found["zone"])
-        told = datetime.fromtimestamp(at_ms / 1000, UTC)
+        reported = datetime.fromtimestamp(at_ms / 1000, UTC)
     except (KeyError, ValueError, OSError, OverflowError):
         return None  # no such zone, or no such time
 
     minute = int(found["minute"] or 0)
     hour = int(found["hour"]) % 12 + (12 if found["half"].lower() == "pm" else 0)
-    for day in _days(found, told.astimezone(zone)):
+    for day in _days(found, reported.astimezone(zone)):
         with suppress(ValueError, OverflowError):
             clock = time(hour, minute, tzinfo=zone)
             moment = datetime.combine(day(), clock).astimezone(UTC)
-            if moment > told - _JUST_PASSED:
+            if moment > reported - _JUST_PASSED:
                 return round(moment.timestamp() * 1000)
 
     return None
 
 
 def _days(found: re.Match[str], local: datetime) -> Iterator[Callable[[], date]]:
-    """Yield the days that the words may mean, told at *local* time, the first first."""
+    """Yield the days that the words may mean, reported at *local* time, the earliest first."""
     month = (found["month"] or "").lower()
     if not month:
         yield local.date

@@ -104,13 +104,13 @@ class PrintedSession(msgspec.Struct, kw_only=True, omit_defaults=True):
         models = _models_in(line.model_usage)
         for name, usage in _spent(line, models, model):
             key = printed_key(session_id, name)
-            told = msgspec.structs.replace(usage, response=key, model=name)
-            spent[key] = _both(spent[key], told) if key in spent else told
+            reported = msgspec.structs.replace(usage, response=key, model=name)
+            spent[key] = _both(spent[key], reported) if key in spent else reported
 
         same = self.sums if session_id == self.session_id else {}
         summed = {printed_key(session_id, name) for name in same}
         # A name that no message has may be another name of one that messages have.
-        # Where all are known, a model that is left out has not been told of yet.
+        # Where all are known, a model that is left out has not been reported yet.
         if spent and (not models or spent.keys() - summed):
             for key in summed - spent.keys():
                 yield UsageSuperseded(key=key)

@@ -24,7 +24,7 @@ stored. A line of more than 1 MiB is counted with its length, but its text is no
 
 DEFAULT_TIMEOUT_S = 30.0
 GATHER_S = 0.1
-FAREWELL_S = 1.0
+GRACE_S = 1.0
 READ_BYTES = 256 * 1024
 STDIN, STDOUT = 0, 1
 
@@ -132,7 +132,7 @@ def _break_off(delivery: Delivery) -> None:
     if delivery.was_opened:
         with suppress(JarvisError, KeyboardInterrupt):
             delivery.hang_up()  # an answer may be on its way
-            delivery.close(EXIT_INTERRUPTED, timeout_s=FAREWELL_S)
+            delivery.close(EXIT_INTERRUPTED, timeout_s=GRACE_S)
 
 
 def _print_stored(delivery: Delivery, when: str) -> None:

@@ -78,7 +78,7 @@ class Rereader:
 
     async def _request_after_replacement(self) -> None:
         while True:
-            await self._intake.flusher.begun_anew.wait()
+            await self._intake.flusher.restarted.wait()
             self.request()
 
     async def _read_all(self) -> None:

@@ -21,7 +21,7 @@ from jarvisd.core.sources.document.description import (
 )
 from jarvisd.core.sources.document.element_source import (
     KEY_PREFIX,
-    TOLD_AFTER_S,
+    REPORTED_AFTER_S,
     ElementChange,
     ElementSource,
     Handed,
@@ -202,7 +202,7 @@ class DocumentSource(ElementSource):
 
             reason = TOO_MANY
 
-        batch = self._failing(self.path, reason, told_after_s=TOLD_AFTER_S)
+        batch = self._failing(self.path, reason, reported_after_s=REPORTED_AFTER_S)
         self._unparsed = seen
         self._unparsed_until = self._clock.monotonic() + (batch.retry_s or 0.0)
         return batch

@@ -14,7 +14,7 @@ from jarvisd.core.sources.document.element_table import (
     KnownElement,
 )
 
-TOLD_AFTER_S = 5.0
+REPORTED_AFTER_S = 5.0
 """For how long a file may be half written before that is reported."""
 
 MAX_RETRY_S = 60.0
@@ -128,14 +128,16 @@ class ElementSource(ABC):
     def _waiting(self, retry_s: float | None) -> Batch:
         return Batch(retry_s=retry_s, fault=self._fault)
 
-    def _failing(self, path: str, reason: str, *, told_after_s: float = 0.0) -> Batch:
+    def _failing(
+        self, path: str, reason: str, *, reported_after_s: float = 0.0
+    ) -> Batch:
         """Return that *path* cannot be read, and report it if it has been so for long."""
         now = self._clock.monotonic()
         if self._failing_since is None:
             self._failing_since = now, self._clock.unix_ms()
 
         began, since_ms = self._failing_since
-        if now - began >= told_after_s:
+        if now - began >= reported_after_s:
             self._fault = Fault(path, reason, since_ms)
 
         return self._waiting(min(MAX_RETRY_S, max(0.05, now - began)))

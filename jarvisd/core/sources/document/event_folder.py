@@ -20,7 +20,7 @@ from jarvisd.core.sources.document.document_source import HALF_WRITTEN, read_who
 from jarvisd.core.sources.document.element_source import (
     KEY_PREFIX,
     MAX_RETRY_S,
-    TOLD_AFTER_S,
+    REPORTED_AFTER_S,
     ElementChange,
     ElementSource,
     Handed,
@@ -53,9 +53,9 @@ class _Unread:
     signature: FileSignature | None = None
     """Of the file as it could not be read."""
 
-    def is_told(self, now: float) -> bool:
+    def is_reported(self, now: float) -> bool:
         """Whether it has been so for too long to be waited for."""
-        return self.reason is not None and now - self.since >= TOLD_AFTER_S
+        return self.reason is not None and now - self.since >= REPORTED_AFTER_S
 
 
 class EventFolder(ElementSource):
@@ -225,14 +225,16 @@ class EventFolder(ElementSource):
     def _may_be_passed_over(self, name: str) -> bool:
         """Whether the files after *name* need not wait for it."""
         unread = self._unread.get(name)
-        return unread is None or unread.is_told(self._clock.monotonic())
+        return unread is None or unread.is_reported(self._clock.monotonic())
 
     def _note_fault(self) -> None:
         now = self._clock.monotonic()
-        told = [each for each in self._unread if self._unread[each].is_told(now)]
+        reported = [
+            each for each in self._unread if self._unread[each].is_reported(now)
+        ]
         self._fault = None
-        if told:
-            name = min(told)
+        if reported:
+            name = min(reported)
             each = self._unread[name]
             path = os.path.join(self.path, name)
             self._fault = Fault(path, each.reason or "", each.since_ms)

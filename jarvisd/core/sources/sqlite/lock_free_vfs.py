@@ -28,7 +28,7 @@ from jarvisd.core.sources.sqlite.pause import pause
 
 T = TypeVar("T")
 
-PATIENCE_S = 1.0
+GIVE_UP_S = 1.0
 """FoundBy long a question is asked again while its owner writes."""
 
 QUERY_S = 5.0
@@ -126,14 +126,14 @@ class SnapshotReader:
             Exception: Whatever *question* raises about a state that was whole.
 
         """
-        patience = self._clock.monotonic() + PATIENCE_S
+        give_up_at = self._clock.monotonic() + GIVE_UP_S
         failures = 0
         for attempt in count(1):
             try:
                 return self._ask_once(question)
             except TornError as exc:
                 self.torn += 1
-                if self._clock.monotonic() > patience:
+                if self._clock.monotonic() > give_up_at:
                     raise RestlessError(str(exc)) from exc
             except apsw.InterruptError as exc:
                 raise RestlessError("a query took too long") from exc
