@@ -139,6 +139,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
         interrupted_output: The output tokens that it logs of a response whose stream
             was cut, with its whole prompt; None if it logs nothing of such a response.
         unlogged: The kinds of requests that are in no log, as truth files call them.
+        uncounted: The token counts that are in no log, as truth files call them.
 
     """
 
@@ -147,6 +148,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     unknowable: str
     interrupted_output: int | None = None
     unlogged: frozenset[str] = frozenset()
+    uncounted: frozenset[str] = frozenset()
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True):

@@ -454,4 +454,9 @@ def _expected(agent: Agent, truth: Truth) -> dict[str, int]:
     ):
         found[name] = len(entries) if isinstance(entries, list) else entries
 
-    return {name: value for name, value in found.items() if value is not None}
+    uncounted = agent.about.uncounted
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and name not in uncounted
+    }

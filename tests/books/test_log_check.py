@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.overview.log_check import LogTotals, Truth, TruthUsage, check_logs, logs_at
@@ -60,3 +61,18 @@ def test_each_session_in_a_log_is_read_by_a_reader_of_its_own(tmp_path: Path) ->
     ]
     assert [(each.file, each.line) for each in check.lines] == [(0, 1), (1, 1)]
     assert (check.totals.requests, check.totals.output) == (2, 7)
+
+
+def test_a_count_that_no_log_has_is_not_compared(tmp_path: Path) -> None:
+    path = document(tmp_path)
+    truth = Truth(usage=TruthUsage(requests=2, output=7, reasoning=4))
+    agent = DOCUMENTS["toy"]
+    about = replace(agent.about, uncounted=frozenset({"reasoning"}))
+
+    told = check_logs(agent, logs_at(agent, path), truth)
+    known = replace(agent, about=about)
+    silent = check_logs(known, logs_at(known, path), truth)
+
+    assert told.differing == ["reasoning"]
+    assert silent.differing == []
+    assert silent.expected == {"requests": 2, "output": 7}
