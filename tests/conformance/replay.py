@@ -3,6 +3,9 @@
 A recording has the final bytes of transcripts, and a log of when a watcher saw them
 grow, heard hooks, and found and lost processes. The recorded watcher's own verdicts are
 in the log, too, and are not looked at.
+
+Where the watcher saw no size, because the agent writes a database, the transcript is an
+excerpt of it, and each of its items comes at its own time.
 """
 
 import json
@@ -10,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jarvisd.base.session_words import State
 from jarvisd.core.agent import AgentReader
@@ -22,11 +25,20 @@ from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.facts import StateStream
 from jarvisd.state.model import StateView, Transition
-from tests.agents.found import fresh_reader, traits_of
+from tests.agents.found import AGENTS, fresh_reader, traits_of
+from tests.conformance.expectations import expected_of
 from tests.conformance.shared import SHARED
 
-FOLDERS = {"claudecode": "claude", "codex": "codex"}
-ADAPTERS = {"claude-code": "claude", "codex": "codex"}
+FOLDERS = {
+    folder: agent.name
+    for agent in AGENTS
+    if agent.traits.has_states and (folder := expected_of(agent.name).replayed_as)
+}
+"""The folder of an agent's replays -> the agent."""
+
+ADAPTERS = {"claude-code": "claude", **FOLDERS}
+"""What the recorded watcher called an agent -> the agent."""
+
 SLOW_MS = 1_000
 """How late the recorded watcher found processes."""
 
@@ -47,13 +59,21 @@ class Seen:
 
 @dataclass(slots=True)
 class Transcript:
-    """One file that grows."""
+    """One file that grows, or one session of a database."""
 
     stream: StateStream
     data: bytes
     reader: AgentReader
     read: int = 0
     splitter: LineSplitter = field(default_factory=LineSplitter)
+
+
+class TimedItem(NamedTuple):
+    """An item of a database, and when it was written."""
+
+    at_ms: int
+    agent: str
+    item: bytes
 
 
 @dataclass(slots=True)
@@ -76,6 +96,8 @@ class Player:
     _starts: dict[int, int] = field(default_factory=dict)
     _children: set[str] = field(default_factory=set)
     calls: list[tuple[int, str]] = field(default_factory=list)
+    _items: list[TimedItem] = field(default_factory=list)
+    _born: list[tuple[int, str]] = field(default_factory=list)
 
     def play(self) -> list[Seen]:
         """Play it all, and return what was seen."""
@@ -100,11 +122,12 @@ class Player:
         children = {e["session_id"] for e in log if e["kind"] == "parent_linked"}
         self._children = children
         for entry in log:
-            if entry.get("adapter"):
-                agents[entry["session_id"]] = ADAPTERS[entry["adapter"]]
+            session = entry["session_id"]
+            if entry.get("adapter") in ADAPTERS:
+                agents[session] = ADAPTERS[entry["adapter"]]
 
-            if entry.get("file_size") and entry["session_id"] not in children:
-                sizes[entry["session_id"]] = entry["file_size"]
+            if entry.get("file_size") and session in agents.keys() - children:
+                sizes[session] = entry["file_size"]
 
         heaps = {
             FOLDERS[path.parents[2].parent.name]: path.read_bytes()
@@ -114,21 +137,47 @@ class Player:
             self._names[session] = (agent, session)
 
         for session, size in sizes.items():
-            agent = agents[session]
-            data, heaps[agent] = heaps[agent][:size], heaps[agent][size:]
-            origin = Origin(
-                block_id=BlockId(session),
-                kind=Kind.TRANSCRIPT,
-                agent=agent,
-                session_id=SessionId(session),
-                parent_session_id=None,
-            )
-            self._files[session] = Transcript(
-                StateStream(LedgerStream(origin)),
-                data,
-                fresh_reader(origin.agent, origin),
-            )
+            heap = heaps.get(agents[session], b"")
+            self._follow(agents[session], session, heap[:size])
+            heaps[agents[session]] = heap[size:]
+
+        for agent in {agents[session] for session in agents.keys() - sizes.keys()}:
+            if agent not in {agents[session] for session in sizes}:
+                self._open_database(agent, heaps.get(agent, b""), log)
+
+    def _follow(self, agent: str, session: str, data: bytes) -> None:
+        origin = Origin(
+            block_id=BlockId(session),
+            kind=Kind.TRANSCRIPT,
+            agent=agent,
+            session_id=SessionId(session),
+            parent_session_id=None,
+        )
+        self._files[session] = Transcript(
+            StateStream(LedgerStream(origin)), data, fresh_reader(agent, origin)
+        )
+        if agent == "claude":
             self.calls += calls_in(data)
+
+    def _open_database(
+        self, agent: str, data: bytes, log: list[dict[str, Any]]
+    ) -> None:
+        """Keep each item until its time; it is of the session that was met last then."""
+        for entry in log:
+            session = entry["session_id"]
+            is_new = entry["kind"] == "transcript_new" and "transcript_path" in entry
+            if is_new and self._names.get(session, ("",))[0] == agent:
+                self._follow(agent, session, b"")
+                self._born.append((ms_of(entry["ts"]), session))
+
+        reader, at_ms = fresh_reader(agent), 0
+        for line in data.splitlines():
+            for item in expected_of(agent).replay_items(line):
+                record = reader.read(item, offset=len(self._items))
+                at_ms = (record and record.at_ms) or at_ms
+                self._items.append(TimedItem(at_ms, agent, item))
+
+        self._items.sort(key=lambda each: each.at_ms)
 
     def _take(self, entry: dict[str, Any], at_ms: int) -> None:
         session, kind = entry["session_id"], entry["kind"]
@@ -138,7 +187,7 @@ class Player:
             self.seen.append(Seen(at_ms, session, state=State.UNKNOWN))
 
         if kind in {"transcript_new", "transcript_activity"}:
-            self._grow(session, entry.get("file_size", 0), at_ms)
+            self._grow(session, entry.get("file_size", 0))
         elif kind == "hook_received":
             self.states.record_signal(self._hook(entry, agent, at_ms))
         elif kind in {"pid_discovered", "presession_created"} and agent:
@@ -192,21 +241,39 @@ class Player:
             tool=tool,
         )
 
-    def _grow(self, session: str, size: int, at_ms: int) -> None:
+    def _grow(self, session: str, size: int) -> None:
         file = self._files.get(session)
         if file is None or size <= file.read:
             return
 
         chunk, file.read = file.data[file.read : size], size
+        items = expected_of(file.stream.ledger.origin.agent).replay_items
         for line in file.splitter.feed(chunk):
             if isinstance(line, TextLine):
-                record = file.reader.read(line.text, offset=line.offset)
-                if record is not None:
-                    self._ledger.apply(file.stream, record)
-                    self._ledger.applied()
-                    self.states.apply(file.stream, record, live=True)
+                for item in items(line.text):
+                    self._apply(file, item, line.offset)
+
+    def _apply(self, file: Transcript, item: bytes, offset: int) -> None:
+        record = file.reader.read(item, offset=offset)
+        if record is not None:
+            self._ledger.apply(file.stream, record)
+            self._ledger.applied()
+            self.states.apply(file.stream, record, live=True)
 
     def _wait(self, until_ms: int) -> None:
+        """Apply what databases got until then, and judge whenever it is due."""
+        while self._items and self._items[0].at_ms < until_ms:
+            timed = self._items.pop(0)
+            self._judge_until(timed.at_ms)
+            met = [each for at_ms, each in self._born if at_ms <= timed.at_ms + SLOW_MS]
+            file = self._files[met[-1] if met else self._born[0][1]]
+            self._apply(file, timed.item, file.read)
+            file.read += 1
+            self._judge(timed.at_ms)
+
+        self._judge_until(until_ms)
+
+    def _judge_until(self, until_ms: int) -> None:
         while (due_ms := self.states.next_ms) is not None and due_ms < until_ms:
             self._judge(due_ms)
 
@@ -232,18 +299,30 @@ def ms_of(stamp: str) -> int:
     return int(datetime.fromisoformat(stamp).timestamp() * 1000)
 
 
-def recordings() -> Iterator[Path]:
-    """Return the folders of all recordings of the two agents."""
-    for name in FOLDERS:
-        for scenario in sorted((SHARED / "replay" / name).glob("*/")):
-            yield from sorted(scenario.glob("recordings/*/"))
+def recordings(*agents: str) -> Iterator[Path]:
+    """Return the folders of all recordings of *agents*; without any, of all."""
+    for name, agent in FOLDERS.items():
+        if not agents or agent in agents:
+            for scenario in sorted((SHARED / "replay" / name).glob("*/")):
+                yield from sorted(scenario.glob("recordings/*/"))
+
+
+def name_of(folder: Path) -> tuple[str, str]:
+    """Return the scenario of a recording, with the folder of its agent, and its time."""
+    scenario = folder.parents[1]
+    return f"{scenario.parent.name}/{scenario.name}", folder.name
+
+
+def agent_of(folder: Path) -> str:
+    """Return whose recording it is."""
+    return FOLDERS[folder.parents[2].name]
 
 
 def transcripts(folder: Path) -> list[Path]:
-    """Return the transcripts of a recording: of two agents, if it is of two."""
+    """Return the transcripts of a recording: of several agents, if it is of several."""
     scenario = folder.parents[1]
     found = (SHARED / "replay").glob(
-        f"c*/{scenario.name}/recordings/{folder.name}/transcript.jsonl"
+        f"*/{scenario.name}/recordings/{folder.name}/transcript.*"
     )
     return [path for path in found if path.parents[2].parent.name in FOLDERS]
 
