@@ -108,6 +108,25 @@ class ToolReturned(_Event, frozen=True, kw_only=True, gc=False):
     duration_ms: int | None = None
 
 
+class ApprovalRequested(_Event, frozen=True, kw_only=True, gc=False):
+    """A person is asked whether a call may run: the dialog is open from here on.
+
+    Of agents that write this. *call_id* and *tool* are None where the line names none.
+    """
+
+    call_id: str | None = None
+    tool: str | None = None
+
+
+class ApprovalAnswered(_Event, frozen=True, kw_only=True, gc=False):
+    """The dialog is closed, whatever the answer; without *call_id* each of the session.
+
+    The result of the call, the next message and the end of the turn close it as well.
+    """
+
+    call_id: str | None = None
+
+
 class UsageReported(_Event, frozen=True, kw_only=True, gc=False):
     """One copy of what one response cost.
 
@@ -333,6 +352,8 @@ Event = (
     | MessageWritten
     | ToolCalled
     | ToolReturned
+    | ApprovalRequested
+    | ApprovalAnswered
     | UsageReported
     | UsageSuperseded
     | ContextMeasured

@@ -126,6 +126,31 @@ def _unless_answered(
     return replace(verdict, confidence=Confidence.MEDIUM)
 
 
+def recorded_wait(situation: Situation) -> StateVerdict | None:
+    """Return the wait for a dialog that is open by the agent's own records."""
+    approvals = situation.facts.approvals
+    if not approvals or situation.renewed_ms is not None:
+        return None
+
+    call_id, asked = next(iter(approvals.items()))
+    asked_ms = asked.at_ms or situation.facts.active_ms or 0
+    if situation.has_left(asked_ms) or not situation.stands(asked_ms):
+        return None
+
+    calls = situation.at_work()
+    named = calls.get(call_id) or next(reversed(calls.values()), None)
+    tool = asked.tool or (None if named is None else named.tool)
+    is_question = situation.traits.is_question(tool)
+    return StateVerdict(
+        state=State.WAITING_ANSWER if is_question else State.WAITING_APPROVAL,
+        since_ms=asked_ms,
+        tool=tool,
+        evidence="approval requested",
+        evidence_ms=asked_ms,
+        recheck_ms=asked_ms + APPROVAL_CEILING_MS,
+    )
+
+
 def subagent_wait(situation: Situation) -> StateVerdict | None:
     """Return the wait of a subagent, which is its parent's, too."""
     needs = situation.needs

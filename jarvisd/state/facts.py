@@ -17,6 +17,8 @@ import msgspec
 from jarvisd.base.session_words import Activity
 from jarvisd.core.event import (
     ApiFailed,
+    ApprovalAnswered,
+    ApprovalRequested,
     Asked,
     ClosingWritten,
     CommandGiven,
@@ -62,6 +64,13 @@ class Phase(IntEnum):
     DONE = 2
 
 
+class OpenApproval(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A dialog about a call that records say is open."""
+
+    tool: str | None
+    at_ms: int | None
+
+
 class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The facts of one block, as of its last line; times are Unix ms.
 
@@ -75,6 +84,7 @@ class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
         doing: What the newest sign of work was.
         attempt: How often the provider was asked again.
         cue: What the last words ask for.
+        approvals: Open dialogs by the call that each is about; "" if it is not named.
         agents: Agents at work in the background, and since when.
         pending: How many of them, in the agent's own count.
         workflows: Groups of agents at work in the background, which it does not count.
@@ -103,6 +113,7 @@ class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     doing: Activity | None = None
     attempt: int = 0
     cue: Cue | None = None
+    approvals: dict[str, OpenApproval] = {}
     agents: dict[str, int | None] = {}
     pending: int = 0
     workflows: dict[str, int | None] = {}
@@ -197,6 +208,8 @@ def _go_on(facts: StateFacts, word: str, at_ms: int | None) -> None:
     facts.since_ms = facts.active_ms = at_ms
     facts.doing, facts.cue, facts.settled = _THINKING, None, False
     facts.commanded, facts.failed = False, ""
+    if facts.approvals:
+        facts.approvals.clear()
 
 
 def _end(facts: StateFacts, word: str, at_ms: int | None, *, settled: bool) -> None:
@@ -206,6 +219,8 @@ def _end(facts: StateFacts, word: str, at_ms: int | None, *, settled: bool) -> N
 
     facts.settled = settled or facts.settled
     facts.doing, facts.attempt = None, 0
+    if facts.approvals:
+        facts.approvals.clear()
 
 
 def _prompt(facts: StateFacts, event: PromptGiven, at_ms: int | None) -> None:
@@ -257,6 +272,9 @@ def _interrupted(facts: StateFacts, _: Interrupted, at_ms: int | None) -> None:
 
 
 def _message(facts: StateFacts, event: MessageWritten, at_ms: int | None) -> None:
+    if facts.approvals:
+        facts.approvals.clear()  # the agent goes on only once it was answered
+
     if facts.announced:  # words before a tool call look like the last ones
         facts.active_ms = at_ms
         if facts.phase is _WORKING:
@@ -306,8 +324,34 @@ def _returned(facts: StateFacts, event: ToolReturned, at_ms: int | None) -> None
         _go_on(facts, "result", at_ms)  # an answer that came after the turn
 
     facts.active_ms = at_ms
+    if facts.approvals:
+        facts.approvals.pop(event.call_id, None)
+
     if facts.phase is _WORKING:
         facts.doing = _THINKING
+
+
+def _approval_requested(
+    facts: StateFacts, event: ApprovalRequested, at_ms: int | None
+) -> None:
+    if facts.phase is not _WORKING:
+        _begin(facts, "approval requested", at_ms)
+
+    facts.active_ms = at_ms
+    asked = OpenApproval(event.tool, at_ms)
+    facts.approvals.setdefault(event.call_id or "", asked)
+    if len(facts.approvals) > MAX_TASKS:
+        del facts.approvals[next(iter(facts.approvals))]
+
+
+def _approval_answered(
+    facts: StateFacts, event: ApprovalAnswered, at_ms: int | None
+) -> None:
+    facts.active_ms = at_ms
+    if event.call_id is None:
+        facts.approvals.clear()
+    else:
+        facts.approvals.pop(event.call_id, None)
 
 
 # The background
@@ -411,6 +455,8 @@ _HANDLERS: dict[type, Callable[[StateFacts, Any, int | None], None]] = {
     Asked: _asked,
     ToolCalled: _called,
     ToolReturned: _returned,
+    ApprovalRequested: _approval_requested,
+    ApprovalAnswered: _approval_answered,
     TaskStarted: _task_started,
     TaskEnded: _task_ended,
     ApiFailed: _failed,
