@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import structlog
+from msgspec.structs import replace
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.refusals import Refusals
@@ -15,7 +16,13 @@ from jarvisd.core.feature import Feature, Mode, Slice
 from jarvisd.core.flush import Flusher
 from jarvisd.core.record import NOT_JSON, POISON, TOO_LONG, Record
 from jarvisd.core.roots import Position
-from jarvisd.core.sources.jsonlines.lines import Condense, Oversize, TextLine, is_blank
+from jarvisd.core.sources.jsonlines.lines import (
+    Condense,
+    ItemLine,
+    Oversize,
+    TextLine,
+    is_blank,
+)
 
 log = structlog.get_logger()
 
@@ -241,6 +248,14 @@ def _note_crash(block: Block, line: TextLine | Oversize, exc: Exception) -> None
     block.add_bad_line(line.offset, length, POISON)
 
 
+def dated(record: Record, line: TextLine) -> Record:
+    """Return *record*, with the time of its source if it has none and *line* has one."""
+    if record.at_ms is not None or not isinstance(line, ItemLine):
+        return record
+
+    return record if line.written_ms is None else replace(record, at_ms=line.written_ms)
+
+
 def _records(
     block: Block, lines: Sequence[TextLine | Oversize], reader: AgentReader
 ) -> list[Record | None]:
@@ -256,6 +271,8 @@ def _records(
                 record = read(line.text, offset=line.offset)
                 if record is None and not is_blank(line.text):
                     block.add_bad_line(line.offset, line.length, NOT_JSON)
+                elif record is not None and record.at_ms is None:
+                    record = dated(record, line)
             except Exception as exc:
                 _note_crash(block, line, exc)
 

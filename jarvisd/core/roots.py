@@ -1,5 +1,6 @@
 """A source: where a block's bytes come from, and how far they were read."""
 
+import os
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -63,13 +64,23 @@ class SourceKind(msgspec.Struct, frozen=True, kw_only=True):
             the source. It may block, and is read on a thread.
         is_folder: Whether the source is the folder of what is found, not each file.
         beside: What the names of further files end with, behind the source's own name,
-            whose changes are changes of the source.
+            whose changes are changes of the source. Of a source that is a folder: the
+            folders inside it that have parts of it, such as "/events".
 
     """
 
     open: Callable[[str, Clock, bytes], Source]
     is_folder: bool = False
     beside: tuple[str, ...] = ()
+
+    def source_of(self, path: str) -> str:
+        """Return the path of the source that the file at *path* is, or is a part of."""
+        if not self.is_folder:
+            return path
+
+        folder = os.path.dirname(path)
+        inside = next((each for each in self.beside if folder.endswith(each)), "")
+        return folder.removesuffix(inside)
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -31,6 +31,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
             was not read since the start of the process may name an item here that was
             never returned.
         replaced_chars: The code points of that item; 0 if they are not known.
+        written_ms: When its source was written with it, where that stands for its time.
 
     """
 
@@ -40,6 +41,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     chars: int
     replaces: ItemRef | None = None
     replaced_chars: int = 0
+    written_ms: int | None = None
 
 
 class StreamTotals(msgspec.Struct, frozen=True, gc=False):

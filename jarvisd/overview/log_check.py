@@ -416,8 +416,8 @@ def _log_at(agent: Agent, path: Path) -> FoundLog | None:
 
 def _found_log(tree: Tree, path: Path, place: Place) -> FoundLog:
     kind = place.kind or tree.kind
-    is_folder = kind is not None and kind.is_folder
-    return FoundLog(path.parent if is_folder else path, place, kind)
+    source = path if kind is None else Path(kind.source_of(str(path)))
+    return FoundLog(source, place, kind)
 
 
 def _uncompressed(tree: Tree, path: Path) -> Path:

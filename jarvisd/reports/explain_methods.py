@@ -18,6 +18,7 @@ from jarvisd.base.errors import SourceError
 from jarvisd.base.usage import NO_TOKENS, Tokens
 from jarvisd.core.agent import Agent, AgentReader, ReaderContext
 from jarvisd.core.block import Block
+from jarvisd.core.intake import dated
 from jarvisd.core.origin import Kind, Origin
 from jarvisd.core.roots import Position
 from jarvisd.core.sources.jsonlines.lines import (
@@ -166,7 +167,7 @@ def _explain_line(
         record = reader.read(line.text, offset=line.offset)
         verdict = MALFORMED
         if record is not None:
-            kind, at_ms = record.kind, record.at_ms
+            kind, at_ms = record.kind, dated(record, line).at_ms
             verdict = explainer.explain(record)
 
     return _Explained(

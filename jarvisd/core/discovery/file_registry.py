@@ -360,7 +360,7 @@ class FileRegistry:
         self, found: ScanResult, kind: SourceKind, now_ms: int
     ) -> TrackedFile | None:
         """Return the source of *kind* that the file *found* is, or is a part of."""
-        path = os.path.dirname(found.path) if kind.is_folder else found.path
+        path = kind.source_of(found.path)
         place = found.tree.place(found.parts)
         if place is None:
             return None
@@ -384,7 +384,7 @@ class FileRegistry:
 
         self._by_part.update(dict.fromkeys(source.paths[1:], tracked))
         if kind.is_folder:
-            self._folders[path] = tracked
+            self._folders.update(dict.fromkeys(source.paths, tracked))
 
         return tracked
 

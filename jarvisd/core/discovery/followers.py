@@ -111,11 +111,15 @@ class Followers:
         self, path: str, tracked: TrackedFile, wake: asyncio.Event
     ) -> None:
         """Read *tracked* whenever *wake* is set, while it is at *path*."""
-        folder = tracked.source.folder
-        self._by_folder[folder] = self._by_folder.get(folder, 0) + 1
+        folders = tracked.source.folders
+        for folder in folders:
+            self._by_folder[folder] = self._by_folder.get(folder, 0) + 1
+
         try:
             while tracked in self._followed and tracked.path == path:
-                self._live_watch.add(folder)
+                for folder in folders:
+                    self._live_watch.add(folder)
+
                 wake.clear()
                 await self._fairness.drain(tracked, self._clock.monotonic())
                 if tracked.block.ended and tracked.done == tracked.wakes:
@@ -124,7 +128,8 @@ class Followers:
                     await self._wait_for_wake(tracked, wake)
         finally:
             tracked.hinted = False
-            self._by_folder[folder] -= 1
-            if not self._by_folder[folder]:
-                del self._by_folder[folder]
-                self._live_watch.remove(folder)
+            for folder in folders:
+                self._by_folder[folder] -= 1
+                if not self._by_folder[folder]:
+                    del self._by_folder[folder]
+                    self._live_watch.remove(folder)

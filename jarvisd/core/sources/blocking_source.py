@@ -8,7 +8,7 @@ import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -60,7 +60,7 @@ class BlockingSource:
         self.condense: Condense | None = None
         self.path = path
         self.paths = (path, *(f"{path}{each}" for each in kind.beside))
-        self.folder = path if kind.is_folder else os.path.dirname(path)
+        self.folders = self.paths if kind.is_folder else (os.path.dirname(path),)
         self.seen_bytes: int | None = None
         self.retry_s: float | None = None
         self._kind = kind
@@ -74,13 +74,10 @@ class BlockingSource:
 
     def changed(self, seen: os.stat_result) -> bool:
         """Whether *seen* differs from the status at the last read."""
-        if self._kind.is_folder:
-            try:
-                seen = os.stat(self.path)
-            except OSError:
-                return True
+        if not self._kind.is_folder:
+            return _signature(seen) not in self._seen.values()
 
-        return _signature(seen) not in self._seen.values()
+        return _signatures(self._look()) != self._seen
 
     def is_ready(self) -> bool:
         """Whether a batch has been fetched."""
@@ -185,13 +182,19 @@ class BlockingSource:
         finally:
             _close(source)
 
-    def _fetch(self) -> tuple[Batch, dict[str, StreamSlice]]:
-        """Return the next batch, and its items as lines by stream; on a thread."""
+    def _look(self) -> dict[str, os.stat_result]:
+        """Return the status of all that is read, as far as it is there."""
         seen = {}
-        for path in self.paths:
+        rewritten = getattr(self._source, "rewritten", tuple)
+        for path in (*self.paths, *rewritten()):
             with suppress(OSError):
                 seen[path] = os.stat(path, follow_symlinks=False)
 
+        return seen
+
+    def _fetch(self) -> tuple[Batch, dict[str, StreamSlice]]:
+        """Return the next batch, and its items as lines by stream; on a thread."""
+        seen = self._look()
         batch = self._source.read(Budget())
         streams: dict[str, StreamSlice] = {}
         for stream in batch.restarted:
@@ -210,7 +213,7 @@ class BlockingSource:
         for stream in batch.ended:
             streams.setdefault(stream, StreamSlice()).ended = True
 
-        self._seen = {path: _signature(status) for path, status in seen.items()}
+        self._seen = _signatures(seen)
         if not batch.gone:
             self.seen_bytes = sum(each.st_size for each in seen.values())
 
@@ -255,13 +258,18 @@ def line_of(item: Item, condense: Condense | None) -> TextLine | Oversize:
         text = line.text
 
     chars = len(text.translate(None, CONTINUATION))
-    return ItemLine(offset, text, item.chars - chars, item.ref.key)
+    omitted = item.chars - chars
+    return ItemLine(offset, text, omitted, item.ref.key, item.written_ms)
 
 
 def _close(source: Source) -> None:
     close = getattr(source, "close", None)  # of kinds that keep something open
     if close is not None:
         close()
+
+
+def _signatures(seen: Mapping[str, os.stat_result]) -> dict[str, tuple[int, ...]]:
+    return {path: _signature(status) for path, status in seen.items()}
 
 
 def _signature(seen: os.stat_result) -> tuple[int, ...]:

@@ -94,8 +94,8 @@ class ScheduledSource(RereadableLines, Protocol):
         ...
 
     @property
-    def folder(self) -> str:
-        """Return the folder whose watch reports its changes."""
+    def folders(self) -> tuple[str, ...]:
+        """Return the folders whose watches report its changes."""
         ...
 
     @property

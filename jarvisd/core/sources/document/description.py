@@ -47,12 +47,17 @@ class DocumentKind(msgspec.Struct, frozen=True):
         shape: The type that its text is decoded to.
         elements: Given a value of that type, returns what is in it.
         max_bytes: A longer document is not read.
+        is_dated: Its elements have no times of their own: an item gets the time at which
+            the document was written with it, as far as that was seen.
+        order: Of the documents of one folder those with the least are read first.
 
     """
 
     shape: Any
     elements: Callable[[Any], Iterable[Elements]]
     max_bytes: int = MAX_DOCUMENT_BYTES
+    is_dated: bool = False
+    order: int = 0
 
 
 class FolderKind(msgspec.Struct, frozen=True):
@@ -66,6 +71,21 @@ class FolderKind(msgspec.Struct, frozen=True):
 
     is_event: Callable[[str], bool]
     max_bytes: int = 64 * 1024 * 1024
+
+
+class SessionFolderKind(msgspec.Struct, frozen=True):
+    """Documents of one folder that are one session, and a folder of events inside.
+
+    Attributes:
+        document_of: The kind of the document of this name; None if it is none.
+        events_folder: The name of the folder of events, if there is one.
+        events: The kind of that.
+
+    """
+
+    document_of: Callable[[str], DocumentKind | None]
+    events_folder: str = ""
+    events: FolderKind | None = None
 
 
 def named_by(path: str) -> NameElement:

@@ -13,7 +13,7 @@ import msgspec
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import SourceError
 from jarvisd.base.json_guard import without_surrogates
-from jarvisd.core.source import Batch, Budget, ItemRef
+from jarvisd.core.source import Batch, Budget, Item, ItemRef
 from jarvisd.core.sources.document.description import (
     MAX_ELEMENTS,
     DocumentKind,
@@ -26,6 +26,7 @@ from jarvisd.core.sources.document.element_source import (
     ElementSource,
     Handed,
     Order,
+    item_of,
     whole_text,
 )
 from jarvisd.core.sources.document.element_table import (
@@ -55,6 +56,10 @@ class _Found:
     body: msgspec.Raw
     stream: str
     known: KnownElement | None
+
+    def item(self, body: bytes, written_ms: int | None) -> Item:
+        """Return it as an item with the text *body*."""
+        return item_of(self.key, body, self.known, self.stream, written_ms)
 
 
 @dataclass(slots=True)
@@ -113,6 +118,8 @@ class DocumentSource(ElementSource):
             self._look = found
 
         look, size_bytes = self._look, 0
+        mtime_ms = look.signature.mtime_ns // 1_000_000
+        written_ms = mtime_ms if self._kind.is_dated else None
         changes: list[ElementChange] = []
         returned: list[tuple[int, KnownElement]] = []
         while look.found and len(changes) < budget.items:
@@ -125,7 +132,7 @@ class DocumentSource(ElementSource):
                 if changes and size_bytes > budget.size_bytes:
                     break
 
-                item = self._item(each.key, body, each.known, each.stream)
+                item = each.item(body, written_ms)
                 changes.append(ElementChange(each.name, each.digest, item))
 
             look.found.popleft()
@@ -170,12 +177,11 @@ class DocumentSource(ElementSource):
 
     def _wait_s(self, seen: FileSignature) -> float:
         """Return for how long to leave the file alone."""
-        now = self._clock.monotonic()
-        wait_s = max(self._settling.wait_s(seen), self._not_before - now)
+        until = self._not_before
         if seen == self._unparsed:
-            wait_s = max(wait_s, self._unparsed_until - now)
+            until = max(until, self._unparsed_until)
 
-        return wait_s
+        return max(self._settling.wait_s(seen), until - self._clock.monotonic())
 
     def _parsed(self, seen: FileSignature) -> _Look | Batch:
         """Return the changes of the document, if it is one and nobody writes to it."""

@@ -115,16 +115,6 @@ class ElementSource(ABC):
         """Return the encoded table of counted elements."""
         return self._table.encode()
 
-    def _item(
-        self, key: str, body: bytes, known: KnownElement | None, stream: str = ""
-    ) -> Item:
-        ref = ItemRef(KEY_PREFIX + key)
-        chars = len(body.translate(None, _CONTINUATION))
-        if known is None:
-            return Item(ref, stream, body, chars)
-
-        return Item(ref, stream, body, chars, replaces=ref, replaced_chars=known.chars)
-
     def _waiting(self, retry_s: float | None) -> Batch:
         return Batch(retry_s=retry_s, fault=self._fault)
 
@@ -149,6 +139,26 @@ class ElementSource(ABC):
         """Pause in proportion to the time since *began*, the start of a read."""
         now = self._clock.monotonic()
         self._not_before = now + (now - began) * BUSY_SHARE
+
+
+def item_of(
+    key: str,
+    body: bytes,
+    known: KnownElement | None = None,
+    stream: str = "",
+    written_ms: int | None = None,
+) -> Item:
+    """Return an element as an item, which replaces the *known* one of its name."""
+    ref = ItemRef(KEY_PREFIX + key)
+    return Item(
+        ref,
+        stream,
+        body,
+        chars=len(body.translate(None, _CONTINUATION)),
+        replaces=None if known is None else ref,
+        replaced_chars=0 if known is None else known.chars,
+        written_ms=written_ms,
+    )
 
 
 def whole_text(body: msgspec.Raw) -> bytes:

@@ -24,6 +24,7 @@ from jarvisd.core.sources.document.element_source import (
     ElementChange,
     ElementSource,
     Handed,
+    item_of,
 )
 from jarvisd.core.sources.document.element_table import (
     ElementTable,
@@ -96,9 +97,7 @@ class EventFolder(ElementSource):
             if text is not None:
                 size_bytes += len(text)
                 changes.append(
-                    ElementChange(
-                        hash_of(name), hash_of(text), self._item(name, text, None)
-                    )
+                    ElementChange(hash_of(name), hash_of(text), item_of(name, text))
                 )
             elif not self._may_be_passed_over(name):
                 # Those after it are listed again; that they rest is noted from now on.

@@ -66,9 +66,9 @@ class LineFile:
         return (self.tail.path,)
 
     @property
-    def folder(self) -> str:
+    def folders(self) -> tuple[str, ...]:
         """Return the folder of the file."""
-        return os.path.dirname(self.tail.path)
+        return (os.path.dirname(self.tail.path),)
 
     @property
     def seen_bytes(self) -> int | None:

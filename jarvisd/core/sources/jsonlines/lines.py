@@ -78,10 +78,12 @@ class ItemLine(TextLine, frozen=True, gc=False):
     """An item of another kind of source than a file of lines, with its name there.
 
     *omitted* is negative where *text* has more than the item as it is counted: a row's
-    text stands in it beside the other columns.
+    text stands in it beside the other columns. *written_ms* stands for its time if it
+    has none of its own.
     """
 
     item: str = ""
+    written_ms: int | None = None
 
 
 class Oversize(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,147 @@
+"""A folder whose documents are one session together, perhaps with a folder of events.
+
+Agents keep the messages of a session in one document and its title, status or usage in
+another. As one source they are one stream with one reader, so that a status finds the
+calls that it is about. Events are read first, then the documents in the order of their
+kinds, each by a source of its own; the cursor holds theirs by name.
+"""
+
+import os
+
+import msgspec
+
+from jarvisd.base.clock import Clock
+from jarvisd.core.discovery.scan import is_utf8
+from jarvisd.core.source import Batch, Budget, Fault, Item, ItemRef
+from jarvisd.core.sources.document.description import SessionFolderKind
+from jarvisd.core.sources.document.document_source import DocumentSource
+from jarvisd.core.sources.document.element_source import KEY_PREFIX, ElementSource
+from jarvisd.core.sources.document.event_folder import EventFolder
+
+MAX_DOCUMENTS = 4096
+"""Documents of one folder that are read: far more than any session has."""
+
+_CURSORS = msgspec.msgpack.Decoder(dict[str, bytes])
+
+
+class SessionFolder:
+    """Reads the documents and events of one folder. Blocks: it is read on a thread."""
+
+    def __init__(
+        self, path: str, kind: SessionFolderKind, clock: Clock, cursor: bytes = b""
+    ) -> None:
+        self.path = path
+        self._kind = kind
+        self._clock = clock
+        self._parts: dict[str, ElementSource] = {}
+        self._faults: dict[str, Fault] = {}
+        self._handed: tuple[ElementSource, Batch, Batch] | None = None
+        try:
+            self._saved = _CURSORS.decode(cursor) if cursor else {}
+        except msgspec.DecodeError:
+            self._saved = {}  # as if nothing was read: the ledger merges what comes
+
+    def read(self, budget: Budget) -> Batch:
+        """Return the next items; the same ones until they are applied."""
+        if self._handed is not None:
+            return self._handed[2]
+
+        try:
+            parts = self._find_parts()
+        except (FileNotFoundError, NotADirectoryError):
+            return Batch(gone=True)
+        except OSError as exc:
+            reason = exc.strerror or str(exc)
+            fault = Fault(self.path, reason, self._clock.unix_ms())
+            return Batch(fault=fault, retry_s=1.0)
+
+        retries: list[float] = []
+        for name, part in parts.items():
+            batch = part.read(budget)
+            self._faults.pop(name, None)
+            if batch.fault is not None:
+                self._faults[name] = batch.fault
+
+            if batch.items:
+                items = [_renamed(each, name) for each in batch.items]
+                whole = msgspec.structs.replace(
+                    batch, items=items, more=True, fault=self._fault()
+                )
+                self._handed = part, batch, whole
+                return whole
+
+            part.applied(batch)  # without items it moves no count
+            if batch.retry_s is not None:
+                retries.append(batch.retry_s)
+
+        return Batch(retry_s=min(retries, default=None), fault=self._fault())
+
+    def applied(self, batch: Batch) -> None:
+        """Move the cursor past *batch*."""
+        if self._handed is not None and batch is self._handed[2]:
+            part, inner, _ = self._handed
+            self._handed = None
+            part.applied(inner)
+
+    def cursor(self) -> bytes:
+        """Return the encoded cursors of all parts that were ever read."""
+        found = {name: part.cursor() for name, part in self._parts.items()}
+        return msgspec.msgpack.encode({**self._saved, **found})
+
+    def locate(self, ref: ItemRef) -> bytes | None:
+        """Return the text of an element as it is now; None if it cannot be found."""
+        name, _, rest = ref.key.removeprefix(KEY_PREFIX).partition("/")
+        part = self._open_part(name)
+        return None if part is None else part.locate(ItemRef(KEY_PREFIX + rest))
+
+    def rewritten(self) -> list[str]:
+        """Return the paths of the documents, which change without a change of the folder."""
+        return [
+            part.path
+            for part in tuple(self._parts.values())  # asked while a thread reads
+            if isinstance(part, DocumentSource)
+        ]
+
+    def _find_parts(self) -> dict[str, ElementSource]:
+        """Return the parts that are there now, in the order of reading."""
+        kind = self._kind
+        found: list[tuple[int, str]] = []
+        for name in os.listdir(self.path):
+            if name == kind.events_folder and kind.events is not None:
+                found.append((-1, name))
+            elif is_utf8(name) and (document := kind.document_of(name)) is not None:
+                found.append((document.order, name))
+
+        names = [name for _, name in sorted(found)[:MAX_DOCUMENTS]]
+        parts = {name: self._open_part(name) for name in names}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def _open_part(self, name: str) -> ElementSource | None:
+        part = self._parts.get(name)
+        if part is not None:
+            return part
+
+        kind, path = self._kind, f"{self.path}/{name}"
+        cursor = self._saved.get(name, b"")
+        if name == kind.events_folder and kind.events is not None:
+            part = EventFolder(path, kind.events, self._clock, cursor)
+        elif (document := kind.document_of(name)) is not None:
+            part = DocumentSource(path, document, self._clock, cursor)
+        else:
+            return None
+
+        self._parts[name] = part
+        return part
+
+    def _fault(self) -> Fault | None:
+        return next(iter(self._faults.values()), None)
+
+
+def _renamed(item: Item, part: str) -> Item:
+    """Return *item* with the name that it has in the folder."""
+
+    def ref_of(ref: ItemRef) -> ItemRef:
+        return ItemRef(f"{KEY_PREFIX}{part}/{ref.key.removeprefix(KEY_PREFIX)}")
+
+    replaces = None if item.replaces is None else ref_of(item.replaces)
+    return msgspec.structs.replace(item, ref=ref_of(item.ref), replaces=replaces)
