@@ -11,6 +11,7 @@ from jarvisd.state.model import Tier
 from jarvisd.state.open_dialogs import (
     APPROVAL_CEILING_MS,
     granted_until_ms,
+    is_closed,
     is_unanswered,
     may_stand,
 )
@@ -134,7 +135,7 @@ def recorded_wait(situation: Situation) -> StateVerdict | None:
 
     call_id, asked = next(iter(approvals.items()))
     asked_ms = asked.at_ms or situation.facts.active_ms or 0
-    if situation.has_left(asked_ms) or not situation.stands(asked_ms):
+    if is_closed(situation, asked_ms) or not may_stand(situation, asked_ms):
         return None
 
     calls = situation.at_work()

@@ -39,8 +39,7 @@ async def test_documents_and_events_of_a_folder_are_one_block(tmp_path: Path) ->
     folder = tmp_path / ".toy" / "s1"
     write(folder / "events" / "0.json", {"id": "e0", "output": 1})
     async with running(tmp_path, agents=SESSIONS) as daemon:
-        await daemon.sync()
-        assert output(daemon) == 1
+        await eventually(lambda: output(daemon) == 1)
         for number in (1, 2):  # the second one while the first is followed
             write(
                 folder / "b.messages.json",
@@ -76,10 +75,10 @@ async def test_a_session_of_a_folder_goes_on_from_its_cursor_after_a_restart(
     write(folder / "events" / "0.json", {"id": "e0", "output": 1})
     write(folder / "b.messages.json", {"messages": [{"id": "m1", "output": 10}]})
     async with running(tmp_path, agents=SESSIONS) as daemon:
-        await daemon.sync()
+        await eventually(lambda: output(daemon) == 11)
 
     write(folder / "events" / "1.json", {"id": "e1", "output": 100})
     async with running(tmp_path, agents=SESSIONS) as daemon:
-        await daemon.sync()
+        await eventually(lambda: output(daemon) == 111)
 
-        assert (daemon.block().line_count, output(daemon)) == (3, 111)
+        assert daemon.block().line_count == 3

@@ -18,7 +18,7 @@ import anyio.to_thread
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import SourceError
 from jarvisd.core.roots import Position, SourceKind
-from jarvisd.core.source import Batch, Budget, Item, Source
+from jarvisd.core.source import Batch, Budget, Fault, Item, Source
 from jarvisd.core.sources.jsonlines.lines import (
     CONTINUATION,
     SHORT_BYTES,
@@ -69,7 +69,9 @@ class BlockingSource:
         self._seen: dict[str, tuple[int, ...]] = {}
         self._fetched: tuple[Batch, dict[str, StreamSlice]] | None = None
         self._failure: Exception | None = None
+        self._fault: Fault | None = None
         self._is_fetching = False
+        self._lock: anyio.Lock | None = None
         self._limiter: anyio.CapacityLimiter | None = None
 
     def changed(self, seen: os.stat_result) -> bool:
@@ -84,14 +86,22 @@ class BlockingSource:
         return self._fetched is not None or self._failure is not None
 
     async def prepare(self) -> None:
-        """Fetch the next batch on a thread."""
-        if self._limiter is None:
+        """Fetch the next batch on a thread, unless another caller just did."""
+        if self._limiter is None or self._lock is None:
             self._limiter = anyio.CapacityLimiter(MAX_READING)
+            self._lock = anyio.Lock()
 
+        # Import and follower may read a source at once: a batch that both had fetched
+        # would be applied twice.
+        async with self._lock:
+            if not self.is_ready():
+                await self._prepare(self._limiter)
+
+    async def _prepare(self, limiter: anyio.CapacityLimiter) -> None:
         self._is_fetching = True
         try:
             self._fetched = await anyio.to_thread.run_sync(
-                self._fetch, abandon_on_cancel=True, limiter=self._limiter
+                self._fetch, abandon_on_cancel=True, limiter=limiter
             )
         except Exception as exc:  # `read` raises it, in the bulkhead of its source
             self._failure = exc
@@ -105,9 +115,11 @@ class BlockingSource:
         if failure is not None:
             raise failure
 
-        assert self._fetched is not None, "no batch fetched; call `prepare` first"
+        if self._fetched is None:  # another caller has taken it
+            return SourceSlice([], position, more=True, fault=self._fault)
+
         batch, streams = self._fetched
-        self.retry_s = batch.retry_s
+        self.retry_s, self._fault = batch.retry_s, batch.fault
         size, offset = self.seen_bytes or 0, position.offset
         if not batch.gone:
             # In bytes of its file, as for files of lines: its size, or any less.
