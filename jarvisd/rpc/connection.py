@@ -112,19 +112,139 @@ class Shared:
     round: Round
 
 
+class LongAnswers:
+    """Answers that are written in pieces, in order, and short ones behind them."""
+
+    __slots__ = ("_answers",)
+
+    def __init__(self) -> None:
+        self._answers: deque[Pieces] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._answers)
+
+    def append(self, answer: bytes | Pieces) -> None:
+        """Add an answer; bytes are cut, so that one piece is in the socket's buffer."""
+        self._answers.append(_cut(answer) if isinstance(answer, bytes) else answer)
+
+    def take(self) -> bytes:
+        """Remove one piece of a long answer, or as many short ones as fit into one."""
+        pieces: list[bytes] = []
+        size = 0
+        while self._answers and size < PIECE_BYTES:
+            piece = next(self._answers[0], None)
+            if piece is None:
+                self._answers.popleft()
+            else:
+                pieces.append(piece)
+                size += len(piece)
+
+        return b"".join(pieces)
+
+
+class ClientRequests:
+    """The requests of one client, and the answers to those that had to wait.
+
+    Args:
+        shared: What all connections have in common.
+        outbox: The news of the client's subscriptions.
+        completed: Called when a whole request has come.
+        wake: Called when an answer is ready that was not at once.
+
+    Attributes:
+        waiting: The tasks of requests that wait for something.
+
+    """
+
+    waiting: TaskGroup
+
+    def __init__(
+        self,
+        shared: Shared,
+        outbox: ClientOutbox,
+        *,
+        completed: Callable[[], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._shared = shared
+        self._outbox = outbox
+        self._completed = completed
+        self._wake = wake
+        self.inbox = LineFramer()
+        self.answers = LongAnswers()
+        self.in_flight = 0
+
+    def answer_lines(self) -> bytes:
+        """Carry out requests for one turn; return the short answers that are ready."""
+        until = self._shared.clock.monotonic() + TURN_S
+        answers: list[bytes] = []
+        size = 0
+        while self.may_answer and size < PIECE_BYTES:
+            if self.inbox.is_large and not self._shared.round.has_time():
+                break  # the next turn is behind those who wait already
+
+            line = self.inbox.next_line()
+            if line is None:
+                break
+
+            answer = self._answer(line)
+            answers.append(answer)
+            size += len(answer)
+            if self._shared.clock.monotonic() > until:
+                break
+
+        return b"".join(answers)
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether the next request may be carried out."""
+        return not self.answers and self.in_flight < MAX_IN_FLIGHT
+
+    def _answer(self, line: bytes) -> bytes:
+        """Return the answer if it is there and short; else see that it comes."""
+        self._completed()
+        self._shared.counters.requests += 1
+        match self._shared.replies.reply_to(line, self._outbox):
+            case bytes() as answer if len(answer) <= PIECE_BYTES:
+                return answer
+            case bytes() as answer:
+                self.answers.append(answer)
+            case Promised() as promised:
+                self.in_flight += 1
+                promised.promise.add_done_callback(
+                    lambda _: self._answered(promised.read())
+                )
+            case pieces if not callable(pieces):
+                self.answers.append(pieces)
+            case wait:
+                self.in_flight += 1
+                self.waiting.start_soon(self._answer_later, wait)
+
+        return b""
+
+    async def _answer_later(self, wait: Callable[[], Awaitable[bytes]]) -> None:
+        answer = b""
+        try:
+            answer = await wait()
+        finally:
+            self._answered(answer)
+
+    def _answered(self, answer: bytes) -> None:
+        self.in_flight -= 1
+        if answer:
+            self.answers.append(answer)
+        self._wake()
+
+
 class ClientConnection(asyncio.BufferedProtocol):
     """The server's end of one client's socket."""
 
     _transport: asyncio.Transport
-    _waiting: TaskGroup
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._inbox = LineFramer()
         self._outbox = ClientOutbox(shared.subscriptions, self._turn_soon)
         self._loop = asyncio.get_running_loop()
-        self._writing: deque[Pieces] = deque()
-        self._in_flight = 0
         self._writable = True
         self._reading = True
         self._ended = False
@@ -133,13 +253,19 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._half_sent = Deadline(shared.timeouts.half_sent_s, self._drop_half_sent)
         self._blocked = Deadline(shared.timeouts.blocked_s, self._drop_blocked)
         self._lost = anyio.Event()
+        self._requests = ClientRequests(
+            shared,
+            self._outbox,
+            completed=self._half_sent.stop,
+            wake=self._turn_soon,
+        )
 
     async def run(self, client: socket.socket) -> None:
         """Serve *client* until it goes or is dropped.
 
         Requests that it has not waited for are carried out; each has its limit.
         """
-        async with anyio.create_task_group() as self._waiting:
+        async with anyio.create_task_group() as self._requests.waiting:
             await self._loop.connect_accepted_socket(lambda: self, client)
             try:
                 await self._lost.wait()
@@ -160,7 +286,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Answer the requests in what has been read."""
-        self._inbox.feed(memoryview(self._shared.buffer)[:nbytes])
+        self._requests.inbox.feed(memoryview(self._shared.buffer)[:nbytes])
         self._turn()
 
     def eof_received(self) -> bool:
@@ -173,8 +299,8 @@ class ClientConnection(asyncio.BufferedProtocol):
         if _has_hung_up(self._transport):
             return False
 
-        if self._inbox.has_partial:
-            self._inbox.feed(b"\n")
+        if self._requests.inbox.has_partial:
+            self._requests.inbox.feed(b"\n")
         self._turn()
         return True
 
@@ -210,91 +336,18 @@ class ClientConnection(asyncio.BufferedProtocol):
             return
 
         try:
-            if self._writing and self._writable:
-                self._write_pieces()
-            elif self._writable and not self._writing:
-                self._answer_lines()
+            if self._requests.answers and self._writable:
+                self._transport.write(self._requests.answers.take())
+                if not self._requests.answers:
+                    self._turn_soon()  # for news that waited for this answer
+            elif self._writable and not self._requests.answers:
+                self._transport.write(self._requests.answer_lines())
                 self._send_news()
 
             self._settle()
         except Exception:
             log.exception("client.crashed")
             self._transport.abort()
-
-    def _answer_lines(self) -> None:
-        until = self._shared.clock.monotonic() + TURN_S
-        answers: list[bytes] = []
-        size = 0
-        while self._may_answer and size < PIECE_BYTES:
-            if self._inbox.is_large and not self._shared.round.has_time():
-                break  # `_settle` plans the next turn, behind those who wait already
-
-            line = self._inbox.next_line()
-            if line is None:
-                break
-
-            answer = self._answer(line)
-            answers.append(answer)
-            size += len(answer)
-            if self._shared.clock.monotonic() > until:
-                break
-
-        self._transport.write(b"".join(answers))
-
-    @property
-    def _may_answer(self) -> bool:
-        return not self._writing and self._in_flight < MAX_IN_FLIGHT
-
-    def _answer(self, line: bytes) -> bytes:
-        """Return the answer if it is there and short; else see that it comes."""
-        self._half_sent.stop()
-        self._shared.counters.requests += 1
-        match self._shared.replies.reply_to(line, self._outbox):
-            case bytes() as answer if len(answer) <= PIECE_BYTES:
-                return answer
-            case bytes() as answer:
-                self._writing.append(_sliced(answer))
-            case Promised() as promised:
-                self._in_flight += 1
-                promised.promise.add_done_callback(
-                    lambda _: self._answered(promised.read())
-                )
-            case pieces if not callable(pieces):
-                self._writing.append(pieces)
-            case wait:
-                self._in_flight += 1
-                self._waiting.start_soon(self._answer_later, wait)
-
-        return b""
-
-    async def _answer_later(self, wait: Callable[[], Awaitable[bytes]]) -> None:
-        answer = b""
-        try:
-            answer = await wait()
-        finally:
-            self._answered(answer)
-
-    def _answered(self, answer: bytes) -> None:
-        self._in_flight -= 1
-        if answer:
-            self._writing.append(_sliced(answer))
-        self._turn_soon()
-
-    def _write_pieces(self) -> None:
-        """Write one piece of a long answer, or as many short ones as fit into one."""
-        pieces: list[bytes] = []
-        size = 0
-        while self._writing and size < PIECE_BYTES:
-            piece = next(self._writing[0], None)
-            if piece is None:
-                self._writing.popleft()
-            else:
-                pieces.append(piece)
-                size += len(piece)
-
-        self._transport.write(b"".join(pieces))
-        if not self._writing:
-            self._turn_soon()  # for news that waited, those of this very answer's first
 
     def _send_news(self) -> None:
         if not len(self._outbox):
@@ -318,40 +371,28 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def _settle(self) -> None:
         """Decide what comes next: another turn, more bytes, or the end."""
-        has_line = self._inbox.has_line
-        if self._writing or (has_line and self._may_answer):
+        requests, inbox = self._requests, self._requests.inbox
+        may_answer = requests.may_answer
+        if requests.answers or (inbox.has_line and may_answer):
             self._turn_soon()
 
-        reads = self._writable and self._may_answer and not has_line
-        self._read_if(reads)
+        reads = self._writable and may_answer and not inbox.has_line
+        if not self._ended and reads is not self._reading:
+            self._reading = reads
+            if reads:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
+
         # While we do not read, it is not the client who keeps us waiting.
-        if reads and self._inbox.has_partial:
+        if reads and inbox.has_partial:
             self._half_sent.start()
         else:
             self._half_sent.stop()
 
-        if self._ended and not self._has_business:
+        waits = requests.answers or requests.in_flight or inbox.has_line
+        if self._ended and not waits and not len(self._outbox):
             self._transport.close()
-
-    @property
-    def _has_business(self) -> bool:
-        """Whether anything is left to do for a client that sends no more."""
-        return bool(
-            self._writing
-            or self._in_flight
-            or self._inbox.has_line
-            or len(self._outbox)
-        )
-
-    def _read_if(self, wanted: bool) -> None:  # noqa: FBT001 - the word says it
-        if self._ended or wanted is self._reading:
-            return
-
-        self._reading = wanted
-        if wanted:
-            self._transport.resume_reading()
-        else:
-            self._transport.pause_reading()
 
     # The end.
 
@@ -374,8 +415,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._transport.abort()
 
 
-def _sliced(answer: bytes) -> Pieces:
-    """Yield *answer* in pieces, so that no more than one is in the socket's buffer."""
+def _cut(answer: bytes) -> Pieces:
     for start in range(0, len(answer), PIECE_BYTES):
         yield answer[start : start + PIECE_BYTES]
 
