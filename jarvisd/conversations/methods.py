@@ -218,15 +218,12 @@ class Conversations:
     async def _consolidate(
         self, params: ConversationsConsolidate
     ) -> ConversationsConsolidateResult:
-        threshold = params.threshold
-        if threshold is None:
-            threshold = self._limits.threshold
-
+        given, usual = params.threshold, self._limits.threshold
         done = await self._group_commit.write(
             partial(
                 messages_store.consolidate,
                 id_=params.conversation_id,
-                threshold=threshold,
+                threshold=usual if given is None else given,
             )
         )
         if done is None:

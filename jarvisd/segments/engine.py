@@ -148,7 +148,7 @@ class Segments(Feature):
         """Close what was watched by a daemon that was killed; return the number."""
         found = [each for each in self._ledger.sessions() if each.open_segments.watched]
         for session in found:
-            self._close(session, Closed.INTERRUPTED, now_ms)
+            self.end(session, Closed.INTERRUPTED, now_ms)
 
         return len(found)
 
@@ -175,14 +175,17 @@ class Segments(Feature):
         self._prune(now_s)
 
     def end(self, session: Session, reason: Closed, now_ms: int) -> None:
-        """Close *session*, whose end was reported."""
-        self._close(session, reason, now_ms)
+        """Close the newest segment of *session*, with all late corrections."""
+        closed = session.open_segments.close_newest(summed(session))
+        self._enqueue(session, closed, reason, now_ms)
+        self._seen.pop((session.agent, session.session_id), None)
+        self._ledger.touch(session)
 
     def end_all(self, now_ms: int) -> int:
         """Close all that is watched, because the daemon stops; return the number."""
         found = [each for each in self._ledger.sessions() if each.open_segments.watched]
         for session in found:
-            self._close(session, Closed.SHUTDOWN, now_ms)
+            self.end(session, Closed.SHUTDOWN, now_ms)
 
         return len(found)
 
@@ -211,18 +214,11 @@ class Segments(Feature):
             )
 
         if now_s - seen.at_s > self.idle_s:
-            self._close(session, Closed.IDLE, now_ms)
+            self.end(session, Closed.IDLE, now_ms)
         elif key not in self._seen:
             self._seen[key] = seen
             session.open_segments.watched = True
             self._ledger.touch(session)
-
-    def _close(self, session: Session, reason: Closed, now_ms: int) -> None:
-        """Close the newest segment of *session*, with all late corrections."""
-        closed = session.open_segments.close_newest(summed(session))
-        self._enqueue(session, closed, reason, now_ms)
-        self._seen.pop((session.agent, session.session_id), None)
-        self._ledger.touch(session)
 
     def _enqueue(
         self,

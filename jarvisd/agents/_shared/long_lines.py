@@ -209,7 +209,7 @@ class Objects:
         count = 0
         while True:
             if kind_of is not _raw:
-                self._pass_easy_members(kind_of, found)
+                _pass_easy_members(scanner, kind_of, found)
 
             name = yield from self._name()
             kind = kind_of(name)
@@ -227,51 +227,6 @@ class Objects:
                 break
 
         return b"{%b}" % b",".join(b'"%b":%b' % each for each in found.items())
-
-    def _pass_easy_members(self, kind_of: _KindOf, found: dict[bytes, bytes]) -> None:
-        """Take members that are small or not wanted, as far as they have come whole.
-
-        The same as what `_object` does with each, in a tenth of the time.
-        """
-        scanner = self._scanner
-        while True:
-            member = _FLAT_MEMBER.match(scanner.text, scanner.at)
-            if member is None:
-                if self._passes_unwanted(kind_of):
-                    continue
-
-                return
-
-            name, value = member.groups()
-            name = _plain(name)
-            if kind_of(name) is not None:
-                is_empty = len(value) == len(b"{}")
-                if len(value) > MIN_VALUE_BYTES or (
-                    value[0] in OPENING and not is_empty
-                ):
-                    return
-
-                found[name] = value
-
-            scanner.at = member.end()
-
-    def _passes_unwanted(self, kind_of: _KindOf) -> bool:
-        """Pass over a member that holds more than can be matched, if not wanted."""
-        scanner, begin = self._scanner, self._scanner.at
-        member = _MEMBER_NAME.match(scanner.text, begin)
-        if member is None or kind_of(_plain(member[1])) is not None:
-            return False
-
-        scanner.at = member.end()
-        if scanner.text[scanner.at : scanner.at + 1] in (b"{", b"["):
-            end = scanner.whole_value()
-            following = None if end is None else _NEXT_MEMBER.match(scanner.text, end)
-            if following is not None:
-                scanner.at = following.end()
-                return True
-
-        scanner.at = begin
-        return False
 
     def _array(self, item: Any) -> Scan:
         scanner, kept = self._scanner, list[bytes]()
@@ -329,6 +284,52 @@ class Objects:
 
     def _room(self) -> int:
         return max(MIN_VALUE_BYTES, min(MAX_VALUE_BYTES, self._left))
+
+
+def _pass_easy_members(
+    scanner: Scanner, kind_of: _KindOf, found: dict[bytes, bytes]
+) -> None:
+    """Keep or pass over members that are small or not wanted, as far as they have come whole.
+
+    The same as what `Objects` does with each, in a tenth of the time.
+    """
+    while True:
+        member = _FLAT_MEMBER.match(scanner.text, scanner.at)
+        if member is None:
+            if _passes_unwanted(scanner, kind_of):
+                continue
+
+            return
+
+        name, value = member.groups()
+        name = _plain(name)
+        if kind_of(name) is not None:
+            is_empty = len(value) == len(b"{}")
+            if len(value) > MIN_VALUE_BYTES or (value[0] in OPENING and not is_empty):
+                return
+
+            found[name] = value
+
+        scanner.at = member.end()
+
+
+def _passes_unwanted(scanner: Scanner, kind_of: _KindOf) -> bool:
+    """Pass over a member that holds more than can be matched, if not wanted."""
+    begin = scanner.at
+    member = _MEMBER_NAME.match(scanner.text, begin)
+    if member is None or kind_of(_plain(member[1])) is not None:
+        return False
+
+    scanner.at = member.end()
+    if scanner.text[scanner.at : scanner.at + 1] in (b"{", b"["):
+        end = scanner.whole_value()
+        following = None if end is None else _NEXT_MEMBER.match(scanner.text, end)
+        if following is not None:
+            scanner.at = following.end()
+            return True
+
+    scanner.at = begin
+    return False
 
 
 def _raw(_: bytes) -> Any:

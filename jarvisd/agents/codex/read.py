@@ -27,6 +27,7 @@ from jarvisd.agents._shared.troubles import TROUBLES
 from jarvisd.agents.codex.limits import limits_in
 from jarvisd.agents.codex.printed import PRINTED_TYPES, printed_record
 from jarvisd.agents.codex.prose import SPEAKERS, prompt_in, texts_in
+from jarvisd.agents.codex.rollout_origin import is_reviewer, parent_in
 from jarvisd.agents.codex.shape import (
     COMPLETE_ITEMS_PASSED_OVER,
     ENVELOPES_PASSED_OVER,
@@ -36,7 +37,7 @@ from jarvisd.agents.codex.shape import (
     RolloutLine,
     RolloutPayload,
 )
-from jarvisd.agents.codex.thread import RolloutThread, is_reviewer, parent_in
+from jarvisd.agents.codex.thread import RolloutThread
 from jarvisd.agents.codex.tools import call_of, ended_of, item_of, result_of
 from jarvisd.agents.codex.usage import (
     is_partial,
@@ -231,6 +232,7 @@ def _session_meta(payload: RolloutPayload, reader: CodexReader) -> Iterator[Even
         is_subagent=parent_in(payload) is not None,
         own_from_ordinal=None if ordinal is None else int(ordinal),
         at_ms=reader.at_ms,
+        has_totals=thread.usage.total is not None,
     )
     if payload.id == thread.thread_id:
         headless = text_of(payload.source) == "exec"

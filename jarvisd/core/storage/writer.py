@@ -140,11 +140,8 @@ class Writer:
             # write too, and may have reopened it while the batch waited for its turn.
             if self.generation == before:
                 return await self._write(batch)
-        except ReplacedError as exc:
-            await self.reopen()
-            self._record_repair(str(exc))
-        except DamagedError as exc:
-            await self.reopen(damage=str(exc))
+        except (ReplacedError, DamagedError) as exc:
+            await self._recover(exc)
 
         return await self._write(self._changes_for_new_file(batch))
 
@@ -158,11 +155,8 @@ class Writer:
                 await self.reopen()
 
             return await self.run(work, limit_s=WRITE_TIMEOUT_S, shield=True)
-        except ReplacedError as exc:
-            await self.reopen()
-            self._record_repair(str(exc))
-        except DamagedError as exc:
-            await self.reopen(damage=str(exc))
+        except (ReplacedError, DamagedError) as exc:
+            await self._recover(exc)
 
         return await self.run(work, limit_s=WRITE_TIMEOUT_S, shield=True)
 
@@ -182,6 +176,13 @@ class Writer:
             await connection.close(checkpoint)
         except (sqlite3.Error, StoreError) as exc:
             log.warning("store.close_failed", path=str(self._path), reason=str(exc))
+
+    async def _recover(self, exc: ReplacedError | DamagedError) -> None:
+        if isinstance(exc, DamagedError):
+            await self.reopen(damage=str(exc))
+        else:
+            await self.reopen()
+            self._record_repair(str(exc))
 
     async def _write(self, batch: FlushBatch) -> Saved:
         unit = partial(self._write_unit, batch=batch, above=self.revision)
