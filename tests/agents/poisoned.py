@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, get_args
 import msgspec
 from msgspec import Struct
 
+from jarvisd.agents._shared.entry_shape import TreeEntry
 from jarvisd.agents.claude import shape as claude
 from jarvisd.agents.codex import shape as codex
 
@@ -84,6 +85,16 @@ _CODEX: tuple[dict[str, Any], ...] = (
     {"type": "turn.completed", "usage": _USAGE},
     {"type": "other", "data": {"usage": _USAGE}},
 )
+_ENTRY_USAGE = {"input": 3, "output": 7, "cacheRead": 100, "cost": {"total": 0.2}}
+_ANSWER = {"role": "assistant", "model": "m", "stopReason": "stop"}
+ENTRIES: tuple[dict[str, Any], ...] = (
+    {"type": "session", "cwd": "/home/dev/x"},
+    {"type": "message", "message": {**_ANSWER, "usage": _ENTRY_USAGE}},
+    {"type": "message", "message": {"role": "toolResult", "toolCallId": "t"}},
+    {"type": "compaction", "usage": _ENTRY_USAGE},
+    {"type": "usage", "model": "m", "usage": _ENTRY_USAGE},
+)
+"""Entries of session trees."""
 
 
 class Agent(NamedTuple):
@@ -100,6 +111,9 @@ AGENTS = {
     ),
     "codex": Agent(
         codex.RolloutLine, tuple({**each, "timestamp": _AT} for each in _CODEX)
+    ),
+    "pi": Agent(
+        TreeEntry, tuple({**each, "id": "e1", "timestamp": _AT} for each in ENTRIES)
     ),
 }
 

@@ -135,7 +135,7 @@ def test_an_event_that_is_not_known_yet_is_passed_on() -> None:
     assert (signal.event, signal.detail) == ("Elicitation", None)
 
 
-@pytest.mark.parametrize("agent", ["claude", "codex", "text"])
+@pytest.mark.parametrize("agent", AGENTS.names)
 @pytest.mark.parametrize(
     "payload",
     [

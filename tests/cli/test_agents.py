@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.agents.found import AGENTS
 from tests.cli.conftest import Ctl, command
 from tests.cli.terminal import Terminal
 from tests.zstd_library import zstd
@@ -229,9 +230,10 @@ def test_agents_are_listed_with_what_is_exact_and_where_their_logs_are(
 
     shown, listed = ctl("agents").stdout, json.loads(ctl("agents", "--json").stdout)
 
-    assert [each["name"] for each in listed["agents"]] == ["claude", "codex"]
-    assert listed["agents"][0]["found"] == [str(tmp_path / ".claude" / "projects")]
-    assert listed["agents"][1]["found"] == []
+    found = {each["name"]: each["found"] for each in listed["agents"]}
+    assert [*found] == [each for each in AGENTS.names if each != "text"]
+    assert found["claude"] == [str(tmp_path / ".claude" / "projects")]
+    assert found["codex"] == []
     assert "Claude Code, tested with 2.0.76 to 2." in shown
     assert "none found in ~/.codex/sessions" in shown
 

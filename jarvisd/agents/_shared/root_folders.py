@@ -1,8 +1,11 @@
 """Where agents keep what they write: the parts that are alike for all of them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
+
+_CONFLICT = re.compile(r"(?:\.sync-conflict-.*| \(.*conflict.*\))$", re.DOTALL)
 
 
 def account_key(folder: str) -> str:
@@ -18,6 +21,11 @@ def listed(environ: Mapping[str, str], name: str, home: Path) -> tuple[Path, ...
     """Return the folders that the variable *name* lists, separated by commas."""
     entries = (each.strip() for each in environ.get(name, "").split(","))
     return tuple(_expanded(each, home) for each in entries if each)
+
+
+def without_conflict(stem: str) -> str:
+    """Return *stem*, the name of a file, without what a synchroniser added to it."""
+    return _CONFLICT.sub("", stem)
 
 
 def distinct(roots: Iterable[Path]) -> tuple[Path, ...]:

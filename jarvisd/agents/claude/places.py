@@ -20,7 +20,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvisd.agents._shared.root_folders import account_key, distinct, listed
+from jarvisd.agents._shared.root_folders import (
+    account_key,
+    distinct,
+    listed,
+    without_conflict,
+)
 from jarvisd.core.origin import SessionId
 from jarvisd.core.roots import Place, Tree
 from jarvisd.core.traits import Worktree
@@ -32,7 +37,6 @@ _AGENT = "agent-"
 _ASIDE = "agent-aside_question-"
 _MAX_DEPTH = 8
 _SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_CONFLICT = re.compile(r"(?:\.sync-conflict-.*| \(.*conflict.*\))$", re.DOTALL)
 
 
 def find(
@@ -106,5 +110,5 @@ def _is_subagent(name: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    stem = _CONFLICT.sub("", name.removesuffix(_SUFFIX))
+    stem = without_conflict(name.removesuffix(_SUFFIX))
     return stem.replace(_ASIDE, _AGENT, 1) if stem.startswith(_ASIDE) else stem

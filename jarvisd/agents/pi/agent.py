@@ -1,0 +1,59 @@
+"""pi and oh-my-pi, as the daemon and the command line know them."""
+
+from jarvisd.agents._shared.outline import of_objects
+from jarvisd.agents.pi.about import ABOUT
+from jarvisd.agents.pi.places import find
+from jarvisd.agents.pi.traits import TESTED, TRAITS
+from jarvisd.core.agent import Agent, AgentReader, ReaderContext
+from jarvisd.core.message import Said
+from jarvisd.core.presence_evidence import Evidence
+from jarvisd.core.record import Drift
+from jarvisd.core.sources.jsonlines.lines import Condenser
+
+
+def _reader(context: ReaderContext, saved: bytes) -> AgentReader:
+    from jarvisd.agents.pi.read import PiReader  # noqa: PLC0415 - loaded at first use
+
+    return PiReader(context, saved)
+
+
+def _condense() -> Condenser:
+    from jarvisd.agents.pi.read import condense  # noqa: PLC0415 - loaded at first use
+
+    return condense()
+
+
+def _presence() -> Evidence:
+    from jarvisd.agents.pi.presence import EVIDENCE  # noqa: PLC0415 - loaded at first use
+
+    return EVIDENCE
+
+
+def _messages(text: bytes) -> Said | None:
+    from jarvisd.agents.pi.messages import spoken  # noqa: PLC0415 - loaded at first use
+
+    return spoken(text)
+
+
+def _inspect(text: bytes) -> tuple[Drift, ...]:
+    from jarvisd.agents._shared.entry_drift import (  # noqa: PLC0415 - loaded at first use
+        drift_in,
+    )
+
+    return drift_in(text)
+
+
+AGENT = Agent(
+    name="pi",
+    title="pi",
+    roots=find,
+    reader=_reader,
+    condense=_condense,
+    outline=of_objects,
+    traits=TRAITS,
+    presence=_presence,
+    messages=_messages,
+    about=ABOUT,
+    tested=TESTED,
+    inspect=_inspect,
+)
