@@ -10,8 +10,10 @@ FILE_LINES = 500
 CLASS_LINES = 200
 LARGE_CLASSES = 15
 FUNCTION_P90_LINES = 25
-PRIVATE_USED_ONCE = 1025
-"""Private functions that their module names once: many hide one step of their caller."""
+PRIVATE_USED_ONCE_SHARE = 0.27
+"""Of all functions: private ones that their module names once, as many hide one step of
+their caller. A share, because each agent adds functions. Those of an agent's `agent.py`
+are not counted: it names each module of the agent once, and imports it at first use."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -61,9 +63,13 @@ def test_most_functions_are_short() -> None:
 
 
 def test_no_more_private_functions_are_used_once() -> None:
-    found = []
+    found, count = [], 0
     for name, text in sources().items():
         tree = list(ast.walk(ast.parse(text)))
+        count += sum(isinstance(each, Function) for each in tree)
+        if Path(name).match("agents/*/agent.py"):
+            continue
+
         used = Counter(each.id for each in tree if isinstance(each, ast.Name))
         used += Counter(each.attr for each in tree if isinstance(each, ast.Attribute))
         found += [
@@ -76,4 +82,4 @@ def test_no_more_private_functions_are_used_once() -> None:
         ]
     print(*found, sep="\n")  # shown when the ceiling is broken
 
-    assert len(found) <= PRIVATE_USED_ONCE
+    assert len(found) <= PRIVATE_USED_ONCE_SHARE * count
