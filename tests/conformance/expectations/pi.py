@@ -7,6 +7,7 @@ _AFTER = "it follows a phase that the recording cannot show"
 _GONE = "the process ended before the end of its turn, seen as a message, was settled"
 
 EXPECTED = Expected(
+    replayed_as="pi",
     gaps=(
         Gap(
             reason="an answer that was interrupted is written with its full prompt and"
@@ -39,7 +40,9 @@ EXPECTED = Expected(
             "teardown": _AFTER,
         },
         ("pi/2-5_synchronous-slash-command", "2026-05-25-02-43-00"): {
-            "turn_start1": _AT_ONCE,
+            "turn_start2": "the recording has one turn; its watcher saw two in it",
+            "turn_done2": _AFTER,
+            "slash_window": _AFTER,
         },
         ("pi/2-14_turn-aborted-by-error", "2026-05-25-05-20-53"): {
             "turn_aborted": "they call it ready; we say that somebody has to see to it",
@@ -47,10 +50,16 @@ EXPECTED = Expected(
             "teardown": "the process was never found",
         },
         ("pi/2-20_user-esc-interrupt", "2026-05-25-02-57-00"): {
-            "t1_start": _AT_ONCE,
+            "pid_bind": f"{_AT_ONCE}; the first turn that is seen is behind it",
+        },
+        ("pi/4-2_multiple-agents-same-workspace", "2026-05-25-04-27-50"): {
+            "agentB_turn_start": "the transcript of the other agent is not there",
+            "agentB_turn_done": _AFTER,
         },
         ("pi/5-1_token-accounting", "2026-05-25-02-16-07"): {
-            "t1_start": _AT_ONCE,
+            "t3_start": f"{_AT_ONCE}; two turns of three are seen",
+            "t3_end": _AFTER,
+            "pid_bind": f"{_AT_ONCE}; the first turn that is seen is behind it",
         },
     },
 )
