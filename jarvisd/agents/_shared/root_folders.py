@@ -3,7 +3,15 @@
 import re
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+_CONFLICT = re.compile(r"(?:\.sync-conflict-.*| \(.*conflict.*\))$", re.DOTALL)
+"""What synchronisers add to the name of one of two versions of a file."""
+
+
+def stem_of(name: str) -> str:
+    """Return *name* without its suffix, and without the mark of a conflicting copy."""
+    return _CONFLICT.sub("", PurePosixPath(name).stem)
 
 _CONFLICT = re.compile(r"(?:\.sync-conflict-.*| \(.*conflict.*\))$", re.DOTALL)
 

@@ -1,0 +1,1 @@
+"""Gemini CLI: lines that are appended, patched and rewound; before that, documents."""
