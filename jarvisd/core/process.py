@@ -45,7 +45,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     *started_ms* is Unix time and good to a second or so. *cwd* is the folder that it
     works in, None if the process may not be asked for it. *has_terminal* says that it
-    has one of its own.
+    has one of its own, *parent_pid* who started it, or took it over from who did.
     """
 
     life: ProcessLife
@@ -53,6 +53,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     started_ms: int
     cwd: str | None = None
     has_terminal: bool = False
+    parent_pid: int = 0
 
 
 class Terminal(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -190,8 +190,22 @@ class Processes:
 
     @property
     def agents(self) -> list[Process]:
-        """Return the agent processes of the last scan."""
-        return [process for _, process in self._known.values() if process is not None]
+        """Return the agent processes of the last scan.
+
+        A program that starts itself again, and waits for that process, is one process
+        and not two: the one that it started.
+        """
+        found = {
+            pid: process
+            for pid, (_, process) in self._known.items()
+            if process is not None
+        }
+        for process in list(found.values()):
+            starter = found.get(process.parent_pid)
+            if starter is not None and starter.program == process.program:
+                del found[process.parent_pid]
+
+        return list(found.values())
 
     def scan(self) -> Iterator[None]:
         """Scan all processes; yield after each BATCH, so that the caller may pause."""
@@ -216,6 +230,8 @@ class Processes:
             # dumpable, although it is ours.
             if program is None or process.uids().effective != os.geteuid():
                 return None
+
+            parent_pid = process.ppid()
         except (psutil.Error, OSError):
             return None
 
@@ -229,6 +245,7 @@ class Processes:
             started_ms=started,
             cwd=_folder_of(process, program.folder),
             has_terminal=_terminal_device_of(pid) != 0,
+            parent_pid=parent_pid,
         )
 
 

@@ -24,7 +24,7 @@ from jarvisd.presence.processes import (
     written_files,
 )
 from tests.e2e.rig import AS_A_USER
-from tests.presence.rig import agent, agents
+from tests.presence.rig import PYTHON, agent, agents
 
 CLAUDE = Program("claude", ProcessRole.TALKS)
 
@@ -49,6 +49,30 @@ def test_a_life_is_a_number_and_a_start() -> None:
         assert is_alive(life)
         assert not is_alive(ProcessLife(life.pid, life.ticks + 1))
         assert life.ticks == int(_stat(found.pid)[21])
+
+
+AGAIN = """
+import subprocess
+child = subprocess.Popen(
+    ["claude", "-c", "import sys; sys.stdin.read()"],
+    executable={python!r},
+    stdin=subprocess.PIPE,
+)
+with open({path!r}, "w") as file:
+    file.write(str(child.pid))
+"""
+"""The child ends when its parent does."""
+
+
+def test_a_program_that_starts_itself_again_is_the_process_it_started(
+    tmp_path: Path,
+) -> None:
+    path, found = tmp_path / "pid", Processes(recognise)
+    with agent("claude", code=AGAIN.format(path=str(path), python=PYTHON)) as launcher:
+        seen = look(found)
+
+        assert int(path.read_text()) in seen
+        assert launcher.pid not in seen
 
 
 def test_a_process_that_nobody_waited_for_has_ended() -> None:
