@@ -15,6 +15,7 @@ from msgspec import Struct
 from jarvisd.agents._shared.entry_shape import TreeEntry
 from jarvisd.agents.claude import shape as claude
 from jarvisd.agents.codex import shape as codex
+from jarvisd.agents.gemini import shape as gemini
 
 ABSURD = (
     "9223372036854775808",
@@ -96,6 +97,11 @@ ENTRIES: tuple[dict[str, Any], ...] = (
 )
 """Entries of session trees."""
 
+_GEMINI: tuple[dict[str, Any], ...] = (
+    {"type": "gemini", "tokens": {"input": 3, "output": 7, "cached": 2, "total": 10}},
+    {"$set": {"messages": [{"id": "m1", "type": "gemini", "tokens": {"input": 3}}]}},
+)
+
 
 class Agent(NamedTuple):
     """The shape of an agent's lines, and lines that each of its fields means sth in."""
@@ -111,6 +117,10 @@ AGENTS = {
     ),
     "codex": Agent(
         codex.RolloutLine, tuple({**each, "timestamp": _AT} for each in _CODEX)
+    ),
+    "gemini": Agent(
+        gemini.GeminiLine,
+        tuple({**each, "id": "m1", "timestamp": _AT} for each in _GEMINI),
     ),
     "pi": Agent(
         TreeEntry, tuple({**each, "id": "e1", "timestamp": _AT} for each in ENTRIES)
@@ -155,7 +165,8 @@ def _fields(
             continue
 
         here: Path = (*path, field.encode_name)
-        for kind in (field.type, *get_args(field.type)):
+        is_tuple = getattr(field.type, "__origin__", None) is tuple
+        for kind in (field.type, *(() if is_tuple else get_args(field.type))):
             if getattr(kind, "__origin__", None) is tuple:
                 (item, _) = get_args(kind)
                 below: Path = (*here, 0)

@@ -142,7 +142,7 @@ def test_a_message_before_its_tokens_lacks_none() -> None:
         pytest.param("Hello", 5, id="text"),
         pytest.param([{"text": "Hello"}], 5, id="a part"),
         pytest.param({"text": "Hello"}, 5, id="a part without a list"),
-        pytest.param(["Hel", {"text": "lo"}], 6, id="both"),
+        pytest.param(["Hello", {"text": "you"}], 9, id="both"),
         pytest.param([{"inlineData": {"data": "x"}}], 0, id="an image alone"),
         pytest.param("<div>Hello", 10, id="a prompt may start with a tag"),
     ],

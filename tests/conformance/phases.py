@@ -45,7 +45,7 @@ class Search:
         """
         wrong = {}
         for phase in phases:
-            name, anchor = phase["phase"], phase["relative_to"]
+            name, anchor = phase["phase"], phase.get("relative_to", "start")
             if name in without:
                 self.found[name] = self.found.get(anchor, 0)
                 self.sessions[name] = self.sessions.get(anchor, "")
@@ -58,7 +58,7 @@ class Search:
         return wrong
 
     def _look(self, phase: dict[str, Any]) -> str:
-        anchor = phase["relative_to"]
+        anchor = phase.get("relative_to", "start")
         if anchor != "start" and anchor not in self.found:
             return f"{anchor} was not found"
 

@@ -13,6 +13,7 @@ def stem_of(name: str) -> str:
     """Return *name* without its suffix, and without the mark of a conflicting copy."""
     return _CONFLICT.sub("", PurePosixPath(name).stem)
 
+
 _CONFLICT = re.compile(r"(?:\.sync-conflict-.*| \(.*conflict.*\))$", re.DOTALL)
 
 

@@ -12,7 +12,7 @@ _ROLES = {"user": Role.USER, "gemini": Role.ASSISTANT}
 
 
 def spoken(text: bytes) -> Said | None:
-    """Return what somebody says in the item *text*; None if it is nobody's words."""
+    """Return the message in the item *text*; None if it is nobody's words."""
     message = decode(text, _DECODER)
     role = None if message is None else _ROLES.get(message.type)
     if message is None or role is None:

@@ -37,7 +37,7 @@ def texts_in(content: Content | None) -> Iterator[str]:
 
 
 def own_words(message: GeminiMessage) -> str | None:
-    """Return what a person wrote in *message* of a user; None if nobody did."""
+    """Return the words of a person in *message*; None if nobody wrote it."""
     content = message.content
     typed = message.display_content
     words = "\n".join(texts_in(content if typed is None else typed))

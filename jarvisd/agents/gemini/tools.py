@@ -18,6 +18,7 @@ _SERVER = re.compile(r"(.+) \((.+) MCP Server\)", re.DOTALL)
 _MCP = "mcp_"
 _SHELL = "run_shell_command"
 _EXIT = re.compile(r"^Exit Code: (-?\d+)$", re.MULTILINE)
+"""Of the commands that a command ran, too: the last one is its own."""
 _REFUSED = ("User did not allow tool call", "denied by policy", "Tool execution denied")
 
 
@@ -82,25 +83,18 @@ def _called(call: GeminiCall, call_id: str, response: str | None) -> ToolCalled:
 
 def _outcome_of(call: GeminiCall) -> Outcome | None:
     """Return how *call* ended; None if it is still open."""
+    output = _text_of_result(call, "output")
     match call.status:
         case "success":
-            failed = call.name == _SHELL and _exit_code(call) not in {None, 0}
+            codes = _EXIT.findall(output) if call.name == _SHELL else []
+            failed = codes and int(codes[-1][:12]) != 0
             return Outcome.ERROR if failed else Outcome.OK
         case "error" | "cancelled":
-            refused = any(word in _reason(call) for word in _REFUSED)
+            reason = _text_of_result(call, "error") + output
+            refused = any(each in reason for each in _REFUSED)
             return Outcome.DENIED if refused else Outcome.ERROR
         case _:
             return None
-
-
-def _exit_code(call: GeminiCall) -> int | None:
-    """Return the exit code that the result of a command ends with, if it has one."""
-    codes = _EXIT.findall(_text_of_result(call, "output"))
-    return int(codes[-1][:12]) if codes else None
-
-
-def _reason(call: GeminiCall) -> str:
-    return _text_of_result(call, "error") + _text_of_result(call, "output")
 
 
 def _text_of_result(call: GeminiCall, name: str) -> str:

@@ -31,7 +31,7 @@ _INSPECT = msgspec.json.Decoder(_Inspected)
 def usage_of(
     message: GeminiMessage, *, in_context: bool = True
 ) -> UsageReported | None:
-    """Return what the response *message* cost; None if it does not say."""
+    """Return the usage of the response *message*; None if it states none."""
     tokens = message.tokens
     if tokens is None or lacks_tokens(tokens):
         return None
@@ -67,7 +67,7 @@ def lacks_tokens(tokens: GeminiTokens | None) -> bool:
 
 
 def drift_in(text: bytes) -> tuple[Drift, ...]:
-    """Return what is unknown of the token counts in the line *text*."""
+    """Return the unknown fields of the token counts in the line *text*."""
     line = decode(text, _INSPECT)
     if line is None or line.tokens is None:
         return ()
