@@ -3,16 +3,27 @@
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import pytest
 
 from jarvisd.base.errors import StoreError, StoreUnansweredError
-from jarvisd.core.feature import Change, Feature, FeatureStore, FlushOutcome, Scope, Tx
+from jarvisd.core.feature import (
+    Change,
+    Feature,
+    FeatureStore,
+    FlushOutcome,
+    Scope,
+    SessionKey,
+    Tx,
+)
 from jarvisd.core.flush import RETRY_S, Flusher
 from jarvisd.core.saved import FlushBatch, Saved
 from jarvisd.core.storage.database_store import open_database
 from tests.support import FakeClock, FakeStore, block, settle
+
+T = TypeVar("T")
 
 COMMITTED, REFUSED = FlushOutcome.COMMITTED, FlushOutcome.REFUSED
 UNANSWERED, REPLACED = FlushOutcome.UNANSWERED, FlushOutcome.REPLACED
@@ -204,6 +215,87 @@ async def test_a_change_that_no_stream_brings_along_is_tried_again() -> None:
 
     assert await sent_by_itself(waiting, hurried=True) == [2, 3]
     assert waiting.delays == 1
+
+
+class Answering(Numbers):
+    """Fails when it is asked *what*."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+    @property
+    def unsaved(self) -> int:
+        return self.answer("unsaved", 0)
+
+    @property
+    def is_pressing(self) -> bool:
+        return self.answer("is_pressing", False)
+
+    @property
+    def has_waiting(self) -> bool:
+        return self.answer("has_waiting", False)
+
+    @property
+    def is_mixed(self) -> bool:
+        return self.answer("is_mixed", False)
+
+    def urgent_sessions(self) -> tuple[SessionKey, ...]:
+        return self.answer("urgent_sessions", ())
+
+    def delayed(self) -> None:
+        self.answer("delayed", None)
+
+    def take_refused(self) -> list[str]:
+        return self.answer("take_refused", [])
+
+    def answer(self, what: str, answer: T) -> T:
+        if what == self.what:
+            raise ValueError(what)
+        return answer
+
+
+ASKED = (
+    "unsaved",
+    "is_pressing",
+    "has_waiting",
+    "is_mixed",
+    "urgent_sessions",
+    "delayed",
+    "take_refused",
+)
+
+
+@pytest.mark.parametrize("what", ASKED)
+async def test_a_feature_that_fails_when_it_is_asked_costs_no_other(what: str) -> None:
+    clock, store, numbers = FakeClock(), OutcomeStore("refused"), Waiting()
+    features = {"failing": Answering(what), "numbers": numbers}
+    flusher = Flusher(store, clock, [], features, streams_of=lambda *_: ())
+    async with anyio.create_task_group() as group:
+        group.start_soon(flusher.run)
+        await settle()
+        flusher.touch(block())
+        await clock.advance(0.11)
+        assert numbers.told == [(REFUSED, 1)]
+
+        flusher.hasten(urgent=True)
+        await clock.advance(RETRY_S[-1] + 0.1)
+        assert not flusher.is_behind
+        group.cancel_scope.cancel()
+
+    assert numbers.told[1] == (COMMITTED, 2)
+    assert (flusher.refused.count, flusher.refused.where) == (1, "failing: ValueError")
+
+
+async def test_an_unanswered_change_is_told_that_its_database_was_replaced() -> None:
+    numbers, store = Numbers(), OutcomeStore("unanswered")
+    flusher = flusher_of(store, numbers=numbers)
+    await flush(flusher, 1)
+    store.generation += 1
+
+    await flush(flusher, 1)
+
+    assert numbers.told == [(UNANSWERED, 1), (REPLACED, 1), (COMMITTED, 2)]
 
 
 async def test_a_change_that_stays_refused_is_not_sent_in_a_loop() -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from jarvisd.app.feature_order import open_store
 from jarvisd.base.clock import SystemClock
+from jarvisd.base.errors import StoreError
 from jarvisd.base.ids import SessionId
 from jarvisd.blocks.engine import BlockCounts
 from jarvisd.conversations.model import RecordedMessage
@@ -22,15 +23,18 @@ from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.model import LedgerBatch
 from jarvisd.overview.sessions import Sessions
 from jarvisd.segments.engine import Segments
-from jarvisd.segments.model import Closing
+from jarvisd.segments.model import Closed, Closing
 from jarvisd.state.engine import StateEngine
-from tests.books.rig import append, running, transcript
+from tests.books.rig import accounts, append, running, transcript
 from tests.books.test_stored_books import mark_as_read_by_an_older_parser
 from tests.ledger import test_ledger_claude as claude
 from tests.sinks.records import segment
 from tests.storage.building import ask, saved
 from tests.storage.test_refused_rows import response
 from tests.storage.test_transitions import APPROVAL, WORKING
+from tests.support import block
+
+LEDGER_TAKE = "jarvisd.ledger.engine.Ledger.take"
 
 LINES = [
     claude.prompt(second=0),
@@ -158,6 +162,63 @@ async def test_a_reader_that_fails_at_a_line_costs_that_line(
 
     assert (block.line_count, block.malformed_count, block.error) == (3, 1, None)
     assert session.tokens.output == 2
+
+
+STORES = "jarvisd.app.feature_order"
+
+
+@pytest.mark.parametrize(
+    "where", [f"{STORES}.write_books", f"{STORES}.write_closings", LEDGER_TAKE]
+)
+async def test_a_kill_after_a_feature_failed_in_a_flush_loses_nothing(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes = tmp_path / "killed", tmp_path / "whole"
+    for home in homes:
+        append(transcript(home), LINES[0])
+        async with running(home) as daemon:
+            await daemon.sync()
+
+    killed, whole = homes
+    for home in homes:
+        append(transcript(home), *LINES[1:])
+
+    with monkeypatch.context() as broken:
+        broken.setattr(where, failing(print, lambda *_: True))
+        async with running(killed) as daemon:
+            await daemon.read()
+            daemon.sessions.segments.end(daemon.session(), Closed.END, 5)
+            await daemon.flusher.flush_all()
+            daemon.crash()
+
+    for home in homes:
+        async with running(home) as daemon:
+            await daemon.sync()
+            daemon.sessions.segments.end(daemon.session(), Closed.END, 5)
+            await daemon.sync()
+
+    assert accounts(killed) == accounts(whole)
+    assert stored_segments(killed) == stored_segments(whole)
+
+
+def stored_segments(home: Path) -> list[Any]:
+    sql = "SELECT session_id, number, json_remove(record, '$.block_id') FROM segment"
+    return ask(home / "s.db", sql)
+
+
+async def test_a_push_is_not_confirmed_while_a_feature_of_it_is_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as daemon:
+        pushed = block("push-1")
+        daemon.blocks.add(pushed, 5)
+        with monkeypatch.context() as broken:
+            broken.setattr(Ledger, "take", failing(print, lambda *_: True))
+            daemon.intake.touch(pushed)
+            with pytest.raises(StoreError):
+                await daemon.flusher.commit(pushed)
+
+        await daemon.flusher.commit(pushed)
 
 
 def said(content: Any) -> RecordedMessage:

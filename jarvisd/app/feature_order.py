@@ -63,19 +63,33 @@ def feature_stores(
 
     *rules* say how contested rows of the ledger are settled, *limits* how long and
     large a recorded conversation may grow.
+
+    No cursor is stored without what was taken up to it, and none of the transitions
+    without the cursors behind which they lie. A segment is closed in the transaction
+    that stores its session without it.
     """
     return {
-        "blocks": FeatureStore(write_blocks, moved=unread_blocks),
-        "ledger": FeatureStore(partial(write_books, rules=rules), moved=_nothing),
+        "blocks": FeatureStore(
+            write_blocks,
+            moved=unread_blocks,
+            needs=frozenset({"ledger", "conversations"}),
+        ),
+        "ledger": FeatureStore(
+            partial(write_books, rules=rules),
+            moved=_nothing,
+            needs=frozenset({"segments"}),
+        ),
         "segments": FeatureStore(
-            partial(write_closings, enqueue=enqueue), moved=_nothing
+            partial(write_closings, enqueue=enqueue),
+            moved=_nothing,
+            needs=frozenset({"ledger"}),
         ),
         "conversations": FeatureStore(
             partial(
                 record, limits=limits or conversation_limits(ConversationSettings())
             )
         ),
-        "transitions": FeatureStore(write_transitions),
+        "transitions": FeatureStore(write_transitions, needs=frozenset({"blocks"})),
         "awake": FeatureStore(write_awake),
     }
 

@@ -9,6 +9,8 @@ from jarvisd.core.feature import Feature, Mode, Scope, Slice
 class BlockCounts(Feature):
     """Counts the items of each slice in its block, which belongs to *blocks*."""
 
+    has_cursors = True
+
     def __init__(self, blocks: Blocks) -> None:
         self._blocks = blocks
         self._refused: list[str] = []

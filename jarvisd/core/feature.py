@@ -91,7 +91,15 @@ class FlushOutcome(Enum):
 
 
 class Feature:
-    """The engine of a feature; each overrides what applies to it."""
+    """The engine of a feature; each overrides what applies to it.
+
+    Attributes:
+        has_cursors: Its changes hold the cursors of streams. While one is not stored,
+            no stream of it is: nobody is told that what was pushed is safe.
+
+    """
+
+    has_cursors = False
 
     @property
     def unsaved(self) -> int:
@@ -187,8 +195,11 @@ class FeatureStore:
         write: Stores a change inside the transaction; gives the receipt.
         moved: Gives what of a change belongs into a database that is not the one for
             which it was taken; None for nothing.
+        needs: The features without whose change its own is not stored either: a kill
+            between the two transactions would lose something or do it twice.
 
     """
 
     write: Callable[[Tx, Change], Receipt]
     moved: Callable[[Change], Change | None] = lambda change: change
+    needs: frozenset[str] = frozenset()

@@ -14,20 +14,19 @@ other, until there is one. What becomes of a flush: see `FlushOutcome`.
 
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from operator import attrgetter
 
 import anyio
 import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError, StoreUnansweredError
-from jarvisd.base.refusals import Refusals
 from jarvisd.core.block import Block
 from jarvisd.core.debounce import INTERVAL_S, Agenda
-from jarvisd.core.feature import Change, Feature, FlushOutcome, Scope
+from jarvisd.core.feature import Feature, FlushOutcome, Scope
+from jarvisd.core.feature_guard import GuardedFeatures
 from jarvisd.core.origin import BlockId, SessionId
 from jarvisd.core.publisher import Flushed, Publish, ignore
-from jarvisd.core.saved import FlushBatch, FlushPlan, Saved, Saver
+from jarvisd.core.saved import FlushBatch, FlushPlan, Saver
 
 log = structlog.get_logger()
 
@@ -45,8 +44,6 @@ PUT_OFF_S = 0.1
 
 MAX_AHEAD = 16_384
 """Rows that reading may be ahead of the disk before history has to wait: 6 MB."""
-
-_IS_PRESSING = attrgetter("is_pressing")
 
 CRASHED = (
     "an internal error keeps what is new from being stored; the daemon's log says more. "
@@ -85,12 +82,7 @@ class Flusher:
         self._clock = clock
         self._streams = streams
         self.features = features
-        # Asked with each change of a stream, so only those that can be pressing.
-        self._can_press = [
-            each
-            for each in features.values()
-            if type(each).is_pressing is not Feature.is_pressing
-        ]
+        self._guarded = GuardedFeatures(features, clock)
         self._streams_of = streams_of
         self._restart = restart
         self._caught_up = anyio.Event()
@@ -106,15 +98,13 @@ class Flusher:
         # Without a turn of the loop in between, what is taken is what is written.
         self._writing = anyio.Lock(fast_acquire=True)
         self._batches = 0
-        self._is_partial = False
-        """A feature failed in the flush under way, while others were stored."""
         self._unanswered: FlushBatch | None = None
         self._began = 0.0
         self._failures = 0
         self.restarted = anyio.Event()
         self.failed_since_ms: int | None = None
         self.error: str | None = None
-        self.refused = Refusals()
+        self.refused = self._guarded.refused
         self.last_flush_ms: int | None = None
 
     @property
@@ -133,6 +123,10 @@ class Flusher:
         under_way = self._writing.locked() + (self._unanswered is not None)
         return self._store.revision + 1 + under_way
 
+    def feature_failed(self, name: str, exc: Exception) -> None:
+        """Report that the feature *name* has failed; all others go on."""
+        self._guarded.failed(name, exc)
+
     def touch(self, stream: Block, *, urgent: bool = True) -> None:
         """Record that *stream* has something new. Cheap; call it as often as true.
 
@@ -142,7 +136,7 @@ class Flusher:
         stream.revision = self.next_revision
         now = self._clock.monotonic()
         is_first = self._dirty.add(stream.origin.block_id, stream, now, urgent=urgent)
-        if is_first or (self._is_pressing and not self._failures):
+        if is_first or (self._guarded.is_pressing and not self._failures):
             self._wake.set()
 
     def hasten(self, *, urgent: bool) -> None:
@@ -156,19 +150,6 @@ class Flusher:
             self._wake.set()
 
     @property
-    def _is_pressing(self) -> bool:
-        return any(map(_IS_PRESSING, self._can_press))
-
-    @property
-    def _has_waiting(self) -> bool:
-        return any(each.has_waiting for each in self.features.values())
-
-    def _delayed(self) -> None:
-        """Notify all features that nothing can be stored for now."""
-        for each in self.features.values():
-            each.delayed()
-
-    @property
     def is_behind(self) -> bool:
         """Whether history should wait: for much to be stored, or for a transition.
 
@@ -177,7 +158,7 @@ class Flusher:
         hurries = self._urgent_due == -math.inf or (
             self._is_hurried and self._writing.locked()
         )
-        ahead = sum(each.unsaved for each in self.features.values()) >= MAX_AHEAD
+        ahead = self._guarded.unsaved >= MAX_AHEAD
         return ahead or (hurries and not self._failures)
 
     async def catch_up(self) -> None:
@@ -204,7 +185,7 @@ class Flusher:
         Of what is overdue every second flush is, so that nothing is put off for ever.
         """
         now = self._clock.monotonic()
-        overdue = self._is_pressing or now - self._dirty.next_due >= PUT_OFF_S
+        overdue = self._guarded.is_pressing or now - self._dirty.next_due >= PUT_OFF_S
         first = not (overdue and self._is_hurried)
         self._is_hurried = self._urgent_due <= now and first
         return [] if self._is_hurried else self._dirty.take(now)
@@ -217,7 +198,7 @@ class Flusher:
             while self._writing.locked():
                 await self._clock.sleep_until(self._began + SLOW_S)
                 if self.writing_s >= SLOW_S:
-                    self._delayed()
+                    self._guarded.delayed()
                     break
 
     async def flush_all(self) -> int:
@@ -261,8 +242,9 @@ class Flusher:
         async with self._writing:
             pass  # another who waits for the same stream may have taken it with theirs
 
-        if block_id in self._dirty and self.error is not None:
-            raise StoreError(self.error)
+        error = CRASHED if self._guarded.lacks_cursors else self.error
+        if block_id in self._dirty and error is not None:
+            raise StoreError(error)
 
     async def _sleep_until_due(self) -> None:
         while self._next_due > self._clock.monotonic():
@@ -275,7 +257,7 @@ class Flusher:
     @property
     def _next_due(self) -> float:
         due = min(self._dirty.next_due, self._urgent_due)
-        return max(-math.inf if self._is_pressing else due, self._not_before)
+        return max(-math.inf if self._guarded.is_pressing else due, self._not_before)
 
     async def _wait_for_earlier(self, scope: anyio.CancelScope) -> None:
         await self._wake.wait()
@@ -287,7 +269,7 @@ class Flusher:
         On failure raise only if *raises*.
         """
         try:
-            if plan.streams or self._has_waiting or self._is_pressing:
+            if plan.streams or self._guarded.has_waiting or self._guarded.is_pressing:
                 await self._save(plan)
         except StoreError:
             if raises:
@@ -322,27 +304,28 @@ class Flusher:
                 await self._send(self._unanswered)
                 await self._restart_if_replaced()
 
-            features = self.features.values()
-            urgent = {each for one in features for each in one.urgent_sessions()}
+            urgent = self._guarded.urgent_sessions()
             sources = self._take_sources(urgent)
             sources += self._take_siblings([*streams, *sources])
             self._dirty.begun((each.origin.block_id for each in sources), now)
             streams += sources
-            is_parted = plan.is_hurried and not any(each.is_mixed for each in features)
+            is_parted = plan.is_hurried and not self._guarded.is_mixed
             scope = Scope(streams, urgent if is_parted else None)
             await self._send(self._take(scope, durable=plan.durable))
             await self._restart_if_replaced()
 
             self._not_before = -math.inf
-            if self._is_partial:  # what a feature could not store waits for a pause
-                self._is_partial = False
+            if (
+                self._guarded.is_partial
+            ):  # what a feature could not store waits for a pause
+                self._guarded.is_partial = False
                 self._not_before = self._clock.monotonic() + RETRY_S[-1]
                 for each in streams:
                     self._dirty.put_back(each.origin.block_id, each, now)
 
-                if self._has_waiting:
+                if self._guarded.has_waiting:
                     self._urgent_due = now
-                    self._delayed()
+                    self._guarded.delayed()
 
         self._failures, self.failed_since_ms, self.error = 0, None, None
         self.last_flush_ms = self._clock.unix_ms()
@@ -373,39 +356,20 @@ class Flusher:
         )
 
     def _take(self, scope: Scope, *, durable: bool) -> FlushBatch:
-        """Return the changes of *scope* that all features have to store now.
-
-        A bulkhead: a feature that fails has nothing to store, and all others have.
-        """
+        """Return the changes of *scope* that all features have to store now."""
         self._batches += 1
         self._urgent_due = math.inf
         for each in scope.streams:
             each.revision = self._store.revision + 1  # some changed while this waited
 
-        changes: dict[str, Change] = {}
-        for name, feature in self.features.items():
-            try:
-                change = feature.take(scope)
-            except Exception as exc:
-                self.feature_failed(name, exc)
-                self._is_partial = True
-            else:
-                self._put_aside(feature.take_refused())
-                if change is not None:
-                    changes[name] = change
-
+        taken = self._guarded.take(scope)
         return FlushBatch(
-            changes=changes,
+            changes=taken.changes,
             durable=durable,
             number=self._batches,
             generation=self._generation,
+            failed=taken.failed,
         )
-
-    def _put_aside(self, refused: Sequence[str]) -> None:
-        """Report that the rows named by *refused* are not stored and will not be."""
-        if refused:
-            self.refused.add(len(refused), refused[-1], self._clock.unix_ms())
-            log.error("rows.refused", rows=len(refused), last=refused[-1])
 
     async def _send(self, batch: FlushBatch) -> None:
         """Store *batch*, and notify features of the outcome of their changes."""
@@ -413,47 +377,20 @@ class Flusher:
             saved = await self._store.save(batch)
         except StoreUnansweredError:
             self._unanswered = batch
-            self._settle(batch, FlushOutcome.UNANSWERED)
+            self._guarded.settle(batch, FlushOutcome.UNANSWERED)
             raise
         except BaseException as exc:
             # Cancelled before it was sent again, it may be stored as before.
             if isinstance(exc, Exception) or batch is not self._unanswered:
                 self._unanswered = None
-                self._settle(batch, FlushOutcome.REFUSED)
+                self._guarded.settle(batch, FlushOutcome.REFUSED)
             raise
 
         self._unanswered = None
-        self._put_aside(saved.refused)
+        self._guarded.put_aside(saved.refused)
         replaced = self._generation != self._store.generation
         without = FlushOutcome.REPLACED if replaced else FlushOutcome.REFUSED
-        self._settle(batch, without, saved)
-
-    def _settle(
-        self, batch: FlushBatch, outcome: FlushOutcome, saved: Saved | None = None
-    ) -> None:
-        """Notify each feature whose change is in *saved* that it is committed.
-
-        All others receive *outcome*. A bulkhead: a feature that fails costs itself.
-        """
-        for name, change in batch.changes.items():
-            feature = self.features[name]
-            try:
-                if saved is not None and name in saved.receipts:
-                    receipt = saved.receipts[name]
-                    feature.settled(FlushOutcome.COMMITTED, change, receipt)
-                else:
-                    self._is_partial |= (
-                        saved is not None and outcome is FlushOutcome.REFUSED
-                    )
-                    feature.settled(outcome, change, None)
-            except Exception as exc:
-                self.feature_failed(name, exc)
-                self._is_partial = True
-
-    def feature_failed(self, name: str, exc: Exception) -> None:
-        """Report that the feature *name* has failed; all others go on."""
-        log.error("feature.crashed", feature=name, exc_info=exc)
-        self._put_aside([f"{name}: {type(exc).__name__}"])
+        self._guarded.settle(batch, without, saved)
 
     async def _restart_if_replaced(self) -> None:
         """Go on from what the database holds, if it is another one than before.
@@ -464,8 +401,11 @@ class Flusher:
         if self._generation == self._store.generation:
             return
 
-        while self._generation != (generation := self._store.generation):
+        if self._unanswered is not None:
+            self._guarded.settle(self._unanswered, FlushOutcome.REPLACED)
             self._unanswered = None
+
+        while self._generation != (generation := self._store.generation):
             await self._restart()
             self._generation = generation  # it may be replaced while it is read
 
@@ -480,10 +420,10 @@ class Flusher:
         for stream in streams:
             self._dirty.put_back(stream.origin.block_id, stream, now)
 
-        if self._has_waiting:
+        if self._guarded.has_waiting:
             self._urgent_due = now
 
-        self._delayed()
+        self._guarded.delayed()
         if self.failed_since_ms is None:
             self.failed_since_ms = self._clock.unix_ms()
             log.warning("flush.postponed", blocks=len(streams), reason=str(exc))

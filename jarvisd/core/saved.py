@@ -31,20 +31,22 @@ class FlushBatch(msgspec.Struct, frozen=True, kw_only=True):
     the answer: for pushed lines, which nobody can read again. A batch with a *number*
     may be sent again when its answer did not come in time: it is committed once, and
     answered as it was then. Its changes build on what the database of *generation* has;
-    None: on nothing. Another gets only what applies to any.
+    None: on nothing. Another gets only what applies to any. *failed* names the features
+    that could not give their change: what needs it is not written either.
     """
 
     changes: Mapping[str, Change]
     durable: bool = False
     number: int = 0
     generation: int | None = None
+    failed: frozenset[str] = frozenset()
 
 
 class Saved(NamedTuple):
     """What came of a batch: the revision that it is, and the stores' receipts.
 
-    A change without a receipt is not stored: its store failed, or the database was
-    replaced. *refused* names the rows that the database would not take; all others are
+    A change without a receipt is not stored: its store or one that it needs failed, or
+    the database was replaced. *refused* names the rows that the database would not take; all others are
     stored.
     """
 

@@ -6,7 +6,7 @@ everything in memory, save everything again.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -56,6 +56,15 @@ class Written(NamedTuple):
     size_bytes: int
     receipts: Mapping[str, Receipt] = {}
     refused: tuple[str, ...] = ()
+
+
+class _PartFailedError(Exception):
+    """Changes failed in their savepoints, and others that are written need them."""
+
+    def __init__(self, failed: Collection[str], refused: tuple[str, ...]) -> None:
+        super().__init__(*failed)
+        self.failed = failed
+        self.refused = refused
 
 
 def run_each(
@@ -209,17 +218,56 @@ class Writer:
             # It was committed, but the caller timed out before the result arrived.
             return self._answered[1]
 
+        batch = self._without(batch, batch.failed)
         try:
             written = self._write_changes(raw, batch, above=above)
         except Exception as exc:
             if not is_of_row(exc):
                 raise
 
-            # Retry with a savepoint for each change, so that only the failing is lost.
-            written = self._write_changes(raw, batch, above=above, in_savepoints=True)
+            written = self._write_apart(raw, batch, above=above)
 
         self._answered = (batch.number, written)
         return written
+
+    def _write_apart(
+        self, raw: sqlite3.Connection, batch: FlushBatch, *, above: int
+    ) -> Written:
+        """Write *batch* with a savepoint for each change, so that one can fail alone.
+
+        What needs a change that failed is rolled back with it: then all others are
+        written once more, without these.
+        """
+        refused: tuple[str, ...] = ()
+        while True:
+            try:
+                written = self._write_changes(
+                    raw, batch, above=above, in_savepoints=True
+                )
+            except _PartFailedError as exc:
+                of_failed = tuple(f"{name}: " for name in exc.failed)
+                refused += tuple(e for e in exc.refused if e.startswith(of_failed))
+                batch = self._without(batch, exc.failed)
+            else:
+                return written._replace(refused=refused + written.refused)
+
+    def _without(self, batch: FlushBatch, failed: Collection[str]) -> FlushBatch:
+        """Return *batch* without the changes of *failed*, and what needs them."""
+        left_out, needing = set[str](), set(failed)
+        while needing:
+            left_out |= needing
+            needing = {
+                name
+                for name in batch.changes.keys() - left_out
+                if self._stores[name].needs & left_out
+            }
+
+        changes = {
+            name: change
+            for name, change in batch.changes.items()
+            if name not in left_out
+        }
+        return msgspec.structs.replace(batch, changes=changes)
 
     def _write_changes(
         self,
@@ -239,11 +287,15 @@ class Writer:
                         self._known.part(raw, name) if in_savepoints else nullcontext()
                     ):
                         receipts[name] = self._stores[name].write(tx, change)
+
+                refused = tuple(self._known.refused)
+                failed = batch.changes.keys() - receipts.keys()
+                if any(self._stores[name].needs & failed for name in receipts):
+                    raise _PartFailedError(failed, refused)
         except BaseException:
             self._known.forget()
             raise
 
-        refused = tuple(self._known.refused)
         return Written(tx.revision, size_bytes(self._path), receipts, refused)
 
     def _changes_for_new_file(self, batch: FlushBatch) -> FlushBatch:
