@@ -10,7 +10,9 @@ a line is read make no difference to rows, nor to what sessions and the rollup g
 them.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 from jarvisd.core.event import LimitsReported
 from jarvisd.core.feature import ALL, Feature, FlushOutcome, Scope, SessionKey, Slice
@@ -237,43 +239,47 @@ class Ledger(Feature):
 
     def _take(self) -> LedgerBatch:
         caches = self._caches
-        former = self._former + self._take_former()
-        self._former = ()
-        responses, contested_responses = caches.responses.take()
-        calls, contested_calls = caches.calls.take()
-        marks, contested_marks = caches.marks.take()
-        dirty, self._dirty, self._newest = self._dirty, set(), None
-        self._is_mixed = False
-        reprice = self._repricing.take(self._sessions, self.rollup)
-        return LedgerBatch(
-            responses=responses,
-            calls=calls,
-            marks=marks,
-            sessions=tuple(self._rows_of(dirty)),
-            limits=self._take_limits(),
-            cells=self.rollup.take(),
-            contested=contested_responses | contested_calls | contested_marks,
-            prices=self._repricing.version,
-            reprice=reprice,
-            outdated=self._take_outdated(),
-            former=former,
-        )
+        taken: dict[str, Any] = {"prices": self._repricing.version}
+        with self._put_back_on_error(taken):
+            taken["former"] = self._former + self._take_former()
+            self._former = ()
+            taken["responses"], contested_responses = caches.responses.take()
+            taken["calls"], contested_calls = caches.calls.take()
+            taken["marks"], contested_marks = caches.marks.take()
+            taken["contested"] = contested_responses | contested_calls | contested_marks
+            taken["reprice"] = self._repricing.take(self._sessions, self.rollup)
+            taken["outdated"] = self._take_outdated()
+            taken["cells"] = self.rollup.take()
+            taken["limits"] = self._take_limits()
+            taken["sessions"] = tuple(self._rows_of(self._dirty))
+            self._dirty, self._newest, self._is_mixed = set(), None, False
+
+        return LedgerBatch(**taken)
 
     def _take_of(self, sessions: Collection[SessionKey]) -> LedgerBatch:
         """Return the unsaved rows of *sessions*, and keep those of others."""
         caches = self._caches
         dirty = self._dirty.intersection(sessions)
-        self._dirty -= dirty
-        self._newest = None
-        return LedgerBatch(
-            responses=caches.responses.take_of(sessions),
-            calls=caches.calls.take_of(sessions),
-            marks=caches.marks.take_of(sessions),
-            sessions=tuple(self._rows_of(dirty)),
-            limits=self._take_limits(),
-            cells=self.rollup.take_of(sessions),
-            prices=self._repricing.version,
-        )
+        taken: dict[str, Any] = {"prices": self._repricing.version}
+        with self._put_back_on_error(taken):
+            taken["responses"] = caches.responses.take_of(sessions)
+            taken["calls"] = caches.calls.take_of(sessions)
+            taken["marks"] = caches.marks.take_of(sessions)
+            taken["cells"] = self.rollup.take_of(sessions)
+            taken["limits"] = self._take_limits()
+            taken["sessions"] = tuple(self._rows_of(dirty))
+            self._dirty, self._newest = self._dirty - dirty, None
+
+        return LedgerBatch(**taken)
+
+    @contextmanager
+    def _put_back_on_error(self, taken: Mapping[str, Any]) -> Iterator[None]:
+        """Put the fields of a batch that were *taken* back if a later step fails."""
+        try:
+            yield
+        except BaseException:
+            self._put_back(LedgerBatch(**taken))
+            raise
 
     def _stored(self, receipt: LedgerReceipt) -> None:
         self._repricing.hold(self._sessions, self.rollup)

@@ -42,6 +42,9 @@ MAX_COST_MICROS: Final = 2**40
 CellPlace = tuple[int, CellKey]
 """A quarter, and one of its cells."""
 
+Figures = tuple[Tokens, int | None]
+"""The tokens of a response, and its cost; None if it has no price."""
+
 Cost = tuple[int, int]
 """Micro-dollars, and how many responses have no price."""
 
@@ -179,10 +182,13 @@ class Rollup:
         One without a response left is among them, for the store to delete; it is
         forgotten here.
         """
-        dirty, self._dirty = self._dirty, {}
-        return tuple(
-            self._taken(quarter, key) for quarter, keys in dirty.items() for key in keys
+        taken = tuple(
+            self._taken(quarter, key)
+            for quarter, keys in self._dirty.items()
+            for key in keys
         )
+        self._dirty = {}
+        return taken
 
     def take_of(self, sessions: Container[tuple[str, SessionId]]) -> tuple[Cell, ...]:
         """Return those of *sessions* alone; the rest waits."""
@@ -192,10 +198,11 @@ class Rollup:
             for key in keys
             if key[:2] in sessions
         ]
+        taken = tuple(self._taken(quarter, key) for quarter, key in places)
         for quarter, key in places:
             self._dirty[quarter].discard(key)
 
-        return tuple(self._taken(quarter, key) for quarter, key in places)
+        return taken
 
     def put_back(self, cells: Iterable[Cell]) -> None:
         """Put back *cells*, which were taken and not stored."""
@@ -249,16 +256,24 @@ class RowSums(NamedTuple):
     def apply(self, before: Row | None, after: Row | None) -> None:
         """Count *after* in place of *before*, each in the session that it belongs to.
 
-        Either may be None: nothing was counted of the row, or nothing is to be.
+        Either may be None: nothing was counted of the row, or nothing is to be. Both
+        are priced before a sum is changed, so a price that fails changes none.
         """
+        old, new = self._priced(before), self._priced(after)
         if before is not None:
-            self._count(before, -1)
+            self._count(before, old, -1)
 
         if after is not None:
-            self._count(after, 1)
+            self._count(after, new, 1)
 
-    def _count(self, row: Row, sign: int) -> None:
-        """Add *row*, or subtract it if *sign* is -1."""
+    def _priced(self, row: Row | None) -> Figures | None:
+        if isinstance(row, ResponseRow) and row.rank != VOID_RANK:
+            return priced(row, self.price)
+
+        return None
+
+    def _count(self, row: Row, figures: Figures | None, sign: int) -> None:
+        """Add *row*, or subtract it if *sign* is -1; *figures* are a response's."""
         key = (row.agent, row.session_id)
         session = self.sessions.get(key)
         if session is None:
@@ -268,8 +283,8 @@ class RowSums(NamedTuple):
         segments = session.open_segments
         match row:
             case ResponseRow():
-                if row.rank != VOID_RANK:
-                    tokens, cost = priced(row, self.price)
+                if figures is not None:
+                    tokens, cost = figures
                     count_response(session, row, tokens, cost, sign)
                     segments.count_response(row, tokens, cost, sign)
                     self.rollup.count(row, tokens, cost, sign)
@@ -282,7 +297,7 @@ class RowSums(NamedTuple):
                 segments.count_mark(row, sign)
 
 
-def priced(row: ResponseRow, price: Price) -> tuple[Tokens, int | None]:
+def priced(row: ResponseRow, price: Price) -> Figures:
     """Return the tokens of *row*, and its cost; None if it has no price."""
     tokens = row.tokens
     cost = price(row.model, row.variant, row.at_ms, tokens, row.web_searches)
