@@ -1,6 +1,7 @@
 """Records the messages in agents' logs, if the user has enabled that."""
 
 import hashlib
+from collections import deque
 
 import structlog
 
@@ -28,8 +29,9 @@ class MessageRecorder(Feature):
 
     def __init__(self, limits: ConversationLimits) -> None:
         self._limits = limits
-        self._waiting: dict[BlockId, list[RecordedMessage]] = {}
+        self._waiting: dict[BlockId, deque[RecordedMessage]] = {}
         self._taken: dict[BlockId, int] = {}
+        """How many of the first messages of each block are in the flush under way."""
 
     def applied(self, part: Slice) -> None:
         """Record the messages in *part*."""
@@ -71,7 +73,7 @@ class MessageRecorder(Feature):
         if len(content) > MAX_CHARS:
             content = content[:MAX_CHARS] + CUT
 
-        waiting = self._waiting.setdefault(block.block_id, [])
+        waiting = self._waiting.setdefault(block.block_id, deque())
         waiting.append(
             RecordedMessage(
                 origin=_origin(said, block, line),
@@ -84,7 +86,10 @@ class MessageRecorder(Feature):
             )
         )
         if len(waiting) > MAX_WAITING:
-            del waiting[0]
+            waiting.popleft()
+            if self._taken.get(block.block_id, 0):
+                self._taken[block.block_id] -= 1
+
             log.warning("message.dropped", block_id=block.block_id)
 
     def take(self, scope: Scope) -> tuple[tuple[RecordedMessage, ...], ...] | None:
@@ -103,9 +108,15 @@ class MessageRecorder(Feature):
         del change, receipt
         if outcome is FlushOutcome.COMMITTED:
             for block_id, number in self._taken.items():
-                del self._waiting[block_id][:number]
-                if not self._waiting[block_id]:
+                waiting = self._waiting[block_id]
+                for _ in range(number):
+                    waiting.popleft()
+
+                if not waiting:
                     del self._waiting[block_id]
+
+        if outcome is not FlushOutcome.UNANSWERED:
+            self._taken = {}
 
 
 def _origin(said: Said, block: Block, line: TextLine) -> int:
