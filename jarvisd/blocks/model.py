@@ -17,7 +17,8 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         state_memory: What the judgement of states has to remember of it there.
         parser_version: Of the parser whose words are in the ledger; 0 if it has not
             been read into the ledger yet.
-        bad_lines: Some that were met since the start, for explaining.
+        bad_lines: Some that could not be taken in.
+        replaced_bad_lines: Offsets of those that are none any more.
 
     """
 
@@ -35,6 +36,7 @@ class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state_memory: bytes = b""
     parser_version: int = 0
     bad_lines: tuple[BadLine, ...] = ()
+    replaced_bad_lines: tuple[int, ...] = ()
 
 
 def saved_block(block: Block) -> SavedBlock:
@@ -56,6 +58,7 @@ def saved_block(block: Block) -> SavedBlock:
         state_memory=memories.get("states", b""),
         parser_version=block.parser_version,
         bad_lines=tuple(block.bad_lines),
+        replaced_bad_lines=tuple(block.replaced_bad_lines),
     )
 
 
@@ -84,4 +87,5 @@ def restored_block(saved: SavedBlock) -> Block:
         parser_version=saved.parser_version,
         reader_memory=saved.reader_memory,
         memories={"ledger": saved.ledger_memory, "states": saved.state_memory},
+        bad_lines=list(saved.bad_lines),
     )

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from jarvisd.blocks.model import SavedBlock
+from jarvisd.core.block import BadLine
 from jarvisd.core.feature import Tx
 from jarvisd.core.origin import SessionId
 from jarvisd.core.storage.interned import Interned, storable
@@ -22,6 +23,15 @@ INSERT OR IGNORE INTO bad_line (block_key, line_offset, length, reason)
 SELECT block_key, ?, ?, ? FROM block AS b
 WHERE block_id = ?
 AND (SELECT count(*) FROM bad_line AS l WHERE l.block_key = b.block_key) < ?
+"""
+
+_REPLACED_BAD_LINE: Final = """
+DELETE FROM bad_line WHERE line_offset = ?
+AND block_key = (SELECT block_key FROM block WHERE block_id = ?)
+"""
+
+_BAD_LINES: Final = """
+SELECT block_id, line_offset, length, reason FROM bad_line JOIN block USING (block_key)
 """
 
 MAX_BAD_LINES: Final = 32
@@ -62,7 +72,7 @@ BLOCKS: Final = Table(
         "state_memory": _MEMORY,
     },
     together=(JointCodec({"folder": _folder, "name": _name}, {"path": _path}),),
-    unstored=("bad_lines",),
+    unstored=("bad_lines", "replaced_bad_lines"),
 )
 _UPSERT: Final = BLOCKS.upsert()
 _UPDATE: Final = BLOCKS.update(keep="origin")
@@ -92,6 +102,7 @@ def write_blocks(tx: Tx, blocks: Sequence[SavedBlock]) -> None:
         fresh = list(blocks)  # another program has deleted rows
 
     _UPSERT.run(raw, known, fresh, revision)
+    raw.executemany(_REPLACED_BAD_LINE, _replaced_bad_lines(blocks))
     raw.executemany(_BAD_LINE, _bad_lines(blocks))
     known.add_origins(each.origin for each in fresh)
 
@@ -114,7 +125,19 @@ def read_blocks(raw: sqlite3.Connection) -> list[SavedBlock]:
     """Return every block, in the order in which they were first stored."""
     known = Interned()
     known.load_texts(raw)
-    return [BLOCKS.decode(raw, known, row) for row in raw.execute(_SELECT)]
+    bad: dict[str, list[BadLine]] = {}
+    for block_id, offset, length, reason in raw.execute(_BAD_LINES):
+        line = BadLine(offset=offset, length=length, reason=reason)
+        bad.setdefault(block_id, []).append(line)
+
+    blocks = [BLOCKS.decode(raw, known, row) for row in raw.execute(_SELECT)]
+    if not bad:
+        return blocks
+
+    return [
+        replace(each, bad_lines=tuple(bad.get(each.origin.block_id, ())))
+        for each in blocks
+    ]
 
 
 def has_open_block(
@@ -123,6 +146,12 @@ def has_open_block(
     """Whether a log of the session is still there, as far as that is stored."""
     found = raw.execute(_OPEN_BLOCK, (known.key(raw, agent), session_id)).fetchone()
     return found is not None
+
+
+def _replaced_bad_lines(blocks: Iterable[SavedBlock]) -> Iterator[Row]:
+    for block in blocks:
+        for offset in block.replaced_bad_lines:
+            yield offset, block.origin.block_id
 
 
 def _bad_lines(blocks: Iterable[SavedBlock]) -> Iterator[Row]:

@@ -1,7 +1,7 @@
 """One block: where it is from, how far it is read, its counts, and opaque memories."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from jarvisd.core.origin import (
     SessionId,
     stream_block_id,
 )
+from jarvisd.core.record import TOO_LONG
 from jarvisd.core.roots import Position, SourceState
 from jarvisd.core.sources.source_slice import RereadableLines
 
@@ -103,6 +104,7 @@ class Block:
         memories: The same, encoded, by the name of the feature; while *memory* is None.
         session: The session that it is of as features know it, as far as it is known.
         bad_lines: The first that could not be taken in.
+        replaced_bad_lines: Offsets of those that came again, changed, for the store.
 
     """
 
@@ -134,6 +136,7 @@ class Block:
     memories: Mapping[str, bytes] = field(default_factory=dict)
     session: Any = None
     bad_lines: list[BadLine] = field(default_factory=list)
+    replaced_bad_lines: set[int] = field(default_factory=set)
 
     @property
     def block_id(self) -> BlockId:
@@ -173,21 +176,38 @@ class Block:
             decoded = (text.decode(errors="replace") for text in texts)
             self.char_count += sum(map(len, decoded))
 
-    def take_back(self, lines: int, chars: int) -> None:
-        """Count so many lines and code points no more: they come again, changed."""
-        self.line_count -= lines
+    def take_back(self, replaced: Sequence[int], chars: int) -> None:
+        """Count the lines at the offsets *replaced*, of so many code points, no more.
+
+        They come again, changed. Malformed ones that are not remembered stay counted.
+        """
+        self.line_count -= len(replaced)
         self.char_count -= chars
+        if self.bad_lines:
+            offsets = set(replaced)
+            bad = [each for each in self.bad_lines if each.offset in offsets]
+            oversize = sum(each.reason == TOO_LONG for each in bad)
+            self.oversize_count -= oversize
+            self.malformed_count -= len(bad) - oversize
+            self._forget_bad_lines(bad)
 
     def take_back_all(self) -> None:
         """Count nothing so far: all lines come again, and malformed ones with them."""
         self.line_count = self.char_count = 0
         self.malformed_count = self.oversize_count = 0
+        self._forget_bad_lines(list(self.bad_lines))
+
+    def _forget_bad_lines(self, bad: Sequence[BadLine]) -> None:
+        for each in bad:
+            self.bad_lines.remove(each)
+            self.replaced_bad_lines.add(each.offset)
 
     def add_bad_line(self, offset: int, length: int, reason: str) -> None:
         """Remember a line that could not be taken in, if there are few so far."""
         if len(self.bad_lines) < MAX_BAD_LINES:
             line = BadLine(offset=offset, length=length, reason=reason)
             self.bad_lines.append(line)
+            self.replaced_bad_lines.discard(offset)
 
     def add_oversize(self, chars: int) -> None:
         """Count one line that was too long to keep, from its length alone."""

@@ -161,7 +161,7 @@ class Intake:
         hand, which takes a fifth off the time of going line by line. A bulkhead: a
         record that a feature cannot take is noted as a malformed line of its block.
         """
-        records = part.records = _records(part.stream, part.items, reader)
+        records = part.records = _records(part, reader)
         live = part.mode is Mode.LIVE
         if memory is not None:
             for index, record in enumerate(records):
@@ -176,7 +176,7 @@ class Intake:
                     for apply in self._applying:
                         apply(memory, record, live=live)
                 except Exception as exc:
-                    _note_crash(part.stream, part.items[index], exc)
+                    _note_crash(part, part.items[index], exc)
                     records[index] = None
 
         self._call_features("applied", part)
@@ -242,10 +242,10 @@ class Intake:
             self.touch(block)
 
 
-def _note_crash(block: Block, line: TextLine | Oversize, exc: Exception) -> None:
-    length = line.chars if isinstance(line, Oversize) else line.length
-    log.error("line.crashed", block_id=block.block_id, offset=line.offset, exc_info=exc)
-    block.add_bad_line(line.offset, length, POISON)
+def _note_crash(part: Slice, line: TextLine | Oversize, exc: Exception) -> None:
+    block_id = part.stream.block_id
+    log.error("line.crashed", block_id=block_id, offset=line.offset, exc_info=exc)
+    _note_bad(part, line, POISON)
 
 
 def dated(record: Record, line: TextLine) -> Record:
@@ -256,25 +256,30 @@ def dated(record: Record, line: TextLine) -> Record:
     return record if line.written_ms is None else replace(record, at_ms=line.written_ms)
 
 
-def _records(
-    block: Block, lines: Sequence[TextLine | Oversize], reader: AgentReader
-) -> list[Record | None]:
-    """Return the record of each of *lines*, or None if it is no line of the agent."""
+def _note_bad(part: Slice, line: TextLine | Oversize, reason: str) -> None:
+    """Remember a line that could not be taken in; one read again was counted before."""
+    if part.mode is not Mode.REREAD:
+        length = line.chars if isinstance(line, Oversize) else line.length
+        part.stream.add_bad_line(line.offset, length, reason)
+
+
+def _records(part: Slice, reader: AgentReader) -> list[Record | None]:
+    """Return the record of each item of *part*, or None if it is none of the agent."""
     records: list[Record | None] = []
     read = reader.read
-    for line in lines:
+    for line in part.items:
         record = None
         if isinstance(line, Oversize):
-            block.add_bad_line(line.offset, line.chars, TOO_LONG)
+            _note_bad(part, line, TOO_LONG)
         else:
             try:
                 record = read(line.text, offset=line.offset)
                 if record is None and not is_blank(line.text):
-                    block.add_bad_line(line.offset, line.length, NOT_JSON)
+                    _note_bad(part, line, NOT_JSON)
                 elif record is not None and record.at_ms is None:
                     record = dated(record, line)
             except Exception as exc:
-                _note_crash(block, line, exc)
+                _note_crash(part, line, exc)
 
         records.append(record)
 

@@ -37,6 +37,7 @@ from tests.books.test_stored_books import delete_database
 from tests.ledger import test_ledger_claude as claude
 from tests.sources.sqlite.database_rig import writing
 from tests.sources.sqlite.opencode_like import QUERIES
+from tests.storage.building import ask
 from tests.support import eventually
 
 
@@ -218,6 +219,49 @@ async def test_a_changed_element_takes_the_place_of_what_it_counted(
 
         block = daemon.block()
         assert (block.line_count, block.char_count) == (2, 25 + 28)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_a_malformed_element_that_is_mended_is_malformed_no_more(
+    tmp_path: Path, document: Path, is_restarted: bool
+) -> None:
+    """Nor is its line among the bad ones in the database; a good one may become one."""
+    bad, good = ({"id": f"m{each}", "output": "words"} for each in (0, 1))
+    write(document, json.dumps({"messages": [bad, {"id": "m1"}]}))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+        assert daemon.block().malformed_count == 1
+        if is_restarted:
+            daemon.crash()
+
+        write(document, json.dumps({"messages": [{"id": "m0", "output": 7}, good]}))
+        await eventually(lambda: output(daemon) == 7)
+        await daemon.sync() if not is_restarted else None
+
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+        block = daemon.block()
+        assert (block.line_count, block.malformed_count) == (2, 1)
+        (line,) = block.bad_lines
+
+    stored = ask(tmp_path / "s.db", "SELECT line_offset FROM bad_line")
+    assert stored == [(line.offset,)]
+
+
+async def test_a_second_reading_counts_no_bad_line_again(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, json.dumps({"messages": [{"id": "m0", "output": "words"}]}))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+        delete_database(tmp_path)
+        daemon.intake.touch(daemon.block())
+        await daemon.sync()
+        await eventually(lambda: daemon.block().parser_version == 1)
+        block = daemon.block()
+
+    assert block.malformed_count == 1
+    assert len(block.bad_lines) == 1
 
 
 async def test_a_document_goes_on_from_its_cursor_after_a_restart(

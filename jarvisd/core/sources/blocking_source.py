@@ -214,9 +214,10 @@ class BlockingSource:
 
         for each in batch.items:
             part = streams.setdefault(each.stream, StreamSlice())
-            part.lines.append(line_of(each, self.condense))
+            line = line_of(each, self.condense)
+            part.lines.append(line)
             if each.replaces is not None:
-                part.replaced += 1
+                part.replaced.append(line.offset)
                 part.replaced_chars += each.replaced_chars
 
         for stream, totals in batch.totals.items():

@@ -22,14 +22,14 @@ Lines = list[TextLine | Oversize]
 class StreamSlice:
     """The part of a slice that belongs to one stream, a session in the source.
 
-    *replaced* of its earlier lines, with *replaced_chars* code points in total, are among
-    *lines* again in a new version. *restarted* means that all earlier lines are void,
+    Its earlier lines at the offsets *replaced*, with *replaced_chars* code points in total,
+    are among *lines* again in a new version. *restarted* means that all earlier lines are void,
     *ended* that no more follow. *totals* are its totals after this slice, if the source
     knows them.
     """
 
     lines: Lines = field(default_factory=list)
-    replaced: int = 0
+    replaced: list[int] = field(default_factory=list)
     replaced_chars: int = 0
     restarted: bool = False
     ended: bool = False
