@@ -54,8 +54,8 @@ class WorktreeReader:
 
             if found:
                 log.info("worktrees.found", folders=len(found))
-                for block in blocks.place_again():
-                    self._intake.touch(block, urgent=False)
+                blocks.place_again()
+                self._intake.touch_moved()
 
     def _add(self, folders: Iterable[str]) -> None:
         room = MAX_FOLDERS - len(self._met)

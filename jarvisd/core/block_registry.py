@@ -70,6 +70,8 @@ class Blocks:
     _recent: dict[BlockId, Block] = field(default_factory=dict)
     # Projects that are no worktrees, as far as is known.
     _placed: set[str] = field(default_factory=set)
+    # Those of another project than they are stored with.
+    _moved: dict[BlockId, Block] = field(default_factory=dict)
     _asked_ms: int = 0
     changes: int = 0
 
@@ -95,30 +97,36 @@ class Blocks:
         self._totals_of(block).blocks += 1
         self._count(block, now_ms)
 
-    def place(self, block: Block) -> bool:
+    def place(self, block: Block) -> None:
         """Assign *block* to the project that its folder is a worktree of.
 
-        Return whether it was of another one. Cheap where nothing is new.
+        Cheap where nothing is new. Its project may identify worktrees of others, so
+        `take_moved` has all blocks that have another one now.
         """
         origin, folder = block.origin, block.origin.project
         if folder is None or folder in self._placed:
-            return False
+            return
 
         self.publish(FolderMet(folder))
         project = self.projects.of(folder)
         if project != folder:
             block.origin = replace(origin, project=project)
+            self._moved[block.block_id] = block
 
         self._placed.add(project)
         if self.projects.meet(project):
             self.place_again()
 
-        return project != folder
-
-    def place_again(self) -> list[Block]:
-        """Ask for the projects of all blocks anew; return those that have another one."""
+    def place_again(self) -> None:
+        """Find the projects of all blocks anew."""
         self._placed.clear()
-        return [each for each in self if self.place(each)]
+        for each in self:
+            self.place(each)
+
+    def take_moved(self) -> Collection[Block]:
+        """Return the blocks that have another project since the last call."""
+        moved, self._moved = self._moved, {}
+        return moved.values()
 
     def changed(self, block: Block, now_ms: int) -> None:
         """Count the changes of *block* in the totals, and publish that it has changed."""

@@ -105,6 +105,7 @@ class Intake:
 
         block.position = position
         self.touch(block, urgent=mode is Mode.LIVE)
+        self.touch_moved()
 
     def fold_again(
         self,
@@ -211,6 +212,11 @@ class Intake:
         """Mark *block* as changed; see Flusher.touch."""
         self.flusher.touch(block, urgent=urgent)
         self.blocks.changed(block, self.clock.unix_ms())
+
+    def touch_moved(self) -> None:
+        """Mark the blocks as changed whose folders turned out to be of other projects."""
+        for each in self.blocks.take_moved():
+            self.touch(each, urgent=False)
 
     def fail(self, block: Block, reason: str) -> None:
         """Mark *block* as one that cannot be read now."""

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -114,6 +116,10 @@ async def test_worktrees_of_codex_are_one_project_where_theirs_is_not_known(
         claude(home, SHOP)
         await daemon.sync()
         assert await projects(home) == {SHOP: 600}
+        with closing(sqlite3.connect(home.state / "jarvisd.db")) as raw:
+            stored = raw.execute("SELECT DISTINCT project FROM block_shown").fetchall()
+
+        assert stored == [(SHOP,)]
 
 
 def git(folder: Path, *arguments: str) -> None:
