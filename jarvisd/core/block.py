@@ -21,6 +21,7 @@ from jarvisd.core.origin import (
 )
 from jarvisd.core.record import TOO_LONG
 from jarvisd.core.roots import Position, SourceState
+from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank
 from jarvisd.core.sources.source_slice import RereadableLines
 
 LIVE_MS = 300_000
@@ -175,6 +176,14 @@ class Block:
         except UnicodeDecodeError:
             decoded = (text.decode(errors="replace") for text in texts)
             self.char_count += sum(map(len, decoded))
+
+    def add_items(self, items: Sequence[TextLine | Oversize]) -> None:
+        """Count *items* of which nobody knows what they say."""
+        for item in items:
+            if isinstance(item, Oversize):
+                self.add_oversize(item.chars)
+            elif not is_blank(item.text):
+                self.add_lines([item.text], omitted=item.omitted)
 
     def take_back(self, replaced: Sequence[int], chars: int) -> None:
         """Count the lines at the offsets *replaced*, of so many code points, no more.

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -18,7 +19,9 @@ import pytest
 from jarvisd.base.clock import Clock
 from jarvisd.base.usage import Tokens
 from jarvisd.core.agent import AgentRegistry
+from jarvisd.core.block import Block
 from jarvisd.core.event import UsageReported
+from jarvisd.core.intake import Intake
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.roots import Place, SourceKind, StoredPosition, Tree
@@ -453,6 +456,42 @@ async def test_each_session_of_a_document_has_a_block_of_its_own(
         assert of_b.source is not None
         last = await anyio.to_thread.run_sync(of_b.source.last_lines, of_b.position, 9)
         assert [json.loads(each)["id"] for each in last] == ["b0", "b1"]
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_sessions_that_fail_in_one_slice_cost_no_other_and_are_read_again(
+    tmp_path: Path,
+    document: Path,
+    is_replaced: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = sessions_of(a=[1, 2], b=[4], c=[8], d=[16])
+    async with running(tmp_path, agents=THREADS) as daemon:
+        fold, failing = Intake.fold, {"a", "c"}
+
+        def fold_or_fail(
+            intake: Intake, block: Block, *given: Any, **more: Any
+        ) -> None:
+            if block.origin.session_id in failing:
+                failing.remove(block.origin.session_id)
+                raise ZeroDivisionError
+            fold(intake, block, *given, **more)
+
+        if is_replaced:
+            write(document, sessions_of(a=[1, 1], b=[1], c=[1], d=[1]))
+            await daemon.sync()
+
+        monkeypatch.setattr(Intake, "fold", fold_or_fail)
+        write(document, written)
+        await eventually(lambda: not failing)
+        await daemon.sync()
+        await eventually(lambda: daemon.session("c", "toy").tokens.output == 8)
+        lines = {"a": 2, "b": 1, "c": 1, "d": 1}
+        sums = {name: daemon.session(name, "toy").tokens.output for name in lines}
+        assert sums == {"a": 3, "b": 4, "c": 8, "d": 16}
+        assert lines_by_session(daemon) == lines
+        assert {each.malformed_count for each in daemon.blocks} == {0}
+        assert {each.error for each in daemon.blocks} == {None}
 
 
 async def test_a_replaced_database_gets_the_cursor_of_a_document_again(

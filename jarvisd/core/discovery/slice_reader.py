@@ -153,8 +153,12 @@ class SliceReader:
         self, tracked: TrackedFile, part: SourceSlice[Position], written_ms: int | None
     ) -> None:
         """Apply each stream of a slice to its block; the cursor is in the source's own."""
+        blocks = {  # all of them first: if one fails, nothing of the slice is applied
+            stream: self._file_registry.block_of(tracked, stream)
+            for stream in part.streams
+        }
         for stream, each in part.streams.items():
-            block = self._file_registry.block_of(tracked, stream)
+            block = blocks[stream]
             position = part.position
             if stream:
                 offset = block.position.offset + len(each.lines)
@@ -175,6 +179,7 @@ class SliceReader:
         position: Position,
         written_ms: int | None,
     ) -> None:
+        """Apply one stream. A bulkhead: one that fails is counted, and read again."""
         self._intake.recover(block)
         if part.restarted:
             generation = block.position.generation + 1
@@ -184,7 +189,19 @@ class SliceReader:
             position = msgspec.structs.replace(position, generation=generation)
 
         block.take_back(part.replaced, part.replaced_chars)
-        self._intake.fold(block, part.lines, position, written_ms=written_ms)
+        before = block.line_count
+        try:
+            self._intake.fold(block, part.lines, position, written_ms=written_ms)
+        except Exception:
+            # The cursor moves on: other streams of the slice must not count it twice.
+            log.exception("stream.crashed", block_id=block.block_id)
+            if block.line_count == before:
+                block.add_items(part.lines)
+
+            block.position = position
+            self._unread(block)
+            self._intake.touch(block)
+
         if part.totals is not None:
             block.line_count, block.char_count = part.totals.items, part.totals.chars
             self._intake.touch(block, urgent=False)
