@@ -6,8 +6,8 @@ is from here.
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from jarvisd.base.clock import Clock
+from jarvisd.base.errors import StoreError
 from jarvisd.base.usage import Tokens
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.block import Block
@@ -25,6 +26,7 @@ from jarvisd.core.intake import Intake
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.roots import Place, SourceKind, StoredPosition, Tree
+from jarvisd.core.sources.blocking_source import BlockingSource
 from jarvisd.core.sources.document.description import (
     DocumentKind,
     Elements,
@@ -41,7 +43,7 @@ from tests.ledger import test_ledger_claude as claude
 from tests.sources.sqlite.database_rig import writing
 from tests.sources.sqlite.opencode_like import QUERIES
 from tests.storage.building import ask
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 
 class Document(msgspec.Struct):
@@ -315,6 +317,56 @@ async def test_what_a_crash_lost_of_a_document_is_read_again(
         await daemon.sync()
 
         assert (daemon.block().line_count, output(daemon)) == (3, 7)
+
+
+async def add_to_folder(home: Path, number: int) -> None:
+    folder = home / ".toy" / "s1"
+    folder.mkdir(parents=True, exist_ok=True)
+    event = {"id": f"m{number}", "output": 10**number}
+    (folder / f"{number}.json").write_text(json.dumps(event))
+
+
+async def add_to_document(home: Path, number: int) -> None:
+    path = home / ".toy" / "s1.json"
+    path.parent.mkdir(exist_ok=True)
+    write(path, text_of(*(10**each for each in range(number + 1))))
+
+
+@pytest.mark.parametrize(
+    ("agents", "add"), [(DOCUMENTS, add_to_document), (FOLDERS, add_to_folder)]
+)
+async def test_a_flush_between_the_fetch_of_items_and_their_count_stores_no_cursor(
+    agents: AgentRegistry,
+    add: Callable[[Path, int], Awaitable[None]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await add(tmp_path, 0)
+    async with running(tmp_path, agents=agents) as daemon:
+        await daemon.sync()
+        fetch, crashed = BlockingSource.prepare, anyio.Event()
+
+        async def fetch_and_crash(source: BlockingSource) -> None:
+            await fetch(source)
+            if source._fetched is None or not source._fetched[0].items:
+                return  # the file is left alone until its writer is done
+
+            daemon.flusher.touch(daemon.block())
+            with suppress(StoreError):
+                await daemon.flusher.flush_all()
+            daemon.crash()
+            crashed.set()
+
+        monkeypatch.setattr(BlockingSource, "prepare", fetch_and_crash)
+        await add(tmp_path, 1)
+        with anyio.fail_after(PATIENCE_S):
+            await crashed.wait()
+
+    monkeypatch.undo()
+    async with running(tmp_path, agents=agents) as daemon:
+        await daemon.sync()
+
+        assert (daemon.block().line_count, output(daemon)) == (2, 11)
 
 
 async def test_a_document_that_cannot_be_read_is_reported_and_read_once_it_can(
