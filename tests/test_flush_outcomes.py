@@ -230,15 +230,15 @@ class Answering(Numbers):
 
     @property
     def is_pressing(self) -> bool:
-        return self.answer("is_pressing", False)
+        return self.answer("is_pressing", answer=False)
 
     @property
     def has_waiting(self) -> bool:
-        return self.answer("has_waiting", False)
+        return self.answer("has_waiting", answer=False)
 
     @property
     def is_mixed(self) -> bool:
-        return self.answer("is_mixed", False)
+        return self.answer("is_mixed", answer=False)
 
     def urgent_sessions(self) -> tuple[SessionKey, ...]:
         return self.answer("urgent_sessions", ())
