@@ -166,48 +166,12 @@ class SliceReader:
                     offset=offset, size=offset, generation=block.position.generation
                 )
 
-            self._apply_stream(block, each, position, written_ms)
+            if not apply_stream(self._intake, block, each, position, written_ms):
+                self._unread(block)
 
         moved = part.streams or part.position != tracked.block.position
         if moved and "" not in part.streams:
             self._intake.fold(tracked.block, [], part.position, written_ms=written_ms)
-
-    def _apply_stream(
-        self,
-        block: Block,
-        part: StreamSlice,
-        position: Position,
-        written_ms: int | None,
-    ) -> None:
-        """Apply one stream. A bulkhead: one that fails is counted, and read again."""
-        self._intake.recover(block)
-        if part.restarted:
-            generation = block.position.generation + 1
-            block.position = Position(generation=generation)
-            block.take_back_all()
-            block.unread()
-            position = msgspec.structs.replace(position, generation=generation)
-
-        block.take_back(part.replaced, part.replaced_chars)
-        before = block.line_count
-        try:
-            self._intake.fold(block, part.lines, position, written_ms=written_ms)
-        except Exception:
-            # The cursor moves on: other streams of the slice must not count it twice.
-            log.exception("stream.crashed", block_id=block.block_id)
-            if block.line_count == before:
-                block.add_items(part.lines)
-
-            block.position = position
-            self._unread(block)
-            self._intake.touch(block)
-
-        if part.totals is not None:
-            block.line_count, block.char_count = part.totals.items, part.totals.chars
-            self._intake.touch(block, urgent=False)
-
-        if part.ended:
-            self._intake.end(block)
 
     def _unread(self, block: Block) -> None:
         """Reset the memory of *block*, which continues at a position it did not read to."""
@@ -236,3 +200,46 @@ class SliceReader:
 
         for each in (block, *tracked.streams.values()):
             self._intake.end(each)
+
+
+def apply_stream(
+    intake: Intake,
+    block: Block,
+    part: StreamSlice,
+    position: Position,
+    written_ms: int | None,
+) -> bool:
+    """Apply one stream of a slice to *block*; return whether it was read.
+
+    A bulkhead: one that fails is counted all the same, to be read again. The cursor moves
+    on, because the other streams of the slice must not be counted twice.
+    """
+    intake.recover(block)
+    if part.restarted:
+        generation = block.position.generation + 1
+        block.position = Position(generation=generation)
+        block.take_back_all()
+        block.unread()
+        position = msgspec.structs.replace(position, generation=generation)
+
+    block.take_back(part.replaced, part.replaced_chars)
+    before, was_read = block.line_count, True
+    try:
+        intake.fold(block, part.lines, position, written_ms=written_ms)
+    except Exception:
+        log.exception("stream.crashed", block_id=block.block_id)
+        was_read = False
+        if block.line_count == before:
+            block.add_items(part.lines)
+
+        block.position = position
+        intake.touch(block)
+
+    if part.totals is not None:
+        block.line_count, block.char_count = part.totals.items, part.totals.chars
+        intake.touch(block, urgent=False)
+
+    if part.ended:
+        intake.end(block)
+
+    return was_read

@@ -6,32 +6,29 @@ everything in memory, save everything again.
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
-import msgspec
 import structlog
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
-from jarvisd.core.feature import FeatureStore, Receipt, Tx
+from jarvisd.core.feature import FeatureStore
 from jarvisd.core.saved import FlushBatch, Saved
+from jarvisd.core.storage.batch_writer import BatchWriter, Written
 from jarvisd.core.storage.database import (
     DamagedError,
     ReplacedError,
     checkpoint,
-    next_revision,
     run_in_savepoint,
     store_errors,
     transaction,
 )
 from jarvisd.core.storage.files import FileId, identity, size_bytes
 from jarvisd.core.storage.interned import Interned
-from jarvisd.core.storage.multi_insert import is_of_row
 from jarvisd.core.storage.opening import Opening
 from jarvisd.core.storage.sqlite_connection import SqliteConnection, Unit
 
@@ -47,24 +44,6 @@ RunUnits = Callable[[sqlite3.Connection, Sequence[Unit[Any]]], list[Any | StoreE
 """Runs units in one transaction; a unit that fails is rolled back alone."""
 
 log = structlog.get_logger()
-
-
-class Written(NamedTuple):
-    """The result of a write, from the thread that executed it."""
-
-    revision: int
-    size_bytes: int
-    receipts: Mapping[str, Receipt] = {}
-    refused: tuple[str, ...] = ()
-
-
-class _PartFailedError(Exception):
-    """Changes failed in their savepoints, and others that are written need them."""
-
-    def __init__(self, failed: Collection[str], refused: tuple[str, ...]) -> None:
-        super().__init__(*failed)
-        self.failed = failed
-        self.refused = refused
 
 
 def run_each(
@@ -100,13 +79,12 @@ class Writer:
         self.schema_version = 0
         self._path = path
         self._clock = clock
-        self._stores = stores
         self._run_units = run_units
         self._connection: SqliteConnection | None = None
         self._attempt: SqliteConnection | None = None
         self._file: FileId | None = None
-        self._known = Interned()
-        self._answered: tuple[int, Written] | None = None
+        self._batches = BatchWriter(stores, Interned())
+        self._answered: tuple[int, tuple[Written, int]] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -152,7 +130,7 @@ class Writer:
         except (ReplacedError, DamagedError) as exc:
             await self._recover(exc)
 
-        return await self._write(self._changes_for_new_file(batch))
+        return await self._write(self._batches.moved(batch))
 
     async def apply(
         self, units: Sequence[Unit[Any]], *, durable: bool
@@ -195,8 +173,9 @@ class Writer:
 
     async def _write(self, batch: FlushBatch) -> Saved:
         unit = partial(self._write_unit, batch=batch, above=self.revision)
-        written = await self.run(unit, limit_s=WRITE_TIMEOUT_S, shield=True)
-        self.revision, self.size_bytes = written.revision, written.size_bytes
+        answer = await self.run(unit, limit_s=WRITE_TIMEOUT_S, shield=True)
+        written, self.size_bytes = answer
+        self.revision = written.revision
         return Saved(self.revision, written.receipts, written.refused)
 
     def _apply_units(
@@ -212,103 +191,19 @@ class Writer:
 
     def _write_unit(
         self, raw: sqlite3.Connection, *, batch: FlushBatch, above: int
-    ) -> Written:
+    ) -> tuple[Written, int]:
+        """Return the result of *batch*, and the size of the database after it."""
         self._check_not_replaced()
         if self._answered is not None and self._answered[0] == batch.number != 0:
             # It was committed, but the caller timed out before the result arrived.
             return self._answered[1]
 
-        batch = self._without(batch, batch.failed)
-        try:
-            written = self._write_changes(raw, batch, above=above)
-        except Exception as exc:
-            if not is_of_row(exc):
-                raise
-
-            written = self._write_apart(raw, batch, above=above)
-
-        self._answered = (batch.number, written)
-        return written
-
-    def _write_apart(
-        self, raw: sqlite3.Connection, batch: FlushBatch, *, above: int
-    ) -> Written:
-        """Write *batch* with a savepoint for each change, so that one can fail alone.
-
-        What needs a change that failed is rolled back with it: then all others are
-        written once more, without these.
-        """
-        refused: tuple[str, ...] = ()
-        while True:
-            try:
-                written = self._write_changes(
-                    raw, batch, above=above, in_savepoints=True
-                )
-            except _PartFailedError as exc:
-                of_failed = tuple(f"{name}: " for name in exc.failed)
-                refused += tuple(e for e in exc.refused if e.startswith(of_failed))
-                batch = self._without(batch, exc.failed)
-            else:
-                return written._replace(refused=refused + written.refused)
-
-    def _without(self, batch: FlushBatch, failed: Collection[str]) -> FlushBatch:
-        """Return *batch* without the changes of *failed*, and what needs them."""
-        left_out, needing = set[str](), set(failed)
-        while needing:
-            left_out |= needing
-            needing = {
-                name
-                for name in batch.changes.keys() - left_out
-                if self._stores[name].needs & left_out
-            }
-
-        changes = {
-            name: change
-            for name, change in batch.changes.items()
-            if name not in left_out
-        }
-        return msgspec.structs.replace(batch, changes=changes)
-
-    def _write_changes(
-        self,
-        raw: sqlite3.Connection,
-        batch: FlushBatch,
-        *,
-        above: int,
-        in_savepoints: bool = False,
-    ) -> Written:
-        receipts: dict[str, Receipt] = {}
-        self._known.refused.clear()
-        try:
-            with transaction(raw, durable=batch.durable):
-                tx = Tx(raw, self._known, next_revision(raw, above=above))
-                for name, change in batch.changes.items():
-                    with (
-                        self._known.part(raw, name) if in_savepoints else nullcontext()
-                    ):
-                        receipts[name] = self._stores[name].write(tx, change)
-
-                refused = tuple(self._known.refused)
-                failed = batch.changes.keys() - receipts.keys()
-                if any(self._stores[name].needs & failed for name in receipts):
-                    raise _PartFailedError(failed, refused)
-        except BaseException:
-            self._known.forget()
-            raise
-
-        return Written(tx.revision, size_bytes(self._path), receipts, refused)
-
-    def _changes_for_new_file(self, batch: FlushBatch) -> FlushBatch:
-        """Return the changes of *batch* that also apply to another database file."""
-        moved = {
-            name: self._stores[name].moved(change)
-            for name, change in batch.changes.items()
-        }
-        changes = {name: change for name, change in moved.items() if change is not None}
-        return msgspec.structs.replace(batch, changes=changes)
+        answer = self._batches.write(raw, batch, above=above), size_bytes(self._path)
+        self._answered = (batch.number, answer)
+        return answer
 
     def _adopt(self, opening: Opening) -> None:
-        self._known = Interned()
+        self._batches = BatchWriter(self._batches.stores, Interned())
         self._answered = None
         self._file = opening.file
         self.size_bytes = opening.size_bytes
