@@ -1,5 +1,6 @@
 """Items into features: the one place where sources, readers and features meet."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -25,6 +26,9 @@ from jarvisd.core.sources.jsonlines.lines import (
 )
 
 log = structlog.get_logger()
+
+TOUCH_S = 0.1
+"""Seconds after which a file of history shows how far it is read, and is stored."""
 
 
 class Intake:
@@ -69,6 +73,7 @@ class Intake:
         }
         self.drift = DriftLog()
         self.left_out = Refusals()
+        self._next_touch_s = -math.inf
 
     def fold(
         self,
@@ -77,11 +82,13 @@ class Intake:
         position: Position,
         *,
         written_ms: int | None = None,
+        more: bool = False,
     ) -> None:
         """Apply *lines* to all features, and move *block* to *position*.
 
         Live lines happen when they arrive. History was written before we looked, at
-        *written_ms* at the latest: its lines happened when their records say.
+        *written_ms* at the latest: its lines happened when their records say. Of
+        history *more* may follow at once: then nobody is told of each slice.
         """
         mode = Mode.LIVE if written_ms is None else Mode.HISTORY
         part = self._slice(block, lines, mode, written_ms)
@@ -104,6 +111,10 @@ class Intake:
                 self.flusher.feature_failed("drift", exc)
 
         block.position = position
+        if mode is Mode.HISTORY and more and part.now_s < self._next_touch_s:
+            return
+
+        self._next_touch_s = part.now_s + TOUCH_S
         self.touch(block, urgent=mode is Mode.LIVE)
         self.touch_moved()
 

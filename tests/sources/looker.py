@@ -36,8 +36,9 @@ class CountingIntake(Intake):
         position: Position,
         *,
         written_ms: int | None = None,
+        more: bool = False,
     ) -> None:
-        super().fold(block, lines, position, written_ms=written_ms)
+        super().fold(block, lines, position, written_ms=written_ms, more=more)
         texts = (each.text for each in lines if isinstance(each, TextLine))
         found = (EVENT.fullmatch(text) for text in texts)
         self.counted.update(int(each[1]) for each in found if each)

@@ -7,8 +7,10 @@ from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 
+import anyio
 import pytest
 
+from jarvisd.base.errors import SourceError
 from jarvisd.core.sources.jsonlines.handles import Handles
 
 FEW = 12
@@ -50,3 +52,18 @@ def test_a_folder_can_be_opened_though_files_hold_every_descriptor(
 
         assert is_one_left(tmp_path)
         assert len(handles) > 0
+
+
+def test_files_opened_together_keep_their_own_errors(tmp_path: Path) -> None:
+    link, file, gone = (str(tmp_path / each) for each in ("link", "file", "gone"))
+    Path(file).touch()
+    Path(link).symlink_to(file)
+    with closing(Handles()) as handles:
+        anyio.run(handles.open, link, file, gone)
+
+        assert handles.peek(file) is not None
+        with pytest.raises(SourceError, match="symbolic link"):
+            handles.get(link)
+
+        with pytest.raises(FileNotFoundError):
+            handles.get(gone)

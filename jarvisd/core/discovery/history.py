@@ -15,7 +15,11 @@ from jarvisd.core.block import LIVE_MS
 from jarvisd.core.discovery.fairness import Fairness
 from jarvisd.core.discovery.followers import Followers
 from jarvisd.core.discovery.progress import ImportProgress
+from jarvisd.core.discovery.slice_reader import SliceReader
 from jarvisd.core.discovery.tracked_file import TrackedFile
+
+OPENED_AHEAD = 16
+"""Files that are opened together: each hop to a thread takes as long as a small file."""
 
 MAX_FOLLOWED = 64
 """Files that are followed after the import: more than anybody has agents running, and
@@ -27,11 +31,13 @@ class History:
 
     def __init__(
         self,
+        slice_reader: SliceReader,
         fairness: Fairness,
         followers: Followers,
         progress: ImportProgress,
         clock: Clock,
     ) -> None:
+        self._slice_reader = slice_reader
         self._fairness = fairness
         self._followers = followers
         self._progress = progress
@@ -61,13 +67,16 @@ class History:
 
     async def read(self) -> None:
         """Read the queued files to their ends, newest first."""
-        began = self._clock.monotonic()
         while self._waiting:
-            _, _, tracked = heapq.heappop(self._waiting)
-            # Its follower may have read it meanwhile; then nothing is left to do.
-            if tracked.done < tracked.wakes:
-                began = await self._fairness.drain(tracked, began)
-                self._follow_or_close(tracked)
+            some = min(OPENED_AHEAD, len(self._waiting))
+            files = [heapq.heappop(self._waiting)[-1] for _ in range(some)]
+            await self._slice_reader.open_ahead(files)
+            began = self._clock.monotonic()
+            for tracked in files:
+                # Its follower may have read it meanwhile; then nothing is left to do.
+                if tracked.done < tracked.wakes:
+                    began = await self._fairness.drain(tracked, began)
+                    self._follow_or_close(tracked)
 
     def _follow_or_close(self, tracked: TrackedFile) -> None:
         """Follow a file that has been read if it may grow, else close it."""

@@ -60,6 +60,7 @@ class Scheduler:
             self.file_registry,
             intake,
             self.progress,
+            self.handles,
             request_reread=self._request_reread,
         )
         self.watcher_health = WatcherHealth(intake.clock)
@@ -72,7 +73,11 @@ class Scheduler:
         )
         self._followers = Followers(self.live_watch, self._fairness, self._clock)
         self._history = History(
-            self._fairness, self._followers, self.progress, self._clock
+            self.slice_reader,
+            self._fairness,
+            self._followers,
+            self.progress,
+            self._clock,
         )
         self.rereader = Rereader(
             self.file_registry,

@@ -1,6 +1,6 @@
 """Reads one slice of a source into its blocks, whatever goes wrong with the source."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ from jarvisd.core.origin import BlockId
 from jarvisd.core.roots import Position
 from jarvisd.core.source import Fault
 from jarvisd.core.sources.blocking_source import BlockingSource
+from jarvisd.core.sources.jsonlines.handles import Handles
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine
 from jarvisd.core.sources.jsonlines.stream import COUNTED_SLICE_BYTES
 from jarvisd.core.sources.source_slice import SourceSlice, StreamSlice
@@ -34,6 +35,7 @@ class SliceReader:
         file_registry: FileRegistry,
         intake: Intake,
         progress: ImportProgress,
+        handles: Handles,
         *,
         request_reread: Callable[[], None],
     ) -> None:
@@ -42,6 +44,7 @@ class SliceReader:
         self._file_registry = file_registry
         self._intake = intake
         self._progress = progress
+        self._handles = handles
         self._request_reread = request_reread
         self._faults: dict[BlockId, Fault] = {}
         self._clock: Clock = intake.clock
@@ -60,6 +63,14 @@ class SliceReader:
             self._set_condenser(tracked)
 
         await tracked.source.prepare()
+
+    async def open_ahead(self, files: Iterable[TrackedFile]) -> None:
+        """Open those of *files* that are files of lines, all with one hop to a thread."""
+        paths = [
+            each.path for each in files if each.has_lines and not self.is_open(each)
+        ]
+        if paths:
+            await self._handles.open(*paths)
 
     def read_slice(self, tracked: TrackedFile) -> bool:
         """Read one slice of *tracked* and apply it; return True if there is more.
@@ -133,7 +144,9 @@ class SliceReader:
             if part.fault is None:
                 self._faults.pop(block.block_id, None)
         elif lines or part.position != before:
-            self._intake.fold(block, lines, part.position, written_ms=written_ms)
+            self._intake.fold(
+                block, lines, part.position, written_ms=written_ms, more=part.more
+            )
             self._file_registry.record_position(tracked, before)
 
         if part.restarted:

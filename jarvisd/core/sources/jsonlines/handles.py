@@ -8,7 +8,7 @@ import os
 import resource
 import stat
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -95,24 +95,23 @@ class Handles:
             self._fds.move_to_end(path)
         return fd
 
-    async def open(self, path: str) -> None:
-        """Open *path* on a thread, so that a slow disk delays only its own files.
+    async def open(self, *paths: str) -> None:
+        """Open *paths* on a thread, so that a slow disk delays only its own files.
 
-        If that fails, the next `get` raises the error.
+        If that fails for one, the next `get` of it raises the error.
         """
-        self._failed.pop(path, None)
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(MAX_OPENING)
 
-        try:
-            fd = await anyio.to_thread.run_sync(
-                open_regular, path, abandon_on_cancel=True, limiter=self._limiter
-            )
-        except (SourceError, OSError) as exc:
-            if getattr(exc, "errno", None) not in _OUT_OF_DESCRIPTORS:
-                self._failed[path] = exc
-        else:
-            self.add(path, fd)
+        opened = await anyio.to_thread.run_sync(
+            _open_each, paths, abandon_on_cancel=True, limiter=self._limiter
+        )
+        for path, found in zip(paths, opened, strict=True):
+            self._failed.pop(path, None)
+            if isinstance(found, int):
+                self.add(path, found)
+            elif getattr(found, "errno", None) not in _OUT_OF_DESCRIPTORS:
+                self._failed[path] = found
 
     def peek(self, path: str) -> int | None:
         """Return the descriptor if it is open; *path* may be another file by now."""
@@ -170,3 +169,15 @@ class Handles:
 
                 self._limit = max(1, len(self._fds) // 2)
                 self._evict()
+
+
+def _open_each(paths: Sequence[str]) -> list[int | SourceError | OSError]:
+    """Return the descriptor of each of *paths*, or the error."""
+    opened: list[int | SourceError | OSError] = []
+    for path in paths:
+        try:
+            opened.append(open_regular(path))
+        except (SourceError, OSError) as exc:
+            opened.append(exc)
+
+    return opened

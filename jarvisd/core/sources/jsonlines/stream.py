@@ -1,7 +1,9 @@
 """Reads an open file as lines, one slice at a time, and keeps what that needs."""
 
 import os
+from collections.abc import Callable
 
+from jarvisd.core.sources.jsonlines.foreign import PROBE_BYTES
 from jarvisd.core.sources.jsonlines.identity import (
     MARK_BYTES,
     FilePosition,
@@ -20,8 +22,8 @@ from jarvisd.core.sources.jsonlines.lines import (
 )
 from jarvisd.core.sources.source_slice import SourceSlice
 
-SLICE_BYTES = 64 * 1024
-"""The largest slice: reading it takes about half a millisecond."""
+SLICE_BYTES = 128 * 1024
+"""The largest slice: reading it takes about a millisecond."""
 
 COUNTED_SLICE_BYTES = 256 * 1024
 """The largest slice if lines are only counted."""
@@ -35,6 +37,9 @@ SLICE_LINES = 400
 MIN_SLICE_BYTES = 4 * 1024
 
 FileSlice = SourceSlice[FilePosition]
+
+CheckHead = Callable[[bytes], None]
+"""Raises SourceError if the first bytes of a file are not those of text."""
 
 _TAIL_BYTES = MARK_BYTES
 """Bytes before the new ones that are read again, to detect a rewrite."""
@@ -66,13 +71,18 @@ class Stream:
         seen: os.stat_result,
         fd: int,
         checksums: LineChecksums | None = None,
+        check: CheckHead | None = None,
     ) -> FileSlice:
         """Return the next slice after *position*, and add it to *checksums*.
 
-        *seen* is the status of *fd* before the read.
+        *seen* is the status of *fd* before the read. *check* gets the head of the file.
         """
         before = min(_TAIL_BYTES, self._splitter.next_offset)
         data = self._read(fd, before, seen)
+        if check is not None:
+            head = os.pread(fd, PROBE_BYTES, 0) if before else data[:PROBE_BYTES]
+            check(head)
+
         return self._split(
             data, before, position, seen=seen, fd=fd, checksums=checksums
         )
@@ -213,17 +223,19 @@ class FileProgress:
         fd: int,
         slice_bytes: int,
         condense: Condense | None = None,
+        *,
+        check: CheckHead | None = None,
     ) -> FileSlice:
         """Return the next slice after *position*, of *slice_bytes* at most.
 
-        Long lines go through *condense*.
+        Long lines go through *condense*; *check* raises if the head is no text's.
         """
         if self._stream is None:
             self._stream = Stream(position, slice_bytes, condense)
             if self._checksums is not None:
                 self._checksums.rewind(position.offset)
 
-        part = self._stream.next(position, seen, fd, self._checksums)
+        part = self._stream.next(position, seen, fd, self._checksums, check)
         self._drop_older_half(part.position, seen, fd)
         return part
 

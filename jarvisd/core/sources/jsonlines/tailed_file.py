@@ -23,7 +23,7 @@ import os
 from dataclasses import dataclass, field
 
 from jarvisd.base.errors import SourceError
-from jarvisd.core.sources.jsonlines.foreign import PROBE_BYTES, foreign_reason
+from jarvisd.core.sources.jsonlines.foreign import foreign_reason
 from jarvisd.core.sources.jsonlines.handles import Handles, open_if_readable
 from jarvisd.core.sources.jsonlines.identity import (
     FilePosition,
@@ -187,7 +187,7 @@ class TailedFile:
 
     def _read_open(self, position: FilePosition, fd: int, now: float) -> FileSlice:
         """Read the open file *fd*, after judging whether it still is the same."""
-        reading, seen = self._reading, os.fstat(fd)
+        reading, seen, is_fresh = self._reading, os.fstat(fd), False
         if self.changed(seen):
             verdict, start = reading.judge(position, seen, fd)
             match verdict:
@@ -200,7 +200,7 @@ class TailedFile:
                     self._known, self._was_empty = _signature(seen), True
                     return SourceSlice([], position)
                 case FileVerdict.FRESH:
-                    _check_text(self.path, fd)
+                    is_fresh = True
                 case FileVerdict.EDITED:
                     return self._begin_after_edit(start, seen, fd, now)
                 case FileVerdict.SAME if self._is_edited(position, seen, fd):
@@ -218,9 +218,17 @@ class TailedFile:
             self._was_empty = False
             reading.check_partial_line(fd)
 
-        part = reading.next(position, seen, fd, self.slice_bytes, self.condense)
+        check = self._check_text if is_fresh else None
+        part = reading.next(
+            position, seen, fd, self.slice_bytes, self.condense, check=check
+        )
         self._known = _signature(seen)
         return part
+
+    def _check_text(self, head: bytes) -> None:
+        reason = foreign_reason(head)
+        if reason is not None:
+            raise SourceError(self.path, reason)
 
     def _is_edited(self, position: FilePosition, seen: os.stat_result, fd: int) -> bool:
         """Return True if the lines before *position* may have been edited.
@@ -383,12 +391,6 @@ def _stat_path(path: str) -> os.stat_result | None:
         return os.stat(path, follow_symlinks=False)
     except FileNotFoundError:
         return None
-
-
-def _check_text(path: str, fd: int) -> None:
-    reason = foreign_reason(os.pread(fd, PROBE_BYTES, 0))
-    if reason is not None:
-        raise SourceError(path, reason)
 
 
 def _signature_of(position: FilePosition) -> tuple[int, int, int, int]:
