@@ -4,7 +4,7 @@ Everything is read by the agent's own reader and counted by the ledger's own eng
 in the process of the caller, so what is shown is what the daemon would count.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,23 +45,6 @@ _MAX_DEPTH = 8
 """Folders above a log that are tried as the root of the agent's tree."""
 
 _SUFFIX = ".jsonl"
-
-
-class AgentSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One agent that can be read.
-
-    *tested* are the oldest and newest version whose logs were read in tests; *roots*
-    where its logs may lie, *found* those of them that exist.
-    """
-
-    name: str
-    title: str
-    tested: tuple[str, str] | None
-    exact: str
-    estimated: str
-    unknowable: str
-    roots: list[str]
-    found: list[str]
 
 
 class CheckedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,37 +136,6 @@ def known_agents(*packages: str) -> AgentRegistry:
     return discover_agents("jarvisd.agents", *packages)
 
 
-def summarize(
-    agents: AgentRegistry,
-    environ: Mapping[str, str],
-    home: Path,
-    configured: Mapping[str, Sequence[Path]],
-) -> list[AgentSummary]:
-    """Return every agent that has logs of its own; *configured* are further roots."""
-    found = []
-    for agent in agents:
-        trees = agent.roots(environ, home, tuple(configured.get(agent.name, ())))
-        if agent.tested is None and not trees:
-            continue
-
-        found.append(
-            AgentSummary(
-                name=agent.name,
-                title=agent.title,
-                tested=None
-                if agent.tested is None
-                else (agent.tested.oldest, agent.tested.newest),
-                exact=agent.about.exact,
-                estimated=agent.about.estimated,
-                unknowable=agent.about.unknowable,
-                roots=[str(each.root) for each in trees],
-                found=[str(each.root) for each in trees if each.root.is_dir()],
-            )
-        )
-
-    return found
-
-
 class FoundLog(NamedTuple):
     """One log: where it is, what its name says, and how it is read if not by lines."""
 
@@ -207,7 +159,7 @@ def logs_at(agent: Agent, path: Path) -> list[FoundLog]:
             plain = _uncompressed(tree, each)
             place = tree.place(plain.relative_to(tree.root).parts)
             if place is not None and each.is_file():
-                log = _found_log(tree, each, place)
+                log = found_log(tree, each, place)
                 logs.setdefault(_uncompressed(tree, log.path), log)
 
     if not logs:
@@ -280,7 +232,7 @@ class _Check:
         streams: dict[str, _Stream] = {}
         error = None
         try:
-            for name, line in _lines(log, self.agent.condense):
+            for name, line in log_lines(log, self.agent.condense):
                 stream = streams.get(name)
                 if stream is None:
                     number = len(self.files) + len(streams)
@@ -383,7 +335,7 @@ class _Check:
         )
 
 
-def _lines(
+def log_lines(
     log: FoundLog, condense: Condense
 ) -> Iterator[tuple[str, TextLine | Oversize]]:
     """Yield the lines of *log*, each with its stream."""
@@ -406,7 +358,7 @@ def _log_at(agent: Agent, path: Path) -> FoundLog | None:
         for depth in range(min(_MAX_DEPTH, len(parts) - 1), 0, -1):
             place = tree.place(parts[-depth:])
             if place is not None:
-                return _found_log(tree, path, place)
+                return found_log(tree, path, place)
 
         if tree.kind is None and path.suffix == _SUFFIX:
             return FoundLog(path, Place(), None)
@@ -414,7 +366,8 @@ def _log_at(agent: Agent, path: Path) -> FoundLog | None:
     return None
 
 
-def _found_log(tree: Tree, path: Path, place: Place) -> FoundLog:
+def found_log(tree: Tree, path: Path, place: Place) -> FoundLog:
+    """Return the log that the file *path*, which is in *place*, is or is of."""
     kind = place.kind or tree.kind
     source = path if kind is None else Path(kind.source_of(str(path)))
     return FoundLog(source, place, kind)

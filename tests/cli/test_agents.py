@@ -1,6 +1,7 @@
 """`agents`: what can be read, and what becomes of each line of a log; no daemon."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jarvisd.agents.unread import UNREAD
 from tests.agents.found import AGENTS
 from tests.cli.conftest import Ctl, command
 from tests.cli.terminal import Terminal
@@ -223,22 +225,60 @@ def test_a_truth_that_names_no_figure_is_refused(
     assert "it names no figure that can be compared" in done.stderr
 
 
+def listed(ctl: Ctl) -> dict[str, Any]:
+    return {
+        each["name"]: each
+        for each in json.loads(ctl("agents", "--json").stdout)["agents"]
+    }
+
+
 def test_agents_are_listed_with_what_is_exact_and_where_their_logs_are(
     ctl: Ctl, tmp_path: Path
 ) -> None:
-    claude_log(tmp_path)
+    log = claude_log(tmp_path)
+    os.utime(log, (1_795_228_013, 1_795_228_013))
 
-    shown, listed = ctl("agents").stdout, json.loads(ctl("agents", "--json").stdout)
+    shown, found = ctl("agents").stdout, listed(ctl)
 
-    found = {each["name"]: each["found"] for each in listed["agents"]}
-    assert [*found] == [each for each in AGENTS.names if each != "text"]
-    assert found["claude"] == [str(tmp_path / ".claude" / "projects")]
-    assert found["codex"] == []
+    unread = [each.name for each in UNREAD]
+    assert [*found] == [*(each for each in AGENTS.names if each != "text"), *unread]
+    claude, codex = found["claude"], found["codex"]
+    assert claude["found"] == [str(tmp_path / ".claude" / "projects")]
+    assert (claude["version"], claude["logs"]) == ("2.1.332", 1)
+    assert (claude["kinds"], claude["tokens"]) == (["lines"], "exact")
+    assert claude["last_activity_ms"] == 1_795_228_013_000
+    assert (codex["found"], codex["version"]) == ([], None)
+    assert codex["last_activity_ms"] is None
     assert "Claude Code, tested with 2.0.76 to 2." in shown
-    assert "none found in ~/.codex/sessions" in shown
+    assert "none found in ~/.codex/sessions" not in shown
+    assert "none found in ~/.codex/sessions" in ctl("agents", "--all").stdout
 
 
-@pytest.mark.parametrize("words", [(), ("check", "claude", "{log}", "--all")])
+def test_agents_that_are_not_read_are_listed_with_the_reason(
+    ctl: Ctl, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    threads = tmp_path / "elsewhere" / "threads"
+    for folder in (threads, tmp_path / ".grok"):
+        folder.mkdir(parents=True)
+
+    environ["AMP_DATA_DIR"] = str(threads.parent)
+    shown, found = ctl("agents").stdout, listed(ctl)
+
+    assert found["amp"]["found"] == [str(threads)]
+    assert found["amp"]["tokens"] is None
+    assert found["grok"]["found"] == [str(tmp_path / ".grok")]
+    assert found["cursor"]["found"] == []
+    assert re.search(r"^amp +~/elsewhere/threads +not read", shown, re.MULTILINE)
+    assert "writes no log" in shown
+
+
+def test_an_agent_is_read_or_it_is_not() -> None:
+    assert not {each.name for each in UNREAD} & set(AGENTS.names)
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("--all",), ("check", "claude", "{log}", "--all")]
+)
 def test_nothing_is_wider_than_a_terminal_of_80_columns(
     tmp_path: Path, environ: dict[str, str], words: tuple[str, ...]
 ) -> None:

@@ -83,7 +83,7 @@ def _logs(run: Run, home: Path) -> dict[Path, bool]:
         for path in sorted(tree.root.rglob("*")):
             parts = path.relative_to(tree.root).parts
             if path.is_file() and tree.place(parts) is not None:
-                found.setdefault(path, tree.kind is None)
+                found.setdefault(path, tree.kind_of(parts) is None)
 
     return found
 

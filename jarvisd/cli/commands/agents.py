@@ -15,15 +15,16 @@ from jarvisd.base.errors import (
     EXIT_USAGE,
     JarvisError,
 )
+from jarvisd.cli import wall_clock
 from jarvisd.cli.examples import EXAMPLES
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import project_names, terminal
-from jarvisd.cli.output.tables import Column, TableCell, facts, render
+from jarvisd.cli.output.tables import FAINT, Column, TableCell, facts, render
 from jarvisd.cli.output.text import cut, safe
 from jarvisd.cli.parser import Subparsers, add_colour, add_json, declare, nearest
 from jarvisd.core.agent import Agent
+from jarvisd.overview.agent_summaries import AgentSummary, summarize
 from jarvisd.overview.log_check import (
-    AgentSummary,
     CheckedFile,
     CheckedLine,
     LogCheck,
@@ -31,7 +32,6 @@ from jarvisd.overview.log_check import (
     check_logs,
     known_agents,
     logs_at,
-    summarize,
 )
 
 TRUTH = """\
@@ -41,6 +41,15 @@ input_uncached, cache_read, cache_write, output, reasoning), `tool_calls` and
 With usage_completed, usage_total, usage_by_kind and aborted in place of `usage` it is
 what went over the wire; what the agent is known not to log is left out then."""
 
+_AGENT_COLUMNS = [
+    Column(title="AGENT"),
+    Column(title="LOGS", least=14, part=0.25, front=True),
+    Column(title="TOKENS"),
+    Column(title="KIND", least=8, rank=3),
+    Column(title="VERSION", least=7, rank=1),
+    Column(title="TESTED", least=7, rank=2),
+    Column(title="LAST", right=True),
+]
 _COLUMNS = [
     Column(title="LINE", right=True, rank=1),
     Column(title="KIND", least=8, rank=2),
@@ -85,7 +94,14 @@ def add(subparsers: Subparsers) -> None:
         more="It works without a daemon: logs are read by the command itself.",
     )
     parser.epilog = TRUTH
+    parser.add_argument(
+        "-a",
+        "--all",
+        action="store_true",
+        help="also describe agents that are not found here",
+    )
     add_json(parser)
+    add_colour(parser)
     actions = parser.add_subparsers(title="actions", dest="action", metavar="[ACTION]")
     check = actions.add_parser(
         "check",
@@ -127,24 +143,55 @@ def _list(args: argparse.Namespace) -> int:
         terminal.print_json(agents=found)
         return 0
 
+    colour = terminal.wants_colour(args.color, os.environ)
+    now_ms, room = wall_clock.unix_ms(), terminal.columns()
+    rows = [_row(each, now_ms) for each in found]
+    terminal.draw(render(_AGENT_COLUMNS, rows, room=room, colour=colour))
     for summary in found:
-        terminal.draw(facts(_pairs(summary), least=10, room=terminal.columns()))
-        terminal.show("")
+        if args.all or summary.found:
+            terminal.show("")
+            terminal.draw(facts(_pairs(summary), least=10, room=room))
 
     return 0
 
 
+def _row(summary: AgentSummary, now_ms: int) -> list[TableCell]:
+    logs = [project_names.with_home(each) for each in summary.found]
+    cells = [
+        summary.name,
+        ", ".join(logs) or "not found",
+        summary.tokens or "not read",
+        ", ".join(summary.kinds) or fmt.ABSENT,
+        summary.version or fmt.ABSENT,
+        fmt.ABSENT if summary.tested is None else summary.tested[1],
+        fmt.ago(summary.last_activity_ms, now_ms),
+    ]
+    style = "" if summary.tokens and summary.found else FAINT
+    return [TableCell(each, style) for each in cells]
+
+
 def _pairs(summary: AgentSummary) -> list[tuple[str, str]]:
+    if summary.reason is not None:
+        return [
+            (summary.name, summary.title),
+            ("logs", _folders(summary)),
+            ("not read", summary.reason),
+        ]
+
     tested = summary.tested
     versions = "" if tested is None else f", tested with {tested[0]} to {tested[1]}"
-    logs = [project_names.with_home(each) for each in summary.found]
     return [
         (summary.name, f"{summary.title}{versions}"),
-        ("logs", ", ".join(logs) or f"none found in {_roots(summary)}"),
+        ("logs", _folders(summary)),
         ("exact", summary.exact),
         ("estimated", summary.estimated),
         ("unknowable", summary.unknowable),
     ]
+
+
+def _folders(summary: AgentSummary) -> str:
+    found = ", ".join(map(project_names.with_home, summary.found))
+    return found or f"none found in {_roots(summary)}"
 
 
 def _roots(summary: AgentSummary) -> str:
