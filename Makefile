@@ -13,7 +13,7 @@ endif
 
 GENAI_PRICES ?= 0.2.3
 
-.PHONY: help run test check bench crash kills faults scan soak fuzz mutants format man prices lock clean stale
+.PHONY: help run test check bench crash kills faults scan soak fuzz mutants format man agents prices lock clean stale
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,9 @@ format: $(VENV)/dev  ## Mend the style
 
 man: $(VENV)/dev  ## Write the man page of jarvisctl anew from its parser
 	@$(BIN)/python -m jarvisd.cli.manual > docs/man/jarvisctl.1
+
+agents: $(VENV)/dev  ## Make the users' page about agents from the agents' folders
+	@$(BIN)/python -m tools.agents_page
 
 prices:  ## Refresh the vendored price table from genai-prices; needs uv
 	uv run --no-project --isolated --python 3.11 --with genai-prices==$(GENAI_PRICES) \
