@@ -12,7 +12,10 @@ from jarvisd.core.sources.sqlite.database_cursor import (
     DatabaseCursor,
     RowMark,
 )
-from jarvisd.core.sources.sqlite.database_errors import RowError
+from jarvisd.core.sources.sqlite.database_errors import (
+    RowError,
+    UnknownVersionError,
+)
 from jarvisd.core.sources.sqlite.database_queries import (
     Answers,
     DatabaseQueries,
@@ -24,7 +27,22 @@ from jarvisd.core.sources.sqlite.stream_reader import Sizes, StreamReader
 from jarvisd.core.sources.sqlite.unnumbered_rows import read_unnumbered
 
 
-def missing(answers: Answers, queries: DatabaseQueries) -> str:
+def fitting(answers: Answers, queries: DatabaseQueries) -> DatabaseQueries:
+    """Return the newest of *queries* whose tables and columns the database has.
+
+    If it has those of none, `UnknownVersionError` names what the newest ones lack.
+    """
+    each: DatabaseQueries | None = queries
+    while each is not None:
+        if not _missing(answers, each):
+            return each
+
+        each = each.older
+
+    raise UnknownVersionError(_missing(answers, queries))
+
+
+def _missing(answers: Answers, queries: DatabaseQueries) -> str:
     """Return the tables and columns that the database lacks; empty if none."""
     lacks: list[str] = []
     for table, columns in sorted(queries.needs.items()):

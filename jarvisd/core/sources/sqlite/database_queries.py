@@ -69,6 +69,8 @@ class DatabaseQueries(Struct, frozen=True):
       without an entry, such as totals, at most `:limit`, newest first; *digest* changes
       with each change of the row. *rows* does not give them
     - *is_dense*: the sequence has no gaps, so a missing entry was pruned
+    - *older*: what to ask instead where *needs* are not met, as older versions of the
+      agent have other tables
     """
 
     needs: Mapping[str, frozenset[str]]
@@ -79,6 +81,7 @@ class DatabaseQueries(Struct, frozen=True):
     tables: Mapping[str, RowQuery]
     unnumbered: str = ""
     is_dense: bool = False
+    older: "DatabaseQueries | None" = None
 
 
 class Answers(Protocol):

@@ -20,7 +20,7 @@ from jarvisd.core.sources.sqlite.database_errors import (
     RowError,
     UnknownVersionError,
 )
-from jarvisd.core.sources.sqlite.database_look import Look, missing
+from jarvisd.core.sources.sqlite.database_look import Look, fitting
 from jarvisd.core.sources.sqlite.database_pages import DatabasePages, FoundBy, StateKey
 from jarvisd.core.sources.sqlite.database_queries import (
     Answers,
@@ -67,7 +67,7 @@ class DatabaseSource:
         self._cursor = known or DatabaseCursor()
         # What an unreadable cursor stood for may have been delivered.
         self._may_repeat = known is None and cursor != b""
-        self._queries = queries
+        self._newest = self._queries = queries
         self._clock = clock
         self._pages = DatabasePages(path, clock)
         self._reader: Reader | None = None
@@ -190,10 +190,8 @@ class DatabaseSource:
     def _look(self, answers: Answers, budget: Budget) -> tuple[Look, StateKey, int]:
         key = self._pages.key
         assert key is not None, "a question before the first refresh"
-        if answers.schema != self._schema and (
-            lacks := missing(answers, self._queries)
-        ):
-            raise UnknownVersionError(lacks)
+        if answers.schema != self._schema:
+            self._queries = fitting(answers, self._newest)
 
         look = Look(
             answers,
