@@ -111,11 +111,14 @@ class ToolReturned(_Event, frozen=True, kw_only=True, gc=False):
 class ApprovalRequested(_Event, frozen=True, kw_only=True, gc=False):
     """A person is asked whether a call may run: the dialog is open from here on.
 
-    Of agents that write this. *call_id* and *tool* are None where the line names none.
+    *call_id* and *tool* are None where the line names none. Of agents that do not write
+    it, but write when a call runs, *after_ms* is how long it may take until they do: the
+    dialog is open if there is no `ApprovalAnswered` by then.
     """
 
     call_id: str | None = None
     tool: str | None = None
+    after_ms: int = 0
 
 
 class ApprovalAnswered(_Event, frozen=True, kw_only=True, gc=False):

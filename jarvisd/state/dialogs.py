@@ -128,15 +128,28 @@ def _unless_answered(
 
 
 def recorded_wait(situation: Situation) -> StateVerdict | None:
-    """Return the wait for a dialog that is open by the agent's own records."""
+    """Return the wait for a dialog that is open by the agent's own records.
+
+    Where they only lack that a call runs, they must lack it for a while.
+    """
     approvals = situation.facts.approvals
     if not approvals or situation.renewed_ms is not None:
         return None
 
-    call_id, asked = next(iter(approvals.items()))
-    asked_ms = asked.at_ms or situation.facts.active_ms or 0
+    active_ms = situation.facts.active_ms or 0
+    due = {
+        call_id: (each.at_ms or active_ms) + each.after_ms
+        for call_id, each in approvals.items()
+    }
+    call_id = min(due, key=lambda each: due[each])
+    asked = approvals[call_id]
+    asked_ms = asked.at_ms or active_ms
     if is_closed(situation, asked_ms) or not may_stand(situation, asked_ms):
         return None
+
+    if situation.now_ms < due[call_id]:
+        at_work = working(situation) or verdict_of_nothing(situation)
+        return replace(at_work, recheck_ms=due[call_id])
 
     calls = situation.at_work()
     named = calls.get(call_id) or next(reversed(calls.values()), None)
@@ -146,8 +159,11 @@ def recorded_wait(situation: Situation) -> StateVerdict | None:
         state=State.WAITING_ANSWER if is_question else State.WAITING_APPROVAL,
         since_ms=asked_ms,
         tool=tool,
-        evidence="approval requested",
+        evidence="no sign that the call runs"
+        if asked.after_ms
+        else "approval requested",
         evidence_ms=asked_ms,
+        confidence=Confidence.MEDIUM if asked.after_ms else Confidence.HIGH,
         recheck_ms=asked_ms + APPROVAL_CEILING_MS,
     )
 

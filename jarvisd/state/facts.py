@@ -65,10 +65,11 @@ class Phase(IntEnum):
 
 
 class OpenApproval(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A dialog about a call that records say is open."""
+    """A dialog about a call that records say is open, or will have been *after_ms*."""
 
     tool: str | None
     at_ms: int | None
+    after_ms: int = 0
 
 
 class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -338,7 +339,7 @@ def _approval_requested(
         _begin(facts, "approval requested", at_ms)
 
     facts.active_ms = at_ms
-    asked = OpenApproval(event.tool, at_ms)
+    asked = OpenApproval(event.tool, at_ms, event.after_ms)
     facts.approvals.setdefault(event.call_id or "", asked)
     if len(facts.approvals) > MAX_TASKS:
         del facts.approvals[next(iter(facts.approvals))]

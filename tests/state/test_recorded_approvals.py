@@ -76,6 +76,27 @@ def test_another_call_leaves_a_dialog_open(event: Event) -> None:
     assert told(desk, 3, event).at(9).state is State.WAITING_APPROVAL
 
 
+def test_a_call_without_a_sign_that_it_runs_waits_after_a_while() -> None:
+    """Of agents that write when a call runs, and not when they ask for leave."""
+    silent = ApprovalRequested(call_id="c1", after_ms=3_000)
+    desk = told(Desk(), 1, *ASKED[:2], silent)
+
+    assert [desk.at(second).state for second in (1.5, 3.9)] == [State.WORKING] * 2
+    view = desk.at(4)
+    assert (view.state, view.tool) == (State.WAITING_APPROVAL, "Bash")
+    assert (view.confidence, view.since_ms) == (Confidence.MEDIUM, ms(1))
+
+    assert told(desk, 5, ApprovalAnswered(call_id="c1")).at(60).state is State.WORKING
+
+
+def test_the_longest_of_two_silent_calls_is_shown() -> None:
+    desk = told(Desk(), 1, *ASKED[:2], ApprovalRequested(call_id="c1", after_ms=9_000))
+    other = ToolCalled(call_id="c2", tool="Read")
+    told(desk, 2, other, ApprovalRequested(call_id="c2", after_ms=1_000))
+
+    assert desk.at(3).tool == "Read"
+
+
 def test_an_open_dialog_outlasts_a_restart_of_the_daemon() -> None:
     desk = told(Desk(), 1, *ASKED)
     desk.restart()
