@@ -42,6 +42,9 @@ ADAPTERS = {"claude-code": "claude", **FOLDERS}
 SLOW_MS = 1_000
 """How late the recorded watcher found processes."""
 
+NOTICED_MS = 5_000
+"""How late it met sessions in databases, at most."""
+
 LINGER_MS = 20_000
 """How long a recording is played beyond its last entry."""
 
@@ -72,7 +75,7 @@ class TimedItem(NamedTuple):
     """An item of a database, and when it was written."""
 
     at_ms: int
-    agent: str
+    session: str
     item: bytes
 
 
@@ -162,20 +165,37 @@ class Player:
     def _open_database(
         self, agent: str, data: bytes, log: list[dict[str, Any]]
     ) -> None:
-        """Keep each item until its time; it is of the session that was met last then."""
+        """Keep each item until its time; it is of the session that was the newest then."""
         for entry in log:
             session = entry["session_id"]
             is_new = entry["kind"] == "transcript_new" and "transcript_path" in entry
             if is_new and self._names.get(session, ("",))[0] == agent:
                 self._follow(agent, session, b"")
+                if session in self._children:
+                    continue  # the recordings have no items of these
+
                 self._born.append((ms_of(entry["ts"]), session))
 
         reader, at_ms = fresh_reader(agent), 0
-        for line in data.splitlines():
+        parts: list[list[tuple[int, bytes]]] = [[]]
+        for line in data.splitlines() if self._born else ():
             for item in expected_of(agent).replay_items(line):
-                record = reader.read(item, offset=len(self._items))
+                record, before_ms = reader.read(item, offset=0), at_ms
                 at_ms = (record and record.at_ms) or at_ms
-                self._items.append(TimedItem(at_ms, agent, item))
+                if at_ms < before_ms:
+                    parts.append([])  # sessions stand one behind the other
+
+                parts[-1].append((at_ms, item))
+
+        for number, part in enumerate(parts):
+            for at_ms, item in part:
+                met = [each for each in self._born if each[0] <= at_ms + NOTICED_MS]
+                born = self._born[0] if not met else met[-1]
+                if 1 < len(parts) <= len(self._born):
+                    born = self._born[number]
+
+                # Phases begin when the watcher met a session, not when that began.
+                self._items.append(TimedItem(max(at_ms, born[0] + 1), born[1], item))
 
         self._items.sort(key=lambda each: each.at_ms)
 
@@ -265,8 +285,7 @@ class Player:
         while self._items and self._items[0].at_ms < until_ms:
             timed = self._items.pop(0)
             self._judge_until(timed.at_ms)
-            met = [each for at_ms, each in self._born if at_ms <= timed.at_ms + SLOW_MS]
-            file = self._files[met[-1] if met else self._born[0][1]]
+            file = self._files[timed.session]
             self._apply(file, timed.item, file.read)
             file.read += 1
             self._judge(timed.at_ms)

@@ -223,7 +223,20 @@ def database_steps(
 
     with closing(connect(folder / path.name)) as recorded:
         schema = _schema(recorded)
-        rows = [row for table in schema for row in _rows(recorded, table, growth)]
+        rows = [
+            row
+            for table in schema
+            if table not in growth.replayed
+            for row in _rows(recorded, table, growth)
+        ]
+        replayed = (
+            []
+            if growth.transactions is None
+            else [
+                [_Row(0, *statement) for statement in transaction]
+                for transaction in growth.transactions(recorded)
+            ]
+        )
         ends = [
             row
             for table, columns in growth.counters.items()
@@ -258,6 +271,9 @@ def database_steps(
 
     size = max(1, -(-len(rows) // PARTS))
     parts = [rows[at : at + size] for at in range(0, len(rows), size)]
+    if replayed:
+        parts = [rows, *replayed]
+
     writes = [create, *map(commit, parts), end]
     for at, write in zip(_spread(len(writes), span), writes, strict=True):
         yield Step(at, write)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
+from sqlite3 import Connection
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,10 @@ class Gap:
     unknown: tuple[str, ...] = ()
 
 
+Transactions = Callable[[Connection], Iterable[list[tuple[str, tuple[Any, ...]]]]]
+"""A recorded database -> the statements of each transaction that filled it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
     """How the documents and databases of an agent came to be what they are.
@@ -60,12 +66,17 @@ class Growth:
             tables without one, are written first. If no table has one, the rows of each
             are spread evenly, in the order of their rowids.
         counters: By table, columns that change in place; they are 0 until the end.
+        transactions: The statements of each transaction, of a database with a log of
+            its own changes.
+        replayed: The tables that these fill; the others are filled before.
 
     """
 
     aside: bool = False
     order: Mapping[str, str] = field(default_factory=dict)
     counters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    transactions: Transactions | None = None
+    replayed: frozenset[str] = frozenset()
 
 
 ReplayItems = Callable[[bytes], Iterable[bytes]]
