@@ -16,6 +16,7 @@ from jarvisd.agents._shared.entry_shape import TreeEntry
 from jarvisd.agents.claude import shape as claude
 from jarvisd.agents.codex import shape as codex
 from jarvisd.agents.gemini import shape as gemini
+from jarvisd.agents.opencode import shape as opencode
 
 ABSURD = (
     "9223372036854775808",
@@ -103,6 +104,45 @@ _GEMINI: tuple[dict[str, Any], ...] = (
 )
 
 
+_OWNER = {"owner_role": "assistant", "owner_created": 1796100000000, "message": "m1"}
+_OPENCODE: tuple[dict[str, Any], ...] = (
+    {"table": "session", "title": "Plots", "updated": 1796100000000},
+    *(
+        {"table": "message", "created": 1796100000000, "data": data}
+        for data in (
+            {"role": "user"},
+            {
+                "role": "assistant",
+                "finish": "stop",
+                "tokens": {"input": 3, "output": 7},
+            },
+            {"role": "assistant", "error": {"name": "APIError"}},
+        )
+    ),
+    *(
+        {"table": "part", **_OWNER, "data": data}
+        for data in (
+            {"type": "text", "text": "Done."},
+            {"type": "step-finish", "tokens": {"input": 3, "output": 7}},
+            {
+                "type": "tool",
+                "tool": "bash",
+                "callID": "c",
+                "state": {"status": "error"},
+            },
+            {
+                "type": "tool",
+                "tool": "bash",
+                "callID": "c",
+                "state": {"status": "completed"},
+            },
+            {"type": "retry"},
+        )
+    ),
+    {"id": "msg_1", "role": "assistant", "tokens": {"input": 3, "output": 7}},
+)
+
+
 class Agent(NamedTuple):
     """The shape of an agent's lines, and lines that each of its fields means sth in."""
 
@@ -122,6 +162,7 @@ AGENTS = {
         gemini.GeminiLine,
         tuple({**each, "id": "m1", "timestamp": _AT} for each in _GEMINI),
     ),
+    "opencode": Agent(opencode.OpencodeRow, _OPENCODE),
     "pi": Agent(
         TreeEntry, tuple({**each, "id": "e1", "timestamp": _AT} for each in ENTRIES)
     ),

@@ -1,0 +1,1 @@
+"""opencode: sessions in one SQLite database, before that in folders of JSON documents."""
