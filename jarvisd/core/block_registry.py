@@ -8,7 +8,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from jarvisd.base.errors import ProtocolError
+from jarvisd.base.paging import Place
 from jarvisd.core.block import Block
+from jarvisd.core.newest_first import NewestFirst
 from jarvisd.core.origin import BlockId
 from jarvisd.core.projects import Projects
 from jarvisd.core.publisher import Publish, ignore
@@ -74,12 +76,27 @@ class Blocks:
     _moved: dict[BlockId, Block] = field(default_factory=dict)
     _asked_ms: int = 0
     changes: int = 0
+    _order: NewestFirst[Block] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._order = NewestFirst(self._by_id.values, _last_ms, _id_of)
 
     def __len__(self) -> int:
         return len(self._by_id)
 
     def __iter__(self) -> Iterator[Block]:
         return iter(self._by_id.values())
+
+    def newest_first(self, after: Place | None = None) -> Iterator[Block | None]:
+        """Yield the blocks behind the place *after*, newest activity first.
+
+        None is a turn for others.
+        """
+        return self._order.walk(after)
+
+    def place_of(self, block: Block) -> Place:
+        """Return the place of *block* among the newest."""
+        return self._order.place_of(block)
 
     def stored(self) -> Collection[Block]:
         """Return a view of all blocks that are stored, shown or not."""
@@ -93,6 +110,9 @@ class Blocks:
 
         self._by_id[block.block_id] = block
         self.place(block)
+        if self._order.changed is not None:
+            self._order.changed[block.block_id,] = block
+
         self._counted[block.block_id] = _Counted()
         self._totals_of(block).blocks += 1
         self._count(block, now_ms)
@@ -135,6 +155,9 @@ class Blocks:
                 return
 
             self.add(self._not_shown.pop(block.block_id), now_ms)
+
+        if self._order.changed is not None:
+            self._order.changed[block.block_id,] = block
 
         self._count(block, now_ms)
         self.changes += 1
@@ -223,3 +246,11 @@ class Blocks:
 def _is_recent(block: Block, now_ms: int) -> bool:
     """Whether *block* is live, or will be once the clock is right again."""
     return block.is_live(max(now_ms, block.last_activity_ms or now_ms))
+
+
+def _last_ms(block: Block) -> int:
+    return block.last_activity_ms or 0
+
+
+def _id_of(block: Block) -> tuple[str]:
+    return (block.block_id,)

@@ -163,6 +163,11 @@ class Ledger(Feature):
         """Return the totals of a session."""
         return self._sessions.get((agent, session_id))
 
+    @property
+    def session_count(self) -> int:
+        """Return the number of sessions."""
+        return len(self._sessions)
+
     def sessions(self) -> Iterator[Session]:
         """Return the totals of all sessions."""
         return iter(self._sessions.values())

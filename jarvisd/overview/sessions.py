@@ -5,15 +5,17 @@ are in, and the windows of their models. Answers are from memory.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from jarvisd.base.errors import protocol_error
+from jarvisd.base.paging import Place
 from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.base.usage import Tokens, Variant
 from jarvisd.core.block import Block
 from jarvisd.core.block_registry import Blocks
 from jarvisd.core.feature import Feature, Mode, SessionKey, Slice
+from jarvisd.core.newest_first import NewestFirst
 from jarvisd.core.origin import BlockView, SessionId
 from jarvisd.core.projects import Projects
 from jarvisd.core.publisher import Publish, ignore
@@ -98,6 +100,10 @@ class Sessions(Feature):
         self.blocks = Blocks(self.projects, publish)
         self._window = window
         self._blocks: dict[SessionKey, list[Block]] = {}
+        self._order: NewestFirst[Session] = NewestFirst(
+            lambda: list(self.ledger.sessions()), _last_ms, _name_of
+        )
+        self._blockless = 0
 
     def restore(self, saved: SavedBooks, segments_since_ms: int = 0) -> None:
         """Restore what was stored, in place of all that is known of sessions.
@@ -107,6 +113,7 @@ class Sessions(Feature):
         row is held against those.
         """
         self._blocks.clear()
+        self._order.reset()
         self.ledger.clear()
         self.ledger.restore(saved.sessions, saved.limits, saved.cells, saved.priced)
         self.ledger.known.complete = False
@@ -129,12 +136,17 @@ class Sessions(Feature):
             block.session = session
             self._index(block)
 
+        if self._order.changed is not None:
+            self._order.changed[session.session_id, session.agent] = session
+
     def unbind(self, block: Block) -> None:
         """Record that *block* belongs to no session any more."""
         session, block.session = block.session, None
         if session is not None:
             blocks = self._blocks[session.agent, session.session_id]
             blocks[:] = [each for each in blocks if each is not block]
+            if self._order.changed is not None:
+                self._order.changed[session.session_id, session.agent] = session
 
     def applied(self, part: Slice) -> None:
         """Bind the block of *part* to the session that its records name."""
@@ -213,6 +225,23 @@ class Sessions(Feature):
         for session in self.ledger.sessions():
             yield self.entry(session)
 
+    def newest_first(self, after: Place | None = None) -> Iterator[SessionEntry | None]:
+        """Yield the sessions behind the place *after*, newest activity first.
+
+        None is a turn for others.
+        """
+        blockless = self.ledger.session_count - len(self._blocks)
+        if blockless != self._blockless:  # the ledger met a session in others' rows
+            self._blockless = blockless
+            self._order.reset()
+
+        for session in self._order.walk(after):
+            yield None if session is None else self.entry(session)
+
+    def place_of_entry(self, entry: SessionEntry) -> Place:
+        """Return the place of a session among the newest."""
+        return self._order.place_of(entry.session)
+
     def entry(self, session: Session) -> SessionEntry:
         """Return *session* with its blocks."""
         key = (session.agent, session.session_id)
@@ -283,12 +312,11 @@ class Sessions(Feature):
 
     def project(self, session: Session) -> str | None:
         """Return the folder of work of *session*."""
-        blocks = self._blocks.get((session.agent, session.session_id), [])
-        placed = _project(blocks)
-        if placed is not None or session.place is None:
-            return placed
+        for each in self._blocks.get((session.agent, session.session_id), ()):
+            if each.origin.project:
+                return each.origin.project
 
-        return self.projects.of(session.place[1])
+        return None if session.place is None else self.projects.of(session.place[1])
 
     def view(self, entry: SessionEntry) -> SessionView:
         """Return a session as frontends see it."""
@@ -374,12 +402,16 @@ def _spoken(block: Block) -> tuple[int, int]:
     return memory.user_lines, memory.assistant_lines
 
 
+def _last_ms(session: Session) -> int:
+    return session.spans.last_ms or 0
+
+
+def _name_of(session: Session) -> tuple[str, str]:
+    return session.session_id, session.agent
+
+
 def _active_ms(block: Block) -> int:
     return block.last_activity_ms or 0
-
-
-def _project(blocks: Iterable[Block]) -> str | None:
-    return next((each.origin.project for each in blocks if each.origin.project), None)
 
 
 def _meant(near: list[Session], prefix: str) -> list[Session]:

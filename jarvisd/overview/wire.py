@@ -96,7 +96,7 @@ class BlocksList(Params, frozen=True, kw_only=True):
 
     *since* is a revision: only blocks that changed after it. *life* is a list of
     words; None means live and quiet ones with activity in the last *active_s*
-    seconds where that is given, and all otherwise.
+    seconds where that is given, and all otherwise. *after* is `next` of the page before.
     """
 
     agent: str | None = None
@@ -106,14 +106,19 @@ class BlocksList(Params, frozen=True, kw_only=True):
     life: list[Life] | None = None
     active_s: Seconds | None = None
     since: Whole | None = None
-    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_BLOCKS)] = MAX_BLOCKS
+    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_BLOCKS)] | None = None
+    after: Text | None = None
 
 
 class BlocksListResult(Result, frozen=True, kw_only=True):
-    """Blocks, newest activity first, and the revision they belong to."""
+    """Blocks, newest activity first, and the revision they belong to.
+
+    *next* is the *after* of the next page, None on the last.
+    """
 
     revision: int
     blocks: list[BlockView]
+    next: str | None = None
 
 
 class BlocksGet(Params, frozen=True, kw_only=True):
@@ -141,21 +146,26 @@ class SessionsList(Params, frozen=True, kw_only=True):
     """Ask for sessions, newest activity first; filters are joined by *and*.
 
     *active_s* keeps those with a line in the last seconds, *since* is a revision: only
-    sessions that changed after it.
+    sessions that changed after it. *after* is `next` of the page before.
     """
 
     agent: str | None = None
     project: str | None = None
     active_s: Seconds | None = None
     since: Whole | None = None
-    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_SESSIONS)] = MAX_SESSIONS
+    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_SESSIONS)] | None = None
+    after: Text | None = None
 
 
 class SessionsListResult(Result, frozen=True, kw_only=True):
-    """Sessions, newest activity first, and the revision they belong to."""
+    """Sessions, newest activity first, and the revision they belong to.
+
+    *next* is the *after* of the next page, None on the last.
+    """
 
     revision: int
     sessions: list[SessionView]
+    next: str | None = None
 
 
 class SessionsGet(Params, frozen=True, kw_only=True):

@@ -25,8 +25,8 @@ from jarvisd.reports.attention_wire import (
     ReportAttentionResult,
 )
 from jarvisd.reports.awake import Awake
+from jarvisd.reports.families import SessionFacts
 from jarvisd.reports.report_params import days_of, zone_of
-from jarvisd.reports.usage_report import SessionFacts
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.journal import Journal
 

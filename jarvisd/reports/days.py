@@ -4,11 +4,13 @@ A report adds up days; a day adds up quarters of an hour. Of thousands of quarte
 change in a minute, and nobody wants the others added up again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
+from typing import NamedTuple
 
+from jarvisd.base.work_in_turns import PAUSE, RUN, InTurns, at_once
 from jarvisd.core.feature import SessionKey
-from jarvisd.ledger.model import QUARTER_MS, UNDATED, Cell
+from jarvisd.ledger.model import QUARTER_MS, UNDATED
 from jarvisd.ledger.rollup import Rollup
 from jarvisd.reports.calendar import day_name, days_of
 from jarvisd.reports.groups import Group
@@ -31,7 +33,7 @@ class Days:
         self._seen = -1
         self._day_of: dict[int, int] = {}
         self._quarters: dict[int, list[int]] = {}
-        self._stale: set[int | None] = set()
+        self._stale: dict[int | None, int] = {}  # and when they changed
         self._days: dict[int | None, _Day] = {}
 
     def by_agent(self, first: int | None, last: int | None) -> list[UsageSlice]:
@@ -47,25 +49,30 @@ class Days:
         found = self._between(first, last)
         return [day.row for day in found if day.row is not None]
 
-    def add_up_one(self, before_ms: int) -> bool:
-        """Add up a day that has changed and was over by *before_ms*, if there is one.
+    def add_up(self, before_ms: int | None = None) -> InTurns[int]:
+        """Add up the days that have changed, in turns; return how many there were.
 
-        Return whether there was one, so that a caller can do this ahead of time.
+        What changes meanwhile is left. With *before_ms* only days that were over then,
+        so that it can be done ahead of time.
         """
         self._note_changes()
-        quarter = before_ms // QUARTER_MS
-        today = days_of([quarter], self._zone)[quarter]
-        over = (day for day in self._stale if day is not None and day < today)
-        day = next(over, None)
-        if day is not None:
-            self._add_up(day)
+        today, count = None, 0
+        if before_ms is not None:
+            quarter = before_ms // QUARTER_MS
+            today = days_of([quarter], self._zone)[quarter]
 
-        return day is not None
+        for day in list(self._stale):
+            if today is None or (day is not None and day < today):
+                yield from self._add_up(day)
+                yield PAUSE
+                count += 1
+
+        return count
 
     def _between(self, first: int | None, last: int | None) -> Iterator["_Day"]:
         self._note_changes()
         for day in list(self._stale):
-            self._add_up(day)
+            at_once(self._add_up(day))
 
         for day, found in self._days.items():
             if day is None:
@@ -79,52 +86,79 @@ class Days:
         self._seen = self.rollup.changes
         if UNDATED in changed:
             changed.remove(UNDATED)
-            self._stale.add(None)
+            self._stale[None] = self._seen
 
         new = [each for each in changed if each not in self._day_of]
         self._day_of |= days_of(new, self._zone)
         for quarter in new:
             self._quarters.setdefault(self._day_of[quarter], []).append(quarter)
 
-        self._stale |= {self._day_of[each] for each in changed}
+        self._stale |= dict.fromkeys(
+            (self._day_of[each] for each in changed), self._seen
+        )
 
-    def _add_up(self, day: int | None) -> None:
-        self._stale.discard(day)
+    def _add_up(self, day: int | None) -> InTurns[None]:
+        """Add up *day* as it is at the first step; it is stale until the last one."""
+        changed = self._stale.get(day)
+        if changed is None:  # somebody else has added it up meanwhile
+            return
+
         names = [UNDATED] if day is None else self._quarters[day]
-        quarters = map(self.rollup.quarter, names)
-        self._days[day] = _Day(day, (cell for each in quarters for cell in each))
+        # Copied at once: between two steps a response may go from one cell to another.
+        spent = [
+            _Spent((cell.agent, cell.session_id), cell.model, numbers_of(cell))
+            for name in names
+            for cell in self.rollup.quarter(name)
+            if cell.responses
+        ]
+        added_up = yield from _day_of(day, spent)
+        if self._stale.get(day) == changed:
+            self._days[day] = added_up
+            del self._stale[day]
 
 
-class _Day:
+class _Spent(NamedTuple):
+    """The numbers of one cell."""
+
+    session: SessionKey
+    model: str | None
+    numbers: Numbers
+
+
+class _Day(NamedTuple):
     """One day in slices, by session and by agent, and as a row of a report by day.
 
     Whoever wants all days wants many rows of which few have changed: a row is made with
     its day. It is None where nothing is left of the day.
     """
 
-    __slots__ = ("by_agent", "by_session", "row")
+    by_session: Sequence[UsageSlice]
+    by_agent: Sequence[UsageSlice]
+    row: UsageRow | None
 
-    def __init__(self, day: int | None, cells: Iterable[Cell]) -> None:
-        sessions: dict[SessionKey, dict[str | None, list[Numbers]]] = {}
-        for cell in cells:
-            if cell.responses:
-                models = sessions.setdefault((cell.agent, cell.session_id), {})
-                models.setdefault(cell.model, []).append(numbers_of(cell))
 
-        self.by_session = [
-            UsageSlice(
-                day,
-                key[0],
-                (key,),
-                {model: added(numbers) for model, numbers in models.items()},
-            )
-            for key, models in sessions.items()
-        ]
-        self.by_agent = [
-            joined([each for each in self.by_session if each.agent == agent])
-            for agent in sorted({each.agent for each in self.by_session})
-        ]
-        self.row = _row_of(day, self.by_agent) if self.by_agent else None
+def _day_of(day: int | None, spent: Sequence[_Spent]) -> InTurns[_Day]:
+    """Add up what was *spent* on *day*, in turns."""
+    sessions: dict[SessionKey, dict[str | None, list[Numbers]]] = {}
+    for start in range(0, len(spent), RUN):
+        for session, model, numbers in spent[start : start + RUN]:
+            sessions.setdefault(session, {}).setdefault(model, []).append(numbers)
+
+        yield PAUSE
+
+    by_session: list[UsageSlice] = []
+    for key, models in sessions.items():
+        sums = {model: added(numbers) for model, numbers in models.items()}
+        by_session.append(UsageSlice(day, key[0], (key,), sums))
+        if len(by_session) % RUN == 0:
+            yield PAUSE
+
+    by_agent = []
+    for agent in sorted({each.agent for each in by_session}):
+        yield PAUSE
+        by_agent.append(joined([each for each in by_session if each.agent == agent]))
+
+    return _Day(by_session, by_agent, _row_of(day, by_agent) if by_agent else None)
 
 
 def _row_of(day: int | None, slices: list[UsageSlice]) -> UsageRow:

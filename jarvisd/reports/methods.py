@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from functools import partial
+from operator import itemgetter
 
 import anyio
-from anyio import lowlevel
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import ProtocolError
 from jarvisd.base.folder import is_named
 from jarvisd.base.json_guard import encode_safe
+from jarvisd.base.paging import Place, page, place_at
+from jarvisd.base.work_in_turns import InTurns
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.block import Block
 from jarvisd.core.feature import SessionKey
@@ -26,10 +28,12 @@ from jarvisd.reports.attention_wire import ReportAttention, ReportAttentionResul
 from jarvisd.reports.awake import Awake
 from jarvisd.reports.days import Days
 from jarvisd.reports.explain_methods import explain
+from jarvisd.reports.families import SessionFacts
 from jarvisd.reports.model import Attribution
 from jarvisd.reports.report_params import days_of, tools_of, zone_of
 from jarvisd.reports.store import replace_attributions
-from jarvisd.reports.usage_report import SessionFacts, UsageReport
+from jarvisd.reports.turn_taking import finish
+from jarvisd.reports.usage_report import UsageReport
 from jarvisd.reports.wire import (
     AttributionImport,
     AttributionImportResult,
@@ -48,12 +52,10 @@ MAX_ZONES = 2
 """Time zones whose days are kept, at some megabytes each: the user's, and UTC."""
 
 MAX_CACHED = 64
+MAX_CACHED_ROWS = 64
 MAX_CACHED_BYTES = 128 * 1024
 READY_S = 0.5
 """Pause after the start or a flush, when other work is more urgent."""
-
-SLICE = 64
-"""Rows to encode in one go."""
 
 Stamp = tuple[int, bool, int]
 """Revision, whether complete, and how often usage has changed."""
@@ -132,9 +134,7 @@ class Reports:
 
             self._flushed = anyio.Event()
             days = self._days_in(tz, zone)
-            while days.add_up_one(self._clock.unix_ms()):
-                await lowlevel.checkpoint()
-
+            await finish(days.add_up(self._clock.unix_ms()))
             await self._flushed.wait()
 
     def usage(self, asked: ReportUsage) -> bytes | Iterator[bytes]:
@@ -152,6 +152,9 @@ class Reports:
 
         first, last = days_of(asked)
         zone = zone_of(asked.tz)
+        is_period = asked.by in usage_report.PERIODS
+        numbers, names = (0, 1) if is_period else (2, 2)
+        after = place_at(asked.after, numbers=numbers, names=names)
         found = usage_report.usage(
             self._days_in(asked.tz, zone),
             asked.by,
@@ -163,7 +166,7 @@ class Reports:
             if asked.project is None
             else partial(is_named, wanted=asked.project),
         )
-        return self._encoded(asked, stamp, found)
+        return self._made(asked, stamp, found, after)
 
     async def explain(
         self, asked: SessionsExplain, session: Session, blocks: Sequence[Block]
@@ -216,20 +219,40 @@ class Reports:
             curated=_names(entries, "curated"), flea=_names(entries, "flea")
         )
 
-    def _encoded(
-        self, asked: ReportUsage, stamp: Stamp, found: UsageReport
-    ) -> bytes | Iterator[bytes]:
-        pieces = _pieces(asked, stamp, found)
-        if len(found) > SLICE:
-            return pieces
+    def _made(
+        self,
+        asked: ReportUsage,
+        stamp: Stamp,
+        work: InTurns[UsageReport],
+        after: Place | None,
+    ) -> Iterator[bytes]:
+        """Yield the answer to *asked*, and keep a small one."""
+        found = yield from work
+        head = {
+            "revision": stamp[0],
+            "by": asked.by,
+            "tz": asked.tz,
+            "complete": stamp[1],
+            "total": found.total,
+        }
+        pieces = page(
+            encode_safe(head)[:-1] + b',"rows":[',
+            found.rows(after),
+            limit=asked.limit,
+            view=itemgetter(1),
+            place_of=itemgetter(0),
+        )
+        kept = bytearray()
+        is_small = len(found) <= MAX_CACHED_ROWS
+        for each in pieces:
+            yield each
+            if is_small:
+                kept += each
 
-        answer = b"".join(pieces)
-        if len(answer) <= MAX_CACHED_BYTES:
-            self._answers[asked] = (stamp, answer)
+        if is_small and len(kept) <= MAX_CACHED_BYTES:
+            self._answers[asked] = (stamp, bytes(kept))
             if len(self._answers) > MAX_CACHED:
                 del self._answers[next(iter(self._answers))]
-
-        return answer
 
     def _days_in(self, name: str, zone: tzinfo) -> Days:
         days = self._days.pop(name, None)
@@ -257,14 +280,16 @@ class Reports:
         if own is None:
             return SessionFacts(session_id)
 
-        root, seen = own, {session_id}
-        while root.parent_session_id is not None and root.parent_session_id not in seen:
-            parent = self._ledger.session(agent, root.parent_session_id)
-            if parent is None:
-                break
+        root = own
+        if own.parent_session_id is not None:
+            seen = {session_id}
+            while root.parent_session_id is not None:
+                parent = self._ledger.session(agent, root.parent_session_id)
+                if parent is None or parent.session_id in seen:
+                    break
 
-            seen.add(parent.session_id)
-            root = parent
+                seen.add(parent.session_id)
+                root = parent
 
         return SessionFacts(
             root.session_id,
@@ -273,22 +298,6 @@ class Reports:
             started_ms=own.spans.first_ms,
             last_ms=own.spans.last_ms,
         )
-
-
-def _pieces(asked: ReportUsage, stamp: Stamp, found: UsageReport) -> Iterator[bytes]:
-    head = {
-        "revision": stamp[0],
-        "by": asked.by,
-        "tz": asked.tz,
-        "complete": stamp[1],
-        "total": found.total,
-    }
-    yield encode_safe(head)[:-1] + b',"rows":['
-    for start in range(0, len(found), SLICE):
-        comma = b"," if start else b""
-        yield comma + encode_safe(found.rows(start, start + SLICE))[1:-1]
-
-    yield b"]}"
 
 
 def _names(entries: list[Attribution], source: str) -> int:

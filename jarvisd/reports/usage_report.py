@@ -3,78 +3,61 @@
 The week begins on Monday. Distinct counts are exact: they are of sets, not sums.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any
 
-from jarvisd.core.origin import SessionId
+from jarvisd.base.paging import Place
+from jarvisd.base.work_in_turns import PAUSE, InTurns, sorted_runs
 from jarvisd.reports.calendar import day_name, month_name, week_name
 from jarvisd.reports.days import Days
+from jarvisd.reports.families import (
+    FactsOf,
+    Families,
+    by_cost,
+    facts_of,
+)
 from jarvisd.reports.groups import Group
 from jarvisd.reports.model import Grouping, UsageRow
-from jarvisd.reports.slices import COST, Models, UsageSlice, tokens_of
+from jarvisd.reports.slices import Models, UsageSlice
 
-_PERIODS: dict[Grouping, Callable[[int], str]] = {
+PERIODS: dict[Grouping, Callable[[int], str]] = {
     "day": day_name,
     "week": week_name,
     "month": month_name,
 }
+SLICES = 64
+"""Slices of one session each to look at in one step."""
 
+GROUPS = 16
+"""Slices or groups of many sessions and models to add up in one step."""
 
-class SessionFacts(NamedTuple):
-    """Facts about one session.
+Placed = tuple[Place, UsageRow]
+"""A row, and its place among all."""
 
-    *root* is the session that a person started and of which this one is a subagent, at
-    any depth; of a session without a parent, itself. *project* is a folder.
-    """
-
-    root: SessionId
-    project: str | None = None
-    title: str | None = None
-    started_ms: int | None = None
-    last_ms: int | None = None
-
-
-FactsOf = Callable[[str, SessionId], SessionFacts]
-"""(agent, session) -> its facts."""
-
-Keep = Callable[[UsageSlice], bool]
-"""Whether a report is about a slice."""
+Groups = dict[tuple[str | None, str | None], Group]
 
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
     """A report; rows are made on request, as there may be thousands."""
 
-    _found: list[Group] | list[UsageRow]
     total: UsageRow
-    _facts: FactsOf
+    _found: Sequence[tuple[Place, Any]]
+    _row_of: Callable[[Any], UsageRow]
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def rows(self, start: int = 0, stop: int | None = None) -> list[UsageRow]:
-        """Return the rows from *start* to *stop*, which is not included."""
-        return [self._row(each) for each in self._found[start:stop]]
+    def rows(self, after: Place | None = None) -> Iterator[Placed | None]:
+        """Yield the rows behind the place *after*, in order. None is a turn for others."""
+        for run in sorted_runs(self._found, itemgetter(0)):
+            for place, found in run:
+                if after is None or place > after:
+                    yield place, self._row_of(found)
 
-    def _row(self, found: Group | UsageRow) -> UsageRow:
-        return found if isinstance(found, UsageRow) else self._row_of(found)
-
-    def _row_of(self, group: Group) -> UsageRow:
-        row = group.row()
-        if group.agent is None or group.key is None:
-            return row
-
-        own = self._facts(group.agent, SessionId(group.key))
-        parts = [own, *(self._facts(*each) for each in group.sessions)]
-        row.project, row.title = own.project, own.title
-        row.started_ms = min(_known(each.started_ms for each in parts), default=None)
-        row.last_activity_ms = max(_known(each.last_ms for each in parts), default=None)
-        return row
-
-
-def _known(times: Iterable[int | None]) -> list[int]:
-    return [each for each in times if each is not None]
+            yield None
 
 
 def usage(
@@ -86,8 +69,8 @@ def usage(
     last: int | None = None,
     agent: str | None = None,
     project: Callable[[str | None], bool] | None = None,
-) -> UsageReport:
-    """Return usage from day *first* to *last*, grouped *by* something.
+) -> InTurns[UsageReport]:
+    """Return usage from day *first* to *last*, grouped *by* something; in turns.
 
     Periods come oldest first, after usage without a date; other groups come by cost,
     the most expensive first, and those without a price by tokens.
@@ -102,35 +85,84 @@ def usage(
         project: Whether a project counts; None for all.
 
     """
-    coarse = project is None and (by in _PERIODS or by == "agent")
+    yield from days.add_up()
+    coarse = project is None and (by in PERIODS or by == "agent")
     slices = days.by_agent(first, last) if coarse else days.by_session(first, last)
-    if agent is not None:
-        slices = [each for each in slices if each.agent == agent]
-
+    parts = [each for each in slices if agent is None or each.agent == agent]
     if project is not None:
-        slices = [each for each in slices if project(_facts_of(each, facts).project)]
+        parts = yield from _in_project(parts, project, facts)
 
-    total = _total(slices)
+    # Slices of a day and agent are the same sums; of sessions there are thousands.
+    sums = parts
+    if project is None and not coarse:
+        sums = [
+            each for each in days.by_agent(first, last) if agent in {None, each.agent}
+        ]
+
+    total = yield from _total(sums)
     if coarse and by == "day" and agent is None:
-        return UsageReport(sorted(days.rows(first, last), key=_by_period), total, facts)
+        rows = days.rows(first, last)
+        return UsageReport(total, [((row.key or "",), row) for row in rows], _same)
 
-    groups = list(_grouped(slices, by, facts).values())
-    groups.sort(key=_by_period if by in _PERIODS else _by_cost)
-    return UsageReport(groups, total, facts)
+    if by == "session":
+        families = Families(facts)
+        yield from families.add(parts)
+        placed = yield from families.placed()
+        return UsageReport(total, placed, families.row)
+
+    groups: Groups = {}
+    for index, part in enumerate(parts):
+        _add(groups, part, by, facts)
+        if index % (GROUPS if coarse else SLICES) == 0:
+            yield PAUSE
+
+    found: list[tuple[Place, Group]] = []
+    for group in groups.values():
+        names = group.key or "", group.agent or ""
+        place = names[:1] if by in PERIODS else by_cost(group.sum, names)
+        found.append((place, group))
+        if len(found) % GROUPS == 0:
+            yield PAUSE
+
+    return UsageReport(total, found, Group.row)
 
 
-def _grouped(
-    slices: list[UsageSlice], by: Grouping, facts: FactsOf
-) -> dict[tuple[str | None, str | None], Group]:
-    groups: dict[tuple[str | None, str | None], Group] = {}
-    for part in slices:
-        for key, models in _split(part, by, facts):
-            group = groups.get(key)
-            if group is None:
-                group = groups[key] = Group(*key)
+def _in_project(
+    parts: list[UsageSlice], project: Callable[[str | None], bool], facts: FactsOf
+) -> InTurns[list[UsageSlice]]:
+    found = []
+    for index, part in enumerate(parts):
+        if project(facts_of(part, facts).project):
+            found.append(part)
 
-            group.add(part, models)
-    return groups
+        if index % SLICES == 0:
+            yield PAUSE
+
+    return found
+
+
+def _total(parts: list[UsageSlice]) -> InTurns[UsageRow]:
+    total = Group(None)
+    for index, part in enumerate(parts):
+        total.add(part)
+        if index % GROUPS == 0:
+            yield PAUSE
+
+    return total.row()
+
+
+def _same(row: UsageRow) -> UsageRow:
+    return row
+
+
+def _add(groups: Groups, part: UsageSlice, by: Grouping, facts: FactsOf) -> None:
+    """Add *part* to the groups that it is of."""
+    for key, models in _split(part, by, facts):
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = Group(*key)
+
+        group.add(part, models)
 
 
 def _split(
@@ -139,38 +171,13 @@ def _split(
     """Return the groups of *part*, and the models of each."""
     match by:
         case "day" | "week" | "month":
-            name = None if part.day is None else _PERIODS[by](part.day)
+            name = None if part.day is None else PERIODS[by](part.day)
             return [((name, None), part.models)]
-        case "session":
-            return [((_facts_of(part, facts).root, part.agent), part.models)]
         case "project":
-            return [((_facts_of(part, facts).project, None), part.models)]
+            return [((facts_of(part, facts).project, None), part.models)]
         case "agent":
             return [((part.agent, None), part.models)]
-        case "model":
+        case _:
             return [
                 ((model, None), {model: each}) for model, each in part.models.items()
             ]
-
-
-def _facts_of(part: UsageSlice, facts: FactsOf) -> SessionFacts:
-    (session,) = part.sessions
-    return facts(*session)
-
-
-def _total(slices: list[UsageSlice]) -> UsageRow:
-    group = Group(None)
-    for part in slices:
-        group.add(part)
-
-    return group.row()
-
-
-def _by_period(found: Group | UsageRow) -> str:
-    return found.key or ""
-
-
-def _by_cost(group: Group) -> tuple[int, int, str, str]:
-    """Return a unique sort key, so that paging returns each row once."""
-    names = group.key or "", group.agent or ""
-    return -group.sum[COST], -tokens_of(group.sum).total, *names

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from jarvisd.base.usage import Tokens
-from jarvisd.base.wire_types import DayRange, Params, Result, Whole
+from jarvisd.base.wire_types import DayRange, Params, Result, Text, Whole
 from jarvisd.core.origin import SessionId
 from jarvisd.reports.model import (
     Attribution,
@@ -22,6 +22,7 @@ from jarvisd.reports.model import (
     WindowRow,
 )
 
+MAX_ROWS = 10_000
 MAX_ATTRIBUTIONS = 10_000
 MAX_EXPLAINED_LINES = 10_000
 
@@ -29,11 +30,14 @@ MAX_EXPLAINED_LINES = 10_000
 class ReportUsage(DayRange, frozen=True, kw_only=True):
     """Request usage: tokens and cost, in rows grouped *by* something.
 
-    The week begins on Monday. *project* is a folder or the end of its path.
+    The week begins on Monday. *project* is a folder or the end of its path. Without a
+    *limit* all rows are given; *after* is `next` of the page before.
     """
 
     by: Grouping = "day"
     project: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_ROWS)] | None = None
+    after: Text | None = None
 
 
 class ReportUsageResult(Result, frozen=True, kw_only=True):
@@ -41,7 +45,8 @@ class ReportUsageResult(Result, frozen=True, kw_only=True):
 
     Periods come oldest first, other rows most expensive first. A row by session is of one
     that a person started, with its subagents. *complete* is false while history is
-    being read for the first time.
+    being read for the first time. *total* is of all pages; *next* is the *after* of the
+    next one, None on the last.
     """
 
     revision: int
@@ -50,6 +55,7 @@ class ReportUsageResult(Result, frozen=True, kw_only=True):
     complete: bool
     total: UsageRow
     rows: list[UsageRow]
+    next: str | None = None
 
 
 class ReportWindows(DayRange, frozen=True, kw_only=True):

@@ -5,9 +5,9 @@ answered in the very callback that its bytes came with: 41 us from question to a
 where anyio's stream took 107 (10 kB answers, one request at a time). What must wait runs
 in a task group that ends with the connection.
 
-Fairness: a client is answered for a millisecond at a time, and requests that take
-milliseconds by their size alone get a share of each round of the loop. Reading stops while an
-answer is being written, while the client does not read, and while 16 of its
+Fairness: a client is answered for a millisecond at a time, a long answer is made for as
+long, and requests that take milliseconds by their size alone get a share of each round
+of the loop. Reading stops while an answer is being written, while the client does not read, and while 16 of its
 requests wait; so a flood slows only its sender, and all that a client can make the
 daemon hold is one unfinished request and what the socket's buffer takes.
 """
@@ -115,9 +115,10 @@ class Shared:
 class LongAnswers:
     """Answers that are written in pieces, in order, and short ones behind them."""
 
-    __slots__ = ("_answers",)
+    __slots__ = ("_answers", "_clock")
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._answers: deque[Pieces] = deque()
 
     def __bool__(self) -> bool:
@@ -128,7 +129,11 @@ class LongAnswers:
         self._answers.append(_cut(answer) if isinstance(answer, bytes) else answer)
 
     def take(self) -> bytes:
-        """Remove one piece of a long answer, or as many short ones as fit into one."""
+        """Remove as many pieces as are made in a turn and fit into one.
+
+        None may be ready: an answer can take many turns before its first byte.
+        """
+        until = self._clock.monotonic() + TURN_S
         pieces: list[bytes] = []
         size = 0
         while self._answers and size < PIECE_BYTES:
@@ -138,6 +143,9 @@ class LongAnswers:
             else:
                 pieces.append(piece)
                 size += len(piece)
+
+            if self._clock.monotonic() > until:
+                break
 
         return b"".join(pieces)
 
@@ -171,7 +179,7 @@ class ClientRequests:
         self._completed = completed
         self._wake = wake
         self.inbox = LineFramer()
-        self.answers = LongAnswers()
+        self.answers = LongAnswers(shared.clock)
         self.in_flight = 0
 
     def answer_lines(self) -> bytes:
@@ -222,14 +230,16 @@ class ClientRequests:
 
         return b""
 
-    async def _answer_later(self, wait: Callable[[], Awaitable[bytes]]) -> None:
-        answer = b""
+    async def _answer_later(
+        self, wait: Callable[[], Awaitable[bytes | Pieces]]
+    ) -> None:
+        answer: bytes | Pieces = b""
         try:
             answer = await wait()
         finally:
             self._answered(answer)
 
-    def _answered(self, answer: bytes) -> None:
+    def _answered(self, answer: bytes | Pieces) -> None:
         self.in_flight -= 1
         if answer:
             self.answers.append(answer)

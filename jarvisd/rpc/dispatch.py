@@ -59,7 +59,7 @@ class Promised(NamedTuple):
     read: Callable[[], bytes]
 
 
-Reply = bytes | Pieces | Callable[[], Awaitable[bytes]] | Promised
+Reply = bytes | Pieces | Callable[[], Awaitable[bytes | Pieces]] | Promised
 
 
 @dataclass(slots=True)
@@ -117,11 +117,15 @@ class Dispatcher:
 
         return Promised(promise, reply)
 
-    async def _wait_for(self, call: messages.Call, answer: Waiting) -> bytes:
+    async def _wait_for(self, call: messages.Call, answer: Waiting) -> bytes | Pieces:
         limit_s = self._limit_s(call.params)
         try:
             with anyio.fail_after(limit_s):
-                return _result(call.id, encode_safe(await answer()))
+                found = await answer()
+                if isinstance(found, Iterator):
+                    return _framed(call.id, found)
+
+                return _result(call.id, encode_safe(found))
         except TimeoutError:
             return _refusal(call.id, _timeout(call.method, limit_s))
         except Exception as exc:
@@ -154,12 +158,13 @@ class Dispatcher:
             case bytes():
                 return reply
             case Iterator():
-                return b"".join(reply)
+                return await _joined(reply)
             case Promised():
                 await asyncio.wait([reply.promise])
                 return reply.read()
             case _:
-                return await reply()
+                answer = await reply()
+                return answer if isinstance(answer, bytes) else await _joined(answer)
 
     def _limit_s(self, params: Params) -> float:
         long = isinstance(params, _LONG)
@@ -190,6 +195,16 @@ def _chain(head: bytes, pieces: Pieces, tail: bytes) -> Pieces:
     yield head
     yield from pieces
     yield tail
+
+
+async def _joined(pieces: Pieces) -> bytes:
+    """Return all of *pieces*, with a turn for others after each."""
+    answer = bytearray()
+    for piece in pieces:
+        answer += piece
+        await anyio.lowlevel.checkpoint()
+
+    return bytes(answer)
 
 
 def _client_error(exc: Exception, method: str) -> ProtocolError:

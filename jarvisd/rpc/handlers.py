@@ -8,11 +8,11 @@ where thousands wait, a promise, which needs no task.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from inspect import iscoroutinefunction
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -20,6 +20,7 @@ import jarvisd
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.json_guard import encode_safe
+from jarvisd.base.paging import page, place_at
 from jarvisd.base.wire_types import Done, Method, Params
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.block import Block
@@ -32,7 +33,7 @@ from jarvisd.overview.model import SessionView
 from jarvisd.overview.name_resolution import Names
 from jarvisd.overview.names_wire import FiltersCheck, IdsShorten, NamesResolve
 from jarvisd.overview.prompts import prompts
-from jarvisd.overview.sessions import SessionEntry, Sessions
+from jarvisd.overview.sessions import Sessions
 from jarvisd.overview.status import ReadingState, StatusBoard
 from jarvisd.overview.status_text import render_line
 from jarvisd.overview.wire import (
@@ -88,9 +89,6 @@ MAX_CLIENT_BYTES = 256 * 1024
 MAX_TAIL_BYTES = 1 << 20
 """Of one answer to `blocks.tail`; the newest lines that fit are given."""
 
-SLICE = 64
-"""Blocks to encode in one go: a fraction of a millisecond, about 32 KiB."""
-
 LIMITS = Limits(
     request_bytes=messages.MAX_REQUEST_BYTES,
     batch=messages.MAX_BATCH,
@@ -99,8 +97,6 @@ LIMITS = Limits(
     client_bytes=MAX_CLIENT_BYTES,
     push_lines=MAX_PUSH_LINES,
 )
-
-T = TypeVar("T")
 
 Pieces = Iterator[bytes]
 Waiting = Callable[[], Awaitable[object]]
@@ -295,19 +291,25 @@ class Handlers:
 
     def _list(self, request: BlocksList) -> Pieces:
         now_ms = self._clock.unix_ms()
-        blocks = [each for each in self._blocks if matches_list(each, request, now_ms)]
-        blocks.sort(key=_newest_first)
-        view = partial(self._sessions.block_view, now_ms=now_ms)
-        return _listed(b"blocks", self._daemon.revision, blocks[: request.limit], view)
+        found = self._blocks.newest_first(place_at(request.after, numbers=1, names=1))
+        return page(
+            b'{"revision":%d,"blocks":[' % self._daemon.revision,
+            (x for x in found if x is None or matches_list(x, request, now_ms)),
+            limit=request.limit,
+            view=partial(self._sessions.block_view, now_ms=now_ms),
+            place_of=self._blocks.place_of,
+        )
 
     def _list_sessions(self, request: SessionsList) -> Pieces:
         books, now_ms = self._sessions, self._clock.unix_ms()
-        entries = [
-            each for each in books.entries() if matches_sessions(each, request, now_ms)
-        ]
-        entries.sort(key=_newest_session_first)
-        shown = entries[: request.limit]
-        return _listed(b"sessions", self._daemon.revision, shown, books.view)
+        found = books.newest_first(place_at(request.after, numbers=1, names=2))
+        return page(
+            b'{"revision":%d,"sessions":[' % self._daemon.revision,
+            (x for x in found if x is None or matches_sessions(x, request, now_ms)),
+            limit=request.limit,
+            view=books.view,
+            place_of=books.place_of_entry,
+        )
 
     def _block(self, request: BlocksGet) -> BlockView:
         block = self._blocks.find(request.block_id)
@@ -369,26 +371,6 @@ def _waiting(method: Method) -> Answerer:
 def _as_it_is(act: Callable[[Any], Answer]) -> Answerer:
     """Answer with what *act* returns, which is an answer already."""
     return lambda request, _: act(request)
-
-
-def _newest_first(block: Block) -> tuple[int, str]:
-    return -(block.last_activity_ms or 0), block.block_id
-
-
-def _newest_session_first(entry: SessionEntry) -> tuple[int, str]:
-    return -(entry.session.spans.last_ms or 0), entry.session.session_id
-
-
-def _listed(
-    name: bytes, revision: int, things: Sequence[T], view: Callable[[T], msgspec.Struct]
-) -> Pieces:
-    yield b'{"revision":%d,"%b":[' % (revision, name)
-    for start in range(0, len(things), SLICE):
-        views = [view(each) for each in things[start : start + SLICE]]
-        comma = b"," if start else b""
-        yield comma + encode_safe(views)[1:-1]
-
-    yield b"]}"
 
 
 def _within_limit(tail: BlocksTailResult) -> BlocksTailResult:

@@ -3,6 +3,7 @@
 import pytest
 
 from jarvisd.base.usage import Tokens
+from jarvisd.base.work_in_turns import at_once
 from jarvisd.core.origin import SessionId
 from jarvisd.ledger.model import ResponseRow
 from jarvisd.reports.days import Days
@@ -23,18 +24,14 @@ def test_all_days_are_added_up_but_the_one_that_lasts(zone: str, over: int) -> N
     cells = [cell(each, session=each) for each in times]
     found, plain = days(*cells, zone=zone), days(*cells, zone=zone)
 
-    steps = 0
-    while found.add_up_one(ms(NOW)):
-        steps += 1
-
-    assert steps == over
+    assert at_once(found.add_up(ms(NOW))) == over
     assert costs(found) == costs(plain)
 
 
 def test_what_changes_later_is_added_up_again() -> None:
     found = days(cell("2026-11-19 10:00", cost=1), cell(None, cost=5))
-    assert found.add_up_one(ms(NOW))
-    assert not found.add_up_one(ms(NOW))
+    assert at_once(found.add_up(ms(NOW))) == 1
+    assert at_once(found.add_up(ms(NOW))) == 0
 
     row = ResponseRow(
         key=1,
@@ -47,5 +44,5 @@ def test_what_changes_later_is_added_up_again() -> None:
     )
     found.rollup.count(row, Tokens(output=1), 7)
 
-    assert found.add_up_one(ms(NOW))
+    assert at_once(found.add_up(ms(NOW))) == 1
     assert sorted(costs(found).values()) == [5, 8]

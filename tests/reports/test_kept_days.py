@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jarvisd.base.usage import Tokens
+from jarvisd.base.work_in_turns import at_once
 from jarvisd.core.origin import SessionId
 from jarvisd.ledger.model import QUARTER_MS, UNDATED, ResponseRow
 from jarvisd.ledger.rollup import CellPlace, Rollup
 from jarvisd.reports.days import Days
 from jarvisd.reports.model import Grouping, UsageRow
-from jarvisd.reports.usage_report import usage
-from tests.reports.cells import cell, days, ms, no_facts
+from tests.reports.cells import cell, days, ms, no_facts, rows_of, usage_now
 
 ZONES = ("UTC", "Asia/Tokyo", "America/St_Johns")
 TIMES = (
@@ -91,12 +91,12 @@ steps = st.lists(
 def told(found: Days) -> list[tuple[UsageRow, list[UsageRow]]]:
     """Return every report that there is."""
     reports = [
-        usage(found, by, no_facts, first=first, last=last, agent=agent)
+        usage_now(found, by, no_facts, first=first, last=last, agent=agent)
         for by, (first, last), agent in product(
             get_args(Grouping), RANGES, (None, "codex")
         )
     ]
-    return [(each.total, each.rows()) for each in reports]
+    return [(each.total, rows_of(each)) for each in reports]
 
 
 @settings(max_examples=150, deadline=None)
@@ -115,7 +115,7 @@ def test_kept_days_answer_as_new_ones(
             case ("price anew", int() as which, int() as cost):
                 counting.price_anew(which, cost)
             case ("get ready",):
-                kept.add_up_one(NOW_MS)
+                at_once(kept.add_up(NOW_MS))
             case ("flush",):
                 counting.rollup.take()
             case ("ask",):
@@ -125,23 +125,24 @@ def test_kept_days_answer_as_new_ones(
 @pytest.mark.parametrize("ahead", [True, False], ids=["ahead of time", "when asked"])
 def test_a_new_price_reaches_the_day(*, ahead: bool) -> None:
     found = days(cell("2026-11-19 10:00", cost=1))
-    assert usage(found, "day", no_facts).total.cost_micros == 1
+    assert usage_now(found, "day", no_facts).total.cost_micros == 1
 
     (spent,) = found.rollup.cells()
     found.rollup.set_cost((spent.quarter, spent.key), (7, 0))
-    assert found.add_up_one(NOW_MS) if ahead else True
+    if ahead:
+        at_once(found.add_up(NOW_MS))
 
-    report = usage(found, "day", no_facts)
-    assert [each.cost_micros for each in report.rows()] == [7]
+    report = usage_now(found, "day", no_facts)
+    assert [each.cost_micros for each in rows_of(report)] == [7]
     assert report.total.cost_micros == 7
 
 
 def test_the_row_of_a_day_is_made_once_for_all_who_ask() -> None:
     found = days(cell("2026-11-18 10:00"), cell("2026-11-19 10:00"))
-    before = usage(found, "day", no_facts).rows()
+    before = rows_of(usage_now(found, "day", no_facts))
     found.rollup.restore([cell("2026-11-19 12:00", session="late")])
 
-    after = usage(found, "day", no_facts).rows()
+    after = rows_of(usage_now(found, "day", no_facts))
 
     assert after[0] is before[0]
     assert (before[1].sessions, after[1].sessions) == (1, 2)

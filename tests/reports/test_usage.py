@@ -5,9 +5,10 @@ import pytest
 from jarvisd.core.origin import SessionId
 from jarvisd.reports.calendar import day_number
 from jarvisd.reports.days import Days
+from jarvisd.reports.families import SessionFacts
 from jarvisd.reports.model import Grouping
-from jarvisd.reports.usage_report import SessionFacts, UsageReport, usage
-from tests.reports.cells import cell, days, no_facts
+from jarvisd.reports.usage_report import UsageReport
+from tests.reports.cells import cell, days, no_facts, rows_of, usage_now
 
 CELLS = (
     cell("2026-11-02 10:00", session="a", cost=1),
@@ -22,11 +23,11 @@ def rows(
     by: Grouping, *, of: Days | None = None, **wanted: object
 ) -> list[tuple[object, ...]]:
     found = made(by, of=of, **wanted)
-    return [(row.key, row.cost_micros, row.sessions) for row in found.rows()]
+    return [(row.key, row.cost_micros, row.sessions) for row in rows_of(found)]
 
 
 def made(by: Grouping, *, of: Days | None = None, **wanted: object) -> UsageReport:
-    return usage(of or days(*CELLS), by, no_facts, **wanted)  # type: ignore[arg-type]
+    return usage_now(of or days(*CELLS), by, no_facts, **wanted)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_sessions_of_one_id_and_cost_have_an_order_of_their_own() -> None:
         cell("2026-11-02 10:00", session="a", agent="claude"),
     ]
     for cells in (twins, twins[::-1]):
-        found = made("session", of=days(*cells)).rows()
+        found = rows_of(made("session", of=days(*cells)))
 
         assert [row.agent for row in found] == ["claude", "codex"]
 
@@ -68,8 +69,10 @@ def test_sessions_of_one_id_and_cost_have_an_order_of_their_own() -> None:
 def test_every_report_adds_up_to_the_same(by: Grouping) -> None:
     found = made(by)
 
-    assert sum(row.cost_micros for row in found.rows()) == found.total.cost_micros == 31
-    assert sum(row.tokens.output for row in found.rows()) == found.total.tokens.output
+    assert (
+        sum(row.cost_micros for row in rows_of(found)) == found.total.cost_micros == 31
+    )
+    assert sum(row.tokens.output for row in rows_of(found)) == found.total.tokens.output
     assert (found.total.sessions, found.total.unpriced) == (3, 1)
 
 
@@ -110,7 +113,7 @@ def test_a_session_has_its_subagents() -> None:
         cell("2026-11-02 10:00", session="root", cost=1),
         cell("2026-11-02 10:00", session="child", cost=2),
     )
-    (row,) = usage(of, "session", facts).rows()
+    (row,) = rows_of(usage_now(of, "session", facts))
 
     assert (row.key, row.cost_micros, row.sessions) == ("root", 3, 2)
     assert (row.project, row.title, row.last_activity_ms) == ("/shop", "Mend it", 9)
@@ -127,7 +130,7 @@ def test_a_session_began_with_whatever_of_it_began_first() -> None:
         cell("2026-11-02 10:00", session="child"),
     )
 
-    (row,) = usage(of, "session", facts).rows()
+    (row,) = rows_of(usage_now(of, "session", facts))
 
     assert row.started_ms == 500
 

@@ -29,13 +29,13 @@ def at(days_ago: int) -> str:
 def added(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     """Note which days are added up."""
     noted: list[int | None] = []
-    add: Callable[..., object] = days._Day
+    add: Callable[..., object] = days._day_of
 
-    def note(day: int | None, cells: object) -> object:
+    def note(day: int | None, spent: object) -> object:
         noted.append(day)
-        return add(day, cells)
+        return add(day, spent)
 
-    monkeypatch.setattr(days, "_Day", note)
+    monkeypatch.setattr(days, "_day_of", note)
     return noted
 
 
@@ -56,7 +56,8 @@ async def test_whoever_asks_first_waits_for_today_only(added: list[int | None]) 
     async with getting_ready(FakeDaemon()) as (reports, _):
         assert sorted(map(str, added)) == [str(TODAY - 2), str(TODAY - 1)]
         added.clear()
-        reports.usage(ReportUsage(by="day"))
+        for _ in reports.usage(ReportUsage(by="day")):
+            pass
 
     assert added == [TODAY]
 
