@@ -66,12 +66,14 @@ class SourceKind(msgspec.Struct, frozen=True, kw_only=True):
         beside: What the names of further files end with, behind the source's own name,
             whose changes are changes of the source. Of a source that is a folder: the
             folders inside it that have parts of it, such as "/events".
+        title: What people call a source that is a folder; "" for files of events.
 
     """
 
     open: Callable[[str, Clock, bytes], Source]
     is_folder: bool = False
     beside: tuple[str, ...] = ()
+    title: str = ""
 
     def source_of(self, path: str) -> str:
         """Return the path of the source that the file at *path* is, or is a part of."""

@@ -89,7 +89,7 @@ def source_kind(kind: SourceKind | None) -> str:
         return "lines"
 
     if kind.is_folder:
-        return "event files"
+        return kind.title or "event files"
 
     return "database" if kind.beside else "document"
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from jarvisd.agents._shared.entry_shape import TreeEntry
 from jarvisd.agents.claude import shape as claude
+from jarvisd.agents.cline import shape as cline
 from jarvisd.agents.codex import shape as codex
 from jarvisd.agents.gemini import shape as gemini
 from jarvisd.agents.opencode import shape as opencode
@@ -142,6 +143,13 @@ _OPENCODE: tuple[dict[str, Any], ...] = (
     {"id": "msg_1", "role": "assistant", "tokens": {"input": 3, "output": 7}},
 )
 
+_METRICS = {"inputTokens": 130, "outputTokens": 7, "cacheReadTokens": 100, "cost": 0.2}
+_CLINE: tuple[dict[str, Any], ...] = (
+    {"role": "assistant", "id": "m1", "ts": 1_796_081_673_397, "metrics": _METRICS},
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1"}]},
+    {"session_id": "1796081669440_px50f", "status": "running", "version": 1},
+)
+
 
 class Agent(NamedTuple):
     """The shape of an agent's lines, and lines that each of its fields means sth in."""
@@ -155,6 +163,7 @@ AGENTS = {
         claude.TranscriptLine,
         tuple({**each, "timestamp": _AT, "uuid": "u1"} for each in _CLAUDE),
     ),
+    "cline": Agent(cline.ClineItem, _CLINE),
     "codex": Agent(
         codex.RolloutLine, tuple({**each, "timestamp": _AT} for each in _CODEX)
     ),

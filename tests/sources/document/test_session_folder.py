@@ -36,8 +36,18 @@ MESSAGES = DocumentKind(
 STATUS = DocumentKind(
     Status, lambda doc: [keyed("state", {"status": doc.status})], is_dated=True, order=1
 )
+HEAD = DocumentKind(
+    Status, lambda doc: [keyed("head", {"status": doc.status})], order=-1
+)
+NO_KINDS: tuple[DocumentKind, ...] = ()
+KINDS = {
+    "b.messages.json": (MESSAGES,),
+    "c.messages.json": (MESSAGES,),
+    "a.json": (STATUS,),
+    "d.json": (STATUS, HEAD),
+}
 KIND = SessionFolderKind(
-    {"b.messages.json": MESSAGES, "c.messages.json": MESSAGES, "a.json": STATUS}.get,
+    lambda name: KINDS.get(name, NO_KINDS),
     events_folder="events",
     events=FolderKind(lambda name: name.endswith(".json")),
 )
@@ -90,6 +100,21 @@ def test_events_come_first_then_documents_in_their_order(rig: Rig) -> None:
         "b.messages.json/message/m2",
         "a.json/state/status",
     ]
+
+
+def test_a_document_may_be_read_first_in_one_part_and_last_in_another(
+    rig: Rig,
+) -> None:
+    rig.write("d.json", status="running")
+    rig.write("b.messages.json", messages=[{"id": "m1"}])
+
+    assert rig.read() == [
+        "d.json+/head/status",
+        "b.messages.json/message/m1",
+        "d.json/state/status",
+    ]
+    rig.restart()
+    assert rig.read() == []
 
 
 @pytest.mark.parametrize("budget", [None, Budget(items=1)])

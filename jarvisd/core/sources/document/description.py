@@ -77,13 +77,14 @@ class SessionFolderKind(msgspec.Struct, frozen=True):
     """Documents of one folder that are one session, and a folder of events inside.
 
     Attributes:
-        document_of: The kind of the document of this name; None if it is none.
+        documents_of: What the file of this name is read as; nothing if it is no document.
+            As two kinds where one part of it has to be read first and another last.
         events_folder: The name of the folder of events, if there is one.
         events: The kind of that.
 
     """
 
-    document_of: Callable[[str], DocumentKind | None]
+    documents_of: Callable[[str], Sequence[DocumentKind]]
     events_folder: str = ""
     events: FolderKind | None = None
 

@@ -21,6 +21,7 @@ from jarvisd.core.sources.document.event_folder import EventFolder
 MAX_DOCUMENTS = 4096
 """Documents of one folder that are read: far more than any session has."""
 
+_NTH = "+"
 _CURSORS = msgspec.msgpack.Decoder(dict[str, bytes])
 
 
@@ -106,27 +107,32 @@ class SessionFolder:
         """Return the parts that are there now, in the order of reading."""
         kind = self._kind
         found: list[tuple[int, str]] = []
-        for name in os.listdir(self.path):
-            if name == kind.events_folder and kind.events is not None:
-                found.append((-1, name))
-            elif is_utf8(name) and (document := kind.document_of(name)) is not None:
-                found.append((document.order, name))
+        for name in filter(is_utf8, os.listdir(self.path)):
+            if name == kind.events_folder:
+                found.append((-(2**31), name))
+
+            documents = kind.documents_of(name)
+            found += (
+                (each.order, f"{name}{_NTH * n}") for n, each in enumerate(documents)
+            )
 
         names = [name for _, name in sorted(found)[:MAX_DOCUMENTS]]
         parts = {name: self._open_part(name) for name in names}
         return {name: part for name, part in parts.items() if part is not None}
 
     def _open_part(self, name: str) -> ElementSource | None:
+        """Return the part *name*: a file, behind which stands a mark for a further kind."""
         part = self._parts.get(name)
         if part is not None:
             return part
 
-        kind, path = self._kind, f"{self.path}/{name}"
-        cursor = self._saved.get(name, b"")
+        kind, file = self._kind, name.rstrip(_NTH)
+        path, cursor = f"{self.path}/{file}", self._saved.get(name, b"")
+        nth, documents = len(name) - len(file), kind.documents_of(file)
         if name == kind.events_folder and kind.events is not None:
             part = EventFolder(path, kind.events, self._clock, cursor)
-        elif (document := kind.document_of(name)) is not None:
-            part = DocumentSource(path, document, self._clock, cursor)
+        elif nth < len(documents):
+            part = DocumentSource(path, documents[nth], self._clock, cursor)
         else:
             return None
 

@@ -1,0 +1,1 @@
+"""Cline: folders of JSON documents, of the command line and of its editor extension."""
