@@ -171,6 +171,7 @@ AGENTS = {
         gemini.GeminiLine,
         tuple({**each, "id": "m1", "timestamp": _AT} for each in _GEMINI),
     ),
+    "kilo": Agent(opencode.OpencodeRow, _OPENCODE),
     "opencode": Agent(opencode.OpencodeRow, _OPENCODE),
     "pi": Agent(
         TreeEntry, tuple({**each, "id": "e1", "timestamp": _AT} for each in ENTRIES)

@@ -34,10 +34,7 @@ def find(
     )
     roots = distinct((*own, *configured))
     trees = [database_tree("opencode", root, place) for root in roots]
-    named = environ.get("OPENCODE_DB", "")
-    if named:
-        trees.append(_named_tree(own[0] / named))
-
+    trees += named_trees("opencode", own[0], environ.get("OPENCODE_DB", ""))
     return (*trees, *(tree for root in roots for tree in _storage_trees(root)))
 
 
@@ -70,11 +67,15 @@ def open_database(path: str, clock: Clock, cursor: bytes) -> Source:
     return DatabaseSource(path, QUERIES, clock, cursor)
 
 
-def _named_tree(path: Path) -> Tree:
+def named_trees(agent: str, folder: Path, named: str) -> tuple[Tree, ...]:
+    """Return the tree of the database that is *named*, if one is: absolute, or below *folder*."""
+    path = folder / named
+
     def place_of(parts: tuple[str, ...]) -> Place | None:
         return Place() if parts == (path.name,) else None
 
-    return database_tree("opencode", path.parent, place_of)
+    is_file = named not in {"", ":memory:"}
+    return (database_tree(agent, path.parent, place_of),) if is_file else ()
 
 
 def _storage_trees(root: Path) -> tuple[Tree, ...]:

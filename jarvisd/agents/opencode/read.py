@@ -348,6 +348,7 @@ class OpencodeReader:
         if stage == _ASKED and known != _ASKED and self._is_open(row):
             events.append(ApprovalRequested(call_id=call_id, after_ms=SILENT_MS))
         elif stage == _RUNS and known == _ASKED:
+            at_ms = row.updated or at_ms
             events.append(ApprovalAnswered(call_id=call_id))
 
         memory.calls[call_id] = stage
