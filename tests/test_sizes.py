@@ -10,7 +10,7 @@ FILE_LINES = 500
 CLASS_LINES = 200
 LARGE_CLASSES = 15
 FUNCTION_P90_LINES = 25
-PRIVATE_USED_ONCE_SHARE = 0.27
+PRIVATE_USED_ONCE_SHARE = 0.22
 """Of all functions: private ones that their module names once, as many hide one step of
 their caller. A share, because each agent adds functions. Those of an agent's `agent.py`
 are not counted: it names each module of the agent once, and imports it at first use."""
@@ -62,6 +62,15 @@ def test_most_functions_are_short() -> None:
     assert lengths[len(lengths) * 9 // 10] <= FUNCTION_P90_LINES
 
 
+def name_of(function: ast.expr) -> str:
+    """Return the name by which *function* is called; "" if it has none."""
+    match function:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
+
+
 def test_no_more_private_functions_are_used_once() -> None:
     found, count = [], 0
     for name, text in sources().items():
@@ -72,6 +81,7 @@ def test_no_more_private_functions_are_used_once() -> None:
 
         used = Counter(each.id for each in tree if isinstance(each, ast.Name))
         used += Counter(each.attr for each in tree if isinstance(each, ast.Attribute))
+        called = {name_of(each.func) for each in tree if isinstance(each, ast.Call)}
         found += [
             f"{name}: {each.name}"
             for each in tree
@@ -79,6 +89,7 @@ def test_no_more_private_functions_are_used_once() -> None:
             and each.name.startswith("_")
             and not each.name.startswith("__")
             and used[each.name] == 1
+            and each.name in called  # a handler in a table is no helper
         ]
     print(*found, sep="\n")  # shown when the ceiling is broken
 

@@ -208,7 +208,7 @@ def _calls_sent(truth: dict[str, Any], gaps: list[Gap]) -> Calls:
     calls: Calls = {}
     for each in truth["tool_calls"]:
         if each["name"] not in unlogged:
-            tool = _plain(renamed.get(each["name"], each["name"]))
+            tool = _logged_as(each, renamed)
             before, outcome = calls.get(tool, NO_CALLS), each["expect"]
             calls[tool] = CallCount(
                 before.calls + 1,
@@ -230,7 +230,7 @@ def _wrong_calls(run: Run, sent_calls: Calls | None, found: Calls | None) -> lis
     renamed = {old: new for gap in run.gaps for old, new in gap.renamed.items()}
     silent = {_plain(tool) for gap in run.gaps for tool in gap.outcomes}
     vague = Counter(
-        _plain(renamed.get(each["name"], each["name"]))
+        _logged_as(each, renamed)
         for each in run.truth["tool_calls"]
         if each["expect"] in {"?", "killed"}
     )
@@ -243,6 +243,12 @@ def _wrong_calls(run: Run, sent_calls: Calls | None, found: Calls | None) -> lis
             wrong.append(f"{tool}: {expected} sent, {value} counted")
 
     return wrong
+
+
+def _logged_as(call: dict[str, Any], renamed: dict[str, str]) -> str:
+    """Return the name that a *call* on the wire has in the log."""
+    names = (renamed.get(call[each]) for each in ("id", "name"))
+    return _plain(next(filter(None, names), call["name"]))
 
 
 def _plain(tool: str) -> str:

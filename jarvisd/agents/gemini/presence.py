@@ -1,7 +1,6 @@
 """How processes of Gemini CLI are recognised; it leaves nothing else beside its logs.
 
-It starts itself again with more memory, and waits for that process: only the one that is
-started so is counted, or there would be two of one session.
+It starts itself again with more memory, and waits for that process.
 """
 
 from collections.abc import Sequence

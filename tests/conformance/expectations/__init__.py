@@ -30,7 +30,8 @@ class Gap:
             `prompts` and `errors` are figures, too.
         tools: Tools whose calls are in no log.
         outcomes: Tools of whose calls the log does not tell whether they failed.
-        renamed: Tools by their names on the wire -> by their names in the log.
+        renamed: Tools by their names on the wire, or calls by their ids -> by the names
+            of the tools in the log.
         models: Models by their names on the wire -> by their names in the log.
         unknown: Subjects that cannot be compared at all: `sessions`, `subagents`,
             `models`, `prompts`, `calls` or `errors`.
