@@ -18,6 +18,7 @@ from jarvisd.agents.cline import shape as cline
 from jarvisd.agents.codex import shape as codex
 from jarvisd.agents.gemini import shape as gemini
 from jarvisd.agents.opencode import shape as opencode
+from jarvisd.agents.qwen import shape as qwen
 
 ABSURD = (
     "9223372036854775808",
@@ -104,6 +105,19 @@ _GEMINI: tuple[dict[str, Any], ...] = (
     {"$set": {"messages": [{"id": "m1", "type": "gemini", "tokens": {"input": 3}}]}},
 )
 
+_QWEN: tuple[dict[str, Any], ...] = (
+    {"type": "assistant", "usageMetadata": {"promptTokenCount": 3}},
+    {"type": "system", "subtype": "chat_compression", "systemPayload": {"info": {}}},
+    *(
+        {
+            "type": "system",
+            "subtype": "ui_telemetry",
+            "systemPayload": {"uiEvent": {"event.name": f"qwen-code.{name}"}},
+        }
+        for name in ("api_response", "api_error", "tool_call")
+    ),
+)
+
 
 _OWNER = {"owner_role": "assistant", "owner_created": 1796100000000, "message": "m1"}
 _OPENCODE: tuple[dict[str, Any], ...] = (
@@ -173,6 +187,9 @@ AGENTS = {
     ),
     "kilo": Agent(opencode.OpencodeRow, _OPENCODE),
     "opencode": Agent(opencode.OpencodeRow, _OPENCODE),
+    "qwen": Agent(
+        qwen.QwenLine, tuple({**each, "uuid": "u1", "timestamp": _AT} for each in _QWEN)
+    ),
     "pi": Agent(
         TreeEntry, tuple({**each, "id": "e1", "timestamp": _AT} for each in ENTRIES)
     ),

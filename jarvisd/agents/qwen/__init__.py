@@ -1,0 +1,1 @@
+"""Qwen Code: lines that are appended, with telemetry of each request among them."""
