@@ -17,6 +17,7 @@ from jarvisd.agents.claude import shape as claude
 from jarvisd.agents.cline import shape as cline
 from jarvisd.agents.codex import shape as codex
 from jarvisd.agents.gemini import shape as gemini
+from jarvisd.agents.kimi import shape as kimi
 from jarvisd.agents.opencode import shape as opencode
 from jarvisd.agents.qwen import shape as qwen
 
@@ -99,6 +100,22 @@ ENTRIES: tuple[dict[str, Any], ...] = (
     {"type": "usage", "model": "m", "usage": _ENTRY_USAGE},
 )
 """Entries of session trees."""
+_KIMI_USAGE = {"inputOther": 3, "output": 7, "inputCacheRead": 100}
+_WRAPPED = {"context_tokens": 9, "token_usage": {"input_other": 3, "output": 7}}
+_KIMI: tuple[dict[str, Any], ...] = (
+    {"type": "usage.record", "model": "m", "usage": _KIMI_USAGE},
+    {"type": "turn.ended", "reason": "failed", "error": {"details": {}}},
+    {"type": "turn.step.retrying", "errorName": "e"},
+    {"type": "context.apply_compaction"},
+    *(
+        {"type": "context.append_loop_event", "event": event}
+        for event in (
+            {"type": "step.end", "uuid": "s", "usage": _KIMI_USAGE},
+            {"type": "tool.result", "toolCallId": "c", "result": {}},
+        )
+    ),
+    {"message": {"type": "StatusUpdate", "payload": _WRAPPED}},
+)
 
 _GEMINI: tuple[dict[str, Any], ...] = (
     {"type": "gemini", "tokens": {"input": 3, "output": 7, "cached": 2, "total": 10}},
@@ -189,6 +206,9 @@ AGENTS = {
     "opencode": Agent(opencode.OpencodeRow, _OPENCODE),
     "qwen": Agent(
         qwen.QwenLine, tuple({**each, "uuid": "u1", "timestamp": _AT} for each in _QWEN)
+    ),
+    "kimi": Agent(
+        kimi.WireRecord, tuple({**each, "time": 1_795_229_484_939} for each in _KIMI)
     ),
     "pi": Agent(
         TreeEntry, tuple({**each, "id": "e1", "timestamp": _AT} for each in ENTRIES)

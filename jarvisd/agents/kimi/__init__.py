@@ -1,0 +1,1 @@
+"""Kimi Code, and kimi-cli before it: records of a wire in files of lines."""
