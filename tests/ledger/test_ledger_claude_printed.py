@@ -7,6 +7,7 @@ import pytest
 
 from jarvisd.base.usage import Tokens
 from jarvisd.ledger.model import ResponseRow
+from tests.agents.found import fresh_reader
 from tests.ledger.books import Block, Books, block, line, read_all
 
 SESSION = "7b1f0c52-aaaa-4aaa-8aaa-000000000001"
@@ -262,3 +263,58 @@ def test_a_restart_in_the_middle_changes_nothing() -> None:
         books.flush()
 
         assert books.tokens() == TOKENS, at
+
+
+def part(kind: str, **event: Any) -> bytes:
+    fields = {"type": kind, **event}
+    return line(type="stream_event", session_id=SESSION, event=fields)
+
+
+STREAMED = (
+    part(
+        "message_start",
+        message={"id": "m1", "model": SONNET, "usage": usage(20, 2, write=400)},
+    ),
+    part("message_delta", usage=usage(20, 40, write=400)),
+    part(
+        "message_start",
+        message={"id": "m2", "model": SONNET, "usage": usage(10, 1, read=700)},
+    ),
+    part("message_delta", usage=usage(10, 15, read=700)),
+)
+
+
+@pytest.mark.parametrize("lines", [START, WHOLE, STREAMED])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_sessions_that_are_printed_into_one_pipe_at_a_time_count_each(
+    lines: tuple[bytes, ...], is_restarted: bool
+) -> None:
+    """As of several processes whose standard output is one pipe, killed or not."""
+    others = [
+        each.replace(SESSION.encode(), b"another")
+        .replace(b'"m1"', b'"n1"')
+        .replace(b'"m2"', b'"n2"')
+        for each in lines
+    ]
+    mixed = printed(
+        *(each for both in zip(lines, others, strict=True) for each in both)
+    )
+    alone = read_all(printed(*lines)).tokens()
+    books = Books()
+    for _ in mixed.lines:
+        books.read(mixed, 1)
+        if is_restarted:
+            books.flush()
+            books.restart()
+
+    assert books.tokens() == alone + alone
+
+
+def test_many_sessions_that_are_printed_into_one_pipe_take_little_memory() -> None:
+    reader = fresh_reader("claude", printed().origin)
+    for number in range(500):
+        for each in START:
+            text = each.replace(SESSION.encode(), f"session-{number}".encode())
+            reader.read(text, offset=0)
+
+    assert len(reader.memory()) < 8_000

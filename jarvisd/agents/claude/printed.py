@@ -68,7 +68,7 @@ class PrintedSession(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What must be remembered of a session that is printed.
 
     Attributes:
-        session_id: The session that lines were printed of last.
+        session_id: Its id; None where nothing is printed.
         sums: What its messages took, by model.
         seen: What the newest of them took; more lines of them may come.
 
@@ -78,13 +78,8 @@ class PrintedSession(msgspec.Struct, kw_only=True, omit_defaults=True):
     sums: dict[str, _Counted] = {}
     seen: dict[str, _Counted] = {}
 
-    def retell(
-        self, session_id: str, events: Iterable[Event], *, sidechain: bool
-    ) -> Iterator[Event]:
+    def retell(self, events: Iterable[Event], *, sidechain: bool) -> Iterator[Event]:
         """Yield *events* with the usage of messages as the sum of their model."""
-        if session_id != self.session_id:
-            self.session_id, self.sums, self.seen = session_id, {}, {}
-
         for event in events:
             if not isinstance(event, UsageReported):
                 yield event

@@ -22,7 +22,7 @@ from jarvisd.agents._shared.decode import (
 )
 from jarvisd.agents._shared.long_lines import condenser_of
 from jarvisd.agents.claude.limits import api_failure, retried
-from jarvisd.agents.claude.printed import PrintedSession, printed_key
+from jarvisd.agents.claude.printed import printed_key
 from jarvisd.agents.claude.prose import (
     command_in,
     instructions_in,
@@ -38,6 +38,7 @@ from jarvisd.agents.claude.shape import (
     TranscriptLine,
     key_of,
 )
+from jarvisd.agents.claude.stream_memory import ClaudeMemory
 from jarvisd.agents.claude.tools import call_of, results_in
 from jarvisd.agents.claude.usage import SYNTHETIC, report, usage_in
 from jarvisd.core.agent import ReaderContext
@@ -87,23 +88,6 @@ _THOUGHTS = {"thinking", "redacted_thinking"}
 _LAST_WORDS = {"end_turn", "stop_sequence"}
 
 
-class ClaudeMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What must be remembered of one stream from line to line.
-
-    Attributes:
-        streaming: The response whose parts are being printed; None if it is not counted.
-        speaking: The model of the newest response of the conversation.
-        printed: What was printed of a session.
-        superseded: What was said to be void: it is told here response by response.
-
-    """
-
-    streaming: str | None = None
-    speaking: str | None = None
-    printed: PrintedSession = msgspec.field(default_factory=PrintedSession)
-    superseded: list[str] = []
-
-
 _ENCODER = msgspec.msgpack.Encoder()
 _MEMORY = msgspec.msgpack.Decoder(ClaudeMemory)
 
@@ -136,18 +120,19 @@ class ClaudeReader:
         if line.forked_from is not None:
             line.uuid = key_of(line)
 
-        kind, subtype, memory = line.type, line.subtype, self._memory
+        kind, subtype = line.type, line.subtype
         if kind == "result":
             result, left_out = decode_counted(text, _RESULT_LINE)
             line = result or line
 
+        session_id, printed_id = line.session_id, line.stdout_session_id
+        memory = self._memory_of(line)
         read = _EVENTS.get(kind)
         events = () if read is None else tuple(read(line, memory))
-        session_id, printed_id = line.session_id, line.stdout_session_id
         sidechain, parent_id = _is_sidechain(line), None
         if printed_id is not None:
             if session_id is None and kind != "result":
-                retold = memory.printed.retell(printed_id, events, sidechain=sidechain)
+                retold = memory.printed.retell(events, sidechain=sidechain)
                 events = tuple(retold)
 
             session_id = session_id or printed_id
@@ -183,6 +168,13 @@ class ClaudeReader:
             )
 
         return record
+
+    def _memory_of(self, line: TranscriptLine) -> ClaudeMemory:
+        """Return the memory, turned to the session of which *line* was printed, if any."""
+        if line.stdout_session_id is not None and line.session_id is None:
+            self._memory.turn_to(line.stdout_session_id)
+
+        return self._memory
 
     def memory(self) -> bytes:
         """Return the encoded state of the reader; b"" if it cannot be encoded."""
