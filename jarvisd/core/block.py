@@ -263,9 +263,11 @@ class Block:
 
     def open_reader(self, agent: Agent) -> AgentReader:
         """Return the reader of the block's lines, as it was left."""
-        # What an older reader remembered is nothing to this one.
+        # A file is read again by this reader, which makes its own memory of it. Of a pipe
+        # there is nothing to read again: what an older reader remembered is all there is.
         is_same = self.parser_version == agent.version
-        saved = self.reader_memory if is_same else b""
+        is_kept = is_same or self.origin.kind not in REREADABLE
+        saved = self.reader_memory if is_kept else b""
         reader = self.reader = agent.reader(self.reader_context(), saved)
         return reader
 

@@ -15,15 +15,21 @@ from msgspec.structs import replace
 
 from jarvisd.agents.claude.read import ClaudeReader
 from jarvisd.base.errors import StoreError, StoreUnansweredError
-from jarvisd.base.usage import Tokens, Variant
+from jarvisd.base.usage import NO_TOKENS, Tokens, Variant
+from jarvisd.core.block import Block
 from jarvisd.core.event import UsageReported
+from jarvisd.core.origin import BlockId, Kind, Origin
 from jarvisd.core.record import Record
+from jarvisd.core.roots import Position
+from jarvisd.core.sources.jsonlines.lines import TextLine
 from jarvisd.core.storage import writer
 from jarvisd.ledger.model import GENERATIONS
 from tests.agents.found import AGENTS
 from tests.books.rig import Daemon, accounts, append, running, transcript
 from tests.ledger import test_ledger_claude as claude
 from tests.ledger import test_ledger_codex as codex
+from tests.ledger.books import read_all
+from tests.ledger.test_ledger_claude_printed import START, printed
 from tests.ledger.test_ledger_properties import FILES
 from tests.support import eventually
 
@@ -483,3 +489,34 @@ async def test_totals_are_current_as_soon_as_a_line_is_counted(tmp_path: Path) -
         assert session is not None
         assert (session.messages, session.tokens.output) == (2, 8)
         assert session.cost_micros == 10 + 7 + 1 + 1
+
+
+def push(daemon: Daemon, *lines: bytes) -> None:
+    """Have *daemon* take in *lines* that a client pushes, which are kept nowhere."""
+    block = daemon.blocks.get(BlockId("pushed"))
+    if block is None:
+        origin = Origin(block_id=BlockId("pushed"), kind=Kind.PUSH, agent="claude")
+        block = Block(origin)
+        daemon.blocks.add(block, 5)
+
+    items = [TextLine(number, each) for number, each in enumerate(lines)]
+    position = Position(offset=block.position.offset + 1)
+    daemon.intake.fold(block, items, position)
+
+
+async def test_a_newer_reader_goes_on_with_what_was_pushed_before(
+    tmp_path: Path,
+) -> None:
+    """A client that stays connected over an upgrade has nothing that is read again."""
+    async with running(tmp_path) as daemon:
+        push(daemon, *START[:3])
+        await daemon.sync()
+
+    newer = AGENTS.replaced(replace(AGENTS["claude"], version=NEWER))
+    async with running(tmp_path, agents=newer) as daemon:
+        daemon.sessions.meet_restored(daemon.block(), daemon.intake.clock.unix_ms())
+        push(daemon, *START[3:])
+        await daemon.sync()
+        tokens = [each.tokens for each in daemon.sessions.ledger.sessions()]
+
+    assert sum(tokens, NO_TOKENS) == read_all(printed(*START)).tokens()
