@@ -4,6 +4,7 @@ A daemon that runs already is only watched. Otherwise one is started for as long
 view is open, on the paths it always uses: what it has read is there next time.
 """
 
+import argparse
 import os
 import signal
 import subprocess
@@ -28,6 +29,9 @@ LAST_WORDS_BYTES = 4_000
 
 def main() -> int:
     """Watch until the person leaves; return the exit status."""
+    argparse.ArgumentParser(
+        prog="python -m jarvisd.cli.demo", description=__doc__
+    ).parse_args()
     path = paths.socket_path(os.environ)
     waiting.watch_signals()
     # Else the daemon would stay behind.

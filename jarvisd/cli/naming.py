@@ -4,6 +4,7 @@ A name is the id of a block or session or its beginning, a project, words of a t
 `@next` (the first of `jarvisctl next`) or `@latest` (the one with the newest line).
 """
 
+import sys
 from collections import Counter
 
 from jarvisd.base.errors import EXIT_NO_SUCH_BLOCK, JarvisError
@@ -11,7 +12,7 @@ from jarvisd.base.ids import BlockId, SessionId
 from jarvisd.cli import wall_clock
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import format as fmt
-from jarvisd.cli.output import project_names, state_words
+from jarvisd.cli.output import project_names, state_words, terminal
 from jarvisd.cli.output.tables import Column, TableCell, render
 from jarvisd.cli.output.titles import Named, Titles
 from jarvisd.overview.names_wire import Meant, NamesResolve, NamesResolveResult
@@ -22,10 +23,10 @@ HELP = "an id or its beginning, a project, words of a title, @next or @latest"
 
 _COLUMNS = [
     Column(title="ID"),
-    Column(title="AGENT"),
-    Column(title="PROJECT", least=8),
+    Column(title="AGENT", rank=2),
+    Column(title="PROJECT", least=8, rank=1),
     Column(title="TITLE", least=12),
-    Column(title="ACTIVE", right=True),
+    Column(title="ACTIVE", right=True, rank=3),
 ]
 _MAX_WIDTH = 100
 
@@ -135,7 +136,8 @@ def _several(client: Client, name: str, answer: NamesResolveResult) -> str:
         ]
         for each, id_, known in zip(answer.meant, ids, named, strict=True)
     ]
-    table = render(_COLUMNS, rows, room=_MAX_WIDTH, colour=False)
+    room = min(_MAX_WIDTH, terminal.columns_of(sys.stderr) or _MAX_WIDTH)
+    table = render(_COLUMNS, rows, room=room, colour=False)
     more = answer.total - len(rows)
     return "\n".join(
         [

@@ -384,5 +384,6 @@ class Block:
             revision=self.revision,
             exit_status=self.exit_status,
             error=self.error,
+            are_items=self.source is not None and self.source.are_items,
             **session,
         )

@@ -111,7 +111,8 @@ class BlockView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     what the whole session spent that the block is of; null if it is of none.
     *cost_micros* leaves out *unpriced* responses, and *tool_errors* counts calls that
     failed. *state* and what follows it is what the session is doing, as in `StateView`;
-    *title* is what it is called, and *model* the model of most responses.
+    *title* is what it is called, and *model* the model of most responses. *are_items*:
+    what is counted as lines are elements of a document or rows of a database.
     """
 
     block_id: BlockId
@@ -150,3 +151,4 @@ class BlockView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state_confidence: Confidence | None = None
     title: str | None = None
     model: str | None = None
+    are_items: bool = False

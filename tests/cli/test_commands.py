@@ -24,6 +24,7 @@ from jarvisd.core.wire import Backfill, Problem
 from jarvisd.overview.wire import SourcesListResult, Status
 from jarvisd.reports.wire import ReportToolsResult
 from tests.cli.conftest import Ctl
+from tests.cli.conftest import command as jarvisctl
 from tests.cli.fake_daemon import (
     HALF_WAY,
     NOW_MS,
@@ -33,6 +34,7 @@ from tests.cli.fake_daemon import (
     block,
     well,
 )
+from tests.cli.terminal import Terminal
 
 OLD = block("aaaa000000000000", life=Life.QUIET, last_activity_ms=1_000, project="old")
 EVIL = block("bbbb000000000000", project="\x1b]0;evil\x07na\tme\u202e", agent="codex")
@@ -63,6 +65,20 @@ def test_ps_all_shows_the_old_as_well(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.blocks = [OLD]
 
     assert "aaaa0000" in ctl("ps", "--all").stdout
+
+
+def test_ps_shows_a_session_once_that_was_printed_and_has_a_transcript(
+    ctl: Ctl, daemon: FakeDaemon
+) -> None:
+    printed = block("bbbb000000000000", kind=Kind.PUSH, path=None)
+    alone = block("cccc000000000000", kind=Kind.PUSH, path=None, session_id="other")
+    plain = block("dddd000000000000", kind=Kind.PUSH, path=None, session_id=None)
+    daemon.blocks = [block(), printed, alone, plain]
+
+    rows = ctl("ps", "--all").stdout.splitlines()[1:]
+
+    assert {row.split()[0] for row in rows} == {"01234567", "cccc0000", "dddd0000"}
+    assert len(ctl("ps", "--all", "--plain").stdout.splitlines()) == 4
 
 
 @pytest.mark.parametrize(
@@ -164,6 +180,25 @@ def test_show_json(ctl: Ctl, daemon: FakeDaemon) -> None:
     answer = json.loads(ctl("show", "0123", "--json").stdout)
 
     assert (answer["schema"], answer["block"]["line_count"]) == (1, 1234)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_list_of_what_a_name_may_mean_fits_the_terminal(
+    environ: dict[str, str], daemon: FakeDaemon, columns: int
+) -> None:
+    long = {"title": "A title of very many words " * 4, "project": f"/home/{'p' * 60}"}
+    daemon.blocks = [
+        block(f"0{number}00000000000000", session_id=f"s{number}", **long)
+        for number in range(3)
+    ]
+
+    with Terminal(jarvisctl("show", "0"), environ, columns=columns) as terminal:
+        assert terminal.status() == EXIT_NO_SUCH_BLOCK
+        shown = terminal.output.decode().splitlines()
+
+    (head,) = [at for at, each in enumerate(shown) if each.startswith("ID ")]
+    assert len(shown) == head + 4
+    assert max(map(len, shown)) <= columns
 
 
 @pytest.mark.parametrize("command", ["show", "tail"])

@@ -1,6 +1,7 @@
 """`make run`: a daemon for as long as its view is open, or the one that is there."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from jarvisd.base.errors import EXIT_USAGE
 from tests.cli.fake_daemon import FakeDaemon
 from tests.cli.terminal import Terminal
+from tests.support import PATIENCE_S
 
 DEMO = [sys.executable, "-m", "jarvisd.cli.demo"]
 
@@ -51,6 +53,21 @@ def test_a_daemon_that_runs_already_is_only_watched(
         assert terminal.status() == 0
 
     assert daemon.path.is_socket()
+
+
+def test_help_starts_no_daemon(environ: dict[str, str], socket_path: Path) -> None:
+    done = subprocess.run(
+        [*DEMO, "--help"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+    assert done.returncode == 0
+    assert "usage: python -m jarvisd.cli.demo" in done.stdout
+    assert not socket_path.exists()
 
 
 def test_a_daemon_that_cannot_start_says_why(

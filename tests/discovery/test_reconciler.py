@@ -69,7 +69,10 @@ async def test_the_pause_follows_from_what_a_scan_costs(
     reconciler = survey_of(tmp_path, clock=clock, max_pause_s=15.0)
 
     await reconciler.scan(
-        lambda _: clock.spend(took_s), before_open=lambda: None, degraded=degraded
+        lambda _: clock.spend(took_s),
+        before_open=lambda: None,
+        source_of=lambda path: path,
+        degraded=degraded,
     )
 
     clock.spend(pause_s - 0.1)

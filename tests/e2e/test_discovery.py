@@ -55,6 +55,21 @@ async def test_what_is_no_transcript_is_left_alone(daemon: Daemon, below: str) -
         assert await client.block_at(path) is None
 
 
+async def test_doctor_counts_transcripts_and_no_other_files(home: Home) -> None:
+    main = home.transcript()
+    subagents = main.with_suffix("") / "subagents"
+    subagents.mkdir(parents=True)
+    for path in (main, subagents / "agent-1.jsonl"):
+        append(path, record())
+        path.with_suffix(".meta.json").write_text("{}")
+
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+        done = await jarvisctl(home, "doctor")
+
+    assert "~/.claude/projects, 2 transcripts" in " ".join(done.stdout.decode().split())
+
+
 async def test_a_subagent_names_the_session_that_started_it(daemon: Daemon) -> None:
     main = daemon.home.transcript()
     path = main.with_suffix("") / "subagents" / "agent-a1.jsonl"

@@ -546,7 +546,10 @@ async def test_commands_show_the_items_of_a_session(
     assert "line" not in explain.lower()
     assert json.loads(tail)["table"] in {"message", "session"}
     assert "notebook_db" in show
-    assert "3" in show
+    assert [each.split()[:2] for each in show.splitlines() if "items" in each] == [
+        ["items", "3"]
+    ]
+    assert "line" not in show
 
 
 @pytest.mark.parametrize("agent", ["notebook_db", "notebook_doc"])

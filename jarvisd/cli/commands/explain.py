@@ -27,13 +27,13 @@ from jarvisd.reports.wire import (
 
 TIMEOUT_S = 40.0
 _COLUMNS = [
-    Column(title="LINE", right=True, rank=1),
+    Column(title="LINE", right=True),
     Column(title="OFFSET", right=True, rank=3),
     Column(title="KIND", least=8, rank=2),
     Column(title="VERDICT"),
-    Column(title="REASON", least=64),
+    Column(title="REASON", least=44),
 ]
-_ITEM_COLUMNS = [Column(title="ITEM", least=20, rank=1), *_COLUMNS[2:]]
+_ITEM_COLUMNS = [Column(title="ITEM", least=20), *_COLUMNS[2:]]
 _STYLES = {
     "counted": "32",
     "merged": "32",

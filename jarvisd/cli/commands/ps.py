@@ -63,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
                 each for each in known if block_rows.in_project(each, args.project)
             ]
 
+        if not (args.json or args.plain):
+            known = block_rows.once_each(known)
+
         now_ms = wall_clock.unix_ms()
         shown = [
             each for each in known if args.all or block_rows.is_recent(each, now_ms)

@@ -91,6 +91,7 @@ def _state_facts(view: StateView | None, now_ms: int) -> list[tuple[str, str | N
 
 
 def _facts(block: BlockView, now_ms: int) -> list[tuple[str, str | None]]:
+    unit = "item" if block.are_items else "line"
     return [
         ("block", block.block_id),
         ("agent", block.agent),
@@ -104,9 +105,9 @@ def _facts(block: BlockView, now_ms: int) -> list[tuple[str, str | None]]:
         ("folder", _place(block.cwd)),
         ("path", _place(block.path)),
         ("process", _number(block.pid)),
-        ("first line", _moment(block.start_ts_ms, now_ms)),
-        ("last line", _moment(block.last_activity_ms, now_ms)),
-        ("lines", f"{block.line_count:,} ({fmt.rate(block.lines_per_s)})"),
+        (f"first {unit}", _moment(block.start_ts_ms, now_ms)),
+        (f"last {unit}", _moment(block.last_activity_ms, now_ms)),
+        (f"{unit}s", f"{block.line_count:,} ({fmt.rate(block.lines_per_s)})"),
         ("characters", f"{block.char_count:,}"),
         ("estimate", f"{block.token_estimate:,} tokens (characters / 4)"),
         ("bytes read", f"{block.bytes_read:,} ({fmt.size(block.bytes_read)})"),
@@ -114,8 +115,8 @@ def _facts(block: BlockView, now_ms: int) -> list[tuple[str, str | None]]:
             "unfinished",
             f"{block.partial_bytes:,} bytes" if block.partial_bytes else None,
         ),
-        ("malformed", _count(block.malformed_count)),
-        ("oversize", _count(block.oversize_count)),
+        ("malformed", _count(block.malformed_count, unit)),
+        ("oversize", _count(block.oversize_count, unit)),
         ("revision", f"{block.revision:,}"),
         *_session_facts(block),
     ]
@@ -164,5 +165,5 @@ def _number(value: int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _count(lines: int) -> str | None:
-    return fmt.number_of(lines, "line") if lines else None
+def _count(lines: int, unit: str) -> str | None:
+    return fmt.number_of(lines, unit) if lines else None

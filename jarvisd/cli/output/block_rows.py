@@ -12,7 +12,7 @@ from jarvisd.cli.output import project_names, state_words, terminal
 from jarvisd.cli.output.reports.usage_tables import short_model
 from jarvisd.cli.output.tables import Column, TableCell, faint
 from jarvisd.cli.output.titles import Titles, of_block
-from jarvisd.core.origin import BlockView, Life
+from jarvisd.core.origin import BlockView, Kind, Life
 from jarvisd.core.wire import Backfill
 from jarvisd.state.model import needs_somebody
 
@@ -138,6 +138,21 @@ def newest_first(blocks: Iterable[BlockView]) -> list[BlockView]:
     return sorted(
         blocks, key=lambda each: (-(each.last_activity_ms or 0), each.block_id)
     )
+
+
+def once_each(blocks: Iterable[BlockView]) -> list[BlockView]:
+    """Return *blocks* without what was printed of sessions that have a transcript."""
+    known = list(blocks)
+    written = {
+        (each.agent, each.session_id) for each in known if each.kind is Kind.TRANSCRIPT
+    }
+    return [
+        each
+        for each in known
+        if each.kind is Kind.TRANSCRIPT
+        or each.session_id is None
+        or (each.agent, each.session_id) not in written
+    ]
 
 
 def in_place(blocks: Iterable[BlockView]) -> list[BlockView]:

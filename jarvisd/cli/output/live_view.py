@@ -98,7 +98,7 @@ class LiveView:
     def lines(self, *, columns: int | None, rows: int | None) -> list[str]:
         """Return the view as lines for a screen of *columns* and *rows*."""
         now_ms = wall_clock.unix_ms()
-        known = block_rows.in_place(self._feed.blocks.values())
+        known = block_rows.in_place(block_rows.once_each(self._feed.blocks.values()))
         if self._project is not None:
             known = [
                 each for each in known if block_rows.in_project(each, self._project)

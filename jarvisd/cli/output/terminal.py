@@ -56,7 +56,8 @@ def size() -> tuple[int, int]:
     return shutil.get_terminal_size((80, 24))
 
 
-def _columns_of(stream: TextIO) -> int | None:
+def columns_of(stream: TextIO) -> int | None:
+    """Return the width of the terminal at the end of *stream*; None where there is none."""
     if not is_terminal(stream) or is_terminal(sys.stdout):
         return size()[0] if is_terminal(stream) else None
 
@@ -102,7 +103,7 @@ def report(message: str) -> None:
 
 def as_prose(lines: Iterable[str], stream: TextIO) -> str:
     """Return *lines* safe for *stream*, and wrapped at its width."""
-    room = _columns_of(stream)
+    room = columns_of(stream)
     return "\n".join(each for line in lines for each in wrap(safe(line), room))
 
 

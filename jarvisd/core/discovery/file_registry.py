@@ -106,6 +106,11 @@ class FileRegistry:
 
         return tracked
 
+    def source_of(self, path: str) -> str | None:
+        """Return the path of the source that the file *path* is, or is a part of."""
+        tracked = self.get(path)
+        return None if tracked is None else tracked.path
+
     def restore(self, block: Block) -> None:
         """Restore a transcript's block from the store."""
         path = block.origin.path

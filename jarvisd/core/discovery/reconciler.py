@@ -48,6 +48,7 @@ class ScanFindings:
     number: int = 0
     """The number of the scan; each file records that of the last scan that found it."""
     files: dict[str, int] = field(default_factory=dict)
+    """How many sources it found, by root: an agent has other files beside its logs."""
     errors: dict[str, str] = field(default_factory=dict)
     """The error of each root that cannot be read, by its path."""
     problems: list[SourceView] = field(default_factory=list)
@@ -169,10 +170,12 @@ class Reconciler:
         found: Callable[[ScanResult], object],
         *,
         before_open: Callable[[], None],
+        source_of: Callable[[str], str | None],
         degraded: bool = False,
     ) -> ScanFindings:
         """Call *found* with every file; for *before_open* see `walk`.
 
+        *source_of* gives the path of the source that a file is, or is a part of.
         *degraded* means that the watchers do not report all changes, so that the next
         scan is due sooner.
         """
@@ -181,7 +184,14 @@ class Reconciler:
             self.number += 1
             findings, links = ScanFindings(self.number), self._new_links()
             for tree in self.trees:
-                await self._scan_tree(tree, findings, found, before_open, links)
+                await self._scan_tree(
+                    tree,
+                    findings,
+                    found,
+                    links,
+                    before_open=before_open,
+                    source_of=source_of,
+                )
 
             self.links = links
             # `request_scan` may have been called while this scan ran; it sets 0.
@@ -210,18 +220,20 @@ class Reconciler:
         tree: Tree,
         findings: ScanFindings,
         found: Callable[[ScanResult], object],
-        before_open: Callable[[], None],
         links: Links,
+        *,
+        before_open: Callable[[], None],
+        source_of: Callable[[str], str | None],
     ) -> None:
         root = str(tree.root)
-        findings.files[root] = 0
+        sources: set[str | None] = {None}
         compressed = findings.compressed[root] = []
         started = self._clock.monotonic()
         for folder in walk(tree, self.excluded, before_open=before_open, links=links):
             for each in folder.files:
                 found(each)
 
-            findings.files[root] += len(folder.files)
+            sources.update(source_of(each.path) for each in folder.files)
             compressed += folder.compressed
             _add_problems(tree, folder, findings)
             now = self._clock.monotonic()
@@ -230,6 +242,7 @@ class Reconciler:
                 await lowlevel.checkpoint()
                 started = self._clock.monotonic()
 
+        findings.files[root] = len(sources) - 1
         findings.busy_s += self._clock.monotonic() - started
 
     def views(self) -> list[RootView]:

@@ -202,7 +202,10 @@ class Scheduler:
     async def _scan(self, found: Callable[[ScanResult], object]) -> None:
         degraded = self._is_degraded or self.watcher_health.has_recent_losses
         findings = await self.reconciler.scan(
-            found, before_open=self.handles.free_one, degraded=degraded
+            found,
+            before_open=self.handles.free_one,
+            source_of=self.file_registry.source_of,
+            degraded=degraded,
         )
         for number, tracked in enumerate(self.file_registry):
             if tracked.scan < findings.number and not tracked.block.ended:

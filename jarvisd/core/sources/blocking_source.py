@@ -53,6 +53,7 @@ class BlockingSource:
     """One source of *kind* at *path*, read on from *cursor*."""
 
     is_unsettled = False
+    are_items = True
 
     def __init__(
         self, path: str, kind: SourceKind, clock: Clock, cursor: bytes = b""
@@ -238,6 +239,11 @@ class StreamLines(NamedTuple):
 
     source: BlockingSource
     stream: str
+
+    @property
+    def are_items(self) -> bool:
+        """Whether they are items: always."""
+        return True
 
     def lines(
         self,

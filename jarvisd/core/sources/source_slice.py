@@ -66,6 +66,11 @@ class RereadableLines(Protocol):
     They raise SourceError if the source cannot be read, or OSError.
     """
 
+    @property
+    def are_items(self) -> bool:
+        """Whether they are elements of documents or rows of databases."""
+        ...
+
     def lines(
         self, position: Position, condense: Condense
     ) -> Iterator[TextLine | Oversize]:

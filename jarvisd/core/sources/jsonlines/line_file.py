@@ -41,6 +41,7 @@ class LineFile:
     __slots__ = ("_handles", "tail")
 
     retry_s = None
+    are_items = False
 
     def __init__(self, path: str, handles: Handles) -> None:
         self.tail = open_tail(path)
