@@ -19,7 +19,7 @@ from jarvisd.core.feature import ALL, Feature, FlushOutcome, Scope, SessionKey, 
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record
 from jarvisd.core.traits import TraitsOf, no_traits
-from jarvisd.ledger.fold import fold
+from jarvisd.ledger.fold import LineContext, fold
 from jarvisd.ledger.ledger_stream import FoldedStream, LedgerStream
 from jarvisd.ledger.limit_samples import Samples
 from jarvisd.ledger.model import (
@@ -41,6 +41,7 @@ from jarvisd.ledger.repricing import Priced, Repricing
 from jarvisd.ledger.rollup import Rollup, RowSums
 from jarvisd.ledger.row_cache import KeySet, RowCaches
 from jarvisd.ledger.session_totals import (
+    GAP_MS,
     Price,
     Session,
     decoded,
@@ -72,6 +73,7 @@ class Ledger(Feature):
         self._price = price
         self._traits_of = traits_of
         self._idle_ms = idle_ms
+        self._run_ms = min(idle_ms, GAP_MS)
         self._window = window
         self.clear()
 
@@ -84,6 +86,7 @@ class Ledger(Feature):
         self._sums = RowSums(self._sessions, self.rollup, self._price)
         self._dirty: set[SessionKey] = set()
         self._newest: Session | None = None  # which is in *_dirty*
+        self._runs: list[tuple[LedgerStream, Session]] = []
         self._taken_limits: dict[tuple[str, str], LimitRow] = {}
         self._repricing = Repricing()
         self._outdated: dict[SessionKey, int] = {}
@@ -144,6 +147,7 @@ class Ledger(Feature):
                 return  # plain text: of no session
 
             session = own.session = self._session_for(own)
+            own.line = LineContext(self._caches, own, session)
             traits, path = self._traits_of(own.agent), own.origin.path
             own.survivors = traits.survivors
             own.account = None if path is None else traits.account(path)
@@ -153,11 +157,39 @@ class Ledger(Feature):
             self._dirty.add((own.agent, session.session_id))
 
         at_ms = record.at_ms
-        if at_ms is not None and not session.open_segments.extend(at_ms):
+        if at_ms is not None:
+            if own.until_ms < at_ms <= own.until_ms + self._run_ms:
+                own.until_ms = at_ms  # nearly always
+            elif not own.since_ms <= at_ms <= own.until_ms:
+                self._begin_run(own, session, at_ms)
+
+        fold(own.line, record)
+
+    def _begin_run(self, own: LedgerStream, session: Session, at_ms: int) -> None:
+        """Begin a run of lines of *own* at *at_ms*, in a segment and a span of *session*.
+
+        Lines that follow soon only extend the run. So a line costs a comparison.
+        """
+        self._end_runs()
+        session.spans.add(at_ms)
+        if not session.open_segments.extend(at_ms):
             self._count_changes()
             session.open_segments.begin(at_ms, summed(session))
 
-        fold(self._caches, own, session, record)
+        if at_ms > session.open_segments.closed_ms:
+            own.since_ms = own.until_ms = at_ms
+            self._runs.append((own, session))
+
+    def _end_runs(self) -> None:
+        """Extend spans and segments to the last line of each run."""
+        for own, session in self._runs:
+            since_ms, until_ms = own.since_ms, own.until_ms
+            own.end_run()
+            if until_ms > since_ms:
+                session.spans.stretch(since_ms, until_ms)
+                session.open_segments.stretch(since_ms, until_ms)
+
+        self._runs.clear()
 
     def session(self, agent: str, session_id: SessionId) -> Session | None:
         """Return the totals of a session."""
@@ -375,6 +407,7 @@ class Ledger(Feature):
         self._count_changes()
 
     def _count_changes(self) -> None:
+        self._end_runs()
         for cache in self._caches.all():
             for before, after in cache.changes():
                 self._count(before, after)

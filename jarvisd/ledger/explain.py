@@ -18,7 +18,7 @@ from jarvisd.core.event import (
 )
 from jarvisd.core.origin import Origin, SessionId
 from jarvisd.core.record import Record, Speaker
-from jarvisd.ledger.fold import fold
+from jarvisd.ledger.fold import LineContext, fold
 from jarvisd.ledger.ledger_stream import LedgerStream
 from jarvisd.ledger.model import VOID_RANK, CallRow, Mark, MarkRow, ResponseRow, Row
 from jarvisd.ledger.row_cache import KeySet, RowCaches
@@ -60,18 +60,18 @@ class Explainer:
     ) -> None:
         self._caches = rows or RowCaches.empty(KeySet(), 0)
         self._session = Session(session_id=session_id, agent=agent)
-        self._stream: LedgerStream | None = None
+        self._line: LineContext | None = None
 
     def begin(self, origin: Origin) -> None:
         """Start with the first line of the block *origin*."""
-        self._stream = LedgerStream(origin)
+        self._line = LineContext(self._caches, LedgerStream(origin), self._session)
 
     def explain(self, record: Record) -> LineVerdict:
         """Fold *record*, and return how it was counted."""
-        stream = self._stream
-        assert stream is not None
-        stream.meet(record)
-        fold(self._caches, stream, self._session, record)
+        line = self._line
+        assert line is not None, "explained before its block has begun"
+        line.stream.meet(record)
+        fold(line, record)
         changes = [
             (before, after)
             for cache in self._caches.all()

@@ -50,34 +50,29 @@ _covers: Callable[[Tokens, Tokens], bool] = each_bucket(
 """Whether *a* has as much as *b* in each bucket that the copies of a response repeat."""
 
 
-def fold(
-    caches: RowCaches, stream: LedgerStream, session: Session, record: Record
-) -> None:
-    """Apply *record* to the row caches, its *session* and its *stream*."""
-    if record.at_ms is not None:
-        session.spans.add(record.at_ms)
-
-    speaker = record.speaker
+def fold(line: "LineContext", record: Record) -> None:
+    """Apply *record*, of the next line, to the row caches, its session and its stream."""
+    memory, session, speaker = line.stream.memory, line.session, record.speaker
     if speaker is not None:
         if speaker is _USER:
-            stream.memory.user_lines += 1
+            memory.user_lines += 1
         else:
-            stream.memory.assistant_lines += 1
+            memory.assistant_lines += 1
 
     cwd, place = record.cwd, session.place
     if cwd is not None and (place is None or cwd != place[1]):
-        session.place = newer(place, (stream.memory.last_ms or 0, cwd))
+        session.place = newer(place, (memory.last_ms or 0, cwd))
 
     if record.events:
-        line = LineContext(caches, stream, session, record)
+        line.turn_to(record)
         for event in record.events:
-            handler = _HANDLERS.get(event.__class__)
+            handler = _handler_of(event.__class__)
             if handler is not None:
                 handler(line, event)
 
 
 class LineContext:
-    """One line that is being folded."""
+    """The line of *stream* that is being folded; one object for all of its lines."""
 
     __slots__ = (
         "agent",
@@ -90,14 +85,23 @@ class LineContext:
         "stream",
     )
 
+    record: Record
+    at_ms: int | None
+    since_ms: int
+    rank: int
+
     def __init__(
-        self, caches: RowCaches, stream: LedgerStream, session: Session, record: Record
+        self, caches: RowCaches, stream: LedgerStream, session: Session
     ) -> None:
         self.caches, self.stream, self.session = caches, stream, session
-        self.record, self.agent = record, stream.agent
+        self.agent = stream.agent
+
+    def turn_to(self, record: Record) -> None:
+        """Go on to the line of *record*, which the stream has met."""
+        stream, self.record = self.stream, record
         # A line without a time has that of the line before; 0 is for comparing only.
-        self.at_ms = stream.memory.last_ms
-        self.since_ms = self.at_ms or 0
+        at_ms = self.at_ms = stream.memory.last_ms
+        self.since_ms = at_ms or 0
         self.rank = 1 if record.sidechain or stream.parent_session_id is not None else 0
 
     @property
@@ -479,3 +483,5 @@ _HANDLERS: dict[type, Callable[[LineContext, Any], None]] = {
     ModeChanged: mode_changed,
     LimitsReported: limited,
 }
+
+_handler_of = _HANDLERS.get

@@ -4,7 +4,7 @@ It is stored with the block's cursor, in one transaction, so that reading can st
 any line and continue in another process.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -16,6 +16,8 @@ from jarvisd.ledger.session_totals import Session
 MAX_OPEN_TOOLS = 256
 MAX_RETURNED = 8
 """Calls with a result whose responses are remembered, as it may be written again."""
+
+_NEVER_MS = 2**63
 
 
 class OpenTool(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -92,6 +94,9 @@ class LedgerStream:
         session: The totals that lines go into; the ledger's own note.
         account: The key of the account that the block is of; the ledger's own note.
         survivors: Tools whose results come after the turn; the ledger's own note.
+        line: The line that is being folded, while *session* is known; the ledger's.
+        since_ms: The first of the lines that the totals do not have yet, and *until_ms*
+            the last one; if there are none, no time is between; the ledger's.
         start_ms: When what is the transcript's own starts.
         version: Of the rows that its lines give; see `row_version`.
         parser_version: Of the parser that reads the block.
@@ -102,6 +107,7 @@ class LedgerStream:
     __slots__ = (
         "account",
         "agent",
+        "line",
         "memory",
         "origin",
         "parent_session_id",
@@ -109,8 +115,10 @@ class LedgerStream:
         "renamed",
         "session",
         "session_id",
+        "since_ms",
         "start_ms",
         "survivors",
+        "until_ms",
         "version",
     )
 
@@ -128,6 +136,8 @@ class LedgerStream:
         self.agent = origin.agent
         self.memory = LedgerMemory() if memory is None else memory
         self.session: Session | None = None
+        self.line: Any = None
+        self.end_run()
         self.renamed = False
         self.account: str | None = None
         self.survivors: frozenset[str] = frozenset()
@@ -221,6 +231,10 @@ class LedgerStream:
         self.parent_session_id = origin.parent_session_id or memory.parent_session_id
         if self.session_id != before:
             self.session, self.renamed = None, before is not None
+
+    def end_run(self) -> None:
+        """Forget the lines that the totals have now."""
+        self.since_ms, self.until_ms = _NEVER_MS, -_NEVER_MS
 
     def opens(self, call_id: str, tool: str) -> None:
         """Record a tool call; of too many the oldest is dropped."""

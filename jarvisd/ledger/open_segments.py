@@ -208,6 +208,18 @@ class OpenSegments(msgspec.Struct, array_like=True):
         if len(segments) > MAX_OPEN:
             self._join(1)
 
+    def stretch(self, since_ms: int, until_ms: int) -> None:
+        """Extend the segment that has *since_ms* to *until_ms*, and join what it meets."""
+        segments = self.open
+        place = bisect_right(segments, since_ms, key=_first_ms) - 1
+        segment = segments[place]
+        segment.last_ms = max(segment.last_ms, until_ms)
+        while (
+            place + 1 < len(segments)
+            and segments[place + 1].first_ms - segment.last_ms <= self.idle_ms
+        ):
+            self._join(place + 1)
+
     def newest_of(self, at_ms: int | None) -> OpenSegment | None:
         """Return the newest segment if *at_ms* is in it."""
         if at_ms is None or not self.open:

@@ -48,6 +48,17 @@ class Spans(msgspec.Struct, array_like=True):
         else:
             self._insert(at_ms)
 
+    def stretch(self, since_ms: int, until_ms: int) -> None:
+        """Extend the span that has *since_ms* to *until_ms*, and join what it meets."""
+        edges = self.edges
+        place = (bisect_right(edges, since_ms) - 1) // 2 * 2
+        end, high = max(edges[place + 1], until_ms), place + 2
+        while high < len(edges) and edges[high] - end <= GAP_MS:
+            end = max(end, edges[high + 1])
+            high += 2
+
+        edges[place + 1 : high] = [end]
+
     def _insert(self, at_ms: int) -> None:
         edges = self.edges
         after = bisect_right(edges, at_ms)
