@@ -38,3 +38,11 @@ def iso(at_ms: int) -> str:
     """Return *at_ms* in UTC, to the millisecond, as JavaScript writes it."""
     seconds, rest_ms = divmod(at_ms, 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest_ms:03}Z"
+
+
+def begin_of_day(*, of_week: bool = False) -> int:
+    """Return when today began here, Unix ms; or Monday, with *of_week*."""
+    now = time.localtime(unix_ms() / 1000)
+    day = now.tm_mday - (now.tm_wday if of_week else 0)
+    begin = (now.tm_year, now.tm_mon, day, 0, 0, 0, 0, 0, -1)
+    return int(time.mktime(begin)) * 1000

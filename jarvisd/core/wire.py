@@ -71,7 +71,9 @@ class Backfill(Result, frozen=True, kw_only=True):
     """How far the first reading of history has come; all zero when done.
 
     *eta_s* is None until the speed is known. *scanning* is True until all folders have
-    been looked through once: what is to be read is not known before.
+    been looked through once: what is to be read is not known before. Files are read
+    newest first: figures of what was written since *complete_since_ms*, Unix ms, are
+    complete; None while nothing is, and when all is.
     """
 
     files_total: int
@@ -80,6 +82,7 @@ class Backfill(Result, frozen=True, kw_only=True):
     bytes_done: int
     eta_s: float | None
     scanning: bool = False
+    complete_since_ms: int | None = None
 
 
 class Problem(Result, frozen=True, kw_only=True):

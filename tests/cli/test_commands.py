@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from jarvisd.base.errors import (
     ProtocolError,
 )
 from jarvisd.base.wire_types import Params
+from jarvisd.cli import wall_clock
 from jarvisd.core.origin import Kind, Life
 from jarvisd.core.roots import RootView, SourceState, SourceView
 from jarvisd.core.wire import Backfill, Problem
@@ -158,6 +160,27 @@ def test_ps_and_health_show_how_far_history_is_read(
     assert "backfill: 1.2 of 4.0 GB, 18 s left" in told
     assert "1 block, older or not yet read: --all shows them" in told
     assert "backfill: 1.2 of 4.0 GB, 18 s left" in ctl("health").stdout
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_progress_says_which_days_are_complete(
+    ctl: Ctl, daemon: FakeDaemon, *, is_read: bool
+) -> None:
+    monday = wall_clock.begin_of_day(of_week=True)
+    since_ms = monday if is_read else 2**42  # some years from now
+    daemon.backfill = msgspec.structs.replace(HALF_WAY, complete_since_ms=since_ms)
+
+    told = ctl("ps").stderr
+    assert is_read == ("18 s left; today and this week complete\n" in told)
+    assert is_read == ("complete" in told)
+
+
+def test_a_week_begins_on_the_last_monday() -> None:
+    today, monday = wall_clock.begin_of_day(), wall_clock.begin_of_day(of_week=True)
+
+    assert time.localtime(monday / 1000)[3:7] == (0, 0, 0, 0)
+    assert time.localtime(today / 1000)[3:6] == (0, 0, 0)
+    assert monday <= today <= wall_clock.unix_ms() < today + 26 * 3_600_000
 
 
 # --- show

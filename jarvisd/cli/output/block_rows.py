@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from jarvisd.base.folder import is_named
 from jarvisd.base.session_words import NEEDS, Confidence, State
+from jarvisd.cli import wall_clock
 from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import project_names, state_words, terminal
 from jarvisd.cli.output.reports.usage_tables import short_model
@@ -215,4 +216,16 @@ def progress(backfill: Backfill) -> str | None:
 
     done = fmt.size_of(backfill.bytes_done, backfill.bytes_total)
     left = "" if backfill.eta_s is None else f", {fmt.duration(backfill.eta_s)} left"
-    return f"backfill: {done}{left}"
+    return f"backfill: {done}{left}{_complete(backfill.complete_since_ms)}"
+
+
+def _complete(since_ms: int | None) -> str:
+    """Return the days of which all is read, for the end of a line; "" if there are none."""
+    today, monday = wall_clock.begin_of_day(), wall_clock.begin_of_day(of_week=True)
+    if since_ms is None or since_ms > today:
+        return ""
+
+    if since_ms > monday:
+        return "; today complete"
+
+    return "; today and this week complete"

@@ -75,8 +75,14 @@ class History:
             for tracked in files:
                 # Its follower may have read it meanwhile; then nothing is left to do.
                 if tracked.done < tracked.wakes:
+                    self._progress.newest_ms = max(tracked.mtime_ms, self._newest_ms)
                     began = await self._fairness.drain(tracked, began)
                     self._follow_or_close(tracked)
+
+    @property
+    def _newest_ms(self) -> int:
+        """Return when the newest file that waits was changed."""
+        return -self._waiting[0][0] if self._waiting else 0
 
     def _follow_or_close(self, tracked: TrackedFile) -> None:
         """Follow a file that has been read if it may grow, else close it."""

@@ -13,12 +13,17 @@ class ImportProgress:
     """Files and bytes of the initial import: in total, and read so far.
 
     The counts start again from zero if more files are found after all were read.
+
+    Attributes:
+        newest_ms: When the newest file that is not read was changed, Unix ms.
+
     """
 
     files_total: int = 0
     files_done: int = 0
     bytes_total: int = 0
     bytes_done: int = 0
+    newest_ms: int | None = None
     _since: float = 0.0
 
     def found(self, size: int, now: float) -> None:
@@ -26,6 +31,7 @@ class ImportProgress:
         if self.files_done == self.files_total:
             self.files_total = self.files_done = 0
             self.bytes_total = self.bytes_done = 0
+            self.newest_ms = None
             self._since = now
 
         self.files_total += 1
@@ -52,6 +58,7 @@ class ImportProgress:
             bytes_total=self.bytes_total,
             bytes_done=min(self.bytes_done, self.bytes_total),
             eta_s=self._eta_s(now),
+            complete_since_ms=None if self.newest_ms is None else self.newest_ms + 1,
         )
 
     def _eta_s(self, now: float) -> float | None:
