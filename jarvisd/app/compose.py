@@ -7,6 +7,7 @@ order, is written in `_consumers` and nowhere else.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import lru_cache, partial
 from pathlib import Path, PurePath
 
@@ -27,6 +28,9 @@ from jarvisd.app.worktrees import WorktreeReader
 from jarvisd.base import paths
 from jarvisd.base.clock import Clock
 from jarvisd.base.session_words import OVER
+from jarvisd.base.zone import local_zone, zone_named
+from jarvisd.budgets.engine import BudgetEngine
+from jarvisd.budgets.methods import BudgetCrossed, BudgetWatch
 from jarvisd.config import Config
 from jarvisd.conversations.methods import Conversations
 from jarvisd.conversations.recording import MessageRecorder
@@ -93,6 +97,7 @@ class Parts:
     worktrees: WorktreeReader
     prices: PricesInForce
     reports: Reports
+    budgets: BudgetWatch
     renderer: Renderer
     server: RpcServer
 
@@ -165,6 +170,11 @@ async def compose(
         flush=flusher.flush_all,
         project_of=books.projects.of,
     )
+    budgets = BudgetEngine(books.ledger, books.project, _zone(environ))
+    budgets.use(config.budgets)
+    budget_watch = BudgetWatch(
+        budgets, store, clock, publish=publish, complete=reader.is_complete
+    )
     presence = PresenceMonitor(
         state_task.report,
         clock,
@@ -195,7 +205,7 @@ async def compose(
         exporter=exporter,
         segments=segments,
         clock=clock,
-        reload=reloader.bound(reconciler, prices),
+        reload=reloader.bound(reconciler, prices, budgets),
         left_out=intake.left_out,
         drift=intake.drift,
     )
@@ -234,6 +244,7 @@ async def compose(
             **conversations.methods(),
             **segments.methods(),
             **pushes.methods(),
+            **budget_watch.methods(),
         },
         hook_handlers=_hook_handlers(
             reader,
@@ -267,6 +278,7 @@ async def compose(
         worktrees=WorktreeReader(intake),
         prices=prices,
         reports=reports,
+        budgets=budget_watch,
         renderer=Renderer(handlers.status, books.states, clock, folder),
         server=RpcServer(handlers, subscriptions, clock, counters),
     )
@@ -297,6 +309,7 @@ def _consumers(
             parts.state_task.block_changed,  # first: what follows shows the state
             subscriptions.block_changed,
             parts.renderer.wake,
+            parts.budgets.block_changed,
         ),
         TransitionMade: (
             end_segment,  # first: it is stored with the transition
@@ -308,10 +321,19 @@ def _consumers(
             states.transition_reported,
         ),
         SegmentClosed: (subscriptions.segment_closed,),
+        BudgetCrossed: (subscriptions.budget_crossed,),
         Flushed: (parts.exporter.flushed, subscriptions.flushed, parts.reports.flushed),
         TreesChanged: (parts.reader.trees_changed,),
         HealthTurned: (subscriptions.health_turned, parts.renderer.wake),
     }
+
+
+def _zone(environ: Mapping[str, str]) -> tzinfo:
+    """Return the time zone of the user; UTC where its name is of no zone."""
+    try:
+        return zone_named(local_zone(environ))
+    except ValueError:
+        return UTC
 
 
 def _configured(config: Config, agents: AgentRegistry, name: str) -> Agent:

@@ -105,6 +105,7 @@ async def _serve(
         group.start_soon(parts.worktrees.run)
         group.start_soon(parts.exporter.run)
         group.start_soon(parts.segments.run)
+        group.start_soon(parts.budgets.run)
         group.start_soon(
             keep_priced, parts.prices, parts.sessions.ledger, parts.flusher
         )

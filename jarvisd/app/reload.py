@@ -8,6 +8,7 @@ from jarvisd import config
 from jarvisd.app.logs import Threshold
 from jarvisd.app.prices import PricesInForce
 from jarvisd.app.trees import configured_trees
+from jarvisd.budgets.engine import BudgetEngine
 from jarvisd.config import Config
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.discovery.reconciler import Reconciler
@@ -35,22 +36,23 @@ class Reloader:
         self._environ = environ
 
     def bound(
-        self, reconciler: Reconciler, prices: PricesInForce
+        self, reconciler: Reconciler, prices: PricesInForce, budgets: BudgetEngine
     ) -> Callable[[], Awaitable[ConfigReloadResult]]:
-        """Return a reload that applies to *reconciler* and *prices*."""
+        """Return a reload that applies to *reconciler*, *prices* and *budgets*."""
 
         async def reload() -> ConfigReloadResult:
-            return self._reload(reconciler, prices)
+            return self._reload(reconciler, prices, budgets)
 
         return reload
 
     def _reload(
-        self, reconciler: Reconciler, prices: PricesInForce
+        self, reconciler: Reconciler, prices: PricesInForce, budgets: BudgetEngine
     ) -> ConfigReloadResult:
         """Read and apply; a wrong configuration raises ConfigError and changes nothing."""
         new = config.read(self._argv, self._environ, known_agents=self._agents.names)
         changes = config.compare_configs(self._current, new)
         prices.change(new.prices)
+        budgets.use(new.budgets)
         self._threshold.level = new.log_level
         reconciler.set_trees(
             configured_trees(new, self._environ, self._agents),

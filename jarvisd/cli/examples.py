@@ -50,6 +50,7 @@ jarvisctl report daily --since 7d           the last week, day by day
 jarvisctl report session --project shop     what each session of a project cost
 jarvisctl report attention --since 7d       what waited for me, and for how long
 jarvisctl report blocks                     five-hour windows, burn rate, limits
+jarvisctl report budget --check || echo 'over budget'
 jarvisctl report daily --json | jq '.total.cost_micros / 1e6'
 jarvisctl report daily --compat ccusage     JSON for scripts written for ccusage""",
     "segments": """\

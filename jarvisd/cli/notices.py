@@ -8,7 +8,9 @@ from typing import Literal
 import msgspec
 
 from jarvisd.base.session_words import Confidence, State
+from jarvisd.budgets.model import BudgetView, BudgetWarning
 from jarvisd.cli.output import project_names, terminal
+from jarvisd.cli.output.reports import budget_tables
 from jarvisd.cli.output.state_words import is_guess
 from jarvisd.cli.output.text import safe
 from jarvisd.cli.templates import fill
@@ -34,7 +36,10 @@ _TROUBLES = tuple(Trouble)
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """One notification: of one session, or of as many as come at once.
+    """One notification: of one session, of as many as come at once, or of a budget.
+
+    Of a budget, *state* is None, *agent* and *session_id* are its filters or "", and
+    *evidence* is the sum that is spent.
 
     Attributes:
         title: What has happened, in a few words.
@@ -48,7 +53,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     body: str
     agent: str
     session_id: str
-    state: State
+    state: State | None
     tool: str | None
     evidence: str
     project: str | None
@@ -57,6 +62,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     confidence: Confidence
     more: tuple[str, ...] = ()
+    budget: BudgetView | None = None
 
 
 def _what(each: Transition, *, guessed: bool) -> str:
@@ -96,6 +102,27 @@ def notice(each: Transition, session: LiveSession | None) -> Notice:
     )
 
 
+def budget_notice(warning: BudgetWarning) -> Notice:
+    """Return the notice of a warning of a budget."""
+    title, body = budget_tables.said(warning)
+    budget = warning.budget
+    return Notice(
+        title=safe(title),
+        body=safe(body),
+        agent=budget.agent or "",
+        session_id=budget.session_id or "",
+        state=None,
+        tool=None,
+        evidence=safe(body),
+        project=budget.project,
+        cwd=None,
+        since_ms=warning.at_ms,
+        number=warning.number,
+        confidence=Confidence.HIGH,
+        budget=budget,
+    )
+
+
 def gathered(notices: Sequence[Notice]) -> Notice:
     """Return *notices* as one."""
     first, *rest = notices
@@ -112,7 +139,10 @@ def gathered(notices: Sequence[Notice]) -> Notice:
 
 def _counted(notices: Sequence[Notice]) -> str:
     """Return `2 sessions need you, 1 may`: only what is sure counts as a need."""
-    guesses = sum(is_guess(each.state, each.confidence) for each in notices)
+    guesses = sum(
+        each.state is not None and is_guess(each.state, each.confidence)
+        for each in notices
+    )
     if not guesses:
         return f"{len(notices)} sessions need you"
 

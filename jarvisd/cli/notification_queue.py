@@ -21,10 +21,14 @@ QUIET_LOOK_MS = 30_000
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """State across restarts: all up to *after* are settled, *notified* lists later ones that were shown."""
+    """State across restarts: all up to *after* are settled, *notified* lists later ones that were shown.
+
+    *warned* is the number of the last warning of a budget that was shown.
+    """
 
     after: int
     notified: tuple[int, ...] = msgspec.field(default=(), name="told")
+    warned: int | None = None
 
 
 @dataclass(slots=True)

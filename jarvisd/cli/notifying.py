@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TextIO
 
 import msgspec
+from msgspec.structs import replace
 
 from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_ALREADY_RUNNING, JarvisError
 from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import State
 from jarvisd.cli import waiting, wall_clock
+from jarvisd.cli.budget_notices import BudgetNotices
 from jarvisd.cli.daemon_connection import DaemonConnection, decode
 from jarvisd.cli.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
 from jarvisd.cli.notices import Notice, gathered, notice
@@ -94,6 +96,7 @@ class Notifier:
         self,
         path: str,
         pending: Pending,
+        budgets: BudgetNotices,
         allowance: Allowance,
         diary: Diary,
         *,
@@ -102,6 +105,7 @@ class Notifier:
     ) -> None:
         self._path = path
         self._pending = pending
+        self._budgets = budgets
         self._allowance = allowance
         self._diary = diary
         self._show = show
@@ -129,7 +133,8 @@ class Notifier:
         try:
             while True:
                 self.step()
-                waiting.wait(self._wait_on(), self._sleep_s())
+                sockets = [each.fileno() for each in (self._connection,) if each]
+                waiting.wait(sockets, self._sleep_s())
         finally:
             self._write()
             self._hang_up()
@@ -142,6 +147,7 @@ class Notifier:
 
             if self._connection is not None:
                 self._take(self._connection)
+                self._budgets.notify(before=self._write, show=self._show)
                 self._notify_due(self._connection)
         except JarvisError as exc:
             self._stumbled(exc)
@@ -158,9 +164,12 @@ class Notifier:
             newest = connection.call(StatesList(limit=0), StatesListResult).number
             self._begin(newest)
             params = Subscribe(
-                topics=["states"], filter=self._chosen, after=self._pending.last
+                topics=["states", *self._budgets.topics],
+                filter=self._chosen,
+                after=self._pending.last,
             )
             connection.call(params, SubscribeResult)
+            self._budgets.catch_up(connection)
         except BaseException:
             connection.close()
             raise
@@ -178,9 +187,8 @@ class Notifier:
         self._begun = True
         left_off = self._diary.read() or Memory(after=newest)
         oldest = wall_clock.unix_ms() - OLDEST_MS
-        self._pending.remember(
-            Memory(after=max(left_off.after, oldest), notified=left_off.notified)
-        )
+        self._pending.remember(replace(left_off, after=max(left_off.after, oldest)))
+        self._budgets.last = left_off.warned
 
     def _take(self, connection: DaemonConnection) -> None:
         for _ in range(MAX_TAKEN):
@@ -194,6 +202,8 @@ class Notifier:
             event = decode("event", message.params, Event)
             if event.topic == "states":
                 self._pending.take(decode("event", event.data, Transition))
+            else:
+                self._budgets.apply(event.data)
 
     def _notify_due(self, connection: DaemonConnection) -> None:
         now_ms = wall_clock.unix_ms()
@@ -240,9 +250,6 @@ class Notifier:
 
         return found
 
-    def _wait_on(self) -> list[int]:
-        return [] if self._connection is None else [self._connection.fileno()]
-
     def _sleep_s(self) -> float:
         """Return how long there is nothing to do, but for news."""
         if self._connection is None:
@@ -251,7 +258,7 @@ class Notifier:
         now_ms = wall_clock.unix_ms()
         due_ms = self._pending.next_ms(now_ms)
         if due_ms is None:
-            return LONGEST_SLEEP_S
+            return self._budgets.wait_s or LONGEST_SLEEP_S
 
         if not self._is_caught_up:
             return max(0.0, self._level_until - wall_clock.monotonic())
@@ -266,7 +273,7 @@ class Notifier:
 
     def _write(self) -> None:
         self._write_at = wall_clock.monotonic() + SAVE_EVERY_S
-        memory = self._pending.memory()
+        memory = replace(self._pending.memory(), warned=self._budgets.last)
         if self._begun and memory != self._written:
             self._diary.write(memory)
             self._written = memory

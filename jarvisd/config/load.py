@@ -9,6 +9,7 @@ import msgspec
 
 from jarvisd.base import paths
 from jarvisd.base.errors import ConfigError
+from jarvisd.config.budget_settings import BUDGET_KEYS, check_budgets
 from jarvisd.config.flags import Flags, parse_flags
 from jarvisd.config.settings import (
     AGENT_TYPES,
@@ -89,6 +90,7 @@ def load(
     given |= _from_flags(parse_flags(argv))
     config = _build_config(given, environ)
     check_sinks(config.sinks, str(path))
+    check_budgets(config.budgets, str(path))
     if known_agents is not None:
         _check_agents(config, known_agents, path)
 
@@ -140,7 +142,8 @@ def _from_file(text: str, path: Path) -> Iterator[tuple[Key, GivenValue]]:
 
     _check_tree(document, path)
     agents = document.pop("agents", {})
-    _check_fifos(document.get("fifos"), path)
+    _check_tables(document, "fifos", FIFO_KEYS, path)
+    _check_tables(document, "budgets", BUDGET_KEYS, path)
     _check_keys(document, "notify", NOTIFY_KEYS, path)
     _check_sink_keys(document.get("sinks"), path)
     _check_keys(document, "conversations", CONVERSATION_KEYS, path)
@@ -186,11 +189,14 @@ def _deepest_key(text: str) -> str:
     return keys[-1] if keys else text.lstrip()[:20]
 
 
-def _check_fifos(value: object, path: Path) -> None:
+def _check_tables(
+    document: Mapping[str, object], key: str, known: Collection[str], path: Path
+) -> None:
     """Raise ConfigError for an unknown key in a table; types are checked later."""
+    value = document.get(key)
     for index, table in enumerate(value if isinstance(value, list) else []):
         for name in table if isinstance(table, dict) else []:
-            require_known(name, (f"fifos[{index}]",), FIFO_KEYS, origin=str(path))
+            require_known(name, (f"{key}[{index}]",), known, origin=str(path))
 
 
 def _check_keys(
@@ -286,6 +292,11 @@ def _build_config(
 def _check_agents(config: Config, known: Collection[str], path: Path) -> None:
     named = {f"agents.{name}": name for name in config.agents}
     named |= {f"fifos[{i}].agent": each.agent for i, each in enumerate(config.fifos)}
+    named |= {
+        f"budgets[{i}].agent": each.agent
+        for i, each in enumerate(config.budgets)
+        if each.agent is not None
+    }
     for key, name in named.items():
         if name not in {TEXT, *known}:
             raise ConfigError(

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from jarvisd.base.session_words import State
+from jarvisd.config.budget_settings import BudgetSettings
 from jarvisd.config.sink_settings import SinkSettings
 
 
@@ -91,7 +92,7 @@ class NotifySettings(
 
     *after_s* is the time for which a state must last before it is notified. During the
     *quiet* hours of the day nothing is notified; states that last until their end are
-    notified then.
+    notified then. *budgets* says whether warnings of budgets are notified.
     """
 
     states: tuple[State, ...] = (
@@ -108,6 +109,7 @@ class NotifySettings(
         msgspec.Meta(pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"),
     ] = ""
     per_minute: Annotated[int, msgspec.Meta(ge=1, le=600)] = 6
+    budgets: bool = True
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +133,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     jump: tuple[str, ...] = ()
     notify: NotifySettings = NotifySettings()
     sinks: tuple[SinkSettings, ...] = ()
+    budgets: tuple[BudgetSettings, ...] = ()
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:

@@ -1,16 +1,19 @@
 """Converts values to the type of their key, with a message for each mismatch."""
 
 import difflib
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import msgspec
 
 from jarvisd.base.errors import ConfigError
+from jarvisd.base.session_words import State
+from jarvisd.config.budget_settings import BudgetPeriod
 from jarvisd.config.settings import AGENT_TYPES, NOT_IN_THE_FILE, TYPES, Key
-from jarvisd.config.sink_settings import Secret
+from jarvisd.config.sink_settings import Grouping, Secret
 
 
 class GivenValue(NamedTuple):
@@ -101,10 +104,24 @@ def _expand(text: str, home: str) -> str:
     return home + text[1:] if text == "~" or text.startswith("~/") else text
 
 
+_CHOICES: Mapping[str, Iterable[str]] = {
+    "by": ("desktop", "bell", "command"),
+    "distinct_id": Grouping,
+    "period": get_args(BudgetPeriod),
+    "states": State,
+}
+"""The values of keys whose validator says only that another one is wrong."""
+
+
 def _describe_mismatch(key: Key, given: GivenValue, kind: object, problem: str) -> str:
     problem, _, place = problem.partition(" - at `$")
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         problem = f"Expected one of {', '.join(kind)}"
+
+    field = re.sub(r"\[\d+\]", "", place.rstrip("`")).rpartition(".")[2]
+    if problem.startswith("Invalid enum value") and field in _CHOICES:
+        given_value = problem.removeprefix("Invalid enum value ")
+        problem = f"Expected one of {', '.join(_CHOICES[field])}, got {given_value}"
 
     what = f"`{_dotted(*key)}{place.rstrip('`')}`"
     # A value in a sink may be its API key, which must not be shown.

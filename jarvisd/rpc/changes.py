@@ -79,6 +79,10 @@ class Changes:
         """Record the new state of *topic*, as JSON."""
         self._add(Change(self.sequence + 1, topic, "", None, data=data))
 
+    def add_warning(self, number: int, data: bytes) -> None:
+        """Record a warning of a budget; no other ever takes its place."""
+        self._add(Change(self.sequence + 1, "budget", str(number), None, data=data))
+
     def add_transition(self, transition: Transition) -> None:
         """Record a change of state; no other ever takes its place."""
         change = self._transition_change(transition)

@@ -21,6 +21,7 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.folder import is_named
 from jarvisd.base.json_guard import encode_safe
+from jarvisd.budgets.methods import BudgetCrossed
 from jarvisd.core.block import Block
 from jarvisd.core.block_registry import BlockChanged
 from jarvisd.core.publisher import Flushed
@@ -299,6 +300,12 @@ class Subscriptions:
         id_ = notice.segment.block_id
         block = None if id_ is None else self.blocks.get(id_)
         self.changes.add_segment(notice.segment, block)
+        self._wake()
+
+    def budget_crossed(self, notice: BudgetCrossed) -> None:
+        """Report a warning of a budget to whoever subscribes to them."""
+        warning = notice.warning
+        self.changes.add_warning(warning.number, encode_safe(warning))
         self._wake()
 
     def health_turned(self, notice: HealthTurned) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 
 from jarvisd.base.wire_types import Done, Params, Result, Text, Whole
+from jarvisd.budgets.wire import BUDGET_METHODS
 from jarvisd.conversations.wire import CONVERSATION_METHODS
 from jarvisd.core.origin import BlockId, BlockView
 from jarvisd.core.wire import (
@@ -61,7 +62,9 @@ from jarvisd.reports.wire import (
 from jarvisd.segments.wire import SEGMENT_METHODS
 from jarvisd.state.wire import STATE_METHODS
 
-Topic = Literal["blocks", "session", "states", "segments", "flushes", "health"]
+Topic = Literal[
+    "blocks", "session", "states", "segments", "flushes", "health", "budget"
+]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
@@ -106,7 +109,8 @@ class Subscribe(Params, frozen=True, kw_only=True):
     Topics: `blocks` (the block as it is now, conflated per block), `session` (the same
     for sessions), `states` (every transition of every session, none left out),
     `segments` (every segment once it is closed and stored), `health` (a change of
-    status), `flushes` (a new revision). *filter* keeps one agent, project
+    status), `flushes` (a new revision), `budget` (a warning of a budget, see
+    `report.budget` for those before). *filter* keeps one agent, project
     or block. *since* is the cursor of an earlier notification. *interval_ms* is the
     least time between two notifications of one block: 0 reports every change at once,
     conflated only when the client cannot keep up. *after* is the number of the last
@@ -215,6 +219,7 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     "sessions.explain": (SessionsExplain, SessionsExplainResult),
     **STATE_METHODS,
     **ATTENTION_METHODS,
+    **BUDGET_METHODS,
     "hook": (Hook, Done),
     "statusline": (StatusLine, StatusLineResult),
     **SEGMENT_METHODS,

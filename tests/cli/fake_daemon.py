@@ -20,6 +20,8 @@ from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import State
 from jarvisd.base.usage import Tokens
 from jarvisd.base.wire_types import Done, Params
+from jarvisd.budgets.model import BudgetWarning
+from jarvisd.budgets.wire import ReportBudget, ReportBudgetResult
 from jarvisd.core.origin import BlockId, BlockView, Kind, Life
 from jarvisd.core.wire import (
     Backfill,
@@ -155,6 +157,7 @@ class FakeDaemon:
         before: Called with each request before it is answered; may raise.
         raw: Answers by method, instead of true ones.
         sessions: What `states.list` has, in its order.
+        warnings: What `report.budget` has.
         number: That of the newest transition.
         prompts: The first words of sessions, by id.
         after: Called with each request once it has had its effect, before the answer.
@@ -171,6 +174,7 @@ class FakeDaemon:
         self.sources = SourcesListResult(roots=[], sources=[])
         self.raw: dict[str, Any] = {}
         self.sessions: list[LiveSession] = []
+        self.warnings: list[BudgetWarning] = []
         self.number = 0
         self.prompts: dict[str, str] = {}
         self.asked: list[Params] = []
@@ -399,6 +403,11 @@ class FakeDaemon:
         found = [each for each in self.sessions if params.agent in (None, each.agent)]
         return StatesListResult(
             now_ms=NOW_MS, number=self.number, sessions=found[: params.limit]
+        )
+
+    def _report_budget(self, _: ReportBudget) -> ReportBudgetResult:
+        return ReportBudgetResult(
+            now_ms=NOW_MS, complete=True, budgets=[], warnings=self.warnings
         )
 
     def _sessions_get(self, params: SessionsGet) -> SessionView:

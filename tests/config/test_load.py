@@ -129,7 +129,7 @@ def test_who_speaks_last(
         ),
         pytest.param(
             "zzz = 1",
-            "unknown key `zzz`; there are agents, conversations, exclude, fifos, jump, log_level, "
+            "unknown key `zzz`; there are agents, budgets, conversations, exclude, fifos, jump, log_level, "
             "notify, prices, scan_interval_s, segments, sinks, store",
             id="unknown key like no other",
         ),
@@ -142,6 +142,48 @@ def test_who_speaks_last(
             "fifos = [{path = '/p', agnt = 'codex'}]",
             "unknown key `fifos[0].agnt`; did you mean `fifos[0].agent`?",
             id="unknown key of a pipe",
+        ),
+        pytest.param(
+            "[[budgets]]\nname = 'b'\nlimit = 5\ncurrency = 'EUR'",
+            "unknown key `budgets[0].currency`; there are account, agent, branch, "
+            "forecast, limit, name, period, project, session, warn_at",
+            id="a budget in another currency",
+        ),
+        pytest.param(
+            "[[budgets]]\nname = 'b'\nlimit = -5",
+            "`budgets[0].limit`: expected `float` > 0.0",
+            id="a budget of less than nothing",
+        ),
+        pytest.param(
+            "[[budgets]]\nname = 'b'\nlimit = 5\nwarn_at = [-80]",
+            "`budgets[0].warn_at[0]`: expected `int` >= 1",
+            id="a negative share",
+        ),
+        pytest.param(
+            "[[budgets]]\nname = 'b'\nlimit = 5\nperiod = 'year'",
+            "`budgets[0].period`: expected one of day, week, month, session, "
+            "got 'year'",
+            id="a period that is none",
+        ),
+        pytest.param(
+            "[[budgets]]\nname = 'b'\nlimit = 5\nagent = 'cluade'",
+            "`budgets[0].agent`: no agent `cluade`; did you mean `claude`?",
+            id="a budget of an unknown agent",
+        ),
+        pytest.param(
+            "[[budgets]]\nname = 'b'\nlimit = 5\n[[budgets]]\nname = 'c'\nlimit = 9",
+            "`budgets[1]` limits the same as `budgets[0]`: keep one, with several `warn_at`",
+            id="two budgets of the same",
+        ),
+        pytest.param(
+            "[[budgets]]\nname = 'b'\nlimit = 5\n[[budgets]]\nname = 'b'\nlimit = 9",
+            "`budgets[1].name` is 'b', which is the name of another budget",
+            id="two budgets of one name",
+        ),
+        pytest.param(
+            "[[budgets]]\nname = 'My budget'\nlimit = 5",
+            "`budgets[0].name` is 'My budget': expected up to 64 of a-z, 0-9, - and _",
+            id="a name that is none",
         ),
         pytest.param(
             "[agents.cluade]\nenabled = true",
@@ -200,12 +242,12 @@ def test_who_speaks_last(
         ),
         pytest.param(
             "agents = 3",
-            "`agents` is 3: expected a table such as [agents.claude]",
+            "`agents` is 3: expected a table such as [agents.NAME]",
             id="no table of agents",
         ),
         pytest.param(
             "agents.claude = 3",
-            "`agents.claude` is 3: expected a table such as [agents.claude]",
+            "`agents.claude` is 3: expected a table such as [agents.NAME]",
             id="no table of an agent",
         ),
         pytest.param(

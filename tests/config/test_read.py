@@ -86,10 +86,11 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
             "notify",
             '{states = ["waiting_approval", "waiting_answer", "crashed", "limited"], '
             'by = ["desktop", "bell"], command = [], after_s = 0.0, quiet = "", '
-            "per_minute = 6}",
+            "per_minute = 6, budgets = true}",
             "default",
         ),
         Setting("sinks", "[]", "default"),
+        Setting("budgets", "[]", "default"),
         Setting("agents.claude.enabled", "true", "default"),
         Setting("agents.claude.roots", '["/r", "/ü"]', str(file)),
         Setting("agents.claude.ledger", "true", "default"),

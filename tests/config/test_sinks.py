@@ -116,7 +116,7 @@ def test_a_key_may_stand_in_a_file_of_its_own() -> None:
         ),
         pytest.param(
             NET + KEY + 'distinct_id = "me"\n',
-            "`sinks[0].distinct_id`: invalid enum value 'me'",
+            "`sinks[0].distinct_id`: expected one of install, segment, got 'me'",
             id="unknown grouping",
         ),
     ],

@@ -19,6 +19,7 @@ import msgspec
 from jarvisd.base.clock import Clock, SystemClock
 from jarvisd.base.ids import SessionId
 from jarvisd.base.wire_types import Method, Params
+from jarvisd.budgets.wire import ReportBudget, ReportBudgetResult
 from jarvisd.conversations.model import (
     Channel,
     ConversationId,
@@ -279,9 +280,14 @@ class FakeDaemon:
             **{params: self._segment for params, _ in SEGMENT_METHODS.values()},
             ConversationsSaveMessage: self._save_message,
             PushOpen: self._push_open,
+            ReportBudget: self._budgets,
             PushLines: self._push_lines,
             PushClose: self._push_close,
         }
+
+    async def _budgets(self, _: ReportBudget) -> ReportBudgetResult:
+        await self._wait()
+        return ReportBudgetResult(now_ms=0, complete=True, budgets=[], warnings=[])
 
     async def _converse(self, params: ConversationParams) -> object:
         await self._wait()

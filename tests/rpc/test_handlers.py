@@ -28,6 +28,7 @@ async def test_hello_says_who_answers() -> None:
         "topic:segments",
         "topic:flushes",
         "topic:health",
+        "topic:budget",
     ]
     assert wrong["error"]["code"] == -32007
     assert wrong["error"]["data"] == {"kind": "protocol_mismatch", "supported": 1}

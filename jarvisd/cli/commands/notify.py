@@ -8,10 +8,15 @@ from jarvisd.base import paths
 from jarvisd.base.errors import EXIT_USAGE, ProtocolError
 from jarvisd.base.session_words import State
 from jarvisd.cli import filters, wall_clock
+from jarvisd.cli.budget_notices import BudgetNotices
 from jarvisd.cli.commands.next import add_filters
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.notices import Notice, Shower
-from jarvisd.cli.notification_queue import Allowance, Pending, quiet_hours
+from jarvisd.cli.notification_queue import (
+    Allowance,
+    Pending,
+    quiet_hours,
+)
 from jarvisd.cli.notifying import Diary, Notifier
 from jarvisd.cli.output import terminal
 from jarvisd.cli.parser import Subparsers, add_json, declare
@@ -110,6 +115,7 @@ def _notifier(
     args: argparse.Namespace, wanted: NotifySettings, diary: Diary
 ) -> Notifier:
     shower = Shower(wanted.by, wanted.command)
+    is_quiet = quiet_hours(wanted.quiet, wall_clock.minute_of_day)
 
     def show(shown: Notice) -> None:
         shower.show(shown)
@@ -120,8 +126,12 @@ def _notifier(
         Pending(
             states=frozenset(wanted.states),
             after_ms=wanted.after_s * 1000,
-            is_quiet=quiet_hours(wanted.quiet, wall_clock.minute_of_day),
+            is_quiet=is_quiet,
             last=0,
+        ),
+        BudgetNotices(
+            is_quiet,
+            wanted=wanted.budgets and args.agent is None and args.project is None,
         ),
         Allowance(wanted.per_minute),
         diary,

@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from jarvisd.base.errors import EXIT_USAGE
+from jarvisd.base.errors import EXIT_BUDGET_WARNED, EXIT_FAILURE, EXIT_USAGE
 from jarvisd.base.wire_types import Params
 from jarvisd.base.zone import local_zone, zone_named
+from jarvisd.budgets.wire import ReportBudget, ReportBudgetResult
 from jarvisd.cli import filters, wall_clock
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.daemon_connection import Fields
@@ -45,7 +46,10 @@ GROUPINGS: dict[str, Grouping] = {
     "model": "model",
     "agent": "agent",
 }
-KINDS = (*GROUPINGS, "tool", "plugin", "blocks", "heatmap", "attention")
+KINDS = (*GROUPINGS, "tool", "plugin", "blocks", "heatmap", "attention", "budget")
+FULL = 100
+"""Percent of a budget."""
+
 COMPATIBLE = {"daily", "weekly", "monthly", "session", "blocks"}
 
 
@@ -77,6 +81,11 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--daily", action="store_true", help="tools and plugins: a row a day"
     )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="budget: exit with 1 when a limit is reached, with 10 when a warning is",
+    )
     form = parser.add_mutually_exclusive_group()
     add_json(form)
     form.add_argument(
@@ -105,7 +114,16 @@ def run(args: argparse.Namespace) -> int:
         else:
             _print(client, args)
 
-    return 0
+        return _checked(client) if args.check else 0
+
+
+def _checked(client: Client) -> int:
+    """Return the exit status that shows how much of the budgets is spent."""
+    found = client.call(ReportBudget(), ReportBudgetResult).budgets
+    if any(each.percent >= FULL for each in found):
+        return EXIT_FAILURE
+
+    return EXIT_BUDGET_WARNED if any(each.warned_at for each in found) else 0
 
 
 def _local_zone() -> str:
@@ -139,13 +157,17 @@ def _wrong(args: argparse.Namespace) -> str | None:
         except (ValueError, OverflowError):
             return f"--{name}: expected {written_days.EXPECTED}, not `{text}`"
 
-    if args.compat and args.kind not in COMPATIBLE:
-        return f"{args.compat} has no report `{args.kind}`"
-
-    if args.project and args.kind == "blocks":
-        return "windows are of an account, not of a project"
-
-    return None
+    is_budget = args.kind == "budget"
+    narrowed = args.agent or args.project or args.since or args.until
+    rules = {
+        f"{args.compat} has no report `{args.kind}`": args.compat
+        and args.kind not in COMPATIBLE,
+        "--check is for `report budget`": args.check and not is_budget,
+        "what a budget is for is configured: see [[budgets]]": is_budget and narrowed,
+        "windows are of an account, not of a project": args.project
+        and args.kind == "blocks",
+    }
+    return next((text for text, is_broken in rules.items() if is_broken), None)
 
 
 def _today(text: str, zone: str) -> Any:
@@ -158,6 +180,8 @@ def _params(args: argparse.Namespace) -> Params:
     match args.kind:
         case "blocks":
             return ReportWindows(agent=args.agent, **days)
+        case "budget":
+            return ReportBudget()
         case "attention":
             return ReportAttention(agent=args.agent, project=args.project, **days)
         case "tool" | "plugin":
@@ -201,6 +225,12 @@ def _print(client: Client, args: argparse.Namespace) -> None:
             titles.learn(client.call, attention_tables.untitled(waited))
             shown = attention_tables.lines(waited, titles, room=room, colour=colour)
             _show(shown, attention_tables.notes(waited))
+        case "budget":
+            from jarvisd.cli.output.reports import budget_tables  # noqa: PLC0415 - as needed
+
+            budgets = client.call(_params(args), ReportBudgetResult)
+            shown = budget_tables.lines(budgets, room=room, colour=colour)
+            _show(shown, budget_tables.notes(budgets))
         case "heatmap":
             _print_map(client, args, room, colour=colour)
         case _:

@@ -106,8 +106,7 @@ class Writer:
         with store_errors(self._path), anyio.fail_after(OPEN_TIMEOUT_S, shield=True):
             await connection.open()
 
-        self._attempt = None
-        self._connection = connection
+        self._attempt, self._connection = None, connection
         self._adopt(opening)
 
     async def reopen(self, *, damage: str | None = None) -> None:
@@ -165,10 +164,8 @@ class Writer:
             log.warning("store.close_failed", path=str(self._path), reason=str(exc))
 
     async def _recover(self, exc: ReplacedError | DamagedError) -> None:
-        if isinstance(exc, DamagedError):
-            await self.reopen(damage=str(exc))
-        else:
-            await self.reopen()
+        await self.reopen(damage=str(exc) if isinstance(exc, DamagedError) else None)
+        if isinstance(exc, ReplacedError):
             self._record_repair(str(exc))
 
     async def _write(self, batch: FlushBatch) -> Saved:
