@@ -19,6 +19,7 @@ from jarvisd.agents.codex import shape as codex
 from jarvisd.agents.gemini import shape as gemini
 from jarvisd.agents.kimi import shape as kimi
 from jarvisd.agents.opencode import shape as opencode
+from jarvisd.agents.openhands import shape as openhands
 from jarvisd.agents.qwen import shape as qwen
 
 ABSURD = (
@@ -182,6 +183,13 @@ _CLINE: tuple[dict[str, Any], ...] = (
 )
 
 
+_OPENHANDS: tuple[dict[str, Any], ...] = (
+    {"usage_id": "agent", "usage": {"prompt_tokens": 3, "completion_tokens": 7}},
+    {"kind": "ObservationEvent", "tool_call_id": "c", "observation": {}},
+    {"execution_status": "running"},
+)
+
+
 class Agent(NamedTuple):
     """The shape of an agent's lines, and lines that each of its fields means sth in."""
 
@@ -210,6 +218,7 @@ AGENTS = {
     "kimi": Agent(
         kimi.WireRecord, tuple({**each, "time": 1_795_229_484_939} for each in _KIMI)
     ),
+    "openhands": Agent(openhands.OpenHandsItem, _OPENHANDS),
     "pi": Agent(
         TreeEntry, tuple({**each, "id": "e1", "timestamp": _AT} for each in ENTRIES)
     ),

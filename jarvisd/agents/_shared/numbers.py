@@ -31,6 +31,9 @@ Milliseconds = Annotated[int, Meta(ge=0, le=2**40)]
 Seconds = Annotated[int, Meta(ge=0, le=2**31)]
 """How long until something: up to 68 years."""
 
+Duration = Annotated[float, Meta(ge=0, le=2**31)]
+"""How long something took, in seconds."""
+
 Minutes = Annotated[int, Meta(ge=0, le=10_000_000)]
 """The length of a window of a limit: up to 19 years."""
 

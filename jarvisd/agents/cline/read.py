@@ -6,7 +6,7 @@ the end `completed`, `failed` or `cancelled`. The manifest is written for other 
 too, so the reader remembers its status.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 import msgspec
@@ -22,6 +22,7 @@ from jarvisd.agents._shared.decode import (
 )
 from jarvisd.agents._shared.gross_usage import disjoint_buckets, micros_of
 from jarvisd.agents._shared.long_lines import condenser_of
+from jarvisd.agents._shared.status_turns import StatusMemory, StatusWords
 from jarvisd.agents.cline.places import SUBAGENT
 from jarvisd.agents.cline.prose import prompt_of, words_of
 from jarvisd.agents.cline.shape import ClineBlock, ClineItem, ClineMetrics
@@ -29,15 +30,12 @@ from jarvisd.core.agent import ReaderContext
 from jarvisd.core.event import (
     MAX_TITLE_CHARS,
     ApiFailed,
-    ApprovalAnswered,
-    ApprovalRequested,
     Asked,
     ClosingWritten,
     CommandGiven,
     Cue,
     Event,
     Instructed,
-    Interrupted,
     MessageWritten,
     ModeChanged,
     Outcome,
@@ -49,8 +47,6 @@ from jarvisd.core.event import (
     ToolKind,
     ToolReturned,
     Trouble,
-    TurnEnded,
-    TurnStarted,
     UsageReported,
 )
 from jarvisd.core.origin import SessionId
@@ -65,26 +61,26 @@ _DENIED = b"This tool call was rejected by the user"
 _HEAD_BYTES = 4096
 """A denial and a failure say so at once; results may be megabytes."""
 
-RUNNING, PENDING, IDLE = "running", "pending", "idle"
+_STATUSES = StatusWords(
+    running="running",
+    pending="pending",
+    over=frozenset({"idle", "completed", "failed"}),
+    interrupted=frozenset({"cancelled"}),
+)
 _ENDED = {"completed", "failed", "cancelled"}
-_AT_WORK = {RUNNING, PENDING}
 
 
-class ClineMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
+class ClineMemory(StatusMemory, kw_only=True, omit_defaults=True):
     """What must be remembered of one stream.
 
     Attributes:
         version: That of the program, which the origin of a document names.
-        status: That of the session, as the manifest said last.
         mode: How permissions are asked for, as a prompt said last.
-        is_open: A turn is open, by the messages.
 
     """
 
     version: str | None = None
-    status: str = ""
     mode: str = ""
-    is_open: bool = False
 
 
 _MEMORY = msgspec.msgpack.Decoder(ClineMemory)
@@ -223,11 +219,14 @@ class ClineReader:
         if not item.interactive:
             events.append(SessionOpened(headless=True))
 
-        before, self.memory_of.status = self.memory_of.status, item.status
-        if item.status != before:
-            noted = item.metadata
-            was_killed = noted is not None and noted.terminal_marker is not None
-            events += self._turned(before, item.status, was_killed=was_killed)
+        noted = item.metadata
+        was_killed = noted is not None and noted.terminal_marker is not None
+        is_news = item.status != self.memory_of.status
+        events += self.memory_of.change_to(
+            item.status, _STATUSES, cut_short="killed" if was_killed else ""
+        )
+        if is_news and item.status in _ENDED and not was_killed:
+            events.append(ClosingWritten())
 
         return Record(
             kind="manifest",
@@ -237,29 +236,6 @@ class ClineReader:
             left_out=left_out,
             events=tuple(events),
         )
-
-    def _turned(self, before: str, status: str, *, was_killed: bool) -> Iterable[Event]:
-        """Yield the events of a change of the session's status."""
-        memory = self.memory_of
-        if status in _AT_WORK and before not in _AT_WORK and not memory.is_open:
-            memory.is_open = True
-            yield TurnStarted()
-
-        if status == PENDING:
-            yield ApprovalRequested()
-        elif before == PENDING:
-            yield ApprovalAnswered()
-
-        if status == "cancelled" or was_killed:
-            memory.is_open = False
-            yield Interrupted(reason="killed" if was_killed else status)
-
-        if status == IDLE or status in _ENDED:
-            memory.is_open = False
-            yield TurnEnded()
-
-        if status in _ENDED and not was_killed:
-            yield ClosingWritten()
 
 
 class ClineSkill(msgspec.Struct, gc=False):
