@@ -9,6 +9,7 @@ the records of a slice, and when the store has settled a contested row; the stor
 applies the same to what it has stored.
 """
 
+from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -84,17 +85,28 @@ class Rollup:
         What is given changes with the ledger: read it before the next await. Undated
         responses are only in sums without a beginning.
         """
-        for quarter in sorted(self._quarters):
-            start_ms = quarter * QUARTER_MS
-            if since_ms is not None and start_ms < since_ms:
-                continue
-
-            if until_ms is not None and start_ms >= until_ms:
-                return
-
+        for quarter in self.quarters(since_ms, until_ms):
             for cell in self._quarters[quarter].values():
                 if cell.responses:
                     yield cell
+
+    def quarters(
+        self, since_ms: int | None = None, until_ms: int | None = None
+    ) -> list[int]:
+        """Return the quarters that begin in [*since_ms*, *until_ms*), oldest first."""
+        found = sorted(self._quarters)
+        start = (
+            0 if since_ms is None else bisect_left(found, -(-since_ms // QUARTER_MS))
+        )
+        end = (
+            None if until_ms is None else bisect_left(found, -(-until_ms // QUARTER_MS))
+        )
+        return found[start:end]
+
+    def last_change(self, since_ms: int, until_ms: int) -> int:
+        """Return the value of `changes` at the last one to quarters in that time."""
+        quarters = range(since_ms // QUARTER_MS, -(-until_ms // QUARTER_MS))
+        return max((self._changed.get(each, 0) for each in quarters), default=0)
 
     def quarter(self, quarter: int) -> Iterable[Cell]:
         """Return the cells of one quarter, to be read before the next await."""

@@ -5,27 +5,36 @@ hour. The last hour and a half, and the window whose end the provider reported, 
 summed from single responses, which are in the store.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import anyio.lowlevel
 from msgspec.structs import astuple, replace
 
+from jarvisd.base.paging import Place
+from jarvisd.base.work_in_turns import PAUSE, InTurns, at_once
 from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.ledger.engine import Ledger
-from jarvisd.ledger.model import QUARTER_MS, Cell, LimitRow, ResponseRow
-from jarvisd.reports import calendar, pace, slices, windows
+from jarvisd.ledger.model import QUARTER_MS, LimitRow, ResponseRow
+from jarvisd.reports import calendar, pace, windows
 from jarvisd.reports.limits import limit_views, official
 from jarvisd.reports.model import LimitView, Rate, WindowRow
 from jarvisd.reports.pace import Spending
+from jarvisd.reports.past_windows import PastWindows
 from jarvisd.reports.report_params import days_of, zone_of
 from jarvisd.reports.store import edges, responses_since
+from jarvisd.reports.turn_taking import finish
 from jarvisd.reports.windows import Bounds, WindowEntry
 from jarvisd.reports.wire import ReportWindows
 
 LATE_MS = 86_400_000
 """A window that ended longer ago is summed from quarters, as single responses since then
 would be too many to read."""
+
+
+RESPONSES = 64
+"""Responses to price in one step."""
 
 
 class AccountsView(NamedTuple):
@@ -36,12 +45,27 @@ class AccountsView(NamedTuple):
     limits: list[LimitView]
 
 
+class _Spent(NamedTuple):
+    """What was spent on one response of *agent*."""
+
+    agent: str
+    entry: WindowEntry
+    spending: Spending
+
+
 class Accounts:
     """Reports on the accounts of all agents."""
 
     def __init__(self, ledger: Ledger, store: ReadableStore) -> None:
         self._ledger = ledger
         self._store = store
+        self._past = PastWindows(ledger.rollup)
+        self._stored = ledger.rollup.changes
+
+    def flushed(self) -> None:
+        """Record how many changes of the rollup are stored, right after a flush."""
+        if not self._ledger.unsaved:
+            self._stored = self._ledger.rollup.changes
 
     async def view(self, asked: ReportWindows, now_ms: int) -> AccountsView:
         """Return the windows, rates and limits that *asked* selects, as of *now_ms*."""
@@ -50,65 +74,102 @@ class Accounts:
         placed = _placed(limits, now_ms)
         since_ms = _first_moment(placed, now_ms)
         recent = await self._store.read(partial(responses_since, since_ms=since_ms))
-        recent = [each for each in recent if asked.agent in {None, each.agent}]
+        await self.sum_up(since_ms)
+        spent = await finish(self._priced(recent, asked.agent))
+        rates = []
+        for minutes in pace.MEMORIES:
+            spending = [each.spending for each in spent]
+            rates.append(pace.rate(spending, minutes=minutes, now_ms=now_ms))
+            await anyio.lowlevel.checkpoint()
+
         rows = [
             row
-            for agent, entries in self._entries(since_ms, recent).items()
-            if asked.agent in {None, agent}
-            for row in windows.windows(
+            for row in self._rows(since_ms, spent, placed, now_ms)
+            if asked.agent in {None, row.agent} and chosen.has(row)
+        ]
+        return AccountsView(
+            await self._with_edges(rows),
+            rates,
+            limit_views(limits, now_ms=now_ms, agent=asked.agent, samples=samples),
+        )
+
+    async def sum_up_past(self, now_ms: int) -> None:
+        """Sum up what no question at *now_ms* sums from single responses."""
+        placed = _placed(self._ledger.limits(), now_ms)
+        await self.sum_up(_first_moment(placed, now_ms))
+
+    async def sum_up(self, until_ms: int) -> None:
+        """Sum up the windows that were over by *until_ms*, the start of a quarter."""
+        if self._past.rollup is not self._ledger.rollup:  # the database was replaced
+            self._past = PastWindows(self._ledger.rollup)
+
+        await finish(self._past.sum_up(until_ms))
+
+    def _rows(
+        self,
+        since_ms: int,
+        spent: Sequence[_Spent],
+        placed: dict[str, Bounds],
+        now_ms: int,
+    ) -> Iterator[WindowRow]:
+        """Yield all windows: of quarters before *since_ms*, of single responses after it."""
+        at_once(self._past.sum_up(since_ms))  # what has changed since `sum_up`
+        yield from self._past.rows()
+        found = self._past.entries(since_ms)
+        for each in spent:
+            found.setdefault(each.agent, []).append(each.entry)
+
+        for agent, entries in found.items():
+            yield from windows.windows(
                 entries,
                 agent=agent,
                 now_ms=now_ms,
                 official=placed.get(agent),
-                spending=self._spending(each for each in recent if each.agent == agent),
+                spending=(each.spending for each in spent if each.agent == agent),
             )
-        ]
-        return AccountsView(
-            await self._edged([row for row in rows if chosen.has(row)]),
-            pace.rates(self._spending(recent), now_ms=now_ms),
-            limit_views(limits, now_ms=now_ms, agent=asked.agent, samples=samples),
-        )
 
-    def _entries(
-        self, since_ms: int, recent: Sequence[ResponseRow]
-    ) -> dict[str, list[WindowEntry]]:
-        """Return usage by agent: quarters before *since_ms*, single responses after it."""
-        found: dict[str, list[WindowEntry]] = {}
-        for cell in self._ledger.rollup.cells(until_ms=since_ms):
-            if cell.responses and cell.quarter:
-                found.setdefault(cell.agent, []).append(_coarse(cell))
-
+    def _priced(
+        self, recent: Sequence[ResponseRow], agent: str | None
+    ) -> InTurns[list[_Spent]]:
+        """Return tokens and cost of each of the *recent* responses of *agent*, in turns."""
+        found: list[_Spent] = []
         for row in recent:
-            found.setdefault(row.agent, []).append(self._fine(row))
+            if agent not in {None, row.agent}:
+                continue
+
+            cost, tokens, at_ms = (
+                self._ledger.cost_micros(row),
+                row.tokens,
+                row.at_ms or 0,
+            )
+            unpriced = int(cost is None)
+            numbers = (*astuple(tokens), cost or 0, unpriced, 1, row.web_searches)
+            entry = WindowEntry(at_ms, at_ms, row.model, numbers)
+            spending = Spending(at_ms, tokens, cost or 0)
+            found.append(_Spent(row.agent, entry, spending))
+            if len(found) % RESPONSES == 0:
+                yield PAUSE
 
         return found
 
-    def _fine(self, row: ResponseRow) -> WindowEntry:
-        cost, tokens, at_ms = self._ledger.cost_micros(row), row.tokens, row.at_ms or 0
-        numbers = (
-            *astuple(tokens),
-            cost or 0,
-            int(cost is None),
-            1,
-            row.web_searches,
-        )
-        return WindowEntry(at_ms, at_ms, row.model, numbers)
-
-    def _spending(self, recent: Iterable[ResponseRow]) -> list[Spending]:
-        return [
-            Spending(row.at_ms or 0, row.tokens, self._ledger.cost_micros(row) or 0)
-            for row in recent
-        ]
-
-    async def _edged(self, rows: list[WindowRow]) -> list[WindowRow]:
+    async def _with_edges(self, rows: list[WindowRow]) -> list[WindowRow]:
         """Return *rows* with the times of their first and last responses."""
-        rows.sort(key=lambda row: (row.start_ms, row.agent))
-        spans = [(row.agent, row.start_ms, row.end_ms) for row in rows]
-        found = await self._store.read(partial(edges, windows=spans))
-        return [
-            row if edge is None else replace(row, first_ms=edge[0], last_ms=edge[1])
-            for row, edge in zip(rows, found, strict=True)
-        ]
+        stored, unknown = self._stored, self._past.without_edges(rows)
+        spans = [(row.agent, row.start_ms, row.end_ms) for row in unknown]
+        found = await self._store.read(partial(edges, windows=spans)) if spans else []
+        known = {(row.agent, row.start_ms): row for row in rows}
+        for row, edge in zip(unknown, found, strict=True):
+            if edge is not None:
+                self._past.keep_edge(row, edge, stored)
+                key = row.agent, row.start_ms
+                known[key] = replace(row, first_ms=edge[0], last_ms=edge[1])
+
+        return sorted(known.values(), key=window_place)
+
+
+def window_place(row: WindowRow) -> Place:
+    """Return the place of *row* among all."""
+    return row.start_ms, row.agent
 
 
 class _Chosen(NamedTuple):
@@ -147,9 +208,3 @@ def _first_moment(placed: dict[str, Bounds], now_ms: int) -> int:
     starts = [bounds.start_ms for bounds in placed.values()]
     since_ms = min([now_ms - pace.HORIZON_MS, *starts])
     return since_ms - since_ms % QUARTER_MS
-
-
-def _coarse(cell: Cell) -> WindowEntry:
-    return WindowEntry(
-        cell.start_ms, cell.start_ms, cell.model, slices.numbers_of(cell)
-    )

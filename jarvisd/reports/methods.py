@@ -22,7 +22,7 @@ from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.ledger.engine import Ledger
 from jarvisd.ledger.session_totals import Session
 from jarvisd.reports import usage_report
-from jarvisd.reports.account_methods import Accounts
+from jarvisd.reports.account_methods import Accounts, window_place
 from jarvisd.reports.attention_methods import AttentionReport
 from jarvisd.reports.attention_wire import ReportAttention, ReportAttentionResult
 from jarvisd.reports.awake import Awake
@@ -41,7 +41,6 @@ from jarvisd.reports.wire import (
     ReportToolsResult,
     ReportUsage,
     ReportWindows,
-    ReportWindowsResult,
     SessionsExplain,
     SessionsExplainResult,
 )
@@ -109,15 +108,17 @@ class Reports:
             revision=revision,
         )
         self._days: dict[str, Days] = {}
+        self._accounts = Accounts(ledger, store)
         self._answers: dict[ReportUsage, tuple[Stamp, bytes]] = {}
         self._flushed = anyio.Event()
 
     def flushed(self, _: Flushed) -> None:
         """Record that something was stored."""
+        self._accounts.flushed()
         self._flushed.set()
 
     async def keep_ready(self, tz: str) -> None:
-        """Sum the past days of the zone *tz* whenever they have changed, until cancelled.
+        """Sum past days of the zone *tz* and windows as they change, until cancelled.
 
         The first report then waits for today only: with a gigabyte of history a tenth
         of a second less. During the initial import the sums would be stale at once.
@@ -135,6 +136,7 @@ class Reports:
             self._flushed = anyio.Event()
             days = self._days_in(tz, zone)
             await finish(days.add_up(self._clock.unix_ms()))
+            await self._accounts.sum_up_past(self._clock.unix_ms())
             await self._flushed.wait()
 
     def usage(self, asked: ReportUsage) -> bytes | Iterator[bytes]:
@@ -175,22 +177,30 @@ class Reports:
         agent = self._agents.named(session.agent)
         return await explain(asked, session, blocks, agent, self._store)
 
-    async def windows(self, asked: ReportWindows) -> ReportWindowsResult:
-        """Return windows, rates and limits.
+    async def windows(self, asked: ReportWindows) -> Iterator[bytes]:
+        """Return windows, rates and limits, in steps.
 
         Raises:
             ProtocolError: There is no such time zone or date.
 
         """
+        after = place_at(asked.after, numbers=1, names=1)
         now_ms = self._clock.unix_ms()
-        found = await Accounts(self._ledger, self._store).view(asked, now_ms)
-        return ReportWindowsResult(
-            revision=self._revision(),
-            now_ms=now_ms,
-            complete=self._is_complete(),
-            windows=found.windows,
-            rates=found.rates,
-            limits=found.limits,
+        found = await self._accounts.view(asked, now_ms)
+        head = {
+            "revision": self._revision(),
+            "now_ms": now_ms,
+            "complete": self._is_complete(),
+            "rates": found.rates,
+            "limits": found.limits,
+        }
+        rows = found.windows
+        return page(
+            encode_safe(head)[:-1] + b',"windows":[',
+            (x for x in rows if after is None or window_place(x) > after),
+            limit=asked.limit,
+            view=lambda row: row,
+            place_of=window_place,
         )
 
     async def attention(self, asked: ReportAttention) -> ReportAttentionResult:

@@ -59,11 +59,20 @@ class ReportUsageResult(Result, frozen=True, kw_only=True):
 
 
 class ReportWindows(DayRange, frozen=True, kw_only=True):
-    """Request five-hour windows, the current rate of tokens, and limits."""
+    """Request five-hour windows, the current rate of tokens, and limits.
+
+    Without a *limit* all windows are given; *after* is `next` of the page before.
+    """
+
+    limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_ROWS)] | None = None
+    after: Text | None = None
 
 
 class ReportWindowsResult(Result, frozen=True, kw_only=True):
-    """Windows with something in them, oldest first; rates and limits as of *now_ms*."""
+    """Windows with something in them, oldest first; rates and limits as of *now_ms*.
+
+    *next* is the *after* of the next page, None on the last.
+    """
 
     revision: int
     now_ms: int
@@ -71,6 +80,7 @@ class ReportWindowsResult(Result, frozen=True, kw_only=True):
     windows: list[WindowRow]
     rates: list[Rate]
     limits: list[LimitView]
+    next: str | None = None
 
 
 class ReportTools(DayRange, frozen=True, kw_only=True):

@@ -1,12 +1,18 @@
 """Windows and usage over real files: exact moments, rates of now, and answers kept."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from jarvisd.base.clock import SystemClock
 from jarvisd.cli import wall_clock
-from jarvisd.reports.wire import ReportUsage, ReportUsageResult, ReportWindows
+from jarvisd.reports.wire import (
+    ReportUsage,
+    ReportUsageResult,
+    ReportWindows,
+    ReportWindowsResult,
+)
 from tests.books.reporting import Desk, desk
 from tests.books.rig import append, running, transcript
 from tests.ledger.books import line
@@ -36,7 +42,7 @@ async def test_windows_have_the_exact_moments_of_their_responses(
     )
     async with running(tmp_path) as daemon:
         await daemon.sync()
-        told = await desk(daemon).reports.windows(ReportWindows())
+        told = await windows(desk(daemon))
 
     old, new = told.windows
     assert (old.first_ms, old.last_ms, old.responses) == (old_ms + 1, old_ms + 7, 2)
@@ -55,7 +61,7 @@ async def test_a_response_of_tomorrow_does_not_burn_today(tmp_path: Path) -> Non
     )
     async with running(tmp_path) as daemon:
         await daemon.sync()
-        told = await desk(daemon).reports.windows(ReportWindows())
+        told = await windows(desk(daemon))
 
     present, ahead = told.windows
     assert 0 < told.rates[-1].tokens_per_minute < 100
@@ -67,17 +73,25 @@ async def test_days_choose_windows(tmp_path: Path) -> None:
     append(transcript(tmp_path), reply("m1", 1_790_000_000_000))
     async with running(tmp_path) as daemon:
         await daemon.sync()
-        reports = desk(daemon).reports
-        same = await reports.windows(ReportWindows(since="20260921", until="20260921"))
-        later = await reports.windows(ReportWindows(since="20260923"))
+        asked = desk(daemon)
+        same = await windows(asked, since="20260921", until="20260921")
+        later = await windows(asked, since="20260923")
 
     assert len(same.windows) == 1
     assert later.windows == []
 
 
 def answer(asked: Desk, **wanted: object) -> bytes:
-    found = asked.reports.usage(ReportUsage(**wanted))  # type: ignore[arg-type]
+    return joined(asked.reports.usage(ReportUsage(**wanted)))  # type: ignore[arg-type]
+
+
+def joined(found: bytes | Iterator[bytes]) -> bytes:
     return found if isinstance(found, bytes) else b"".join(found)
+
+
+async def windows(asked: Desk, **wanted: object) -> ReportWindowsResult:
+    pieces = await asked.reports.windows(ReportWindows(**wanted))  # type: ignore[arg-type]
+    return msgspec.json.decode(b"".join(pieces), type=ReportWindowsResult)
 
 
 async def test_an_answer_is_kept_until_something_has_changed(tmp_path: Path) -> None:
@@ -85,16 +99,15 @@ async def test_an_answer_is_kept_until_something_has_changed(tmp_path: Path) -> 
     async with running(tmp_path) as daemon:
         await daemon.sync()
         reports = desk(daemon).reports
-        asked = ReportUsage()
-
-        first = reports.usage(asked)
-        assert reports.usage(asked) is first
+        first = joined(reports.usage(ReportUsage()))
+        kept = reports.usage(ReportUsage())
+        assert kept == first
+        assert reports.usage(ReportUsage()) is kept
 
         append(transcript(tmp_path), reply("m2", 1_790_000_000_001))
         await daemon.sync()
-        second = reports.usage(asked)
+        second = joined(reports.usage(ReportUsage()))
 
-    assert isinstance(second, bytes)
     assert msgspec.json.decode(second, type=ReportUsageResult).total.responses == 2
 
 
@@ -138,12 +151,12 @@ async def test_a_limit_is_forecast_from_the_lines_of_a_daemon_or_of_two(
     append(path, limits(20, now_ms - 10 * MINUTE_MS, resets_ms))
     async with running(tmp_path) as daemon:
         await daemon.sync()
-        before = await desk(daemon).reports.windows(ReportWindows())
+        before = await windows(desk(daemon))
 
     append(path, limits(30, now_ms, resets_ms))
     async with running(tmp_path) as daemon:
         await daemon.sync()
-        after = await desk(daemon).reports.windows(ReportWindows())
+        after = await windows(desk(daemon))
 
     assert [each.windows[0].full_at_ms for each in before.limits] == [None]
     assert [each.windows[0].full_at_ms for each in after.limits] == [
