@@ -276,6 +276,10 @@ class ClosingWritten(_Event, frozen=True, kw_only=True, gc=False):
     """The agent wrote what it writes before it ends in order."""
 
 
+class SessionClosed(_Event, frozen=True, kw_only=True, gc=False):
+    """The agent wrote that the session is over; it may be opened again later."""
+
+
 class LimitWindow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One window of a limit: how much is used, how long it is, when it starts anew."""
 
@@ -369,6 +373,7 @@ Event = (
     | LimitsReported
     | LimitReached
     | ClosingWritten
+    | SessionClosed
     | TitleGiven
     | ModeChanged
     | TaskStarted

@@ -32,6 +32,16 @@ def over(situation: Situation) -> StateVerdict | None:
             tier=Tier.HOOK,
         )
 
+    written_ms = situation.facts.closed_ms
+    if written_ms is not None:
+        return StateVerdict(
+            state=State.ENDED,
+            since_ms=written_ms,
+            evidence="the agent wrote that it ended",
+            evidence_ms=written_ms,
+            tier=Tier.TRANSCRIPT,
+        )
+
     closed_ms = situation.signals.closed_ms
     if (
         closed_ms is not None

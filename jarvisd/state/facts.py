@@ -32,6 +32,7 @@ from jarvisd.core.event import (
     ModeChanged,
     Outcome,
     PromptGiven,
+    SessionClosed,
     SessionOpened,
     TaskEnded,
     TaskKind,
@@ -97,6 +98,8 @@ class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
             starts anew.
         compacted_ms: When the context was compacted last.
         closing: The newest line is one that the agent writes before it ends in order.
+        closed_ms: When the agent wrote that the session is over, unless it was opened
+            or prompted since.
         headless: The process ends with its turn.
         call: Digest and name of the newest call, and how often in a row it was made
             since *call_ms*.
@@ -127,6 +130,7 @@ class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     full_ms: int | None = None
     compacted_ms: int | None = None
     closing: bool = False
+    closed_ms: int | None = None
     headless: bool = False
     call: int = 0
     call_tool: str = ""
@@ -199,7 +203,7 @@ def note(stream: StateStream, record: Record) -> None:
 
 
 def _begin(facts: StateFacts, word: str, at_ms: int | None) -> None:
-    facts.turn_ms = at_ms
+    facts.turn_ms, facts.closed_ms = at_ms, None
     _go_on(facts, word, at_ms)
 
 
@@ -435,7 +439,12 @@ def _closing(facts: StateFacts, _: ClosingWritten, __: int | None) -> None:
     facts.closing = True
 
 
+def _closed(facts: StateFacts, _: SessionClosed, at_ms: int | None) -> None:
+    facts.closing, facts.closed_ms = True, at_ms or facts.active_ms
+
+
 def _opened(facts: StateFacts, event: SessionOpened, _: int | None) -> None:
+    facts.closed_ms = None
     facts.headless = facts.headless or event.headless
 
 
@@ -465,6 +474,7 @@ _HANDLERS: dict[type, Callable[[StateFacts, Any, int | None], None]] = {
     LimitsReported: _limits,
     Compacted: _compacted,
     ClosingWritten: _closing,
+    SessionClosed: _closed,
     ModeChanged: _mode,
     SessionOpened: _opened,
 }
