@@ -16,6 +16,7 @@ from jarvisd.agents._shared.entry_shape import TreeEntry
 from jarvisd.agents.claude import shape as claude
 from jarvisd.agents.cline import shape as cline
 from jarvisd.agents.codex import shape as codex
+from jarvisd.agents.copilot import shape as copilot
 from jarvisd.agents.gemini import shape as gemini
 from jarvisd.agents.kimi import shape as kimi
 from jarvisd.agents.opencode import shape as opencode
@@ -123,6 +124,14 @@ _GEMINI: tuple[dict[str, Any], ...] = (
     {"$set": {"messages": [{"id": "m1", "type": "gemini", "tokens": {"input": 3}}]}},
 )
 
+_COPILOT: tuple[dict[str, Any], ...] = (
+    {"type": "session.usage_record", "data": {"usage": {"inputTokens": 3}}},
+    {"type": "assistant.message", "data": {"messageId": "m1", "model": "m"}},
+    {"type": "tool.execution_complete", "data": {"toolCallId": "c1"}},
+    {"type": "session.compaction_complete", "data": {"compactionTokensUsed": {}}},
+    {"type": "session.error", "data": {}},
+)
+
 _QWEN: tuple[dict[str, Any], ...] = (
     {"type": "assistant", "usageMetadata": {"promptTokenCount": 3}},
     {"type": "system", "subtype": "chat_compression", "systemPayload": {"info": {}}},
@@ -212,6 +221,10 @@ AGENTS = {
     ),
     "kilo": Agent(opencode.OpencodeRow, _OPENCODE),
     "opencode": Agent(opencode.OpencodeRow, _OPENCODE),
+    "copilot": Agent(
+        copilot.CopilotLine,
+        tuple({**each, "id": "e1", "timestamp": _AT} for each in _COPILOT),
+    ),
     "qwen": Agent(
         qwen.QwenLine, tuple({**each, "uuid": "u1", "timestamp": _AT} for each in _QWEN)
     ),

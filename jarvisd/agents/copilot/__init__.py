@@ -1,0 +1,1 @@
+"""GitHub Copilot CLI: lines of events that are appended."""
