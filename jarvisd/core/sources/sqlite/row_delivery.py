@@ -10,6 +10,9 @@ from jarvisd.core.sources.sqlite.database_queries import (
     row_ref,
 )
 
+UNREADABLE = b"{"
+"""The body of a row that cannot be read: malformed, where an empty one would be blank."""
+
 
 class RowDelivery:
     """The items of one read, and the names of rows that are gone."""
@@ -37,11 +40,11 @@ class RowDelivery:
 
         *known_chars* are those that it had when it was delivered, 0 if they or that are
         not known, None if it was not delivered. If the row cannot be read its body is
-        empty, which no reader takes for a record.
+        `UNREADABLE`, which no reader takes for a record.
         """
         table, key = name
         query, ref = self._queries.tables[table], row_ref(table, key)
-        body, chars = b"", 0  # stays so for a row that cannot be read
+        body, chars = UNREADABLE, 0  # stays so for a row that cannot be read
         try:
             row = self._answers.row(query.sql, key=key)
         except RowError:
@@ -55,7 +58,7 @@ class RowDelivery:
             try:
                 body = query.body(table, row[2:])
             except Exception:  # the agent's code; the row costs only itself
-                body = b""
+                body = UNREADABLE
 
         replaces = None if known_chars is None else ref
         self.items.append(Item(ref, stream, body, chars, replaces, known_chars or 0))
