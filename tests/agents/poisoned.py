@@ -232,6 +232,9 @@ AGENTS = {
         kimi.WireRecord, tuple({**each, "time": 1_795_229_484_939} for each in _KIMI)
     ),
     "openhands": Agent(openhands.OpenHandsItem, _OPENHANDS),
+    "openclaw": Agent(
+        TreeEntry, tuple({**each, "id": "e1", "timestamp": _AT} for each in ENTRIES)
+    ),
     "pi": Agent(
         TreeEntry, tuple({**each, "id": "e1", "timestamp": _AT} for each in ENTRIES)
     ),

@@ -9,6 +9,7 @@ from msgspec import Raw, Struct, field
 from jarvisd.agents._shared.decode import ABSENT
 from jarvisd.agents._shared.numbers import (
     Dollars,
+    ExitCode,
     Milliseconds,
     Time,
     TokenCount,
@@ -47,6 +48,14 @@ class EntryBlock(Struct, gc=False):
     text: Raw = ABSENT
 
 
+class ResultDetails(Struct, gc=False, rename="camel"):
+    """What a tool noted of its run."""
+
+    status: str | None = None
+    exit_code: ExitCode | None = None
+    duration_ms: Milliseconds | None = None
+
+
 class EntryMessage(Struct, gc=False, rename="camel"):
     """A message: of a person, of the model, or of a tool."""
 
@@ -61,7 +70,7 @@ class EntryMessage(Struct, gc=False, rename="camel"):
     tool_call_id: str | None = None
     is_error: bool | None = None
     duration_ms: Milliseconds | None = None
-    custom_type: str | None = None
+    details: Raw = ABSENT
 
 
 class TreeEntry(Struct, gc=False, rename="camel"):
@@ -86,7 +95,8 @@ class TreeEntry(Struct, gc=False, rename="camel"):
     title: str | None = None
     source: str | None = None
     title_source: str | None = None
-    updated_at: str | None = None
+    updated_at: str | WholeTime | Time | None = None
+    started_by: SessionId | None = None
     # context_edit
     target_id: str | None = None
 

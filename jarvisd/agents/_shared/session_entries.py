@@ -11,11 +11,12 @@ from collections.abc import Iterator
 import msgspec
 
 from jarvisd.agents._shared.cue import asks
-from jarvisd.agents._shared.decode import digest_of, head_of, text_of
+from jarvisd.agents._shared.decode import decode_raw, digest_of, head_of, text_of
 from jarvisd.agents._shared.entry_shape import (
     EntryBlock,
     EntryMessage,
     EntryUsage,
+    ResultDetails,
     TreeEntry,
 )
 from jarvisd.agents._shared.troubles import TROUBLES
@@ -44,6 +45,7 @@ from jarvisd.core.event import (
 from jarvisd.core.record import Speaker
 
 MICROS = 1_000_000
+_NO_DETAILS = ResultDetails()
 SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
 ROLES = {
     *("system", "user", "assistant", "toolResult", "bashExecution", "custom"),
@@ -68,6 +70,9 @@ MAX_ATTEMPTS = 3
 """How often a request is tried again by default."""
 
 _CUT_SHORT = {"error", "aborted"}
+_NO_MODELS = {"delivery-mirror", "gateway-injected"}
+"""Of answers that no model gave: copies of what OpenClaw sent to a channel."""
+
 _STOPS = {"toolUse": "tool_use", "deferred": None, "pending": None}
 _LIMIT = re.compile(
     rb"usage.?limit|quota.?exceeded|insufficient_quota|out of budget", re.IGNORECASE
@@ -124,7 +129,7 @@ def events_of(entry: TreeEntry, memory: EntryMemory) -> Iterator[Event]:
         case "session_info" if entry.name:
             title = entry.name[:MAX_TITLE_CHARS]
             yield TitleGiven(title=title, rank=TitleRank.CUSTOM)
-        case "session" | "title" | "title_change" if entry.title:
+        case "session" | "session_info" | "title" | "title_change" if entry.title:
             is_own = "user" in {entry.source, entry.title_source}
             yield TitleGiven(
                 title=entry.title[:MAX_TITLE_CHARS],
@@ -164,28 +169,44 @@ def _message(
             yield from _answer(entry, message, memory)
         case "toolResult":
             if message.tool_call_id:
-                yield ToolReturned(
-                    call_id=message.tool_call_id,
-                    outcome=Outcome.ERROR if message.is_error else Outcome.OK,
-                    duration_ms=message.duration_ms,
-                )
+                yield _returned(message, message.tool_call_id)
 
             # Models that the tool asked; which they were is not written.
             yield from _usage(message.usage, f"{entry.key}:tool", None)
+
+
+def _returned(message: EntryMessage, call_id: str) -> ToolReturned:
+    details = decode_raw(message.details, ResultDetails) or _NO_DETAILS
+    failed = (
+        message.is_error
+        or details.exit_code not in {None, 0}
+        or details.status == "error"
+    )
+    measured_ms = message.duration_ms
+    return ToolReturned(
+        call_id=call_id,
+        outcome=Outcome.ERROR if failed else Outcome.OK,
+        duration_ms=details.duration_ms if measured_ms is None else measured_ms,
+    )
 
 
 def _answer(
     entry: TreeEntry, message: EntryMessage, memory: EntryMemory
 ) -> Iterator[Event]:
     key, stop = entry.key, message.stop_reason
-    memory.model = message.response_model or message.model or memory.model
-    yield from _usage(
+    if message.model in _NO_MODELS:
+        return
+
+    for usage in _usage(
         message.usage,
         key,
-        memory.model,
+        message.response_model or message.model or memory.model,
         in_context=stop not in _CUT_SHORT,
         latency_ms=message.duration_ms,
-    )
+    ):
+        memory.model = usage.model
+        yield usage
+
     if stop == "aborted":
         yield Interrupted(reason="user")
     elif stop == "error":
@@ -247,7 +268,7 @@ def _call(block: EntryBlock, response: str | None) -> ToolCalled:
     )
 
 
-def _usage_beside(entry: TreeEntry, model: str | None) -> Iterator[Event]:
+def _usage_beside(entry: TreeEntry, model: str | None) -> Iterator[UsageReported]:
     return _usage(entry.usage, entry.key, model)
 
 
@@ -258,7 +279,7 @@ def _usage(
     *,
     in_context: bool = False,
     latency_ms: int | None = None,
-) -> Iterator[Event]:
+) -> Iterator[UsageReported]:
     """Yield the usage of a response, unless nothing was used, as by one that failed."""
     if usage is None or lacks_counts(usage):
         return

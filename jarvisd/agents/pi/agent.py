@@ -12,13 +12,15 @@ from jarvisd.core.sources.jsonlines.lines import Condenser
 
 
 def _reader(context: ReaderContext, saved: bytes) -> AgentReader:
-    from jarvisd.agents.pi.read import PiReader  # noqa: PLC0415 - loaded at first use
+    from jarvisd.agents._shared.entry_reader import (  # noqa: PLC0415 - loaded at first use
+        EntryReader,
+    )
 
-    return PiReader(context, saved)
+    return EntryReader(context, saved)
 
 
 def _condense() -> Condenser:
-    from jarvisd.agents.pi.read import condense  # noqa: PLC0415 - loaded at first use
+    from jarvisd.agents._shared.entry_reader import condense  # noqa: PLC0415 - loaded at first use
 
     return condense()
 
@@ -30,7 +32,7 @@ def _presence() -> Evidence:
 
 
 def _messages(text: bytes) -> Said | None:
-    from jarvisd.agents.pi.messages import spoken  # noqa: PLC0415 - loaded at first use
+    from jarvisd.agents._shared.entry_messages import spoken  # noqa: PLC0415 - loaded at first use
 
     return spoken(text)
 

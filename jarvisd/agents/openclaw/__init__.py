@@ -1,0 +1,1 @@
+"""OpenClaw: session trees in a database, and in files of lines before."""
