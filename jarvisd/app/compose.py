@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 
 from msgspec.structs import replace
 
+from jarvisd.app.accounts import account_folders
 from jarvisd.app.feature_order import build_features, conversation_limits
 from jarvisd.app.garbage import loading
 from jarvisd.app.load_stored import (
@@ -170,7 +171,11 @@ async def compose(
         flush=flusher.flush_all,
         project_of=books.projects.of,
     )
-    budgets = BudgetEngine(books.ledger, books.project, _zone(environ))
+
+    def accounts() -> dict[str, str]:
+        return account_folders(reconciler.trees)
+
+    budgets = BudgetEngine(books.ledger, books.project, _zone(environ), accounts)
     budgets.use(config.budgets)
     budget_watch = BudgetWatch(
         budgets, store, clock, publish=publish, complete=reader.is_complete
@@ -225,6 +230,7 @@ async def compose(
         project_of=books.project,
         revision=lambda: store.revision,
         is_complete=lambda: service.backfill().files_total == 0,
+        accounts=accounts,
     )
     states = LiveStates(
         books.states,

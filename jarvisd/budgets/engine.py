@@ -4,7 +4,14 @@ A budget keeps the cost of each quarter of an hour in its period, so that a chan
 the quarters that have changed, whatever the number of sessions.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 
@@ -18,6 +25,7 @@ from jarvisd.ledger.model import QUARTER_MS, UNDATED, Cell
 from jarvisd.ledger.rollup import Cost, Rollup
 from jarvisd.ledger.session_totals import Session
 from jarvisd.reports import calendar
+from jarvisd.reports.report_params import keys_of_account
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -77,6 +85,7 @@ class BudgetEngine:
         ledger: Cells, and the parents of sessions.
         project_of: The folder of work of a session.
         zone: The time zone of days, weeks and months.
+        accounts: The configuration folder of each account, by its key.
 
     """
 
@@ -85,10 +94,12 @@ class BudgetEngine:
         ledger: Ledger,
         project_of: Callable[[Session], str | None],
         zone: tzinfo,
+        accounts: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._ledger = ledger
         self._project_of = project_of
         self._zone = zone
+        self._accounts = accounts
         self._budgets: tuple[BudgetSettings, ...] = ()
         self._trackers: list[_Tracker] | None = None
         self._rollup: Rollup | None = None
@@ -197,12 +208,13 @@ class BudgetEngine:
         """Return the cost of the *cells* that *budget* is for."""
         costs: dict[SessionKey | None, Cost] = {}
         by_session = budget.period == "session"
+        accounts = keys_of_account(budget.account, self._accounts())
         for cell in cells:
             if (
                 not cell.responses
                 or budget.agent not in {None, cell.agent}
                 or budget.branch not in {None, cell.branch}
-                or budget.account not in {None, cell.account}
+                or (accounts is not None and cell.account not in accounts)
             ):
                 continue
 

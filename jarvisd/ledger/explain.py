@@ -153,7 +153,7 @@ def _figures(tokens: Tokens) -> str:
     named = (
         (tokens.input, "input"),
         (tokens.cache_read, "cache read"),
-        (written, "cache written"),
+        (written, "cache write"),
         (tokens.output, "output"),
     )
     return ", ".join(f"{number} {name}" for number, name in named if number) or "0"

@@ -4,18 +4,21 @@ A report adds up days; a day adds up quarters of an hour. Of thousands of quarte
 change in a minute, and nobody wants the others added up again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import NamedTuple
 
 from jarvisd.base.work_in_turns import PAUSE, RUN, InTurns, at_once
 from jarvisd.core.feature import SessionKey
-from jarvisd.ledger.model import QUARTER_MS, UNDATED
+from jarvisd.core.origin import SessionId
+from jarvisd.ledger.model import QUARTER_MS, UNDATED, Cell
 from jarvisd.ledger.rollup import Rollup
 from jarvisd.reports.calendar import day_name, days_of
 from jarvisd.reports.groups import Group
 from jarvisd.reports.model import UsageRow
 from jarvisd.reports.slices import (
+    NOTHING,
+    Models,
     Numbers,
     UsageSlice,
     added,
@@ -43,6 +46,44 @@ class Days:
     def by_session(self, first: int | None, last: int | None) -> list[UsageSlice]:
         """Return a slice for each day and session, from *first* to *last*, inclusive."""
         return [each for day in self._between(first, last) for each in day.by_session]
+
+    def by_place(
+        self,
+        first: int | None,
+        last: int | None,
+        matches: Callable[[Cell], bool],
+        accounts: Mapping[str, str],
+    ) -> InTurns[list[UsageSlice]]:
+        """Return a slice for each day, session, branch and account; in turns.
+
+        They are not kept: only cells know branch and account, and few ask. *accounts*
+        has the folders by which people know them.
+        """
+        self._note_changes()
+        found = []
+        days = [(None, [UNDATED]), *self._quarters.items()]
+        for day, names in days if first is None else days[1:]:
+            if day is not None and not (
+                (first is None or day >= first) and (last is None or day <= last)
+            ):
+                continue
+
+            sums: dict[tuple[str, SessionId, str | None, str | None], Models] = {}
+            for cell in (cell for name in names for cell in self.rollup.quarter(name)):
+                if cell.responses and matches(cell):
+                    key = cell.agent, cell.session_id, cell.branch, cell.account
+                    models = sums.setdefault(key, {})
+                    before = models.get(cell.model, NOTHING)
+                    models[cell.model] = added([before, numbers_of(cell)])
+
+            for (agent, session_id, branch, account), models in sums.items():
+                keys = ((agent, session_id),)
+                shown = accounts.get(account or "", account)
+                found.append(UsageSlice(day, agent, keys, models, branch, shown))
+
+            yield PAUSE
+
+        return found
 
     def rows(self, first: int | None, last: int | None) -> list[UsageRow]:
         """Return the row of each day, from *first* to *last*, inclusive; do not change it."""

@@ -23,13 +23,14 @@ thousands at the end would be one long step."""
 
 @dataclass(slots=True)
 class Group:
-    """What goes into one row; *agent* only where rows are of one agent each.
+    """What goes into one row; *agent* and *project* only where rows are of one each.
 
     *first_ms* and *last_ms* are the times of its sessions, as far as it met them.
     """
 
     key: str | None
     agent: str | None = None
+    project: str | None = None
     agents: set[str] = field(default_factory=set)
     sessions: set[SessionKey] = field(default_factory=set)
     first_ms: int | None = None
@@ -69,6 +70,7 @@ class Group:
         return UsageRow(
             key=self.key,
             agent=self.agent,
+            project=self.project,
             agents=sorted(self.agents),
             sessions=len(self.sessions),
             tokens=tokens_of(numbers),

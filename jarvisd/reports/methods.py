@@ -1,6 +1,6 @@
 """Answers of `report.*`: usage from memory, windows and tools with the store's help."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from functools import partial
 from operator import itemgetter
@@ -20,6 +20,7 @@ from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed
 from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.ledger.engine import Ledger
+from jarvisd.ledger.model import Cell
 from jarvisd.ledger.session_totals import Session
 from jarvisd.reports import usage_report
 from jarvisd.reports.account_methods import Accounts, window_place
@@ -30,7 +31,7 @@ from jarvisd.reports.days import Days
 from jarvisd.reports.explain_methods import explain
 from jarvisd.reports.families import SessionFacts
 from jarvisd.reports.model import Attribution
-from jarvisd.reports.report_params import days_of, tools_of, zone_of
+from jarvisd.reports.report_params import days_of, keys_of_account, tools_of, zone_of
 from jarvisd.reports.store import replace_attributions
 from jarvisd.reports.turn_taking import finish
 from jarvisd.reports.usage_report import UsageReport
@@ -74,6 +75,7 @@ class Reports:
         project_of: Returns the folder of work of a session.
         revision: Returns the number of flushes ever committed.
         is_complete: Returns whether all history has been read.
+        accounts: Returns the configuration folder of each account, by its key.
 
     """
 
@@ -90,6 +92,7 @@ class Reports:
         project_of: Callable[[Session], str | None],
         revision: Callable[[], int],
         is_complete: Callable[[], bool],
+        accounts: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._ledger = ledger
         self._agents = agents
@@ -98,6 +101,7 @@ class Reports:
         self._project_of = project_of
         self._revision = revision
         self._is_complete = is_complete
+        self._account_folders = accounts
         self._attention = AttentionReport(
             states=states,
             journal=journal,
@@ -167,8 +171,24 @@ class Reports:
             project=None
             if asked.project is None
             else partial(is_named, wanted=asked.project),
+            cell=self._place_filter(asked),
+            accounts=self._account_folders(),
         )
         return self._made(asked, stamp, found, after)
+
+    def _place_filter(self, asked: ReportUsage) -> Callable[[Cell], bool] | None:
+        """Return whether a cell is of the branch and account that are asked for."""
+        if asked.branch is None and asked.account is None:
+            return None
+
+        keys = keys_of_account(asked.account, self._account_folders())
+
+        def matches(cell: Cell) -> bool:
+            return asked.branch in {None, cell.branch} and (
+                keys is None or cell.account in keys
+            )
+
+        return matches
 
     async def explain(
         self, asked: SessionsExplain, session: Session, blocks: Sequence[Block]

@@ -12,7 +12,9 @@ from jarvisd.base.usage import Tokens
 from jarvisd.core.event import LimitSource
 from jarvisd.core.origin import SessionId
 
-Grouping = Literal["day", "week", "month", "session", "project", "model", "agent"]
+Grouping = Literal[
+    "day", "week", "month", "session", "project", "model", "agent", "branch", "account"
+]
 Anchor = Literal["official", "observed"]
 Attributed = Literal["skill", "agent", "command"]
 Origin = Literal["curated", "flea"]
@@ -37,8 +39,8 @@ class UsageRow(msgspec.Struct, kw_only=True):
         agents: Whose it is, sorted.
         sessions: Different sessions that it is from, subagents' among them.
         models: By model, the most expensive first.
-        agent: Of a session, whose it is.
-        project: Of a session, its folder.
+        agent: Of a session or an account, whose it is.
+        project: Of a session its folder, of a branch the folder of its project.
         title: Of a session, what it is called.
         started_ms: Of a session, the first line of it or of its subagents.
         last_activity_ms: Of a session, the newest line of it or of its subagents.

@@ -1,10 +1,11 @@
 """What a request for a report means: days, a time zone, a project."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 
 from jarvisd.base.errors import protocol_error
+from jarvisd.base.folder import is_named
 from jarvisd.base.wire_types import DayRange
 from jarvisd.base.zone import zone_named
 from jarvisd.reports import calendar
@@ -37,6 +38,21 @@ def zone_of(name: str) -> tzinfo:
         return zone_named(name)
     except ValueError as exc:
         raise protocol_error("invalid_params", str(exc), field="tz") from None
+
+
+def keys_of_account(
+    wanted: str | None, accounts: Mapping[str, str]
+) -> frozenset[str] | None:
+    """Return the keys of the accounts that *wanted* names; None for all accounts.
+
+    *wanted* is a key, or a configuration folder or the end of its path; *accounts* has
+    the folder of each key.
+    """
+    if wanted is None:
+        return None
+
+    named = (key for key, folder in accounts.items() if is_named(folder, wanted))
+    return frozenset({wanted, *named})
 
 
 def tools_of(

@@ -29,13 +29,16 @@ NOTHING: Numbers = (0,) * (len(BUCKETS) + 4)
 class UsageSlice(NamedTuple):
     """What some sessions of one agent spent in one local day.
 
-    *day* counts from 1970-01-01; None is for what the logs give no date.
+    *day* counts from 1970-01-01; None is for what the logs give no date. *branch* and
+    *account* are None as well where slices are not parted by them.
     """
 
     day: int | None
     agent: str
     sessions: Collection[SessionKey]
     models: Models
+    branch: str | None = None
+    account: str | None = None
 
 
 def joined(slices: list[UsageSlice]) -> UsageSlice:

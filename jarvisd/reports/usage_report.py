@@ -3,13 +3,14 @@
 The week begins on Monday. Distinct counts are exact: they are of sets, not sums.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 from jarvisd.base.paging import Place
 from jarvisd.base.work_in_turns import PAUSE, InTurns, sorted_runs
+from jarvisd.ledger.model import Cell
 from jarvisd.reports.calendar import day_name, month_name, week_name
 from jarvisd.reports.days import Days
 from jarvisd.reports.families import (
@@ -36,7 +37,13 @@ GROUPS = 16
 Placed = tuple[Place, UsageRow]
 """A row, and its place among all."""
 
-Groups = dict[tuple[str | None, str | None], Group]
+Names = tuple[str | None, str | None, str | None]
+"""Key, agent and project of a group, as far as its rows are of one each."""
+
+Groups = dict[Names, Group]
+NO_ACCOUNTS: Mapping[str, str] = {}
+PLACES: frozenset[Grouping] = frozenset({"branch", "account"})
+"""What only cells know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,8 @@ def usage(
     last: int | None = None,
     agent: str | None = None,
     project: Callable[[str | None], bool] | None = None,
+    cell: Callable[[Cell], bool] | None = None,
+    accounts: Mapping[str, str] = NO_ACCOUNTS,
 ) -> InTurns[UsageReport]:
     """Return usage from day *first* to *last*, grouped *by* something; in turns.
 
@@ -83,18 +92,25 @@ def usage(
         last: The last one.
         agent: The only agent that counts; None for all.
         project: Whether a project counts; None for all.
+        cell: Whether a cell counts, by its branch and account; None for all.
+        accounts: The configuration folder of each account, by its key.
 
     """
     yield from days.add_up()
-    coarse = project is None and (by in PERIODS or by == "agent")
-    slices = days.by_agent(first, last) if coarse else days.by_session(first, last)
+    placed = cell is not None or by in PLACES
+    coarse = not placed and project is None and (by in PERIODS or by == "agent")
+    if placed:
+        slices = yield from days.by_place(first, last, cell or _any, accounts)
+    else:
+        slices = days.by_agent(first, last) if coarse else days.by_session(first, last)
+
     parts = [each for each in slices if agent is None or each.agent == agent]
     if project is not None:
         parts = yield from _in_project(parts, project, facts)
 
     # Slices of a day and agent are the same sums; of sessions there are thousands.
     sums = parts
-    if project is None and not coarse:
+    if project is None and not coarse and not placed:
         sums = [
             each for each in days.by_agent(first, last) if agent in {None, each.agent}
         ]
@@ -107,8 +123,8 @@ def usage(
     if by == "session":
         families = Families(facts)
         yield from families.add(parts)
-        placed = yield from families.placed()
-        return UsageReport(total, placed, families.row)
+        rows_of = yield from families.placed()
+        return UsageReport(total, rows_of, families.row)
 
     groups: Groups = {}
     for index, part in enumerate(parts):
@@ -116,15 +132,21 @@ def usage(
         if index % (GROUPS if coarse else SLICES) == 0:
             yield PAUSE
 
+    found = yield from _placed(groups, by)
+    return UsageReport(total, found, Group.row)
+
+
+def _placed(groups: Groups, by: Grouping) -> InTurns[list[tuple[Place, Group]]]:
+    """Return the groups, each with its place among all."""
     found: list[tuple[Place, Group]] = []
     for group in groups.values():
-        names = group.key or "", group.agent or ""
+        names = group.key or "", group.agent or group.project or ""
         place = names[:1] if by in PERIODS else by_cost(group.sum, names)
         found.append((place, group))
         if len(found) % GROUPS == 0:
             yield PAUSE
 
-    return UsageReport(total, found, Group.row)
+    return found
 
 
 def _in_project(
@@ -151,6 +173,10 @@ def _total(parts: list[UsageSlice]) -> InTurns[UsageRow]:
     return total.row()
 
 
+def _any(_: Cell) -> bool:
+    return True
+
+
 def _same(row: UsageRow) -> UsageRow:
     return row
 
@@ -167,17 +193,23 @@ def _add(groups: Groups, part: UsageSlice, by: Grouping, facts: FactsOf) -> None
 
 def _split(
     part: UsageSlice, by: Grouping, facts: FactsOf
-) -> Iterable[tuple[tuple[str | None, str | None], Models]]:
+) -> Iterable[tuple[Names, Models]]:
     """Return the groups of *part*, and the models of each."""
     match by:
         case "day" | "week" | "month":
             name = None if part.day is None else PERIODS[by](part.day)
-            return [((name, None), part.models)]
+            return [((name, None, None), part.models)]
         case "project":
-            return [((facts_of(part, facts).project, None), part.models)]
+            return [((facts_of(part, facts).project, None, None), part.models)]
         case "agent":
-            return [((part.agent, None), part.models)]
+            return [((part.agent, None, None), part.models)]
+        case "branch":  # of its project: every one has a `main`
+            project = facts_of(part, facts).project
+            return [((part.branch, None, project), part.models)]
+        case "account":
+            return [((part.account, part.agent, None), part.models)]
         case _:
             return [
-                ((model, None), {model: each}) for model, each in part.models.items()
+                ((model, None, None), {model: each})
+                for model, each in part.models.items()
             ]

@@ -36,6 +36,8 @@ class ReportUsage(DayRange, frozen=True, kw_only=True):
 
     by: Grouping = "day"
     project: str | None = None
+    branch: str | None = None
+    account: str | None = None
     limit: Annotated[int, msgspec.Meta(ge=0, le=MAX_ROWS)] | None = None
     after: Text | None = None
 

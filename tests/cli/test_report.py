@@ -599,7 +599,7 @@ def test_lines_are_explained_page_by_page(ctl: Ctl, daemon: FakeDaemon) -> None:
 def test_a_narrow_terminal_leaves_the_numbers_of_an_explained_line(
     ctl: Ctl, environ: dict[str, str], daemon: FakeDaemon, columns: int
 ) -> None:
-    numbers = "12345 input, 87012 cache read, 24391 cache written, 1512 output"
+    numbers = "12345 input, 87012 cache read, 24391 cache write, 1512 output"
     line = ExplainedLine(
         block=0,
         line=123_456,

@@ -1,16 +1,12 @@
 """Budgets with the real daemon: warned of once, answered exactly, watched by scripts."""
 
 import json
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import count
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from jarvisd.base.clock import SystemClock
 from jarvisd.base.errors import EXIT_BUDGET_WARNED
 from jarvisd.budgets.model import BudgetWarning
 from jarvisd.budgets.wire import ReportBudgetResult
@@ -19,16 +15,10 @@ from jarvisd.reports.wire import ReportUsageResult
 from jarvisd.rpc.wire import SubscribeResult
 from tests.e2e.client import Client, RpcError
 from tests.e2e.commands import jarvisctl, started
-from tests.e2e.home import Home, append
+from tests.e2e.home import Home
 from tests.e2e.rig import Daemon, running_daemon
+from tests.e2e.spending import PRICES, pay, written
 from tests.support import eventually
-
-PRICES = """
-[prices."budget-model"]
-input = 1000000
-output = 0
-"""
-"""A dollar for each token of input."""
 
 MONTH = """
 [[budgets]]
@@ -38,35 +28,8 @@ forecast = false
 """
 
 
-NUMBERS = count()
-
-
 def configure(home: Home, *budgets: str) -> None:
     home.configure("\n".join((*budgets, PRICES)))
-
-
-def written(days_ago: int = 0) -> str:
-    """Return the time of a line."""
-    now = datetime.fromtimestamp(SystemClock().unix_ms() / 1000, UTC)
-    return (now - timedelta(days=days_ago)).isoformat()
-
-
-def pay(path: Path, dollars: int, **fields: Any) -> None:
-    """Append a response to a transcript that costs so many *dollars*."""
-    reply = {
-        "type": "assistant",
-        "timestamp": written(),
-        "sessionId": path.stem,
-        "cwd": "/home/me/demo",
-        "message": {
-            "id": f"msg_{next(NUMBERS)}",
-            "model": "budget-model",
-            "content": [],
-            "usage": {"input_tokens": dollars},
-        },
-        **fields,
-    }
-    append(path, json.dumps(reply))
 
 
 async def report(client: Client, **params: Any) -> ReportBudgetResult:

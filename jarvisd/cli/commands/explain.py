@@ -31,7 +31,7 @@ _COLUMNS = [
     Column(title="OFFSET", right=True, rank=3),
     Column(title="KIND", least=8, rank=2),
     Column(title="VERDICT"),
-    Column(title="REASON", least=44),
+    Column(title="REASON", least=62),
 ]
 _ITEM_COLUMNS = [Column(title="ITEM", least=20), *_COLUMNS[2:]]
 _STYLES = {

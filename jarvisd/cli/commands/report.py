@@ -45,6 +45,8 @@ GROUPINGS: dict[str, Grouping] = {
     "project": "project",
     "model": "model",
     "agent": "agent",
+    "branch": "branch",
+    "account": "account",
 }
 KINDS = (*GROUPINGS, "tool", "plugin", "blocks", "heatmap", "attention", "budget")
 FULL = 100
@@ -77,6 +79,14 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--agent", metavar="NAME", help="only this agent's")
     parser.add_argument(
         "--project", metavar="NAME", help="only this project's: the end of a path"
+    )
+    parser.add_argument(
+        "--branch", metavar="NAME", help="use only responses on this branch"
+    )
+    parser.add_argument(
+        "--account",
+        metavar="FOLDER",
+        help="use only this account: its configuration folder or the end of its path",
     )
     parser.add_argument(
         "--daily", action="store_true", help="tools and plugins: a row a day"
@@ -166,6 +176,9 @@ def _wrong(args: argparse.Namespace) -> str | None:
         "what a budget is for is configured: see [[budgets]]": is_budget and narrowed,
         "windows are of an account, not of a project": args.project
         and args.kind == "blocks",
+        f"`report {args.kind}` cannot be limited to a branch or an account": (
+            args.kind not in {*GROUPINGS, "heatmap"} and (args.branch or args.account)
+        ),
     }
     return next((text for text, is_broken in rules.items() if is_broken), None)
 
@@ -197,6 +210,8 @@ def _params(args: argparse.Namespace) -> Params:
                 by=GROUPINGS.get(kind, "day"),
                 agent=args.agent,
                 project=args.project,
+                branch=args.branch,
+                account=args.account,
                 **days,
             )
 

@@ -42,6 +42,14 @@ _NAMES: dict[Grouping, list[Column]] = {
     "project": [Column(title="PROJECT", least=12, part=0.25, front=True)],
     "model": [Column(title="MODEL", least=12)],
     "agent": [Column(title="AGENT", least=6)],
+    "branch": [
+        Column(title="BRANCH", least=8, part=0.25),
+        Column(title="PROJECT", least=8, rank=1),
+    ],
+    "account": [
+        Column(title="ACCOUNT", least=12, part=0.25, front=True),
+        Column(title="AGENT", least=6, rank=1),
+    ],
 }
 """What names a row, where that is no span of days."""
 
@@ -151,16 +159,22 @@ def _names(
             *([TableCell("")] * (len(_NAMES.get(by, [""])) - 1)),
         ]
 
+    project = project_names.short(row.project) or fmt.ABSENT
     match by:
         case "session":
-            project = project_names.short(row.project) or fmt.ABSENT
-            return [TableCell(titles.of(_named(row))), TableCell(project)]
+            names = [titles.of(_named(row)), project]
         case "model":
-            return [TableCell(short_model(row.key))]
+            names = [short_model(row.key)]
         case "project":
-            return [TableCell(projects[row.key])]
+            names = [projects[row.key]]
+        case "branch":
+            names = [safe(row.key), project]
+        case "account":
+            names = [safe(row.key), row.agent or fmt.ABSENT]
         case _:
-            return [TableCell(row.key)]
+            names = [row.key]
+
+    return list(map(TableCell, names))
 
 
 def _cells(
