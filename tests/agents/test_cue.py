@@ -25,6 +25,7 @@ ASKING = [
     "\u0647\u0644\u061f",
     "\u039d\u03b1\u037e",
     "x" * MAX_CHARS + ". What now?",
+    f"```\n{'x' * MAX_CHARS}\n```\nShall I proceed?",
 ]
 SAYING = [
     "",
@@ -44,6 +45,7 @@ SAYING = [
     "Waiting for the tests to finish before your deploy.",
     "<!-- next? --> All done.",
     "What now? " + "x" * MAX_CHARS,
+    f"```\n{'x' * MAX_CHARS}\nWhat now?\n```\n",
 ]
 
 

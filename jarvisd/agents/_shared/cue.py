@@ -55,6 +55,9 @@ def asks(text: str) -> bool:
     """Whether *text*, the last words of a turn, asks something."""
     # Most last words say what was done: no mark and no cue word, and nothing to look at.
     tail = text[-MAX_CHARS:].replace("\u2019", "'")
+    if "```" in tail and text.count("```", 0, -MAX_CHARS) % 2:
+        tail = f"```{tail}"  # it begins inside of a fence, whose end would open one
+
     if not any(mark in tail for mark in _MARKS):
         words = tail.lower()
         if not any(hint in words for hint in _HINTS):

@@ -15,7 +15,7 @@ from contextlib import suppress
 import msgspec
 from msgspec import Struct
 
-from jarvisd.agents._shared.cue import MAX_CHARS, asks
+from jarvisd.agents._shared.cue import asks
 from jarvisd.agents._shared.decode import UNDECODED, decode_strange, text_of, unix_ms
 from jarvisd.agents._shared.long_lines import condenser_of
 from jarvisd.agents.opencode import tools
@@ -300,7 +300,7 @@ class OpencodeReader:
         """Return that the agent writes; whether its words ask something is noted."""
         times = data.time
         if not is_transient(data) and (times is None or times.end is not None):
-            self._memory.cue = asks((text_of(data.text) or "")[-MAX_CHARS:])
+            self._memory.cue = asks(text_of(data.text) or "")
 
         return self._at_work(row, data, at_ms)
 
