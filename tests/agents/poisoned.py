@@ -18,6 +18,7 @@ from jarvisd.agents.cline import shape as cline
 from jarvisd.agents.codex import shape as codex
 from jarvisd.agents.copilot import shape as copilot
 from jarvisd.agents.gemini import shape as gemini
+from jarvisd.agents.hermes import shape as hermes
 from jarvisd.agents.kimi import shape as kimi
 from jarvisd.agents.opencode import shape as opencode
 from jarvisd.agents.openhands import shape as openhands
@@ -198,6 +199,13 @@ _OPENHANDS: tuple[dict[str, Any], ...] = (
     {"execution_status": "running"},
 )
 
+_HERMES: tuple[dict[str, Any], ...] = (
+    {"table": "messages", "role": "user", "content": "hi"},
+    {"table": "messages", "role": "assistant", "content": "hi", "finish": "stop"},
+    {"table": "session_model_usage", "model": "m", "requests": 1, "input": 3},
+    {"table": "sessions", "title": "Plots"},
+)
+
 
 class Agent(NamedTuple):
     """The shape of an agent's lines, and lines that each of its fields means sth in."""
@@ -218,6 +226,9 @@ AGENTS = {
     "gemini": Agent(
         gemini.GeminiLine,
         tuple({**each, "id": "m1", "timestamp": _AT} for each in _GEMINI),
+    ),
+    "hermes": Agent(
+        hermes.HermesRow, tuple({**each, "session": "s1"} for each in _HERMES)
     ),
     "kilo": Agent(opencode.OpencodeRow, _OPENCODE),
     "opencode": Agent(opencode.OpencodeRow, _OPENCODE),
