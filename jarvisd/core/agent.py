@@ -31,10 +31,11 @@ FindRoots = Callable[[Mapping[str, str], Path, tuple[Path, ...]], tuple[Tree, ..
 
 
 class ReaderContext(msgspec.Struct, frozen=True, gc=False):
-    """What is known of a stream from outside: whose it is, by its name."""
+    """What is known of a stream from outside: whose it is, and where, by its name."""
 
     session_id: SessionId | None = None
     parent_session_id: SessionId | None = None
+    cwd: str | None = None
 
 
 class AgentReader(Protocol):
@@ -166,6 +167,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         condense: Makes a small line of a long one, of which `reader` and `messages` say
             the same.
         outline: What lines say together where they are only counted.
+        undated: Its lines bear no times: those that come live happen as they come.
         only_counts: The user wants its lines to be counted, and no more.
         traits: What engines have to know of it to judge its sessions.
         presence: What it leaves beside its logs that shows which sessions are alive.
@@ -188,6 +190,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     reader: ReaderFactory
     condense: Condense
     outline: Outlined
+    undated: bool = False
     only_counts: bool = False
     traits: Traits = NO_TRAITS
     presence: Callable[[], Evidence | None] = no_presence

@@ -272,9 +272,9 @@ class Block:
         return reader
 
     def reader_context(self) -> ReaderContext:
-        """Return the ids of session and parent that the block's name states."""
+        """Return what the block's name states, and what was learned of it since."""
         origin = self.origin
-        return ReaderContext(origin.session_id, origin.parent_session_id)
+        return ReaderContext(origin.session_id, origin.parent_session_id, origin.cwd)
 
     def open_memory(self, version: int, open_memory: OpenMemory) -> BlockMemory | None:
         """Return the memory for items that a parser of *version* reads.

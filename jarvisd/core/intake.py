@@ -283,7 +283,7 @@ def _note_bad(part: Slice, line: TextLine | Oversize, reason: str) -> None:
 def _records(part: Slice, reader: AgentReader) -> list[Record | None]:
     """Return the record of each item of *part*, or None if it is none of the agent."""
     records: list[Record | None] = []
-    read = reader.read
+    read, arrive = reader.read, part.agent.undated and part.mode is Mode.LIVE
     for line in part.items:
         record = None
         if isinstance(line, Oversize):
@@ -295,6 +295,8 @@ def _records(part: Slice, reader: AgentReader) -> list[Record | None]:
                     _note_bad(part, line, NOT_JSON)
                 elif record is not None and record.at_ms is None:
                     record = dated(record, line)
+                    if arrive and record.at_ms is None:
+                        record = replace(record, at_ms=part.now_ms)
             except Exception as exc:
                 _note_crash(part, line, exc)
 

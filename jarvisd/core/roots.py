@@ -92,6 +92,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         session_id: Whose it is.
         parent_session_id: The session that started that one.
         project: The project of the session.
+        cwd: The working folder of the session, where the log lies in it.
         kind: How the file is read, where that differs from the others of its tree; of
             sources that are no folders.
 
@@ -100,6 +101,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     session_id: SessionId | None = None
     parent_session_id: SessionId | None = None
     project: str | None = None
+    cwd: str | None = None
     kind: SourceKind | None = None
 
 

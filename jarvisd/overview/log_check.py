@@ -282,7 +282,9 @@ class _Check:
             session_id=session_id,
             ledger=LedgerStream.open(origin, version=self.agent.version),
             explainer=explainer,
-            reader=self.agent.reader(ReaderContext(session_id, parent), b""),
+            reader=self.agent.reader(
+                ReaderContext(session_id, parent, log.place.cwd), b""
+            ),
         )
 
     def totals(self) -> LogTotals:

@@ -141,7 +141,8 @@ def _read(explainer: Explainer, agent: Agent, reading: _Reading, number: int) ->
     if reading.source is None:
         raise SourceError(reading.origin.path, NOT_READ)
 
-    context = ReaderContext(reading.origin.session_id, reading.origin.parent_session_id)
+    origin = reading.origin
+    context = ReaderContext(origin.session_id, origin.parent_session_id, origin.cwd)
     reader = agent.reader(context, b"")
     for line in reading.source.lines(reading.position, agent.condense):
         if isinstance(line, TextLine) and is_blank(line.text):

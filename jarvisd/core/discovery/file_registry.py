@@ -411,6 +411,7 @@ class FileRegistry:
             session_id=place.session_id,
             parent_session_id=place.parent_session_id,
             project=place.project,
+            cwd=place.cwd,
         )
 
     def _create(self, found: ScanResult, place: Place, now_ms: int) -> TrackedFile:
@@ -435,6 +436,7 @@ class FileRegistry:
             path=found.path,
             session_id=place.session_id or tracked.block.origin.session_id,
             parent_session_id=place.parent_session_id,
+            cwd=place.cwd or tracked.block.origin.cwd,
         )
 
     def _add(self, tracked: TrackedFile) -> None:
