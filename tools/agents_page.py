@@ -81,7 +81,8 @@ def _section(summary: AgentSummary) -> Iterator[str]:
 
 def _folders(summary: AgentSummary) -> str:
     return (
-        ", ".join(f"`{each}`" for each in summary.roots) or "in folders that you name"
+        ", ".join(f"`{each}`" for each in summary.roots)
+        or "below the roots that you name in the configuration"
     )
 
 

@@ -109,9 +109,8 @@ def _summary(agent: Agent, trees: Sequence[Tree]) -> AgentSummary:
         version=_version(agent, [each.log for each in logs[:_LOGS]]),
         kinds=_unique(
             source_kind(kind)
-            for kind in (
-                [each.log.kind for each in logs] or [each.kind for each in trees]
-            )
+            for kind in [each.log.kind for each in logs]
+            or [each.kind for each in trees or agent.roots({}, Path(), (Path(),))]
         ),
         tokens=agent.about.tokens,
         logs=len(logs),

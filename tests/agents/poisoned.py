@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from jarvisd.agents._shared.entry_shape import TreeEntry
+from jarvisd.agents.aider import shape as aider
 from jarvisd.agents.claude import shape as claude
 from jarvisd.agents.cline import shape as cline
 from jarvisd.agents.codex import shape as codex
@@ -43,6 +44,11 @@ ABSURD = (
 Path = tuple[str | int, ...]
 
 _AT = "2026-11-21T02:51:24.939Z"
+_AIDER_SENT = {"main_model": "m", "prompt_tokens": 3, "completion_tokens": 7, "cost": 1}
+_AIDER: tuple[dict[str, Any], ...] = (
+    {"event": "launched", "time": 1796100000},
+    {"event": "message_send", "time": 1796100000, "properties": _AIDER_SENT},
+)
 _USAGE = {"input_tokens": 3, "output_tokens": 7, "cache_read_input_tokens": 100}
 _MESSAGE = {
     "id": "msg_1",
@@ -215,6 +221,7 @@ class Agent(NamedTuple):
 
 
 AGENTS = {
+    "aider": Agent(aider.AnalyticsEvent, _AIDER),
     "claude": Agent(
         claude.TranscriptLine,
         tuple({**each, "timestamp": _AT, "uuid": "u1"} for each in _CLAUDE),

@@ -7,6 +7,8 @@ changes is to be read before it is committed.
 """
 
 import json
+import os
+import time
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,9 @@ from jarvisd.core.record import Record
 from tests.agents.found import ALL_AGENTS, agent_folders, fresh_reader
 
 SUFFIXES = {".jsonl", ".txt"}
+
+os.environ["TZ"] = "UTC"  # some agents write times of the machine's zone
+time.tzset()
 
 
 def samples_of(agent: str) -> list[Path]:

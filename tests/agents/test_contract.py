@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jarvisd.agents._shared.outline import of_text
 from jarvisd.core.agent import ReaderContext
 from jarvisd.core.record import Record
 from tests.agents.found import (
@@ -141,7 +142,9 @@ def test_no_line_is_slow(agent: str, text: bytes) -> None:
     assert time.process_time() - started < 0.5
 
 
-@pytest.mark.parametrize("agent", [each for each in ALL_AGENTS.names if each != "text"])
+@pytest.mark.parametrize(
+    "agent", [each.name for each in ALL_AGENTS if each.outline is not of_text]
+)
 @pytest.mark.parametrize("text", HOSTILE[:11])
 def test_what_is_no_object_is_malformed(agent: str, text: bytes) -> None:
     assert parse(agent, text) is None

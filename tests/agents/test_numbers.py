@@ -89,7 +89,7 @@ def test_every_numeric_field_of_a_line_has_a_range(agent: str) -> None:
         if all(_is_taken(literal, kind) for literal in ("-9223372036854775809", "-1e9"))
     ]
 
-    assert len(fields) > 4
+    assert len(fields) >= 4
     assert unbounded == []
 
 

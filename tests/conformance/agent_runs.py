@@ -189,7 +189,8 @@ def _tokens(
     for name in FIGURES:
         tokens[name] -= less[name]
 
-    return tokens | {name: 0 for gap in gaps for name in gap.figures}
+    tokens |= {name: 0 for gap in gaps for name in gap.figures}
+    return tokens | {name: each for gap in gaps for name, each in gap.instead.items()}
 
 
 def _given_up(truth: dict[str, Any]) -> int:

@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from jarvisd.base.session_words import State
 from jarvisd.core.agent import AgentReader
 from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
@@ -101,6 +103,7 @@ class Player:
     calls: list[tuple[int, str]] = field(default_factory=list)
     _items: list[TimedItem] = field(default_factory=list)
     _born: list[tuple[int, str]] = field(default_factory=list)
+    _now_ms: int = 0
 
     def play(self) -> list[Seen]:
         """Play it all, and return what was seen."""
@@ -108,7 +111,7 @@ class Player:
         self._open(log)
         at_ms = 0
         for entry in log:
-            at_ms = ms_of(entry["ts"])
+            at_ms = self._now_ms = ms_of(entry["ts"])
             self._wait(at_ms)
             self._take(entry, at_ms)
 
@@ -275,6 +278,11 @@ class Player:
 
     def _apply(self, file: Transcript, item: bytes, offset: int) -> None:
         record = file.reader.read(item, offset=offset)
+        if record is not None and record.at_ms is None:
+            agent = file.stream.ledger.origin.agent
+            if AGENTS[agent].undated:  # it happens as it comes
+                record = replace(record, at_ms=self._now_ms)
+
         if record is not None:
             self._ledger.apply(file.stream, record)
             self._ledger.applied()

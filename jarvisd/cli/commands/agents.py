@@ -191,6 +191,9 @@ def _pairs(summary: AgentSummary) -> list[tuple[str, str]]:
 
 def _folders(summary: AgentSummary) -> str:
     found = ", ".join(map(project_names.with_home, summary.found))
+    if not summary.roots:
+        return "found in folders that the configuration names"
+
     return found or f"none found in {_roots(summary)}"
 
 

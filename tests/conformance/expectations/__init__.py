@@ -28,6 +28,8 @@ class Gap:
         figures: Token counts that no record has; they are expected to be 0.
         less: Amounts that are missing for yet another reason, by figure; `calls`,
             `prompts` and `errors` are figures, too.
+        instead: What the log has in place of what was sent, by figure: estimates of
+            the agent, as a person read them in the recorded log.
         tools: Tools whose calls are in no log.
         outcomes: Tools of whose calls the log does not tell whether they failed.
         renamed: Tools by their names on the wire, or calls by their ids -> by the names
@@ -45,6 +47,7 @@ class Gap:
     aborted_output: int | None = None
     figures: tuple[str, ...] = ()
     less: Mapping[str, int] = field(default_factory=dict)
+    instead: Mapping[str, int] = field(default_factory=dict)
     tools: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
