@@ -272,7 +272,7 @@ class Block:
         return reader
 
     def reader_context(self) -> ReaderContext:
-        """Return what the block's name states, and what was learned of it since."""
+        """Return the ids and the folder that the block's name or its lines state."""
         origin = self.origin
         return ReaderContext(origin.session_id, origin.parent_session_id, origin.cwd)
 
