@@ -25,3 +25,10 @@ class Effort:
             return corpus(size="200MB", files=1000)
 
         return corpus(size="1GB", files=5000)
+
+    def sessions(self) -> Corpus:
+        """Return 50,000 small sessions, a tenth of them when quick."""
+        if self.quick:
+            return corpus(size="30MB", files=5000)
+
+        return corpus(size="300MB", files=50000)

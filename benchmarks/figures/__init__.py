@@ -14,6 +14,7 @@ from benchmarks.figures import (
     long_line,
     parse,
     peers,
+    questions,
     reports,
     segments,
     start,
@@ -40,6 +41,7 @@ FIGURES: dict[str, Measure] = {
     "conversations": conversations.measure,
     "peers": peers.measure,
     "reports": reports.measure,
+    "questions": questions.measure,
     "segments": segments.measure,
     "states": states.measure,
 }

@@ -24,7 +24,8 @@ def cursor_of(place: Place) -> str:
     """Return *place* as text: numbers, then names, the last of them first."""
     numbers = [str(each) for each in place if isinstance(each, int)]
     names = [each for each in place if isinstance(each, str)]
-    return ":".join([*numbers, *reversed(names)])
+    escaped = [each.replace("%", "%25").replace(":", "%3A") for each in names]
+    return ":".join([*numbers, *reversed(escaped)])
 
 
 def place_at(cursor: str | None, *, numbers: int, names: int) -> Place | None:
@@ -37,7 +38,7 @@ def place_at(cursor: str | None, *, numbers: int, names: int) -> Place | None:
     if cursor is None:
         return None
 
-    parts = cursor.split(":", numbers + names - 1)
+    parts = cursor.split(":")
     try:
         values = [int(each) for each in parts[:numbers]]
     except ValueError:
@@ -51,7 +52,8 @@ def place_at(cursor: str | None, *, numbers: int, names: int) -> Place | None:
         message = "expected `next` of the page before"
         raise protocol_error("invalid_params", message, field="after")
 
-    return (*values, *reversed(parts[numbers:]))
+    escaped = reversed(parts[numbers:])
+    return (*values, *(x.replace("%3A", ":").replace("%25", "%") for x in escaped))
 
 
 def page(

@@ -15,7 +15,6 @@ from jarvisd.base.paging import Place, page, place_at
 from jarvisd.base.work_in_turns import InTurns
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.block import Block
-from jarvisd.core.feature import SessionKey
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed
 from jarvisd.core.storage.readable_store import ReadableStore
@@ -30,9 +29,8 @@ from jarvisd.reports.awake import Awake
 from jarvisd.reports.days import Days
 from jarvisd.reports.explain_methods import explain
 from jarvisd.reports.families import SessionFacts
-from jarvisd.reports.model import Attribution
-from jarvisd.reports.report_params import days_of, keys_of_account, tools_of, zone_of
-from jarvisd.reports.store import replace_attributions
+from jarvisd.reports.report_params import days_of, keys_of_account, zone_of
+from jarvisd.reports.tool_methods import ToolsReport
 from jarvisd.reports.turn_taking import finish
 from jarvisd.reports.usage_report import UsageReport
 from jarvisd.reports.wire import (
@@ -113,6 +111,7 @@ class Reports:
         )
         self._days: dict[str, Days] = {}
         self._accounts = Accounts(ledger, store)
+        self._tools = ToolsReport(ledger, store, project_of)
         self._answers: dict[ReportUsage, tuple[Stamp, bytes]] = {}
         self._flushed = anyio.Event()
 
@@ -228,26 +227,23 @@ class Reports:
         return await self._attention.answer(asked)
 
     async def tools(self, asked: ReportTools) -> ReportToolsResult:
-        """Return the usage of tools."""
-        zone, sessions = zone_of(asked.tz), None
-        if asked.project is not None:
-            sessions = self._sessions_in(asked.project)
+        """Return the usage of tools.
 
-        read = partial(tools_of, asked=asked, zone=zone, sessions=sessions)
+        Raises:
+            ProtocolError: There is no such time zone or date.
+
+        """
+        rows = await self._tools.rows(asked, self._clock.unix_ms())
         return ReportToolsResult(
             revision=self._revision(),
             tz=asked.tz,
             complete=self._is_complete(),
-            rows=await self._store.read(read),
+            rows=rows,
         )
 
     async def attribute(self, asked: AttributionImport) -> AttributionImportResult:
         """Replace the attributions."""
-        entries = asked.entries
-        await self._store.change(partial(replace_attributions, rows=entries))
-        return AttributionImportResult(
-            curated=_names(entries, "curated"), flea=_names(entries, "flea")
-        )
+        return await self._tools.attribute(asked)
 
     def _made(
         self,
@@ -296,14 +292,6 @@ class Reports:
 
         return days
 
-    def _sessions_in(self, project: str) -> list[SessionKey]:
-        return [
-            (each.agent, each.session_id)
-            for each in self._ledger.sessions()
-            if is_named(self._project_of(each), project)
-            or is_named(each.place and each.place[1], project)
-        ]
-
     def _facts(self, agent: str, session_id: SessionId) -> SessionFacts:
         """Return the facts of a session; its project is that of its root."""
         own = self._ledger.session(agent, session_id)
@@ -328,13 +316,3 @@ class Reports:
             started_ms=own.spans.first_ms,
             last_ms=own.spans.last_ms,
         )
-
-
-def _names(entries: list[Attribution], source: str) -> int:
-    return len(
-        {
-            (each.kind, each.name.removeprefix("/"))
-            for each in entries
-            if each.source == source
-        }
-    )

@@ -2,12 +2,15 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jarvisd.reports.model import Attribution
+from jarvisd.reports.report_params import tools_of, zone_of
+from jarvisd.reports.wire import AttributionImport, ReportTools
 from tests.books.reporting import desk
 from tests.books.rig import append, running, transcript
 from tests.ledger import test_ledger_claude as claude
@@ -199,3 +202,43 @@ async def test_filters_choose_agent_and_project(tmp_path: Path, cwd: str) -> Non
         assert await asked.tools(project="hop") == []
         assert len(await asked.tools(agent="claude")) == 1
         assert await asked.tools(agent="codex") == []
+
+
+ASKED = [
+    ReportTools(by=by, daily=daily, agent=agent, since=since, until=until, tz=tz)
+    for by in ("tool", "plugin")
+    for daily in (False, True)
+    for agent in (None, "claude", "codex")
+    for since, until in ((None, None), ("2026-11-20", None), (None, "2026-11-20"))
+    for tz in ("UTC", "Asia/Tokyo", "XXX-0:07")
+]
+
+
+async def test_days_that_are_kept_answer_as_the_whole_store(tmp_path: Path) -> None:
+    fork = [called("9", f"{DAY}T23:30:00Z"), called("8", "2026-11-22T01:00:00Z")]
+    steps: list[tuple[str, list[bytes]]] = [
+        ("s1", [called("1", f"{DAY}T10:00:00Z"), commanded("/plan", "p1")]),
+        ("s2", [called("2", "2026-11-19T23:59:00Z", "Read"), *fork]),
+        ("s1", [failed("1", f"{DAY}T10:01:00Z")]),  # of a call in a day of before
+        ("a0", [*fork, called("3", "2026-11-23T10:00:00Z", skill="deploy")]),
+        ("s1", [called("4", "2026-11-23T11:00:00Z", "Skill", skill="deploy")]),
+    ]
+    async with running(tmp_path) as daemon:
+        reports = desk(daemon).reports
+
+        async def compare() -> None:
+            await daemon.sync()
+            for asked in ASKED:
+                read = partial(
+                    tools_of, asked=asked, zone=zone_of(asked.tz), sessions=None
+                )
+                expected = await daemon.store.read(read)
+                assert (await reports.tools(asked)).rows == expected, asked
+
+        for name, lines in steps:
+            append(transcript(tmp_path, name), *lines)
+            await compare()
+
+        entries = [known("skill", "deploy", "flea", "ops@1")]
+        await reports.attribute(AttributionImport(entries=entries))
+        await compare()
