@@ -251,6 +251,7 @@ async def compose(
             **segments.methods(),
             **pushes.methods(),
             **budget_watch.methods(),
+            **prices.methods(),
         },
         hook_handlers=_hook_handlers(
             reader,

@@ -50,7 +50,8 @@ async def run(
         JarvisError: The daemon cannot start; the message says what to do.
 
     """
-    prices = PricesInForce(config.prices)
+    updated = config.store.parent / "prices.json"
+    prices = PricesInForce(config.prices, updated=updated, clock=clock)
     rules = LedgerRules(prices.cost_micros)
     usual = Path(paths.state_folder(environ)) / "run/rpc.sock"
     with (

@@ -1,19 +1,27 @@
 """The prices in force: one place that ledger and store ask, and a reload changes."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import structlog
 
-from jarvisd.base.errors import StoreError
+from jarvisd.base.clock import Clock
+from jarvisd.base.errors import StoreError, protocol_error
 from jarvisd.base.usage import Tokens, Variant
+from jarvisd.base.wire_types import Method, Params
 from jarvisd.core.flush import Flusher
 from jarvisd.ledger.engine import Ledger
 from jarvisd.pricing.book import PriceBook, web_search_micros
 from jarvisd.pricing.overrides import parse_overrides
+from jarvisd.pricing.price_table import TABLE_FILE, decode_table, load_table
+from jarvisd.pricing.wire import PricesGet, PricesResult, PricesUpdate
 
 RETRY_S = 10.0
+DAY_S = 86_400
 
 log = structlog.get_logger()
 
@@ -24,7 +32,13 @@ UNDATED_MS = 2**53
 class PricesInForce:
     """The price book of now, behind functions that stay the same."""
 
-    def __init__(self, configured: Mapping[str, Any]) -> None:
+    def __init__(
+        self, configured: Mapping[str, Any], *, updated: Path, clock: Clock
+    ) -> None:
+        """Read the prices: shipped, *updated* in that file, and *configured*."""
+        self._configured = configured
+        self._updated = updated
+        self._clock = clock
         self._book = self._read(configured)
         self.changed = anyio.Event()
 
@@ -40,9 +54,44 @@ class PricesInForce:
             ConfigError: They cannot be used; those so far stay.
 
         """
-        self._book = self._read(configured)
+        self._book, self._configured = self._read(configured), configured
         self.changed.set()
         self.changed = anyio.Event()
+
+    def methods(self) -> dict[type[Params], Method]:
+        """Return the handler of each method, by the type of its params."""
+        return {PricesGet: self._get, PricesUpdate: self._update}
+
+    async def _get(self, _: PricesGet) -> PricesResult:
+        return PricesResult(
+            version=self.version,
+            day=self._book.table.day,
+            shipped_day=load_table(TABLE_FILE)[0].day,
+            problem=self._book.problem,
+        )
+
+    async def _update(self, params: PricesUpdate) -> PricesResult:
+        data = params.table.encode()
+        table, problem = decode_table(data)
+        tomorrow = datetime.fromtimestamp(
+            self._clock.unix_ms() / 1000 + DAY_S, UTC
+        ).date()
+        if problem is None and table.day < self._book.table.day:
+            problem = (
+                f"is of {table.day}, older than the prices of {self._book.table.day}"
+            )
+        elif problem is None and table.day > tomorrow.isoformat():
+            problem = f"is of {table.day}, which is in the future"
+
+        if problem is not None:
+            raise protocol_error(
+                "invalid_params", f"the price table {problem}", field="table"
+            )
+
+        await anyio.to_thread.run_sync(_write, self._updated, data)
+        self.change(self._configured)
+        log.info("prices.updated", version=self.version)
+        return await self._get(PricesGet())
 
     def cost_micros(
         self,
@@ -68,11 +117,28 @@ class PricesInForce:
         return self._book.window(model)
 
     def _read(self, configured: Mapping[str, Any]) -> PriceBook:
-        book = PriceBook.load(overrides=parse_overrides(configured))
+        book = PriceBook.load(parse_overrides(configured), paths=[self._updated])
         if book.problem is not None:
             log.error("prices.unreadable", reason=book.problem)
 
         return book
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file for this user alone, whole or not at all.
+
+    Raises:
+        StoreError: It cannot be written.
+
+    """
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)
+        new.write_bytes(data)
+        new.replace(path)
+    except OSError as exc:
+        raise StoreError(f"{path}: {exc.strerror or exc}") from exc
 
 
 async def keep_priced(prices: PricesInForce, ledger: Ledger, flusher: Flusher) -> None:

@@ -22,6 +22,8 @@ from jarvisd.cli.output import drift_lines, sink_lines
 from jarvisd.cli.output import format as fmt
 from jarvisd.overview.health_wire import Health, HealthResult
 from jarvisd.overview.wire import SourcesList, SourcesListResult
+from jarvisd.pricing.wire import PricesGet, PricesResult
+from jarvisd.reports.wire import ReportUsage, ReportUsageResult
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -31,6 +33,7 @@ LEAST_SQLITE = (3, 37, 0)
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 LEAST_WATCHES = 8_192
 INOTIFY = Path("/proc/sys/fs/inotify")
+MAX_UNPRICED_MODELS = 5
 MAX_PROBLEM_SOURCES = 20
 
 
@@ -60,6 +63,7 @@ def of_daemon(client: Client) -> Iterator[Finding]:
         yield _daemon(client)
         yield from _health(client.call(Health(), HealthResult))
         yield from _sources(client.call(SourcesList(), SourcesListResult))
+        yield from _prices(client)
     except JarvisError as exc:
         yield Finding("fail", "daemon", str(exc))
 
@@ -207,6 +211,26 @@ def _health(health: HealthResult) -> Iterator[Finding]:
         level: Level = "ok" if sink.error is None else "warn"
         remedy = "" if sink.error is None else "see docs/sinks.md; nothing is lost"
         yield Finding(level, "sink", sink_lines.described(sink, now_ms), remedy)
+
+
+def _prices(client: Client) -> Iterator[Finding]:
+    """Yield the version of the prices, and the models without a price."""
+    prices = client.call(PricesGet(), PricesResult)
+    if prices.problem is not None:
+        remedy = "jarvisctl prices update FILE, or remove the file"
+        yield Finding("warn", "prices", prices.problem, remedy)
+
+    yield Finding("ok", "prices", f"of {prices.day}")
+    models = client.call(ReportUsage(by="model"), ReportUsageResult).rows
+    unpriced = [each for each in models if each.unpriced and each.tokens.total]
+    for row in unpriced[:MAX_UNPRICED_MODELS]:
+        tokens = fmt.count(row.tokens.total)
+        yield Finding(
+            "warn",
+            "prices",
+            f"no price for {row.key or 'responses without a model'}: {tokens} tokens",
+            "jarvisctl prices update FILE, or set [prices] in the configuration",
+        )
 
 
 def _sources(known: SourcesListResult) -> Iterator[Finding]:

@@ -133,6 +133,10 @@ jarvisctl agents check AGENT SESSION.jsonl     what became of each line of a log
 jarvisctl agents check AGENT SESSION.jsonl     what became of each line of a log
 jarvisctl agents check AGENT FOLDER --brief    the totals of all logs in a folder
 jarvisctl agents check AGENT run --truth run/truth.json || echo differs""",
+    "prices": """\
+jarvisctl prices                                     the prices in force
+jarvisctl prices update prices.json                  use newer prices at once
+jarvisctl prices update https://HOST/prices.json --sha256 HEX""",
     "attribution": """\
 jarvisctl attribution import plugins.json
 jarvisctl report plugin                     what was used of them""",

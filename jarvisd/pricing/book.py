@@ -6,6 +6,7 @@ that of a model with a similar name. And a cost is stored with `table_version`, 
 it can be recalculated from stored tokens when prices change, without reading logs again.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -39,9 +40,9 @@ class PriceBook:
     """Prices by model, variant and time; the user's own prices override all others.
 
     Attributes:
+        table: The table in force, without the user's prices.
         table_version: Identifies the prices, including the user's.
-        problem: The error of the shipped table, for one line in the log, or None. With
-            a problem only the user's prices are known.
+        problem: The error of a table, for one line in the log, or None.
 
     """
 
@@ -52,7 +53,7 @@ class PriceBook:
         overrides: Overrides = NO_OVERRIDES,
         problem: str | None = None,
     ) -> None:
-        self._table = table
+        self.table = table
         self._overrides = overrides
         self._schedules: dict[Served, Schedule] = {}
         self._windows: dict[tuple[str | None, str], int | None] = {}
@@ -61,11 +62,21 @@ class PriceBook:
 
     @classmethod
     def load(
-        cls, overrides: Overrides = NO_OVERRIDES, *, path: Path = TABLE_FILE
+        cls, overrides: Overrides = NO_OVERRIDES, *, paths: Sequence[Path] = ()
     ) -> Self:
-        """Read the shipped table; `problem` is set if it is missing or damaged."""
-        table, problem = load_table(path)
-        return cls(table, overrides=overrides, problem=problem)
+        """Read the shipped table and those at *paths*; the one of the latest day counts.
+
+        `problem` is set if a table that is there cannot be used.
+        """
+        newest, problem = load_table(TABLE_FILE)
+        for path in paths:
+            if path.exists():
+                table, damage = load_table(path)
+                problem = problem or damage
+                if damage is None and table.day > newest.day:
+                    newest = table
+
+        return cls(newest, overrides=overrides, problem=problem)
 
     def cost_micros(
         self,
@@ -133,7 +144,7 @@ class PriceBook:
         if model.lower().endswith(MILLION_SUFFIX):
             return MILLION_WINDOW
 
-        eras, _ = self._table.find(name)
+        eras, _ = self.table.find(name)
         return eras[-1].model.window if eras else None
 
     def _find_schedule(
@@ -143,16 +154,16 @@ class PriceBook:
         if (own := first_value(self._overrides.rates, name)) is not None:
             return constant_schedule(own)
 
-        eras, fast = self._table.find(name)
+        eras, fast = self.table.find(name)
         return schedule(eras, variant, fast=fast) if eras else NO_SCHEDULE
 
     def _resolve_name(self, provider: str | None, model: str) -> Name:
-        name = parse_name(provider, model, providers=self._table.providers)
+        name = parse_name(provider, model, providers=self.table.providers)
         target = first_value(self._overrides.aliases, name)
         if target is None:
             return name
 
-        return parse_name(None, target, providers=self._table.providers)
+        return parse_name(None, target, providers=self.table.providers)
 
 
 def first_value(values: dict[str, Value], name: Name) -> Value | None:

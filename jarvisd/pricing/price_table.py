@@ -84,6 +84,11 @@ class PriceTable(msgspec.Struct, frozen=True):
     names: dict[str, dict[str, str]] = {}
     models: dict[str, dict[str, msgspec.Raw]] = {}
 
+    @property
+    def day(self) -> str:
+        """Return the day of the prices, as `2026-11-21`."""
+        return self.version.partition(" ")[0]
+
     def find(self, name: Name) -> tuple[list[Era], bool]:
         """Return the models that *name* meant over time, and whether it means fast."""
         for spelling in name.spellings:
@@ -114,16 +119,25 @@ class PriceTable(msgspec.Struct, frozen=True):
 def load_table(path: Path) -> tuple[PriceTable, str | None]:
     """Return the table, and an error or None; a damaged table is empty."""
     try:
-        data = path.read_bytes()
-        table = msgspec.json.decode(data, type=PriceTable)
-    except (OSError, ValueError) as error:
+        table, problem = decode_table(path.read_bytes())
+    except OSError as error:
         return PriceTable(), f"no prices: {path} cannot be read: {error}"
+
+    return table, problem and f"no prices: {path} {problem}"
+
+
+def decode_table(data: bytes) -> tuple[PriceTable, str | None]:
+    """Return the table in *data*, and an error or None; a damaged table is empty."""
+    try:
+        table = msgspec.json.decode(data, type=PriceTable)
+    except ValueError as error:
+        return PriceTable(), f"is no price table: {error}"
 
     # The checksum covers all but the first two lines, which contain it with the
     # version, and the last, which closes the object.
     body = data.split(b"\n", 2)[-1].removesuffix(b"}\n")
     if not table.version.endswith(f" {zlib.crc32(body):08x}"):
-        return PriceTable(), f"no prices: {path} is damaged or was edited by hand"
+        return PriceTable(), "is damaged or was edited by hand"
 
     known = {provider: provider for provider in table.models}
     return msgspec.structs.replace(table, providers=known | table.providers), None

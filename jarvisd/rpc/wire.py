@@ -46,6 +46,7 @@ from jarvisd.overview.wire import (
     SyncResult,
 )
 from jarvisd.presence.wire import Hook, StatusLine, StatusLineResult
+from jarvisd.pricing.wire import PRICE_METHODS
 from jarvisd.reports.attention_wire import ATTENTION_METHODS
 from jarvisd.reports.wire import (
     AttributionImport,
@@ -220,6 +221,7 @@ METHODS: dict[str, tuple[type[Params], type[msgspec.Struct]]] = {
     **STATE_METHODS,
     **ATTENTION_METHODS,
     **BUDGET_METHODS,
+    **PRICE_METHODS,
     "hook": (Hook, Done),
     "statusline": (StatusLine, StatusLineResult),
     **SEGMENT_METHODS,

@@ -57,6 +57,9 @@ from jarvisd.overview.wire import (
     StatusResult,
     SyncResult,
 )
+from jarvisd.pricing.wire import PricesGet, PricesResult
+from jarvisd.reports.model import UsageRow
+from jarvisd.reports.wire import ReportUsage, ReportUsageResult
 from jarvisd.rpc.wire import METHODS, HelloResult, Limits, SubscribeResult
 from jarvisd.state.model import StateView, Transition
 from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
@@ -403,6 +406,32 @@ class FakeDaemon:
         found = [each for each in self.sessions if params.agent in (None, each.agent)]
         return StatesListResult(
             now_ms=NOW_MS, number=self.number, sessions=found[: params.limit]
+        )
+
+    def _prices_get(self, _: PricesGet) -> PricesResult:
+        return PricesResult(
+            version="2026-11-21 t 0", day="2026-11-21", shipped_day="2026-11-21"
+        )
+
+    def _report_usage(self, params: ReportUsage) -> ReportUsageResult:
+        nothing = UsageRow(
+            key=None,
+            agents=[],
+            sessions=0,
+            tokens=Tokens(),
+            cost_micros=0,
+            unpriced=0,
+            responses=0,
+            web_searches=0,
+            models=[],
+        )
+        return ReportUsageResult(
+            revision=7,
+            by=params.by,
+            tz=params.tz,
+            complete=True,
+            total=nothing,
+            rows=[],
         )
 
     def _report_budget(self, _: ReportBudget) -> ReportBudgetResult:

@@ -1,5 +1,6 @@
 """The priced cases of the ledger, with amounts computed by hand from list prices."""
 
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -354,15 +355,53 @@ def test_a_broken_table_leaves_costs_unknown_and_says_so_once(
     if content is not None:
         path.write_bytes(content)
 
-    book = PriceBook.load(
-        parse_overrides({"mine": {"input": 1, "output": 2}}), path=path
+    table, problem = load_table(path)
+    book = PriceBook(
+        table, overrides=parse_overrides({"mine": {"input": 1, "output": 2}})
     )
 
-    assert book.problem is not None
-    assert str(path) in book.problem
+    assert problem is not None
+    assert str(path) in problem
     assert book.cost_micros("claude-opus-4-8", STANDARD, NOW, HUNDRED) is None
     assert book.cost_micros("mine", STANDARD, NOW, HUNDRED) == 120_000
     assert book.table_version.startswith("none")
+
+
+def dated(day: str) -> bytes:
+    """Return the shipped table as one of another *day*, with a checksum that fits."""
+    _, _, body = TABLE_FILE.read_bytes().split(b"\n", 2)
+    checksum = zlib.crc32(body.removesuffix(b"}\n"))
+    return b'{\n"version": "%b test %08x",\n%b' % (day.encode(), checksum, body)
+
+
+@pytest.mark.parametrize(
+    ("content", "day", "problem"),
+    [
+        pytest.param(dated("2099-01-01"), "2099-01-01", None, id="newer"),
+        pytest.param(dated("2020-01-01"), None, None, id="older"),
+        pytest.param(
+            dated("2099-01-01")[:-9] + b"}\n", None, "is no price table", id="cut"
+        ),
+        pytest.param(
+            dated("2099-01-01").replace(b"15", b"16", 1),
+            None,
+            "is damaged",
+            id="edited",
+        ),
+    ],
+)
+def test_the_latest_table_that_is_whole_counts(
+    tmp_path: Path, content: bytes, day: str | None, problem: str | None
+) -> None:
+    path = tmp_path / "prices.json"
+    path.write_bytes(content)
+
+    book = PriceBook.load(paths=[path, tmp_path / "missing.json"])
+
+    assert book.table.day == (day or BOOK.table.day)
+    assert (problem is None) == (book.problem is None)
+    assert problem is None or problem in str(book.problem)
+    assert book.rate(None, "claude-opus-4-8", NOW) is not None
 
 
 def test_the_shipped_table_is_whole_and_every_record_of_it_is_priced() -> None:

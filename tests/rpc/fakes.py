@@ -75,6 +75,7 @@ from jarvisd.overview.wire import (
     SourcesList,
     SourcesListResult,
 )
+from jarvisd.pricing.wire import PricesGet, PricesResult, PricesUpdate
 from jarvisd.reports.awake import Awake
 from jarvisd.reports.methods import Reports
 from jarvisd.rpc.connection import Timeouts
@@ -281,9 +282,16 @@ class FakeDaemon:
             ConversationsSaveMessage: self._save_message,
             PushOpen: self._push_open,
             ReportBudget: self._budgets,
+            PricesGet: self._prices,
+            PricesUpdate: self._prices,
             PushLines: self._push_lines,
             PushClose: self._push_close,
         }
+
+    async def _prices(self, _: PricesGet | PricesUpdate) -> PricesResult:
+        await self._wait()
+        day = "2026-11-21"
+        return PricesResult(version=f"{day} test", day=day, shipped_day=day)
 
     async def _budgets(self, _: ReportBudget) -> ReportBudgetResult:
         await self._wait()

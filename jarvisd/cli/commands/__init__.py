@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "service": "install and steer the daemon under systemd",
     "doctor": "check the installation and say what to do",
     "agents": "list agents that can be read, and check how a log is read",
+    "prices": "show the prices in force, or replace them by newer ones",
     "attribution": "say where skills, agents and commands come from",
     "config": "show the effective configuration",
     "completions": "print completions for a shell",
