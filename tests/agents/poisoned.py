@@ -19,6 +19,7 @@ from jarvisd.agents.cline import shape as cline
 from jarvisd.agents.codex import shape as codex
 from jarvisd.agents.copilot import shape as copilot
 from jarvisd.agents.gemini import shape as gemini
+from jarvisd.agents.gptme import shape as gptme
 from jarvisd.agents.hermes import shape as hermes
 from jarvisd.agents.kimi import shape as kimi
 from jarvisd.agents.opencode import shape as opencode
@@ -139,6 +140,11 @@ _COPILOT: tuple[dict[str, Any], ...] = (
     {"type": "session.error", "data": {}},
 )
 
+_GPTME: tuple[dict[str, Any], ...] = (
+    {"role": "assistant", "content": "Hi.", "metadata": {"usage": {"input_tokens": 3}}},
+    {"role": "assistant", "content": "@shell(c1): {}", "metadata": {"timings": {}}},
+)
+
 _QWEN: tuple[dict[str, Any], ...] = (
     {"type": "assistant", "usageMetadata": {"promptTokenCount": 3}},
     {"type": "system", "subtype": "chat_compression", "systemPayload": {"info": {}}},
@@ -242,6 +248,9 @@ AGENTS = {
     "copilot": Agent(
         copilot.CopilotLine,
         tuple({**each, "id": "e1", "timestamp": _AT} for each in _COPILOT),
+    ),
+    "gptme": Agent(
+        gptme.GptmeLine, tuple({**each, "timestamp": _AT} for each in _GPTME)
     ),
     "qwen": Agent(
         qwen.QwenLine, tuple({**each, "uuid": "u1", "timestamp": _AT} for each in _QWEN)

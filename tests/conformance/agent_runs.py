@@ -208,7 +208,7 @@ def _calls_sent(truth: dict[str, Any], gaps: list[Gap]) -> Calls:
     unlogged = {tool for gap in gaps for tool in gap.tools}
     calls: Calls = {}
     for each in truth["tool_calls"]:
-        if each["name"] not in unlogged:
+        if unlogged.isdisjoint((each["name"], each["id"])):
             tool = _logged_as(each, renamed)
             before, outcome = calls.get(tool, NO_CALLS), each["expect"]
             calls[tool] = CallCount(

@@ -1,0 +1,1 @@
+"""gptme: lines of messages whose tool calls are text."""
