@@ -121,7 +121,7 @@ async def explain(
 
 
 def _begun(block: Block) -> _Reading:
-    return _Reading(block.origin, block.source, block.position)
+    return _Reading(block.origin, block.source, block.position, error=block.error)
 
 
 def _read_all(explainer: Explainer, agent: Agent, readings: list[_Reading]) -> None:

@@ -397,3 +397,21 @@ async def test_whatever_becomes_of_a_rollout_it_counts_once(
             assert await counts(daemon, each) == expected(each)
 
         assert await errors(daemon) == {}
+
+
+async def test_tail_and_explain_report_that_a_file_is_damaged(home: Home) -> None:
+    rollout = Rollout(home)
+    rollout.answer(3000)
+    rollout.compress()
+    packed = bytearray(rollout.packed.read_bytes())
+    middle = len(packed) // 2
+    packed[middle : middle + 200] = b"\xff" * 200
+    rollout.packed.write_bytes(packed)
+    async with running_daemon(home) as daemon:
+        await daemon.sync()
+        tail = await jarvisctl(home, "tail", "-n", "1", rollout.thread)
+        explain = await jarvisctl(home, "explain", rollout.thread, "--brief")
+
+    for done in (tail, explain):
+        assert done.stdout
+        assert b"it is damaged" in done.stderr

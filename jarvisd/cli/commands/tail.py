@@ -56,6 +56,9 @@ def run(args: argparse.Namespace) -> int:
         block = client.call(BlocksGet(block_id=block_id), BlockView)
         tail = _Tail(client, block, raw=args.raw or terminal.columns() is None)
         tail.print_last(args.lines)
+        if block.error is not None:  # there may be more, which cannot be read
+            terminal.report(f"{block.path or block.block_id}: {block.error}")
+
         if args.follow:
             tail.follow()
 
