@@ -5,13 +5,15 @@ so the list holds each block once, as it is now, and a subscriber needs no queue
 its own: it remembers how far it has read. A slow one simply finds less to read.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from jarvisd.base.json_guard import encode_safe
 from jarvisd.core.block import Block
 from jarvisd.ledger.session_totals import Session
 from jarvisd.overview.sessions import Sessions
+from jarvisd.rpc.messages import event_rest
 from jarvisd.rpc.wire import Topic
 from jarvisd.segments.model import Segment
 from jarvisd.state.journal import Journal
@@ -45,6 +47,23 @@ class Change:
     place: str | None = None
 
 
+class SharedNews(NamedTuple):
+    """What is new for all subscriptions of one kind that have read equally far.
+
+    Attributes:
+        rests: The events without what names the subscription.
+        size: The length of these.
+        read: The place behind them.
+        number: That of the newest transition among them, or before.
+
+    """
+
+    rests: tuple[bytes, ...]
+    size: int
+    read: int
+    number: int
+
+
 @dataclass(slots=True)
 class Changes:
     """The changes by thing, oldest first.
@@ -56,6 +75,7 @@ class Changes:
         journal: Where to ask for transitions that are no longer here.
         sequence: The number of the newest change.
         floor: All changes after this number are still here.
+        shared: What is new, by who asks for it; dropped with the next change.
 
     """
 
@@ -68,6 +88,7 @@ class Changes:
     floor: int = 0
     _kept: dict[Key, Change] = field(default_factory=dict)
     _encoded: dict[str, bytes] = field(default_factory=dict)
+    shared: dict[Hashable, SharedNews] = field(default_factory=dict)
 
     def add_block(self, block: Block) -> None:
         """Record that *block* has changed; it is encoded only if somebody asks."""
@@ -188,6 +209,9 @@ class Changes:
         )
 
     def _add(self, change: Change) -> None:
+        if self.shared:
+            self.shared.clear()
+
         key: Key = (change.topic, change.key)
         self.sequence = change.sequence
         self._kept.pop(key, None)
@@ -195,6 +219,27 @@ class Changes:
         if len(self._kept) > self.max_kept:
             oldest = next(iter(self._kept))
             self.floor = self._kept.pop(oldest).sequence
+
+
+def news_after(
+    changes: Changes, read: int, number: int, matches: Callable[[Change], bool]
+) -> SharedNews:
+    """Return the events of *changes* after the place *read*, of those that match.
+
+    *number* is that of the newest transition that is known already.
+    """
+    rests = []
+    for change in changes.after(read):
+        read, is_new = max(read, change.sequence), True
+        if change.topic == "states":
+            is_new = int(change.key) > number
+            number = max(number, int(change.key))
+
+        if is_new and matches(change):
+            data = changes.data_of(change)
+            rests.append(event_rest(change.topic, changes.cursor(read), data))
+
+    return SharedNews(tuple(rests), sum(map(len, rests)), read, number)
 
 
 def _changes_of(block: Block, after: int) -> list[Change]:

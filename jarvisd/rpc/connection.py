@@ -364,8 +364,10 @@ class ClientConnection(asyncio.BufferedProtocol):
             return
 
         news = self._outbox.take(NEWS_BYTES)
-        self._transport.write(news)
         if news:
+            self._transport.write(news)
+
+        if len(news) >= NEWS_BYTES // len(self._outbox):
             self._turn_soon()  # there may be more
         else:
             self._wake_at(self._outbox.next_at)

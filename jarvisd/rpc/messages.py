@@ -215,10 +215,24 @@ def encode_event(subscription: str, topic: str, cursor: str, data: bytes) -> byt
 
     Subscription, topic and cursor are our own words and need no quoting.
     """
+    return event_head(subscription) + event_rest(topic, cursor, data)
+
+
+def event_head(subscription: str) -> bytes:
+    """Return the part of each event of *subscription* that no other one has."""
     return (
-        b'{"jsonrpc":"2.0","method":"event","params":'
-        b'{"subscription":"%b","topic":"%b","cursor":"%b","data":%b}}\n'
-    ) % (subscription.encode(), topic.encode(), cursor.encode(), data)
+        b'{"jsonrpc":"2.0","method":"event","params":{"subscription":"%b",'
+        % subscription.encode()
+    )
+
+
+def event_rest(topic: str, cursor: str, data: bytes) -> bytes:
+    """Return the rest of an event, which is the same for all subscriptions."""
+    return b'"topic":"%b","cursor":"%b","data":%b}}\n' % (
+        topic.encode(),
+        cursor.encode(),
+        data,
+    )
 
 
 def encode_batch(answers: list[bytes]) -> bytes:

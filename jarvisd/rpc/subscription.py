@@ -12,7 +12,7 @@ blocks and sessions that were sent within the last interval.
 import math
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -29,7 +29,7 @@ from jarvisd.overview.health_wire import HealthTurned
 from jarvisd.overview.matching import is_in_project
 from jarvisd.overview.sessions import Sessions
 from jarvisd.rpc import messages
-from jarvisd.rpc.changes import Change, Changes
+from jarvisd.rpc.changes import Change, Changes, SharedNews, news_after
 from jarvisd.rpc.wire import (
     Ping,
     Resync,
@@ -45,6 +45,9 @@ from jarvisd.state.model import Transition
 PING_S = 30.0
 MAX_SUBSCRIPTIONS = 16
 """Of one client."""
+
+MAX_SHARED = 256
+"""Changes that are read at once together with all who ask for the same."""
 
 MAX_SPACED = 1024
 """Entries whose last notification is remembered; beyond it spacing is lost, no news is."""
@@ -66,6 +69,13 @@ class Subscription:
     _sent_at: dict[str, float] = field(default_factory=dict)
     _deferred: dict[str, Change] = field(default_factory=dict)
     _snapshot: deque[Change] = field(default_factory=deque)
+    _head: bytes = b""
+    _kind: Hashable = None
+    """What it asks for: those who ask for the same get the same events."""
+
+    def __post_init__(self) -> None:
+        self._head = messages.event_head(self.id)
+        self._kind = (*self.wanted.topics, self.wanted.filter)
 
     def start(
         self, blocks: list[Block], missed: Iterable[Transition] = ()
@@ -107,6 +117,13 @@ class Subscription:
 
     def take(self, now: float, max_bytes: int) -> list[bytes]:
         """Return the notifications to send at *now*: of *max_bytes* and a little more."""
+        is_plain = not (self._snapshot or self._deferred or self.wanted.interval_ms)
+        if is_plain and self.changes.sequence - self._read <= MAX_SHARED:
+            shared = self._shared_news()
+            if shared.size <= max_bytes:
+                self._read, self._known_number = shared.read, shared.number
+                return [self._head + rest for rest in shared.rests]
+
         news = self._take_snapshot(now, max_bytes) if self._snapshot else []
         room = max_bytes - sum(map(len, news))
         deferred = self._deferred.items()
@@ -126,6 +143,18 @@ class Subscription:
     def next_at(self) -> float:
         """The moment at which a deferred block may be sent, or infinity."""
         return min((self._due_at(each) for each in self._deferred), default=math.inf)
+
+    def _shared_news(self) -> SharedNews:
+        """Return all that is new, made once for all who ask for the same."""
+        key = (self._kind, self._read, self._known_number)
+        shared = self.changes.shared.get(key)
+        if shared is None:
+            shared = news_after(
+                self.changes, self._read, self._known_number, self._matches
+            )
+            self.changes.shared[key] = shared
+
+        return shared
 
     def _first_known(self, place: int | None) -> int:
         """Return the number of the last transition that the client knows already.
@@ -168,20 +197,7 @@ class Subscription:
         )
 
     def _matches(self, change: Change) -> bool:
-        if change.topic not in self.wanted.topics:
-            return False
-
-        wanted = self.wanted.filter
-        if wanted is None:
-            return True
-
-        if change.block is not None and matches_filter(change.block, wanted):
-            return True
-
-        if change.agent is not None:  # its block may not know its folder yet
-            return matches_session(change.agent, change.place, wanted)
-
-        return change.block is None
+        return matches_change(change, self.wanted)
 
     def _take_snapshot(self, now: float, max_bytes: int) -> list[bytes]:
         news: list[bytes] = []
@@ -236,6 +252,24 @@ class Subscription:
         return min(
             (c.sequence - 1 for c in self._deferred.values()), default=self._read
         )
+
+
+def matches_change(change: Change, asked: Subscribe) -> bool:
+    """Whether a subscriber who *asked* for something is notified of *change*."""
+    if change.topic not in asked.topics:
+        return False
+
+    wanted = asked.filter
+    if wanted is None:
+        return True
+
+    if change.block is not None and matches_filter(change.block, wanted):
+        return True
+
+    if change.agent is not None:  # its block may not know its folder yet
+        return matches_session(change.agent, change.place, wanted)
+
+    return change.block is None
 
 
 def matches_session(
