@@ -218,7 +218,7 @@ async def compose(
     subscriptions = Subscriptions(
         books, clock, instance_id=service.instance_id, journal=journal
     )
-    reader.live_watch.batch_unless(partial(bool, subscriptions))
+    reader.live_watch.batch_for(partial(len, subscriptions))
     reports = Reports(
         ledger=books.ledger,
         states=books.states,

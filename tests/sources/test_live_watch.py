@@ -43,7 +43,7 @@ def told(tmp_path: Path) -> Told:
 async def test_the_first_hint_comes_at_once_and_later_ones_together(
     told: Told, tmp_path: Path
 ) -> None:
-    told.watch.batch_unless(lambda: False)
+    told.watch.batch_for(lambda: 0)
     with told.watch.open():
         told.watch.add(str(tmp_path))
         told.write("a")
@@ -59,7 +59,7 @@ async def test_no_hint_waits_while_somebody_waits_for_it(
     told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inotify_files, "PAUSE_S", 3600.0)
-    told.watch.batch_unless(lambda: True)
+    told.watch.batch_for(lambda: 1)
     with told.watch.open():
         told.watch.add(str(tmp_path))
         for number in range(1, 4):
@@ -67,12 +67,35 @@ async def test_no_hint_waits_while_somebody_waits_for_it(
             await told.has_told(*["a"] * number)
 
 
+async def test_many_hints_for_many_clients_come_together_after_a_short_pause(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inotify_files, "PAUSE_S", 3600.0)
+    monkeypatch.setattr(inotify_files, "SHORT_PAUSE_S", 0.2)
+    told.watch.batch_for(lambda: 50)
+    with told.watch.open():
+        told.watch.add(str(tmp_path))
+        few = ["a"] * 40
+        for number in range(len(few)):
+            told.write("a")
+            await told.has_told(*few[: number + 1])
+
+        many = ["a", "b"] * 30
+        told.write(*many)  # with these there are more than fifty in a second
+        await told.has_told(*few, *many)
+        told.write("c")
+        await told.has_told(*few, *many, "c")
+
+    assert told.at[39] - told.at[0] < 0.2 * 39
+    assert told.at[100] - told.at[99] >= 0.9 * 0.2
+
+
 async def test_more_than_is_read_at_once_is_told_without_a_pause(
     told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inotify_files, "PAUSE_S", 3600.0)
     monkeypatch.setattr(inotify_files, "READ_BYTES", inotify_files.EVENT_BYTES + 32)
-    told.watch.batch_unless(lambda: False)
+    told.watch.batch_for(lambda: 0)
     names = ["a", "b", "c"] * 100
     with told.watch.open():
         told.watch.add(str(tmp_path))

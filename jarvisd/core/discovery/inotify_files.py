@@ -1,12 +1,14 @@
 """Hints about live files, by inotify, read in a callback of the event loop.
 
-While a client waits for changes, each hint is delivered at once. Otherwise the first
-hint after a pause is delivered at once, and those that follow closely are batched:
-reading lines in a row takes two thirds of the time of waking up for each.
+The first hint after a pause is delivered at once, and those that follow closely are
+batched: reading lines in a row takes two thirds of the time of waking up for each. While
+clients wait for changes, that is only done for a few milliseconds, and only while many
+hints come for many clients: with one client it saves nothing.
 """
 
 import asyncio
 import errno
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -39,12 +41,39 @@ PAUSE_S = 0.05
 """Seconds for which hints are batched. Twice as long would save two percent more; this
 is well below the quarter second in which a status line shows them."""
 
+SHORT_PAUSE_S = 0.005
+"""The same while clients wait: with reading and sending they have a line within 10 ms."""
+
+BUSY_PER_S = 50
+"""Hints a second up to which each is delivered at once to clients that wait."""
+
+MANY_SENT_PER_S = 2_000
+"""Hints a second times clients from which on a pause saves more than it costs."""
+
 # From inotify.h; comparing with the enum is slow.
 _Q_OVERFLOW, _IGNORED, _ISDIR = 0x4000, 0x8000, 0x40000000
 _MOVED_FROM, _MOVED_TO, _CREATE = 0x40, 0x80, 0x100
 
 MAX_FAILURES = 1000
 """Folders whose failure is kept: more than anybody reads."""
+
+
+class HintRate:
+    """How many hints come in a second."""
+
+    def __init__(self) -> None:
+        self._began = -math.inf
+        self._hints = self._hints_before = 0
+
+    def add(self, hints: int, now: float) -> int:
+        """Count *hints* that came at *now*; return how many came in a second lately."""
+        passed = now - self._began
+        if passed >= 1.0:
+            self._hints_before = 0 if passed >= 2.0 else self._hints
+            self._began, self._hints = now, 0
+
+        self._hints += hints
+        return max(self._hints, self._hints_before)
 
 
 class LiveWatch:
@@ -69,7 +98,8 @@ class LiveWatch:
         self._watches: dict[str, int] = {}
         self._failures: dict[str, str] = {}
         self._events: deque[Event] = deque()
-        self._is_urgent: Callable[[], bool] = lambda: True
+        self._clients: Callable[[], int] = lambda: 1
+        self._rate = HintRate()
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -82,9 +112,9 @@ class LiveWatch:
         """Return why an added folder is not watched; None if all are."""
         return next(iter(self._failures.values()), None)
 
-    def batch_unless(self, is_urgent: Callable[[], bool]) -> None:
-        """Batch hints from now on, except while *is_urgent* returns True."""
-        self._is_urgent = is_urgent
+    def batch_for(self, clients: Callable[[], int]) -> None:
+        """Batch hints from now on, by how many *clients* wait for changes."""
+        self._clients = clients
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -146,12 +176,12 @@ class LiveWatch:
             loop = asyncio.get_running_loop()
             loop.add_reader(self._notify.fileno(), self._read)
 
-    def _pause(self) -> None:
+    def _pause(self, seconds: float) -> None:
         """Pause, so that the kernel collects changes meanwhile."""
         if self._notify is not None:
             loop = asyncio.get_running_loop()
             loop.remove_reader(self._notify.fileno())
-            loop.call_later(PAUSE_S, self._listen)
+            loop.call_later(seconds, self._listen)
 
     def _close_inotify(self) -> None:
         if self._notify is None:
@@ -169,8 +199,11 @@ class LiveWatch:
             # Not INotify.read, which costs one more system call, for the queue's size.
             data = os.read(self._notify.fileno(), READ_BYTES)
             self._events += parse_events(data)
-            if len(data) <= READ_BYTES - EVENT_BYTES and not self._is_urgent():
-                self._pause()
+            now = asyncio.get_running_loop().time()
+            hints, clients = self._rate.add(len(self._events), now), self._clients()
+            is_many = hints > BUSY_PER_S and hints * clients >= MANY_SENT_PER_S
+            if len(data) <= READ_BYTES - EVENT_BYTES and (is_many or not clients):
+                self._pause(SHORT_PAUSE_S if clients else PAUSE_S)
 
         self._deliver()
 

@@ -59,7 +59,7 @@ class FolderWatch:
                 self._forward_hint, self._lost, self._watch_new_folder
             )
             with self._watch.open():
-                self._watch.batch_unless(lambda: False)
+                self._watch.batch_for(lambda: 0)
                 async with anyio.create_task_group() as self._group:
                     if self._watch.error is not None:
                         self._group.start_soon(self._retry)
