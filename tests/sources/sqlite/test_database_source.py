@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +11,14 @@ import pytest
 
 from jarvisd.base.clock import SystemClock
 from jarvisd.core.source import Batch, Budget, ItemRef, StreamTotals
-from jarvisd.core.sources.sqlite.database_queries import RowQuery, row_ref
+from jarvisd.core.sources.sqlite.database_queries import (
+    Row,
+    RowQuery,
+    SqliteValue,
+    row_ref,
+)
 from jarvisd.core.sources.sqlite.database_source import DatabaseSource
+from jarvisd.core.sources.sqlite.lock_free_vfs import Snapshot
 from jarvisd.core.sources.sqlite.row_delivery import UNREADABLE
 from tests.sources.sqlite.database_rig import (
     Writer,
@@ -198,18 +205,43 @@ def test_what_changes_while_a_session_is_read_first_comes_again(
         assert consumer.totals[ses] == totals_of(consumer.streams)[ses]
 
 
-def test_a_session_whose_last_delivered_row_is_deleted_is_read_again(
-    path: Path, tmp_path: Path
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_the_row_that_was_delivered_last_is_deleted(
+    path: Path, tmp_path: Path, is_restarted: bool
 ) -> None:
+    """The rows of the session are only known since the start of the process."""
     with writing(path) as agent, consuming(path) as consumer:
         ses, _, parts = fill(agent, parts=9)
         consumer.read(Budget(items=4))
+        if is_restarted:
+            consumer.restart()
 
         agent("delete", "part", parts[2])
-        assert consumer.read().restarted == [ses]
+        assert consumer.read().restarted == [ses][: int(is_restarted)]
 
         consumer.drain()
         assert consumer.streams == truth(path, tmp_path / "copy")
+        assert consumer.totals[ses] == totals_of(consumer.streams)[ses]
+
+
+def test_a_session_is_listed_once_while_it_is_read_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To list the rows of a large session takes longer than a slice of it."""
+    asked: list[str] = []
+    rows = Snapshot.rows
+
+    def counted(self: Snapshot, sql: str, /, **values: SqliteValue) -> Iterator[Row]:
+        asked.append(sql)
+        return rows(self, sql, **values)
+
+    monkeypatch.setattr(Snapshot, "rows", counted)
+    with writing(path) as agent, consuming(path) as consumer:
+        fill(agent, parts=40)
+        consumer.drain(Budget(items=4))
+
+        assert consumer.batches > 8
+        assert asked.count(QUERIES.rows) == 1
 
 
 def test_a_batch_is_returned_until_it_is_applied(path: Path) -> None:

@@ -91,7 +91,7 @@ class StreamReader:
         The position remains that where it was *begun*: what has changed since then in
         rows that were delivered already is found by the sequence, once all were.
         """
-        sizes = self.listed(stream)
+        sizes = self._unfinished(stream, after)
         names = list(sizes)
         start = 0
         if after is not None and after in sizes:
@@ -103,12 +103,28 @@ class StreamReader:
             if self._delivery.is_full:
                 break
 
-            self._delivery.add(stream, name, None)
-            after = name
+            chars = self._delivery.add(stream, name, None)
+            if chars is not None:
+                sizes[name], after = chars, name
+            else:
+                del sizes[name]
+                after = after or name
         else:
             after = None
 
+        self.sizes[stream] = sizes
         self._move(stream, begun, now, after)
+
+    def _unfinished(self, stream: str, after: RowName | None) -> dict[RowName, int]:
+        """Return the rows of a stream that is being read for the first time.
+
+        Those of the slice before are good enough: what has changed since then has an
+        entry. To list them again takes longer than the slice if they are large.
+        """
+        known = self._known_sizes.get(stream, {})
+        return dict(
+            known if after is not None and after in known else self.listed(stream)
+        )
 
     def _read_changes(self, stream: str, known: int, now: int) -> None:
         """Deliver the rows that the entries behind the *known* one name."""
