@@ -17,6 +17,7 @@ from jarvisd.agents.aider import shape as aider
 from jarvisd.agents.claude import shape as claude
 from jarvisd.agents.cline import shape as cline
 from jarvisd.agents.codex import shape as codex
+from jarvisd.agents.continue_cli import shape as continue_cli
 from jarvisd.agents.copilot import shape as copilot
 from jarvisd.agents.gemini import shape as gemini
 from jarvisd.agents.gptme import shape as gptme
@@ -205,6 +206,10 @@ _CLINE: tuple[dict[str, Any], ...] = (
 )
 
 
+_CONTINUE: tuple[dict[str, Any], ...] = (
+    {"message": {"role": "assistant", "usage": {"prompt_tokens": 3}}},
+    {"totals": {"promptTokens": 9, "completionTokens": 2}},
+)
 _OPENHANDS: tuple[dict[str, Any], ...] = (
     {"usage_id": "agent", "usage": {"prompt_tokens": 3, "completion_tokens": 7}},
     {"kind": "ObservationEvent", "tool_call_id": "c", "observation": {}},
@@ -258,6 +263,7 @@ AGENTS = {
     "kimi": Agent(
         kimi.WireRecord, tuple({**each, "time": 1_795_229_484_939} for each in _KIMI)
     ),
+    "continue_cli": Agent(continue_cli.ContinueItem, _CONTINUE),
     "openhands": Agent(openhands.OpenHandsItem, _OPENHANDS),
     "openclaw": Agent(
         TreeEntry, tuple({**each, "id": "e1", "timestamp": _AT} for each in ENTRIES)

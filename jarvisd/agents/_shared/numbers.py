@@ -39,6 +39,7 @@ Minutes = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 Percent = Annotated[float, Meta(ge=0, le=1_000)]
 Dollars = Annotated[float, Meta(ge=0, le=1e9)]
+Cents = Annotated[float, Meta(ge=0, le=1e11)]
 
 WholeTime = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Time = Annotated[float, Meta(ge=0, le=2**63)]

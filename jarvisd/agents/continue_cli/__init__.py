@@ -1,0 +1,1 @@
+"""Continue: a JSON document for each session, of its command line and its extensions."""
