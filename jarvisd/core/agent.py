@@ -9,7 +9,7 @@ by the functions below when they are called first.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -141,7 +141,6 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
             was cut, with its whole prompt; None if it logs nothing of such a response.
         unlogged: The kinds of requests that are in no log, as truth files call them.
         uncounted: The token counts that are in no log, as truth files call them.
-        tokens: Whether its token counts are those of the provider, or estimated.
 
     """
 
@@ -151,7 +150,6 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     interrupted_output: int | None = None
     unlogged: frozenset[str] = frozenset()
     uncounted: frozenset[str] = frozenset()
-    tokens: Literal["exact", "estimated"] = "exact"
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True):

@@ -113,6 +113,7 @@ class BlockView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     failed. *state* and what follows it is what the session is doing, as in `StateView`;
     *title* is what it is called, and *model* the model of most responses. *are_items*:
     what is counted as lines are elements of a document or rows of a database.
+    *tokens_estimated*: tokens are estimates of the agent, not the provider's counts.
     """
 
     block_id: BlockId
@@ -152,3 +153,4 @@ class BlockView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     title: str | None = None
     model: str | None = None
     are_items: bool = False
+    tokens_estimated: bool = False

@@ -140,6 +140,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
         edit_modes: Modes in which edits need no leave.
         starts_with_prompt: The hook of a session's start runs with the first prompt,
             when a turn has begun.
+        estimates_tokens: Its token counts are its own estimates, not the provider's.
         subagents_end_with_turn: Nobody can prompt a subagent again: it is over with its
             turn.
         hooks: The words of its hooks.
@@ -158,6 +159,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     self_answering_modes: frozenset[str] = _NOTHING
     edit_modes: frozenset[str] = _NOTHING
     starts_with_prompt: bool = False
+    estimates_tokens: bool = False
     subagents_end_with_turn: bool = False
     hooks: HookWords = HookWords()
     registry: RegistryWords = RegistryWords()

@@ -112,7 +112,7 @@ def _summary(agent: Agent, trees: Sequence[Tree]) -> AgentSummary:
             for kind in [each.log.kind for each in logs]
             or [each.kind for each in trees or agent.roots({}, Path(), (Path(),))]
         ),
-        tokens=agent.about.tokens,
+        tokens="estimated" if agent.traits.estimates_tokens else "exact",
         logs=len(logs),
         last_activity_ms=logs[0].changed_ms if logs else None,
     )

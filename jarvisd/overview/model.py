@@ -56,6 +56,7 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         blocks: The ids of the blocks that it is written in.
         revision: The flush that stored it last, or the next one.
         state: What it is doing, and how we know.
+        tokens_estimated: *tokens* are estimates of the agent, not the provider's counts.
 
     """
 
@@ -93,3 +94,4 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     blocks: list[BlockId]
     revision: int
     state: StateView | None = None
+    tokens_estimated: bool = False

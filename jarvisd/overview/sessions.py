@@ -64,6 +64,7 @@ class Account(NamedTuple):
     state_confidence: Confidence
     title: str | None
     model: str | None
+    tokens_estimated: bool
 
 
 class SessionEntry(NamedTuple):
@@ -98,7 +99,7 @@ class Sessions(Feature):
         self.states = StateEngine(self.ledger.cost_so_far, traits_of=traits_of)
         self.projects = Projects() if projects is None else projects
         self.blocks = Blocks(self.projects, publish)
-        self._window = window
+        self._window, self._traits_of = window, traits_of
         self._blocks: dict[SessionKey, list[Block]] = {}
         self._order: NewestFirst[Session] = NewestFirst(
             lambda: list(self.ledger.sessions()), _last_ms, _name_of
@@ -214,6 +215,7 @@ class Sessions(Feature):
             state_confidence=state.confidence,
             title=None if session.title is None else session.title[2],
             model=session.model,
+            tokens_estimated=self._traits_of(session.agent).estimates_tokens,
         )
 
     def state(self, session: Session) -> StateView:
@@ -359,6 +361,7 @@ class Sessions(Feature):
             blocks=[each.block_id for each in blocks],
             revision=revision_of(entry),
             state=self.state(session),
+            tokens_estimated=self._traits_of(session.agent).estimates_tokens,
         )
 
     def _surroundings(self, session: Session) -> SegmentContext:

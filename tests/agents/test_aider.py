@@ -419,9 +419,12 @@ def test_a_project_below_a_configured_root_is_read(tmp_path: Path) -> None:
         append(path, TOKENS)
         daemon.ask("sync")
         (session,) = daemon.ask("sessions.list")["sessions"]
+        (shown,) = daemon.ask("blocks.list")["blocks"]
         explained = daemon.ask("sessions.explain", session_id=session["session_id"])
 
     assert session["state"]["state"] == "idle"
     assert session["prompts"] == 1
+    assert session["tokens_estimated"]
+    assert shown["tokens_estimated"]
     assert session["model"] == "gpt-5.1"
     assert explained["tokens"] == explained["booked"] == session["tokens"]

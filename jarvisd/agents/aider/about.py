@@ -9,6 +9,5 @@ ABOUT = About(
     "rounds above 999; cost; times, which only the start of Aider has; states",
     unknowable="what the provider counted, reasoning and mostly the cache; requests for "
     "commit messages and summaries; which edits were asked for, and how they ended",
-    tokens="estimated",
     unlogged=frozenset({"side", "extra"}),
 )

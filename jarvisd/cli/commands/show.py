@@ -130,10 +130,12 @@ def _session_facts(block: BlockView) -> list[tuple[str, str | None]]:
 
     cached = f"{tokens.cache_read:,} from cache, {_written(tokens):,} to it"
     unpriced = f" and {block.unpriced:,} without a price" if block.unpriced else ""
+    tilde = "~" if block.tokens_estimated else ""
     return [
         ("model", block.model),
-        ("tokens", f"{tokens.total:,}: {tokens.input:,} in, {cached}"),
+        ("tokens", f"{tilde}{tokens.total:,}: {tokens.input:,} in, {cached}"),
         ("", f"{tokens.output:,} out ({tokens.reasoning:,} reasoning)"),
+        ("", "estimated by the agent" if block.tokens_estimated else None),
         ("cost", f"{fmt.dollars(block.cost_micros or 0)}{unpriced}"),
         ("context", _share(block.context_percent)),
         ("last tool", block.last_tool),

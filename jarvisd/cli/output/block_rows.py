@@ -95,11 +95,12 @@ def state(block: BlockView) -> TableCell:
 
 
 def tokens(block: BlockView) -> str:
-    """Return the tokens of its session; of plain output, the estimate with a tilde."""
+    """Return the tokens of its session; a tilde means that they are an estimate."""
     if block.tokens is None:
         return f"~{fmt.count(block.token_estimate)}"
 
-    return fmt.count(block.tokens.total)
+    tilde = "~" if block.tokens_estimated else ""
+    return f"{tilde}{fmt.count(block.tokens.total)}"
 
 
 def cost(block: BlockView) -> str:
