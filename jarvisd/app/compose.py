@@ -131,6 +131,7 @@ async def compose(
         publish=publish,
     )
     books.states.checks_processes = True  # `presence` does
+    books.states.alarms = config.alarms
     reconciler = Reconciler(
         configured_trees(config, environ, agents),
         clock,
@@ -210,7 +211,7 @@ async def compose(
         exporter=exporter,
         segments=segments,
         clock=clock,
-        reload=reloader.bound(reconciler, prices, budgets),
+        reload=reloader.bound(reconciler, prices, budgets, books.states),
         left_out=intake.left_out,
         drift=intake.drift,
     )

@@ -13,6 +13,7 @@ from jarvisd.config import Config
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.discovery.reconciler import Reconciler
 from jarvisd.overview.wire import ConfigReloadResult
+from jarvisd.state.engine import StateEngine
 
 log = structlog.get_logger()
 
@@ -36,23 +37,32 @@ class Reloader:
         self._environ = environ
 
     def bound(
-        self, reconciler: Reconciler, prices: PricesInForce, budgets: BudgetEngine
+        self,
+        reconciler: Reconciler,
+        prices: PricesInForce,
+        budgets: BudgetEngine,
+        states: StateEngine,
     ) -> Callable[[], Awaitable[ConfigReloadResult]]:
-        """Return a reload that applies to *reconciler*, *prices* and *budgets*."""
+        """Return a reload that applies to these parts."""
 
         async def reload() -> ConfigReloadResult:
-            return self._reload(reconciler, prices, budgets)
+            return self._reload(reconciler, prices, budgets, states)
 
         return reload
 
     def _reload(
-        self, reconciler: Reconciler, prices: PricesInForce, budgets: BudgetEngine
+        self,
+        reconciler: Reconciler,
+        prices: PricesInForce,
+        budgets: BudgetEngine,
+        states: StateEngine,
     ) -> ConfigReloadResult:
         """Read and apply; a wrong configuration raises ConfigError and changes nothing."""
         new = config.read(self._argv, self._environ, known_agents=self._agents.names)
         changes = config.compare_configs(self._current, new)
         prices.change(new.prices)
         budgets.use(new.budgets)
+        states.alarms = new.alarms
         self._threshold.level = new.log_level
         reconciler.set_trees(
             configured_trees(new, self._environ, self._agents),

@@ -9,6 +9,7 @@ import msgspec
 
 from jarvisd.base import paths
 from jarvisd.base.errors import ConfigError
+from jarvisd.config.alarm_settings import ALARM_KEYS
 from jarvisd.config.budget_settings import BUDGET_KEYS, check_budgets
 from jarvisd.config.flags import Flags, parse_flags
 from jarvisd.config.settings import (
@@ -148,6 +149,7 @@ def _from_file(text: str, path: Path) -> Iterator[tuple[Key, GivenValue]]:
     _check_sink_keys(document.get("sinks"), path)
     _check_keys(document, "conversations", CONVERSATION_KEYS, path)
     _check_keys(document, "segments", SEGMENT_KEYS, path)
+    _check_keys(document, "alarms", ALARM_KEYS, path)
     yield from _given_values(document, (), TYPES, path)
     for name, table in _agent_tables(agents, path):
         yield from _given_values(table, ("agents", name), AGENT_TYPES, path)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from jarvisd.base.session_words import State
+from jarvisd.config.alarm_settings import AlarmSettings
 from jarvisd.config.budget_settings import BudgetSettings
 from jarvisd.config.sink_settings import SinkSettings
 
@@ -134,6 +135,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     notify: NotifySettings = NotifySettings()
     sinks: tuple[SinkSettings, ...] = ()
     budgets: tuple[BudgetSettings, ...] = ()
+    alarms: AlarmSettings = AlarmSettings()
     origins: Mapping[str, str] = {}
 
     def agent(self, name: str) -> AgentSettings:

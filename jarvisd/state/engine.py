@@ -12,6 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from jarvisd.base.session_words import OVER, WAITS, Confidence, State
+from jarvisd.config.alarm_settings import DEFAULT_ALARMS
 from jarvisd.core.block import Block
 from jarvisd.core.feature import Feature, SessionKey
 from jarvisd.core.origin import SessionId
@@ -70,6 +71,10 @@ class StateEngine(Feature):
     """Facts and signals in, verdicts and transitions out.
 
     Lines are folded behind the ledger, whose open tool calls are used, too.
+
+    Attributes:
+        alarms: When a session is worth a look whatever its state is.
+
     """
 
     def __init__(
@@ -89,6 +94,7 @@ class StateEngine(Feature):
         )
         self._news = News.HISTORY
         self.checks_processes = checks_processes
+        self.alarms = DEFAULT_ALARMS
         self._touched: set[SessionKey] = set()
         self._left: list[SessionKey] = []
         self._attended: list[SessionKey] = []
@@ -365,13 +371,14 @@ class StateEngine(Feature):
         else:
             self._asking.pop(session.key, None)
 
-        attention = attention_to(situation, reported) + self._burn(session, now_ms)
+        attention = attention_to(situation, reported, self.alarms)
+        attention += self._burn(session, now_ms)
         if attention != session.attention:
             session.attention = attention
             self._attended.append(session.key)
 
         session.call_back(verdict.recheck_ms)
-        session.call_back(silence_due_ms(situation, reported))
+        session.call_back(silence_due_ms(situation, reported, self.alarms))
         if reported.state in OVER and reported.since_ms is not None:
             session.call_back(reported.since_ms + FORGOTTEN_MS)
 
@@ -406,7 +413,7 @@ class StateEngine(Feature):
         if session.burn is None:
             session.burn = Burn(now_ms, micros)
 
-        return session.burn.attention(micros, now_ms)
+        return session.burn.attention(micros, now_ms, self.alarms)
 
 
 def _shown(reported: StateVerdict) -> tuple[State, bool]:

@@ -103,6 +103,8 @@ class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
         headless: The process ends with its turn.
         call: Digest and name of the newest call, and how often in a row it was made
             since *call_ms*.
+        former: Digest, name and time of the last other call, and how often the newest
+            call was that one again (A-B-A-B) since *alternating_ms*.
 
     """
 
@@ -136,6 +138,11 @@ class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     call_tool: str = ""
     call_count: int = 0
     call_ms: int | None = None
+    former: int = 0
+    former_tool: str = ""
+    former_ms: int | None = None
+    alternated: int = 0
+    alternating_ms: int | None = None
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -236,7 +243,7 @@ def _prompt(facts: StateFacts, event: PromptGiven, at_ms: int | None) -> None:
         _begin(facts, "prompt", at_ms)
 
     facts.limited_ms = facts.until_ms = None
-    facts.attempt = facts.call_count = 0
+    facts.attempt = facts.call_count = facts.alternated = 0
 
 
 def _command(facts: StateFacts, _: CommandGiven, __: int | None) -> None:
@@ -315,9 +322,22 @@ def _called(facts: StateFacts, event: ToolCalled, at_ms: int | None) -> None:
     facts.doing, facts.attempt = _TOOL, 0
     if event.digest == facts.call and event.tool == facts.call_tool and event.digest:
         facts.call_count += 1
+        facts.alternated = 0
+        return
+
+    newest = event.digest, event.tool
+    if event.digest and newest == (facts.former, facts.former_tool):
+        if not facts.alternated:
+            facts.alternating_ms = facts.former_ms
+
+        facts.alternated += 1
     else:
-        facts.call, facts.call_tool = event.digest, event.tool
-        facts.call_count, facts.call_ms = 1, at_ms
+        facts.alternated = 0
+
+    facts.former, facts.former_tool = facts.call, facts.call_tool
+    facts.former_ms = facts.call_ms
+    facts.call, facts.call_tool = newest
+    facts.call_count, facts.call_ms = 1, at_ms
 
 
 def _returned(facts: StateFacts, event: ToolReturned, at_ms: int | None) -> None:

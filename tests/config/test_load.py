@@ -129,7 +129,7 @@ def test_who_speaks_last(
         ),
         pytest.param(
             "zzz = 1",
-            "unknown key `zzz`; there are agents, budgets, conversations, exclude, fifos, jump, log_level, "
+            "unknown key `zzz`; there are agents, alarms, budgets, conversations, exclude, fifos, jump, log_level, "
             "notify, prices, scan_interval_s, segments, sinks, store",
             id="unknown key like no other",
         ),

@@ -91,6 +91,12 @@ def test_every_setting_is_shown_with_its_origin(environ: dict[str, str]) -> None
         ),
         Setting("sinks", "[]", "default"),
         Setting("budgets", "[]", "default"),
+        Setting(
+            "alarms",
+            "{loop_calls = 5, polling_calls = 50, alternating_calls = 0, "
+            "silence_s = 600.0, cost = 20.0, cost_minutes = 15}",
+            "default",
+        ),
         Setting("agents.claude.enabled", "true", "default"),
         Setting("agents.claude.roots", '["/r", "/ü"]', str(file)),
         Setting("agents.claude.ledger", "true", "default"),

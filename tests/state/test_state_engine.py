@@ -1,14 +1,15 @@
 """The engine: what is reported when, how needs roll up, and what is forgotten."""
 
 import gc
+from typing import Any
 
 import msgspec
 import pytest
 
 from jarvisd.base.session_words import Activity, State
+from jarvisd.config.alarm_settings import DEFAULT_ALARMS, AlarmSettings
 from jarvisd.core.origin import SessionId
 from jarvisd.state import session_registry
-from jarvisd.state.attention_reasons import LOOP_CALLS
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.model import Reason, Transition
 from jarvisd.state.session_state import SessionState
@@ -328,7 +329,7 @@ def reasons(desk: Desk, second: float) -> list[Reason]:
 
 def test_the_same_call_again_and_again_wants_attention() -> None:
     desk = Desk().read(prompt(0))
-    for number in range(LOOP_CALLS):
+    for number in range(DEFAULT_ALARMS.loop_calls):
         assert reasons(desk, number) == []
         given = {"command": "make"}
         desk.read(call(number, f"t{number}", given=given), result(number, f"t{number}"))
@@ -344,7 +345,7 @@ def test_the_same_call_again_and_again_wants_attention() -> None:
 
 def test_other_inputs_are_other_calls() -> None:
     desk = Desk().read(prompt(0))
-    for number in range(LOOP_CALLS * 2):
+    for number in range(DEFAULT_ALARMS.loop_calls * 2):
         desk.read(call(number, f"t{number}", given={"command": f"make {number}"}))
 
     assert reasons(desk, 10) == []
@@ -352,10 +353,52 @@ def test_other_inputs_are_other_calls() -> None:
 
 def test_calls_that_poll_are_alike_by_design() -> None:
     desk = Desk().read(prompt(0))
-    for number in range(LOOP_CALLS * 2):
+    for number in range(DEFAULT_ALARMS.loop_calls * 2):
         desk.read(call(number, f"t{number}", "TaskOutput"))
 
     assert reasons(desk, 30) == []
+
+
+def with_alarms(**fields: Any) -> Desk:
+    desk = Desk()
+    desk.states.alarms = AlarmSettings(**fields)
+    return desk
+
+
+def test_two_calls_that_alternate_want_attention_if_that_is_asked_for() -> None:
+    def alternate(desk: Desk, calls: int) -> list[Reason]:
+        desk.read(prompt(0))
+        for number in range(calls):
+            given = {"command": ("make", "make test")[number % 2]}
+            desk.read(call(number, f"t{number}", given=given))
+
+        return reasons(desk, calls)
+
+    assert alternate(with_alarms(alternating_calls=6), 5) == []
+    assert alternate(with_alarms(), 50) == []
+
+    desk = with_alarms(alternating_calls=6)
+    assert alternate(desk, 7) == [Reason.LOOP]
+    [attention] = desk.at(8).attention
+    assert attention.message == "7 calls of Bash alternated"
+    assert attention.since_ms == ms(0)
+
+    desk.read(call(9, "other", given={"command": "ls"}))
+    assert reasons(desk, 9) == []
+
+
+def test_thresholds_are_as_configured_and_zero_is_off() -> None:
+    alike = {"command": "make"}
+    desk = with_alarms(loop_calls=2, silence_s=30).read(prompt(0))
+    desk.read(call(1, "a", given=alike), call(2, "b", given=alike))
+    assert reasons(desk, 2) == [Reason.LOOP]
+    assert reasons(desk, 32) == [Reason.LOOP, Reason.SILENCE]
+
+    quiet = with_alarms(loop_calls=0, silence_s=0).read(prompt(0))
+    for number in range(60):
+        quiet.read(call(number, f"t{number}", given=alike))
+
+    assert reasons(quiet, 5_000) == []
 
 
 def test_silence_in_a_turn_wants_attention() -> None:
