@@ -18,8 +18,10 @@
 Pass facts to the constructors; they build the message, with a remedy if there is one.
 """
 
-from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path  # a tenth of what a command may take
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -85,7 +87,7 @@ class AlreadyRunningError(JarvisError):
     code = "already_running"
     exit_status = EXIT_ALREADY_RUNNING
 
-    def __init__(self, lock: Path, *, pid: int | None) -> None:
+    def __init__(self, lock: "Path", *, pid: int | None) -> None:
         holder = f"process {pid}" if pid else "another process"
         super().__init__(
             f"jarvisd is already running: {holder} holds {lock}. "
@@ -100,7 +102,7 @@ class SocketInUseError(JarvisError):
     code = "socket_in_use"
     exit_status = EXIT_ALREADY_RUNNING
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: "Path") -> None:
         super().__init__(
             f"another program listens on {socket}, and it was left alone. "
             "Stop that program (systemd's is `jarvisd.socket`), or set JARVISD_SOCKET "
@@ -115,7 +117,7 @@ class RuntimeFolderError(JarvisError):
     code = "runtime_folder"
     exit_status = EXIT_RUNTIME_FOLDER
 
-    def __init__(self, folder: Path, reason: str) -> None:
+    def __init__(self, folder: "Path", reason: str) -> None:
         super().__init__(f"{folder} cannot hold the socket: {reason}")
         self.folder = folder
         self.reason = reason
@@ -156,7 +158,7 @@ class StoreTooNewError(StoreError):
     code = "store_too_new"
     exit_status = EXIT_STORE_TOO_NEW
 
-    def __init__(self, path: Path, *, found: int, known: int) -> None:
+    def __init__(self, path: "Path", *, found: int, known: int) -> None:
         super().__init__(
             f"{path} has schema version {found}; this jarvisd knows up to {known}. "
             "Upgrade jarvisd, or move the file away to start afresh."
@@ -172,7 +174,7 @@ class StoreForeignError(StoreError):
     code = "store_foreign"
     exit_status = EXIT_STORE_TOO_NEW
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: "Path") -> None:
         super().__init__(
             f"{path} is the database of another program, and is left alone. "
             "Move it away, or give jarvisd another folder."
@@ -218,7 +220,7 @@ class DaemonUnreachableError(JarvisError):
     code = "daemon_unreachable"
     exit_status = EXIT_NO_DAEMON
 
-    def __init__(self, socket: Path, reason: str, remedy: str = "") -> None:
+    def __init__(self, socket: str, reason: str, remedy: str = "") -> None:
         super().__init__(
             f"jarvisd does not answer on {socket} ({reason}). {remedy}".rstrip()
         )

@@ -4,7 +4,8 @@ import msgspec
 
 from jarvisd.core.block import BadLine, Block
 from jarvisd.core.origin import Counts, Origin
-from jarvisd.core.roots import Position, SourceState, StoredPosition
+from jarvisd.core.roots import Position, StoredPosition
+from jarvisd.core.source_views import SourceState
 
 
 class SavedBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -10,7 +10,7 @@ from jarvisd.cli import wall_clock
 from jarvisd.cli.daemon_connection import DaemonConnection, decode
 from jarvisd.cli.notices import Notice, budget_notice
 from jarvisd.cli.notification_queue import QUIET_LOOK_MS
-from jarvisd.rpc.wire import Topic
+from jarvisd.rpc.client_wire import Topic
 
 
 class BudgetNotices:

@@ -8,7 +8,6 @@ import os
 import socket
 import struct
 from collections import deque
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -25,7 +24,8 @@ from jarvisd.cli.client_failures import (
     UnreadableAnswerError,
 )
 from jarvisd.cli.output.terminal import command
-from jarvisd.rpc.wire import METHODS, Hello, HelloResult
+from jarvisd.rpc.client_wire import Hello, HelloResult
+from jarvisd.rpc.method_names import METHOD_NAMES
 
 Answer = TypeVar("Answer")
 """A result's Struct, or `Fields`."""
@@ -43,8 +43,6 @@ MAX_UNREAD_NOTICES = 10_000
 
 _CONNECT_TIMEOUT = struct.pack("ll", CONNECT_TIMEOUT_S, 0)
 """As the kernel wants it: seconds and microseconds."""
-
-_METHOD_OF = {params: name for name, (params, _) in METHODS.items()}
 
 
 class _Error(msgspec.Struct):
@@ -112,7 +110,7 @@ class DaemonConnection:
 
         """
         limit_s = self._timeout_s if timeout_s is None else timeout_s
-        method = _METHOD_OF[type(params)]
+        method = METHOD_NAMES[type(params).__name__]
         self._last_id += 1
         request = _Request(id=self._last_id, method=method, params=params)
         deadline = wall_clock.monotonic() + limit_s
@@ -204,7 +202,7 @@ class DaemonConnection:
         return piece
 
     def _lost(self, reason: str) -> ConnectionLostError:
-        return ConnectionLostError(Path(self._path), reason)
+        return ConnectionLostError(self._path, reason)
 
     def __enter__(self) -> Self:
         return self
@@ -228,13 +226,15 @@ def _connected(path: str) -> socket.socket:
     except OSError as exc:
         client.close()
         reason = exc.strerror or str(exc)
-        raise DaemonUnreachableError(Path(path), reason, _remedy(path)) from exc
+        raise DaemonUnreachableError(path, reason, _remedy(path)) from exc
 
     return client
 
 
 def _remedy(path: str) -> str:
     """Return the remedy where nobody listens at *path*."""
+    from pathlib import Path  # noqa: PLC0415 - only where nobody listens
+
     found = (Path(paths.state_folder(os.environ)) / "run/rpc.sock").resolve()
     if found.exists() and str(found) != path:
         return f"Your daemon listens on {found}: set JARVISD_SOCKET to that."

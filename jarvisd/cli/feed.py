@@ -14,7 +14,12 @@ from jarvisd.cli.output.titles import Titles, ids_of, of_block
 from jarvisd.core.origin import BlockId, BlockView
 from jarvisd.core.wire import Backfill
 from jarvisd.overview.wire import BlocksList, BlocksListResult, Status, StatusResult
-from jarvisd.rpc.wire import Event, Subscribe, SubscribeResult, SubscriptionFilter
+from jarvisd.rpc.client_wire import (
+    Event,
+    Subscribe,
+    SubscribeResult,
+    SubscriptionFilter,
+)
 
 INTERVAL_MS = 250
 """Four updates a second of one block are as many as people can follow."""

@@ -11,6 +11,9 @@ import os
 import sys
 
 _HELP = (["-h"], ["--help"])
+_PRINTED = frozenset({"next", "ps", "report", "segments", "show"})
+"""Commands that ask, print and leave nothing behind: without a thread or a file open."""
+
 _EPIPE, _EXIT_BROKEN_PIPE = 32, 141
 """As in `errno` and `shell`, which cost as much as the line itself."""
 
@@ -38,7 +41,12 @@ def main(*packages: str) -> int:
 
     from jarvisd.cli import shell  # noqa: PLC0415 - see above
 
-    return shell.run(argv, packages)
+    status = shell.run(argv, packages)
+    if argv and argv[0] in _PRINTED:
+        sys.stdout.flush()
+        os._exit(status)
+
+    return status
 
 
 def _at_once(argv: list[str]) -> int | None:

@@ -24,7 +24,12 @@ from jarvisd.cli.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
 from jarvisd.cli.notices import Notice, gathered, notice
 from jarvisd.cli.notification_queue import Allowance, Memory, Pending
 from jarvisd.cli.output.terminal import report
-from jarvisd.rpc.wire import Event, Subscribe, SubscribeResult, SubscriptionFilter
+from jarvisd.rpc.client_wire import (
+    Event,
+    Subscribe,
+    SubscribeResult,
+    SubscriptionFilter,
+)
 from jarvisd.state.model import Transition
 from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 

@@ -33,6 +33,13 @@ _CHOICE = re.compile(r"invalid choice: '(?P<given>.*?)' \(choose from (?P<known>
 _WORD = re.compile(r"[\w-]+")
 
 
+class HelpForm(argparse.RawDescriptionHelpFormatter):
+    """The form of help, as wide as the terminal; argparse would import `shutil` for it."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=terminal.size()[0] - 2)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that shows *examples* first and suggests what was meant."""
 
@@ -99,7 +106,7 @@ def declare(
         name,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.{more and f' {more}'}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpForm,
         allow_abbrev=False,
     )
     parser.examples = EXAMPLES[name]
@@ -177,7 +184,7 @@ def build(names: Iterable[str] = COMMANDS) -> Parser:
     parser = Parser(
         prog="jarvisctl",
         description="See what every AI coding agent on this workstation is doing.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpForm,
         allow_abbrev=False,
     )
     parser.examples = OVERVIEW
@@ -188,7 +195,10 @@ def build(names: Iterable[str] = COMMANDS) -> Parser:
         help="print the version",
     )
     subparsers = parser.add_subparsers(
-        title="commands", dest="command", metavar="COMMAND", required=True
+        title="commands",
+        dest="command",
+        metavar="COMMAND",
+        required=True,
     )
     for name in names:
         importlib.import_module(f"jarvisd.cli.commands.{name}").add(subparsers)

@@ -11,7 +11,7 @@ from jarvisd.cli import wall_clock
 from jarvisd.cli.daemon_connection import DaemonConnection
 from jarvisd.cli.feed import FIRST_PAUSE_S, LONGEST_PAUSE_S, MAX_TAKEN
 from jarvisd.cli.output.titles import Titles, of_session
-from jarvisd.rpc.wire import Subscribe, SubscribeResult
+from jarvisd.rpc.client_wire import Subscribe, SubscribeResult
 from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 
 LIST_EVERY_S = 5.0

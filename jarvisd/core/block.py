@@ -17,12 +17,13 @@ from jarvisd.core.origin import (
     Life,
     Origin,
     SessionId,
-    stream_block_id,
 )
 from jarvisd.core.record import TOO_LONG
-from jarvisd.core.roots import Position, SourceState
+from jarvisd.core.roots import Position
+from jarvisd.core.source_views import SourceState
 from jarvisd.core.sources.jsonlines.lines import Oversize, TextLine, is_blank
 from jarvisd.core.sources.source_slice import RereadableLines
+from jarvisd.core.stream_ids import stream_block_id
 
 LIVE_MS = 300_000
 """A block without a line for this long is quiet: five minutes outlast most tools."""

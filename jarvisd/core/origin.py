@@ -1,6 +1,5 @@
 """A block: one stream of an agent's output, and the few numbers kept about it."""
 
-import hashlib
 from enum import StrEnum
 
 import msgspec
@@ -18,7 +17,6 @@ __all__ = [
     "Life",
     "Origin",
     "SessionId",
-    "stream_block_id",
 ]
 
 CHARS_PER_TOKEN = 4
@@ -67,15 +65,6 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     project: str | None = None
     cwd: str | None = None
     pid: int | None = None
-
-
-def stream_block_id(agent: str, path: str, stream: str) -> BlockId:
-    """Return the id of a block of a source that carries sessions.
-
-    It follows from the names. *stream* is a session; "" means the source itself.
-    """
-    name = f"{agent}\0{path}\0stream\0{stream}".encode()
-    return BlockId(hashlib.blake2b(name, digest_size=8).hexdigest())
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True, gc=False):

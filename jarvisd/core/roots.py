@@ -2,23 +2,13 @@
 
 import os
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
 from jarvisd.base.clock import Clock
-from jarvisd.base.wire_types import Result
-from jarvisd.core.origin import BlockId, SessionId
+from jarvisd.core.origin import SessionId
 from jarvisd.core.source import Source
-
-
-class SourceState(StrEnum):
-    """How a source stands with us."""
-
-    ACTIVE = "active"
-    GONE = "gone"
-    QUARANTINED = "quarantined"
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -133,32 +123,3 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
         """Return how the file at *parts* is read; None: as a file of lines."""
         place = self.place(parts)
         return self.kind if place is None else place.kind or self.kind
-
-
-class SourceView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One source as `sources.list` shows it."""
-
-    agent: str
-    path: str
-    state: SourceState
-    block_id: BlockId | None
-    offset: int
-    size: int
-    partial_bytes: int
-    generation: int
-    error: str | None
-    remedy: str | None = None
-
-
-class RootView(Result, frozen=True, kw_only=True):
-    """One folder that is looked at for an agent's transcripts.
-
-    *compressed* counts the transcripts in it that are compressed and cannot be read.
-    """
-
-    agent: str
-    path: str
-    exists: bool
-    files: int
-    error: str | None
-    compressed: int = 0

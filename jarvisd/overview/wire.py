@@ -9,7 +9,7 @@ import msgspec
 
 from jarvisd.base.wire_types import Params, Result, Text, Whole
 from jarvisd.core.origin import BlockId, BlockView, Kind, Life, SessionId
-from jarvisd.core.roots import RootView, SourceView
+from jarvisd.core.source_views import RootView, SourceView
 from jarvisd.core.wire import Backfill
 from jarvisd.overview.model import SessionView
 

@@ -13,8 +13,8 @@ from jarvisd.base.json_guard import encode_safe
 from jarvisd.core.block import Block
 from jarvisd.ledger.session_totals import Session
 from jarvisd.overview.sessions import Sessions
+from jarvisd.rpc.client_wire import Topic
 from jarvisd.rpc.messages import event_rest
-from jarvisd.rpc.wire import Topic
 from jarvisd.segments.model import Segment
 from jarvisd.state.journal import Journal
 from jarvisd.state.model import Transition

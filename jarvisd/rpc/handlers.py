@@ -66,10 +66,7 @@ from jarvisd.reports.wire import (
     SessionsExplain,
 )
 from jarvisd.rpc import PROTOCOL_VERSION, messages
-from jarvisd.rpc.discover import document
-from jarvisd.rpc.subscription import ClientOutbox, Subscriptions
-from jarvisd.rpc.wire import (
-    METHODS,
+from jarvisd.rpc.client_wire import (
     TOPICS,
     Discover,
     Hello,
@@ -78,6 +75,9 @@ from jarvisd.rpc.wire import (
     Subscribe,
     Unsubscribe,
 )
+from jarvisd.rpc.discover import document
+from jarvisd.rpc.subscription import ClientOutbox, Subscriptions
+from jarvisd.rpc.wire import METHODS
 from jarvisd.state.methods import LiveStates
 from jarvisd.state.wire import StatesHistory, StatesList
 

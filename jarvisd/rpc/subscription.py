@@ -30,7 +30,7 @@ from jarvisd.overview.matching import is_in_project
 from jarvisd.overview.sessions import Sessions
 from jarvisd.rpc import messages
 from jarvisd.rpc.changes import Change, Changes, SharedNews, news_after
-from jarvisd.rpc.wire import (
+from jarvisd.rpc.client_wire import (
     Ping,
     Resync,
     Revision,

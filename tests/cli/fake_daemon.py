@@ -60,7 +60,8 @@ from jarvisd.overview.wire import (
 from jarvisd.pricing.wire import PricesGet, PricesResult
 from jarvisd.reports.model import UsageRow
 from jarvisd.reports.wire import ReportUsage, ReportUsageResult
-from jarvisd.rpc.wire import METHODS, HelloResult, Limits, SubscribeResult
+from jarvisd.rpc.client_wire import HelloResult, Limits, SubscribeResult
+from jarvisd.rpc.wire import METHODS
 from jarvisd.state.model import StateView, Transition
 from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
 

@@ -21,7 +21,7 @@ from jarvisd.base.errors import (
 from jarvisd.base.wire_types import Params
 from jarvisd.cli import wall_clock
 from jarvisd.core.origin import Kind, Life
-from jarvisd.core.roots import RootView, SourceState, SourceView
+from jarvisd.core.source_views import RootView, SourceState, SourceView
 from jarvisd.core.wire import Backfill, Problem
 from jarvisd.overview.wire import SourcesListResult, Status
 from jarvisd.reports.wire import ReportToolsResult

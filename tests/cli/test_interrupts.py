@@ -11,7 +11,7 @@ import pytest
 
 from jarvisd.base.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
 from jarvisd.cli.daemon_connection import ANSWER_TIMEOUT_S
-from jarvisd.rpc.wire import Subscribe
+from jarvisd.rpc.client_wire import Subscribe
 from tests.cli.conftest import LIMIT_S, command
 from tests.cli.fake_daemon import FakeDaemon, block
 from tests.cli.terminal import Terminal

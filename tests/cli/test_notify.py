@@ -17,7 +17,7 @@ from jarvisd.base.session_words import Confidence, State
 from jarvisd.cli import wall_clock
 from jarvisd.cli.notices import gathered, notice
 from jarvisd.cli.templates import fill
-from jarvisd.rpc.wire import Subscribe
+from jarvisd.rpc.client_wire import Subscribe
 from jarvisd.state.model import Transition
 from jarvisd.state.wire import StatesList
 from tests.cli.conftest import LIMIT_S, Ctl, command

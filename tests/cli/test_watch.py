@@ -16,7 +16,7 @@ from jarvisd.base.session_words import Activity, Confidence, State
 from jarvisd.cli import wall_clock
 from jarvisd.core.origin import BlockView, Life
 from jarvisd.overview.wire import SessionsPrompts
-from jarvisd.rpc.wire import Subscribe
+from jarvisd.rpc.client_wire import Subscribe
 from tests.cli.conftest import LIMIT_S, command
 from tests.cli.fake_daemon import HALF_WAY, SCANNING, FakeDaemon, block
 from tests.cli.terminal import Terminal

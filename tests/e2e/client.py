@@ -13,7 +13,7 @@ from anyio.abc import ByteStream
 
 from jarvisd.core.origin import BlockView
 from jarvisd.overview.wire import BlocksListResult, SyncResult
-from jarvisd.rpc.wire import Event
+from jarvisd.rpc.client_wire import Event
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ import anyio
 from anyio import BrokenResourceError, EndOfStream
 
 from jarvisd.core.origin import BlockView
-from jarvisd.rpc.wire import HelloResult
+from jarvisd.rpc.client_wire import HelloResult
 from tests.e2e.client import Client, connected
 from tests.e2e.commands import started_by
 from tests.e2e.home import Home

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jarvisd.core.origin import Life
-from jarvisd.core.roots import SourceState, SourceView
+from jarvisd.core.source_views import SourceState, SourceView
 from jarvisd.overview.health_wire import HealthResult
 from jarvisd.overview.wire import SourcesListResult
 from tests.e2e.home import append, append_bytes, record

@@ -12,7 +12,7 @@ from jarvisd.budgets.model import BudgetWarning
 from jarvisd.budgets.wire import ReportBudgetResult
 from jarvisd.overview.health_wire import HealthResult
 from jarvisd.reports.wire import ReportUsageResult
-from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.rpc.client_wire import SubscribeResult
 from tests.e2e.client import Client, RpcError
 from tests.e2e.commands import jarvisctl, started
 from tests.e2e.home import Home

@@ -13,7 +13,7 @@ from jarvisd.base.wire_types import Done
 from jarvisd.core.origin import BlockView
 from jarvisd.core.wire import PushLinesResult, PushOpenResult
 from jarvisd.overview.health_wire import HealthResult
-from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.rpc.client_wire import SubscribeResult
 from jarvisd.state.model import Transition
 from jarvisd.state.wire import StatesHistoryResult
 from tests.e2e.client import Client, RpcError

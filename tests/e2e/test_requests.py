@@ -8,7 +8,7 @@ import pytest
 from anyio import EndOfStream
 
 from jarvisd.overview.wire import StatusResult
-from jarvisd.rpc.wire import HelloResult
+from jarvisd.rpc.client_wire import HelloResult
 from tests.e2e.client import Client, RpcError
 from tests.e2e.home import append, record
 from tests.e2e.rig import Daemon

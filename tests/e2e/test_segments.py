@@ -17,7 +17,7 @@ from anyio import BrokenResourceError, EndOfStream
 
 from jarvisd.core.wire import PushOpenResult
 from jarvisd.overview.model import SessionView
-from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.rpc.client_wire import SubscribeResult
 from jarvisd.segments.model import Closed, Segment
 from jarvisd.segments.wire import (
     ChatsEndSessionResult,

@@ -9,7 +9,7 @@ import msgspec
 from jarvisd.core.discovery.inotify_files import PAUSE_S
 from jarvisd.core.origin import BlockView
 from jarvisd.overview.wire import ConfigReloadResult, StatusResult
-from jarvisd.rpc.wire import Revision, SubscribeResult
+from jarvisd.rpc.client_wire import Revision, SubscribeResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record, write_steadily
 from tests.e2e.rig import Daemon, running_daemon

@@ -21,7 +21,7 @@ from jarvisd.reports.wire import (
     ReportUsageResult,
     SessionsExplainResult,
 )
-from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.rpc.client_wire import SubscribeResult
 from tests import toy_agents
 from tests.e2e.commands import jarvisctl
 from tests.e2e.home import Home

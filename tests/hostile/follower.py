@@ -11,7 +11,7 @@ import anyio
 import msgspec
 from anyio import BrokenResourceError, EndOfStream
 
-from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.rpc.client_wire import SubscribeResult
 from jarvisd.state.model import Transition
 from jarvisd.state.wire import StatesHistoryResult
 from tests.e2e.client import Client, connected

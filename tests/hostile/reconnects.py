@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from jarvisd.core.origin import BlockView
-from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.rpc.client_wire import SubscribeResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon

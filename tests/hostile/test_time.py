@@ -18,7 +18,7 @@ from jarvisd.base.clock import SystemClock
 from jarvisd.core.origin import BlockView, Life
 from jarvisd.overview.health_wire import HealthResult
 from jarvisd.overview.wire import StatusResult
-from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.rpc.client_wire import SubscribeResult
 from tests.e2e.client import Client
 from tests.e2e.home import Home, append, record
 from tests.e2e.rig import Daemon, running_daemon

@@ -15,7 +15,7 @@ from pathlib import Path
 import anyio
 
 from jarvisd.conversations.wire import ConversationsGetOrCreateResult
-from jarvisd.rpc.wire import SubscribeResult
+from jarvisd.rpc.client_wire import SubscribeResult
 from tests.e2e.client import Client
 from tests.e2e.home import append, temporary_home
 from tests.e2e.rig import Daemon, running_daemon

@@ -11,7 +11,8 @@ from jarvisd.base.errors import protocol_error
 from jarvisd.base.json_guard import encode_safe
 from jarvisd.overview.wire import BlocksGet, Line, Status
 from jarvisd.rpc import messages
-from jarvisd.rpc.wire import METHODS, Subscribe
+from jarvisd.rpc.client_wire import Subscribe
+from jarvisd.rpc.wire import METHODS
 
 
 def call(line: bytes) -> messages.Call:

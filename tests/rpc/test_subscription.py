@@ -9,8 +9,8 @@ import pytest
 from jarvisd.core.block import Block
 from jarvisd.core.origin import BlockId
 from jarvisd.rpc.changes import Changes
+from jarvisd.rpc.client_wire import Subscribe, SubscriptionFilter, Topic
 from jarvisd.rpc.subscription import MAX_SPACED, Subscription
-from jarvisd.rpc.wire import Subscribe, SubscriptionFilter, Topic
 from tests.rpc.fakes import block
 
 A, B, C = (block(f"{name}" * 16) for name in "abc")

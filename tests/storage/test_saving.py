@@ -11,7 +11,8 @@ from jarvisd.app.feature_order import open_store
 from jarvisd.base.errors import StoreBusyError, StoreError
 from jarvisd.blocks.model import SavedBlock
 from jarvisd.core.origin import BlockId, Counts, Kind, Origin, SessionId
-from jarvisd.core.roots import Position, SourceState
+from jarvisd.core.roots import Position
+from jarvisd.core.source_views import SourceState
 from jarvisd.core.storage import database
 from jarvisd.core.storage.migrate import shipped_scripts
 from tests.storage.building import ask, batch, block_id, lines_by_id, many, saved

@@ -21,7 +21,14 @@ from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output import project_names, terminal
 from jarvisd.cli.output.tables import FAINT, Column, TableCell, facts, render
 from jarvisd.cli.output.text import cut, safe
-from jarvisd.cli.parser import Subparsers, add_colour, add_json, declare, nearest
+from jarvisd.cli.parser import (
+    HelpForm,
+    Subparsers,
+    add_colour,
+    add_json,
+    declare,
+    nearest,
+)
 from jarvisd.core.agent import Agent
 from jarvisd.overview.agent_summaries import AgentSummary, summarize
 from jarvisd.overview.log_check import (
@@ -106,7 +113,7 @@ def add(subparsers: Subparsers) -> None:
     check = actions.add_parser(
         "check",
         help="show how a log is read: each line, its record and what it counted",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpForm,
         allow_abbrev=False,
     )
     check.examples, check.epilog = EXAMPLES["agents check"], TRUTH

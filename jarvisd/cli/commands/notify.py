@@ -21,7 +21,7 @@ from jarvisd.cli.notifying import Diary, Notifier
 from jarvisd.cli.output import terminal
 from jarvisd.cli.parser import Subparsers, add_json, declare
 from jarvisd.config import NotifySettings
-from jarvisd.rpc.wire import SubscriptionFilter
+from jarvisd.rpc.client_wire import SubscriptionFilter
 
 MORE = """Tells of approvals, questions, crashes and limits as they come, each once,
 even over restarts; whoever needs nobody any more is not told of. What a subagent needs

@@ -10,7 +10,6 @@ import msgspec
 from jarvisd.base.errors import EXIT_BUDGET_WARNED, EXIT_FAILURE, EXIT_USAGE
 from jarvisd.base.wire_types import Params
 from jarvisd.base.zone import local_zone, zone_named
-from jarvisd.budgets.wire import ReportBudget, ReportBudgetResult
 from jarvisd.cli import filters, wall_clock
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.daemon_connection import Fields
@@ -129,6 +128,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _checked(client: Client) -> int:
     """Return the exit status that shows how much of the budgets is spent."""
+    from jarvisd.budgets.wire import ReportBudget, ReportBudgetResult  # noqa: PLC0415 - as needed
+
     found = client.call(ReportBudget(), ReportBudgetResult).budgets
     if any(each.percent >= FULL for each in found):
         return EXIT_FAILURE
@@ -194,6 +195,8 @@ def _params(args: argparse.Namespace) -> Params:
         case "blocks":
             return ReportWindows(agent=args.agent, **days)
         case "budget":
+            from jarvisd.budgets.wire import ReportBudget  # noqa: PLC0415 - as needed
+
             return ReportBudget()
         case "attention":
             return ReportAttention(agent=args.agent, project=args.project, **days)
@@ -241,6 +244,7 @@ def _print(client: Client, args: argparse.Namespace) -> None:
             shown = attention_tables.lines(waited, titles, room=room, colour=colour)
             _show(shown, attention_tables.notes(waited))
         case "budget":
+            from jarvisd.budgets.wire import ReportBudgetResult  # noqa: PLC0415 - as needed
             from jarvisd.cli.output.reports import budget_tables  # noqa: PLC0415 - as needed
 
             budgets = client.call(_params(args), ReportBudgetResult)

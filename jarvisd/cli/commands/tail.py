@@ -17,7 +17,7 @@ from jarvisd.overview.wire import (
     BlocksTail,
     BlocksTailResult,
 )
-from jarvisd.rpc.wire import SubscriptionFilter
+from jarvisd.rpc.client_wire import SubscriptionFilter
 
 SPARE_LINES = 20
 """Asked for beyond the new ones: a count may be older than the lines."""

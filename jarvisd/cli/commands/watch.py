@@ -18,7 +18,7 @@ from jarvisd.cli.parser import (
     declare,
 )
 from jarvisd.core.origin import BlockView
-from jarvisd.rpc.wire import SubscriptionFilter
+from jarvisd.rpc.client_wire import SubscriptionFilter
 
 MORE = """Where stdout is no terminal it prints JSON, one object a line with `topic`
 and `data`: `blocks` (a block as it is now), `backfill` (the first reading of history),

@@ -9,7 +9,6 @@ is `print` allowed; what must pass as it is goes through `pass_on`.
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from types import FrameType
@@ -53,7 +52,18 @@ def columns() -> int | None:
 
 def size() -> tuple[int, int]:
     """Return columns and rows of the terminal, 80x24 where it does not report them."""
-    return shutil.get_terminal_size((80, 24))
+    # As `shutil` does it, whose import loads every way to compress a file.
+    known = [os.environ.get(each, "") for each in ("COLUMNS", "LINES")]
+    columns, rows = (int(each) if each.isdecimal() else 0 for each in known)
+    if not (columns and rows):
+        try:
+            found = os.get_terminal_size(sys.__stdout__.fileno())  # type: ignore[union-attr]
+        except (AttributeError, ValueError, OSError):
+            found = os.terminal_size((80, 24))
+
+        columns, rows = columns or found.columns or 80, rows or found.lines or 24
+
+    return columns, rows
 
 
 def columns_of(stream: TextIO) -> int | None:
@@ -132,7 +142,9 @@ def print_encoded(encoded: bytes, *, indent: int | None) -> None:
 def command(words: str) -> str:
     """Return the line that runs jarvisctl with *words* in this person's shell."""
     here = os.path.join(os.path.dirname(sys.executable), "jarvisctl")  # noqa: PTH118, PTH120 - text
-    if shutil.which("jarvisctl") is not None or not os.path.exists(here):  # noqa: PTH110 - text in, text out
+    from shutil import which  # noqa: PLC0415 - see `size`
+
+    if which("jarvisctl") is not None or not os.path.exists(here):  # noqa: PTH110 - text in, text out
         return f"jarvisctl {words}"
 
     return f"{min(os.path.relpath(here), here, key=len)} {words}"

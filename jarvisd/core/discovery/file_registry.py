@@ -47,13 +47,14 @@ from jarvisd.core.discovery.same_file import (
 )
 from jarvisd.core.discovery.scan import ScanResult
 from jarvisd.core.discovery.tracked_file import TrackedFile
-from jarvisd.core.origin import BlockId, Kind, Origin, SessionId, stream_block_id
+from jarvisd.core.origin import BlockId, Kind, Origin, SessionId
 from jarvisd.core.roots import Place, Position, SourceKind, Tree
 from jarvisd.core.sources.blocking_source import BlockingSource, StreamLines
 from jarvisd.core.sources.jsonlines.compressed_file import COMPRESSED
 from jarvisd.core.sources.jsonlines.handles import Handles
 from jarvisd.core.sources.jsonlines.identity import FilePosition, position_of
 from jarvisd.core.sources.jsonlines.line_file import LineFile, open_tail
+from jarvisd.core.stream_ids import stream_block_id
 
 log = structlog.get_logger()
 

@@ -17,7 +17,8 @@ from jarvisd.base.clock import Clock
 from jarvisd.core.discovery.links import REMEDIES, Links
 from jarvisd.core.discovery.scan import Folder, ScanResult, walk
 from jarvisd.core.publisher import Publish, TreesChanged, ignore
-from jarvisd.core.roots import RootView, SourceState, SourceView, Tree
+from jarvisd.core.roots import Tree
+from jarvisd.core.source_views import RootView, SourceState, SourceView
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from jarvisd.core.block import Block
 from jarvisd.core.discovery.links import REMEDIES
-from jarvisd.core.roots import SourceView
+from jarvisd.core.source_views import SourceView
 from jarvisd.core.sources.jsonlines.compressed_file import CompressedFile
 from jarvisd.core.sources.jsonlines.identity import FilePosition
 from jarvisd.core.sources.jsonlines.line_file import LineFile
