@@ -26,6 +26,7 @@ from jarvisd.core.sources.sqlite.database_files import (
     Stamp,
     stamp_of,
 )
+from jarvisd.core.sources.sqlite.kept_pages import KeptPages
 from jarvisd.core.sources.sqlite.pause import pause
 from jarvisd.core.sources.sqlite.wal_format import (
     FILE_HEADER_SIZE,
@@ -94,10 +95,12 @@ class DatabasePages:
         self._stamp: Stamp = ()
         self._header = b""
         self._was_torn = True
+        self._kept = KeptPages()
 
     def close(self) -> None:
         """Close the files. The next refresh opens them again."""
         self.files.close()
+        self._kept.begin(None, 0)
 
     def signature(self) -> tuple[Stamp | bytes, ...]:
         """Return values that change with each commit, in some 20 us; see `reopen`."""
@@ -144,6 +147,7 @@ class DatabasePages:
         """Whether all that was read since `refresh` belongs to that state."""
         is_whole = self._is_whole()
         self._was_torn = not is_whole
+        self._kept.settle(is_whole=is_whole)
         return is_whole
 
     def _is_whole(self) -> bool:
@@ -178,12 +182,20 @@ class DatabasePages:
     def page(self, number: int) -> bytes:
         """Return one page of the state; fewer bytes if the file is too short."""
         frame = self._pages.get(number)
-        if frame is None:
-            offset = (number - 1) * self.page_size
-            return self.files.read("", self.page_size, offset)
+        place = (False, number) if frame is None else (True, frame)
+        data = self._kept.get(place)
+        if data is not None:
+            return data
 
-        before = LOG_HEADER_SIZE + (frame - 1) * (FRAME_HEADER_SIZE + self.page_size)
-        return self.files.read(LOG, self.page_size, before + FRAME_HEADER_SIZE)
+        size = self.page_size
+        if frame is None:
+            data = self.files.read("", size, (number - 1) * size)
+        else:
+            before = LOG_HEADER_SIZE + (frame - 1) * (FRAME_HEADER_SIZE + size)
+            data = self.files.read(LOG, size, before + FRAME_HEADER_SIZE)
+
+        self._kept.add(place, data)
+        return data
 
     def _take_by_index(self, index: IndexHeader) -> bool:
         """Use the state in the index, unless the log contradicts it."""
@@ -244,11 +256,14 @@ class DatabasePages:
         if key != self.key or self._was_torn:
             self.version = (self.version + 1) & _VERSION_MASK
 
+        is_indexed = found_by is FoundBy.INDEX
+        self._kept.begin((key.inode, salts, size) if is_indexed else None, frames)
         self.key, self.page_size, self.page_count = key, size, count
 
     def _forget_pages(self) -> None:
         self._pages, self._scan = {}, None
         self._index.forget()
+        self._kept.begin(None, 0)
 
     def _file_header(self) -> FileHeader:
         data = self.files.read("", FILE_HEADER_SIZE)
