@@ -64,7 +64,7 @@ class SessionFolder:
                 self._faults[name] = batch.fault
 
             if batch.items:
-                items = [_renamed(each, name) for each in batch.items]
+                items = [renamed_item(each, name) for each in batch.items]
                 whole = msgspec.structs.replace(
                     batch, items=items, more=True, fault=self._fault()
                 )
@@ -143,11 +143,11 @@ class SessionFolder:
         return next(iter(self._faults.values()), None)
 
 
-def _renamed(item: Item, part: str) -> Item:
+def renamed_item(item: Item, part: str, between: str = "/") -> Item:
     """Return *item* with the name that it has in the folder."""
 
     def ref_of(ref: ItemRef) -> ItemRef:
-        return ItemRef(f"{KEY_PREFIX}{part}/{ref.key.removeprefix(KEY_PREFIX)}")
+        return ItemRef(f"{KEY_PREFIX}{part}{between}{ref.key.removeprefix(KEY_PREFIX)}")
 
     replaces = None if item.replaces is None else ref_of(item.replaces)
     return msgspec.structs.replace(item, ref=ref_of(item.ref), replaces=replaces)
