@@ -26,6 +26,7 @@ from jarvisd.agents.kimi import shape as kimi
 from jarvisd.agents.opencode import shape as opencode
 from jarvisd.agents.openhands import shape as openhands
 from jarvisd.agents.qwen import shape as qwen
+from jarvisd.agents.vibe import shape as vibe
 
 ABSURD = (
     "9223372036854775808",
@@ -224,6 +225,16 @@ _HERMES: tuple[dict[str, Any], ...] = (
 )
 
 
+_VIBE_STATE = {"session": {"tokenUsage": {"inputTokens": 9, "outputTokens": 7}}}
+_VIBE_EFFECT = {"type": "effect", "id": "e", "state": {"status": "completed"}}
+_VIBE: tuple[dict[str, Any], ...] = (
+    {"type": "state", "state": _VIBE_STATE},
+    {"type": "entry", "entry": _VIBE_EFFECT},
+    {"type": "meta", "meta": {"stats": {"session_prompt_tokens": 9}}},
+    {"type": "projection_delta", "payload": {"delta": [{"state": _VIBE_STATE}]}},
+)
+
+
 class Agent(NamedTuple):
     """The shape of an agent's lines, and lines that each of its fields means sth in."""
 
@@ -232,6 +243,7 @@ class Agent(NamedTuple):
 
 
 AGENTS = {
+    "vibe": Agent(vibe.VibeItem, _VIBE),
     "aider": Agent(aider.AnalyticsEvent, _AIDER),
     "claude": Agent(
         claude.TranscriptLine,

@@ -1,0 +1,1 @@
+"""Mistral Vibe: a journal that is folded into documents, and documents before."""
