@@ -85,7 +85,7 @@ class Search:
         self._clock = clock
         self._programs = programs
         self._processes = Processes(programs.recognise)
-        self._unbound_keys: frozenset[tuple[str, SessionId]] = frozenset()
+        self._unbound_in: frozenset[tuple[str, SessionId, str | None]] = frozenset()
         self._pause = FIRST_PAUSE_S
         self._due = 0.0
         self._wanted: Sequence[WantedSession] | None = None
@@ -125,17 +125,18 @@ class Search:
     def set_wanted(self, wanted: Sequence[WantedSession]) -> None:
         """Set the sessions whose processes are wanted, and search if it is due.
 
-        A session that became unbound since the last call makes a search due at once.
+        A session that became unbound since the last call, or whose folder has become
+        known, makes a search due at once.
         """
         sure = self._bindings.confirmed_sessions()
         if wanted is not self._wanted or sure != self._sure:
             self._wanted, self._sure = wanted, sure
             self._unbound = self._without_process(wanted)
-            before, self._unbound_keys = (
-                self._unbound_keys,
-                frozenset(map(_key, self._unbound)),
+            before = self._unbound_in
+            self._unbound_in = frozenset(
+                (each.agent, each.session_id, each.cwd) for each in self._unbound
             )
-            if not self._unbound_keys <= before:
+            if not self._unbound_in <= before:
                 self._pause, self._due = FIRST_PAUSE_S, -math.inf
 
         if self._unbound and self._clock.monotonic() >= self._due:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import anyio
 import pytest
 
 from jarvisd.core.origin import SessionId
@@ -196,6 +197,23 @@ async def test_a_session_that_comes_later_is_searched_for(
             heard.want("s1", cwd=tmp_path)
             presence.request_scan()
             await heard.next(ProcessFound)
+
+
+async def test_a_session_is_searched_for_at_once_when_its_folder_is_known(
+    home: Home, heard: Heard, tmp_path: Path
+) -> None:
+    heard.want("s1")
+    with agents(150), agent("claude", cwd=tmp_path) as claude:
+        # The search among so many processes is followed by a long pause.
+        async with watching(home, heard) as presence:
+            await heard.next(ProcessesChecked)
+            heard.wanted = []
+            heard.want("s1", cwd=tmp_path)
+            presence.request_scan()
+            with anyio.fail_after(5):
+                found = await heard.next(ProcessFound)
+
+    assert found.pid == claude.pid
 
 
 async def test_it_is_told_whether_any_process_can_be_at_work(
