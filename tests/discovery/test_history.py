@@ -1,5 +1,7 @@
 """Files that wait for their turn in the history queue."""
 
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -40,19 +42,38 @@ def test_newer_files_come_first_and_progress_says_since_when_all_are_read(
         disk.append(path, 1)
 
     looker = Looker(tmp_path)
-    reader, read = looker._reader, dict[int, int | None]()
-    read_slice = reader.slice_reader.read_slice
+    reader, read = looker._reader, dict[int, None]()
+    read_slices = reader.slice_reader.read_slices
 
-    def note_and_read(tracked: TrackedFile) -> bool:
-        since_ms = reader.progress.view(0).complete_since_ms
-        read.setdefault(tracked.mtime_ms, since_ms)
-        return read_slice(tracked)
+    def note_and_read(files: Sequence[TrackedFile]) -> list[TrackedFile]:
+        newest_ms = max(each.mtime_ms for each in files)
+        if newest_ms not in read:
+            assert reader.progress.view(0).complete_since_ms == newest_ms + 1
 
-    reader.slice_reader.read_slice = note_and_read  # type: ignore[method-assign]
+        read.update(dict.fromkeys(each.mtime_ms for each in files))
+        return read_slices(files)
+
+    reader.slice_reader.read_slices = note_and_read  # type: ignore[method-assign]
     looker.look()
 
     assert list(read) == sorted(read, reverse=True)
     assert len(read) == 40
-    assert all(since_ms == mtime_ms + 1 for mtime_ms, since_ms in read.items())
     assert reader.progress.view(0).complete_since_ms is None
+    looker.close()
+
+
+def test_a_copy_that_is_read_in_the_same_step_counts_no_line_twice(
+    tmp_path: Path,
+) -> None:
+    disk = Disk(tmp_path)
+    first, copy = disk.path("p/1"), disk.path("q/1")
+    first.touch()
+    disk.append(first, 3)
+    shutil.copy2(first, copy)
+
+    looker = Looker(tmp_path)
+    looker.look()
+
+    assert looker.counted == dict.fromkeys(disk.events(), 1)
+    assert looker.lines == 3
     looker.close()

@@ -29,7 +29,7 @@ class CountingIntake(Intake):
 
     counted: Counter[int]
 
-    def fold(
+    def begin(
         self,
         block: Block,
         lines: Sequence[TextLine | Oversize],
@@ -38,7 +38,7 @@ class CountingIntake(Intake):
         written_ms: int | None = None,
         more: bool = False,
     ) -> None:
-        super().fold(block, lines, position, written_ms=written_ms, more=more)
+        super().begin(block, lines, position, written_ms=written_ms, more=more)
         texts = (each.text for each in lines if isinstance(each, TextLine))
         found = (EVENT.fullmatch(text) for text in texts)
         self.counted.update(int(each[1]) for each in found if each)

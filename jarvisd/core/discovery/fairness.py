@@ -1,5 +1,7 @@
 """Fairness between files: one with more than a slice to read waits for its turns."""
 
+from collections.abc import Sequence
+
 import anyio
 from anyio import lowlevel
 
@@ -56,12 +58,39 @@ class Fairness:
                 await anyio.sleep(tracked.source.retry_s or 0.0)
                 more = True
 
-            if self._clock.monotonic() - began >= TURN_S:
-                began = await self.wait_for_turn()
-                if tracked.backlog_bytes is not None and self._flusher.is_behind:
-                    await self._flusher.catch_up()
+            is_history = tracked.backlog_bytes is not None
+            began = await self._end_turn(began, is_history=is_history)
 
         self.mark_done(tracked, ticket)
+        return began
+
+    async def drain_together(self, files: Sequence[TrackedFile], began: float) -> float:
+        """Read *files* of history as `drain` does: their first slices in one step."""
+        ready = [each for each in files if self._slice_reader.is_open(each)]
+        tickets = [each.wakes for each in ready]
+        unfinished = self._slice_reader.read_slices(ready)
+        for tracked, ticket in zip(ready, tickets, strict=True):
+            if tracked not in unfinished and not is_settling(tracked):
+                self.mark_done(tracked, ticket)
+
+        for tracked in files:
+            if tracked.done < tracked.wakes:
+                began = await self.drain(tracked, began)
+
+        return await self._end_turn(began, is_history=True)
+
+    async def _end_turn(self, began: float, *, is_history: bool) -> float:
+        """Wait for the next turn if this one is over; return the start of the turn.
+
+        History waits for the store as well.
+        """
+        if self._clock.monotonic() - began < TURN_S:
+            return began
+
+        began = await self.wait_for_turn()
+        if is_history and self._flusher.is_behind:
+            await self._flusher.catch_up()
+
         return began
 
     def read_at_once(self, tracked: TrackedFile) -> bool:

@@ -6,6 +6,7 @@ they are renamed or deleted before it.
 """
 
 import heapq
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 import anyio
@@ -20,6 +21,10 @@ from jarvisd.core.discovery.tracked_file import TrackedFile
 
 OPENED_AHEAD = 16
 """Files that are opened together: each hop to a thread takes as long as a small file."""
+
+SMALL_TOGETHER = 6
+TOGETHER_BYTES = 64 * 1024
+"""Files that are read in one step: more of them would be longer than a turn."""
 
 MAX_FOLLOWED = 64
 """Files that are followed after the import: more than anybody has agents running, and
@@ -68,15 +73,19 @@ class History:
     async def read(self) -> None:
         """Read the queued files to their ends, newest first."""
         while self._waiting:
-            some = min(OPENED_AHEAD, len(self._waiting))
-            files = [heapq.heappop(self._waiting)[-1] for _ in range(some)]
+            number = min(OPENED_AHEAD, len(self._waiting))
+            files = [heapq.heappop(self._waiting)[-1] for _ in range(number)]
             await self._slice_reader.open_ahead(files)
             began = self._clock.monotonic()
-            for tracked in files:
-                # Its follower may have read it meanwhile; then nothing is left to do.
-                if tracked.done < tracked.wakes:
-                    self._progress.newest_ms = max(tracked.mtime_ms, self._newest_ms)
-                    began = await self._fairness.drain(tracked, began)
+            for some in _small_together(files):
+                # Followers may have read them meanwhile; then nothing is left to do.
+                unread = [each for each in some if each.done < each.wakes]
+                if not unread:
+                    continue
+
+                self._progress.newest_ms = max(unread[0].mtime_ms, self._newest_ms)
+                began = await self._fairness.drain_together(unread, began)
+                for tracked in unread:
                     self._follow_or_close(tracked)
 
     @property
@@ -92,3 +101,19 @@ class History:
             self._followers.wake(tracked)
         elif tracked.wake is None:
             self._followers.close(tracked)
+
+
+def _small_together(files: Sequence[TrackedFile]) -> Iterator[list[TrackedFile]]:
+    """Yield *files* in order, as many at a time as are read in about one turn."""
+    some: list[TrackedFile] = []
+    size = 0
+    for tracked in files:
+        unread = tracked.backlog_bytes or 0
+        if some and (len(some) == SMALL_TOGETHER or size + unread > TOGETHER_BYTES):
+            yield some
+            some, size = [], 0
+
+        some.append(tracked)
+        size += unread
+
+    yield some

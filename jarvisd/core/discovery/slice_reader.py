@@ -1,6 +1,6 @@
 """Reads one slice of a source into its blocks, whatever goes wrong with the source."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import structlog
@@ -22,6 +22,8 @@ from jarvisd.core.sources.jsonlines.stream import COUNTED_SLICE_BYTES
 from jarvisd.core.sources.source_slice import SourceSlice, StreamSlice
 
 log = structlog.get_logger()
+
+INTERNAL_ERROR = "internal error; see the daemon's log"
 
 
 class SliceReader:
@@ -73,26 +75,40 @@ class SliceReader:
             await self._handles.open(*paths)
 
     def read_slice(self, tracked: TrackedFile) -> bool:
-        """Read one slice of *tracked* and apply it; return True if there is more.
+        """Read one slice of *tracked* and apply it; return True if there is more."""
+        return bool(self.read_slices((tracked,)))
 
-        A bulkhead: any error marks only this file's block as failed.
+    def read_slices(self, files: Sequence[TrackedFile]) -> list[TrackedFile]:
+        """Read one slice of each of *files*, and apply all; return those with more.
+
+        A bulkhead: any error marks only the block of its file as failed.
         """
-        block = tracked.block
-        try:
-            self._prepare(tracked)
-            part = tracked.source.read(block.position, self._clock.monotonic())
-            self._apply(tracked, part)
-        except SourceError as exc:
-            self._intake.fail(block, exc.reason)
-        except OSError as exc:
-            self._intake.fail(block, exc.strerror or str(exc))
-        except Exception:
-            log.exception("block.crashed", block_id=block.block_id)
-            self._intake.fail(block, "internal error; see the daemon's log")
-        else:
-            return part.more
+        unfinished = []
+        for tracked in files:
+            block = tracked.block
+            try:
+                self._prepare(tracked)
+                part = tracked.source.read(block.position, self._clock.monotonic())
+                self._apply(tracked, part)
+            except SourceError as exc:
+                self._intake.fail(block, exc.reason)
+            except OSError as exc:
+                self._intake.fail(block, exc.strerror or str(exc))
+            except Exception:
+                log.exception("block.crashed", block_id=block.block_id)
+                self._intake.fail(block, INTERNAL_ERROR)
+            else:
+                if part.more:
+                    unfinished.append(tracked)
 
-        return False
+        try:
+            self._intake.finish()
+        except Exception:
+            log.exception("blocks.crashed")
+            for tracked in files:
+                self._intake.fail(tracked.block, INTERNAL_ERROR)
+
+        return unfinished
 
     def _prepare(self, tracked: TrackedFile) -> None:
         """Set the start of a file whose first lines another block has counted."""
@@ -119,8 +135,9 @@ class SliceReader:
         tracked.source.condense = self._intake.condense(tracked.block)
         tracked.has_condenser = True
 
-    def _apply(self, tracked: TrackedFile, part: SourceSlice[Position]) -> None:
-        block, before = tracked.block, tracked.block.position
+    def _note_read(self, tracked: TrackedFile, part: SourceSlice[Position]) -> None:
+        """Record how the source is and how much of it was read, whatever it says."""
+        block = tracked.block
         if part.fault is not None:
             self._faults[block.block_id] = part.fault
             self._intake.fail(block, part.fault.reason)
@@ -130,12 +147,16 @@ class SliceReader:
         if tracked.source.seen_bytes is not None:
             tracked.size = tracked.source.seen_bytes  # hints wake it without a look
 
-        historic = before.offset < tracked.historic_until or tracked.is_compressed
         block.bytes_read += part.read_bytes
         block.partial_bytes = part.partial_bytes
         if tracked.backlog_bytes is not None:
             self._progress.read(part.read_bytes)
 
+    def _apply(self, tracked: TrackedFile, part: SourceSlice[Position]) -> None:
+        """Apply *part*; the items of a file of lines with those of other files."""
+        self._note_read(tracked, part)
+        block, before = tracked.block, tracked.block.position
+        historic = before.offset < tracked.historic_until or tracked.is_compressed
         lines = self._complete_lines(tracked, part)
         written_ms = tracked.mtime_ms if historic else None
         if isinstance(tracked.source, BlockingSource):
@@ -144,10 +165,13 @@ class SliceReader:
             if part.fault is None:
                 self._faults.pop(block.block_id, None)
         elif lines or part.position != before:
-            self._intake.fold(
+            self._intake.begin(
                 block, lines, part.position, written_ms=written_ms, more=part.more
             )
             self._file_registry.record_position(tracked, before)
+
+        if part.restarted or part.gone:
+            self._intake.finish()
 
         if part.restarted:
             self._unread(block)
