@@ -1,9 +1,12 @@
 """Options and fixtures that more than one folder of tests uses."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from jarvisd.ledger.open_segments import NOTHING, OpenSegment
 
 # A busy machine makes examples slow; that is no fault of the code under test.
 settings.register_profile(
@@ -30,3 +33,10 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def repository() -> Path:
     return REPOSITORY
+
+
+@pytest.fixture(autouse=True)
+def _no_test_changes_what_sessions_share() -> Iterator[None]:
+    """Fail a test that changes the empty segment of all sessions that are over."""
+    yield
+    assert OpenSegment() == NOTHING, "a session without an open segment changed others"

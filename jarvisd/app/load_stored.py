@@ -1,5 +1,6 @@
 """What is stored, taken back before anybody reads or answers."""
 
+import sqlite3
 from array import array
 from functools import partial
 from typing import Protocol, TypeVar
@@ -9,7 +10,8 @@ import structlog
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import StoreError
 from jarvisd.blocks.model import restored_block
-from jarvisd.blocks.store import read_blocks
+from jarvisd.blocks.store import each_block
+from jarvisd.core.block import Block
 from jarvisd.core.discovery.file_registry import FileRegistry
 from jarvisd.core.origin import Kind
 from jarvisd.core.publisher import Publish
@@ -74,8 +76,7 @@ async def recall_blocks(
 ) -> None:
     """Restore the stored blocks, and close segments that a killed daemon left open."""
     now_ms = clock.unix_ms()
-    for saved in await store.load(read_blocks) or ():
-        block = restored_block(saved)
+    for block in await store.load(_read_restored) or ():
         books.blocks.add(block, now_ms)
         books.bind_restored(block)
         books.meet_restored(block, now_ms)
@@ -85,3 +86,8 @@ async def recall_blocks(
     interrupted = books.segments.interrupt(now_ms)
     if interrupted:
         log.warning("segments.interrupted", segments=interrupted)
+
+
+def _read_restored(raw: sqlite3.Connection) -> list[Block]:
+    """Return all stored blocks; what is stored and what is restored are never both whole."""
+    return [restored_block(each) for each in each_block(raw)]

@@ -123,6 +123,11 @@ def unread_blocks(blocks: Sequence[SavedBlock]) -> tuple[SavedBlock, ...]:
 
 def read_blocks(raw: sqlite3.Connection) -> list[SavedBlock]:
     """Return every block, in the order in which they were first stored."""
+    return list(each_block(raw))
+
+
+def each_block(raw: sqlite3.Connection) -> Iterator[SavedBlock]:
+    """Yield every block, one at a time: there may be many, and each has memories."""
     known = Interned()
     known.load_texts(raw)
     bad: dict[str, list[BadLine]] = {}
@@ -130,14 +135,10 @@ def read_blocks(raw: sqlite3.Connection) -> list[SavedBlock]:
         line = BadLine(offset=offset, length=length, reason=reason)
         bad.setdefault(block_id, []).append(line)
 
-    blocks = [BLOCKS.decode(raw, known, row) for row in raw.execute(_SELECT)]
-    if not bad:
-        return blocks
-
-    return [
-        replace(each, bad_lines=tuple(bad.get(each.origin.block_id, ())))
-        for each in blocks
-    ]
+    for row in raw.execute(_SELECT):
+        block = BLOCKS.decode(raw, known, row)
+        lines = bad.get(block.origin.block_id)
+        yield block if lines is None else replace(block, bad_lines=tuple(lines))
 
 
 def has_open_block(

@@ -138,7 +138,7 @@ class Block:
     memories: Mapping[str, bytes] = field(default_factory=dict)
     session: Any = None
     bad_lines: list[BadLine] = field(default_factory=list)
-    replaced_bad_lines: set[int] = field(default_factory=set)
+    replaced_bad_lines: frozenset[int] = frozenset()
 
     @property
     def block_id(self) -> BlockId:
@@ -210,14 +210,14 @@ class Block:
     def _forget_bad_lines(self, bad: Sequence[BadLine]) -> None:
         for each in bad:
             self.bad_lines.remove(each)
-            self.replaced_bad_lines.add(each.offset)
+            self.replaced_bad_lines |= {each.offset}
 
     def add_bad_line(self, offset: int, length: int, reason: str) -> None:
         """Remember a line that could not be taken in, if there are few so far."""
         if len(self.bad_lines) < MAX_BAD_LINES:
             line = BadLine(offset=offset, length=length, reason=reason)
             self.bad_lines.append(line)
-            self.replaced_bad_lines.discard(offset)
+            self.replaced_bad_lines -= {offset}
 
     def add_oversize(self, chars: int) -> None:
         """Count one line that was too long to keep, from its length alone."""

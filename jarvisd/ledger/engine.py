@@ -107,7 +107,8 @@ class Ledger(Feature):
         """
         for state in sessions:
             session = decoded(state)
-            session.open_segments.idle_ms = self._idle_ms
+            session.open_segments.restored(self._idle_ms)
+            session.share_names()
             self._sessions[session.agent, session.session_id] = session
 
         for limit in limits:

@@ -144,6 +144,10 @@ class OpenSegment(msgspec.Struct, array_like=True):
         return least < 0
 
 
+NOTHING: Final = OpenSegment()
+"""An empty segment, which is never changed."""
+
+
 class OpenSegments(msgspec.Struct, array_like=True):
     """The open segments of a session by time, and the number of those closed before.
 
@@ -153,7 +157,8 @@ class OpenSegments(msgspec.Struct, array_like=True):
     Attributes:
         open: Sorted, further apart than *idle_ms*. The newest has no numbers but its
             latencies.
-        others: The totals of all but the newest; unused while none is open.
+        others: The totals of all but the newest; unused while none is open, and then
+            `NOTHING`, one object for the thousands of sessions that are over.
         late: Corrections of closed segments, and rows without a time; a part of
             *others*.
         closed: The number of the last closed segment.
@@ -163,7 +168,7 @@ class OpenSegments(msgspec.Struct, array_like=True):
     """
 
     open: list[OpenSegment] = []
-    others: OpenSegment = msgspec.field(default_factory=OpenSegment)
+    others: OpenSegment = msgspec.field(default_factory=lambda: NOTHING)
     late: OpenSegment | None = None
     closed: int = 0
     closed_ms: int = 0
@@ -172,6 +177,12 @@ class OpenSegments(msgspec.Struct, array_like=True):
 
     def __bool__(self) -> bool:
         return bool(self.open) or self.late is not None
+
+    def restored(self, idle_ms: int) -> None:
+        """Go on as restored from the store, with the idle time of the configuration."""
+        self.idle_ms = idle_ms
+        if not self.open:
+            self.others = NOTHING
 
     def extend(self, at_ms: int) -> bool:
         """Extend the newest segment to *at_ms*; return False if `begin` is needed."""
@@ -280,7 +291,7 @@ class OpenSegments(msgspec.Struct, array_like=True):
         Closed segments keep their cost, and so do open ones beside others, as the parts
         of the difference are unknown. The only segment of a session takes all of it.
         """
-        if self.closed or len(self.open) > 1:
+        if self.open and (self.closed or len(self.open) > 1):
             self.others.cost_micros += cost_micros
             self.others.unpriced += unpriced
 
@@ -299,7 +310,7 @@ class OpenSegments(msgspec.Struct, array_like=True):
         if self.open:
             newest = self.open.pop()
             self._sum_up(newest, totals)
-            self.others = totals if self.open else OpenSegment()
+            self.others = totals if self.open else NOTHING
             if self.open:  # the newest now, which has no numbers
                 self.others.add(self.open[-1], -1)
                 self.open[-1].strip()

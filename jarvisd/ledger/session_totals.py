@@ -8,6 +8,7 @@ the order in which the files are read.
 
 from bisect import bisect_right
 from collections.abc import Callable
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -163,6 +164,18 @@ class Session(msgspec.Struct, kw_only=True, array_like=True):
             return self.window[1]
 
         return _LONG_WINDOW if self.widest_prompt > _SHORT_WINDOW else None
+
+    def share_names(self) -> None:
+        """Share the names that many sessions have; each decoded one has its own copies."""
+        self.agent = intern(self.agent)
+        if self.place is not None:
+            self.place = self.place[0], intern(self.place[1])
+
+        if self.last_tool is not None:
+            self.last_tool = self.last_tool[0], intern(self.last_tool[1])
+
+        if self.mode is not None:
+            self.mode = self.mode[0], intern(self.mode[1])
 
     def row(self) -> SessionRow:
         """Return the session as it is stored."""

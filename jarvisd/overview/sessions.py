@@ -116,7 +116,8 @@ class Sessions(Feature):
         self._blocks.clear()
         self._order.reset()
         self.ledger.clear()
-        self.ledger.restore(saved.sessions, saved.limits, saved.cells, saved.priced)
+        states = _drained(saved.sessions)
+        self.ledger.restore(states, saved.limits, saved.cells, saved.priced)
         self.ledger.known.complete = False
         self.segments.since_ms = segments_since_ms
         self.segments.reset()
@@ -403,6 +404,13 @@ def _spoken(block: Block) -> tuple[int, int]:
         memory = decode_memory(block.memories.get("ledger", b""))
 
     return memory.user_lines, memory.assistant_lines
+
+
+def _drained(states: list[bytes]) -> Iterator[bytes]:
+    """Yield all *states* and drop each, so that not all are there decoded and encoded."""
+    states.reverse()
+    while states:
+        yield states.pop()
 
 
 def _last_ms(session: Session) -> int:
