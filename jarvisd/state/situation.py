@@ -100,11 +100,19 @@ class Situation(msgspec.Struct, kw_only=True):
 
     @property
     def hint(self) -> str | None:
-        """Return the advice that would make a verdict on a dialog certain, if any would."""
-        known = self.signals.hooked or self.process.hooked
+        """Return the advice that would make a verdict on a dialog certain, if any would.
+
+        An agent without hooks has none to install.
+        """
+        has_hooks = bool(self.traits.hooks.moments)
+        return HOOKS_HINT if has_hooks and not self.sees_dialogs else None
+
+    @property
+    def sees_dialogs(self) -> bool:
+        """Whether a hook or the registry would have reported a dialog."""
         registry = self.process.registry
-        sure = known or (registry is not None and registry.status is not None)
-        return None if sure else HOOKS_HINT
+        hooked = self.signals.hooked or self.process.hooked
+        return hooked or (registry is not None and registry.status is not None)
 
     @property
     def renewed_ms(self) -> int | None:

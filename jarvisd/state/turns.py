@@ -216,7 +216,8 @@ def working(situation: Situation) -> StateVerdict | None:
 
 def _sureness(situation: Situation, turn: Turn, tool: str | None) -> Confidence:
     """Return medium for a tool that may be a dialog and is seen in the transcript alone."""
-    unsure = tool and situation.asks and turn.tier is Tier.TRANSCRIPT and situation.hint
+    is_seen = situation.sees_dialogs or turn.tier is not Tier.TRANSCRIPT
+    unsure = tool and situation.asks and not is_seen
     return Confidence.MEDIUM if unsure else Confidence.HIGH
 
 

@@ -1,5 +1,6 @@
 """What hooks, registry and processes tell beside the transcript."""
 
+import json
 from typing import Any
 
 import pytest
@@ -577,6 +578,27 @@ def test_only_missing_evidence_gives_a_hint() -> None:
     assert state_of(TURN).hint == "install hooks: jarvisctl hooks install"
     assert desk(*TURN).signal(registry(1, "busy")).at(2).hint is None
     assert desk(*TURN).signal(hook(1, "UserPromptSubmit")).at(2).hint is None
+
+
+def test_an_agent_without_hooks_gets_no_hint_to_install_some() -> None:
+    lines = [
+        {"type": "message", "id": "e1", "message": {"role": "user", "content": "Go."}},
+        {
+            "type": "message",
+            "id": "e2",
+            "message": {
+                "role": "assistant",
+                "content": [{"type": "toolCall", "id": "c1", "name": "bash"}],
+                "stopReason": "toolUse",
+            },
+        },
+    ]
+    at = {"timestamp": ms(0)}
+
+    view = state_of((json.dumps(each | at).encode() for each in lines), 60, "pi")
+
+    assert (view.state, view.tool) == (State.WORKING, "bash")
+    assert (view.hint, view.confidence) == (None, Confidence.MEDIUM)
 
 
 def test_an_idle_notice_ends_a_turn_that_nothing_else_ended() -> None:
