@@ -23,6 +23,7 @@ from jarvisd.agents.gemini import shape as gemini
 from jarvisd.agents.gptme import shape as gptme
 from jarvisd.agents.hermes import shape as hermes
 from jarvisd.agents.kimi import shape as kimi
+from jarvisd.agents.mini import shape as mini
 from jarvisd.agents.opencode import shape as opencode
 from jarvisd.agents.openhands import shape as openhands
 from jarvisd.agents.qwen import shape as qwen
@@ -211,6 +212,14 @@ _CONTINUE: tuple[dict[str, Any], ...] = (
     {"message": {"role": "assistant", "usage": {"prompt_tokens": 3}}},
     {"totals": {"promptTokens": 9, "completionTokens": 2}},
 )
+_MINI: tuple[dict[str, Any], ...] = (
+    {
+        "role": "assistant",
+        "written_at": 1_795_230_361.9,
+        "extra": {"response": {"id": "r", "usage": {"prompt_tokens": 3}}},
+    },
+    {"role": "tool", "tool_call_id": "c", "extra": {"timestamp": 1_795_230_361.9}},
+)
 _OPENHANDS: tuple[dict[str, Any], ...] = (
     {"usage_id": "agent", "usage": {"prompt_tokens": 3, "completion_tokens": 7}},
     {"kind": "ObservationEvent", "tool_call_id": "c", "observation": {}},
@@ -276,6 +285,7 @@ AGENTS = {
         kimi.WireRecord, tuple({**each, "time": 1_795_229_484_939} for each in _KIMI)
     ),
     "continue_cli": Agent(continue_cli.ContinueItem, _CONTINUE),
+    "mini": Agent(mini.MiniItem, _MINI),
     "openhands": Agent(openhands.OpenHandsItem, _OPENHANDS),
     "openclaw": Agent(
         TreeEntry, tuple({**each, "id": "e1", "timestamp": _AT} for each in ENTRIES)

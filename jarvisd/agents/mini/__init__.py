@@ -1,0 +1,1 @@
+"""mini-swe-agent: a trajectory, which is written over by each run."""
