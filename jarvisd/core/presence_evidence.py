@@ -6,7 +6,7 @@ these lie, what is in them and how an agent's processes are known is data here; 
 looks, and how often, is the business of `jarvisd.presence`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -80,6 +80,21 @@ class Locks(msgspec.Struct, frozen=True, kw_only=True):
     created_ms: Callable[[SessionId], int | None] = lambda _: None
 
 
+class SessionFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Files beside the log of a session that name the processes which have it open.
+
+    Attributes:
+        names: Given the name of a log and a function that lists its folder, the names
+            of the files that may be there.
+        pid_of: Given such a name and a function that reads the file, its process, or
+            None. A file that agents lock must not be read.
+
+    """
+
+    names: Callable[[str, Callable[[], Iterable[str]]], Iterable[str]]
+    pid_of: Callable[[str, Callable[[], bytes]], int | None]
+
+
 class ToolMarks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The variables by which the process of a tool call names its *session* and *call*."""
 
@@ -95,6 +110,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
             program.
         registry: Its registry, if it keeps one.
         locks: Its locks, if it keeps any.
+        session_files: Its files beside the logs of open sessions, if it makes any. It
+            removes them when it ends in order.
         named_folder: The working folder that the arguments of a process name, if any.
         tool_marks: How processes of its tool calls are marked, if nothing else tells
             that a call was allowed.
@@ -104,5 +121,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     role: Callable[[Sequence[str]], ProcessRole | None]
     registry: Registry | None = None
     locks: Locks | None = None
+    session_files: SessionFiles | None = None
     named_folder: Callable[[Sequence[str]], str | None] = lambda _: None
     tool_marks: ToolMarks | None = None

@@ -30,6 +30,7 @@ class How(StrEnum):
     REGISTRY = "registry"
     LOCK = "lock"
     TRANSCRIPT = "open transcript"
+    FILE = "file beside the transcript"
     HOOK = "hook"
     TERMINAL = "lock and start time"
     GUESS = "folder and start time"

@@ -1,7 +1,7 @@
 """Searches all processes for those of sessions without a registry entry or a lock.
 
 The evidence, strongest first: the process that a hook named, one that has the
-transcript open for writing, the terminal for which a server holds the lock, and, if
+transcript open for writing, a file beside the transcript, the terminal for which a server holds the lock, and, if
 there is only one, a process that was started in the session's folder before its newest
 line. The interval grows while nothing is found.
 """
@@ -15,6 +15,7 @@ from anyio import lowlevel
 from jarvisd.base.clock import Clock
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.origin import SessionId
+from jarvisd.core.presence_evidence import SessionFiles
 from jarvisd.core.process import Process, ProcessRole, Program
 from jarvisd.core.signal import HookCalled, ProcessesChecked
 from jarvisd.presence.bindings import Binding, Bindings, How, Report
@@ -25,6 +26,7 @@ from jarvisd.presence.guesses import (
 )
 from jarvisd.presence.hosts import Hosts
 from jarvisd.presence.processes import Processes, ancestors_of, argv_of, written_files
+from jarvisd.presence.session_files import owners_beside
 from jarvisd.presence.wanted import WantedSession
 
 FIRST_PAUSE_S = 2.0
@@ -61,6 +63,11 @@ class Programs:
     def can_recognise(self, agent: str) -> bool:
         """Return True if processes of *agent* are recognised by their arguments."""
         return self._agents.presence_of(agent) is not None
+
+    def session_files_of(self, agent: str) -> SessionFiles | None:
+        """Return the files that *agent* makes beside the logs of open sessions, if any."""
+        evidence = self._agents.presence_of(agent)
+        return None if evidence is None else evidence.session_files
 
     def role_of(self, agent: str, pid: int) -> ProcessRole | None:
         """Return the role of the process, or None if it is not that agent's."""
@@ -157,8 +164,7 @@ class Search:
             await self._search()
 
     async def _search(self) -> None:
-        busy_s = 0.0
-        started = self._clock.monotonic()
+        busy_s, started = 0.0, self._clock.monotonic()
         self._hosts.begin_search()
         for _ in self._processes.scan():
             busy_s += self._clock.monotonic() - started
@@ -193,6 +199,11 @@ class Search:
             for path in written_files(process.life.pid):
                 if (session := by_path.get(path)) is not None:
                     self._bind_process(session, process, How.TRANSCRIPT)
+
+        for session in unbound:
+            files = self._programs.session_files_of(session.agent)
+            for process, path in owners_beside(files, session, self._processes.inspect):
+                self._bind(*_key(session), process, How.FILE, marker_path=path)
 
         self._hosts.bind_terminals(unbound, agents)
         sure, busy = (
@@ -245,10 +256,15 @@ class Search:
 
     def _bind_process(self, session: WantedSession, process: Process, how: How) -> None:
         if session.agent == process.program.agent:
-            self._bind(session.agent, session.session_id, process, how)
+            self._bind(*_key(session), process, how)
 
     def _bind(
-        self, agent: str, session_id: SessionId, process: Process, how: How
+        self,
+        agent: str,
+        session_id: SessionId,
+        process: Process,
+        how: How,
+        marker_path: str | None = None,
     ) -> None:
         self._bindings.bind(
             Binding(
@@ -257,6 +273,7 @@ class Search:
                 life=process.life,
                 how=how,
                 headless=process.program.role is ProcessRole.ONCE,
+                marker_path=marker_path,
             )
         )
 

@@ -98,8 +98,7 @@ class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
             starts anew.
         compacted_ms: When the context was compacted last.
         closing: The newest line is one that the agent writes before it ends in order.
-        closed_ms: When the agent wrote that the session is over, unless it was opened
-            or prompted since.
+        closed_ms: When the agent wrote that it is over; None once it was opened again.
         headless: The process ends with its turn.
         call: Digest and name of the newest call, and how often in a row it was made
             since *call_ms*.
@@ -455,17 +454,16 @@ def _mode(facts: StateFacts, event: ModeChanged, _: int | None) -> None:
     facts.mode, facts.reviewed = event.mode, event.reviewed
 
 
-def _closing(facts: StateFacts, _: ClosingWritten, __: int | None) -> None:
+def _closing(
+    facts: StateFacts, event: ClosingWritten | SessionClosed, at_ms: int | None
+) -> None:
     facts.closing = True
-
-
-def _closed(facts: StateFacts, _: SessionClosed, at_ms: int | None) -> None:
-    facts.closing, facts.closed_ms = True, at_ms or facts.active_ms
+    if isinstance(event, SessionClosed):
+        facts.closed_ms = at_ms or facts.active_ms
 
 
 def _opened(facts: StateFacts, event: SessionOpened, _: int | None) -> None:
-    facts.closed_ms = None
-    facts.headless = facts.headless or event.headless
+    facts.closed_ms, facts.headless = None, facts.headless or event.headless
 
 
 _TASKS: dict[TaskKind, Callable[[StateFacts], dict[str, int | None]]] = {
@@ -494,7 +492,7 @@ _HANDLERS: dict[type, Callable[[StateFacts, Any, int | None], None]] = {
     LimitsReported: _limits,
     Compacted: _compacted,
     ClosingWritten: _closing,
-    SessionClosed: _closed,
+    SessionClosed: _closing,
     ModeChanged: _mode,
     SessionOpened: _opened,
 }

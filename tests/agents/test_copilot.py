@@ -510,6 +510,15 @@ def test_processes(command: str, expected: ProcessRole | None) -> None:
     assert presence.role(command.split()) == expected
 
 
+def test_the_file_of_an_open_session_names_its_process() -> None:
+    listed = ["events.jsonl", "inuse.42.lock", "inuse.x.lock", "workspace.yaml"]
+
+    names = list(presence.names("events.jsonl", lambda: listed))
+
+    assert [presence.pid_of(each, bytes) for each in names] == [42]
+    assert presence.pid_of("inuse.0.lock", bytes) is None
+
+
 def test_words_of_a_conversation() -> None:
     spoken = AGENTS["copilot"].messages
 

@@ -430,6 +430,24 @@ def test_processes(command: str, expected: ProcessRole | None) -> None:
     assert presence.role(command.split()) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b'{"pid": 42, "session_id": "s1"}', 42),
+        (b'{"pid": -1}', None),
+        (b'{"pi', None),
+        (b"", None),
+    ],
+)
+def test_the_file_of_an_open_session_names_its_process(
+    text: bytes, expected: int | None
+) -> None:
+    names = presence.names("s1.jsonl", list)
+
+    assert list(names) == ["s1.runtime.json"]
+    assert presence.pid_of("s1.runtime.json", lambda: text) == expected
+
+
 def test_words_of_a_conversation() -> None:
     spoken = AGENTS["qwen"].messages
 

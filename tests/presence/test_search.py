@@ -1,5 +1,6 @@
 """Processes found by looking: hooks, open transcripts, and folders."""
 
+import os
 from pathlib import Path
 
 import anyio
@@ -65,6 +66,50 @@ async def test_an_open_transcript_belongs_to_its_writer(
 
     assert gone.tidy is None
     assert len(heard.all(ProcessFound)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "log", "file", "text"),
+    [
+        ("copilot", "s1/events.jsonl", "s1/inuse.{pid}.lock", ""),
+        ("qwen", "chats/s1.jsonl", "chats/s1.runtime.json", '{{"pid": {pid}}}'),
+    ],
+)
+async def test_a_file_beside_the_transcript_names_its_process(
+    home: Home, heard: Heard, name: str, log: str, file: str, text: str
+) -> None:
+    path = home.folder / log
+    path.parent.mkdir(parents=True)
+    heard.want("s1", name, paths=[path])
+    with agent(name) as other, agent(name) as owner:
+        marker = home.folder / file.format(pid=owner.pid)
+        marker.write_text(text.format(pid=owner.pid))
+        async with watching(home, heard):
+            found = await heard.next(ProcessFound)
+            assert (found.pid, found.is_sure) == (owner.pid, True)
+            assert found.pid != other.pid
+
+            marker.unlink()
+            owner.kill()
+            gone = await heard.next(ProcessGone)
+
+    assert gone.tidy is True
+
+
+async def test_a_file_that_is_older_than_its_process_names_none(
+    home: Home, heard: Heard
+) -> None:
+    path = home.folder / "s1/events.jsonl"
+    path.parent.mkdir()
+    heard.want("s1", "copilot", paths=[path])
+    with agent("copilot") as later, agent("copilot"):
+        marker = path.with_name(f"inuse.{later.pid}.lock")
+        marker.write_text("")
+        os.utime(marker, (1_700_000_000, 1_700_000_000))
+        async with watching(home, heard):
+            await heard.next(ProcessesChecked)
+
+    assert heard.all(ProcessFound) == []
 
 
 async def test_a_hook_names_its_agent_or_a_shell_of_it(

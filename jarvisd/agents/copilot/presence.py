@@ -1,15 +1,17 @@
 """How processes of GitHub Copilot CLI are recognised.
 
-It leaves session-state/SESSION/inuse.PID.lock while a session is open, and after SIGKILL:
-a file for each session and process, which is not read.
+session-state/SESSION/inuse.PID.lock is there while a process has the session open, and
+after SIGKILL. Its name says all.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 from jarvisd.agents._shared.presence import command_of, name_of
-from jarvisd.core.presence_evidence import Evidence
+from jarvisd.core.presence_evidence import Evidence, SessionFiles
 from jarvisd.core.process import ProcessRole
 
+_IN_USE = re.compile(r"inuse\.([1-9][0-9]{0,9})\.lock", re.ASCII)
 _PACKAGE = "/@github/copilot"
 _ONCE = {"-p", "--prompt"}
 _SERVES = {"--acp", "--server", "--headless"}
@@ -32,4 +34,15 @@ def role(argv: Sequence[str]) -> ProcessRole | None:
     return ProcessRole.ONCE if once else ProcessRole.TALKS
 
 
-EVIDENCE = Evidence(role=role)
+def names(_log: str, listed: Callable[[], Iterable[str]]) -> Iterable[str]:
+    """Return the names of the files of processes in the folder of a session."""
+    return filter(_IN_USE.fullmatch, listed())
+
+
+def pid_of(name: str, _read: Callable[[], bytes]) -> int | None:
+    """Return the process that made the file *name*."""
+    found = _IN_USE.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+EVIDENCE = Evidence(role=role, session_files=SessionFiles(names=names, pid_of=pid_of))

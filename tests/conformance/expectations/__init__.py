@@ -30,7 +30,6 @@ class Gap:
             `prompts` and `errors` are figures, too.
         instead: What the log has in place of what was sent, by figure: estimates of
             the agent, as a person read them in the recorded log.
-        tools: Tools whose calls are in no log.
         tools: Tools whose calls are in no log, or the ids of such calls.
         outcomes: Tools of whose calls the log does not tell whether they failed.
         renamed: Tools by their names on the wire, or calls by their ids -> by the names
