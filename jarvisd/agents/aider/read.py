@@ -285,7 +285,7 @@ class AiderReader:
             events.append(
                 UsageReported(
                     response=_launch_key(memory.launched_ms),
-                    model=said.main_model if said.main_model != "None" else None,
+                    model=_named(said.main_model),
                     tokens=memory.spent,
                     has_cache=False,
                     in_context=False,
@@ -432,6 +432,12 @@ class AiderLine:
 
 def _is_object(text: bytes) -> bool:
     return text.lstrip(_SPACE).startswith(b"{")
+
+
+def _named(model: str | None) -> str | None:
+    """Return *model*, or None if the log hides which one it is."""
+    is_hidden = model is None or model == "None" or model.endswith("/REDACTED")
+    return None if is_hidden else model
 
 
 def _local_ms(stamp: str) -> int | None:
