@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from benchmarks.effort import Effort
 from benchmarks.figures import (
+    books,
     busy,
     conversations,
     crowded,
@@ -30,6 +31,7 @@ FIGURES: dict[str, Measure] = {
     "latency": latency.measure,
     "crowded": crowded.measure,
     "history": history.measure,
+    "books": books.measure,
     "start": start.measure,
     "status": status.measure,
     "line": status_line.measure,
