@@ -11,7 +11,7 @@ from jarvisd import __version__
 from jarvisd.app.backup_schedule import keep_backups
 from jarvisd.app.compose import Parts, compose
 from jarvisd.app.feature_order import conversation_limits, open_store
-from jarvisd.app.garbage import keep_history
+from jarvisd.app.garbage import keep_history, keep_known
 from jarvisd.app.health_news import watch_health
 from jarvisd.app.prices import PricesInForce, keep_priced
 from jarvisd.app.reload import Reloader
@@ -96,7 +96,7 @@ async def _serve(
         await group.start(obey_signals, group.cancel_scope, service, clock)
         await group.start(parts.server.serve, endpoint)
         group.start_soon(parts.renderer.run)
-        group.start_soon(parts.reports.keep_ready, tz)
+        group.start_soon(parts.reports.keep_ready, tz, keep_known)
         group.start_soon(watch_health, service, parts.publisher.publish, clock)
         group.start_soon(feed_watchdog, service, clock)
         group.start_soon(keep_backups, parts.store, clock)

@@ -29,5 +29,10 @@ async def keep_history(is_complete: Callable[[], bool], clock: Clock) -> None:
     while not is_complete():
         await clock.sleep_until(clock.monotonic() + LOOK_S)
 
+    keep_known()
+
+
+def keep_known() -> None:
+    """Freeze everything there is for the collector."""
     gc.collect(1)  # what is garbage already would stay as well, of the youngest a lot
     gc.freeze()

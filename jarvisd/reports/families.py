@@ -6,7 +6,9 @@ row is wanted nothing is made for it but its place.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from jarvisd.base.paging import Place
 from jarvisd.base.work_in_turns import PAUSE, InTurns
@@ -19,8 +21,8 @@ SLICES: Final = 64
 """Slices to look at in one step."""
 
 
-class SessionFacts(NamedTuple):
-    """Facts about one session.
+class SessionFacts(msgspec.Struct, frozen=True, gc=False):
+    """Facts about one session, of which there are thousands in one answer.
 
     *root* is the session that a person started and of which this one is a subagent, at
     any depth; of a session without a parent, itself. *project* is a folder.

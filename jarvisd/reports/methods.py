@@ -52,6 +52,9 @@ MAX_ZONES = 2
 MAX_CACHED = 64
 MAX_CACHED_ROWS = 64
 MAX_CACHED_BYTES = 128 * 1024
+MANY_DAYS = 8
+"""Days added up at once that are history, of which nothing will change for long."""
+
 READY_S = 0.5
 """Pause after the start or a flush, when other work is more urgent."""
 
@@ -120,11 +123,14 @@ class Reports:
         self._accounts.flushed()
         self._flushed.set()
 
-    async def keep_ready(self, tz: str) -> None:
+    async def keep_ready(
+        self, tz: str, keep: Callable[[], None] = lambda: None
+    ) -> None:
         """Sum past days of the zone *tz* and windows as they change, until cancelled.
 
         The first report then waits for today only: with a gigabyte of history a tenth
         of a second less. During the initial import the sums would be stale at once.
+        *keep* is called when much has been added up, which stays.
         """
         try:
             zone = zone_of(tz)
@@ -138,8 +144,11 @@ class Reports:
 
             self._flushed = anyio.Event()
             days = self._days_in(tz, zone)
-            await finish(days.add_up(self._clock.unix_ms()))
+            added_up = await finish(days.add_up(self._clock.unix_ms()))
             await self._accounts.sum_up_past(self._clock.unix_ms())
+            if added_up >= MANY_DAYS:
+                keep()
+
             await self._flushed.wait()
 
     def usage(self, asked: ReportUsage) -> bytes | Iterator[bytes]:

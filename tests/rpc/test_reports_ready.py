@@ -8,13 +8,14 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
+from jarvisd.core.publisher import Flushed
 from jarvisd.overview.sessions import Sessions
 from jarvisd.reports import days
 from jarvisd.reports.methods import READY_S, Reports
 from jarvisd.reports.wire import ReportUsage
 from tests.reports.cells import cell
 from tests.rpc.fakes import NOTHING_TO_READ, FakeDaemon, FakeStore, reports_of
-from tests.support import EPOCH_MS, PATIENCE_S, FakeClock
+from tests.support import EPOCH_MS, PATIENCE_S, FakeClock, eventually
 
 DAY_MS = 86_400_000
 TODAY = EPOCH_MS // DAY_MS
@@ -60,6 +61,24 @@ async def test_whoever_asks_first_waits_for_today_only(added: list[int | None]) 
             pass
 
     assert added == [TODAY]
+
+
+async def test_history_that_was_added_up_is_reported_once() -> None:
+    books, clock, kept = Sessions(), FakeClock(), []
+    books.ledger.rollup.restore([cell(at(each)) for each in range(20)])
+    with FakeStore() as store:
+        reports = reports_of(books, store, clock, FakeDaemon())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(reports.keep_ready, "UTC", lambda: kept.append(1))
+            await clock.advance(READY_S)
+            await eventually(lambda: bool(kept))
+
+            books.ledger.rollup.restore([cell(at(3))])
+            reports.flushed(Flushed(1))
+            await clock.advance(READY_S)
+            tasks.cancel_scope.cancel()
+
+    assert kept == [1]
 
 
 async def test_while_history_is_read_nothing_is_added_up(
