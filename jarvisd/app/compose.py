@@ -317,7 +317,6 @@ def _consumers(
             parts.state_task.block_changed,  # first: what follows shows the state
             subscriptions.block_changed,
             parts.renderer.wake,
-            parts.budgets.block_changed,
         ),
         TransitionMade: (
             end_segment,  # first: it is stored with the transition

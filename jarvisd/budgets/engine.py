@@ -105,15 +105,22 @@ class BudgetEngine:
         self._rollup: Rollup | None = None
         self._seen = -1
         self._placed_quarter = -1
+        self._used = 0
 
     @property
     def budgets(self) -> tuple[BudgetSettings, ...]:
         """Return the budgets that are configured."""
         return self._budgets
 
+    @property
+    def changes(self) -> int:
+        """Return a number that changes with what was spent, and with the budgets."""
+        return self._ledger.rollup.changes + self._used
+
     def use(self, budgets: Sequence[BudgetSettings]) -> None:
         """Replace the budgets."""
         self._budgets, self._trackers = tuple(budgets), None
+        self._used += 1
 
     def refresh(self, now_ms: int) -> Iterator[None]:
         """Bring the sums up to date; yield between chunks of work.

@@ -15,14 +15,16 @@ from jarvisd.budgets.engine import DAY_MS, BudgetEngine, Known
 from jarvisd.budgets.model import BudgetWarning
 from jarvisd.budgets.store import load_warnings, write_warnings
 from jarvisd.budgets.wire import ReportBudget, ReportBudgetResult
-from jarvisd.core.block_registry import BlockChanged
 from jarvisd.core.publisher import Publish
 from jarvisd.core.storage.database_store import Store
 
 log = structlog.get_logger()
 
-PAUSE_S = 0.25
-"""Least time between two looks while something is spent."""
+PAUSE_S = 0.5
+"""Seconds between two looks at whether anything was spent."""
+
+IDLE_PAUSE_S = 2.0
+"""The same while no budget is configured; a reload may bring one."""
 
 LOOK_S = 60.0
 """Looks while nothing is spent: a pace falls, a period ends, prices change."""
@@ -64,38 +66,29 @@ class BudgetWatch:
         self._publish = publish
         self._is_complete = complete
         self._warnings: list[BudgetWarning] = []
-        self._changed = anyio.Event()
+        self._is_loaded = False
         self._looking = anyio.Lock()
 
     def methods(self) -> dict[type[Params], Method]:
         """Return the handler of each method, by the type of its params."""
         return {ReportBudget: self._answer}
 
-    def block_changed(self, _: BlockChanged) -> None:
-        """Look soon: something may have been spent."""
-        self._changed.set()
-
     async def run(self) -> None:
         """Warn of budgets until cancelled."""
-        is_loaded = False
+        seen, look_at = -1, 0.0
         while True:
-            try:
-                if not is_loaded:
-                    since_ms = self._clock.unix_ms() - KEPT_MS
-                    read = partial(load_warnings, since_ms=since_ms)
-                    self._warnings = await self._store.read(read)
-                    is_loaded = True
+            pause_s = PAUSE_S if self.engine.budgets else IDLE_PAUSE_S
+            await self._clock.sleep_until(self._clock.monotonic() + pause_s)
+            now, changes = self._clock.monotonic(), self.engine.changes
+            if changes == seen and now < look_at:
+                continue
 
+            try:
                 if self.engine.budgets and self._is_complete():
                     await self._warn()
+                    seen, look_at = changes, now + LOOK_S
             except StoreError as exc:  # a warning that is not stored would come twice
                 log.warning("budgets.postponed", reason=str(exc))
-
-            await self._clock.sleep_until(self._clock.monotonic() + PAUSE_S)
-            with anyio.move_on_after(LOOK_S):
-                await self._changed.wait()
-
-            self._changed = anyio.Event()
 
     async def _warn(self) -> None:
         now_ms = await self._refreshed()
@@ -116,8 +109,13 @@ class BudgetWatch:
             self._publish(BudgetCrossed(each))
 
     async def _refreshed(self) -> int:
-        """Bring the sums up to date; return the time for which they are."""
+        """Load the warnings, bring the sums up to date; return the time of both."""
         async with self._looking:
+            if not self._is_loaded:
+                since_ms = self._clock.unix_ms() - KEPT_MS
+                read = partial(load_warnings, since_ms=since_ms)
+                self._warnings, self._is_loaded = await self._store.read(read), True
+
             now_ms = self._clock.unix_ms()
             for _ in self.engine.refresh(now_ms):
                 await lowlevel.checkpoint()

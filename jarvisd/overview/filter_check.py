@@ -1,6 +1,7 @@
 """The answer to `filters.check`: whether an agent and a project are known."""
 
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from pathlib import PurePath
 
 from jarvisd.base.errors import protocol_error
@@ -39,7 +40,11 @@ class FilterCheck:
         """
         agents = self._agent_names()
         if params.agent is not None and params.agent not in agents:
-            message = f"no agent `{params.agent}` is known, only {_listed(agents)}"
+            near = get_close_matches(params.agent, agents, n=1)
+            hint = (
+                f"; did you mean `{near[0]}`?" if near else f", only {_listed(agents)}"
+            )
+            message = f"no agent `{params.agent}` is known{hint}"
             raise protocol_error("unknown_agent", message)
 
         if params.project is not None and not self._is_known(params.project):

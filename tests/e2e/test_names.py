@@ -97,7 +97,7 @@ async def test_an_agent_that_nobody_knows_is_a_wrong_command_line(
     done = await jarvisctl(known.home, *words, "--agent", "claud")
 
     assert (done.returncode, done.stdout) == (EXIT_USAGE, b"")
-    assert b"no agent `claud` is known, only chat, claude, codex, text" in done.stderr
+    assert b"no agent `claud` is known; did you mean `claude`?" in done.stderr
 
 
 @pytest.mark.parametrize("words", FILTERED)

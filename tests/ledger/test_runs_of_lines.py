@@ -71,4 +71,4 @@ def test_lines_applied_together_are_as_lines_applied_alone(
     alone = read(steps, 1, closes=closes)
     joined = read(steps, together, closes=closes)
 
-    assert joined.row() == alone.row()
+    assert joined == alone
