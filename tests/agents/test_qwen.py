@@ -11,6 +11,7 @@ from jarvisd.base.usage import Tokens
 from jarvisd.core.event import (
     ApiFailed,
     Asked,
+    Compacted,
     Cue,
     Event,
     Instructed,
@@ -171,6 +172,11 @@ def usage(*lines: dict[str, Any]) -> list[str | None]:
             id="telemetry of a subagent in between",
         ),
         pytest.param(
+            [response(100, 50, prompt_id=""), message(usageMetadata=COUNTS)],
+            ["r1", "u1"],
+            id="telemetry of a request of no prompt in between",
+        ),
+        pytest.param(
             [message(usageMetadata=COUNTS, isSidechain=True, agentId="s")],
             [],
             id="a message of a subagent, which the session's telemetry has",
@@ -315,6 +321,14 @@ def test_an_error_of_a_subagents_request_is_not_the_sessions() -> None:
         ApiFailed(error="BadRequestError", trouble=Trouble.API_ERROR, status=400)
     ]
     assert events(telemetry("api_error", **failure, subagent_id="s")) == []
+
+
+def test_a_compression_says_what_set_it_off() -> None:
+    info = {"originalTokenCount": 9, "newTokenCount": 3, "triggerReason": "manual"}
+
+    assert events(
+        entry("system", subtype="chat_compression", systemPayload={"info": info})
+    ) == [Compacted(trigger="manual", before_tokens=9, after_tokens=3)]
 
 
 def test_a_session_that_another_one_began_names_it() -> None:

@@ -9,5 +9,5 @@ ABOUT = About(
     "subagent: they are counted in the session that started it",
     unknowable="responses that were cut; suggestions for the next prompt; when approval "
     "was asked for; the end of a session",
-    unlogged=frozenset({"side-json", "side-suggestion"}),
+    unlogged=frozenset({"side"}),
 )

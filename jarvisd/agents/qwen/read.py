@@ -223,7 +223,9 @@ def _telemetry(payload: SystemPayload, memory: QwenMemory) -> Iterable[Event]:
 
 
 def _response(event: UiEvent, memory: QwenMemory) -> Iterator[Event]:
-    tokens, is_own = tokens_of_event(event), not event.subagent_id
+    tokens = tokens_of_event(event)
+    # Of no prompt are requests beside the conversation, such as that of /compress.
+    is_own = not event.subagent_id and event.prompt_id != ""
     if is_own:
         memory.is_announced, memory.response = True, event.response_id or None
 
@@ -256,7 +258,9 @@ def _ended(event: UiEvent, memory: QwenMemory) -> Iterable[Event]:
 def _compression(payload: SystemPayload, _: QwenMemory) -> Iterator[Event]:
     info = payload.info or CompressionInfo()
     yield Compacted(
-        before_tokens=info.original_token_count, after_tokens=info.new_token_count
+        trigger=info.trigger_reason,
+        before_tokens=info.original_token_count,
+        after_tokens=info.new_token_count,
     )
 
 

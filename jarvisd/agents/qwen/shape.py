@@ -69,6 +69,7 @@ class UiEvent(Struct, gc=False):
     status: str | None = None
     decision: str | None = None
     subagent_id: str | None = None
+    prompt_id: str | None = None
     error_type: str | None = None
     error_message: str | None = None
 
@@ -78,6 +79,7 @@ class CompressionInfo(Struct, gc=False, rename="camel"):
 
     original_token_count: TokenCount | None = None
     new_token_count: TokenCount | None = None
+    trigger_reason: str | None = None
 
 
 class SystemPayload(Struct, gc=False, rename="camel"):
