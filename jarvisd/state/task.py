@@ -4,6 +4,7 @@ Lines come to the states through the readers, signals through `report`. Whatever
 judgement changes goes to the journal, which stores and announces it.
 """
 
+import asyncio
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ class StateTask:
         self._clock = clock
         self._wake = anyio.Event()
         self._planned_ms = -math.inf
+        self._is_planned = False
         self._is_paused = True  # until `run`: earlier signals must be recorded first
 
     def report(self, signal: Signal) -> None:
@@ -112,9 +114,21 @@ class StateTask:
         return math.inf if next_ms is None else next_ms
 
     def block_changed(self, _: BlockChanged) -> None:
-        """Judge the session of a block after its lines have changed."""
-        if self.states.has_news:  # of many blocks lines are only counted
+        """Judge the session of a block soon: together with others read in this turn.
+
+        Before any client is sent the block, as this is scheduled before its turn.
+        """
+        if self.states.has_news and not self._is_planned:
+            self._is_planned = True
+            asyncio.get_running_loop().call_soon(self._judge_planned)
+
+    def _judge_planned(self) -> None:
+        """Judge; a bulkhead, as for every consumer of a notice."""
+        self._is_planned = False
+        try:
             self.judge()
+        except Exception:
+            log.exception("judgement.crashed")
 
     def transition_made(self, made: TransitionMade) -> None:
         """Publish the session's blocks as changed: they show its state."""
