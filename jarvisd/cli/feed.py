@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 
 from jarvisd.base.errors import JarvisError
 from jarvisd.cli import wall_clock
+from jarvisd.cli.block_pages import list_blocks
 from jarvisd.cli.daemon_connection import DaemonConnection, ServerMessage, decode
 from jarvisd.cli.output.titles import Titles, ids_of, of_block
 from jarvisd.core.origin import BlockId, BlockView
 from jarvisd.core.wire import Backfill
-from jarvisd.overview.wire import BlocksList, BlocksListResult, Status, StatusResult
+from jarvisd.overview.wire import BlocksList, Status, StatusResult
 from jarvisd.rpc.client_wire import (
     Event,
     Subscribe,
@@ -156,11 +157,12 @@ class Feed:
 
     def _load(self, connection: DaemonConnection) -> None:
         chosen = self._chosen or SubscriptionFilter()
-        listed = connection.call(
-            BlocksList(agent=chosen.agent, project=chosen.project), BlocksListResult
+        # The list is newer than any event received before its first page.
+        listed = list_blocks(
+            connection.call,
+            BlocksList(agent=chosen.agent, project=chosen.project),
+            first=connection.forget_notices,
         )
-        # The list is newer than any event received before it.
-        connection.forget_notices()
         known = [
             each for each in listed.blocks if chosen.block_id in (None, each.block_id)
         ]

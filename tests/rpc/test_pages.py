@@ -3,17 +3,21 @@
 from collections.abc import Iterator
 from typing import Any
 
+import anyio.from_thread
+import anyio.to_thread
 import pytest
 from msgspec.structs import replace
 
 from jarvisd.base.paging import ROWS
 from jarvisd.base.wire_types import Params
 from jarvisd.base.work_in_turns import PAUSE, RUN
+from jarvisd.cli import block_pages
+from jarvisd.cli.daemon_connection import DaemonConnection
 from jarvisd.core.event import PromptGiven
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record, Speaker
 from jarvisd.ledger.ledger_stream import LedgerStream
-from jarvisd.overview.wire import BlocksList, SessionsList
+from jarvisd.overview.wire import BlocksList, BlocksListResult, SessionsList
 from jarvisd.reports.wire import ReportUsage
 from jarvisd.state.facts import StateStream
 from tests.reports.cells import cell
@@ -163,3 +167,30 @@ async def test_a_long_answer_has_many_small_steps(params: Params, steps: int) ->
 
     assert len(pieces) >= steps
     assert all(piece.count(b'"unpriced"') <= 3 * ROWS for piece in pieces)
+
+
+async def test_a_command_pages_through_all_blocks_and_misses_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(block_pages, "PAGE", 7)
+    async with running(clock=FakeClock()) as server:
+        fill(server, 40)
+        last = server.blocks.find(f"{34:016x}")  # on a page that is still to come
+
+        def move_to_the_front() -> None:
+            last.revision = server.daemon.revision + 1
+            server.grow(last)
+
+        def ask() -> BlocksListResult:
+            with DaemonConnection(str(server.endpoint.path)) as connection:
+                return block_pages.list_blocks(
+                    connection.call,
+                    BlocksList(),
+                    first=lambda: anyio.from_thread.run_sync(move_to_the_front),
+                )
+
+        found = await anyio.to_thread.run_sync(ask)
+
+    lines = {each.block_id: each.line_count for each in found.blocks}
+    assert len(found.blocks) == len(lines) == 40
+    assert lines[last.block_id] == 2

@@ -4,6 +4,7 @@ import argparse
 import os
 
 from jarvisd.cli import filters, wall_clock
+from jarvisd.cli.block_pages import list_blocks
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.output import block_rows, drift_lines, terminal
 from jarvisd.cli.output.tables import render
@@ -20,7 +21,7 @@ from jarvisd.cli.parser import (
 )
 from jarvisd.core.origin import BlockView
 from jarvisd.overview.health_wire import Health, HealthResult
-from jarvisd.overview.wire import BlocksList, BlocksListResult, Status, StatusResult
+from jarvisd.overview.wire import BlocksList, Status, StatusResult
 
 PLAIN = """\
 --plain prints, tab separated: block_id, kind, agent, life, project, session_id, lines,
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the blocks that were asked for."""
     with client_of(args) as client:
         filters.check(client.call, agent=args.agent, project=args.project)
-        answer = client.call(BlocksList(agent=args.agent), BlocksListResult)
+        answer = list_blocks(client.call, BlocksList(agent=args.agent))
         known = block_rows.newest_first(answer.blocks)
         if args.project is not None:
             known = [

@@ -11,6 +11,7 @@ from jarvisd.base.errors import EXIT_BUDGET_WARNED, EXIT_FAILURE, EXIT_USAGE
 from jarvisd.base.wire_types import Params
 from jarvisd.base.zone import local_zone, zone_named
 from jarvisd.cli import filters, wall_clock
+from jarvisd.cli.block_pages import list_blocks
 from jarvisd.cli.daemon_client import Client
 from jarvisd.cli.daemon_connection import Fields
 from jarvisd.cli.output import terminal
@@ -24,7 +25,7 @@ from jarvisd.cli.parser import (
     client_of,
     declare,
 )
-from jarvisd.overview.wire import BlocksList, BlocksListResult
+from jarvisd.overview.wire import BlocksList
 from jarvisd.reports.attention_wire import ReportAttention, ReportAttentionResult
 from jarvisd.reports.model import Grouping
 from jarvisd.reports.wire import (
@@ -304,7 +305,7 @@ def _print_compatible(client: Client, args: argparse.Namespace) -> None:
 def _names(client: Client) -> dict[str, tuple[str, str]]:
     """Return where the transcript of each session lies, and its name with ccusage."""
     names = {}
-    for block in client.call(BlocksList(), BlocksListResult).blocks:
+    for block in list_blocks(client.call, BlocksList()).blocks:
         if block.path is None or block.session_id is None or block.parent_session_id:
             continue
 
