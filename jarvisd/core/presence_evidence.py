@@ -87,12 +87,15 @@ class SessionFiles(msgspec.Struct, frozen=True, kw_only=True):
         names: Given the name of a log and a function that lists its folder, the names
             of the files that may be there.
         pid_of: Given such a name and a function that reads the file, its process, or
-            None. A file that agents lock must not be read.
+            None. Not asked of files that are locked.
+        are_locked: Their processes lock them, and leave them when they end. They are not
+            opened.
 
     """
 
     names: Callable[[str, Callable[[], Iterable[str]]], Iterable[str]]
-    pid_of: Callable[[str, Callable[[], bytes]], int | None]
+    pid_of: Callable[[str, Callable[[], bytes]], int | None] = lambda _, __: None
+    are_locked: bool = False
 
 
 class ToolMarks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -111,7 +114,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         registry: Its registry, if it keeps one.
         locks: Its locks, if it keeps any.
         session_files: Its files beside the logs of open sessions, if it makes any. It
-            removes them when it ends in order.
+            removes those that are not locked when it ends in order.
         named_folder: The working folder that the arguments of a process name, if any.
         tool_marks: How processes of its tool calls are marked, if nothing else tells
             that a call was allowed.

@@ -202,8 +202,8 @@ class Search:
 
         for session in unbound:
             files = self._programs.session_files_of(session.agent)
-            for process, path in owners_beside(files, session, self._processes.inspect):
-                self._bind(*_key(session), process, How.FILE, marker_path=path)
+            for process, file in owners_beside(files, session, self._processes.inspect):
+                self._bind(*_key(session), process, How.FILE, marker_path=file)
 
         self._hosts.bind_terminals(unbound, agents)
         sure, busy = (

@@ -9,6 +9,7 @@ from itertools import islice
 from jarvisd.core.presence_evidence import MAX_ENTRY_BYTES, SessionFiles
 from jarvisd.core.process import Process
 from jarvisd.presence.guesses import SLACK_MS
+from jarvisd.presence.proc_locks import holders
 from jarvisd.presence.wanted import WantedSession
 
 MAX_NAMES = 4096
@@ -19,11 +20,11 @@ def owners_beside(
     files: SessionFiles | None,
     session: WantedSession,
     inspect: Callable[[int], Process | None],
-) -> Iterator[tuple[Process, str]]:
+) -> Iterator[tuple[Process, str | None]]:
     """Yield the living processes that files beside the logs of *session* name.
 
-    With each comes the path of its file. One that is older than its process names an
-    earlier process with the same number.
+    With each comes the path of the file that it removes at an end in order, if any. A
+    file that is older than its process names an earlier process with the same number.
     """
     if files is None:
         return
@@ -32,22 +33,26 @@ def owners_beside(
         folder, log_name = os.path.split(log)
         for name in files.names(log_name, partial(_names_in, folder)):
             path = f"{folder}/{name}"
-            pid = files.pid_of(name, partial(_start_of, path))
-            process = None if pid is None else inspect(pid)
-            if (
-                process is not None
-                and process.program.agent == session.agent
-                and _written_ms(path) >= process.started_ms - SLACK_MS
-            ):
-                yield process, path
+            try:
+                status = os.stat(path, follow_symlinks=False)
+            except OSError:
+                continue
 
+            if files.are_locked:
+                pids = [each.pid for each in holders([status]).get(status.st_ino, ())]
+            else:
+                pid = files.pid_of(name, partial(_start_of, path))
+                pids = [] if pid is None else [pid]
 
-def _written_ms(path: str) -> int:
-    """Return when the file at *path* was written last, Unix ms; 0 if it is gone."""
-    try:
-        return os.stat(path, follow_symlinks=False).st_mtime_ns // 1_000_000
-    except OSError:
-        return 0
+            written_ms = status.st_mtime_ns // 1_000_000
+            for process in filter(None, map(inspect, pids)):
+                if process.program.agent != session.agent:
+                    continue
+
+                if files.are_locked:
+                    yield process, None
+                elif written_ms >= process.started_ms - SLACK_MS:
+                    yield process, path
 
 
 def _names_in(folder: str) -> list[str]:

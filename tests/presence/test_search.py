@@ -96,6 +96,26 @@ async def test_a_file_beside_the_transcript_names_its_process(
     assert gone.tidy is True
 
 
+async def test_a_lock_beside_the_transcript_is_held_by_its_process(
+    home: Home, heard: Heard
+) -> None:
+    path = home.folder / "s1/conversation.jsonl"
+    path.parent.mkdir()
+    lock = path.with_name(".lock")
+    lock.write_text("1")
+    heard.want("s1", "gptme", paths=[path])
+    take = f"import fcntl; file = open({str(lock)!r}, 'a'); fcntl.flock(file, 2)"
+    with agent("gptme"), agent("gptme", code=take) as owner:
+        async with watching(home, heard):
+            found = await heard.next(ProcessFound)
+            assert (found.pid, found.is_sure) == (owner.pid, True)
+
+            owner.kill()
+            gone = await heard.next(ProcessGone)
+
+    assert gone.tidy is None
+
+
 async def test_a_file_that_is_older_than_its_process_names_none(
     home: Home, heard: Heard
 ) -> None:

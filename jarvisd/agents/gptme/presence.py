@@ -1,16 +1,17 @@
 """How processes of gptme are recognised.
 
-It holds a lock on LOGS/SESSION/.lock while a conversation is open, by flock: a file in
-each session's own folder, which is not looked at.
+It holds a lock on LOGS/SESSION/.lock while a conversation is open, by flock. The file
+stays when it ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from jarvisd.agents._shared.presence import name_of
-from jarvisd.core.presence_evidence import Evidence
+from jarvisd.core.presence_evidence import Evidence, SessionFiles
 from jarvisd.core.process import ProcessRole
 
 _ONCE = {"-n", "--non-interactive"}
+_LOCK = ".lock"
 _INTERPRETER = "python"
 
 
@@ -30,4 +31,9 @@ def role(argv: Sequence[str]) -> ProcessRole | None:
     return ProcessRole.TALKS if _ONCE.isdisjoint(arguments) else ProcessRole.ONCE
 
 
-EVIDENCE = Evidence(role=role)
+def names(_log: str, _listed: Callable[[], Iterable[str]]) -> Iterable[str]:
+    """Return the name of the lock of a conversation."""
+    return (_LOCK,)
+
+
+EVIDENCE = Evidence(role=role, session_files=SessionFiles(names=names, are_locked=True))
