@@ -1,0 +1,1 @@
+"""Cline tasks: tasks of an editor extension, each a folder of JSON documents."""

@@ -1,0 +1,1 @@
+"""Roo Code: tasks of an editor extension, each a folder of JSON documents."""
