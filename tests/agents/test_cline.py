@@ -255,11 +255,11 @@ def test_a_manifest_that_is_written_again_begins_no_turn() -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        pytest.param({"status": "completed"}, State.IDLE, id="completed"),
-        pytest.param({"status": "cancelled"}, State.IDLE, id="cancelled"),
+        pytest.param({"status": "completed"}, State.ENDED, id="completed"),
+        pytest.param({"status": "cancelled"}, State.ENDED, id="cancelled"),
         pytest.param(
             {"status": "failed", "metadata": {"terminal_marker": "failed"}},
-            State.IDLE,
+            State.ENDED,
             id="killed, as the next process found",
         ),
         pytest.param(
@@ -275,7 +275,19 @@ def test_how_a_session_ends(fields: dict[str, Any], expected: State) -> None:
     assert state(told(desk, 3, item(session_id=SESSION, **fields)), 4)[0] is expected
 
 
-def test_history_of_a_finished_session_is_at_rest() -> None:
+def test_a_manifest_that_is_written_again_opens_no_session() -> None:
+    done = manifest("completed", interactive=False)
+    desk = told(
+        Desk("cline"), 0, manifest("running", interactive=False), prompt(0, "Go")
+    )
+    told(desk, 1, answer(1), done)
+    told(desk, 2, manifest("completed", interactive=False, exit_code=0))
+    assert state(desk, 3)[0] is State.ENDED
+
+    assert state(told(desk, 4, manifest("running")), 5)[0] is State.WORKING
+
+
+def test_history_of_a_finished_session_has_ended() -> None:
     desk = told(
         Desk("cline"),
         9,
@@ -285,7 +297,7 @@ def test_history_of_a_finished_session_is_at_rest() -> None:
         manifest("completed"),
     )
 
-    assert state(desk, 10)[0] is State.IDLE
+    assert state(desk, 10)[0] is State.ENDED
 
 
 # Places and processes

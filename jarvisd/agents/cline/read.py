@@ -31,7 +31,6 @@ from jarvisd.core.event import (
     MAX_TITLE_CHARS,
     ApiFailed,
     Asked,
-    ClosingWritten,
     CommandGiven,
     Cue,
     Event,
@@ -40,6 +39,7 @@ from jarvisd.core.event import (
     ModeChanged,
     Outcome,
     PromptGiven,
+    SessionClosed,
     SessionOpened,
     TitleGiven,
     TitleRank,
@@ -76,11 +76,13 @@ class ClineMemory(StatusMemory, kw_only=True, omit_defaults=True):
     Attributes:
         version: That of the program, which the origin of a document names.
         mode: How permissions are asked for, as a prompt said last.
+        is_headless: The manifest said that nobody can prompt the session again.
 
     """
 
     version: str | None = None
     mode: str = ""
+    is_headless: bool = False
 
 
 _MEMORY = msgspec.msgpack.Decoder(ClineMemory)
@@ -216,7 +218,8 @@ class ClineReader:
 
     def _manifest(self, item: ClineItem, offset: int, left_out: int) -> Record:
         events: list[Event] = []
-        if not item.interactive:
+        if not item.interactive and not self.memory_of.is_headless:
+            self.memory_of.is_headless = True
             events.append(SessionOpened(headless=True))
 
         noted = item.metadata
@@ -225,8 +228,8 @@ class ClineReader:
         events += self.memory_of.change_to(
             item.status, _STATUSES, cut_short="killed" if was_killed else ""
         )
-        if is_news and item.status in _ENDED and not was_killed:
-            events.append(ClosingWritten())
+        if is_news and item.status in _ENDED:
+            events.append(SessionClosed())
 
         return Record(
             kind="manifest",
