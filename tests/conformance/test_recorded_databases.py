@@ -5,14 +5,17 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from jarvisd.agents.hermes import queries as hermes
+from jarvisd.agents.opencode import queries as opencode
+from jarvisd.agents.opencode.read import OpencodeReader
+from jarvisd.core.agent import ReaderContext
+from jarvisd.core.event import UsageReported
 from jarvisd.core.sources.sqlite.database_queries import DatabaseQueries, Row, RowQuery
 from jarvisd.core.sources.sqlite.lock_free_vfs import Snapshot
 from tests.conformance.shared import SHARED, needs_shared
 from tests.sources.sqlite.database_rig import asking, consuming, truth
-from tests.sources.sqlite.opencode_like import QUERIES
 
 pytestmark = [pytest.mark.conformance, needs_shared()]
 
@@ -23,15 +26,6 @@ DATABASES = sorted(
     for path in (SHARED / folder).rglob(f"*.{suffix}")
 )
 TABLES = "select name from sqlite_schema where type = 'table' and rootpage > 0"
-
-# The entries name their rows with one more level than in our own writer's.
-OPENCODE = msgspec.structs.replace(
-    QUERIES,
-    changes=QUERIES.changes.replace(
-        "json_extract(data, '$.id')",
-        "coalesce(json_extract(data, '$.part.id'), json_extract(data, '$.info.id'))",
-    ),
-)
 
 # A key of two columns, and rows that are numbered themselves.
 OPENCLAW = DatabaseQueries(
@@ -59,38 +53,11 @@ OPENCLAW = DatabaseQueries(
     },
 )
 
-# One number for all sessions, and totals that change in place.
-HERMES = DatabaseQueries(
-    needs={"messages": frozenset({"id", "session_id", "role", "content"})},
-    streams="select session_id, max(id) from messages group by session_id",
-    mark="select timestamp from messages where id = :sequence",
-    changes="""
-      select id, 'messages', id from messages
-      where session_id = :stream and id > :after order by id limit :limit""",
-    rows="""
-      select 'messages', id, length(content) from messages
-      where session_id = :stream order by id""",
-    tables={
-        "messages": RowQuery(
-            "select session_id, length(content), role, content from messages"
-            " where id = :key",
-            columns=("role", "content"),
-        ),
-        "sessions": RowQuery(
-            "select id, 0, input_tokens, output_tokens from sessions where id = :key",
-            columns=("input_tokens", "output_tokens"),
-        ),
-    },
-    unnumbered="""
-      select id, 'sessions', id, 0, input_tokens || ' ' || output_tokens from sessions
-      order by started_at desc limit :limit""",
-)
-
 SESSIONS = {
-    "opencode": OPENCODE,
-    "kilo": OPENCODE,
+    "opencode": opencode.QUERIES,
+    "kilo": opencode.QUERIES,
     "openclaw-agent": OPENCLAW,
-    "state": HERMES,
+    "state": hermes.QUERIES,
 }
 
 
@@ -143,3 +110,48 @@ def test_the_sessions_of_agents_are_delivered(path: Path, tmp_path: Path) -> Non
         assert consumer.streams == truth(here, tmp_path / "copy", queries)
         for item in batch.items:
             assert consumer.source.locate(item.ref) == item.body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in DATABASES if path.stem in {"opencode", "kilo"}],
+    ids=named,
+)
+def test_sessions_spent_what_their_own_columns_say(path: Path, tmp_path: Path) -> None:
+    """Of the steps that the session itself added up; the cost to a millionth."""
+    here = copied(path, tmp_path, index=False)
+    columns = (
+        "cost",
+        "tokens_input",
+        "tokens_output",
+        "tokens_reasoning",
+        "tokens_cache_read",
+        "tokens_cache_write",
+    )
+    with consuming(here, opencode.QUERIES) as consumer:
+        consumer.drain()
+        streams = consumer.streams
+
+    with closing(sqlite3.connect(here)) as copy:
+        rows = copy.execute(f"select id, {', '.join(columns)} from session").fetchall()
+
+    assert rows
+    for session, *stated in rows:
+        reader, used = OpencodeReader(ReaderContext(), b""), dict[str | None, Row]()
+        for body in streams[session].values():
+            record = reader.read(body, offset=0)
+            assert record is not None
+            for each in record.events:
+                if isinstance(each, UsageReported):
+                    tokens = each.tokens
+                    used[each.response] = (
+                        (each.stated_micros or 0) / 1e6,
+                        tokens.input,
+                        tokens.output - tokens.reasoning,
+                        tokens.reasoning,
+                        tokens.cache_read,
+                        tokens.cache_write_5m,
+                    )
+
+        sums = [sum(column) for column in zip(*used.values(), strict=True)]
+        assert (sums or [0] * 6) == pytest.approx(stated, abs=5e-6)
