@@ -6,11 +6,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from jarvisd.agents.hermes.messages import spoken
 from jarvisd.agents.hermes.presence import EVIDENCE
 from jarvisd.agents.hermes.queries import QUERIES, WITHOUT_MODELS
+from jarvisd.agents.hermes.shape import HermesRow
 from jarvisd.base.usage import Tokens
 from jarvisd.core.event import (
     Asked,
@@ -33,7 +35,8 @@ from jarvisd.core.message import Role
 from jarvisd.core.origin import SessionId
 from jarvisd.core.process import ProcessRole
 from jarvisd.core.record import Record
-from tests.agents.found import AGENTS, fresh_reader
+from tests.agents.found import AGENTS, agent_folders, fresh_reader
+from tests.agents.samples import items_of
 from tests.agents.test_places import HOME, roots
 from tests.books.rig import running
 from tests.sources.sqlite.database_rig import consuming
@@ -219,6 +222,14 @@ def test_subagents_in_the_background_are_tasks() -> None:
         TaskEnded(task_id="deleg_e5", status="complete"),
         Instructed(by_agent=True),
     ]
+
+
+def test_rows_as_they_are_written_need_no_mending() -> None:
+    """A row that does not fit its shape takes twenty times as long."""
+    rows = items_of(agent_folders()["hermes"] / "samples" / "rows.jsonl")
+    decoder = msgspec.json.Decoder(HermesRow)
+
+    assert all(decoder.decode(row) for row in rows if row.startswith(b"{"))
 
 
 def test_prompts() -> None:

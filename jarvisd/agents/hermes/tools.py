@@ -29,9 +29,9 @@ _HEAD = 4_000
 """Where a refusal stands; results may be megabytes."""
 
 
-def calls_of(calls: tuple[HermesCall, ...], response: str) -> Iterator[Event]:
+def calls_of(calls: tuple[HermesCall, ...] | None, response: str) -> Iterator[Event]:
     """Return the calls that an answer asks for."""
-    for each in calls:
+    for each in calls or ():
         call_id, function = each.id or each.call_id, each.function
         if not call_id or function is None:
             continue
