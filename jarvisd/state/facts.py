@@ -45,6 +45,7 @@ from jarvisd.core.event import (
 )
 from jarvisd.core.record import Record
 from jarvisd.ledger.ledger_stream import LedgerStream
+from jarvisd.state.model import OpenApproval
 
 GOES_ON = frozenset({"tool_use", "pause_turn"})
 """Stop reasons that do not end a turn; without any, more of the message will come."""
@@ -63,14 +64,6 @@ class Phase(IntEnum):
     """Nothing is known so far."""
     WORKING = 1
     DONE = 2
-
-
-class OpenApproval(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A dialog about a call that records say is open, or will have been *after_ms*."""
-
-    tool: str | None
-    at_ms: int | None
-    after_ms: int = 0
 
 
 class StateFacts(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -19,6 +19,14 @@ class Tier(StrEnum):
     NONE = "none"
 
 
+class OpenApproval(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A dialog about a call that records say is open, or will have been *after_ms*."""
+
+    tool: str | None
+    at_ms: int | None
+    after_ms: int = 0
+
+
 class Reason(StrEnum):
     """Why a session wants attention whatever its state is."""
 
