@@ -29,6 +29,7 @@ from jarvisd.rpc.client_wire import (
     Subscribe,
     SubscribeResult,
     SubscriptionFilter,
+    Topic,
 )
 from jarvisd.state.model import Transition
 from jarvisd.state.wire import LiveSession, StatesList, StatesListResult
@@ -138,8 +139,8 @@ class Notifier:
         try:
             while True:
                 self.step()
-                sockets = [each.fileno() for each in (self._connection,) if each]
-                waiting.wait(sockets, self._sleep_s())
+                on = [] if self._connection is None else [self._connection.fileno()]
+                waiting.wait(on, self._sleep_s())
         finally:
             self._write()
             self._hang_up()
@@ -168,11 +169,9 @@ class Notifier:
         try:
             newest = connection.call(StatesList(limit=0), StatesListResult).number
             self._begin(newest)
-            params = Subscribe(
-                topics=["states", *self._budgets.topics],
-                filter=self._chosen,
-                after=self._pending.last,
-            )
+            topics: list[Topic] = ["states", *self._budgets.topics]
+            after = self._pending.last
+            params = Subscribe(topics=topics, filter=self._chosen, after=after)
             connection.call(params, SubscribeResult)
             self._budgets.catch_up(connection)
         except BaseException:

@@ -119,7 +119,6 @@ class Search:
             self._next_hook_at.clear()
 
         self._next_hook_at[key] = now + HOOK_PAUSE_S
-
         for pid in ancestors_of(hook.pid):
             process = self._processes.inspect(pid)
             if process is not None and process.program.agent == hook.agent:
