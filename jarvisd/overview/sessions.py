@@ -168,7 +168,10 @@ class Sessions(Feature):
         session = stream.session
         if session is not None:
             blocks, version = self.entry(session).blocks, stream.parser_version
-            if all(each.parser_version == version for each in blocks):
+            # What an agent removed was spent, and cannot be read again.
+            sources = (each.source for each in blocks)
+            has_all = not any(each and each.has_removed for each in sources)
+            if has_all and all(each.parser_version == version for each in blocks):
                 self.ledger.replace_older(session.agent, session.session_id, version)
 
     def bind_restored(self, block: Block) -> None:

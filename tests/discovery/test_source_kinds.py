@@ -425,6 +425,24 @@ async def test_a_newer_parser_reads_documents_again(
         assert output(daemon) == 3
 
 
+async def test_what_was_removed_stays_counted_when_a_newer_parser_reads_again(
+    tmp_path: Path, document: Path
+) -> None:
+    write(document, text_of(1, 2))
+    async with running(tmp_path, agents=DOCUMENTS) as daemon:
+        await daemon.sync()
+        write(document, json.dumps({"messages": [{"id": "next", "output": 100}]}))
+        await eventually(lambda: output(daemon) == 103)
+
+    newer = toy(SourceKind(open=open_document), version=2)
+    async with running(tmp_path, agents=newer) as daemon:
+        await daemon.sync()
+        await daemon.flusher.flush_all()
+
+        assert daemon.block().parser_version == 2
+        assert output(daemon) == 103
+
+
 async def test_items_can_be_read_again_to_explain_and_to_show_the_last(
     tmp_path: Path, document: Path
 ) -> None:

@@ -55,6 +55,11 @@ class BlockingSource:
     is_unsettled = False
     are_items = True
 
+    @property
+    def has_removed(self) -> bool:
+        """Whether items were counted that the source does not have any more."""
+        return bool(getattr(self._source, "has_removed", False))
+
     def __init__(
         self, path: str, kind: SourceKind, clock: Clock, cursor: bytes = b""
     ) -> None:
@@ -244,6 +249,11 @@ class StreamLines(NamedTuple):
     def are_items(self) -> bool:
         """Whether they are items: always."""
         return True
+
+    @property
+    def has_removed(self) -> bool:
+        """Whether items were counted that the source does not have any more."""
+        return self.source.has_removed
 
     def lines(
         self,

@@ -71,6 +71,11 @@ class RereadableLines(Protocol):
         """Whether they are elements of documents or rows of databases."""
         ...
 
+    @property
+    def has_removed(self) -> bool:
+        """Whether some were counted that are not there any more, to be read again."""
+        ...
+
     def lines(
         self, position: Position, condense: Condense
     ) -> Iterator[TextLine | Oversize]:

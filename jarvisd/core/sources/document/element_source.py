@@ -111,6 +111,11 @@ class ElementSource(ABC):
         if handed.order is not None:
             self._order = handed.order
 
+    @property
+    def has_removed(self) -> bool:
+        """Whether elements were counted that the source does not have any more."""
+        return self._table.present < len(self._table)
+
     def cursor(self) -> bytes:
         """Return the encoded table of counted elements."""
         return self._table.encode()

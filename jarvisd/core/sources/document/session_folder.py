@@ -89,6 +89,12 @@ class SessionFolder:
         found = {name: part.cursor() for name, part in self._parts.items()}
         return msgspec.msgpack.encode({**self._saved, **found})
 
+    @property
+    def has_removed(self) -> bool:
+        """Whether elements were counted that the folder does not have any more."""
+        parts = (self._open_part(name) for name in {*self._saved, *self._parts})
+        return any(part is None or part.has_removed for part in parts)
+
     def locate(self, ref: ItemRef) -> bytes | None:
         """Return the text of an element as it is now; None if it cannot be found."""
         name, _, rest = ref.key.removeprefix(KEY_PREFIX).partition("/")

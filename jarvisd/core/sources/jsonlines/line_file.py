@@ -42,6 +42,7 @@ class LineFile:
 
     retry_s = None
     are_items = False
+    has_removed = False
 
     def __init__(self, path: str, handles: Handles) -> None:
         self.tail = open_tail(path)
