@@ -196,8 +196,9 @@ class Search:
                 continue  # it writes the transcripts of its terminals' sessions
 
             for path in written_files(process.life.pid):
-                if (session := by_path.get(path)) is not None:
-                    self._bind_process(session, process, How.TRANSCRIPT)
+                session = by_path.get(path)
+                if session and session.agent == process.program.agent:
+                    self._bind(*_key(session), process, How.TRANSCRIPT)
 
         for session in unbound:
             files = self._programs.session_files_of(session.agent)
@@ -213,7 +214,7 @@ class Search:
         without = [each for each in unbound if _key(each) not in known]
         free = [each for each in agents if each.life not in busy]
         for session, process in unambiguous_pairs(without, free):
-            self._bind_process(session, process, How.GUESS)
+            self._bind(*_key(session), process, How.GUESS)
 
     async def _report_checks(self, unbound: Sequence[WantedSession]) -> None:
         """Report for each session without a process whether one may be working on it."""
@@ -252,10 +253,6 @@ class Search:
 
             if at % BATCH == BATCH - 1:
                 await lowlevel.checkpoint()
-
-    def _bind_process(self, session: WantedSession, process: Process, how: How) -> None:
-        if session.agent == process.program.agent:
-            self._bind(*_key(session), process, how)
 
     def _bind(
         self,
