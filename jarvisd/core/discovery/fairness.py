@@ -1,5 +1,6 @@
 """Fairness between files: one with more than a slice to read waits for its turns."""
 
+import math
 from collections.abc import Sequence
 
 import anyio
@@ -13,6 +14,13 @@ from jarvisd.core.flush import Flusher
 
 SETTLE_S = 0.5
 """A shorter retry means that the source is being written, so that `sync` waits for it."""
+
+LIVE_CHECKPOINTS = 4
+"""Rounds of the loop in which a live line gets from its hint to its subscribers: with a
+turn of history between each two of them it would take several turns."""
+
+LIVE_S = 2.0
+"""For so long after a live line others are expected."""
 
 TURN_S = 0.001
 """Seconds for which one file is read in a turn: the longest delay of a live line."""
@@ -35,6 +43,13 @@ class Fairness:
         self._turn_lock = anyio.Lock(fast_acquire=True)
         self._progressed = anyio.Event()
         self._awaited = 0
+        self.woken_at = -math.inf
+        """When a live file was woken last, monotonic."""
+
+    @property
+    def has_live_files(self) -> bool:
+        """Whether lines come while history is read, which are to be read at once."""
+        return self._clock.monotonic() - self.woken_at < LIVE_S
 
     async def drain(self, tracked: TrackedFile, began: float) -> float:
         """Read *tracked* to its end, waiting for the next turn after each.
@@ -115,7 +130,11 @@ class Fairness:
     async def wait_for_turn(self) -> float:
         """Wait for a turn; return its start, monotonic."""
         async with self._turn_lock:
+            woken_at = self.woken_at
             await lowlevel.checkpoint()
+            if self.woken_at != woken_at:
+                for _ in range(LIVE_CHECKPOINTS):
+                    await lowlevel.checkpoint()
 
         return self._clock.monotonic()
 

@@ -49,7 +49,7 @@ class Followers:
     def wake(self, tracked: TrackedFile) -> None:
         """Read *tracked* soon, and follow it from now on if it was not followed."""
         tracked.wakes += 1
-        tracked.woken_at = self._clock.monotonic()
+        tracked.woken_at = self._fairness.woken_at = self._clock.monotonic()
         if tracked.wake is not None:
             self._followed.add(tracked)
             # Waking a task takes longer than reading a line, so a file whose task

@@ -73,7 +73,9 @@ class History:
     async def read(self) -> None:
         """Read the queued files to their ends, newest first."""
         while self._waiting:
-            number = min(OPENED_AHEAD, len(self._waiting))
+            # A hop for each file is a pause, in which live lines have the loop.
+            ahead = 1 if self._fairness.has_live_files else OPENED_AHEAD
+            number = min(ahead, len(self._waiting))
             files = [heapq.heappop(self._waiting)[-1] for _ in range(number)]
             await self._slice_reader.open_ahead(files)
             began = self._clock.monotonic()
