@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tests.conformance.expectations import Expected, Growth
+from tests.conformance.expectations import Expected, Gap, Growth
 
 _SUMS = (
     "input_tokens",
@@ -37,6 +37,14 @@ _OTHERS = "the transcripts of other agents and sessions are not in the recording
 
 EXPECTED = Expected(
     replayed_as="hermes",
+    gaps=(
+        Gap(reason="errors of the provider are in no table", unknown=("errors",)),
+        Gap(
+            reason="the truth counts processes, and these went on with one session",
+            runs="*/resume",
+            unknown=("sessions",),
+        ),
+    ),
     growth=Growth(
         order={"messages": "timestamp", "session_model_usage": "first_seen"},
         counters={"sessions": _SUMS, "session_model_usage": (*_SUMS, "last_seen")},
