@@ -128,7 +128,7 @@ class BudgetEngine:
         All is summed again when a period begins, and each quarter of an hour: the
         project of a session may be known by now that was not.
         """
-        rollup = self._ledger.rollup
+        rollup, used = self._ledger.rollup, self._used
         trackers, quarter = self._trackers, now_ms // QUARTER_MS
         if (
             trackers is None
@@ -151,6 +151,9 @@ class BudgetEngine:
 
             if number % CHUNK == 0:
                 yield
+                if used != self._used:  # other budgets were configured meanwhile
+                    yield from self.refresh(now_ms)
+                    return
 
         # Only now: what is summed halfway must not be shown, or warned of.
         self._trackers, self._rollup, self._seen = trackers, rollup, seen

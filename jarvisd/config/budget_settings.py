@@ -10,6 +10,9 @@ from jarvisd.base.errors import ConfigError
 
 BudgetPeriod = Literal["day", "week", "month", "session"]
 
+MIN_LIMIT: Final = 0.000_001
+"""Amounts are counted in millionths of a dollar."""
+
 MAX_LIMIT: Final = 1_000_000_000.0
 MAX_SHARE: Final = 1_000
 
@@ -37,7 +40,7 @@ class BudgetSettings(
     """
 
     name: str
-    limit: Annotated[float, msgspec.Meta(gt=0, le=MAX_LIMIT)]
+    limit: Annotated[float, msgspec.Meta(ge=MIN_LIMIT, le=MAX_LIMIT)]
     period: BudgetPeriod = "month"
     agent: str | None = None
     project: str | None = None

@@ -243,9 +243,10 @@ def test_what_has_no_price_is_counted() -> None:
     assert run.views("2026-11-30 09:00")[0].unpriced == 3
 
 
-def test_all_quarters_are_summed_though_in_chunks() -> None:
+def many_quarters() -> list[Cell]:
+    """Return 2,000 quarters of an hour, in each of which a millionth was spent."""
     start = ms("2026-11-01 00:00") // QUARTER_MS
-    cells = [
+    return [
         Cell(
             quarter=start + number,
             agent="claude",
@@ -257,6 +258,20 @@ def test_all_quarters_are_summed_though_in_chunks() -> None:
         for number in range(2_000)
     ]
 
-    [view] = Run(cells).use(budget()).views("2026-11-30 12:00")
+
+def test_all_quarters_are_summed_though_in_chunks() -> None:
+    [view] = Run(many_quarters()).use(budget()).views("2026-11-30 12:00")
 
     assert view.spent_micros == 2_000
+
+
+def test_budgets_that_are_replaced_while_others_are_summed_count_at_once() -> None:
+    run, now_ms = Run(many_quarters()).use(budget()), ms("2026-11-30 12:00")
+    summing = run.engine.refresh(now_ms)
+    next(summing)
+    run.use(budget(name="other"))
+
+    assert list(summing)
+    [view] = run.engine.views(now_ms)
+
+    assert (view.name, view.spent_micros) == ("other", 2_000)

@@ -151,8 +151,13 @@ def test_who_speaks_last(
         ),
         pytest.param(
             "[[budgets]]\nname = 'b'\nlimit = -5",
-            "`budgets[0].limit`: expected `float` > 0.0",
+            "`budgets[0].limit`: expected `float` >= 1e-06",
             id="a budget of less than nothing",
+        ),
+        pytest.param(
+            "[[budgets]]\nname = 'b'\nlimit = 4e-7",
+            "`budgets[0].limit`: expected `float` >= 1e-06",
+            id="a budget that would round to nothing",
         ),
         pytest.param(
             "[[budgets]]\nname = 'b'\nlimit = 5\nwarn_at = [-80]",
