@@ -17,7 +17,12 @@ from jarvisd.core.flush import Flusher
 from jarvisd.ledger.engine import Ledger
 from jarvisd.pricing.book import PriceBook, web_search_micros
 from jarvisd.pricing.overrides import parse_overrides
-from jarvisd.pricing.price_table import TABLE_FILE, decode_table, load_table
+from jarvisd.pricing.price_table import (
+    TABLE_FILE,
+    decode_table,
+    load_table,
+    unusable_record,
+)
 from jarvisd.pricing.wire import PricesGet, PricesResult, PricesUpdate
 
 RETRY_S = 10.0
@@ -41,6 +46,7 @@ class PricesInForce:
         self._clock = clock
         self._book = self._read(configured)
         self.changed = anyio.Event()
+        self._updating = anyio.Lock()
 
     @property
     def version(self) -> str:
@@ -71,8 +77,13 @@ class PricesInForce:
         )
 
     async def _update(self, params: PricesUpdate) -> PricesResult:
+        async with self._updating:  # one file is written, and then read
+            return await self._updated_by(params)
+
+    async def _updated_by(self, params: PricesUpdate) -> PricesResult:
         data = params.table.encode()
         table, problem = decode_table(data)
+        problem = problem or unusable_record(table)
         tomorrow = datetime.fromtimestamp(
             self._clock.unix_ms() / 1000 + DAY_S, UTC
         ).date()

@@ -13,7 +13,13 @@ from typing import Self, TypeVar
 from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.pricing.names import MAX_CHARS, MILLION_SUFFIX, Name, parse_name
 from jarvisd.pricing.overrides import NO_OVERRIDES, Overrides
-from jarvisd.pricing.price_table import TABLE_FILE, PriceTable, load_table, schedule
+from jarvisd.pricing.price_table import (
+    TABLE_FILE,
+    PriceTable,
+    load_table,
+    schedule,
+    unusable_record,
+)
 from jarvisd.pricing.rate import NO_SCHEDULE, Schedule, TokenRate, constant_schedule
 
 WEB_SEARCH_MICROS = 10_000
@@ -72,6 +78,9 @@ class PriceBook:
         for path in paths:
             if path.exists():
                 table, damage = load_table(path)
+                if damage is None and (fault := unusable_record(table)) is not None:
+                    damage = f"no prices: {path} {fault}"
+
                 problem = problem or damage
                 if damage is None and table.day > newest.day:
                     newest = table

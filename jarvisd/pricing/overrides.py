@@ -21,15 +21,12 @@ from typing import Any
 import msgspec
 
 from jarvisd.base.errors import ConfigError
-from jarvisd.pricing.rate import PICO_PER_MICRO, TokenPrices, TokenRate
+from jarvisd.pricing.price_table import MAX_WINDOW
+from jarvisd.pricing.rate import MAX_DOLLARS, PICO_PER_MICRO, TokenPrices, TokenRate
 
 ALIASES = "aliases"
 PRICE_KEYS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
 KEYS = (*PRICE_KEYS, "window")
-MAX_DOLLARS = 1_000_000
-"""The highest price per million tokens; more is probably in the wrong unit."""
-MAX_WINDOW = 1_000_000_000
-"""The largest window in tokens; models of 2026 have up to ten million."""
 
 
 class Overrides(msgspec.Struct, frozen=True):

@@ -7,7 +7,9 @@ since one machine uses a dozen of the six hundred models.
 """
 
 import zlib
+from itertools import chain
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -23,6 +25,15 @@ from jarvisd.pricing.rate import (
 
 TABLE_FILE = Path(__file__).with_name("prices.json")
 
+MAX_TABLE_BYTES = 4_000_000
+"""Forty times the table that is shipped; no longer file is read."""
+
+MAX_PERCENT = 1_000
+MAX_WINDOW = 1_000_000_000
+"""The largest window in tokens; models of 2026 have up to ten million."""
+
+_UNUSABLE = (ValueError, TypeError, OverflowError, RecursionError)
+
 Row = tuple[str, str]
 """Start and prices of a rate, as `parse_term` and `parse_rate` read them."""
 
@@ -35,8 +46,8 @@ class PricedModel(msgspec.Struct, frozen=True):
     priority: tuple[Row, ...] = ()
     flex: tuple[Row, ...] = ()
     batch: tuple[Row, ...] = ()
-    window: int | None = None
-    us_percent: int = 100
+    window: Annotated[int, msgspec.Meta(ge=1, le=MAX_WINDOW)] | None = None
+    us_percent: Annotated[int, msgspec.Meta(ge=0, le=MAX_PERCENT)] = 100
 
     def rows(self, variant: Variant, *, fast: bool) -> tuple[Row, ...]:
         """Return the price history of one variant.
@@ -119,7 +130,8 @@ class PriceTable(msgspec.Struct, frozen=True):
 def load_table(path: Path) -> tuple[PriceTable, str | None]:
     """Return the table, and an error or None; a damaged table is empty."""
     try:
-        table, problem = decode_table(path.read_bytes())
+        with path.open("rb") as file:
+            table, problem = decode_table(file.read(MAX_TABLE_BYTES))
     except OSError as error:
         return PriceTable(), f"no prices: {path} cannot be read: {error}"
 
@@ -130,7 +142,7 @@ def decode_table(data: bytes) -> tuple[PriceTable, str | None]:
     """Return the table in *data*, and an error or None; a damaged table is empty."""
     try:
         table = msgspec.json.decode(data, type=PriceTable)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return PriceTable(), f"is no price table: {error}"
 
     # The checksum covers all but the first two lines, which contain it with the
@@ -141,6 +153,32 @@ def decode_table(data: bytes) -> tuple[PriceTable, str | None]:
 
     known = {provider: provider for provider in table.models}
     return msgspec.structs.replace(table, providers=known | table.providers), None
+
+
+def unusable_record(table: PriceTable) -> str | None:
+    """Return the error of the first record that cannot be used, None if all can be.
+
+    Records of the shipped table are not checked each time, and decoded one by one.
+    """
+    try:
+        for since, _ in chain.from_iterable(table.aliases.values()):
+            parse_moment(since)
+    except _UNUSABLE as error:
+        return f"cannot be used: an alias: {error}"
+
+    for name, record in chain.from_iterable(
+        each.items() for each in table.models.values()
+    ):
+        try:
+            model = msgspec.json.decode(record, type=PricedModel)
+            for since, prices in chain(
+                model.standard, model.fast, model.priority, model.flex, model.batch
+            ):
+                parse_term(since, parse_rate(prices, percent=model.us_percent))
+        except _UNUSABLE as error:
+            return f"cannot be used: {name!r}: {error}"
+
+    return None
 
 
 def schedule(eras: list[Era], variant: Variant, *, fast: bool) -> Schedule:

@@ -12,6 +12,9 @@ import msgspec
 from jarvisd.base.usage import Tokens
 
 PICO_PER_MICRO = 1_000_000
+MAX_DOLLARS = 1_000_000
+"""The highest price per million tokens; more is probably in the wrong unit."""
+
 DECIMALS = 6
 """Decimals of a price in dollars per million tokens; more are below a pico-dollar."""
 
@@ -131,7 +134,11 @@ def _prices(text: str, percent: int) -> TokenPrices:
 
 def _pico(word: str) -> int:
     whole, _, fraction = word.partition(".")
-    return int(whole + fraction.ljust(DECIMALS, "0"))
+    pico = int(whole + fraction.ljust(DECIMALS, "0"))
+    if not 0 <= pico <= MAX_DOLLARS * PICO_PER_MICRO:
+        raise ValueError(f"a price must lie between 0 and {MAX_DOLLARS}, not {word}")
+
+    return pico
 
 
 def parse_term(since: str, rate: TokenRate, *, from_ms: int = BEGINNING_MS) -> Term:

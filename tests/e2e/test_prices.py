@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
 from jarvisd.base.clock import SystemClock
@@ -31,6 +32,13 @@ def table(day: str, *, known: bytes = OLD) -> bytes:
     body = body.replace(OLD, known)
     checksum = zlib.crc32(body.removesuffix(b"}\n"))
     return b'{\n"version": "%b test %08x",\n%b' % (day.encode(), checksum, body)
+
+
+def with_record(record: bytes) -> bytes:
+    """Return a table of today whose checksum is right, with one *record*."""
+    body = b'"models":{"maker":{"m":%b}}' % record
+    checksum = zlib.crc32(body)
+    return b'{\n"version": "%b test %08x",\n%b}\n' % (day().encode(), checksum, body)
 
 
 def day(ahead: int = 0) -> str:
@@ -82,6 +90,12 @@ async def test_newer_prices_count_at_once_and_after_a_restart(home: Home) -> Non
         pytest.param(
             table(day()).decode().replace("15", "16", 1), "is damaged", id="edited"
         ),
+        pytest.param(
+            with_record(b"[1]").decode(), "cannot be used: 'm'", id="another record"
+        ),
+        pytest.param(
+            with_record(b"[" * 100_000).decode(), "is no price table", id="brackets"
+        ),
     ],
 )
 async def test_another_table_is_refused_with_a_reason(
@@ -94,6 +108,24 @@ async def test_another_table_is_refused_with_a_reason(
 
         assert await client.ask("prices.get", PricesResult) == before
         assert not (home.state / "prices.json").exists()
+
+
+async def test_tables_that_come_at_once_are_used_one_after_the_other(
+    home: Home,
+) -> None:
+    texts = [table(day(), known=b"claude-test-%d" % each).decode() for each in range(8)]
+    async with running_daemon(home) as daemon:
+
+        async def update(text: str) -> None:
+            async with daemon.connected() as client:
+                after = await client.ask("prices.update", PricesResult, table=text)
+                assert after.problem is None
+
+        async with anyio.create_task_group() as group:
+            for text in texts:
+                group.start_soon(update, text)
+
+        assert (home.state / "prices.json").read_text() in texts
 
 
 @contextmanager

@@ -11,7 +11,13 @@ from jarvisd.base.usage import STANDARD, Tokens, Variant
 from jarvisd.pricing.book import PriceBook, web_search_micros
 from jarvisd.pricing.names import Name
 from jarvisd.pricing.overrides import parse_overrides
-from jarvisd.pricing.price_table import TABLE_FILE, PricedModel, load_table, schedule
+from jarvisd.pricing.price_table import (
+    TABLE_FILE,
+    PricedModel,
+    load_table,
+    schedule,
+    unusable_record,
+)
 
 BOOK = PriceBook.load()
 FAST = Variant(speed="fast")
@@ -367,9 +373,9 @@ def test_a_broken_table_leaves_costs_unknown_and_says_so_once(
     assert book.table_version.startswith("none")
 
 
-def dated(day: str) -> bytes:
-    """Return the shipped table as one of another *day*, with a checksum that fits."""
-    _, _, body = TABLE_FILE.read_bytes().split(b"\n", 2)
+def dated(day: str, body: bytes = b"") -> bytes:
+    """Return the shipped table, or *body*, as one of *day* with a checksum that fits."""
+    body = body or TABLE_FILE.read_bytes().split(b"\n", 2)[-1]
     checksum = zlib.crc32(body.removesuffix(b"}\n"))
     return b'{\n"version": "%b test %08x",\n%b' % (day.encode(), checksum, body)
 
@@ -404,9 +410,45 @@ def test_the_latest_table_that_is_whole_counts(
     assert book.rate(None, "claude-opus-4-8", NOW) is not None
 
 
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        pytest.param(b"[1]", "cannot be used: 'm'", id="record of another shape"),
+        pytest.param(
+            b'{"standard":[["soon","1 1 1 1 1"]]}', "cannot be used", id="no time"
+        ),
+        pytest.param(
+            b'{"standard":[["","1 1 1 1"]]}', "cannot be used", id="four prices"
+        ),
+        pytest.param(
+            b'{"standard":[["","1 1 1 1 -1"]]}', "cannot be used", id="below nothing"
+        ),
+        pytest.param(
+            b'{"standard":[["","1 1 1 1 9999999"]]}', "cannot be used", id="too much"
+        ),
+        pytest.param(
+            b'{"standard":[],"window":0}', "cannot be used", id="window of nothing"
+        ),
+        pytest.param(b"[" * 100_000, "is no price table", id="brackets"),
+    ],
+)
+def test_a_table_whose_records_cannot_be_used_is_refused_whole(
+    tmp_path: Path, body: bytes, problem: str
+) -> None:
+    path = tmp_path / "prices.json"
+    path.write_bytes(dated("2099-01-01", b'"models":{"maker":{"m":%b}}}\n' % body))
+
+    book = PriceBook.load(paths=[path])
+
+    assert problem in str(book.problem)
+    assert book.table.day == BOOK.table.day
+    assert book.rate(None, "claude-opus-4-8", NOW) is not None
+
+
 def test_the_shipped_table_is_whole_and_every_record_of_it_is_priced() -> None:
     table, problem = load_table(TABLE_FILE)
     assert problem is None
+    assert unusable_record(table) is None
 
     for provider, records in table.models.items():
         assert set(table.names[provider].values()) <= set(records)
