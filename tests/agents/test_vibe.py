@@ -503,6 +503,18 @@ def test_a_journal_counts_answer_by_answer(session: Session, tmp_path: Path) -> 
     assert found.totals.user_prompts == 1
 
 
+def test_a_copy_of_a_folder_counts_nothing_again(
+    session: Session, tmp_path: Path
+) -> None:
+    session.write(1, *JOURNAL)
+    shutil.copytree(session.path, session.path.with_name(f"{ID}-backup"))
+
+    found = check(tmp_path)
+
+    assert totals(found) == TOTALS
+    assert found.totals.requests == 2
+
+
 def test_what_was_folded_before_it_was_read_counts_as_a_whole(
     session: Session, tmp_path: Path
 ) -> None:

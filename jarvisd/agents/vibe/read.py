@@ -234,7 +234,7 @@ class VibeReader:
         at_ms = unix_ms(session.updated_at)
         events: list[Event] = []
         if session.token_usage is not None:
-            owner = self.session or session.id or ""
+            owner = session.id or self.session  # a copied folder has another name
             events += _used(session.token_usage, owner, known)
             context = session.context_usage
             if events and context is not None:
@@ -272,7 +272,7 @@ class VibeReader:
             )
             total = round((meta.stats.session_cost or 0) * MICROS)
             stated, known.spent_micros = total - known.spent_micros, total
-            owner = self.session or meta.session_id or ""
+            owner = meta.session_id or self.session
             events += _used(usage, owner, known, stated_micros=stated)
             if events and meta.stats.context_tokens:
                 events.append(ContextMeasured(tokens=meta.stats.context_tokens))
