@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from jarvisd.agents._shared.decode import decode_raw, digest_of, text_of, unix_ms
+from jarvisd.agents._shared.last_number import last_number
 from jarvisd.agents.gemini.shape import GeminiCall, GeminiMessage, GeminiPart
 from jarvisd.core.event import Event, Outcome, ToolCalled, ToolKind, ToolReturned
 
@@ -18,6 +19,7 @@ _SERVER = re.compile(r"(.+) \((.+) MCP Server\)", re.DOTALL)
 _MCP = "mcp_"
 _SHELL = "run_shell_command"
 _EXIT = re.compile(r"^Exit Code: (-?\d+)$", re.MULTILINE)
+_EXIT_MARK = "Exit Code: "
 """Of the commands that a command ran, too: the last one is its own."""
 _REFUSED = ("User did not allow tool call", "denied by policy", "Tool execution denied")
 
@@ -83,14 +85,18 @@ def _called(call: GeminiCall, call_id: str, response: str | None) -> ToolCalled:
 
 def _outcome_of(call: GeminiCall) -> Outcome | None:
     """Return how *call* ended; None if it is still open."""
-    output = _text_of_result(call, "output")
     match call.status:
-        case "success":
-            codes = _EXIT.findall(output) if call.name == _SHELL else []
-            failed = codes and int(codes[-1][:12]) != 0
+        case "success" if call.name == _SHELL:
+            output = _text_of_result(call, "output")
+            code = last_number(_EXIT, _EXIT_MARK, output)
+            failed = code is not None and int(code[:12]) != 0
             return Outcome.ERROR if failed else Outcome.OK
+        case "success":
+            return Outcome.OK
         case "error" | "cancelled":
-            reason = _text_of_result(call, "error") + output
+            reason = "".join(
+                _text_of_result(call, each) for each in ("error", "output")
+            )
             refused = any(each in reason for each in _REFUSED)
             return Outcome.DENIED if refused else Outcome.ERROR
         case _:

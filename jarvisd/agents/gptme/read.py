@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from jarvisd.agents._shared.cue import asks
 from jarvisd.agents._shared.decode import UNDECODED, decode_strange, text_of
+from jarvisd.agents._shared.last_number import last_number
 from jarvisd.agents._shared.local_time import local_ms
 from jarvisd.agents._shared.long_lines import condenser_of
 from jarvisd.agents.gptme.places import SUBAGENT
@@ -42,15 +43,18 @@ MAX_OPEN = 64
 
 _CALL = re.compile(r"\n@([\w.-]{1,64})\(([^()\s]{1,128})\): ?(?=[{\[])")
 _CODE = re.compile(r"^Return code: (-?\d{1,9})$", re.MULTILINE)
-_CODE_MARK = b"Return code: "
+_CODE_MARK = "Return code: "
+_CODE_BYTES = _CODE_MARK.encode()
 _ERRORS = (b"Error", b"error:", b"Failed ")
-_DENIED = re.compile(rb"\b(?:declined|user chose not to|denied by)\b", re.IGNORECASE)
+_DENIED = re.compile(rb"\b(?:declined|user chose not to|denied by)\b")
+_DENIAL_PARTS = (b"declined", b"user chose", b"denied by")
+"""A part of every denial: a search for the words at each byte costs more."""
 _HEAD = 200
 """Where the words of a result are that tell an error or a denial."""
 _SETTING = b":** "
 """In the messages that name the folder and the branch."""
 _FOLDER, _BRANCH = "**Working Directory:** ", "**Branch:** `"
-_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)\s*", re.DOTALL)
+_THINK, _THOUGHT = "<think>", "</think>"
 _BY_PROGRAM = "<system>"
 _INTERRUPTED = "^C Interrupted"
 _COMPLETE = "complete"
@@ -162,9 +166,20 @@ def words_of(line: GptmeLine) -> str:
     if line.role != "assistant":
         return words
 
-    words = _THOUGHTS.sub("", words)
+    words = _without_thoughts(words)
     call = _CALL.search(f"\n{words}")
     return words if call is None else words[: max(0, call.start() - 1)]
+
+
+def _without_thoughts(words: str) -> str:
+    """Return *words* without thoughts, and without the space behind each of them."""
+    said = []
+    while _THINK in words:
+        before, _, words = words.partition(_THINK)
+        said.append(before)
+        words = words.partition(_THOUGHT)[2].lstrip()
+
+    return "".join([*said, words])
 
 
 def _user(line: GptmeLine, reader: GptmeReader) -> Iterator[Event]:
@@ -180,7 +195,7 @@ def _user(line: GptmeLine, reader: GptmeReader) -> Iterator[Event]:
 def _assistant(line: GptmeLine, reader: GptmeReader) -> Iterator[Event]:
     content = text_of(line.content) or ""
     key, metadata = key_of(line), line.metadata
-    said = _THOUGHTS.sub("", content) if content.startswith("<think>") else content
+    said = _without_thoughts(content) if content.startswith(_THINK) else content
     marked = f"\n{said}" if "@" in said else ""
     calls = list(_CALL.finditer(marked))
     is_cut = content.endswith(_INTERRUPTED)
@@ -233,13 +248,14 @@ def _system(line: GptmeLine, reader: GptmeReader) -> Iterator[Event]:
 def _outcome(content: Raw) -> Outcome:
     """Return how a call ended, which only its output tells."""
     raw = bytes(memoryview(content))
-    if _CODE_MARK in raw:  # rarely: most output need not be decoded
-        codes = _CODE.findall(text_of(content) or "")
-        if codes:
-            return Outcome.ERROR if int(codes[-1]) else Outcome.OK
+    if _CODE_BYTES in raw:  # rarely: most output need not be decoded
+        code = last_number(_CODE, _CODE_MARK, text_of(content) or "")
+        if code is not None:
+            return Outcome.ERROR if int(code) else Outcome.OK
 
     head = raw[1:_HEAD]
-    if _DENIED.search(head):
+    words = head.lower()
+    if any(part in words for part in _DENIAL_PARTS) and _DENIED.search(words):
         return Outcome.DENIED
 
     return Outcome.ERROR if head.startswith(_ERRORS) else Outcome.OK
