@@ -6,11 +6,10 @@ from typing import NamedTuple
 from jarvisd.agents._shared.decode import text_of
 from jarvisd.agents.cline.shape import ClineItem
 
-_WRAPPED = re.compile(
-    r"\s*<(user_input|user_command)\b([^>]*)>(.*?)(?:</\1>|\Z)", re.DOTALL
-)
+_WRAPPED = re.compile(r"\s*<(user_input|user_command)\b([^>]*)>")
 _MODE = re.compile(r'\bmode="(\w{1,32})"')
 _SLASH = re.compile(r'\bslash="/?([\w:.-]{1,64})"')
+_NOTICE_TAG = "<mode_notice"
 _NOTICE = re.compile(r"\s*<mode_notice\b[^>]*>.*?(?:</mode_notice>|\Z)", re.DOTALL)
 
 
@@ -33,12 +32,17 @@ def words_of(item: ClineItem) -> str:
 
 def prompt_of(item: ClineItem) -> ClinePrompt:
     """Return the words of a person in a message, without what is wrapped around them."""
-    words = _NOTICE.sub("", words_of(item))
+    words = words_of(item)
+    if _NOTICE_TAG in words:
+        words = _NOTICE.sub("", words)
+
     found = _WRAPPED.match(words)
     if found is None:
         return ClinePrompt(words.strip())
 
     mode, slash = _MODE.search(found[2]), _SLASH.search(found[2])
     return ClinePrompt(
-        found[3], None if mode is None else mode[1], None if slash is None else slash[1]
+        words[found.end() :].partition(f"</{found[1]}>")[0],
+        None if mode is None else mode[1],
+        None if slash is None else slash[1],
     )
