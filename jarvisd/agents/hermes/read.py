@@ -122,7 +122,7 @@ class HermesReader:
     def _message(self, row: HermesRow, at_ms: int | None) -> Iterator[Event]:
         text = text_of(row.content) or ""
         if row.role == "tool":
-            yield from result_of(row)
+            yield from result_of(row, text)
         elif row.role == "user":
             yield from _asked_for(row, text)
         elif row.role == "assistant":

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from jarvisd.agents._shared.decode import ABSENT, decode, digest_of, text_of
+from jarvisd.agents._shared.decode import ABSENT, decode, digest_of
 from jarvisd.agents.hermes.shape import CallContent, HermesCall, HermesRow
 from jarvisd.core.event import (
     Event,
@@ -23,6 +23,8 @@ _DISPATCHED = "dispatched"
 _DENIED = re.compile(
     r"BLOCKED: (?:user denied|approval)|denied by (?:the )?user", re.IGNORECASE
 )
+_DENIAL_PARTS = ("blocked: ", "ed by ")
+"""A part of every denial, in letters with one small form each: most output has none."""
 _FAILED = frozenset({"error", "failed", "timeout"})
 _REFUSED = frozenset({"blocked", "denied", "rejected"})
 _HEAD = 4_000
@@ -56,12 +58,11 @@ def calls_of(calls: tuple[HermesCall, ...] | None, response: str) -> Iterator[Ev
         )
 
 
-def result_of(row: HermesRow) -> Iterator[Event]:
-    """Return how a call ended, and the subagents that it left at work."""
+def result_of(row: HermesRow, text: str) -> Iterator[Event]:
+    """Return how a call ended by its *text*, and the subagents that it left at work."""
     if not row.call:
         return
 
-    text = text_of(row.content) or ""
     found = None
     if text.startswith("{"):
         found = decode(text.encode("utf-8", "replace"), _CONTENT)
@@ -72,7 +73,8 @@ def result_of(row: HermesRow) -> Iterator[Event]:
 
 
 def _outcome(text: str, content: CallContent | None) -> Outcome:
-    if _DENIED.search(text[:_HEAD]):
+    words = text[:_HEAD].lower()
+    if any(part in words for part in _DENIAL_PARTS) and _DENIED.search(text[:_HEAD]):
         return Outcome.DENIED
 
     if content is None:
