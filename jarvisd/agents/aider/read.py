@@ -121,6 +121,7 @@ class AiderReader:
 
     def __init__(self, context: ReaderContext, saved: bytes) -> None:
         self._cwd = context.cwd
+        self._last_words = b""
         self._memory = AiderMemory()
         if saved:
             with suppress(msgspec.DecodeError):  # a memory that is damaged is none
@@ -156,7 +157,17 @@ class AiderReader:
 
     def memory(self) -> bytes:
         """Return the encoded memory."""
+        self._judge_last_words()
         return _ENCODE(self._memory)
+
+    def _judge_last_words(self) -> None:
+        """Remember whether the newest line of the model asks something.
+
+        Not at each line of an answer: only the last one before a note counts.
+        """
+        if self._last_words:
+            words = self._last_words.decode(errors="replace")
+            self._memory.asking, self._last_words = asks(words), b""
 
     def _key(self, offset: int) -> str:
         memory = self._memory
@@ -183,6 +194,7 @@ class AiderReader:
         memory = self._memory
         events: list[Event] = [TurnEnded()] if memory.working else []
         at_ms = _local_ms(stamp)
+        self._last_words = b""
         self._memory = AiderMemory(
             is_analytics=False, stamp=stamp, start=offset, end=memory.end
         )
@@ -204,6 +216,7 @@ class AiderReader:
     def _prompt(self, text: bytes, offset: int) -> Record:
         memory = self._memory
         words = text[5:].strip().decode(errors="replace")
+        self._judge_last_words()
         goes_on, memory.in_prompt, memory.in_reply = memory.in_prompt, True, False
         command, _, rest = words.partition(" ")
         events: tuple[Event, ...] = ()
@@ -239,11 +252,12 @@ class AiderReader:
 
         memory.in_prompt, memory.in_reply, memory.costless = False, True, ""
         is_short = len(text) < _MAX_ASKING_BYTES and not _is_object(text)
-        memory.asking = is_short and asks(text.decode(errors="replace"))
+        memory.asking, self._last_words = False, text if is_short else b""
         return self._record("reply", offset, events, Speaker.ASSISTANT)
 
     def _note(self, text: bytes, offset: int) -> Record:
         """Return the record of a line that Aider itself has written."""
+        self._judge_last_words()
         memory = self._memory
         memory.in_prompt = memory.in_reply = False
         memory.costless = ""
