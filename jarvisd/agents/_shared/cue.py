@@ -58,9 +58,12 @@ def asks(text: str) -> bool:
     if "```" in tail and text.count("```", 0, -MAX_CHARS) % 2:
         tail = f"```{tail}"  # it begins inside of a fence, whose end would open one
 
-    if not any(mark in tail for mark in _MARKS):
+    if "?" not in tail and (tail.isascii() or not any(map(tail.__contains__, _MARKS))):
         words = tail.lower()
-        if not any(hint in words for hint in _HINTS):
+        for hint in _HINTS:  # a generator would take as long again as the search
+            if hint in words:
+                break
+        else:
             return False
 
     plain = _URL.sub(" ", _CODE.sub(" ", _COMMENT.sub(" ", _FENCE.sub("\n", tail))))

@@ -194,7 +194,7 @@ def _model(line: GeminiMessage, _: GeminiMemory) -> Iterator[Event]:
     # A message without words asks for calls, which come when they have ended.
     stop = _END if words.strip() else _CALLS
     yield MessageWritten(message_id=line.id, stop_reason=stop)
-    if asks(words):
+    if words and asks(words):
         yield Asked(cue=Cue.QUESTION)
 
     usage = usage_of(line)
