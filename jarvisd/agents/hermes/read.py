@@ -5,14 +5,14 @@ Token counts are in the counters of the session alone (`counters.py`).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
 
 from jarvisd.agents._shared.cue import asks
-from jarvisd.agents._shared.decode import decode_counted, text_of, unix_ms
+from jarvisd.agents._shared.decode import UNDECODED, decode_strange, text_of, unix_ms
 from jarvisd.agents._shared.long_lines import condenser_of
 from jarvisd.agents.hermes.counters import (
     MAX_PENDING,
@@ -45,7 +45,7 @@ from jarvisd.core.event import (
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Drift, DriftKind, Record, Speaker
 
-_DECODER = msgspec.json.Decoder(HermesRow)
+_DECODE = msgspec.json.Decoder(HermesRow).decode
 _SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
 _SILENT = frozenset({"system", "session_meta"})
 _GOES_ON = frozenset({"tool_calls", "verification_required", "continue"})
@@ -80,9 +80,15 @@ class HermesReader:
 
     def read(self, text: bytes, *, offset: int) -> Record | None:
         """Return the record of the row *text*, or None if it is malformed."""
-        row, left_out = decode_counted(text, _DECODER)
-        if row is None:
-            return None
+        left_out = 0
+        try:
+            row = _DECODE(text)
+        except UNDECODED as error:
+            found, left_out = decode_strange(text, HermesRow, error)
+            if found is None:
+                return None
+
+            row = found
 
         kind = row.table
         events: tuple[Event, ...] = ()
@@ -119,28 +125,31 @@ class HermesReader:
         """Return the answers and counters that are remembered."""
         return _ENCODER.encode(self._memory)
 
-    def _message(self, row: HermesRow, at_ms: int | None) -> Iterator[Event]:
-        text = text_of(row.content) or ""
-        if row.role == "tool":
-            yield from result_of(row, text)
-        elif row.role == "user":
-            yield from _asked_for(row, text)
-        elif row.role == "assistant":
-            if row.finish is None and text.startswith(_INTERRUPTED):
-                yield Interrupted(reason="user")
-                return
+    def _message(self, row: HermesRow, at_ms: int | None) -> Iterable[Event]:
+        match row.role:
+            case "tool":
+                return result_of(row)
+            case "user":
+                return _asked_for(row, text_of(row.content) or "")
+            case "assistant":
+                return self._answer(row, at_ms)
+            case _:
+                return ()
 
-            yield from self._answer(row, text, at_ms)
-
-    def _answer(self, row: HermesRow, text: str, at_ms: int | None) -> Iterator[Event]:
+    def _answer(self, row: HermesRow, at_ms: int | None) -> Iterator[Event]:
         """Return the events of an answer; it counts before its tokens are known."""
+        goes_on = bool(row.calls) or row.finish in _GOES_ON
+        text = "" if goes_on and row.finish else text_of(row.content) or ""
+        if row.finish is None and text.startswith(_INTERRUPTED):
+            yield Interrupted(reason="user")
+            return
+
         key = answer_key(row.session, row.id)
         if row.id is not None and at_ms is not None:
             self._memory.pending.append(Answer(row.id, at_ms))
             del self._memory.pending[:-MAX_PENDING]
             yield UsageReported(response=key, tokens=NO_TOKENS, in_context=False)
 
-        goes_on = bool(row.calls) or row.finish in _GOES_ON
         stop = "tool_use" if goes_on else row.finish or "stop"
         yield MessageWritten(message_id=key, stop_reason=stop)
         yield from calls_of(row.calls, key)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from jarvisd.agents._shared.decode import ABSENT, decode, digest_of
+from jarvisd.agents._shared.decode import ABSENT, decode, digest_of, text_of
 from jarvisd.agents.hermes.shape import CallContent, HermesCall, HermesRow
 from jarvisd.core.event import (
     Event,
@@ -58,11 +58,12 @@ def calls_of(calls: tuple[HermesCall, ...] | None, response: str) -> Iterator[Ev
         )
 
 
-def result_of(row: HermesRow, text: str) -> Iterator[Event]:
-    """Return how a call ended by its *text*, and the subagents that it left at work."""
+def result_of(row: HermesRow) -> Iterator[Event]:
+    """Return how a call ended, and the subagents that it left at work."""
     if not row.call:
         return
 
+    text = text_of(row.content) or ""
     found = None
     if text.startswith("{"):
         found = decode(text.encode("utf-8", "replace"), _CONTENT)
