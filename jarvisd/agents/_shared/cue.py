@@ -55,7 +55,8 @@ def asks(text: str) -> bool:
     """Whether *text*, the last words of a turn, asks something."""
     # Most last words say what was done: no mark and no cue word, and nothing to look at.
     tail = text[-MAX_CHARS:].replace("\u2019", "'")
-    if "```" in tail and text.count("```", 0, -MAX_CHARS) % 2:
+    # One character is found a hundred times as fast as three.
+    if "`" in tail and "```" in tail and text.count("```", 0, -MAX_CHARS) % 2:
         tail = f"```{tail}"  # it begins inside of a fence, whose end would open one
 
     if "?" not in tail and (tail.isascii() or not any(map(tail.__contains__, _MARKS))):

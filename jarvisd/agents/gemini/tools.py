@@ -16,6 +16,7 @@ from jarvisd.core.event import Event, Outcome, ToolCalled, ToolKind, ToolReturne
 _SUBAGENTS = {"invoke_agent", "delegate_to_agent", "codebase_investigator"}
 _SKILL = "activate_skill"
 _SERVER = re.compile(r"(.+) \((.+) MCP Server\)", re.DOTALL)
+_SERVER_END = " MCP Server)"
 _MCP = "mcp_"
 _SHELL = "run_shell_command"
 _EXIT = re.compile(r"^Exit Code: (-?\d+)$", re.MULTILINE)
@@ -58,7 +59,8 @@ def newest_ms(message: GeminiMessage) -> int | None:
 
 def _called(call: GeminiCall, call_id: str, response: str | None) -> ToolCalled:
     tool, kind, server, given = call.name, ToolKind.TOOL, None, None
-    of_server = _SERVER.fullmatch(call.display_name or "")
+    shown = call.display_name or ""
+    of_server = _SERVER.fullmatch(shown) if shown.endswith(_SERVER_END) else None
     if of_server is not None:
         kind, server = ToolKind.MCP, of_server[2]
         prefix = f"{_MCP}{server}_"
