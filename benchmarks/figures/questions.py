@@ -40,7 +40,11 @@ class Question(NamedTuple):
     params: dict[str, Any]
     must: float | None = None
     ambition: float | None = None
+    is_refused: bool = False
 
+
+SHORTENED = 500
+"""Ids to shorten: those of a long table."""
 
 QUESTIONS = (
     Question("sessions.list, first page", "sessions.list", {"limit": PAGE}, 5, 2),
@@ -50,6 +54,20 @@ QUESTIONS = (
     Question("report.usage project", "report.usage", {"by": "project"}),
     Question("report.windows", "report.windows", {}, 10, 2),
     Question("report.tools", "report.tools", {}, 10, 2),
+    Question("states.list", "states.list", {"over": True}),
+    Question("names.resolve, beginning of an id", "names.resolve", {"name": "0"}),
+    Question("names.resolve, words in nothing", "names.resolve", {"name": "no such"}),
+    Question(
+        "ids.shorten",
+        "ids.shorten",
+        {"ids": [f"{number:08x}" for number in range(SHORTENED)]},
+    ),
+    Question(
+        "filters.check, no such project",
+        "filters.check",
+        {"project": "no such"},
+        is_refused=True,
+    ),
 )
 
 
@@ -88,7 +106,14 @@ def _others(
     hook = _Asker(daemon.home.socket, "hook", HOOK, PAUSE_S, over)
     askers = [line, hook]
     if question is not None:
-        heavy = _Asker(daemon.home.socket, question.method, question.params, 0.0, over)
+        heavy = _Asker(
+            daemon.home.socket,
+            question.method,
+            question.params,
+            0.0,
+            over,
+            is_refused=question.is_refused,
+        )
         askers.append(heavy)
 
     for each in askers:
@@ -148,6 +173,7 @@ class _Asker:
     params: dict[str, Any]
     pause_s: float
     over: Event
+    is_refused: bool = False
     taken: list[float] = field(default_factory=list)
     _error: str = ""
     _thread: Thread = field(init=False)
@@ -160,7 +186,7 @@ class _Asker:
         """Wait for the last answer.
 
         Raises:
-            RigError: One was an error, or did not come.
+            RigError: One was an error, or none where one is expected, or did not come.
 
         """
         self._thread.join()
@@ -190,7 +216,7 @@ class _Asker:
             if not size:
                 raise RigError("the daemon closed the connection")
 
-            if is_first and b'"error":{"code"' in room[:64]:
+            if is_first and (b'"error":{"code"' in room[:64]) != self.is_refused:
                 raise RigError(room[:size].decode(errors="replace")[:200])
 
             is_first = False

@@ -5,7 +5,7 @@ most about a millisecond.
 """
 
 from bisect import bisect
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -33,6 +33,53 @@ def at_once(work: InTurns[T]) -> T:
             return result
 
 
+def with_turns(things: Iterable[T], size: int = RUN) -> Iterator[T | None]:
+    """Yield *things* as they are at the first step, and None behind each *size* of them.
+
+    None is a turn for others. What comes or goes meanwhile makes no difference.
+    """
+    for count, thing in enumerate(list(things), 1):
+        yield thing
+        if count % size == 0:
+            yield None
+
+
+def any_of(things: Iterator[T | None], wanted: Callable[[T], bool]) -> InTurns[bool]:
+    """Return True if any of *things* is wanted. None in *things* is a turn for others."""
+    for each in things:
+        if each is None:
+            yield PAUSE
+        elif wanted(each):
+            return True
+
+    return False
+
+
+def smallest(
+    things: Iterator[T | None], key: Callable[[T], Any], limit: int
+) -> InTurns[tuple[int, list[T]]]:
+    """Return the number of *things*, and the first *limit* of them as `sorted` has them.
+
+    None in *things* is a turn for others. No more than are returned are kept, as to
+    free all at once would take as long as to sort them.
+    """
+    count = 0
+    kept: list[tuple[Any, int, T]] = []
+    for each in things:
+        if each is None:
+            yield PAUSE
+            continue
+
+        count += 1
+        kept.append((key(each), count, each))
+        if count % RUN == 0:
+            kept.sort()
+            del kept[limit:]
+
+    kept.sort()
+    return count, [each for *_, each in kept[:limit]]
+
+
 def sorted_runs(things: Sequence[T], key: Callable[[T], Any]) -> Iterator[list[T]]:
     """Yield all *things* in the order of unique keys, some at each step, sometimes none.
 
@@ -46,6 +93,8 @@ def sorted_runs(things: Sequence[T], key: Callable[[T], Any]) -> Iterator[list[T
 
     step = max(1, len(things) // (runs * _SAMPLES))
     sample = sorted(map(key, things[::step]))
+    yield []
+
     borders = sample[_SAMPLES::_SAMPLES]
     parts: list[list[T]] = [[] for _ in range(len(borders) + 1)]
     for start in range(0, len(things), RUN):
@@ -54,5 +103,6 @@ def sorted_runs(things: Sequence[T], key: Callable[[T], Any]) -> Iterator[list[T
 
         yield []
 
-    for part in parts:
-        yield sorted(part, key=key)
+    parts.reverse()
+    while parts:  # freed one by one, as to free all at once takes milliseconds
+        yield sorted(parts.pop(), key=key)

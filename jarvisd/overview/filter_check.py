@@ -6,6 +6,8 @@ from pathlib import PurePath
 
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.folder import is_named, with_slashes
+from jarvisd.base.json_guard import encode_safe
+from jarvisd.base.work_in_turns import PAUSE, InTurns, any_of, with_turns
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.wire import Backfill
 from jarvisd.overview.matching import is_in_project, is_session_in
@@ -31,14 +33,14 @@ class FilterCheck:
         self._agents = agents
         self._backfill = backfill
 
-    def check(self, params: FiltersCheck) -> FiltersCheckResult:
-        """Refuse an agent or a project that is not known.
+    def check(self, params: FiltersCheck) -> Iterator[bytes]:
+        """Refuse an agent or a project that is not known, in steps.
 
         Raises:
             ProtocolError: One is not (unknown_agent, unknown_project).
 
         """
-        agents = self._agent_names()
+        agents = yield from self._agent_names()
         if params.agent is not None and params.agent not in agents:
             near = get_close_matches(params.agent, agents, n=1)
             hint = (
@@ -47,42 +49,66 @@ class FilterCheck:
             message = f"no agent `{params.agent}` is known{hint}"
             raise protocol_error("unknown_agent", message)
 
-        if params.project is not None and not self._is_known(params.project):
-            raise protocol_error("unknown_project", self._no_project(params.project))
+        if params.project is not None:
+            is_known = yield from self._is_known(params.project)
+            if not is_known:
+                message = yield from self._no_project(params.project)
+                raise protocol_error("unknown_project", message)
 
-        return FiltersCheckResult()
+        yield encode_safe(FiltersCheckResult())
 
-    def _agent_names(self) -> list[str]:
+    def _agent_names(self) -> InTurns[list[str]]:
         """Return the agents that can be read, and those that somebody sends lines of."""
-        signalled = {agent for agent, _ in self._sessions.states.sessions()}
-        kept = {each.agent for each in self._sessions.ledger.sessions()}
-        return sorted(
-            {*self._agents.names, CHAT, *self._blocks.totals, *signalled, *kept}
-        )
+        names = {*self._agents.names, CHAT, *self._blocks.totals}
+        names.update(agent for agent, _ in self._sessions.states.sessions())
+        for session in with_turns(self._sessions.ledger.sessions()):
+            if session is None:
+                yield PAUSE
+            else:
+                names.add(session.agent)
 
-    def _is_known(self, project: str) -> bool:
+        return sorted(names)
+
+    def _is_known(self, project: str) -> InTurns[bool]:
+        if is_reading(self._backfill()):
+            return True
+
+        entry, states = self._sessions.entry, self._sessions.states
         return (
-            is_reading(self._backfill())
-            or any(is_in_project(each, project) for each in self._blocks)
-            or any(is_session_in(each, project) for each in self._sessions.entries())
-            or any(is_named(each, project) for each in self._signalled_folders())
-        )
-
-    def _signalled_folders(self) -> Iterator[str | None]:
-        """Yield the folders of sessions that are known from signals alone."""
-        states = self._sessions.states
-        return (states.origin_of(key)[1] for key in states.sessions())
-
-    def _no_project(self, project: str) -> str:
-        newest = sorted(
-            self._blocks, key=lambda each: each.last_activity_ms or 0, reverse=True
-        )
-        places = (each.origin.project or each.origin.cwd for each in newest)
-        known = list(
-            dict.fromkeys(
-                PurePath(with_slashes(each)).name or each for each in places if each
+            (
+                yield from any_of(
+                    with_turns(self._blocks), lambda each: is_in_project(each, project)
+                )
+            )
+            or (
+                yield from any_of(
+                    with_turns(self._sessions.ledger.sessions()),
+                    lambda each: is_session_in(entry(each), project),
+                )
+            )
+            or (
+                yield from any_of(
+                    with_turns(states.sessions()),
+                    lambda key: is_named(states.origin_of(key)[1], project),
+                )
             )
         )
+
+    def _no_project(self, project: str) -> InTurns[str]:
+        found: dict[str, None] = {}
+        for each in self._blocks.newest_first():
+            if each is None:
+                yield PAUSE
+                continue
+
+            place = each.origin.project or each.origin.cwd
+            if place:
+                found[PurePath(with_slashes(place)).name or place] = None
+
+            if len(found) > MAX_SHOWN:
+                break
+
+        known = list(found)
         if not known:
             return f"no project `{project}` is known, nor any other"
 

@@ -1,17 +1,20 @@
 """What a person can name: sessions, plain output, and sessions that only hooks reported."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from jarvisd.base.clock import Clock
 from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
 from jarvisd.base.session_words import State
+from jarvisd.base.work_in_turns import with_turns
 from jarvisd.core.block import Block
 from jarvisd.core.origin import Life
 from jarvisd.overview.matching import is_in_project, is_session_in
 from jarvisd.overview.names_wire import Meant
 from jarvisd.overview.sessions import SessionEntry, Sessions
+
+CANDIDATES: Final = 128
+"""Candidates to make in one step: each takes two to five microseconds."""
 
 
 class NameCandidate(NamedTuple):
@@ -25,63 +28,80 @@ class NameCandidate(NamedTuple):
 
 
 class NameCandidates:
-    """Finds what a person can name; iterating yields what people start, no subagents."""
+    """Finds what a person can name; iterating yields what people start, no subagents.
 
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+    None is a turn for others.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._blocks = sessions.blocks
-        self._clock = clock
 
-    def ids(self) -> Iterator[str]:
+    def ids(self) -> Iterator[str | None]:
         """Yield every id of a block or a session that is known."""
-        for block in self._blocks:
+        for block in with_turns(self._blocks):
+            if block is None:
+                yield None
+                continue
+
             yield block.origin.block_id
             if block.origin.session_id is not None:
                 yield block.origin.session_id
 
-        for session in self._sessions.ledger.sessions():
-            yield session.session_id
+        for session in with_turns(self._sessions.ledger.sessions()):
+            yield None if session is None else session.session_id
 
-        for _, session_id in self._sessions.states.sessions():
-            yield session_id
+        for key in with_turns(self._sessions.states.sessions()):
+            yield None if key is None else key[1]
 
-    def beginning_with(self, name: str) -> Iterator[NameCandidate]:
+    def beginning_with(self, name: str) -> Iterator[NameCandidate | None]:
         """Yield candidates with an id that begins with *name*."""
-        for session in self._sessions.ledger.sessions():
-            if begins(session.session_id, name):
+        for session in with_turns(self._sessions.ledger.sessions(), CANDIDATES):
+            if session is None:
+                yield None
+            elif begins(session.session_id, name):
                 yield _session(self._sessions.entry(session))
 
-        for block in self._blocks:
+        for block in with_turns(self._blocks, CANDIDATES):
+            if block is None:
+                yield None
+                continue
+
             origin = block.origin
             if origin.block_id.startswith(name) or (
                 block.session is None and begins(origin.session_id or "", name)
             ):
                 yield self._block(block)
 
-        for agent, session_id in self._hooked():
-            if begins(session_id, name):
-                yield NameCandidate(agent, session_id, None, None, (session_id,))
+        for hooked in self._hooked():
+            if hooked is None or begins(hooked.ids[0], name):
+                yield hooked
 
-    def __iter__(self) -> Iterator[NameCandidate]:
+    def __iter__(self) -> Iterator[NameCandidate | None]:
         """Yield the sessions and the plain output that people start; no subagents."""
-        for session in self._sessions.ledger.sessions():
-            if session.parent_session_id is None:
+        for session in with_turns(self._sessions.ledger.sessions(), CANDIDATES):
+            if session is None:
+                yield None
+            elif session.parent_session_id is None:
                 yield _session(self._sessions.entry(session))
 
-        for block in self._blocks:
-            if block.session is None and block.origin.parent_session_id is None:
+        for block in with_turns(self._blocks, CANDIDATES):
+            if block is None:
+                yield None
+            elif block.session is None and block.origin.parent_session_id is None:
                 yield self._block(block)
 
-        for agent, session_id in self._hooked():
-            candidate = NameCandidate(agent, session_id, None, None, (session_id,))
-            if self.parent(candidate) is None:
-                yield candidate
+        for hooked in self._hooked():
+            if hooked is None or self.parent(hooked) is None:
+                yield hooked
 
-    def _hooked(self) -> Iterator[tuple[str, SessionId]]:
+    def _hooked(self) -> Iterator[NameCandidate | None]:
         """Yield the sessions that only hooks have reported."""
-        for agent, session_id in self._sessions.states.sessions():
-            if self._sessions.entry_of(agent, session_id) is None:
-                yield agent, session_id
+        for key in with_turns(self._sessions.states.sessions(), CANDIDATES):
+            if key is None:
+                yield None
+            elif self._sessions.entry_of(*key) is None:
+                yield NameCandidate(*key, None, None, (key[1],))
 
     def _block(self, block: Block) -> NameCandidate:
         origin, owner = block.origin, block.session
@@ -123,21 +143,28 @@ class NameCandidates:
 
         return self._signalled_origin(candidate)[0]
 
-    def meant(self, candidate: NameCandidate) -> Meant:
+    def is_over(self, candidate: NameCandidate, now_ms: int) -> bool:
+        """Whether the session or the block of *candidate* has ended."""
+        agent, session_id, _, block, _ = candidate
+        if session_id is not None:
+            state = self._sessions.states.view(agent, session_id).state
+            if state is State.ENDED:
+                return True
+
+        return block is not None and block.life(now_ms) is Life.ENDED
+
+    def meant(self, candidate: NameCandidate, now_ms: int) -> Meant:
         """Return *candidate* as an answer shows it."""
         agent, session_id, entry, block, _ = candidate
         origin = None if block is None else block.origin
         project = None if origin is None else origin.project or origin.cwd
-        state = None
         if session_id is not None:
-            state = self._sessions.states.view(agent, session_id).state
             if entry is not None:
                 project = self._sessions.project(entry.session)
             elif block is None:
                 folder = self._signalled_origin(candidate)[1]
                 project = folder and self._sessions.projects.of(folder)
 
-        life = None if block is None else block.life(self._clock.unix_ms())
         return Meant(
             agent=agent,
             session_id=session_id,
@@ -146,7 +173,7 @@ class NameCandidates:
             project=project,
             title=candidate_title(candidate),
             last_activity_ms=last_active_ms(candidate),
-            is_over=state is State.ENDED or life is Life.ENDED,
+            is_over=self.is_over(candidate, now_ms),
         )
 
 

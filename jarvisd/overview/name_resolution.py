@@ -1,16 +1,26 @@
 """Answers about names of sessions and blocks, as people type and read them."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Literal
 
 from anyio import lowlevel
 
 from jarvisd.base.clock import Clock
+from jarvisd.base.json_guard import encode_safe
+from jarvisd.base.work_in_turns import (
+    PAUSE,
+    RUN,
+    InTurns,
+    smallest,
+    sorted_runs,
+    with_turns,
+)
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.wire import Backfill
 from jarvisd.overview.filter_check import is_reading
 from jarvisd.overview.name_candidates import (
+    CANDIDATES,
     NameCandidate,
     NameCandidates,
     candidate_title,
@@ -20,13 +30,13 @@ from jarvisd.overview.names_wire import (
     LATEST,
     IdsShorten,
     IdsShortenResult,
-    Meant,
     NamesResolve,
     NamesResolveResult,
 )
 from jarvisd.overview.prompts import prompts
 from jarvisd.overview.sessions import Sessions
 from jarvisd.overview.wire import SessionName, SessionsPrompts
+from jarvisd.reports.turn_taking import finish
 
 MAX_READ = 2_000
 """Sessions whose first words are searched: a fifth of a second, in a thread."""
@@ -36,6 +46,9 @@ LEAST_CHARS = 4
 
 
 _By = Literal["id", "project", "words"]
+
+Candidates = Iterator[NameCandidate | None]
+"""Things that a name may mean; None is a turn for others."""
 
 
 class Names:
@@ -50,89 +63,159 @@ class Names:
         backfill: Callable[[], Backfill],
     ) -> None:
         self._sessions = sessions
-        self._candidates = NameCandidates(sessions, clock)
+        self._candidates = NameCandidates(sessions)
         self._agents = agents
+        self._clock = clock
         self._backfill = backfill
 
     async def resolve(self, params: NamesResolve) -> NamesResolveResult:
         """Return the sessions and blocks that a name means."""
         name = params.name.strip()
-        by, found = await self._named(name)
-        meant = sorted(map(self._candidates.meant, found), key=_by_age)
+        now_ms = self._clock.unix_ms()
+
+        def age(candidate: NameCandidate) -> tuple[bool, int]:
+            is_over = self._candidates.is_over(candidate, now_ms)
+            return is_over, _newest_first(candidate)
+
+        by: _By = "words"
+        count, found = 0, list[NameCandidate]()
+        for way, things in self._named(name):
+            count, found = await finish(smallest(things, age, params.limit))
+            if found:
+                by = way
+                break
+        else:
+            things = await self._by_first_words(name)
+            count, found = await finish(smallest(things, age, params.limit))
+
+        meant = []
+        for each in with_turns(found, CANDIDATES):
+            if each is None:
+                await lowlevel.checkpoint()
+            else:
+                meant.append(self._candidates.meant(each, now_ms))
+
         return NamesResolveResult(
             by=by if meant else None,
-            total=len(meant),
-            meant=meant[: params.limit],
+            total=count,
+            meant=meant,
             complete=not is_reading(self._backfill()),
         )
 
-    async def _named(self, name: str) -> tuple[_By, list[NameCandidate]]:
+    def _named(self, name: str) -> Iterator[tuple[_By, Candidates]]:
+        """Yield the things that *name* may mean, for each way to name something."""
         if not name:
-            return "id", []
+            return
 
         if name == LATEST:
-            return "id", sorted(self._candidates, key=_newest_first)[:1]
+            yield "id", self._newest()
+            return
 
-        if found := self._by_id(name):
-            return "id", found
+        candidates = self._candidates
+        yield "id", self._by_id(name)
+        yield (
+            "project",
+            (x for x in candidates if x is None or candidates.is_in(x, name)),
+        )
+        yield (
+            "words",
+            (
+                x
+                for x in candidates
+                if x is None or _has_words(candidate_title(x), name)
+            ),
+        )
 
-        # Each look at all sessions takes some time, and others have questions too.
-        await lowlevel.checkpoint()
-        if found := [
-            each for each in self._candidates if self._candidates.is_in(each, name)
-        ]:
-            return "project", found
-
-        await lowlevel.checkpoint()
-        titled = [
-            each for each in self._candidates if _has_words(candidate_title(each), name)
-        ]
-        return "words", titled or await self._by_first_words(name)
-
-    def shorten(self, params: IdsShorten) -> IdsShortenResult:
-        """Return the shortest beginning of each id that nothing else has."""
+    def shorten(self, params: IdsShorten) -> Iterator[bytes]:
+        """Return the shortest beginning of each id that nothing else has, in steps."""
         near = {each[:LEAST_CHARS] for each in params.ids}
-        others = {each for each in self._candidates.ids() if each[:LEAST_CHARS] in near}
-        return IdsShortenResult(short=shortened(params.ids, others))
+        others = set()
+        yield PAUSE
+        for each in self._candidates.ids():
+            if each is None:
+                yield PAUSE
+            elif each[:LEAST_CHARS] in near:
+                others.add(each)
 
-    def _by_id(self, name: str) -> list[NameCandidate]:
-        near = list(self._candidates.beginning_with(name))
-        found = [each for each in near if name in each.ids] or near
+        short = yield from shortened(params.ids, others)
+        yield encode_safe(IdsShortenResult(short=short))
+
+    def _newest(self) -> Candidates:
+        newest: NameCandidate | None = None
+        for each in self._candidates:
+            if each is None:
+                yield None
+            elif newest is None or _newest_first(each) < _newest_first(newest):
+                newest = each
+
+        yield newest
+
+    def _by_id(self, name: str) -> Candidates:
+        near: list[NameCandidate] = []
+        exact: list[NameCandidate] = []
+        for each in self._candidates.beginning_with(name):
+            if each is None:
+                yield None
+            else:
+                near.append(each)
+                if name in each.ids:
+                    exact.append(each)
+
         # A session that was found stands for its own blocks and subagents as well.
-        sessions = {(e.agent, e.session_id) for e in found if e.session_id in e.ids}
-        return [
-            each
-            for each in found
-            if (each.agent, _head(each.session_id)) not in sessions
-            or (each.session_id in each.ids and _head(each.session_id) in each.ids)
-        ]
+        found, sessions = exact or near, set()
+        for each in with_turns(found):
+            if each is None:
+                yield None
+            elif each.session_id in each.ids:
+                sessions.add((each.agent, each.session_id))
 
-    async def _by_first_words(self, name: str) -> list[NameCandidate]:
-        untitled = [
+        for each in with_turns(found):
+            if (
+                each is None
+                or (each.agent, _head(each.session_id)) not in sessions
+                or (each.session_id in each.ids and _head(each.session_id) in each.ids)
+            ):
+                yield each
+
+        while near or exact:  # to free all at once would be one long step
+            del near[-RUN:], exact[-RUN:]
+            yield None
+
+    async def _by_first_words(self, name: str) -> Candidates:
+        if name in {"", LATEST}:
+            return iter(())
+
+        untitled = (
             each
             for each in self._candidates
-            if each.session_id is not None and candidate_title(each) is None
-        ]
-        untitled.sort(key=_newest_first)
+            if each is None
+            or (each.session_id is not None and candidate_title(each) is None)
+        )
+        _, newest = await finish(smallest(untitled, _newest_first, MAX_READ))
         names = [
             SessionName(agent=each.agent, session_id=each.session_id)
-            for each in untitled[:MAX_READ]
+            for each in newest
             if each.session_id is not None
         ]
         answer = await prompts(
             self._sessions, self._agents, SessionsPrompts(sessions=names)
         )
-        found = {
-            (each.agent, each.session_id)
-            for each in answer.sessions
-            if _has_words(each.words, name)
-        }
-        return [each for each in untitled if (each.agent, each.session_id) in found]
+        found = set()
+        for each in with_turns(answer.sessions):
+            if each is None:
+                await lowlevel.checkpoint()
+            elif _has_words(each.words, name):
+                found.add((each.agent, each.session_id))
+
+        return (x for x in newest if (x.agent, x.session_id) in found)
 
 
 def _has_words(text: str | None, name: str) -> bool:
     """Return True if all words of *name* are in *text*, whatever their case."""
-    words, folded = name.casefold().split(), (text or "").casefold()
+    if not text:
+        return False
+
+    words, folded = name.casefold().split(), text.casefold()
     return bool(words) and all(each in folded for each in words)
 
 
@@ -140,31 +223,56 @@ def _newest_first(candidate: NameCandidate) -> int:
     return -(last_active_ms(candidate) or 0)
 
 
-def _by_age(meant: Meant) -> tuple[bool, int]:
-    return meant.is_over, -(meant.last_activity_ms or 0)
-
-
 def _head(session_id: str | None) -> str | None:
     """Return the session that a subagent's id begins with, or the id itself."""
     return None if session_id is None else session_id.partition("/")[0]
 
 
-def shortened(ids: Iterable[str], known: Iterable[str]) -> list[str]:
+def shortened(ids: Iterable[str], known: Iterable[str]) -> InTurns[list[str]]:
     """Return the shortest beginning of each of *ids* that none of *known* has.
 
     The id of a subagent begins with its session's: each of the two parts is cut.
     """
-    parts: dict[str, list[str]] = {}
-    for head, _, rest in (each.partition("/") for each in known):
-        parts.setdefault(head, []).append(rest)
+    known_heads: set[str] = set()
+    parts: dict[str, set[str]] = {}
+    for each in with_turns(known):
+        if each is None:
+            yield PAUSE
+            continue
 
-    heads, made = sorted(parts), []
-    for head, slash, rest in (each.partition("/") for each in ids):
+        head, _, rest = each.partition("/")
+        known_heads.add(head)
+        if rest:
+            parts.setdefault(head, set()).add(rest)
+
+    heads, made = (yield from _sorted(known_heads)), []
+    siblings: dict[str, list[str]] = {}
+    for each in with_turns(ids):
+        if each is None:
+            yield PAUSE
+            continue
+
+        head, slash, rest = each.partition("/")
         short = shortest(head, heads)
-        siblings = sorted(filter(None, parts.get(head, ())))
-        made.append(f"{short}/{shortest(rest, siblings)}" if slash else short)
+        if slash:
+            if head not in siblings:
+                siblings[head] = yield from _sorted(parts.get(head, ()))
+
+            short += "/" + shortest(rest, siblings[head])
+
+        made.append(short)
 
     return made
+
+
+def _sorted(names: Collection[str]) -> InTurns[list[str]]:
+    """Return *names*, each of which is there once, in order."""
+    found: list[str] = []
+    for run in sorted_runs(list(names), str):
+        found += run
+        yield PAUSE
+
+    return found
 
 
 def shortest(wanted: str, known: list[str]) -> str:

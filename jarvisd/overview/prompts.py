@@ -9,9 +9,11 @@ from functools import partial
 from typing import NamedTuple
 
 import anyio.to_thread
+from anyio import lowlevel
 
 from jarvisd.base.errors import SourceError
 from jarvisd.base.ids import SessionId
+from jarvisd.base.work_in_turns import with_turns
 from jarvisd.core.agent import Agent, AgentRegistry, ReaderContext
 from jarvisd.core.message import Role
 from jarvisd.core.origin import Kind
@@ -25,6 +27,8 @@ HEAD_BYTES = 128 * 1024
 
 MAX_LINES = 100
 MAX_CHARS = 120
+STARTS = 128
+"""Sessions to look up in one step: each takes five microseconds."""
 
 
 class _Start(NamedTuple):
@@ -41,12 +45,16 @@ async def prompts(
     sessions: Sessions, agents: AgentRegistry, params: SessionsPrompts
 ) -> SessionsPromptsResult:
     """Return the first words of the sessions that are known, in the order asked for."""
-    starts = [
-        start
-        for each in params.sessions
-        if (start := _start(sessions, agents.named(each.agent), each.session_id))
-        is not None
-    ]
+    starts = []
+    for each in with_turns(params.sessions, STARTS):
+        if each is None:
+            await lowlevel.checkpoint()
+            continue
+
+        start = _start(sessions, agents.named(each.agent), each.session_id)
+        if start is not None:
+            starts.append(start)
+
     words = await anyio.to_thread.run_sync(
         partial(_all_words, starts), abandon_on_cancel=True
     )

@@ -95,7 +95,7 @@ class Dispatcher:
             case bytes():
                 return _result(call.id, answer)
             case Iterator():
-                return _framed(call.id, answer)
+                return _framed(call, answer)
             case asyncio.Future():
                 return self._promised(call, answer)
             case _:
@@ -123,7 +123,7 @@ class Dispatcher:
             with anyio.fail_after(limit_s):
                 found = await answer()
                 if isinstance(found, Iterator):
-                    return _framed(call.id, found)
+                    return _framed(call, found)
 
                 return _result(call.id, encode_safe(found))
         except TimeoutError:
@@ -183,16 +183,26 @@ def _refusal(id_: bytes, error: ProtocolError) -> bytes:
     return messages.encode_error(id_, error) if id_ else b""
 
 
-def _framed(id_: bytes, pieces: Pieces) -> Pieces | bytes:
-    if not id_:
-        return b""
-
-    head, _, tail = messages.encode_result(id_, b"\0").partition(b"\0")
-    return _chain(head, pieces, tail)
+def _framed(call: messages.Call, pieces: Pieces) -> Pieces | bytes:
+    return _chain(call, pieces) if call.id else b""
 
 
-def _chain(head: bytes, pieces: Pieces, tail: bytes) -> Pieces:
+def _chain(call: messages.Call, pieces: Pieces) -> Pieces:
+    """Yield the answer in *pieces*; until one has a byte, it may become a refusal."""
+    first = b""
+    try:
+        for first in pieces:
+            if first:
+                break
+
+            yield first
+    except Exception as exc:
+        yield _refusal(call.id, _client_error(exc, call.method))
+        return
+
+    head, _, tail = messages.encode_result(call.id, b"\0").partition(b"\0")
     yield head
+    yield first
     yield from pieces
     yield tail
 

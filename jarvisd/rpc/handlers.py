@@ -232,7 +232,7 @@ class Handlers:
             SourcesList: _now(daemon.sources),
             Hook: _now(self._hook),
             StatusLine: _now(self._hook_handlers.handle_status_line),
-            StatesList: _now(states.current),
+            StatesList: _as_it_is(states.current),
             StatesHistory: _later(states.history),
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
@@ -241,11 +241,11 @@ class Handlers:
             ReportTools: _later(reports.tools),
             ReportAttention: _later(reports.attention),
             AttributionImport: _later(reports.attribute),
-            FiltersCheck: _now(
+            FiltersCheck: _as_it_is(
                 FilterCheck(self._sessions, daemon.agents, daemon.backfill).check
             ),
             NamesResolve: _later(names.resolve),
-            IdsShorten: _now(names.shorten),
+            IdsShorten: _as_it_is(names.shorten),
         }
 
     def _hello(self, request: Hello) -> HelloResult:

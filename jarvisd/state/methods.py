@@ -10,19 +10,22 @@ from jarvisd.base.clock import Clock
 from jarvisd.base.errors import protocol_error
 from jarvisd.base.folder import is_named
 from jarvisd.base.ids import SessionId
+from jarvisd.base.json_guard import encode_safe
+from jarvisd.base.paging import ROWS
 from jarvisd.base.session_words import NEEDS, State
+from jarvisd.base.work_in_turns import PAUSE, sorted_runs, with_turns
+from jarvisd.core.feature import SessionKey
 from jarvisd.core.status_line import StatusLineRead
 from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.journal import Journal, TransitionReported
-from jarvisd.state.model import Transition, need_words
+from jarvisd.state.model import StateView, Transition, need_words
 from jarvisd.state.store import Which, read_transitions
 from jarvisd.state.wire import (
     LiveSession,
     StatesHistory,
     StatesHistoryResult,
     StatesList,
-    StatesListResult,
 )
 
 ORDER = (
@@ -36,6 +39,9 @@ ORDER = (
 """Who needs somebody most comes first."""
 
 _RANK = {state: rank for rank, state in enumerate(ORDER)}
+SESSIONS = 64
+"""Sessions to show in one step: each takes ten microseconds."""
+
 WAIT_S = 2.0
 """The longest time that history waits for a transition to be stored: milliseconds do."""
 
@@ -51,6 +57,17 @@ class SessionPlace(NamedTuple):
     cwd: str | None
     title: str | None
     folders: tuple[str | None, ...]
+
+
+class _Listed(NamedTuple):
+    """A session in the order of who needs somebody most; *number* makes it unique."""
+
+    rank: int
+    since_ms: int
+    session_id: SessionId
+    number: int
+    agent: str
+    state: StateView
 
 
 class LiveStates:
@@ -84,20 +101,32 @@ class LiveStates:
         self._project_of = project_of
         self._reported = anyio.Event()
 
-    def current(self, wanted: StatesList) -> StatesListResult:
-        """Return the states of sessions, those first that need a person."""
-        shown = sorted(self._sessions(wanted), key=_urgency)
-        if not wanted.over:
-            shown = [each for each in shown if each.state.state is not State.ENDED]
+    def current(self, wanted: StatesList) -> Iterator[bytes]:
+        """Yield the states of sessions, those first that need a person, in steps."""
+        # The number of before the first step: whoever follows from there misses nothing.
+        head = self._clock.unix_ms(), self._journal.reported_number
+        found: list[_Listed] = []
+        for each in self._listed(wanted):
+            if each is None:
+                yield PAUSE
+            else:
+                found.append(each)
 
-        if wanted.need:
-            shown = [each for each in shown if each.state.state in NEEDS]
+        yield b'{"now_ms":%d,"number":%d,"sessions":[' % head
+        left, comma = wanted.limit, b""
+        for run in sorted_runs(found, lambda each: each):
+            for start in range(0, min(left, len(run)), ROWS):
+                rows = list(map(self._shown, run[start : min(left, start + ROWS)]))
+                yield comma + encode_safe(rows)[1:-1]
+                comma = b","
 
-        return StatesListResult(
-            now_ms=self._clock.unix_ms(),
-            number=self._journal.reported_number,
-            sessions=shown[: wanted.limit],
-        )
+            left = max(0, left - len(run))
+            if not left:
+                break
+
+            yield PAUSE
+
+        yield b"]}"
 
     def needs(self, read: StatusLineRead) -> str:
         """Return how many other sessions than that of a status line need somebody."""
@@ -168,42 +197,51 @@ class LiveStates:
         self._reported.set()
         self._reported = anyio.Event()
 
-    def _sessions(self, wanted: StatesList) -> Iterator[LiveSession]:
-        """Yield the sessions that *wanted* asks for.
+    def _listed(self, wanted: StatesList) -> Iterator[_Listed | None]:
+        """Yield the sessions that *wanted* asks for. None is a turn for others.
 
         One that only signals report is among them: it has no transcript yet, or one
         that lies where nobody reads, and its need is counted all the same.
         """
-        for agent, session_id in self._states.sessions():
-            if wanted.agent not in {None, agent}:
+        for number, key in enumerate(with_turns(self._states.sessions(), SESSIONS)):
+            if key is None:
+                yield None
                 continue
 
-            place = self._place_of(agent, session_id)
-            if place is None:
-                place = self._signalled_place(agent, session_id)
-
-            if wanted.project is None or any(
-                is_named(each, wanted.project) for each in place.folders
+            state = self._states.view(*key)
+            if (
+                wanted.agent in {None, key[0]}
+                and (wanted.over or state.state is not State.ENDED)
+                and (state.state in NEEDS or not wanted.need)
+                and (wanted.project is None or self._is_in(key, wanted.project))
             ):
-                yield LiveSession(
-                    agent=agent,
-                    session_id=session_id,
-                    parent_session_id=place.parent_session_id,
-                    project=place.project,
-                    cwd=place.cwd,
-                    title=place.title,
-                    state=self._states.view(agent, session_id),
-                )
+                rank, since_ms = _RANK[state.state], state.since_ms or 0
+                yield _Listed(rank, since_ms, key[1], number, key[0], state)
+
+    def _is_in(self, key: SessionKey, project: str) -> bool:
+        return any(is_named(each, project) for each in self._place(*key).folders)
+
+    def _shown(self, listed: _Listed) -> LiveSession:
+        place = self._place(listed.agent, listed.session_id)
+        return LiveSession(
+            agent=listed.agent,
+            session_id=listed.session_id,
+            parent_session_id=place.parent_session_id,
+            project=place.project,
+            cwd=place.cwd,
+            title=place.title,
+            state=listed.state,
+        )
+
+    def _place(self, agent: str, session_id: SessionId) -> SessionPlace:
+        place = self._place_of(agent, session_id)
+        return self._signalled_place(agent, session_id) if place is None else place
 
     def _signalled_place(self, agent: str, session_id: SessionId) -> SessionPlace:
         """Return the place of a session that only signals name, without a line read."""
         parent_id, cwd = self._states.origin_of((agent, session_id))
         project = cwd and self._project_of(cwd)
         return SessionPlace(parent_id, project, cwd, None, (project, cwd))
-
-
-def _urgency(live: LiveSession) -> tuple[int, int, str]:
-    return _RANK[live.state.state], live.state.since_ms or 0, live.session_id
 
 
 def _is_asked(each: Transition, which: Which) -> bool:

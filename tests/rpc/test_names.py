@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jarvisd.base.work_in_turns import at_once
 from jarvisd.overview.name_candidates import begins
 from jarvisd.overview.name_resolution import LEAST_CHARS, shortened, shortest
 
@@ -29,7 +30,8 @@ def test_what_is_shown_of_ids_begins_them_and_no_others(
 ) -> None:
     subagents = {f"{head}/{rest}" for head in heads for rest in rests}
     for ids in (sorted(heads), sorted(subagents)):
-        for whole, short in zip(ids, shortened(ids, heads | subagents), strict=True):
+        short_ids = at_once(shortened(ids, heads | subagents))
+        for whole, short in zip(ids, short_ids, strict=True):
             meant = [each for each in ids if begins(each, short)]
             assert whole in meant
             assert meant == [whole] or whole == short or _is_beginning(whole, ids)

@@ -1,27 +1,38 @@
 """Long answers: page by page, and in turns with the questions of others."""
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from jarvisd.base.errors import ProtocolError
 from jarvisd.base.paging import ROWS
 from jarvisd.base.wire_types import Params
-from jarvisd.base.work_in_turns import PAUSE, RUN
+from jarvisd.base.work_in_turns import PAUSE, RUN, at_once, smallest
 from jarvisd.cli import block_pages
 from jarvisd.cli.daemon_connection import DaemonConnection
 from jarvisd.core.event import PromptGiven
 from jarvisd.core.origin import SessionId
 from jarvisd.core.record import Record, Speaker
 from jarvisd.ledger.ledger_stream import LedgerStream
+from jarvisd.overview.name_candidates import CANDIDATES
+from jarvisd.overview.names_wire import FiltersCheck, IdsShorten, NamesResolve
 from jarvisd.overview.wire import BlocksList, BlocksListResult, SessionsList
 from jarvisd.reports.wire import ReportUsage
 from jarvisd.state.facts import StateStream
+from jarvisd.state.methods import SESSIONS
+from jarvisd.state.wire import StatesList, StatesListResult
 from tests.reports.cells import cell
 from tests.rpc.fakes import Client, Running, block, running
+from tests.rpc.test_states import make
 from tests.support import FakeClock
 
 NOW_MS = FakeClock().unix_ms()
@@ -36,6 +47,7 @@ def add_session(server: Running, number: int, agent: str, at_ms: int) -> None:
     events = (PromptGiven(chars=5),)
     record = Record(kind="user", at_ms=at_ms, speaker=Speaker.USER, events=events)
     server.sessions.ledger.apply(stream, record)
+    server.sessions.states.apply(stream, record, live=False)
     server.sessions.ledger.applied()
     server.sessions.bind(made)
 
@@ -45,6 +57,7 @@ def fill(server: Running, count: int) -> None:
         agent = "codex" if number % 2 else "claude"
         add_session(server, number, agent, NOW_MS - number % 7 * 1000)
 
+    server.sessions.states.judge(NOW_MS)
     spent = [
         cell(
             f"2026-11-{number % 28 + 1:02} 10:00",
@@ -156,6 +169,10 @@ async def test_others_are_answered_between_two_steps_of_an_answer(
         pytest.param(
             ReportUsage(by="day", project="x"), 1000 // RUN, id="of a project"
         ),
+        pytest.param(StatesList(), 1000 // SESSIONS, id="states"),
+        pytest.param(StatesList(need=True), 1000 // SESSIONS, id="states of few"),
+        pytest.param(IdsShorten(ids=["s:0001"]), 3 * 1000 // RUN, id="short ids"),
+        pytest.param(FiltersCheck(agent="codex"), 500 // RUN, id="an agent"),
     ],
 )
 async def test_a_long_answer_has_many_small_steps(params: Params, steps: int) -> None:
@@ -194,3 +211,88 @@ async def test_a_command_pages_through_all_blocks_and_misses_none(
     lines = {each.block_id: each.line_count for each in found.blocks}
     assert len(found.blocks) == len(lines) == 40
     assert lines[last.block_id] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "looks"),
+    [
+        pytest.param("s:", 1, id="a beginning of all ids"),
+        pytest.param("@latest", 1, id="the latest"),
+        pytest.param("/b", 2, id="a project"),
+        pytest.param("nothing has this", 4, id="words that nothing has"),
+    ],
+)
+async def test_a_name_is_looked_for_in_turns(name: str, looks: int) -> None:
+    async with running(clock=FakeClock()) as server:
+        fill(server, 1000)
+        answer = server.handlers.answer(NamesResolve(name=name), None)  # type: ignore[arg-type]
+        turns = 0
+
+        async def count_turns(*, task_status: Any) -> None:
+            nonlocal turns
+            task_status.started()
+            while True:
+                await anyio.lowlevel.checkpoint()
+                turns += 1
+
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(count_turns)
+            await answer()  # type: ignore[operator]
+            tasks.cancel_scope.cancel()
+
+    assert turns >= looks * 1000 // CANDIDATES
+
+
+async def test_states_have_the_number_of_before_their_first_step() -> None:
+    async with running(clock=FakeClock()) as server:
+        fill(server, 2 * SESSIONS)
+        before = server.subscriptions.changes.journal.reported_number
+        answer = server.handlers.answer(StatesList(), None)  # type: ignore[arg-type]
+        assert isinstance(answer, Iterator)
+        assert next(answer) == PAUSE
+        make(server, 3)
+        listed = msgspec.json.decode(b"".join(answer), type=StatesListResult)
+
+    assert listed.number == before
+    assert len(listed.sessions) == 2 * SESSIONS
+
+
+async def test_a_project_that_nobody_works_in_is_refused_in_turns_and_in_order() -> (
+    None
+):
+    async with running(clock=FakeClock()) as server:
+        fill(server, 1000)
+        answer = server.handlers.answer(FiltersCheck(project="x"), None)  # type: ignore[arg-type]
+        assert isinstance(answer, Iterator)
+        pieces: list[bytes] = []
+        with pytest.raises(ProtocolError) as refused:
+            pieces.extend(answer)
+
+        with Client(server.endpoint.path) as client:
+            check = {"method": "filters.check", "params": {"project": "x"}}
+            await client.send(
+                {"jsonrpc": "2.0", "id": 1} | check,
+                {"jsonrpc": "2.0", "id": 2, "method": "line"},
+                [{"jsonrpc": "2.0", "id": 3} | check],
+            )
+            answers = [await client.receive() for _ in range(3)]
+
+    assert refused.value.kind == "unknown_project"
+    assert len(pieces) >= 3 * (1000 // RUN)
+    assert not any(pieces)
+    assert [each["id"] for each in (*answers[:2], *answers[2])] == [1, 2, 3]
+    for each in (answers[0], *answers[2]):
+        assert each["error"]["data"] == {"kind": "unknown_project"}
+
+
+@given(st.lists(st.integers(0, 50) | st.none(), max_size=3 * RUN), st.integers(0, RUN))
+def test_the_smallest_are_the_first_of_all_sorted(
+    things: list[int | None], limit: int
+) -> None:
+    numbered = [None if x is None else (at, x) for at, x in enumerate(things)]
+    whole = [each for each in numbered if each is not None]
+
+    count, found = at_once(smallest(iter(numbered), itemgetter(1), limit))
+
+    assert count == len(whole)
+    assert found == sorted(whole, key=itemgetter(1))[:limit]
