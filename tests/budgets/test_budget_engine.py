@@ -275,3 +275,25 @@ def test_budgets_that_are_replaced_while_others_are_summed_count_at_once() -> No
     [view] = run.engine.views(now_ms)
 
     assert (view.name, view.spent_micros) == ("other", 2_000)
+
+
+def test_many_budgets_are_summed_in_turns_and_ask_for_a_project_once() -> None:
+    asked: list[str] = []
+
+    class Projects(dict[str, str]):
+        """Projects that remember what was asked for."""
+
+        def get(self, session_id: str, default: Any = None) -> Any:
+            asked.append(session_id)
+            return super().get(session_id, default)
+
+    run = Run(
+        many_quarters(),
+        Session(session_id=SessionId("s1"), agent="claude"),
+        projects=Projects(s1="/home/me/shop"),
+    ).use(*(budget(name=f"b{n}", project=f"{n}", warn_at=(n,)) for n in range(1, 51)))
+
+    turns = len(list(run.engine.refresh(ms("2026-11-30 12:00"))))
+
+    assert asked == ["s1"]
+    assert turns >= 2_000 * 50 // 4_000
