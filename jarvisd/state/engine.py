@@ -316,10 +316,14 @@ class StateEngine(Feature):
             return
 
         was_over = _is_over(session)
+        before = session.reported
         self._judge_session(session, verdicts, now_ms)
         change = session.change(now_ms)
         if change is not None:
             changes.append(change)
+        elif _is_other(before, session.reported):
+            # No transition of now: what happened in history is shown all the same.
+            self._attended.append(key)
 
         if _is_over(session) and not was_over:
             self._judge_children(key, now_ms, changes, depth)  # they end with it
@@ -358,7 +362,7 @@ class StateEngine(Feature):
         )
         reported = session.settle(verdict, now_ms, answered=answered)
         session.reported = reported
-        if before is None or _shown(before) != _shown(reported):
+        if _is_other(before, reported):
             self._changes += 1
 
         if session.is_asking:
@@ -414,6 +418,14 @@ class StateEngine(Feature):
             session.burn = Burn(now_ms, micros)
 
         return session.burn.attention(micros, now_ms, self.alarms)
+
+
+def _is_other(before: StateVerdict | None, reported: StateVerdict | None) -> bool:
+    """Return True if a session is shown or counted in another way than *before*."""
+    if before is None or reported is None:
+        return before is not reported
+
+    return _shown(before) != _shown(reported)
 
 
 def _shown(reported: StateVerdict) -> tuple[State, bool]:

@@ -47,6 +47,20 @@ def desk(*lines: bytes, live: bool = False) -> Desk:
     )
 
 
+def test_a_session_of_history_that_is_over_is_shown_though_no_transition_is_made() -> (
+    None
+):
+    told = desk(*ASKING)
+    shown = []
+    for second in (20_000, 20_001, 20_002):
+        told.signal(checked(second))
+        assert told.states.judge(ms(second)) == []
+        shown += told.states.take_attended()
+
+    assert told.at(20_002).state is State.ENDED
+    assert shown == [("claude", MAIN)]
+
+
 @pytest.mark.parametrize(
     "lines",
     [
