@@ -4,12 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from jarvisd.agents.kimi.places import account, enters, place
 from jarvisd.agents.kimi.presence import role
-from jarvisd.agents.kimi.state import DOCUMENT
 from jarvisd.base.usage import Tokens
 from jarvisd.core.event import (
     ApiFailed,
@@ -30,8 +28,6 @@ from jarvisd.core.event import (
     TaskEnded,
     TaskKind,
     TaskStarted,
-    TitleGiven,
-    TitleRank,
     ToolCalled,
     ToolKind,
     ToolReturned,
@@ -493,42 +489,10 @@ def test_a_fork_is_counted_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "rank"),
-    [
-        ("custom", TitleRank.CUSTOM),
-        ("replaceable", TitleRank.SUMMARY),
-        ("generated", TitleRank.AI),
-    ],
-)
-def test_a_title_comes_from_the_state_of_a_session(kind: str, rank: TitleRank) -> None:
-    document = {"id": "s", "title": "Plot", "titleKind": kind, "updatedAt": AT_MS}
-    text = json.dumps({**document, "agents": {}, "isCustomTitle": 7}).encode()
-
-    (elements,) = DOCUMENT.elements(msgspec.json.decode(text, type=DOCUMENT.shape))
-    record = fresh_reader("kimi").read(bytes(elements.bodies[0]), offset=0)
-
-    assert record is not None
-    assert record.at_ms == AT_MS
-    assert record.events == (TitleGiven(title="Plot", rank=rank),)
-
-
-@pytest.mark.parametrize("title", [None, "", 7])
-def test_a_state_without_a_title_says_nothing(title: Any) -> None:
-    text = json.dumps({"id": "s", "title": title}).encode()
-
-    (elements,) = DOCUMENT.elements(msgspec.json.decode(text, type=DOCUMENT.shape))
-    record = fresh_reader("kimi").read(bytes(elements.bodies[0]), offset=0)
-
-    assert record is not None
-    assert (record.events, record.drift) == ((), ())
-
-
-@pytest.mark.parametrize(
     ("parts", "session", "parent"),
     [
         (("wd_w_1", "s1", "agents", "main", "wire.jsonl"), "s1", None),
         (("wd_w_1", "s1", "agents", "agent-0", "wire.jsonl"), "s1/agent-0", "s1"),
-        (("wd_w_1", "s1", "state.json"), "s1", None),
         (("0123abcd", "s1", "wire.jsonl"), "s1", None),
         (
             (
@@ -554,7 +518,7 @@ def test_what_names_of_files_say(
     "parts",
     [
         ("0123abcd", "s1", "context.jsonl"),
-        ("0123abcd", "s1", "state.json"),
+        ("wd_w_1", "s1", "state.json"),
         ("wd_w_1", "s1", "notify", "state.json"),
         ("wire.jsonl",),
         (),

@@ -2,7 +2,6 @@
 
     ~/.kimi-code/sessions/WORKSPACE/SESSION/agents/main/wire.jsonl    a session
     ~/.kimi-code/sessions/WORKSPACE/SESSION/agents/agent-0/wire.jsonl a subagent of it
-    ~/.kimi-code/sessions/WORKSPACE/SESSION/state.json                its title
     ~/.kimi/sessions/FOLDER/SESSION/wire.jsonl                        one of kimi-cli
 
 A subagent's id is unique within its session only. FOLDER is a digest of the working
@@ -18,14 +17,11 @@ from jarvisd.agents._shared.root_folders import (
     listed,
     without_conflict,
 )
-from jarvisd.base.clock import Clock
 from jarvisd.core.origin import SessionId
-from jarvisd.core.roots import Place, SourceKind, Tree
-from jarvisd.core.source import Source
+from jarvisd.core.roots import Place, Tree
 
 _FOLDER = "sessions"
 _WIRE = "wire"
-_STATE = "state"
 _MAIN = "main"
 
 
@@ -58,8 +54,6 @@ def place(parts: tuple[str, ...]) -> Place | None:
             )
         case (_, session, name) if _is(name, _WIRE, ".jsonl"):
             return Place(session_id=SessionId(session))
-        case (workspace, session, "state.json") if workspace.startswith("wd_"):
-            return Place(session_id=SessionId(session), kind=_DOCUMENT)
         case _:
             return None
 
@@ -81,15 +75,3 @@ def enters(parts: tuple[str, ...]) -> bool:
 
 def _is(name: str, stem: str, suffix: str) -> bool:
     return name.endswith(suffix) and without_conflict(name.removesuffix(suffix)) == stem
-
-
-def _open(path: str, clock: Clock, cursor: bytes) -> Source:
-    from jarvisd.agents.kimi.state import DOCUMENT  # noqa: PLC0415 - loaded at first use
-    from jarvisd.core.sources.document.document_source import (  # noqa: PLC0415 - loaded at first use
-        DocumentSource,
-    )
-
-    return DocumentSource(path, DOCUMENT, clock, cursor)
-
-
-_DOCUMENT = SourceKind(open=_open)

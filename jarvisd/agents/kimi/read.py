@@ -35,7 +35,6 @@ from jarvisd.agents.kimi.wrapped import WrappedMemory, wrapped_record
 from jarvisd.base.usage import Tokens
 from jarvisd.core.agent import ReaderContext
 from jarvisd.core.event import (
-    MAX_TITLE_CHARS,
     ApiFailed,
     ApprovalAnswered,
     ApprovalRequested,
@@ -53,8 +52,6 @@ from jarvisd.core.event import (
     TaskEnded,
     TaskKind,
     TaskStarted,
-    TitleGiven,
-    TitleRank,
     ToolCalled,
     ToolKind,
     ToolReturned,
@@ -68,9 +65,6 @@ from jarvisd.core.record import Drift, DriftKind, Record, Speaker
 QUESTION = "AskUserQuestion"
 _SUBAGENTS = {"Agent", "Task"}
 _OWN = "kimi-code/"
-_RANKS = {"custom": TitleRank.CUSTOM, "replaceable": TitleRank.SUMMARY}
-"""A title that may be replaced is the first prompt."""
-
 _MCP = "mcp__"
 _MAX_OPEN = 64
 _ID_BYTES = 64
@@ -152,7 +146,7 @@ class KimiReader:
         is_known = read is not None or (event is None and line.type in PASSED_OVER)
         return Record(
             kind=kind,
-            at_ms=unix_ms(line.time or line.timestamp or line.updated_at),
+            at_ms=unix_ms(line.time or line.timestamp),
             cwd=None if environment is None else environment.cwd or None,
             key=_key_of(line),
             offset=offset,
@@ -347,12 +341,6 @@ def _compacted(line: WireRecord, known: KimiMemory) -> Iterator[Event]:
     )
 
 
-def _titled(line: WireRecord, _: KimiMemory) -> Iterator[Event]:
-    if line.title:
-        rank = _RANKS.get(line.title_kind or "", TitleRank.AI)
-        yield TitleGiven(title=line.title[:MAX_TITLE_CHARS], rank=rank)
-
-
 # Events of a step
 
 
@@ -467,7 +455,6 @@ _RECORDS: dict[str, _Read] = {
     "context.apply_compaction": _compacted,
     "profile.bind": _request,
     "config.update": _request,
-    "state": _titled,
 }
 _LOOP_EVENTS: dict[str, _Read] = {
     "step.begin": _step_begun,

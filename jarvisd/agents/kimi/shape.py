@@ -147,10 +147,6 @@ class WireRecord(Struct, gc=False, rename="camel"):
     source: Raw = ABSENT
     tokens_before: TokenCount | None = None
     tokens_after: TokenCount | None = None
-    # state.json
-    title: str | None = None
-    title_kind: str | None = None
-    updated_at: str | WholeTime | Time | None = None
 
 
 # Payloads of kimi-cli
