@@ -12,6 +12,9 @@ from jarvisd.cli.notices import Notice, budget_notice
 from jarvisd.cli.notification_queue import QUIET_LOOK_MS
 from jarvisd.rpc.client_wire import Topic
 
+FIRST_MS = 24 * 3_600_000
+"""The first run notifies of warnings of the last day: the budget may be as new."""
+
 
 class BudgetNotices:
     """The warnings of budgets that have to be notified.
@@ -22,7 +25,7 @@ class BudgetNotices:
 
     Attributes:
         last: The number of the last warning that was notified; None before the first
-            run, which begins with the warnings after it.
+            run.
 
     """
 
@@ -44,7 +47,9 @@ class BudgetNotices:
 
         missed = connection.call(ReportBudget(), ReportBudgetResult).warnings
         if self.last is None:
-            self.last = max((each.number for each in missed), default=0)
+            since_ms = wall_clock.unix_ms() - FIRST_MS
+            old = (each.number for each in missed if each.at_ms < since_ms)
+            self.last = max(old, default=0)
 
         for each in missed:
             self._add(each)

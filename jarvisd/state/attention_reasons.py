@@ -90,7 +90,7 @@ class Burn:
             return (
                 Attention(
                     reason=Reason.COST,
-                    message=f"${burnt // 1_000_000} within {minutes} min",
+                    message=f"${burnt / 1_000_000:.2f} within {minutes} min",
                     since_ms=self.since_ms,
                 ),
             )

@@ -423,7 +423,7 @@ def test_a_session_that_burns_money_wants_attention() -> None:
     spent[MAIN] = 21_000_000
     desk.read(call(60))
     view = desk.at(60)
-    assert [each.message for each in view.attention] == ["$21 within 15 min"]
+    assert [each.message for each in view.attention] == ["$21.00 within 15 min"]
 
 
 def test_money_spent_slowly_is_unremarked() -> None:

@@ -249,7 +249,8 @@ def _print(client: Client, args: argparse.Namespace) -> None:
             from jarvisd.cli.output.reports import budget_tables  # noqa: PLC0415 - as needed
 
             budgets = client.call(_params(args), ReportBudgetResult)
-            shown = budget_tables.lines(budgets, room=room, colour=colour)
+            titles.learn_ids(client.call, budget_tables.ids(budgets))
+            shown = budget_tables.lines(budgets, titles, room=room, colour=colour)
             _show(shown, budget_tables.notes(budgets))
         case "heatmap":
             _print_map(client, args, room, colour=colour)

@@ -7,8 +7,12 @@ from jarvisd.cli.output import format as fmt
 from jarvisd.cli.output.reports import bars
 from jarvisd.cli.output.reports.usage_tables import BAR_COLUMNS, money
 from jarvisd.cli.output.tables import Column, TableCell, render
+from jarvisd.cli.output.titles import Titles
 
-NOTHING = "no budgets are configured: see [[budgets]] in docs/configuration.md"
+NOTHING = (
+    "the daemon knows no budget: add [[budgets]] to the configuration, and reload it "
+    "(systemctl --user reload jarvisd, or SIGHUP)"
+)
 FULL = 100
 _COLUMNS = [
     Column(title="BUDGET", least=8, part=0.25),
@@ -21,12 +25,28 @@ _COLUMNS = [
 ]
 
 
-def lines(report: ReportBudgetResult, *, room: int | None, colour: bool) -> list[str]:
-    """Return the budgets as lines; *room* is the terminal's width, None for no limit."""
-    if not report.budgets:
+def ids(report: ReportBudgetResult) -> list[str | None]:
+    """Return the ids that the rows of *report* show."""
+    return [each.session_id for each in report.budgets]
+
+
+def lines(
+    report: ReportBudgetResult, titles: Titles, *, room: int | None, colour: bool
+) -> list[str]:
+    """Return the budgets as lines; *room* is the terminal's width, None for no limit.
+
+    Of a budget of sessions only those are shown that are warned of, or the first one.
+    """
+    shown: list[BudgetView] = []
+    for each in report.budgets:
+        is_first = all(other.name != each.name for other in shown)
+        if is_first or each.period != "session" or each.warned_at is not None:
+            shown.append(each)
+
+    if not shown:
         return []
 
-    table = [_cells(each, drawn=room is not None) for each in report.budgets]
+    table = [_cells(each, titles, drawn=room is not None) for each in shown]
     return render(_COLUMNS, table, room=room, colour=colour)
 
 
@@ -60,17 +80,21 @@ def said(warning: BudgetWarning) -> tuple[str, str]:
         else ""
     )
     title = f"budget {budget.name}: " + (f"{share} % spent" if share else pace)
-    return title, ", ".join(filter(None, (spent, _of(budget), pace if share else "")))
+    return title, ", ".join(
+        filter(
+            None, (spent, _of(budget, budget.session_id or ""), pace if share else "")
+        )
+    )
 
 
-def _cells(budget: BudgetView, *, drawn: bool) -> list[TableCell]:
+def _cells(budget: BudgetView, titles: Titles, *, drawn: bool) -> list[TableCell]:
     warned = budget.warned_at
     colour = "" if warned is None else "31" if budget.percent >= FULL else "33"
     percent = min(FULL, round(budget.percent))
     bar = bars.bar(percent, FULL, BAR_COLUMNS, plain=bars.is_plain())
     return [
         TableCell(budget.name),
-        TableCell(_of(budget)),
+        TableCell(_of(budget, titles.short(budget.session_id or ""))),
         TableCell(money(budget.spent_micros, budget.unpriced)),
         TableCell(_limit(budget)),
         TableCell(f"{budget.percent:.0f}%", colour),
@@ -83,10 +107,10 @@ def _limit(budget: BudgetView) -> str:
     return money(budget.limit_micros)
 
 
-def _of(budget: BudgetView) -> str:
+def _of(budget: BudgetView, session_id: str) -> str:
     """Return the period and the filters: `month, shop, main`."""
     period = "" if budget.period == "session" else budget.period
-    session = budget.session_id and f"session {budget.session_id[:8]}"
+    session = session_id and f"session {session_id}"
     every = "each session" if budget.period == "session" and not session else ""
     return ", ".join(filter(None, (period, every, session, *_filters(budget))))
 
