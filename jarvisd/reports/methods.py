@@ -1,38 +1,30 @@
 """Answers of `report.*`: usage from memory, windows and tools with the store's help."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import tzinfo
-from functools import partial
-from operator import itemgetter
 
 import anyio
 
 from jarvisd.base.clock import Clock
 from jarvisd.base.errors import ProtocolError
-from jarvisd.base.folder import is_named
 from jarvisd.base.json_guard import encode_safe
-from jarvisd.base.paging import Place, page, place_at
-from jarvisd.base.work_in_turns import InTurns
+from jarvisd.base.paging import page, place_at
 from jarvisd.core.agent import AgentRegistry
 from jarvisd.core.block import Block
 from jarvisd.core.origin import SessionId
 from jarvisd.core.publisher import Flushed
 from jarvisd.core.storage.readable_store import ReadableStore
 from jarvisd.ledger.engine import Ledger
-from jarvisd.ledger.model import Cell
 from jarvisd.ledger.session_totals import Session
-from jarvisd.reports import usage_report
 from jarvisd.reports.account_methods import Accounts, window_place
 from jarvisd.reports.attention_methods import AttentionReport
 from jarvisd.reports.attention_wire import ReportAttention, ReportAttentionResult
 from jarvisd.reports.awake import Awake
-from jarvisd.reports.days import Days
 from jarvisd.reports.explain_methods import explain
 from jarvisd.reports.families import SessionFacts
-from jarvisd.reports.report_params import days_of, keys_of_account, zone_of
+from jarvisd.reports.report_params import zone_of
 from jarvisd.reports.tool_methods import ToolsReport
 from jarvisd.reports.turn_taking import finish
-from jarvisd.reports.usage_report import UsageReport
+from jarvisd.reports.usage_answers import UsageAnswers
 from jarvisd.reports.wire import (
     AttributionImport,
     AttributionImportResult,
@@ -46,20 +38,11 @@ from jarvisd.reports.wire import (
 from jarvisd.state.engine import StateEngine
 from jarvisd.state.journal import Journal
 
-MAX_ZONES = 2
-"""Time zones whose days are kept, at some megabytes each: the user's, and UTC."""
-
-MAX_CACHED = 64
-MAX_CACHED_ROWS = 64
-MAX_CACHED_BYTES = 128 * 1024
 MANY_DAYS = 8
 """Days added up at once that are history, of which nothing will change for long."""
 
 READY_S = 0.5
 """Pause after the start or a flush, when other work is more urgent."""
-
-Stamp = tuple[int, bool, int]
-"""Revision, whether complete, and how often usage has changed."""
 
 
 class Reports:
@@ -102,7 +85,6 @@ class Reports:
         self._project_of = project_of
         self._revision = revision
         self._is_complete = is_complete
-        self._account_folders = accounts
         self._attention = AttentionReport(
             states=states,
             journal=journal,
@@ -112,10 +94,15 @@ class Reports:
             facts=self._facts,
             revision=revision,
         )
-        self._days: dict[str, Days] = {}
+        self._usage = UsageAnswers(
+            ledger,
+            self._facts,
+            revision=revision,
+            is_complete=is_complete,
+            accounts=accounts,
+        )
         self._accounts = Accounts(ledger, store)
         self._tools = ToolsReport(ledger, store, project_of)
-        self._answers: dict[ReportUsage, tuple[Stamp, bytes]] = {}
         self._flushed = anyio.Event()
 
     def flushed(self, _: Flushed) -> None:
@@ -143,8 +130,7 @@ class Reports:
                 continue
 
             self._flushed = anyio.Event()
-            days = self._days_in(tz, zone)
-            added_up = await finish(days.add_up(self._clock.unix_ms()))
+            added_up = await finish(self._usage.add_up(tz, zone, self._clock.unix_ms()))
             await self._accounts.sum_up_past(self._clock.unix_ms())
             if added_up >= MANY_DAYS:
                 keep()
@@ -152,51 +138,13 @@ class Reports:
             await self._flushed.wait()
 
     def usage(self, asked: ReportUsage) -> bytes | Iterator[bytes]:
-        """Return usage, from the cache if nothing has changed since the last request.
+        """Return usage, in steps or as it was given before.
 
         Raises:
             ProtocolError: There is no such time zone or date.
 
         """
-        changes = self._ledger.rollup.changes
-        stamp = (self._revision(), self._is_complete(), changes)
-        known = self._answers.get(asked)
-        if known is not None and known[0] == stamp:
-            return known[1]
-
-        first, last = days_of(asked)
-        zone = zone_of(asked.tz)
-        is_period = asked.by in usage_report.PERIODS
-        numbers, names = (0, 1) if is_period else (2, 2)
-        after = place_at(asked.after, numbers=numbers, names=names)
-        found = usage_report.usage(
-            self._days_in(asked.tz, zone),
-            asked.by,
-            self._facts,
-            first=first,
-            last=last,
-            agent=asked.agent,
-            project=None
-            if asked.project is None
-            else partial(is_named, wanted=asked.project),
-            cell=self._place_filter(asked),
-            accounts=self._account_folders(),
-        )
-        return self._made(asked, stamp, found, after)
-
-    def _place_filter(self, asked: ReportUsage) -> Callable[[Cell], bool] | None:
-        """Return whether a cell is of the branch and account that are asked for."""
-        if asked.branch is None and asked.account is None:
-            return None
-
-        keys = keys_of_account(asked.account, self._account_folders())
-
-        def matches(cell: Cell) -> bool:
-            return asked.branch in {None, cell.branch} and (
-                keys is None or cell.account in keys
-            )
-
-        return matches
+        return self._usage.usage(asked)
 
     async def explain(
         self, asked: SessionsExplain, session: Session, blocks: Sequence[Block]
@@ -253,53 +201,6 @@ class Reports:
     async def attribute(self, asked: AttributionImport) -> AttributionImportResult:
         """Replace the attributions."""
         return await self._tools.attribute(asked)
-
-    def _made(
-        self,
-        asked: ReportUsage,
-        stamp: Stamp,
-        work: InTurns[UsageReport],
-        after: Place | None,
-    ) -> Iterator[bytes]:
-        """Yield the answer to *asked*, and keep a small one."""
-        found = yield from work
-        head = {
-            "revision": stamp[0],
-            "by": asked.by,
-            "tz": asked.tz,
-            "complete": stamp[1],
-            "total": found.total,
-        }
-        pieces = page(
-            encode_safe(head)[:-1] + b',"rows":[',
-            found.rows(after),
-            limit=asked.limit,
-            view=itemgetter(1),
-            place_of=itemgetter(0),
-        )
-        kept = bytearray()
-        is_small = len(found) <= MAX_CACHED_ROWS
-        for each in pieces:
-            yield each
-            if is_small:
-                kept += each
-
-        if is_small and len(kept) <= MAX_CACHED_BYTES:
-            self._answers[asked] = (stamp, bytes(kept))
-            if len(self._answers) > MAX_CACHED:
-                del self._answers[next(iter(self._answers))]
-
-    def _days_in(self, name: str, zone: tzinfo) -> Days:
-        days = self._days.pop(name, None)
-        rollup = self._ledger.rollup
-        if days is None or days.rollup is not rollup:  # or the database was replaced
-            days = Days(rollup, zone)
-
-        self._days[name] = days
-        if len(self._days) > MAX_ZONES:
-            del self._days[next(iter(self._days))]
-
-        return days
 
     def _facts(self, agent: str, session_id: SessionId) -> SessionFacts:
         """Return the facts of a session; its project is that of its root."""
