@@ -299,6 +299,28 @@ def test_pruned_events_make_a_session_begin_again(path: Path, tmp_path: Path) ->
         assert_whole(consumer, tmp_path)
 
 
+def test_a_row_of_damaged_json_costs_nothing_else(
+    opencode: Opencode, path: Path
+) -> None:
+    for name in ("ses_1", "ses_2"):
+        opencode.session(name)
+        opencode.turn(name, 0, T)
+
+    damage = "update {} set data = '{{\"role' where rowid = 1"
+    for table in ("message", "event")[: 1 + opencode.writes_events]:
+        opencode.connection.execute(damage.format(table))
+
+    with consuming(path, QUERIES) as consumer:
+        assert consumer.drain().fault is None
+        opencode.turn("ses_1", 1, T + 1000)
+        if opencode.writes_events:
+            newest = "where seq = (select max(seq) from event) and type glob 'mess*'"
+            opencode.connection.execute(f"update event set data = '{{' {newest}")
+
+        assert consumer.drain().fault is None
+        assert consumer.streams.keys() == {"ses_1", "ses_2"}
+
+
 def test_a_part_that_is_deleted_is_reported(path: Path, tmp_path: Path) -> None:
     with closing(Opencode(path)) as opencode, consuming(path, QUERIES) as consumer:
         opencode.session("ses_1")

@@ -58,7 +58,8 @@ _BY_EVENT = """
     case when type glob 'message.part.*' then 'part'
       when type glob 'message.*' then 'message'
       when type glob 'session.[cu]*' then 'session' end as kind,
-    case when type glob 'message.part.*'
+    case when not json_valid(data) then ''
+      when type glob 'message.part.*'
         then coalesce(json_extract(data, '$.part.id'), json_extract(data, '$.partID'))
       when type glob 'message.*'
         then coalesce(json_extract(data, '$.info.id'), json_extract(data, '$.messageID'))
@@ -107,7 +108,8 @@ _TABLES = {
               message.data ->> '$.time.completed', message.data ->> '$.modelID',
               message.data ->> '$.providerID', message.data ->> '$.mode',
               message.data ->> '$.finish', message.data ->> '$.error.name', part.data
-            from part join message on message.id = part.message_id
+            from part join (select id, time_created, case when json_valid(data) then data end
+                as data from message) as message on message.id = part.message_id
               join session on session.id = part.session_id
             where part.id = :key""",  # noqa: S608 - the names above
         columns=(
