@@ -152,6 +152,20 @@ def claude_line(content: object, **more: object) -> bytes:
     return json.dumps(line).encode()
 
 
+def test_the_input_of_a_call_is_alike_though_it_is_not_utf8() -> None:
+    """Of a line with a field of a wrong type, which only the whole line has."""
+    text = claude_line(
+        [{"type": "tool_use", "id": "t1", "name": "Bash", "input": "a?b"}]
+    )
+    text = text.replace(b"a?b", b"a\xffb").replace(b"{", b'{"sessionId":7,', 1)
+    text = text.replace(b'"sessionId":7,', b'"sessionId":7,"sessionId":"s",', 1)
+
+    found = parse("claude", condensed("claude", text, sizes(1, 40)))
+
+    assert found is not None
+    assert found.events == getattr(parse("claude", text), "events", ())
+
+
 def usage_of(record: Record | None) -> list[Tokens]:
     assert record is not None
     return [each.tokens for each in record.events if isinstance(each, UsageReported)]

@@ -144,7 +144,14 @@ def view(session: LiveSession) -> SessionView:
     known = msgspec.structs.asdict(session)
     absent = dict.fromkeys(SessionView.__struct_fields__, None)
     return SessionView(
-        **{**absent, **counts, **known, "tokens": Tokens(), "blocks": []}
+        **{
+            **absent,
+            **counts,
+            **known,
+            "tokens": Tokens(),
+            "blocks": [],
+            "tokens_estimated": False,
+        }
     )
 
 

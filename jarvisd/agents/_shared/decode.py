@@ -100,8 +100,11 @@ def digest_of(raw: msgspec.Raw) -> int:
     if raw is ABSENT:
         return 0
 
-    view = memoryview(raw)
-    return crc32(view[:DIGEST_BYTES], view.nbytes)
+    text = bytes(raw)
+    if not text.isascii():  # as `decode_strange` reads it, which some lines need
+        text = text.decode(errors="replace").encode()
+
+    return crc32(text[:DIGEST_BYTES], len(text))
 
 
 def unix_ms(stamp: str | float | None) -> int | None:
