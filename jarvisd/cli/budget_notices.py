@@ -24,6 +24,7 @@ class BudgetNotices:
         wanted: Whether anything is notified.
 
     Attributes:
+        is_behind: Warnings may have come while nobody was subscribed.
         last: The number of the last warning that was notified; None before the first
             run.
 
@@ -31,6 +32,7 @@ class BudgetNotices:
 
     def __init__(self, is_quiet: Callable[[int], bool], *, wanted: bool) -> None:
         self.last: int | None = None
+        self.is_behind = True
         self._is_quiet = is_quiet
         self._wanted = wanted
         self._waiting: dict[int, BudgetWarning] = {}
@@ -42,7 +44,7 @@ class BudgetNotices:
 
     def catch_up(self, connection: DaemonConnection) -> None:
         """Apply the warnings that came while nobody was subscribed."""
-        if not self._wanted:
+        if not self._wanted or not self.is_behind:
             return
 
         missed = connection.call(ReportBudget(), ReportBudgetResult).warnings
@@ -53,6 +55,8 @@ class BudgetNotices:
 
         for each in missed:
             self._add(each)
+
+        self.is_behind = False
 
     def apply(self, data: msgspec.Raw) -> None:
         """Apply the *data* of an event."""

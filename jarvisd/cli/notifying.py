@@ -153,6 +153,7 @@ class Notifier:
 
             if self._connection is not None:
                 self._take(self._connection)
+                self._budgets.catch_up(self._connection)
                 self._budgets.notify(before=self._write, show=self._show)
                 self._notify_due(self._connection)
         except JarvisError as exc:
@@ -173,7 +174,7 @@ class Notifier:
             after = self._pending.last
             params = Subscribe(topics=topics, filter=self._chosen, after=after)
             connection.call(params, SubscribeResult)
-            self._budgets.catch_up(connection)
+            self._budgets.is_behind = True
         except BaseException:
             connection.close()
             raise

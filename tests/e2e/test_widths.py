@@ -275,7 +275,7 @@ def test_no_command_prints_a_line_that_is_wider_than_the_terminal(
         assert not found or headings <= set(told), told
 
     for words in (each for each in of_one if each.startswith("explain")):
-        told = " ".join(lines_of(shown[words])).split()
+        told = " ".join(map(safe, lines_of(shown[words]))).split()
         assert columns < 80 or "LINE" in told or "--brief" in words, told
 
     assert {words: each[:3] for words, each in wide.items() if each} == {}
