@@ -152,8 +152,7 @@ class Notifier:
                 self._connect()
 
             if self._connection is not None:
-                # First: events that come before the answer are taken behind it.
-                self._budgets.catch_up(self._connection)
+                self._budgets.catch_up(self._connection)  # its events are taken next
                 self._take(self._connection)
                 self._budgets.notify(before=self._write, show=self._show)
                 self._notify_due(self._connection)
