@@ -18,7 +18,7 @@ from jarvisd.core.source import Batch, Budget, Fault, Item, ItemRef
 from jarvisd.core.sources.document.description import DocumentKind
 from jarvisd.core.sources.document.document_source import DocumentSource
 from jarvisd.core.sources.document.element_source import KEY_PREFIX
-from jarvisd.core.sources.document.session_folder import renamed_item
+from jarvisd.core.sources.document.part_folder import PartFolder
 from jarvisd.core.sources.jsonlines.lines import CONTINUATION, MAX_LINE_BYTES, is_blank
 
 MAX_PARTS = 4096
@@ -28,7 +28,6 @@ _MAX_DEPTH = 3
 _HEAD_BYTES = 256
 _HEAD_DIGEST_BYTES = 8
 _NO_LINKS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_CURSORS = msgspec.msgpack.Decoder(dict[str, bytes])
 
 
 class FolderPart(msgspec.Struct, frozen=True):
@@ -163,22 +162,16 @@ def _item(offset: int, text: bytes) -> Item:
 Part = AppendedLines | DocumentSource
 
 
-class JournalFolder:
+class JournalFolder(PartFolder[Part]):
     """Reads the parts of one folder. Blocks: it is read on a thread."""
+
+    between = "//"
 
     def __init__(
         self, path: str, kind: JournalFolderKind, clock: Clock, cursor: bytes = b""
     ) -> None:
-        self.path = path
+        super().__init__(path, clock, cursor)
         self._kind = kind
-        self._clock = clock
-        self._parts: dict[str, Part] = {}
-        self._faults: dict[str, Fault] = {}
-        self._handed: tuple[Part, Batch, Batch] | None = None
-        try:
-            self._saved = _CURSORS.decode(cursor) if cursor else {}
-        except msgspec.DecodeError:
-            self._saved = {}  # as if nothing was read: the ledger merges what comes
 
     def read(self, budget: Budget) -> Batch:
         """Return the next items; the same ones until they are applied."""
@@ -193,12 +186,7 @@ class JournalFolder:
         for name, part in self._parts.items():
             batch = self._read_part(name, part, budget)
             if batch.items or (batch.more and isinstance(part, AppendedLines)):
-                items = [renamed_item(each, name, "//") for each in batch.items]
-                whole = msgspec.structs.replace(
-                    batch, items=items, more=True, fault=self._fault()
-                )
-                self._handed = part, batch, whole
-                return whole
+                return self._hand_out(name, part, batch)
 
             part.applied(batch)  # without items it moves no count
             if batch.retry_s is None:
@@ -210,13 +198,6 @@ class JournalFolder:
 
         return Batch(retry_s=min(retries, default=None), fault=self._fault())
 
-    def applied(self, batch: Batch) -> None:
-        """Move the cursor past *batch*."""
-        if self._handed is not None and batch is self._handed[2]:
-            part, inner, _ = self._handed
-            self._handed = None
-            part.applied(inner)
-
     def cursor(self) -> bytes:
         """Return the encoded cursors of the parts that are there."""
         found = {name: part.cursor() for name, part in self._parts.items()}
@@ -224,9 +205,9 @@ class JournalFolder:
 
     def locate(self, ref: ItemRef) -> bytes | None:
         """Return the text of an item as it is now; None if it cannot be found."""
-        name, _, rest = ref.key.removeprefix(KEY_PREFIX).partition("//")
+        name, own = self._part_of(ref)
         part = self._parts.get(name) or self._open_part(name)
-        return None if part is None else part.locate(ItemRef(KEY_PREFIX + rest))
+        return None if part is None else part.locate(own)
 
     def rewritten(self) -> list[str]:
         """Return the paths of the parts, which change without a change of a folder."""
@@ -272,9 +253,6 @@ class JournalFolder:
             return AppendedLines(path, cursor)
 
         return DocumentSource(path, part.document, self._clock, cursor)
-
-    def _fault(self) -> Fault | None:
-        return next(iter(self._faults.values()), None)
 
 
 def _files_below(folder: str, below: str = "", depth: int = 1) -> Iterator[str]:

@@ -12,35 +12,27 @@ import msgspec
 
 from jarvisd.base.clock import Clock
 from jarvisd.core.discovery.scan import is_utf8
-from jarvisd.core.source import Batch, Budget, Fault, Item, ItemRef
+from jarvisd.core.source import Batch, Budget, Fault, ItemRef
 from jarvisd.core.sources.document.description import SessionFolderKind
 from jarvisd.core.sources.document.document_source import DocumentSource
-from jarvisd.core.sources.document.element_source import KEY_PREFIX, ElementSource
+from jarvisd.core.sources.document.element_source import ElementSource
 from jarvisd.core.sources.document.event_folder import EventFolder
+from jarvisd.core.sources.document.part_folder import PartFolder
 
 MAX_DOCUMENTS = 4096
 """Documents of one folder that are read: far more than any session has."""
 
 _NTH = "+"
-_CURSORS = msgspec.msgpack.Decoder(dict[str, bytes])
 
 
-class SessionFolder:
+class SessionFolder(PartFolder[ElementSource]):
     """Reads the documents and events of one folder. Blocks: it is read on a thread."""
 
     def __init__(
         self, path: str, kind: SessionFolderKind, clock: Clock, cursor: bytes = b""
     ) -> None:
-        self.path = path
+        super().__init__(path, clock, cursor)
         self._kind = kind
-        self._clock = clock
-        self._parts: dict[str, ElementSource] = {}
-        self._faults: dict[str, Fault] = {}
-        self._handed: tuple[ElementSource, Batch, Batch] | None = None
-        try:
-            self._saved = _CURSORS.decode(cursor) if cursor else {}
-        except msgspec.DecodeError:
-            self._saved = {}  # as if nothing was read: the ledger merges what comes
 
     def read(self, budget: Budget) -> Batch:
         """Return the next items; the same ones until they are applied."""
@@ -64,25 +56,13 @@ class SessionFolder:
                 self._faults[name] = batch.fault
 
             if batch.items:
-                items = [renamed_item(each, name) for each in batch.items]
-                whole = msgspec.structs.replace(
-                    batch, items=items, more=True, fault=self._fault()
-                )
-                self._handed = part, batch, whole
-                return whole
+                return self._hand_out(name, part, batch)
 
             part.applied(batch)  # without items it moves no count
             if batch.retry_s is not None:
                 retries.append(batch.retry_s)
 
         return Batch(retry_s=min(retries, default=None), fault=self._fault())
-
-    def applied(self, batch: Batch) -> None:
-        """Move the cursor past *batch*."""
-        if self._handed is not None and batch is self._handed[2]:
-            part, inner, _ = self._handed
-            self._handed = None
-            part.applied(inner)
 
     def cursor(self) -> bytes:
         """Return the encoded cursors of all parts that were ever read."""
@@ -97,9 +77,9 @@ class SessionFolder:
 
     def locate(self, ref: ItemRef) -> bytes | None:
         """Return the text of an element as it is now; None if it cannot be found."""
-        name, _, rest = ref.key.removeprefix(KEY_PREFIX).partition("/")
+        name, own = self._part_of(ref)
         part = self._open_part(name)
-        return None if part is None else part.locate(ItemRef(KEY_PREFIX + rest))
+        return None if part is None else part.locate(own)
 
     def rewritten(self) -> list[str]:
         """Return the paths of the documents, which change without a change of the folder."""
@@ -144,16 +124,3 @@ class SessionFolder:
 
         self._parts[name] = part
         return part
-
-    def _fault(self) -> Fault | None:
-        return next(iter(self._faults.values()), None)
-
-
-def renamed_item(item: Item, part: str, between: str = "/") -> Item:
-    """Return *item* with the name that it has in the folder."""
-
-    def ref_of(ref: ItemRef) -> ItemRef:
-        return ItemRef(f"{KEY_PREFIX}{part}{between}{ref.key.removeprefix(KEY_PREFIX)}")
-
-    replaces = None if item.replaces is None else ref_of(item.replaces)
-    return msgspec.structs.replace(item, ref=ref_of(item.ref), replaces=replaces)
