@@ -9,14 +9,6 @@ _CONFLICT = re.compile(r"(?:\.sync-conflict-.*| \(.*conflict.*\))$", re.DOTALL)
 """What synchronisers add to the name of one of two versions of a file."""
 
 
-def stem_of(name: str) -> str:
-    """Return *name* without its suffix, and without the mark of a conflicting copy."""
-    return _CONFLICT.sub("", PurePosixPath(name).stem)
-
-
-_CONFLICT = re.compile(r"(?:\.sync-conflict-.*| \(.*conflict.*\))$", re.DOTALL)
-
-
 def account_key(folder: str) -> str:
     """Return the key of the account whose configuration is in *folder*.
 
@@ -35,6 +27,11 @@ def listed(environ: Mapping[str, str], name: str, home: Path) -> tuple[Path, ...
 def without_conflict(stem: str) -> str:
     """Return *stem*, the name of a file, without what a synchroniser added to it."""
     return _CONFLICT.sub("", stem)
+
+
+def stem_of(name: str) -> str:
+    """Return *name* without its suffix, and without the mark of a conflicting copy."""
+    return without_conflict(PurePosixPath(name).stem)
 
 
 def distinct(roots: Iterable[Path]) -> tuple[Path, ...]:

@@ -1,56 +1,13 @@
 """Cline tasks, as the daemon and the command line know it."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from jarvisd.agents._shared.outline import of_objects
-from jarvisd.agents._shared.task_places import task_trees
+from jarvisd.agents._shared.task_agent import task_agent
 from jarvisd.agents.cline_tasks.about import ABOUT
-from jarvisd.core.agent import Agent, AgentReader, ReaderContext
-from jarvisd.core.message import Said
-from jarvisd.core.roots import Tree
-from jarvisd.core.sources.jsonlines.lines import Condenser
-from jarvisd.core.traits import Traits
 
-EXTENSION = "saoudrizwan.claude-dev"
-
-
-def _roots(
-    environ: Mapping[str, str], home: Path, configured: tuple[Path, ...]
-) -> tuple[Tree, ...]:
-    further = (
-        home / ".cline" / "data" / "tasks",
-        *configured,
-    )
-    return task_trees("cline_tasks", EXTENSION, environ, home, further)
-
-
-def _reader(context: ReaderContext, saved: bytes) -> AgentReader:
-    from jarvisd.agents._shared.task_read import TaskReader  # noqa: PLC0415 - loaded at first use
-
-    return TaskReader(context, saved, shows_waits=True)
-
-
-def _condense() -> Condenser:
-    from jarvisd.agents._shared.task_read import condense  # noqa: PLC0415 - loaded at first use
-
-    return condense()
-
-
-def _messages(text: bytes) -> Said | None:
-    from jarvisd.agents._shared.task_read import spoken  # noqa: PLC0415 - loaded at first use
-
-    return spoken(text)
-
-
-AGENT = Agent(
-    name="cline_tasks",
-    title="Cline tasks",
-    roots=_roots,
-    reader=_reader,
-    condense=_condense,
-    outline=of_objects,
-    traits=Traits(has_states=True, questions=frozenset({"ask_followup_question"})),
-    messages=_messages,
-    about=ABOUT,
+AGENT = task_agent(
+    "cline_tasks",
+    "Cline tasks",
+    ABOUT,
+    extension="saoudrizwan.claude-dev",
+    below_home=(".cline/data/tasks",),
+    shows_waits=True,
 )
