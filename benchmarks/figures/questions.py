@@ -100,7 +100,7 @@ def _others(
     *,
     has_targets: bool = False,
 ) -> list[Row]:
-    """Return what *question* takes, and what line and hook take meanwhile."""
+    """Return the times of *question*, and those of line and hook meanwhile."""
     over = Event()
     line = _Asker(daemon.home.socket, "line", {}, PAUSE_S, over)
     hook = _Asker(daemon.home.socket, "hook", HOOK, PAUSE_S, over)

@@ -4,13 +4,7 @@ A budget keeps the cost of each quarter of an hour in its period, so that a chan
 the quarters that have changed, whatever the number of sessions.
 """
 
-from collections.abc import (
-    Callable,
-    Collection,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 

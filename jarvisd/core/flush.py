@@ -315,9 +315,8 @@ class Flusher:
             await self._restart_if_replaced()
 
             self._not_before = -math.inf
-            if (
-                self._guarded.is_partial
-            ):  # what a feature could not store waits for a pause
+            if self._guarded.is_partial:
+                # What a feature could not store waits for a pause.
                 self._guarded.is_partial = False
                 self._not_before = self._clock.monotonic() + RETRY_S[-1]
                 for each in streams:

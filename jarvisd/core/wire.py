@@ -61,7 +61,7 @@ class PushLinesResult(Result, frozen=True, kw_only=True):
 
 
 class PushClose(Params, frozen=True, kw_only=True):
-    """Say that no more lines come."""
+    """End a pushed block: no more lines come."""
 
     block_id: BlockId
     exit_status: int | None = None

@@ -45,7 +45,7 @@ def start(stamp: str = STAMP) -> tuple[bytes, ...]:
 
 
 def records(*lines: bytes) -> list[Record]:
-    """Return what *lines* say behind the start of Aider."""
+    """Return the records of *lines* behind the start of Aider."""
     reader, offset, found = fresh_reader("aider"), 0, []
     for each in (*start(), *lines):
         found.append(reader.read(each, offset=offset))

@@ -199,7 +199,7 @@ def opencode(request: pytest.FixtureRequest, path: Path) -> Iterator[Opencode]:
 
 
 def own(streams: Streams) -> dict[str, dict[ItemRef, Any]]:
-    """Return what rows hold themselves, without what they need of their message."""
+    """Return the columns of rows, without those of their message."""
     return {
         stream: {ref: own_fields(body) for ref, body in held.items()}
         for stream, held in streams.items()

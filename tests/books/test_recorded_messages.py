@@ -16,7 +16,7 @@ from tests.ledger.test_ledger_claude import prompt
 
 
 def said(recorder: MessageRecorder, stream: Block, *numbers: int) -> None:
-    """Have *recorder* record the prompts *numbers* of *stream*."""
+    """Record, with *recorder*, the prompts *numbers* of *stream*."""
     agent = AGENTS["claude"]
     reader = agent.reader(ReaderContext(), b"")
     texts = [prompt(f"number {each}", key=f"p{each}") for each in numbers]

@@ -492,7 +492,7 @@ async def test_totals_are_current_as_soon_as_a_line_is_counted(tmp_path: Path) -
 
 
 def push(daemon: Daemon, *lines: bytes) -> None:
-    """Have *daemon* take in *lines* that a client pushes, which are kept nowhere."""
+    """Push *lines* to *daemon*, which are kept nowhere else."""
     block = daemon.blocks.get(BlockId("pushed"))
     if block is None:
         origin = Origin(block_id=BlockId("pushed"), kind=Kind.PUSH, agent="claude")

@@ -51,23 +51,23 @@ class Run(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Return which recording it is, such as `corpus/killed`."""
+        """Return the name of the recording, such as `corpus/killed`."""
         return f"{self.home.parents[1].name}/{self.home.name}"
 
     @property
     def expected(self) -> Expected:
-        """Return what is expected of the agent."""
+        """Return the expectations of the agent."""
         return expected_of(self.agent)
 
     @property
     def gaps(self) -> list[Gap]:
-        """Return what its log cannot hold."""
+        """Return the gaps of its log."""
         gaps = self.expected.gaps
         return [each for each in gaps if fnmatchcase(self.name, each.runs)]
 
     @property
     def truth(self) -> dict[str, Any]:
-        """Return what was really sent."""
+        """Return the truth of the wire."""
         truth: dict[str, Any] = json.loads((self.home / "truth.json").read_bytes())
         return truth
 
@@ -117,7 +117,7 @@ def configure(run: Run, state: Path, home: Path | None = None) -> None:
 
 
 def differences(run: Run, found: Account) -> list[str]:
-    """Return what is not as it was sent, for people."""
+    """Return the differences from what was sent, for people."""
     truth = sent(run)
     if isinstance(truth.sessions, set) and isinstance(found.subagents, set):
         truth.sessions -= found.subagents  # truth files name the sessions of some
@@ -142,7 +142,7 @@ def differences(run: Run, found: Account) -> list[str]:
 
 
 def sent(run: Run) -> Account:
-    """Return what of *run* the agent's log can hold."""
+    """Return the part of the truth of *run* that the agent's log can hold."""
     truth, gaps = run.truth, run.gaps
     less: Counter[str] = Counter()
     for gap in gaps:
@@ -261,7 +261,7 @@ def _plain(tool: str) -> str:
 
 
 def counted(daemon: Process, agent: str) -> Account:
-    """Return what *daemon* answers about the sessions of *agent*."""
+    """Return the answers of *daemon* about the sessions of *agent*."""
     listed = daemon.ask("sessions.list", agent=agent)["sessions"]
     mains = [each for each in listed if not each["parent_session_id"]]
     usage = daemon.ask("report.usage", by="model")["rows"]
@@ -305,7 +305,7 @@ def books(daemon: Process) -> dict[str, Any]:
 
 
 def problems(daemon: Process) -> list[Any]:
-    """Return what *daemon* could not read."""
+    """Return the faults of sources that *daemon* reports."""
     blocks = daemon.ask("blocks.list")["blocks"]
     found: list[Any] = [each for each in blocks if each["malformed_count"]]
     return found + [

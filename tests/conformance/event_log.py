@@ -38,7 +38,7 @@ def transactions(recorded: sqlite3.Connection) -> Iterator[list[Statement]]:
 def _projected(
     kind: str, data: dict[str, Any], session: dict[str, Any]
 ) -> Iterator[Statement]:
-    """Yield what an event changes in the rows that people know."""
+    """Yield the changes of rows that an event makes."""
     match kind.split("."):
         case ["session", "created" | "updated", *_] if session:
             info = data["info"]

@@ -341,7 +341,7 @@ def name_of(folder: Path) -> tuple[str, str]:
 
 
 def agent_of(folder: Path) -> str:
-    """Return whose recording it is."""
+    """Return the agent of the recording."""
     return FOLDERS[folder.parents[2].name]
 
 

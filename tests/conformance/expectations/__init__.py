@@ -120,7 +120,7 @@ class Expected:
 
 
 def expected_of(agent: str) -> Expected:
-    """Return what is expected of *agent*."""
+    """Return the expectations of *agent*."""
     name = f"{__name__}.{agent}"
     if find_spec(name) is None:
         return Expected()

@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 @contextmanager
 def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Note how much is read from files."""
+    """Record how much is read from files."""
     read: list[int] = []
     real = os.pread
 
