@@ -217,6 +217,7 @@ def test_a_pace_that_reaches_the_limit_is_forecast_once() -> None:
         pytest.param("23:00", 4, "23:40", id="the period ends before"),
         pytest.param("12:00", 1, "12:45", id="little is spent so far"),
         pytest.param("12:00", 4, "16:00", id="nothing was spent of late"),
+        pytest.param("00:00", 4, "00:10", id="the period has just begun"),
     ],
 )
 def test_no_limit_is_forecast_where(paid_at: str, dollars: float, now: str) -> None:

@@ -195,6 +195,22 @@ async def test_a_person_is_notified_once_over_restarts_of_the_notifier(
         assert line["title"] == "budget month: 100 % spent"
 
 
+async def test_the_first_notifier_shows_warnings_of_the_last_day(home: Home) -> None:
+    configure(home, MONTH)
+    path = home.transcript()
+    async with running_daemon(home) as daemon:
+        pay(path, 9)
+        assert await warnings_of(daemon, 1) == [80]
+        notifier = await started(home, "notify", "--json", "--by", "bell")
+        async with notifier:
+            stdout = notifier.stdout
+            assert stdout is not None
+            line = json.loads(await stdout.receive())["notice"]
+            notifier.terminate()
+
+    assert line["title"] == "budget month: 80 % spent"
+
+
 async def _subscribed(daemon: Daemon) -> bool:
     async with daemon.connected() as client:
         health = await client.ask("health", HealthResult)
